@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// Finds a Node that runs Rackboot (24 or later: this one, or the one that npm installed beside it) and starts it with the
+// flags the daemon wants. Plain JavaScript that also an old Node understands.
+//
+// --v8-pool-size=1: on a host with few cores V8's helper threads otherwise crowd the rack loop out while the region collects garbage.
+// --max-semi-space-size=2: keeps the idle process small.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_MAJOR_MIN = 24;
+const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const major = Number(process.versions.node.split('.')[0]);
+const bundled = [
+  join(root, 'node_modules', '.bin', 'node'),
+  join(root, '..', `node-linux-${process.arch}`, 'bin', 'node'),
+  join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node'),
+].find((path) => existsSync(path));
+const node = major >= NODE_MAJOR_MIN ? process.execPath : bundled;
+
+if (node === undefined) {
+  console.error(
+    `rackboot: this is Node ${process.versions.node}; Rackboot needs Node ${NODE_MAJOR_MIN} or later. ` +
+      `Install it, or run \`npm ci\` without --omit=optional, which brings one along.`,
+  );
+  process.exit(1);
+}
+const main = [join(root, 'src', 'main.ts'), join(root, 'dist', 'main.js')].find((path) => existsSync(path));
+if (main === undefined) {
+  console.error(`rackboot: neither src/main.ts nor dist/main.js exists below ${root}; the installation is incomplete.`);
+  process.exit(1);
+}
+const args = [...FLAGS, main, ...process.argv.slice(2)];
+const env = { ...process.env };
+// Compiled code is kept beside the packages of a checkout; an installed service names its own place.
+if (env.NODE_COMPILE_CACHE === undefined && existsSync(join(root, 'node_modules'))) {
+  env.NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'rackboot');
+}
+// A Node that can replace itself does: one process instead of two.
+if (typeof process.execve === 'function') process.execve(node, [node, ...args], env);
+
+const child = spawn(node, args, { stdio: 'inherit', env });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
+child.on('error', (error) => {
+  console.error(`rackboot: cannot start ${node}: ${error.message}`);
+  process.exit(1);
+});
+child.on('exit', (code, signal) => {
+  if (signal !== null) process.kill(process.pid, signal);
+  else process.exit(code ?? 1);
+});

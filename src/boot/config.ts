@@ -1,0 +1,22 @@
+// The boot settings as used, after the configuration file was resolved.
+
+import type { Ipv4 } from '../net/address.ts';
+
+/** One `address:port` of the boot HTTP listener. */
+export interface HttpEndpoint {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+export interface BootConfig {
+  /** Directory of `arch/subarch/release/purpose`, absolute. */
+  readonly tree: string;
+  /** Overrides of the built-in table: option 93 number as text, or `ipxe`, to a file name in the tree or a URL. */
+  readonly loaders: ReadonlyMap<string, string>;
+  /** Kernel arguments for every machine, as written. */
+  readonly kernelParams: string;
+  /** The release of the ephemeral environment and its architecture default: `bookworm`. */
+  readonly commissioningRelease: string;
+  /** Where the boot HTTP listener is. */
+  readonly http: readonly HttpEndpoint[];
+}

@@ -1,0 +1,76 @@
+// Time and chance. The only file that reads a clock, sets a timer or draws a random number; everything else is handed a
+// `Clock` or an `Instant`, so that tests run in virtual time.
+//
+// 1. An Instant never goes back and never jumps: it is the wall time at start plus the monotonic time since.
+// 2. Wall time is read only where it leaves the process: a log line, a row in a database, an HTTP header.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+
+/** A moment, in milliseconds; comparable only within one process. */
+export type Instant = number & { readonly __instant: true };
+/** A duration in milliseconds. */
+export type Milliseconds = number & { readonly __milliseconds: true };
+/** A duration in whole seconds, as DHCP and DNS carry it. */
+export type Seconds = number & { readonly __seconds: true };
+
+export const instant = (ms: number): Instant => ms as Instant;
+export const milliseconds = (ms: number): Milliseconds => ms as Milliseconds;
+export const seconds = (s: number): Seconds => s as Seconds;
+export const secondsToMs = (s: Seconds): Milliseconds => (s * 1000) as Milliseconds;
+
+/** `at` moved by `ms` milliseconds (negative: earlier). */
+export const later = (at: Instant, ms: number): Instant => (at + ms) as Instant;
+
+/** A timer that was set; cancelling one that has fired does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** What a process may know of time and chance. */
+export interface Clock {
+  /** The present moment. */
+  now(): Instant;
+  /** Wall time in milliseconds since 1970: only for what leaves the process. */
+  wallTimeMs(): number;
+  /** Calls `action` once, `delayMs` from now (0: in a later turn). A pending timer does not keep the process alive. */
+  schedule(delayMs: number, action: () => void): Timer;
+  /** `count` random bytes of cryptographic quality. */
+  randomBytes(count: number): Uint8Array;
+}
+
+const startWallMs = Date.now();
+const startMonotonicMs = performance.now();
+
+/** The clock of the operating system. */
+export const systemClock: Clock = {
+  now: () => instant(startWallMs + (performance.now() - startMonotonicMs)),
+  wallTimeMs: () => Date.now(),
+  schedule(delayMs, action) {
+    const timer = setTimeout(action, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  randomBytes: (count) => randomBytes(count),
+};
+
+/** Waits `ms` milliseconds of real time, keeping the process alive. For the command line and the edges of the process. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A random UUID (RFC 9562 §5.4). */
+export const newUuid = (): string => randomUUID();
+
+/** Identifies this boot of the host; changes when the host restarts. Empty where the system does not say. */
+export function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Seconds since the host was started. */
+export const uptimeSeconds = (): number => uptime();

@@ -1,0 +1,54 @@
+// What goes wrong in the world: a port in use, a full disk, a wrong configuration. A bug of our own is an assertion; what a
+// peer sends is a `Decoded` fault or a named refusal; neither is a RackError.
+
+/** Every code a RackError can carry, with what it means. The strings are stable: scripts and log searches rely on them. */
+export const RACK_ERROR_CODES = {
+  'config-invalid': 'The configuration file has problems; each is listed with its path.',
+  'config-unreadable': 'The configuration file cannot be read.',
+  'address-in-use': 'Another process owns a port that Rackboot wants.',
+  'address-not-here': 'An address of the configuration is not an address of this host.',
+  'permission-denied': 'The operating system refused for lack of a privilege.',
+  'interface-missing': 'A network interface of the configuration does not exist.',
+  'already-running': 'Another Rackboot serves this host or this state directory.',
+  'store-unavailable': 'A database cannot be written at the moment.',
+  'store-broken': 'A database is damaged or is not one of ours.',
+  'store-newer': 'A database was written by a newer Rackboot.',
+  'store-unwritable': 'The state directory cannot be created or written.',
+  'tree-unreadable': 'The boot tree cannot be read.',
+  'region-failed': 'The region thread ended.',
+  'not-found': 'Something named on the command line does not exist.',
+  'already-exists': 'Something of that name exists.',
+  'tool-missing': 'A program of the operating system is needed and is not installed.',
+  'tool-failed': 'A program of the operating system failed.',
+  'bad-argument': 'A value given on the command line is not usable.',
+  'not-running': 'No running Rackboot answers here.',
+  'native-unavailable': 'Native socket calls are not available on this host.',
+} as const;
+
+export type RackErrorCode = keyof typeof RACK_ERROR_CODES;
+
+/** A failure of the world, with a stable code, a one-line message that names the value and the remedy, and its cause. */
+export class RackError extends Error {
+  readonly code: RackErrorCode;
+  constructor(code: RackErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'RackError';
+    this.code = code;
+  }
+}
+
+/** The operating system's error code (`EADDRINUSE`, `ENOSPC` …) of a thrown value, or undefined. */
+export function osErrorCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The message of a thrown value, whatever was thrown. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Ends a `switch` over a union: the compiler refuses a missing case; at run time it is our bug. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,42 @@
+// The machines of one desired state, found by what they show of themselves. Immutable: a new state makes a new directory, and
+// a boot in flight keeps the one it started with.
+
+import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { RackMachine } from './machine.ts';
+
+/** Look-ups by MAC, UUID, fixed address and hostname; each finds at most one machine. */
+export class MachineDirectory {
+  readonly all: readonly RackMachine[];
+  readonly #byMac = new Map<MacAddress, RackMachine>();
+  readonly #byUuid = new Map<string, RackMachine>();
+  readonly #byAddress = new Map<Ipv4, RackMachine>();
+  readonly #byHostname = new Map<string, RackMachine>();
+
+  constructor(machines: readonly RackMachine[]) {
+    this.all = machines;
+    for (const machine of machines) {
+      for (const mac of machine.macs) this.#byMac.set(mac, machine);
+      if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
+      for (const { address } of machine.addresses) this.#byAddress.set(address, machine);
+      this.#byHostname.set(machine.hostname, machine);
+    }
+  }
+
+  findByMac(mac: MacAddress): RackMachine | undefined {
+    return this.#byMac.get(mac);
+  }
+
+  /** @param uuid lower case */
+  findByUuid(uuid: string): RackMachine | undefined {
+    return this.#byUuid.get(uuid);
+  }
+
+  /** The machine to which the region gave this address. */
+  findByAddress(address: Ipv4): RackMachine | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  findByHostname(hostname: string): RackMachine | undefined {
+    return this.#byHostname.get(hostname);
+  }
+}

@@ -1,0 +1,133 @@
+// IPv4 and hardware addresses as numbers. Everything inside keys by number; text is made only at the edge.
+//
+// 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an unsigned 48-bit integer, exact in
+//    a double.
+// 2. `parse…` returns undefined for anything but the canonical spellings listed there; it never throws.
+
+/** An IPv4 address, 0 to 2^32 - 1. */
+export type Ipv4 = number & { readonly __ipv4: true };
+/** An Ethernet hardware address, 0 to 2^48 - 1. */
+export type MacAddress = number & { readonly __mac: true };
+
+/** A network: its first address and the length of its prefix in bits (0 to 32). */
+export interface Ipv4Network {
+  readonly address: Ipv4;
+  readonly prefix: number;
+}
+
+/** A closed range of addresses, `low` to `high`. */
+export interface Ipv4Range {
+  readonly low: Ipv4;
+  readonly high: Ipv4;
+}
+
+export const ANY: Ipv4 = 0 as Ipv4;
+export const LIMITED_BROADCAST: Ipv4 = 0xffffffff as Ipv4;
+export const BROADCAST_MAC: MacAddress = 0xffffffffffff as MacAddress;
+
+/** The number as an address; the caller vouches that it is one (0 to 2^32 - 1). */
+export const ipv4 = (value: number): Ipv4 => (value >>> 0) as Ipv4;
+
+/** The number as a hardware address; the caller vouches that it is one (0 to 2^48 - 1). */
+export const mac = (value: number): MacAddress => value as MacAddress;
+
+/** Dotted decimal without leading zeros (RFC 6943 §3.1.1 tells why nothing else is taken), or undefined. */
+export function parseIpv4(text: string): Ipv4 | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  let value = 0;
+  for (const part of parts) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
+    const octet = Number(part);
+    if (octet > 255) return undefined;
+    value = value * 256 + octet;
+  }
+  return value as Ipv4;
+}
+
+/** Dotted decimal. */
+export function formatIpv4(address: Ipv4): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+}
+
+/** Six octets in hexadecimal, separated by `:` or `-` (one kind), or twelve digits without separator; or undefined. */
+export function parseMac(text: string): MacAddress | undefined {
+  if (!/^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{12})$/i.test(text)) return undefined;
+  return Number.parseInt(text.replace(/[:-]/g, ''), 16) as MacAddress;
+}
+
+/** Lower-case hexadecimal octets, joined by `separator`. */
+export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'): string {
+  const digits = address.toString(16).padStart(12, '0');
+  return separator === '' ? digits : (digits.match(/../g) ?? []).join(separator);
+}
+
+/** The first six bytes as a hardware address. */
+export function macFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
+  const high = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
+  const low =
+    (bytes[offset + 2] ?? 0) * 0x1000000 +
+    (((bytes[offset + 3] ?? 0) << 16) | ((bytes[offset + 4] ?? 0) << 8) | (bytes[offset + 5] ?? 0));
+  return (high * 0x100000000 + low) as MacAddress;
+}
+
+/** The six octets of a hardware address. */
+export function macToBytes(address: MacAddress): Uint8Array {
+  const bytes = new Uint8Array(6);
+  let rest: number = address;
+  for (let index = 5; index >= 0; index -= 1) {
+    bytes[index] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return bytes;
+}
+
+/** The mask of a prefix length, 0 to 32. */
+export function maskOf(prefix: number): Ipv4 {
+  return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ipv4;
+}
+
+/** The prefix length of a mask, or undefined when its ones are not contiguous. */
+export function prefixOf(mask: Ipv4): number | undefined {
+  const prefix = mask === 0 ? 0 : Math.clz32(~mask >>> 0);
+  return mask === 0xffffffff ? 32 : maskOf(prefix) === mask ? prefix : undefined;
+}
+
+/** The network of `prefix` bits that holds `address`. */
+export function networkOf(address: Ipv4, prefix: number): Ipv4Network {
+  return { address: ((address & maskOf(prefix)) >>> 0) as Ipv4, prefix };
+}
+
+/** `a.b.c.d/n` with no bit set beyond the prefix, or undefined. */
+export function parseNetwork(text: string): Ipv4Network | undefined {
+  const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
+  const address = match?.[1] === undefined ? undefined : parseIpv4(match[1]);
+  if (match === null || address === undefined) return undefined;
+  const network = networkOf(address, Number(match[2]));
+  return network.address === address ? network : undefined;
+}
+
+export const formatNetwork = (network: Ipv4Network): string => `${formatIpv4(network.address)}/${network.prefix}`;
+
+/** The last address of a network: its directed broadcast address. */
+export function broadcastOf(network: Ipv4Network): Ipv4 {
+  return ((network.address | ~maskOf(network.prefix)) >>> 0) as Ipv4;
+}
+
+export function networkContains(network: Ipv4Network, address: Ipv4): boolean {
+  return (address & maskOf(network.prefix)) >>> 0 === network.address;
+}
+
+/** True when the two networks share an address. */
+export function networksOverlap(a: Ipv4Network, b: Ipv4Network): boolean {
+  return a.prefix <= b.prefix ? networkContains(a, b.address) : networkContains(b, a.address);
+}
+
+export const rangeContains = (range: Ipv4Range, address: Ipv4): boolean =>
+  address >= range.low && address <= range.high;
+
+/** True when the two ranges share an address. */
+export const rangesOverlap = (a: Ipv4Range, b: Ipv4Range): boolean => a.low <= b.high && b.low <= a.high;
+
+/** How many addresses a range holds. */
+export const rangeSize = (range: Ipv4Range): number => range.high - range.low + 1;

@@ -1,0 +1,122 @@
+// Reads values from bytes. Reading never throws: the first fault wins, and everything read after it is zero or empty, so that
+// a decoder stays straight and a flood of malformed datagrams is the cheap case.
+
+/** Why bytes could not be understood. */
+export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';
+
+/** The first fault of a decoding: what, at which byte offset, in which field. */
+export interface WireFault {
+  readonly code: WireFaultCode;
+  readonly offset: number;
+  readonly field: string;
+}
+
+/** A value, or why there is none. */
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: WireFault };
+
+export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
+export const faulty = (fault: WireFault): Decoded<never> => ({ ok: false, fault });
+
+const EMPTY = new Uint8Array(0);
+
+/** A cursor over bytes, big endian, that remembers its first fault. */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  #offset: number;
+  readonly #end: number;
+  #fault: WireFault | undefined;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.#offset = start;
+    this.#end = Math.min(end, bytes.length);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+  get remaining(): number {
+    return this.#end - this.#offset;
+  }
+  get fault(): WireFault | undefined {
+    return this.#fault;
+  }
+
+  /** Records a fault at the present offset, or at `offset`, unless there is one already. */
+  fail(code: WireFaultCode, field: string, offset = this.#offset): void {
+    this.#fault ??= { code, offset, field };
+  }
+
+  /** Moves the cursor; outside the bytes it is a fault. */
+  seek(offset: number, field: string): void {
+    if (offset < 0 || offset > this.#end) this.fail('truncated', field, offset);
+    else if (this.#fault === undefined) this.#offset = offset;
+  }
+
+  skip(count: number, field: string): void {
+    if (this.#has(count, field)) this.#offset += count;
+  }
+
+  u8(field: string): number {
+    if (!this.#has(1, field)) return 0;
+    return this.bytes[this.#offset++] ?? 0;
+  }
+
+  u16(field: string): number {
+    if (!this.#has(2, field)) return 0;
+    const value = ((this.bytes[this.#offset] ?? 0) << 8) | (this.bytes[this.#offset + 1] ?? 0);
+    this.#offset += 2;
+    return value;
+  }
+
+  u32(field: string): number {
+    if (!this.#has(4, field)) return 0;
+    const at = this.#offset;
+    this.#offset += 4;
+    return (
+      (this.bytes[at] ?? 0) * 0x1000000 +
+      (((this.bytes[at + 1] ?? 0) << 16) | ((this.bytes[at + 2] ?? 0) << 8) | (this.bytes[at + 3] ?? 0))
+    );
+  }
+
+  /** `count` bytes as a view into the source: copy what must outlive the datagram. */
+  view(count: number, field: string): Uint8Array {
+    if (!this.#has(count, field)) return EMPTY;
+    const view = this.bytes.subarray(this.#offset, this.#offset + count);
+    this.#offset += count;
+    return view;
+  }
+
+  /** `count` bytes as text, one character a byte. */
+  latin1(count: number, field: string): string {
+    const view = this.view(count, field);
+    return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('latin1');
+  }
+
+  /** Bytes up to a zero byte, which is consumed and not part of the text; without one it is a fault. */
+  zeroTerminated(field: string): string {
+    if (this.#fault !== undefined) return '';
+    const at = this.bytes.indexOf(0, this.#offset);
+    if (at === -1 || at >= this.#end) {
+      this.fail('truncated', field);
+      return '';
+    }
+    const text = this.latin1(at - this.#offset, field);
+    this.#offset += 1;
+    return text;
+  }
+
+  /** The value if nothing failed, else the first fault. */
+  done<T>(value: T): Decoded<T> {
+    return this.#fault === undefined ? { ok: true, value } : { ok: false, fault: this.#fault };
+  }
+
+  #has(count: number, field: string): boolean {
+    if (this.#fault !== undefined) return false;
+    if (count < 0 || this.#offset + count > this.#end) {
+      this.#fault = { code: 'truncated', offset: this.#offset, field };
+      return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,83 @@
+// Writes values to bytes of a fixed capacity. What does not fit sets `overflow` and is not written; the caller decides what
+// that means (truncate a DNS answer, move DHCP options to another field), so writing never throws either.
+
+/** A cursor that writes, big endian, into a buffer of its own. */
+export class ByteWriter {
+  readonly #bytes: Uint8Array;
+  #offset = 0;
+  #overflow = false;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+  /** True when something did not fit. */
+  get overflow(): boolean {
+    return this.#overflow;
+  }
+
+  /** Goes back to an earlier offset, forgetting what was written since and that it did not fit. */
+  rewind(offset: number): void {
+    this.#bytes.fill(0, offset, this.#offset);
+    this.#offset = offset;
+    this.#overflow = false;
+  }
+
+  u8(value: number): void {
+    if (!this.#room(1)) return;
+    this.#bytes[this.#offset++] = value;
+  }
+
+  u16(value: number): void {
+    if (!this.#room(2)) return;
+    this.#bytes[this.#offset++] = value >>> 8;
+    this.#bytes[this.#offset++] = value;
+  }
+
+  u32(value: number): void {
+    if (!this.#room(4)) return;
+    this.#bytes[this.#offset++] = value >>> 24;
+    this.#bytes[this.#offset++] = value >>> 16;
+    this.#bytes[this.#offset++] = value >>> 8;
+    this.#bytes[this.#offset++] = value;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#room(bytes.length)) return;
+    this.#bytes.set(bytes, this.#offset);
+    this.#offset += bytes.length;
+  }
+
+  zeros(count: number): void {
+    if (!this.#room(count)) return;
+    this.#offset += count;
+  }
+
+  /** One byte a character; a character above U+00FF is our bug. */
+  latin1(text: string): void {
+    this.write(Buffer.from(text, 'latin1'));
+  }
+
+  /** Overwrites two bytes written earlier. */
+  patchU16(offset: number, value: number): void {
+    this.#bytes[offset] = value >>> 8;
+    this.#bytes[offset + 1] = value;
+  }
+
+  /** What was written, as a view: the writer is done with. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#offset);
+  }
+
+  #room(count: number): boolean {
+    if (!this.#overflow && this.#offset + count <= this.#bytes.length) return true;
+    this.#overflow = true;
+    return false;
+  }
+}

@@ -1,0 +1,88 @@
+// The port through which datagrams come and go. Implementations: `udp-dgram.ts` (Node's own sockets, everywhere) and
+// `udp-linux.ts` (recvmmsg and sendmmsg on Linux), chosen once at start; the rooms above see only this.
+//
+// 1. Datagrams arrive in arrays, at most RECEIVE_BATCH_MAX each: what the kernel had queued.
+// 2. `bytes` of a received datagram is a view that is overwritten after the handler returns: copy what must live longer.
+// 3. `send` never throws and never blocks; what the kernel refuses is counted and told to `onSendError`.
+
+import type { Ipv4, MacAddress } from './address.ts';
+
+/** The most datagrams handed over in one call. */
+export const RECEIVE_BATCH_MAX = 64;
+
+/** Where a datagram goes. A value, so that choosing it can be tested. */
+export type Destination =
+  | { readonly kind: 'unicast'; readonly address: Ipv4; readonly port: number }
+  /** A client that has no address yet and so answers no ARP: by hardware address where the host allows it, else by broadcast. */
+  | { readonly kind: 'hardware'; readonly address: Ipv4; readonly mac: MacAddress; readonly port: number }
+  | { readonly kind: 'broadcast'; readonly port: number };
+
+export interface ReceivedDatagram {
+  readonly bytes: Uint8Array;
+  readonly from: Ipv4;
+  readonly fromPort: number;
+}
+
+export interface OutgoingDatagram {
+  readonly bytes: Uint8Array;
+  readonly to: Destination;
+}
+
+/** What a socket counted since it was opened. */
+export interface SocketCounters {
+  readonly received: number;
+  readonly sent: number;
+  /** Datagrams that the kernel refused to send. */
+  readonly sendErrors: number;
+  /** Datagrams that the kernel dropped because the receive buffer was full; undefined where the system does not say. */
+  readonly receiveDrops: number | undefined;
+}
+
+/** An open socket. */
+export interface DatagramSocket {
+  /** The device the socket is bound to; undefined for a socket bound to an address. */
+  readonly interfaceName: string | undefined;
+  /** The bound local address; 0.0.0.0 for a device socket. */
+  readonly localAddress: Ipv4;
+  readonly localPort: number;
+  /** Sends in order; a full send buffer drops the rest and counts it. */
+  send(datagrams: readonly OutgoingDatagram[]): void;
+  /**
+   * Sends `payload` to one peer as datagrams of `segmentBytes` each, the last one shorter. One system call where the kernel
+   * segments (UDP_SEGMENT), else one datagram at a time. `payload` is at most 65,507 bytes and 64 segments.
+   */
+  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void;
+  counters(): SocketCounters;
+  close(): void;
+}
+
+export type DatagramHandler = (datagrams: readonly ReceivedDatagram[], socket: DatagramSocket) => void;
+
+/** How a socket is to be opened. */
+export interface SocketRequest {
+  readonly address: Ipv4;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Bind to this device, so that only its broadcasts arrive and replies leave by it. */
+  readonly device?: string;
+  /** Source address of replies from a device socket, and what `hardware` destinations carry as source. */
+  readonly source?: Ipv4;
+  /** Allow sending to broadcast addresses. */
+  readonly broadcast?: boolean;
+  /** Bind although the address is not (yet) one of this host. */
+  readonly freebind?: boolean;
+  /** The port belongs to a set that this process opens together (a device socket and its address sockets). */
+  readonly shared?: boolean;
+  readonly onDatagrams: DatagramHandler;
+  readonly onSendError?: (code: string, to: Destination) => void;
+}
+
+/** Opens sockets; `kind` and `notes` are for the log and `status`. */
+export interface DatagramNetwork {
+  readonly kind: 'linux' | 'dgram';
+  /** What is missing here and what follows from it, one sentence each. */
+  readonly notes: readonly string[];
+  /** @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`. */
+  open(request: SocketRequest): Promise<DatagramSocket>;
+  close(): Promise<void>;
+}
