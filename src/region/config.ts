@@ -1,0 +1,23 @@
+// The region's settings as used, after the configuration file was resolved. Plain data: it is handed to the region's thread.
+
+import type { Ipv4Network } from '../net/address.ts';
+
+export interface RegionConfig {
+  /** `address:port` pairs of the API and page. */
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Directory of `region.db`. */
+  readonly stateDir: string;
+  /** Base URL that people use, `http://rack:5240/MAAS`; undefined: from the request. */
+  readonly publicUrl?: string | undefined;
+  /** Where anonymous machines may enlist from. */
+  readonly managedNetworks: readonly Ipv4Network[];
+  /** The default forward domain of new machines. */
+  readonly domain: string;
+  /** At most this many machines may be New at a time. */
+  readonly newMachinesMax: number;
+  /**
+   * The boot listener of a rack passes requests of machines on, with the machine's address in `X-Forwarded-For` and this secret
+   * in `X-Rackboot-Rack`; without the secret the header is ignored. Drawn at each start, never stored.
+   */
+  readonly rackSecret: string;
+}
