@@ -1,0 +1,172 @@
+// One cluster interface: from what was written to the network it means, and what contradicts itself in it.
+//
+// 1. Every address lies inside the network and is neither its first nor its last one.
+// 2. The dynamic and the static range are disjoint and hold neither the rack nor the router.
+// 3. A managed interface (1 or 2) has a dynamic range, and an interface with an address unless it is relayed.
+
+import type { DhcpSubnet } from '../dhcp/config.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatMac,
+  formatNetwork,
+  networkContains,
+  networkOf,
+  rangeContains,
+  rangesOverlap,
+} from '../net/address.ts';
+import type { WrittenClusterInterface } from './written.ts';
+
+/** Reports a problem at a key below the cluster interface. */
+export type Report = (key: string, message: string) => void;
+
+export interface ResolvedInterface {
+  readonly network: Ipv4Network;
+  readonly broadcast: Ipv4;
+  readonly dynamic: Ipv4Range | undefined;
+  readonly static: Ipv4Range | undefined;
+}
+
+/** Checks one cluster interface by itself; undefined when it has no usable network. */
+export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
+  checkPlace(written, report);
+  const network = resolveNetwork(written, report);
+  if (network === undefined) return undefined;
+  const broadcast = written.broadcast_ip ?? broadcastOf(network);
+  const inside = (key: string, address: Ipv4 | undefined): void => {
+    if (address === undefined) return;
+    if (!networkContains(network, address))
+      report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}`);
+    else if (network.prefix < 31 && (address === network.address || address === broadcastOf(network))) {
+      report(
+        key,
+        `${formatIpv4(address)} is the ${address === network.address ? 'first' : 'last'} address of ${formatNetwork(network)}, which no machine can have`,
+      );
+    }
+  };
+  inside('ip', written.ip);
+  inside('router_ip', written.router_ip);
+  if (written.broadcast_ip !== undefined && !networkContains(network, written.broadcast_ip)) {
+    report('broadcast_ip', `${formatIpv4(written.broadcast_ip)} is not inside ${formatNetwork(network)}`);
+  }
+  for (const key of ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const) {
+    inside(key, written[key]);
+  }
+  const dynamic = resolveRange(written, 'ip_range', report);
+  const fixed = resolveRange(written, 'static_ip_range', report);
+  if (written.management > 0 && dynamic === undefined && written.ip_range_low === undefined) {
+    report('ip_range_low', 'a managed interface needs a dynamic range: ip_range_low and ip_range_high');
+  }
+  if (dynamic !== undefined && fixed !== undefined && rangesOverlap(dynamic, fixed)) {
+    report('static_ip_range_low', 'the static range and the dynamic range share addresses; make them disjoint');
+  }
+  checkHosts(written, network, report);
+  return { network, broadcast, dynamic, static: fixed };
+}
+
+/** What DHCP serves there. */
+export function toSubnet(
+  written: WrittenClusterInterface,
+  resolved: ResolvedInterface,
+  defaults: {
+    readonly domain: string;
+    readonly dnsServers: readonly Ipv4[];
+    readonly leaseTime: DhcpSubnet['leaseTime'];
+  },
+): DhcpSubnet {
+  return {
+    name: written.name,
+    interfaceName: written.relayed ? undefined : written.interface,
+    serverAddress: written.relayed ? undefined : written.ip,
+    network: resolved.network,
+    broadcast: resolved.broadcast,
+    router: written.router_ip,
+    dynamic: resolved.dynamic,
+    static: resolved.static,
+    domain: written.domain ?? defaults.domain,
+    dnsServers: written.dns_servers ?? defaults.dnsServers,
+    ntpServers: written.ntp_servers,
+    leaseTime: written.lease_time ?? defaults.leaseTime,
+    reservations: written.hosts.map(({ mac, ip, hostname }) => ({ mac, address: ip, hostname })),
+  };
+}
+
+const LEASE_SECONDS_MIN = 30;
+const LEASE_SECONDS_MAX = 31_536_000;
+
+function checkPlace(written: WrittenClusterInterface, report: Report): void {
+  if (written.relayed) {
+    if (written.interface !== undefined)
+      report('interface', 'a relayed network is on no interface of this host; remove it, or `relayed`');
+    if (written.ip !== undefined)
+      report('ip', 'a relayed network has no address of this host; remove it, or `relayed`');
+    if (written.network === undefined) report('network', 'a relayed network needs `network`');
+  } else {
+    if (written.interface === undefined) report('interface', 'missing: name the interface, or say `relayed: true`');
+    if (written.ip === undefined) report('ip', "missing: the rack's own address on this interface");
+  }
+  const lease = written.lease_time;
+  if (lease !== undefined && (lease < LEASE_SECONDS_MIN || lease > LEASE_SECONDS_MAX)) {
+    report('lease_time', `${lease} seconds is outside ${LEASE_SECONDS_MIN} seconds to one year`);
+  }
+}
+
+function resolveNetwork(written: WrittenClusterInterface, report: Report): Ipv4Network | undefined {
+  const fromMask =
+    written.subnet_mask === undefined || written.ip === undefined
+      ? undefined
+      : networkOf(written.ip, written.subnet_mask);
+  const network = written.network ?? fromMask;
+  if (network === undefined) {
+    if (!written.relayed) report('network', 'missing: give `network`, or `subnet_mask` beside `ip`');
+    return undefined;
+  }
+  if (written.network !== undefined && written.subnet_mask !== undefined && written.subnet_mask !== network.prefix) {
+    report('subnet_mask', `contradicts network ${formatNetwork(network)}; give one of them`);
+  }
+  return network;
+}
+
+function resolveRange(
+  written: WrittenClusterInterface,
+  key: 'ip_range' | 'static_ip_range',
+  report: Report,
+): Ipv4Range | undefined {
+  const low = written[`${key}_low`];
+  const high = written[`${key}_high`];
+  if (low === undefined && high === undefined) return undefined;
+  if (low === undefined || high === undefined) {
+    const missing = low === undefined ? 'low' : 'high';
+    report(`${key}_${missing}`, `missing: a range needs ${key}_low and ${key}_high`);
+    return undefined;
+  }
+  if (low > high) {
+    report(`${key}_low`, `${formatIpv4(low)} is above ${key}_high ${formatIpv4(high)}`);
+    return undefined;
+  }
+  for (const [name, address] of [
+    ['ip', written.ip],
+    ['router_ip', written.router_ip],
+  ] as const) {
+    if (address !== undefined && rangeContains({ low, high }, address)) {
+      report(`${key}_low`, `the range holds ${name} ${formatIpv4(address)}; leave it out`);
+    }
+  }
+  return { low, high };
+}
+
+function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, report: Report): void {
+  const macs = new Set<number>();
+  const addresses = new Set<number>();
+  written.hosts.forEach((host, index) => {
+    const at = `hosts[${index}]`;
+    if (!networkContains(network, host.ip))
+      report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
+    if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
+    if (addresses.has(host.ip)) report(`${at}.ip`, `${formatIpv4(host.ip)} is reserved twice`);
+    if (macs.has(host.mac)) report(`${at}.mac`, `${formatMac(host.mac)} has two reservations here`);
+    macs.add(host.mac);
+    addresses.add(host.ip);
+  });
+}

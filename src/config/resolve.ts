@@ -1,0 +1,187 @@
+// From the configuration as written to the configuration as used: defaults that follow from other values, and everything that
+// contradicts something else. Resolving is validation: what comes out can be served.
+
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Seconds } from '../clock.ts';
+import type { DhcpSubnet } from '../dhcp/config.ts';
+import type { DnsConfig } from '../dns/config.ts';
+import type { Ipv4, Ipv4Network } from '../net/address.ts';
+import { formatIpv4, formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
+import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
+import type { ClusterInterface, RackConfig } from './rack-config.ts';
+import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
+
+const LOOPBACK: Ipv4 = ipv4(0x7f000001);
+const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
+const BOOT_HTTP_PORT = 5248;
+const REGION_PORT = 5240;
+/** MAAS's default for the dynamic range. */
+const LEASE_SECONDS: Seconds = 600 as Seconds;
+
+/** Where a problem is, as keys and indexes from the top of the file. */
+export type ProblemPath = readonly (string | number)[];
+export type ReportProblem = (path: ProblemPath, message: string) => void;
+
+interface Managed {
+  readonly written: WrittenClusterInterface;
+  readonly resolved: ResolvedInterface;
+  readonly index: number;
+}
+
+/** Resolves what was written; every problem goes to `report`, and the result is usable only when there was none. */
+export function resolveConfig(written: WrittenConfig, report: ReportProblem): RackConfig {
+  const managed = resolveInterfaces(written, report);
+  const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
+  const served = managed.filter(({ written: entry }) => entry.management > 0);
+  const boot = written.boot;
+  const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
+  const regionListen =
+    written.region.listen ?? unique([LOOPBACK, ...own]).map((address) => ({ address, port: REGION_PORT }));
+  const regionEndpoint = regionListen[0];
+  if (regionEndpoint === undefined)
+    report(['region', 'listen'], 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
+  const dns = resolveDns(written, managed, own);
+  return {
+    name: written.name ?? defaultName(),
+    stateDir: written.state_dir,
+    clusterInterfaces: managed.map(toClusterInterface),
+    dhcp: {
+      subnets: served.map((entry) => resolveSubnet(entry, written, dns, report)),
+      serverPort: written.dhcp.server_port,
+      clientPort: written.dhcp.client_port,
+    },
+    tftp: { listen: written.tftp.listen ?? own, listenPort: written.tftp.listen_port },
+    dns,
+    boot: {
+      tree: boot.tree ?? join(written.state_dir, 'boot'),
+      loaders: new Map(Object.entries(boot.loaders)),
+      kernelParams: boot.kernel_params,
+      commissioningRelease: boot.release,
+      http,
+    },
+    http: {
+      listen: http,
+      region: regionEndpoint && { host: formatIpv4(regionEndpoint.address), port: regionEndpoint.port },
+    },
+    region: {
+      listen: regionListen.map(({ address, port }) => ({ host: formatIpv4(address), port })),
+      stateDir: written.state_dir,
+      publicUrl: written.region.public_url,
+      managedNetworks: managed.map(({ resolved }) => resolved.network),
+      domain: written.dns.domain,
+      newMachinesMax: written.region.new_machines_max,
+    },
+    log: { level: written.log.level, file: written.log.file },
+  };
+}
+
+function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Managed[] {
+  const managed: Managed[] = [];
+  written.cluster_interfaces.forEach((entry, index) => {
+    const resolved = resolveInterface(entry, (key, message) =>
+      report(['cluster_interfaces', index, ...keysOf(key)], message),
+    );
+    for (const other of managed) {
+      if (other.written.name === entry.name) {
+        report(
+          ['cluster_interfaces', index, 'name'],
+          `"${entry.name}" is also the name of cluster_interfaces[${other.index}]`,
+        );
+      }
+      if (resolved !== undefined && networksOverlap(resolved.network, other.resolved.network)) {
+        report(
+          ['cluster_interfaces', index, 'network'],
+          `${formatNetwork(resolved.network)} overlaps ${formatNetwork(other.resolved.network)} of cluster_interfaces[${other.index}]; ` +
+            'an address would belong to both',
+        );
+      }
+      if (
+        entry.management > 0 &&
+        other.written.management > 0 &&
+        entry.interface !== undefined &&
+        entry.interface === other.written.interface
+      ) {
+        report(
+          ['cluster_interfaces', index, 'interface'],
+          `${entry.interface} is managed by cluster_interfaces[${other.index}] already; one network with DHCP for each interface`,
+        );
+      }
+    }
+    if (resolved !== undefined) managed.push({ written: entry, resolved, index });
+  });
+  return managed;
+}
+
+function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
+  return {
+    name: written.name,
+    interfaceName: written.relayed ? undefined : written.interface,
+    management: written.management,
+    ip: written.ip,
+    network: resolved.network,
+  };
+}
+
+function resolveSubnet(entry: Managed, written: WrittenConfig, dns: DnsConfig, report: ReportProblem): DhcpSubnet {
+  const ownDns =
+    entry.written.management === 2 && entry.written.ip !== undefined && dns.listen.includes(entry.written.ip);
+  // DHCP carries no port: a rack whose DNS listens elsewhere cannot be named.
+  const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
+  const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
+  if (entry.written.relayed && entry.written.dns_servers === undefined && upstream.length === 0) {
+    report(
+      ['cluster_interfaces', entry.index, 'dns_servers'],
+      'missing: a relayed network has no address of this rack to offer, and dns.upstream is empty',
+    );
+  }
+  return toSubnet(entry.written, entry.resolved, {
+    domain: written.dns.domain,
+    dnsServers: usable.length > 0 ? usable : upstream,
+    leaseTime: LEASE_SECONDS,
+  });
+}
+
+function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {
+  const named = managed.filter(({ written: entry }) => entry.management === 2);
+  const domains = unique([
+    written.dns.domain,
+    ...named.flatMap(({ written: entry }) => (entry.domain === undefined ? [] : [entry.domain])),
+  ]);
+  const listen =
+    written.dns.listen ??
+    unique([
+      ...named.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])),
+      ...(named.length > 0 ? [LOOPBACK] : []),
+    ]);
+  return {
+    listen,
+    listenPort: written.dns.listen_port,
+    domains,
+    reverseNetworks: named.map(({ resolved }) => resolved.network),
+    generated: named.flatMap(({ written: entry, resolved }) =>
+      resolved.dynamic === undefined ? [] : [{ range: resolved.dynamic, domain: entry.domain ?? written.dns.domain }],
+    ),
+    upstream: written.dns.upstream,
+    records: written.dns.records,
+    clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...written.dns.allow_recursion],
+    selfAddresses: own,
+    selfName: written.name ?? defaultName(),
+  };
+}
+
+/** The host's own name, made a label. */
+function defaultName(): string {
+  const label = hostname().split('.')[0]?.toLowerCase() ?? '';
+  return isHostLabel(label) ? label : 'rack';
+}
+
+const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** `hosts[3].ip` as keys. */
+function keysOf(key: string): (string | number)[] {
+  return key
+    .split(/[.[\]]+/)
+    .filter((part) => part !== '')
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}

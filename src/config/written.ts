@@ -1,0 +1,194 @@
+// The configuration file as the operator writes it: names, units and forms of the file, checked one value at a time. What the
+// values mean together is `resolve.ts`'s business.
+//
+// 1. An unknown key is a problem, never ignored: a misspelt range must not silently be no range.
+// 2. Every key's unit, range, default and whether it applies on reload stand here, and in config/rackboot.yaml.
+
+import { z } from 'zod';
+import type { Seconds } from '../clock.ts';
+import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
+import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
+
+/** A string that `parse` understands; anything else is the problem `expected`. */
+function textual<T>(expected: string, parse: (text: string) => T | undefined) {
+  return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
+    const value = parse(text.trim());
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', message: `expected ${expected}, found "${text}"`, input: text });
+    return z.NEVER;
+  });
+}
+
+const ipv4 = textual<Ipv4>('an IPv4 address such as 10.20.0.1', parseIpv4);
+const mac = textual<MacAddress>('a hardware address such as 52:54:00:12:34:56', parseMac);
+const network = textual<Ipv4Network>('a network such as 10.20.0.0/24, with no bit set beyond its prefix', (text) =>
+  parseNetwork(text),
+);
+const mask = textual<number>('a subnet mask such as 255.255.255.0', (text) => {
+  const address = parseIpv4(text);
+  return address === undefined ? undefined : prefixOf(address);
+});
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DOMAIN_LENGTH_MAX = 200;
+
+/** True for one DNS label that may name a host (RFC 1123 §2.1), lower case. */
+export const isHostLabel = (text: string): boolean => LABEL.test(text);
+
+/** Lower case, without the final dot; undefined when it is not a domain name of host labels. */
+export function parseDomain(text: string): string | undefined {
+  const name = text.toLowerCase().replace(/\.$/, '');
+  return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
+}
+
+const domain = textual('a domain name such as maas or lab.example.net', parseDomain);
+const hostLabel = textual('a host name of letters, digits and hyphens', (text) => {
+  const name = text.toLowerCase();
+  return isHostLabel(name) ? name : undefined;
+});
+/** A record's name: underscores are allowed (RFC 8552). */
+const recordName = textual('a domain name such as www.maas', (text) => {
+  const name = text.toLowerCase().replace(/\.$/, '');
+  return name.length <= 253 && /^[a-z0-9_*-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name) ? name : undefined;
+});
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+const durationText = textual<Seconds>('a duration such as 600, 90s, 10m, 12h or 7d', (text) => {
+  const match = /^(\d{1,9})([smhdw])$/.exec(text);
+  const unit = DURATION_UNITS[match?.[2] ?? ''];
+  return match === null || unit === undefined ? undefined : ((Number(match[1]) * unit) as Seconds);
+});
+const duration = z.union(
+  [
+    z
+      .number()
+      .int()
+      .transform((value) => value as Seconds),
+    durationText,
+  ],
+  {
+    error: 'expected a duration: seconds, or a number with a unit such as 90s, 10m, 12h, 7d',
+  },
+);
+
+const port = z.number({ error: 'expected a port number' }).int().min(1).max(65_535);
+
+/** `address:port`. */
+const endpoint = textual('an address and port such as 10.20.0.1:5248', (text) => {
+  const match = /^([\d.]+):(\d{1,5})$/.exec(text);
+  const address = parseIpv4(match?.[1] ?? '');
+  const number = Number(match?.[2]);
+  return address === undefined || number < 1 || number > 65_535 ? undefined : { address, port: number };
+});
+
+/** `address` or `address:port`. */
+const upstream = (text: string): { address: Ipv4; port: number } | undefined => {
+  const [addressText = '', portText = '53'] = text.split(':');
+  const address = parseIpv4(addressText);
+  const number = Number(portText);
+  return address === undefined || !/^\d{1,5}$/.test(portText) || number < 1 || number > 65_535
+    ? undefined
+    : { address, port: number };
+};
+const upstreamEntry = textual('an upstream server such as 192.0.2.53 or 192.0.2.53:5353', upstream);
+const upstreamList = textual('upstream servers separated by spaces, each an address or address:port', (text) => {
+  const found = text
+    .split(/[\s,]+/)
+    .filter((word) => word !== '')
+    .map(upstream);
+  return found.every((entry) => entry !== undefined) ? found : undefined;
+});
+
+const host = z.strictObject({ mac, ip: ipv4, hostname: hostLabel.optional() });
+
+const clusterInterface = z.strictObject({
+  name: textual('a name of letters, digits and _ : . -', (text) => (/^[\w:.-]{1,64}$/.test(text) ? text : undefined)),
+  interface: textual('an interface name such as eth1', (text) =>
+    /^[^\s/]{1,15}$/.test(text) ? text : undefined,
+  ).optional(),
+  relayed: z.boolean().default(false),
+  management: z.literal([0, 1, 2], { error: 'expected 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS)' }).default(2),
+  ip: ipv4.optional(),
+  network: network.optional(),
+  subnet_mask: mask.optional(),
+  broadcast_ip: ipv4.optional(),
+  router_ip: ipv4.optional(),
+  ip_range_low: ipv4.optional(),
+  ip_range_high: ipv4.optional(),
+  static_ip_range_low: ipv4.optional(),
+  static_ip_range_high: ipv4.optional(),
+  domain: domain.optional(),
+  dns_servers: z.array(ipv4).max(16).optional(),
+  ntp_servers: z.array(ipv4).max(16).default([]),
+  lease_time: duration.optional(),
+  hosts: z.array(host).max(65_536).default([]),
+});
+
+const record = z.strictObject({
+  name: recordName,
+  type: z.enum(['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR']),
+  data: z.string().min(1).max(1024),
+  ttl: z.number().int().min(0).max(604_800).optional(),
+});
+
+const dns = z.strictObject({
+  listen: z.array(ipv4).max(64).optional(),
+  listen_port: port.default(53),
+  domain: domain.default('maas'),
+  upstream: z.union([z.array(upstreamEntry).max(16), upstreamList]).default([]),
+  dnssec_validation: z
+    .union([z.literal('no'), z.literal(false)], {
+      error:
+        'only `no` is accepted: Rackboot has no DNSSEC validator, and does not claim a validation it does not do. ' +
+        'Name an upstream that validates',
+    })
+    .default('no'),
+  records: z.array(record).max(65_536).default([]),
+  allow_recursion: z.array(network).max(256).default([]),
+});
+
+const loaderKey = /^(ipxe|\d{1,5})$/;
+const boot = z.strictObject({
+  tree: z.string().min(1).optional(),
+  loaders: z
+    .record(
+      z.string().regex(loaderKey, { error: 'expected an option 93 number or ipxe' }),
+      z
+        .string()
+        .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
+    )
+    .default({}),
+  kernel_params: z.string().max(1024).default(''),
+  release: textual('a release name such as bookworm', (text) =>
+    /^[a-z0-9][a-z0-9.+-]{0,62}$/i.test(text) ? text : undefined,
+  ).default('bookworm'),
+  http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
+});
+
+const region = z.strictObject({
+  mode: z.literal('embedded', { error: 'only `embedded` is available' }).default('embedded'),
+  listen: z.array(endpoint).max(64).optional(),
+  public_url: z.url({ protocol: /^https?$/ }).optional(),
+  new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
+});
+
+const log = z.strictObject({
+  level: z.enum(['debug', 'info', 'warning', 'error']).default('info'),
+  file: z.string().startsWith('/').optional(),
+});
+
+export const writtenConfigSchema = z.strictObject({
+  name: hostLabel.optional(),
+  state_dir: z.string().startsWith('/', { error: 'expected an absolute path' }).default('/var/lib/rackboot'),
+  cluster_interfaces: z.array(clusterInterface).max(256).default([]),
+  dhcp: z.strictObject({ server_port: port.default(67), client_port: port.default(68) }).prefault({}),
+  dns: dns.prefault({}),
+  tftp: z.strictObject({ listen: z.array(ipv4).max(64).optional(), listen_port: port.default(69) }).prefault({}),
+  boot: boot.prefault({}),
+  region: region.prefault({}),
+  log: log.prefault({}),
+});
+
+/** The file's values, parsed one by one, defaults filled in. */
+export type WrittenConfig = z.output<typeof writtenConfigSchema>;
+export type WrittenClusterInterface = WrittenConfig['cluster_interfaces'][number];

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { findHostOverlaps } from '../../src/config/host-check.ts';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
+
+const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');
+const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+
+const GOOD_LINES = [
+  '  - name: lab',
+  '    interface: eth1',
+  '    ip: 10.20.0.1',
+  '    network: 10.20.0.0/24',
+  '    ip_range_low: 10.20.0.100',
+  '    ip_range_high: 10.20.0.199',
+];
+
+/** A good interface with lines replaced by key, or added. */
+function withInterface(changes: Readonly<Record<string, string | undefined>>, rest = ''): string {
+  const lines = GOOD_LINES.filter(
+    (line) => !Object.keys(changes).some((key) => line.trim().replace(/^- /, '').startsWith(`${key}:`)),
+  );
+  for (const [key, value] of Object.entries(changes)) if (value !== undefined) lines.push(`    ${key}: ${value}`);
+  if (!lines.some((line) => line.startsWith('  - '))) lines.unshift('  - relayed: false');
+  return `cluster_interfaces:\n${lines.join('\n')}\n${rest}`;
+}
+
+function problemsOf(text: string): string {
+  const parsed = parseConfig(text);
+  return parsed.ok ? '' : formatProblems('f', parsed.problems);
+}
+
+function configOf(text: string) {
+  const parsed = parseConfig(text);
+  if (!parsed.ok) assert.fail(formatProblems('f', parsed.problems));
+  return parsed.config;
+}
+
+test('the example shipped to users is accepted and means what its comments say', () => {
+  const config = configOf(readFileSync(EXAMPLE, 'utf8'));
+  assert.equal(config.dhcp.subnets.length, 2);
+  assert.deepEqual(config.dns.listen.map(formatIpv4), ['10.20.0.1', '127.0.0.1']);
+  assert.equal(config.boot.tree, '/var/lib/rackboot/boot');
+});
+
+test('an empty file is a configuration that serves nobody and listens on loopback only', () => {
+  const config = configOf('');
+  assert.deepEqual(config.dhcp.subnets, []);
+  assert.deepEqual(config.tftp.listen, []);
+  assert.deepEqual(config.dns.listen, []);
+  assert.deepEqual(config.http.listen, []);
+  assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
+});
+
+test('defaults follow from the cluster interface', () => {
+  const config = configOf(withInterface({}, 'dns: { upstream: "192.0.2.1 192.0.2.2:5353" }'));
+  const subnet = config.dhcp.subnets[0] ?? assert.fail();
+  assert.deepEqual(subnet.dnsServers.map(formatIpv4), ['10.20.0.1']);
+  assert.equal(formatIpv4(subnet.broadcast), '10.20.0.255');
+  assert.equal(subnet.leaseTime, 600);
+  assert.deepEqual(config.tftp.listen.map(formatIpv4), ['10.20.0.1']);
+  assert.deepEqual(config.dns.listen.map(formatIpv4), ['10.20.0.1', '127.0.0.1']);
+  assert.deepEqual(config.dns.reverseNetworks.map(formatNetwork), ['10.20.0.0/24']);
+  assert.deepEqual(
+    config.dns.upstream.map(({ address: ip, port }) => `${formatIpv4(ip)}:${port}`),
+    ['192.0.2.1:53', '192.0.2.2:5353'],
+  );
+  assert.deepEqual(
+    config.boot.http.map(({ address: ip, port }) => `${formatIpv4(ip)}:${port}`),
+    ['10.20.0.1:5248'],
+  );
+  assert.equal(config.region.listen.length, 2);
+});
+
+test('management 1 offers the upstream servers, and no DNS answers there', () => {
+  const config = configOf(withInterface({ management: '1' }, 'dns: { upstream: [192.0.2.1] }'));
+  assert.deepEqual(config.dhcp.subnets[0]?.dnsServers.map(formatIpv4), ['192.0.2.1']);
+  assert.deepEqual(config.dns.listen, []);
+});
+
+test('management 0 has no DHCP and needs no range', () => {
+  const config = configOf(withInterface({ management: '0', ip_range_low: undefined, ip_range_high: undefined }));
+  assert.deepEqual(config.dhcp.subnets, []);
+  assert.deepEqual(config.tftp.listen.map(formatIpv4), ['10.20.0.1']);
+});
+
+test('the network follows from ip and subnet_mask', () => {
+  const config = configOf(withInterface({ network: undefined, subnet_mask: '255.255.255.0' }));
+  assert.equal(formatNetwork(config.dhcp.subnets[0]?.network ?? assert.fail()), '10.20.0.0/24');
+});
+
+const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
+  [
+    'an unknown key',
+    withInterface({ ip_rage_low: '10.20.0.5' }),
+    /f:8: cluster_interfaces\[0\]\.ip_rage_low: unknown key/,
+  ],
+  ['a bad address', withInterface({ ip: '10.20.0.256' }), /cluster_interfaces\[0\]\.ip: expected an IPv4 address/],
+  ['a network with host bits', withInterface({ network: '10.20.0.1/24' }), /network: expected a network/],
+  [
+    'an address outside the network',
+    withInterface({ ip: '10.21.0.1' }),
+    /ip: 10\.21\.0\.1 is not inside 10\.20\.0\.0\/24/,
+  ],
+  ['the network address as the rack', withInterface({ ip: '10.20.0.0' }), /first address/],
+  ['a router outside', withInterface({ router_ip: '10.9.0.1' }), /router_ip: 10\.9\.0\.1 is not inside/],
+  ['low above high', withInterface({ ip_range_low: '10.20.0.200' }), /ip_range_low: 10\.20\.0\.200 is above/],
+  ['half a range', withInterface({ ip_range_high: undefined }), /ip_range_high: missing/],
+  [
+    'no dynamic range on a managed interface',
+    withInterface({ ip_range_low: undefined, ip_range_high: undefined }),
+    /needs a dynamic range/,
+  ],
+  [
+    'ranges that share addresses',
+    withInterface({ static_ip_range_low: '10.20.0.150', static_ip_range_high: '10.20.0.220' }),
+    /share addresses/,
+  ],
+  ['a range that holds the rack', withInterface({ ip: '10.20.0.150' }), /the range holds ip 10\.20\.0\.150/],
+  ['a range that holds the router', withInterface({ router_ip: '10.20.0.150' }), /the range holds router_ip/],
+  ['an interface with neither name nor relay', withInterface({ interface: undefined }), /interface: missing/],
+  ['an interface without the rack address', withInterface({ ip: undefined }), /ip: missing/],
+  ['neither network nor mask', withInterface({ network: undefined }), /network: missing/],
+  ['a mask with holes', withInterface({ network: undefined, subnet_mask: '255.0.255.0' }), /expected a subnet mask/],
+  ['a mask that contradicts the network', withInterface({ subnet_mask: '255.255.0.0' }), /contradicts network/],
+  ['management 3', withInterface({ management: '3' }), /management: expected 0 \(no DHCP\)/],
+  ['a lease of one second', withInterface({ lease_time: '1' }), /lease_time: 1 seconds is outside/],
+  ['a lease time without meaning', withInterface({ lease_time: 'soon' }), /lease_time: expected a duration/],
+  [
+    'two hosts with one address',
+    withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", ip: 10.20.0.5}]' }),
+    /hosts\[1\]\.ip: 10\.20\.0\.5 is reserved twice/,
+  ],
+  [
+    'a host outside',
+    withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.21.0.5}]' }),
+    /hosts\[0\]\.ip: 10\.21\.0\.5 is not inside/,
+  ],
+  [
+    'dnssec_validation auto',
+    'dns: { dnssec_validation: auto }',
+    /dns\.dnssec_validation: only `no` is accepted: Rackboot has no DNSSEC validator/,
+  ],
+  ['dnssec_validation yes', 'dns: { dnssec_validation: yes }', /no DNSSEC validator/],
+  ['an upstream without meaning', 'dns: { upstream: "192.0.2.1 example" }', /dns\.upstream/],
+  ['a port out of range', 'tftp: { listen_port: 70000 }', /tftp\.listen_port/],
+  ['a relative state directory', 'state_dir: var', /state_dir: expected an absolute path/],
+  ['a loader key that is no number', 'boot: { loaders: { efi: x.efi } }', /boot\.loaders/],
+  ['an empty region.listen', 'region: { listen: [] }', /region\.listen: is empty/],
+  ['text that is not YAML', 'a: [', /f:1: not valid YAML/],
+  ['a list instead of a mapping', '- a', /f: .*expected/i],
+];
+
+for (const [name, text, expected] of REFUSALS) {
+  test(`${name} is refused`, () => assert.match(problemsOf(text), expected));
+}
+
+test('networks that overlap each other are refused', () => {
+  const second =
+    '  - { name: b, interface: eth2, ip: 10.20.0.130, network: 10.20.0.128/25, ip_range_low: 10.20.0.140, ip_range_high: 10.20.0.150 }\n';
+  assert.match(
+    problemsOf(withInterface({}) + second),
+    /cluster_interfaces\[1\]\.network: 10\.20\.0\.128\/25 overlaps 10\.20\.0\.0\/24/,
+  );
+});
+
+test('all problems are told at once, each with its line', () => {
+  const text = `${withInterface({ ip: 'x', router_ip: 'y' })}tftp: { listen_port: 0 }\nfoo: 1\n`;
+  const lines = problemsOf(text).split('\n');
+  assert.equal(lines.length, 4, lines.join('\n'));
+  for (const line of lines) assert.match(line, /^f:\d+: /);
+});
+
+test('a network of another interface of the host is refused, its own is not', () => {
+  const config = configOf(withInterface({}));
+  const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
+  assert.deepEqual(findHostOverlaps(config, host('eth1', '10.20.0.1', 24)), []);
+  assert.deepEqual(findHostOverlaps(config, host('eth0', '192.168.0.2', 24)), []);
+  assert.deepEqual(findHostOverlaps(config, host('tun0', '10.20.0.9', 32)), []);
+  assert.match(
+    findHostOverlaps(config, host('eth0', '10.20.5.2', 16))[0]?.message ?? '',
+    /on eth0; choose another network/,
+  );
+});
+
+test('any text is a configuration or a list of problems, never an exception', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json().map((json) => `cluster_interfaces: ${json}\n`),
+        fc.json(),
+      ),
+      (text) => {
+        const parsed = parseConfig(text);
+        return parsed.ok || parsed.problems.length > 0;
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('parseNetwork and the YAML agree on what a network is', () => {
+  assert.equal(parseNetwork('10.20.0.0/33'), undefined);
+  assert.equal(parseNetwork('10.20.0.0'), undefined);
+});

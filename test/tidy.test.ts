@@ -1,0 +1,270 @@
+// The house style as a test: who may import whom, what may be opened where, how long a file and a function may be, and words
+// that do not belong in a finished tree. Each rule names its remedy.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize, relative } from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = dirname(import.meta.dirname);
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+
+/** A room's level; imports go to a lower level, or stay in the room. */
+const LEVELS: Readonly<Record<string, number>> = {
+  'clock.ts': 0,
+  'errors.ts': 0,
+  'event.ts': 0,
+  net: 0,
+  boot: 1,
+  machines: 1,
+  files: 1,
+  dhcp: 2,
+  tftp: 2,
+  dns: 2,
+  http: 2,
+  images: 2,
+  power: 2,
+  region: 3,
+  store: 4,
+  config: 4,
+  uplink: 4,
+  observe: 4,
+  'daemon.ts': 5,
+  daemon: 5,
+  'region-thread.ts': 5,
+  cli: 6,
+  lab: 6,
+  doctor: 6,
+  'main.ts': 7,
+};
+
+/** Rooms in which `server.ts` alone opens anything. */
+const PURE_ROOMS = new Set(['boot', 'dhcp', 'tftp', 'dns', 'http', 'machines']);
+/** Files elsewhere that may touch sockets, files or processes. */
+const OPENERS = [
+  /^net\//,
+  /^files\//,
+  /^images\//,
+  /^power\//,
+  /^region\/api\/server\.ts$/,
+  /^store\//,
+  /^uplink\//,
+  /^config\//,
+  /^observe\//,
+  /^doctor\//,
+  /^lab\//,
+  /^cli\//,
+  /^(daemon|region-thread|main|clock)\.ts$/,
+  /^daemon\//,
+];
+const OPENING_MODULES = new Set([
+  'node:fs',
+  'node:fs/promises',
+  'node:net',
+  'node:dgram',
+  'node:http',
+  'node:https',
+  'node:tls',
+  'node:dns',
+  'node:child_process',
+  'node:worker_threads',
+  'node:sqlite',
+  'koffi',
+  'chokidar',
+  'fastify',
+]);
+const CLOCK_CALLS =
+  /\b(Date\.now|setTimeout|setInterval|performance\.now|process\.hrtime|Math\.random)\b|\bnew Date\(\)/;
+
+interface Source {
+  /** Path below src. */
+  readonly path: string;
+  readonly room: string;
+  readonly text: string;
+  readonly lines: readonly string[];
+}
+
+function listFiles(...patterns: string[]): string[] {
+  const out = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns], {
+    cwd: ROOT,
+  });
+  return out
+    .toString('utf8')
+    .split('\n')
+    .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+}
+
+const sources: readonly Source[] = listFiles('src/*.ts', 'src/**/*.ts').map((file) => {
+  const path = relative('src', file);
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return { path, room: path.split('/')[0] ?? path, text, lines: text.split('\n') };
+});
+
+interface Import {
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(source: Source): Import[] {
+  const found: Import[] = [];
+  const pattern = /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm;
+  for (const match of source.text.matchAll(pattern)) {
+    found.push({ typeOnly: match[1] !== undefined, target: match[2] ?? match[3] ?? match[4] ?? '' });
+  }
+  return found;
+}
+
+function report(problems: readonly string[], remedy: string): void {
+  assert.equal(problems.length, 0, `${problems.join('\n')}\n→ ${remedy}`);
+}
+
+test('every file of src lies in a room of the map', () => {
+  report(
+    sources.filter((source) => LEVELS[source.room] === undefined).map((source) => source.path),
+    'put it into one of the rooms, or add the room to the map in the README and here',
+  );
+});
+
+test('imports go downwards only, and protocol rooms never import each other', () => {
+  const problems: string[] = [];
+  for (const source of sources) {
+    for (const { target, typeOnly } of importsOf(source)) {
+      if (!target.startsWith('.')) continue;
+      const path = normalize(join(dirname(source.path), target));
+      const room = path.split('/')[0] ?? path;
+      if (room === source.room) continue;
+      const own = LEVELS[source.room] ?? 99;
+      const other = LEVELS[room] ?? 99;
+      const typesFromAbove = typeOnly && basename(path) === 'events.ts';
+      if (other > own && !typesFromAbove) problems.push(`${source.path} imports ${path} from above`);
+      if (other === own && own !== 0 && own !== 5 && own !== 6 && own !== 4 && own !== 1) {
+        problems.push(`${source.path} imports its neighbour ${path}`);
+      }
+      if (own === 3 && other === 2 && !typeOnly) problems.push(`${source.path} imports more than types of ${path}`);
+      if (own === 2 && other === 2) problems.push(`${source.path} imports the protocol room ${path}`);
+    }
+  }
+  report(problems, 'move the shared thing down a level, or hand it in as a port');
+});
+
+test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything; elsewhere only the rooms made for it', () => {
+  const problems: string[] = [];
+  for (const source of sources) {
+    const allowed = PURE_ROOMS.has(source.room)
+      ? basename(source.path) === 'server.ts'
+      : OPENERS.some((pattern) => pattern.test(source.path));
+    if (allowed) continue;
+    for (const { target, typeOnly } of importsOf(source)) {
+      if (!typeOnly && OPENING_MODULES.has(target)) problems.push(`${source.path} imports ${target}`);
+    }
+  }
+  report(problems, 'let server.ts open it and hand over what is needed');
+});
+
+test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
+  const problems: string[] = [];
+  for (const source of sources) {
+    if (source.path === 'clock.ts') continue;
+    source.lines.forEach((line, index) => {
+      if (CLOCK_CALLS.test(line) && !/^\s*(\/\/|\*|\/\*)/.test(line))
+        problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
+    });
+  }
+  report(problems, 'take `now` as an argument, or a Clock');
+});
+
+test('no file is longer than 400 lines and no function longer than 70', () => {
+  const problems: string[] = [];
+  for (const source of sources) {
+    if (source.lines.length - 1 > FILE_LINES_MAX) problems.push(`${source.path} has ${source.lines.length - 1} lines`);
+    for (const { name, line, length } of functionsOf(source.lines)) {
+      if (length > FUNCTION_LINES_MAX) problems.push(`${source.path}:${line} ${name} has ${length} lines`);
+    }
+  }
+  report(problems, 'find the second thing it does');
+});
+
+/** Functions by their indentation, which the formatter guarantees: a header that ends in `{` closes at its own depth. */
+function functionsOf(lines: readonly string[]): { name: string; line: number; length: number }[] {
+  const found: { name: string; line: number; length: number }[] = [];
+  const header =
+    /^(\s*)(?:export )?(?:default )?(?:(?:public|private|static|readonly|override|async|get|set) )*(?:function\*? ?(\w+)|(#?\w+)\(|const (\w+) = (?:async )?(?:function|\(|\w+ =>))/;
+  lines.forEach((text, index) => {
+    const match = header.exec(text);
+    if (match === null || /^\s*(if|for|while|switch|catch|return|await)\b/.test(text)) return;
+    const indent = match[1] ?? '';
+    let open = index;
+    while (open < lines.length && open < index + 30 && !/\{$/.test(lines[open] ?? '')) {
+      if (/;$/.test(lines[open] ?? '')) return;
+      open += 1;
+    }
+    const end = lines.findIndex((line, at) => at > open && line.startsWith(`${indent}}`));
+    if (end === -1) return;
+    found.push({ name: match[2] ?? match[3] ?? match[4] ?? '?', line: index + 1, length: end - index + 1 });
+  });
+  return found;
+}
+
+test('each file begins with what it is', () => {
+  report(
+    sources.filter((source) => !/^(#!.*\n)?(\/\/|\/\*)/.test(source.text)).map((source) => source.path),
+    'begin it with a comment: what it is, its sources, its invariants',
+  );
+});
+
+test('names say what a thing is: no util, helper, manager, common; no barrels; no default exports', () => {
+  const problems: string[] = [];
+  for (const source of sources) {
+    if (/(^|[/-])(utils?|helpers?|managers?|common|misc)([.-]|$)/.test(source.path))
+      problems.push(`${source.path}: name`);
+    if (/^export \* from/m.test(source.text)) problems.push(`${source.path}: barrel`);
+    if (/^export default/m.test(source.text)) problems.push(`${source.path}: default export`);
+    if (!/^[a-z0-9./-]+$/.test(source.path)) problems.push(`${source.path}: file names are kebab-case`);
+  }
+  report(problems, 'name the thing; if it has no name it has no home');
+});
+
+test('no leftover markers, no silenced checks, no path of a build machine, no registry host', () => {
+  const problems: string[] = [];
+  const marks = new RegExp(
+    [
+      '\\bTO' + 'DO\\b',
+      '\\bFIX' + 'ME\\b',
+      '\\bXX' + 'X\\b',
+      '@ts-' + 'ignore',
+      '@ts-' + 'expect-error',
+      '\\bas ' + 'any\\b',
+      '\\.on' + 'ly\\(',
+    ].join('|'),
+  );
+  const places = new RegExp(
+    ['/wo' + 'rk/', 'registry\\.' + 'npmjs', 'deb\\.' + 'debian\\.org', '/ro' + 'ot/'].join('|'),
+  );
+  for (const file of listFiles('src', 'test', 'bin', 'config', 'systemd', 'docs', '*.md', '*.json', '.ci')) {
+    if (file === 'package-lock.json' || /\.(png|bin|gz|pcap)$/.test(file)) continue;
+    readFileSync(join(ROOT, file), 'utf8')
+      .split('\n')
+      .forEach((line, index) => {
+        if (/^(src|test|bin)\//.test(file) && marks.test(line))
+          problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
+        if (places.test(line)) problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
+      });
+  }
+  report(problems, 'finish it, or take it out');
+});
+
+test('every error code is used, and used as written in errors.ts', () => {
+  const text = readFileSync(join(ROOT, 'src/errors.ts'), 'utf8');
+  const table = text.slice(text.indexOf('RACK_ERROR_CODES = {'), text.indexOf('} as const'));
+  const codes = [...table.matchAll(/^ {2}'([a-z-]+)':/gm)].map((match) => match[1] ?? '');
+  const rest = sources
+    .filter((source) => source.path !== 'errors.ts')
+    .map((source) => source.text)
+    .join('\n');
+  report(
+    codes.filter((code) => !rest.includes(`'${code}'`)),
+    'delete the code, or raise it',
+  );
+});
