@@ -1,4 +1,14 @@
 // Who asks: the firmware or loader on the other side, from what its DHCP packets say of it.
+//
+// Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7 (HTTPClient); captures of SeaBIOS,
+// EDK2 and iPXE.
+//
+// 1. The ladder: iPXE is recognised before the firmware it runs in, for it repeats the firmware's vendor class and number.
+//    So it is never given a loader again, only its script, and cannot chain-load itself for ever.
+// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run.
+// 3. A client that shows neither iPXE nor a PXE or HTTP vendor class does not boot from the network.
+
+import { findArchitecture } from './architectures.ts';
 
 /** What DHCP shows of a boot client. */
 export interface BootClientFacts {
@@ -24,3 +34,34 @@ export type BootClient =
   | { readonly kind: 'uefi-http'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
   /** It says that it boots from the network, with a number that has no built-in loader. */
   | { readonly kind: 'other'; readonly architecture: number };
+
+/** iPXE's user class, alone and counted as RFC 3004 §4 wants. */
+const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
+
+/** The first number that has a row in the table, else the first at all, else the one in the vendor class, else 0 (BIOS). */
+function chooseArchitecture(facts: BootClientFacts): number {
+  const known = facts.architectures.find((code) => findArchitecture(code) !== undefined);
+  if (known !== undefined) return known;
+  const first = facts.architectures[0];
+  if (first !== undefined) return first;
+  const named = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(facts.vendorClass)?.[1];
+  return named === undefined ? 0 : Number(named);
+}
+
+/**
+ * Recognises a boot client.
+ *
+ * @returns undefined: the packet does not come from a network boot
+ */
+export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
+  const architecture = chooseArchitecture(facts);
+  if (facts.ipxeOptions || facts.userClasses.some((name) => IPXE_CLASSES.has(name))) {
+    return { kind: 'ipxe', architecture };
+  }
+  const byHttp = facts.vendorClass.startsWith('HTTPClient');
+  if (!byHttp && !facts.vendorClass.startsWith('PXEClient')) return undefined;
+  const row = findArchitecture(architecture);
+  if (row?.firmware === 'uefi') return { kind: byHttp ? 'uefi-http' : 'uefi', cpu: row.cpu, architecture };
+  // HTTP boot is a thing of UEFI: a BIOS number beside HTTPClient names nothing that can be answered.
+  return { kind: row === undefined || byHttp ? 'other' : 'bios', architecture };
+}

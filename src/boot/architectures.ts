@@ -1,0 +1,72 @@
+// What the numbers of DHCP option 93 mean for Rackboot: which CPU, which MAAS architecture, how the firmware loads, and the
+// loader it is given when the configuration names no other.
+//
+// Sources: RFC 4578 §2.1 for the option and its first ten numbers; the IANA registry "Processor Architecture Types" (RFC 5970
+// §6.3) for their present meaning and for the later numbers. RFC 4578 prints 7 as "EFI BC" and 9 as "EFI x86-64"; its
+// erratum and the registry have them the other way round. Both numbers are sent by x86-64 firmware.
+//
+// 1. A number that is not in the table has no built-in loader; the operator can still give it one (`boot.loaders`).
+// 2. Loader names are names of the tree's top directory.
+
+/** A CPU family, by MAAS's name for it: the first level of the boot tree. */
+export type Cpu = 'amd64' | 'arm64' | 'i386';
+
+/** What one number of option 93 stands for. */
+export interface FirmwareArchitecture {
+  /** The number, 0 to 65535. */
+  readonly code: number;
+  readonly firmware: 'bios' | 'uefi';
+  readonly cpu: Cpu;
+  /** The loader's file name in the tree. */
+  readonly loader: string;
+}
+
+/** The numbers that have a built-in loader. */
+export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
+  // "Intel x86PC" (RFC 4578 §2.1), "x86 BIOS" (IANA). A 64-bit machine says the same.
+  { code: 0, firmware: 'bios', cpu: 'amd64', loader: 'lpxelinux.0' },
+  // "EFI IA32" (RFC 4578 §2.1), "x86 UEFI" (IANA).
+  { code: 6, firmware: 'uefi', cpu: 'i386', loader: 'bootia32.efi' },
+  // "x64 UEFI" (IANA).
+  { code: 7, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "EBC" (IANA). Quirk: some x86-64 firmware, written after the table of RFC 4578, says 9.
+  { code: 9, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "ARM 64-bit UEFI" (IANA).
+  { code: 11, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
+  // "x86 UEFI boot from HTTP" (IANA).
+  { code: 15, firmware: 'uefi', cpu: 'i386', loader: 'bootia32.efi' },
+  // "x64 UEFI boot from HTTP" (IANA).
+  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "EBC boot from HTTP" (IANA): the counterpart of 9.
+  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "ARM UEFI 64 boot from HTTP" (IANA).
+  { code: 19, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
+];
+
+const byCode = new Map(FIRMWARE_ARCHITECTURES.map((architecture) => [architecture.code, architecture]));
+
+/** The row of a number of option 93; undefined: it has no built-in loader. */
+export function findArchitecture(code: number): FirmwareArchitecture | undefined {
+  return byCode.get(code);
+}
+
+// "boot from HTTP" in the IANA registry, whatever the CPU.
+const HTTP_CODES: ReadonlySet<number> = new Set([15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40]);
+
+/** True when the registry says of a number that its firmware boots from HTTP: it wants a URL, and option 60 back. */
+export function bootsFromHttp(code: number): boolean {
+  return HTTP_CODES.has(code);
+}
+
+const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map([
+  ['amd64', 'amd64'],
+  ['x86_64', 'amd64'],
+  ['arm64', 'arm64'],
+  ['aarch64', 'arm64'],
+  ['i386', 'i386'],
+]);
+
+/** The CPU that a loader names in its own spelling (`x86_64` is GRUB's and iPXE's for amd64); undefined: none of ours. */
+export function parseCpu(spelling: string): Cpu | undefined {
+  return CPU_SPELLINGS.get(spelling);
+}

@@ -1,0 +1,42 @@
+// Which address and port of the boot HTTP listener a machine is told.
+//
+// 1. A machine is told the address in its own network that it already talks to; another address of the rack only when the
+//    listener has none there.
+
+import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
+import type { HttpEndpoint } from './config.ts';
+
+const HTTP_PORT = 80;
+
+/**
+ * The endpoint at `local`, the rack's address in the machine's network: bound to it or to every address.
+ *
+ * @returns undefined: the listener does not answer there
+ */
+export function findEndpointAt(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
+  const found =
+    endpoints.find((endpoint) => endpoint.address === local) ?? endpoints.find((endpoint) => endpoint.address === ANY);
+  return found === undefined ? undefined : { address: local, port: found.port };
+}
+
+/**
+ * The endpoint at `local`, else any that is not loopback: a router between them may lead there.
+ *
+ * @returns undefined: there is no boot HTTP listener that a machine could reach
+ */
+export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
+  return findEndpointAt(endpoints, local) ?? endpoints.find((endpoint) => endpoint.address >>> 24 !== 127);
+}
+
+/** True when the listener answers at `local` on port 80, the only port that GRUB's HTTP knows. */
+export function answersOnPort80(endpoints: readonly HttpEndpoint[], local: Ipv4): boolean {
+  return endpoints.some(
+    (endpoint) => endpoint.port === HTTP_PORT && (endpoint.address === local || endpoint.address === ANY),
+  );
+}
+
+/** `http://a.b.c.d:port`, without the port when it is 80, without a final slash. */
+export function formatBaseUrl(endpoint: HttpEndpoint): string {
+  const port = endpoint.port === HTTP_PORT ? '' : `:${endpoint.port}`;
+  return `http://${formatIpv4(endpoint.address)}${port}`;
+}
