@@ -1,0 +1,90 @@
+// A clock that stands still until a test moves it. Timers fire in the order of their deadlines, each at its own deadline; the
+// random bytes come from a seed, so a run can be repeated.
+
+import { type Clock, type Instant, instant, type Timer } from '../../src/clock.ts';
+
+interface PendingTimer {
+  readonly at: number;
+  readonly order: number;
+  readonly action: () => void;
+}
+
+/** The most timers one `advance` fires: beyond it a timer sets itself for ever. */
+const FIRED_MAX = 1_000_000;
+
+/** A `Clock` in virtual time, starting at `startMs` milliseconds since 1970. */
+export class VirtualClock implements Clock {
+  #nowMs: number;
+  #order = 0;
+  #wallOffsetMs = 0;
+  #random: number;
+  readonly #timers = new Set<PendingTimer>();
+
+  constructor(startMs = 1_700_000_000_000, seed = 1) {
+    this.#nowMs = startMs;
+    this.#random = seed >>> 0;
+  }
+
+  now(): Instant {
+    return instant(this.#nowMs);
+  }
+
+  wallTimeMs(): number {
+    return this.#nowMs + this.#wallOffsetMs;
+  }
+
+  schedule(delayMs: number, action: () => void): Timer {
+    const timer: PendingTimer = { at: this.#nowMs + Math.max(0, delayMs), order: this.#order++, action };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  randomBytes(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    for (let index = 0; index < count; index += 1) {
+      this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+      bytes[index] = this.#random >>> 24;
+    }
+    return bytes;
+  }
+
+  /** How many timers are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time forward by `ms`, firing what falls due on the way. */
+  advance(ms: number): void {
+    const target = this.#nowMs + ms;
+    for (let fired = 0; fired < FIRED_MAX; fired += 1) {
+      const next = this.#next();
+      if (next === undefined || next.at > target) break;
+      this.#timers.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.at);
+      next.action();
+    }
+    this.#nowMs = target;
+  }
+
+  /** Steps the wall clock by `ms` without touching instants: what an administrator or a time server does. */
+  stepWall(ms: number): void {
+    this.#wallOffsetMs += ms;
+  }
+
+  #next(): PendingTimer | undefined {
+    let next: PendingTimer | undefined;
+    for (const timer of this.#timers) {
+      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer;
+    }
+    return next;
+  }
+}
+
+/** Numbers from 0 up to, not including, 1; the same seed gives the same numbers (a linear congruential generator). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 0x1_0000_0000;
+  };
+}
