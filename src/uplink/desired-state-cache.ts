@@ -1,0 +1,34 @@
+// The desired state on disk, so that a rack whose region is away boots, addresses and names the machines it knows.
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorText, osErrorCode } from '../errors.ts';
+import { parseDesiredState } from '../machines/desired-state.ts';
+import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
+
+const FILE = 'desired-state.json';
+
+/** What was cached last, or the empty state; a damaged cache is told to `onProblem` and replaced by what the region says next. */
+export function readDesiredState(stateDir: string, onProblem: (text: string) => void): DesiredState {
+  const path = join(stateDir, FILE);
+  try {
+    const parsed = parseDesiredState(JSON.parse(readFileSync(path, 'utf8')));
+    if (parsed.ok) return parsed.state;
+    onProblem(`${path}: ${parsed.reason}`);
+  } catch (error) {
+    if (osErrorCode(error) !== 'ENOENT') onProblem(`${path}: ${errorText(error)}`);
+  }
+  return EMPTY_DESIRED_STATE;
+}
+
+/** Replaces the cache in one step; a failure is told to `onProblem`, the state in memory stays in force. */
+export function writeDesiredState(stateDir: string, state: DesiredState, onProblem: (text: string) => void): void {
+  const path = join(stateDir, FILE);
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    writeFileSync(`${path}.part`, JSON.stringify(state), { mode: 0o600, flush: true });
+    renameSync(`${path}.part`, path);
+  } catch (error) {
+    onProblem(`${path}: ${errorText(error)}`);
+  }
+}

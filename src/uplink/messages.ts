@@ -1,0 +1,37 @@
+// What rack and region say to each other, whatever carries it: desired state down, sequenced events up.
+//
+// 1. Every message names the protocol's version; a side that does not know it refuses the link.
+// 2. Events are numbered by the rack, within one life of its process (`life`), from 1 and without gaps; the region
+//    acknowledges the highest it has stored. What is not acknowledged is sent again: at least once, in order.
+// 3. Desired state is whole and versioned; the rack acknowledges the version it has put into force.
+
+import type { EventLevel } from '../event.ts';
+import type { DesiredState } from '../machines/machine.ts';
+
+export const UPLINK_VERSION = 1;
+
+/** One event as the region keeps it: text at the edge, no numbers to interpret. */
+export interface UplinkEvent {
+  readonly sequence: number;
+  readonly kind: string;
+  readonly level: EventLevel;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  /** Lower case, colons; undefined: concerns no one machine. */
+  readonly mac?: string | undefined;
+  readonly address?: string | undefined;
+  readonly text: string;
+}
+
+/** From the rack. */
+export type RackMessage =
+  | { readonly kind: 'hello'; readonly version: number; readonly rack: string; readonly life: string }
+  | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
+  | { readonly kind: 'applied'; readonly version: number };
+
+/** From the region. */
+export type RegionMessage =
+  | { readonly kind: 'desired-state'; readonly state: DesiredState }
+  | { readonly kind: 'stored'; readonly sequence: number }
+  | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: string };

@@ -1,0 +1,60 @@
+// What a test needs of the host beyond Node: said by name, so that a host that lacks it skips the test and tells what to install.
+// With CI=true nothing is skipped: the runner counts a skip as a failure.
+
+import { accessSync, constants, existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A program, with the Debian package that has it. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  'apt-get': 'apt',
+  atftp: 'atftp',
+  busybox: 'busybox-static',
+  chromium: 'chromium',
+  curl: 'curl',
+  dhclient: 'isc-dhcp-client',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
+  'dpkg-deb': 'dpkg',
+  ip: 'iproute2',
+  mount: 'mount',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  setpriv: 'util-linux',
+  tcpdump: 'tcpdump',
+  tftp: 'tftp-hpa',
+  udhcpc: 'udhcpc',
+  unshare: 'util-linux',
+};
+
+/** Files that tests boot with, and their packages. */
+const FILES: Readonly<Record<string, string>> = {
+  '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
+  '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
+};
+
+export type Need = 'root' | 'linux' | keyof typeof PACKAGES | keyof typeof FILES;
+
+/** Why a test cannot run here, for node:test's `skip`; false when everything is there. */
+export function missing(...needs: readonly Need[]): string | false {
+  const lacking = needs.map(lack).filter((reason) => reason !== undefined);
+  return lacking.length === 0 ? false : `needs ${lacking.join(', ')}`;
+}
+
+function lack(need: Need): string | undefined {
+  if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
+  if (need === 'linux') return process.platform === 'linux' ? undefined : 'Linux';
+  const file = FILES[need];
+  if (file !== undefined) return existsSync(need) ? undefined : `${need} (apt-get install ${file})`;
+  const found = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+    .split(':')
+    .some((directory) => isExecutable(join(directory, need)));
+  return found ? undefined : `${need} (apt-get install ${PACKAGES[need] ?? need})`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

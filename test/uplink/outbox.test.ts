@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { OUTBOX_BATCH_MAX, OUTBOX_EVENTS_MAX, Outbox } from '../../src/uplink/outbox.ts';
+
+const event = (text: string) => ({ kind: 'test.event', level: 'info' as const, atMs: 0, text });
+
+test('one batch is on the way at a time, numbered from 1 without gaps', () => {
+  const outbox = new Outbox();
+  for (let index = 0; index < OUTBOX_BATCH_MAX + 3; index += 1) outbox.add(event(String(index)));
+  const first = outbox.take();
+  assert.equal(first?.events.length, OUTBOX_BATCH_MAX);
+  assert.equal(first?.events[0]?.sequence, 1);
+  assert.equal(outbox.take(), undefined);
+  outbox.acknowledge(OUTBOX_BATCH_MAX);
+  assert.deepEqual(
+    outbox.take()?.events.map(({ sequence }) => sequence),
+    [OUTBOX_BATCH_MAX + 1, OUTBOX_BATCH_MAX + 2, OUTBOX_BATCH_MAX + 3],
+  );
+});
+
+test('what was not acknowledged is sent again, whole', () => {
+  const outbox = new Outbox();
+  outbox.add(event('a'));
+  outbox.add(event('b'));
+  const sent = outbox.take();
+  assert.deepEqual(outbox.again(), sent);
+  outbox.acknowledge(1);
+  assert.deepEqual(
+    outbox.again()?.events.map(({ text }) => text),
+    ['b'],
+  );
+  outbox.acknowledge(2);
+  assert.equal(outbox.again(), undefined);
+});
+
+test('at the bound the oldest waiting events are dropped, counted, and the region is told', () => {
+  const outbox = new Outbox();
+  for (let index = 0; index < OUTBOX_EVENTS_MAX + 5; index += 1) outbox.add(event(String(index)));
+  assert.equal(outbox.dropped, 5);
+  const batch = outbox.take();
+  assert.equal(batch?.events[0]?.text, '5');
+  assert.equal(batch?.missed, 5);
+});
+
+test('an acknowledgement of something never sent changes nothing', () => {
+  const outbox = new Outbox();
+  outbox.acknowledge(10);
+  outbox.add(event('a'));
+  outbox.take();
+  outbox.acknowledge(0);
+  assert.equal(outbox.length, 1);
+  outbox.acknowledge(99);
+  assert.equal(outbox.length, 0);
+  outbox.add(event('b'));
+  assert.equal(outbox.take()?.events[0]?.sequence, 2);
+});
+
+test('whatever is lost on the way, a region that ignores repeats stores every event once and in order', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('add', 'take', 'again', 'ack'), { maxLength: 200 }), (steps) => {
+      const outbox = new Outbox();
+      const stored: string[] = [];
+      let highest = 0;
+      let added = 0;
+      const store = (batch: ReturnType<Outbox['take']>): void => {
+        for (const { sequence, text } of batch?.events ?? []) {
+          if (sequence <= highest) continue;
+          assert.equal(sequence, highest + 1);
+          highest = sequence;
+          stored.push(text);
+        }
+      };
+      for (const step of steps) {
+        if (step === 'add') outbox.add(event(String(added++)));
+        else if (step === 'ack') outbox.acknowledge(highest);
+        else store(step === 'take' ? outbox.take() : outbox.again());
+      }
+      outbox.acknowledge(highest);
+      for (let batch = outbox.again() ?? outbox.take(); batch !== undefined; batch = outbox.take()) {
+        store(batch);
+        outbox.acknowledge(highest);
+      }
+      assert.deepEqual(
+        stored,
+        Array.from({ length: added }, (_, index) => String(index)),
+      );
+    }),
+  );
+});
