@@ -1,0 +1,257 @@
+// The boot tree on disk: opens its files without ever leaving it.
+// Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), DESIGN.md 4 and 8.4.
+//
+// 1. A path is names joined by `/`. Empty names, `.`, `..` and hidden names (a leading dot) do not exist, nor does what a link
+//    to outside the tree points at. Links inside the tree that end inside it are followed.
+// 2. Only regular files are opened. Opening never waits for the other end of a FIFO and never touches a device.
+// 3. The path is resolved, checked, opened without following a last link, and where the system tells the opened file's own
+//    path, that is checked again: exchanging a directory for a link in between gains nothing.
+// 4. Readers of one file share one descriptor and its slices. A file whose inode, size or modification time has changed is
+//    another file to those who open it from then on; who has the former one open goes on reading that.
+
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { osErrorCode, RackError } from '../errors.ts';
+import type { FileTree, OpenedFile } from './opened-file.ts';
+import { SharedFile } from './shared-file.ts';
+import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
+import { EMPTY_INDEX, type ImageFiles, type TreeIndex, walkTree } from './tree-index.ts';
+
+/** The longest path that is looked at, in characters. */
+export const PATH_CHARACTERS_MAX = 1024;
+/** The most files that are open at a time; those nobody reads are closed first, then opening is refused. */
+export const FILES_OPEN_MAX = 256;
+/** The most look-ups that are under way at a time; one more is refused. */
+export const LOOKUPS_MAX = 4096;
+
+/** Failures of the file system that mean: there is no such file that may be read. */
+const ABSENT: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EACCES',
+  'EPERM',
+  'ENXIO',
+  'EINVAL',
+]);
+
+interface Lookup {
+  /** How many callers wait; each is given its reader when the look-up ends. */
+  waiting: number;
+  readonly found: Promise<SharedFile | undefined>;
+}
+
+/** The names of a relative path, or undefined when it is not one that the tree can hold. */
+export function splitPath(path: string): readonly string[] | undefined {
+  if (path.length > PATH_CHARACTERS_MAX || path.includes('\0')) return undefined;
+  const names = path.split('/');
+  return names.every((name) => name !== '' && !name.startsWith('.')) ? names : undefined;
+}
+
+/** The files of one directory tree, with an index of what it holds. */
+export class BootTree implements FileTree {
+  /** The tree's directory as configured. */
+  readonly directory: string;
+  /** The same with every link resolved; read again by `refresh` and when a path seems to lead outside. */
+  #root: string;
+  readonly #slices: SliceCache;
+  readonly #lookups = new Map<string, Lookup>();
+  /** By real path, least recently opened first. */
+  readonly #files = new Map<string, SharedFile>();
+  /** Files that were replaced on disk and are still read by someone. */
+  #formerFiles = 0;
+  #index: TreeIndex = EMPTY_INDEX;
+  #refreshing: Promise<void> | undefined;
+
+  private constructor(directory: string, root: string, cacheBytesMax: number) {
+    this.directory = directory;
+    this.#root = root;
+    this.#slices = new SliceCache(cacheBytesMax);
+  }
+
+  /**
+   * Opens a tree and reads its index.
+   * @param cacheBytesMax bound of the slices kept in memory
+   * @throws RackError `tree-unreadable` when the directory cannot be read.
+   */
+  static async open(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): Promise<BootTree> {
+    const tree = new BootTree(directory, await resolveRoot(directory), cacheBytesMax);
+    await tree.refresh();
+    return tree;
+  }
+
+  async open(path: string): Promise<OpenedFile | undefined> {
+    if (splitPath(path) === undefined) return undefined;
+    const pending = this.#lookups.get(path) ?? this.#startLookup(path);
+    pending.waiting += 1;
+    const file = await pending.found;
+    return file?.reader();
+  }
+
+  /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
+  hasFile(path: string): boolean {
+    return this.#index.files.has(path);
+  }
+
+  /** The images of the tree: each directory four levels down (architecture, sub-architecture, release, purpose) with files. */
+  listImages(): readonly ImageFiles[] {
+    return this.#index.images;
+  }
+
+  /**
+   * Walks the tree and replaces the index; callers at the same time share one walk.
+   * @throws RackError `tree-unreadable`; the former index stays.
+   */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#walk().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** Closes every file that nobody reads; the others close with their last reader. */
+  close(): void {
+    for (const [real, file] of this.#files) this.#forget(real, file);
+  }
+
+  /** What the tree holds in memory at this moment. */
+  counters(): {
+    readonly filesOpen: number;
+    readonly cachedBytes: number;
+    readonly slicesRead: number;
+    readonly sliceHits: number;
+  } {
+    return { filesOpen: this.#files.size + this.#formerFiles, ...this.#slices.counters() };
+  }
+
+  async #walk(): Promise<void> {
+    const root = await resolveRoot(this.directory);
+    this.#index = await walkTree(root);
+    this.#root = root;
+  }
+
+  #startLookup(path: string): Lookup {
+    if (this.#lookups.size >= LOOKUPS_MAX) {
+      throw new RackError('tree-unreadable', `${LOOKUPS_MAX} files of ${this.directory} are being looked up already`);
+    }
+    const lookup: Lookup = { waiting: 0, found: this.#find(path) };
+    this.#lookups.set(path, lookup);
+    return lookup;
+  }
+
+  /** The file is reserved for everyone who waits for it in the moment the look-up ends: it stays open until they come. */
+  async #find(path: string): Promise<SharedFile | undefined> {
+    let file: SharedFile | undefined;
+    try {
+      file = await this.#openContained(path);
+    } catch (error) {
+      if (!ABSENT.has(osErrorCode(error) ?? '')) throw error;
+    } finally {
+      const lookup = this.#lookups.get(path);
+      this.#lookups.delete(path);
+      file?.reserve(lookup?.waiting ?? 0);
+      file?.unreserve();
+    }
+    return file;
+  }
+
+  /** The file with one reservation, which the caller gives back. */
+  async #openContained(path: string): Promise<SharedFile | undefined> {
+    const real = await this.#resolve(path);
+    if (real === undefined) return undefined;
+    const seen = await stat(real);
+    if (!seen.isFile()) return undefined;
+    const known = this.#files.get(real);
+    if (known?.isSame(seen)) {
+      this.#files.delete(real);
+      this.#files.set(real, known);
+      known.reserve(1);
+      return known;
+    }
+    // O_NONBLOCK: what became a FIFO after `stat` must not hold a thread.
+    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const opened = await handle.stat();
+      if (!opened.isFile() || !(await this.#isContained(handle))) {
+        await handle.close();
+        return undefined;
+      }
+      const file = this.#keep(real, handle, opened);
+      file.reserve(1);
+      return file;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** The real path of a relative path; undefined when that is outside the tree. */
+  async #resolve(path: string): Promise<string | undefined> {
+    const real = await realpath(`${this.directory}${sep}${path}`);
+    if (real.startsWith(this.#root + sep)) return real;
+    // The tree's directory itself may be a link that was switched to another tree.
+    this.#root = await resolveRoot(this.directory);
+    return real.startsWith(this.#root + sep) ? real : undefined;
+  }
+
+  async #isContained(handle: FileHandle): Promise<boolean> {
+    if (process.platform !== 'linux') return true;
+    return (await readlink(`/proc/self/fd/${handle.fd}`)).startsWith(this.#root + sep);
+  }
+
+  #keep(real: string, handle: FileHandle, seen: Stats): SharedFile {
+    const raced = this.#files.get(real);
+    if (raced?.isSame(seen)) {
+      // Two names of one file were looked up at the same time: the first descriptor serves both.
+      void handle.close().catch(() => undefined);
+      return raced;
+    }
+    if (raced !== undefined) this.#forget(real, raced);
+    this.#closeIdle();
+    if (this.#files.size + this.#formerFiles >= FILES_OPEN_MAX) {
+      throw new RackError(
+        'tree-unreadable',
+        `${FILES_OPEN_MAX} different files of ${this.directory} are being read: ${real} must wait`,
+      );
+    }
+    const file = new SharedFile(handle, real, seen, this.#slices);
+    this.#files.set(real, file);
+    return file;
+  }
+
+  #forget(real: string, file: SharedFile): void {
+    this.#files.delete(real);
+    if (file.idle) {
+      file.retire();
+      return;
+    }
+    this.#formerFiles += 1;
+    file.retire(() => {
+      this.#formerFiles -= 1;
+    });
+  }
+
+  /** Makes room for one more file by closing those unread for longest. */
+  #closeIdle(): void {
+    for (const [real, file] of this.#files) {
+      if (this.#files.size + this.#formerFiles < FILES_OPEN_MAX) return;
+      if (file.idle) this.#forget(real, file);
+    }
+  }
+}
+
+async function resolveRoot(directory: string): Promise<string> {
+  try {
+    const root = await realpath(directory);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (cause) {
+    throw new RackError(
+      'tree-unreadable',
+      `boot.tree ${directory} cannot be read (${osErrorCode(cause) ?? 'unknown'}): create it, or let the user that runs Rackboot read it`,
+      { cause },
+    );
+  }
+  throw new RackError('tree-unreadable', `boot.tree ${directory} is not a directory: name the boot tree's directory`);
+}

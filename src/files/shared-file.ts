@@ -1,0 +1,147 @@
+// One open file and all who read it.
+//
+// 1. The descriptor is open while there is a reader or a reservation, and after that until the tree retires the file.
+// 2. A reader is told what the file was when it was opened. A file that shrinks or is written in place under way fails the
+//    read instead of handing out a mixture of two files; one that was replaced by renaming is not affected.
+
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { RackError } from '../errors.ts';
+import type { OpenedFile } from './opened-file.ts';
+import { SLICE_BYTES, type SliceCache, type SliceSource } from './slice-cache.ts';
+
+let lastId = 0;
+
+/** A file opened once for any number of readers. */
+export class SharedFile implements SliceSource {
+  readonly id: number;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly etag: string;
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #seen: Stats;
+  readonly #cache: SliceCache;
+  #reserved = 0;
+  #readers = 0;
+  #retired = false;
+  #closed = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(handle: FileHandle, path: string, seen: Stats, cache: SliceCache) {
+    lastId += 1;
+    this.id = lastId;
+    this.#handle = handle;
+    this.#path = path;
+    this.#seen = seen;
+    this.#cache = cache;
+    this.sizeBytes = seen.size;
+    this.modifiedMs = Math.floor(seen.mtimeMs);
+    this.etag = `"${seen.size.toString(16)}-${Math.floor(seen.mtimeMs * 1000).toString(16)}"`;
+  }
+
+  /** True when nobody reads it or is about to. */
+  get idle(): boolean {
+    return this.#readers === 0 && this.#reserved === 0;
+  }
+
+  /** True when these are the figures of the very file that is open here. */
+  isSame(stats: Stats): boolean {
+    const seen = this.#seen;
+    return (
+      stats.ino === seen.ino &&
+      stats.dev === seen.dev &&
+      stats.size === seen.size &&
+      stats.mtimeMs === seen.mtimeMs &&
+      !this.#retired
+    );
+  }
+
+  /** Keeps the file open for `count` readers that are about to come. */
+  reserve(count: number): void {
+    this.#reserved += count;
+  }
+
+  /** Gives back a reservation that no reader used. */
+  unreserve(): void {
+    this.#reserved -= 1;
+    this.#closeIfDone();
+  }
+
+  /** A reader, in place of one reservation. */
+  reader(): OpenedFile {
+    this.#reserved -= 1;
+    this.#readers += 1;
+    let open = true;
+    return {
+      sizeBytes: this.sizeBytes,
+      modifiedMs: this.modifiedMs,
+      etag: this.etag,
+      read: (offset, length) => {
+        if (!open) throw new Error(`${this.#path} is read after it was closed`);
+        return this.#read(offset, length);
+      },
+      close: () => {
+        if (!open) return;
+        open = false;
+        this.#readers -= 1;
+        this.#closeIfDone();
+      },
+    };
+  }
+
+  /** Closes the file once nobody reads it; `onClosed` is called then. */
+  retire(onClosed?: () => void): void {
+    this.#retired = true;
+    this.#onClosed = onClosed;
+    this.#closeIfDone();
+  }
+
+  /** @throws RackError `tree-unreadable` when the file was changed in place. */
+  async readSlice(offset: number, length: number): Promise<Uint8Array> {
+    const slice = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(slice, filled, length - filled, offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    const now = await this.#handle.stat();
+    if (filled < length || now.size !== this.#seen.size || now.mtimeMs !== this.#seen.mtimeMs) {
+      throw new RackError(
+        'tree-unreadable',
+        `${this.#path} was written while it was being sent: write a new file beside it and rename it`,
+      );
+    }
+    return slice;
+  }
+
+  #read(offset: number, length: number): Uint8Array | Promise<Uint8Array> {
+    const end = Math.min(offset + length, this.sizeBytes);
+    if (end <= offset) return EMPTY;
+    const first = Math.floor(offset / SLICE_BYTES);
+    const last = Math.floor((end - 1) / SLICE_BYTES);
+    if (end - last * SLICE_BYTES >= SLICE_BYTES / 2) this.#cache.readAhead(this, last + 1);
+    const cut = (slice: Uint8Array, index: number): Uint8Array =>
+      slice.subarray(Math.max(0, offset - index * SLICE_BYTES), end - index * SLICE_BYTES);
+    if (first === last) {
+      const slice = this.#cache.get(this, first);
+      return slice instanceof Uint8Array ? cut(slice, first) : slice.then((bytes) => cut(bytes, first));
+    }
+    const slices = Array.from({ length: last - first + 1 }, (_, at) => this.#cache.get(this, first + at));
+    const held = slices.filter((slice) => slice instanceof Uint8Array);
+    const join = (all: readonly Uint8Array[]) => Buffer.concat(all.map((slice, at) => cut(slice, first + at)));
+    return held.length === slices.length ? join(held) : Promise.all(slices).then(join);
+  }
+
+  #closeIfDone(): void {
+    if (!this.#retired || !this.idle || this.#closed) return;
+    this.#closed = true;
+    this.#cache.forget(this);
+    // Closing waits for reads under way; what it could report is of no consequence for a file that was only read.
+    void this.#handle.close().catch(() => undefined);
+    this.#onClosed?.();
+  }
+}
+
+const EMPTY = new Uint8Array(0);

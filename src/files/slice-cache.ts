@@ -1,0 +1,164 @@
+// Slices of files in memory, shared by everyone who reads the same file.
+// Sources: DESIGN.md 4; that many machines load one kernel at the same time is the normal case.
+//
+// 1. One slice of one file is read once at a time, however many wait for it.
+// 2. Slices held and slices being read together stay within the bound, but one read is always allowed, so that a small bound
+//    slows readers down and never stops them.
+// 3. A slice is never written after it was handed out; one that was dropped stays valid for those who hold it.
+
+/** How a file is cut, in bytes. */
+export const SLICE_BYTES = 512 * 1024;
+/** The most bytes of slices that are held or being read, unless the opener of the tree says otherwise. */
+export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
+/** The most slices that are being read at a time; further ones wait their turn. */
+export const READS_IN_FLIGHT_MAX = 8;
+/** The most slices that wait to be read; one more is refused. */
+export const READS_WAITING_MAX = 8192;
+
+/** A file as the cache sees it. */
+export interface SliceSource {
+  /** Never used again by another file; below 2^31. */
+  readonly id: number;
+  readonly sizeBytes: number;
+  /** Reads exactly `length` bytes at `offset`; rejects when that is not possible. */
+  readSlice(offset: number, length: number): Promise<Uint8Array>;
+}
+
+interface Load {
+  readonly key: number;
+  readonly source: SliceSource;
+  readonly offset: number;
+  readonly length: number;
+  /** True when the file was closed meanwhile: the slice is for those who wait, not for the cache. */
+  forgotten: boolean;
+  readonly promise: Promise<Uint8Array>;
+  readonly resolve: (slice: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A file of 2^21 slices is one of 1 TiB. */
+const SLICES_PER_FILE_MAX = 2 ** 21;
+
+/** A bounded, least-recently-used store of file slices. */
+export class SliceCache {
+  readonly #bytesMax: number;
+  /** Least recently used first. */
+  readonly #slices = new Map<number, Uint8Array>();
+  readonly #loads = new Map<number, Load>();
+  readonly #waiting: Load[] = [];
+  #inFlight = 0;
+  #bytes = 0;
+  #read = 0;
+  #hits = 0;
+
+  /** @param bytesMax bound of what is held, in bytes */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Slice `index` of the file: at once when it is held, else when it is read. */
+  get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
+    const key = keyOf(source, index);
+    const held = this.#slices.get(key);
+    if (held === undefined) return this.#load(source, index).promise;
+    this.#hits += 1;
+    this.#slices.delete(key);
+    this.#slices.set(key, held);
+    return held;
+  }
+
+  /** Starts to read slice `index` ahead of need, when there is one, nobody did, and no one in need waits. */
+  readAhead(source: SliceSource, index: number): void {
+    if (index * SLICE_BYTES >= source.sizeBytes || this.#inFlight >= READS_IN_FLIGHT_MAX / 2) return;
+    const key = keyOf(source, index);
+    if (this.#slices.has(key) || this.#loads.has(key)) return;
+    // A failure is met again, and reported, by the reader who comes to need the slice.
+    this.#load(source, index).promise.catch(() => undefined);
+  }
+
+  /** Drops every slice of a file. */
+  forget(source: SliceSource): void {
+    const first = keyOf(source, 0);
+    for (const [key, slice] of this.#slices) {
+      if (key < first || key >= first + SLICES_PER_FILE_MAX) continue;
+      this.#slices.delete(key);
+      this.#bytes -= slice.length;
+    }
+    for (const [key, load] of this.#loads) {
+      if (load.source !== source) continue;
+      load.forgotten = true;
+      this.#loads.delete(key);
+    }
+  }
+
+  /** Bytes held or being read now; slices read from disk and found in memory since the start. */
+  counters(): { readonly cachedBytes: number; readonly slicesRead: number; readonly sliceHits: number } {
+    return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
+  }
+
+  #load(source: SliceSource, index: number): Load {
+    const key = keyOf(source, index);
+    const pending = this.#loads.get(key);
+    if (pending !== undefined) return pending;
+    const offset = index * SLICE_BYTES;
+    const load: Load = {
+      key,
+      source,
+      offset,
+      length: Math.min(SLICE_BYTES, source.sizeBytes - offset),
+      forgotten: false,
+      ...Promise.withResolvers<Uint8Array>(),
+    };
+    if (this.#waiting.length >= READS_WAITING_MAX) {
+      load.reject(new Error(`${READS_WAITING_MAX} slices of files wait to be read already`));
+      return load;
+    }
+    this.#loads.set(key, load);
+    this.#waiting.push(load);
+    this.#startReads();
+    return load;
+  }
+
+  #startReads(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#inFlight >= READS_IN_FLIGHT_MAX) return;
+      this.#evict(next.length);
+      if (this.#bytes + next.length > this.#bytesMax && this.#inFlight > 0) return;
+      this.#waiting.shift();
+      this.#inFlight += 1;
+      this.#bytes += next.length;
+      void this.#perform(next);
+    }
+  }
+
+  async #perform(load: Load): Promise<void> {
+    try {
+      const slice = await load.source.readSlice(load.offset, load.length);
+      this.#read += 1;
+      this.#ended(load, slice);
+      load.resolve(slice);
+    } catch (error) {
+      this.#ended(load, undefined);
+      load.reject(error);
+    }
+    this.#startReads();
+  }
+
+  #ended(load: Load, slice: Uint8Array | undefined): void {
+    this.#inFlight -= 1;
+    if (!load.forgotten) this.#loads.delete(load.key);
+    if (slice !== undefined && !load.forgotten && this.#bytes <= this.#bytesMax) this.#slices.set(load.key, slice);
+    else this.#bytes -= load.length;
+  }
+
+  /** Drops slices, longest unused first, until `length` more bytes fit. */
+  #evict(length: number): void {
+    for (const [key, slice] of this.#slices) {
+      if (this.#bytes + length <= this.#bytesMax) return;
+      this.#slices.delete(key);
+      this.#bytes -= slice.length;
+    }
+  }
+}
+
+const keyOf = (source: SliceSource, index: number): number => source.id * SLICES_PER_FILE_MAX + index;
