@@ -1,0 +1,192 @@
+// Opens one of our SQLite files: ours or nobody's, of a version we know, brought up to date, and durable. Says in one line what
+// is wrong with a file that cannot be used, and what to do.
+//
+// Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
+//
+// 1. `application_id` tells whose file it is, `user_version` how many migrations it has seen. A newer file is refused untouched.
+// 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
+// 3. WAL with synchronous=FULL: a commit that returned is on disk.
+
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+
+/** How long a statement waits for another process that holds the file (a backup, a person with a shell). */
+const BUSY_TIMEOUT_MS = 5000;
+/** A write-ahead log that grew in a burst is cut back to this at the next checkpoint. */
+const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
+
+/** What SQLite's primary result codes mean for us (sqlite.org/rescode.html). */
+const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_NOTADB = 26;
+
+export interface DatabaseKind {
+  /** What it is called in messages: `lease database`. */
+  readonly title: string;
+  /** 32 bits that mark the file as ours. */
+  readonly applicationId: number;
+  /** SQL, one step a version: step n makes version n + 1 out of version n. */
+  readonly migrations: readonly string[];
+}
+
+/** SQLite's primary result code of a thrown value, or undefined when it is not SQLite's. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+}
+
+/**
+ * Creates a directory and those above it, and makes that durable.
+ * @throws RackError `store-unwritable`
+ */
+export function makeStateDirectory(path: string): void {
+  try {
+    if (mkdirSync(path, { recursive: true, mode: 0o750 }) === undefined) return;
+    const parent = openSync(dirname(path), 'r');
+    fsyncSync(parent);
+    closeSync(parent);
+  } catch (cause) {
+    throw new RackError(
+      'store-unwritable',
+      `state directory ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
+        'create it for the user that runs Rackboot, or set state_dir to another one',
+      { cause },
+    );
+  }
+}
+
+/**
+ * Opens or creates a database and brings it to the newest version.
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` when the disk is full or another
+ * process holds the file
+ */
+export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
+  makeStateDirectory(dirname(path));
+  const wasCut = fileSize(`${path}-wal`) > 0;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    const version = checkOwner(database, path, kind);
+    // Only after a process was cut off is it worth reading every page before serving.
+    if (wasCut) checkPages(database, path, kind);
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
+    );
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY');
+    migrate(database, path, kind, version);
+    return database;
+  } catch (cause) {
+    if (database?.isOpen) database.close();
+    throw cause instanceof RackError ? cause : explain(path, kind, cause);
+  }
+}
+
+function fileSize(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** @returns the version of the file, 0 for one that was just created. */
+function checkOwner(database: DatabaseSync, path: string, kind: DatabaseKind): number {
+  const owner = readNumber(database, 'PRAGMA application_id');
+  const version = readNumber(database, 'PRAGMA user_version');
+  const tables = readNumber(database, 'SELECT count(*) FROM sqlite_schema');
+  if (owner === 0 && version === 0 && tables === 0) return 0;
+  if (owner !== kind.applicationId) {
+    throw new RackError(
+      'store-broken',
+      `${path} is not a ${kind.title} of Rackboot (application id ${owner}): move the file away, or set state_dir to another directory`,
+    );
+  }
+  if (version > kind.migrations.length) {
+    throw new RackError(
+      'store-newer',
+      `${path} has version ${version}, this Rackboot knows up to ${kind.migrations.length}: start the newer Rackboot that wrote it, ` +
+        'or put back the copy that it made beside the file',
+    );
+  }
+  return version;
+}
+
+function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): void {
+  const row = database.prepare('PRAGMA quick_check(1)').get();
+  const verdict = row === undefined ? 'no answer' : String(Object.values(row)[0]);
+  if (verdict !== 'ok') throw broken(path, kind, verdict, undefined);
+}
+
+function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, version: number): void {
+  const newest = kind.migrations.length;
+  if (version === newest) return;
+  if (version > 0) copyFile(database, `${path}.version-${version}`);
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    for (const step of kind.migrations.slice(version)) database.exec(step);
+    database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Writes a copy that is whole or not there at all; an earlier one of the same name is replaced. */
+function copyFile(database: DatabaseSync, target: string): void {
+  const part = `${target}.part`;
+  rmSync(part, { force: true });
+  database.prepare('VACUUM INTO ?').run(part);
+  const copy = openSync(part, 'r+');
+  fsyncSync(copy);
+  closeSync(copy);
+  renameSync(part, target);
+}
+
+function readNumber(database: DatabaseSync, sql: string): number {
+  const row = database.prepare(sql).get();
+  const value = row === undefined ? undefined : Object.values(row)[0];
+  return typeof value === 'number' ? value : 0;
+}
+
+function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
+  return new RackError(
+    'store-broken',
+    `${path} is not a sound ${kind.title} (${detail}): put back a backup, or move it and its -wal file away to begin with an empty one`,
+    { cause },
+  );
+}
+
+/** What a failure to open means to the operator. */
+function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
+  const detail = errorText(cause);
+  switch (sqliteCode(cause)) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return broken(path, kind, detail, cause);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      return new RackError(
+        'store-unwritable',
+        `${path} cannot be written (${detail}): give it and its directory to the user that runs Rackboot`,
+        { cause },
+      );
+    case SQLITE_FULL:
+      return new RackError(
+        'store-unavailable',
+        `${path} cannot be opened: the disk is full; make room and start again`,
+        {
+          cause,
+        },
+      );
+    case SQLITE_BUSY:
+      return new RackError(
+        'store-unavailable',
+        `${path} is held by another process: end it (fuser ${path} tells which) and start again`,
+        { cause },
+      );
+    default:
+      return new RackError('store-unavailable', `${path} cannot be opened: ${detail}`, { cause });
+  }
+}

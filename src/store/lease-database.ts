@@ -1,0 +1,233 @@
+// `leases.db`: what the journal worker does with its file. The acknowledgement of a lease waits for one thing only, a row at the
+// end of `log`; the table by address is brought up to date later, when nobody waits.
+//
+//   append ──▶ log (seq, …)  ──fold──▶ lease (address, …)
+//                 │ the last LOG_HISTORY_MAX rows stay, as the history of what happened; older folded rows go
+//
+// Measured: rows appended to the log 227 000/s in groups of 32, the same rows as upserts by address 41 000/s, with stops of 5 ms
+// for each checkpoint. Hence the two tables.
+//
+// 1. What is in force is `lease`, overlaid in order by the rows of `log` above `fold.sequence`.
+// 2. A batch, a fold step and a probe are one transaction each; a fold moves rows, their removal and the remembered sequence at once.
+// 3. `lease` holds at most one row an address, so its size is bounded by the networks that were ever served.
+
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { seconds } from '../clock.ts';
+import type { LeaseState } from '../dhcp/lease.ts';
+import type { StoredLease } from '../dhcp/stored-lease.ts';
+import { ipv4, mac } from '../net/address.ts';
+import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
+import { decodeFields, LeaseBatch, type RecordFields } from './lease-record.ts';
+
+/** Rows of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
+export const FOLD_ROWS_MAX = 128;
+/** Folded rows that stay in the log. */
+export const LOG_HISTORY_MAX = 16_384;
+/** Records handed over in one piece when loading. */
+const LOAD_RECORDS_MAX = 2048;
+/** A probe writes as much as the group that failed, within these bounds, in bytes. */
+const PROBE_BYTES_MIN = 64 * 1024;
+const PROBE_BYTES_MAX = 1024 * 1024;
+
+const COLUMNS =
+  'address, mac, state, granted_ms, expires_ms, duration_s, boot_id, uptime_ms, hostname, client_id, vendor_class, circuit_id, remote_id';
+
+const RECORD = `
+  mac INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('bound', 'released', 'declined')),
+  granted_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  duration_s INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  uptime_ms INTEGER NOT NULL,
+  hostname TEXT,
+  client_id BLOB,
+  vendor_class BLOB,
+  circuit_id BLOB,
+  remote_id BLOB`;
+
+/** The file's kind; `RBls` in hexadecimal marks it. */
+export const LEASE_DATABASE: DatabaseKind = {
+  title: 'lease database',
+  applicationId: 0x52_42_6c_73,
+  migrations: [
+    `CREATE TABLE log (seq INTEGER PRIMARY KEY, address INTEGER NOT NULL, ${RECORD}) STRICT;
+     CREATE TABLE lease (address INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ${RECORD}) STRICT;
+     CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL) STRICT;
+     INSERT INTO fold VALUES (1, 0);
+     CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,
+  ],
+};
+
+/** The open file. Every method is synchronous and throws what SQLite throws. */
+export class LeaseDatabase {
+  readonly #database: DatabaseSync;
+  readonly #append: StatementSync;
+  #folded: number;
+  #last: number;
+
+  /** @throws RackError as `openDatabaseFile` */
+  constructor(path: string) {
+    this.#database = openDatabaseFile(path, LEASE_DATABASE);
+    this.#append = this.#database.prepare(
+      `INSERT INTO log (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#folded = this.#number('SELECT sequence FROM fold');
+    this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
+  }
+
+  /** The last sequence on disk; 0 in an empty file. */
+  get lastSequence(): number {
+    return this.#last;
+  }
+
+  /** How many records wait in the log to be folded. */
+  get unfolded(): number {
+    return this.#last - this.#folded;
+  }
+
+  /** Hands over every record in force, the older of one address before the newer, in encoded pieces. */
+  load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
+    let batch = new LeaseBatch();
+    const queries = [
+      `SELECT seq, ${COLUMNS} FROM lease`,
+      `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${this.#folded} ORDER BY seq`,
+    ];
+    for (const sql of queries) {
+      for (const row of this.#database.prepare(sql, { returnArrays: true }).iterate()) {
+        batch.add(readInteger(row[0]), readLease(row));
+        if (batch.records < LOAD_RECORDS_MAX) continue;
+        deliver(batch.finish());
+        batch = new LeaseBatch();
+      }
+    }
+    if (batch.records > 0) deliver(batch.finish());
+  }
+
+  /**
+   * Writes a batch and waits for the disk; all of it or nothing.
+   * @returns the last sequence of the batch
+   */
+  write(bytes: Uint8Array): number {
+    const records = decodeFields(bytes);
+    if (!records.ok) throw new Error(`a batch does not decode: ${records.fault.field} at ${records.fault.offset}`);
+    this.#transaction(() => {
+      for (const record of records.value) this.#insert(record);
+    });
+    this.#last = records.value.at(-1)?.sequence ?? this.#last;
+    return this.#last;
+  }
+
+  /** Moves the next rows of the log into `lease`. @returns whether more are waiting */
+  fold(): boolean {
+    if (this.#folded >= this.#last) return false;
+    const from = this.#folded;
+    const to = Math.min(this.#last, from + FOLD_ROWS_MAX);
+    this.#transaction(() => {
+      // With max() SQLite takes the other columns from the row that holds the maximum (sqlite.org/lang_select.html §2.4).
+      this.#database.exec(
+        `INSERT OR REPLACE INTO lease (seq, ${COLUMNS})
+           SELECT max(seq), ${COLUMNS} FROM log WHERE seq > ${from} AND seq <= ${to} GROUP BY address;
+         DELETE FROM log WHERE seq <= ${to - LOG_HISTORY_MAX};
+         UPDATE fold SET sequence = ${to}`,
+      );
+    });
+    this.#folded = to;
+    return to < this.#last;
+  }
+
+  /**
+   * Finds out whether a whole group can be written again, by writing one of `size` bytes and taking it away. Also takes away what
+   * a failed write may have left behind: records above the last one that was reported durable.
+   */
+  probe(size: number): void {
+    const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
+    this.#transaction(() => {
+      this.#database.exec(`DELETE FROM log WHERE seq > ${this.#last}; INSERT INTO probe VALUES (zeroblob(${filler}))`);
+    });
+    this.#transaction(() => this.#database.exec('DELETE FROM probe'));
+  }
+
+  /** Forgets records above `sequence`: they were never reported durable. For a worker that takes over from one that died. */
+  discardAbove(sequence: number): void {
+    this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
+    this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #insert(record: RecordFields): void {
+    this.#append.run(
+      record.sequence,
+      record.address,
+      record.mac,
+      record.state,
+      record.grantedMs,
+      record.expiresMs,
+      record.durationS,
+      record.bootId,
+      record.uptimeMs,
+      record.hostname ?? null,
+      record.clientId ?? null,
+      record.vendorClass ?? null,
+      record.circuitId ?? null,
+      record.remoteId ?? null,
+    );
+  }
+
+  #transaction(action: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      action();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      // A full disk has rolled back by itself already, and a second ROLLBACK would hide why.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #number(sql: string): number {
+    const row = this.#database.prepare(sql).get();
+    return row === undefined ? 0 : readInteger(Object.values(row)[0]);
+  }
+}
+
+function readLease(row: Record<number, SQLOutputValue>): StoredLease {
+  return {
+    address: ipv4(readInteger(row[1])),
+    mac: mac(readInteger(row[2])),
+    state: readState(row[3]),
+    grantedWallMs: readInteger(row[4]),
+    expiresWallMs: readInteger(row[5]),
+    duration: seconds(readInteger(row[6])),
+    bootId: readText(row[7]) ?? '',
+    uptimeS: readInteger(row[8]) / 1000,
+    hostname: readText(row[9]),
+    clientId: readBytes(row[10]),
+    vendorClass: readBytes(row[11]),
+    circuitId: readBytes(row[12]),
+    remoteId: readBytes(row[13]),
+  };
+}
+
+// The tables are STRICT: another type in a column is damage.
+function readInteger(value: SQLOutputValue | undefined): number {
+  if (typeof value !== 'number') throw new Error(`leases.db holds ${typeof value} where a number belongs`);
+  return value;
+}
+
+function readState(value: SQLOutputValue | undefined): LeaseState {
+  if (value === 'bound' || value === 'released' || value === 'declined') return value;
+  throw new Error(`leases.db holds the lease state ${String(value)}`);
+}
+
+const readText = (value: SQLOutputValue | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+
+const readBytes = (value: SQLOutputValue | undefined): string | undefined =>
+  value instanceof Uint8Array
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+    : undefined;

@@ -1,0 +1,327 @@
+// The lease journal, on the rack loop's side: gathers the records of a turn, gives them to the journal worker in one buffer and
+// tells the lease table when they are on disk.
+//
+//             append                      durable
+//   ┌─────▶ gathering ──(end of turn)──▶ outstanding ──────────┐
+//   │           ▲  more appends gather behind it: the group     │ next batch, or idle
+//   │           └───────────────────────────────────────────────┘
+//   │                                         │ failed, or the worker died: #fail takes everything pending back
+//   │  writable: #recover                     ▼
+//   └────────────────────────────────────  failing ── every RETRY_MS: probe, or a new worker
+//
+// 1. At most one batch is with the worker; what is appended meanwhile gathers. That is the group of the group commit.
+// 2. `append` neither waits nor touches the disk; at most JOURNAL_PENDING_MAX records are pending, then `available` is false.
+// 3. A sequence is settled once: durable or failed. Sequences grow over restarts and are not used again by this process.
+
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Clock, type Instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
+import type { StoredLease } from '../dhcp/stored-lease.ts';
+import { errorText, RackError } from '../errors.ts';
+import type { Ipv4 } from '../net/address.ts';
+import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
+import { decodeLeases, LeaseBatch } from './lease-record.ts';
+
+/** The file's name in the state directory. */
+export const LEASE_FILE = 'leases.db';
+/** How long after a failure the disk is tried again, in milliseconds. */
+export const JOURNAL_RETRY_MS = 1000;
+/** Records of one batch: bounds the time of one commit to some milliseconds. */
+const BATCH_RECORDS_MAX = 4096;
+/** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
+const CLOSE_TIMEOUT_MS = 10_000;
+/** How old the reading of wall clock and uptime may be that records are stamped with, in milliseconds. */
+const READING_AGE_MAX_MS = 1000;
+/** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+
+export interface LeaseJournalOptions {
+  /** The directory of `leases.db`; created when missing. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+}
+
+/** For `status` and the metrics. */
+export interface LeaseJournalStatus {
+  readonly available: boolean;
+  /** Why it is not available, in one line; undefined when it is. */
+  readonly reason: string | undefined;
+  /** Records appended and not yet settled. */
+  readonly pending: number;
+  /** The last sequence on disk. */
+  readonly durableSequence: number;
+  /** Since the start: records that became durable, batches they came in, failures of the disk, failures to fold. */
+  readonly records: number;
+  readonly batches: number;
+  readonly failures: number;
+  readonly foldFailures: number;
+}
+
+export interface OpenedLeaseJournal {
+  readonly journal: WorkerLeaseJournal;
+  /** What was in force when the file was last written, one lease an address, in no particular order. */
+  readonly leases: readonly StoredLease[];
+}
+
+/**
+ * Opens the journal below a state directory and reads what it holds.
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ */
+export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
+  const path = join(options.stateDir, LEASE_FILE);
+  const leases = new Map<Ipv4, StoredLease>();
+  const { worker, lastSequence } = await startWorker({ path, discardAbove: undefined }, (bytes) => {
+    const records = decodeLeases(bytes);
+    if (!records.ok) throw new RackError('store-broken', `${path}: a lease does not decode (${records.fault.field})`);
+    // In the order of their writing, so that the newest of an address stays.
+    for (const { lease } of records.value) leases.set(lease.address, lease);
+  });
+  return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), leases: [...leases.values()] };
+}
+
+/** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
+function workerFile(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js', import.meta.url);
+}
+
+function startWorker(
+  data: LeaseWorkerData,
+  onLeases: (bytes: Uint8Array) => void,
+): Promise<{ worker: Worker; lastSequence: number }> {
+  const worker = new Worker(workerFile(), { workerData: data, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
+  const { promise, resolve, reject } = Promise.withResolvers<{ worker: Worker; lastSequence: number }>();
+  const dead = (why: string, cause?: unknown): void =>
+    reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
+  const onError = (cause: unknown): void => dead(errorText(cause), cause);
+  const onExit = (code: number): void => dead(`its thread ended with ${code}`);
+  const onMessage = (message: FromLeaseWorker): void => {
+    if (message.kind === 'leases') {
+      try {
+        onLeases(message.bytes);
+      } catch (error) {
+        reject(error);
+        void worker.terminate();
+      }
+    } else if (message.kind === 'refused') {
+      reject(new RackError(message.code, message.message));
+    } else if (message.kind === 'opened') {
+      worker.off('error', onError).off('exit', onExit).off('message', onMessage);
+      resolve({ worker, lastSequence: message.lastSequence });
+    }
+  };
+  // `error` stays heard after a refusal: an unheard one would end the process.
+  worker.on('error', onError).on('exit', onExit).on('message', onMessage);
+  return promise;
+}
+
+/** The journal over its worker; made by `openLeaseJournal`. */
+export class WorkerLeaseJournal implements LeaseJournal {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #bootId = readBootId();
+  #worker: Worker | undefined;
+  #listener: LeaseJournalListener | undefined;
+  #state: 'open' | 'failing' | 'closing' | 'closed' = 'open';
+  #reason: string | undefined;
+  #retry: Timer | undefined;
+
+  /** The last sequence appended, and the last one that is durable or has failed. */
+  #last: number;
+  #settled: number;
+  #durable: number;
+  #gathering = new LeaseBatch();
+  /** Full batches that wait behind the outstanding one, the oldest first. */
+  #full: LeaseBatch[] = [];
+  #outstanding = false;
+  #turnEnd: NodeJS.Immediate | undefined;
+  #outstandingBytes = 0;
+  #reading: { at: Instant; wallMs: number; uptimeMs: number } | undefined;
+  #closed = Promise.withResolvers<void>();
+  #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
+
+  constructor(worker: Worker, lastSequence: number, path: string, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#last = lastSequence;
+    this.#settled = lastSequence;
+    this.#durable = lastSequence;
+    this.#adopt(worker);
+  }
+
+  get available(): boolean {
+    return this.#state === 'open' && this.#last - this.#settled < JOURNAL_PENDING_MAX;
+  }
+
+  listen(listener: LeaseJournalListener): void {
+    this.#listener = listener;
+  }
+
+  /** @throws RackError `store-unavailable` when it is not available */
+  append(lease: Lease): number {
+    if (!this.available) {
+      throw new RackError(
+        'store-unavailable',
+        `a lease cannot be kept: ${this.#reason ?? 'too many wait for the disk'}`,
+      );
+    }
+    if (this.#gathering.records >= BATCH_RECORDS_MAX) {
+      this.#full.push(this.#gathering);
+      this.#gathering = new LeaseBatch();
+    }
+    this.#last += 1;
+    this.#gathering.add(this.#last, this.#toStored(lease));
+    if (!this.#outstanding) this.#turnEnd ??= setImmediate(() => this.#send());
+    return this.#last;
+  }
+
+  status(): LeaseJournalStatus {
+    return {
+      available: this.available,
+      reason: this.#reason,
+      pending: this.#last - this.#settled,
+      durableSequence: this.#durable,
+      ...this.#counts,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return this.#closed.promise;
+    const failing = this.#state === 'failing';
+    this.#state = 'closing';
+    this.#retry?.cancel();
+    if (this.#worker === undefined) this.#finish();
+    // While the disk refuses nothing is pending; otherwise the answer to the last batch closes the worker.
+    else if (failing || this.#last === this.#settled) this.#say({ kind: 'close' });
+    else if (!this.#outstanding) this.#send();
+    const timer = this.#clock.schedule(CLOSE_TIMEOUT_MS, () => {
+      void this.#worker?.terminate();
+      this.#finish();
+    });
+    await this.#closed.promise;
+    timer.cancel();
+  }
+
+  #finish(): void {
+    this.#state = 'closed';
+    this.#closed.resolve();
+  }
+
+  #adopt(worker: Worker): void {
+    this.#worker = worker;
+    this.#outstanding = false;
+    worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
+    worker.on('error', (error) => this.#fail(`the journal's thread failed: ${errorText(error)}`));
+    worker.on('exit', (code) => {
+      this.#worker = undefined;
+      if (this.#state === 'closing') this.#finish();
+      else this.#fail(`the journal's thread ended with ${code}`);
+    });
+  }
+
+  #say(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #send(): void {
+    clearImmediate(this.#turnEnd);
+    this.#turnEnd = undefined;
+    const batch = this.#full.shift() ?? this.#gathering;
+    if (batch.records === 0) return;
+    if (batch === this.#gathering) this.#gathering = new LeaseBatch();
+    const bytes = batch.finish();
+    this.#outstanding = true;
+    this.#outstandingBytes = bytes.length;
+    this.#say({ kind: 'write', bytes }, [bytes.buffer]);
+  }
+
+  #onMessage(message: FromLeaseWorker): void {
+    switch (message.kind) {
+      case 'durable':
+        this.#onDurable(message.sequence);
+        return;
+      case 'failed':
+        this.#fail(message.reason);
+        return;
+      case 'writable':
+        this.#recover();
+        return;
+      case 'fold-failed':
+        this.#counts.foldFailures += 1;
+        return;
+      // Said only while a worker starts.
+      case 'leases':
+      case 'opened':
+      case 'refused':
+    }
+  }
+
+  #onDurable(sequence: number): void {
+    this.#outstanding = false;
+    this.#counts.records += sequence - this.#settled;
+    this.#counts.batches += 1;
+    this.#durable = sequence;
+    this.#settled = sequence;
+    // The next batch first: the disk works while the replies of this one leave.
+    this.#send();
+    if (this.#state === 'closing' && this.#last === this.#settled) this.#say({ kind: 'close' });
+    this.#listener?.onDurable(sequence);
+  }
+
+  /** Takes back everything pending, and tries again later. */
+  #fail(reason: string): void {
+    if (this.#state === 'closed') return;
+    clearImmediate(this.#turnEnd);
+    this.#turnEnd = undefined;
+    this.#outstanding = false;
+    this.#reason = `${this.#path}: ${reason}`;
+    this.#counts.failures += 1;
+    const from = this.#settled + 1;
+    this.#settled = this.#last;
+    this.#gathering = new LeaseBatch();
+    this.#full = [];
+    if (this.#state === 'closing') {
+      this.#say({ kind: 'close' });
+    } else {
+      this.#state = 'failing';
+      this.#retry?.cancel();
+      this.#retry = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#tryAgain());
+    }
+    if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#reason);
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#worker !== undefined) return this.#say({ kind: 'probe', sizeBytes: this.#outstandingBytes });
+    try {
+      const { worker } = await startWorker({ path: this.#path, discardAbove: this.#durable }, () => undefined);
+      this.#adopt(worker);
+      this.#say({ kind: this.#state === 'failing' ? 'probe' : 'close', sizeBytes: this.#outstandingBytes });
+    } catch (error) {
+      this.#fail(errorText(error));
+    }
+  }
+
+  #recover(): void {
+    if (this.#state !== 'failing') return;
+    this.#state = 'open';
+    this.#reason = undefined;
+    this.#listener?.onAvailable();
+  }
+
+  #toStored(lease: Lease): StoredLease {
+    const now = this.#clock.now();
+    if (this.#reading === undefined || now - this.#reading.at > READING_AGE_MAX_MS) {
+      this.#reading = { at: now, wallMs: this.#clock.wallTimeMs(), uptimeMs: uptimeSeconds() * 1000 };
+    }
+    const { at, wallMs, uptimeMs } = this.#reading;
+    const { grantedAt, expiresAt, ...rest } = lease;
+    return {
+      ...rest,
+      grantedWallMs: wallMs + (grantedAt - at),
+      expiresWallMs: wallMs + (expiresAt - at),
+      bootId: this.#bootId,
+      uptimeS: (uptimeMs + (grantedAt - at)) / 1000,
+    };
+  }
+}

@@ -1,0 +1,33 @@
+// What the rack loop and the journal worker say to each other.
+//
+//   rack loop ── write ─────────▶ worker      one batch outstanding; the next is sent when the answer has come
+//             ◀─ durable | failed ──
+//             ── probe ─────────▶             after `failed`, on a timer, until `writable`
+//             ◀─ writable | failed ─
+//             ── close ─────────▶             the worker closes its file and ends
+
+import type { RackErrorCode } from '../errors.ts';
+
+/** What a worker is started with. */
+export interface LeaseWorkerData {
+  readonly path: string;
+  /** Set for a worker that takes over: the last sequence reported durable; what lies above was never acknowledged. */
+  readonly discardAbove: number | undefined;
+}
+
+export type ToLeaseWorker =
+  | { readonly kind: 'write'; readonly bytes: Uint8Array }
+  | { readonly kind: 'probe'; readonly sizeBytes: number }
+  | { readonly kind: 'close' };
+
+export type FromLeaseWorker =
+  /** A piece of what is in force, encoded; several come before `opened`. */
+  | { readonly kind: 'leases'; readonly bytes: Uint8Array }
+  | { readonly kind: 'opened'; readonly lastSequence: number }
+  /** The file cannot be used; the worker ends. */
+  | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
+  | { readonly kind: 'durable'; readonly sequence: number }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'writable' }
+  /** Bringing the table by address up to date failed; nothing is lost, it is tried again. */
+  | { readonly kind: 'fold-failed'; readonly reason: string };

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, test } from 'node:test';
+import { seconds } from '../../src/clock.ts';
+import type { StoredLease } from '../../src/dhcp/stored-lease.ts';
+import { RackError, type RackErrorCode } from '../../src/errors.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
+import { FOLD_ROWS_MAX, LEASE_DATABASE, LeaseDatabase, LOG_HISTORY_MAX } from '../../src/store/lease-database.ts';
+import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
+import { seededRandom } from './seeded-random.ts';
+
+let directory = '';
+let path = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'rackboot-store-'));
+  path = join(directory, 'leases.db');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function lease(address: number, expiresWallMs: number): StoredLease {
+  return {
+    address: ipv4(address),
+    mac: mac(0x5254_0000_0000 + address),
+    state: 'bound',
+    duration: seconds(600),
+    grantedWallMs: 1000,
+    expiresWallMs,
+    bootId: 'boot',
+    uptimeS: 1.5,
+    hostname: 'm1',
+    clientId: '\x00\x01\xff',
+    vendorClass: undefined,
+    circuitId: 'port\x00 7',
+    remoteId: undefined,
+  };
+}
+
+function batch(from: number, leases: readonly StoredLease[]): Uint8Array {
+  const encoded = new LeaseBatch();
+  for (const [index, one] of leases.entries()) encoded.add(from + index, one);
+  return encoded.finish();
+}
+
+function load(database: LeaseDatabase): Map<number, StoredLease> {
+  const all = new Map<number, StoredLease>();
+  database.load((bytes) => {
+    const records = decodeLeases(bytes);
+    assert.ok(records.ok);
+    for (const record of records.value) all.set(record.lease.address, record.lease);
+  });
+  return all;
+}
+
+function count(sql: string): unknown {
+  const database = new DatabaseSync(path, { readOnly: true });
+  const row = database.prepare(sql).get();
+  database.close();
+  return row === undefined ? undefined : Object.values(row)[0];
+}
+
+function refusal(action: () => unknown): { code: RackErrorCode; message: string } {
+  try {
+    action();
+  } catch (error) {
+    assert.ok(error instanceof RackError, String(error));
+    return error;
+  }
+  assert.fail('nothing was refused');
+}
+
+test('what was written is read back, byte for byte, after reopening', () => {
+  const first = new LeaseDatabase(path);
+  assert.equal(first.lastSequence, 0);
+  const one = lease(1, 5000);
+  const two: StoredLease = { ...lease(2, 6000), state: 'released', hostname: undefined, clientId: undefined };
+  assert.equal(first.write(batch(1, [one, two])), 2);
+  first.close();
+  const second = new LeaseDatabase(path);
+  assert.equal(second.lastSequence, 2);
+  assert.deepEqual([...load(second).values()], [one, two]);
+  second.close();
+});
+
+test('the newest record of an address is in force, folded or not', () => {
+  const database = new LeaseDatabase(path);
+  database.write(batch(1, [lease(1, 1), lease(2, 2), lease(1, 3)]));
+  assert.equal(load(database).get(1)?.expiresWallMs, 3);
+  assert.equal(database.fold(), false);
+  assert.equal(load(database).get(1)?.expiresWallMs, 3);
+  database.write(batch(4, [lease(1, 4)]));
+  assert.equal(load(database).get(1)?.expiresWallMs, 4);
+  database.close();
+});
+
+test('folding at random moments never changes what is in force', () => {
+  const random = seededRandom('fold');
+  const database = new LeaseDatabase(path);
+  const expected = new Map<number, number>();
+  let sequence = 1;
+  for (let round = 0; round < 60; round += 1) {
+    const leases = Array.from({ length: 1 + random(200) }, (_, index) => lease(1 + random(50), sequence + index));
+    for (const one of leases) expected.set(one.address, one.expiresWallMs);
+    database.write(batch(sequence, leases));
+    sequence += leases.length;
+    for (let step = random(4); step > 0; step -= 1) database.fold();
+    if (random(4) === 0) {
+      const loaded = load(database);
+      assert.deepEqual(new Map([...loaded].map(([key, one]) => [key, one.expiresWallMs])), expected);
+    }
+  }
+  while (database.fold());
+  assert.deepEqual(new Map([...load(database)].map(([key, one]) => [key, one.expiresWallMs])), expected);
+  database.close();
+});
+
+test('the log keeps its history and no more, and sequences go on', () => {
+  const database = new LeaseDatabase(path);
+  const rows = LOG_HISTORY_MAX + 3 * FOLD_ROWS_MAX;
+  for (let from = 1; from <= rows; from += 1024) {
+    const size = Math.min(1024, rows - from + 1);
+    database.write(
+      batch(
+        from,
+        Array.from({ length: size }, (_, index) => lease(1 + index, from + index)),
+      ),
+    );
+  }
+  while (database.fold());
+  assert.equal(database.unfolded, 0);
+  database.close();
+  assert.equal(count('SELECT count(*) FROM log'), LOG_HISTORY_MAX);
+  assert.equal(count('SELECT count(*) FROM lease'), 1024);
+  const again = new LeaseDatabase(path);
+  assert.equal(again.lastSequence, rows);
+  again.close();
+});
+
+test('a batch with one row that the file refuses is not written at all', () => {
+  const database = new LeaseDatabase(path);
+  database.write(batch(1, [lease(1, 1)]));
+  assert.throws(() => database.write(Buffer.concat([batch(2, [lease(2, 2)]), batch(1, [lease(3, 3)])])));
+  assert.deepEqual([...load(database).keys()], [1]);
+  assert.equal(database.write(batch(2, [lease(2, 2)])), 2);
+  database.close();
+});
+
+test('a probe leaves nothing behind', () => {
+  const database = new LeaseDatabase(path);
+  database.write(batch(1, [lease(1, 1)]));
+  database.probe(10_000_000);
+  database.close();
+  assert.equal(count('SELECT count(*) FROM probe'), 0);
+  assert.equal(count('SELECT count(*) FROM log'), 1);
+});
+
+test('a worker that takes over forgets what was never reported durable', () => {
+  const database = new LeaseDatabase(path);
+  database.write(batch(1, [lease(1, 1), lease(2, 2), lease(3, 3)]));
+  database.discardAbove(2);
+  assert.deepEqual([...load(database).keys()], [1, 2]);
+  assert.equal(database.lastSequence, 2);
+  database.close();
+});
+
+test('a newer file is refused and left as it is', () => {
+  new LeaseDatabase(path).close();
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA user_version = 99');
+  database.close();
+  const before = readFileSync(path);
+  const { code, message } = refusal(() => new LeaseDatabase(path));
+  assert.equal(code, 'store-newer');
+  assert.match(message, /version 99.*knows up to 1/);
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('a file of another program is refused and left as it is', () => {
+  const database = new DatabaseSync(path);
+  database.exec('CREATE TABLE theirs (a)');
+  database.close();
+  const before = readFileSync(path);
+  assert.equal(refusal(() => new LeaseDatabase(path)).code, 'store-broken');
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('a file that is no database is refused with the remedy', () => {
+  writeFileSync(path, 'once upon a time '.repeat(500));
+  const { code, message } = refusal(() => new LeaseDatabase(path));
+  assert.equal(code, 'store-broken');
+  assert.match(message, /put back a backup, or move it/);
+});
+
+test('a file with torn pages is refused once it was cut off', () => {
+  const database = new LeaseDatabase(path);
+  for (let from = 1; from < 4000; from += 400) {
+    database.write(
+      batch(
+        from,
+        Array.from({ length: 400 }, (_, index) => lease(from + index, 1)),
+      ),
+    );
+  }
+  database.close();
+  const bytes = readFileSync(path);
+  bytes.fill(0x5a, 8192, bytes.length);
+  writeFileSync(path, bytes);
+  writeFileSync(`${path}-wal`, Buffer.alloc(64));
+  assert.equal(refusal(() => new LeaseDatabase(path)).code, 'store-broken');
+});
+
+test('a directory that cannot be is named with the remedy', () => {
+  writeFileSync(join(directory, 'file'), '');
+  const { code, message } = refusal(() => new LeaseDatabase(join(directory, 'file', 'state', 'leases.db')));
+  assert.equal(code, 'store-unwritable');
+  assert.match(message, /state_dir/);
+});
+
+test('a migration copies the file first and then brings it up to date', () => {
+  new LeaseDatabase(path).close();
+  const next: DatabaseKind = {
+    ...LEASE_DATABASE,
+    migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT'],
+  };
+  openDatabaseFile(path, next).close();
+  assert.equal(count('PRAGMA user_version'), 2);
+  const copy = new LeaseDatabase(`${path}.version-1`);
+  copy.close();
+});
+
+test('a migration that fails changes nothing', () => {
+  new LeaseDatabase(path).close();
+  const next: DatabaseKind = {
+    ...LEASE_DATABASE,
+    migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT; SELECT nonsense FROM nowhere'],
+  };
+  assert.equal(refusal(() => openDatabaseFile(path, next)).code, 'store-unavailable');
+  assert.equal(count('PRAGMA user_version'), 1);
+  assert.equal(count("SELECT count(*) FROM pragma_table_info('lease') WHERE name = 'note'"), 0);
+  assert.ok(existsSync(`${path}.version-1`));
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.endsWith('.part')),
+    [],
+  );
+});

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seconds } from '../../src/clock.ts';
+import type { StoredLease } from '../../src/dhcp/stored-lease.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { decodeFields, decodeLeases, LeaseBatch, RECORD_TEXT_MAX } from '../../src/store/lease-record.ts';
+import { seededRandom } from './seeded-random.ts';
+
+const plain: StoredLease = {
+  address: ipv4(0x0a14_0064),
+  mac: mac(0x5254_0012_3456),
+  state: 'bound',
+  duration: seconds(600),
+  grantedWallMs: 1_795_164_429_123,
+  expiresWallMs: 1_795_165_029_123,
+  bootId: 'a3f1c9de-0000-4000-8000-000000000001',
+  uptimeS: 123_456.789,
+  hostname: undefined,
+  clientId: undefined,
+  vendorClass: undefined,
+  circuitId: undefined,
+  remoteId: undefined,
+};
+const full: StoredLease = {
+  ...plain,
+  address: ipv4(0xffff_fffe),
+  mac: mac(0xffff_ffff_ffff),
+  state: 'declined',
+  hostname: 'nœud-1',
+  clientId: '\x01\x52\x54\x00\x12\x34\x56',
+  vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+  circuitId: '\x00\xff\x80',
+  remoteId: '',
+  bootId: '',
+};
+
+function encode(...leases: readonly StoredLease[]): Uint8Array {
+  const batch = new LeaseBatch();
+  for (const [index, lease] of leases.entries()) batch.add(index + 1, lease);
+  return batch.finish();
+}
+
+const table: readonly { name: string; lease: StoredLease; expected?: Partial<StoredLease> }[] = [
+  { name: 'a lease without texts comes back as it was', lease: plain },
+  { name: 'a lease with every text comes back as it was, an empty text as empty', lease: full },
+  { name: 'a released lease stays released', lease: { ...plain, state: 'released' } },
+  {
+    name: 'times before 1970 become 1970',
+    lease: { ...plain, grantedWallMs: -5, expiresWallMs: -1, uptimeS: -3 },
+    expected: { grantedWallMs: 0, expiresWallMs: 0, uptimeS: 0 },
+  },
+  {
+    name: 'times beyond 48 bits become the last there is',
+    lease: { ...plain, expiresWallMs: 1e300 },
+    expected: { expiresWallMs: 2 ** 48 - 1 },
+  },
+  {
+    name: 'an infinite duration is kept',
+    lease: { ...plain, duration: seconds(0xffffffff) },
+  },
+  {
+    name: 'a text beyond the bound is cut',
+    lease: { ...plain, circuitId: 'x'.repeat(RECORD_TEXT_MAX + 1) },
+    expected: { circuitId: 'x'.repeat(RECORD_TEXT_MAX) },
+  },
+  {
+    name: 'a name beyond the bound is cut between characters',
+    lease: { ...plain, hostname: `x${'é'.repeat(RECORD_TEXT_MAX)}` },
+    expected: { hostname: `x${'é'.repeat(RECORD_TEXT_MAX / 2 - 1)}` },
+  },
+];
+
+for (const { name, lease, expected } of table) {
+  test(name, () => {
+    const got = decodeLeases(encode(lease));
+    assert.deepEqual(got, { ok: true, value: [{ sequence: 1, lease: { ...lease, ...expected } }] });
+  });
+}
+
+test('a batch keeps order and sequences over its growth', () => {
+  const batch = new LeaseBatch();
+  for (let sequence = 1; sequence <= 2000; sequence += 1) batch.add(sequence, { ...full, address: ipv4(sequence) });
+  assert.equal(batch.records, 2000);
+  assert.equal(batch.lastSequence, 2000);
+  const got = decodeLeases(batch.finish());
+  assert.ok(got.ok);
+  assert.equal(got.value.length, 2000);
+  for (const [index, { sequence, lease }] of got.value.entries()) {
+    assert.equal(sequence, index + 1);
+    assert.equal(lease.address, index + 1);
+  }
+});
+
+test('an empty batch holds no record', () => {
+  assert.deepEqual(decodeLeases(new Uint8Array(0)), { ok: true, value: [] });
+});
+
+test('a record cut at any byte is a fault, never a lease', () => {
+  const bytes = encode(full);
+  for (let length = 1; length < bytes.length; length += 1) {
+    assert.equal(decodeFields(bytes.subarray(0, length)).ok, false, `cut at ${length}`);
+  }
+});
+
+test('bytes behind the last record are a fault', () => {
+  const bytes = encode(plain);
+  assert.equal(decodeFields(Buffer.concat([bytes, Buffer.from([0])])).ok, false);
+});
+
+test('an unknown state is a fault at its byte', () => {
+  const bytes = encode(plain);
+  bytes[16] = 3;
+  const got = decodeFields(bytes);
+  assert.ok(!got.ok);
+  assert.deepEqual(got.fault, { code: 'bad-value', offset: 16, field: 'state' });
+});
+
+test('random bytes never throw', () => {
+  const random = seededRandom('lease-record');
+  for (let round = 0; round < 5000; round += 1) {
+    decodeLeases(Uint8Array.from({ length: random(200) }, () => random(256)));
+  }
+});
