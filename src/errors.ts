@@ -22,6 +22,7 @@ export const RACK_ERROR_CODES = {
   'tool-failed': 'A program of the operating system failed.',
   'bad-argument': 'A value given on the command line is not usable.',
   'not-running': 'No running Rackboot answers here.',
+  'socket-refused': 'The operating system refused a socket for a reason that has no code of its own.',
   'native-unavailable': 'Native socket calls are not available on this host.',
 } as const;
 

@@ -82,6 +82,9 @@ export function macToBytes(address: MacAddress): Uint8Array {
   return bytes;
 }
 
+/** True for 127.0.0.0/8, all of which is this host (RFC 1122 §3.2.1.3). */
+export const isLoopback = (address: Ipv4): boolean => address >>> 24 === 127;
+
 /** The mask of a prefix length, 0 to 32. */
 export function maskOf(prefix: number): Ipv4 {
   return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ipv4;

@@ -6,6 +6,7 @@
 // 3. `send` never throws and never blocks; what the kernel refuses is counted and told to `onSendError`.
 
 import type { Ipv4, MacAddress } from './address.ts';
+import type { HostInterface } from './host-interface.ts';
 
 /** The most datagrams handed over in one call. */
 export const RECEIVE_BATCH_MAX = 64;
@@ -75,6 +76,8 @@ export interface SocketRequest {
   readonly shared?: boolean;
   readonly onDatagrams: DatagramHandler;
   readonly onSendError?: (code: string, to: Destination) => void;
+  /** The system reported an error while receiving, by its code (`ENETDOWN` …); the socket stays open. */
+  readonly onReceiveError?: (code: string) => void;
 }
 
 /** Opens sockets; `kind` and `notes` are for the log and `status`. */
@@ -82,7 +85,23 @@ export interface DatagramNetwork {
   readonly kind: 'linux' | 'dgram';
   /** What is missing here and what follows from it, one sentence each. */
   readonly notes: readonly string[];
-  /** @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`. */
+  /**
+   * Opens one socket. Open the device sockets of a shared port before its address sockets: only so is a stranger on the
+   * device always noticed.
+   *
+   * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`, `socket-refused`;
+   * `native-unavailable` for a second device on one port where sockets cannot be bound to devices.
+   */
   open(request: SocketRequest): Promise<DatagramSocket>;
+  /** Closes every socket that is still open. */
   close(): Promise<void>;
+}
+
+/** A network that is told when interfaces come, go and come again, so that its sockets follow. */
+export interface HostNetwork extends DatagramNetwork {
+  /**
+   * To be called with every new state of the interfaces. A device that was deleted and created anew under its name leaves
+   * the sockets bound to it deaf; they are bound again here.
+   */
+  interfacesChanged(interfaces: readonly HostInterface[]): void;
 }

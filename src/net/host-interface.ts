@@ -1,0 +1,23 @@
+// A network interface of this host, as the rooms above see it. Where the list comes from: `interfaces.ts`.
+
+import type { Ipv4, MacAddress } from './address.ts';
+
+/** An IPv4 address of an interface, with the length of its network's prefix in bits (0 to 32). */
+export interface InterfaceAddress {
+  readonly address: Ipv4;
+  readonly prefix: number;
+}
+
+/** One interface at one moment. */
+export interface HostInterface {
+  readonly name: string;
+  /** The kernel's index, from 1; an interface that is created anew gets another. 0 where the system does not say. */
+  readonly index: number;
+  /** The hardware address; undefined for an interface that has none (a tunnel), 00:00:00:00:00:00 for loopback. */
+  readonly mac: MacAddress | undefined;
+  /** Switched on by the administrator. */
+  readonly up: boolean;
+  /** A cable is plugged in and the other side answers; equal to `up` where the system does not say. */
+  readonly carrier: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+}

@@ -1,0 +1,61 @@
+// The system calls that Node has no words for, called in the C library of Linux through koffi. Layouts of what they are
+// given: `wire-structs.ts`. Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2).
+//
+// 1. `errno()` is read at once after a call that returned -1, and only then.
+// 2. An address written into a structure does not keep its buffer alive: whoever stores one keeps the buffer in a field.
+// 3. Loading fails, by an exception, where the C library is not glibc: the caller then does without.
+
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+
+/** The calls, each as its manual page has it; buffers stand for pointers, -1 means failure. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
+  recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
+  recv(fd: number, into: Uint8Array, length: number, flags: number): number;
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
+  eventfd(initial: number, flags: number): number;
+  read(fd: number, into: Uint8Array, length: number): number;
+  write(fd: number, bytes: Uint8Array, length: number): number;
+  close(fd: number): number;
+  if_nametoindex(name: string): number;
+  /** The error number of the call that just failed. */
+  errno(): number;
+  /** Where a buffer lies in memory; it stays there for the life of the buffer. */
+  addressOf(buffer: Uint8Array): bigint;
+}
+
+/** The C library of this host. Throws where there is no glibc. */
+export function loadLibc(): Libc {
+  const library = koffi.load('libc.so.6');
+  return {
+    socket: library.func('int socket(int, int, int)'),
+    bind: library.func('int bind(int, const void *, uint32_t)'),
+    setsockopt: library.func('int setsockopt(int, int, int, const void *, uint32_t)'),
+    getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+    sendmsg: library.func('intptr_t sendmsg(int, void *, int)'),
+    sendmmsg: library.func('int sendmmsg(int, void *, unsigned int, int)'),
+    recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
+    recv: library.func('intptr_t recv(int, void *, size_t, int)'),
+    send: library.func('intptr_t send(int, const void *, size_t, int)'),
+    poll: library.func('int poll(void *, unsigned long, int)'),
+    eventfd: library.func('int eventfd(unsigned int, int)'),
+    read: library.func('intptr_t read(int, void *, size_t)'),
+    write: library.func('intptr_t write(int, const void *, size_t)'),
+    close: library.func('int close(int)'),
+    if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
+    errno: () => koffi.errno(),
+    addressOf: (buffer) => koffi.address(buffer),
+  };
+}
+
+/** The name of an error number (`EADDRINUSE` …). */
+export function errorName(errno: number): string {
+  return getSystemErrorName(-errno);
+}

@@ -1,0 +1,100 @@
+// Who has a UDP port: read from /proc after the system refused us the port, to name the program in the message. Source: proc(5).
+//
+// 1. Best effort: without the rights to look, or without /proc, the answer is undefined, never an exception.
+// 2. The device a socket is bound to is not in /proc/net/udp, so an owner named here may be one of several.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { ANY, type Ipv4, ipv4 } from './address.ts';
+
+/** How many processes and descriptors of each are looked at; past them the owner stays unnamed. */
+const PROCESSES_MAX = 20_000;
+const DESCRIPTORS_MAX = 4_096;
+
+/** One line of /proc/net/udp. */
+export interface UdpEntry {
+  readonly address: Ipv4;
+  readonly port: number;
+  readonly uid: number;
+  readonly inode: number;
+}
+
+/** The sockets that /proc/net/udp (or udp6, of which only the wildcard address matters here) lists. Lines it cannot read are left out. */
+export function parseUdpTable(text: string): readonly UdpEntry[] {
+  const entries: UdpEntry[] = [];
+  for (const line of text.split('\n')) {
+    const match =
+      /^\s*\d+: ([0-9A-F]{8}|0{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} \S+ \S+ \S+ \S+\s+(\d+)\s+\d+ (\d+) /.exec(
+        line,
+      );
+    if (match?.[1] === undefined) continue;
+    entries.push({
+      address: littleEndianAddress(match[1]),
+      port: Number.parseInt(match[2] ?? '', 16),
+      uid: Number(match[3]),
+      inode: Number(match[4]),
+    });
+  }
+  return entries;
+}
+
+/** The program that has `port` at `address` or at every address, as `name (process 12)` or `a process of user 33`. */
+export function findPortOwner(address: Ipv4, port: number): string | undefined {
+  const entries = [...readTable('/proc/net/udp'), ...readTable('/proc/net/udp6')].filter(
+    (entry) => entry.port === port && (address === ANY || entry.address === ANY || entry.address === address),
+  );
+  for (const entry of entries) {
+    const owner = findProcess(entry.inode);
+    if (owner !== undefined && owner.pid !== process.pid) return `${owner.name} (process ${owner.pid})`;
+  }
+  const stranger = entries.find((entry) => findProcess(entry.inode) === undefined);
+  return stranger === undefined ? undefined : `a process of user ${stranger.uid}`;
+}
+
+/** The hexadecimal digits of an address as the kernel prints them: a 32-bit number of the host's byte order. */
+function littleEndianAddress(digits: string): Ipv4 {
+  const value = Number.parseInt(digits.slice(0, 8), 16);
+  return ipv4(((value & 255) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24));
+}
+
+function readTable(path: string): readonly UdpEntry[] {
+  try {
+    return parseUdpTable(readFileSync(path, 'latin1'));
+  } catch {
+    return [];
+  }
+}
+
+function findProcess(inode: number): { readonly pid: number; readonly name: string } | undefined {
+  const wanted = `socket:[${inode}]`;
+  for (const pid of names('/proc', PROCESSES_MAX)) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of names(`/proc/${pid}/fd`, DESCRIPTORS_MAX)) {
+      if (linkTarget(`/proc/${pid}/fd/${fd}`) === wanted) return { pid: Number(pid), name: programName(pid) };
+    }
+  }
+  return undefined;
+}
+
+function names(directory: string, max: number): readonly string[] {
+  try {
+    return readdirSync(directory).slice(0, max);
+  } catch {
+    return [];
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function programName(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'a process that has just ended';
+  }
+}

@@ -1,0 +1,71 @@
+// IPv4 and UDP headers for a datagram that bypasses the host's own stack: the reply to a machine that has no address yet and so
+// answers no ARP. The kernel adds the Ethernet header. Sources: RFC 791 §3.1, RFC 768, RFC 1071.
+//
+// 1. Checksums are complete: nothing downstream finishes them.
+// 2. The UDP checksum is never sent as 0, which would mean "none" (RFC 768).
+
+import type { Ipv4 } from './address.ts';
+
+/** Bytes in front of the payload: an IPv4 header without options, and the UDP header. */
+export const FRAME_HEADER_BYTES = 28;
+
+const IPV4_HEADER_BYTES = 20;
+const PROTOCOL_UDP = 17;
+/** Low delay: the type of service that DHCP servers send with; switches may prefer it, nothing depends on it. */
+const TYPE_OF_SERVICE = 0x10;
+const DONT_FRAGMENT = 0x4000;
+const TIME_TO_LIVE = 64;
+
+/** Who sends what to whom. Ports are 0 to 65535, `identification` 0 to 65535. */
+export interface FrameHeader {
+  readonly source: Ipv4;
+  readonly sourcePort: number;
+  readonly destination: Ipv4;
+  readonly destinationPort: number;
+  readonly identification: number;
+}
+
+/**
+ * Writes headers and payload at the start of `target` and returns how many bytes that took. The caller vouches that the payload
+ * fits: at most 65,507 bytes, and `target` 28 bytes longer than it.
+ */
+export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uint8Array): number {
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  const udpBytes = payload.length + FRAME_HEADER_BYTES - IPV4_HEADER_BYTES;
+  view.setUint8(0, 0x45);
+  view.setUint8(1, TYPE_OF_SERVICE);
+  view.setUint16(2, IPV4_HEADER_BYTES + udpBytes);
+  view.setUint16(4, header.identification);
+  view.setUint16(6, DONT_FRAGMENT);
+  view.setUint8(8, TIME_TO_LIVE);
+  view.setUint8(9, PROTOCOL_UDP);
+  view.setUint16(10, 0);
+  view.setUint32(12, header.source);
+  view.setUint32(16, header.destination);
+  view.setUint16(10, internetChecksum(sumWords(target, 0, IPV4_HEADER_BYTES)));
+  view.setUint16(20, header.sourcePort);
+  view.setUint16(22, header.destinationPort);
+  view.setUint16(24, udpBytes);
+  view.setUint16(26, 0);
+  target.set(payload, FRAME_HEADER_BYTES);
+  // The pseudo header (RFC 768): both addresses, which lie at 12 to 20, the protocol and the length.
+  const sum = sumWords(target, 12, 20) + PROTOCOL_UDP + udpBytes + sumWords(target, 20, 20 + udpBytes);
+  const checksum = internetChecksum(sum);
+  view.setUint16(26, checksum === 0 ? 0xffff : checksum);
+  return FRAME_HEADER_BYTES + payload.length;
+}
+
+/** The sum of the big-endian 16-bit words from `start` to `end`; an odd byte is padded with zero (RFC 1071 §1). */
+export function sumWords(bytes: Uint8Array, start: number, end: number): number {
+  let sum = 0;
+  const even = end - ((end - start) & 1);
+  for (let at = start; at < even; at += 2) sum += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  return even === end ? sum : sum + ((bytes[even] ?? 0) << 8);
+}
+
+/** The ones' complement of a sum with its carries added back in: the checksum of RFC 1071. */
+export function internetChecksum(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = Math.floor(folded / 0x10000) + (folded & 0xffff);
+  return ~folded & 0xffff;
+}

@@ -1,0 +1,62 @@
+// What the operating system says when it refuses a socket, in words that name the address and the remedy. The same words for
+// both implementations of the datagram port.
+
+import { osErrorCode, RackError } from '../errors.ts';
+import { formatIpv4, type Ipv4 } from './address.ts';
+import { findPortOwner } from './port-owner.ts';
+
+/** The first port that needs no privilege on an ordinary Linux host. */
+const UNPRIVILEGED_PORT_MIN = 1024;
+
+/** What was asked of the system. */
+export interface SocketPlace {
+  readonly address: Ipv4;
+  readonly port: number;
+  readonly device?: string;
+}
+
+/** The failure `code` (`EADDRINUSE` …) of opening a socket, as the error that the operator reads. */
+export function socketError(code: string, place: SocketPlace, cause?: unknown): RackError {
+  const where = `${formatIpv4(place.address)}:${place.port}${place.device === undefined ? '' : ` on ${place.device}`}`;
+  const options = cause === undefined ? undefined : { cause };
+  switch (code) {
+    case 'EADDRINUSE': {
+      const owner = findPortOwner(place.address, place.port);
+      const text = `${where} (UDP) is in use${owner === undefined ? '' : ` by ${owner}`}; stop that program, or configure another address or port`;
+      return new RackError('address-in-use', text, options);
+    }
+    case 'EACCES':
+    case 'EPERM':
+      return new RackError(
+        'permission-denied',
+        `${where} (UDP): permission denied; ${privilegeRemedy(place)}`,
+        options,
+      );
+    case 'EADDRNOTAVAIL':
+      return new RackError(
+        'address-not-here',
+        `${formatIpv4(place.address)} is not an address of this host; give it to an interface, or configure another one`,
+        options,
+      );
+    case 'ENODEV':
+      return new RackError(
+        'interface-missing',
+        `there is no network interface ${place.device ?? ''}; create it, or configure another one`,
+        options,
+      );
+    default:
+      return new RackError('socket-refused', `${where} (UDP) cannot be opened: ${code}`, options);
+  }
+}
+
+/** The same for an exception thrown by Node. */
+export function socketErrorFrom(error: unknown, place: SocketPlace): RackError {
+  return error instanceof RackError ? error : socketError(osErrorCode(error) ?? String(error), place, error);
+}
+
+function privilegeRemedy(place: SocketPlace): string {
+  if (place.port !== 0 && place.port < UNPRIVILEGED_PORT_MIN) {
+    return 'a port below 1024 needs CAP_NET_BIND_SERVICE: run the service by its systemd unit or as root, or configure a higher port';
+  }
+  return 'binding to a device needs CAP_NET_RAW here: run the service by its systemd unit or as root';
+}

@@ -1,0 +1,287 @@
+// Datagram sockets by Node's own dgram alone: for hosts without native calls. Slower, and without binding to devices; what a
+// device socket is asked for is put together from a socket at the wildcard address, which hears broadcasts, and a socket
+// at the rack's own address there, which sends them: the kernel lets them leave by the interface that has the address.
+//
+// 1. A wildcard socket hears every interface and cannot tell which. So there is one device per port, and a device of loopback
+//    hears loopback only, another hears anything but loopback.
+// 2. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host, whatever its routes say.
+// 3. What waits to be sent is bounded by SEND_QUEUE_MAX for each socket.
+
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { osErrorCode, RackError } from '../errors.ts';
+import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
+import type {
+  DatagramSocket,
+  Destination,
+  HostNetwork,
+  OutgoingDatagram,
+  SocketCounters,
+  SocketRequest,
+} from './datagram.ts';
+import type { HostInterface } from './host-interface.ts';
+import { socketError, socketErrorFrom } from './socket-error.ts';
+
+/** Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. */
+const SEND_QUEUE_MAX = 1_024;
+const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
+
+/** Opens the portable implementation; `reason` is the note that says why it is used. */
+export function openDgramNetwork(reason?: string): HostNetwork {
+  return new DgramNetwork(reason);
+}
+
+class DgramNetwork implements HostNetwork {
+  readonly kind = 'dgram';
+  readonly #sockets = new Set<PortableSocket>();
+  readonly #notes = new Set<string>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(reason: string | undefined) {
+    if (reason !== undefined) this.#notes.add(reason);
+    this.#notes.add('Replies to machines without an address are broadcast.');
+  }
+
+  get notes(): readonly string[] {
+    return [...this.#notes];
+  }
+
+  open(request: SocketRequest): Promise<DatagramSocket> {
+    const run = this.#turn.then(() => this.#open(request));
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  interfacesChanged(interfaces: readonly HostInterface[]): void {
+    for (const socket of this.#sockets) {
+      const source = socket.wantedSource(interfaces);
+      if (source === undefined) continue;
+      const run = this.#turn.then(() => socket.openSender(source));
+      // Failing, the socket goes on as it was, and the next change of an interface tries again.
+      this.#turn = run.catch((error) => socket.request.onReceiveError?.(osErrorCode(error) ?? String(error)));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turn;
+    for (const socket of [...this.#sockets]) socket.close();
+  }
+
+  async #open(request: SocketRequest): Promise<DatagramSocket> {
+    if (this.#closed) throw new RackError('not-running', 'the network was closed');
+    const peers = [...this.#sockets].filter((socket) => socket.localPort === request.port);
+    if (request.device !== undefined) this.#checkDevice(request, request.device, peers);
+    const receiver = await bindReceiver(request, request.shared === true && peers.length > 0);
+    const socket = new PortableSocket(request, receiver, (closed) => this.#sockets.delete(closed));
+    const source = socket.wantedSource(undefined);
+    try {
+      if (source !== undefined) await socket.openSender(source);
+    } catch (error) {
+      // An address that is not here yet may come: until then sending is refused and counted.
+      if (osErrorCode(error) !== 'EADDRNOTAVAIL') {
+        socket.close();
+        throw socketErrorFrom(error, { address: source ?? ANY, port: request.port });
+      }
+    }
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  #checkDevice(request: SocketRequest, device: string, peers: readonly PortableSocket[]): void {
+    if (!deviceExists(device)) throw socketError('ENODEV', request);
+    const other = peers.find((socket) => socket.interfaceName !== undefined);
+    if (other !== undefined) {
+      throw new RackError(
+        'native-unavailable',
+        `${device} and ${other.interfaceName} cannot both be served on port ${request.port}: sockets cannot be bound to devices here; serve one of them, or run on Linux with glibc and the koffi package`,
+      );
+    }
+    const loopback = request.source !== undefined && isLoopback(request.source);
+    if (!loopback) {
+      this.#notes.add(
+        `Port ${request.port} hears the broadcasts of every interface, not of ${device} alone, because sockets cannot be bound to devices here.`,
+      );
+    }
+  }
+}
+
+/**
+ * The socket that hears. The first of a port is bound once without sharing, which finds another owner; the one that stays
+ * allows sharing where our own further sockets will want it.
+ */
+async function bindReceiver(request: SocketRequest, beside: boolean): Promise<Socket> {
+  const shared = request.shared === true || request.device !== undefined;
+  try {
+    if (!shared) return await bind(request.address, request.port, false);
+    if (!beside && request.port !== 0) await closed(await bind(request.address, request.port, false));
+    return await bind(request.address, request.port, true);
+  } catch (error) {
+    throw socketErrorFrom(error, request);
+  }
+}
+
+function bind(address: Ipv4, port: number, reuseAddr: boolean): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({ type: 'udp4', reuseAddr, lookup: noLookup });
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ address: formatIpv4(address), port, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
+}
+
+/** Addresses are always numbers here: answering at once keeps a send within its turn. */
+function noLookup(
+  address: string,
+  _options: unknown,
+  done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  done(null, address, 4);
+}
+
+class PortableSocket implements DatagramSocket {
+  readonly request: SocketRequest;
+  readonly interfaceName: string | undefined;
+  readonly localAddress: Ipv4;
+  readonly localPort: number;
+  readonly #receiver: Socket;
+  readonly #onClose: (socket: PortableSocket) => void;
+  /** Sends for a device socket, from an address of the device; a socket without device sends by its receiver. */
+  #sender: { readonly socket: Socket; readonly source: Ipv4 } | undefined;
+  #closed = false;
+  #received = 0;
+  #sent = 0;
+  #sendErrors = 0;
+
+  constructor(request: SocketRequest, receiver: Socket, onClose: (socket: PortableSocket) => void) {
+    this.request = request;
+    this.interfaceName = request.device;
+    this.localAddress = request.address;
+    this.#receiver = receiver;
+    this.localPort = receiver.address().port;
+    this.#onClose = onClose;
+    if (request.broadcast === true) receiver.setBroadcast(true);
+    this.#listen(receiver);
+  }
+
+  /** The address to send from, when it is another than now; undefined when nothing needs to change. */
+  wantedSource(interfaces: readonly HostInterface[] | undefined): Ipv4 | undefined {
+    if (this.#closed || this.interfaceName === undefined) return undefined;
+    const wanted = this.request.source ?? firstAddress(this.interfaceName, interfaces);
+    return wanted === this.#sender?.source ? undefined : wanted;
+  }
+
+  /** Opens the socket that sends from `source`. Rejects with the system's error. */
+  async openSender(source: Ipv4): Promise<void> {
+    if (this.#closed) return;
+    const socket = await bind(source, this.localPort, true);
+    if (this.#closed) {
+      socket.close();
+      return;
+    }
+    if (this.request.broadcast === true) socket.setBroadcast(true);
+    this.#listen(socket);
+    this.#sender?.socket.close();
+    this.#sender = { socket, source };
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    if (this.#closed) return;
+    for (const { bytes, to } of datagrams) this.#sendOne(bytes, to);
+  }
+
+  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
+    if (this.#closed || segmentBytes < 1) return;
+    const destination: Destination = { kind: 'unicast', address: to, port };
+    for (let at = 0; at < payload.length; at += segmentBytes) {
+      this.#sendOne(payload.subarray(at, at + segmentBytes), destination);
+    }
+  }
+
+  counters(): SocketCounters {
+    return { received: this.#received, sent: this.#sent, sendErrors: this.#sendErrors, receiveDrops: undefined };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#receiver.close();
+    this.#sender?.socket.close();
+    this.#onClose(this);
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('message', (bytes, from) => this.#receive(bytes, from));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
+  }
+
+  #receive(bytes: Uint8Array, peer: RemoteInfo): void {
+    const from = parseIpv4(peer.address);
+    if (from === undefined || this.#closed || !this.#hears(from)) return;
+    this.#received += 1;
+    this.request.onDatagrams([{ bytes, from, fromPort: peer.port }], this);
+  }
+
+  /** Whether a datagram from this address can have come in by the device. A socket without device hears everything. */
+  #hears(from: Ipv4): boolean {
+    if (this.interfaceName === undefined) return true;
+    const source = this.request.source ?? this.#sender?.source;
+    return source === undefined || isLoopback(source) === isLoopback(from);
+  }
+
+  #sendOne(bytes: Uint8Array, to: Destination): void {
+    const socket = this.interfaceName === undefined ? this.#receiver : this.#sender?.socket;
+    const refusal = refusalOf(socket, to.port);
+    if (socket === undefined || refusal !== undefined) {
+      this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
+      return;
+    }
+    const address = formatIpv4(this.#addressOf(to));
+    // A copy, because what the kernel does not take at once is sent after the caller has reused its buffer.
+    socket.send(Buffer.from(bytes), to.port, address, (error) => {
+      if (error === null) this.#sent += 1;
+      else this.#refuse(osErrorCode(error) ?? error.message, to);
+    });
+  }
+
+  #addressOf(to: Destination): Ipv4 {
+    if (to.kind === 'unicast' || (to.kind === 'hardware' && isLoopback(to.address))) return to.address;
+    const from = this.interfaceName === undefined ? this.localAddress : (this.#sender?.source ?? ANY);
+    return isLoopback(from) ? LOOPBACK_BROADCAST : LIMITED_BROADCAST;
+  }
+
+  #refuse(code: string, to: Destination): void {
+    this.#sendErrors += 1;
+    this.request.onSendError?.(code, to);
+  }
+}
+
+/** Why nothing can be sent just now, or undefined. dgram throws for port 0, which a forged datagram may have come from. */
+function refusalOf(socket: Socket | undefined, port: number): string | undefined {
+  if (socket === undefined) return 'EADDRNOTAVAIL';
+  if (port < 1 || port > 65_535) return 'EINVAL';
+  return socket.getSendQueueCount() >= SEND_QUEUE_MAX ? 'EAGAIN' : undefined;
+}
+
+/** Whether the device exists. Outside Linux one that has no address is not listed and counts as missing. */
+function deviceExists(device: string): boolean {
+  return networkInterfaces()[device] !== undefined || existsSync(`/sys/class/net/${device}`);
+}
+
+/** The first IPv4 address of a device. */
+function firstAddress(device: string, interfaces: readonly HostInterface[] | undefined): Ipv4 | undefined {
+  if (interfaces !== undefined) return interfaces.find((each) => each.name === device)?.addresses[0]?.address;
+  const address = networkInterfaces()[device]?.find((each) => each.family === 'IPv4')?.address;
+  return address === undefined ? undefined : parseIpv4(address);
+}

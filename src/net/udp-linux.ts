@@ -1,0 +1,220 @@
+// Datagram sockets on Linux: bound to devices, drained and answered in batches, with frames to machines that have no address
+// yet. Sources: socket(7), ip(7), packet(7); which socket gets which datagram was tried in network namespaces.
+//
+// 1. Opening is one at a time: a shared port is defended by SO_REUSEADDR, which is set only while a further socket of the same
+//    set binds, and cleared from the device sockets at once. So nobody else can join the port unnoticed.
+// 2. dgram sets SO_REUSEADDR on every descriptor it is handed; it is put right after that.
+// 3. Whoever closes the dgram socket closes the descriptor; nobody else does once dgram has it.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { RackError } from '../errors.ts';
+import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
+import type { HostInterface } from './host-interface.ts';
+import { errorName, type Libc, loadLibc } from './libc.ts';
+import { socketError } from './socket-error.ts';
+import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
+import {
+  AF_INET,
+  AF_PACKET,
+  deviceNameBytes,
+  IP_FREEBIND,
+  IPPROTO_IP,
+  intBytes,
+  MessageBatch,
+  readInt,
+  SO_BINDTODEVICE,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SOCK_DGRAM,
+  SOCK_FLAGS,
+  SOL_SOCKET,
+  socketAddress,
+} from './wire-structs.ts';
+
+/** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Room for the longest datagram and a frame's headers. */
+const SLOT_BYTES = 65_536;
+
+/** Opens the Linux implementation. Throws where the C library cannot be called. */
+export function openLinuxNetwork(): HostNetwork {
+  return new LinuxNetwork(loadLibc());
+}
+
+class LinuxNetwork implements HostNetwork {
+  readonly kind = 'linux';
+  readonly #libc: Libc;
+  readonly #parts: LinuxParts;
+  readonly #sockets = new Set<LinuxSocket>();
+  readonly #notes = new Set<string>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    const packetFd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (packetFd < 0) {
+      this.#notes.add(
+        `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${errorName(libc.errno())}).`,
+      );
+    }
+    this.#parts = {
+      libc,
+      receiveBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
+      sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
+      packetFd: packetFd < 0 ? undefined : packetFd,
+    };
+  }
+
+  get notes(): readonly string[] {
+    return [...this.#notes];
+  }
+
+  open(request: SocketRequest): Promise<DatagramSocket> {
+    return this.#inTurn(async () => {
+      const descriptor = await this.#openDescriptor(request);
+      const socket = new LinuxSocket(this.#parts, request, descriptor, (closed) => this.#sockets.delete(closed));
+      this.#sockets.add(socket);
+      this.#guardPort(socket.localPort);
+      return socket;
+    });
+  }
+
+  interfacesChanged(interfaces: readonly HostInterface[]): void {
+    for (const socket of this.#sockets) {
+      const device = interfaces.find((candidate) => candidate.name === socket.interfaceName);
+      // A device that was only renamed keeps its index, and its sockets go on working: indexes tell, not names.
+      if (device === undefined || device.index === 0 || device.index === socket.deviceIndex) continue;
+      const code = socket.rebind(device.index);
+      if (code === undefined) continue;
+      // Without CAP_NET_RAW a socket is bound to a device only once in its life: go on with a new one.
+      if (code === 'EPERM') this.#inTurn(() => this.#reopen(socket)).catch((error) => this.#reportDeaf(socket, error));
+      else this.#reportDeaf(socket, code);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#inTurn(async () => {
+      this.#closed = true;
+      for (const socket of [...this.#sockets]) socket.close();
+      if (this.#parts.packetFd !== undefined) this.#libc.close(this.#parts.packetFd);
+    });
+  }
+
+  /** Runs `action` after all that were given before it. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(() => {
+      if (this.#closed) throw new RackError('not-running', 'the network was closed');
+      return action();
+    });
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  async #reopen(socket: LinuxSocket): Promise<void> {
+    if (socket.closed) return;
+    const descriptor = await this.#openDescriptor({ ...socket.request, port: socket.localPort });
+    if (socket.closed) descriptor.waker.close();
+    else socket.replace(descriptor);
+    this.#guardPort(socket.localPort);
+  }
+
+  #reportDeaf(socket: LinuxSocket, reason: unknown): void {
+    socket.request.onReceiveError?.(reason instanceof Error ? reason.message : String(reason));
+  }
+
+  /** A descriptor opened, bound and handed to dgram. */
+  async #openDescriptor(request: SocketRequest): Promise<LinuxDescriptor> {
+    const fd = this.#libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (fd < 0) throw socketError(errorName(this.#libc.errno()), request);
+    let waker: Socket;
+    try {
+      this.#configure(fd, request);
+      this.#bind(fd, request);
+      waker = await handToDgram(fd);
+    } catch (error) {
+      this.#libc.close(fd);
+      throw error;
+    }
+    const deviceIndex = request.device === undefined ? 0 : this.#libc.if_nametoindex(request.device);
+    return { fd, waker, deviceIndex };
+  }
+
+  #configure(fd: number, request: SocketRequest): void {
+    if (request.device !== undefined) {
+      const name = deviceNameBytes(request.device);
+      if (this.#libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) {
+        throw socketError(errorName(this.#libc.errno()), request);
+      }
+    }
+    if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+    const granted = this.#receiveBufferBytes(fd);
+    if (granted < RECEIVE_BUFFER_BYTES) {
+      this.#notes.add(
+        `Receive buffers hold ${Math.round(granted / 1024)} KiB instead of ${RECEIVE_BUFFER_BYTES / 1024} KiB, so a burst of requests may be lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}.`,
+      );
+    }
+  }
+
+  /** Binds without SO_REUSEADDR, which finds another owner; only where our own sockets are in the way, with it. */
+  #bind(fd: number, request: SocketRequest): void {
+    const place = socketAddress(request.address, request.port);
+    if (this.#libc.bind(fd, place, place.length) === 0) return;
+    const code = errorName(this.#libc.errno());
+    const ours = request.shared === true ? this.#sharing(request.port) : [];
+    if (code !== 'EADDRINUSE' || ours.length === 0) throw socketError(code, request);
+    for (const socket of ours) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    this.#setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    const bound = this.#libc.bind(fd, place, place.length) === 0;
+    const second = bound ? undefined : errorName(this.#libc.errno());
+    this.#guardPort(request.port);
+    if (second !== undefined) throw socketError(second, request);
+  }
+
+  #sharing(port: number): readonly LinuxSocket[] {
+    return [...this.#sockets].filter((socket) => socket.localPort === port && socket.request.shared === true);
+  }
+
+  /**
+   * Takes SO_REUSEADDR back. A device socket without it keeps everybody away from its device, from the wildcard and from our
+   * addresses; the address sockets beside it keep the option, so that the server of another device may still start.
+   */
+  #guardPort(port: number): void {
+    const all = [...this.#sockets].filter((socket) => socket.localPort === port);
+    const guarded = all.some((socket) => socket.interfaceName !== undefined);
+    for (const socket of all) {
+      const reuse = guarded && socket.interfaceName === undefined && socket.request.shared === true;
+      this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, reuse ? 1 : 0);
+    }
+  }
+
+  /** What the kernel granted; it keeps and reports twice the number that was asked for (socket(7)). */
+  #receiveBufferBytes(fd: number): number {
+    const value = intBytes(0);
+    const length = intBytes(value.length);
+    return this.#libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, length) === 0 ? readInt(value) / 2 : 0;
+  }
+
+  #setInt(fd: number, level: number, option: number, value: number): void {
+    const bytes = intBytes(value);
+    if (this.#libc.setsockopt(fd, level, option, bytes, bytes.length) !== 0) {
+      throw new RackError('socket-refused', `socket option ${level}/${option}: ${errorName(this.#libc.errno())}`);
+    }
+  }
+}
+
+/** A dgram socket that owns `fd` and wakes us when something has arrived. */
+function handToDgram(fd: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const waker = createSocket('udp4');
+    waker.once('error', reject);
+    waker.bind({ fd, exclusive: true }, () => {
+      waker.off('error', reject);
+      resolve(waker);
+    });
+  });
+}
