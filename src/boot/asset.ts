@@ -1,7 +1,36 @@
 // What a path that a loader asks for means: a file of the tree, or text rendered for the machine that asks. Names and text
 // only: opening and sending is for the servers.
+//
+//   path ─ parseBootPath ─┬─ file ──────────────────────────────────────────────────────────────→ file
+//                         ├─ config by MAC, UUID or address ─ findNamed ─┬─ known ──→ decideStep → rendered
+//                         │                                              └─ unknown ─→ missing: the loader walks on
+//                         ├─ config for anybody ─ findByPeer ─┬─ known ──→ decideStep → rendered for that machine
+//                         │                                   └─ unknown → enlist → rendered
+//                         └─ first name ─ findByPeer ─┬─ known ──→ decideStep → rendered for that machine
+//                                                     └─ unknown → chain → rendered
+//
+// `grub/grub.cfg` and `ipxe.cfg` tell nothing of the machine. A machine known by its lease is answered at once. For any other
+// the text asks again under the hardware address, which the loader knows and the rack may not (another DHCP server gave the
+// lease), then under the default name with the loader's CPU, without which an image to enlist with could not be chosen.
+//
+// 1. The path's identity comes first; the peer's lease, then the address the region gave, are asked only where the path has none.
+// 2. What cannot be started is shown on the machine's screen; only an unknown machine gets "not found", for loaders take that as
+//    "try the next name".
+// 3. No rendered text holds a secret: whoever names a MAC address gets it.
 
+import { unreachable } from '../errors.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { BootConfig } from './config.ts';
+import { type Decision, decideStep } from './decision.ts';
+import { answersOnPort80, findEndpointFor, formatBaseUrl } from './endpoint.ts';
+import { renderGrub } from './grub.ts';
+import type { HasFile } from './images.ts';
+import { renderIpxe } from './ipxe.ts';
+import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
+import { renderPxelinux } from './pxelinux.ts';
+import type { BootStep, RenderedText, RenderPlace } from './step.ts';
 
 /** A request of a loader, by whichever door it came. */
 export interface AssetRequest {
@@ -23,15 +52,23 @@ export type AssetRefusal =
   | 'image-missing';
 
 export type BootAsset =
-  /** A file of the tree, by its normalised relative path. */
-  | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
+  /**
+   * A file of the tree, by its normalised relative path; where there is none, the file named `fallback`: loaders are asked in
+   * directories that only their firmware believes in.
+   */
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly fallback?: string | undefined;
+      readonly mac: MacAddress | undefined;
+    }
   /** Rendered text; a file of the tree under `path`, the asked name, wins. */
   | {
       readonly kind: 'rendered';
       readonly path: string;
       readonly text: string;
       readonly mac: MacAddress | undefined;
-      /** What it tells the machine to do, for the timeline. */
+      /** What it tells the machine to do, or why it can do nothing, for the timeline. */
       readonly purpose: string;
     }
   /** Nothing is rendered for this name; a file of the tree under `path` still wins. */
@@ -45,3 +82,121 @@ export type BootAsset =
 
 /** Answers one request; synchronous, pure, from the present snapshot. */
 export type ResolveAsset = (request: AssetRequest) => BootAsset;
+
+/** What an answer is made from; all of it is in memory. */
+export interface AssetContext {
+  readonly config: BootConfig;
+  readonly machines: MachineDirectory;
+  /** The hardware address that has the lease of an address; undefined: nobody has, as far as this rack knows. */
+  readonly macOf: (peer: Ipv4) => MacAddress | undefined;
+  /** Tells whether the tree has a regular file of that relative path: kernels, initrds, `chain.c32` and its libraries. */
+  readonly hasFile: HasFile;
+}
+
+/** Who asks, as far as it is known. */
+interface Asker {
+  readonly machine: RackMachine | undefined;
+  readonly mac: MacAddress | undefined;
+}
+
+/** Tells what a path means for the one who asks; never throws. */
+export function resolveBootAsset(request: AssetRequest, context: AssetContext): BootAsset {
+  const peer = findByPeer(request.peer, context);
+  const path = parseBootPath(request.path);
+  switch (path.kind) {
+    case 'refused':
+      return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
+    case 'file':
+      return { kind: 'file', path: path.path, fallback: path.fallback, mac: peer.mac };
+    case 'config': {
+      const asker = findAsker(path.identity, peer, context);
+      if (asker.machine === undefined && path.identity.kind !== 'default' && path.identity.kind !== 'first') {
+        return { kind: 'missing', path: path.path, reason: 'machine-unknown', mac: asker.mac };
+      }
+      const { purpose, text } = renderFor(path.language, path.identity, asker, request, context);
+      return { kind: 'rendered', path: path.path, text, mac: asker.mac, purpose };
+    }
+    default:
+      return unreachable(path);
+  }
+}
+
+/** The machine that the rack gave the address to, or to which the region gave it. */
+function findByPeer(address: Ipv4, context: AssetContext): Asker {
+  const mac = context.macOf(address);
+  if (mac !== undefined) return { machine: context.machines.findByMac(mac), mac };
+  const machine = context.machines.findByAddress(address);
+  return { machine, mac: machine?.addresses.find((fixed) => fixed.address === address)?.mac };
+}
+
+function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext): Asker {
+  switch (identity.kind) {
+    case 'mac':
+      return { machine: context.machines.findByMac(identity.mac), mac: identity.mac };
+    case 'uuid': {
+      const { machines } = context;
+      const machine = machines.findByUuid(identity.uuid) ?? machines.findByUuid(swapUuid(identity.uuid));
+      // A machine may ask through an interface the region does not know of; then its boot interface stands for it.
+      const ofPeer = machine === undefined || (peer.mac !== undefined && machine.macs.includes(peer.mac));
+      return { machine, mac: ofPeer ? peer.mac : machine.macs[0] };
+    }
+    case 'address':
+      return findByPeer(identity.address, context);
+    case 'address-prefix':
+      return { machine: undefined, mac: peer.mac };
+    case 'default':
+    case 'first':
+      return peer;
+    default:
+      return unreachable(identity);
+  }
+}
+
+function renderFor(
+  language: LoaderLanguage,
+  identity: ConfigIdentity,
+  asker: Asker,
+  request: AssetRequest,
+  context: AssetContext,
+): { readonly purpose: string; readonly text: string } {
+  const { http } = context.config;
+  const endpoint = findEndpointFor(http, request.local);
+  const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
+  const chains = asker.machine === undefined && identity.kind === 'first';
+  const asked = identity.kind === 'default' ? identity : undefined;
+  const decision: Decision = chains
+    ? { step: { kind: 'chain' }, purpose: 'chain', title: 'asking again by hardware address' }
+    : decideStep(
+        { machine: asker.machine, architecture: asked?.architecture, subarchitecture: asked?.subarchitecture, baseUrl },
+        context,
+      );
+  const place: RenderPlace = {
+    title: decision.title,
+    baseUrl,
+    grubHttp: answersOnPort80(http, request.local) ? request.local : undefined,
+    mac: asker.mac,
+    hasFile: context.hasFile,
+  };
+  const rendered = renderIn(language, decision.step, place);
+  if (rendered.ok) return { purpose: decision.purpose, text: rendered.text };
+
+  const lines = [
+    `the kernel arguments cannot be written for ${language}: ${rendered.refusal}.`,
+    'Correct kernel_params of the rack, or the arguments of this machine.',
+  ];
+  const explained = renderIn(language, { kind: 'explain', lines }, place);
+  return { purpose: 'arguments-not-quotable', text: explained.ok ? explained.text : '' };
+}
+
+function renderIn(language: LoaderLanguage, step: BootStep, place: RenderPlace): RenderedText {
+  switch (language) {
+    case 'pxelinux':
+      return renderPxelinux(step, place);
+    case 'grub':
+      return renderGrub(step, place);
+    case 'ipxe':
+      return renderIpxe(step, place);
+    default:
+      return unreachable(language);
+  }
+}

@@ -1,0 +1,108 @@
+// Configurations for GRUB 2.
+//
+// Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's 2.06 (how `linux` writes its
+// words); boots of Debian's signed GRUB under OVMF.
+//
+// 1. Every value stands in single quotes, in which GRUB's shell sees nothing but the closing one.
+// 2. `linux` writes a word with a space in double quotes, and a back-slash before `"`, `'` and `\`: these three are refused,
+//    for the kernel would see the back-slash.
+// 3. Paths begin with `/`: the device that GRUB itself came from, whatever protocol that was. Only where the rack answers HTTP on
+//    port 80 is a device named: GRUB's HTTP knows no other port, and its TFTP loads block by block.
+
+import { unreachable } from '../errors.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { formatBootif, KERNEL_LINE_BYTES_MAX } from './kernel-line.ts';
+import {
+  asScreenText,
+  type BootStep,
+  EXPLAIN_SECONDS,
+  type RenderedText,
+  type RenderPlace,
+  tryRender,
+  Unquotable,
+} from './step.ts';
+
+/** What UEFI calls the CPUs in the names of loaders. */
+const EFI_SUFFIXES: ReadonlyMap<string, string> = new Map([
+  ['amd64', 'x64'],
+  ['arm64', 'aa64'],
+  ['i386', 'ia32'],
+]);
+/** Directories of operating systems that bring shim; then GRUB alone; then the place for removable media. */
+const EFI_SYSTEMS = ['debian', 'ubuntu', 'fedora', 'centos', 'redhat', 'rocky', 'almalinux', 'opensuse'] as const;
+
+/** One word of a GRUB command. */
+export function quoteGrub(word: string): string {
+  if (!/^[\x20-\x7e]+$/.test(word)) throw new Unquotable('not-printable-ascii');
+  if (/["'\\]/.test(word)) throw new Unquotable('not-for-grub');
+  return `'${word}'`;
+}
+
+/** Renders a step. */
+export function renderGrub(step: BootStep, place: RenderPlace): RenderedText {
+  return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
+}
+
+const say = (text: string): string => `echo '${asScreenText(`Rackboot: ${text}`)}'`;
+
+const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
+
+function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
+  switch (step.kind) {
+    case 'kernel': {
+      const device = place.grubHttp === undefined ? '' : `(http,${formatIpv4(place.grubHttp)})`;
+      const words = step.words.map(quoteGrub).join(' ');
+      if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
+      const bootif = place.mac === undefined ? 'BOOTIF=01-"$net_default_mac"' : quoteGrub(formatBootif(place.mac));
+      return [
+        say(place.title),
+        `if linux ${quoteGrub(`${device}/${step.image.kernel}`)} ${bootif} ${words}; then`,
+        `  if initrd ${quoteGrub(`${device}/${step.image.initrd}`)}; then boot; fi`,
+        'fi',
+        say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        ...AGAIN,
+      ];
+    }
+    case 'local':
+      return [
+        say(place.title),
+        ...localLoaders(step.architecture).flatMap((path) => [
+          `if search --no-floppy --set=root --file ${path}; then`,
+          `  if chainloader ${path}; then boot; fi`,
+          'fi',
+        ]),
+        say(`no boot loader on the local disks. Back to the firmware in ${EXPLAIN_SECONDS} seconds.`),
+        `sleep ${EXPLAIN_SECONDS}`,
+        // The status makes EDK2 try its next boot option; a plain exit opens its setup menu.
+        'exit 1',
+      ];
+    case 'poweroff':
+      return [say(place.title), 'halt'];
+    case 'explain':
+      return [...step.lines.map(say), ...AGAIN];
+    case 'chain':
+      // `configfile` of a missing file says so and goes on with the next line.
+      return [
+        'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
+        'configfile "$prefix/grub.cfg-default-$grub_cpu"',
+        say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        ...AGAIN,
+      ];
+    default:
+      return unreachable(step);
+  }
+}
+
+/**
+ * Boot loaders of installed systems. The place for removable media comes last: shim's fallback may be there, which writes boot
+ * options into the firmware and so puts the disk before the network.
+ */
+function localLoaders(architecture: string): readonly string[] {
+  const suffix = EFI_SUFFIXES.get(architecture) ?? 'x64';
+  return [
+    ...EFI_SYSTEMS.map((system) => `/efi/${system}/shim${suffix}.efi`),
+    ...['debian', 'ubuntu'].map((system) => `/efi/${system}/grub${suffix}.efi`),
+    '/efi/Microsoft/Boot/bootmgfw.efi',
+    `/efi/boot/boot${suffix}.efi`,
+  ];
+}

@@ -1,0 +1,93 @@
+// Scripts for iPXE.
+//
+// Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE (how a line becomes a command);
+// boots of iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
+//
+// 1. iPXE splits a line at white space and knows no quotes and no escape. It acts on `${…}` anywhere, on the words `||`, `&&`
+//    and `;`, and on a word that begins with `#`: values that hold these are refused, as are runs of spaces, which it joins.
+// 2. `chain --replace` leaves no script to come back to: what follows `||` runs only when the download failed.
+
+import { unreachable } from '../errors.ts';
+import { formatBootif, KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
+import {
+  asScreenText,
+  type BootStep,
+  EXPLAIN_SECONDS,
+  type RenderedText,
+  type RenderPlace,
+  tryRender,
+  Unquotable,
+} from './step.ts';
+
+/** One kernel argument on a line of an iPXE script. */
+export function quoteIpxe(word: string): string {
+  if (!/^[\x20-\x7e]+$/.test(word)) throw new Unquotable('not-printable-ascii');
+  if (word.includes('"')) throw new Unquotable('quote-inside-word');
+  const written = writeKernelWord(word);
+  const tokens = written.split(' ');
+  if (written.includes('${') || tokens.some((token) => /^(?:|\|\||&&|;|#.*)$/.test(token))) {
+    throw new Unquotable('not-for-ipxe');
+  }
+  return written;
+}
+
+/** Renders a step. */
+export function renderIpxe(step: BootStep, place: RenderPlace): RenderedText {
+  return tryRender(() => ['#!ipxe', `# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
+}
+
+/** A setting of iPXE's, expanded when the line is run. */
+const setting = (name: string): string => `\${${name}}`;
+
+const say = (text: string): string => `echo ${asScreenText(`Rackboot: ${text}`)}`;
+const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
+
+function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
+  switch (step.kind) {
+    case 'kernel': {
+      // A path beginning with `/` is taken from where the script came: TFTP, where there is no boot HTTP listener.
+      const base = place.baseUrl ?? '';
+      const words = step.words.map(quoteIpxe).join(' ');
+      if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
+      const bootif = place.mac === undefined ? `BOOTIF=01-${setting('netX/mac:hexhyp')}` : formatBootif(place.mac);
+      return [
+        say(place.title),
+        'imgfree',
+        // Under UEFI the kernel finds its initrd by this name; under BIOS the word does nothing.
+        `kernel ${base}/${step.image.kernel} initrd=initrd.gz ${bootif} ${words} || goto failed`,
+        `initrd --name initrd.gz ${base}/${step.image.initrd} || goto failed`,
+        'boot || goto failed',
+        ':failed',
+        say(`the kernel could not be started. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        ...AGAIN,
+      ];
+    }
+    case 'local':
+      return [
+        say(place.title),
+        `iseq ${setting('platform')} efi && goto efi ||`,
+        'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
+        // Back to the BIOS, which goes on to its next boot device.
+        'exit 0',
+        ':efi',
+        'sanboot --no-describe --drive 0x80 ||',
+        // The status makes the firmware try its next boot option.
+        'exit 1',
+      ];
+    case 'poweroff':
+      return [say(place.title), 'poweroff ||', say('this iPXE cannot switch the machine off.'), ...AGAIN];
+    case 'explain':
+      return [...step.lines.map(say), ...AGAIN];
+    case 'chain':
+      // A BIOS build says i386 of itself, whatever the CPU: the CPU is asked for its long mode.
+      return [
+        `set cpu ${setting('buildarch')}`,
+        'cpuid --ext 29 && set cpu amd64 ||',
+        `chain --replace ipxe.cfg-${setting('netX/mac:hexhyp')} || chain --replace ipxe.cfg-default-${setting('cpu')} ||`,
+        say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        ...AGAIN,
+      ];
+    default:
+      return unreachable(step);
+  }
+}

@@ -1,0 +1,189 @@
+// The paths that loaders ask for, in both directions: identity written into a path and read back from it. One module, so that
+// DHCP, TFTP and HTTP cannot disagree.
+//
+//   pxelinux.cfg/01-52-54-00-12-34-56        by hardware address (01: Ethernet)
+//   pxelinux.cfg/4c4c4544-0043-…             by SMBIOS UUID
+//   pxelinux.cfg/0A140064                    by address; then shortened digit by digit
+//   pxelinux.cfg/default[-arch[-subarch]]    for anybody (default.arch too)
+//   grub/grub.cfg                            the first name GRUB asks; says nothing of the machine
+//   grub/grub.cfg-52:54:00:12:34:56          with colons, as GRUB writes it, or dashes
+//   grub/grub.cfg-default-arch[-subarch]
+//   ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
+//
+// Debian's signed GRUB has its directory built in: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
+// grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is known in every directory, but for
+// `x86_64-efi` and its like, where grubnetx64 first looks for one that would take the place of the other.
+//
+// Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed; captures of shim's requests.
+//
+// 1. A normalised path is relative, has `/` between its names, and holds no empty name, no `.`, no `..`, no control character.
+// 2. `parseBootPath(formatConfigPath(x))` is x.
+
+import { unreachable } from '../errors.ts';
+import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../net/address.ts';
+import { parseCpu } from './architectures.ts';
+
+/** The longest path that is looked at, in bytes of UTF-8. */
+export const BOOT_PATH_BYTES_MAX = 512;
+
+/** The languages that configurations are rendered in. */
+export type LoaderLanguage = 'pxelinux' | 'grub' | 'ipxe';
+
+/** Whom a configuration is asked for, as far as the path tells. */
+export type ConfigIdentity =
+  | { readonly kind: 'mac'; readonly mac: MacAddress }
+  /** Lower case, in the order of octets that the loader used. */
+  | { readonly kind: 'uuid'; readonly uuid: string }
+  | { readonly kind: 'address'; readonly address: Ipv4 }
+  /** A name that pxelinux tries on its way to the default: the first digits of an address. */
+  | { readonly kind: 'address-prefix'; readonly digits: string }
+  /** For anybody; `architecture` by MAAS's name, undefined when the path does not say. */
+  | {
+      readonly kind: 'default';
+      readonly architecture?: string | undefined;
+      readonly subarchitecture?: string | undefined;
+    }
+  /** The loader's first name, which says nothing of the machine. */
+  | { readonly kind: 'first' };
+
+/** What a path means. */
+export type BootPath =
+  | {
+      readonly kind: 'config';
+      readonly path: string;
+      readonly language: LoaderLanguage;
+      readonly identity: ConfigIdentity;
+    }
+  /** A file; `fallback`: the name of a well-known loader, when it is asked in another place than where the tree has it. */
+  | { readonly kind: 'file'; readonly path: string; readonly fallback?: string | undefined }
+  | { readonly kind: 'refused' };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** `default`, then architecture and sub-architecture; pxelinux files of MAAS also know `default.arch`. */
+const DEFAULT_NAME = /^default(?:[-.]([a-z0-9_]+)(?:-([a-z0-9][a-z0-9._-]*))?)?$/;
+/** Directories in which GRUB looks for modules, and grubnetx64's memdisk for a grub.cfg of that platform. */
+const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64)-(?:efi|pc)\//;
+
+/**
+ * Makes a path relative to the tree: back-slashes become slashes, empty names and `.` go.
+ *
+ * @returns undefined: it holds `..` or a control character, is empty, or is longer than BOOT_PATH_BYTES_MAX
+ */
+export function normalizePath(asked: string): string | undefined {
+  if (Buffer.byteLength(asked) > BOOT_PATH_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(asked)) return undefined;
+  const names = asked.split(/[/\\]/).filter((name) => name !== '' && name !== '.');
+  return names.length === 0 || names.includes('..') ? undefined : names.join('/');
+}
+
+/** Reads a path as a loader asks for it; never throws. */
+export function parseBootPath(asked: string): BootPath {
+  const path = normalizePath(asked);
+  if (path === undefined) return { kind: 'refused' };
+
+  const pxelinux = /^pxelinux\.cfg\/([^/]+)$/.exec(path)?.[1];
+  const identity = pxelinux === undefined ? undefined : parsePxelinuxName(pxelinux);
+  if (identity !== undefined) return { kind: 'config', path, language: 'pxelinux', identity };
+
+  const suffixed = /^(?:(?:.*\/)?(grub)\.cfg|(ipxe)\.cfg)(?:-(.+))?$/.exec(path);
+  if (suffixed !== null && !GRUB_PLATFORM.test(path)) {
+    const identity = suffixed[3] === undefined ? ({ kind: 'first' } as const) : parseSuffix(suffixed[3]);
+    const language = suffixed[1] === undefined ? 'ipxe' : 'grub';
+    if (identity !== undefined) return { kind: 'config', path, language, identity };
+  }
+  return { kind: 'file', path, fallback: findLoaderName(path) };
+}
+
+function parsePxelinuxName(name: string): ConfigIdentity | undefined {
+  const lower = name.toLowerCase();
+  const digits = /^01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})$/.exec(lower)?.[1];
+  const mac = digits === undefined ? undefined : parseMac(digits);
+  if (mac !== undefined) return { kind: 'mac', mac };
+  if (UUID.test(lower)) return { kind: 'uuid', uuid: lower };
+  // pxelinux writes these in capitals; so a file named `default` or `face` is not taken for one.
+  if (/^[0-9A-F]{8}$/.test(name)) return { kind: 'address', address: ipv4(Number.parseInt(name, 16)) };
+  if (/^[0-9A-F]{1,7}$/.test(name)) return { kind: 'address-prefix', digits: name };
+  return parseDefault(lower);
+}
+
+function parseSuffix(suffix: string): ConfigIdentity | undefined {
+  const mac = suffix.length === 17 ? parseMac(suffix) : undefined;
+  return mac === undefined ? parseDefault(suffix.toLowerCase()) : { kind: 'mac', mac };
+}
+
+function parseDefault(name: string): ConfigIdentity | undefined {
+  const match = DEFAULT_NAME.exec(name);
+  if (match === null) return undefined;
+  const spelling = match[1];
+  const architecture = spelling === undefined ? undefined : (parseCpu(spelling) ?? spelling);
+  return { kind: 'default', architecture, subarchitecture: match[2] };
+}
+
+/** The path under which a loader asks for a configuration; undefined: the language has no path for that identity. */
+export function formatConfigPath(language: LoaderLanguage, identity: ConfigIdentity): string | undefined {
+  const suffix = formatIdentity(language, identity);
+  if (language === 'pxelinux') return suffix === undefined ? undefined : `pxelinux.cfg/${suffix}`;
+  const first = language === 'grub' ? 'grub/grub.cfg' : 'ipxe.cfg';
+  if (identity.kind === 'first') return first;
+  return suffix === undefined ? undefined : `${first}-${suffix}`;
+}
+
+function formatIdentity(language: LoaderLanguage, identity: ConfigIdentity): string | undefined {
+  switch (identity.kind) {
+    case 'mac':
+      if (language === 'pxelinux') return `01-${formatMac(identity.mac, '-')}`;
+      return formatMac(identity.mac, language === 'grub' ? ':' : '-');
+    case 'uuid':
+      return language === 'pxelinux' ? identity.uuid : undefined;
+    case 'address':
+      return language === 'pxelinux' ? formatAddressDigits(identity.address) : undefined;
+    case 'address-prefix':
+      return language === 'pxelinux' ? identity.digits : undefined;
+    case 'default': {
+      const parts = ['default', identity.architecture, identity.subarchitecture];
+      return parts.filter((part) => part !== undefined).join('-');
+    }
+    case 'first':
+      return undefined;
+    default:
+      return unreachable(identity);
+  }
+}
+
+const formatAddressDigits = (address: Ipv4): string => address.toString(16).toUpperCase().padStart(8, '0');
+
+/**
+ * The UUID with its first three fields turned round. SMBIOS keeps them least significant octet first (DMTF DSP0134 §7.2.1);
+ * loaders print the octets as they lie, operating systems print the numbers, so one machine shows both.
+ */
+export function swapUuid(uuid: string): string {
+  const turn = (digits: string): string => (digits.match(/../g) ?? []).reverse().join('');
+  const [low = '', mid = '', high = '', ...rest] = uuid.split('-');
+  return [turn(low), turn(mid), turn(high), ...rest].join('-');
+}
+
+/** Well-known loaders by the names they are asked under, in lower case, and what the tree's top directory calls them. */
+const LOADER_NAMES: ReadonlyMap<string, string> = new Map([
+  ...['lpxelinux.0', 'pxelinux.0', 'undionly.kpxe', 'ipxe.efi', 'snponly.efi'].map(sameName),
+  ...['x64', 'aa64', 'ia32'].flatMap((cpu): [string, string][] => [
+    [`boot${cpu}.efi`, `boot${cpu}.efi`],
+    [`grub${cpu}.efi`, `grub${cpu}.efi`],
+    // MokManager, which shim starts when a key is to be enrolled.
+    [`mm${cpu}.efi`, `mm${cpu}.efi`],
+    // The names under which distributions ship shim and GRUB.
+    [`shim${cpu}.efi`, `boot${cpu}.efi`],
+    [`bootnet${cpu}.efi`, `boot${cpu}.efi`],
+    [`grubnet${cpu}.efi`, `grub${cpu}.efi`],
+  ]),
+]);
+
+function sameName(name: string): [string, string] {
+  return [name, name];
+}
+
+/** The tree's name of the loader that a path ends in; undefined: none, or the path is that name already. */
+function findLoaderName(path: string): string | undefined {
+  const base = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
+  // Modules of syslinux lie beside lpxelinux.0, wherever that believes to have come from.
+  const name = LOADER_NAMES.get(base) ?? (/^[a-z0-9_]+\.c32$/.test(base) ? base : undefined);
+  return name === path ? undefined : name;
+}
