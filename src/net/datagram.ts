@@ -4,6 +4,7 @@
 // 1. Datagrams arrive in arrays, at most RECEIVE_BATCH_MAX each: what the kernel had queued.
 // 2. `bytes` of a received datagram is a view that is overwritten after the handler returns: copy what must live longer.
 // 3. `send` never throws and never blocks; what the kernel refuses is counted and told to `onSendError`.
+// 4. What was handed to `send` or `sendSegments` is the caller's again when it returns.
 
 import type { Ipv4, MacAddress } from './address.ts';
 import type { HostInterface } from './host-interface.ts';

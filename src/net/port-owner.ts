@@ -6,7 +6,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { ANY, type Ipv4, ipv4 } from './address.ts';
 
-/** How many processes and descriptors of each are looked at; past them the owner stays unnamed. */
+/** How many sockets, processes and descriptors of each are looked at; past them the owner stays unnamed. */
+const ENTRIES_MAX = 64;
 const PROCESSES_MAX = 20_000;
 const DESCRIPTORS_MAX = 4_096;
 
@@ -37,17 +38,24 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
   return entries;
 }
 
-/** The program that has `port` at `address` or at every address, as `name (process 12)` or `a process of user 33`. */
+/**
+ * The program that has `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, where only root
+ * could tell, `a process of user 33`.
+ */
 export function findPortOwner(address: Ipv4, port: number): string | undefined {
   const entries = [...readTable('/proc/net/udp'), ...readTable('/proc/net/udp6')].filter(
     (entry) => entry.port === port && (address === ANY || entry.address === ANY || entry.address === address),
   );
-  for (const entry of entries) {
+  let ours = false;
+  let stranger: UdpEntry | undefined;
+  for (const entry of entries.slice(0, ENTRIES_MAX)) {
     const owner = findProcess(entry.inode);
-    if (owner !== undefined && owner.pid !== process.pid) return `${owner.name} (process ${owner.pid})`;
+    if (owner === undefined) stranger ??= entry;
+    else if (owner.pid === process.pid) ours = true;
+    else return `${owner.name} (process ${owner.pid})`;
   }
-  const stranger = entries.find((entry) => findProcess(entry.inode) === undefined);
-  return stranger === undefined ? undefined : `a process of user ${stranger.uid}`;
+  if (stranger !== undefined) return `a process of user ${stranger.uid}`;
+  return ours ? 'this process itself' : undefined;
 }
 
 /** The hexadecimal digits of an address as the kernel prints them: a 32-bit number of the host's byte order. */

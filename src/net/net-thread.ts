@@ -1,0 +1,76 @@
+// The main thread's side of the net worker: starts it, hears it, and wakes it so that it can end.
+//
+// 1. After its first word the worker does not keep the process alive, and the process never waits for its sleep: on `exit` the eventfd is written.
+// 2. The eventfd is closed only after the worker has ended: its number could be another file's.
+
+import { Worker } from 'node:worker_threads';
+import type { HostInterface } from './host-interface.ts';
+import { type Libc, loadLibc } from './libc.ts';
+import type { FromNetWorker, NetWorkerData, ToNetWorker } from './net-message.ts';
+import { EVENTFD_FLAGS } from './wire-structs.ts';
+
+/** Memory of the worker's JavaScript, in MB: its tables are small. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
+
+/** Who is told what the worker says. */
+export interface NetThreadListener {
+  onInterfaces(interfaces: readonly HostInterface[]): void;
+  /** The thread ended by itself; nothing more is told. */
+  onFailure(reason: unknown): void;
+}
+
+/** A running net worker. */
+export class NetThread {
+  readonly #libc: Libc;
+  readonly #eventFd: number;
+  readonly #worker: Worker;
+  readonly #onExit = (): void => this.#wake();
+  #ended: Promise<void>;
+  #stopping = false;
+
+  /** Throws where the C library cannot be called. */
+  constructor(listener: NetThreadListener) {
+    this.#libc = loadLibc();
+    this.#eventFd = this.#libc.eventfd(0, EVENTFD_FLAGS);
+    if (this.#eventFd < 0) throw new Error('eventfd was refused');
+    // The worker is a source file beside sources and a compiled one beside compiled ones.
+    const file = import.meta.url.endsWith('.ts') ? './net-worker.ts' : './net-worker.js';
+    const workerData: NetWorkerData = { eventFd: this.#eventFd };
+    this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
+    this.#worker.on('message', (message: FromNetWorker) => {
+      this.#worker.unref();
+      listener.onInterfaces(message.interfaces);
+    });
+    let failure: unknown = 'the thread ended';
+    this.#worker.on('error', (error) => {
+      failure = error;
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        process.off('exit', this.#onExit);
+        this.#libc.close(this.#eventFd);
+        if (!this.#stopping) listener.onFailure(failure);
+        resolve();
+      });
+    });
+    process.on('exit', this.#onExit);
+  }
+
+  /** Ends the worker and waits until it has ended. */
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#worker.ref();
+      this.#wake();
+    }
+    await this.#ended;
+  }
+
+  #wake(): void {
+    this.#stopping = true;
+    const message: ToNetWorker = { kind: 'stop' };
+    this.#worker.postMessage(message);
+    const one = new Uint8Array(8);
+    one[0] = 1;
+    this.#libc.write(this.#eventFd, one, one.length);
+  }
+}

@@ -1,0 +1,181 @@
+// What the kernel says of its interfaces: rtnetlink messages to values, and the request for all of them. Sources: netlink(7),
+// rtnetlink(7), the kernel's uapi headers. Numbers are in the host's byte order, little endian here.
+//
+// 1. Decoding never throws and reads nothing outside the bytes; a message that is not understood is left out.
+// 2. Messages of the bridge family say what happened to a port of a bridge, not to the interface, and are left out: taken
+//    seriously, an interface that leaves its bridge would count as deleted.
+
+import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
+import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
+
+/** Multicast groups as a bit mask: links, and IPv4 addresses. */
+export const NETLINK_GROUPS = 0x11;
+/** A buffer that the longest datagram of a dump fits in: the kernel fills at most 32 KiB. */
+export const NETLINK_DATAGRAM_BYTES_MAX = 32_768;
+
+export const RTM_GETLINK = 18;
+export const RTM_GETADDR = 22;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+/** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: all there are. */
+const DUMP_FLAGS = 0x301;
+/** NLM_F_DUMP_INTR: the list changed while it was read, so something may be missing. */
+const INTERRUPTED_FLAG = 0x10;
+
+const HEADER_BYTES = 16;
+const LINK_FIXED_BYTES = 16;
+const ADDRESS_FIXED_BYTES = 8;
+const ATTRIBUTE_HEADER_BYTES = 4;
+const FAMILY_INET = 2;
+const IFF_UP = 0x1;
+const IFF_LOWER_UP = 0x10000;
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+
+/** One thing the kernel said. `sequence` is that of the request it answers. */
+export type NetlinkMessage =
+  | {
+      readonly kind: 'link';
+      readonly index: number;
+      readonly name: string;
+      readonly mac: MacAddress | undefined;
+      readonly up: boolean;
+      readonly carrier: boolean;
+    }
+  | { readonly kind: 'link-gone'; readonly index: number }
+  | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
+  | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
+  /** The list is complete; `interrupted`: ask again, it changed meanwhile. */
+  | { readonly kind: 'done'; readonly sequence: number; readonly interrupted: boolean }
+  /** The kernel refused; `errno` is 0 for a plain acknowledgement. */
+  | { readonly kind: 'refused'; readonly sequence: number; readonly errno: number };
+
+/** The request for all links (RTM_GETLINK) or all IPv4 addresses (RTM_GETADDR). */
+export function encodeDumpRequest(type: typeof RTM_GETLINK | typeof RTM_GETADDR, sequence: number): Uint8Array {
+  const fixed = type === RTM_GETLINK ? LINK_FIXED_BYTES : ADDRESS_FIXED_BYTES;
+  const bytes = new Uint8Array(HEADER_BYTES + fixed);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, DUMP_FLAGS, true);
+  view.setUint32(8, sequence, true);
+  view.setUint8(HEADER_BYTES, type === RTM_GETLINK ? 0 : FAMILY_INET);
+  return bytes;
+}
+
+/** The messages of one datagram. A fault tells where its structure breaks; the messages before it are lost with it. */
+export function decodeNetlink(bytes: Uint8Array): Decoded<readonly NetlinkMessage[]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const messages: NetlinkMessage[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (at + HEADER_BYTES > bytes.length) return fault('truncated', at, 'header');
+    const length = view.getUint32(at, true);
+    if (length < HEADER_BYTES) return fault('bad-length', at, 'length');
+    if (at + length > bytes.length) return fault('truncated', at, 'message');
+    const message = decodeMessage(new DataView(bytes.buffer, bytes.byteOffset + at, length));
+    if (!message.ok) return fault(message.fault.code, at + message.fault.offset, message.fault.field);
+    if (message.value !== undefined) messages.push(message.value);
+    at += padded(length);
+  }
+  return decoded(messages);
+}
+
+type MessageOrNone = Decoded<NetlinkMessage | undefined>;
+
+function decodeMessage(view: DataView): MessageOrNone {
+  const type = view.getUint16(4, true);
+  const sequence = view.getUint32(8, true);
+  switch (type) {
+    case NLMSG_DONE: {
+      const interrupted = (view.getUint16(6, true) & INTERRUPTED_FLAG) !== 0;
+      return decoded({ kind: 'done', sequence, interrupted });
+    }
+    case NLMSG_ERROR:
+      if (view.byteLength < HEADER_BYTES + 4) return fault('truncated', HEADER_BYTES, 'error');
+      return decoded({ kind: 'refused', sequence, errno: -view.getInt32(HEADER_BYTES, true) });
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return decodeLink(view, type === RTM_DELLINK);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return decodeAddress(view, type === RTM_DELADDR);
+    default:
+      return decoded(undefined);
+  }
+}
+
+function decodeLink(view: DataView, gone: boolean): MessageOrNone {
+  const attributesAt = HEADER_BYTES + LINK_FIXED_BYTES;
+  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'link');
+  if (view.getUint8(HEADER_BYTES) !== 0) return decoded(undefined);
+  const index = view.getInt32(HEADER_BYTES + 4, true);
+  if (gone) return decoded({ kind: 'link-gone', index });
+  const flags = view.getUint32(HEADER_BYTES + 8, true);
+  const attributes = decodeAttributes(view, attributesAt);
+  if (!attributes.ok) return attributes;
+  const name = attributes.value.get(IFLA_IFNAME);
+  if (name === undefined) return decoded(undefined);
+  const hardware = attributes.value.get(IFLA_ADDRESS);
+  return decoded({
+    kind: 'link',
+    index,
+    name: zeroTerminated(name),
+    mac: hardware?.length === 6 ? macFromBytes(hardware) : undefined,
+    up: (flags & IFF_UP) !== 0,
+    carrier: (flags & IFF_LOWER_UP) !== 0,
+  });
+}
+
+function decodeAddress(view: DataView, gone: boolean): MessageOrNone {
+  const attributesAt = HEADER_BYTES + ADDRESS_FIXED_BYTES;
+  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'address');
+  if (view.getUint8(HEADER_BYTES) !== FAMILY_INET) return decoded(undefined);
+  const prefix = view.getUint8(HEADER_BYTES + 1);
+  const index = view.getUint32(HEADER_BYTES + 4, true);
+  const attributes = decodeAttributes(view, attributesAt);
+  if (!attributes.ok) return attributes;
+  // On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours wherever both are given.
+  const bytes = attributes.value.get(IFA_LOCAL) ?? attributes.value.get(IFA_ADDRESS);
+  if (bytes === undefined) return decoded(undefined);
+  if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
+  const address = ipv4(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  return decoded({ kind: gone ? 'address-gone' : 'address', index, address, prefix });
+}
+
+/** Attributes by type; of a type that occurs twice the last counts. */
+function decodeAttributes(view: DataView, start: number): Decoded<ReadonlyMap<number, Uint8Array>> {
+  const attributes = new Map<number, Uint8Array>();
+  for (let at = start; at < view.byteLength; ) {
+    if (at + ATTRIBUTE_HEADER_BYTES > view.byteLength) return fault('truncated', at, 'attribute');
+    const length = view.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER_BYTES) return fault('bad-length', at, 'attribute');
+    if (at + length > view.byteLength) return fault('truncated', at, 'attribute');
+    const value = new Uint8Array(
+      view.buffer,
+      view.byteOffset + at + ATTRIBUTE_HEADER_BYTES,
+      length - ATTRIBUTE_HEADER_BYTES,
+    );
+    // The top two bits are flags (nested, byte order).
+    attributes.set(view.getUint16(at + 2, true) & 0x3fff, value);
+    at += padded(length);
+  }
+  return decoded(attributes);
+}
+
+/** Messages and attributes begin at multiples of four. */
+const padded = (length: number): number => (length + 3) & ~3;
+
+function zeroTerminated(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end)).toString('latin1');
+}
+
+function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {
+  return faulty({ code, offset, field });
+}
