@@ -1,0 +1,140 @@
+// What a machine says of its own hardware: the `hardware_facts` JSON of the enlistment agent, checked and bounded.
+//
+// 1. Whatever the text holds, the result has only the fields below, each within its bounds; unknown keys are dropped.
+// 2. Text is cleaned and cut rather than refused: firmware writes anything into its tables, and a machine with an odd serial
+//    number must still be able to enlist. Numbers, lists and addresses out of bounds are refused with their path.
+
+import { z } from 'zod';
+import type { PowerParameters } from './machine.ts';
+import { cleanText, parseJson } from './text-json.ts';
+
+export const NICS_MAX = 64;
+export const DISKS_MAX = 256;
+/** Of one text field as stored. */
+export const FACT_TEXT_MAX = 128;
+/** Of one text field as received. */
+const FACT_TEXT_RECEIVED_MAX = 4096;
+const CPUS_MAX = 65_536;
+const MEMORY_MIB_MAX = 2 ** 30;
+/** One zebibyte is beyond exact numbers; eight pebibytes are not. */
+const DISK_BYTES_MAX = Number.MAX_SAFE_INTEGER;
+const PROBLEMS_MAX = 10;
+
+const text = z
+  .string()
+  .max(FACT_TEXT_RECEIVED_MAX)
+  .nullish()
+  .transform((value) => cleanText(value ?? '', FACT_TEXT_MAX));
+
+/** A switch as sysfs and shells write it: 1, 0, true, false, "1", "0", null. */
+const flag = z
+  .union([z.boolean(), z.number(), z.string().max(8)])
+  .nullish()
+  .transform((value) =>
+    value === null || value === undefined || value === '' ? undefined : value === true || value === 1 || value === '1',
+  );
+
+const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);
+
+const nic = z.object({
+  name: text,
+  mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'is not a hardware address'),
+  driver: text,
+  carrier: flag,
+  operstate: text,
+  /** Mbit/s; 0: not known (sysfs says -1 without a link). */
+  speed: count(10_000_000),
+});
+
+const disk = z.object({
+  name: text,
+  bytes: z.number().int().min(0).max(DISK_BYTES_MAX),
+  model: text,
+  serial: text,
+  rotational: flag,
+});
+
+const dmi = z.object({
+  vendor: text,
+  product: text,
+  version: text,
+  family: text,
+  sku: text,
+  serial: text,
+  uuid: text,
+  board_vendor: text,
+  board_name: text,
+  board_version: text,
+  board_serial: text,
+  bios_vendor: text,
+  bios_version: text,
+  bios_date: text,
+  chassis_vendor: text,
+  chassis_serial: text,
+  chassis_asset_tag: text,
+});
+
+const hardwareFacts = z.object({
+  version: z.literal(1).default(1),
+  boot_mac: text,
+  nics: z.array(nic).max(NICS_MAX).default([]),
+  cpu: z.object({ count: count(CPUS_MAX), model: text }).prefault({ count: 0 }),
+  memory_mib: z.number().int().min(0).max(MEMORY_MIB_MAX).default(0),
+  disks: z.array(disk).max(DISKS_MAX).default([]),
+  dmi: dmi.prefault({}),
+  virtualization: text,
+  uefi: flag,
+  kernel: text,
+});
+
+/** A machine's hardware as it reported it. Sizes: memory in MiB, disks in bytes, link speed in Mbit/s. */
+export type HardwareFacts = Readonly<z.infer<typeof hardwareFacts>>;
+
+/** Facts, or what is wrong with them: one line a problem, each with its path, at most ten. */
+export type ParsedFacts =
+  | { readonly kind: 'value'; readonly value: HardwareFacts }
+  | { readonly kind: 'fault'; readonly problems: readonly string[] };
+
+/** The facts in a JSON text. */
+export function parseHardwareFacts(json: string): ParsedFacts {
+  const parsed = parseJson(json);
+  if (parsed.kind === 'fault') return { kind: 'fault', problems: [`hardware_facts ${parsed.text}`] };
+  const checked = hardwareFacts.safeParse(parsed.value);
+  if (checked.success) return { kind: 'value', value: checked.data };
+  const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
+    const path = issue.path.map(String).join('.');
+    return cleanText(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
+  });
+  return { kind: 'fault', problems };
+}
+
+/** The facts of a text that `parseHardwareFacts` checked before it was stored. */
+export function readStoredFacts(json: string): HardwareFacts {
+  return JSON.parse(json);
+}
+
+const powerParameters = z.record(
+  z.string().regex(/^[a-z0-9_]{1,64}$/i),
+  z.union([
+    z
+      .string()
+      .max(1024)
+      .refine((value) => !/[\u0000-\u001f\u007f]/.test(value)),
+    z.number(),
+    z.boolean(),
+  ]),
+);
+export const POWER_PARAMETERS_MAX = 32;
+
+/** The parameters of a power driver in a JSON text, or undefined when they are not a flat record of printable values. */
+export function parsePowerParameters(json: string): PowerParameters | undefined {
+  const parsed = parseJson(json);
+  const checked = parsed.kind === 'value' ? powerParameters.safeParse(parsed.value) : undefined;
+  if (checked?.success !== true || Object.keys(checked.data).length > POWER_PARAMETERS_MAX) return undefined;
+  return checked.data;
+}
+
+/** The parameters of a text that `parsePowerParameters` checked before it was stored. */
+export function readStoredPowerParameters(json: string): PowerParameters {
+  return JSON.parse(json);
+}

@@ -1,0 +1,80 @@
+// The log of a machine: what happened to it, in the words that MAAS's clients know where MAAS has a word.
+//
+// Sources: MAAS's event type names and levels.
+//
+// 1. An event holds no secret and no text that was not cleaned.
+// 2. A type name, once published, keeps its meaning.
+
+/** How much an event matters; the numbers are those of the API's `level` filter. */
+export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
+export type MachineEventLevel = keyof typeof EVENT_LEVELS;
+
+/** The types that the region itself records, with what people read. */
+export const EVENT_TYPES = {
+  NEW: { level: 'info', title: 'New' },
+  NODE_CHANGED_STATUS: { level: 'debug', title: 'Node changed status' },
+  NODE_STATUS_EVENT: { level: 'debug', title: 'Node status event' },
+  NODE_COMMISSIONING_EVENT: { level: 'debug', title: 'Node commissioning' },
+  NODE_PXE_REQUEST: { level: 'debug', title: 'PXE Request' },
+  NODE_TFTP_REQUEST: { level: 'debug', title: 'TFTP Request' },
+  NODE_HTTP_REQUEST: { level: 'debug', title: 'HTTP Request' },
+  NODE_DHCP_EVENT: { level: 'debug', title: 'DHCP' },
+  NODE_DNS_EVENT: { level: 'debug', title: 'DNS' },
+  NODE_RACK_EVENT: { level: 'debug', title: 'Rack' },
+  NODE_ENLISTMENT_IGNORED: { level: 'warning', title: 'Enlistment report ignored' },
+  NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Hardware address of another machine' },
+  NODE_REMOVED: { level: 'audit', title: 'Node' },
+  AUTHORISATION: { level: 'audit', title: 'Authorisation' },
+} as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
+export type MachineEventType = keyof typeof EVENT_TYPES;
+
+/** An event to be recorded. */
+export interface NewMachineEvent {
+  readonly type: MachineEventType;
+  /** Instead of the type's own level. */
+  readonly level?: MachineEventLevel | undefined;
+  readonly description: string;
+  /** Wall time in milliseconds. */
+  readonly atMs: number;
+  /** Who did it; empty: nobody but the machine. */
+  readonly username: string;
+}
+
+/** An event as it was recorded. */
+export interface MachineEvent {
+  readonly id: number;
+  readonly atMs: number;
+  readonly type: MachineEventType;
+  readonly level: MachineEventLevel;
+  readonly description: string;
+  readonly username: string;
+  /** Undefined: it concerns no machine that is known. */
+  readonly systemId?: string | undefined;
+  readonly hostname?: string | undefined;
+  /** The rack's own name of it, `tftp.transfer-finished`; undefined: the region recorded it. */
+  readonly kind?: string | undefined;
+}
+
+/** An event that a rack sends up. */
+export interface RackReport {
+  /** Grows by one with each event of one source. */
+  readonly sequence: number;
+  readonly kind: string;
+  /** Wall time in milliseconds. */
+  readonly at: number;
+  /** Twelve hexadecimal digits with colons. */
+  readonly mac?: string | undefined;
+  /** Dotted decimal. */
+  readonly address?: string | undefined;
+  readonly text: string;
+}
+
+/** The type under which a rack's event is shown. */
+export function eventTypeOf(kind: string): MachineEventType {
+  if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
+  if (kind.startsWith('tftp.')) return 'NODE_TFTP_REQUEST';
+  if (kind.startsWith('http.')) return 'NODE_HTTP_REQUEST';
+  if (kind.startsWith('dhcp.')) return 'NODE_DHCP_EVENT';
+  if (kind.startsWith('dns.')) return 'NODE_DNS_EVENT';
+  return 'NODE_RACK_EVENT';
+}

@@ -1,0 +1,76 @@
+// A machine as the region keeps it. The rack is told a part of it (`rack-machine.ts`), the API shows it in the words of its clients
+// (`api/machine-json.ts`).
+//
+// 1. `systemId` is for ever; everything else may change.
+// 2. A hardware address belongs to at most one machine.
+
+import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { HardwareFacts } from './hardware-facts.ts';
+import type { MachineStatus } from './lifecycle.ts';
+
+export type PowerState = 'on' | 'off' | 'unknown' | 'error';
+export type PowerValue = string | number | boolean;
+export type PowerParameters = Readonly<Record<string, PowerValue>>;
+
+/** A network interface of a machine. */
+export interface MachineInterface {
+  readonly id: number;
+  /** As the machine calls it, `eth0`; names differ from one system to the next. */
+  readonly name: string;
+  readonly mac: MacAddress;
+  /** The address with which it was last seen; undefined: never. */
+  readonly address?: Ipv4 | undefined;
+}
+
+/** What a machine's owner or its own report may set. */
+export interface MachineFields {
+  readonly hostname: string;
+  readonly domain: string;
+  readonly description: string;
+  readonly status: MachineStatus;
+  /** Where testing or a rescue goes back to; undefined outside of both. */
+  readonly restingStatus?: MachineStatus | undefined;
+  /** Why it is in this state, for a person; empty: nothing to say. */
+  readonly statusMessage: string;
+  /** Wall time in milliseconds at which the state began. */
+  readonly statusSinceMs: number;
+  /** Wall time in milliseconds after which the state has failed; undefined: it may last. */
+  readonly statusDeadlineMs?: number | undefined;
+  /** `amd64`. */
+  readonly architecture: string;
+  /** `generic`. */
+  readonly subarchitecture: string;
+  readonly osystem: string;
+  readonly release: string;
+  /** False while a machine that is being deployed shall boot its own disk. */
+  readonly netboot: boolean;
+  /** Empty: nobody has said how to switch it; `manual`: by hand. */
+  readonly powerType: string;
+  /** May hold secrets: shown to administrators only, and never in an event. */
+  readonly powerParameters: PowerParameters;
+  readonly powerState: PowerState;
+  /** User who holds it; undefined: nobody. */
+  readonly owner?: string | undefined;
+  /** Kernel arguments instead of the global ones. */
+  readonly kernelParams?: string | undefined;
+  /** SMBIOS UUID, lower case; undefined: none that identifies. */
+  readonly uuid?: string | undefined;
+  /** System serial number; undefined: none that identifies. */
+  readonly serial?: string | undefined;
+  /** The hardware of its newest report; undefined: never reported. */
+  readonly facts?: HardwareFacts | undefined;
+}
+
+export interface Machine extends MachineFields {
+  /** A number of its own, growing; lists are in this order. */
+  readonly id: number;
+  readonly systemId: string;
+  readonly createdMs: number;
+  readonly updatedMs: number;
+  /** The boot interface first. */
+  readonly interfaces: readonly MachineInterface[];
+}
+
+/** `hostname.domain`. */
+export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
+  machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;

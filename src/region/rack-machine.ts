@@ -1,0 +1,35 @@
+// The part of a machine that a rack is told.
+//
+// 1. A UUID that several machines show identifies none of them, so the rack is not told it.
+
+import type { RackMachine } from '../machines/machine.ts';
+import { bootPurpose } from './boot-purpose.ts';
+import { statusRow } from './lifecycle.ts';
+import type { Machine } from './machine.ts';
+
+/** What the rack is told of a machine, its UUID included. */
+export function toRackMachine(machine: Machine): RackMachine {
+  return {
+    systemId: machine.systemId,
+    hostname: machine.hostname,
+    domain: machine.domain,
+    statusName: statusRow(machine.status).name,
+    purpose: bootPurpose(machine),
+    architecture: machine.architecture,
+    subarchitecture: machine.subarchitecture,
+    release: machine.release === '' ? undefined : machine.release,
+    macs: machine.interfaces.map((nic) => nic.mac),
+    uuid: machine.uuid,
+    addresses: [],
+    kernelParams: machine.kernelParams,
+  };
+}
+
+/** The machines with the UUIDs that occur more than once taken away. */
+export function withoutSharedUuids(machines: readonly RackMachine[]): readonly RackMachine[] {
+  const seen = new Map<string, number>();
+  for (const { uuid } of machines) if (uuid !== undefined) seen.set(uuid, (seen.get(uuid) ?? 0) + 1);
+  return machines.map((machine) =>
+    machine.uuid !== undefined && (seen.get(machine.uuid) ?? 0) > 1 ? { ...machine, uuid: undefined } : machine,
+  );
+}

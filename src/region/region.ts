@@ -1,0 +1,246 @@
+// The region: machines and their life, on one store. The API, the page and the uplink ask it; it tells the rack what it wants.
+//
+// 1. The desired state is a mirror in memory of what the store holds; every change goes to the store first.
+// 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
+// 3. What another process writes (the command line) is seen within FOREIGN_CHANGE_MS.
+
+import type { Clock } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import type { DesiredState, RackMachine } from '../machines/machine.ts';
+import type { RegionConfig } from './config.ts';
+import { decideEnlistment, type EnlistmentRefusal, type EnlistmentReport, evidenceOf } from './enlistment.ts';
+import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './lifecycle.ts';
+import type { Machine, MachineFields } from './machine.ts';
+import type { NewMachineEvent, RackReport } from './machine-event.ts';
+import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
+import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
+
+/** Changes that follow each other faster than this reach the rack together. */
+const DESIRED_STATE_PAUSE_MS = 20;
+const FOREIGN_CHANGE_MS = 2000;
+/** Machines read at a time when the mirror is filled. */
+const MIRROR_CHUNK = 500;
+
+export interface RegionOptions {
+  readonly config: RegionConfig;
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  /** Called with each new desired state, never from within a call into the region. */
+  readonly onDesiredState: (state: DesiredState) => void;
+}
+
+/** What a person changes of a machine. */
+export type MachineEdit = Partial<
+  Pick<
+    MachineFields,
+    'hostname' | 'domain' | 'description' | 'architecture' | 'subarchitecture' | 'powerType' | 'powerParameters'
+  >
+>;
+
+export interface EditRefusal {
+  readonly reason: 'hostname-taken';
+  readonly text: string;
+}
+
+export interface Region {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  /** The settings in force. */
+  config(): RegionConfig;
+  /** Takes new settings; what is under way keeps the old ones. */
+  configure(config: RegionConfig): void;
+  desiredState(): DesiredState;
+  /** Stores what a rack saw. Reports at or below the highest sequence stored for `source` are skipped; a rack whose sequence
+   * starts anew uses a new source. @returns how many were new */
+  observe(reports: readonly RackReport[], source?: string): number;
+  enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
+  /** Moves a machine to another state, or says why not. */
+  changeStatus(
+    systemId: string,
+    to: MachineStatus,
+    by: { readonly username: string; readonly message?: string | undefined },
+  ): MachineChangeOutcome<TransitionRefusal>;
+  editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
+  /** False: there is no such machine. */
+  removeMachine(systemId: string, username: string): boolean;
+  close(): void;
+}
+
+/** Opens a region on a store that is open; closing the region leaves the store to its owner. */
+export function openRegion(options: RegionOptions): Region {
+  return new RegionOnStore(options);
+}
+
+class RegionOnStore implements Region {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  readonly #onDesiredState: (state: DesiredState) => void;
+  #mirror = new Map<string, RackMachine>();
+  #config: RegionConfig;
+  /** The store's version that the mirror shows. */
+  #version = 0;
+  #state: DesiredState | undefined;
+  #announcement: { cancel(): void } | undefined;
+  #watch: { cancel(): void } | undefined;
+
+  constructor(options: RegionOptions) {
+    this.store = options.store;
+    this.clock = options.clock;
+    this.#config = options.config;
+    this.#onDesiredState = options.onDesiredState;
+    this.#fillMirror();
+    this.#watchOthers();
+  }
+
+  config(): RegionConfig {
+    return this.#config;
+  }
+
+  configure(config: RegionConfig): void {
+    this.#config = config;
+  }
+
+  desiredState(): DesiredState {
+    this.#state ??= {
+      schema: 1,
+      version: this.#version,
+      machines: withoutSharedUuids([...this.#mirror.values()]),
+    };
+    return this.#state;
+  }
+
+  observe(reports: readonly RackReport[], source = 'rack'): number {
+    return reports.length === 0 ? 0 : this.store.recordReports(source, reports);
+  }
+
+  enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal> {
+    const atMs = this.clock.wallTimeMs();
+    const terms = { clock: this.clock, atMs, newMachinesMax: this.#config.newMachinesMax };
+    const outcome = this.store.enlist({ ...evidenceOf(report), atMs }, (knowledge) =>
+      decideEnlistment(report, knowledge, terms),
+    );
+    if (outcome.kind === 'create' || outcome.kind === 'amend') this.#mirrorChange(outcome.machine);
+    return outcome;
+  }
+
+  changeStatus(
+    systemId: string,
+    to: MachineStatus,
+    by: { readonly username: string; readonly message?: string | undefined },
+  ): MachineChangeOutcome<TransitionRefusal> {
+    const atMs = this.clock.wallTimeMs();
+    const outcome = this.store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
+      const refusal = checkTransition(machine.status, to);
+      if (refusal !== undefined) return { kind: 'refuse', refusal };
+      const description = `From '${statusRow(machine.status).name}' to '${statusRow(to).name}'`;
+      return {
+        kind: 'change',
+        fields: statusFields(machine, to, atMs, by.message ?? ''),
+        events: [{ type: 'NODE_CHANGED_STATUS', description, atMs, username: by.username }],
+      };
+    });
+    if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
+    return outcome;
+  }
+
+  editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal> {
+    const atMs = this.clock.wallTimeMs();
+    const outcome = this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, isHostnameTaken) => {
+      const hostname = edit.hostname;
+      if (hostname !== undefined && hostname !== machine.hostname && isHostnameTaken(hostname)) {
+        return {
+          kind: 'refuse',
+          refusal: { reason: 'hostname-taken', text: `the hostname ${hostname} is taken: choose another` },
+        };
+      }
+      const description = `changed: ${Object.keys(edit).join(', ')}`;
+      const events: NewMachineEvent[] = [{ type: 'NODE_STATUS_EVENT', level: 'audit', description, atMs, username }];
+      return { kind: 'change', fields: edit, events };
+    });
+    if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
+    return outcome;
+  }
+
+  removeMachine(systemId: string, username: string): boolean {
+    const machine = this.store.findMachine(systemId);
+    if (machine === undefined) return false;
+    const description = `deleted ${machine.hostname} (${systemId})`;
+    const event: NewMachineEvent = { type: 'NODE_REMOVED', description, atMs: this.clock.wallTimeMs(), username };
+    if (!this.store.removeMachine(systemId, event)) return false;
+    this.#mirror.delete(systemId);
+    this.#announceOwnChange();
+    return true;
+  }
+
+  close(): void {
+    this.#announcement?.cancel();
+    this.#watch?.cancel();
+  }
+
+  #fillMirror(): void {
+    // Read first: should the store fail half-way, the old mirror stays.
+    const version = this.store.desiredVersion();
+    const mirror = new Map<string, RackMachine>();
+    let afterId = 0;
+    for (;;) {
+      const machines = this.store.listMachines({}, afterId, MIRROR_CHUNK);
+      for (const machine of machines) mirror.set(machine.systemId, toRackMachine(machine));
+      const last = machines.at(-1);
+      if (last === undefined) break;
+      afterId = last.id;
+    }
+    this.#mirror = mirror;
+    this.#version = version;
+  }
+
+  #mirrorChange(machine: Machine): void {
+    this.#mirror.set(machine.systemId, toRackMachine(machine));
+    this.#announceOwnChange();
+  }
+
+  /** Each of our changes counts one; a greater step says that somebody else has written in between. */
+  #announceOwnChange(): void {
+    const version = this.store.desiredVersion();
+    if (version === this.#version + 1) this.#version = version;
+    else this.#fillMirror();
+    this.#announce();
+  }
+
+  #announce(): void {
+    this.#state = undefined;
+    this.#announcement ??= this.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
+      this.#announcement = undefined;
+      this.#onDesiredState(this.desiredState());
+    });
+  }
+
+  /** Looks now and then whether somebody else has written, and takes over what they wrote. */
+  #watchOthers(): void {
+    this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
+      this.#watchOthers();
+      try {
+        if (this.store.desiredVersion() === this.#version) return;
+        this.#fillMirror();
+        this.#announce();
+      } catch (error) {
+        // A store that cannot be read at the moment is looked at again the next time, and says so to whoever asks it.
+        if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      }
+    });
+  }
+}
+
+/** What changes with the state: when it began, when it has lasted too long, what it goes back to. */
+function statusFields(machine: Machine, to: MachineStatus, atMs: number, message: string): Partial<MachineFields> {
+  const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
+  const minutes = statusRow(to).timeoutMinutes;
+  const resting = isAside(machine.status) ? machine.restingStatus : machine.status;
+  return {
+    status: to,
+    statusMessage: message,
+    statusSinceMs: atMs,
+    statusDeadlineMs: minutes === undefined ? undefined : atMs + minutes * 60_000,
+    restingStatus: isAside(to) ? resting : undefined,
+    netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
+  };
+}

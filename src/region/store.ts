@@ -1,0 +1,152 @@
+// Where the region's state outlives the process: the port. `store/region-sqlite.ts` implements it.
+//
+// 1. One method is one transaction: what it returns has happened whole and is on disk, or it threw and nothing happened.
+// 2. `decide` functions run inside the transaction, synchronously, and may be pure: they get facts and return a decision.
+// 3. Another process may write at the same time (the command line); every read sees what it committed.
+// 4. Every method throws RackError `store-unavailable` when the disk is full or the database is held by somebody else, and the same
+//    store works again once that is over.
+
+import type { MacAddress } from '../net/address.ts';
+import type { MachineStatus } from './lifecycle.ts';
+import type { Machine, MachineFields } from './machine.ts';
+import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
+
+/** A network interface as a machine reports it. */
+export interface ReportedInterface {
+  readonly mac: MacAddress;
+  /** Empty: it did not say. */
+  readonly name: string;
+}
+
+/** What the store knows that bears on one enlistment. */
+export interface EnlistmentKnowledge {
+  /** Machines that have one of the addresses asked for, in the order of their ids. */
+  readonly byMac: readonly Machine[];
+  /** Machines that have the UUID asked for. */
+  readonly byUuid: readonly Machine[];
+  readonly machines: number;
+  /** How many machines are New. */
+  readonly newMachines: number;
+  isHostnameTaken(hostname: string): boolean;
+  isSystemIdTaken(systemId: string): boolean;
+}
+
+/** What becomes of an enlistment. `R` names its refusals. */
+export type EnlistmentDecision<R> =
+  | {
+      readonly kind: 'create';
+      readonly systemId: string;
+      readonly fields: MachineFields;
+      readonly interfaces: readonly ReportedInterface[];
+      readonly events: readonly NewMachineEvent[];
+    }
+  | {
+      readonly kind: 'amend';
+      readonly systemId: string;
+      readonly fields: Partial<MachineFields>;
+      /** The whole new list, the boot interface first; addresses kept keep their ids. */
+      readonly interfaces: readonly ReportedInterface[];
+      readonly events: readonly NewMachineEvent[];
+    }
+  | { readonly kind: 'unchanged'; readonly systemId: string; readonly events: readonly NewMachineEvent[] }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+export type EnlistmentOutcome<R> =
+  | { readonly kind: 'create' | 'amend' | 'unchanged'; readonly machine: Machine }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+/** What becomes of one machine. */
+export type MachineChange<R> =
+  | { readonly kind: 'change'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+export type MachineChangeOutcome<R> =
+  | { readonly kind: 'changed'; readonly machine: Machine }
+  | { readonly kind: 'refuse'; readonly refusal: R }
+  | { readonly kind: 'not-found' };
+
+/** Which machines; every list given narrows, an empty list means none. */
+export interface MachineFilter {
+  readonly systemIds?: readonly string[] | undefined;
+  readonly hostnames?: readonly string[] | undefined;
+  readonly macs?: readonly MacAddress[] | undefined;
+  readonly statuses?: readonly MachineStatus[] | undefined;
+}
+
+/** Which events; newest first. */
+export interface EventFilter {
+  readonly machines?: MachineFilter | undefined;
+  /** This level and above. */
+  readonly level?: MachineEventLevel | undefined;
+  /** Only these users' events. */
+  readonly usernames?: readonly string[] | undefined;
+  /** Only ids above this. */
+  readonly after?: number | undefined;
+  /** Only ids below this. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+export interface User {
+  readonly id: number;
+  readonly username: string;
+  readonly email: string;
+  /** As `accounts.ts` makes it; never shown. */
+  readonly passwordHash: string;
+  readonly isAdmin: boolean;
+  readonly createdMs: number;
+}
+
+/** An API key: of a user, or of a machine. Of the secret only a digest is kept. */
+export interface ApiKey {
+  readonly tokenKey: string;
+  readonly consumerKey: string;
+  /** SHA-256 of the secret, 64 hexadecimal digits. */
+  readonly secretDigest: string;
+  readonly name: string;
+  readonly username?: string | undefined;
+  readonly systemId?: string | undefined;
+  readonly createdMs: number;
+  readonly usedMs: number;
+}
+
+export interface RegionStore {
+  /** Looks up what bears on these addresses and this UUID, asks what shall happen, and makes it so. */
+  enlist<R>(
+    evidence: { readonly macs: readonly MacAddress[]; readonly uuid: string | undefined; readonly atMs: number },
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
+  ): EnlistmentOutcome<R>;
+  changeMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
+  ): MachineChangeOutcome<R>;
+  /** Removes a machine, its interfaces and keys; its events stay. False: there is none. */
+  removeMachine(systemId: string, event: NewMachineEvent): boolean;
+  findMachine(systemId: string): Machine | undefined;
+  /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
+  listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[];
+  countMachines(filter: MachineFilter): number;
+  /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
+  desiredVersion(): number;
+
+  /** Stores the reports whose sequence is above the highest one of this source. @returns how many those were */
+  recordReports(source: string, reports: readonly RackReport[]): number;
+  recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
+  listEvents(filter: EventFilter): readonly MachineEvent[];
+  /** The newest event of each of these machines. */
+  newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent>;
+
+  /** Undefined: the name is taken. */
+  addUser(user: Omit<User, 'id'>): User | undefined;
+  findUser(username: string): User | undefined;
+  listUsers(): readonly User[];
+  /** Adds a key; beyond `keysMax` keys of its owner the ones unused for longest go. */
+  addKey(key: ApiKey, keysMax: number): void;
+  findKey(tokenKey: string): ApiKey | undefined;
+  listKeys(username: string): readonly ApiKey[];
+  markKeyUsed(tokenKey: string, atMs: number): void;
+  /** False: this user has no such key. */
+  removeKey(username: string, tokenKey: string): boolean;
+  close(): void;
+}

@@ -1,0 +1,84 @@
+// Users and API keys of region.db. Runs inside its caller's transaction.
+//
+// 1. A key belongs to a user or to a machine, and goes with them.
+
+import type { ApiKey, User } from '../region/store.ts';
+import { readKey, readUser, type Statements } from './region-rows.ts';
+
+const KEY_QUERY =
+  'SELECT api_key.*, user.username, machine.system_id FROM api_key ' +
+  'LEFT JOIN user ON user.id = api_key.user_id LEFT JOIN machine ON machine.id = api_key.machine_id';
+
+/** The tables `user` and `api_key`. */
+export class AccountTables {
+  readonly #sql: Statements;
+
+  constructor(sql: Statements) {
+    this.#sql = sql;
+  }
+
+  addUser(user: Omit<User, 'id'>): User | undefined {
+    const added = this.#sql.run(
+      'INSERT INTO user (username, email, password_hash, is_admin, created_ms) VALUES (?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (username) DO NOTHING',
+      user.username,
+      user.email,
+      user.passwordHash,
+      user.isAdmin ? 1 : 0,
+      user.createdMs,
+    );
+    return added === 0 ? undefined : this.findUser(user.username);
+  }
+
+  findUser(username: string): User | undefined {
+    const row = this.#sql.one('SELECT * FROM user WHERE username = ?', username);
+    return row === undefined ? undefined : readUser(row);
+  }
+
+  listUsers(): readonly User[] {
+    return this.#sql.all('SELECT * FROM user ORDER BY id').map(readUser);
+  }
+
+  addKey(key: ApiKey, keysMax: number): void {
+    this.#sql.run(
+      'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, user_id, machine_id, created_ms, used_ms) ' +
+        'VALUES (?, ?, ?, ?, (SELECT id FROM user WHERE username = ?), (SELECT id FROM machine WHERE system_id = ?), ?, ?)',
+      key.tokenKey,
+      key.consumerKey,
+      key.secretDigest,
+      key.name,
+      key.username ?? null,
+      key.systemId ?? null,
+      key.createdMs,
+      key.usedMs,
+    );
+    // Of the owner's other keys the ones used last stay, beside the new one.
+    this.#sql.run(
+      'DELETE FROM api_key WHERE token_key IN (SELECT other.token_key FROM api_key AS other JOIN api_key AS added ' +
+        'ON added.token_key = ?1 AND other.user_id IS added.user_id AND other.machine_id IS added.machine_id ' +
+        'WHERE other.token_key <> ?1 ORDER BY other.used_ms DESC, other.created_ms DESC LIMIT -1 OFFSET ?2)',
+      key.tokenKey,
+      keysMax - 1,
+    );
+  }
+
+  findKey(tokenKey: string): ApiKey | undefined {
+    const row = this.#sql.one(`${KEY_QUERY} WHERE api_key.token_key = ?`, tokenKey);
+    return row === undefined ? undefined : readKey(row);
+  }
+
+  listKeys(username: string): readonly ApiKey[] {
+    return this.#sql
+      .all(`${KEY_QUERY} WHERE user.username = ? ORDER BY api_key.created_ms, api_key.token_key`, username)
+      .map(readKey);
+  }
+
+  markKeyUsed(tokenKey: string, atMs: number): void {
+    this.#sql.run('UPDATE api_key SET used_ms = ? WHERE token_key = ?', atMs, tokenKey);
+  }
+
+  removeKey(username: string, tokenKey: string): boolean {
+    const sql = 'DELETE FROM api_key WHERE token_key = ? AND user_id = (SELECT id FROM user WHERE username = ?)';
+    return this.#sql.run(sql, tokenKey, username) > 0;
+  }
+}

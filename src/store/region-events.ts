@@ -1,0 +1,186 @@
+// The event log of region.db: appended to, read newest first, cut at both its bounds. Runs inside its caller's transaction.
+//
+// 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine, so that
+//    strangers cannot push out what happened to machines; both may be exceeded by PRUNE_EVERY.
+// 2. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
+
+import { formatMac, parseIpv4, parseMac } from '../net/address.ts';
+import {
+  EVENT_LEVELS,
+  EVENT_TYPES,
+  eventTypeOf,
+  type MachineEvent,
+  type MachineEventLevel,
+  type MachineEventType,
+  type NewMachineEvent,
+  type RackReport,
+} from '../region/machine-event.ts';
+import type { EventFilter } from '../region/store.ts';
+import { cleanText } from '../region/text-json.ts';
+import { number, optionalText, type Row, type Statements, text } from './region-rows.ts';
+
+const PRUNE_EVERY = 500;
+/** Racks, and lives of racks, whose sequences are remembered. */
+const SOURCES_MAX = 64;
+const DESCRIPTION_MAX = 500;
+const KIND_MAX = 64;
+
+export interface EventBounds {
+  readonly eventsMax: number;
+  readonly strangerEventsMax: number;
+}
+
+/** The tables `event` and `event_source`. */
+export class EventTable {
+  readonly #sql: Statements;
+  readonly #bounds: EventBounds;
+  #sincePruned = 0;
+
+  constructor(sql: Statements, bounds: EventBounds) {
+    this.#sql = sql;
+    this.#bounds = bounds;
+  }
+
+  add(event: NewMachineEvent, machineId: number | undefined, kind?: string): void {
+    this.#sql.run(
+      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      machineId ?? null,
+      event.atMs,
+      event.type,
+      EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
+      kind ?? null,
+      cleanText(event.description, DESCRIPTION_MAX),
+      event.username,
+    );
+    this.#sincePruned += 1;
+    if (this.#sincePruned >= PRUNE_EVERY) this.#prune();
+  }
+
+  addReports(source: string, reports: readonly RackReport[]): number {
+    const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
+    let highest = known === undefined ? -1 : number(known, 'sequence');
+    let added = 0;
+    let seenMs = 0;
+    for (const report of reports) {
+      if (report.sequence <= highest) continue;
+      highest = report.sequence;
+      seenMs = report.at;
+      this.#addReport(report);
+      added += 1;
+    }
+    if (added === 0) return 0;
+    this.#sql.run(
+      'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
+        'ON CONFLICT (source) DO UPDATE SET sequence = ?2, seen_ms = ?3',
+      source,
+      highest,
+      seenMs,
+    );
+    this.#sql.run(
+      'DELETE FROM event_source WHERE source IN ' +
+        '(SELECT source FROM event_source ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
+      SOURCES_MAX,
+    );
+    return added;
+  }
+
+  #addReport(report: RackReport): void {
+    const mac = report.mac === undefined ? undefined : parseMac(report.mac);
+    const address = report.address === undefined ? undefined : parseIpv4(report.address);
+    let machineId: number | undefined;
+    if (mac !== undefined) {
+      machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;
+      if (machineId !== undefined && address !== undefined && address !== 0) {
+        this.#sql.run('UPDATE interface SET address = ?, seen_ms = ? WHERE mac = ?', address, report.at, mac);
+      }
+    } else if (address !== undefined) {
+      const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';
+      machineId = this.#sql.number(query, address) || undefined;
+    }
+    const stranger = machineId !== undefined || mac === undefined ? '' : `${formatMac(mac)}: `;
+    const event: NewMachineEvent = {
+      type: eventTypeOf(report.kind),
+      atMs: report.at,
+      description: stranger + report.text,
+      username: '',
+    };
+    this.add(event, machineId, cleanText(report.kind, KIND_MAX));
+  }
+
+  /** @param machines a query for machine ids and its values, or undefined for all events */
+  list(
+    filter: EventFilter,
+    machines: { readonly sql: string; readonly values: readonly (string | number)[] } | undefined,
+  ) {
+    const conditions: string[] = [];
+    const values: (string | number)[] = [];
+    const where = (condition: string, ...added: (string | number)[]): void => {
+      conditions.push(condition);
+      values.push(...added);
+    };
+    if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
+    if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
+    if (filter.usernames !== undefined) {
+      where('event.username IN (SELECT value FROM json_each(?))', JSON.stringify(filter.usernames));
+    }
+    if (filter.after !== undefined) where('event.id > ?', filter.after);
+    if (filter.before !== undefined) where('event.id < ?', filter.before);
+    // Going forward, the page is the oldest part of what is newer; it is shown newest first all the same.
+    const isForward = filter.after !== undefined && filter.before === undefined;
+    const rows = this.#sql.all(
+      'SELECT event.*, machine.system_id, machine.hostname FROM event LEFT JOIN machine ON machine.id = event.machine_id ' +
+        `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
+        `ORDER BY event.id ${isForward ? 'ASC' : 'DESC'} LIMIT ?`,
+      ...values,
+      filter.limit,
+    );
+    const events = rows.map(readEvent);
+    return isForward ? events.reverse() : events;
+  }
+
+  newest(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {
+    const rows = this.#sql.all(
+      'SELECT event.*, machine.system_id, machine.hostname FROM machine JOIN event ON event.id = ' +
+        '(SELECT max(id) FROM event WHERE machine_id = machine.id) ' +
+        'WHERE machine.system_id IN (SELECT value FROM json_each(?))',
+      JSON.stringify(systemIds),
+    );
+    return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
+  }
+
+  #prune(): void {
+    this.#sincePruned = 0;
+    const oldest = (condition: string): string => `SELECT id FROM event ${condition} ORDER BY id DESC LIMIT 1 OFFSET ?`;
+    this.#sql.run(`DELETE FROM event WHERE id <= (${oldest('')})`, this.#bounds.eventsMax);
+    this.#sql.run(
+      `DELETE FROM event WHERE machine_id IS NULL AND id <= (${oldest('WHERE machine_id IS NULL')})`,
+      this.#bounds.strangerEventsMax,
+    );
+  }
+}
+
+function readEvent(row: Row): MachineEvent {
+  return {
+    id: number(row, 'id'),
+    atMs: number(row, 'at_ms'),
+    type: typeOf(text(row, 'type')),
+    level: levelOf(number(row, 'level')),
+    description: text(row, 'description'),
+    username: text(row, 'username'),
+    systemId: optionalText(row, 'system_id'),
+    hostname: optionalText(row, 'hostname'),
+    kind: optionalText(row, 'kind'),
+  };
+}
+
+const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
+const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
+
+function typeOf(name: string): MachineEventType {
+  return isType(name) ? name : 'NODE_STATUS_EVENT';
+}
+
+function levelOf(value: number): MachineEventLevel {
+  const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
+  return name !== undefined && isLevel(name) ? name : 'info';
+}

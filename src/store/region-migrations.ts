@@ -1,0 +1,104 @@
+// The shape of region.db, one step a version. A released step is never edited; the next change is the next step.
+//
+// 1. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
+// 2. Ids are never reused: an event keeps the id of a machine that is gone.
+
+import type { DatabaseKind } from './database-file.ts';
+
+const VERSION_1 = `
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE machine (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  system_id TEXT NOT NULL UNIQUE,
+  hostname TEXT NOT NULL UNIQUE,
+  domain TEXT NOT NULL,
+  description TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  resting_status INTEGER,
+  status_message TEXT NOT NULL,
+  status_since_ms INTEGER NOT NULL,
+  status_deadline_ms INTEGER,
+  architecture TEXT NOT NULL,
+  subarchitecture TEXT NOT NULL,
+  osystem TEXT NOT NULL,
+  release TEXT NOT NULL,
+  netboot INTEGER NOT NULL,
+  power_type TEXT NOT NULL,
+  power_parameters TEXT NOT NULL,
+  power_state TEXT NOT NULL,
+  owner TEXT,
+  kernel_params TEXT,
+  uuid TEXT,
+  serial TEXT,
+  facts TEXT,
+  created_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX machine_uuid ON machine (uuid) WHERE uuid IS NOT NULL;
+CREATE INDEX machine_status ON machine (status);
+CREATE INDEX machine_deadline ON machine (status_deadline_ms) WHERE status_deadline_ms IS NOT NULL;
+
+CREATE TABLE interface (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  mac INTEGER NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  address INTEGER,
+  seen_ms INTEGER
+) STRICT;
+CREATE INDEX interface_machine ON interface (machine_id, position);
+CREATE INDEX interface_address ON interface (address) WHERE address IS NOT NULL;
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  machine_id INTEGER,
+  at_ms INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  level INTEGER NOT NULL,
+  kind TEXT,
+  description TEXT NOT NULL,
+  username TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_machine ON event (machine_id, id);
+
+CREATE TABLE event_source (
+  source TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  username TEXT NOT NULL UNIQUE,
+  email TEXT NOT NULL,
+  password_hash TEXT NOT NULL,
+  is_admin INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_key (
+  token_key TEXT PRIMARY KEY,
+  consumer_key TEXT NOT NULL,
+  secret_digest TEXT NOT NULL,
+  name TEXT NOT NULL,
+  user_id INTEGER REFERENCES user (id) ON DELETE CASCADE,
+  machine_id INTEGER REFERENCES machine (id) ON DELETE CASCADE,
+  created_ms INTEGER NOT NULL,
+  used_ms INTEGER NOT NULL,
+  CHECK ((user_id IS NULL) <> (machine_id IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_key_user ON api_key (user_id);
+CREATE INDEX api_key_machine ON api_key (machine_id);
+`;
+
+/** `region.db`. */
+export const REGION_DATABASE: DatabaseKind = {
+  title: 'region database',
+  applicationId: 0x52_42_52_47,
+  migrations: [VERSION_1],
+};

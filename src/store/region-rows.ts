@@ -1,0 +1,199 @@
+// Rows of region.db as the values of the region, and back.
+//
+// 1. A column of another type than the migrations give it is our own bug, or the file was changed by hand: it throws.
+
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { ipv4, mac } from '../net/address.ts';
+import { readStoredFacts, readStoredPowerParameters } from '../region/hardware-facts.ts';
+import { findStatusByNumber, type MachineStatus, statusRow } from '../region/lifecycle.ts';
+import type { Machine, MachineFields, MachineInterface, PowerState } from '../region/machine.ts';
+import type { ApiKey, User } from '../region/store.ts';
+
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+
+/** The statements of one database, each prepared once. Every text comes from a fixed set in the code. */
+export class Statements {
+  readonly #database: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+
+  one(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#prepare(sql).all(...values);
+  }
+
+  /** @returns how many rows changed */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  /** The first column of the first row, a number; 0 when there is none. */
+  number(sql: string, ...values: SQLInputValue[]): number {
+    const row = this.one(sql, ...values);
+    const value = row === undefined ? 0 : Object.values(row)[0];
+    return typeof value === 'number' ? value : 0;
+  }
+}
+
+export function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw new Error(`column ${column} of region.db holds ${typeof value}, not text`);
+  return value;
+}
+
+export function number(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw new Error(`column ${column} of region.db holds ${typeof value}, not a number`);
+  return value;
+}
+
+export function optionalText(row: Row, column: string): string | undefined {
+  return row[column] === null ? undefined : text(row, column);
+}
+
+export function optionalNumber(row: Row, column: string): number | undefined {
+  return row[column] === null ? undefined : number(row, column);
+}
+
+function statusOf(value: number): MachineStatus {
+  const status = findStatusByNumber(value);
+  if (status === undefined) throw new Error(`region.db holds the status ${value}, which does not exist`);
+  return status;
+}
+
+function powerStateOf(value: string): PowerState {
+  return value === 'on' || value === 'off' || value === 'error' ? value : 'unknown';
+}
+
+export function readInterface(row: Row): MachineInterface {
+  const address = optionalNumber(row, 'address');
+  return {
+    id: number(row, 'id'),
+    name: text(row, 'name'),
+    mac: mac(number(row, 'mac')),
+    address: address === undefined ? undefined : ipv4(address),
+  };
+}
+
+export function readMachine(row: Row, interfaces: readonly MachineInterface[]): Machine {
+  const resting = optionalNumber(row, 'resting_status');
+  const facts = optionalText(row, 'facts');
+  return {
+    id: number(row, 'id'),
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    domain: text(row, 'domain'),
+    description: text(row, 'description'),
+    status: statusOf(number(row, 'status')),
+    restingStatus: resting === undefined ? undefined : statusOf(resting),
+    statusMessage: text(row, 'status_message'),
+    statusSinceMs: number(row, 'status_since_ms'),
+    statusDeadlineMs: optionalNumber(row, 'status_deadline_ms'),
+    architecture: text(row, 'architecture'),
+    subarchitecture: text(row, 'subarchitecture'),
+    osystem: text(row, 'osystem'),
+    release: text(row, 'release'),
+    netboot: number(row, 'netboot') !== 0,
+    powerType: text(row, 'power_type'),
+    powerParameters: readStoredPowerParameters(text(row, 'power_parameters')),
+    powerState: powerStateOf(text(row, 'power_state')),
+    owner: optionalText(row, 'owner'),
+    kernelParams: optionalText(row, 'kernel_params'),
+    uuid: optionalText(row, 'uuid'),
+    serial: optionalText(row, 'serial'),
+    facts: facts === undefined ? undefined : readStoredFacts(facts),
+    createdMs: number(row, 'created_ms'),
+    updatedMs: number(row, 'updated_ms'),
+    interfaces,
+  };
+}
+
+/** The columns of `machine` that `MachineFields` fills, in the order of `machineValues`. */
+export const MACHINE_COLUMNS = [
+  'hostname',
+  'domain',
+  'description',
+  'status',
+  'resting_status',
+  'status_message',
+  'status_since_ms',
+  'status_deadline_ms',
+  'architecture',
+  'subarchitecture',
+  'osystem',
+  'release',
+  'netboot',
+  'power_type',
+  'power_parameters',
+  'power_state',
+  'owner',
+  'kernel_params',
+  'uuid',
+  'serial',
+  'facts',
+] as const;
+
+export function machineValues(fields: MachineFields): SQLInputValue[] {
+  return [
+    fields.hostname,
+    fields.domain,
+    fields.description,
+    statusRow(fields.status).number,
+    fields.restingStatus === undefined ? null : statusRow(fields.restingStatus).number,
+    fields.statusMessage,
+    fields.statusSinceMs,
+    fields.statusDeadlineMs ?? null,
+    fields.architecture,
+    fields.subarchitecture,
+    fields.osystem,
+    fields.release,
+    fields.netboot ? 1 : 0,
+    fields.powerType,
+    JSON.stringify(fields.powerParameters),
+    fields.powerState,
+    fields.owner ?? null,
+    fields.kernelParams ?? null,
+    fields.uuid ?? null,
+    fields.serial ?? null,
+    fields.facts === undefined ? null : JSON.stringify(fields.facts),
+  ];
+}
+
+export function readUser(row: Row): User {
+  return {
+    id: number(row, 'id'),
+    username: text(row, 'username'),
+    email: text(row, 'email'),
+    passwordHash: text(row, 'password_hash'),
+    isAdmin: number(row, 'is_admin') !== 0,
+    createdMs: number(row, 'created_ms'),
+  };
+}
+
+export function readKey(row: Row): ApiKey {
+  return {
+    tokenKey: text(row, 'token_key'),
+    consumerKey: text(row, 'consumer_key'),
+    secretDigest: text(row, 'secret_digest'),
+    name: text(row, 'name'),
+    username: optionalText(row, 'username'),
+    systemId: optionalText(row, 'system_id'),
+    createdMs: number(row, 'created_ms'),
+    usedMs: number(row, 'used_ms'),
+  };
+}

@@ -1,0 +1,291 @@
+// What every store of the region must do. Called by the test of each implementation.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4, mac } from '../../src/net/address.ts';
+import type { MachineFields } from '../../src/region/machine.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+
+/** A place for stores: each `open` opens the same state again, as another process would. */
+export interface StorePlace {
+  open(): RegionStore;
+  remove(): void;
+}
+
+export const FIELDS: MachineFields = {
+  hostname: 'calm-otter',
+  domain: 'maas',
+  description: '',
+  status: 'new',
+  statusMessage: '',
+  statusSinceMs: 1000,
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  osystem: '',
+  release: '',
+  netboot: true,
+  powerType: '',
+  powerParameters: {},
+  powerState: 'unknown',
+};
+
+const MAC_A = mac(0x525400000001);
+const MAC_B = mac(0x525400000002);
+
+function create(store: RegionStore, systemId: string, hostname: string, macs: readonly number[], more = {}): void {
+  store.enlist({ macs: macs.map(mac), uuid: undefined, atMs: 1000 }, () => ({
+    kind: 'create',
+    systemId,
+    fields: { ...FIELDS, hostname, ...more },
+    interfaces: macs.map((value, index) => ({ mac: mac(value), name: `eth${index}` })),
+    events: [{ type: 'NEW', description: 'first seen', atMs: 1000, username: '' }],
+  }));
+}
+
+export function testRegionStore(title: string, makePlace: () => StorePlace): void {
+  function check(name: string, work: (store: RegionStore, place: StorePlace) => void): void {
+    test(`${title}: ${name}`, () => {
+      const place = makePlace();
+      const store = place.open();
+      try {
+        work(store, place);
+      } finally {
+        store.close();
+        place.remove();
+      }
+    });
+  }
+
+  check('a new store is empty', (store) => {
+    assert.deepEqual(store.listMachines({}, 0, 10), []);
+    assert.equal(store.countMachines({}), 0);
+    assert.equal(store.desiredVersion(), 0);
+    assert.deepEqual(store.listEvents({ limit: 10 }), []);
+    assert.deepEqual(store.listUsers(), []);
+  });
+
+  check('a created machine is found as it was given, with its interfaces in order', (store) => {
+    const fields = {
+      uuid: 'abc',
+      serial: 'S1',
+      powerType: 'ipmi',
+      powerParameters: { power_address: '10.0.0.1', n: 1 },
+    };
+    create(store, 'aaaaaa', 'one', [MAC_B, MAC_A], { ...fields, kernelParams: 'quiet', statusDeadlineMs: 5 });
+    const machine = store.findMachine('aaaaaa');
+    assert.equal(machine?.hostname, 'one');
+    assert.deepEqual({ ...machine?.powerParameters }, fields.powerParameters);
+    assert.equal(machine?.kernelParams, 'quiet');
+    assert.equal(machine?.statusDeadlineMs, 5);
+    assert.equal(machine?.facts, undefined);
+    assert.deepEqual(
+      machine?.interfaces.map((nic) => [nic.mac, nic.name]),
+      [
+        [MAC_B, 'eth0'],
+        [MAC_A, 'eth1'],
+      ],
+    );
+  });
+
+  check('an enlistment is told who has the addresses and the UUID', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
+    create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
+    store.enlist({ macs: [MAC_B], uuid: 'u-1', atMs: 2000 }, (knowledge) => {
+      assert.deepEqual(
+        knowledge.byMac.map((machine) => machine.systemId),
+        ['bbbbbb'],
+      );
+      assert.deepEqual(
+        knowledge.byUuid.map((machine) => machine.systemId),
+        ['aaaaaa', 'bbbbbb'],
+      );
+      assert.equal(knowledge.machines, 2);
+      assert.equal(knowledge.newMachines, 1);
+      assert.equal(knowledge.isHostnameTaken('two'), true);
+      assert.equal(knowledge.isHostnameTaken('three'), false);
+      assert.equal(knowledge.isSystemIdTaken('aaaaaa'), true);
+      return { kind: 'refuse', refusal: 'x' };
+    });
+  });
+
+  check('an amendment keeps the ids of interfaces that stay, and drops those that go', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const before = store.findMachine('aaaaaa');
+    const outcome = store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 2000 }, () => ({
+      kind: 'amend',
+      systemId: 'aaaaaa',
+      fields: { architecture: 'arm64' },
+      interfaces: [{ mac: MAC_B, name: 'lan' }],
+      events: [],
+    }));
+    assert.equal(outcome.kind, 'amend');
+    const after = store.findMachine('aaaaaa');
+    assert.equal(after?.architecture, 'arm64');
+    assert.equal(after?.updatedMs, 2000);
+    assert.equal(after?.createdMs, 1000);
+    assert.equal(after?.interfaces.length, 1);
+    assert.equal(after?.interfaces[0]?.id, before?.interfaces[1]?.id);
+    assert.equal(after?.interfaces[0]?.name, 'lan');
+  });
+
+  check('an amendment never takes an address from another machine', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    create(store, 'bbbbbb', 'two', [MAC_B]);
+    store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 2000 }, () => ({
+      kind: 'amend',
+      systemId: 'aaaaaa',
+      fields: {},
+      interfaces: [
+        { mac: MAC_A, name: '' },
+        { mac: MAC_B, name: '' },
+      ],
+      events: [],
+    }));
+    assert.equal(store.findMachine('bbbbbb')?.interfaces[0]?.mac, MAC_B);
+    assert.equal(store.findMachine('aaaaaa')?.interfaces.length, 1);
+  });
+
+  check('a decision that throws leaves nothing behind', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    const version = store.desiredVersion();
+    assert.throws(() => create(store, 'aaaaaa', 'two', [MAC_B]), /UNIQUE|constraint/i);
+    assert.throws(() =>
+      store.changeMachine('aaaaaa', 2000, () => {
+        throw new Error('no');
+      }),
+    );
+    assert.equal(store.countMachines({}), 1);
+    assert.equal(store.desiredVersion(), version);
+    create(store, 'bbbbbb', 'two', [MAC_B]);
+    assert.equal(store.countMachines({}), 2);
+  });
+
+  check('a change sets what it names, clears what it names as undefined, and leaves the rest', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
+    const outcome = store.changeMachine('aaaaaa', 3000, (machine) => ({
+      kind: 'change',
+      fields: { status: 'commissioning', statusDeadlineMs: undefined, statusMessage: machine.hostname },
+      events: [{ type: 'NODE_CHANGED_STATUS', description: 'x', atMs: 3000, username: 'bob' }],
+    }));
+    assert.equal(outcome.kind, 'changed');
+    const machine = store.findMachine('aaaaaa');
+    assert.equal(machine?.status, 'commissioning');
+    assert.equal(machine?.statusDeadlineMs, undefined);
+    assert.equal(machine?.statusMessage, 'one');
+    assert.equal(machine?.serial, 'S1');
+    const [newest] = store.listEvents({ limit: 1 });
+    assert.equal(newest?.username, 'bob');
+    assert.equal(newest?.systemId, 'aaaaaa');
+    assert.equal(store.changeMachine('zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'not-found');
+    assert.equal(store.changeMachine('aaaaaa', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'refuse');
+  });
+
+  check('lists narrow by every filter and go on after an id', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    create(store, 'bbbbbb', 'two', [MAC_B], { status: 'ready' });
+    const ids = (filter: Parameters<RegionStore['listMachines']>[0], after = 0, limit = 10): readonly string[] =>
+      store.listMachines(filter, after, limit).map((machine) => machine.systemId);
+    assert.deepEqual(ids({}), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(ids({}, 0, 1), ['aaaaaa']);
+    assert.deepEqual(ids({}, store.findMachine('aaaaaa')?.id), ['bbbbbb']);
+    assert.deepEqual(ids({ hostnames: ['two', 'nine'] }), ['bbbbbb']);
+    assert.deepEqual(ids({ macs: [MAC_A] }), ['aaaaaa']);
+    assert.deepEqual(ids({ statuses: ['ready', 'new'] }), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(ids({ statuses: ['ready'], macs: [MAC_A] }), []);
+    assert.deepEqual(ids({ systemIds: [] }), []);
+    assert.equal(store.countMachines({ statuses: ['ready'] }), 1);
+  });
+
+  check('a machine that is removed goes with its interfaces and keys; its events stay', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
+    store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
+    const event = { type: 'NODE_REMOVED', description: 'deleted', atMs: 5, username: 'bob' } as const;
+    assert.equal(store.removeMachine('aaaaaa', event), true);
+    assert.equal(store.removeMachine('aaaaaa', event), false);
+    assert.equal(store.findKey('t'), undefined);
+    assert.equal(store.listEvents({ limit: 10 }).length, 2);
+    create(store, 'bbbbbb', 'one', [MAC_A]);
+    assert.equal(store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 }).length, 1);
+  });
+
+  check('the version grows with every change of a machine, and only with those', (store, place) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    const first = store.desiredVersion();
+    store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
+    store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 1 }, () => ({
+      kind: 'unchanged',
+      systemId: 'aaaaaa',
+      events: [],
+    }));
+    assert.equal(store.desiredVersion(), first);
+    create(store, 'bbbbbb', 'two', [MAC_B]);
+    assert.equal(store.desiredVersion(), first + 1);
+    const other = place.open();
+    assert.equal(other.desiredVersion(), first + 1);
+    other.close();
+  });
+
+  check('reports of a rack are stored once each, under the machine they concern', (store, place) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    const report = { kind: 'tftp.transfer-finished', at: 9000, text: 'lpxelinux.0' };
+    const mine = { ...report, sequence: 1, mac: '52:54:00:00:00:01', address: '10.20.0.100' };
+    assert.equal(store.recordReports('rack', [mine, { ...report, sequence: 2, address: '10.20.0.100' }]), 2);
+    assert.equal(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), 0);
+    const other = place.open();
+    assert.equal(other.recordReports('rack', [{ ...report, sequence: 2 }]), 0);
+    assert.equal(other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }]), 1);
+    assert.equal(other.recordReports('rack-2', [{ ...report, sequence: 1 }]), 1);
+    other.close();
+    assert.equal(store.findMachine('aaaaaa')?.interfaces[0]?.address, ipv4(0x0a140064));
+    const events = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
+    assert.deepEqual(
+      events.map((event) => event.type),
+      ['NODE_TFTP_REQUEST', 'NODE_TFTP_REQUEST', 'NEW'],
+    );
+    assert.equal(events[0]?.kind, 'tftp.transfer-finished');
+    assert.equal(store.newestEvents(['aaaaaa', 'nobody']).get('aaaaaa')?.id, events[0]?.id);
+    assert.match(store.listEvents({ limit: 2 })[1]?.description ?? '', /52:54:00:00:00:09/);
+  });
+
+  check('events are listed newest first, from both ends, by level and by user', (store) => {
+    for (let index = 1; index <= 10; index += 1) {
+      const type = index % 2 === 0 ? 'NEW' : 'NODE_PXE_REQUEST';
+      store.recordEvent(
+        { type, description: `event ${index}`, atMs: index, username: index > 8 ? 'bob' : '' },
+        undefined,
+      );
+    }
+    const list = (filter: object): readonly string[] =>
+      store.listEvents({ limit: 3, ...filter }).map((event) => event.description.slice(6));
+    const ids = store.listEvents({ limit: 10 }).map((event) => event.id);
+    assert.deepEqual(list({}), ['10', '9', '8']);
+    assert.deepEqual(list({ before: ids[2] }), ['7', '6', '5']);
+    assert.deepEqual(list({ after: ids[9] }), ['4', '3', '2']);
+    assert.deepEqual(list({ level: 'info' }), ['10', '8', '6']);
+    assert.deepEqual(list({ usernames: ['bob'] }), ['10', '9']);
+  });
+
+  check('accounts and keys are seen by whoever else has the store open', (store, place) => {
+    const user = { username: 'bob', email: 'b@x', passwordHash: 'h', isAdmin: true, createdMs: 1 };
+    const other = place.open();
+    assert.equal(store.findUser('bob'), undefined);
+    assert.equal(other.addUser(user)?.username, 'bob');
+    assert.equal(other.addUser(user), undefined);
+    assert.equal(store.findUser('bob')?.isAdmin, true);
+    for (let index = 1; index <= 5; index += 1) {
+      const key = { consumerKey: 'c', secretDigest: 'd', name: `key ${index}`, createdMs: index, usedMs: index };
+      other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3);
+      if (index === 3) store.markKeyUsed('t1', 100);
+    }
+    other.close();
+    assert.deepEqual(
+      store.listKeys('bob').map((key) => key.tokenKey),
+      ['t1', 't4', 't5'],
+    );
+    assert.equal(store.findKey('t1')?.username, 'bob');
+    assert.equal(store.findKey('t2'), undefined);
+    assert.equal(store.removeKey('alice', 't1'), false);
+    assert.equal(store.removeKey('bob', 't1'), true);
+  });
+}

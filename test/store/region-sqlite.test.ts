@@ -1,0 +1,90 @@
+// region.db: the contract, and what only a file can show: who may read it, what is refused, what two processes see.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { testRegionStore } from '../contract/region-store.ts';
+
+function makeDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'rackboot-region-'));
+}
+
+testRegionStore('sqlite', () => {
+  const stateDir = makeDirectory();
+  return {
+    open: () => openRegionStore({ stateDir }),
+    remove: () => rmSync(stateDir, { recursive: true }),
+  };
+});
+
+function withDirectory(work: (stateDir: string, file: string) => void): void {
+  const stateDir = makeDirectory();
+  try {
+    work(stateDir, join(stateDir, 'region.db'));
+  } finally {
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+const hasCode = (code: string) => (error: unknown) => error instanceof RackError && error.code === code;
+
+test('region.db and what lies beside it are readable by their owner only', () => {
+  withDirectory((stateDir, file) => {
+    const store = openRegionStore({ stateDir });
+    store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal(statSync(`${file}-wal`).mode & 0o777, 0o600);
+    store.close();
+  });
+});
+
+test('a file of a newer version, of another program or of no program is refused, and left as it is', () => {
+  withDirectory((stateDir, file) => {
+    openRegionStore({ stateDir }).close();
+    const newer = new DatabaseSync(file);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-newer'));
+    rmSync(file);
+    const foreign = new DatabaseSync(file);
+    foreign.exec('CREATE TABLE t (x); PRAGMA application_id = 7');
+    foreign.close();
+    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
+    writeFileSync(file, 'these are not the pages of a database, but they are long enough to be read as such'.repeat(9));
+    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
+  });
+});
+
+test('while another process holds the file for long, a write says so, and works afterwards', {
+  timeout: 20_000,
+}, () => {
+  withDirectory((stateDir, file) => {
+    const store = openRegionStore({ stateDir });
+    const holder = new DatabaseSync(file);
+    holder.exec('BEGIN IMMEDIATE');
+    const event = { type: 'NEW', description: 'x', atMs: 1, username: '' } as const;
+    assert.throws(() => store.recordEvent(event, undefined), hasCode('store-unavailable'));
+    holder.exec('ROLLBACK');
+    holder.close();
+    store.recordEvent(event, undefined);
+    assert.equal(store.listEvents({ limit: 5 }).length, 1);
+    store.close();
+  });
+});
+
+test('events are kept up to their bounds, and strangers cannot push out those of machines', () => {
+  withDirectory((stateDir) => {
+    const store = openRegionStore({ stateDir, bounds: { eventsMax: 1200, strangerEventsMax: 100 } });
+    const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
+    store.recordEvent({ type: 'NEW', description: 'kept', atMs: 1, username: '' }, undefined);
+    store.recordReports('rack', reports);
+    const count = store.listEvents({ limit: 10_000 }).length;
+    assert.ok(count >= 100 && count < 100 + 500, `${count} events`);
+    store.close();
+  });
+});
