@@ -1,0 +1,401 @@
+#!/bin/sh
+# The agent: what an unknown or commissioning machine runs to report itself. The region serves this file; the ephemeral
+# environment fetches and runs it, and so can Debian's installer (preseed/early_command). POSIX shell; needs busybox only.
+#
+#   agent.sh [URL]    reports to URL (default: rackboot_url of the kernel line) and powers the machine off
+#   agent.sh facts    prints the facts and does nothing else
+#
+# It posts application/x-www-form-urlencoded to URL/api/2.0/machines/:
+#   architecture=amd64 subarchitecture=generic power_type= mac_addresses=BOOT_MAC,OTHER_MAC,… hardware_facts=JSON
+#
+# The JSON, version 1. Text is printable ASCII of at most 128 characters, '' when unknown; MAC addresses and the UUID are in lower case.
+#   { version: 1,
+#     purpose: 'enlist' | 'commissioning' | '',        what the kernel line said
+#     boot_mac: text,                                  the interface that booted the machine
+#     nics: [{ name, mac, driver: text, carrier: true | false | null, operstate: text, speed: Mbit/s | null }],
+#     cpu: { count: number, model: text },
+#     memory_mib: number,                              installed, not what the kernel left over
+#     disks: [{ name: text, bytes: number, model, serial: text, rotational: boolean }],
+#     dmi: { vendor, product, version, serial, uuid, board_vendor, board_name, board_serial, bios_vendor, bios_version,
+#            bios_date, chassis_type, chassis_serial, chassis_asset_tag: text },
+#     virtualization: 'none' | 'qemu' | 'vmware' | 'virtualbox' | 'hyperv' | 'xen' | 'unknown',
+#     uefi: boolean, kernel: text, uptime: seconds with fraction }
+#
+# 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
+# 2. Away regions are waited for, with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
+# 3. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went.
+
+sys=${RACKBOOT_SYS:-/sys}
+proc=${RACKBOOT_PROC:-/proc}
+dmi=$sys/class/dmi/id
+work=${RACKBOOT_TMP:-/tmp}
+
+REPORT_SECONDS_MAX=1800
+REQUEST_SECONDS_MAX=60
+PAUSE_SECONDS_MAX=30
+SHOW_SECONDS=60
+NICS_MAX=64
+DISKS_MAX=256
+
+# One line for the people in front of the machine.
+say() {
+  if command -v rackboot-say >/dev/null 2>&1; then
+    rackboot-say "$*"
+  else
+    echo "rackboot: $*" 2>/dev/null >/dev/console || echo "rackboot: $*" >&2
+  fi
+}
+
+# Ends the agent and, normally, the machine's run. $1: exit status.
+finish() {
+  sync
+  [ -z "$RACKBOOT_STAY" ] || exit "$1"
+  sleep 1
+  poweroff -f
+  exit "$1"
+}
+
+fail() {
+  say "$purpose failed: $*"
+  say "This machine powers off in $SHOW_SECONDS seconds."
+  [ -n "$RACKBOOT_STAY" ] || sleep "$SHOW_SECONDS"
+  finish 1
+}
+
+# The last NAME=value of the kernel line, empty when absent.
+argument() {
+  found=
+  set -f
+  for word in $(cat "$proc/cmdline"); do
+    case $word in "$1="*) found=${word#*=} ;; esac
+  done
+  set +f
+  printf %s "$found"
+}
+
+bounded() {
+  if command -v timeout >/dev/null 2>&1; then timeout "$@"; else shift; "$@"; fi
+}
+
+# ---- values ----
+
+# Reads the first line of file $1 into $value, trimmed; empty when it cannot be read.
+read_value() {
+  value=
+  [ -r "$1" ] && read -r value 2>/dev/null <"$1"
+  return 0
+}
+
+# Makes $text a JSON string out of $1. Most values are plain and cost no process.
+quote() {
+  case $1 in
+    *[!A-Za-z0-9\ ._:/,@+=*\(\)-]*)
+      text=$(printf %s "$1" | tr -cd '\040-\176' | cut -c1-128 | sed 's/\\/\\\\/g; s/"/\\"/g') ;;
+    *) text=$1; [ ${#text} -le 128 ] || text=$(printf %s "$1" | cut -c1-128) ;;
+  esac
+  text="\"$text\""
+}
+
+# Makes $text a JSON string out of the first line of file $1.
+quote_file() {
+  read_value "$1"
+  quote "$value"
+}
+
+# Makes $number the whole number in $1, or $2 when it is none.
+take_number() {
+  case $1 in '' | *[!0-9]*) number=$2 ;; *) number=$1 ;; esac
+}
+
+# The bytes of file $1 as decimal numbers; nothing where no tool can tell.
+bytes_of() {
+  if command -v hexdump >/dev/null 2>&1; then
+    hexdump -v -n 96 -e '1/1 "%u "' "$1"
+  elif command -v od >/dev/null 2>&1; then
+    od -An -v -N 96 -tu1 "$1"
+  fi 2>/dev/null
+}
+
+# ---- facts ----
+
+# Installed memory from the memory devices of SMBIOS (DSP0134, type 17): size at 0x0C, extended size at 0x1C.
+smbios_memory_mib() {
+  total=0
+  for entry in "$sys"/firmware/dmi/entries/17-*/raw; do
+    [ -r "$entry" ] || continue
+    # shellcheck disable=SC2046
+    set -- $(bytes_of "$entry")
+    [ $# -ge 14 ] || continue
+    size=$((${13} + ${14} * 256))
+    if [ $size -eq 65535 ]; then
+      continue
+    elif [ $size -eq 32767 ] && [ $# -ge 32 ] && [ "$2" -ge 32 ]; then
+      size=$((${29} + ${30} * 256 + ${31} * 65536 + (${32} & 127) * 16777216))
+    elif [ $size -ge 32768 ]; then
+      size=$(((size - 32768) / 1024))
+    fi
+    total=$((total + size))
+  done
+  echo $total
+}
+
+# Memory as the kernel's hot-plug blocks: whole blocks, so close to what is installed.
+block_memory_mib() {
+  read_value "$sys/devices/system/memory/block_size_bytes"
+  case $value in '' | *[!0-9a-fA-F]*) echo 0; return ;; esac
+  block=$((0x$value))
+  count=0
+  for state in "$sys"/devices/system/memory/memory*/state; do
+    read_value "$state"
+    [ "$value" = online ] && count=$((count + 1))
+  done
+  echo $((count * (block / 1048576)))
+}
+
+memory_mib() {
+  mib=$(smbios_memory_mib)
+  [ "$mib" -gt 0 ] || mib=$(block_memory_mib)
+  [ "$mib" -gt 0 ] || mib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB.*/\1/p' "$proc/meminfo" | awk '{ print int($1 / 1024) }')
+  take_number "$mib" 0
+  echo "$number"
+}
+
+# Sets $nics (JSON) and $macs (comma list, boot interface first).
+collect_nics() {
+  nics=
+  others=
+  first=
+  count=0
+  for nic in "$sys"/class/net/*; do
+    [ -e "$nic/device" ] && [ ! -e "$nic/device/physfn" ] && [ ! -e "$nic/wireless" ] && [ ! -e "$nic/phy80211" ] || continue
+    read_value "$nic/type"
+    [ "$value" = 1 ] || continue
+    read_value "$nic/address"
+    mac=$value
+    case $mac in ??:??:??:??:??:??) ;; *) continue ;; esac
+    [ "$mac" != 00:00:00:00:00:00 ] || continue
+    [ $count -lt $NICS_MAX ] || break
+    count=$((count + 1))
+    driver=$(readlink "$nic/device/driver")
+    driver=${driver##*/}
+    read_value "$nic/carrier"
+    case $value in 1) carrier=true ;; 0) carrier=false ;; *) carrier=null ;; esac
+    read_value "$nic/speed"
+    take_number "$value" null
+    quote "${nic##*/}"; json="{\"name\":$text"
+    quote "$mac"; json="$json,\"mac\":$text"
+    quote "$driver"; json="$json,\"driver\":$text,\"carrier\":$carrier"
+    quote_file "$nic/operstate"; json="$json,\"operstate\":$text,\"speed\":$number}"
+    nics="$nics${nics:+,}$json"
+    # Quirk: the interface between a host and its BMC has the same address in every machine of a series.
+    case $driver in cdc_ether | cdc_ncm | cdc_subset | rndis_host) [ "$mac" = "$boot_mac" ] || continue ;; esac
+    if [ "$mac" = "$boot_mac" ]; then first=$mac; else others="$others${others:+,}$mac"; fi
+  done
+  macs="$first${first:+${others:+,}}$others"
+}
+
+# Sets $disks (JSON): what holds data and stays; no loop, memory, optical, floppy or removable devices.
+collect_disks() {
+  disks=
+  count=0
+  for disk in "$sys"/block/*; do
+    name=${disk##*/}
+    case $name in loop* | ram* | sr* | fd* | dm-* | md* | zram* | nbd* | mtd* | mmcblk*boot* | mmcblk*rpmb) continue ;; esac
+    read_value "$disk/size"
+    take_number "$value" 0
+    [ "$number" -gt 0 ] || continue
+    read_value "$disk/removable"
+    [ "$value" != 1 ] || continue
+    [ $count -lt $DISKS_MAX ] || break
+    count=$((count + 1))
+    bytes=$((number * 512))
+    read_value "$disk/serial"
+    [ -n "$value" ] || read_value "$disk/device/serial"
+    [ -n "$value" ] || value=$(scsi_serial "$disk/device/vpd_pg80")
+    quote "$value"; serial=$text
+    quote_file "$disk/device/model"; model=$text
+    quote "$name"
+    read_value "$disk/queue/rotational"
+    if [ "$value" = 1 ]; then rotational=true; else rotational=false; fi
+    disks="$disks${disks:+,}{\"name\":$text,\"bytes\":$bytes,\"model\":$model,\"serial\":$serial,\"rotational\":$rotational}"
+  done
+}
+
+# The unit serial number of a SCSI or ATA disk: vital product data page 0x80, text after a header of four bytes (SPC-4).
+scsi_serial() {
+  [ -r "$1" ] || return 0
+  dd if="$1" bs=1 skip=4 count=64 2>/dev/null | tr -cd '\040-\176' | sed 's/^ *//; s/ *$//'
+}
+
+# Sets $dmi_json.
+collect_dmi() {
+  dmi_json=
+  while read -r key file; do
+    read_value "$dmi/$file"
+    [ "$key" != uuid ] || value=$(printf %s "$value" | tr A-F a-f)
+    quote "$value"
+    dmi_json="$dmi_json${dmi_json:+,}\"$key\":$text"
+  done <<LIST
+vendor sys_vendor
+product product_name
+version product_version
+serial product_serial
+uuid product_uuid
+board_vendor board_vendor
+board_name board_name
+board_serial board_serial
+bios_vendor bios_vendor
+bios_version bios_version
+bios_date bios_date
+chassis_type chassis_type
+chassis_serial chassis_serial
+chassis_asset_tag chassis_asset_tag
+LIST
+}
+
+# Says which hypervisor runs this machine. Told by the firmware's names, else by the processor.
+virtualization() {
+  read_value "$dmi/sys_vendor"; vendor=$value
+  read_value "$dmi/product_name"; product=$value
+  case $vendor/$product in
+    QEMU* | *KVM* | *OpenStack* | Bochs*) echo qemu; return ;;
+    VMware*) echo vmware; return ;;
+    innotek* | *VirtualBox*) echo virtualbox; return ;;
+    Microsoft*/Virtual*) echo hyperv; return ;;
+    Xen*) echo xen; return ;;
+  esac
+  read_value "$sys/hypervisor/type"
+  if [ "$value" = xen ]; then
+    echo xen
+  elif grep -q '^flags.* hypervisor' "$proc/cpuinfo" 2>/dev/null; then
+    echo unknown
+  else
+    echo none
+  fi
+}
+
+cpu_model() {
+  model=$(sed -n 's/^model name[^:]*: *//p' "$proc/cpuinfo" | head -n 1)
+  [ -n "$model" ] || model=$(awk -F': *' '/^CPU implementer/ { i = $2 } /^CPU part/ { print "implementer " i " part " $2; exit }' "$proc/cpuinfo")
+  printf %s "$model"
+}
+
+# Prints the facts as one line of JSON; leaves $macs.
+collect_facts() {
+  collect_nics
+  collect_disks
+  collect_dmi
+  count=$(grep -c '^processor' "$proc/cpuinfo")
+  take_number "$count" 0; cpus=$number
+  quote "$(cpu_model)"; model=$text
+  quote "$(uname -r)"; kernel=$text
+  quote "$purpose"; purpose_json=$text
+  quote "$boot_mac"; boot_json=$text
+  read_value "$proc/uptime"
+  uptime=${value%% *}
+  uefi=false
+  [ ! -d "$sys/firmware/efi" ] || uefi=true
+  facts="{\"version\":1,\"purpose\":$purpose_json,\"boot_mac\":$boot_json,\"nics\":[$nics]"
+  facts="$facts,\"cpu\":{\"count\":$cpus,\"model\":$model},\"memory_mib\":$(memory_mib),\"disks\":[$disks],\"dmi\":{$dmi_json}"
+  facts="$facts,\"virtualization\":\"$(virtualization)\",\"uefi\":$uefi,\"kernel\":$kernel,\"uptime\":${uptime:-0}}"
+}
+
+# ---- report ----
+
+# Percent-encodes standard input (printable ASCII) for a form.
+form_encode() {
+  sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/"/%22/g' -e 's/#/%23/g' -e 's/\$/%24/g' -e 's/&/%26/g' -e "s/'/%27/g" \
+    -e 's/(/%28/g' -e 's/)/%29/g' -e 's/+/%2B/g' -e 's/,/%2C/g' -e 's/\//%2F/g' -e 's/:/%3A/g' -e 's/;/%3B/g' -e 's/</%3C/g' \
+    -e 's/=/%3D/g' -e 's/>/%3E/g' -e 's/?/%3F/g' -e 's/@/%40/g' -e 's/\[/%5B/g' -e 's/\\/%5C/g' -e 's/\]/%5D/g' \
+    -e 's/\^/%5E/g' -e 's/`/%60/g' -e 's/{/%7B/g' -e 's/|/%7C/g' -e 's/}/%7D/g'
+}
+
+architecture() {
+  case $(uname -m) in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    i?86) echo i386 ;;
+    armv7*) echo armhf ;;
+    ppc64le) echo ppc64el ;;
+    *) uname -m ;;
+  esac
+}
+
+# Posts the form. Status 0 when taken; else $status is the HTTP status (empty without one) and $problem says what happened.
+post_form() {
+  if bounded "$REQUEST_SECONDS_MAX" wget -O "$work/answer" --header 'Content-Type: application/x-www-form-urlencoded' \
+    --post-file "$work/form" "$target" 2>"$work/problem"; then
+    return 0
+  fi
+  # Quirk: busybox says "server returned error: HTTP/1.1 400 Bad Request", GNU wget "ERROR 400: Bad Request."
+  status=$(sed -n 's/.*server returned error: HTTP\/1\.[01] \([0-9][0-9][0-9]\).*/\1/p; s/.*ERROR \([0-9][0-9][0-9]\):.*/\1/p' "$work/problem" | tail -n 1)
+  problem=$(grep -v '^$' "$work/problem" | tail -n 1 | tr -cd '\040-\176' | cut -c1-160)
+  [ -n "$problem" ] || problem="no answer within $REQUEST_SECONDS_MAX seconds"
+  return 1
+}
+
+# Shows the explanation that came with a refusal: wget throws it away, so the request is made once more without it.
+show_refusal() {
+  rest=${target#http://}
+  authority=${rest%%/*}
+  host=${authority%:*}
+  port=${authority##*:}
+  [ "$port" != "$authority" ] || port=80
+  {
+    printf 'POST /%s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n' "${rest#*/}" "$authority"
+    printf 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %s\r\n\r\n' "$(wc -c <"$work/form" | tr -d ' ')"
+    cat "$work/form"
+  } | bounded 20 nc "$host" "$port" 2>/dev/null | tr -d '\r' | sed '1,/^$/d' | tr -cd '\012\040-\176' | head -n 12 | cut -c1-160 >"$work/refusal"
+  while read -r line; do
+    [ -z "$line" ] || say "  $line"
+  done <"$work/refusal"
+}
+
+report() {
+  {
+    printf 'architecture=%s&subarchitecture=generic&power_type=&mac_addresses=' "$(architecture)"
+    printf %s "$macs" | form_encode
+    printf '&hardware_facts='
+    printf %s "$facts" | form_encode
+  } >"$work/form"
+  target=$url/api/2.0/machines/
+  pause=2
+  waited=0
+  while ! post_form; do
+    case $status in
+      408 | 425 | 429) ;;
+      4??)
+        say "The region refused this machine (HTTP $status):"
+        show_refusal
+        fail "the region refused it; correct what it says above, then power the machine on again."
+        ;;
+    esac
+    [ $waited -lt $REPORT_SECONDS_MAX ] || fail "the region did not take the report: $problem ($target)"
+    say "The region does not take the report yet: $problem; next try in $pause seconds."
+    sleep $pause
+    waited=$((waited + pause))
+    pause=$((pause * 3 / 2 + 1))
+    [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
+  done
+  name=$(tr -d '\n' <"$work/answer" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p')
+  say "The region knows this machine${name:+ as $name}. Powering off."
+}
+
+umask 077
+purpose=$(argument rackboot)
+boot_mac=$(argument BOOTIF | tr A-F- a-f: )
+case $boot_mac in ??:??:??:??:??:??:??) boot_mac=${boot_mac#??:} ;; esac
+collect_facts
+if [ "$1" = facts ]; then
+  printf '%s\n' "$facts"
+  exit 0
+fi
+url=${1:-$(argument rackboot_url)}
+url=${url%/}
+purpose=${purpose:-enlist}
+case $url in http://* | https://*) ;; *) fail "the kernel line has no rackboot_url" ;; esac
+[ -n "$macs" ] || fail "this machine has no network interface with a driver"
+say "Reporting $macs to $url"
+report
+finish 0
+# end of agent

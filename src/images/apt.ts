@@ -1,0 +1,154 @@
+// Fetches Debian packages with the host's own apt: its mirrors, its proxies, its keys. Nothing is installed, and root is not
+// needed.
+//
+// Sources: apt-get(8), apt-cache(8), apt.conf(5), sources.list(5).
+//
+// 1. What the host's lists have (its architecture and release) is fetched through them. For another architecture or release, lists of
+//    our own are kept in a private directory; the host's lists, caches and dpkg stay as they are.
+// 2. A package is what a signed index says it is: apt checks signature and hash, and nothing is fetched without.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../errors.ts';
+import { type DebianPackage, openPackage } from './debian-package.ts';
+import { runProgram } from './program.ts';
+
+/** What packages are wanted. */
+export interface AptQuery {
+  /** Debian's name of the architecture. */
+  readonly architecture: string;
+  /** Debian's code name of the release: `bookworm`. */
+  readonly release: string;
+  /** A directory of ours, for packages and lists. It may be kept: what is there already is not fetched again. */
+  readonly directory: string;
+  readonly onProgress: (text: string) => void;
+}
+
+/** One repository that the host uses. */
+interface Repository {
+  readonly uri: string;
+  readonly codename: string;
+  readonly component: string;
+  readonly architecture: string;
+}
+
+const APT = 'apt';
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Fetches packages of one architecture and release. */
+export class Apt {
+  readonly #query: AptQuery;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #options: readonly string[];
+
+  private constructor(query: AptQuery, environment: Readonly<Record<string, string>>, options: readonly string[]) {
+    this.#query = query;
+    this.#environment = environment;
+    this.#options = options;
+  }
+
+  /**
+   * Finds the lists for the query, and makes private ones where the host has none.
+   *
+   * @throws RackError `tool-missing` without apt; `tool-failed` when the host has no lists of a Debian mirror, or the mirror
+   * does not have the release.
+   */
+  static async open(query: AptQuery): Promise<Apt> {
+    await mkdir(query.directory, { recursive: true });
+    const repositories = await listRepositories();
+    const ofRelease = ({ codename }: Repository): boolean =>
+      codename === query.release || codename.startsWith(`${query.release}-`);
+    if (repositories.some((found) => found.architecture === query.architecture && ofRelease(found))) {
+      return new Apt(query, {}, ['-o', `APT::Default-Release=/^${query.release}/`]);
+    }
+    if (repositories.length === 0) {
+      const remedy = 'Run apt-get update as root on a Debian host, or give the packages as .deb files.';
+      throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
+    }
+    const configuration = await writePrivateConfiguration(query, repositories);
+    query.onProgress(`Reading the package lists of ${query.release} for ${query.architecture}`);
+    const environment = { APT_CONFIG: configuration };
+    const options = ['-o', `APT::Architecture=${query.architecture}`];
+    await runProgram('apt-get', [...options, '-q', 'update', '--error-on=any'], { environment, package: APT });
+    return new Apt(query, environment, options);
+  }
+
+  /** The packages that a package depends on, by name, as the newest version says; alternatives are left out. */
+  async dependenciesOf(name: string): Promise<string[]> {
+    const text = await this.#run('apt-cache', ['show', '--no-all-versions', name]);
+    const line = /^Depends: (.*)$/m.exec(text)?.[1] ?? '';
+    return line.split(',').flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
+  }
+
+  /**
+   * Fetches the newest version of each package.
+   *
+   * @throws RackError `tool-failed` when a package does not exist, cannot be fetched, or is not authentic
+   */
+  async download(names: readonly string[]): Promise<DebianPackage[]> {
+    const stanzas = await this.#run('apt-cache', ['show', '--no-all-versions', ...names]);
+    const files = stanzas.split(/\n\n+/).flatMap((stanza) => {
+      const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map((field) => {
+        return new RegExp(`^${field}: (\\S+)$`, 'm').exec(stanza)?.[1];
+      });
+      if (name === undefined || version === undefined) return [];
+      // apt names the file so, with the colon of an epoch escaped.
+      return [join(this.#query.directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`)];
+    });
+    this.#query.onProgress(`Fetching ${names.join(', ')}`);
+    await this.#run('apt-get', ['-q', 'download', ...names]);
+    return Promise.all(files.map(openPackage));
+  }
+
+  async #run(program: string, args: readonly string[]): Promise<string> {
+    const settings = { directory: this.#query.directory, environment: this.#environment, package: APT };
+    return (await runProgram(program, [...this.#options, ...args], settings)).toString('utf8');
+  }
+}
+
+/** The Debian repositories whose lists the host has. */
+async function listRepositories(): Promise<Repository[]> {
+  const format = '$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(ARCHITECTURE)';
+  const args = ['indextargets', '--format', format, 'Created-By: Packages', 'Origin: Debian'];
+  const text = (await runProgram('apt-get', args, { package: APT })).toString('utf8');
+  return text.split('\n').flatMap((line) => {
+    const [uri = '', codename = '', component = '', architecture = ''] = line.split('|');
+    return architecture === '' ? [] : [{ uri, codename, component, architecture }];
+  });
+}
+
+/** Writes what apt needs to keep lists of its own, with the host's mirrors and proxies; returns the configuration file. */
+async function writePrivateConfiguration(query: AptQuery, repositories: readonly Repository[]): Promise<string> {
+  const root = join(query.directory, `apt-${query.release}-${query.architecture}`);
+  for (const directory of ['lists/partial', 'cache/archives/partial', 'parts']) {
+    await mkdir(join(root, directory), { recursive: true });
+  }
+  const lines = repositories
+    .filter(({ component }) => component === 'main')
+    .map(({ uri, codename }) => {
+      const suite = `${query.release}${/-.*$/.exec(codename)?.[0] ?? ''}`;
+      return `deb [signed-by=${KEYRING}] ${uri} ${suite} main\n`;
+    });
+  await writeFile(join(root, 'sources.list'), [...new Set(lines)].join(''));
+  await writeFile(join(root, 'status'), '');
+  const acquire = (await runProgram('apt-config', ['dump', 'Acquire'], { package: APT })).toString('utf8');
+  const kept = acquire.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));
+  const own = {
+    'Dir::State': root,
+    'Dir::State::Lists': join(root, 'lists'),
+    'Dir::State::status': join(root, 'status'),
+    'Dir::Cache': join(root, 'cache'),
+    'Dir::Etc::SourceList': join(root, 'sources.list'),
+    'Dir::Etc::SourceParts': join(root, 'parts'),
+    'Dir::Etc::Parts': join(root, 'parts'),
+    'Dir::Etc::Preferences': join(root, 'no-preferences'),
+    'Dir::Etc::PreferencesParts': join(root, 'parts'),
+    'APT::Architecture': query.architecture,
+    'APT::Architectures::': query.architecture,
+    'Acquire::Languages': 'none',
+  };
+  const text = [...kept, ...Object.entries(own).map(([key, value]) => `${key} "${value}";`)].join('\n');
+  const file = join(root, 'apt.conf');
+  await writeFile(file, `${text}\n`);
+  return file;
+}

@@ -1,0 +1,57 @@
+// Opens Debian packages: their fields and their files.
+//
+// Sources: deb(5), deb-control(5).
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { RackError } from '../errors.ts';
+import { runProgram } from './program.ts';
+
+/** A package file, identified. */
+export interface DebianPackage {
+  /** Where the `.deb` is. */
+  readonly file: string;
+  readonly name: string;
+  readonly version: string;
+  /** `amd64`, `arm64` … or `all`. */
+  readonly architecture: string;
+  /** Hexadecimal, of the whole file. */
+  readonly sha256: string;
+}
+
+const FIELDS = ['Package', 'Version', 'Architecture'] as const;
+const DPKG = { package: 'dpkg' } as const;
+
+/**
+ * Reads the fields of a `.deb` file.
+ *
+ * @throws RackError `tool-missing`, `tool-failed` (also: not a package), `not-found`
+ */
+export async function openPackage(file: string): Promise<DebianPackage> {
+  const text = (await runProgram('dpkg-deb', ['--field', file, ...FIELDS], DPKG)).toString('utf8');
+  const [name = '', version = '', architecture = ''] = FIELDS.map((field) => {
+    return new RegExp(`^${field}: (\\S+)$`, 'm').exec(text)?.[1];
+  });
+  if (name === '' || version === '' || architecture === '') {
+    throw new RackError(
+      'tool-failed',
+      `${file} is not a Debian package: it names no package, version or architecture.`,
+    );
+  }
+  return { file, name, version, architecture, sha256: await hashFile(file) };
+}
+
+/** Unpacks a package's files into a directory, which is made when it is missing. */
+export async function unpackPackage(file: string, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await runProgram('dpkg-deb', ['--extract', file, directory], DPKG);
+}
+
+/** The SHA-256 of a file, hexadecimal. */
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,269 @@
+// Builds the ephemeral environment: a stock Debian kernel, and an initrd of busybox, drivers and the scripts in `environment/`.
+//
+// Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
+//
+// 1. The same packages give the same bytes, whoever builds, where and when: nothing of the host enters but the compressor, and
+//    the manifest has the hash of the uncompressed archive beside that of the compressed one.
+// 2. Modules stay as the distribution signed them; stripping would take the signature off, and Secure Boot would refuse them.
+// 3. Kernel and initrd are published together or not at all.
+
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip, gzip, zstdDecompress } from 'node:zlib';
+import { RackError } from '../errors.ts';
+import { Apt } from './apt.ts';
+import { type CpioEntry, encodeCpio } from './cpio.ts';
+import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import { decodeModuleInfo, type ModuleInfo } from './kernel-module.ts';
+import {
+  MODULE_DIRECTORIES,
+  MODULE_DIRECTORIES_WITHOUT,
+  MODULE_NAMES,
+  MODULES_WITH_FIRMWARE,
+} from './module-choice.ts';
+import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
+import { runProgram } from './program.ts';
+import { describeFile, encodeManifest, type PublishedFile, publishDirectory } from './publication.ts';
+
+/** What to build, and where. */
+export interface EnvironmentRequest {
+  /** The boot tree. */
+  readonly tree: string;
+  /** `amd64` or `arm64`. */
+  readonly arch: string;
+  /** Debian's code name: `bookworm`. */
+  readonly release: string;
+  /** `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, and firmware. Undefined: fetched by apt. */
+  readonly packages?: readonly string[] | undefined;
+  /** Holds packages and lists between builds, and unpacked files during one. */
+  readonly workDir: string;
+  readonly onProgress: (text: string) => void;
+}
+
+/** What was published. */
+export interface Publication {
+  readonly directory: string;
+  readonly files: readonly PublishedFile[];
+}
+
+/** What an unpacked kernel package offers. */
+interface KernelFiles {
+  readonly version: string;
+  readonly image: string;
+  /** `/lib/modules/VERSION`. */
+  readonly modules: string;
+}
+
+const SCRIPTS = new URL('./environment/', import.meta.url);
+const GZIP_LEVEL = 9;
+const MODULE_BYTES_MAX = 64 * 1024 * 1024;
+const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
+
+/**
+ * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,manifest.json}` of the tree.
+ *
+ * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
+ * apt and dpkg-deb, with the remedy
+ */
+export async function buildEnvironment(request: EnvironmentRequest): Promise<Publication> {
+  for (const name of [request.arch, request.release]) {
+    if (!NAME_PATTERN.test(name))
+      throw new RackError('bad-argument', `${JSON.stringify(name)} names no release or architecture.`);
+  }
+  await mkdir(request.workDir, { recursive: true });
+  const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
+  try {
+    const packages = await choosePackages(request);
+    for (const { file, name, version } of packages) {
+      request.onProgress(`Unpacking ${name} ${version}`);
+      await unpackPackage(file, unpacked);
+    }
+    const kernel = await findKernel(unpacked);
+    const firmware = await findFirmware(unpacked);
+    const modules = await chooseModulesOf(kernel, firmware);
+    request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
+    const archive = encodeCpio([
+      ...(await systemEntries(unpacked)),
+      ...(await moduleEntries(kernel, modules)),
+      ...(await firmwareEntries(firmware, modules)),
+    ]);
+    const images = [
+      { name: 'linux', data: await readFile(kernel.image) },
+      { name: 'initrd.gz', data: await compress(archive) },
+    ];
+    const files = images.map(describeFile);
+    const manifest = encodeManifest({
+      schema: 1,
+      kernel: kernel.version,
+      packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
+      files,
+      initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
+      modules: modules.map(({ info }) => info.name),
+    });
+    const directory = join(request.tree, request.arch, 'generic', request.release, 'commissioning');
+    await publishDirectory(directory, [...images, manifest]);
+    return { directory, files: [...files, describeFile(manifest)] };
+  } finally {
+    await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+/** The packages to build from, kernel first: those given, else those that apt has. */
+async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
+  const packages = request.packages
+    ? await Promise.all(request.packages.map(openPackage))
+    : await fetchPackages(request);
+  const wrong = packages.find(({ architecture }) => architecture !== request.arch && architecture !== 'all');
+  if (wrong !== undefined) {
+    throw new RackError(
+      'bad-argument',
+      `${wrong.file} is for ${wrong.architecture}; give packages for ${request.arch}.`,
+    );
+  }
+  const kernels = packages.filter(({ name }) => name.startsWith('linux-image-'));
+  const busyboxes = packages.filter(({ name }) => name === 'busybox-static');
+  if (kernels.length !== 1 || busyboxes.length !== 1) {
+    throw new RackError(
+      'bad-argument',
+      `The environment needs one linux-image package and one busybox-static; there are ${kernels.length} and ` +
+        `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}.`,
+    );
+  }
+  const rest = packages.filter((one) => !kernels.includes(one) && !busyboxes.includes(one));
+  return [...kernels, ...busyboxes, ...rest.sort((a, b) => (a.name < b.name ? -1 : 1))];
+}
+
+async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
+  const { arch: architecture, release, onProgress } = request;
+  const directory = join(request.workDir, 'packages');
+  const apt = await Apt.open({ architecture, release, directory, onProgress });
+  const meta = `linux-image-${architecture}`;
+  const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
+  if (kernel === undefined) throw new RackError('tool-failed', `The package ${meta} of ${release} names no kernel.`);
+  return apt.download([kernel, 'busybox-static']);
+}
+
+async function findKernel(unpacked: string): Promise<KernelFiles> {
+  const base = await firstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
+  const versions = base === undefined ? [] : await readdir(base);
+  const version = versions[0];
+  if (base === undefined || version === undefined || versions.length !== 1) {
+    throw new RackError('bad-argument', 'The kernel package has no modules: give the linux-image package with them.');
+  }
+  return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
+}
+
+async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
+  for (const directory of directories) {
+    const entries = await readdir(directory).catch(() => undefined);
+    if (entries !== undefined) return directory;
+  }
+  return undefined;
+}
+
+async function chooseModulesOf(kernel: KernelFiles, firmware: ReadonlyMap<string, string>): Promise<ChosenModule[]> {
+  const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
+  const paths = found
+    .filter((entry) => entry.isFile() && /\.ko(\.(gz|xz|zst))?$/.test(entry.name))
+    .map((entry) => relative(kernel.modules, join(entry.parentPath, entry.name)))
+    .sort();
+  const choice = {
+    directories: MODULE_DIRECTORIES,
+    without: MODULE_DIRECTORIES_WITHOUT,
+    names: MODULE_NAMES,
+    withFirmware: MODULES_WITH_FIRMWARE,
+  };
+  const read = async (path: string): Promise<ModuleInfo> => {
+    const info = decodeModuleInfo(await readModule(join(kernel.modules, path)), path);
+    if (info.ok) return info.value;
+    throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}.`);
+  };
+  return chooseModules(paths, choice, read, (name) => firmware.has(name));
+}
+
+/** A module, uncompressed: busybox reads no other. */
+async function readModule(file: string): Promise<Uint8Array> {
+  if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
+  const bytes = await readFile(file);
+  const bound = { maxOutputLength: MODULE_BYTES_MAX };
+  if (file.endsWith('.gz')) return promisify(gunzip)(bytes, bound);
+  if (file.endsWith('.zst')) return promisify(zstdDecompress)(bytes, bound);
+  return bytes;
+}
+
+/** busybox, the scripts and the directories that they expect. */
+async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
+  const busybox = await readFile(join(unpacked, 'bin/busybox')).catch(() =>
+    readFile(join(unpacked, 'usr/bin/busybox')),
+  );
+  const directories = ['bin', 'dev', 'etc/modprobe.d', 'lib/rackboot', 'mnt', 'proc', 'run', 'sys'];
+  const scripts = {
+    init: 'init',
+    'bin/rackboot-say': 'rackboot-say',
+    'lib/rackboot/environment': 'environment',
+    'lib/rackboot/lease': 'lease',
+  };
+  const entries: CpioEntry[] = [
+    ...directories.map((path) => ({ kind: 'directory', path, mode: 0o755 }) as const),
+    { kind: 'directory', path: 'tmp', mode: 0o1777 },
+    // The kernel calls /sbin/modprobe for what it misses.
+    { kind: 'link', path: 'sbin', target: 'bin' },
+    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
+    { kind: 'file', path: 'bin/busybox', mode: 0o755, data: busybox },
+  ];
+  for (const [path, name] of Object.entries(scripts)) {
+    entries.push({ kind: 'file', path, mode: 0o755, data: await readFile(new URL(name, SCRIPTS)) });
+  }
+  return entries;
+}
+
+async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule[]): Promise<CpioEntry[]> {
+  const root = `lib/modules/${kernel.version}`;
+  const text = (name: string, content: string): CpioEntry => {
+    return { kind: 'file', path: `${root}/${name}`, mode: 0o644, data: Buffer.from(content, 'latin1') };
+  };
+  const entries = [
+    text('modules.dep', renderDependencies(modules)),
+    text('modules.alias', renderAliases(modules)),
+    text('modules.symbols', ''),
+    text('modules.builtin', await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => '')),
+  ];
+  for (const { path, source } of modules) {
+    const data = await readModule(join(kernel.modules, source));
+    entries.push({ kind: 'file', path: `${root}/${path}`, mode: 0o644, data });
+  }
+  return entries;
+}
+
+/** The firmware files that were unpacked: name as drivers ask for it, and where it is. */
+async function findFirmware(unpacked: string): Promise<Map<string, string>> {
+  const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
+  if (base === undefined) return new Map();
+  const found = await readdir(base, { recursive: true, withFileTypes: true });
+  const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(files.map((file) => [relative(base, file), file]));
+}
+
+/** The firmware that the drivers ask for. */
+async function firmwareEntries(
+  firmware: ReadonlyMap<string, string>,
+  modules: readonly ChosenModule[],
+): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [];
+  for (const name of new Set(modules.flatMap(({ info }) => info.firmware))) {
+    const file = firmware.get(name);
+    if (file === undefined) continue;
+    entries.push({ kind: 'file', path: `lib/firmware/${name}`, mode: 0o644, data: await readFile(file) });
+  }
+  return entries;
+}
+
+async function compress(archive: Uint8Array): Promise<Uint8Array> {
+  const compressed = await promisify(gzip)(archive, { level: GZIP_LEVEL });
+  // The header's operating system: "unknown", as zlib writes the one it was compiled for (RFC 1952 §2.3). Its time is zero already.
+  compressed[9] = 255;
+  return compressed;
+}

@@ -1,0 +1,147 @@
+// Puts the boot loaders that the boot policy names into the tree, from Debian's packages.
+//
+// 1. Loaders are taken as Debian built and signed them: shim and GRUB load under Secure Boot.
+// 2. What somebody else put under a loader's name is kept: only what an earlier run installed, or nothing, is replaced.
+
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../errors.ts';
+import { Apt } from './apt.ts';
+import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import type { Publication } from './environment.ts';
+import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfThere } from './publication.ts';
+
+/** Which loaders, and where to. */
+export interface LoaderRequest {
+  /** The boot tree. */
+  readonly tree: string;
+  /** `amd64`, `arm64` or `i386`. */
+  readonly arch: string;
+  readonly release: string;
+  /** `.deb` files to take them from. Undefined: fetched by apt. */
+  readonly packages?: readonly string[] | undefined;
+  readonly workDir: string;
+  readonly onProgress: (text: string) => void;
+}
+
+/** Files of one package: name in the tree, and path in the package. */
+interface LoaderSource {
+  readonly package: string;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const SYSLINUX = 'usr/lib/syslinux/modules/bios';
+// ldlinux is pxelinux's core; the libraries are what the others load.
+const SYSLINUX_MODULES = [
+  ...['ldlinux', 'libcom32', 'libutil', 'chain', 'poweroff', 'reboot', 'menu', 'vesamenu', 'ifcpu64', 'pxechn'],
+].map((name) => `${name}.c32`);
+
+const BIOS: readonly LoaderSource[] = [
+  {
+    package: 'pxelinux',
+    files: { 'pxelinux.0': 'usr/lib/PXELINUX/pxelinux.0', 'lpxelinux.0': 'usr/lib/PXELINUX/lpxelinux.0' },
+  },
+  {
+    package: 'syslinux-common',
+    files: Object.fromEntries(SYSLINUX_MODULES.map((name) => [name, `${SYSLINUX}/${name}`])),
+  },
+];
+
+/** shim, the GRUB that it starts, and MokManager, which it starts instead when keys are to be enrolled. */
+function uefiLoaders(cpu: string, suffix: string, grub: string): readonly LoaderSource[] {
+  return [
+    { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
+    { package: `shim-helpers-${cpu}-signed`, files: { [`mm${suffix}.efi`]: `usr/lib/shim/mm${suffix}.efi.signed` } },
+    {
+      package: `grub-efi-${grub}-signed`,
+      files: { [`grub${suffix}.efi`]: `usr/lib/grub/${GRUB_PLATFORMS[suffix]}-signed/grubnet${suffix}.efi.signed` },
+    },
+  ];
+}
+
+const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi', ia32: 'i386-efi' };
+
+const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
+  ['amd64', [...BIOS, ...uefiLoaders('amd64', 'x64', 'amd64')]],
+  ['arm64', uefiLoaders('arm64', 'aa64', 'arm64')],
+  ['i386', uefiLoaders('i386', 'ia32', 'ia32')],
+]);
+
+/**
+ * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which says where they come from.
+ *
+ * @throws RackError `bad-argument` for an architecture without loaders or a missing package; `tool-missing` and `tool-failed`
+ * from apt and dpkg-deb, with the remedy
+ */
+export async function installLoaders(request: LoaderRequest): Promise<Publication> {
+  const sources = LOADERS.get(request.arch);
+  if (sources === undefined) {
+    const known = [...LOADERS.keys()].join(', ');
+    throw new RackError(
+      'bad-argument',
+      `There are no loaders for ${JSON.stringify(request.arch)}; there are for: ${known}.`,
+    );
+  }
+  await mkdir(request.workDir, { recursive: true });
+  const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
+  try {
+    const packages = await choosePackages(request, sources);
+    for (const { file } of packages) await unpackPackage(file, unpacked);
+    return await publishLoaders(request, sources, packages, unpacked);
+  } finally {
+    await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+async function choosePackages(request: LoaderRequest, sources: readonly LoaderSource[]): Promise<DebianPackage[]> {
+  const names = sources.map((source) => source.package);
+  if (request.packages === undefined) {
+    const { arch: architecture, release, onProgress } = request;
+    const apt = await Apt.open({ architecture, release, directory: join(request.workDir, 'packages'), onProgress });
+    return apt.download(names);
+  }
+  const given = await Promise.all(request.packages.map(openPackage));
+  const missing = names.filter((name) => !given.some((one) => one.name === name));
+  if (missing.length > 0) {
+    throw new RackError('bad-argument', `The loaders for ${request.arch} also need: ${missing.join(', ')}.`);
+  }
+  return given.filter(({ name }) => names.includes(name));
+}
+
+async function publishLoaders(
+  request: LoaderRequest,
+  sources: readonly LoaderSource[],
+  packages: readonly DebianPackage[],
+  unpacked: string,
+): Promise<Publication> {
+  const manifestPath = join(request.tree, `.loaders-${request.arch}.json`);
+  const ours = ownHashes(await readIfThere(manifestPath));
+  const files: PublishedFile[] = [];
+  for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
+    const data = await readFile(join(unpacked, path));
+    const described = describeFile({ name, data });
+    const target = join(request.tree, name);
+    const present = await readIfThere(target);
+    const presentHash = present && describeFile({ name, data: present }).sha256;
+    if (presentHash !== undefined && presentHash !== described.sha256 && !ours.has(presentHash)) {
+      request.onProgress(`Keeping ${name}: it was put there by somebody else. Remove it to have Debian's.`);
+      continue;
+    }
+    if (presentHash !== described.sha256) await publishFile(target, data);
+    files.push(described);
+  }
+  const manifest = encodeManifest({
+    schema: 1,
+    packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
+    files,
+  });
+  await publishFile(manifestPath, manifest.data);
+  request.onProgress(`Installed ${files.length} loader files for ${request.arch}`);
+  return { directory: request.tree, files };
+}
+
+/** The hashes that an earlier manifest lists; none when it is absent or not ours. */
+function ownHashes(manifest: Buffer | undefined): ReadonlySet<string> {
+  const found = manifest?.toString('utf8').matchAll(/"sha256": "([0-9a-f]{64})"/g) ?? [];
+  return new Set([...found].map((match) => match[1] ?? ''));
+}

@@ -1,0 +1,98 @@
+// From all modules of a kernel package to the few that the environment carries, with the index files that modprobe reads.
+//
+// Sources: depmod(8), modules.dep(5), modprobe.d(5).
+//
+// 1. A chosen module comes with everything it depends on; a dependency that is nowhere is compiled into the kernel.
+// 2. modules.dep names a module's dependencies before their own, as depmod does: modprobe loads them from the end.
+// 3. The text depends on the modules alone, not on the order in which they were found.
+
+import { type ModuleInfo, moduleName } from './kernel-module.ts';
+
+/** Reads a module by its path below `/lib/modules/VERSION`. */
+export type ReadModule = (path: string) => Promise<ModuleInfo>;
+
+/** A chosen module. */
+export interface ChosenModule {
+  /** Below `/lib/modules/VERSION`, without the ending of a compression. */
+  readonly path: string;
+  /** As it is in the package. */
+  readonly source: string;
+  readonly info: ModuleInfo;
+}
+
+/** What to choose. */
+export interface ModuleChoice {
+  readonly directories: readonly string[];
+  readonly without: readonly string[];
+  readonly names: readonly string[];
+  /** Names of modules that are left out unless a firmware file they ask for is there. */
+  readonly withFirmware: readonly string[];
+}
+
+/** The modules of the choice and everything they depend on, sorted by path. `paths`: all modules there are. */
+export async function chooseModules(
+  paths: readonly string[],
+  choice: ModuleChoice,
+  readModule: ReadModule,
+  hasFirmware: (name: string) => boolean,
+): Promise<ChosenModule[]> {
+  const byName = new Map(paths.map((path) => [moduleName(path), path]));
+  const names = new Set(choice.names.map(moduleName));
+  const pending = paths.filter((path) => names.has(moduleName(path)) || isInDirectory(path, choice));
+  const chosen = new Map<string, ChosenModule>();
+  for (let source = pending.pop(); source !== undefined; source = pending.pop()) {
+    const path = source.replace(/\.ko\..*$/, '.ko');
+    if (chosen.has(path)) continue;
+    const info = await readModule(source);
+    if (choice.withFirmware.includes(info.name) && !info.firmware.some(hasFirmware)) continue;
+    chosen.set(path, { path, source, info });
+    for (const name of [...info.depends, ...info.softDepends]) {
+      const found = byName.get(name);
+      if (found !== undefined) pending.push(found);
+    }
+  }
+  return [...chosen.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function isInDirectory(path: string, choice: ModuleChoice): boolean {
+  const under = (directory: string): boolean => {
+    const prefix = `kernel/${directory}`;
+    return path.startsWith(prefix) && /^[/.]/.test(path.slice(prefix.length));
+  };
+  return choice.directories.some(under) && !choice.without.some(under);
+}
+
+/** The text of `modules.dep`. */
+export function renderDependencies(modules: readonly ChosenModule[]): string {
+  const byName = new Map(modules.map((module) => [module.info.name, module]));
+  const lines = modules.map((module) => {
+    const needed = dependenciesOf(module, byName).map((dependency) => ` ${dependency.path}`);
+    return `${module.path}:${needed.join('')}\n`;
+  });
+  return lines.join('');
+}
+
+/** All that a module needs, each before its own dependencies. */
+function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
+  const finished: ChosenModule[] = [];
+  const seen = new Set<ChosenModule>([module]);
+  const visit = (from: ChosenModule): void => {
+    for (const name of from.info.depends) {
+      const next = byName.get(name);
+      if (next === undefined || seen.has(next)) continue;
+      seen.add(next);
+      visit(next);
+    }
+    if (from !== module) finished.push(from);
+  };
+  visit(module);
+  return finished.reverse();
+}
+
+/** The text of `modules.alias`. */
+export function renderAliases(modules: readonly ChosenModule[]): string {
+  const lines = modules.flatMap(({ info }) =>
+    info.aliases.filter((alias) => /^\S+$/.test(alias)).map((alias) => `alias ${alias} ${info.name}\n`),
+  );
+  return lines.join('');
+}

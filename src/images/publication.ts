@@ -1,0 +1,127 @@
+// Puts finished files into the boot tree, where machines load them at any moment.
+//
+// 1. A directory of a kernel and its initrd appears whole or not at all: one is useless with another version of the other.
+// 2. A single file is replaced whole; a file that somebody else put there is kept.
+// 3. Modes do not depend on who builds: directories 0755, files 0644.
+
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { newUuid } from '../clock.ts';
+import { osErrorCode } from '../errors.ts';
+
+/** A file as it is in the tree. */
+export interface PublishedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** A file to put there. */
+export interface FileContent {
+  readonly name: string;
+  readonly data: Uint8Array;
+}
+
+/** What was built from what; written beside the files as JSON. */
+export interface Manifest {
+  readonly schema: 1;
+  readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
+  readonly files: readonly PublishedFile[];
+  /** Facts of the one kind of build, for people. */
+  readonly [detail: string]: unknown;
+}
+
+/** Name, size and hash of a file. */
+export function describeFile(file: FileContent): PublishedFile {
+  const sha256 = createHash('sha256').update(file.data).digest('hex');
+  return { name: file.name, bytes: file.data.length, sha256 };
+}
+
+export function encodeManifest(manifest: Manifest): FileContent {
+  return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
+}
+
+/** Replaces a directory of the tree by one that has just these files. Leavings of a build that was killed are removed. */
+export async function publishDirectory(directory: string, files: readonly FileContent[]): Promise<void> {
+  const parent = dirname(directory);
+  await makeDirectories(parent);
+  const prefix = `.${basename(directory)}.`;
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true });
+  }
+  const fresh = join(parent, `${prefix}new-${newUuid()}`);
+  const old = join(parent, `${prefix}old-${newUuid()}`);
+  await mkdir(fresh);
+  await chmod(fresh, 0o755);
+  for (const file of files) await writeWhole(join(fresh, file.name), file.data);
+  const replaced = await renameIfThere(directory, old);
+  try {
+    await rename(fresh, directory);
+  } catch (error) {
+    if (replaced) await rename(old, directory);
+    throw error;
+  }
+  await syncDirectory(parent);
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Replaces one file, under its name at once. */
+export async function publishFile(path: string, data: Uint8Array): Promise<void> {
+  await makeDirectories(dirname(path));
+  const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);
+  try {
+    await writeWhole(fresh, data);
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+}
+
+/** The content of a file; undefined when there is none. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function makeDirectories(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+}
+
+async function writeWhole(path: string, data: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx', 0o644);
+  try {
+    await handle.writeFile(data);
+    await handle.chmod(0o644);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
