@@ -1,0 +1,18 @@
+// What a check found, and a bound on how long other people's code may take to find it.
+
+/** One line of the doctor's report. */
+export interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  /** What was seen; when not ok also what to do. */
+  readonly text: string;
+}
+
+/** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
+export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(ms);
+  return await new Promise<T>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(`${what}: no answer within ${ms / 1000} s`)));
+    work.then(resolve, reject);
+  });
+}

@@ -1,0 +1,128 @@
+// The daemon of a lab: a process of its own, started as the service starts it, its log read line by line.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { RackError } from '../errors.ts';
+import type { LabNamespace } from './namespace.ts';
+
+/** One line of the daemon's log. */
+export interface LogLine {
+  readonly event: string;
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
+/** How long a daemon may take to say that it is ready. */
+const READY_MS_MAX = 30_000;
+/** How long it may take to end after SIGTERM. */
+const STOP_MS_MAX = 15_000;
+
+export interface DaemonOptions {
+  readonly config: string;
+  /** Run it inside this private network. */
+  readonly namespace?: LabNamespace | undefined;
+  readonly onLine: (line: LogLine) => void;
+  readonly onExit?: (code: number | null) => void;
+}
+
+export class DaemonProcess {
+  readonly #child: ChildProcess;
+  readonly #ready: Promise<void>;
+  readonly #exited: Promise<number | null>;
+
+  private constructor(options: DaemonOptions) {
+    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+    const args = [...FLAGS, join(import.meta.dirname, '..', `main.${extension}`), 'run', '--config', options.config];
+    const stdio = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] };
+    const child = options.namespace?.spawn(process.execPath, args, stdio) ?? spawn(process.execPath, args, stdio);
+    this.#child = child;
+    const complaints: string[] = [];
+    this.#exited = new Promise((resolve) => {
+      child.on('exit', (code) => resolve(code));
+      child.on('error', () => resolve(1));
+    });
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', (line) => complaints.push(line.replace(/^rackboot: /, '')));
+    this.#ready = new Promise((resolve, reject) => {
+      if (child.stdout !== null) {
+        createInterface({ input: child.stdout }).on('line', (text) => {
+          const line = parseLine(text);
+          if (line === undefined) return;
+          if (line.event === 'daemon.ready') resolve();
+          options.onLine(line);
+        });
+      }
+      child.on('error', reject);
+      child.on('close', (code) => {
+        options.onExit?.(code);
+        reject(new RackError('not-running', complaints.join('\n') || `the daemon ended with exit code ${code}`));
+      });
+    });
+    this.#ready.catch(() => undefined);
+  }
+
+  /** Starts the daemon and waits until it serves. @throws RackError with what the daemon complained of. */
+  static async start(options: DaemonOptions): Promise<DaemonProcess> {
+    const daemon = new DaemonProcess(options);
+    const late = setDeadline(READY_MS_MAX, 'the daemon did not become ready');
+    try {
+      await Promise.race([daemon.#ready, late.promise]);
+    } catch (error) {
+      daemon.#child.kill('SIGKILL');
+      throw error;
+    } finally {
+      late.cancel();
+    }
+    return daemon;
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Pulls the plug. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Asks it to end, and waits; after STOP_MS_MAX it is killed. */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM');
+    const late = setDeadline(STOP_MS_MAX, 'the daemon did not end');
+    try {
+      return await Promise.race([this.#exited, late.promise]);
+    } catch {
+      this.#child.kill('SIGKILL');
+      return await this.#exited;
+    } finally {
+      late.cancel();
+    }
+  }
+}
+
+function parseLine(text: string): LogLine | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || !('event' in value) || typeof value.event !== 'string')
+      return undefined;
+    return { level: 30, msg: '', ...value, event: value.event };
+  } catch {
+    return undefined;
+  }
+}
+
+function setDeadline(ms: number, text: string): { readonly promise: Promise<never>; cancel(): void } {
+  const controller = new AbortController();
+  const promise = new Promise<never>((_resolve, reject) => {
+    const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(ms)]);
+    signal.addEventListener('abort', () => {
+      if (!controller.signal.aborted) reject(new RackError('not-running', `${text} within ${ms / 1000} s`));
+    });
+  });
+  promise.catch(() => undefined);
+  return { promise, cancel: () => controller.abort() };
+}

@@ -1,0 +1,191 @@
+// The DHCP side of a simulated machine: DISCOVER, OFFER, REQUEST, ACK as a PXE ROM does it (RFC 2131 §3.1, §4.4.1). Sans-IO:
+// bytes and time in, bytes and a deadline out.
+//
+//   selecting ──OFFER──▶ requesting ──ACK──▶ bound
+//    ▲  │ timeout: again     │ timeout: again, then from the start
+//    └──┴──────NAK───────────┘
+
+import { type Instant, later } from '../clock.ts';
+import {
+  BOOT_REPLY,
+  BOOT_REQUEST,
+  BROADCAST_FLAG,
+  type DhcpMessage,
+  decodeDhcpMessage,
+  encodeDhcpMessage,
+} from '../dhcp/message.ts';
+import {
+  addressBytes,
+  MESSAGE_TYPE,
+  OPTION,
+  optionAddress,
+  optionText,
+  optionU8,
+  textBytes,
+  u8Bytes,
+} from '../dhcp/options.ts';
+import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../net/address.ts';
+
+/** What a ROM learns from its lease. */
+export interface BootLease {
+  readonly address: Ipv4;
+  readonly server: Ipv4;
+  readonly file: string;
+  readonly pathPrefix: string;
+  readonly leaseSeconds: number;
+}
+
+export interface DhcpClientIdentity {
+  readonly mac: MacAddress;
+  /** 16 bytes, option 97. */
+  readonly uuid: Uint8Array;
+  /** Option 93 number that it says it has. */
+  readonly architecture: number;
+}
+
+/** Waiting times of PXE 2.1 §2.2.4, in seconds: 4, 8, 16, 32; then it starts over. */
+const WAITS_S: readonly number[] = [4, 8, 16, 32];
+const REQUEST_TRIES_MAX = 4;
+const MESSAGE_BYTES_MAX = 1472;
+
+/** One machine's DHCP client. `outgoing` is what it wants broadcast; take it after every call. */
+export class DhcpClient {
+  readonly #identity: DhcpClientIdentity;
+  #state: 'idle' | 'selecting' | 'requesting' | 'bound' = 'idle';
+  #xid: number;
+  #startedAt: Instant | undefined;
+  #tries = 0;
+  #offer: DhcpMessage | undefined;
+  #deadline: Instant | undefined;
+  #lease: BootLease | undefined;
+  #outgoing: Uint8Array[] = [];
+
+  constructor(identity: DhcpClientIdentity, xid: number) {
+    this.#identity = identity;
+    this.#xid = xid >>> 0;
+  }
+
+  get deadline(): Instant | undefined {
+    return this.#deadline;
+  }
+  /** Set once bound. */
+  get lease(): BootLease | undefined {
+    return this.#lease;
+  }
+  /** The address offered, while it is being requested. */
+  get offered(): Ipv4 | undefined {
+    return this.#offer?.yiaddr;
+  }
+
+  takeOutgoing(): readonly Uint8Array[] {
+    const taken = this.#outgoing;
+    this.#outgoing = [];
+    return taken;
+  }
+
+  start(now: Instant): void {
+    this.#startedAt = now;
+    this.#lease = undefined;
+    this.#discover(now, 0);
+  }
+
+  timeout(now: Instant): void {
+    if (this.#deadline === undefined || now < this.#deadline) return;
+    if (this.#state === 'requesting' && this.#tries < REQUEST_TRIES_MAX) this.#request(now);
+    else this.#discover(now, this.#state === 'selecting' ? this.#tries : 0);
+  }
+
+  receive(bytes: Uint8Array, now: Instant): void {
+    const decoded = decodeDhcpMessage(bytes);
+    if (!decoded.ok || decoded.value.op !== BOOT_REPLY || decoded.value.xid !== this.#xid) return;
+    const message = decoded.value;
+    if (!Buffer.from(message.chaddr.subarray(0, 6)).equals(macToBytes(this.#identity.mac))) return;
+    const type = optionU8(message.options, OPTION.messageType);
+    if (type === MESSAGE_TYPE.offer && this.#state === 'selecting') {
+      this.#offer = copied(message);
+      this.#state = 'requesting';
+      this.#tries = 0;
+      this.#request(now);
+    } else if (type === MESSAGE_TYPE.ack && this.#state === 'requesting') {
+      this.#bind(copied(message));
+    } else if (type === MESSAGE_TYPE.nak && this.#state === 'requesting') {
+      this.#discover(now, 0);
+    }
+  }
+
+  #discover(now: Instant, tries: number): void {
+    if (tries === 0) this.#xid = (this.#xid + 1) >>> 0;
+    this.#state = 'selecting';
+    this.#offer = undefined;
+    this.#deadline = later(now, (WAITS_S[tries % WAITS_S.length] ?? 4) * 1000);
+    this.#tries = tries + 1;
+    this.#send(now, MESSAGE_TYPE.discover, []);
+  }
+
+  #request(now: Instant): void {
+    const offer = this.#offer;
+    if (offer === undefined) return;
+    this.#tries += 1;
+    this.#deadline = later(now, 1000 * 2 ** this.#tries);
+    const server = offer.options.get(OPTION.serverIdentifier) ?? new Uint8Array(4);
+    this.#send(now, MESSAGE_TYPE.request, [
+      [OPTION.requestedAddress, addressBytes(offer.yiaddr)],
+      [OPTION.serverIdentifier, server],
+    ]);
+  }
+
+  #bind(message: DhcpMessage): void {
+    const server =
+      message.siaddr === ANY ? (optionAddress(message.options, OPTION.serverIdentifier) ?? ANY) : message.siaddr;
+    const lease = message.options.get(OPTION.leaseTime);
+    this.#state = 'bound';
+    this.#deadline = undefined;
+    this.#lease = {
+      address: message.yiaddr,
+      server,
+      file: (optionText(message.options, OPTION.bootFileName) ?? message.file).replace(/\0+$/, ''),
+      pathPrefix: optionText(message.options, OPTION.pathPrefix) ?? '',
+      leaseSeconds: lease === undefined ? 0 : Buffer.from(lease).readUInt32BE(0),
+    };
+  }
+
+  #send(now: Instant, type: number, extra: readonly (readonly [number, Uint8Array])[]): void {
+    const chaddr = new Uint8Array(16);
+    chaddr.set(macToBytes(this.#identity.mac));
+    const options = new Map<number, Uint8Array>([
+      [OPTION.messageType, u8Bytes(type)],
+      [OPTION.parameterRequestList, Uint8Array.of(1, 3, 6, 12, 15, 43, 54, 60, 66, 67, 128, 129, 210)],
+      [OPTION.maximumMessageSize, Uint8Array.of(MESSAGE_BYTES_MAX >> 8, MESSAGE_BYTES_MAX & 255)],
+      [OPTION.clientUuid, Uint8Array.of(0, ...this.#identity.uuid)],
+      [OPTION.clientArchitecture, Uint8Array.of(this.#identity.architecture >> 8, this.#identity.architecture & 255)],
+      [
+        OPTION.vendorClass,
+        textBytes(`PXEClient:Arch:${String(this.#identity.architecture).padStart(5, '0')}:UNDI:002001`),
+      ],
+      ...extra,
+    ]);
+    const message: DhcpMessage = {
+      op: BOOT_REQUEST,
+      htype: 1,
+      hlen: 6,
+      hops: 0,
+      xid: this.#xid,
+      secs: Math.min(0xffff, Math.floor((now - (this.#startedAt ?? now)) / 1000)),
+      flags: BROADCAST_FLAG,
+      ciaddr: ANY,
+      yiaddr: ANY,
+      siaddr: ANY,
+      giaddr: ipv4(0),
+      chaddr,
+      sname: '',
+      file: '',
+      options,
+    };
+    this.#outgoing.push(encodeDhcpMessage(message, MESSAGE_BYTES_MAX).bytes);
+  }
+}
+
+/** Options are views of the datagram; this one outlives it. */
+function copied(message: DhcpMessage): DhcpMessage {
+  return { ...message, options: new Map([...message.options].map(([code, value]) => [code, Uint8Array.from(value)])) };
+}

@@ -1,0 +1,169 @@
+// Gives a simulated machine real sockets on this host's loopback: broadcasts, TFTP and HTTP leave from the address that the
+// machine was given, as they would from a machine of its own.
+
+import { type ClientRequest, request } from 'node:http';
+import type { Clock, Timer } from '../clock.ts';
+import { errorText } from '../errors.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
+import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
+import type {
+  MachineAction,
+  MachineInput,
+  MachineOutcome,
+  MachineStep,
+  SimulatedMachine,
+} from './simulated-machine.ts';
+
+/** The largest answer that a machine takes. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface MachineRunnerOptions {
+  readonly network: DatagramNetwork;
+  readonly clock: Clock;
+  /** The device that it is plugged into, and an address there that nobody has, to broadcast from. */
+  readonly device: string;
+  readonly source: Ipv4;
+  readonly dhcpServerPort: number;
+  readonly dhcpClientPort: number;
+  readonly tftpPort: number;
+  readonly onStep: (step: MachineStep) => void;
+}
+
+/** Runs one machine from power-on to power-off. */
+export class MachineRunner {
+  readonly #machine: SimulatedMachine;
+  readonly #options: MachineRunnerOptions;
+  #dhcp: DatagramSocket | undefined;
+  #tftp: { readonly transfer: number; readonly socket: Promise<DatagramSocket> } | undefined;
+  #http: ClientRequest | undefined;
+  #address: Ipv4 = ANY;
+  #timer: Timer | undefined;
+  #finish: ((outcome: MachineOutcome) => void) | undefined;
+
+  constructor(machine: SimulatedMachine, options: MachineRunnerOptions) {
+    this.#machine = machine;
+    this.#options = options;
+  }
+
+  /** Powers the machine on; resolves when it is off. */
+  async run(): Promise<MachineOutcome> {
+    const { network, device, source, dhcpClientPort } = this.#options;
+    this.#dhcp = await network.open({
+      address: ANY,
+      port: dhcpClientPort,
+      device,
+      source,
+      broadcast: true,
+      onDatagrams: (datagrams) => {
+        for (const { bytes } of datagrams) this.#input({ kind: 'dhcp', bytes });
+      },
+    });
+    try {
+      return await new Promise<MachineOutcome>((resolve) => {
+        this.#finish = resolve;
+        this.#input({ kind: 'power-on' });
+      });
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#http?.destroy();
+    this.#dhcp?.close();
+    const tftp = this.#tftp;
+    this.#tftp = undefined;
+    if (tftp !== undefined) (await tftp.socket).close();
+  }
+
+  #input(input: MachineInput): void {
+    for (const action of this.#machine.handle(input, this.#options.clock.now())) this.#perform(action);
+    this.#timer?.cancel();
+    const { deadline } = this.#machine;
+    if (deadline === undefined) return;
+    const delay = Math.max(0, deadline - this.#options.clock.now());
+    this.#timer = this.#options.clock.schedule(delay, () => this.#input({ kind: 'timeout' }));
+  }
+
+  #perform(action: MachineAction): void {
+    switch (action.kind) {
+      case 'broadcast':
+        this.#dhcp?.send([{ bytes: action.bytes, to: { kind: 'broadcast', port: this.#options.dhcpServerPort } }]);
+        break;
+      case 'address':
+        this.#address = action.address;
+        break;
+      case 'tftp':
+        this.#sendTftp(action);
+        break;
+      case 'http':
+        this.#fetch(action);
+        break;
+      case 'step':
+        this.#options.onStep(action.step);
+        break;
+      case 'off':
+        this.#finish?.(action.outcome);
+        break;
+    }
+  }
+
+  #sendTftp(action: Extract<MachineAction, { kind: 'tftp' }>): void {
+    if (this.#tftp?.transfer !== action.transfer) {
+      void this.#tftp?.socket.then((socket) => socket.close());
+      this.#tftp = { transfer: action.transfer, socket: this.#openTftp() };
+    }
+    const port = action.port === 0 ? this.#options.tftpPort : action.port;
+    const { socket } = this.#tftp;
+    void socket.then((open) => open.send([{ bytes: action.bytes, to: { kind: 'unicast', address: action.to, port } }]));
+  }
+
+  #openTftp(): Promise<DatagramSocket> {
+    return this.#options.network.open({
+      address: this.#address,
+      port: 0,
+      onDatagrams: (datagrams) => {
+        for (const { bytes, from, fromPort } of datagrams) this.#input({ kind: 'tftp', bytes, from, fromPort });
+      },
+    });
+  }
+
+  #fetch(action: Extract<MachineAction, { kind: 'http' }>): void {
+    this.#http?.destroy();
+    const headers =
+      action.body === undefined
+        ? {}
+        : { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(action.body) };
+    const asking = request(action.url, {
+      method: action.method,
+      localAddress: formatIpv4(this.#address),
+      headers,
+      agent: false,
+    });
+    this.#http = asking;
+    const current = (): boolean => this.#http === asking;
+    const failed = (error: unknown): void => {
+      if (!current()) return;
+      this.#http = undefined;
+      this.#input({ kind: 'http-failed', reason: errorText(error) });
+    };
+    asking.on('error', failed);
+    asking.on('response', (answer) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      answer.on('error', failed);
+      answer.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > ANSWER_BYTES_MAX) asking.destroy(new Error(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`));
+        else chunks.push(chunk);
+      });
+      answer.on('end', () => {
+        if (!current()) return;
+        this.#http = undefined;
+        this.#input({ kind: 'http', status: answer.statusCode ?? 0, body: Buffer.concat(chunks) });
+      });
+    });
+    asking.end(action.body);
+  }
+}

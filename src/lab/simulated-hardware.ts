@@ -1,0 +1,56 @@
+// What a simulated machine says of itself when it enlists: plausible, and marked as simulated wherever a person will read it.
+
+import { formatMac, type MacAddress, mac as macAddress } from '../net/address.ts';
+
+export interface SimulatedHardware {
+  readonly mac: MacAddress;
+  /** Lower case, with hyphens. */
+  readonly uuid: string;
+  readonly cpuCount: number;
+  readonly memoryMib: number;
+  readonly diskBytes: number;
+  readonly serial: string;
+}
+
+/** The `index`th simulated machine (0 to 65535): always the same one. */
+export function simulatedHardware(index: number): SimulatedHardware {
+  const tail = index.toString(16).padStart(4, '0');
+  return {
+    // 52:54:00 is the prefix of emulated network cards.
+    mac: macAddress(0x5254_005a_0000 + index),
+    uuid: `5a5a5a5a-0000-4000-8000-00000000${tail}`,
+    cpuCount: 4,
+    memoryMib: 8192,
+    diskBytes: 240_057_409_536,
+    serial: `SIM-${tail.toUpperCase()}`,
+  };
+}
+
+/** The 16 bytes of a UUID as option 97 carries them. */
+export const uuidBytes = (uuid: string): Uint8Array => Uint8Array.from(Buffer.from(uuid.replaceAll('-', ''), 'hex'));
+
+/** The form body of the enlistment post, as the agent of the real environment writes it. */
+export function enlistmentForm(hardware: SimulatedHardware, bootMac: string): string {
+  const mac = formatMac(hardware.mac);
+  const facts = {
+    version: 1,
+    boot_mac: bootMac,
+    nics: [{ name: 'eth0', mac, driver: 'simulated', carrier: true, operstate: 'up', speed: 1000 }],
+    cpu: { count: hardware.cpuCount, model: 'Simulated processor' },
+    memory_mib: hardware.memoryMib,
+    disks: [
+      { name: 'sda', bytes: hardware.diskBytes, model: 'Simulated disk', serial: hardware.serial, rotational: false },
+    ],
+    dmi: { vendor: 'Rackboot lab', product: 'Simulated machine', serial: hardware.serial, uuid: hardware.uuid },
+    virtualization: 'simulated',
+    uefi: false,
+    kernel: 'simulated',
+  };
+  return new URLSearchParams({
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    mac_addresses: mac,
+    power_type: '',
+    hardware_facts: JSON.stringify(facts),
+  }).toString();
+}

@@ -1,0 +1,333 @@
+// A machine without hardware: it plays the PXE ROM, then lpxelinux, then the enlistment environment, and speaks the real
+// protocols. Sans-IO: `machine-runner.ts` gives it real sockets, the tests give it a network in virtual time.
+//
+//   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─▶ posting ─2xx▶ off
+//        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loadNext)            (#post)
+//                                          └─local▶ off (booted its disk)
+//
+// 1. Whatever is lost on the way, it ends in `off` with an outcome, within a bounded number of tries.
+
+import { type Instant, later } from '../clock.ts';
+import { unreachable } from '../errors.ts';
+import { formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
+import { DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
+import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
+import { TftpDownload } from './tftp-download.ts';
+
+export type MachineInput =
+  | { readonly kind: 'power-on' }
+  | { readonly kind: 'dhcp'; readonly bytes: Uint8Array }
+  | { readonly kind: 'tftp'; readonly bytes: Uint8Array; readonly from: Ipv4; readonly fromPort: number }
+  /** The answer to the one HTTP request in flight. */
+  | { readonly kind: 'http'; readonly status: number; readonly body: Uint8Array }
+  | { readonly kind: 'http-failed'; readonly reason: string }
+  | { readonly kind: 'timeout' };
+
+export type MachineAction =
+  | { readonly kind: 'broadcast'; readonly bytes: Uint8Array }
+  /** Port 0: the server's well-known port. A new `transfer` number asks for a new source port. */
+  | {
+      readonly kind: 'tftp';
+      readonly bytes: Uint8Array;
+      readonly to: Ipv4;
+      readonly port: number;
+      readonly transfer: number;
+    }
+  | { readonly kind: 'http'; readonly method: 'GET' | 'POST'; readonly url: string; readonly body?: string }
+  /** From now on it sends from this address. */
+  | { readonly kind: 'address'; readonly address: Ipv4 }
+  | { readonly kind: 'step'; readonly step: MachineStep }
+  | { readonly kind: 'off'; readonly outcome: MachineOutcome };
+
+/** What a person watching the machine would see. */
+export interface MachineStep {
+  readonly name:
+    | 'power-on'
+    | 'offer'
+    | 'address'
+    | 'loader'
+    | 'configuration'
+    | 'kernel'
+    | 'initrd'
+    | 'running'
+    | 'posted'
+    | 'waiting'
+    | 'off';
+  readonly text: string;
+}
+
+export type MachineOutcome =
+  | { readonly kind: 'enlisted'; readonly systemId: string }
+  | { readonly kind: 'local-boot' }
+  | { readonly kind: 'powered-off' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export interface MachineSpec extends DhcpClientIdentity {
+  /** Builds the enlistment post's form body for the boot MAC that the kernel line names. */
+  readonly enlistmentForm: (bootMac: string) => string;
+  /** A number that makes its transaction ids its own. */
+  readonly seed: number;
+}
+
+/** Each of these is tried so often before the machine gives up. */
+const BOOT_TRIES_MAX = 5;
+const HTTP_TRIES_MAX = 8;
+const HTTP_RETRY_MS = 1000;
+/** A request without an answer after this time has failed. */
+const HTTP_ANSWER_MS_MAX = 30_000;
+
+type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting';
+
+export class SimulatedMachine {
+  readonly #spec: MachineSpec;
+  #dhcp: DhcpClient;
+  #tftp: TftpDownload | undefined;
+  #stage: Stage = 'off';
+  #boots = 0;
+  #transfers = 0;
+  #httpTries = 0;
+  #httpDeadline: Instant | undefined;
+  #retryAt: Instant | undefined;
+  #request: Extract<MachineAction, { kind: 'http' }> | undefined;
+  #candidates: string[] = [];
+  #instruction: Extract<LoaderInstruction, { kind: 'linux' }> | undefined;
+  #offered: Ipv4 | undefined;
+  #actions: MachineAction[] = [];
+
+  constructor(spec: MachineSpec) {
+    this.#spec = spec;
+    this.#dhcp = new DhcpClient(spec, spec.seed);
+  }
+
+  /** When to call `handle({ kind: 'timeout' })`; undefined: nothing to wait for. */
+  get deadline(): Instant | undefined {
+    const times = [
+      this.#stage === 'addressing' ? this.#dhcp.deadline : undefined,
+      this.#tftp?.deadline,
+      this.#httpDeadline,
+      this.#retryAt,
+    ];
+    const known = times.filter((time) => time !== undefined);
+    return known.length === 0 ? undefined : (Math.min(...known) as Instant);
+  }
+
+  handle(input: MachineInput, now: Instant): readonly MachineAction[] {
+    this.#actions = [];
+    switch (input.kind) {
+      case 'power-on':
+        this.#boots = 0;
+        this.#boot(now);
+        break;
+      case 'dhcp':
+        if (this.#stage === 'addressing') this.#addressing(() => this.#dhcp.receive(input.bytes, now), now);
+        break;
+      case 'tftp':
+        this.#download(() => this.#tftp?.receive(input.bytes, input.from, input.fromPort, now), now);
+        break;
+      case 'http':
+        if (this.#request !== undefined) this.#answered(input.status, input.body, now);
+        break;
+      case 'http-failed':
+        if (this.#request !== undefined) this.#retryHttp(input.reason, now);
+        break;
+      case 'timeout':
+        this.#timeout(now);
+        break;
+      default:
+        unreachable(input);
+    }
+    return this.#actions;
+  }
+
+  #boot(now: Instant): void {
+    this.#boots += 1;
+    if (this.#boots > BOOT_TRIES_MAX) {
+      this.#off({ kind: 'failed', reason: `gave up after ${BOOT_TRIES_MAX} boots` });
+      return;
+    }
+    this.#tftp = undefined;
+    this.#request = undefined;
+    this.#httpDeadline = undefined;
+    this.#retryAt = undefined;
+    this.#offered = undefined;
+    this.#stage = 'addressing';
+    this.#step('power-on', this.#boots === 1 ? 'powered on, asks the network' : `starts over (boot ${this.#boots})`);
+    this.#addressing(() => this.#dhcp.start(now), now);
+  }
+
+  #addressing(act: () => void, now: Instant): void {
+    act();
+    if (this.#dhcp.offered !== undefined && this.#dhcp.offered !== this.#offered) {
+      this.#offered = this.#dhcp.offered;
+      this.#step('offer', `is offered ${formatIpv4(this.#offered)}`);
+    }
+    for (const bytes of this.#dhcp.takeOutgoing()) this.#actions.push({ kind: 'broadcast', bytes });
+    const { lease } = this.#dhcp;
+    if (lease === undefined) return;
+    this.#actions.push({ kind: 'address', address: lease.address });
+    this.#step(
+      'address',
+      `has ${formatIpv4(lease.address)} for ${lease.leaseSeconds} s and loads ${lease.file} from ${formatIpv4(lease.server)}`,
+    );
+    if (lease.file === '') {
+      this.#boot(now);
+      return;
+    }
+    this.#stage = 'loader';
+    this.#transfers += 1;
+    this.#tftp = new TftpDownload(lease.file, lease.server, now);
+    this.#download(() => undefined, now);
+  }
+
+  #download(act: () => void, now: Instant): void {
+    const tftp = this.#tftp;
+    if (tftp === undefined) return;
+    act();
+    for (const { bytes, to, port } of tftp.takeOutgoing())
+      this.#actions.push({ kind: 'tftp', bytes, to, port, transfer: this.#transfers });
+    if (tftp.result === undefined) return;
+    this.#tftp = undefined;
+    if (tftp.result.kind === 'failed') {
+      this.#step('loader', `the loader could not be loaded: ${tftp.result.reason}`);
+      this.#boot(now);
+      return;
+    }
+    this.#step('loader', `loaded ${tftp.result.bytes.length} bytes by TFTP (blksize ${tftp.blockBytes})`);
+    this.#stage = 'configuration';
+    // lpxelinux asks for its own address in hexadecimal as well; the name by hardware address and the default are enough here.
+    this.#candidates = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
+    this.#nextConfiguration(now);
+  }
+
+  #nextConfiguration(now: Instant): void {
+    const name = this.#candidates.shift();
+    const prefix = this.#dhcp.lease?.pathPrefix ?? '';
+    if (name === undefined || prefix === '') {
+      this.#step('configuration', prefix === '' ? 'was given no path prefix' : 'no configuration was found');
+      this.#boot(now);
+      return;
+    }
+    this.#fetch({ kind: 'http', method: 'GET', url: new URL(name, prefix).href }, now);
+  }
+
+  #fetch(request: Extract<MachineAction, { kind: 'http' }>, now: Instant, tries = 0): void {
+    this.#request = request;
+    this.#httpTries = tries + 1;
+    this.#retryAt = undefined;
+    this.#httpDeadline = later(now, HTTP_ANSWER_MS_MAX);
+    this.#actions.push(request);
+  }
+
+  #retryHttp(reason: string, now: Instant): void {
+    const { url } = this.#request ?? { url: '' };
+    this.#httpDeadline = undefined;
+    if (this.#httpTries >= HTTP_TRIES_MAX) {
+      this.#step('waiting', `${url}: ${reason}`);
+      this.#boot(now);
+      return;
+    }
+    this.#step('waiting', `${url}: ${reason}; tries again`);
+    this.#retryAt = later(now, HTTP_RETRY_MS * 2 ** Math.min(this.#httpTries - 1, 4));
+  }
+
+  #answered(status: number, body: Uint8Array, now: Instant): void {
+    if (status >= 500 || status === 429) {
+      this.#retryHttp(`answered ${status}`, now);
+      return;
+    }
+    this.#request = undefined;
+    this.#httpDeadline = undefined;
+    if (this.#stage === 'configuration') this.#configured(status, body, now);
+    else if (this.#stage === 'kernel' || this.#stage === 'initrd') this.#loaded(status, body, now);
+    else if (this.#stage === 'posting') this.#posted(status, body);
+  }
+
+  #configured(status: number, body: Uint8Array, now: Instant): void {
+    if (status === 404) {
+      this.#nextConfiguration(now);
+      return;
+    }
+    const instruction = status === 200 ? parsePxelinuxConfig(Buffer.from(body).toString('utf8')) : undefined;
+    if (instruction?.kind === 'local') {
+      this.#step('configuration', 'is told to boot its own disk');
+      this.#off({ kind: 'local-boot' });
+    } else if (instruction?.kind === 'other') {
+      this.#step('configuration', `is told to run ${instruction.kernel}`);
+      this.#off({ kind: 'powered-off' });
+    } else if (instruction === undefined) {
+      this.#step('configuration', `the configuration names nothing to boot (status ${status})`);
+      this.#boot(now);
+    } else {
+      this.#instruction = instruction;
+      this.#step('configuration', `is told to boot ${instruction.kernel}`);
+      this.#load('kernel', instruction.kernel, now);
+    }
+  }
+
+  #load(stage: 'kernel' | 'initrd', name: string, now: Instant): void {
+    this.#stage = stage;
+    this.#fetch({ kind: 'http', method: 'GET', url: new URL(name, this.#dhcp.lease?.pathPrefix ?? '').href }, now);
+  }
+
+  #loaded(status: number, body: Uint8Array, now: Instant): void {
+    const instruction = this.#instruction;
+    const stage = this.#stage === 'kernel' ? 'kernel' : 'initrd';
+    if (status !== 200 || instruction === undefined) {
+      this.#step(stage, `the ${stage} could not be loaded: status ${status}`);
+      this.#boot(now);
+      return;
+    }
+    this.#step(stage, `loaded the ${stage}, ${body.length} bytes, by HTTP`);
+    const initrd = instruction.initrds[0];
+    if (stage === 'kernel' && initrd !== undefined) this.#load('initrd', initrd, now);
+    else this.#run(instruction, now);
+  }
+
+  #run(instruction: Extract<LoaderInstruction, { kind: 'linux' }>, now: Instant): void {
+    const purpose = kernelArgument(instruction.append, 'rackboot');
+    const url = kernelArgument(instruction.append, 'rackboot_url');
+    this.#step('running', `runs the environment for ${purpose ?? 'nothing'}`);
+    if (url === undefined || purpose === undefined) {
+      this.#off({ kind: 'failed', reason: 'the kernel line names no rackboot_url' });
+      return;
+    }
+    const bootMac = instruction.sysappendBootif ? formatMac(this.#spec.mac) : '';
+    this.#stage = 'posting';
+    this.#fetch(
+      { kind: 'http', method: 'POST', url: `${url}/api/2.0/machines/`, body: this.#spec.enlistmentForm(bootMac) },
+      now,
+    );
+  }
+
+  #posted(status: number, body: Uint8Array): void {
+    const text = Buffer.from(body).toString('utf8');
+    const systemId = /"system_id"\s*:\s*"([^"]+)"/.exec(text)?.[1];
+    if (status >= 300 || systemId === undefined) {
+      this.#off({ kind: 'failed', reason: `the region answered ${status}: ${text.slice(0, 200)}` });
+      return;
+    }
+    this.#step('posted', `reported itself; the region calls it ${systemId}`);
+    this.#off({ kind: 'enlisted', systemId });
+  }
+
+  #timeout(now: Instant): void {
+    if (this.#stage === 'addressing') this.#addressing(() => this.#dhcp.timeout(now), now);
+    if (this.#tftp !== undefined) this.#download(() => this.#tftp?.timeout(now), now);
+    if (this.#retryAt !== undefined && now >= this.#retryAt && this.#request !== undefined)
+      this.#fetch(this.#request, now, this.#httpTries);
+    else if (this.#httpDeadline !== undefined && now >= this.#httpDeadline) this.#retryHttp('no answer', now);
+  }
+
+  #off(outcome: MachineOutcome): void {
+    this.#stage = 'off';
+    this.#request = undefined;
+    this.#httpDeadline = undefined;
+    this.#retryAt = undefined;
+    this.#step('off', 'powers off');
+    this.#actions.push({ kind: 'off', outcome });
+  }
+
+  #step(name: MachineStep['name'], text: string): void {
+    this.#actions.push({ kind: 'step', step: { name, text } });
+  }
+}

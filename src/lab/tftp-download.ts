@@ -1,0 +1,133 @@
+// A TFTP client as a PXE ROM has one (RFC 1350, RFC 2347 to 2349), with code of its own: what the server's codec gets wrong must
+// not be wrong here in the same way. Sans-IO.
+
+import { type Instant, later } from '../clock.ts';
+import type { Ipv4 } from '../net/address.ts';
+
+export type DownloadResult =
+  | { readonly kind: 'done'; readonly bytes: Uint8Array }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+interface Outgoing {
+  readonly bytes: Uint8Array;
+  readonly to: Ipv4;
+  /** 0: the server's well-known port. */
+  readonly port: number;
+}
+
+const REQUEST_BLOCK_BYTES = 1432;
+const RETRY_MS = 1000;
+const TRIES_MAX = 8;
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+
+export class TftpDownload {
+  readonly #server: Ipv4;
+  readonly #request: Buffer;
+  #port: number | undefined;
+  #blockBytes = 512;
+  #received = 0;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  #last: Outgoing;
+  #tries = 1;
+  #deadline: Instant | undefined;
+  #result: DownloadResult | undefined;
+  #outgoing: Outgoing[] = [];
+
+  constructor(file: string, server: Ipv4, now: Instant) {
+    this.#server = server;
+    const words = [file, 'octet', 'blksize', String(REQUEST_BLOCK_BYTES), 'tsize', '0'];
+    this.#request = Buffer.concat([Buffer.of(0, 1), Buffer.from(`${words.join('\0')}\0`, 'latin1')]);
+    this.#last = { bytes: this.#request, to: server, port: 0 };
+    this.#send(this.#last, now);
+  }
+
+  get deadline(): Instant | undefined {
+    return this.#deadline;
+  }
+  get result(): DownloadResult | undefined {
+    return this.#result;
+  }
+  get blockBytes(): number {
+    return this.#blockBytes;
+  }
+
+  takeOutgoing(): readonly Outgoing[] {
+    const taken = this.#outgoing;
+    this.#outgoing = [];
+    return taken;
+  }
+
+  timeout(now: Instant): void {
+    if (this.#deadline === undefined || now < this.#deadline) return;
+    this.#tries += 1;
+    if (this.#tries > TRIES_MAX) this.#finish({ kind: 'failed', reason: 'the server stopped answering' });
+    else this.#send(this.#last, now);
+  }
+
+  receive(datagram: Uint8Array, from: Ipv4, fromPort: number, now: Instant): void {
+    if (this.#result !== undefined || from !== this.#server || (this.#port !== undefined && fromPort !== this.#port))
+      return;
+    const bytes = Buffer.from(datagram);
+    if (bytes.length < 4) return;
+    const opcode = bytes.readUInt16BE(0);
+    if (opcode === 5)
+      this.#finish({
+        kind: 'failed',
+        reason: `error ${bytes.readUInt16BE(2)} ${bytes.subarray(4).toString('latin1').replace(/\0.*$/s, '')}`,
+      });
+    else if (opcode === 6 && this.#received === 0) this.#acceptOptions(bytes, fromPort, now);
+    else if (opcode === 3) this.#takeBlock(bytes, fromPort, now);
+  }
+
+  #acceptOptions(bytes: Buffer, port: number, now: Instant): void {
+    const words = bytes.subarray(2).toString('latin1').split('\0');
+    for (let index = 0; index + 1 < words.length; index += 2) {
+      const value = Number(words[index + 1]);
+      if (words[index]?.toLowerCase() === 'blksize' && value >= 8 && value <= REQUEST_BLOCK_BYTES)
+        this.#blockBytes = value;
+      if (words[index]?.toLowerCase() === 'tsize' && value > FILE_BYTES_MAX) {
+        this.#finish({ kind: 'failed', reason: `the file has ${value} bytes` });
+        return;
+      }
+    }
+    this.#port = port;
+    this.#acknowledge(0, now);
+  }
+
+  #takeBlock(bytes: Buffer, port: number, now: Instant): void {
+    this.#port ??= port;
+    const block = bytes.readUInt16BE(2);
+    if (block !== ((this.#received + 1) & 0xffff)) {
+      // An old block again: the acknowledgement was lost. Anything else is not ours to answer.
+      if (block === (this.#received & 0xffff)) this.#acknowledge(block, now);
+      return;
+    }
+    const data = Buffer.from(bytes.subarray(4));
+    this.#received += 1;
+    this.#bytes += data.length;
+    this.#parts.push(data);
+    if (this.#bytes > FILE_BYTES_MAX)
+      this.#finish({ kind: 'failed', reason: `the file has more than ${FILE_BYTES_MAX} bytes` });
+    else {
+      this.#acknowledge(block, now);
+      if (data.length < this.#blockBytes) this.#finish({ kind: 'done', bytes: Buffer.concat(this.#parts) });
+    }
+  }
+
+  #acknowledge(block: number, now: Instant): void {
+    this.#tries = 1;
+    this.#last = { bytes: Buffer.of(0, 4, block >> 8, block & 255), to: this.#server, port: this.#port ?? 0 };
+    this.#send(this.#last, now);
+  }
+
+  #send(outgoing: Outgoing, now: Instant): void {
+    this.#outgoing.push(outgoing);
+    this.#deadline = later(now, RETRY_MS * 2 ** (this.#tries - 1));
+  }
+
+  #finish(result: DownloadResult): void {
+    this.#result = result;
+    this.#deadline = undefined;
+  }
+}

@@ -1,0 +1,149 @@
+// A virtual machine with real firmware whose first boot device is the network card, in QEMU.
+//
+// 1. Always emulated (TCG): on a virtual host KVM may exist and still not run firmware.
+// 2. Its disk and its UEFI variables are its own files below `directory`, so that a second start is the same machine.
+
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RackError } from '../errors.ts';
+import type { LabNamespace } from './namespace.ts';
+
+export type Firmware = 'bios' | 'uefi' | 'uefi-http';
+
+export interface VirtualMachineSpec {
+  readonly name: string;
+  readonly firmware: Firmware;
+  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'vmxnet3' | 'rtl8139';
+  readonly mac: string;
+  /** Installed memory, in MiB. */
+  readonly memoryMib: number;
+  readonly cpus: number;
+  readonly diskBytes: number;
+  readonly diskSerial: string;
+  readonly uuid: string;
+  readonly serial: string;
+  /** Where disk, variables and the console's text are kept. */
+  readonly directory: string;
+}
+
+const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+/** The Debian packages that the machine needs. */
+export const VM_PACKAGES: readonly string[] = ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2'];
+
+/** One machine; `start` powers it on, and it runs until it powers itself off or `kill`. */
+export class VirtualMachine {
+  readonly spec: VirtualMachineSpec;
+  readonly consolePath: string;
+  readonly #namespace: LabNamespace;
+  readonly #tap: string;
+  #process: ChildProcess | undefined;
+  #exited: Promise<number | null> = Promise.resolve(null);
+
+  constructor(spec: VirtualMachineSpec, namespace: LabNamespace) {
+    this.spec = spec;
+    this.#namespace = namespace;
+    this.#tap = namespace.addTap();
+    this.consolePath = join(spec.directory, `${spec.name}.console`);
+    execFileSync('truncate', ['-s', String(spec.diskBytes), this.#disk]);
+    if (spec.firmware !== 'bios') {
+      if (!existsSync(OVMF_CODE))
+        throw new RackError('tool-missing', `UEFI firmware is missing: apt-get install ${VM_PACKAGES.join(' ')}`);
+      copyFileSync(OVMF_VARS, this.#variables);
+    }
+  }
+
+  /** Powers the machine on. The promise is the exit code: 0 when it powered itself off. */
+  start(): Promise<number | null> {
+    const child = this.#namespace.spawn('qemu-system-x86_64', this.#arguments(), {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    this.#process = child;
+    this.#exited = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', (code) => resolve(code));
+    });
+    return this.#exited;
+  }
+
+  /** What the machine wrote to its serial console since the last start. */
+  console(): string {
+    return existsSync(this.consolePath) ? readFileSync(this.consolePath, 'latin1') : '';
+  }
+
+  /** Pulls the plug. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#exited.catch(() => null);
+  }
+
+  get #disk(): string {
+    return join(this.spec.directory, `${this.spec.name}.disk`);
+  }
+
+  get #variables(): string {
+    return join(this.spec.directory, `${this.spec.name}.vars`);
+  }
+
+  #arguments(): string[] {
+    const { spec } = this;
+    const bios = spec.firmware === 'bios';
+    // Quirk: QEMU's option ROM is iPXE also under UEFI and gets in first; without a ROM the firmware's own PXE runs.
+    const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${bios ? '' : ',romfile='}`;
+    const flash = bios
+      ? []
+      : [
+          '-drive',
+          `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`,
+          '-drive',
+          `if=pflash,unit=1,format=raw,file=${this.#variables}`,
+        ];
+    const httpOnly =
+      spec.firmware === 'uefi-http'
+        ? [
+            '-fw_cfg',
+            'name=opt/org.tianocore/IPv4PXESupport,string=no',
+            '-fw_cfg',
+            'name=opt/org.tianocore/IPv6PXESupport,string=no',
+          ]
+        : [];
+    return [
+      '-name',
+      spec.name,
+      // Quirk: SeaBIOS writes to the serial port only without a graphics card.
+      '-machine',
+      bios ? 'pc,graphics=off' : 'q35',
+      '-accel',
+      'tcg,thread=multi',
+      '-m',
+      String(spec.memoryMib),
+      '-smp',
+      String(spec.cpus),
+      '-nodefaults',
+      '-display',
+      'none',
+      '-monitor',
+      'none',
+      '-no-reboot',
+      '-serial',
+      `file:${this.consolePath}`,
+      '-uuid',
+      spec.uuid,
+      '-smbios',
+      `type=1,serial=${spec.serial},uuid=${spec.uuid}`,
+      ...flash,
+      ...httpOnly,
+      '-device',
+      'virtio-rng-pci',
+      '-netdev',
+      `tap,id=n0,ifname=${this.#tap},script=no,downscript=no`,
+      '-device',
+      nic,
+      '-drive',
+      `file=${this.#disk},format=raw,if=none,id=d0`,
+      '-device',
+      `virtio-blk-pci,drive=d0,serial=${spec.diskSerial},bootindex=2`,
+    ];
+  }
+}
