@@ -1,0 +1,79 @@
+// What is sent: a file of the tree or rendered text, and its form in the mode that was asked.
+// Sources: boot/asset.ts; RFC 1350 §1 and RFC 764 (netascii).
+//
+// 1. A file of the asked name in the tree wins over rendered text and over "missing".
+// 2. netascii is made in memory and therefore bounded; files of this trade are binary and asked as octet.
+
+import type { BootAsset } from '../boot/asset.ts';
+import { unreachable } from '../errors.ts';
+import type { FileTree } from '../files/opened-file.ts';
+
+/** The largest file that is sent as netascii. */
+export const NETASCII_BYTES_MAX = 1024 * 1024;
+
+/** Something to send. */
+export interface Content {
+  readonly sizeBytes: number;
+  /** `length` bytes at `offset`, at once when they are in memory. */
+  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
+  close(): void;
+}
+
+export type OpenedContent =
+  | { readonly kind: 'content'; readonly content: Content; readonly rendered: boolean }
+  | { readonly kind: 'missing'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Opens what an asset names. Rejects with what the file system reports. */
+export async function openContent(asset: BootAsset, files: FileTree, mode: string): Promise<OpenedContent> {
+  if (asset.kind === 'refused') return { kind: 'refused', reason: asset.reason };
+  const file = await files.open(asset.path);
+  const rendered = file === undefined && asset.kind === 'rendered';
+  const content = rendered ? inMemory(Buffer.from(asset.text, 'utf8')) : file;
+  if (content !== undefined)
+    return mode === 'octet' ? { kind: 'content', content, rendered } : asNetascii(content, rendered);
+  switch (asset.kind) {
+    case 'missing':
+      return { kind: 'missing', reason: asset.reason };
+    case 'file':
+    case 'rendered':
+      return { kind: 'missing', reason: 'not-in-tree' };
+    default:
+      return unreachable(asset);
+  }
+}
+
+async function asNetascii(content: Content, rendered: boolean): Promise<OpenedContent> {
+  try {
+    if (content.sizeBytes > NETASCII_BYTES_MAX) return { kind: 'refused', reason: 'netascii-too-large' };
+    const translated = toNetascii(await content.read(0, content.sizeBytes));
+    return { kind: 'content', content: inMemory(translated), rendered };
+  } finally {
+    content.close();
+  }
+}
+
+function inMemory(bytes: Uint8Array): Content {
+  return {
+    sizeBytes: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+    close: () => undefined,
+  };
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** A line feed becomes CR LF, a carriage return CR NUL. */
+export function toNetascii(bytes: Uint8Array): Uint8Array {
+  let extra = 0;
+  for (const byte of bytes) if (byte === CR || byte === LF) extra += 1;
+  const translated = new Uint8Array(bytes.length + extra);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte === LF) translated[at++] = CR;
+    translated[at++] = byte;
+    if (byte === CR) translated[at++] = 0;
+  }
+  return translated;
+}

@@ -1,0 +1,92 @@
+// The deadlines of everything a server waits for, the earliest first: a binary heap in which each item knows its place, so that
+// one timer serves any number of transfers and moving a deadline costs a few comparisons.
+//
+// 1. An item is in the heap exactly while it has a deadline; the heap never outgrows the number of its items.
+
+import type { Instant } from '../clock.ts';
+
+/** What can wait. `place` belongs to the queue. */
+export interface Waiting {
+  /** Its place in the heap; -1 when it is not in it. */
+  place: number;
+}
+
+interface Entry<T> {
+  at: Instant;
+  readonly item: T;
+}
+
+/** Items by deadline. */
+export class DeadlineQueue<T extends Waiting> {
+  readonly #heap: Entry<T>[] = [];
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** The earliest deadline; undefined when nothing waits. */
+  get nextAt(): Instant | undefined {
+    return this.#heap[0]?.at;
+  }
+
+  /** Gives an item its deadline, or with undefined takes it out. */
+  set(item: T, at: Instant | undefined): void {
+    const entry = this.#heap[item.place];
+    if (at === undefined) {
+      if (entry !== undefined) this.#remove(item.place);
+      return;
+    }
+    if (entry === undefined) {
+      item.place = this.#heap.length;
+      this.#heap.push({ at, item });
+    } else {
+      entry.at = at;
+    }
+    this.#settle(item.place);
+  }
+
+  /** Takes out one item whose deadline has come; undefined when there is none. */
+  takeDue(now: Instant): T | undefined {
+    const first = this.#heap[0];
+    if (first === undefined || first.at > now) return undefined;
+    this.#remove(0);
+    return first.item;
+  }
+
+  #remove(place: number): void {
+    const removed = this.#heap[place];
+    const last = this.#heap.pop();
+    if (removed === undefined || last === undefined) return;
+    removed.item.place = -1;
+    if (removed === last) return;
+    this.#put(last, place);
+    this.#settle(place);
+  }
+
+  /** Moves the entry at `place` up or down to where it belongs. */
+  #settle(place: number): void {
+    let at = place;
+    const entry = this.#heap[at];
+    if (entry === undefined) return;
+    for (let parent = (at - 1) >> 1; at > 0; at = parent, parent = (at - 1) >> 1) {
+      const above = this.#heap[parent];
+      if (above === undefined || above.at <= entry.at) break;
+      this.#put(above, at);
+    }
+    for (;;) {
+      const left = this.#heap[2 * at + 1];
+      const right = this.#heap[2 * at + 2];
+      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left;
+      if (child === undefined || child.at >= entry.at) break;
+      const below = child === left ? 2 * at + 1 : 2 * at + 2;
+      this.#put(child, at);
+      at = below;
+    }
+    this.#put(entry, at);
+  }
+
+  #put(entry: Entry<T>, place: number): void {
+    this.#heap[place] = entry;
+    entry.item.place = place;
+  }
+}

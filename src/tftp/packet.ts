@@ -1,0 +1,187 @@
+// TFTP packets: bytes and values.
+// Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440 §3.
+//
+// 1. Decoding never throws; what it does not understand is the first fault.
+// 2. Requests are read as firmware sends them, not as it should: the last zero byte may be missing, zeros and half an option may
+//    follow, an option may come twice. What can be understood is; encoding is exact.
+// 3. `bytes` of a decoded DATA is a view into the datagram.
+
+import { ByteReader, type Decoded, faulty } from '../net/byte-reader.ts';
+import { ByteWriter } from '../net/byte-writer.ts';
+
+/** Error codes (RFC 1350 §5 "Error Codes", 8 from RFC 2347). */
+export const TFTP_ERROR = {
+  notDefined: 0,
+  fileNotFound: 1,
+  accessViolation: 2,
+  diskFull: 3,
+  illegalOperation: 4,
+  unknownTransfer: 5,
+  fileExists: 6,
+  noSuchUser: 7,
+  optionRefused: 8,
+} as const;
+
+/** The longest request that is read; RFC 2347 allows 512 bytes. */
+export const REQUEST_BYTES_MAX = 1472;
+/** The most options of a request that are read; further ones are ignored. */
+export const OPTIONS_MAX = 16;
+/** The longest text of an error that is read or written, in bytes. */
+export const ERROR_TEXT_BYTES_MAX = 255;
+/** Bytes before the payload of a DATA packet. */
+export const DATA_HEADER_BYTES = 4;
+
+const OPCODE = { read: 1, write: 2, data: 3, ack: 4, error: 5, options: 6 } as const;
+
+/** A name and a value, as written; names compare without regard to case (RFC 2347). */
+export interface TftpOption {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A request to read or to write a file. */
+export interface TftpRequest {
+  readonly kind: 'read' | 'write';
+  /** The path as asked, not normalised. */
+  readonly file: string;
+  /** The mode in lower case: `octet`, `netascii`, or whatever was sent. */
+  readonly mode: string;
+  readonly options: readonly TftpOption[];
+}
+
+export type TftpPacket =
+  | TftpRequest
+  | { readonly kind: 'data'; readonly block: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'ack'; readonly block: number }
+  | { readonly kind: 'error'; readonly code: number; readonly message: string }
+  | { readonly kind: 'options'; readonly options: readonly TftpOption[] };
+
+/** Any packet, or the first fault. Block numbers are 0 to 65535. */
+export function decodePacket(bytes: Uint8Array): Decoded<TftpPacket> {
+  const reader = new ByteReader(bytes);
+  const opcode = reader.u16('opcode');
+  switch (opcode) {
+    case OPCODE.read:
+    case OPCODE.write:
+      return decodeRequest(reader, opcode === OPCODE.read ? 'read' : 'write');
+    case OPCODE.data: {
+      const block = reader.u16('block');
+      return reader.done({ kind: 'data', block, bytes: reader.view(reader.remaining, 'data') });
+    }
+    case OPCODE.ack:
+      // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; what follows the number is not looked at.
+      return reader.done({ kind: 'ack', block: reader.u16('block') });
+    case OPCODE.error: {
+      const code = reader.u16('error code');
+      return reader.done({ kind: 'error', code, message: textUpToZero(reader).slice(0, ERROR_TEXT_BYTES_MAX) });
+    }
+    case OPCODE.options:
+      return reader.done({ kind: 'options', options: readOptions(reader) });
+    default:
+      return faulty(reader.fault ?? { code: 'bad-value', offset: 0, field: 'opcode' });
+  }
+}
+
+function decodeRequest(reader: ByteReader, kind: 'read' | 'write'): Decoded<TftpPacket> {
+  if (reader.bytes.length > REQUEST_BYTES_MAX) {
+    return faulty({ code: 'too-long', offset: REQUEST_BYTES_MAX, field: 'request' });
+  }
+  const fileAt = reader.offset;
+  const file = asUtf8(reader.zeroTerminated('file name'));
+  if (file === '') reader.fail('bad-value', 'file name', fileAt);
+  const modeAt = reader.offset;
+  const mode = textUpToZero(reader).toLowerCase();
+  if (mode === '') reader.fail('truncated', 'mode', modeAt);
+  return reader.done({ kind, file, mode, options: readOptions(reader) });
+}
+
+/** Pairs up to the end, an empty name (padding) or half a pair. Of an option that comes twice the first counts. */
+function readOptions(reader: ByteReader): readonly TftpOption[] {
+  const options: TftpOption[] = [];
+  const seen = new Set<string>();
+  while (options.length < OPTIONS_MAX && reader.remaining > 0) {
+    const name = textUpToZero(reader);
+    if (name === '' || reader.remaining === 0) break;
+    const value = textUpToZero(reader);
+    if (seen.has(name.toLowerCase())) continue;
+    seen.add(name.toLowerCase());
+    options.push({ name, value });
+  }
+  return options;
+}
+
+/** Text up to a zero byte, which is consumed, or up to the end. */
+function textUpToZero(reader: ByteReader): string {
+  if (reader.fault !== undefined) return '';
+  const zero = reader.bytes.indexOf(0, reader.offset);
+  if (zero !== -1) return reader.zeroTerminated('text');
+  return reader.latin1(reader.remaining, 'text');
+}
+
+const asUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
+
+/** A request, as a client sends it. */
+export function encodeRequest(request: TftpRequest): Uint8Array {
+  const parts = [request.file, request.mode, ...request.options.flatMap(({ name, value }) => [name, value])];
+  const text = Buffer.from(`${parts.join('\0')}\0`, 'utf8');
+  const writer = new ByteWriter(2 + text.length);
+  writer.u16(request.kind === 'read' ? OPCODE.read : OPCODE.write);
+  writer.write(text);
+  return writer.finish();
+}
+
+/** The options that the server grants (RFC 2347). */
+export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
+  const text = options.map(({ name, value }) => `${name}\0${value}\0`).join('');
+  const writer = new ByteWriter(2 + text.length);
+  writer.u16(OPCODE.options);
+  writer.latin1(text);
+  return writer.finish();
+}
+
+/** @param block absolute number of a block; its low 16 bits are sent */
+export function encodeAck(block: number): Uint8Array {
+  const writer = new ByteWriter(4);
+  writer.u16(OPCODE.ack);
+  writer.u16(block & 0xffff);
+  return writer.finish();
+}
+
+/** An error; a text longer than ERROR_TEXT_BYTES_MAX is cut. Only characters up to U+00FF are kept. */
+export function encodeError(code: number, message: string): Uint8Array {
+  const text = Buffer.from(message, 'latin1').subarray(0, ERROR_TEXT_BYTES_MAX);
+  const writer = new ByteWriter(5 + text.length);
+  writer.u16(OPCODE.error);
+  writer.u16(code);
+  writer.write(text);
+  writer.u8(0);
+  return writer.finish();
+}
+
+/**
+ * Writes the DATA packets of `content` into `target` from `at`, one behind the other: each of `blockBytes` with its header, the
+ * last one shorter or empty. Returns where they end.
+ * @param first absolute number of the first block; numbers roll over from 65535 to 0
+ * @param count how many packets; `content` fills all but the last
+ */
+export function writeBlocks(
+  target: Uint8Array,
+  at: number,
+  content: Uint8Array,
+  first: number,
+  count: number,
+  blockBytes: number,
+): number {
+  let end = at;
+  for (let index = 0; index < count; index += 1) {
+    const block = (first + index) & 0xffff;
+    target[end] = 0;
+    target[end + 1] = OPCODE.data;
+    target[end + 2] = block >>> 8;
+    target[end + 3] = block & 0xff;
+    const piece = content.subarray(index * blockBytes, (index + 1) * blockBytes);
+    target.set(piece, end + DATA_HEADER_BYTES);
+    end += DATA_HEADER_BYTES + piece.length;
+  }
+  return end;
+}
