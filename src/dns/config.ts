@@ -28,6 +28,8 @@ export interface DnsConfig {
   /** Dynamic ranges: every address of them has a computed name `a-b-c-d.domain`. */
   readonly generated: readonly { readonly range: Ipv4Range; readonly domain: string }[];
   readonly upstream: readonly DnsUpstream[];
+  /** Zones that other servers know: asked instead of `upstream` for names at or below the domain (lower case, no final dot). */
+  readonly forwardZones?: readonly { readonly domain: string; readonly upstream: readonly DnsUpstream[] }[] | undefined;
   readonly records: readonly ConfiguredRecord[];
   /** Who may ask at all: managed networks, loopback and what `allow_recursion` adds. Anyone else is REFUSED. */
   readonly clients: readonly Ipv4Network[];

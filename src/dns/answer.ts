@@ -1,0 +1,219 @@
+// What to say to a question: from our names, from the names everybody must know, or "ask upstream". Pure.
+//
+//   question ─ judgeQuery ─┬─ refused, not implemented, bad version, ANY ────────────────→ reply
+//                          └─ resolve ─┬─ special name (RFC 6761) ───────────────────────→ reply
+//                                      ├─ in a zone of ours: record, alias, referral, NODATA, NXDOMAIN → reply
+//                                      ├─ alias that leaves our zones ────────────────────→ forward its target, chain kept
+//                                      └─ not ours ───────────────────────────────────────→ forward
+//
+// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 6604 §3; RFC 6761 §6; RFC 6891 §6.1.3; RFC 7686;
+// RFC 8020; RFC 8482.
+//
+// 1. A name in one of our zones is never forwarded.
+// 2. A stranger learns nothing but REFUSED.
+// 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
+
+import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
+import { bareReply, type Query, RCODE, type Reply } from './message.ts';
+import { isWithin, parentOf } from './name.ts';
+import { findSet, type NameNode, type NameSource } from './names.ts';
+import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
+import { parseReverseName } from './reverse-name.ts';
+import { NEGATIVE_TTL, RECORD_TTL, type Zone, type Zones } from './zones.ts';
+
+/** The most aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
+export const CNAME_CHAIN_MAX = 8;
+
+export interface AnswerFacts {
+  readonly zones: Zones;
+  readonly names: NameSource;
+  /** Who may ask. */
+  readonly clients: readonly Ipv4Network[];
+}
+
+/** A reply, or a question for the upstreams with the aliases that led to it. */
+export type Answer =
+  | { readonly kind: 'reply'; readonly reply: Reply; readonly from: 'own' | 'stranger' | 'policy' }
+  | { readonly kind: 'forward'; readonly name: string; readonly chain: readonly DnsRecord[] };
+
+const NONE: readonly DnsRecord[] = [];
+const REFUSED_STRANGER: Answer = { kind: 'reply', reply: bareReply(RCODE.REFUSED), from: 'stranger' };
+const REFUSED_POLICY: Answer = { kind: 'reply', reply: bareReply(RCODE.REFUSED), from: 'policy' };
+const BAD_VERSION: Answer = { kind: 'reply', reply: bareReply(RCODE.BADVERS), from: 'policy' };
+const FORMAT_ERROR: Answer = { kind: 'reply', reply: bareReply(RCODE.FORMERR), from: 'policy' };
+
+/** What to say to a query of this client. */
+export function answerQuery(query: Query, client: Ipv4, facts: AnswerFacts): Answer {
+  if (!isClient(client, facts.clients)) return REFUSED_STRANGER;
+  // RFC 6891 §6.1.3: a version that is not known is answered with BADVERS, whatever was asked.
+  if (query.edns !== undefined && query.edns.version > 0) return BAD_VERSION;
+  const { type } = query.question;
+  if (query.question.class !== CLASS_IN) return REFUSED_POLICY;
+  if (type === TYPE.OPT || type === 0) return FORMAT_ERROR;
+  if (type >= 249 && type < TYPE.ANY) return REFUSED_POLICY;
+  const answer = resolve(query.question.name, type, facts);
+  // Without RD nobody is asked on the client's behalf, and the cache is nobody's business (RFC 1035 §4.1.1).
+  if (answer.kind === 'forward' && !query.recursionDesired) {
+    if (answer.chain.length === 0) return REFUSED_POLICY;
+    return own({ rcode: RCODE.NOERROR, authoritative: true, answers: answer.chain, authority: NONE, additional: NONE });
+  }
+  return answer;
+}
+
+function isClient(client: Ipv4, clients: readonly Ipv4Network[]): boolean {
+  for (let index = 0; index < clients.length; index += 1) {
+    const network = clients[index];
+    if (network !== undefined && networkContains(network, client)) return true;
+  }
+  return false;
+}
+
+const own = (reply: Reply): Answer => ({ kind: 'reply', reply, from: 'own' });
+
+/** Follows a name through our zones (RFC 1034 §4.3.2). */
+function resolve(first: string, type: number, facts: AnswerFacts): Answer {
+  let chain: readonly DnsRecord[] = NONE;
+  let name = first;
+  for (;;) {
+    const special = specialAnswer(name, type);
+    const zone = special === undefined ? facts.zones.find(name) : undefined;
+    const step = special ?? (zone === undefined ? outside(name, type, facts) : inZone(zone, name, type, facts));
+    if (step === undefined) return { kind: 'forward', name, chain };
+    if (step.alias === undefined) {
+      if (chain.length === 0) return own(step.reply);
+      // RFC 6604 §3: the rcode tells of the last name of the chain; AA, of the first.
+      const answers = [...chain, ...step.reply.answers];
+      return own({ ...step.reply, authoritative: true, answers });
+    }
+    chain = [...chain, step.alias];
+    name = targetOf(step.alias) ?? '';
+    if (chain.length > CNAME_CHAIN_MAX) return own(bareReply(RCODE.SERVFAIL));
+  }
+}
+
+/** One step: an answer, or the alias to follow. */
+type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
+
+/** A configured name outside of our zones answers for the types it has; everything else there belongs to the upstreams. */
+function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
+  const node = facts.names.find(name);
+  return node?.configured === true ? fromNode(node, type, facts) : undefined;
+}
+
+function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Step {
+  const { names, zones } = facts;
+  const referral = names.hasDelegations ? findReferral(zone, name, type, facts) : undefined;
+  if (referral !== undefined) return { reply: referral };
+  const node = names.find(name);
+  const found = node === undefined ? undefined : fromNode(node, type, facts);
+  const isApex = name === zone.apex;
+  if (isApex && (type === TYPE.SOA || type === TYPE.NS || type === TYPE.ANY)) return { reply: apex(zone, type, facts) };
+  if (found !== undefined) return found;
+  const computed = node === undefined ? computedRecord(name, facts) : undefined;
+  if (computed !== undefined && (type === computed.type || type === TYPE.ANY)) {
+    return { reply: positive([computed], NONE) };
+  }
+  const exists = node !== undefined || computed !== undefined || isApex || hasNamesBelow(name, facts);
+  const soa = zones.soa(zone, names.serial);
+  return {
+    reply: {
+      rcode: exists ? RCODE.NOERROR : RCODE.NXDOMAIN,
+      authoritative: true,
+      answers: NONE,
+      authority: [soa.ttl > NEGATIVE_TTL ? { ...soa, ttl: NEGATIVE_TTL } : soa],
+      additional: NONE,
+    },
+  };
+}
+
+/** The node's records of this type, its alias, or undefined when it has neither. */
+function fromNode(node: NameNode, type: number, facts: AnswerFacts): Step | undefined {
+  // RFC 8482 §4.1: of everything a name has, ANY is given one set.
+  const set = type === TYPE.ANY ? node.sets[0] : findSet(node, type);
+  if (set !== undefined) return { reply: positive(set.records, addressesOf(set.records, type, facts)) };
+  const alias = findSet(node, TYPE.CNAME)?.records[0];
+  return alias === undefined ? undefined : { alias };
+}
+
+const positive = (answers: readonly DnsRecord[], additional: readonly DnsRecord[]): Reply => ({
+  rcode: RCODE.NOERROR,
+  authoritative: true,
+  answers,
+  authority: NONE,
+  additional,
+});
+
+/** The addresses of the hosts that the records name, as far as they are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782). */
+function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerFacts): readonly DnsRecord[] {
+  if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return NONE;
+  const hosts = new Set(records.map((record) => targetOf(record) ?? ''));
+  return [...hosts].flatMap((host) => findSet(facts.names.find(host), TYPE.A)?.records ?? NONE);
+}
+
+/** SOA and NS of the apex are computed; NS records of the configuration stand beside them. */
+function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
+  if (type !== TYPE.NS) return positive([facts.zones.soa(zone, facts.names.serial)], NONE);
+  const configured = findSet(facts.names.find(zone.apex), TYPE.NS)?.records ?? NONE;
+  const answers = [zone.nameServer, ...configured];
+  return positive(answers, addressesOf(answers, TYPE.NS, facts));
+}
+
+/** A part of the zone that a configured NS record gives to others: the referral (RFC 1034 §4.3.2 step 3b), or undefined. */
+function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts): Reply | undefined {
+  let cut: readonly DnsRecord[] | undefined;
+  for (
+    let above: string | undefined = name;
+    above !== undefined && above !== zone.apex && isWithin(above, zone.apex);
+    above = parentOf(above)
+  ) {
+    const set = findSet(facts.names.find(above), TYPE.NS);
+    if (set !== undefined) cut = set.records;
+  }
+  // 43 is DS, which belongs to the upper side of the cut (RFC 4035 §3.1.4.1): we have none.
+  if (cut === undefined || (type === 43 && cut[0]?.name === name)) return undefined;
+  const additional = addressesOf(cut, TYPE.NS, facts);
+  return { rcode: RCODE.NOERROR, authoritative: false, answers: NONE, authority: cut, additional };
+}
+
+/** The record of a generated name, or of an address in a dynamic range that nobody named. */
+function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined {
+  const address = facts.zones.generatedAddress(name);
+  if (address !== undefined) {
+    return { name, type: TYPE.A, class: CLASS_IN, ttl: RECORD_TTL, rdata: addressRdata(address) };
+  }
+  const reversed = parseReverseName(name);
+  const generated = reversed?.octets === 4 ? facts.zones.generatedName(reversed.address) : undefined;
+  if (generated === undefined) return undefined;
+  return { name, type: TYPE.PTR, class: CLASS_IN, ttl: RECORD_TTL, rdata: nameRdata(generated) };
+}
+
+/** RFC 8020 §2: a name that has names below it exists. In a reverse zone every beginning of an address has. */
+function hasNamesBelow(name: string, facts: AnswerFacts): boolean {
+  return (parseReverseName(name)?.octets ?? 4) < 4 || facts.names.hasBelow(name);
+}
+
+const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
+const LOOPBACK_4 = addressRdata(0x7f000001 as Ipv4);
+const LOOPBACK_6 = Uint8Array.of(...Array<number>(15).fill(0), 1);
+const LOCALHOST = nameRdata('localhost');
+
+/** Names that mean the same everywhere and must not leak to the outside (RFC 6761 §6.3, §6.4; RFC 7686 §2). */
+function specialAnswer(name: string, type: number): Step | undefined {
+  if (isWithin(name, 'localhost')) {
+    if (type === TYPE.A || type === TYPE.ANY) return local(name, TYPE.A, LOOPBACK_4);
+    return type === TYPE.AAAA ? local(name, type, LOOPBACK_6) : NO_DATA;
+  }
+  if (name === '1.0.0.127.in-addr.arpa' || name === LOOPBACK_REVERSE_6) {
+    return type === TYPE.PTR || type === TYPE.ANY ? local(name, TYPE.PTR, LOCALHOST) : NO_DATA;
+  }
+  if (name === '127.in-addr.arpa') return NO_DATA;
+  if (isWithin(name, '127.in-addr.arpa') || isWithin(name, 'invalid') || isWithin(name, 'onion')) return NO_NAME;
+  return undefined;
+}
+
+const NO_DATA: Step = { reply: { ...bareReply(RCODE.NOERROR), authoritative: true } };
+const NO_NAME: Step = { reply: { ...bareReply(RCODE.NXDOMAIN), authoritative: true } };
+
+function local(name: string, type: number, rdata: Uint8Array): Step {
+  return { reply: positive([{ name, type, class: CLASS_IN, ttl: RECORD_TTL, rdata }], NONE) };
+}

@@ -1,0 +1,114 @@
+// Who claims which name for which address, and who has it. Machines, reservations, leases and the configuration all name
+// addresses; they may disagree, and each may go at any time.
+//
+// 1. A name belongs to the highest owner that claims it: configured, then the rack itself, machine, reservation, lease. All
+//    claims of that owner count together (a machine with two addresses), but among leases only the first client's newest.
+// 2. A lease names an address only while no rack, machine or reservation names it: what a client calls itself never stands
+//    beside what the operator calls it.
+// 3. Winners follow from the claims alone, so removing one reveals the next.
+
+import type { Ipv4, MacAddress } from '../net/address.ts';
+
+/** Who can claim a name. */
+export type ClaimOwner = 'configured' | 'rack' | 'machine' | 'reservation' | 'lease';
+
+/** One claim; compared by identity. */
+export interface Claim {
+  readonly owner: ClaimOwner;
+  readonly name: string;
+  readonly address: Ipv4;
+  readonly ttl: number;
+  /** False: the address never answers with this name (the rack's other domains, a zone's apex). */
+  readonly reverse: boolean;
+  /** The client, for a lease. */
+  readonly mac: MacAddress | undefined;
+}
+
+/** Leases waiting for one name; further ones do without until they are renewed. */
+export const LEASE_CLAIMS_PER_NAME_MAX = 16;
+
+const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
+  configured: 5,
+  rack: 4,
+  machine: 3,
+  reservation: 2,
+  lease: 1,
+};
+/**
+ * An address answers with the name of what it is. A configured A record is most often a further name (`www`) of a machine, so
+ * it goes last but for leases; a configured PTR record goes before everything and is not a claim.
+ */
+const ADDRESS_RANK: Readonly<Record<ClaimOwner, number>> = {
+  rack: 5,
+  machine: 4,
+  reservation: 3,
+  configured: 2,
+  lease: 1,
+};
+
+const NONE: readonly Claim[] = [];
+
+/** All claims, by name and by address. */
+export class ClaimTable {
+  readonly #byName = new Map<string, readonly Claim[]>();
+  readonly #byAddress = new Map<Ipv4, readonly Claim[]>();
+
+  /** Adds a claim; false when too many leases wait for its name already. */
+  add(claim: Claim): boolean {
+    const others = this.ofName(claim.name);
+    if (claim.owner === 'lease' && others.length >= LEASE_CLAIMS_PER_NAME_MAX) return false;
+    this.#byName.set(claim.name, [...others, claim]);
+    this.#byAddress.set(claim.address, [...this.ofAddress(claim.address), claim]);
+    return true;
+  }
+
+  remove(claim: Claim): void {
+    without(this.#byName, claim.name, claim);
+    without(this.#byAddress, claim.address, claim);
+  }
+
+  /** In the order they were made. */
+  ofName(name: string): readonly Claim[] {
+    return this.#byName.get(name) ?? NONE;
+  }
+
+  ofAddress(address: Ipv4): readonly Claim[] {
+    return this.#byAddress.get(address) ?? NONE;
+  }
+
+  /** The claims that have `name`: all of one owner, or none. */
+  winners(name: string): readonly Claim[] {
+    const claims = this.ofName(name);
+    let best: Claim | undefined;
+    for (const claim of claims) {
+      if (claim.owner === 'lease' && this.#isNamedByOperator(claim.address)) continue;
+      // Among leases the first client keeps the name, wherever it roams; its newest lease is where it is.
+      const roamed = claim.owner === 'lease' && best?.owner === 'lease' && best.mac === claim.mac;
+      if (best === undefined || roamed || NAME_RANK[claim.owner] > NAME_RANK[best.owner]) best = claim;
+    }
+    if (best === undefined) return NONE;
+    if (best.owner === 'lease') return [best];
+    const owner = best.owner;
+    return claims.every((claim) => claim.owner === owner) ? claims : claims.filter((claim) => claim.owner === owner);
+  }
+
+  /** Of the claims that have their names, the one whose name the address answers with. */
+  pointer(address: Ipv4, hasItsName: (claim: Claim) => boolean): Claim | undefined {
+    let best: Claim | undefined;
+    for (const claim of this.ofAddress(address)) {
+      if (!claim.reverse || (best !== undefined && ADDRESS_RANK[claim.owner] <= ADDRESS_RANK[best.owner])) continue;
+      if (hasItsName(claim)) best = claim;
+    }
+    return best;
+  }
+
+  #isNamedByOperator(address: Ipv4): boolean {
+    return this.ofAddress(address).some((claim) => claim.owner !== 'lease' && claim.owner !== 'configured');
+  }
+}
+
+function without<K>(map: Map<K, readonly Claim[]>, key: K, claim: Claim): void {
+  const rest = (map.get(key) ?? NONE).filter((other) => other !== claim);
+  if (rest.length === 0) map.delete(key);
+  else map.set(key, rest);
+}

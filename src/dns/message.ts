@@ -1,0 +1,352 @@
+// DNS messages: bytes and values. The twelve octets of the header are judged before anything is spent on the body.
+// Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §8, §9; RFC 4035 §3.1.6 (AD, CD); RFC 7873 is not offered.
+//
+// 1. Decoding never throws and looks at each octet at most a few times; a message answering a message is never answered.
+// 2. A reply repeats the question octet for octet, so its case survives (RFC 4343 §4.1).
+// 3. A reply never exceeds the limit it is given: if the answer or authority does not fit, both are left out and TC is set.
+
+import { ByteReader, type Decoded } from '../net/byte-reader.ts';
+import { ByteWriter } from '../net/byte-writer.ts';
+import { NameCompression, readName } from './name.ts';
+import { CLASS_IN, type DnsRecord, readRdata, TYPE, writeRdata } from './record.ts';
+
+/** Response codes (RFC 1035 §4.1.1, RFC 6891 §9). */
+export const RCODE = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+} as const;
+
+/** Octets of a header. */
+export const HEADER_OCTETS = 12;
+/** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
+export const PLAIN_UDP_OCTETS_MAX = 512;
+/** The largest UDP message sent or asked for: it fits IPv6's smallest MTU, so it is never cut into fragments (DNS flag day 2020). */
+export const UDP_OCTETS_MAX = 1232;
+/** The largest message over TCP. */
+export const TCP_OCTETS_MAX = 65535;
+
+export const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const;
+const OPCODE_MASK = 0x7800;
+const EDNS_DO = 0x8000;
+const TTL_MAX = 0x7fffffff;
+
+export interface Question {
+  /** Lower-case text. */
+  readonly name: string;
+  readonly type: number;
+  readonly class: number;
+}
+
+/** The OPT pseudo-record (RFC 6891 §6.1). */
+export interface Edns {
+  /** The largest UDP message the sender takes; as written, so perhaps less than 512. */
+  readonly payloadOctets: number;
+  readonly extendedRcode: number;
+  readonly version: number;
+  readonly dnssecOk: boolean;
+}
+
+/** A question asked of this server. */
+export interface Query {
+  readonly id: number;
+  readonly recursionDesired: boolean;
+  readonly checkingDisabled: boolean;
+  readonly question: Question;
+  /** The question section as it came, a copy. */
+  readonly questionOctets: Uint8Array;
+  readonly edns: Edns | undefined;
+}
+
+/** What a datagram turned out to be: a query, something to be told off with an rcode, or something to be dropped. */
+export type Received =
+  | { readonly kind: 'query'; readonly query: Query }
+  | { readonly kind: 'reject'; readonly rcode: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'ignore'; readonly reason: 'short' | 'response' };
+
+/** Reads a message that came to the server's port. */
+export function receiveQuery(bytes: Uint8Array): Received {
+  if (bytes.length < HEADER_OCTETS) return { kind: 'ignore', reason: 'short' };
+  const flags = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
+  if ((flags & FLAG.QR) !== 0) return { kind: 'ignore', reason: 'response' };
+  if ((flags & OPCODE_MASK) !== 0) return reject(bytes, RCODE.NOTIMP);
+  const query = decodeQuery(bytes);
+  return query.ok ? { kind: 'query', query: query.value } : reject(bytes, RCODE.FORMERR);
+}
+
+/** A reply of a header alone: of what came, only id, opcode and RD are trusted. */
+function reject(bytes: Uint8Array, rcode: number): Received {
+  const reply = new Uint8Array(HEADER_OCTETS);
+  reply.set(bytes.subarray(0, 2));
+  reply[2] = 0x80 | ((bytes[2] ?? 0) & 0x79);
+  reply[3] = rcode;
+  return { kind: 'reject', rcode, bytes: reply };
+}
+
+/**
+ * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing after them.
+ * Faults: those of names and lengths, `bad-value` for counts that no query has.
+ */
+export function decodeQuery(bytes: Uint8Array): Decoded<Query> {
+  const reader = new ByteReader(bytes);
+  const id = reader.u16('id');
+  const flags = reader.u16('flags');
+  if (reader.u16('qdcount') !== 1) reader.fail('bad-value', 'qdcount', 4);
+  if (reader.u16('ancount') !== 0) reader.fail('bad-value', 'ancount', 6);
+  const others = reader.u16('nscount');
+  const additional = reader.u16('arcount');
+  const question = readQuestion(reader);
+  const questionOctets = bytes.slice(HEADER_OCTETS, reader.offset);
+  // An IXFR carries its SOA in the authority section (RFC 1995 §3): read over, and refused for its type.
+  let edns: Edns | undefined;
+  for (let index = 0; index < others + additional && reader.fault === undefined; index += 1) {
+    const option = skipRecord(reader);
+    if (option === undefined) continue;
+    if (edns !== undefined || index < others) reader.fail('bad-value', 'opt');
+    edns = option;
+  }
+  if (reader.remaining > 0) reader.fail('bad-length', 'trailing');
+  return reader.done({
+    id,
+    recursionDesired: (flags & FLAG.RD) !== 0,
+    checkingDisabled: (flags & FLAG.CD) !== 0,
+    question,
+    questionOctets,
+    edns,
+  });
+}
+
+function readQuestion(reader: ByteReader): Question {
+  return { name: readName(reader, 'qname'), type: reader.u16('qtype'), class: reader.u16('qclass') };
+}
+
+/** Passes one record; returns it when it is an OPT. */
+function skipRecord(reader: ByteReader): Edns | undefined {
+  const owner = readName(reader, 'owner');
+  const type = reader.u16('type');
+  const klass = reader.u16('class');
+  const ttl = reader.u32('ttl');
+  reader.skip(reader.u16('rdlength'), 'rdata');
+  if (type !== TYPE.OPT) return undefined;
+  if (owner !== '') reader.fail('bad-value', 'opt owner');
+  return readEdns(klass, ttl);
+}
+
+const readEdns = (klass: number, ttl: number): Edns => ({
+  payloadOctets: klass,
+  extendedRcode: ttl >>> 24,
+  version: (ttl >>> 16) & 0xff,
+  dnssecOk: (ttl & EDNS_DO) !== 0,
+});
+
+/** A whole message, as an upstream sends it. */
+export interface Message {
+  readonly id: number;
+  readonly flags: number;
+  /** With the extension of EDNS, 0 to 4095. */
+  readonly rcode: number;
+  readonly questions: readonly Question[];
+  readonly answers: readonly DnsRecord[];
+  readonly authority: readonly DnsRecord[];
+  /** Without the OPT. */
+  readonly additional: readonly DnsRecord[];
+  readonly edns: Edns | undefined;
+}
+
+/** Decodes a whole message. Faults: those of names, lengths and counts; trailing octets are a `bad-length`. */
+export function decodeMessage(bytes: Uint8Array): Decoded<Message> {
+  const reader = new ByteReader(bytes);
+  const id = reader.u16('id');
+  const flags = reader.u16('flags');
+  const counts = [reader.u16('qdcount'), reader.u16('ancount'), reader.u16('nscount'), reader.u16('arcount')] as const;
+  const questions: Question[] = [];
+  for (let index = 0; index < counts[0] && reader.fault === undefined; index += 1) questions.push(readQuestion(reader));
+  const answers = readRecords(reader, counts[1]);
+  const authority = readRecords(reader, counts[2]);
+  const all = readRecords(reader, counts[3]);
+  const opt = all.find((record) => record.type === TYPE.OPT);
+  if (reader.remaining > 0) reader.fail('bad-length', 'trailing');
+  const edns = opt === undefined ? undefined : readEdns(opt.class, opt.ttl);
+  return reader.done({
+    id,
+    flags,
+    rcode: (flags & 15) | ((edns?.extendedRcode ?? 0) << 4),
+    questions,
+    answers,
+    authority,
+    additional: opt === undefined ? all : all.filter((record) => record.type !== TYPE.OPT),
+    edns,
+  });
+}
+
+function readRecords(reader: ByteReader, count: number): DnsRecord[] {
+  const records: DnsRecord[] = [];
+  // The shortest record has eleven octets, so a lying count ends with the message.
+  for (let index = 0; index < count && reader.fault === undefined; index += 1) {
+    const name = readName(reader, 'owner');
+    const type = reader.u16('type');
+    const klass = reader.u16('class');
+    const ttl = reader.u32('ttl');
+    const rdata = readRdata(reader, type, reader.u16('rdlength'));
+    // RFC 2181 §8: a TTL with the highest bit set counts as zero. An OPT keeps its bits there instead.
+    records.push({ name, type, class: klass, ttl: type !== TYPE.OPT && ttl > TTL_MAX ? 0 : ttl, rdata });
+  }
+  return records;
+}
+
+/** What is said in answer to a query. */
+export interface Reply {
+  readonly rcode: number;
+  readonly authoritative: boolean;
+  readonly answers: readonly DnsRecord[];
+  readonly authority: readonly DnsRecord[];
+  readonly additional: readonly DnsRecord[];
+}
+
+const NONE: readonly DnsRecord[] = [];
+
+/** A reply without records. */
+export const bareReply = (rcode: number): Reply => ({
+  rcode,
+  authoritative: false,
+  answers: NONE,
+  authority: NONE,
+  additional: NONE,
+});
+
+/** How a reply is to be written. */
+export interface ReplyForm {
+  /** The most octets, at least 512. */
+  readonly limitOctets: number;
+  readonly recursionAvailable: boolean;
+  /** Seconds the records have been in the cache: taken off each TTL. */
+  readonly ageSeconds: number;
+}
+
+/** The most octets of a UDP reply to this query: what its EDNS offers, between 512 and 1232 (RFC 6891 §6.2.5). */
+export function udpLimit(query: Query): number {
+  const offered = query.edns?.payloadOctets ?? PLAIN_UDP_OCTETS_MAX;
+  return Math.min(Math.max(offered, PLAIN_UDP_OCTETS_MAX), UDP_OCTETS_MAX);
+}
+
+/** Encodes a reply. AD is always clear: nothing is validated here (RFC 4035 §3.2.3). */
+export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
+  const { edns, question } = query;
+  const writer = new ByteWriter(form.limitOctets);
+  let flags = FLAG.QR | (reply.rcode & 15);
+  if (reply.authoritative) flags |= FLAG.AA;
+  if (query.recursionDesired) flags |= FLAG.RD;
+  if (form.recursionAvailable) flags |= FLAG.RA;
+  if (query.checkingDisabled) flags |= FLAG.CD;
+  writer.u16(query.id);
+  writer.u16(flags);
+  writer.u16(1);
+  writer.zeros(6);
+  writer.write(query.questionOctets);
+  // The OPT goes last but must fit whatever happens, so its octets are kept free.
+  const limit = form.limitOctets - (edns === undefined ? 0 : OPT_OCTETS);
+  const body = new RecordWriter(writer, question.name, limit, form.ageSeconds);
+  const bodyAt = writer.offset;
+  let counts = { answers: body.write(reply.answers), authority: body.write(reply.authority), additional: 0 };
+  if (counts.answers < reply.answers.length || counts.authority < reply.authority.length) {
+    writer.rewind(bodyAt);
+    flags |= FLAG.TC;
+    counts = { answers: 0, authority: 0, additional: 0 };
+  } else {
+    counts.additional = body.write(reply.additional);
+  }
+  writer.patchU16(2, flags);
+  writer.patchU16(6, counts.answers);
+  writer.patchU16(8, counts.authority);
+  writer.patchU16(10, counts.additional + (edns === undefined ? 0 : 1));
+  if (edns !== undefined) writeOpt(writer, reply.rcode, edns.dnssecOk);
+  return writer.finish();
+}
+
+const OPT_OCTETS = 11;
+
+function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
+  writer.u8(0);
+  writer.u16(TYPE.OPT);
+  writer.u16(UDP_OCTETS_MAX);
+  writer.u32((((rcode >>> 4) << 24) | (dnssecOk ? EDNS_DO : 0)) >>> 0);
+  writer.u16(0);
+}
+
+/** Writes records one after another as long as they fit; most of them belong to the question's name, two octets each. */
+class RecordWriter {
+  readonly #writer: ByteWriter;
+  readonly #questionName: string;
+  readonly #limit: number;
+  readonly #age: number;
+  #compression: NameCompression | undefined;
+
+  constructor(writer: ByteWriter, questionName: string, limit: number, ageSeconds: number) {
+    this.#writer = writer;
+    this.#questionName = questionName;
+    this.#limit = limit;
+    this.#age = ageSeconds;
+  }
+
+  /** How many of the records were written: all, or those before the first that did not fit. */
+  write(records: readonly DnsRecord[]): number {
+    const writer = this.#writer;
+    for (let index = 0; index < records.length; index += 1) {
+      const record = records[index];
+      if (record === undefined) break;
+      const start = writer.offset;
+      if (record.name === this.#questionName && record.name !== '') writer.u16(0xc000 | HEADER_OCTETS);
+      else this.#names().write(writer, record.name);
+      writer.u16(record.type);
+      writer.u16(record.class);
+      writer.u32(record.ttl > this.#age ? record.ttl - this.#age : 0);
+      if (record.type === TYPE.A) {
+        writer.u16(record.rdata.length);
+        writer.write(record.rdata);
+      } else writeRdata(writer, this.#names(), record);
+      if (writer.overflow || writer.offset > this.#limit) {
+        writer.rewind(start);
+        this.#compression?.forgetFrom(start);
+        return index;
+      }
+    }
+    return records.length;
+  }
+
+  #names(): NameCompression {
+    if (this.#compression === undefined) {
+      this.#compression = new NameCompression();
+      this.#compression.remember(this.#questionName, HEADER_OCTETS);
+    }
+    return this.#compression;
+  }
+}
+
+/** A question to an upstream. */
+export interface UpstreamQuestion {
+  readonly name: string;
+  readonly type: number;
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+  /** False for a server that does not understand EDNS (RFC 6891 §6.2.2). */
+  readonly edns: boolean;
+}
+
+/** Encodes a recursive question to an upstream, asking for UDP messages of at most 1232 octets. */
+export function encodeUpstreamQuery(id: number, question: UpstreamQuestion): Uint8Array {
+  const writer = new ByteWriter(HEADER_OCTETS + 260 + OPT_OCTETS);
+  writer.u16(id);
+  writer.u16(FLAG.RD | (question.checkingDisabled ? FLAG.CD : 0));
+  writer.u16(1);
+  writer.u32(0);
+  writer.u16(question.edns ? 1 : 0);
+  new NameCompression().write(writer, question.name);
+  writer.u16(question.type);
+  writer.u16(CLASS_IN);
+  if (question.edns) writeOpt(writer, 0, question.dnssecOk);
+  return writer.finish();
+}

@@ -1,0 +1,390 @@
+// The names of the rack's machines: claims in, immutable record nodes out. Everything that answers queries reads the nodes.
+//
+//   setRecords, setRack, setMachines, setReservations, leaseBound, leaseGone
+//        → claims (claims.ts) → names and addresses touched → winners → nodes replaced → serial
+//
+// Sources: RFC 1034 §3.6.2 (CNAME stands alone), §4.3.2; RFC 8020 (a name with names below it exists); RFC 1982 (serial).
+//
+// 1. A change is one synchronous step: no query sees half of it. Nodes are replaced, never changed.
+// 2. Forward and reverse agree: an address answers with a name that has this address, and every address that has a name
+//    answers. Only a configured PTR record says otherwise, because its operator did.
+// 3. The serial grows by one when a node changed, at most once a turn of the event loop.
+
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
+import type { ConfiguredRecord } from './config.ts';
+import type { DnsEvent } from './events.ts';
+import { hostLabel, parentOf, parseName } from './name.ts';
+import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './record.ts';
+import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
+import { parseReverseName, reverseName } from './reverse-name.ts';
+import { RECORD_TTL } from './zones.ts';
+
+/** The records of one name and type. */
+export interface RecordSet {
+  readonly type: number;
+  readonly records: readonly DnsRecord[];
+}
+
+/** All records of one name. */
+export interface NameNode {
+  readonly name: string;
+  /** True when the configuration says something of this name: then it is answered even outside of our zones. */
+  readonly configured: boolean;
+  readonly sets: readonly RecordSet[];
+}
+
+/** What answering needs of the names. */
+export interface NameSource {
+  readonly serial: number;
+  /** True when some configured NS record may delegate a part of a zone. */
+  readonly hasDelegations: boolean;
+  find(name: string): NameNode | undefined;
+  /** True when a name below `name` has records (RFC 8020 §2): then `name` exists too. */
+  hasBelow(name: string): boolean;
+}
+
+/** A name for an address, as the region or a reservation gives it. */
+export interface NamedAddress {
+  /** Fully qualified; case and a final dot do not matter. */
+  readonly fqdn: string;
+  readonly address: Ipv4;
+}
+
+/** An event of the names, without its time. */
+export type NameReport = Omit<DnsEvent, 'at'>;
+
+export interface NamesOptions {
+  /** The first serial, 32 bits: must have grown since the last start, such as the wall time in seconds. */
+  readonly serial: number;
+  /** Told of conflicts (`dns.name-conflict`) and unusable records (`dns.record-invalid`). */
+  readonly report?: (report: NameReport) => void;
+}
+
+const NO_CLAIMS: readonly Claim[] = [];
+
+/** The record set of a type, or undefined. */
+export function findSet(node: NameNode | undefined, type: number): RecordSet | undefined {
+  return node?.sets.find((set) => set.type === type);
+}
+
+/** All names, and who claims them. */
+export class Names implements NameSource {
+  readonly #claims = new ClaimTable();
+  readonly #lists = new Map<ClaimOwner, Map<string, Claim>>();
+  readonly #leases = new Map<Ipv4, Claim>();
+  readonly #winners = new Map<string, readonly Claim[]>();
+  #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
+  readonly #nodes = new Map<string, NameNode>();
+  readonly #below = new Map<string, number>();
+  readonly #touchedNames = new Set<string>();
+  readonly #touchedAddresses = new Set<Ipv4>();
+  readonly #report: (report: NameReport) => void;
+  #serial: number;
+  #grewThisTurn = false;
+  #delegations = 0;
+
+  constructor(options: NamesOptions) {
+    this.#serial = options.serial >>> 0;
+    this.#report = options.report ?? (() => {});
+  }
+
+  get serial(): number {
+    return this.#serial;
+  }
+  get hasDelegations(): boolean {
+    return this.#delegations > 0;
+  }
+  /** How many names have records. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  find(name: string): NameNode | undefined {
+    return this.#nodes.get(name);
+  }
+
+  hasBelow(name: string): boolean {
+    return this.#below.has(name);
+  }
+
+  /** Every node, in no order. */
+  nodes(): IterableIterator<NameNode> {
+    return this.#nodes.values();
+  }
+
+  /** Replaces the names of deployed machines. */
+  setMachines(list: readonly NamedAddress[]): void {
+    this.#replace('machine', this.#claimsOf('machine', list));
+  }
+
+  /** Replaces the names of fixed reservations. */
+  setReservations(list: readonly NamedAddress[]): void {
+    this.#replace('reservation', this.#claimsOf('reservation', list));
+  }
+
+  /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Its addresses answer with the first. */
+  setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
+    const claims: Claim[] = [];
+    const claim = (name: string, reverse: boolean): void => {
+      for (const address of addresses) {
+        claims.push({ owner: 'rack', name, address, ttl: RECORD_TTL, reverse, mac: undefined });
+      }
+    };
+    if (domains.length === 0) claim(selfName, true);
+    domains.forEach((domain, index) => {
+      claim(`${selfName}.${domain}`, index === 0);
+      claim(domain, false);
+    });
+    this.#replace('rack', claims);
+  }
+
+  /** Replaces the configured records; one that is not of its type, or stands beside a CNAME, is reported and left out. */
+  setRecords(records: readonly ConfiguredRecord[]): void {
+    const claims: Claim[] = [];
+    const others = new Map<string, DnsRecord[]>();
+    const aliases = new Set<string>();
+    // CNAMEs first: they decide what else may stand at their names.
+    for (const record of [...records].sort((a, b) => Number(b.type === 'CNAME') - Number(a.type === 'CNAME'))) {
+      const name = parseName(record.name);
+      const rdata = parseRdata(record.type, record.data);
+      if (name === undefined || rdata === undefined || aliases.has(name)) {
+        const reason = name === undefined ? 'bad name' : rdata === undefined ? 'bad data' : 'beside a CNAME';
+        this.#report({
+          kind: 'dns.record-invalid',
+          name: record.name,
+          reason: `${record.type} ${record.data}: ${reason}`,
+        });
+        continue;
+      }
+      const ttl = record.ttl ?? RECORD_TTL;
+      const type = RECORD_TYPE_NUMBERS[record.type];
+      if (type === TYPE.CNAME) aliases.add(name);
+      if (type === TYPE.A) {
+        const address = new DataView(rdata.buffer, rdata.byteOffset).getUint32(0) as Ipv4;
+        claims.push({ owner: 'configured', name, address, ttl, reverse: true, mac: undefined });
+      } else {
+        const list = others.get(name) ?? [];
+        list.push({ name, type, class: CLASS_IN, ttl, rdata });
+        others.set(name, list);
+      }
+    }
+    for (const name of this.#configured.keys()) this.#touchedNames.add(name);
+    for (const name of others.keys()) this.#touchedNames.add(name);
+    this.#configured = others;
+    this.#delegations = [...others.values()].flat().filter((record) => record.type === TYPE.NS).length;
+    this.#replace('configured', claims);
+  }
+
+  /**
+   * A client got, renewed or changed its lease. A hostname that cannot be made a safe label (`hostLabel`) gives no name.
+   * Returns true when names changed.
+   */
+  leaseBound(mac: MacAddress, address: Ipv4, hostname: string | undefined, domain: string): boolean {
+    const label = hostname === undefined ? undefined : hostLabel(hostname);
+    // A long domain may leave no room for the label: then there is no name.
+    const name = label === undefined ? undefined : parseName(domain === '' ? label : `${label}.${domain}`);
+    const known = this.#leases.get(address);
+    if (known?.mac === mac && known.name === name) return false;
+    if (known === undefined && name === undefined) return false;
+    if (known !== undefined) this.#remove(known);
+    this.#leases.delete(address);
+    if (name !== undefined) {
+      const claim: Claim = { owner: 'lease', name, address, ttl: RECORD_TTL, reverse: true, mac };
+      if (this.#add(claim)) this.#leases.set(address, claim);
+    }
+    return this.#settle();
+  }
+
+  /** A lease was released, expired or taken away. Returns true when names changed. */
+  leaseGone(address: Ipv4): boolean {
+    const known = this.#leases.get(address);
+    if (known === undefined) return false;
+    this.#leases.delete(address);
+    this.#remove(known);
+    return this.#settle();
+  }
+
+  #claimsOf(owner: ClaimOwner, list: readonly NamedAddress[]): Claim[] {
+    const claims: Claim[] = [];
+    for (const { fqdn, address } of list) {
+      const name = parseName(fqdn);
+      if (name === undefined || name === '') {
+        this.#report({ kind: 'dns.record-invalid', name: fqdn, address, reason: `${owner}: not a domain name` });
+        continue;
+      }
+      claims.push({ owner, name, address, ttl: RECORD_TTL, reverse: true, mac: undefined });
+    }
+    return claims;
+  }
+
+  /** Makes `claims` the claims of this owner: those that stay are not touched. */
+  #replace(owner: ClaimOwner, claims: readonly Claim[]): void {
+    const before = this.#lists.get(owner) ?? new Map<string, Claim>();
+    const after = new Map<string, Claim>();
+    const added: Claim[] = [];
+    for (const claim of claims) {
+      const key = `${claim.name} ${claim.address} ${claim.ttl} ${claim.reverse}`;
+      if (after.has(key)) continue;
+      const same = before.get(key);
+      after.set(key, same ?? claim);
+      if (same === undefined) added.push(claim);
+    }
+    for (const [key, claim] of before) if (!after.has(key)) this.#remove(claim);
+    for (const claim of added) this.#add(claim);
+    this.#lists.set(owner, after);
+    this.#settle();
+  }
+
+  #add(claim: Claim): boolean {
+    const taken = this.#claims.add(claim);
+    if (taken) this.#touch(claim);
+    else this.#reportConflict(claim, this.#winners.get(claim.name)?.[0]);
+    return taken;
+  }
+
+  #remove(claim: Claim): void {
+    this.#claims.remove(claim);
+    this.#touch(claim);
+  }
+
+  #touch(claim: Claim): void {
+    this.#touchedNames.add(claim.name);
+    this.#touchedAddresses.add(claim.address);
+  }
+
+  /** Brings the nodes in line with the claims that changed; true when a node did. */
+  #settle(): boolean {
+    const addresses = this.#touchedAddresses;
+    // Whether a lease may name its address depends on who else names that address.
+    for (const address of addresses) {
+      for (const claim of this.#claims.ofAddress(address))
+        if (claim.owner === 'lease') this.#touchedNames.add(claim.name);
+    }
+    const names = [...this.#touchedNames];
+    for (const name of names) this.#decideName(name);
+    let changed = false;
+    for (const name of names) changed = this.#rebuild(name) || changed;
+    for (const address of addresses) changed = this.#rebuild(reverseName(address)) || changed;
+    this.#touchedNames.clear();
+    addresses.clear();
+    if (changed) this.#grow();
+    return changed;
+  }
+
+  /** Finds who has the name now, and which addresses this concerns. */
+  #decideName(name: string): void {
+    const before = this.#winners.get(name) ?? NO_CLAIMS;
+    const isAlias = this.#configured.get(name)?.some((record) => record.type === TYPE.CNAME) === true;
+    const after = isAlias ? NO_CLAIMS : this.#claims.winners(name);
+    for (const claim of before) if (!after.includes(claim)) this.#touchedAddresses.add(claim.address);
+    for (const claim of after) if (!before.includes(claim)) this.#touchedAddresses.add(claim.address);
+    if (after.length === 0) this.#winners.delete(name);
+    else this.#winners.set(name, after);
+    const winner = after[0];
+    for (const claim of this.#claims.ofName(name)) {
+      const held = after.some((other) => other === claim || other.address === claim.address);
+      if (!held && this.#touchedAddresses.has(claim.address)) this.#reportConflict(claim, winner);
+    }
+  }
+
+  #reportConflict(loser: Claim, winner: Claim | undefined): void {
+    if (winner === undefined) return;
+    const { name, address, mac } = loser;
+    this.#report({
+      kind: 'dns.name-conflict',
+      name,
+      address,
+      mac,
+      winner: describe(winner),
+      loser: describe(loser),
+    });
+  }
+
+  /** Makes the node of a name anew; true when it is another than before. */
+  #rebuild(name: string): boolean {
+    const before = this.#nodes.get(name);
+    const configured = this.#configured.get(name);
+    const owned = this.#winners.get(name) ?? NO_CLAIMS;
+    const records = owned.map(
+      ({ address, ttl }): DnsRecord => ({ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) }),
+    );
+    records.push(...(configured ?? []), ...this.#pointer(name, configured));
+    if (records.length === 0) {
+      if (before === undefined) return false;
+      this.#nodes.delete(name);
+      this.#countBelow(name, -1);
+      return true;
+    }
+    const isConfigured = configured !== undefined || owned[0]?.owner === 'configured';
+    const after = { name, configured: isConfigured, sets: groupByType(records) };
+    if (before !== undefined && sameNode(before, after)) return false;
+    this.#nodes.set(name, after);
+    if (before === undefined) this.#countBelow(name, 1);
+    return true;
+  }
+
+  /** The computed PTR record of a reverse name, unless the configuration has one. */
+  #pointer(name: string, configured: readonly DnsRecord[] | undefined): DnsRecord[] {
+    const reversed = parseReverseName(name);
+    if (reversed?.octets !== 4) return [];
+    if (configured?.some((record) => record.type === TYPE.PTR || record.type === TYPE.CNAME) === true) return [];
+    const claim = this.#claims.pointer(
+      reversed.address,
+      (other) => this.#winners.get(other.name)?.includes(other) === true,
+    );
+    if (claim === undefined) return [];
+    return [{ name, type: TYPE.PTR, class: CLASS_IN, ttl: claim.ttl, rdata: nameRdata(claim.name) }];
+  }
+
+  #countBelow(name: string, by: 1 | -1): void {
+    // In the reverse tree, what exists follows from the addresses of the zone.
+    if (parseReverseName(name) !== undefined) return;
+    for (let above = parentOf(name); above !== undefined && above !== ''; above = parentOf(above)) {
+      const count = (this.#below.get(above) ?? 0) + by;
+      if (count === 0) this.#below.delete(above);
+      else this.#below.set(above, count);
+    }
+  }
+
+  #grow(): void {
+    if (this.#grewThisTurn) return;
+    this.#grewThisTurn = true;
+    // RFC 1982 §3.1: addition modulo 2^32; zero is passed over because some secondaries take it for "unknown".
+    this.#serial = (this.#serial + 1) >>> 0 || 1;
+    queueMicrotask(() => {
+      this.#grewThisTurn = false;
+    });
+  }
+}
+
+function describe(claim: Claim): string {
+  const whose = claim.mac === undefined ? '' : ` of ${formatMac(claim.mac)}`;
+  return `${claim.owner}${whose} at ${formatIpv4(claim.address)}`;
+}
+
+function groupByType(records: readonly DnsRecord[]): RecordSet[] {
+  const sets = new Map<number, DnsRecord[]>();
+  for (const record of records) {
+    const set = sets.get(record.type);
+    if (set === undefined) sets.set(record.type, [record]);
+    else set.push(record);
+  }
+  return [...sets].map(([type, members]) => ({ type, records: members }));
+}
+
+function sameNode(a: NameNode, b: NameNode): boolean {
+  return (
+    a.configured === b.configured &&
+    a.sets.length === b.sets.length &&
+    a.sets.every((set, index) => sameSet(set, b.sets[index]))
+  );
+}
+
+function sameSet(a: RecordSet, b: RecordSet | undefined): boolean {
+  if (b === undefined || a.type !== b.type || a.records.length !== b.records.length) return false;
+  return a.records.every((record, index) => {
+    const other = b.records[index];
+    return other !== undefined && record.ttl === other.ttl && Buffer.compare(record.rdata, other.rdata) === 0;
+  });
+}

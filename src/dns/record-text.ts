@@ -1,0 +1,172 @@
+// Rdata as people write and read it: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5.
+//
+// 1. What `formatRdata` writes, `parseRdata` reads back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
+// 2. Names are taken as fully qualified, with or without the final dot: a configured record has no origin.
+
+import { formatIpv4, parseIpv4 } from '../net/address.ts';
+import { ByteReader } from '../net/byte-reader.ts';
+import { parseName, readName, textToWire } from './name.ts';
+import { addressRdata, rdataAddress, TYPE } from './record.ts';
+
+/** The types that can be written as text, by name. */
+export const RECORD_TYPE_NUMBERS = {
+  A: TYPE.A,
+  NS: TYPE.NS,
+  CNAME: TYPE.CNAME,
+  PTR: TYPE.PTR,
+  MX: TYPE.MX,
+  TXT: TYPE.TXT,
+  AAAA: TYPE.AAAA,
+  SRV: TYPE.SRV,
+} as const;
+
+export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, number]) => [number, name]));
+
+/** The mnemonic of a type, or `TYPE123` (RFC 3597 §5). */
+export const formatType = (type: number): string => TYPE_NAMES.get(type) ?? `TYPE${type}`;
+
+/**
+ * The wire form of a record's data written as text, or undefined when the text is not of the type. A TXT is one string when it
+ * is not quoted, spaces included; text longer than 255 octets is split.
+ */
+export function parseRdata(type: RecordTypeName, data: string): Uint8Array | undefined {
+  const written = data.trim();
+  switch (type) {
+    case 'A': {
+      const address = parseIpv4(written);
+      return address === undefined ? undefined : addressRdata(address);
+    }
+    case 'AAAA':
+      return parseIpv6(written);
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      return targetWire(written);
+    case 'MX':
+      return numbersAndName(written, 1);
+    case 'SRV':
+      return numbersAndName(written, 3);
+    case 'TXT':
+      return parseText(written);
+  }
+}
+
+function targetWire(written: string): Uint8Array | undefined {
+  const name = parseName(written);
+  return name === undefined ? undefined : textToWire(name);
+}
+
+function numbersAndName(written: string, count: number): Uint8Array | undefined {
+  const fields = written.split(/\s+/);
+  const target = fields.length === count + 1 ? targetWire(fields[count] ?? '') : undefined;
+  if (target === undefined) return undefined;
+  const numbers = Buffer.alloc(count * 2);
+  for (let index = 0; index < count; index += 1) {
+    const field = fields[index] ?? '';
+    if (!/^\d{1,5}$/.test(field) || Number(field) > 0xffff) return undefined;
+    numbers.writeUInt16BE(Number(field), index * 2);
+  }
+  return Buffer.concat([numbers, target]);
+}
+
+function parseText(written: string): Uint8Array | undefined {
+  const strings = written.startsWith('"') ? quotedStrings(written) : [Buffer.from(written, 'utf8')];
+  if (strings === undefined) return undefined;
+  const parts: Uint8Array[] = [];
+  for (const string of strings) {
+    for (let at = 0; at === 0 || at < string.length; at += 255) {
+      const piece = string.subarray(at, at + 255);
+      parts.push(Uint8Array.of(piece.length), piece);
+    }
+  }
+  const rdata = Buffer.concat(parts);
+  return rdata.length > 0xffff ? undefined : rdata;
+}
+
+/** `"one" "two"`, with `\"`, `\\` and `\DDD` inside. */
+function quotedStrings(written: string): Buffer[] | undefined {
+  const strings: Buffer[] = [];
+  let rest = written;
+  while (rest !== '') {
+    const match = /^"((?:[^"\\]|\\\d{3}|\\[^\d])*)"\s*/.exec(rest);
+    if (match === null) return undefined;
+    const octets: Buffer[] = [];
+    for (const piece of (match[1] ?? '').match(/\\\d{3}|\\?[^\\]|\\\\/gsu) ?? []) {
+      if (!piece.startsWith('\\')) octets.push(Buffer.from(piece, 'utf8'));
+      else if (piece.length === 4 && Number(piece.slice(1)) > 255) return undefined;
+      else octets.push(piece.length === 4 ? Buffer.of(Number(piece.slice(1))) : Buffer.from(piece.slice(1), 'utf8'));
+    }
+    strings.push(Buffer.concat(octets));
+    rest = rest.slice(match[0].length);
+  }
+  return strings;
+}
+
+/** The sixteen octets of an IPv6 address (RFC 4291 §2.2), or undefined. */
+function parseIpv6(written: string): Uint8Array | undefined {
+  const halves = written.split('::');
+  if (halves.length > 2 || !/^[0-9a-f:.]+$/i.test(written)) return undefined;
+  const groups = halves.map((half) => (half === '' ? [] : half.split(':')));
+  const last = groups.at(-1);
+  const embedded = last?.at(-1)?.includes('.') === true ? parseIpv4(last.pop() ?? '') : undefined;
+  if (embedded !== undefined) last?.push((embedded >>> 16).toString(16), (embedded & 0xffff).toString(16));
+  const [head = [], tail = []] = groups;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const all = [...head, ...Array<string>(missing).fill('0'), ...tail];
+  if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined;
+  return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
+}
+
+/** A record's data as text; `\# length hex` for a type or data that has no other form (RFC 3597 §5). */
+export function formatRdata(type: number, rdata: Uint8Array): string {
+  const reader = new ByteReader(rdata);
+  const text = formatKnown(type, reader);
+  if (text !== undefined && reader.fault === undefined && reader.remaining === 0) return text;
+  const hex = Buffer.from(rdata).toString('hex');
+  return `\\# ${rdata.length}${hex === '' ? '' : ` ${hex}`}`;
+}
+
+function formatKnown(type: number, reader: ByteReader): string | undefined {
+  const name = (): string => `${readName(reader, 'rdata')}.`;
+  switch (type) {
+    case TYPE.A:
+      return formatIpv4(rdataAddress(reader.view(4, 'rdata')));
+    case TYPE.AAAA:
+      return Array.from({ length: 8 }, () => reader.u16('rdata').toString(16)).join(':');
+    case TYPE.NS:
+    case TYPE.CNAME:
+    case TYPE.PTR:
+      return name();
+    case TYPE.MX:
+      return `${reader.u16('rdata')} ${name()}`;
+    case TYPE.SRV:
+      return `${reader.u16('rdata')} ${reader.u16('rdata')} ${reader.u16('rdata')} ${name()}`;
+    case TYPE.SOA: {
+      const names = `${name()} ${name()}`;
+      return [names, ...Array.from({ length: 5 }, () => reader.u32('rdata'))].join(' ');
+    }
+    case TYPE.TXT:
+    case TYPE.HINFO:
+      return formatStrings(reader);
+    default:
+      return undefined;
+  }
+}
+
+function formatStrings(reader: ByteReader): string {
+  const strings: string[] = [];
+  while (reader.remaining > 0 && reader.fault === undefined) {
+    const octets = reader.view(reader.u8('rdata'), 'rdata');
+    let string = '';
+    for (const octet of octets) {
+      if (octet === 0x22 || octet === 0x5c) string += `\\${String.fromCharCode(octet)}`;
+      else if (octet >= 0x20 && octet < 0x7f) string += String.fromCharCode(octet);
+      else string += `\\${String(octet).padStart(3, '0')}`;
+    }
+    strings.push(`"${string}"`);
+  }
+  return strings.join(' ');
+}

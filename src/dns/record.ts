@@ -1,0 +1,170 @@
+// Resource records: their types, and rdata from and to wire and text.
+// Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
+//
+// 1. Rdata is kept in wire form with its names uncompressed, so a record can be written into any message.
+// 2. Names inside rdata are compressed only for the types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
+
+import { type Ipv4, ipv4 } from '../net/address.ts';
+import { ByteReader } from '../net/byte-reader.ts';
+import type { ByteWriter } from '../net/byte-writer.ts';
+import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';
+
+/** The record and query types this server treats by name. */
+export const TYPE = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  HINFO: 13,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  OPT: 41,
+  IXFR: 251,
+  AXFR: 252,
+  MAILB: 253,
+  MAILA: 254,
+  ANY: 255,
+} as const;
+
+/** The class of the Internet, the only one served. */
+export const CLASS_IN = 1;
+
+/** One record. */
+export interface DnsRecord {
+  /** Lower-case text without the final dot. */
+  readonly name: string;
+  readonly type: number;
+  readonly class: number;
+  /** Seconds, 0 to 2^31 - 1 (RFC 2181 §8). */
+  readonly ttl: number;
+  /** Wire form, names uncompressed. */
+  readonly rdata: Uint8Array;
+}
+
+/** Types whose rdata is some fixed octets, then names, then fixed octets: [octets before, names, octets after]. */
+const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map([
+  [TYPE.NS, [0, 1, 0]],
+  [3, [0, 1, 0]],
+  [4, [0, 1, 0]],
+  [TYPE.CNAME, [0, 1, 0]],
+  [TYPE.SOA, [0, 2, 20]],
+  [7, [0, 1, 0]],
+  [8, [0, 1, 0]],
+  [9, [0, 1, 0]],
+  [TYPE.PTR, [0, 1, 0]],
+  [14, [0, 2, 0]],
+  [TYPE.MX, [2, 1, 0]],
+  [17, [0, 2, 0]],
+  [18, [2, 1, 0]],
+  [21, [2, 1, 0]],
+  [26, [2, 2, 0]],
+  [TYPE.SRV, [6, 1, 0]],
+  [36, [2, 1, 0]],
+  [39, [0, 1, 0]],
+]);
+/** RFC 3597 §4: only these may be sent compressed. */
+const COMPRESSED: ReadonlySet<number> = new Set([TYPE.NS, TYPE.CNAME, TYPE.PTR, TYPE.MX, TYPE.SOA]);
+const NAPTR = 35;
+
+const name = new Uint8Array(NAME_OCTETS_MAX + 1);
+
+/** Reads the `length` octets of a record's data; names are unpacked, the rest copied. */
+export function readRdata(reader: ByteReader, type: number, length: number): Uint8Array {
+  const end = reader.offset + length;
+  const layout = type === NAPTR ? naptrLayout(reader, length) : LAYOUTS.get(type);
+  if (layout === undefined || length > reader.remaining) {
+    const rdata = reader.view(length, 'rdata').slice();
+    if ((type === TYPE.A && length !== 4) || (type === TYPE.AAAA && length !== 16)) reader.fail('bad-length', 'rdata');
+    return rdata;
+  }
+  const inner = new ByteReader(reader.bytes, reader.offset, end);
+  const parts: Uint8Array[] = [inner.view(layout[0], 'rdata')];
+  for (let index = 0; index < layout[1]; index += 1) {
+    const octets = unpackName(inner, 'rdata', name);
+    parts.push(name.slice(0, octets));
+  }
+  parts.push(inner.view(layout[2], 'rdata'));
+  if (inner.fault !== undefined) reader.fail(inner.fault.code, 'rdata', inner.fault.offset);
+  else if (inner.remaining !== 0) reader.fail('bad-length', 'rdata', inner.offset);
+  reader.skip(length, 'rdata');
+  return Buffer.concat(parts);
+}
+
+/** RFC 3403 §4.1: order, preference, three character-strings, a name. */
+function naptrLayout(reader: ByteReader, length: number): readonly [number, number, number] {
+  let octets = 4;
+  for (let index = 0; index < 3; index += 1) octets += 1 + (reader.bytes[reader.offset + octets] ?? 0);
+  return [Math.min(octets, length), 1, 0];
+}
+
+/** Writes a record's data with its length before it. */
+export function writeRdata(writer: ByteWriter, compression: NameCompression, record: DnsRecord): void {
+  const { rdata, type } = record;
+  const layout = COMPRESSED.has(type) ? LAYOUTS.get(type) : undefined;
+  if (layout === undefined) {
+    writer.u16(rdata.length);
+    writer.write(rdata);
+    return;
+  }
+  const lengthAt = writer.offset;
+  writer.u16(0);
+  const reader = new ByteReader(rdata);
+  writer.write(reader.view(layout[0], 'rdata'));
+  for (let index = 0; index < layout[1]; index += 1) compression.write(writer, readName(reader, 'rdata'));
+  writer.write(reader.view(layout[2], 'rdata'));
+  if (!writer.overflow) writer.patchU16(lengthAt, writer.offset - lengthAt - 2);
+}
+
+/** The data of an A record. */
+export function addressRdata(address: Ipv4): Uint8Array {
+  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+}
+
+/** The address in an A record's data. */
+export function rdataAddress(rdata: Uint8Array): Ipv4 {
+  return ipv4(new ByteReader(rdata).u32('address'));
+}
+
+/** The data of a record that is one name (NS, CNAME, PTR); the caller vouches for the name. */
+export function nameRdata(target: string): Uint8Array {
+  const wire = textToWire(target);
+  if (wire === undefined) throw new Error(`not a domain name: ${target}`);
+  return wire;
+}
+
+/** The name that ends a record's data (NS, CNAME, PTR, MX, SRV); undefined for other types. */
+export function targetOf(record: DnsRecord): string | undefined {
+  const layout = LAYOUTS.get(record.type);
+  if (layout === undefined || layout[1] !== 1) return undefined;
+  const wire = record.rdata.subarray(layout[0]);
+  return wireToText(wire, wire.length);
+}
+
+/** The fields of a zone's SOA record (RFC 1035 §3.3.13), in seconds where they are times. */
+export interface Soa {
+  readonly mname: string;
+  readonly rname: string;
+  readonly serial: number;
+  readonly refresh: number;
+  readonly retry: number;
+  readonly expire: number;
+  readonly minimum: number;
+}
+
+/** The data of an SOA record. */
+export function soaRdata(soa: Soa): Uint8Array {
+  const times = Buffer.alloc(20);
+  [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum].forEach((value, index) => {
+    times.writeUInt32BE(value >>> 0, index * 4);
+  });
+  return Buffer.concat([nameRdata(soa.mname), nameRdata(soa.rname), times]);
+}
+
+/** The `minimum` of an SOA record's data: how long the absence of a name may be remembered (RFC 2308 §4); 0 when it is short. */
+export function soaMinimum(rdata: Uint8Array): number {
+  if (rdata.length < 22) return 0;
+  return new ByteReader(rdata, rdata.length - 4).u32('minimum');
+}

@@ -1,0 +1,65 @@
+// Names that are computed from addresses: the reverse tree `d.c.b.a.in-addr.arpa` and the generated names `a-b-c-d.domain`.
+// Sources: RFC 1035 §3.5.
+//
+// 1. Each function that reads is the exact inverse of the one that writes: a spelling with leading zeros is not a name of an address.
+
+import { formatIpv4, type Ipv4, ipv4, parseIpv4 } from '../net/address.ts';
+
+const ROOT = '.in-addr.arpa';
+
+/** `d.c.b.a.in-addr.arpa`. */
+export function reverseName(address: Ipv4): string {
+  return `${address & 255}.${(address >>> 8) & 255}.${(address >>> 16) & 255}.${address >>> 24}${ROOT}`;
+}
+
+/** The zone of the first `octets` octets (1 to 3) of an address: `c.b.a.in-addr.arpa`. */
+export function reverseZoneName(address: Ipv4, octets: number): string {
+  const all = [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255];
+  return `${all.slice(0, octets).reverse().join('.')}${ROOT}`;
+}
+
+/** An address, or the beginning of one, as a reverse name spells it. */
+export interface ReversedAddress {
+  /** The octets that the name does not give are zero. */
+  readonly address: Ipv4;
+  /** How many octets the name gives, 1 to 4. */
+  readonly octets: number;
+}
+
+/** What a reverse name stands for; undefined for any other name. */
+export function parseReverseName(name: string): ReversedAddress | undefined {
+  if (!name.endsWith(ROOT)) return undefined;
+  let value = 0;
+  let octets = 0;
+  let factor = 1;
+  let octet = -1;
+  let digit = 1;
+  // From the last digit to the first: the last label is the first octet.
+  for (let at = name.length - ROOT.length - 1; at >= -1; at -= 1) {
+    const code = at === -1 ? 0x2e : name.charCodeAt(at);
+    if (code === 0x2e) {
+      const leadingZero = digit > 10 && octet < digit / 10;
+      if (octet < 0 || octet > 255 || leadingZero || octets === 4) return undefined;
+      value += octet * (0x1000000 / factor);
+      factor *= 256;
+      octets += 1;
+      octet = -1;
+      digit = 1;
+      continue;
+    }
+    if (code < 0x30 || code > 0x39 || digit > 100) return undefined;
+    octet = Math.max(octet, 0) + (code - 0x30) * digit;
+    digit *= 10;
+  }
+  return { address: ipv4(value), octets };
+}
+
+/** The label of an address's generated name: `10-20-0-100`. */
+export const generatedLabel = (address: Ipv4): string => formatIpv4(address).replaceAll('.', '-');
+
+/** The address of a generated label, or undefined. */
+export function parseGeneratedLabel(label: string): Ipv4 | undefined {
+  const first = label.charCodeAt(0);
+  if (label.length > 15 || first < 0x30 || first > 0x39) return undefined;
+  return label.includes('.') ? undefined : parseIpv4(label.replaceAll('-', '.'));
+}

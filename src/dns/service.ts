@@ -1,0 +1,272 @@
+// One question from the octets that came to the octets that go: our names, the cache, the upstreams. Opens nothing: what is to
+// be sent to upstreams goes through a port that `server.ts` implements.
+//
+//   handle ─┬─ reply at once (own names, cache, refusals) ──────────────────→ octets
+//           ├─ nothing to say (too short, itself a response) ──────────────→ undefined
+//           └─ Pending ── forward ── Forwarder ── … ── deliver(octets), once
+//
+// 1. A Pending that is forwarded is delivered exactly once, at the latest after FLIGHT_MS.
+// 2. Refusals and overloads are counted each and published at most once every SAMPLE_MS.
+
+import { type Clock, type Instant, instant, later, type Timer } from '../clock.ts';
+import type { Publish } from '../event.ts';
+import type { Ipv4 } from '../net/address.ts';
+import { type AnswerFacts, answerQuery } from './answer.ts';
+import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
+import type { DnsConfig, DnsUpstream } from './config.ts';
+import { DnsCounters, type DnsEvent } from './events.ts';
+import { type ForwardAction, Forwarder } from './forward.ts';
+import {
+  bareReply,
+  encodeReply,
+  FLAG,
+  type Query,
+  RCODE,
+  type Reply,
+  receiveQuery,
+  TCP_OCTETS_MAX,
+  udpLimit,
+} from './message.ts';
+import type { NameReport, Names } from './names.ts';
+import type { DnsRecord } from './record.ts';
+import { Zones } from './zones.ts';
+
+/** How often a kind of event that clients can cause is published at most, in milliseconds. */
+export const SAMPLE_MS = 10_000;
+/** How many sockets questions to upstreams leave from, each with a port of its own. */
+export const UPSTREAM_SOCKETS = 8;
+/** Random octets drawn at a time. */
+const RANDOM_POOL_OCTETS = 512;
+
+/** A question that the upstreams must answer. */
+export interface Pending {
+  readonly query: Query;
+  readonly question: CacheQuestion;
+  /** The aliases that led out of our zones. */
+  readonly chain: readonly DnsRecord[];
+  readonly limitOctets: number;
+}
+
+/** How questions reach the upstreams. */
+export interface UpstreamPort {
+  /** Sends a datagram from one of the UPSTREAM_SOCKETS sockets. */
+  send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
+  /** Asks over TCP; what comes is handed to `receiveStream`. */
+  stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void;
+}
+
+export interface DnsServiceDeps {
+  readonly clock: Clock;
+  readonly publish: Publish;
+  readonly names: Names;
+  readonly upstream: UpstreamPort;
+}
+
+interface Waiter {
+  readonly pending: Pending;
+  readonly deliver: (bytes: Uint8Array) => void;
+}
+
+/** Answers questions. */
+export class DnsService {
+  readonly counters = new DnsCounters();
+  readonly #deps: DnsServiceDeps;
+  readonly #cache = new AnswerCache();
+  readonly #forwarder: Forwarder<Waiter>;
+  readonly #samples = new Map<DnsEvent['kind'], { count: number; silentUntil: Instant }>();
+  #facts: AnswerFacts;
+  #upstreamText = '';
+  #recursion = false;
+  #timer: { readonly at: Instant; readonly timer: Timer } | undefined;
+  #random: Uint8Array = new Uint8Array(0);
+  #randomAt = 0;
+
+  constructor(deps: DnsServiceDeps) {
+    this.#deps = deps;
+    const none = { domains: [], reverseNetworks: [], generated: [], selfName: 'localhost' };
+    this.#facts = { zones: new Zones(none), names: deps.names, clients: [] };
+    const random = (): number => this.#random16();
+    this.#forwarder = new Forwarder({ sockets: UPSTREAM_SOCKETS, random, counters: this.counters });
+  }
+
+  /** Takes over a configuration, whole: zones, the rack's own names, configured records, upstreams. */
+  configure(config: DnsConfig): void {
+    const { names } = this.#deps;
+    this.#facts = { zones: new Zones(config), names, clients: config.clients };
+    names.setRack(config.selfName, config.domains, config.selfAddresses);
+    names.setRecords(config.records);
+    const upstreamText = JSON.stringify([config.upstream, config.forwardZones ?? []]);
+    if (upstreamText === this.#upstreamText) return;
+    this.#upstreamText = upstreamText;
+    this.#recursion = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
+    this.#forwarder.configure(config);
+    this.#cache.clear();
+  }
+
+  /** How many answers of upstreams are remembered. */
+  get cached(): number {
+    return this.#cache.size;
+  }
+
+  /** What to say to a message that came; the octets are not kept. */
+  handle(bytes: Uint8Array, client: Ipv4, transport: 'udp' | 'tcp'): Uint8Array | Pending | undefined {
+    this.counters.add(transport === 'udp' ? 'queries-udp' : 'queries-tcp');
+    const received = receiveQuery(bytes);
+    if (received.kind === 'ignore') {
+      this.counters.add(received.reason === 'short' ? 'ignored-short' : 'ignored-response');
+      return undefined;
+    }
+    if (received.kind === 'reject') {
+      this.counters.add(received.rcode === RCODE.NOTIMP ? 'not-implemented' : 'format-error');
+      return received.bytes;
+    }
+    const { query } = received;
+    const limitOctets = transport === 'udp' ? udpLimit(query) : TCP_OCTETS_MAX;
+    const answer = answerQuery(query, client, this.#facts);
+    if (answer.kind === 'reply') {
+      if (answer.from === 'stranger') this.#refused(client);
+      else this.counters.add(answer.from === 'own' ? 'answered-own' : 'refused-policy');
+      return this.#encode(query, answer.reply, limitOctets, 0, answer.from !== 'stranger');
+    }
+    const { chain, name } = answer;
+    const dnssecOk = query.edns?.dnssecOk ?? false;
+    const question = { name, type: query.question.type, dnssecOk, checkingDisabled: query.checkingDisabled };
+    const pending: Pending = { query, question, chain, limitOctets };
+    return this.#fromCache(pending);
+  }
+
+  #fromCache(pending: Pending): Uint8Array | Pending {
+    const { query, chain, question, limitOctets } = pending;
+    if (!this.#forwarder.serves(question.name)) {
+      // Nobody to ask: what our own alias says is all there is, anything else is not for us to answer.
+      this.counters.add(chain.length > 0 ? 'answered-own' : 'refused-policy');
+      const reply = { ...bareReply(chain.length > 0 ? RCODE.NOERROR : RCODE.REFUSED), answers: chain };
+      return this.#encode(query, { ...reply, authoritative: chain.length > 0 }, limitOctets, 0, false);
+    }
+    const cached = this.#cache.get(questionKey(question), this.#deps.clock.now());
+    if (cached === undefined) return pending;
+    this.counters.add('answered-cache');
+    return this.#encode(query, withChain(chain, cached.reply), limitOctets, cached.ageSeconds, true);
+  }
+
+  /** Has the upstreams asked; `deliver` is called once with the octets to send. */
+  forward(pending: Pending, client: Ipv4, deliver: (bytes: Uint8Array) => void): void {
+    const now = this.#deps.clock.now();
+    this.#perform(this.#forwarder.ask(pending.question, client, { pending, deliver }, now), now);
+  }
+
+  /** A datagram came to one of the sockets towards the upstreams. */
+  receive(socket: number, from: Ipv4, fromPort: number, bytes: Uint8Array): void {
+    const now = this.#deps.clock.now();
+    this.#perform(this.#forwarder.receive(socket, from, fromPort, bytes, now), now);
+  }
+
+  /** What came over TCP for an exchange, or undefined when the connection failed or ended. */
+  receiveStream(exchange: number, bytes: Uint8Array | undefined): void {
+    const now = this.#deps.clock.now();
+    this.#perform(this.#forwarder.receiveStream(exchange, bytes, now), now);
+  }
+
+  /** Answers everybody who waits with SERVFAIL, and stops the timer. */
+  close(): void {
+    const now = this.#deps.clock.now();
+    this.#perform(this.#forwarder.abandon(), now);
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+  }
+
+  #perform(actions: readonly ForwardAction<Waiter>[], now: Instant): void {
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'send':
+          this.#deps.upstream.send(action.socket, action.to, action.bytes);
+          break;
+        case 'stream':
+          this.#deps.upstream.stream(action.exchange, action.to, action.bytes);
+          break;
+        case 'finish':
+          if (action.reply !== undefined) this.#cache.put(questionKey(action.question), action.reply, now);
+          for (const { pending, deliver } of action.waiters) deliver(this.#upstreamReply(pending, action.reply));
+          break;
+        case 'report':
+          this.#tell(action.report, now);
+          break;
+      }
+    }
+    this.#arm();
+  }
+
+  #upstreamReply(pending: Pending, reply: Reply | undefined): Uint8Array {
+    const { query, chain, limitOctets } = pending;
+    if (reply === undefined) return this.#encode(query, bareReply(RCODE.SERVFAIL), limitOctets, 0, true);
+    this.counters.add('answered-upstream');
+    return this.#encode(query, withChain(chain, reply), limitOctets, 0, true);
+  }
+
+  #encode(query: Query, reply: Reply, limitOctets: number, ageSeconds: number, recursion: boolean): Uint8Array {
+    if (reply.rcode === RCODE.NXDOMAIN) this.counters.add('name-error');
+    else if (reply.rcode === RCODE.SERVFAIL) this.counters.add('server-failure');
+    else if (reply.rcode === RCODE.BADVERS) this.counters.add('bad-version');
+    else if (reply.rcode === RCODE.NOERROR && reply.answers.length === 0) this.counters.add('no-data');
+    const bytes = encodeReply(query, reply, {
+      limitOctets,
+      recursionAvailable: recursion && this.#recursion,
+      ageSeconds,
+    });
+    if (((bytes[2] ?? 0) & (FLAG.TC >>> 8)) !== 0) this.counters.add('truncated');
+    return bytes;
+  }
+
+  /** Keeps one timer, set for the soonest deadline. */
+  #arm(): void {
+    const next = this.#forwarder.nextDeadline;
+    if (next === undefined || (this.#timer !== undefined && this.#timer.at <= next)) return;
+    this.#timer?.timer.cancel();
+    const { clock } = this.#deps;
+    const timer = clock.schedule(Math.max(next - clock.now(), 0), () => {
+      this.#timer = undefined;
+      const now = clock.now();
+      this.#perform(this.#forwarder.tick(now), now);
+    });
+    this.#timer = { at: next, timer };
+  }
+
+  #refused(client: Ipv4): void {
+    this.counters.add('refused-stranger');
+    this.#tell({ kind: 'dns.refused', address: client }, this.#deps.clock.now());
+  }
+
+  /** Publishes; what clients can cause at will only once every SAMPLE_MS, with how often it happened since. */
+  #tell(report: NameReport, now: Instant): void {
+    if (report.kind !== 'dns.refused' && report.kind !== 'dns.overloaded') {
+      this.#publish({ ...report, at: now });
+      return;
+    }
+    const sample = this.#samples.get(report.kind) ?? { count: 0, silentUntil: instant(Number.NEGATIVE_INFINITY) };
+    this.#samples.set(report.kind, sample);
+    sample.count += 1;
+    if (now < sample.silentUntil) return;
+    this.#publish({ ...report, at: now, count: sample.count });
+    sample.count = 0;
+    sample.silentUntil = later(now, SAMPLE_MS);
+  }
+
+  #publish(event: DnsEvent): void {
+    this.#deps.publish(event);
+  }
+
+  #random16(): number {
+    if (this.#randomAt + 2 > this.#random.length) {
+      this.#random = this.#deps.clock.randomBytes(RANDOM_POOL_OCTETS);
+      this.#randomAt = 0;
+    }
+    const value = ((this.#random[this.#randomAt] ?? 0) << 8) | (this.#random[this.#randomAt + 1] ?? 0);
+    this.#randomAt += 2;
+    return value;
+  }
+}
+
+/** The reply with the aliases of ours before its answers. */
+function withChain(chain: readonly DnsRecord[], reply: Reply): Reply {
+  return chain.length === 0 ? reply : { ...reply, authoritative: true, answers: [...chain, ...reply.answers] };
+}

@@ -1,0 +1,104 @@
+// What is known of each upstream server: whether it answers, and whether it understands EDNS.
+//
+// 1. A server is failed after UNANSWERED_MAX exchanges in a row without an answer; any answer makes it good again.
+// 2. A failed server is asked after all others, and beside the first of them once every PROBE_MS, to see whether it is back.
+
+import { type Instant, instant, later } from '../clock.ts';
+import type { DnsConfig, DnsUpstream } from './config.ts';
+import { labelEnd } from './name.ts';
+import type { NameReport } from './names.ts';
+
+/** Unanswered exchanges in a row after which a server counts as failed. */
+export const UNANSWERED_MAX = 3;
+/** How often a failed server is asked something, in milliseconds. */
+export const PROBE_MS = 10_000;
+
+/** One upstream server and its health. */
+export class Upstream {
+  readonly server: DnsUpstream;
+  /** False once the server has shown that it does not understand EDNS. */
+  edns = true;
+  #unanswered = 0;
+  #failed = false;
+  #probeAt: Instant = instant(0);
+
+  constructor(server: DnsUpstream) {
+    this.server = server;
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** It answered, whatever it said. Returns an event when it had failed before. */
+  answered(): NameReport | undefined {
+    this.#unanswered = 0;
+    if (!this.#failed) return undefined;
+    this.#failed = false;
+    return { kind: 'dns.upstream-recovered', address: this.server.address, port: this.server.port };
+  }
+
+  /** It did not answer in time. Returns an event when it counts as failed from now on. */
+  unanswered(now: Instant): NameReport | undefined {
+    this.#unanswered += 1;
+    if (this.#failed || this.#unanswered < UNANSWERED_MAX) return undefined;
+    this.#failed = true;
+    this.#probeAt = later(now, PROBE_MS);
+    const { address, port } = this.server;
+    return { kind: 'dns.upstream-failed', address, port, count: this.#unanswered };
+  }
+
+  /** True once every PROBE_MS while it is failed. */
+  takeProbe(now: Instant): boolean {
+    if (!this.#failed || now < this.#probeAt) return false;
+    this.#probeAt = later(now, PROBE_MS);
+    return true;
+  }
+}
+
+/** In the order in which to ask: as configured, but failed ones last. */
+export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
+  if (!group.some((upstream) => upstream.failed)) return group;
+  return [...group.filter((upstream) => !upstream.failed), ...group.filter((upstream) => upstream.failed)];
+}
+
+export type UpstreamConfig = Pick<DnsConfig, 'upstream' | 'forwardZones'>;
+
+/** The upstreams of one configuration, and which of them know a name. */
+export class UpstreamSet {
+  readonly #servers = new Map<string, Upstream>();
+  readonly #general: readonly Upstream[];
+  readonly #zones = new Map<string, readonly Upstream[]>();
+
+  /** @param before what is known of servers that stay is taken over from here. */
+  constructor(config: UpstreamConfig, before?: UpstreamSet) {
+    this.#general = this.#group(config.upstream, before);
+    for (const { domain, upstream } of config.forwardZones ?? [])
+      this.#zones.set(domain, this.#group(upstream, before));
+  }
+
+  /** The server of this `address:port`, the address as a number. */
+  find(key: string): Upstream | undefined {
+    return this.#servers.get(key);
+  }
+
+  #group(list: readonly DnsUpstream[], before: UpstreamSet | undefined): readonly Upstream[] {
+    const members = list.map((server) => {
+      const key = `${server.address}:${server.port}`;
+      const upstream = this.#servers.get(key) ?? before?.find(key) ?? new Upstream(server);
+      this.#servers.set(key, upstream);
+      return upstream;
+    });
+    return [...new Set(members)];
+  }
+
+  /** The upstreams of the nearest forwarded zone that holds the name, else the general ones. */
+  groupOf(name: string): readonly Upstream[] {
+    if (this.#zones.size === 0) return this.#general;
+    for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {
+      const group = this.#zones.get(name.slice(at));
+      if (group !== undefined) return group;
+    }
+    return this.#general;
+  }
+}
