@@ -23,7 +23,6 @@ export type DhcpRefusal =
   | 'no-server-address'
   | 'store-unavailable'
   | 'queue-full'
-  | 'reply-too-long'
   | 'probe-running'
   | 'address-in-use';
 
@@ -54,7 +53,6 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'no-server-address': 'The relayed network names no server address and the message shows none.',
   'store-unavailable': 'Leases cannot be written, so no lease is given; free disk space or repair the disk.',
   'queue-full': 'Too many replies wait for the disk; the client asks again by itself.',
-  'reply-too-long': 'A necessary option has no room in the message size that the client allows.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
   'address-in-use': 'Every address probed for the client answered to somebody else; find those hosts.',
 };

@@ -1,0 +1,42 @@
+// What waits for the disk: each entry until its journal sequence is durable, or is known never to be.
+//
+// 1. Sequences are added in growing order, and leave in that order.
+// 2. At most WAITING_MAX entries; the caller asks `isFull` before it records anything.
+
+/** The most entries that wait. */
+export const WAITING_MAX = 16_384;
+
+interface Waiting<T> {
+  readonly sequence: number;
+  readonly entry: T;
+}
+
+/** Entries in the order of their sequences. */
+export class DurableQueue<T> {
+  #waiting: Waiting<T>[] = [];
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= WAITING_MAX;
+  }
+
+  add(sequence: number, entry: T): void {
+    this.#waiting.push({ sequence, entry });
+  }
+
+  /** Takes out everything up to `sequence`. */
+  settle(sequence: number): readonly T[] {
+    const count = this.#waiting.findIndex((waiting) => waiting.sequence > sequence);
+    return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count).map(({ entry }) => entry);
+  }
+
+  /** Takes out what waits for a sequence from `from` to `to`, inclusive. */
+  fail(from: number, to: number): readonly T[] {
+    const failed = this.#waiting.filter(({ sequence }) => sequence >= from && sequence <= to);
+    this.#waiting = this.#waiting.filter(({ sequence }) => sequence < from || sequence > to);
+    return failed.map(({ entry }) => entry);
+  }
+}

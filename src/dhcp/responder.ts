@@ -1,0 +1,325 @@
+// Carries out decisions: offers are kept, leases recorded, replies held back until their lease is durable, events told. Works
+// through the ports it is handed; sockets are the server's.
+//
+//   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
+//                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
+//                              │                                     └─ onFailed  → roll back, refused: store-unavailable
+//                              ├─ offer to probe ─ conflicting() ─┬─ nobody   → transmit, publish
+//                              │                                  └─ somebody → record declined, decide again
+//                              └─ ignore → counted, sampled event
+//
+// 1. Deciding, appending and applying are one turn: no other message comes between.
+// 2. No ACK leaves before its record is durable, no OFFER while leases cannot be written.
+// 3. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
+
+import type { Clock, Instant } from '../clock.ts';
+import { unreachable } from '../errors.ts';
+import type { Publish } from '../event.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { WireFault } from '../net/byte-reader.ts';
+import type { OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
+import { decide, setAside } from './decide.ts';
+import type { DhcpDecision, OfferedAddress } from './decision.ts';
+import type { DhcpPorts } from './destination.ts';
+import { DurableQueue } from './durable-queue.ts';
+import { EventSampler } from './event-sampler.ts';
+import type { DhcpEvent, DhcpRefusal } from './events.ts';
+import type { DhcpState, IdentifyClient, PlanBoot } from './inquiry.ts';
+import type { Lease } from './lease.ts';
+import type { LeaseJournal } from './lease-journal.ts';
+import type { LeaseChange, LeaseTable } from './lease-table.ts';
+import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from './message.ts';
+import { Offers } from './offers.ts';
+import { ProbeBook } from './probe-book.ts';
+import { replyBytesMax } from './reply.ts';
+import type { Arrival, SubnetIndex } from './subnet.ts';
+
+/** How many addresses are probed for one message before it is left without an answer. */
+export const PROBES_PER_MESSAGE_MAX = 3;
+/** The most ended leases told in one turn. */
+export const EXPIRED_PER_TURN_MAX = 256;
+
+/** A reply on its way out. */
+export interface Reply {
+  readonly datagram: OutgoingDatagram;
+  /** By which socket its request came. */
+  readonly arrival: Arrival;
+  /** The interface of the client's network; undefined: behind a relay. */
+  readonly interfaceName: string | undefined;
+}
+
+/** Asks the wire whether a host other than a client uses an address; answers that host's hardware address, or undefined. */
+export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
+
+/** A change of a lease that is durable, or its end. */
+export type LeaseNotice =
+  | ({ readonly kind: 'changed' } & LeaseChange)
+  | { readonly kind: 'expired'; readonly lease: Lease };
+
+/** What a responder works with. */
+export interface ResponderPorts {
+  readonly clock: Clock;
+  readonly journal: LeaseJournal;
+  readonly table: LeaseTable;
+  readonly publish: Publish;
+  readonly planBoot: PlanBoot;
+  readonly identifyClient: IdentifyClient;
+  /** The machines known at this moment. */
+  readonly machines: () => MachineDirectory;
+  /** Told synchronously of each durable change, oldest first. */
+  readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
+  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  readonly findConflict?: FindConflict | undefined;
+  /** Sends replies in order; never throws. */
+  readonly transmit: (replies: readonly Reply[]) => void;
+}
+
+interface Outcome {
+  readonly reply: Reply | undefined;
+  readonly event: DhcpEvent;
+}
+
+/** A message that is being answered. */
+interface Request {
+  readonly message: DhcpMessage;
+  readonly arrival: Arrival;
+  readonly bytes: Uint8Array;
+  /** Which decision on it this is, from 1. */
+  readonly attempt: number;
+}
+
+type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
+
+/** Answers datagrams. */
+export class Responder {
+  readonly #ports: ResponderPorts;
+  readonly #offers = new Offers();
+  readonly #probes = new ProbeBook();
+  readonly #waiting = new DurableQueue<Outcome>();
+  readonly #sampler = new EventSampler();
+  readonly #counters = new Map<string, number>();
+  #subnets: SubnetIndex = { served: [], withoutAddress: new Set(), ownAddresses: new Set() };
+  #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
+  /** Replies and events of this turn. */
+  #outcomes: Outcome[] = [];
+  #storeFailed = false;
+
+  constructor(ports: ResponderPorts) {
+    this.#ports = ports;
+    ports.journal.listen({
+      onDurable: (sequence) => this.#onDurable(sequence),
+      onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
+      onAvailable: () => this.#onAvailable(),
+    });
+  }
+
+  /** Serves these networks from now on. */
+  setSubnets(subnets: SubnetIndex, dhcpPorts: DhcpPorts): void {
+    this.#subnets = subnets;
+    this.#dhcpPorts = dhcpPorts;
+  }
+
+  /** What was counted since the start: by kind of event, refusals by reason. */
+  counters(): Readonly<Record<string, number>> {
+    const { table } = this.#ports;
+    const gauges = { leases: table.size, offers: this.#offers.size, waiting: this.#waiting.size };
+    return { ...Object.fromEntries(this.#counters), ...gauges };
+  }
+
+  /** Answers what came by one socket in one turn. */
+  receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
+    const now = this.#ports.clock.now();
+    const state = this.#state();
+    for (const { bytes } of datagrams) {
+      this.#count('received');
+      const decoded = decodeDhcpMessage(bytes);
+      if (decoded.ok) {
+        const request = { message: decoded.value, arrival, bytes, attempt: 1 };
+        this.#perform(decide(request.message, arrival, state, now), request);
+      } else this.#reportMalformed(decoded.fault, arrival, now);
+    }
+    this.#finishTurn();
+  }
+
+  /** Tells of leases that ended. @returns true: there may be more. */
+  expire(): boolean {
+    const now = this.#ports.clock.now();
+    const ended = this.#ports.table.expire(now, EXPIRED_PER_TURN_MAX);
+    for (const lease of ended) {
+      this.#conclude({
+        reply: undefined,
+        event: { kind: 'dhcp.expired', at: now, mac: lease.mac, address: lease.address, hostname: lease.hostname },
+      });
+      this.#ports.onLeaseChange?.({ kind: 'expired', lease });
+    }
+    this.#finishTurn();
+    return ended.length === EXPIRED_PER_TURN_MAX;
+  }
+
+  #state(): DhcpState {
+    const { table, identifyClient, planBoot, machines } = this.#ports;
+    const views = { leases: table, offers: this.#offers, machines: machines() };
+    return { ...views, subnets: this.#subnets, ports: this.#dhcpPorts, identifyClient, planBoot };
+  }
+
+  #perform(decision: DhcpDecision, request: Request): void {
+    switch (decision.kind) {
+      case 'ignore':
+        this.#refuse(decision.event, decision.reason);
+        break;
+      case 'record':
+        this.#record(decision.records, { reply: undefined, event: decision.event });
+        break;
+      case 'reply':
+        if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
+        else if (decision.records.length === 0) this.#conclude(this.#encode(decision, request));
+        else this.#record(decision.records, this.#encode(decision, request));
+        break;
+      default:
+        unreachable(decision);
+    }
+  }
+
+  #encode(decision: ReplyDecision, { message, arrival }: Request): Outcome {
+    const encoded = encodeDhcpMessage(decision.message, replyBytesMax(message));
+    const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
+    return {
+      reply: {
+        datagram: { bytes: encoded.bytes, to: decision.destination },
+        arrival,
+        interfaceName: decision.served.subnet.interfaceName,
+      },
+      event: omitted === undefined ? decision.event : { ...decision.event, omitted },
+    };
+  }
+
+  /** Keeps the offered address and answers, after a look at the wire where that is wanted. */
+  #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
+    const { event } = decision;
+    const { address, mac } = offer;
+    if (!this.#ports.journal.available) {
+      this.#refuse(event, 'store-unavailable');
+      return;
+    }
+    if (this.#probes.isRunning(address)) {
+      this.#refuse(event, 'probe-running');
+      return;
+    }
+    this.#offers.hold(address, mac, event.at);
+    const outcome = this.#encode(decision, request);
+    const { findConflict } = this.#ports;
+    const { interfaceName } = decision.served.subnet;
+    if (findConflict === undefined || interfaceName === undefined || !offer.probe) this.#conclude(outcome);
+    else if (!this.#probes.start(address, event.at)) this.#conclude(outcome);
+    else {
+      const kept = { ...request, bytes: Uint8Array.from(request.bytes) };
+      findConflict(address, interfaceName).then(
+        (user) => this.#onProbed(offer, user, outcome, kept),
+        // A probe that cannot be made says nothing against the address.
+        () => this.#onProbed(offer, undefined, outcome, kept),
+      );
+    }
+  }
+
+  #onProbed(offer: OfferedAddress, user: MacAddress | undefined, outcome: Outcome, request: Request): void {
+    const now = this.#ports.clock.now();
+    const { address, mac } = offer;
+    const free = user === undefined || user === mac;
+    this.#probes.finish(address, free, now);
+    if (free) this.#conclude(outcome);
+    else {
+      const { subnet, interfaceName } = outcome.event;
+      const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName };
+      this.#offers.drop(mac);
+      this.#record([setAside(address, mac, now)], { reply: undefined, event });
+      const decoded = decodeDhcpMessage(request.bytes);
+      if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use');
+      else if (decoded.ok) {
+        const again = { ...request, message: decoded.value, attempt: request.attempt + 1 };
+        this.#perform(decide(again.message, again.arrival, this.#state(), now), again);
+      }
+    }
+    this.#finishTurn();
+  }
+
+  /** Appends and applies records; the outcome follows when the last of them is durable. */
+  #record(records: readonly Lease[], outcome: Outcome): void {
+    const { journal, table } = this.#ports;
+    if (!journal.available || this.#waiting.isFull) {
+      this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable');
+      return;
+    }
+    let sequence = 0;
+    for (const lease of records) {
+      sequence = journal.append(lease);
+      table.apply(lease, sequence);
+      if (lease.state === 'bound') this.#offers.drop(lease.mac);
+    }
+    this.#waiting.add(sequence, outcome);
+  }
+
+  #onDurable(sequence: number): void {
+    for (const change of this.#ports.table.settle(sequence)) {
+      this.#ports.onLeaseChange?.({ kind: 'changed', ...change });
+    }
+    for (const outcome of this.#waiting.settle(sequence)) this.#conclude(outcome);
+    this.#finishTurn();
+  }
+
+  #onFailed(from: number, to: number, reason: string): void {
+    const now = this.#ports.clock.now();
+    this.#ports.table.rollBack(from, to, now);
+    if (!this.#storeFailed) {
+      this.#storeFailed = true;
+      this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, reason } });
+    }
+    for (const { event } of this.#waiting.fail(from, to)) this.#refuse({ ...event, at: now }, 'store-unavailable');
+    this.#finishTurn();
+  }
+
+  #onAvailable(): void {
+    if (!this.#storeFailed) return;
+    this.#storeFailed = false;
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-restored', at: this.#ports.clock.now() } });
+    this.#finishTurn();
+  }
+
+  #conclude(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  /** Sends what this turn brought, then tells of it. */
+  #finishTurn(): void {
+    const outcomes = this.#outcomes;
+    if (outcomes.length === 0) return;
+    this.#outcomes = [];
+    this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
+    for (const { event } of outcomes) {
+      if (event.kind !== 'dhcp.refused' && event.kind !== 'dhcp.malformed') this.#count(event.kind.slice(5));
+      this.#ports.publish(event);
+    }
+  }
+
+  #refuse(event: DhcpEvent, reason: DhcpRefusal): void {
+    this.#count(`refused.${reason}`);
+    const suppressed = this.#sampler.admit(reason, event.at);
+    if (suppressed === undefined) return;
+    const { at, mac, address, subnet, interfaceName, vendorClass, hostname } = event;
+    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, reason, suppressed };
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.refused', ...fields } });
+  }
+
+  #reportMalformed(fault: WireFault, arrival: Arrival, now: Instant): void {
+    this.#count('malformed');
+    const suppressed = this.#sampler.admit('malformed', now);
+    if (suppressed === undefined) return;
+    const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
+    const { interfaceName } = arrival;
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.malformed', at: now, interfaceName, reason, suppressed } });
+  }
+
+  #count(name: string): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,253 @@
+// The DHCP server: its sockets, its timers, and the interfaces that come and go. What is answered is decided elsewhere.
+//
+//   configure, setInterfaces ─ indexSubnets ─ planSockets ─ reconcile: close what is not wanted, open what is missing
+//   socket ─ Responder.receive ─ transmit ─ socket
+//
+// 1. A reconfiguration touches only the sockets that changed; leases, offers and waiting replies stay.
+// 2. A socket that cannot be opened is told of and tried again; the others serve meanwhile.
+// 3. Broadcasts and frames leave by the device of the client's network; unicasts by the socket by which the request came, so
+//    that their source is the address the client knows.
+
+import type { Clock, Instant, Timer } from '../clock.ts';
+import { errorText, RackError } from '../errors.ts';
+import type { Publish } from '../event.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
+import type { DhcpConfig } from './config.ts';
+import { EventSampler } from './event-sampler.ts';
+import type { DhcpEvent } from './events.ts';
+import type { IdentifyClient, PlanBoot } from './inquiry.ts';
+import type { Lease } from './lease.ts';
+import type { LeaseJournal } from './lease-journal.ts';
+import type { LeaseTable } from './lease-table.ts';
+import { type FindConflict, type LeaseNotice, type Reply, Responder } from './responder.ts';
+import { planSockets, type WantedSocket } from './socket-plan.ts';
+import { indexSubnets, type LinkState } from './subnet.ts';
+
+/** How long until a socket that could not be opened is tried again. */
+export const SOCKET_RETRY_MS = 5000;
+/** The longest time a timer is set for; timers of the system hold 24 days. */
+const TIMER_MS_MAX = 86_400_000;
+
+/** What the server works with. */
+export interface DhcpServerPorts {
+  readonly network: DatagramNetwork;
+  readonly clock: Clock;
+  /** The server sets the journal's listener. */
+  readonly journal: LeaseJournal;
+  /** Loaded with the stored leases. */
+  readonly table: LeaseTable;
+  readonly publish: Publish;
+  readonly planBoot: PlanBoot;
+  readonly identifyClient: IdentifyClient;
+  /** The machines known at this moment. */
+  readonly machines: () => MachineDirectory;
+  /** Told synchronously of each durable change of a lease, and of each end. */
+  readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
+  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  readonly findConflict?: FindConflict | undefined;
+}
+
+/** A socket that is wanted and not open, and why. */
+export interface SocketProblem {
+  /** The interface or the address. */
+  readonly name: string;
+  readonly error: RackError;
+}
+
+/** A socket that is open. */
+export interface OpenSocket {
+  /** The interface or the address. */
+  readonly name: string;
+  readonly port: number;
+  readonly counters: SocketCounters;
+}
+
+interface Held {
+  readonly wanted: WantedSocket;
+  readonly socket: DatagramSocket;
+}
+
+/** Serves DHCP on the interfaces and addresses of a configuration. */
+export class DhcpServer {
+  readonly #ports: DhcpServerPorts;
+  readonly #responder: Responder;
+  readonly #sampler = new EventSampler();
+  /** Open sockets by key. */
+  readonly #sockets = new Map<string, Held>();
+  #problems: readonly SocketProblem[] = [];
+  #config: DhcpConfig = { subnets: [], serverPort: 67, clientPort: 68 };
+  #links: readonly LinkState[] | undefined;
+  /** Reconciliations run one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #expiryTimer: Timer | undefined;
+  #expiryAt: Instant | undefined;
+  #retryTimer: Timer | undefined;
+  #closed = false;
+
+  constructor(ports: DhcpServerPorts) {
+    this.#ports = ports;
+    this.#responder = new Responder({ ...ports, transmit: (replies) => this.#transmit(replies) });
+  }
+
+  /**
+   * Serves this configuration from now on, in place of the one before. Networks change at once; the promise ends when the
+   * sockets follow.
+   *
+   * @returns the sockets that could not be opened; they are tried again every SOCKET_RETRY_MS
+   */
+  async configure(config: DhcpConfig): Promise<readonly SocketProblem[]> {
+    this.#config = config;
+    return this.#apply();
+  }
+
+  /**
+   * Takes note of the host's interfaces: of all, whenever one of them or its addresses changed. Before the first call every
+   * configured interface and address is taken to be there.
+   */
+  async setInterfaces(links: readonly LinkState[]): Promise<readonly SocketProblem[]> {
+    this.#links = links;
+    return this.#apply();
+  }
+
+  /** Every lease record, running and ended, in no particular order. */
+  leases(): readonly Lease[] {
+    return this.#ports.table.all();
+  }
+
+  /** What was counted since the start, by name. */
+  counters(): Readonly<Record<string, number>> {
+    return this.#responder.counters();
+  }
+
+  /** The open sockets. */
+  sockets(): readonly OpenSocket[] {
+    return Array.from(this.#sockets.values(), ({ wanted, socket }) => {
+      return { name: wanted.name, port: wanted.port, counters: socket.counters() };
+    });
+  }
+
+  /** The sockets that are wanted and not open. */
+  problems(): readonly SocketProblem[] {
+    return this.#problems;
+  }
+
+  /** Stops answering and closes the sockets. The journal is the caller's to close, afterwards. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#expiryTimer?.cancel();
+    this.#retryTimer?.cancel();
+    await this.#work;
+    for (const { socket } of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+  }
+
+  async #apply(): Promise<readonly SocketProblem[]> {
+    const { serverPort, clientPort } = this.#config;
+    this.#responder.setSubnets(indexSubnets(this.#config, this.#links), { serverPort, clientPort });
+    this.#watchExpiry();
+    this.#work = this.#work.then(() => this.#reconcile());
+    await this.#work;
+    return this.#problems;
+  }
+
+  async #reconcile(): Promise<void> {
+    this.#retryTimer?.cancel();
+    const wanted = this.#closed ? [] : planSockets(this.#config, this.#links);
+    const keys = new Set(wanted.map(({ key }) => key));
+    for (const [key, { socket }] of this.#sockets) {
+      if (keys.has(key)) continue;
+      this.#sockets.delete(key);
+      socket.close();
+    }
+    const problems: SocketProblem[] = [];
+    for (const one of wanted) {
+      if (this.#closed || this.#sockets.has(one.key)) continue;
+      const problem = await this.#open(one);
+      if (problem !== undefined) problems.push(problem);
+    }
+    this.#problems = problems;
+    if (problems.length > 0 && !this.#closed) {
+      this.#retryTimer = this.#ports.clock.schedule(SOCKET_RETRY_MS, () => void this.#apply());
+    }
+  }
+
+  async #open(wanted: WantedSocket): Promise<SocketProblem | undefined> {
+    const { name, address, port, interfaceName, source } = wanted;
+    const arrival = { interfaceName, localAddress: address };
+    try {
+      const socket = await this.#ports.network.open({
+        address,
+        port,
+        ...(interfaceName === undefined ? { freebind: true } : { device: interfaceName }),
+        ...(source === undefined ? {} : { source }),
+        broadcast: true,
+        shared: true,
+        onDatagrams: (datagrams) => {
+          this.#responder.receive(datagrams, arrival);
+          this.#watchExpiry();
+        },
+        onSendError: (code) => this.#reportSocket('dhcp.send-failed', name, code),
+      });
+      this.#sockets.set(wanted.key, { wanted, socket });
+      this.#reportSocket('dhcp.socket-open', name, undefined);
+      return undefined;
+    } catch (error) {
+      const problem =
+        error instanceof RackError ? error : new RackError('socket-refused', errorText(error), { cause: error });
+      // Told once for each failure that differs, not at each try.
+      const known = this.#problems.some((before) => before.name === name && before.error.message === problem.message);
+      if (!known) this.#reportSocket('dhcp.socket-failed', name, problem.message);
+      return { name, error: problem };
+    }
+  }
+
+  #transmit(replies: readonly Reply[]): void {
+    const batches = new Map<DatagramSocket, OutgoingDatagram[]>();
+    for (const reply of replies) {
+      const socket = this.#socketFor(reply);
+      if (socket === undefined) continue;
+      const batch = batches.get(socket);
+      if (batch === undefined) batches.set(socket, [reply.datagram]);
+      else batch.push(reply.datagram);
+    }
+    for (const [socket, batch] of batches) socket.send(batch);
+  }
+
+  /** Undefined when the interface went away while the reply waited: its client is gone with it. */
+  #socketFor({ datagram, arrival, interfaceName }: Reply): DatagramSocket | undefined {
+    let byArrival: DatagramSocket | undefined;
+    let byDevice: DatagramSocket | undefined;
+    for (const { wanted, socket } of this.#sockets.values()) {
+      if (wanted.interfaceName !== undefined && wanted.interfaceName === interfaceName) byDevice = socket;
+      if (wanted.interfaceName === arrival.interfaceName && wanted.address === arrival.localAddress) byArrival = socket;
+    }
+    return datagram.to.kind === 'unicast' ? (byArrival ?? byDevice) : (byDevice ?? byArrival);
+  }
+
+  /** Sets the one timer for the lease that ends first. */
+  #watchExpiry(): void {
+    const next = this.#ports.table.nextExpiry;
+    if (this.#closed || next === undefined || (this.#expiryAt !== undefined && this.#expiryAt <= next)) return;
+    this.#setExpiryTimer(next);
+  }
+
+  #setExpiryTimer(at: Instant): void {
+    this.#expiryTimer?.cancel();
+    this.#expiryAt = at;
+    const delayMs = Math.min(Math.max(0, at - this.#ports.clock.now()), TIMER_MS_MAX);
+    this.#expiryTimer = this.#ports.clock.schedule(delayMs, () => {
+      this.#expiryAt = undefined;
+      this.#responder.expire();
+      this.#watchExpiry();
+    });
+  }
+
+  #reportSocket(kind: DhcpEvent['kind'], name: string, reason: string | undefined): void {
+    const at = this.#ports.clock.now();
+    const suppressed = this.#sampler.admit(`${kind} ${name}`, at);
+    if (suppressed === undefined) return;
+    const event: DhcpEvent = { kind, at, interfaceName: name, reason, suppressed };
+    this.#ports.publish(event);
+  }
+}

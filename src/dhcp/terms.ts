@@ -1,0 +1,105 @@
+// The terms on which a client gets its address: lease time, server identifier, names, boot plan; the lease record and the
+// event that follow from them. Shared by the deciders.
+//
+// 1. Boot firmware gets a short lease: it never renews, and the system that it loads asks again.
+// 2. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
+//    still counts on the longer one.
+
+import { type Instant, later, type Seconds, seconds } from '../clock.ts';
+import { ANY, type Ipv4 } from '../net/address.ts';
+import type { DhcpEvent, DhcpEventKind } from './events.ts';
+import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
+import type { Lease } from './lease.ts';
+import { isActive } from './lease-table.ts';
+import { clientHostname, OPTION, optionAddress, optionIdentifier, vendorClass } from './options.ts';
+import type { Settings } from './reply.ts';
+import type { ServedSubnet } from './subnet.ts';
+
+/** The longest lease of firmware and loaders: what MAAS gives to the vendor class PXE. */
+export const PXE_LEASE_SECONDS: Seconds = seconds(30);
+
+/** The settings for a client; undefined: the rack has no address to name towards it. */
+export function settingsFor(
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+  type: 'offer' | 'ack',
+  address: Ipv4,
+): Settings | undefined {
+  const { client, mac, relay } = inquiry;
+  const { subnet } = served;
+  const serverAddress = rackAddress(inquiry, served, state.subnets);
+  if (serverAddress === undefined) return undefined;
+  const machine = state.machines.findByMac(mac);
+  const leaseTime = client === undefined ? subnet.leaseTime : seconds(Math.min(subnet.leaseTime, PXE_LEASE_SECONDS));
+  return {
+    type,
+    served,
+    serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
+    address,
+    leaseTime,
+    plan: client === undefined ? undefined : state.planBoot({ client, mac, serverAddress }),
+    hostname: machine?.hostname ?? served.reservationsByMac.get(mac)?.hostname,
+    domain: machine?.domain ?? subnet.domain,
+  };
+}
+
+/** The server identifier of a NAK; undefined: the rack has no address to name towards the client. */
+export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
+  if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
+  for (const served of inquiry.link) {
+    const address = rackAddress(inquiry, served, state.subnets);
+    if (address !== undefined) return address;
+  }
+  return undefined;
+}
+
+/** True when the message names this server (option 54), or none. */
+export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
+  const said = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
+  if (said === undefined || said === inquiry.relay?.serverIdentifierOverride) return true;
+  return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);
+}
+
+/** The record of an address that the client gets with `settings`. */
+export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
+  const { message, mac, now, relay } = inquiry;
+  const duration = settings.leaseTime ?? settings.served.subnet.leaseTime;
+  const end = later(now, duration * 1000);
+  const before = state.leases.find(settings.address);
+  return {
+    address: settings.address,
+    mac,
+    state: 'bound',
+    grantedAt: now,
+    expiresAt: isActive(before, now) && before.mac === mac ? latest(before.expiresAt, end) : end,
+    duration,
+    hostname: clientHostname(message.options),
+    clientId: optionIdentifier(message.options, OPTION.clientIdentifier),
+    vendorClass: vendorClass(message.options),
+    circuitId: relay?.circuitId,
+    remoteId: relay?.remoteId,
+  };
+}
+
+const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
+
+/** An event about the client of an inquiry, with what `settings` give it. */
+export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settings): DhcpEvent {
+  const { message, mac, now, arrival, client, link } = inquiry;
+  return {
+    kind,
+    at: now,
+    mac,
+    address: settings?.address,
+    subnet: (settings?.served ?? link[0])?.subnet.name,
+    interfaceName: arrival.interfaceName,
+    leaseSeconds: settings?.leaseTime,
+    client: client?.kind,
+    architecture: client?.architecture,
+    file: settings?.plan?.file,
+    planReason: settings?.plan?.reason,
+    hostname: settings?.hostname ?? clientHostname(message.options),
+    vendorClass: vendorClass(message.options),
+  };
+}
