@@ -7,8 +7,8 @@
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 
@@ -45,11 +45,16 @@ export function sqliteCode(error: unknown): number | undefined {
  * @throws RackError `store-unwritable`
  */
 export function makeStateDirectory(path: string): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
   try {
-    if (mkdirSync(path, { recursive: true, mode: 0o750 }) === undefined) return;
-    const parent = openSync(dirname(path), 'r');
-    fsyncSync(parent);
-    closeSync(parent);
+    // One by one: Node's recursive mkdir never returns from a place such as /proc, where a directory is neither there nor made.
+    for (const directory of missing.reverse()) {
+      makeDirectory(directory);
+      const parent = openSync(dirname(directory), 'r');
+      fsyncSync(parent);
+      closeSync(parent);
+    }
   } catch (cause) {
     throw new RackError(
       'store-unwritable',
@@ -57,6 +62,15 @@ export function makeStateDirectory(path: string): void {
         'create it for the user that runs Rackboot, or set state_dir to another one',
       { cause },
     );
+  }
+}
+
+// Two threads of one start may want the same directory; to the second it is just there.
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 });
+  } catch (error) {
+    if (osErrorCode(error) !== 'EEXIST') throw error;
   }
 }
 

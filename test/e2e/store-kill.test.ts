@@ -1,0 +1,50 @@
+// What was reported durable is there after `kill -9`: a child appends leases and prints each durable sequence, and is killed at
+// a random moment, many times over one file.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { openLeaseJournal } from '../../src/store/lease-journal.ts';
+import { seededRandom } from '../store/seeded-random.ts';
+
+const KILLS = Number(process.env.KILLS ?? 12);
+const CHILD = new URL('./store-kill-child.ts', import.meta.url).pathname;
+
+test(`${KILLS} kills at random moments lose no durable lease`, async () => {
+  const random = seededRandom('store-kill');
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-kill-'));
+  let printed = 0;
+  try {
+    for (let round = 0; round < KILLS; round += 1) {
+      const child = spawn(process.execPath, [CHILD, stateDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let output = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+      const closed = once(child, 'close');
+      while (!output.includes('\n') && child.exitCode === null) await sleep(2);
+      await sleep(random(150));
+      child.kill('SIGKILL');
+      await closed;
+      // A line cut by the kill was not said.
+      const lines = output.slice(0, output.lastIndexOf('\n')).split('\n');
+      printed = Math.max(printed, Number(lines.at(-1)));
+      const { journal, leases } = await openLeaseJournal({ stateDir, clock: systemClock });
+      await journal.close();
+      // The child gives record n the address n, so every sequence has an address of its own.
+      const found = new Set(leases.map(({ address }): number => address));
+      for (let sequence = 1; sequence <= printed; sequence += 1) {
+        assert.ok(found.has(sequence), `round ${round}: record ${sequence} of ${printed} is lost`);
+      }
+    }
+    assert.ok(printed > 0);
+    console.log(`# ${printed} records survived`);
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+});

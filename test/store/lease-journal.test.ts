@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { type Clock, instant, later, seconds, sleep, systemClock } from '../../src/clock.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
+import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/lease-journal.ts';
+import { RackError } from '../../src/errors.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { JOURNAL_RETRY_MS, openLeaseJournal } from '../../src/store/lease-journal.ts';
+
+let stateDir = '';
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'rackboot-journal-'));
+});
+afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
+
+const WALL = 1_800_000_000_000;
+
+/** A clock that stands still until it is told to go on. */
+class StillClock implements Clock {
+  #now = instant(5_000_000);
+  readonly #timers: { at: number; action: () => void }[] = [];
+  now = () => this.#now;
+  wallTimeMs = () => WALL + (this.#now - 5_000_000);
+  randomBytes = (count: number) => systemClock.randomBytes(count);
+  schedule(delayMs: number, action: () => void) {
+    const timer = { at: this.#now + delayMs, action };
+    this.#timers.push(timer);
+    return {
+      cancel: () => void this.#timers.splice(this.#timers.indexOf(timer), this.#timers.includes(timer) ? 1 : 0),
+    };
+  }
+  advance(ms: number): void {
+    this.#now = later(this.#now, ms);
+    for (const timer of this.#timers.filter(({ at }) => at <= this.#now)) {
+      this.#timers.splice(this.#timers.indexOf(timer), 1);
+      timer.action();
+    }
+  }
+}
+
+const clock = new StillClock();
+
+function lease(address: number, change: Partial<Lease> = {}): Lease {
+  const now = clock.now();
+  return {
+    address: ipv4(address),
+    mac: mac(0x5254_0000_0000 + address),
+    state: 'bound',
+    grantedAt: now,
+    expiresAt: later(now, 600_000),
+    duration: seconds(600),
+    ...change,
+  };
+}
+
+/** What the journal told its listener, and a way to wait for it. */
+class Told {
+  durable = 0;
+  readonly failed: { from: number; to: number; reason: string }[] = [];
+  available = 0;
+  constructor(journal: LeaseJournal) {
+    journal.listen({
+      onDurable: (sequence) => {
+        assert.ok(sequence > this.durable, 'sequences only grow');
+        this.durable = sequence;
+      },
+      onFailed: (from, to, reason) => void this.failed.push({ from, to, reason }),
+      onAvailable: () => {
+        this.available += 1;
+      },
+    });
+  }
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 2000; tries += 1) {
+    if (condition()) return;
+    await sleep(5);
+  }
+  assert.fail(`never: ${what}`);
+}
+
+test('records become durable in order, and are there after reopening', async () => {
+  const { journal, leases } = await openLeaseJournal({ stateDir, clock });
+  assert.deepEqual(leases, []);
+  const told = new Told(journal);
+  assert.equal(journal.append(lease(1)), 1);
+  assert.equal(journal.append(lease(2, { hostname: 'm2', clientId: '\x00\xff', circuitId: 'eth0/1' })), 2);
+  assert.equal(journal.append(lease(1, { state: 'released' })), 3);
+  assert.equal(told.durable, 0, 'nothing is durable in the turn of its append');
+  await until('durable', () => told.durable === 3);
+  assert.equal(journal.status().batches, 1, 'one turn is one batch');
+  await journal.close();
+
+  const again = await openLeaseJournal({ stateDir, clock });
+  const first = again.leases.find(({ address }) => address === 1);
+  const second = again.leases.find(({ address }) => address === 2);
+  assert.equal(again.leases.length, 2);
+  assert.equal(first?.state, 'released');
+  assert.equal(second?.hostname, 'm2');
+  assert.equal(second?.clientId, '\x00\xff');
+  assert.equal(second?.circuitId, 'eth0/1');
+  assert.equal(second?.expiresWallMs, second === undefined ? 0 : second.grantedWallMs + 600_000);
+  assert.notEqual(first?.bootId, '');
+  assert.equal(again.journal.append(lease(3)), 4, 'sequences go on');
+  await again.journal.close();
+});
+
+test('a record carries the wall time and uptime of its grant, not of its writing', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const grantedAt = later(clock.now(), -90_000);
+  journal.append(lease(1, { grantedAt, expiresAt: later(grantedAt, 600_000) }));
+  journal.append(lease(2));
+  await journal.close();
+  const again = await openLeaseJournal({ stateDir, clock });
+  const [first, second] = [1, 2].map((address) => again.leases.find((one) => one.address === address));
+  await again.journal.close();
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(second.grantedWallMs, clock.wallTimeMs());
+  assert.equal(first.grantedWallMs, clock.wallTimeMs() - 90_000);
+  assert.equal(first.expiresWallMs, clock.wallTimeMs() + 510_000);
+  assert.equal(Math.round((second.uptimeS - first.uptimeS) * 1000), 90_000);
+});
+
+test('closing writes what was appended in the same turn', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  for (let address = 1; address <= 10_000; address += 1) journal.append(lease(address));
+  await journal.close();
+  assert.equal(told.durable, 10_000);
+  assert.equal(journal.available, false);
+  assert.throws(() => journal.append(lease(1)), RackError);
+  await journal.close();
+  const again = await openLeaseJournal({ stateDir, clock });
+  assert.equal(again.leases.length, 10_000);
+  await again.journal.close();
+});
+
+test('beyond its bound the journal refuses, and takes again once the disk has caught up', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  for (let index = 0; index < JOURNAL_PENDING_MAX; index += 1) journal.append(lease(1 + (index % 1000)));
+  assert.equal(journal.available, false);
+  assert.throws(() => journal.append(lease(1)), { code: 'store-unavailable' });
+  await until('caught up', () => told.durable === JOURNAL_PENDING_MAX);
+  assert.equal(journal.available, true);
+  assert.equal(journal.append(lease(1)), JOURNAL_PENDING_MAX + 1);
+  await journal.close();
+});
+
+test('a failed write takes back all that was pending; a whole group ends the failure', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  journal.append(lease(1));
+  await until('durable', () => told.durable === 1);
+  // Another writer holds the file; the worker's wait for it ends after five seconds.
+  const other = new DatabaseSync(join(stateDir, 'leases.db'));
+  other.exec('BEGIN IMMEDIATE');
+  journal.append(lease(2));
+  journal.append(lease(3));
+  await sleep(50);
+  journal.append(lease(4));
+  await until('failed', () => told.failed.length === 1);
+  assert.deepEqual({ ...told.failed[0], reason: '' }, { from: 2, to: 4, reason: '' });
+  assert.match(told.failed[0]?.reason ?? '', /leases\.db: .*locked.*SQLite 5/);
+  assert.equal(journal.available, false);
+  assert.match(journal.status().reason ?? '', /locked/);
+  assert.throws(() => journal.append(lease(5)), { code: 'store-unavailable' });
+  other.exec('ROLLBACK');
+  other.close();
+  await sleep(50);
+  assert.equal(journal.available, false, 'nothing is tried before the timer');
+  clock.advance(JOURNAL_RETRY_MS);
+  await until('available', () => told.available === 1);
+  assert.equal(journal.available, true);
+  assert.equal(journal.append(lease(6)), 5);
+  await until('durable', () => told.durable === 5);
+  await journal.close();
+  const again = await openLeaseJournal({ stateDir, clock });
+  assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 6]);
+  await again.journal.close();
+});
+
+test('what cannot be opened is told with its code', async () => {
+  const database = new DatabaseSync(join(stateDir, 'leases.db'));
+  database.exec('CREATE TABLE theirs (a)');
+  database.close();
+  await assert.rejects(openLeaseJournal({ stateDir, clock }), { name: 'RackError', code: 'store-broken' });
+  await assert.rejects(openLeaseJournal({ stateDir: '/proc/nowhere', clock }), { code: 'store-unwritable' });
+});
+
+test('after an idle while the log is folded', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  for (let address = 1; address <= 1000; address += 1) journal.append(lease(address));
+  const file = join(stateDir, 'leases.db');
+  await until('folded', () => {
+    if (!existsSync(file)) return false;
+    const reader = new DatabaseSync(file, { readOnly: true });
+    const row = reader.prepare('SELECT count(*) AS leases FROM lease').get();
+    reader.close();
+    return row?.leases === 1000;
+  });
+  await journal.close();
+  assert.equal(existsSync(`${file}-wal`), false, 'a closed database is one file');
+});
+
+test('a worker that dies is replaced, and what it had not reported is gone', async () => {
+  const workers: Worker[] = [];
+  const onWorker = (worker: Worker): void => void workers.push(worker);
+  process.on('worker', onWorker);
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  journal.append(lease(1));
+  await until('durable', () => told.durable === 1);
+  journal.append(lease(2));
+  await workers.at(-1)?.terminate();
+  await until('failed', () => told.failed.length === 1);
+  assert.deepEqual({ ...told.failed[0], reason: '' }, { from: 2, to: 2, reason: '' });
+  assert.match(told.failed[0]?.reason ?? '', /thread ended/);
+  clock.advance(JOURNAL_RETRY_MS);
+  await until('available', () => told.available === 1);
+  assert.equal(journal.append(lease(3)), 3);
+  await until('durable', () => told.durable === 3);
+  await journal.close();
+  process.off('worker', onWorker);
+  const again = await openLeaseJournal({ stateDir, clock });
+  assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 3]);
+  await again.journal.close();
+});
