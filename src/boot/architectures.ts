@@ -35,10 +35,11 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 11, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
   // "x86 UEFI boot from HTTP" (IANA).
   { code: 15, firmware: 'uefi', cpu: 'i386', loader: 'bootia32.efi' },
-  // "x64 UEFI boot from HTTP" (IANA).
-  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "x64 UEFI boot from HTTP" (IANA). Quirk: Debian's signed GRUB 2.06 takes over the network that PXE configured, but not
+  // the one of HTTP boot, and stops at its prompt; iPXE, unsigned, goes on by HTTP. Under Secure Boot another GRUB is needed.
+  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi' },
   // "EBC boot from HTTP" (IANA): the counterpart of 9.
-  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi' },
   // "ARM UEFI 64 boot from HTTP" (IANA).
   { code: 19, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
 ];
@@ -65,6 +66,13 @@ const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map([
   ['aarch64', 'arm64'],
   ['i386', 'i386'],
 ]);
+
+const EFI_SUFFIXES: Readonly<Record<Cpu, string>> = { amd64: 'x64', arm64: 'aa64', i386: 'ia32' };
+
+/** How UEFI marks an architecture in the names of loaders: `x64` in `bootx64.efi`. An unknown one is taken for amd64. */
+export function formatEfiSuffix(architecture: string): string {
+  return EFI_SUFFIXES[parseCpu(architecture) ?? 'amd64'];
+}
 
 /** The CPU that a loader names in its own spelling (`x86_64` is GRUB's and iPXE's for amd64); undefined: none of ours. */
 export function parseCpu(spelling: string): Cpu | undefined {

@@ -42,15 +42,12 @@ export function decideStep(
   const { machine } = query;
   const name = machine?.hostname ?? 'unknown machine';
   const purpose = machine?.purpose ?? 'enlist';
+  const architecture = machine?.architecture ?? query.architecture ?? DEFAULT_ARCHITECTURE;
   switch (purpose) {
     case 'local':
-      return {
-        step: { kind: 'local', architecture: machine?.architecture ?? DEFAULT_ARCHITECTURE },
-        purpose,
-        title: `${name}: starting the local disk`,
-      };
+      return { step: { kind: 'local', architecture }, purpose, title: `${name}: starting the local disk` };
     case 'poweroff':
-      return { step: { kind: 'poweroff' }, purpose, title: `${name}: nothing to do, switching off` };
+      return { step: { kind: 'poweroff', architecture }, purpose, title: `${name}: nothing to do, switching off` };
     case 'enlist':
     case 'commissioning':
     case 'install':

@@ -11,6 +11,7 @@
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
+import { formatEfiSuffix } from './architectures.ts';
 import { formatBootif, KERNEL_LINE_BYTES_MAX } from './kernel-line.ts';
 import {
   asScreenText,
@@ -22,12 +23,6 @@ import {
   Unquotable,
 } from './step.ts';
 
-/** What UEFI calls the CPUs in the names of loaders. */
-const EFI_SUFFIXES: ReadonlyMap<string, string> = new Map([
-  ['amd64', 'x64'],
-  ['arm64', 'aa64'],
-  ['i386', 'ia32'],
-]);
 /** Directories of operating systems that bring shim; then GRUB alone; then the place for removable media. */
 const EFI_SYSTEMS = ['debian', 'ubuntu', 'fedora', 'centos', 'redhat', 'rocky', 'almalinux', 'opensuse'] as const;
 
@@ -98,7 +93,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
  * options into the firmware and so puts the disk before the network.
  */
 function localLoaders(architecture: string): readonly string[] {
-  const suffix = EFI_SUFFIXES.get(architecture) ?? 'x64';
+  const suffix = formatEfiSuffix(architecture);
   return [
     ...EFI_SYSTEMS.map((system) => `/efi/${system}/shim${suffix}.efi`),
     ...['debian', 'ubuntu'].map((system) => `/efi/${system}/grub${suffix}.efi`),

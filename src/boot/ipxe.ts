@@ -8,6 +8,7 @@
 // 2. `chain --replace` leaves no script to come back to: what follows `||` runs only when the download failed.
 
 import { unreachable } from '../errors.ts';
+import { formatEfiSuffix } from './architectures.ts';
 import { formatBootif, KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
 import {
   asScreenText,
@@ -65,17 +66,16 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'local':
       return [
         say(place.title),
-        `iseq ${setting('platform')} efi && goto efi ||`,
+        `iseq ${setting('platform')} efi && goto other ||`,
         'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
         // Back to the BIOS, which goes on to its next boot device.
         'exit 0',
-        ':efi',
-        'sanboot --no-describe --drive 0x80 ||',
+        ...otherLoader(step.architecture, place),
         // The status makes the firmware try its next boot option.
         'exit 1',
       ];
     case 'poweroff':
-      return [say(place.title), 'poweroff ||', say('this iPXE cannot switch the machine off.'), ...AGAIN];
+      return [say(place.title), 'poweroff ||', ...otherLoader(step.architecture, place), ...AGAIN];
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
     case 'chain':
@@ -90,4 +90,20 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     default:
       return unreachable(step);
   }
+}
+
+/**
+ * Starts the rack's other loader, which asks what to do and is told the same step.
+ *
+ * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and
+ * pxelinux take over its network and go on by TFTP; shim does not start from it.
+ */
+function otherLoader(architecture: string, place: RenderPlace): readonly string[] {
+  const base = place.baseUrl ?? '';
+  return [
+    ':other',
+    `iseq ${setting('platform')} efi && chain --replace ${base}/grub${formatEfiSuffix(architecture)}.efi ||`,
+    `iseq ${setting('platform')} pcbios && chain --replace ${base}/lpxelinux.0 ||`,
+    say('the next loader could not be started.'),
+  ];
 }

@@ -5,7 +5,7 @@
 //   BIOS                 lpxelinux.0 by TFTP; by option 210 it goes on by HTTP, else by TFTP (it needs ldlinux.c32 beside it)
 //   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi beside it
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
-//   UEFI, HTTP boot      the same names as URLs
+//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: the same names as by TFTP, as URLs
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP where there is no boot HTTP listener
 //
 // Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).

@@ -17,7 +17,8 @@ export type BootStep =
   | { readonly kind: 'kernel'; readonly image: BootImage; readonly words: readonly string[] }
   /** Start what is on the machine's own disk; `architecture` by MAAS's name. */
   | { readonly kind: 'local'; readonly architecture: string }
-  | { readonly kind: 'poweroff' }
+  /** Switch off. */
+  | { readonly kind: 'poweroff'; readonly architecture: string }
   /** Show why nothing can be started, then start anew. */
   | { readonly kind: 'explain'; readonly lines: readonly string[] }
   /** Ask again under the name that says who the machine is, then under the default's. */
