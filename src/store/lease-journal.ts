@@ -15,8 +15,9 @@
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Clock, type Instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
+import { type Clock, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
 import type { Lease } from '../dhcp/lease.ts';
+import { type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
 import type { StoredLease } from '../dhcp/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
@@ -32,8 +33,8 @@ export const JOURNAL_RETRY_MS = 1000;
 const BATCH_RECORDS_MAX = 4096;
 /** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
-/** How old the reading of wall clock and uptime may be that records are stamped with, in milliseconds. */
-const READING_AGE_MAX_MS = 1000;
+/** How old the reading of the clocks may be that records are stamped with, in milliseconds. */
+const MOMENT_AGE_MAX_MS = 1000;
 /** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
@@ -137,7 +138,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
   #outstandingBytes = 0;
-  #reading: { at: Instant; wallMs: number; uptimeMs: number } | undefined;
+  #moment: HostMoment | undefined;
   #closed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
 
@@ -171,7 +172,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       this.#gathering = new LeaseBatch();
     }
     this.#last += 1;
-    this.#gathering.add(this.#last, this.#toStored(lease));
+    this.#gathering.add(this.#last, storeLease(lease, this.#readMoment()));
     if (!this.#outstanding) this.#turnEnd ??= setImmediate(() => this.#send());
     return this.#last;
   }
@@ -309,19 +310,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener?.onAvailable();
   }
 
-  #toStored(lease: Lease): StoredLease {
+  /** Every clock of the host, read anew once a second: reading the uptime opens a file. */
+  #readMoment(): HostMoment {
     const now = this.#clock.now();
-    if (this.#reading === undefined || now - this.#reading.at > READING_AGE_MAX_MS) {
-      this.#reading = { at: now, wallMs: this.#clock.wallTimeMs(), uptimeMs: uptimeSeconds() * 1000 };
+    if (this.#moment === undefined || now - this.#moment.now > MOMENT_AGE_MAX_MS) {
+      this.#moment = { now, wallMs: this.#clock.wallTimeMs(), bootId: this.#bootId, uptimeS: uptimeSeconds() };
     }
-    const { at, wallMs, uptimeMs } = this.#reading;
-    const { grantedAt, expiresAt, ...rest } = lease;
-    return {
-      ...rest,
-      grantedWallMs: wallMs + (grantedAt - at),
-      expiresWallMs: wallMs + (expiresAt - at),
-      bootId: this.#bootId,
-      uptimeS: (uptimeMs + (grantedAt - at)) / 1000,
-    };
+    return this.#moment;
   }
 }

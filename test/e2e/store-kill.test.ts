@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { openLeaseJournal } from '../../src/store/lease-journal.ts';
-import { seededRandom } from '../store/seeded-random.ts';
+import { printedRandom } from '../support/printed-random.ts';
 
 const KILLS = Number(process.env.KILLS ?? 12);
 const CHILD = new URL('./store-kill-child.ts', import.meta.url).pathname;
 
 test(`${KILLS} kills at random moments lose no durable lease`, async () => {
-  const random = seededRandom('store-kill');
+  const random = printedRandom('store-kill');
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-kill-'));
   let printed = 0;
   try {

@@ -11,7 +11,7 @@ import { ipv4, mac } from '../../src/net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import { FOLD_ROWS_MAX, LEASE_DATABASE, LeaseDatabase, LOG_HISTORY_MAX } from '../../src/store/lease-database.ts';
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
-import { seededRandom } from './seeded-random.ts';
+import { printedRandom } from '../support/printed-random.ts';
 
 let directory = '';
 let path = '';
@@ -97,7 +97,7 @@ test('the newest record of an address is in force, folded or not', () => {
 });
 
 test('folding at random moments never changes what is in force', () => {
-  const random = seededRandom('fold');
+  const random = printedRandom('fold');
   const database = new LeaseDatabase(path);
   const expected = new Map<number, number>();
   let sequence = 1;

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { type Clock, instant, later, seconds, sleep, systemClock } from '../../src/clock.ts';
+import { later, seconds, sleep } from '../../src/clock.ts';
 import type { Lease } from '../../src/dhcp/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/lease-journal.ts';
 import { RackError } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { JOURNAL_RETRY_MS, openLeaseJournal } from '../../src/store/lease-journal.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 let stateDir = '';
 beforeEach(() => {
@@ -18,32 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
-const WALL = 1_800_000_000_000;
-
-/** A clock that stands still until it is told to go on. */
-class StillClock implements Clock {
-  #now = instant(5_000_000);
-  readonly #timers: { at: number; action: () => void }[] = [];
-  now = () => this.#now;
-  wallTimeMs = () => WALL + (this.#now - 5_000_000);
-  randomBytes = (count: number) => systemClock.randomBytes(count);
-  schedule(delayMs: number, action: () => void) {
-    const timer = { at: this.#now + delayMs, action };
-    this.#timers.push(timer);
-    return {
-      cancel: () => void this.#timers.splice(this.#timers.indexOf(timer), this.#timers.includes(timer) ? 1 : 0),
-    };
-  }
-  advance(ms: number): void {
-    this.#now = later(this.#now, ms);
-    for (const timer of this.#timers.filter(({ at }) => at <= this.#now)) {
-      this.#timers.splice(this.#timers.indexOf(timer), 1);
-      timer.action();
-    }
-  }
-}
-
-const clock = new StillClock();
+const clock = new VirtualClock();
 
 function lease(address: number, change: Partial<Lease> = {}): Lease {
   const now = clock.now();
