@@ -11,6 +11,7 @@ import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
+import type { RegionConfig } from '../region/config.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';
 
@@ -92,6 +93,11 @@ export class EmbeddedUplink {
     };
   }
 
+  /** Tells the region of settings that changed. */
+  configure(config: RegionConfig): void {
+    this.#post({ kind: 'configure', config });
+  }
+
   /** Hands over what waits, and ends the thread within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
@@ -101,7 +107,7 @@ export class EmbeddedUplink {
     this.#collect();
     await new Promise<void>((resolve) => {
       worker.once('exit', () => resolve());
-      worker.postMessage({ kind: 'close' });
+      this.#post({ kind: 'close' });
       this.#options.clock.schedule(graceMs, () => void worker.terminate().then(() => resolve()));
     });
   }
@@ -114,8 +120,7 @@ export class EmbeddedUplink {
       if (kind === undefined || kind.level === 'debug') continue;
       this.#outbox.add({
         kind: event.kind,
-        level: kind.level,
-        atMs: Math.round(event.at),
+        at: Math.round(event.at),
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
         text: eventText(event, kind),

@@ -5,29 +5,24 @@
 //    acknowledges the highest it has stored. What is not acknowledged is sent again: at least once, in order.
 // 3. Desired state is whole and versioned; the rack acknowledges the version it has put into force.
 
-import type { EventLevel } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RackReport } from '../region/machine-event.ts';
 
 export const UPLINK_VERSION = 1;
 
 /** One event as the region keeps it: text at the edge, no numbers to interpret. */
-export interface UplinkEvent {
-  readonly sequence: number;
-  readonly kind: string;
-  readonly level: EventLevel;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-  /** Lower case, colons; undefined: concerns no one machine. */
-  readonly mac?: string | undefined;
-  readonly address?: string | undefined;
-  readonly text: string;
-}
+export type UplinkEvent = RackReport;
 
 /** From the rack. */
 export type RackMessage =
   | { readonly kind: 'hello'; readonly version: number; readonly rack: string; readonly life: string }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
-  | { readonly kind: 'applied'; readonly version: number };
+  | { readonly kind: 'applied'; readonly version: number }
+  /** Embedded only: settings that changed with the configuration file. */
+  | { readonly kind: 'configure'; readonly config: RegionConfig }
+  /** Embedded only: store what has arrived, and end. */
+  | { readonly kind: 'close' };
 
 /** From the region. */
 export type RegionMessage =

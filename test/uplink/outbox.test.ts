@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { OUTBOX_BATCH_MAX, OUTBOX_EVENTS_MAX, Outbox } from '../../src/uplink/outbox.ts';
 
-const event = (text: string) => ({ kind: 'test.event', level: 'info' as const, atMs: 0, text });
+const event = (text: string) => ({ kind: 'test.event', at: 0, text });
 
 test('one batch is on the way at a time, numbered from 1 without gaps', () => {
   const outbox = new Outbox();

@@ -1,0 +1,81 @@
+// `rackboot createadmin` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
+// beside one that runs.
+
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { systemClock } from '../clock.ts';
+import { loadConfig } from '../config/load.ts';
+import { errorText, RackError } from '../errors.ts';
+import { createAdmin, createApiKey } from '../region/accounts.ts';
+import type { RegionStore } from '../region/store.ts';
+import { openRegionStore } from '../store/region-sqlite.ts';
+import { becomeOwnerOf } from './state-owner.ts';
+
+export interface AdministratorFlags {
+  readonly config: string;
+  readonly username: string;
+  readonly email: string;
+  readonly password?: string | undefined;
+  readonly passwordFile?: string | undefined;
+}
+
+/** Makes an administrator. @returns 0 */
+export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
+  const { stateDir } = loadConfig(flags.config);
+  const password = flags.password ?? (await readPassword(flags));
+  await withStore(stateDir, (store) =>
+    createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
+  );
+  console.log(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
+  return 0;
+}
+
+/** Prints a new API key, and nothing else. @returns 0 */
+export async function printApiKey(flags: {
+  readonly config: string;
+  readonly username: string;
+  readonly name: string;
+}): Promise<number> {
+  const { stateDir } = loadConfig(flags.config);
+  const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
+  console.log(key);
+  return 0;
+}
+
+async function withStore<T>(stateDir: string, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
+  becomeOwnerOf(stateDir);
+  const store = openRegionStore({ stateDir });
+  try {
+    return await action(store);
+  } finally {
+    store.close();
+  }
+}
+
+async function readPassword(flags: AdministratorFlags): Promise<string> {
+  if (flags.passwordFile !== undefined) {
+    try {
+      return readFileSync(flags.passwordFile === '-' ? 0 : flags.passwordFile, 'utf8').replace(/\r?\n$/, '');
+    } catch (error) {
+      throw new RackError('bad-argument', `cannot read the password from ${flags.passwordFile}: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  if (process.stdin.isTTY !== true)
+    throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    process.stderr.write(`Password for ${flags.username}: `);
+    const password = await reader.question('');
+    process.stderr.write('\nOnce more: ');
+    const again = await reader.question('');
+    process.stderr.write('\n');
+    if (password !== again) throw new RackError('bad-argument', 'the two passwords differ');
+    return password;
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,217 @@
+// The commands, one file each; a command's own code is loaded only when it runs, so that `run` starts fast.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import yargs from 'yargs';
+import { RackError } from '../errors.ts';
+import { printFailure } from './output.ts';
+
+const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
+
+const config = {
+  type: 'string',
+  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
+  describe: 'Configuration file (also RACKBOOT_CONFIG)',
+  requiresArg: true,
+} as const;
+const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
+const text = { type: 'string', requiresArg: true } as const;
+
+/** Rackboot's version, from its package. */
+export function readVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'));
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
+}
+
+/** Runs one command. @returns the exit code. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  let code = 0;
+  const finish = (result: number): void => {
+    code = result;
+  };
+  const parser = daemonCommands(
+    machineCommands(imageCommands(accountCommands(base(args), finish), finish), finish),
+    finish,
+  );
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
+      return 2;
+    }
+    printFailure(error);
+    return error instanceof RackError && error.code === 'bad-argument' ? 2 : 1;
+  }
+  return code;
+}
+
+class UsageError extends Error {}
+
+type Finish = (code: number) => void;
+
+function base(args: readonly string[]) {
+  return yargs([...args])
+    .scriptName('rackboot')
+    .usage('$0 COMMAND\n\nNetwork boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.')
+    .version(readVersion())
+    .strict()
+    .demandCommand(1, 'name a command')
+    .recommendCommands()
+    .help()
+    .alias('h', 'help')
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    });
+}
+
+type Parser = ReturnType<typeof base>;
+
+function daemonCommands(parser: Parser, finish: Finish): Parser {
+  return parser
+    .command('run', 'Run the rack (what the service runs)', { config }, async (argv) => {
+      const { runDaemon } = await import('./run.ts');
+      finish(await runDaemon(argv.config));
+    })
+    .command(
+      'check [file]',
+      'Check a configuration file, and hold it against this host',
+      (command) =>
+        command.positional('file', { type: 'string', describe: 'Instead of --config' }).options({ config, json }),
+      async (argv) => {
+        const { checkFile } = await import('./check.ts');
+        finish(checkFile(argv.file ?? argv.config, argv.json));
+      },
+    )
+    .command('status', 'Show what the running rack serves', { config, json }, async (argv) => {
+      const { showStatus } = await import('./status.ts');
+      finish(await showStatus(argv.config, argv.json));
+    })
+    .command(
+      'doctor',
+      'Ask the running rack as a machine would, and say what is wrong',
+      { config, json, 'outside-name': { ...text, describe: 'A name of the outside world to look up' } },
+      async (argv) => {
+        const { runDoctor } = await import('./doctor.ts');
+        finish(await runDoctor(argv.config, argv.outsideName, argv.json));
+      },
+    )
+    .command(
+      'lab',
+      'A safe lab on this host: a machine boots and is enlisted before your eyes',
+      { vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' } },
+      async (argv) => {
+        const { runLab } = await import('./lab.ts');
+        finish(await runLab(argv.vm));
+      },
+    );
+}
+
+function machineCommands(parser: Parser, finish: Finish): Parser {
+  return parser
+    .command('machines', 'The machines of the region', (command) =>
+      command
+        .command('list', 'List machines', { config, json }, async (argv) => {
+          const { listMachines } = await import('./machines.ts');
+          finish(await listMachines(argv.config, argv.json));
+        })
+        .command(
+          'show <machine>',
+          'Show one machine: its system id, hostname or hardware address',
+          (show) => show.positional('machine', { type: 'string', demandOption: true }).options({ config, json }),
+          async (argv) => {
+            const { showMachine } = await import('./machines.ts');
+            finish(await showMachine(argv.config, argv.machine, argv.json));
+          },
+        )
+        .demandCommand(1, 'name what to do: list or show'),
+    )
+    .command('leases', 'The leases of this rack', (command) =>
+      command
+        .command('list', 'List leases', { config, json }, async (argv) => {
+          const { listLeases } = await import('./leases.ts');
+          finish(await listLeases(argv.config, argv.json));
+        })
+        .demandCommand(1, 'name what to do: list'),
+    );
+}
+
+function imageCommands(parser: Parser, finish: Finish): Parser {
+  return parser.command('images', 'What machines boot', (command) =>
+    command
+      .command(
+        'build',
+        "Build the ephemeral environment and fetch the loaders, from Debian's packages",
+        {
+          config,
+          arch: { ...text, default: 'amd64', describe: 'Architecture of the machines' },
+          release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
+          tree: { ...text, describe: 'Boot tree; default: boot.tree of the configuration' },
+          package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
+          json,
+        },
+        async (argv) => {
+          const { buildImages } = await import('./images.ts');
+          finish(await buildImages({ ...argv, packages: argv.package }));
+        },
+      )
+      .demandCommand(1, 'name what to do: build'),
+  );
+}
+
+function accountCommands(parser: Parser, finish: Finish): Parser {
+  return parser
+    .command(
+      'init',
+      'Write a configuration for this host, by questions or flags',
+      {
+        config,
+        'state-dir': { ...text, default: '/var/lib/rackboot', describe: 'Where the state is kept' },
+        name: { ...text, describe: "This rack's name" },
+        interface: { ...text, describe: 'Interface of the machines' },
+        low: { ...text, describe: 'First address of the dynamic range' },
+        high: { ...text, describe: 'Last address of the dynamic range' },
+        'static-low': { ...text, describe: 'First address of the static range' },
+        'static-high': { ...text, describe: 'Last address of the static range' },
+        router: { ...text, describe: 'Router offered to machines' },
+        upstream: { ...text, describe: 'Upstream DNS servers' },
+        domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
+        yes: { type: 'boolean', alias: 'y', default: false, describe: 'Take every proposal without asking' },
+        force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
+      },
+      async (argv) => {
+        const { initConfig } = await import('./init.ts');
+        await initConfig(argv);
+        finish(0);
+      },
+    )
+    .command(
+      'createadmin',
+      'Make an administrator of the region',
+      {
+        config,
+        username: { ...text, demandOption: true },
+        email: { ...text, default: '' },
+        password: { ...text, describe: 'Seen by everyone who lists processes: better --password-file, or be asked' },
+        'password-file': { ...text, describe: 'File that holds the password; - reads standard input' },
+      },
+      async (argv) => {
+        const { createAdministrator } = await import('./accounts.ts');
+        finish(await createAdministrator(argv));
+      },
+    )
+    .command(
+      'apikey',
+      'Make an API key for a user; standard output is the key alone',
+      {
+        config,
+        username: { ...text, demandOption: true },
+        name: { ...text, default: 'command line', describe: 'What the key is for' },
+      },
+      async (argv) => {
+        const { printApiKey } = await import('./accounts.ts');
+        finish(await printApiKey(argv));
+      },
+    );
+}

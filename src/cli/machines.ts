@@ -1,0 +1,73 @@
+// `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
+
+import { loadConfig } from '../config/load.ts';
+import { RackError } from '../errors.ts';
+import { formatMac, parseMac } from '../net/address.ts';
+import { askDaemon } from './control.ts';
+import { formatBytes, printJson, printTable } from './output.ts';
+import { type MachineShape, machinesShape } from './shapes.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+const MIB = 1024 * 1024;
+
+/** Prints all machines. @returns 0 */
+export async function listMachines(file: string, json: boolean): Promise<number> {
+  const raw = await askDaemon(loadConfig(file).stateDir, MACHINES_PATH);
+  if (json) printJson(raw);
+  else {
+    printTable(
+      ['SYSTEM ID', 'HOSTNAME', 'STATUS', 'ARCHITECTURE', 'CPUS', 'MEMORY', 'MAC', 'ADDRESSES'],
+      machinesShape.parse(raw).map(row),
+      'No machine is known yet: let one boot from the network.',
+    );
+  }
+  return 0;
+}
+
+function row(machine: MachineShape): string[] {
+  return [
+    machine.system_id,
+    machine.hostname,
+    machine.status_name,
+    machine.architecture ?? '',
+    String(machine.cpu_count),
+    formatBytes(machine.memory * MIB),
+    machine.interface_set[0]?.mac_address ?? '',
+    machine.ip_addresses.join(' '),
+  ];
+}
+
+/** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
+export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
+  const raw = await askDaemon(loadConfig(file).stateDir, MACHINES_PATH);
+  const machines = machinesShape.parse(raw);
+  const mac = parseMac(wanted);
+  const macText = mac === undefined ? undefined : formatMac(mac);
+  const found = machines.find(
+    (machine) =>
+      [machine.system_id, machine.hostname, machine.fqdn].includes(wanted) ||
+      machine.interface_set.some(({ mac_address: address }) => address === macText),
+  );
+  if (found === undefined)
+    throw new RackError('not-found', `no machine is called ${wanted}; \`rackboot machines list\` shows all`);
+  if (json) {
+    printJson(found);
+    return 0;
+  }
+  const lines: readonly (readonly [string, string])[] = [
+    ['System id', found.system_id],
+    ['Name', found.fqdn],
+    ['Status', found.status_name],
+    ['Architecture', found.architecture ?? ''],
+    ['Processors', String(found.cpu_count)],
+    ['Memory', formatBytes(found.memory * MIB)],
+    ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
+    ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
+    ['Addresses', found.ip_addresses.join(', ')],
+    ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
+      value === null || value === '' ? [] : [[name, value]],
+    ),
+  ];
+  for (const [name, value] of lines) console.log(`${name.padEnd(24)}${value}`);
+  return 0;
+}

@@ -1,0 +1,58 @@
+// What the daemon answers its own commands with, checked: a command may be newer or older than the daemon it asks.
+
+import { z } from 'zod';
+
+const listening = z.object({ listening: z.array(z.string()) }).optional();
+
+export const statusShape = z.object({
+  name: z.string(),
+  version: z.string(),
+  pid: z.number(),
+  uptimeMs: z.number(),
+  memoryBytes: z.number(),
+  interfaces: z.array(
+    z.object({
+      name: z.string(),
+      interface: z.string(),
+      network: z.string(),
+      serving: z.boolean(),
+      reason: z.string(),
+    }),
+  ),
+  dhcp: z.object({ problems: z.array(z.object({ name: z.string(), text: z.string() })) }).optional(),
+  tftp: listening,
+  http: listening,
+  dns: listening,
+  machinesKnown: z.number(),
+  region: z.object({ state: z.string(), addresses: z.array(z.string()), eventsWaiting: z.number() }).optional(),
+  journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
+  notes: z.array(z.string()),
+});
+
+export const leasesShape = z.array(
+  z.object({
+    address: z.string(),
+    mac: z.string(),
+    state: z.string(),
+    machine: z.string().optional(),
+    hostname: z.string().optional(),
+    expiresAt: z.string(),
+  }),
+);
+
+/** The part of a machine's JSON that the commands show. */
+export const machineShape = z.looseObject({
+  system_id: z.string(),
+  hostname: z.string(),
+  fqdn: z.string(),
+  status_name: z.string(),
+  architecture: z.string().nullable(),
+  cpu_count: z.number(),
+  memory: z.number(),
+  ip_addresses: z.array(z.string()),
+  interface_set: z.array(z.looseObject({ name: z.string(), mac_address: z.string() })),
+  physicalblockdevice_set: z.array(z.looseObject({ name: z.string(), size: z.number() })),
+  hardware_info: z.record(z.string(), z.string().nullable()).nullable(),
+});
+export const machinesShape = z.array(machineShape);
+export type MachineShape = z.infer<typeof machineShape>;

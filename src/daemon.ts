@@ -1,0 +1,345 @@
+// The daemon: the only place that knows every room. Configuration, then state, then servers; reload; stop.
+//
+//   startDaemon ─ lock, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
+//   reload      ─ configuration file ─ applyConfig (bad one: refused, nothing changes)
+//   interfaces  ─ rack.setInterfaces, told in the log
+//   stop        ─ listeners close, transfers get STOP_GRACE_MS, region ends, journal flushes
+//
+// 1. A failure on the way up closes what was opened and throws one RackError: nothing is half-started.
+// 2. The region starts after the rack answers, and never holds it up.
+
+import { flushCompileCache } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { type Clock, newUuid, readBootId, uptimeSeconds } from './clock.ts';
+import { findHostOverlaps } from './config/host-check.ts';
+import { formatProblems, loadConfig } from './config/load.ts';
+import type { RackConfig } from './config/rack-config.ts';
+import { type ConfigWatch, watchConfig } from './config/watch.ts';
+import { DAEMON_EVENTS, type DaemonEvent } from './daemon/events.ts';
+import { type InterfaceState, interfaceStates } from './daemon/interface-states.ts';
+import { Rack } from './daemon/rack.ts';
+import { restartKeys } from './daemon/restart-keys.ts';
+import { controlAnswers } from './daemon/status.ts';
+import { ensureTree, watchTree } from './daemon/tree-watch.ts';
+import { DHCP_EVENTS } from './dhcp/events.ts';
+import { restoreLeases } from './dhcp/lease-clock.ts';
+import { LeaseTable } from './dhcp/lease-table.ts';
+import { DNS_EVENTS } from './dns/events.ts';
+import { errorText, RackError } from './errors.ts';
+import type { EventKind } from './event.ts';
+import { BootTree } from './files/file-tree.ts';
+import { HTTP_EVENTS } from './http/events.ts';
+import { ControlServer } from './http/server.ts';
+import type { DesiredState } from './machines/machine.ts';
+import type { HostInterface } from './net/host-interface.ts';
+import { acquireInstanceLock } from './net/instance-lock.ts';
+import { openInterfaceWatch } from './net/interfaces.ts';
+import { openNetwork } from './net/open-network.ts';
+import { EventStream } from './observe/event-stream.ts';
+import { logEvents, openLog, setLogLevel } from './observe/log.ts';
+import type { RegionConfig } from './region/config.ts';
+import { openLeaseJournal } from './store/lease-journal.ts';
+import { TFTP_EVENTS } from './tftp/events.ts';
+import { readDesiredState, writeDesiredState } from './uplink/desired-state-cache.ts';
+import { EmbeddedUplink } from './uplink/embedded.ts';
+
+/** How long transfers may go on after the process was asked to end. */
+const STOP_GRACE_MS = 2000;
+/** How long the region may take to store what it has and to end. */
+const REGION_STOP_MS = 5000;
+/** Memory of the region's thread: old and young generation, in MiB. */
+const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
+const SECRET_BYTES = 24;
+
+/** Every kind of event that this process publishes. */
+export const EVENT_KINDS: ReadonlyMap<string, EventKind> = new Map(
+  Object.entries({ ...DAEMON_EVENTS, ...DHCP_EVENTS, ...TFTP_EVENTS, ...HTTP_EVENTS, ...DNS_EVENTS }),
+);
+
+export interface DaemonOptions {
+  readonly configFile: string;
+  readonly version: string;
+  readonly clock: Clock;
+  /** The region cannot start and never did: the daemon has stopped itself. */
+  readonly onFatal: (error: RackError) => void;
+}
+
+export interface Daemon {
+  /** Reads the configuration file again (SIGHUP). */
+  reload(): void;
+  /** Stops; `signal` is for the log. */
+  stop(signal: string): Promise<void>;
+}
+
+/** Starts the rack; resolves when it answers. @throws RackError */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const startedAt = options.clock.now();
+  const process = new RackProcess(options);
+  try {
+    await process.start();
+  } catch (error) {
+    await process.close();
+    throw error;
+  }
+  process.announce(startedAt);
+  return process;
+}
+
+class RackProcess implements Daemon {
+  readonly #options: DaemonOptions;
+  readonly #stream = new EventStream();
+  /** What was opened, in order; closed in reverse. */
+  readonly #opened: (() => Promise<void> | void)[] = [];
+  #config: RackConfig;
+  #log: Logger;
+  #rack: Rack | undefined;
+  #uplink: EmbeddedUplink | undefined;
+  #watch: ConfigWatch | undefined;
+  #host: readonly HostInterface[] = [];
+  #states: readonly InterfaceState[] = [];
+  #notes: readonly string[] = [];
+  #regionWasUp = false;
+  #stopping: Promise<void> | undefined;
+  readonly #secret: string;
+  readonly #startedWallMs: number;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#config = loadConfig(options.configFile);
+    this.#secret = Buffer.from(options.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.#startedWallMs = options.clock.wallTimeMs();
+    this.#log = openLog(this.#config.log);
+    logEvents(this.#log, this.#stream, EVENT_KINDS);
+  }
+
+  async start(): Promise<void> {
+    const { clock, configFile } = this.#options;
+    const config = this.#config;
+    const lock = await acquireInstanceLock(config.stateDir);
+    this.#opened.push(() => lock.release());
+    ensureTree(config.boot.tree);
+    const [stored, network, interfaces, tree] = await Promise.all([
+      openLeaseJournal({ stateDir: config.stateDir, clock }),
+      openNetwork(),
+      openInterfaceWatch({ clock }),
+      BootTree.open(config.boot.tree),
+    ]);
+    this.#opened.push(
+      () => stored.journal.close(),
+      () => network.close(),
+      () => interfaces.close(),
+      () => tree.close(),
+    );
+    this.#host = interfaces.current();
+    this.#checkHost(config);
+
+    const moment = { now: clock.now(), wallMs: clock.wallTimeMs(), bootId: readBootId(), uptimeS: uptimeSeconds() };
+    const table = new LeaseTable();
+    table.load(restoreLeases(stored.leases, moment), clock.now());
+    const rack = new Rack(
+      { clock, network, journal: stored.journal, table, tree, publish: this.#stream.publish, rackSecret: this.#secret },
+      config,
+    );
+    this.#rack = rack;
+    this.#opened.push(() => rack.close(STOP_GRACE_MS));
+    this.#apply(
+      readDesiredState(config.stateDir, (text) => this.#publish({ kind: 'region.cache', at: clock.now(), text })),
+    );
+    await rack.open(this.#host);
+    this.#tellInterfaces();
+
+    const treeWatch = watchTree(config.boot.tree, tree, clock, (text) =>
+      this.#publish({ kind: 'daemon.note', at: clock.now(), text }),
+    );
+    this.#opened.push(() => treeWatch.close());
+    const stopListening = interfaces.onChange((host) => void this.#interfacesChanged(host));
+    this.#opened.push(stopListening);
+    await this.#openControl(config, stored.journal);
+    this.#notes = [...network.notes, ...interfaces.notes];
+    this.#watch = watchConfig(
+      configFile,
+      clock,
+      (next) => void this.#reconfigure(next),
+      (problems) => this.#refuseConfig(problems),
+    );
+    this.#opened.push(() => this.#watch?.close());
+    this.#startRegion(config);
+  }
+
+  /** Says that the rack answers. */
+  announce(startedAt: number): void {
+    const { clock, version } = this.#options;
+    for (const text of this.#notes) this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    this.#publish({
+      kind: 'daemon.ready',
+      at: clock.now(),
+      name: this.#config.name,
+      version,
+      startMs: Math.round(clock.now() - startedAt),
+    });
+    flushCompileCache();
+  }
+
+  reload(): void {
+    this.#watch?.reload();
+  }
+
+  stop(signal: string): Promise<void> {
+    this.#publish({ kind: 'daemon.stopping', at: this.#options.clock.now(), signal });
+    return this.close();
+  }
+
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void> {
+    this.#stopping ??= this.#closeAll();
+    return this.#stopping;
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const close of this.#opened.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#log.warn({ event: 'daemon.close-failed' }, errorText(error));
+      }
+    }
+    // The last events are written in a turn of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#log.flush();
+  }
+
+  #publish(event: DaemonEvent): void {
+    this.#stream.publish(event);
+  }
+
+  #checkHost(config: RackConfig): void {
+    const problems = findHostOverlaps(config, this.#host);
+    if (problems.length > 0) throw new RackError('config-invalid', formatProblems(this.#options.configFile, problems));
+  }
+
+  async #openControl(config: RackConfig, journal: { status(): unknown }): Promise<void> {
+    const control = new ControlServer({
+      stateDir: config.stateDir,
+      secret: this.#secret,
+      region: () => this.#config.http.region,
+      answers: controlAnswers({
+        name: config.name,
+        version: this.#options.version,
+        startedWallMs: this.#startedWallMs,
+        clock: this.#options.clock,
+        rack: () => this.#rack,
+        uplink: () => this.#uplink?.status(),
+        journal: () => journal.status(),
+        interfaces: () => this.#states,
+        notes: () => this.#notes,
+      }),
+    });
+    await control.open();
+    this.#opened.push(() => control.close());
+  }
+
+  #regionConfig(config: RackConfig): RegionConfig {
+    return { ...config.region, rackSecret: this.#secret };
+  }
+
+  #startRegion(config: RackConfig): void {
+    const { clock } = this.#options;
+    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+    const uplink = new EmbeddedUplink({
+      startThread: () =>
+        new Worker(new URL(`./region-thread.${extension}`, import.meta.url), {
+          name: 'region',
+          workerData: this.#regionConfig(this.#config),
+          resourceLimits: REGION_LIMITS,
+        }),
+      rack: config.name,
+      life: newUuid(),
+      clock,
+      stream: this.#stream,
+      kinds: EVENT_KINDS,
+      onDesiredState: (state) => {
+        this.#apply(state);
+        writeDesiredState(config.stateDir, state, (text) =>
+          this.#publish({ kind: 'region.cache', at: clock.now(), text }),
+        );
+      },
+      onListening: (addresses) => {
+        this.#regionWasUp = true;
+        this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
+      },
+      onTrouble: (reason, retryMs) => this.#regionTrouble(reason, retryMs),
+    });
+    this.#uplink = uplink;
+    this.#opened.push(() => uplink.close(REGION_STOP_MS));
+    uplink.start();
+  }
+
+  #regionTrouble(reason: string, retryMs: number | undefined): void {
+    if (this.#stopping !== undefined) return;
+    if (retryMs === undefined && !this.#regionWasUp) {
+      const error = new RackError('region-failed', reason);
+      void this.close().then(() => this.#options.onFatal(error));
+      return;
+    }
+    this.#publish({ kind: 'region.down', at: this.#options.clock.now(), reason, retryMs: retryMs ?? 0 });
+  }
+
+  #apply(state: DesiredState): void {
+    this.#rack?.setDesiredState(state);
+    this.#publish({
+      kind: 'region.desired-state',
+      at: this.#options.clock.now(),
+      version: state.version,
+      machines: state.machines.length,
+    });
+  }
+
+  async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
+    this.#host = host;
+    await this.#rack?.setInterfaces(host);
+    this.#tellInterfaces();
+  }
+
+  #tellInterfaces(): void {
+    const at = this.#options.clock.now();
+    const states = interfaceStates(this.#config.clusterInterfaces, this.#host);
+    for (const state of states) {
+      const before = this.#states.find(({ name }) => name === state.name);
+      if (before?.serving === state.serving && before.reason === state.reason) continue;
+      if (state.interface === '') continue;
+      if (state.serving)
+        this.#publish({ kind: 'interface.serving', at, interface: state.interface, network: state.network });
+      else this.#publish({ kind: 'interface.waiting', at, interface: state.interface, reason: state.reason });
+    }
+    this.#states = states;
+  }
+
+  async #reconfigure(next: RackConfig): Promise<void> {
+    const { clock, configFile } = this.#options;
+    const problems = findHostOverlaps(next, this.#host);
+    if (problems.length > 0) {
+      this.#refuseConfig(formatProblems(configFile, problems));
+      return;
+    }
+    const before = this.#config;
+    const { config, keys } = restartKeys(before, next);
+    if (keys.length > 0) this.#publish({ kind: 'config.needs-restart', at: clock.now(), keys: keys.join(' ') });
+    try {
+      await this.#rack?.configure(config, this.#host);
+    } catch (error) {
+      this.#refuseConfig(errorText(error));
+      await this.#rack?.configure(before, this.#host).catch(() => undefined);
+      return;
+    }
+    this.#config = config;
+    setLogLevel(this.#log, config.log.level);
+    this.#uplink?.configure(this.#regionConfig(config));
+    this.#tellInterfaces();
+    this.#publish({ kind: 'config.applied', at: clock.now(), file: configFile });
+  }
+
+  #refuseConfig(problems: string): void {
+    this.#publish({ kind: 'config.refused', at: this.#options.clock.now(), file: this.#options.configFile, problems });
+  }
+}

@@ -1,0 +1,57 @@
+// Which cluster interfaces can be served now, and what the others wait for. Pure.
+
+import type { ClusterInterface } from '../config/rack-config.ts';
+import type { LinkState } from '../dhcp/subnet.ts';
+import { formatIpv4, formatNetwork, isLoopback } from '../net/address.ts';
+import type { HostInterface } from '../net/host-interface.ts';
+
+export interface InterfaceState {
+  readonly name: string;
+  /** Empty for a relayed network. */
+  readonly interface: string;
+  readonly network: string;
+  readonly serving: boolean;
+  /** What it waits for; empty when served. */
+  readonly reason: string;
+}
+
+/** The state of each cluster interface, in their order. */
+export function interfaceStates(
+  configured: readonly ClusterInterface[],
+  host: readonly HostInterface[],
+): InterfaceState[] {
+  return configured.map((entry) => {
+    const reason = entry.interfaceName === undefined ? '' : waitsFor(entry, host);
+    return {
+      name: entry.name,
+      interface: entry.interfaceName ?? '',
+      network: formatNetwork(entry.network),
+      serving: reason === '',
+      reason,
+    };
+  });
+}
+
+function waitsFor(entry: ClusterInterface, host: readonly HostInterface[]): string {
+  const found = host.find(({ name }) => name === entry.interfaceName);
+  if (found === undefined) return `${entry.interfaceName} does not exist`;
+  if (!found.up) return `${found.name} is down`;
+  if (!found.carrier) return `${found.name} has no link`;
+  const ip = entry.ip;
+  // All of 127.0.0.0/8 is this host's, whichever of it is configured.
+  const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
+  return present ? '' : `${found.name} does not have the address ${formatIpv4(ip)}`;
+}
+
+/**
+ * The host's interfaces as DHCP wants them. Every address of 127.0.0.0/8 is the host's, though only one is listed: those of the
+ * configuration are added to their interface.
+ */
+export function linksOf(configured: readonly ClusterInterface[], host: readonly HostInterface[]): readonly LinkState[] {
+  return host.map(({ name, addresses }) => {
+    const loopback = configured.flatMap((entry) =>
+      entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
+    );
+    return { name, addresses: [...addresses, ...loopback] };
+  });
+}

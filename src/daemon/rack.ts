@@ -1,0 +1,154 @@
+// The rack loop's servers, wired together: who asks whom for what. Everything here answers from memory and waits for nobody.
+
+import type { ResolveAsset } from '../boot/asset.ts';
+import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
+import { identifyBootClient } from '../boot/client.ts';
+import { planBoot } from '../boot/plan.ts';
+import type { Clock } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import type { LeaseJournal } from '../dhcp/lease-journal.ts';
+import { isActive, type LeaseTable } from '../dhcp/lease-table.ts';
+import type { LeaseNotice } from '../dhcp/responder.ts';
+import { DhcpServer, type SocketProblem } from '../dhcp/server.ts';
+import { Names } from '../dns/names.ts';
+import { DnsServer } from '../dns/server.ts';
+import type { Publish } from '../event.ts';
+import type { BootTree } from '../files/file-tree.ts';
+import { BootHttpServer } from '../http/server.ts';
+import { MachineDirectory } from '../machines/directory.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import type { HostNetwork } from '../net/datagram.ts';
+import type { HostInterface } from '../net/host-interface.ts';
+import { TftpServer } from '../tftp/server.ts';
+import { linksOf } from './interface-states.ts';
+import { nameConfigured, nameLease, nameMachines } from './naming.ts';
+
+/** Socket problems that an interface which is not there yet explains: waited for, not failed. */
+const WAITED_FOR = new Set<string>(['interface-missing', 'address-not-here']);
+
+export interface RackParts {
+  readonly clock: Clock;
+  readonly network: HostNetwork;
+  readonly journal: LeaseJournal;
+  readonly table: LeaseTable;
+  readonly tree: BootTree;
+  readonly publish: Publish;
+  readonly rackSecret: string;
+}
+
+/** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
+export class Rack {
+  readonly #parts: RackParts;
+  readonly names: Names;
+  readonly dhcp: DhcpServer;
+  readonly tftp: TftpServer;
+  readonly dns: DnsServer;
+  readonly http: BootHttpServer;
+  #config: RackConfig;
+  #machines = new MachineDirectory([]);
+
+  constructor(parts: RackParts, config: RackConfig) {
+    const { clock, network, publish, tree } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    this.names = new Names({
+      serial: Math.floor(clock.wallTimeMs() / 1000) >>> 0,
+      report: (report) => publish({ ...report, at: clock.now() }),
+    });
+    this.dhcp = new DhcpServer({
+      clock,
+      network,
+      journal: parts.journal,
+      table: parts.table,
+      publish,
+      identifyClient: identifyBootClient,
+      planBoot: (query) => planBoot(query, this.#config.boot),
+      machines: () => this.#machines,
+      onLeaseChange: (notice) => this.#leaseChanged(notice),
+    });
+    const resolve: ResolveAsset = (request) => resolveBootAsset(request, this.#assets());
+    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish });
+    this.http = new BootHttpServer({ clock, resolve, files: tree, publish, rackSecret: parts.rackSecret });
+    this.dns = new DnsServer({ network, clock, publish, names: this.names });
+  }
+
+  get machines(): MachineDirectory {
+    return this.#machines;
+  }
+
+  /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */
+  async open(host: readonly HostInterface[]): Promise<void> {
+    this.#nameEverything();
+    await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
+    const failed = (await this.dhcp.configure(this.#config.dhcp)).find(isFatal);
+    if (failed !== undefined) throw failed.error;
+    await this.tftp.configure(this.#config.tftp);
+    await this.http.configure(this.#config.http);
+    await this.dns.configure(this.#config.dns);
+  }
+
+  /** Replaces the configuration; sockets that do not change are not touched. @throws RackError as `open`. */
+  async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
+    this.#config = config;
+    this.#nameEverything();
+    await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
+    const failed = (await this.dhcp.configure(config.dhcp)).find(isFatal);
+    await this.tftp.configure(config.tftp);
+    await this.http.configure(config.http);
+    await this.dns.configure(config.dns);
+    if (failed !== undefined) throw failed.error;
+  }
+
+  /** The host's interfaces have changed. */
+  async setInterfaces(host: readonly HostInterface[]): Promise<void> {
+    this.#parts.network.interfacesChanged(host);
+    await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
+  }
+
+  /** Puts what the region wants into force. */
+  setDesiredState(state: DesiredState): void {
+    this.#machines = new MachineDirectory(state.machines);
+    nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await this.dhcp.close();
+    await Promise.all([this.tftp.close(graceMs), this.http.close(graceMs), this.dns.close()]);
+  }
+
+  #assets(): AssetContext {
+    const { table, tree } = this.#parts;
+    return {
+      config: this.#config.boot,
+      machines: this.#machines,
+      macOf: (peer) => {
+        // A lease that ran out while its machine still loads is the best that is known of the address.
+        const lease = table.find(peer);
+        return lease?.state === 'bound' ? lease.mac : undefined;
+      },
+      hasFile: (path) => tree.hasFile(path),
+    };
+  }
+
+  #activeLeases() {
+    const now = this.#parts.clock.now();
+    return this.#parts.table.all().filter((lease) => isActive(lease, now));
+  }
+
+  #nameEverything(): void {
+    nameConfigured(this.names, this.#config);
+    nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
+  }
+
+  #leaseChanged(notice: LeaseNotice): void {
+    if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
+      nameLease(this.names, notice.lease, this.#machines, this.#config);
+    } else {
+      this.names.leaseGone(notice.lease.address);
+    }
+  }
+}
+
+function isFatal({ error }: SocketProblem): boolean {
+  return !WAITED_FOR.has(error.code);
+}

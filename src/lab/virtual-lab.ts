@@ -1,0 +1,158 @@
+// `npm start -- --vm`: a real virtual machine with real firmware in a private network, as root. Only the page is outside of it, on
+// this host's loopback. Ctrl-C removes the network, the machine and its files; the environment that was built is kept for next time.
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { buildEnvironment } from '../images/environment.ts';
+import { installLoaders } from '../images/loaders.ts';
+import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { BRIDGE, LabNamespace } from './namespace.ts';
+import { Narrator } from './narrator.ts';
+import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
+
+const RACK = '10.77.0.1';
+const PAGE_PORT = 5240;
+const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get'];
+const MAC = '52:54:00:77:00:01';
+
+/** Checks that everything is there. @throws RackError naming the one apt-get line. */
+function checkHost(): void {
+  if (process.getuid?.() !== 0)
+    throw new RackError('permission-denied', 'a private network can be made by root only: sudo npm start -- --vm');
+  const directories = (process.env.PATH ?? '').split(':');
+  const absent = PROGRAMS.filter((program) => !directories.some((directory) => existsSync(join(directory, program))));
+  if (absent.length > 0 || !existsSync('/usr/lib/ipxe/qemu/pxe-virtio.rom')) {
+    throw new RackError(
+      'tool-missing',
+      `the virtual lab needs ${absent.join(', ') || 'iPXE for QEMU'}: apt-get install --no-install-recommends ${VM_PACKAGES.join(' ')}`,
+    );
+  }
+}
+
+/** The configuration of a rack in the private network. */
+export function virtualLabConfig(stateDir: string, tree: string): string {
+  return [
+    'name: lab',
+    `state_dir: ${JSON.stringify(stateDir)}`,
+    'cluster_interfaces:',
+    '  - name: lab',
+    `    interface: ${BRIDGE}`,
+    `    ip: ${RACK}`,
+    '    network: 10.77.0.0/24',
+    '    ip_range_low: 10.77.0.100',
+    '    ip_range_high: 10.77.0.199',
+    '    static_ip_range_low: 10.77.0.10',
+    '    static_ip_range_high: 10.77.0.99',
+    `boot: { tree: ${JSON.stringify(tree)}, kernel_params: "console=ttyS0,115200" }`,
+    '',
+  ].join('\n');
+}
+
+/** Runs the lab until `until` settles. */
+export async function runVirtualLab(
+  until: Promise<void>,
+): Promise<{ readonly kind: 'enlisted' | 'failed' } | undefined> {
+  checkHost();
+  const narrator = new Narrator(systemClock);
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
+  const namespace = LabNamespace.create(`rackboot-lab-${process.pid}`, RACK, 24);
+  let daemon: DaemonProcess | undefined;
+  let machine: VirtualMachine | undefined;
+  let page: Server | undefined;
+  try {
+    const tree = await prepareTree(narrator);
+    const config = join(directory, 'rackboot.yaml');
+    writeFileSync(config, virtualLabConfig(directory, tree));
+    daemon = await DaemonProcess.start({ config, namespace, onLine: (line: LogLine) => narrator.tellLog(line) });
+    page = await startPage(join(directory, 'rackboot.sock'));
+    narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
+    machine = new VirtualMachine(
+      {
+        name: 'machine',
+        firmware: 'bios',
+        nic: 'virtio-net-pci',
+        mac: MAC,
+        memoryMib: 512,
+        cpus: 2,
+        diskBytes: 8 * 1024 ** 3,
+        diskSerial: 'LAB0001',
+        uuid: '77777777-0000-4000-8000-000000000001',
+        serial: 'LAB-0001',
+        directory,
+      },
+      namespace,
+    );
+    narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
+    const code = await Promise.race([machine.start(), until]);
+    if (code === undefined) return undefined;
+    narrator.tell(
+      'lab',
+      code === 0
+        ? 'The machine reported itself and powered off. Ctrl-C ends the lab.'
+        : `The machine ended with code ${code}: ${machine.consolePath}`,
+    );
+    await until;
+    return { kind: code === 0 ? 'enlisted' : 'failed' };
+  } finally {
+    await machine?.kill();
+    await daemon?.stop();
+    page?.close();
+    page?.closeAllConnections();
+    namespace.remove();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** The boot tree with the ephemeral environment; built once and kept beside the packages of the checkout. */
+async function prepareTree(narrator: Narrator): Promise<string> {
+  const cache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
+  const tree = join(cache, 'boot');
+  if (existsSync(join(tree, 'amd64/generic/bookworm/commissioning/initrd.gz')) && existsSync(join(tree, 'lpxelinux.0')))
+    return tree;
+  narrator.tell('lab', 'Builds the environment that the machine will boot, from Debian packages; once.');
+  mkdirSync(tree, { recursive: true });
+  const build = {
+    tree,
+    arch: 'amd64',
+    release: 'bookworm',
+    workDir: join(cache, 'work'),
+    onProgress: (text: string) => narrator.tell('lab', text),
+  };
+  await buildEnvironment(build);
+  await installLoaders(build);
+  return tree;
+}
+
+/** Passes the page on from this host's loopback into the private network, through the daemon's control socket. */
+function startPage(socketPath: string): Promise<Server> {
+  const server = createServer((asked, reply) => {
+    const passed = request({ socketPath, path: asked.url, method: asked.method, headers: asked.headers }, (answer) => {
+      reply.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(reply);
+    });
+    passed.on('error', (error) => {
+      reply.statusCode = 502;
+      reply.end(`The lab's rack does not answer: ${errorText(error)}\n`);
+    });
+    asked.pipe(passed);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const used = osErrorCode(error) === 'EADDRINUSE';
+      reject(
+        used
+          ? new RackError(
+              'address-in-use',
+              `127.0.0.1:${PAGE_PORT} is in use; end the program that has it (another lab?)`,
+              { cause: error },
+            )
+          : error,
+      );
+    });
+    server.listen(PAGE_PORT, '127.0.0.1', () => resolve(server));
+  });
+}

@@ -1,0 +1,86 @@
+// The region's thread: opens the store, the region and its API from the settings it was given, and speaks with the rack by
+// messages. Whatever it does, however long, the rack's loop does not wait for it.
+
+import { flushCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from './clock.ts';
+import { errorText, RackError, unreachable } from './errors.ts';
+import { startApi } from './region/api/server.ts';
+import type { RegionConfig } from './region/config.ts';
+import { openRegion, type Region } from './region/region.ts';
+import { openRegionStore } from './store/region-sqlite.ts';
+import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from './uplink/messages.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the region thread is started by the daemon');
+const config: RegionConfig = workerData;
+
+const send = (message: RegionMessage): void => port.postMessage(message);
+
+const STORE_RETRY_MS = 1000;
+
+/** Identifies the rack's life, whose sequences the region counts separately. */
+let source = 'rack';
+
+async function start(): Promise<void> {
+  const store = openRegionStore({ stateDir: config.stateDir });
+  const region = openRegion({
+    config,
+    store,
+    clock: systemClock,
+    onDesiredState: (state) => send({ kind: 'desired-state', state }),
+  });
+  const api = await startApi(region, config);
+  port?.on('message', (message: RackMessage) =>
+    receive(message, region, async () => {
+      await api.close();
+      region.close();
+      store.close();
+    }),
+  );
+  send({ kind: 'desired-state', state: region.desiredState() });
+  send({ kind: 'listening', addresses: api.addresses });
+  flushCompileCache();
+}
+
+function receive(message: RackMessage, region: Region, close: () => Promise<void>): void {
+  switch (message.kind) {
+    case 'hello':
+      if (message.version !== UPLINK_VERSION)
+        send({ kind: 'refused', reason: `uplink version ${message.version} is not ${UPLINK_VERSION}` });
+      source = `${message.rack}/${message.life}`;
+      break;
+    case 'events':
+      store(message.events, region);
+      break;
+    case 'applied':
+      break;
+    case 'configure':
+      region.configure(message.config);
+      break;
+    case 'close':
+      void close().finally(() => port?.close());
+      break;
+    default:
+      unreachable(message);
+  }
+}
+
+/** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */
+function store(events: readonly UplinkEvent[], region: Region): void {
+  const last = events.at(-1);
+  if (last === undefined) return;
+  try {
+    region.observe(events, source);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    systemClock.schedule(STORE_RETRY_MS, () => store(events, region));
+    return;
+  }
+  send({ kind: 'stored', sequence: last.sequence });
+}
+
+start().catch((error: unknown) => {
+  send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
+  process.exit(1);
+});
