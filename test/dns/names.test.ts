@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LEASE_CLAIMS_PER_NAME_MAX } from '../../src/dns/claims.ts';
+import type { ConfiguredRecord } from '../../src/dns/config.ts';
+import { type NameReport, Names } from '../../src/dns/names.ts';
+import { reverseName } from '../../src/dns/reverse-name.ts';
+import { mac } from '../../src/net/address.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { ip, lines } from './fixture.ts';
+
+const NODE1 = { fqdn: 'node1.maas', address: ip('10.20.0.10') };
+const MAC = mac(0x525400000001);
+const OTHER = mac(0x525400000002);
+
+function names(): { names: Names; reports: NameReport[] } {
+  const reports: NameReport[] = [];
+  return { names: new Names({ serial: 1, report: (report) => reports.push(report) }), reports };
+}
+
+/** Everything a name has, without TTLs. */
+function has(all: Names, name: string): string[] {
+  return (all.find(name)?.sets ?? []).flatMap((set) => lines(set.records)).map((line) => line.replace(/^\S+ \d+ /, ''));
+}
+
+const pointer = (all: Names, address: string): string[] => has(all, reverseName(ip(address)));
+const configured = (name: string, type: ConfiguredRecord['type'], data: string): ConfiguredRecord => ({
+  name,
+  type,
+  data,
+});
+
+describe('who has a name', () => {
+  it('a machine has its name, forward and reverse', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1]);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
+  });
+
+  it('a machine with two addresses has both', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1, { fqdn: 'Node1.MAAS.', address: ip('10.20.0.11') }]);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10', 'A 10.20.0.11']);
+    assert.deepEqual(pointer(all, '10.20.0.11'), ['PTR node1.maas.']);
+  });
+
+  it('configured goes before rack, machine, reservation and lease, and each is revealed when the one before it goes', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, ip('10.20.0.105'), 'n', 'maas');
+    all.setReservations([{ fqdn: 'n.maas', address: ip('10.20.0.104') }]);
+    all.setMachines([{ fqdn: 'n.maas', address: ip('10.20.0.103') }]);
+    all.setRack('n', ['maas'], [ip('10.20.0.102')]);
+    all.setRecords([configured('n.maas', 'A', '10.20.0.101')]);
+    const check = (last: number): void => {
+      assert.deepEqual(has(all, 'n.maas'), [`A 10.20.0.${last}`]);
+      assert.deepEqual(pointer(all, `10.20.0.${last}`), ['PTR n.maas.']);
+      for (let other = 101; other <= 105; other += 1) {
+        if (other !== last) assert.deepEqual(pointer(all, `10.20.0.${other}`), []);
+      }
+    };
+    check(101);
+    all.setRecords([]);
+    check(102);
+    all.setRack('other', ['maas'], []);
+    check(103);
+    all.setMachines([]);
+    check(104);
+    all.setReservations([]);
+    check(105);
+    all.leaseGone(ip('10.20.0.105'));
+    assert.equal(all.size, 0);
+  });
+
+  it('a lease never takes a name that another owner has, and says so', () => {
+    const { names: all, reports } = names();
+    all.setMachines([NODE1]);
+    assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'node1', 'maas'), false);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
+    assert.deepEqual(pointer(all, '10.20.0.100'), []);
+    assert.equal(reports.length, 1);
+    assert.equal(reports[0]?.kind, 'dns.name-conflict');
+    assert.equal(reports[0]?.winner, 'machine at 10.20.0.10');
+    assert.equal(reports[0]?.loser, 'lease of 52:54:00:00:00:01 at 10.20.0.100');
+  });
+
+  it('a lease of the same name at the same address is no conflict', () => {
+    const { names: all, reports } = names();
+    all.setMachines([NODE1]);
+    all.leaseBound(MAC, NODE1.address, 'node1', 'maas');
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
+    assert.deepEqual(reports, []);
+  });
+
+  it('what a client calls itself does not stand beside what the operator calls its address', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, NODE1.address, 'debian', 'maas');
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR debian.maas.']);
+    all.setMachines([NODE1]);
+    assert.deepEqual(has(all, 'debian.maas'), []);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
+    all.setMachines([]);
+    assert.deepEqual(has(all, 'debian.maas'), ['A 10.20.0.10']);
+  });
+
+  it('of two clients of one name the first keeps it; the second has it when the first is gone', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, ip('10.20.0.100'), 'laptop', 'maas');
+    all.leaseBound(OTHER, ip('10.20.0.101'), 'laptop', 'maas');
+    assert.deepEqual(has(all, 'laptop.maas'), ['A 10.20.0.100']);
+    all.leaseGone(ip('10.20.0.100'));
+    assert.deepEqual(has(all, 'laptop.maas'), ['A 10.20.0.101']);
+    assert.deepEqual(pointer(all, '10.20.0.101'), ['PTR laptop.maas.']);
+  });
+
+  it('a client that roams takes its name along to its newest address', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, ip('10.20.0.100'), 'laptop', 'maas');
+    all.leaseBound(MAC, ip('10.20.0.101'), 'laptop', 'maas');
+    assert.deepEqual(has(all, 'laptop.maas'), ['A 10.20.0.101']);
+    assert.deepEqual(pointer(all, '10.20.0.100'), []);
+  });
+
+  it('a client that changes its name, or gives none, loses the old one', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, ip('10.20.0.100'), 'one', 'maas');
+    all.leaseBound(MAC, ip('10.20.0.100'), 'two', 'maas');
+    assert.deepEqual([has(all, 'one.maas'), has(all, 'two.maas')], [[], ['A 10.20.0.100']]);
+    assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), undefined, 'maas'), true);
+    assert.equal(all.size, 0);
+  });
+
+  it('an address that goes to another client loses the name of the one before', () => {
+    const { names: all } = names();
+    all.leaseBound(MAC, ip('10.20.0.100'), 'one', 'maas');
+    all.leaseBound(OTHER, ip('10.20.0.100'), 'two', 'maas');
+    assert.deepEqual(has(all, 'one.maas'), []);
+    assert.deepEqual(pointer(all, '10.20.0.100'), ['PTR two.maas.']);
+  });
+
+  it(`at most ${LEASE_CLAIMS_PER_NAME_MAX} leases wait for one name`, () => {
+    const { names: all, reports } = names();
+    for (let last = 0; last < 40; last += 1) all.leaseBound(mac(last), ip(`10.20.0.${last}`), 'debian', 'maas');
+    assert.equal(reports.length, 39);
+    for (let last = 0; last < LEASE_CLAIMS_PER_NAME_MAX; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
+    assert.deepEqual(has(all, 'debian.maas'), []);
+    assert.equal(all.leaseBound(mac(39), ip('10.20.0.39'), 'debian', 'maas'), true);
+  });
+
+  it('a label that makes the name longer than 255 octets gives no name', () => {
+    const { names: all } = names();
+    const domain = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(50)}`;
+    assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'x'.repeat(63), domain), false);
+    assert.equal(all.size, 0);
+  });
+
+  it('the rack has its name in every domain and at every apex; its address answers with the first', () => {
+    const { names: all } = names();
+    all.setRack('rack-1', ['maas', 'lab.example'], [ip('10.20.0.1')]);
+    for (const name of ['maas', 'lab.example', 'rack-1.maas', 'rack-1.lab.example']) {
+      assert.deepEqual(has(all, name), ['A 10.20.0.1']);
+    }
+    assert.deepEqual(pointer(all, '10.20.0.1'), ['PTR rack-1.maas.']);
+  });
+});
+
+describe('configured records', () => {
+  it('a further name for a machine does not change what its address answers with', () => {
+    const { names: all } = names();
+    all.setRecords([configured('www.maas', 'A', '10.20.0.10')]);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR www.maas.']);
+    all.setMachines([NODE1]);
+    assert.deepEqual(has(all, 'www.maas'), ['A 10.20.0.10']);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
+  });
+
+  it('a configured PTR record goes before the computed one', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1]);
+    all.setRecords([configured('10.0.20.10.in-addr.arpa', 'PTR', 'alias.maas')]);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR alias.maas.']);
+    all.setRecords([]);
+    assert.deepEqual(pointer(all, '10.20.0.10'), ['PTR node1.maas.']);
+  });
+
+  it('text beside a machine stands beside its address', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1]);
+    all.setRecords([configured('node1.maas', 'TXT', 'rack 3')]);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10', 'TXT "rack 3"']);
+  });
+
+  it('RFC 1034 §3.6.2: a CNAME stands alone: other records and claims of its name are left out', () => {
+    const { names: all, reports } = names();
+    all.setMachines([NODE1]);
+    all.setRecords([configured('node1.maas', 'TXT', 'x'), configured('node1.maas', 'CNAME', 'other.maas')]);
+    assert.deepEqual(has(all, 'node1.maas'), ['CNAME other.maas.']);
+    assert.deepEqual(pointer(all, '10.20.0.10'), []);
+    assert.deepEqual(
+      reports.map(({ kind }) => kind),
+      ['dns.record-invalid'],
+    );
+  });
+
+  it('a record that is not of its type is reported, and the others are taken', () => {
+    const { names: all, reports } = names();
+    all.setRecords([
+      configured('a.maas', 'A', 'nonsense'),
+      configured('b.maas', 'A', '10.20.0.5'),
+      configured('b..c', 'A', '1.2.3.4'),
+    ]);
+    assert.deepEqual(has(all, 'b.maas'), ['A 10.20.0.5']);
+    assert.deepEqual(
+      reports.map(({ name }) => name),
+      ['a.maas', 'b..c'],
+    );
+  });
+
+  it('a TTL of the configuration is kept', () => {
+    const { names: all } = names();
+    all.setRecords([{ ...configured('b.maas', 'A', '10.20.0.5'), ttl: 7 }]);
+    assert.deepEqual(lines(all.find('b.maas')?.sets[0]?.records ?? []), ['b.maas 7 A 10.20.0.5']);
+  });
+});
+
+describe('changes', () => {
+  it('the serial grows by one a turn, however much changed, and not when nothing did', async () => {
+    const { names: all } = names();
+    all.setMachines([NODE1]);
+    all.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
+    assert.equal(all.serial, 2);
+    await nextTurn();
+    all.setMachines([{ ...NODE1 }]);
+    assert.equal(all.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas'), false);
+    assert.equal(all.serial, 2);
+    await nextTurn();
+    all.leaseGone(ip('10.20.0.100'));
+    assert.equal(all.serial, 3);
+  });
+
+  it('RFC 1982 §3.1: the serial wraps around, past zero', () => {
+    const all = new Names({ serial: 0xffffffff });
+    all.setMachines([NODE1]);
+    assert.equal(all.serial, 1);
+  });
+
+  it('nodes that do not change stay the same objects', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1]);
+    const node = all.find('node1.maas');
+    all.setMachines([NODE1, { fqdn: 'node2.maas', address: ip('10.20.0.11') }]);
+    assert.equal(all.find('node1.maas'), node);
+  });
+
+  it('RFC 8020 §2: a name exists while names below it do', () => {
+    const { names: all } = names();
+    all.setRecords([configured('_sip._udp.maas', 'SRV', '0 0 5060 a.maas'), configured('x._udp.maas', 'TXT', 'x')]);
+    assert.ok(all.hasBelow('_udp.maas'));
+    all.setRecords([configured('x._udp.maas', 'TXT', 'x')]);
+    assert.ok(all.hasBelow('_udp.maas'));
+    all.setRecords([]);
+    assert.ok(!all.hasBelow('_udp.maas'));
+  });
+});
+
+describe('forward and reverse agree after any sequence of claims', () => {
+  const seed = (process.hrtime()[1] ^ process.pid) >>> 0;
+  it(`2,000 random changes (seed ${seed})`, () => {
+    const random = seededRandom(seed);
+    const pick = (count: number): number => Math.floor(random() * count);
+    const address = (): ReturnType<typeof ip> => ip(`10.20.0.${pick(12)}`);
+    const label = (): string => `n${pick(6)}`;
+    const list = () => Array.from({ length: pick(5) }, () => ({ fqdn: `${label()}.maas`, address: address() }));
+    const all = new Names({ serial: 1 });
+    const steps: readonly (() => void)[] = [
+      () => all.setMachines(list()),
+      () => all.setReservations(list()),
+      () => all.setRack(label(), ['maas'], [address()]),
+      () =>
+        all.setRecords(
+          list().map(({ fqdn }) => configured(fqdn, random() < 0.3 ? 'CNAME' : 'A', `10.20.0.${pick(12)}`)),
+        ),
+      () => void all.leaseBound(mac(pick(5)), address(), random() < 0.2 ? undefined : label(), 'maas'),
+      () => void all.leaseGone(address()),
+    ];
+    for (let step = 0; step < 2000; step += 1) {
+      steps[random() < 0.6 ? 4 + pick(2) : pick(4)]?.();
+      checkAgreement(all, `seed ${seed}, step ${step}`);
+    }
+    all.setMachines([]);
+    all.setReservations([]);
+    all.setRack('x', [], []);
+    all.setRecords([]);
+    for (let last = 0; last < 12; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
+    assert.equal(all.size, 0, `seed ${seed}: something is left`);
+    assert.ok(!all.hasBelow('maas'));
+  });
+});
+
+function checkAgreement(all: Names, where: string): void {
+  const named = new Set<string>();
+  for (const node of all.nodes()) {
+    for (const text of has(all, node.name)) {
+      if (text.startsWith('PTR ')) {
+        const target = text.slice(4, -1);
+        const back = node.name.replace('.in-addr.arpa', '').split('.').reverse().join('.');
+        assert.ok(
+          has(all, target).includes(`A ${back}`),
+          `${where}: ${node.name} says ${target}, which is not at ${back}`,
+        );
+      }
+      if (text.startsWith('A ') && node.name !== 'maas') named.add(text.slice(2));
+    }
+  }
+  for (const address of named) assert.equal(pointer(all, address).length, 1, `${where}: ${address} has no name`);
+}
