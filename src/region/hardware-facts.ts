@@ -69,6 +69,7 @@ const dmi = z.object({
   bios_vendor: text,
   bios_version: text,
   bios_date: text,
+  chassis_type: text,
   chassis_vendor: text,
   chassis_serial: text,
   chassis_asset_tag: text,

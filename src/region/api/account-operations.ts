@@ -1,0 +1,122 @@
+// Who am I, who else is there, and my keys.
+
+import { z } from 'zod';
+import { createApiKey } from '../accounts.ts';
+import type { User } from '../store.ts';
+import { type Answer, json, refuse } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
+
+function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {
+  return {
+    username: user.username,
+    email: user.email,
+    is_superuser: user.isAdmin,
+    is_local: true,
+    resource_uri: `/MAAS/api/${call.version}/users/${encodeURIComponent(user.username)}/`,
+  };
+}
+
+function whoami(call: ApiCall): Answer {
+  const { caller } = call;
+  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a person has a name here.');
+  return json(userJson(call, caller));
+}
+
+function listUsers(call: ApiCall): Answer {
+  return json(call.region.store.listUsers().map((user) => userJson(call, user)));
+}
+
+/** The caller's name when it is an account; the local administrator has none, and so no keys. */
+function accountOf(call: ApiCall): string | undefined {
+  const { caller } = call;
+  return caller.kind === 'user' && call.region.store.findUser(caller.username) !== undefined
+    ? caller.username
+    : undefined;
+}
+
+const NO_ACCOUNT = 'Keys belong to accounts: make one with rackboot createadmin.';
+
+function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Answer {
+  const username = accountOf(call);
+  if (username === undefined) return refuse('not-allowed', NO_ACCOUNT);
+  const name = given.name ?? '';
+  const [consumer, token, secret] = createApiKey(call.region.store, call.region.clock, username, name).split(':');
+  return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });
+}
+
+function deleteToken(call: ApiCall, given: { readonly token_key: string }): Answer {
+  const username = accountOf(call);
+  const isGone = username !== undefined && call.region.store.removeKey(username, given.token_key);
+  return isGone ? { kind: 'empty' } : refuse('not-found', 'You have no key of this name.');
+}
+
+/** The secrets are not kept, so they cannot be listed. */
+function listTokens(call: ApiCall): Answer {
+  const username = accountOf(call);
+  const keys = username === undefined ? [] : call.region.store.listKeys(username);
+  return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
+}
+
+const nothing = z.object({});
+const KEY_NAME_MAX = 128;
+
+export const ACCOUNT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'users',
+    method: 'GET',
+    op: 'whoami',
+    handler: 'UsersHandler',
+    access: 'user',
+    doc: 'Tell who the caller is.',
+    parameters: nothing,
+    run: whoami,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'users',
+    method: 'GET',
+    handler: 'UsersHandler',
+    access: 'user',
+    doc: 'List users.',
+    parameters: nothing,
+    run: listUsers,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'create_authorisation_token',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Make an API key. Its secret is shown this once.',
+    parameters: z.object({
+      name: value(z.string().max(KEY_NAME_MAX)).optional().describe('What the key is for.'),
+    }),
+    run: createToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'POST',
+    op: 'delete_authorisation_token',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'Delete an API key.',
+    parameters: z.object({ token_key: value(z.string().max(64)).describe('The middle part of the key.') }),
+    run: deleteToken,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'account',
+    method: 'GET',
+    op: 'list_authorisation_tokens',
+    handler: 'AccountHandler',
+    access: 'user',
+    doc: 'List API keys, without their secrets.',
+    parameters: nothing,
+    run: listTokens,
+  }),
+];

@@ -1,0 +1,188 @@
+// The operations by which a machine enters the records: by itself, from a managed network, or by a person with a key.
+//
+// Sources: the enlistment forms of MAAS 1.x (`nodes/?op=new`) and 2.x (`machines/`); our own agent's `hardware_facts`.
+//
+// 1. What an anonymous caller is told is who it is, and nothing else.
+
+import { z } from 'zod';
+import { type MacAddress, parseMac } from '../../net/address.ts';
+import { type EnlistmentReport, INTERFACES_MAX } from '../enlistment.ts';
+import { parseHardwareFacts, parsePowerParameters } from '../hardware-facts.ts';
+import { isIdentifyingMac } from '../hardware-identity.ts';
+import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { introductionJson, machineJson } from './machine-json.ts';
+import { nodeJson } from './node-json.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+/** Names of processors as kernels write them, and as boot resources are called. */
+const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  i486: 'i386',
+  i586: 'i386',
+  i686: 'i386',
+  ppc64le: 'ppc64el',
+};
+const ARCHITECTURE = /^[a-z0-9_]{1,16}$/;
+const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
+const DOMAIN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** `amd64/generic`, or `amd64` with the rest in a parameter of its own. */
+export function parseArchitecture(
+  text: string,
+  subarchitecture: string | undefined,
+): { readonly architecture: string; readonly subarchitecture: string } | undefined {
+  const [first = '', second, ...rest] = text.trim().toLowerCase().split('/');
+  const given =
+    subarchitecture === undefined || subarchitecture === '' ? undefined : subarchitecture.trim().toLowerCase();
+  if (rest.length > 0 || (second !== undefined && given !== undefined && second !== given)) return undefined;
+  const architecture = ARCHITECTURE_NAMES[first] ?? first;
+  const sub = second ?? given ?? 'generic';
+  return ARCHITECTURE.test(architecture) && SUBARCHITECTURE.test(sub) && !sub.includes('..')
+    ? { architecture, subarchitecture: sub }
+    : undefined;
+}
+
+export const POWER_TYPE = /^[a-z0-9_-]{0,32}$/;
+
+const parameters = z.object({
+  architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
+  subarchitecture: value(z.string().max(32)).optional().describe('The sub-architecture, unless `architecture` has it.'),
+  mac_addresses: values(INTERFACES_MAX).describe(
+    'The hardware addresses, the boot interface first; repeated or with commas.',
+  ),
+  hostname: value(z.string().max(255)).optional().describe('The hostname. One is chosen when it is absent.'),
+  domain: value(z.string().max(253)).optional().describe('The domain. The default domain when it is absent.'),
+  power_type: value(z.string().regex(POWER_TYPE, 'is not the name of a power driver'))
+    .optional()
+    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
+  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+  hardware_facts: value(z.string().max(524_288))
+    .optional()
+    .describe("The enlistment agent's description of the hardware, JSON."),
+});
+
+type Parameters = z.output<typeof parameters>;
+
+/** The report in the parameters, or the refusal of the first thing that is wrong. */
+function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
+  const architecture = parseArchitecture(given.architecture, given.subarchitecture);
+  if (architecture === undefined) {
+    return refuseField('architecture', 'Give amd64/generic, or amd64 and a subarchitecture, but not two of them.');
+  }
+  const macs: MacAddress[] = [];
+  for (const text of given.mac_addresses) {
+    const mac = parseMac(text);
+    if (mac === undefined) return refuseField('mac_addresses', `'${text.slice(0, 32)}' is not a valid MAC address.`);
+    if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
+  }
+  if (macs.length === 0)
+    return refuseField('mac_addresses', 'At least one address of a network interface is required.');
+  const power = parsePowerParameters(given.power_parameters || '{}');
+  if (power === undefined) {
+    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
+  }
+  const facts =
+    given.hardware_facts === undefined || given.hardware_facts === ''
+      ? undefined
+      : parseHardwareFacts(given.hardware_facts);
+  if (facts?.kind === 'fault') return refuse('invalid-parameters', { hardware_facts: facts.problems });
+  const username = call.caller.kind === 'user' ? call.caller.username : undefined;
+  const label = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
+  if (username !== undefined && given.hostname && label === undefined) {
+    return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
+  }
+  const domain = given.domain?.toLowerCase();
+  if (username !== undefined && domain && !DOMAIN.test(domain)) return refuseField('domain', 'Give a domain name.');
+  return {
+    macs,
+    ...architecture,
+    hostname: label,
+    domain: (username === undefined ? undefined : domain) || call.region.config().domain,
+    powerType: given.power_type ?? '',
+    powerParameters: power,
+    facts: facts?.value,
+    username,
+  };
+}
+
+function enlist(call: ApiCall, given: Parameters): Answer {
+  // A machine with a key is one that is known; it reports by other ways.
+  if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key does not enlist again.');
+  const report = reportOf(call, given);
+  if ('kind' in report) return report;
+  const outcome = call.region.enlist(report);
+  if (outcome.kind !== 'refuse') {
+    if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
+    return json(call.version === '1.0' ? nodeJson(outcome.machine) : machineJson(outcome.machine));
+  }
+  const { reason, text } = outcome.refusal;
+  switch (reason) {
+    case 'hostname-taken':
+      return refuseField('hostname', text);
+    case 'mac-taken':
+      return refuseField('mac_addresses', text);
+    default:
+      return refuse(reason, text);
+  }
+}
+
+const registration = z.object({
+  mac_address: values(INTERFACES_MAX).describe('One or more hardware addresses.'),
+});
+
+function isRegistered(call: ApiCall, given: z.output<typeof registration>): Answer {
+  const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
+  if (macs.length < given.mac_address.length || macs.length === 0) {
+    return refuseField('mac_address', 'Give hardware addresses such as 52:54:00:00:00:01.');
+  }
+  return json(call.region.store.countMachines({ macs }) > 0);
+}
+
+/** Enlistment, and the question whether it is needed. */
+export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['2.0'],
+    path: 'machines',
+    method: 'POST',
+    handler: 'MachinesHandler',
+    access: 'managed',
+    doc: 'Add a machine. A machine that reports itself again is the same machine.',
+    parameters,
+    run: enlist,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: 'nodes',
+    method: 'POST',
+    op: 'new',
+    handler: 'NodesHandler',
+    access: 'managed',
+    doc: 'Add a node. A node that reports itself again is the same node.',
+    parameters,
+    run: enlist,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'machines',
+    method: 'GET',
+    op: 'is_registered',
+    handler: 'MachinesHandler',
+    access: 'managed',
+    doc: 'Tell whether a machine with one of these addresses is known.',
+    parameters: registration,
+    run: isRegistered,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: 'nodes',
+    method: 'GET',
+    op: 'is_registered',
+    handler: 'NodesHandler',
+    access: 'managed',
+    doc: 'Tell whether a node with one of these addresses is known.',
+    parameters: registration,
+    run: isRegistered,
+  }),
+];

@@ -1,0 +1,107 @@
+// The event log over the API.
+//
+// Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
+
+import { z } from 'zod';
+import { EVENT_LEVELS, EVENT_TYPES, type MachineEvent, type MachineEventLevel } from '../machine-event.ts';
+import { type Answer, json, refuseField } from './answer.ts';
+import { filterParameters, machineFilter } from './machine-operations.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+export const EVENTS_PER_PAGE_MAX = 1000;
+const EVENTS_PER_PAGE = 100;
+
+const parameters = filterParameters.extend({
+  level: value(z.string().max(16))
+    .optional()
+    .describe('This level and above: DEBUG, INFO, WARNING, ERROR, CRITICAL or AUDIT.'),
+  limit: value(z.string().regex(/^\d{1,4}$/, 'is not a number'))
+    .optional()
+    .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}; otherwise ${EVENTS_PER_PAGE}.`),
+  before: value(z.string().regex(/^\d{1,15}$/, 'is not an event id'))
+    .optional()
+    .describe('Only events with smaller ids.'),
+  after: value(z.string().regex(/^\d{1,15}$/, 'is not an event id'))
+    .optional()
+    .describe('Only events with greater ids.'),
+  owner: values(50).optional().describe('Only events of these users.'),
+});
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `Thu, 07 May. 2015 14:40:00`, in UTC. */
+export function formatEventTime(atMs: number): string {
+  const date = new Date(atMs);
+  const day = String(date.getUTCDate()).padStart(2, '0');
+  const time = date.toISOString().slice(11, 19);
+  return `${DAYS[date.getUTCDay()]}, ${day} ${MONTHS[date.getUTCMonth()]}. ${date.getUTCFullYear()} ${time}`;
+}
+
+function eventJson(event: MachineEvent): Record<string, unknown> {
+  return {
+    username: event.username === '' ? 'unknown' : event.username,
+    node: event.systemId ?? '',
+    hostname: event.hostname ?? '',
+    id: event.id,
+    level: event.level.toUpperCase(),
+    created: formatEventTime(event.atMs),
+    type: EVENT_TYPES[event.type].title,
+    description: event.description,
+  };
+}
+
+const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
+
+function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
+  const machines = machineFilter(given);
+  if ('kind' in machines) return machines;
+  const level = (given.level ?? 'INFO').toLowerCase();
+  if (!isLevel(level)) {
+    return refuseField('level', `Give one of ${Object.keys(EVENT_LEVELS).join(', ').toUpperCase()}.`);
+  }
+  const limit = Number(given.limit ?? EVENTS_PER_PAGE);
+  if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', `At most ${EVENTS_PER_PAGE_MAX} events at a time.`);
+  if (given.before !== undefined && given.after !== undefined) {
+    return refuseField('before', 'There is undetermined behaviour when both before and after are given: give one.');
+  }
+  const isNarrowed = Object.values(machines).some((list) => list !== undefined);
+  const events = call.region.store.listEvents({
+    machines: isNarrowed ? machines : undefined,
+    level,
+    usernames: given.owner,
+    before: given.before === undefined ? undefined : Number(given.before),
+    after: given.after === undefined ? undefined : Number(given.after),
+    limit,
+  });
+  const link = (direction: 'before' | 'after', id: number): string => {
+    const search = new URLSearchParams();
+    for (const [name, list] of call.query) {
+      if (name !== 'before' && name !== 'after' && name !== 'op') for (const item of list) search.append(name, item);
+    }
+    search.append(direction, String(id));
+    return `/MAAS/api/${call.version}/events/?op=query&${search.toString()}`;
+  };
+  const newest = events[0]?.id ?? Number(given.after ?? 0);
+  const oldest = events.at(-1)?.id ?? Number(given.before ?? 0);
+  return json({
+    count: events.length,
+    events: events.map(eventJson),
+    next_uri: link('after', newest),
+    prev_uri: link('before', oldest),
+  });
+}
+
+export const EVENT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'events',
+    method: 'GET',
+    op: 'query',
+    handler: 'EventsHandler',
+    access: 'user',
+    doc: 'Read the event log, newest first.',
+    parameters,
+    run: query,
+  }),
+];

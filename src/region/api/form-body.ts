@@ -1,0 +1,143 @@
+// The parameters of a request, from its query and its body, in every form that clients send: URL-encoded, multipart, JSON.
+//
+// Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
+// Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; others end lines with LF alone.
+//
+// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts.
+// 2. At most FIELDS_MAX values, whatever the body is.
+
+import { parseJson } from '../text-json.ts';
+
+export const FIELDS_MAX = 1000;
+const NAME_MAX = 128;
+const PART_HEADER_MAX = 4096;
+const BOUNDARY_MAX = 70;
+
+/** Values by name, in the order they came. */
+export type Fields = ReadonlyMap<string, readonly string[]>;
+export type ParsedBody =
+  | { readonly kind: 'fields'; readonly fields: Fields }
+  | { readonly kind: 'fault'; readonly name: 'unknown-body' | 'bad-request'; readonly text: string };
+
+/** Collects values up to the bound. */
+class FieldCollector {
+  readonly fields = new Map<string, string[]>();
+  #count = 0;
+
+  /** @returns false at the bound */
+  add(name: string, value: string): boolean {
+    if (name.length > NAME_MAX) return true;
+    if (this.#count >= FIELDS_MAX) return false;
+    this.#count += 1;
+    const values = this.fields.get(name);
+    if (values === undefined) this.fields.set(name, [value]);
+    else values.push(value);
+    return true;
+  }
+}
+
+const TOO_MANY: ParsedBody = { kind: 'fault', name: 'bad-request', text: `more than ${FIELDS_MAX} parameters` };
+
+/** The parameters of a URL-encoded text: a query without its question mark, or a body. */
+export function parseUrlEncoded(text: string): ParsedBody {
+  const collector = new FieldCollector();
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('&', start) === -1 ? text.length : text.indexOf('&', start);
+    const pair = text.slice(start, end);
+    start = end + 1;
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decodeForm(equals === -1 ? pair : pair.slice(0, equals));
+    if (!collector.add(name, equals === -1 ? '' : decodeForm(pair.slice(equals + 1)))) return TOO_MANY;
+  }
+  return { kind: 'fields', fields: collector.fields };
+}
+
+/** `+` and `%41` as the bytes they stand for; a `%` that begins nothing stands for itself. */
+function decodeForm(text: string): string {
+  if (!/[%+\u0080-\uffff]/.test(text)) return text;
+  const plain = Buffer.from(text.replace(/\+/g, ' '), 'latin1');
+  const bytes = Buffer.allocUnsafe(plain.length);
+  let length = 0;
+  for (let index = 0; index < plain.length; index += 1) {
+    const digits = plain[index] === 0x25 ? plain.toString('latin1', index + 1, index + 3) : '';
+    const isEncoded = /^[0-9a-f]{2}$/i.test(digits);
+    bytes[length] = isEncoded ? Number.parseInt(digits, 16) : (plain[index] ?? 0);
+    length += 1;
+    if (isEncoded) index += 2;
+  }
+  return bytes.toString('utf8', 0, length);
+}
+
+/** The parameters of a body of the given content type. An empty body has none, whatever its type. */
+export function parseBody(contentType: string, body: Buffer): ParsedBody {
+  if (body.length === 0) return { kind: 'fields', fields: new Map() };
+  const type = contentType.split(';', 1)[0]?.trim().toLowerCase();
+  switch (type) {
+    case 'application/x-www-form-urlencoded':
+      return parseUrlEncoded(body.toString('latin1'));
+    case 'multipart/form-data':
+      return parseMultipart(contentType, body);
+    case 'application/json':
+      return parseJsonBody(body.toString('utf8'));
+    default: {
+      const text = 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json';
+      return { kind: 'fault', name: 'unknown-body', text };
+    }
+  }
+}
+
+function parseJsonBody(text: string): ParsedBody {
+  const parsed = parseJson(text);
+  if (parsed.kind === 'fault') return { kind: 'fault', name: 'bad-request', text: `the body ${parsed.text}` };
+  const { value } = parsed;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { kind: 'fault', name: 'bad-request', text: 'a JSON body must be an object of parameters' };
+  }
+  const collector = new FieldCollector();
+  for (const [name, entry] of Object.entries(value)) {
+    for (const item of Array.isArray(entry) ? entry : [entry]) {
+      if (item === null || item === undefined) continue;
+      const one = typeof item === 'object' ? JSON.stringify(item) : String(item);
+      if (!collector.add(name, one)) return TOO_MANY;
+    }
+  }
+  return { kind: 'fields', fields: collector.fields };
+}
+
+/** Works on one character a byte, so that positions are byte positions. */
+function parseMultipart(contentType: string, body: Buffer): ParsedBody {
+  const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
+  const boundary = match?.[1] ?? match?.[2];
+  if (boundary === undefined || boundary.length > BOUNDARY_MAX) {
+    return { kind: 'fault', name: 'bad-request', text: 'multipart/form-data without a usable boundary' };
+  }
+  const text = `\n${body.toString('latin1')}`;
+  const mark = `\n--${boundary}`;
+  const collector = new FieldCollector();
+  let start = text.indexOf(mark);
+  while (start !== -1) {
+    const from = start + mark.length;
+    if (text.startsWith('--', from)) return { kind: 'fields', fields: collector.fields };
+    const end = text.indexOf(mark, from);
+    if (end === -1) break;
+    const part = parsePart(text.slice(from, text[end - 1] === '\r' ? end - 1 : end));
+    if (part !== undefined && !collector.add(part.name, part.value)) return TOO_MANY;
+    start = end;
+  }
+  return { kind: 'fault', name: 'bad-request', text: 'multipart/form-data that does not end with its boundary' };
+}
+
+/** A part from behind its boundary to before the next one; undefined: it has no name. */
+function parsePart(text: string): { readonly name: string; readonly value: string } | undefined {
+  const blank = /\r?\n\r?\n/.exec(text.slice(0, PART_HEADER_MAX));
+  if (blank === null) return undefined;
+  const header = text.slice(0, blank.index);
+  const disposition = /^content-disposition:[^\n]*?;\s*name=(?:"([^"\r\n]*)"|([^\s;]+))/im.exec(header);
+  const name = disposition?.[1] ?? disposition?.[2];
+  if (name === undefined) return undefined;
+  const content = text.slice(blank.index + blank[0].length);
+  const isBase64 = /^content-transfer-encoding:\s*base64\s*$/im.test(header);
+  const bytes = isBase64 ? Buffer.from(content, 'base64') : Buffer.from(content, 'latin1');
+  return { name: Buffer.from(name, 'latin1').toString('utf8'), value: bytes.toString('utf8') };
+}

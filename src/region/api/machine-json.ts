@@ -1,0 +1,220 @@
+// A machine in the words of API 2.0.
+//
+// Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
+// those that the maas command line prints.
+//
+// 1. Every machine has every key, always with the same type.
+// 2. Nothing here is a secret: power parameters have an operation of their own.
+
+import { formatIpv4, formatMac, type Ipv4 } from '../../net/address.ts';
+import type { HardwareFacts } from '../hardware-facts.ts';
+import { statusRow } from '../lifecycle.ts';
+import { type Machine, type MachineInterface, machineFqdn } from '../machine.ts';
+
+const BASE = '/MAAS/api/2.0';
+/** Ids of disks are made of the machine's and the disk's place, so that they stay the same from answer to answer. */
+const DISKS_PER_MACHINE = 1000;
+
+const ZONE = { id: 1, name: 'default', description: '', resource_uri: `${BASE}/zones/default/` };
+const POOL = { id: 0, name: 'default', description: 'Default pool', resource_uri: `${BASE}/resourcepool/0/` };
+
+const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
+
+function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> {
+  const dmi = facts?.dmi;
+  return {
+    system_vendor: orUnknown(dmi?.vendor),
+    system_product: orUnknown(dmi?.product),
+    system_family: orUnknown(dmi?.family),
+    system_version: orUnknown(dmi?.version),
+    system_sku: orUnknown(dmi?.sku),
+    system_serial: orUnknown(dmi?.serial),
+    cpu_model: orUnknown(facts?.cpu.model),
+    mainboard_vendor: orUnknown(dmi?.board_vendor),
+    mainboard_product: orUnknown(dmi?.board_name),
+    mainboard_serial: orUnknown(dmi?.board_serial),
+    mainboard_version: orUnknown(dmi?.board_version),
+    mainboard_firmware_vendor: orUnknown(dmi?.bios_vendor),
+    mainboard_firmware_version: orUnknown(dmi?.bios_version),
+    mainboard_firmware_date: orUnknown(dmi?.bios_date),
+    chassis_vendor: orUnknown(dmi?.chassis_vendor),
+    chassis_type: orUnknown(dmi?.chassis_type),
+    chassis_serial: orUnknown(dmi?.chassis_serial),
+  };
+}
+
+/** One interface, the `position`th of its machine. */
+function interfaceJson(machine: Machine, nic: MachineInterface, position: number): Record<string, unknown> {
+  const reported = machine.facts?.nics.find(
+    (other) => other.mac.toLowerCase().replace(/-/g, ':') === formatMac(nic.mac),
+  );
+  return {
+    id: nic.id,
+    name: nic.name === '' ? `eth${position}` : nic.name,
+    type: 'physical',
+    mac_address: formatMac(nic.mac),
+    enabled: true,
+    link_connected: reported?.carrier ?? true,
+    link_speed: reported?.speed ?? 0,
+    interface_speed: reported?.speed ?? 0,
+    effective_mtu: 1500,
+    vlan: null,
+    links: [],
+    discovered: nic.address === undefined ? [] : [{ ip_address: formatIpv4(nic.address), subnet: null }],
+    parents: [],
+    children: [],
+    tags: [],
+    params: '',
+    vendor: null,
+    product: null,
+    firmware_version: null,
+    numa_node: 0,
+    sriov_max_vf: 0,
+    system_id: machine.systemId,
+    resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${nic.id}/`,
+  };
+}
+
+/** The disks of a machine, as it reported them. */
+export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
+  return (machine.facts?.disks ?? []).map((disk, index) => {
+    const id = machine.id * DISKS_PER_MACHINE + index;
+    return {
+      id,
+      system_id: machine.systemId,
+      name: disk.name,
+      type: 'physical',
+      path: `/dev/disk/by-dname/${disk.name}`,
+      id_path: `/dev/${disk.name}`,
+      model: disk.model,
+      serial: disk.serial,
+      size: disk.bytes,
+      block_size: 512,
+      available_size: disk.bytes,
+      used_size: 0,
+      used_for: 'Unused',
+      tags: [disk.rotational === true ? 'rotary' : 'ssd'],
+      uuid: null,
+      filesystem: null,
+      partition_table_type: null,
+      partitions: [],
+      storage_pool: null,
+      firmware_version: null,
+      numa_node: 0,
+      resource_uri: `${BASE}/nodes/${machine.systemId}/blockdevices/${id}/`,
+    };
+  });
+}
+
+/** Bytes of all disks in megabytes, as `storage` counts. */
+export const storageMb = (machine: Machine): number =>
+  Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
+
+/** The addresses with which a machine was seen. */
+export const addressesOf = (machine: Machine): readonly string[] =>
+  machine.interfaces
+    .map((nic) => nic.address)
+    .filter((address): address is Ipv4 => address !== undefined)
+    .map((address) => formatIpv4(address));
+
+/** What both API versions show alike. */
+export function sharedJson(machine: Machine): Record<string, unknown> {
+  return {
+    system_id: machine.systemId,
+    architecture: `${machine.architecture}/${machine.subarchitecture}`,
+    cpu_count: machine.facts?.cpu.count ?? 0,
+    memory: machine.facts?.memory_mib ?? 0,
+    storage: storageMb(machine),
+    swap_size: null,
+    osystem: machine.osystem,
+    distro_series: machine.release,
+    netboot: machine.netboot,
+    owner: machine.owner ?? null,
+    power_type: machine.powerType,
+    power_state: machine.powerState,
+    tag_names: [],
+    ip_addresses: addressesOf(machine),
+    disable_ipv4: false,
+    physicalblockdevice_set: diskJson(machine),
+    virtualblockdevice_set: [],
+    zone: ZONE,
+  };
+}
+
+/** What a machine is told that has no key: who it is, and nothing of anybody else. */
+export function introductionJson(machine: Machine): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  return {
+    system_id: machine.systemId,
+    hostname: machine.hostname,
+    fqdn: machineFqdn(machine),
+    status: row.number,
+    status_name: row.name,
+    architecture: `${machine.architecture}/${machine.subarchitecture}`,
+    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+  };
+}
+
+/** The whole machine. */
+export function machineJson(machine: Machine): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));
+  const disks = diskJson(machine);
+  return {
+    ...sharedJson(machine),
+    hostname: machine.hostname,
+    fqdn: machineFqdn(machine),
+    domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
+    description: machine.description,
+    status: row.number,
+    status_name: row.name,
+    status_message: machine.statusMessage,
+    status_action: '',
+    error_description: machine.statusMessage,
+    owner_data: {},
+    workload_annotations: {},
+    node_type: 0,
+    node_type_name: 'Machine',
+    pool: POOL,
+    parent: null,
+    pod: null,
+    virtualmachine_id: null,
+    locked: false,
+    cpu_speed: 0,
+    cpu_test_status: -1,
+    memory_test_status: -1,
+    network_test_status: -1,
+    storage_test_status: -1,
+    interface_test_status: -1,
+    commissioning_status: -1,
+    commissioning_status_name: 'Unknown',
+    testing_status: -1,
+    testing_status_name: 'Unknown',
+    current_commissioning_result_id: null,
+    current_testing_result_id: null,
+    current_installation_result_id: null,
+    hwe_kernel: '',
+    min_hwe_kernel: '',
+    ephemeral_deploy: false,
+    enable_hw_sync: false,
+    bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',
+    hardware_uuid: machine.uuid ?? null,
+    hardware_info: hardwareInfo(machine.facts),
+    address_ttl: null,
+    default_gateways: { ipv4: { gateway_ip: null, link_id: null }, ipv6: { gateway_ip: null, link_id: null } },
+    interface_set: interfaces,
+    boot_interface: interfaces[0] ?? null,
+    macaddress_set: interfaces.map((nic) => ({ mac_address: nic.mac_address })),
+    blockdevice_set: disks,
+    boot_disk: disks[0] ?? null,
+    iscsiblockdevice_set: [],
+    volume_groups: [],
+    raids: [],
+    cache_sets: [],
+    bcaches: [],
+    special_filesystems: [],
+    numanode_set: [],
+    constraints_by_type: {},
+    resource_uri: `${BASE}/machines/${machine.systemId}/`,
+  };
+}

@@ -1,0 +1,244 @@
+// The operations on machines that are known: list, look at, change, move through their life.
+//
+// 1. Lists are read by key ranges, LIST_CHUNK at a time, each when the part before has been sent.
+
+import { z } from 'zod';
+import { parseMac } from '../../net/address.ts';
+import { parsePowerParameters } from '../hardware-facts.ts';
+import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
+import { type MachineStatus, parseStatus } from '../lifecycle.ts';
+import type { Machine } from '../machine.ts';
+import type { MachineEdit } from '../region.ts';
+import type { MachineFilter } from '../store.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { POWER_TYPE, parseArchitecture } from './enlistment-operations.ts';
+import { machineJson } from './machine-json.ts';
+import { nodeJson } from './node-json.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+
+/** Machines in one part of a list. */
+export const LIST_CHUNK = 50;
+const FILTER_VALUES_MAX = 500;
+const DESCRIPTION_MAX = 1000;
+
+const shapeOf = (version: ApiVersion): ((machine: Machine) => unknown) => (version === '1.0' ? nodeJson : machineJson);
+
+/** The parameters that narrow a list of machines; events take the same. */
+export const filterParameters = z.object({
+  hostname: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hostnames.'),
+  mac_address: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
+  id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
+});
+
+/** The filter in the parameters, or a refusal. */
+export function machineFilter(given: z.output<typeof filterParameters>): MachineFilter | Refusal {
+  const macs = given.mac_address?.map(parseMac);
+  if (macs?.includes(undefined))
+    return refuseField('mac_address', 'Give hardware addresses such as 52:54:00:00:00:01.');
+  return {
+    hostnames: given.hostname?.map((name) => name.toLowerCase()),
+    macs: macs?.filter((mac) => mac !== undefined),
+    systemIds: given.id,
+  };
+}
+
+const listParameters = filterParameters.extend({
+  status: values(30).optional().describe('Only machines in these states, by name or number.'),
+});
+
+function* chunksOf(call: ApiCall, filter: MachineFilter): Generator<readonly unknown[]> {
+  const show = shapeOf(call.version);
+  let afterId = 0;
+  for (;;) {
+    const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
+    const last = machines.at(-1);
+    if (last === undefined) return;
+    afterId = last.id;
+    yield machines.map(show);
+    if (machines.length < LIST_CHUNK) return;
+  }
+}
+
+function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
+  const filter = machineFilter(given);
+  if ('kind' in filter) return filter;
+  const statuses: MachineStatus[] = [];
+  for (const text of given.status ?? []) {
+    const status = parseStatus(text);
+    if (status === undefined) return refuseField('status', `'${cleanText(text, 40)}' is not a status.`);
+    statuses.push(status);
+  }
+  const narrowed = given.status === undefined ? filter : { ...filter, statuses };
+  return { kind: 'list', chunks: chunksOf(call, narrowed) };
+}
+
+const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');
+const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
+
+function read(call: ApiCall): Answer {
+  const systemId = systemIdOf(call);
+  // A machine may look at itself only.
+  if (call.caller.kind === 'machine' && call.caller.systemId !== systemId) return notFound();
+  const machine = call.region.store.findMachine(systemId);
+  return machine === undefined ? notFound() : json(shapeOf(call.version)(machine));
+}
+
+function remove(call: ApiCall): Answer {
+  return call.region.removeMachine(systemIdOf(call), usernameOf(call)) ? { kind: 'empty' } : notFound();
+}
+
+const editParameters = z.object({
+  hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
+  description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
+  architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
+  power_type: value(z.string().regex(POWER_TYPE, 'is not the name of a power driver'))
+    .optional()
+    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
+  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+});
+
+function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
+  const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
+  if (given.hostname !== undefined && hostname === undefined) {
+    return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
+  }
+  const architecture = given.architecture === undefined ? undefined : parseArchitecture(given.architecture, undefined);
+  if (given.architecture !== undefined && architecture === undefined) {
+    return refuseField('architecture', 'Give an architecture such as amd64/generic.');
+  }
+  const power = given.power_parameters === undefined ? undefined : parsePowerParameters(given.power_parameters || '{}');
+  if (given.power_parameters !== undefined && power === undefined) {
+    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
+  }
+  return {
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(given.description === undefined ? {} : { description: cleanText(given.description, DESCRIPTION_MAX) }),
+    ...(architecture ?? {}),
+    ...(given.power_type === undefined ? {} : { powerType: given.power_type }),
+    ...(power === undefined ? {} : { powerParameters: power }),
+  };
+}
+
+function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
+  const changes = editOf(given);
+  if ('kind' in changes) return changes;
+  const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
+  switch (outcome.kind) {
+    case 'changed':
+      return json(shapeOf(call.version)(outcome.machine));
+    case 'not-found':
+      return notFound();
+    case 'refuse':
+      return refuseField('hostname', outcome.refusal.text);
+  }
+}
+
+const moveParameters = z.object({
+  comment: value(z.string().max(255)).optional().describe('Why, for the event log.'),
+});
+
+/** An operation that does nothing but move the machine to another state. */
+function moveTo(status: MachineStatus) {
+  return (call: ApiCall, given: z.output<typeof moveParameters>): Answer => {
+    const message = cleanText(given.comment ?? '', 255);
+    const outcome = call.region.changeStatus(systemIdOf(call), status, { username: usernameOf(call), message });
+    switch (outcome.kind) {
+      case 'changed':
+        return json(shapeOf(call.version)(outcome.machine));
+      case 'not-found':
+        return notFound();
+      case 'refuse':
+        return refuse(outcome.refusal.reason, outcome.refusal.text);
+    }
+  };
+}
+
+function powerParameters(call: ApiCall): Answer {
+  const machine = call.region.store.findMachine(systemIdOf(call));
+  return machine === undefined ? notFound() : json(machine.powerParameters);
+}
+
+const nothing = z.object({});
+
+/** The operations of one API version, whose names for the same thing differ. */
+function operationsOf(version: ApiVersion): readonly Operation[] {
+  const [many, one, plural, single] =
+    version === '1.0'
+      ? (['nodes', 'nodes/{system_id}', 'NodesHandler', 'NodeHandler'] as const)
+      : (['machines', 'machines/{system_id}', 'MachinesHandler', 'MachineHandler'] as const);
+  const versions = [version] as const;
+  const move = (op: string, status: MachineStatus, doc: string): Operation =>
+    defineOperation({
+      versions,
+      path: one,
+      method: 'POST',
+      op,
+      handler: single,
+      access: 'admin',
+      doc,
+      parameters: moveParameters,
+      run: moveTo(status),
+    });
+  return [
+    defineOperation({
+      versions,
+      path: many,
+      method: 'GET',
+      op: version === '1.0' ? 'list' : undefined,
+      handler: plural,
+      access: 'user',
+      doc: 'List machines.',
+      parameters: listParameters,
+      run: list,
+    }),
+    defineOperation({
+      versions,
+      path: one,
+      method: 'GET',
+      handler: single,
+      access: 'machine',
+      doc: 'Read one machine.',
+      parameters: nothing,
+      run: read,
+    }),
+    defineOperation({
+      versions,
+      path: one,
+      method: 'PUT',
+      handler: single,
+      access: 'admin',
+      doc: 'Change a machine.',
+      parameters: editParameters,
+      run: edit,
+    }),
+    defineOperation({
+      versions,
+      path: one,
+      method: 'DELETE',
+      handler: single,
+      access: 'admin',
+      doc: 'Delete a machine. Should it start again, it enlists as a new one.',
+      parameters: nothing,
+      run: remove,
+    }),
+    defineOperation({
+      versions,
+      path: one,
+      method: 'GET',
+      op: 'power_parameters',
+      handler: single,
+      access: 'admin',
+      doc: 'Read the parameters of the power driver, with their secrets.',
+      parameters: nothing,
+      run: powerParameters,
+    }),
+    move('commission', 'commissioning', 'Accept a machine, and have it measured and tested at its next start.'),
+    move('mark_broken', 'broken', 'Mark a machine as broken, so that nothing uses it.'),
+    move('mark_fixed', 'ready', 'Mark a broken machine as fixed, so that it may be used again.'),
+  ];
+}
+
+/** The operations on machines, in both versions. */
+export const MACHINE_OPERATIONS: readonly Operation[] = [...operationsOf('2.0'), ...operationsOf('1.0')];

@@ -1,0 +1,34 @@
+// A machine in the words of API 1.0, where it is a node: the status folded into the numbers that old clients know, the hostname
+// fully qualified.
+//
+// 1. `substatus` is the status itself.
+
+import { formatMac } from '../../net/address.ts';
+import { statusRow } from '../lifecycle.ts';
+import { type Machine, machineFqdn } from '../machine.ts';
+import { sharedJson } from './machine-json.ts';
+
+const BASE = '/MAAS/api/1.0';
+
+/** The whole node. */
+export function nodeJson(machine: Machine): Record<string, unknown> {
+  const row = statusRow(machine.status);
+  const macs = machine.interfaces.map((nic) => {
+    const text = formatMac(nic.mac);
+    return { mac_address: text, resource_uri: `${BASE}/nodes/${machine.systemId}/macs/${encodeURIComponent(text)}/` };
+  });
+  return {
+    ...sharedJson(machine),
+    hostname: machineFqdn(machine),
+    status: row.foldedNumber,
+    substatus: row.number,
+    substatus_name: row.name,
+    substatus_message: machine.statusMessage,
+    substatus_action: '',
+    boot_type: 'fastpath',
+    routers: [],
+    macaddress_set: macs,
+    pxe_mac: macs[0] ?? null,
+    resource_uri: `${BASE}/nodes/${machine.systemId}/`,
+  };
+}

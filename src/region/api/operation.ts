@@ -1,0 +1,115 @@
+// What an operation of the API is. The table of them (`operations.ts`) is the one place from which routes, checks and the
+// description for clients are made.
+//
+// 1. An operation runs synchronously: a request never holds a lock or a transaction across turns.
+// 2. Parameters that an operation does not name are ignored, as clients of other versions send them.
+
+import { z } from 'zod';
+import type { Region } from '../region.ts';
+import { type Answer, refuse } from './answer.ts';
+import type { Caller, Peer } from './caller.ts';
+import type { Fields } from './form-body.ts';
+
+export type ApiVersion = '1.0' | '2.0';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/**
+ * Who may call an operation; each includes those after it.
+ * - `anyone`: also somebody who has not said who they are, from anywhere.
+ * - `managed`: the same, but without credentials only from a managed network.
+ * - `machine`: a machine with its key. - `user`: a person. - `admin`: an administrator.
+ */
+export type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
+
+/** A request as an operation sees it. */
+export interface ApiCall {
+  readonly region: Region;
+  readonly version: ApiVersion;
+  /** What stands in the path for `{name}`. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly caller: Caller;
+  readonly peer: Peer;
+  /** The query as it was sent, for links to further pages. */
+  readonly query: Fields;
+}
+
+export interface Operation {
+  readonly versions: readonly ApiVersion[];
+  /** Below `/MAAS/api/<version>/`, without slashes at its ends; `{name}` stands for one segment. */
+  readonly path: string;
+  readonly method: Method;
+  /** Undefined: the method alone. */
+  readonly op: string | undefined;
+  /** The name of its group in the description: `MachinesHandler`. */
+  readonly handler: string;
+  readonly access: Access;
+  /** What it does, for people; then one `:param` line for each parameter. */
+  readonly doc: string;
+  /** Names of the parameters that it takes. */
+  readonly parameters: readonly string[];
+  readonly run: (call: ApiCall, fields: Fields) => Answer;
+}
+
+/** The last value of a parameter, checked by a schema. */
+export function value<S extends z.ZodType<unknown, string | undefined>>(schema: S) {
+  return z
+    .array(z.string())
+    .transform((values) => values.at(-1))
+    .pipe(schema);
+}
+
+/** All values of a parameter; also from one value with commas between. */
+export function values(countMax: number) {
+  return z
+    .array(z.string())
+    .transform((list) => list.flatMap((entry) => entry.split(',')).map((entry) => entry.trim()))
+    .transform((list) => list.filter((entry) => entry !== ''))
+    .pipe(z.array(z.string().max(300)).max(countMax));
+}
+
+/** Makes an operation out of its description and its handler. */
+export function defineOperation<P extends z.ZodObject>(definition: {
+  readonly versions: readonly ApiVersion[];
+  readonly path: string;
+  readonly method: Method;
+  readonly op?: string | undefined;
+  readonly handler: string;
+  readonly access: Access;
+  readonly doc: string;
+  readonly parameters: P;
+  readonly run: (call: ApiCall, parameters: z.output<P>) => Answer;
+}): Operation {
+  const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
+  const names = Object.keys(shape);
+  const lines = names.map((name) => {
+    const schema = shape[name];
+    const description = schema instanceof z.ZodType ? schema.description : undefined;
+    return `:param ${name}: ${description ?? ''}`;
+  });
+  return {
+    versions: definition.versions,
+    path: definition.path,
+    method: definition.method,
+    op: definition.op,
+    handler: definition.handler,
+    access: definition.access,
+    doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
+    parameters: names,
+    run(call, fields) {
+      const given: Record<string, readonly string[]> = {};
+      for (const name of names) {
+        const list = fields.get(name);
+        if (list !== undefined) given[name] = list;
+      }
+      const checked = definition.parameters.safeParse(given);
+      if (checked.success) return definition.run(call, checked.data);
+      const problems: Record<string, string[]> = {};
+      for (const issue of checked.error.issues) {
+        const name = String(issue.path[0] ?? '');
+        problems[name] ??= [];
+        problems[name].push(given[name] === undefined ? 'This field is required.' : issue.message);
+      }
+      return refuse('invalid-parameters', problems);
+    },
+  };
+}

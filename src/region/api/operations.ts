@@ -1,0 +1,101 @@
+// The one table of the API's operations, and how a request finds its own. Routes, checks and the description that clients build their
+// commands from are made of it.
+//
+// 1. Version, path, method and op together name at most one operation.
+
+import { z } from 'zod';
+import { ACCOUNT_OPERATIONS } from './account-operations.ts';
+import { type Answer, json, refuse } from './answer.ts';
+import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
+import { EVENT_OPERATIONS } from './event-operations.ts';
+import type { Fields } from './form-body.ts';
+import { MACHINE_OPERATIONS } from './machine-operations.ts';
+import type { ApiCall } from './operation.ts';
+import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
+
+/** The MAAS release whose API 2.0 is spoken; clients compare it with what they need. */
+const SPOKEN_RELEASE = '2.9.0';
+/** What of MAAS's optional abilities is there; a client must not be told of one that would fail. */
+const CAPABILITIES: readonly string[] = [];
+
+const VERSION_OPERATION = defineOperation({
+  versions: ['1.0', '2.0'],
+  path: 'version',
+  method: 'GET',
+  handler: 'VersionHandler',
+  access: 'anyone',
+  doc: 'Read the version of the API and what it is able to do.',
+  parameters: z.object({}),
+  run: () => json({ version: SPOKEN_RELEASE, subversion: 'rackboot', capabilities: CAPABILITIES }),
+});
+
+/** Every operation of every version. */
+export const OPERATIONS: readonly Operation[] = [
+  VERSION_OPERATION,
+  ...MACHINE_OPERATIONS,
+  ...ENLISTMENT_OPERATIONS,
+  ...EVENT_OPERATIONS,
+  ...ACCOUNT_OPERATIONS,
+];
+
+export const API_VERSIONS: readonly ApiVersion[] = ['1.0', '2.0'];
+
+/** The paths of a version, each with its operations. */
+export function operationsByPath(version: ApiVersion): ReadonlyMap<string, readonly Operation[]> {
+  const paths = new Map<string, Operation[]>();
+  for (const operation of OPERATIONS) {
+    if (!operation.versions.includes(version)) continue;
+    const list = paths.get(operation.path);
+    if (list === undefined) paths.set(operation.path, [operation]);
+    else list.push(operation);
+  }
+  return paths;
+}
+
+/** Finds the operation among those of one path, checks who asks, and runs it. */
+export function runOperation(
+  operations: readonly Operation[],
+  method: Method | 'HEAD',
+  call: ApiCall,
+  fields: Fields,
+): Answer {
+  const wanted: Method = method === 'HEAD' ? 'GET' : method;
+  const ofMethod = operations.filter((operation) => operation.method === wanted);
+  if (ofMethod.length === 0) {
+    const allowed = [...new Set(operations.map((operation) => operation.method))].join(', ');
+    return refuse('method-not-allowed', `Use ${allowed} here.`, { Allow: allowed });
+  }
+  const op = fields.get('op')?.at(-1);
+  const operation = ofMethod.find((candidate) => candidate.op === op);
+  if (operation === undefined) {
+    const names = ofMethod.map((candidate) => candidate.op ?? '(none)').join(', ');
+    return refuse(
+      'unknown-operation',
+      `Unrecognised signature: method=${wanted} op=${op ?? 'None'}. Known here: ${names}.`,
+    );
+  }
+  return checkAccess(operation, call) ?? operation.run(call, fields);
+}
+
+/** A refusal when this caller may not call this operation. */
+function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
+  const { caller, peer } = call;
+  if (operation.access === 'anyone') return undefined;
+  if (caller.kind === 'anonymous') {
+    if (operation.access !== 'managed') {
+      return refuse('not-authenticated', 'Say who you are with an API key: rackboot apikey prints one.', {
+        'WWW-Authenticate': 'OAuth realm="MAAS API"',
+      });
+    }
+    if (peer.isManaged) return undefined;
+    const text = `${peer.address} is in none of the managed networks: machines enlist from those only.`;
+    return refuse('not-from-here', text);
+  }
+  if (caller.kind === 'user') {
+    return operation.access !== 'admin' || caller.isAdmin
+      ? undefined
+      : refuse('not-allowed', 'Only an administrator may do this.');
+  }
+  const isOpenToMachines = operation.access === 'managed' || operation.access === 'machine';
+  return isOpenToMachines ? undefined : refuse('not-allowed', 'A machine may not do this.');
+}

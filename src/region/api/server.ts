@@ -1,0 +1,200 @@
+// The listeners of the region: the API, the page and the enlistment agent, on every address of the settings.
+//
+// Sources: RFC 9112 §9 (connections); Node's HTTP limits.
+//
+// 1. A request that fails is an answer with an id; it ends neither the listener nor the thread.
+// 2. An address that this host does not have yet is tried again every LISTEN_RETRY_MS; a port that is taken is an error.
+// 3. Headers, bodies, connections and the time each may take are bounded.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { newUuid, type Timer } from '../../clock.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import type { RegionConfig } from '../config.ts';
+import type { Region } from '../region.ts';
+import { REFUSALS, type RefusalName, refuse } from './answer.ts';
+import { PageGuard } from './page-guard.ts';
+import { RateLimiter } from './rate-limit.ts';
+import { type ApiContext, type ApiProblem, addRoutes, send } from './routes.ts';
+
+/** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_MAX = 1024;
+const REQUEST_MS_MAX = 30_000;
+const HEADERS_MS_MAX = 10_000;
+const IDLE_MS_MAX = 60_000;
+const KEEP_ALIVE_MS = 20_000;
+const LISTEN_RETRY_MS = 5000;
+/** Answers under way may end; then their connections are cut. */
+const CLOSE_MS = 2000;
+
+export interface ApiOptions {
+  /** The enlistment agent's script. Default: the one of this installation. */
+  readonly agentFile?: string | undefined;
+  /** Told of what an operator should know. Default: nobody. */
+  readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
+}
+
+/** A running API. */
+export interface RegionApi {
+  /** `address:port` of every listener that is open at the moment. */
+  readonly addresses: readonly string[];
+  /** How often the API refused, by name. */
+  refusals(): Readonly<Record<RefusalName, number>>;
+  close(): Promise<void>;
+}
+
+/** What the listeners of a region share, made once. */
+export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
+  const refusals = { ...REFUSALS };
+  for (const name of Object.keys(refusals)) Reflect.set(refusals, name, 0);
+  return {
+    region,
+    limiter: new RateLimiter(region.clock.now()),
+    guard: new PageGuard(region.store, region.clock),
+    refusals,
+    agent: readAgent(options.agentFile ?? join(import.meta.dirname, '../../images/agent/agent.sh')),
+    onProblem: options.onProblem ?? (() => {}),
+  };
+}
+
+function readAgent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw new RackError('tree-unreadable', `the enlistment agent ${path} cannot be read: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** One instance with every route, not listening yet. */
+export function buildApp(context: ApiContext): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionTimeout: IDLE_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    exposeHeadRoutes: true,
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX, requireHostHeader: false },
+    // A target that cannot be decoded never reaches a route.
+    frameworkErrors: (error, _request, reply) => void send(context, reply, refuse('bad-request', error.message)),
+  });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  addRoutes(app, context);
+  return app;
+}
+
+/**
+ * Opens the listeners of a configuration.
+ * @throws RackError `address-in-use`, `permission-denied`
+ */
+export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
+  const api = new ListeningApi(makeContext(region, options));
+  try {
+    for (const { host, port } of config.listen) await api.listen(host, port);
+  } catch (error) {
+    await api.close();
+    throw error;
+  }
+  return api;
+}
+
+class ListeningApi implements RegionApi {
+  readonly #context: ApiContext;
+  readonly #apps = new Map<string, FastifyInstance>();
+  readonly #waiting = new Map<string, Timer>();
+  #closed = false;
+
+  constructor(context: ApiContext) {
+    this.#context = context;
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.#apps.keys()];
+  }
+
+  refusals(): Readonly<Record<RefusalName, number>> {
+    return { ...this.#context.refusals };
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    const app = buildApp(this.#context);
+    try {
+      await app.listen({ host, port });
+    } catch (error) {
+      await app.close();
+      this.#handleListenError(host, port, error);
+      return;
+    }
+    const address = app.server.address();
+    const actual = typeof address === 'object' && address !== null ? address.port : port;
+    this.#apps.set(`${host.includes(':') ? `[${host}]` : host}:${actual}`, app);
+    if (this.#closed) await app.close();
+  }
+
+  #handleListenError(host: string, port: number, cause: unknown): void {
+    const where = `${host}:${port}`;
+    switch (osErrorCode(cause)) {
+      case 'EADDRNOTAVAIL':
+        this.#wait(host, port, where);
+        return;
+      case 'EADDRINUSE':
+        throw new RackError(
+          'address-in-use',
+          `${where} is in use: end its owner (ss -ltnp shows it), or change region.listen`,
+          {
+            cause,
+          },
+        );
+      case 'EACCES':
+        throw new RackError(
+          'permission-denied',
+          `${where} needs a privilege: start with CAP_NET_BIND_SERVICE, or set region.listen to a port above 1023`,
+          { cause },
+        );
+      default:
+        throw cause;
+    }
+  }
+
+  /** The address may come later: an interface without a link, or one that asks DHCP itself. */
+  #wait(host: string, port: number, where: string): void {
+    if (this.#closed) return;
+    if (!this.#waiting.has(where)) {
+      const text = `${where} is no address of this host yet; the API will listen there once it is`;
+      this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
+    }
+    const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
+      if (this.#closed) return;
+      this.listen(host, port).then(
+        () => {
+          if (this.#apps.has(where)) this.#waiting.delete(where);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(where);
+          this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
+        },
+      );
+    });
+    this.#waiting.set(where, timer);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#waiting.values()) timer.cancel();
+    const closing = [...this.#apps.values()].map(async (app) => {
+      const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
+      await app.close();
+      cut.cancel();
+    });
+    this.#apps.clear();
+    await Promise.all(closing);
+  }
+}
