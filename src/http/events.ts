@@ -1,0 +1,158 @@
+// What the HTTP room tells: to operators through the log and the timeline, to the metrics through counters.
+//
+// 1. Kinds are stable strings.
+// 2. What a stranger can cause at will is sampled: `count` says how many happenings the event stands for.
+
+import type { Instant } from '../clock.ts';
+import type { EventKind, RackEvent } from '../event.ts';
+
+/** Every kind of event of this room, for the operator. */
+export const HTTP_EVENTS = {
+  'http.listening': {
+    level: 'info',
+    message: 'HTTP listens',
+    explanation: 'The boot HTTP listener has opened this address. Nothing needs to be done.',
+  },
+  'http.file-sent': {
+    level: 'info',
+    message: 'File sent by HTTP',
+    explanation:
+      'A machine has loaded this file, or the part of it that it asked for (status 206). bytes divided by milliseconds is the speed ' +
+      'of the slower end.',
+  },
+  'http.probed': {
+    level: 'debug',
+    message: 'File looked at by HTTP',
+    explanation:
+      'A client asked how large a file is (HEAD), or whether the copy it has is still good (status 304). UEFI firmware does so ' +
+      'before each download. Nothing needs to be done.',
+  },
+  'http.rendered': {
+    level: 'info',
+    message: 'Configuration sent by HTTP',
+    explanation: 'A loader has got the configuration rendered for this machine; purpose says what it tells it to do.',
+  },
+  'http.missing': {
+    level: 'info',
+    message: 'File asked by HTTP does not exist',
+    explanation:
+      'There is no such file in the boot tree and none is rendered under this name; the client was told so at once. Loaders try ' +
+      'several names and go on. If a machine stops here, put the file into boot.tree, or import the image that reason speaks of.',
+  },
+  'http.refused': {
+    level: 'warning',
+    message: 'HTTP request refused',
+    explanation:
+      'reason says why: path-not-allowed (the name leads out of the tree), method (only GET and HEAD are for files), ' +
+      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections, body-too-large and ' +
+      'proxy-busy (the bounds on what is passed on to the region).',
+  },
+  'http.aborted': {
+    level: 'warning',
+    message: 'HTTP download ended by the client',
+    explanation:
+      'The connection was closed before the file was sent; bytes says how far it came. Usually the machine was switched off, ran out ' +
+      'of memory, or read only the beginning on purpose.',
+  },
+  'http.failed': {
+    level: 'error',
+    message: 'File could not be read for HTTP',
+    explanation:
+      'The file exists and could not be opened or read to its end; reason holds the words of the operating system. Check the disk and ' +
+      'the permissions of boot.tree. A file that is replaced while it is being sent must be renamed into place, not written over.',
+  },
+  'http.region-unreachable': {
+    level: 'error',
+    message: 'Region does not answer',
+    explanation:
+      'A request for /MAAS/ could not be passed on to the region and was answered with 503 or 504; machines try again. The rack goes on ' +
+      'serving leases, names and boots of machines it knows. reason says what happened: see whether the region runs and listens there.',
+  },
+} as const satisfies Record<string, EventKind>;
+
+export type HttpEventKind = keyof typeof HTTP_EVENTS;
+
+/** An event of this room. */
+export interface HttpEvent extends RackEvent {
+  readonly kind: HttpEventKind;
+  /** The path as asked, decoded and cut to FILE_CHARACTERS_MAX. */
+  readonly file?: string | undefined;
+  readonly status?: number | undefined;
+  /** Bytes of content that were handed to the operating system. */
+  readonly bytes?: number | undefined;
+  /** From the request to the end of the answer. */
+  readonly milliseconds?: number | undefined;
+  /** What rendered text tells the machine to do. */
+  readonly purpose?: string | undefined;
+  /** The local port (listening). */
+  readonly port?: number | undefined;
+  /** A stable word, or the words of the operating system. */
+  readonly reason?: string | undefined;
+  /** How many happenings a sampled event stands for. */
+  readonly count?: number | undefined;
+}
+
+/** The longest file name in an event. */
+export const FILE_CHARACTERS_MAX = 255;
+
+/** What happened, each a counter that only grows. */
+export const HTTP_COUNTERS = [
+  'connections',
+  'connections-refused',
+  'requests',
+  'malformed',
+  'sent',
+  'probed',
+  'rendered',
+  'missing',
+  'refused',
+  'aborted',
+  'failed',
+  'bytes',
+  'proxied',
+  'proxied-bytes',
+  'region-unreachable',
+] as const;
+
+export type HttpCounter = (typeof HTTP_COUNTERS)[number];
+
+const INDEX: ReadonlyMap<HttpCounter, number> = new Map(HTTP_COUNTERS.map((counter, index) => [counter, index]));
+
+/** Counters in a typed array: counting allocates nothing. */
+export class HttpCounters {
+  readonly #values = new Float64Array(HTTP_COUNTERS.length);
+
+  add(counter: HttpCounter, count = 1): void {
+    const index = INDEX.get(counter) ?? 0;
+    this.#values[index] = (this.#values[index] ?? 0) + count;
+  }
+
+  read(counter: HttpCounter): number {
+    return this.#values[INDEX.get(counter) ?? 0] ?? 0;
+  }
+}
+
+/** How many events of one kind that strangers can cause are published at once, and per second in the long run. */
+const SAMPLE_BURST = 20;
+const SAMPLE_PER_SECOND = 2;
+
+/** Lets some events of a kind through, and counts those it withholds. */
+export class EventSampler {
+  readonly #buckets = new Map<HttpEventKind, { left: number; at: Instant; withheld: number }>();
+
+  /** 0: not now. Else how many happenings this one stands for: itself and those withheld before it. */
+  take(kind: HttpEventKind, now: Instant): number {
+    const bucket = this.#buckets.get(kind) ?? { left: SAMPLE_BURST, at: now, withheld: 0 };
+    this.#buckets.set(kind, bucket);
+    bucket.left = Math.min(SAMPLE_BURST, bucket.left + ((now - bucket.at) / 1000) * SAMPLE_PER_SECOND);
+    bucket.at = now;
+    if (bucket.left < 1) {
+      bucket.withheld += 1;
+      return 0;
+    }
+    bucket.left -= 1;
+    const count = bucket.withheld + 1;
+    bucket.withheld = 0;
+    return count;
+  }
+}

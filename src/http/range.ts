@@ -1,0 +1,39 @@
+// Which bytes of a file a request wants. Source: RFC 9110 §14.
+//
+// 1. One range is served; several, another unit or anything malformed is answered with the whole file, as §14.2 allows.
+
+/** Bytes `start` to `end`, the latter not included. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type RangeChoice =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'part'; readonly range: ByteRange }
+  /** No byte of the file is in the range: 416. */
+  | { readonly kind: 'unsatisfiable' };
+
+const WHOLE: RangeChoice = { kind: 'whole' };
+
+/** What a Range field (undefined: none) means for a file of `sizeBytes`. */
+export function chooseRange(field: string | undefined, sizeBytes: number): RangeChoice {
+  if (field === undefined) return WHOLE;
+  const match = /^bytes[ \t]*=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(field);
+  const first = match?.[1] ?? '';
+  const last = match?.[2] ?? '';
+  if (match === null || (first === '' && last === '')) return WHOLE;
+  if (first === '') {
+    const length = Number(last);
+    if (length === 0) return { kind: 'unsatisfiable' };
+    // The whole of a file that is shorter, also of an empty one, which no Content-Range could describe.
+    return length >= sizeBytes ? whole(sizeBytes) : part(sizeBytes - length, sizeBytes);
+  }
+  const start = Number(first);
+  if (last !== '' && Number(last) < start) return WHOLE;
+  if (start >= sizeBytes) return { kind: 'unsatisfiable' };
+  return part(start, last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes));
+}
+
+const part = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });
+const whole = (sizeBytes: number): RangeChoice => (sizeBytes === 0 ? WHOLE : part(0, sizeBytes));

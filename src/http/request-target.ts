@@ -1,0 +1,63 @@
+// What a request line asks for, parsed by hand. Sources: RFC 9112 §3.2, RFC 3986 §2.1.
+//
+// Quirk: shim asks for `//grubx64.efi`, which the WHATWG URL parser takes for a host name; loaders also leave bytes unescaped that
+// it would change. So no URL class here.
+//
+// 1. The path is decoded once and not normalised: what `..` or an empty name means is for those who resolve it.
+// 2. A query is cut off; names of files have none.
+
+/** The longest target that is looked at, in characters. */
+export const TARGET_CHARACTERS_MAX = 2048;
+
+export type TargetFault =
+  /** Longer than TARGET_CHARACTERS_MAX. */
+  | 'target-too-long'
+  /** Neither a path nor an absolute `http` URL. */
+  | 'target-form'
+  /** `%` without two hexadecimal digits, or bytes that are no UTF-8. */
+  | 'target-escape';
+
+export type ParsedTarget =
+  | {
+      readonly ok: true;
+      /** Percent-decoded, with its leading `/`. */
+      readonly path: string;
+      /** As it was sent, with the query, in origin form: what is passed on. */
+      readonly origin: string;
+    }
+  | { readonly ok: false; readonly fault: TargetFault };
+
+const fault = (name: TargetFault): ParsedTarget => ({ ok: false, fault: name });
+
+/** Parses the target of a request line: origin form, or absolute form as proxies get it (RFC 9112 §3.2.2). */
+export function parseTarget(target: string): ParsedTarget {
+  if (target.length > TARGET_CHARACTERS_MAX) return fault('target-too-long');
+  const origin = toOriginForm(target);
+  if (origin === undefined) return fault('target-form');
+  const query = origin.indexOf('?');
+  const path = decodePercent(query === -1 ? origin : origin.slice(0, query));
+  return path === undefined ? fault('target-escape') : { ok: true, path, origin };
+}
+
+function toOriginForm(target: string): string | undefined {
+  if (target.startsWith('/')) return target;
+  const absolute = /^http:\/\/[^/?#]+(.*)$/is.exec(target);
+  const rest = absolute?.[1];
+  if (rest === undefined) return undefined;
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function decodePercent(text: string): string | undefined {
+  if (!text.includes('%')) return text;
+  try {
+    // Refuses what RFC 3986 calls malformed and what is no UTF-8; `+` stays a plus.
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True for what belongs to the region: `/MAAS`, and everything below it. */
+export function isRegionPath(origin: string): boolean {
+  return origin.startsWith('/MAAS') && (origin.length === 5 || origin[5] === '/' || origin[5] === '?');
+}
