@@ -79,12 +79,3 @@ export class VirtualClock implements Clock {
     return next;
   }
 }
-
-/** Numbers from 0 up to, not including, 1; the same seed gives the same numbers (a linear congruential generator). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 0x1_0000_0000;
-  };
-}

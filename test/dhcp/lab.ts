@@ -1,0 +1,295 @@
+// A small network for DHCP tests: subnets, clients that build messages, and a network and a journal that do what the test says.
+
+import { identifyBootClient } from '../../src/boot/client.ts';
+import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
+import { seconds } from '../../src/clock.ts';
+import type { DhcpConfig, DhcpSubnet } from '../../src/dhcp/config.ts';
+import type { DhcpState } from '../../src/dhcp/inquiry.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
+import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/message.ts';
+import { Offers } from '../../src/dhcp/offers.ts';
+import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/options.ts';
+import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import type { RackMachine } from '../../src/machines/machine.ts';
+import {
+  ANY,
+  broadcastOf,
+  formatIpv4,
+  type Ipv4,
+  type MacAddress,
+  macToBytes,
+  parseIpv4,
+  parseMac,
+  parseNetwork,
+} from '../../src/net/address.ts';
+import type {
+  DatagramNetwork,
+  DatagramSocket,
+  Destination,
+  OutgoingDatagram,
+  SocketRequest,
+} from '../../src/net/datagram.ts';
+
+export function ip(text: string): Ipv4 {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`not an address: ${text}`);
+  return address;
+}
+
+export function hw(text: string): MacAddress {
+  const address = parseMac(text);
+  if (address === undefined) throw new Error(`not a hardware address: ${text}`);
+  return address;
+}
+
+export const RACK = ip('10.20.0.1');
+export const MAC_A = hw('52:54:00:00:00:0a');
+export const MAC_B = hw('52:54:00:00:00:0b');
+export const MAC_C = hw('52:54:00:00:00:0c');
+
+/** 10.20.0.0/24 on eth1, dynamic .100 to .109, static .10 to .99. */
+export function subnet(changes: Partial<DhcpSubnet> = {}): DhcpSubnet {
+  const network = changes.network ?? parseNetwork('10.20.0.0/24') ?? { address: ANY, prefix: 0 };
+  return {
+    name: 'lab',
+    interfaceName: 'eth1',
+    serverAddress: RACK,
+    network,
+    broadcast: broadcastOf(network),
+    router: ip('10.20.0.254'),
+    dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.109') },
+    static: { low: ip('10.20.0.10'), high: ip('10.20.0.99') },
+    domain: 'maas',
+    dnsServers: [RACK],
+    ntpServers: [],
+    leaseTime: seconds(600),
+    reservations: [],
+    ...changes,
+  };
+}
+
+/** 10.30.0.0/24, reached through relays only. */
+export const relayedSubnet = (): DhcpSubnet =>
+  subnet({
+    name: 'far',
+    interfaceName: undefined,
+    serverAddress: undefined,
+    network: parseNetwork('10.30.0.0/24') ?? { address: ANY, prefix: 0 },
+    router: ip('10.30.0.1'),
+    dynamic: { low: ip('10.30.0.100'), high: ip('10.30.0.109') },
+    static: undefined,
+  });
+
+export const config = (...subnets: readonly DhcpSubnet[]): DhcpConfig => ({
+  subnets: subnets.length === 0 ? [subnet()] : subnets,
+  serverPort: 67,
+  clientPort: 68,
+});
+
+export function machine(mac: MacAddress, address: string, changes: Partial<RackMachine> = {}): RackMachine {
+  return {
+    systemId: 'abc123',
+    hostname: 'swift-fox',
+    domain: 'maas',
+    statusName: 'Deployed',
+    purpose: 'local',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    macs: [mac],
+    addresses: [{ mac, address: ip(address) }],
+    ...changes,
+  };
+}
+
+/** The loader's name tells what kind of client asked. */
+export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
+  serverAddress,
+  file: client.kind === 'uefi-http' ? `http://${formatIpv4(serverAddress)}:5248/boot.efi` : `${client.kind}.bin`,
+  vendorClass: client.kind === 'uefi-http' ? 'HTTPClient' : undefined,
+  pathPrefix: client.kind === 'bios' ? 'http://rack/' : undefined,
+  reason: 'test',
+});
+
+/** A state to decide on, with its table and offers to fill. */
+export interface LabState extends DhcpState {
+  readonly leases: LeaseTable;
+  readonly offers: Offers;
+}
+
+export function labState(dhcpConfig: DhcpConfig = config(), machines: readonly RackMachine[] = []): LabState {
+  return {
+    leases: new LeaseTable(),
+    offers: new Offers(),
+    machines: new MachineDirectory(machines),
+    subnets: indexSubnets(dhcpConfig, undefined),
+    ports: { serverPort: dhcpConfig.serverPort, clientPort: dhcpConfig.clientPort },
+    identifyClient: identifyBootClient,
+    planBoot: planByKind,
+  };
+}
+
+/** What a client puts into a message; `options` come after the named ones. */
+export interface ClientWords {
+  readonly type?: keyof typeof MESSAGE_TYPE | undefined;
+  readonly mac?: MacAddress;
+  readonly xid?: number;
+  readonly broadcast?: boolean;
+  readonly ciaddr?: Ipv4;
+  readonly giaddr?: Ipv4;
+  readonly requested?: Ipv4 | undefined;
+  readonly server?: Ipv4 | undefined;
+  readonly vendorClass?: string;
+  readonly options?: readonly (readonly [number, Uint8Array])[];
+  readonly op?: number;
+  readonly htype?: number;
+  readonly hlen?: number;
+}
+
+export function clientMessage(words: ClientWords): DhcpMessage {
+  const options = new Map<number, Uint8Array>();
+  if (words.type !== undefined) options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[words.type]));
+  if (words.requested !== undefined) options.set(OPTION.requestedAddress, addressBytes(words.requested));
+  if (words.server !== undefined) options.set(OPTION.serverIdentifier, addressBytes(words.server));
+  if (words.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(words.vendorClass));
+  for (const [code, value] of words.options ?? []) options.set(code, value);
+  const chaddr = new Uint8Array(16);
+  chaddr.set(macToBytes(words.mac ?? MAC_A));
+  return {
+    op: words.op ?? 1,
+    htype: words.htype ?? 1,
+    hlen: words.hlen ?? 6,
+    hops: 0,
+    xid: words.xid ?? 0x1234,
+    secs: 0,
+    flags: words.broadcast === true ? 0x8000 : 0,
+    ciaddr: words.ciaddr ?? ANY,
+    yiaddr: ANY,
+    siaddr: ANY,
+    giaddr: words.giaddr ?? ANY,
+    chaddr,
+    sname: '',
+    file: '',
+    options,
+  };
+}
+
+export const clientBytes = (words: ClientWords): Uint8Array => encodeDhcpMessage(clientMessage(words), 1472).bytes;
+
+/** A message that a server sent, read back. */
+export function readReply(bytes: Uint8Array): DhcpMessage {
+  const decoded = decodeDhcpMessage(bytes);
+  if (!decoded.ok) throw new Error(`the reply does not decode: ${JSON.stringify(decoded.fault)}`);
+  return decoded.value;
+}
+
+/** A datagram that a socket was told to send. */
+export interface Sent extends OutgoingDatagram {
+  readonly socketName: string;
+}
+
+/** A network of which the test is the other side. */
+export class TestNetwork implements DatagramNetwork {
+  readonly kind = 'linux';
+  readonly notes = [];
+  readonly sent: Sent[] = [];
+  /** Names of what was opened and closed, in order. */
+  readonly log: string[] = [];
+  /** Errors to throw for names, until taken out. */
+  readonly failures = new Map<string, Error>();
+  readonly #open = new Map<string, { request: SocketRequest; socket: DatagramSocket }>();
+
+  async open(request: SocketRequest): Promise<DatagramSocket> {
+    const name = request.device ?? formatIpv4(request.address);
+    const failure = this.failures.get(name);
+    if (failure !== undefined) throw failure;
+    const counters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
+    const socket: DatagramSocket = {
+      interfaceName: request.device,
+      localAddress: request.address,
+      localPort: request.port,
+      send: (datagrams) => void this.sent.push(...datagrams.map((datagram) => ({ ...datagram, socketName: name }))),
+      sendSegments: () => undefined,
+      counters: () => counters,
+      close: () => {
+        this.log.push(`close ${name}`);
+        this.#open.delete(name);
+      },
+    };
+    this.#open.set(name, { request, socket });
+    this.log.push(`open ${name}`);
+    return socket;
+  }
+
+  async close(): Promise<void> {
+    for (const { socket } of this.#open.values()) socket.close();
+  }
+
+  /** Hands datagrams to the socket of that name, in one turn. */
+  deliver(name: string, ...datagrams: readonly Uint8Array[]): void {
+    const held = this.#open.get(name);
+    if (held === undefined) throw new Error(`no socket ${name} is open`);
+    const received = datagrams.map((bytes) => ({ bytes, from: ANY, fromPort: 68 }));
+    held.request.onDatagrams(received, held.socket);
+    // The real network overwrites what it handed over.
+    for (const bytes of datagrams) bytes.fill(0xee);
+  }
+
+  /** Takes out what was sent since the last call. */
+  take(): readonly { readonly message: DhcpMessage; readonly to: Destination; readonly socketName: string }[] {
+    return this.sent.splice(0).map(({ bytes, to, socketName }) => ({ message: readReply(bytes), to, socketName }));
+  }
+}
+
+/** A journal whose disk the test moves by hand. */
+export class TestJournal implements LeaseJournal {
+  available = true;
+  readonly pending: { readonly sequence: number; readonly lease: Lease }[] = [];
+  /** What is on disk: the newest record of each address. */
+  readonly durable = new Map<Ipv4, Lease>();
+  #sequence = 0;
+  #listener: LeaseJournalListener | undefined;
+
+  append(lease: Lease): number {
+    if (!this.available) throw new Error('appended to a journal that is not available');
+    this.#sequence += 1;
+    this.pending.push({ sequence: this.#sequence, lease });
+    return this.#sequence;
+  }
+
+  listen(listener: LeaseJournalListener): void {
+    this.#listener = listener;
+  }
+
+  /** The disk writes the first `count` records. */
+  commit(count = this.pending.length): void {
+    const written = this.pending.splice(0, count);
+    for (const { lease } of written) this.durable.set(lease.address, lease);
+    const last = written.at(-1);
+    if (last !== undefined) this.#listener?.onDurable(last.sequence);
+  }
+
+  /** The disk refuses what is pending. */
+  fail(reason = 'disk full'): void {
+    const lost = this.pending.splice(0);
+    this.available = false;
+    const [first] = lost;
+    if (first !== undefined) this.#listener?.onFailed(first.sequence, this.#sequence, reason);
+  }
+
+  recover(): void {
+    this.available = true;
+    this.#listener?.onAvailable();
+  }
+
+  async close(): Promise<void> {
+    this.commit();
+  }
+}
+
+/** Lets promises that are already settled run their course. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
