@@ -42,8 +42,10 @@ export function encodeCpio(entries: readonly CpioEntry[]): Uint8Array {
     const data = dataOf(entry);
     if (data.length > DATA_BYTES_MAX) throw new Error(`cpio: ${entry.path} is too large`);
     const mode = TYPE_BITS[entry.kind] | (entry.kind === 'link' ? 0o777 : entry.mode & 0o7777);
-    const device = entry.kind === 'character-device' ? entry : { major: 0, minor: 0 };
-    parts.push(encodeHeader(entry.path, { inode, mode, links: entry.kind === 'directory' ? 2 : 1, data, ...device }));
+    const [major, minor] = entry.kind === 'character-device' ? [entry.major, entry.minor] : [0, 0];
+    parts.push(
+      encodeHeader(entry.path, { inode, mode, links: entry.kind === 'directory' ? 2 : 1, data, major, minor }),
+    );
     parts.push(data, padding(data.length, ALIGNMENT));
   }
   parts.push(encodeHeader(TRAILER, { inode: 0, mode: 0, links: 1, data: new Uint8Array(0), major: 0, minor: 0 }));

@@ -183,7 +183,7 @@ async function chooseModulesOf(kernel: KernelFiles, firmware: ReadonlyMap<string
   return chooseModules(paths, choice, read, (name) => firmware.has(name));
 }
 
-/** A module, uncompressed: busybox reads no other. */
+/** A module, uncompressed. */
 async function readModule(file: string): Promise<Uint8Array> {
   if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
   const bytes = await readFile(file);
@@ -191,6 +191,13 @@ async function readModule(file: string): Promise<Uint8Array> {
   if (file.endsWith('.gz')) return promisify(gunzip)(bytes, bound);
   if (file.endsWith('.zst')) return promisify(zstdDecompress)(bytes, bound);
   return bytes;
+}
+
+/** A module as the environment carries it: compressed, so that the whole set takes little memory while few are loaded. */
+async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
+  const ending = /\.(xz|gz)$/.exec(file)?.[0];
+  if (ending !== undefined) return { data: await readFile(file), ending };
+  return { data: await compress(await readModule(file)), ending: '.gz' };
 }
 
 /** busybox, the scripts and the directories that they expect. */
@@ -204,12 +211,12 @@ async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
     'bin/rackboot-say': 'rackboot-say',
     'lib/rackboot/environment': 'environment',
     'lib/rackboot/lease': 'lease',
+    // The kernel calls this path for what it misses.
+    'sbin/modprobe': 'modprobe',
   };
   const entries: CpioEntry[] = [
     ...directories.map((path) => ({ kind: 'directory', path, mode: 0o755 }) as const),
     { kind: 'directory', path: 'tmp', mode: 0o1777 },
-    // The kernel calls /sbin/modprobe for what it misses.
-    { kind: 'link', path: 'sbin', target: 'bin' },
     { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
     { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
     { kind: 'file', path: 'bin/busybox', mode: 0o755, data: busybox },
@@ -232,8 +239,8 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
     text('modules.builtin', await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => '')),
   ];
   for (const { path, source } of modules) {
-    const data = await readModule(join(kernel.modules, source));
-    entries.push({ kind: 'file', path: `${root}/${path}`, mode: 0o644, data });
+    const packed = await packModule(join(kernel.modules, source));
+    entries.push({ kind: 'file', path: `${root}/${path}${packed.ending}`, mode: 0o644, data: packed.data });
   }
   return entries;
 }
@@ -261,8 +268,8 @@ async function firmwareEntries(
   return entries;
 }
 
-async function compress(archive: Uint8Array): Promise<Uint8Array> {
-  const compressed = await promisify(gzip)(archive, { level: GZIP_LEVEL });
+async function compress(bytes: Uint8Array): Promise<Uint8Array> {
+  const compressed = await promisify(gzip)(bytes, { level: GZIP_LEVEL });
   // The header's operating system: "unknown", as zlib writes the one it was compiled for (RFC 1952 §2.3). Its time is zero already.
   compressed[9] = 255;
   return compressed;

@@ -15,7 +15,7 @@ export type ReadModule = (path: string) => Promise<ModuleInfo>;
 export interface ChosenModule {
   /** Below `/lib/modules/VERSION`, without the ending of a compression. */
   readonly path: string;
-  /** As it is in the package. */
+  /** The same, as it is in the package. */
   readonly source: string;
   readonly info: ModuleInfo;
 }
@@ -41,11 +41,10 @@ export async function chooseModules(
   const pending = paths.filter((path) => names.has(moduleName(path)) || isInDirectory(path, choice));
   const chosen = new Map<string, ChosenModule>();
   for (let source = pending.pop(); source !== undefined; source = pending.pop()) {
-    const path = source.replace(/\.ko\..*$/, '.ko');
-    if (chosen.has(path)) continue;
+    if (chosen.has(source)) continue;
     const info = await readModule(source);
     if (choice.withFirmware.includes(info.name) && !info.firmware.some(hasFirmware)) continue;
-    chosen.set(path, { path, source, info });
+    chosen.set(source, { path: source.replace(/\.ko\.\w+$/, '.ko'), source, info });
     for (const name of [...info.depends, ...info.softDepends]) {
       const found = byName.get(name);
       if (found !== undefined) pending.push(found);
