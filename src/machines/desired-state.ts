@@ -1,0 +1,130 @@
+// Checks a desired state that came over a wire or from a cache on disk, before anything is booted by it.
+//
+// 1. A message of another schema is refused whole: half understood, it could start an installer on the wrong machine.
+// 2. So is one with a field of another type or beyond its bound; the reason names the field by its path.
+// 3. What is returned holds the known fields only.
+
+import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
+import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
+
+/** Bounds of one message. */
+export const MACHINES_MAX = 100_000;
+export const MACHINE_MACS_MAX = 256;
+export const MACHINE_ADDRESSES_MAX = 1024;
+/** The longest text of any field, in UTF-16 units. */
+export const MACHINE_TEXT_MAX = 4096;
+
+/** A desired state, or the first thing that is wrong with it: `machines[3].purpose: …`. */
+export type ParsedState =
+  | { readonly ok: true; readonly state: DesiredState }
+  | { readonly ok: false; readonly reason: string };
+
+const PURPOSES: ReadonlySet<string> = new Set<BootPurpose>(['enlist', 'commissioning', 'install', 'local', 'poweroff']);
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const MAC_MAX = 0xffffffffffff;
+const IPV4_MAX = 0xffffffff;
+
+/** Thrown by the readers below and caught by `parseDesiredState`. */
+class Mismatch extends Error {}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads a desired state; never throws. */
+export function parseDesiredState(value: unknown): ParsedState {
+  try {
+    return { ok: true, state: readState(value) };
+  } catch (error) {
+    if (error instanceof Mismatch) return { ok: false, reason: error.message };
+    throw error;
+  }
+}
+
+function readState(value: unknown): DesiredState {
+  const fields = readFields(value, 'state');
+  if (fields.schema !== 1) {
+    throw new Mismatch(`schema: ${show(fields.schema)} is not 1; rack and region must be of one version`);
+  }
+  return {
+    schema: 1,
+    version: readInteger(fields.version, 'version', Number.MAX_SAFE_INTEGER),
+    machines: readList(fields.machines, 'machines', MACHINES_MAX).map((machine, index) =>
+      readMachine(machine, `machines[${index}]`),
+    ),
+  };
+}
+
+function readMachine(value: unknown, path: string): RackMachine {
+  const fields = readFields(value, path);
+  const text = (name: string): string => readText(fields[name], `${path}.${name}`);
+  const optionalText = (name: string): string | undefined => (fields[name] === undefined ? undefined : text(name));
+  const uuid = optionalText('uuid');
+  if (uuid !== undefined && !UUID.test(uuid))
+    throw new Mismatch(`${path}.uuid: ${show(uuid)} is not a UUID in lower case`);
+  return {
+    systemId: text('systemId'),
+    hostname: text('hostname'),
+    domain: text('domain'),
+    statusName: text('statusName'),
+    purpose: readPurpose(fields.purpose, `${path}.purpose`),
+    architecture: text('architecture'),
+    subarchitecture: text('subarchitecture'),
+    release: optionalText('release'),
+    macs: readList(fields.macs, `${path}.macs`, MACHINE_MACS_MAX).map((one, index) =>
+      readMac(one, `${path}.macs[${index}]`),
+    ),
+    uuid,
+    addresses: readList(fields.addresses, `${path}.addresses`, MACHINE_ADDRESSES_MAX).map((one, index) =>
+      readAddress(one, `${path}.addresses[${index}]`),
+    ),
+    kernelParams: optionalText('kernelParams'),
+  };
+}
+
+function readAddress(value: unknown, path: string): MachineAddress {
+  const fields = readFields(value, path);
+  return { mac: readMac(fields.mac, `${path}.mac`), address: readIpv4(fields.address, `${path}.address`) };
+}
+
+const readMac = (value: unknown, path: string): MacAddress => mac(readInteger(value, path, MAC_MAX));
+const readIpv4 = (value: unknown, path: string): Ipv4 => ipv4(readInteger(value, path, IPV4_MAX));
+
+const isPurpose = (value: unknown): value is BootPurpose => typeof value === 'string' && PURPOSES.has(value);
+
+function readPurpose(value: unknown, path: string): BootPurpose {
+  if (!isPurpose(value)) throw new Mismatch(`${path}: ${show(value)} is none of ${[...PURPOSES].join(', ')}`);
+  return value;
+}
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function readFields(value: unknown, path: string): Fields {
+  if (!isFields(value)) throw new Mismatch(`${path}: ${show(value)} is not an object`);
+  return value;
+}
+
+function readList(value: unknown, path: string, countMax: number): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Mismatch(`${path}: ${show(value)} is not a list`);
+  if (value.length > countMax) throw new Mismatch(`${path}: ${value.length} entries are more than ${countMax}`);
+  return value;
+}
+
+function readText(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw new Mismatch(`${path}: ${show(value)} is not a text`);
+  if (value.length > MACHINE_TEXT_MAX) throw new Mismatch(`${path}: longer than ${MACHINE_TEXT_MAX} characters`);
+  return value;
+}
+
+function readInteger(value: unknown, path: string, max: number): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max) {
+    throw new Mismatch(`${path}: ${show(value)} is not a whole number from 0 to ${max}`);
+  }
+  return value;
+}
+
+/** A value for a message: what it is when that is short, else its type. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return value.length > 60 ? 'a long text' : JSON.stringify(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+}
