@@ -6,8 +6,9 @@
 // 1. Every value stands in single quotes, in which GRUB's shell sees nothing but the closing one.
 // 2. `linux` writes a word with a space in double quotes, and a back-slash before `"`, `'` and `\`: these three are refused,
 //    for the kernel would see the back-slash.
-// 3. Paths begin with `/`: the device that GRUB itself came from, whatever protocol that was. Only where the rack answers HTTP on
-//    port 80 is a device named: GRUB's HTTP knows no other port, and its TFTP loads block by block.
+// 3. Paths begin with `/`: the device that GRUB itself came from, whatever protocol that was. Where the rack answers HTTP on port
+//    80, the only port that GRUB's HTTP knows, that is tried first: its TFTP loads block by block. Quirk: Debian's signed image has
+//    no HTTP and may not load the module under Secure Boot; then it says that there is no such disk, and TFTP follows.
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -45,15 +46,18 @@ const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'kernel': {
-      const device = place.grubHttp === undefined ? '' : `(http,${formatIpv4(place.grubHttp)})`;
       const words = step.words.map(quoteGrub).join(' ');
       if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
       const bootif = place.mac === undefined ? 'BOOTIF=01-"$net_default_mac"' : quoteGrub(formatBootif(place.mac));
       return [
         say(place.title),
-        `if linux ${quoteGrub(`${device}/${step.image.kernel}`)} ${bootif} ${words}; then`,
-        `  if initrd ${quoteGrub(`${device}/${step.image.initrd}`)}; then boot; fi`,
-        'fi',
+        'function start {',
+        `  if linux "$1"${quoteGrub(`/${step.image.kernel}`)} ${bootif} ${words}; then`,
+        `    if initrd "$1"${quoteGrub(`/${step.image.initrd}`)}; then boot; fi`,
+        '  fi',
+        '}',
+        ...(place.grubHttp === undefined ? [] : [`start '(http,${formatIpv4(place.grubHttp)})'`]),
+        "start ''",
         say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];

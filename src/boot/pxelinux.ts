@@ -4,7 +4,7 @@
 //
 // 1. The language is lines: a directive takes the rest of its line as it is. There is no escape, so what could end a line
 //    is refused.
-// 2. File names are relative: they follow the prefix by which lpxelinux came, HTTP or TFTP.
+// 2. Names of files are relative: they follow the prefix by which lpxelinux came, HTTP or TFTP.
 
 import { unreachable } from '../errors.ts';
 import { KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
@@ -82,6 +82,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
 
 const isBios = (architecture: string): boolean => architecture === 'amd64' || architecture === 'i386';
 
+/** Runs a label without asking. What fails ends at the prompt, where the time-out, counting from there, tries it again. */
 function atOnce(label: string): string[] {
-  return [`DEFAULT ${label}`, 'PROMPT 0'];
+  return [`DEFAULT ${label}`, 'PROMPT 0', `TIMEOUT ${EXPLAIN_SECONDS * TENTHS}`];
 }
