@@ -1,0 +1,303 @@
+// Conformance of authoritative answers, by section of the RFCs.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Answer, type AnswerFacts, answerQuery, CNAME_CHAIN_MAX } from '../../src/dns/answer.ts';
+import type { ConfiguredRecord } from '../../src/dns/config.ts';
+import { decodeQuery, RCODE } from '../../src/dns/message.ts';
+import { Names } from '../../src/dns/names.ts';
+import { TYPE } from '../../src/dns/record.ts';
+import { Zones } from '../../src/dns/zones.ts';
+import { ip, lines, net, type QueryParts, queryBytes, SITE } from './fixture.ts';
+
+const RECORDS: readonly ConfiguredRecord[] = [
+  { name: 'www.maas', type: 'CNAME', data: 'node1.maas' },
+  { name: 'deep.maas', type: 'CNAME', data: 'www.maas' },
+  { name: 'gone.maas', type: 'CNAME', data: 'nobody-there.maas' },
+  { name: 'out.maas', type: 'CNAME', data: 'www.example.com' },
+  { name: 'loop-a.maas', type: 'CNAME', data: 'loop-b.maas' },
+  { name: 'loop-b.maas', type: 'CNAME', data: 'loop-a.maas' },
+  { name: 'here.maas', type: 'CNAME', data: 'localhost' },
+  { name: 'maas', type: 'MX', data: '10 mail.maas' },
+  { name: 'mail.maas', type: 'A', data: '10.20.0.20' },
+  { name: '_sip._udp.maas', type: 'SRV', data: '0 5 5060 mail.maas' },
+  { name: 'child.maas', type: 'NS', data: 'ns.child.maas' },
+  { name: 'ns.child.maas', type: 'A', data: '10.20.0.30' },
+  { name: 'override.example.com', type: 'A', data: '10.20.0.40' },
+  ...Array.from({ length: CNAME_CHAIN_MAX + 1 }, (_, index): ConfiguredRecord => {
+    return { name: `c${index}.maas`, type: 'CNAME', data: `c${index + 1}.maas` };
+  }),
+];
+
+function site(): AnswerFacts {
+  const names = new Names({ serial: 41 });
+  names.setRack(SITE.selfName, SITE.domains, SITE.selfAddresses);
+  names.setRecords(RECORDS);
+  names.setMachines([{ fqdn: 'node1.maas', address: ip('10.20.0.10') }]);
+  names.leaseBound(1 as Parameters<Names['leaseBound']>[0], ip('10.20.0.101'), 'laptop', 'maas');
+  return { zones: new Zones(SITE), names, clients: SITE.clients };
+}
+
+const FACTS = site();
+
+function ask(name: string, type: number, parts: QueryParts = {}, client = '10.20.0.50', facts = FACTS): Answer {
+  const query = decodeQuery(queryBytes(name, type, parts));
+  assert.ok(query.ok);
+  return answerQuery(query.value, ip(client), facts);
+}
+
+/** The answer in lines: `rcode [aa]`, then `an`, `au`, `ad` lines; or where it is forwarded to. */
+function said(answer: Answer): string[] {
+  if (answer.kind === 'forward') return [`forward ${answer.name}`, ...lines(answer.chain).map((text) => `an ${text}`)];
+  const { reply } = answer;
+  const rcode = Object.entries(RCODE).find(([, value]) => value === reply.rcode)?.[0];
+  return [
+    `${rcode}${reply.authoritative ? ' aa' : ''}`,
+    ...lines(reply.answers).map((text) => `an ${text}`),
+    ...lines(reply.authority).map((text) => `au ${text}`),
+    ...lines(reply.additional).map((text) => `ad ${text}`),
+  ];
+}
+
+const SOA = 'maas 30 SOA rack-1.maas. nobody.maas. 42 600 1800 604800 30';
+const REVERSE_SOA = '0.20.10.in-addr.arpa 30 SOA rack-1.maas. nobody.maas. 42 600 1800 604800 30';
+
+describe('authoritative answers', () => {
+  const cases: readonly [string, string, number, readonly string[]][] = [
+    [
+      'RFC 1034 §4.3.2 step 3a: a record of the name',
+      'node1.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an node1.maas 30 A 10.20.0.10'],
+    ],
+    ['a lease has its name', 'laptop.maas', TYPE.A, ['NOERROR aa', 'an laptop.maas 30 A 10.20.0.101']],
+    [
+      'RFC 2308 §2.2: a name without the type is NODATA with the SOA',
+      'node1.maas',
+      TYPE.AAAA,
+      ['NOERROR aa', `au ${SOA}`],
+    ],
+    [
+      'RFC 2308 §2.1: a name that is not there is NXDOMAIN with the SOA',
+      'x.maas',
+      TYPE.A,
+      ['NXDOMAIN aa', `au ${SOA}`],
+    ],
+    ['RFC 8020 §2: below a name that is not there is nothing', 'a.x.maas', TYPE.A, ['NXDOMAIN aa', `au ${SOA}`]],
+    ['RFC 8020 §2: a name with names below it exists', '_udp.maas', TYPE.A, ['NOERROR aa', `au ${SOA}`]],
+    ['RFC 1035 §3.3.13: the apex has the SOA', 'maas', TYPE.SOA, ['NOERROR aa', `an ${SOA}`]],
+    [
+      'RFC 1034 §4.2.1: the apex has the name server, its address beside it',
+      'maas',
+      TYPE.NS,
+      ['NOERROR aa', 'an maas 30 NS rack-1.maas.', 'ad rack-1.maas 30 A 10.20.0.1'],
+    ],
+    ['the apex has the rack’s address', 'maas', TYPE.A, ['NOERROR aa', 'an maas 30 A 10.20.0.1']],
+    ['the rack has its name', 'rack-1.maas', TYPE.A, ['NOERROR aa', 'an rack-1.maas 30 A 10.20.0.1']],
+    [
+      'RFC 1035 §3.3.9: the address of a mail exchange comes along',
+      'maas',
+      TYPE.MX,
+      ['NOERROR aa', 'an maas 30 MX 10 mail.maas.', 'ad mail.maas 30 A 10.20.0.20'],
+    ],
+    [
+      'RFC 2782: the address of a service’s host comes along',
+      '_sip._udp.maas',
+      TYPE.SRV,
+      ['NOERROR aa', 'an _sip._udp.maas 30 SRV 0 5 5060 mail.maas.', 'ad mail.maas 30 A 10.20.0.20'],
+    ],
+    [
+      'RFC 1034 §4.3.2 step 3a: an alias is followed within our zones',
+      'deep.maas',
+      TYPE.A,
+      [
+        'NOERROR aa',
+        'an deep.maas 30 CNAME www.maas.',
+        'an www.maas 30 CNAME node1.maas.',
+        'an node1.maas 30 A 10.20.0.10',
+      ],
+    ],
+    [
+      'RFC 1034 §3.6.2: asked for the alias itself, it is not followed',
+      'deep.maas',
+      TYPE.CNAME,
+      ['NOERROR aa', 'an deep.maas 30 CNAME www.maas.'],
+    ],
+    [
+      'RFC 2308 §2.2.1: an alias whose target lacks the type is NODATA',
+      'www.maas',
+      TYPE.TXT,
+      ['NOERROR aa', 'an www.maas 30 CNAME node1.maas.', `au ${SOA}`],
+    ],
+    [
+      'RFC 6604 §3: an alias to nothing is NXDOMAIN',
+      'gone.maas',
+      TYPE.A,
+      ['NXDOMAIN aa', 'an gone.maas 30 CNAME nobody-there.maas.', `au ${SOA}`],
+    ],
+    [
+      'an alias that leaves our zones is followed upstream',
+      'out.maas',
+      TYPE.A,
+      ['forward www.example.com', 'an out.maas 30 CNAME www.example.com.'],
+    ],
+    ['aliases in a loop are SERVFAIL', 'loop-a.maas', TYPE.A, ['SERVFAIL']],
+    [`more than ${CNAME_CHAIN_MAX} aliases are SERVFAIL`, 'c0.maas', TYPE.A, ['SERVFAIL']],
+    [
+      'an alias may lead to localhost',
+      'here.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an here.maas 30 CNAME localhost.', 'an localhost 30 A 127.0.0.1'],
+    ],
+    [
+      'RFC 8482 §4.1: ANY is given one set of the name',
+      'mail.maas',
+      TYPE.ANY,
+      ['NOERROR aa', 'an mail.maas 30 A 10.20.0.20'],
+    ],
+    ['RFC 8482 §4.1: ANY at the apex is given the SOA', 'maas', TYPE.ANY, ['NOERROR aa', `an ${SOA}`]],
+    ['ANY of a name that is not there is NXDOMAIN', 'x.maas', TYPE.ANY, ['NXDOMAIN aa', `au ${SOA}`]],
+    [
+      'RFC 1034 §4.3.2 step 3b: a delegated part is referred to its server, with glue',
+      'host.child.maas',
+      TYPE.A,
+      ['NOERROR', 'au child.maas 30 NS ns.child.maas.', 'ad ns.child.maas 30 A 10.20.0.30'],
+    ],
+    [
+      'a machine’s address answers with its name',
+      '10.0.20.10.in-addr.arpa',
+      TYPE.PTR,
+      ['NOERROR aa', 'an 10.0.20.10.in-addr.arpa 30 PTR node1.maas.'],
+    ],
+    [
+      'a leased address answers with the lease’s name',
+      '101.0.20.10.in-addr.arpa',
+      TYPE.PTR,
+      ['NOERROR aa', 'an 101.0.20.10.in-addr.arpa 30 PTR laptop.maas.'],
+    ],
+    [
+      'a dynamic address nobody named answers with its generated name',
+      '150.0.20.10.in-addr.arpa',
+      TYPE.PTR,
+      ['NOERROR aa', 'an 150.0.20.10.in-addr.arpa 30 PTR 10-20-0-150.maas.'],
+    ],
+    [
+      'a generated name has its address',
+      '10-20-0-150.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an 10-20-0-150.maas 30 A 10.20.0.150'],
+    ],
+    [
+      'a generated name has its address even while a lease names it',
+      '10-20-0-101.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an 10-20-0-101.maas 30 A 10.20.0.101'],
+    ],
+    ['a generated name has no other type', '10-20-0-150.maas', TYPE.AAAA, ['NOERROR aa', `au ${SOA}`]],
+    [
+      'outside of the dynamic range there is no generated name',
+      '10-20-0-50.maas',
+      TYPE.A,
+      ['NXDOMAIN aa', `au ${SOA}`],
+    ],
+    [
+      'an address nobody has is NXDOMAIN in the reverse zone',
+      '50.0.20.10.in-addr.arpa',
+      TYPE.PTR,
+      ['NXDOMAIN aa', `au ${REVERSE_SOA}`],
+    ],
+    ['the reverse zone has its SOA', '0.20.10.in-addr.arpa', TYPE.SOA, ['NOERROR aa', `an ${REVERSE_SOA}`]],
+    [
+      'the second domain is a zone of its own',
+      'rack-1.lab.example',
+      TYPE.A,
+      ['NOERROR aa', 'an rack-1.lab.example 30 A 10.20.0.1'],
+    ],
+    ['a name of nobody’s zone is forwarded', 'www.example.com', TYPE.A, ['forward www.example.com']],
+    ['the root is forwarded', '.', TYPE.NS, ['forward ']],
+    [
+      'a configured name outside of our zones is ours for its types',
+      'override.example.com',
+      TYPE.A,
+      ['NOERROR aa', 'an override.example.com 30 A 10.20.0.40'],
+    ],
+    ['and is forwarded for other types', 'override.example.com', TYPE.AAAA, ['forward override.example.com']],
+    [
+      'an address outside of the managed networks is forwarded',
+      '1.1.20.10.in-addr.arpa',
+      TYPE.PTR,
+      ['forward 1.1.20.10.in-addr.arpa'],
+    ],
+    ['RFC 6761 §6.3: localhost is here', 'localhost', TYPE.A, ['NOERROR aa', 'an localhost 30 A 127.0.0.1']],
+    ['RFC 6761 §6.3: and below it', 'a.localhost', TYPE.AAAA, ['NOERROR aa', 'an a.localhost 30 AAAA 0:0:0:0:0:0:0:1']],
+    ['RFC 6761 §6.3: and has nothing else', 'localhost', TYPE.MX, ['NOERROR aa']],
+    [
+      'RFC 1912 §4.1: the loopback address is localhost',
+      '1.0.0.127.in-addr.arpa',
+      TYPE.PTR,
+      ['NOERROR aa', 'an 1.0.0.127.in-addr.arpa 30 PTR localhost.'],
+    ],
+    ['no other loopback address has a name', '2.0.0.127.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa']],
+    ['RFC 6761 §6.4: nothing is below invalid', 'a.invalid', TYPE.A, ['NXDOMAIN aa']],
+    ['RFC 7686 §2: onion names do not leak', 'abc.onion', TYPE.A, ['NXDOMAIN aa']],
+  ];
+  for (const [name, asked, type, expected] of cases) {
+    it(name, () => assert.deepEqual(said(ask(asked, type)), expected));
+  }
+
+  it('an address of a machine outside of the managed networks is not ours to name', () => {
+    const names = new Names({ serial: 1 });
+    names.setMachines([{ fqdn: 'far.maas', address: ip('192.0.2.1') }]);
+    const facts = { ...FACTS, names };
+    assert.deepEqual(said(ask('1.2.0.192.in-addr.arpa', TYPE.PTR, {}, '10.20.0.50', facts)), [
+      'forward 1.2.0.192.in-addr.arpa',
+    ]);
+    assert.deepEqual(said(ask('far.maas', TYPE.A, {}, '10.20.0.50', facts)), [
+      'NOERROR aa',
+      'an far.maas 30 A 192.0.2.1',
+    ]);
+  });
+
+  it('the name of an IPv6 loopback address is localhost', () => {
+    const name = `1.${'0.'.repeat(31)}ip6.arpa`;
+    assert.deepEqual(said(ask(name, TYPE.PTR)), ['NOERROR aa', `an ${name} 30 PTR localhost.`]);
+  });
+});
+
+describe('refusals', () => {
+  it('a stranger is refused, whatever is asked', () => {
+    for (const name of ['node1.maas', 'www.example.com', 'localhost']) {
+      assert.deepEqual(said(ask(name, TYPE.A, {}, '192.0.2.1')), ['REFUSED']);
+    }
+    assert.deepEqual(said(ask('maas', TYPE.A, { edns: { version: 1 } }, '192.0.2.1')), ['REFUSED']);
+  });
+
+  it('with no clients at all everybody is refused', () => {
+    assert.deepEqual(said(ask('maas', TYPE.A, {}, '127.0.0.1', { ...FACTS, clients: [] })), ['REFUSED']);
+  });
+
+  it('a client of a further network is served', () => {
+    const facts = { ...FACTS, clients: [...SITE.clients, net('192.0.2.0/24')] };
+    assert.equal(said(ask('node1.maas', TYPE.A, {}, '192.0.2.1', facts))[0], 'NOERROR aa');
+  });
+
+  const cases: readonly [string, number, QueryParts, string][] = [
+    ['RFC 5936 §2.2: a transfer is refused', TYPE.AXFR, {}, 'REFUSED'],
+    ['an incremental transfer is refused', TYPE.IXFR, {}, 'REFUSED'],
+    ['another class than IN is refused', TYPE.TXT, { class: 3 }, 'REFUSED'],
+    ['RFC 6891 §6.1.3: an EDNS version that is not known is BADVERS', TYPE.A, { edns: { version: 1 } }, 'BADVERS'],
+    ['RFC 6891 §6.1.1: OPT cannot be asked for', TYPE.OPT, {}, 'FORMERR'],
+    ['a type of zero is a FORMERR', 0, {}, 'FORMERR'],
+  ];
+  for (const [name, type, parts, expected] of cases) {
+    it(name, () => assert.deepEqual(said(ask('maas', type, parts)), [expected]));
+  }
+
+  it('RFC 1035 §4.1.1: without RD nothing is forwarded', () => {
+    assert.deepEqual(said(ask('www.example.com', TYPE.A, { flags: 0 })), ['REFUSED']);
+    assert.deepEqual(said(ask('out.maas', TYPE.A, { flags: 0 })), [
+      'NOERROR aa',
+      'an out.maas 30 CNAME www.example.com.',
+    ]);
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import {
+  AnswerCache,
+  CACHE_ENTRIES_MAX,
+  CACHE_OCTETS_MAX,
+  lifeSeconds,
+  NEGATIVE_SECONDS_MAX,
+  questionKey,
+  TTL_SECONDS_MAX,
+} from '../../src/dns/cache.ts';
+import { bareReply, RCODE, type Reply } from '../../src/dns/message.ts';
+import { type DnsRecord, soaRdata, TYPE } from '../../src/dns/record.ts';
+import { record } from './fixture.ts';
+
+const soa = (ttl: number, minimum: number): DnsRecord => {
+  const times = { serial: 1, refresh: 1, retry: 1, expire: 1, minimum };
+  return { name: 'example', type: TYPE.SOA, class: 1, ttl, rdata: soaRdata({ mname: 'a', rname: 'b', ...times }) };
+};
+const reply = (parts: Partial<Reply>): Reply => ({ ...bareReply(RCODE.NOERROR), ...parts });
+const A = (ttl: number): DnsRecord => record('a.example', 'A', '192.0.2.1', ttl);
+
+describe('how long a reply may be remembered', () => {
+  const cases: readonly [string, Reply, number][] = [
+    ['as long as its record', reply({ answers: [A(60)] }), 60],
+    ['as long as the shortest of its records', reply({ answers: [A(60), A(7)] }), 7],
+    ['records beside the answer count too', reply({ answers: [A(60)], additional: [A(5)] }), 5],
+    ['a TTL of zero is not remembered', reply({ answers: [A(0)] }), 0],
+    ['not longer than a day', reply({ answers: [A(1_000_000)] }), TTL_SECONDS_MAX],
+    ['RFC 2308 §5: NODATA as long as the SOA’s minimum', reply({ authority: [soa(300, 20)] }), 20],
+    ['RFC 2308 §5: or the SOA’s TTL when that is less', reply({ authority: [soa(10, 20)] }), 10],
+    ['RFC 2308 §5: NXDOMAIN alike', reply({ rcode: RCODE.NXDOMAIN, authority: [soa(300, 20)] }), 20],
+    ['absence not longer than its bound', reply({ authority: [soa(90_000, 90_000)] }), NEGATIVE_SECONDS_MAX],
+    ['RFC 2308 §5: absence without SOA is not remembered', reply({ rcode: RCODE.NXDOMAIN }), 0],
+    ['an alias without the type asked for is an absence', reply({ answers: [record('a', 'CNAME', 'b', 60)] }), 0],
+    ['a failure is not remembered', reply({ rcode: RCODE.SERVFAIL, answers: [A(60)] }), 0],
+  ];
+  for (const [name, given, expected] of cases) it(name, () => assert.equal(lifeSeconds(given), expected));
+});
+
+describe('the cache', () => {
+  it('an answer is there until its time is over, and knows its age', () => {
+    const cache = new AnswerCache();
+    const given = reply({ answers: [A(60)] });
+    cache.put('k', given, instant(0));
+    assert.deepEqual(cache.get('k', instant(0)), { reply: given, ageSeconds: 0 });
+    assert.equal(cache.get('k', instant(59_999))?.ageSeconds, 59);
+    assert.equal(cache.get('k', instant(60_000)), undefined);
+    assert.equal(cache.size, 0);
+    assert.equal(cache.octets, 0);
+  });
+
+  it('questions that differ in type, DO or CD are different questions', () => {
+    const keys = new Set<string>();
+    for (const type of [1, 28]) {
+      for (const dnssecOk of [false, true]) {
+        for (const checkingDisabled of [false, true])
+          keys.add(questionKey({ name: 'a', type, dnssecOk, checkingDisabled }));
+      }
+    }
+    assert.equal(keys.size, 8);
+  });
+
+  it('at the bound of entries the one not used for longest goes', () => {
+    const cache = new AnswerCache();
+    for (let index = 0; index < CACHE_ENTRIES_MAX; index += 1)
+      cache.put(`k${index}`, reply({ answers: [A(60)] }), instant(0));
+    assert.ok(cache.get('k0', instant(1)) !== undefined);
+    cache.put('new', reply({ answers: [A(60)] }), instant(1));
+    assert.equal(cache.size, CACHE_ENTRIES_MAX);
+    assert.ok(cache.get('k0', instant(1)) !== undefined);
+    assert.equal(cache.get('k1', instant(1)), undefined);
+  });
+
+  it('at the bound of octets old answers go', () => {
+    const cache = new AnswerCache();
+    const big = { ...A(60), rdata: new Uint8Array(60_000) };
+    for (let index = 0; index < 1000; index += 1) cache.put(`k${index}`, reply({ answers: [big] }), instant(0));
+    assert.ok(cache.octets <= CACHE_OCTETS_MAX);
+    assert.ok(cache.size > 200);
+    cache.clear();
+    assert.deepEqual([cache.size, cache.octets], [0, 0]);
+  });
+
+  it('a newer answer replaces the older one', () => {
+    const cache = new AnswerCache();
+    cache.put('k', reply({ answers: [A(60)] }), instant(0));
+    cache.put('k', reply({ answers: [A(61)] }), instant(1000));
+    assert.equal(cache.size, 1);
+    assert.equal(cache.get('k', instant(1000))?.reply.answers[0]?.ttl, 61);
+  });
+});
