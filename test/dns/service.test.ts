@@ -1,0 +1,191 @@
+// The whole way of a question, with virtual time and upstreams made of a function.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DnsConfig, DnsUpstream } from '../../src/dns/config.ts';
+import { FLIGHT_MS } from '../../src/dns/forward.ts';
+import { decodeMessage, FLAG, type Message, RCODE } from '../../src/dns/message.ts';
+import { Names } from '../../src/dns/names.ts';
+import { TYPE } from '../../src/dns/record.ts';
+import { DnsService, SAMPLE_MS } from '../../src/dns/service.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { ip, lines, type QueryParts, queryBytes, record, replyTo, SITE } from './fixture.ts';
+
+const UPSTREAM: DnsUpstream = { address: ip('192.0.2.1'), port: 53 };
+const CONFIG: DnsConfig = {
+  ...SITE,
+  upstream: [UPSTREAM],
+  records: [{ name: 'out.maas', type: 'CNAME', data: 'www.example.com' }],
+};
+const CLIENT = ip('10.20.0.50');
+
+function start(config: DnsConfig = CONFIG) {
+  const clock = new VirtualClock();
+  const events: RackEvent[] = [];
+  const sent: { socket: number; bytes: Uint8Array }[] = [];
+  const streams: { exchange: number; bytes: Uint8Array }[] = [];
+  const names = new Names({ serial: 1 });
+  const service = new DnsService({
+    clock,
+    names,
+    publish: (event) => events.push(event),
+    upstream: {
+      send: (socket, _to, bytes) => sent.push({ socket, bytes }),
+      stream: (exchange, _to, bytes) => streams.push({ exchange, bytes }),
+    },
+  });
+  service.configure(config);
+  const delivered: Message[] = [];
+  const ask = (name: string, type: number = TYPE.A, parts: QueryParts = {}, from = CLIENT): Message | undefined => {
+    const handled = service.handle(queryBytes(name, type, parts), from, 'udp');
+    if (handled instanceof Uint8Array) return read(handled);
+    if (handled !== undefined) service.forward(handled, from, (bytes) => delivered.push(read(bytes)));
+    return undefined;
+  };
+  /** The upstream answers the last question. */
+  const reply = (parts: Partial<Message>, flags = 0): void => {
+    const last = sent.at(-1);
+    assert.ok(last !== undefined);
+    service.receive(last.socket, UPSTREAM.address, UPSTREAM.port, replyTo(last.bytes, flags, parts));
+  };
+  return { clock, events, sent, streams, names, service, delivered, ask, reply };
+}
+
+function read(bytes: Uint8Array): Message {
+  const decoded = decodeMessage(bytes);
+  assert.ok(decoded.ok);
+  return decoded.value;
+}
+
+const WWW = record('www.example.com', 'A', '192.0.2.80', 60);
+
+describe('a question on its way', () => {
+  it('our own names are answered at once', () => {
+    const said = start().ask('rack-1.maas');
+    assert.deepEqual(lines(said?.answers ?? []), ['rack-1.maas 30 A 10.20.0.1']);
+    assert.equal((said?.flags ?? 0) & (FLAG.AA | FLAG.RA), FLAG.AA | FLAG.RA);
+  });
+
+  it('another name is asked upstream, answered, and remembered with its age', () => {
+    const { ask, reply, delivered, clock, sent, service } = start();
+    assert.equal(ask('www.example.com'), undefined);
+    reply({ answers: [WWW] });
+    assert.deepEqual(lines(delivered[0]?.answers ?? []), ['www.example.com 60 A 192.0.2.80']);
+    assert.equal((delivered[0]?.flags ?? FLAG.AA) & (FLAG.AA | FLAG.RA), FLAG.RA);
+    clock.advance(10_500);
+    const cached = ask('WWW.example.com');
+    assert.deepEqual(lines(cached?.answers ?? []), ['www.example.com 50 A 192.0.2.80']);
+    assert.equal(sent.length, 1);
+    assert.equal(service.cached, 1);
+    clock.advance(50_000);
+    assert.equal(ask('www.example.com'), undefined);
+    assert.equal(sent.length, 2);
+  });
+
+  it('an alias of ours that leads outside is answered with what the upstream says of its target', () => {
+    const { ask, reply, delivered, sent } = start();
+    ask('out.maas');
+    assert.deepEqual(read(sent[0]?.bytes ?? new Uint8Array(0)).questions, [
+      { name: 'www.example.com', type: 1, class: 1 },
+    ]);
+    reply({ answers: [WWW] });
+    assert.deepEqual(lines(delivered[0]?.answers ?? []), [
+      'out.maas 30 CNAME www.example.com.',
+      'www.example.com 60 A 192.0.2.80',
+    ]);
+  });
+
+  it('when no upstream answers, the client is told SERVFAIL before it gives up', () => {
+    const { ask, delivered, clock, service } = start();
+    ask('www.example.com', TYPE.A, { id: 99 });
+    clock.advance(FLIGHT_MS);
+    assert.equal(delivered[0]?.rcode, RCODE.SERVFAIL);
+    assert.equal(delivered[0]?.id, 99);
+    assert.equal(service.counters.read()['server-failure'], 1);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('an answer too large for the client is cut, and TC says so; over TCP it is whole', () => {
+    const { ask, reply, delivered, service } = start();
+    const answers = Array.from({ length: 100 }, (_, index) => record('www.example.com', 'A', `192.0.2.${index}`, 60));
+    ask('www.example.com');
+    reply({ answers });
+    assert.equal((delivered[0]?.flags ?? 0) & FLAG.TC, FLAG.TC);
+    const whole = service.handle(queryBytes('www.example.com', TYPE.A), CLIENT, 'tcp');
+    assert.ok(whole instanceof Uint8Array);
+    assert.equal(read(whole).answers.length, 100);
+  });
+
+  it('a truncated answer of the upstream is asked for over TCP', () => {
+    const { ask, reply, streams, service, delivered } = start();
+    ask('www.example.com');
+    reply({}, FLAG.TC);
+    const stream = streams[0];
+    assert.ok(stream !== undefined);
+    service.receiveStream(stream.exchange, replyTo(stream.bytes, 0, { answers: [WWW] }));
+    assert.equal(delivered[0]?.answers.length, 1);
+  });
+
+  it('the upstream’s AD is not passed on: nobody here has validated anything', () => {
+    const { ask, reply, delivered } = start();
+    ask('www.example.com', TYPE.A, { flags: 0x0130, edns: { dnssecOk: true } });
+    reply({ answers: [WWW] }, FLAG.AD);
+    assert.equal((delivered[0]?.flags ?? FLAG.AD) & (FLAG.AD | FLAG.CD), FLAG.CD);
+  });
+
+  it('without upstreams a name of others is REFUSED, and RA is clear', () => {
+    const { ask } = start({ ...CONFIG, upstream: [] });
+    assert.equal(ask('www.example.com')?.rcode, RCODE.REFUSED);
+    assert.equal((ask('rack-1.maas')?.flags ?? FLAG.RA) & FLAG.RA, 0);
+    const alias = ask('out.maas');
+    assert.equal(alias?.rcode, RCODE.NOERROR);
+    assert.equal(alias?.answers.length, 1);
+  });
+
+  it('new upstreams forget what the old ones said; the same ones do not', () => {
+    const { ask, reply, service } = start();
+    ask('www.example.com');
+    reply({ answers: [WWW] });
+    service.configure({ ...CONFIG, domains: ['maas'] });
+    assert.equal(service.cached, 1);
+    service.configure({ ...CONFIG, upstream: [{ ...UPSTREAM, port: 54 }] });
+    assert.equal(service.cached, 0);
+  });
+
+  it('closing answers those who wait and leaves no timer', () => {
+    const { ask, service, delivered, clock } = start();
+    ask('www.example.com');
+    service.close();
+    assert.equal(delivered[0]?.rcode, RCODE.SERVFAIL);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('a domain that no zone can have is refused before anything changed', () => {
+    const { service, ask } = start();
+    assert.throws(() => service.configure({ ...CONFIG, selfName: 'x'.repeat(64) }));
+    assert.equal(ask('rack-1.maas')?.answers.length, 1);
+  });
+});
+
+describe('strangers', () => {
+  it('they are refused, counted each, and told of once every ten seconds', () => {
+    const { ask, events, clock, service } = start();
+    const stranger = ip('192.0.2.99');
+    for (let index = 0; index < 5; index += 1)
+      assert.equal(ask('rack-1.maas', TYPE.A, {}, stranger)?.rcode, RCODE.REFUSED);
+    assert.equal(events.length, 1);
+    clock.advance(SAMPLE_MS);
+    ask('rack-1.maas', TYPE.A, {}, stranger);
+    assert.deepEqual(
+      events.map((event) => ('count' in event ? event.count : undefined)),
+      [1, 5],
+    );
+    assert.equal(service.counters.read()['refused-stranger'], 6);
+  });
+
+  it('they learn nothing of recursion', () => {
+    const said = start().ask('www.example.com', TYPE.A, {}, ip('192.0.2.99'));
+    assert.equal((said?.flags ?? FLAG.RA) & FLAG.RA, 0);
+  });
+});
