@@ -1,7 +1,7 @@
 // What a path that a loader asks for means: a file of the tree, or text rendered for the machine that asks. Names and text
 // only: opening and sending is for the servers.
 //
-//   path ─ parseBootPath ─┬─ file ──────────────────────────────────────────────────────────────→ file
+//   path ─ parseBootPath ─┬─ file ───────────────────────────────────→ file; a loader asked in an odd place: the tree's
 //                         ├─ config by MAC, UUID or address ─ findNamed ─┬─ known ──→ decideStep → rendered
 //                         │                                              └─ unknown ─→ missing: the loader walks on
 //                         ├─ config for anybody ─ findByPeer ─┬─ known ──→ decideStep → rendered for that machine
@@ -52,16 +52,8 @@ export type AssetRefusal =
   | 'image-missing';
 
 export type BootAsset =
-  /**
-   * A file of the tree, by its normalised relative path; where there is none, the file named `fallback`: loaders are asked in
-   * directories that only their firmware believes in.
-   */
-  | {
-      readonly kind: 'file';
-      readonly path: string;
-      readonly fallback?: string | undefined;
-      readonly mac: MacAddress | undefined;
-    }
+  /** A file of the tree, by its normalised relative path. */
+  | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
   /** Rendered text; a file of the tree under `path`, the asked name, wins. */
   | {
       readonly kind: 'rendered';
@@ -89,7 +81,7 @@ export interface AssetContext {
   readonly machines: MachineDirectory;
   /** The hardware address that has the lease of an address; undefined: nobody has, as far as this rack knows. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
-  /** Tells whether the tree has a regular file of that relative path: kernels, initrds, `chain.c32` and its libraries. */
+  /** Tells whether the tree has a file of that relative path: kernels, initrds, loaders. */
   readonly hasFile: HasFile;
 }
 
@@ -106,8 +98,12 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
   switch (path.kind) {
     case 'refused':
       return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
-    case 'file':
-      return { kind: 'file', path: path.path, fallback: path.fallback, mac: peer.mac };
+    case 'file': {
+      // Loaders are asked in directories that only their firmware believes in.
+      const { fallback } = path;
+      const elsewhere = fallback !== undefined && !context.hasFile(path.path) && context.hasFile(fallback);
+      return { kind: 'file', path: elsewhere ? fallback : path.path, mac: peer.mac };
+    }
     case 'config': {
       const asker = findAsker(path.identity, peer, context);
       if (asker.machine === undefined && path.identity.kind !== 'default' && path.identity.kind !== 'first') {
