@@ -23,6 +23,8 @@ export type DhcpRefusal =
   | 'no-server-address'
   | 'store-unavailable'
   | 'queue-full'
+  | 'superseded'
+  | 'reply-late'
   | 'probe-running'
   | 'address-in-use';
 
@@ -53,6 +55,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'no-server-address': 'The relayed network names no server address and the message shows none.',
   'store-unavailable': 'Leases cannot be written, so no lease is given; free disk space or repair the disk.',
   'queue-full': 'Too many replies wait for the disk; the client asks again by itself.',
+  superseded: 'A later message took the lease back before the answer to this one could leave.',
+  'reply-late': 'Storing the lease took so long that the answer is of no use; the disk is overloaded.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
   'address-in-use': 'Every address probed for the client answered to somebody else; find those hosts.',
 };

@@ -10,9 +10,10 @@
 //
 // 1. Deciding, appending and applying are one turn: no other message comes between.
 // 2. No ACK leaves before its record is durable, no OFFER while leases cannot be written.
-// 3. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
+// 3. An ACK whose lease was taken back while it waited does not leave, nor one that waited over REPLY_AGE_MAX_MS.
+// 4. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
 
-import type { Clock, Instant } from '../clock.ts';
+import { type Clock, type Instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -39,6 +40,12 @@ import type { Arrival, SubnetIndex } from './subnet.ts';
 export const PROBES_PER_MESSAGE_MAX = 3;
 /** The most ended leases told in one turn. */
 export const EXPIRED_PER_TURN_MAX = 256;
+
+/**
+ * The longest an ACK waits for the disk. Its lease runs from the request on (RFC 2131 §4.4.1), but some clients count from the
+ * answer; a client that waited this long has asked again.
+ */
+export const REPLY_AGE_MAX_MS = 10_000;
 
 /** A reply on its way out. */
 export interface Reply {
@@ -80,6 +87,11 @@ interface Outcome {
   readonly event: DhcpEvent;
 }
 
+/** An outcome that waits for the disk, and the record it tells of. */
+interface WaitingOutcome extends Outcome {
+  readonly lease: Lease | undefined;
+}
+
 /** A message that is being answered. */
 interface Request {
   readonly message: DhcpMessage;
@@ -96,7 +108,7 @@ export class Responder {
   readonly #ports: ResponderPorts;
   readonly #offers = new Offers();
   readonly #probes = new ProbeBook();
-  readonly #waiting = new DurableQueue<Outcome>();
+  readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
   readonly #counters = new Map<string, number>();
   #subnets: SubnetIndex = { served: [], withoutAddress: new Set(), ownAddresses: new Set() };
@@ -256,15 +268,28 @@ export class Responder {
       table.apply(lease, sequence);
       if (lease.state === 'bound') this.#offers.drop(lease.mac);
     }
-    this.#waiting.add(sequence, outcome);
+    this.#waiting.add(sequence, { ...outcome, lease: records.at(-1) });
   }
 
   #onDurable(sequence: number): void {
+    const now = this.#ports.clock.now();
     for (const change of this.#ports.table.settle(sequence)) {
       this.#ports.onLeaseChange?.({ kind: 'changed', ...change });
     }
-    for (const outcome of this.#waiting.settle(sequence)) this.#conclude(outcome);
+    for (const outcome of this.#waiting.settle(sequence)) {
+      if (outcome.reply !== undefined && outcome.event.at < later(now, -REPLY_AGE_MAX_MS)) {
+        this.#refuse(outcome.event, 'reply-late');
+      } else if (this.#isInForce(outcome)) this.#conclude(outcome);
+      else this.#refuse(outcome.event, 'superseded');
+    }
     this.#finishTurn();
+  }
+
+  /** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */
+  #isInForce({ reply, lease }: WaitingOutcome): boolean {
+    if (reply === undefined || lease === undefined) return true;
+    const current = this.#ports.table.find(lease.address);
+    return current !== undefined && current.state === 'bound' && current.mac === lease.mac;
   }
 
   #onFailed(from: number, to: number, reason: string): void {

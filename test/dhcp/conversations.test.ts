@@ -1,0 +1,251 @@
+// Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed. Whatever
+// happens, no client is told of an address that another one still counts on.
+//
+// A client here keeps to RFC 2131: it stops using its address when it starts anew, releases, declines or hears NAK, and takes
+// only the answer to its last message. What it counts on is what an ACK told it, until that time is over.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identifyBootClient } from '../../src/boot/client.ts';
+import { type Instant, later, seconds } from '../../src/clock.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { OPTION, optionU8, optionU16List } from '../../src/dhcp/options.ts';
+import { type Reply, Responder } from '../../src/dhcp/responder.ts';
+import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import {
+  ANY,
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  ipv4,
+  type MacAddress,
+  mac,
+  macFromBytes,
+} from '../../src/net/address.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import {
+  type ClientWords,
+  clientBytes,
+  config,
+  ip,
+  machine,
+  planByKind,
+  RACK,
+  readReply,
+  subnet,
+  TestJournal,
+} from './lab.ts';
+
+const CONVERSATIONS = 2000;
+const STEPS = 60;
+const CLIENTS = 6;
+const ON_WIRE = { interfaceName: 'eth1', localAddress: ANY };
+
+interface Client {
+  readonly mac: MacAddress;
+  xid: number;
+  sentAt: Instant;
+  offered: Ipv4 | undefined;
+  /** What it counts on. */
+  held: { readonly address: Ipv4; readonly until: Instant } | undefined;
+  /** The address of an earlier life, which it may ask for again. */
+  former: Ipv4 | undefined;
+}
+
+class Conversation {
+  readonly #random: () => number;
+  readonly #clock = new VirtualClock();
+  readonly #clients: readonly Client[];
+  #journal = new TestJournal();
+  #table = new LeaseTable();
+  #responder: Responder;
+  acks = 0;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+    this.#clients = Array.from({ length: CLIENTS }, (_, index) => {
+      return {
+        mac: mac(0x525400000001 + index),
+        xid: 0,
+        sentAt: this.#clock.now(),
+        offered: undefined,
+        held: undefined,
+        former: undefined,
+      };
+    });
+    this.#responder = this.#start();
+  }
+
+  step(): void {
+    const client = this.#clients[this.#below(CLIENTS)];
+    if (client === undefined) return;
+    const dice = this.#below(100);
+    if (dice < 60) this.#speak(client, dice);
+    else if (dice < 80) this.#journal.commit(this.#below(3) === 0 ? 1 : undefined);
+    else if (dice < 84) this.#journal.fail();
+    else if (dice < 90 && !this.#journal.available) this.#journal.recover();
+    else if (dice < 92) this.#kill();
+    else {
+      this.#clock.advance(this.#below(dice < 96 ? 5000 : 90_000));
+      this.#responder.expire();
+    }
+  }
+
+  #start(): Responder {
+    const [first] = this.#clients;
+    const machines = new MachineDirectory(first === undefined ? [] : [machine(first.mac, '10.20.0.30')]);
+    const dhcpConfig = config(
+      subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') }, leaseTime: seconds(60) }),
+    );
+    const responder = new Responder({
+      clock: this.#clock,
+      journal: this.#journal,
+      table: this.#table,
+      publish: () => undefined,
+      planBoot: planByKind,
+      identifyClient: identifyBootClient,
+      machines: () => machines,
+      transmit: (replies) => {
+        for (const reply of replies) this.#hear(reply);
+      },
+    });
+    responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
+    return responder;
+  }
+
+  /** The process ends without a word and starts again with what is on disk. */
+  #kill(): void {
+    const { durable } = this.#journal;
+    this.#journal = new TestJournal();
+    for (const [address, lease] of durable) this.#journal.durable.set(address, lease);
+    this.#table = new LeaseTable();
+    this.#table.load(durable.values(), this.#clock.now());
+    this.#responder = this.#start();
+  }
+
+  #speak(client: Client, dice: number): void {
+    const pxe = this.#below(3) === 0 ? { vendorClass: 'PXEClient:Arch:00000:UNDI:002001' } : {};
+    client.xid += 1;
+    client.sentAt = this.#clock.now();
+    const base = { mac: client.mac, xid: client.xid, ...pxe };
+    const anyAddress = ipv4(ip('10.20.0.99') + this.#below(6));
+    const held = this.#heldBy(client);
+    let words: ClientWords;
+    if (dice < 18) {
+      this.#startAnew(client);
+      const requested = this.#below(2) === 0 ? (client.former ?? anyAddress) : undefined;
+      words = { ...base, type: 'discover', requested };
+    } else if (dice < 38) {
+      this.#startAnew(client);
+      const requested = this.#below(8) === 0 ? anyAddress : (client.offered ?? anyAddress);
+      words = { ...base, type: 'request', requested, server: this.#below(10) === 0 ? ip('10.20.0.66') : RACK };
+    } else if (dice < 44) {
+      this.#startAnew(client);
+      words = { ...base, type: 'request', requested: client.former ?? anyAddress };
+    } else if (dice < 54) words = { ...base, type: 'request', ciaddr: held ?? anyAddress };
+    else if (dice < 57) {
+      // A client may release or decline what is not its own; it stops using only what is.
+      const address = this.#below(3) === 0 ? anyAddress : (held ?? anyAddress);
+      if (address === held) this.#startAnew(client);
+      words = { ...base, type: 'release', ciaddr: address, server: RACK };
+    } else {
+      const address = held ?? anyAddress;
+      this.#startAnew(client);
+      words = { ...base, type: 'decline', requested: address, server: RACK };
+    }
+    const bytes = clientBytes(words);
+    this.#responder.receive([{ bytes, from: ANY, fromPort: 68 }], ON_WIRE);
+    bytes.fill(0xee);
+  }
+
+  #heldBy(client: Client): Ipv4 | undefined {
+    return client.held !== undefined && client.held.until > this.#clock.now() ? client.held.address : undefined;
+  }
+
+  #startAnew(client: Client): void {
+    client.former = this.#heldBy(client) ?? client.former;
+    client.held = undefined;
+  }
+
+  #hear({ datagram }: Reply): void {
+    const message = readReply(datagram.bytes);
+    const client = this.#clients.find(({ mac: own }) => own === macFromBytes(message.chaddr));
+    assert.ok(client !== undefined);
+    const type = optionU8(message.options, OPTION.messageType);
+    if (type === 5) this.#checkAlone(client, message.yiaddr);
+    if (this.#below(10) === 0 || message.xid !== client.xid) return;
+    if (type === 2) client.offered = message.yiaddr;
+    else if (type === 6) client.held = undefined;
+    else if (type === 5) {
+      const [high = 0, low = 0] = optionU16List(message.options, OPTION.leaseTime);
+      // RFC 2131 §4.4.1: the lease runs from the time at which the request was sent.
+      const until = later(client.sentAt, (high * 65_536 + low) * 1000);
+      client.held = { address: message.yiaddr, until };
+      this.acks += 1;
+    }
+  }
+
+  #checkAlone(client: Client, address: Ipv4): void {
+    assert.notEqual(address, RACK);
+    const lease = this.#journal.durable.get(address);
+    assert.equal(lease?.mac, client.mac, `the ACK of ${formatIpv4(address)} left before its record was on disk`);
+    const other = this.#clients.find((one) => one !== client && this.#heldBy(one) === address);
+    if (other === undefined) return;
+    assert.fail(`${formatIpv4(address)} went to ${formatMac(client.mac)} while ${formatMac(other.mac)} uses it`);
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit);
+  }
+}
+
+test(`in ${CONVERSATIONS} random conversations no address is bound to two clients`, () => {
+  let acks = 0;
+  for (let seed = 1; seed <= CONVERSATIONS; seed += 1) {
+    const conversation = new Conversation(seed);
+    try {
+      for (let step = 0; step < STEPS; step += 1) conversation.step();
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+    acks += conversation.acks;
+  }
+  assert.ok(acks > CONVERSATIONS, `only ${acks} leases were given: the conversations say little`);
+});
+
+test('no bytes on the wire make the server throw', () => {
+  const seed = 11;
+  const random = seededRandom(seed);
+  const clock = new VirtualClock();
+  const table = new LeaseTable();
+  const journal = new TestJournal();
+  const dhcpConfig = config();
+  const responder = new Responder({
+    ...{ clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    publish: () => undefined,
+    machines: () => new MachineDirectory([]),
+    transmit: () => undefined,
+  });
+  responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
+  const types = ['discover', 'request', 'decline', 'release', 'inform'] as const;
+  for (let count = 0; count < 20_000; count += 1) {
+    const bytes = clientBytes({
+      type: types[count % types.length],
+      mac: mac(0x525400000000 + Math.floor(random() * 50)),
+      requested: ipv4(ip('10.20.0.98') + Math.floor(random() * 16)),
+      vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+    }).subarray(0, random() < 0.3 ? Math.floor(random() * 300) : 300);
+    for (let change = Math.floor(random() * 4); change > 0; change -= 1) {
+      bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+    }
+    try {
+      responder.receive([{ bytes, from: ANY, fromPort: 68 }], ON_WIRE);
+    } catch (error) {
+      throw new Error(`seed ${seed}, datagram ${count}: ${Buffer.from(bytes).toString('hex')}`, { cause: error });
+    }
+    journal.commit();
+  }
+  assert.ok(table.size <= 10, 'only addresses of the range have records');
+});

@@ -1,0 +1,399 @@
+// The server in virtual time, with a disk and a wire that do what the test says: races, failures, interfaces that come and go.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identifyBootClient } from '../../src/boot/client.ts';
+import { seconds } from '../../src/clock.ts';
+import type { DhcpConfig } from '../../src/dhcp/config.ts';
+import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import type { DhcpMessage } from '../../src/dhcp/message.ts';
+import { OPTION, optionU8 } from '../../src/dhcp/options.ts';
+import { EXPIRED_PER_TURN_MAX, type FindConflict, type LeaseNotice } from '../../src/dhcp/responder.ts';
+import { DhcpServer, SOCKET_RETRY_MS } from '../../src/dhcp/server.ts';
+import { planSockets } from '../../src/dhcp/socket-plan.ts';
+import { RackError } from '../../src/errors.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import type { RackMachine } from '../../src/machines/machine.ts';
+import { formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import {
+  type ClientWords,
+  clientBytes,
+  config,
+  hw,
+  ip,
+  MAC_A,
+  MAC_B,
+  planByKind,
+  RACK,
+  relayedSubnet,
+  settle,
+  subnet,
+  TestJournal,
+  TestNetwork,
+} from './lab.ts';
+
+interface Rig {
+  readonly server: DhcpServer;
+  readonly network: TestNetwork;
+  readonly journal: TestJournal;
+  readonly table: LeaseTable;
+  readonly clock: VirtualClock;
+  readonly events: DhcpEvent[];
+  readonly notices: LeaseNotice[];
+  machines: readonly RackMachine[];
+  /** Sends a client's words to a socket, lets the disk write, and returns what was answered. */
+  ask(words: ClientWords, socketName?: string): readonly string[];
+  /** Kinds of the events since the last call, with their reason. */
+  told(): readonly string[];
+}
+
+const TYPES = ['', 'discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'];
+
+const inShort = (message: DhcpMessage): string =>
+  `${TYPES[optionU8(message.options, OPTION.messageType) ?? 0]} ${formatIpv4(message.yiaddr)}`;
+
+async function start(dhcpConfig: DhcpConfig = config(), findConflict?: FindConflict): Promise<Rig> {
+  const network = new TestNetwork();
+  const journal = new TestJournal();
+  const table = new LeaseTable();
+  const clock = new VirtualClock();
+  const events: DhcpEvent[] = [];
+  const notices: LeaseNotice[] = [];
+  const isDhcp = (kind: string): kind is DhcpEvent['kind'] => kind in DHCP_EVENTS;
+  const server = new DhcpServer({
+    network,
+    clock,
+    journal,
+    table,
+    publish: (event) => {
+      if (isDhcp(event.kind)) events.push({ ...event, kind: event.kind });
+    },
+    planBoot: planByKind,
+    identifyClient: identifyBootClient,
+    machines: () => new MachineDirectory(rig.machines),
+    onLeaseChange: (notice) => notices.push(notice),
+    findConflict,
+  });
+  const rig: Rig = {
+    ...{ server, network, journal, table, clock, events, notices, machines: [] },
+    ask(words, socketName = 'eth1') {
+      network.deliver(socketName, clientBytes(words));
+      journal.commit();
+      return network.take().map(({ message }) => inShort(message));
+    },
+    told: () => events.splice(0).map(({ kind, reason }) => (reason === undefined ? kind : `${kind} ${reason}`)),
+  };
+  await server.configure(dhcpConfig);
+  rig.told();
+  return rig;
+}
+
+const discover = (client: MacAddress, requested?: string): ClientWords => ({
+  type: 'discover',
+  mac: client,
+  requested: requested === undefined ? undefined : ip(requested),
+});
+const select = (client: MacAddress, address: string): ClientWords => ({
+  type: 'request',
+  mac: client,
+  requested: ip(address),
+  server: RACK,
+});
+
+test('an ACK leaves after its record is durable, and not before', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['offer 10.20.0.105'],
+  );
+  assert.equal(rig.journal.pending.length, 0, 'an offer is not recorded');
+  rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
+  assert.deepEqual(rig.network.take(), []);
+  assert.deepEqual(rig.notices, []);
+  rig.journal.commit();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['ack 10.20.0.105'],
+  );
+  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack']);
+  assert.equal(rig.notices.length, 1);
+  assert.equal(rig.server.leases().length, 1);
+});
+
+test('many requests of one turn share one write, and each gets its own answer', async () => {
+  const rig = await start();
+  const clients = [1, 2, 3].map((index) => mac(0x525400000000 + index));
+  rig.network.deliver('eth1', ...clients.map((client, index) => clientBytes(select(client, `10.20.0.10${index}`))));
+  assert.equal(rig.journal.pending.length, 3);
+  rig.journal.commit(2);
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['ack 10.20.0.100', 'ack 10.20.0.101'],
+  );
+  rig.journal.commit();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['ack 10.20.0.102'],
+  );
+});
+
+test('when the disk refuses there is no ACK, no OFFER, and the address is free again', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
+  rig.journal.fail();
+  assert.deepEqual(rig.network.take(), []);
+  assert.equal(rig.table.find(ip('10.20.0.105')), undefined);
+  assert.deepEqual(rig.notices, []);
+  assert.deepEqual(rig.told(), ['dhcp.store-unavailable disk full', 'dhcp.refused store-unavailable']);
+  assert.deepEqual(rig.ask(discover(MAC_B)), []);
+  assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), []);
+  assert.deepEqual(
+    rig.ask({ type: 'inform', ciaddr: ip('10.20.0.200') }),
+    ['ack 0.0.0.0'],
+    'what needs no disk goes on',
+  );
+  rig.told();
+  rig.journal.recover();
+  assert.deepEqual(rig.told(), ['dhcp.store-restored']);
+  assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['ack 10.20.0.105']);
+  assert.equal(rig.server.counters()['refused.store-unavailable'], 3);
+});
+
+test('a release that was not written leaves the address with its client', async () => {
+  const rig = await start();
+  rig.ask(select(MAC_A, '10.20.0.105'));
+  rig.network.deliver('eth1', clientBytes({ type: 'release', mac: MAC_A, ciaddr: ip('10.20.0.105'), server: RACK }));
+  rig.network.deliver('eth1', clientBytes(select(MAC_B, '10.20.0.105')));
+  rig.journal.fail();
+  rig.journal.recover();
+  assert.equal(rig.table.find(ip('10.20.0.105'))?.mac, MAC_A);
+  assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['nak 0.0.0.0']);
+  assert.deepEqual(rig.ask({ type: 'request', mac: MAC_A, ciaddr: ip('10.20.0.105') }, '10.20.0.1'), [
+    'ack 10.20.0.105',
+  ]);
+});
+
+test('two clients that ask for one address in one turn are offered two, and one ACK is given for each', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')), clientBytes(discover(MAC_B, '10.20.0.105')));
+  const offered = rig.network.take().map(({ message }) => formatIpv4(message.yiaddr));
+  assert.equal(offered[0], '10.20.0.105');
+  assert.notEqual(offered[1], '10.20.0.105');
+  rig.network.deliver('eth1', clientBytes(select(MAC_B, '10.20.0.105')), clientBytes(select(MAC_A, '10.20.0.105')));
+  rig.journal.commit();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['nak 0.0.0.0', 'ack 10.20.0.105'],
+  );
+});
+
+test('an offer is repeated to its client, and forgotten after its time', async () => {
+  const rig = await start();
+  const [first] = rig.ask(discover(MAC_A));
+  assert.deepEqual(rig.ask(discover(MAC_A)), [first]);
+  const address = first?.split(' ')[1] ?? '';
+  assert.notDeepEqual(rig.ask(discover(MAC_B, address)), [first]);
+  rig.clock.advance(31_000);
+  assert.deepEqual(rig.ask(discover(hw('52:54:00:00:00:0d'), address)), [first]);
+});
+
+test('a whole life: boot firmware, system, renewal, release, end', async () => {
+  const rig = await start();
+  const pxe = { vendorClass: 'PXEClient:Arch:00007:UNDI:003000' };
+  rig.ask({ ...discover(MAC_A, '10.20.0.105'), ...pxe });
+  rig.ask({ ...select(MAC_A, '10.20.0.105'), ...pxe });
+  assert.equal(rig.events.at(-1)?.file, 'uefi.bin');
+  assert.equal(rig.events.at(-1)?.leaseSeconds, 30);
+  rig.clock.advance(40_000);
+  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack', 'dhcp.expired']);
+  assert.deepEqual(rig.ask(discover(MAC_A)), ['offer 10.20.0.105'], 'the system gets the address of its firmware');
+  rig.ask(select(MAC_A, '10.20.0.105'));
+  rig.clock.advance(300_000);
+  rig.ask({ type: 'request', mac: MAC_A, ciaddr: ip('10.20.0.105') }, '10.20.0.1');
+  assert.equal(rig.events.at(-1)?.renewal, true);
+  rig.ask({ type: 'release', mac: MAC_A, ciaddr: ip('10.20.0.105'), server: RACK }, '10.20.0.1');
+  rig.clock.advance(900_000);
+  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack', 'dhcp.ack', 'dhcp.release']);
+  const kinds = rig.notices.map((notice) => (notice.kind === 'changed' ? notice.lease.state : 'expired'));
+  assert.deepEqual(kinds, ['bound', 'expired', 'bound', 'bound', 'released']);
+});
+
+test('leases end on time, however many at once', async () => {
+  const wide = config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.253') }, leaseTime: seconds(60) }));
+  const rig = await start(wide);
+  for (let index = 0; index < 150; index += 1) rig.ask(select(mac(0x525400000000 + index), `10.20.0.${100 + index}`));
+  rig.told();
+  rig.clock.advance(59_999);
+  assert.equal(rig.told().length, 0);
+  rig.clock.advance(1);
+  assert.equal(rig.told().length, 150);
+  assert.ok(EXPIRED_PER_TURN_MAX >= 150);
+  assert.equal(rig.clock.pending, 0, 'no timer without a lease');
+});
+
+test('replies leave by the socket that their destination needs', async () => {
+  const rig = await start(config(subnet(), relayedSubnet()));
+  const sent = (words: ClientWords, socketName: string): readonly string[] => {
+    rig.network.deliver(socketName, clientBytes(words));
+    rig.journal.commit();
+    return rig.network.take().map(({ to, socketName: by }) => `${to.kind} ${by}`);
+  };
+  assert.deepEqual(sent(discover(MAC_A), 'eth1'), ['hardware eth1']);
+  assert.deepEqual(sent({ ...discover(MAC_A), broadcast: true }, '10.20.0.1'), ['broadcast eth1']);
+  assert.deepEqual(sent({ ...discover(MAC_A), giaddr: ip('10.30.0.1') }, '10.20.0.1'), ['unicast 10.20.0.1']);
+  assert.deepEqual(sent({ type: 'request', ciaddr: ip('10.20.0.101') }, '10.20.0.1'), ['unicast 10.20.0.1']);
+});
+
+test('a bad datagram is counted, told of in part, and stops nothing', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', ...Array.from({ length: 60 }, () => new Uint8Array(10)), clientBytes(discover(MAC_A)));
+  assert.equal(rig.network.take().length, 1);
+  assert.equal(rig.server.counters().malformed, 60);
+  const told = rig.told();
+  assert.ok(told.length < 30);
+  assert.match(told[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);
+});
+
+test('interfaces come and go: sockets follow, others stay, and nothing is answered without the configured address', async () => {
+  const second = { ...relayedSubnet(), name: 'second', interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+  const rig = await start(config(subnet(), second));
+  rig.network.log.length = 0;
+  await rig.server.setInterfaces([{ name: 'eth1', addresses: [{ address: RACK }] }]);
+  assert.deepEqual(rig.network.log, ['close eth2']);
+  await rig.server.setInterfaces([
+    { name: 'eth1', addresses: [{ address: RACK }] },
+    { name: 'eth2', addresses: [] },
+  ]);
+  assert.deepEqual(rig.network.log, ['close eth2', 'open eth2']);
+  rig.told();
+  assert.deepEqual(rig.ask(discover(MAC_A), 'eth2'), []);
+  assert.deepEqual(rig.told(), ['dhcp.refused interface-without-address']);
+  await rig.server.setInterfaces([
+    { name: 'eth1', addresses: [{ address: RACK }] },
+    { name: 'eth2', addresses: [{ address: ip('10.30.0.2') }] },
+  ]);
+  assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
+  assert.deepEqual(rig.network.log, ['close eth2', 'open eth2']);
+});
+
+test('a reconfiguration keeps leases, offers, waiting replies and the sockets it does not touch', async () => {
+  const rig = await start();
+  rig.ask(discover(MAC_B, '10.20.0.107'));
+  rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
+  rig.network.log.length = 0;
+  await rig.server.configure(config(subnet({ leaseTime: seconds(60) }), relayedSubnet()));
+  assert.deepEqual(rig.network.log, []);
+  rig.journal.commit();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['ack 10.20.0.105'],
+  );
+  assert.notDeepEqual(rig.ask(discover(hw('52:54:00:00:00:0e'), '10.20.0.107')), ['offer 10.20.0.107']);
+  assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.107')), ['ack 10.20.0.107']);
+  assert.equal(rig.events.at(-1)?.leaseSeconds, 60);
+  await rig.server.configure({ ...config(), serverPort: 6767 });
+  assert.deepEqual(rig.network.log, ['close eth1', 'close 10.20.0.1', 'open eth1', 'open 10.20.0.1']);
+});
+
+test('a socket that cannot be opened is told of once, tried again, and does not stop the others', async () => {
+  const rig = await start(config());
+  await rig.server.configure(config());
+  rig.network.failures.set('eth2', new RackError('address-in-use', 'port 67 on eth2 is in use by dnsmasq (4711)'));
+  const second = { ...relayedSubnet(), interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+  const problems = await rig.server.configure(config(subnet(), second));
+  assert.deepEqual(
+    problems.map(({ name, error }) => `${name} ${error.code}`),
+    ['eth2 address-in-use'],
+  );
+  assert.deepEqual(rig.told(), ['dhcp.socket-failed port 67 on eth2 is in use by dnsmasq (4711)', 'dhcp.socket-open']);
+  rig.clock.advance(SOCKET_RETRY_MS);
+  await settle();
+  assert.deepEqual(rig.told(), []);
+  rig.network.failures.clear();
+  rig.clock.advance(SOCKET_RETRY_MS);
+  await settle();
+  assert.deepEqual(rig.told(), ['dhcp.socket-open']);
+  assert.deepEqual(rig.server.problems(), []);
+  assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
+});
+
+test('closing closes the sockets and leaves no timer', async () => {
+  const rig = await start();
+  rig.ask(select(MAC_A, '10.20.0.105'));
+  await rig.server.close();
+  assert.deepEqual(rig.network.log.slice(-2).sort(), ['close 10.20.0.1', 'close eth1']);
+  assert.equal(rig.clock.pending, 0);
+});
+
+test('a waiting reply whose socket is gone is dropped', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
+  await rig.server.configure({ subnets: [], serverPort: 67, clientPort: 68 });
+  rig.journal.commit();
+  assert.deepEqual(rig.network.take(), []);
+  assert.equal(rig.server.leases().length, 1);
+});
+
+test('an address that answers a probe is set aside and the client gets another', async () => {
+  const squatter = hw('02:00:00:00:00:99');
+  const probed: string[] = [];
+  const used = new Set<Ipv4>([ip('10.20.0.105')]);
+  const rig = await start(config(), async (address) => {
+    probed.push(formatIpv4(address));
+    return used.has(address) ? squatter : undefined;
+  });
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+  assert.deepEqual(rig.network.take(), [], 'the offer waits for the probe');
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+  await settle();
+  rig.journal.commit();
+  const [offer, ...more] = rig.network.take();
+  assert.ok(offer !== undefined && more.length === 0);
+  assert.notEqual(offer.message.yiaddr, ip('10.20.0.105'));
+  assert.equal(rig.table.find(ip('10.20.0.105'))?.state, 'declined');
+  assert.deepEqual(rig.told(), ['dhcp.refused probe-running', 'dhcp.offer', 'dhcp.conflict']);
+  assert.equal(probed.length, 2);
+  assert.deepEqual(rig.ask(discover(MAC_A)), [inShort(offer.message)], 'an answer counts for a while');
+  assert.equal(probed.length, 2);
+});
+
+test('a probe that meets the client itself, or fails, is no conflict', async () => {
+  const rig = await start(config(), async () => MAC_A);
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+  await settle();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['offer 10.20.0.105'],
+  );
+  const failing = await start(config(), () => Promise.reject(new Error('no ARP here')));
+  failing.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+  await settle();
+  assert.deepEqual(
+    failing.network.take().map(({ message }) => inShort(message)),
+    ['offer 10.20.0.105'],
+  );
+});
+
+test('a message is left without an answer when every probed address is used', async () => {
+  const rig = await start(config(), async () => hw('02:00:00:00:00:99'));
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A)));
+  await settle();
+  rig.journal.commit();
+  assert.deepEqual(rig.network.take(), []);
+  assert.ok(rig.told().includes('dhcp.refused address-in-use'));
+  assert.equal(rig.server.leases().filter(({ state }) => state === 'declined').length, 3);
+});
+
+test('device sockets are planned first, once for each interface, and only where the interface exists', () => {
+  const second = { ...relayedSubnet(), interfaceName: 'eth1', serverAddress: ip('10.30.0.2') };
+  const names = (links: readonly string[] | undefined): readonly string[] =>
+    planSockets(
+      config(subnet(), second, relayedSubnet()),
+      links?.map((name) => ({ name, addresses: [] })),
+    ).map(({ name }) => name);
+  assert.deepEqual(names(undefined), ['eth1', '10.20.0.1', '10.30.0.2']);
+  assert.deepEqual(names([]), ['10.20.0.1', '10.30.0.2']);
+});
