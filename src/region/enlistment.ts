@@ -143,7 +143,7 @@ function decideCreation(
     systemId: chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id)),
     fields,
     interfaces: mergeInterfaces(report, undefined, knowledge),
-    events: [eventOf('NEW', `${hostname} reported itself for the first time`, report, terms)],
+    events: [eventOf('NEW', 'it reported itself for the first time', report, terms)],
   };
 }
 

@@ -308,9 +308,6 @@ export const STATUSES: readonly StatusRow[] = [
   },
 ];
 
-/** The states in which a machine may enter the records. */
-export const FIRST_STATUSES: readonly MachineStatus[] = ['new', 'missing', 'retired', 'deployed'];
-
 const BY_STATUS: ReadonlyMap<string, StatusRow> = new Map(STATUSES.map((row) => [row.status, row]));
 
 /** The row of a state. */

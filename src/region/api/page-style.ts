@@ -44,6 +44,7 @@ tbody tr + tr td { border-top: 1px solid var(--line); }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .mono span { display: block; white-space: nowrap; }
 .pill { display: inline-block; border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
+td .pill { margin-top: 5px; }
 .blue { color: var(--blue); background: var(--blue-ground); }
 .green { color: var(--green); background: var(--green-ground); }
 .amber { color: var(--amber); background: var(--amber-ground); }
@@ -73,6 +74,7 @@ code { background: var(--grey-ground); border-radius: 5px; padding: 1px 5px; fon
   td { display: grid; grid-template-columns: 92px 1fr; gap: 10px; padding: 4px 14px; }
   td::before { content: attr(data-label); font-size: 12.5px; color: var(--soft); padding-top: 1px; }
   td.first { display: flex; align-items: center; justify-content: space-between; gap: 12px; }
+  td.first .pill { margin-top: 0; }
   td.first::before { content: none; }
   ol.events li { grid-template-columns: 1fr auto; gap: 2px 12px; }
   ol.events .who { grid-column: 1; grid-row: 1; }

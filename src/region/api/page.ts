@@ -15,6 +15,8 @@ import { PAGE_SCRIPT, PAGE_STYLE } from './page-style.ts';
 export const PAGE_MACHINES_MAX = 200;
 const PAGE_EVENTS = 40;
 const PAGE_MACS = 4;
+/** A number and its unit stay on one line. */
+const SPACE = '\u00a0';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -55,13 +57,13 @@ export function formatAge(ms: number): string {
 /** Memory in the unit people buy it in. */
 function formatMemory(mib: number): string {
   if (mib === 0) return '';
-  return mib < 1024 ? `${mib} MiB` : `${Math.round((mib / 1024) * 10) / 10} GiB`;
+  return mib < 1024 ? `${mib}${SPACE}MiB` : `${Math.round((mib / 1024) * 10) / 10}${SPACE}GiB`;
 }
 
 /** Disks in the unit people buy them in: powers of ten. */
 export function formatDisk(bytes: number): string {
   const [unit, size] = bytes >= 1e12 ? ['TB', 1e12] : bytes >= 1e9 ? ['GB', 1e9] : ['MB', 1e6];
-  return `${Math.round((bytes / size) * 10) / 10} ${unit}`;
+  return `${Math.round((bytes / size) * 10) / 10}${SPACE}${unit}`;
 }
 
 function disksText(machine: Machine): string {
@@ -70,7 +72,7 @@ function disksText(machine: Machine): string {
     const size = formatDisk(disk.bytes);
     sizes.set(size, (sizes.get(size) ?? 0) + 1);
   }
-  return [...sizes].map(([size, count]) => (count === 1 ? size : `${count} × ${size}`)).join(', ');
+  return [...sizes].map(([size, count]) => (count === 1 ? size : `${count}${SPACE}×${SPACE}${size}`)).join(', ');
 }
 
 const cell = (label: string, content: string): string => `<td data-label="${label}"><div>${content}</div></td>`;
@@ -84,9 +86,9 @@ function machineRow(machine: Machine, event: MachineEvent | undefined, nowMs: nu
   if (more > 0) macs.push(`<span class="soft">and ${more} more</span>`);
   const addresses = addressesOf(machine).slice(0, PAGE_MACS).join(', ');
   const hardware = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
-  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count} × CPU`;
+  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '').join(' · ');
-  const power = machine.powerType === '' ? 'by hand' : machine.powerType;
+  const power = machine.powerType === '' ? `by${SPACE}hand` : machine.powerType;
   const last =
     event === undefined
       ? none
@@ -94,8 +96,9 @@ function machineRow(machine: Machine, event: MachineEvent | undefined, nowMs: nu
   return [
     '<tr>',
     `<td class="first"><div><div class="name">${escapeHtml(machineFqdn(machine))}</div>`,
-    `<div class="small mono">${escapeHtml(machine.systemId)}</div></div>`,
-    `<span class="pill ${colourOf(machine.status)} only-phone">${escapeHtml(statusRow(machine.status).name)}</span></td>`,
+    `<div class="small mono">${escapeHtml(machine.systemId)}</div>`,
+    `<div class="small">${escapeHtml(machine.statusMessage)}</div></div>`,
+    `<span class="pill ${colourOf(machine.status)}">${escapeHtml(statusRow(machine.status).name)}</span></td>`,
     cell('Network', `<div class="mono">${macs.join('')}</div><div class="small">${escapeHtml(addresses)}</div>`),
     cell('Hardware', `${orNone(sizes)}<div class="small">${escapeHtml(facts?.cpu.model ?? '')}</div>`),
     cell('Disks', orNone(disksText(machine))),

@@ -1,0 +1,92 @@
+// A region for tests: a store in a directory of its own, a virtual clock, reports and facts as machines send them.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DesiredState } from '../../src/machines/machine.ts';
+import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import type { EnlistmentReport } from '../../src/region/enlistment.ts';
+import { type HardwareFacts, parseHardwareFacts } from '../../src/region/hardware-facts.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+export const SECRET = 'a-secret-of-the-rack';
+
+export interface RegionPlace {
+  readonly config: RegionConfig;
+  readonly store: RegionStore;
+  readonly clock: VirtualClock;
+  readonly region: Region;
+  /** Every desired state that was announced. */
+  readonly states: DesiredState[];
+  readonly stateDir: string;
+  remove(): void;
+}
+
+export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): RegionPlace {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
+  const network = parseNetwork('10.20.0.0/24');
+  const config: RegionConfig = {
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    stateDir,
+    managedNetworks: network === undefined ? [] : [network],
+    domain: 'maas',
+    newMachinesMax: 100,
+    rackSecret: SECRET,
+    ...overrides,
+  };
+  const store = openRegionStore({ stateDir });
+  const clock = new VirtualClock(1_700_000_000_000, seed);
+  const states: DesiredState[] = [];
+  const region = openRegion({ config, store, clock, onDesiredState: (state) => void states.push(state) });
+  return {
+    config,
+    store,
+    clock,
+    region,
+    states,
+    stateDir,
+    remove() {
+      region.close();
+      store.close();
+      rmSync(stateDir, { recursive: true });
+    },
+  };
+}
+
+export async function withRegion(
+  work: (place: RegionPlace) => void | Promise<void>,
+  overrides: Partial<RegionConfig> = {},
+): Promise<void> {
+  const place = makeRegion(overrides);
+  try {
+    await work(place);
+  } finally {
+    place.remove();
+  }
+}
+
+/** Facts with this identity. */
+export function facts(dmi: { readonly uuid?: string; readonly serial?: string }, more: object = {}): HardwareFacts {
+  const parsed = parseHardwareFacts(JSON.stringify({ version: 1, dmi, ...more }));
+  if (parsed.kind === 'fault') throw new Error(parsed.problems.join('; '));
+  return parsed.value;
+}
+
+export function report(macs: readonly (MacAddress | number)[], more: Partial<EnlistmentReport> = {}): EnlistmentReport {
+  return {
+    macs: macs.map(mac),
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    hostname: undefined,
+    domain: 'maas',
+    powerType: '',
+    powerParameters: {},
+    facts: undefined,
+    username: undefined,
+    ...more,
+  };
+}

@@ -1,0 +1,163 @@
+// The region tells the rack what it wants, follows the life of machines, and sees what others write.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { createAdmin, createApiKey, findApiKey, KEYS_PER_USER_MAX, verifyPassword } from '../../src/region/accounts.ts';
+import type { Region } from '../../src/region/region.ts';
+import { openRegion } from '../../src/region/region.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { facts, report, withRegion } from './place.ts';
+
+const A = 0x525400000001;
+const B = 0x525400000002;
+const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
+
+function enlist(region: Region, ...args: Parameters<typeof report>): string {
+  const outcome = region.enlist(report(...args));
+  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  return outcome.machine.systemId;
+}
+
+test('the rack is told of changes together, shortly after, with a version that grows', () =>
+  withRegion(({ region, clock, states }) => {
+    assert.deepEqual(region.desiredState(), { schema: 1, version: 0, machines: [] });
+    enlist(region, [A]);
+    enlist(region, [B]);
+    assert.equal(states.length, 0);
+    clock.advance(100);
+    assert.equal(states.length, 1);
+    assert.equal(states[0]?.version, 2);
+    assert.deepEqual(
+      states[0]?.machines.map((machine) => [machine.macs, machine.purpose, machine.statusName]),
+      [
+        [[A], 'enlist', 'New'],
+        [[B], 'enlist', 'New'],
+      ],
+    );
+    clock.advance(60_000);
+    assert.equal(states.length, 1);
+  }));
+
+test('a UUID that two machines show is told to the rack for neither', () =>
+  withRegion(({ region }) => {
+    enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }) });
+    assert.equal(region.desiredState().machines[0]?.uuid, UUID);
+    enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }) });
+    assert.deepEqual(
+      region.desiredState().machines.map((machine) => machine.uuid),
+      [undefined, undefined],
+    );
+  }));
+
+test('a region that opens again wants the same, under the same version', () =>
+  withRegion(({ region, config, clock, stateDir }) => {
+    enlist(region, [A]);
+    const store = openRegionStore({ stateDir });
+    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
+    assert.deepEqual(again.desiredState(), region.desiredState());
+    again.close();
+    store.close();
+  }));
+
+test('what another process writes is seen within seconds, also between our own changes', () =>
+  withRegion(({ region, config, clock, states, stateDir }) => {
+    const store = openRegionStore({ stateDir });
+    const other = openRegion({ config, store, clock, onDesiredState: () => {} });
+    enlist(other, [A]);
+    clock.advance(3000);
+    assert.equal(states.at(-1)?.machines.length, 1);
+    const id = enlist(other, [B]);
+    enlist(region, [0x525400000003]);
+    clock.advance(100);
+    assert.equal(states.at(-1)?.machines.length, 3);
+    other.removeMachine(id, 'bob');
+    clock.advance(3000);
+    assert.equal(states.at(-1)?.machines.length, 2);
+    assert.ok(states.every((state, index) => index === 0 || state.version > (states[index - 1]?.version ?? 0)));
+    other.close();
+    store.close();
+  }));
+
+test('a machine goes through its life, each step in its log; a step that is not allowed is named', () =>
+  withRegion(({ region, clock }) => {
+    const id = enlist(region, [A]);
+    const purposeNow = (): string | undefined => region.desiredState().machines[0]?.purpose;
+    const steps: [Parameters<Region['changeStatus']>[1], string][] = [
+      ['commissioning', 'commissioning'],
+      ['ready', 'poweroff'],
+      ['allocated', 'poweroff'],
+      ['deploying', 'install'],
+      ['deployed', 'local'],
+      ['entering-rescue-mode', 'commissioning'],
+      ['rescue-mode', 'commissioning'],
+      ['exiting-rescue-mode', 'local'],
+      ['deployed', 'local'],
+      ['releasing', 'commissioning'],
+      ['ready', 'poweroff'],
+    ];
+    for (const [status, purpose] of steps) {
+      const outcome = region.changeStatus(id, status, { username: 'bob' });
+      assert.equal(outcome.kind, 'changed', status);
+      assert.equal(purposeNow(), purpose, status);
+      const machine = region.store.findMachine(id);
+      assert.equal(machine?.statusSinceMs, clock.wallTimeMs());
+      assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
+    }
+    const refused = region.changeStatus(id, 'deployed', { username: 'bob' });
+    assert.equal(refused.kind === 'refuse' && refused.refusal.reason, 'transition-not-allowed');
+    assert.equal(region.changeStatus('zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
+    const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
+    assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
+    assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
+  }));
+
+test('a password is kept as a hash that tells the right one', { timeout: 20_000 }, () =>
+  withRegion(async ({ store, clock }) => {
+    const user = await createAdmin(store, clock, { username: 'bob', email: 'bob@example.org', password: 'grün' });
+    assert.match(user.passwordHash, /^scrypt\$32768\$8\$1\$/);
+    assert.equal(await verifyPassword('grün', user.passwordHash), true);
+    assert.equal(await verifyPassword('gru\u0308n', user.passwordHash), true);
+    assert.equal(await verifyPassword('grun', user.passwordHash), false);
+    assert.equal(await verifyPassword('grün', 'scrypt$1$1$1$AA$AA'), false);
+    assert.equal(await verifyPassword('grün', ''), false);
+    const refused: [object, string][] = [
+      [{ username: 'bob' }, 'already-exists'],
+      [{ username: '' }, 'bad-argument'],
+      [{ username: 'a b' }, 'bad-argument'],
+      [{ username: 'x', email: 'nobody' }, 'bad-argument'],
+      [{ username: 'x', password: '' }, 'bad-argument'],
+    ];
+    for (const [change, code] of refused) {
+      const account = { username: 'bob', email: '', password: 'pw', ...change };
+      await assert.rejects(
+        createAdmin(store, clock, account),
+        (error) => error instanceof RackError && error.code === code,
+      );
+    }
+  }),
+);
+
+test('an API key is shown once, found by its three parts, and the oldest of too many goes', { timeout: 20_000 }, () =>
+  withRegion(async ({ store, clock }) => {
+    assert.throws(() => createApiKey(store, clock, 'bob'), /no user bob/);
+    await createAdmin(store, clock, { username: 'bob', email: '', password: 'pw' });
+    const keys = Array.from({ length: KEYS_PER_USER_MAX + 1 }, () => {
+      clock.advance(1000);
+      return createApiKey(store, clock, 'bob');
+    });
+    assert.equal(new Set(keys).size, keys.length);
+    assert.equal(store.listKeys('bob').length, KEYS_PER_USER_MAX);
+    const find = (key: string) => {
+      const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
+      return findApiKey(store, clock, { consumerKey, tokenKey, secret });
+    };
+    const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
+    assert.equal(find(oldest), undefined);
+    assert.equal(find(newest)?.username, 'bob');
+    assert.equal(find(`x${newest}`), undefined);
+    assert.equal(find(`${newest}x`), undefined);
+    const stored = store.listKeys('bob').at(-1);
+    assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
+  }),
+);
