@@ -1,0 +1,482 @@
+// The API as its clients see it, through Fastify's own injection: no port, virtual time.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { LIST_WHOLE_MAX } from '../../src/region/api/routes.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+
+const MANAGED = '10.20.0.50';
+const ELSEWHERE = '192.0.2.7';
+
+interface Asked {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD';
+  readonly url: string;
+  readonly body?: string | Buffer;
+  readonly type?: string;
+  readonly from?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  json(): unknown;
+}
+
+class Client {
+  readonly place: RegionPlace;
+  readonly #app;
+  constructor(place: RegionPlace) {
+    this.place = place;
+    this.#app = buildApp(makeContext(place.region));
+  }
+
+  async ask({ method = 'GET', url, body, type, from = MANAGED, headers = {} }: Asked): Promise<Answered> {
+    const answer = await this.#app.inject({
+      method,
+      url,
+      remoteAddress: from,
+      headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    return { status: answer.statusCode, text: answer.body, headers: answer.headers, json: () => answer.json() };
+  }
+
+  form(url: string, fields: Readonly<Record<string, string>>, more: Partial<Asked> = {}): Promise<Answered> {
+    const body = new URLSearchParams(fields).toString();
+    return this.ask({ method: 'POST', url, body, type: 'application/x-www-form-urlencoded', ...more });
+  }
+}
+
+async function withApi(
+  work: (client: Client, admin: Readonly<Record<string, string>>) => Promise<void>,
+  overrides: Parameters<typeof makeRegion>[0] = {},
+): Promise<void> {
+  const place = makeRegion(overrides);
+  try {
+    await createAdmin(place.store, place.clock, { username: 'admin', email: 'admin@example.org', password: 'pw' });
+    await work(new Client(place), keyHeader(createApiKey(place.store, place.clock, 'admin')));
+  } finally {
+    place.remove();
+  }
+}
+
+function keyHeader(key: string): Readonly<Record<string, string>> {
+  const [consumer, token, secret] = key.split(':');
+  return {
+    authorization:
+      'OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_nonce="1", oauth_timestamp="1", ' +
+      `oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+  };
+}
+
+const MACHINE = {
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  mac_addresses: '52:54:00:00:00:01,52:54:00:00:00:02',
+};
+
+test('a machine enlists as our agent does, and is listed with every key that strict clients demand', () =>
+  withApi(async (client, admin) => {
+    const facts = {
+      version: 1,
+      boot_mac: '52:54:00:00:00:01',
+      nics: [{ name: 'eth0', mac: '52:54:00:00:00:01', driver: 'e1000', carrier: true, operstate: 'up', speed: 1000 }],
+      cpu: { count: 4, model: 'A CPU' },
+      memory_mib: 2048,
+      disks: [{ name: 'sda', bytes: 1e12, model: 'M', serial: 'S', rotational: false }],
+      dmi: { vendor: 'QEMU', serial: 'SN100' },
+      uefi: true,
+    };
+    const fields = { ...MACHINE, power_type: '', hardware_facts: JSON.stringify(facts) };
+    const made = await client.form('/MAAS/api/2.0/machines/', fields);
+    assert.equal(made.status, 200, made.text);
+    const keys = ['system_id', 'hostname', 'fqdn', 'status', 'status_name', 'architecture', 'resource_uri'];
+    assert.deepEqual(Object.keys(Object(made.json())), keys);
+    const listed = await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin });
+    const [machine] = JSON.parse(listed.text);
+    const expected: Readonly<Record<string, string>> = {
+      string:
+        'resource_uri system_id hostname fqdn osystem distro_series architecture power_state status_name status_message',
+      number: 'memory cpu_count status storage',
+      object:
+        'tag_names owner_data hardware_info ip_addresses boot_interface interface_set zone pool physicalblockdevice_set blockdevice_set',
+    };
+    for (const [kind, names] of Object.entries(expected)) {
+      for (const name of names.split(' ')) assert.equal(typeof machine[name], kind, name);
+    }
+    assert.equal(machine.memory, 2048);
+    assert.equal(machine.cpu_count, 4);
+    assert.equal(machine.bios_boot_method, 'uefi');
+    assert.equal(machine.physicalblockdevice_set[0].size, 1e12);
+    assert.equal(machine.boot_interface.mac_address, '52:54:00:00:00:01');
+    const nicKeys = 'id name type enabled tags vlan links mac_address effective_mtu parents children resource_uri';
+    for (const name of nicKeys.split(' ')) assert.ok(name in machine.interface_set[1], name);
+    assert.equal(JSON.stringify(machine).includes('power_parameters'), false);
+  }));
+
+test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated addresses; its status is folded', () =>
+  withApi(async (client, admin) => {
+    const part = (name: string, value: string): string =>
+      `--b\r\nContent-Disposition: form-data; name="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n` +
+      `${Buffer.from(value).toString('base64')}\r\n`;
+    const fields: [string, string][] = [
+      ['op', 'new'],
+      ['autodetect_nodegroup', '1'],
+      ['hostname', 'node7.example.com'],
+      ['architecture', 'amd64/generic'],
+      ['power_type', 'ipmi'],
+      ['power_parameters', '{"power_address":"10.20.0.9","power_pass":"geheim"}'],
+      ['mac_addresses', '52-54-00-00-00-09'],
+      ['mac_addresses', '52:54:00:00:00:0A'],
+    ];
+    const body = `${fields.map(([name, value]) => part(name, value)).join('')}--b--\r\n`;
+    const made = await client.ask({
+      method: 'POST',
+      url: '/MAAS/api/1.0/nodes/',
+      body,
+      type: 'multipart/form-data; boundary=b',
+    });
+    assert.equal(made.status, 200, made.text);
+    const { system_id: id } = JSON.parse(made.text);
+    client.place.region.changeStatus(id, 'ready', { username: 'x' });
+    client.place.region.changeStatus(id, 'allocated', { username: 'x' });
+    const [node] = JSON.parse((await client.ask({ url: '/MAAS/api/1.0/nodes/?op=list', headers: admin })).text);
+    assert.equal(node.hostname, 'node7.maas');
+    assert.equal(node.status, 6);
+    assert.equal(node.substatus, 10);
+    assert.deepEqual(
+      node.macaddress_set.map((entry: { mac_address: string }) => entry.mac_address),
+      ['52:54:00:00:00:09', '52:54:00:00:00:0a'],
+    );
+    const power = await client.ask({ url: `/MAAS/api/2.0/machines/${id}/?op=power_parameters`, headers: admin });
+    assert.deepEqual(power.json(), { power_address: '10.20.0.9', power_pass: 'geheim' });
+    const events = client.place.store.listEvents({ limit: 100 });
+    assert.equal(JSON.stringify(events).includes('geheim'), false);
+  }));
+
+test('whether a machine is registered can be asked with all its addresses', () =>
+  withApi(async (client) => {
+    await client.form('/MAAS/api/2.0/machines/', MACHINE);
+    const cases: [string, string][] = [
+      ['mac_address=52:54:00:00:00:02', 'true'],
+      ['mac_address=52:54:00:00:00:07,52:54:00:00:00:02', 'true'],
+      ['mac_address=52%3a54%3a00%3a00%3a00%3a07', 'false'],
+    ];
+    for (const [query, expected] of cases) {
+      for (const path of ['2.0/machines', '1.0/nodes']) {
+        const answer = await client.ask({ url: `/MAAS/api/${path}/?op=is_registered&${query}` });
+        assert.equal(answer.text, expected, query);
+      }
+    }
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/?op=is_registered&mac_address=x' })).status, 400);
+  }));
+
+const REFUSED: readonly (readonly [string, Asked, number, string])[] = [
+  ['an unknown version', { url: '/MAAS/api/3.0/machines/' }, 410, 'unknown-version'],
+  ['an unknown path', { url: '/MAAS/api/2.0/nonsense/' }, 404, 'not-found'],
+  ['a path outside', { url: '/favicon.ico' }, 404, 'not-found'],
+  ['a list without a key', { url: '/MAAS/api/2.0/machines/' }, 401, 'not-authenticated'],
+  ['a machine without a key', { url: '/MAAS/api/2.0/machines/abcdef/' }, 401, 'not-authenticated'],
+  ['a wrong key', { url: '/MAAS/api/2.0/version/', headers: keyHeader('a:b:c') }, 401, 'not-authenticated'],
+  [
+    'an unknown scheme',
+    { url: '/MAAS/api/2.0/version/', headers: { authorization: 'Bearer x' } },
+    401,
+    'not-authenticated',
+  ],
+  ['an unknown op', { url: '/MAAS/api/2.0/machines/?op=explode' }, 400, 'unknown-operation'],
+  ['a method without operation', { method: 'DELETE', url: '/MAAS/api/2.0/machines/' }, 405, 'method-not-allowed'],
+  ['PATCH', { method: 'PATCH', url: '/MAAS/api/2.0/machines/' }, 405, 'method-not-allowed'],
+  ['a target that cannot be decoded', { url: '/MAAS/api/2.0/machines/%zz/' }, 400, 'bad-request'],
+  ['a foreign network', { method: 'POST', url: '/MAAS/api/2.0/machines/', from: ELSEWHERE }, 403, 'not-from-here'],
+  ['loopback', { method: 'POST', url: '/MAAS/api/2.0/machines/', from: '127.0.0.1' }, 403, 'not-from-here'],
+  ['the agent elsewhere', { url: '/MAAS/rackboot/agent.sh', from: ELSEWHERE }, 403, 'not-from-here'],
+  [
+    'a forwarded address without the secret',
+    { method: 'POST', url: '/MAAS/api/2.0/machines/', from: ELSEWHERE, headers: { 'x-forwarded-for': MANAGED } },
+    403,
+    'not-from-here',
+  ],
+  [
+    'a forwarded address with a wrong secret',
+    {
+      method: 'POST',
+      url: '/MAAS/api/2.0/machines/',
+      from: ELSEWHERE,
+      headers: { 'x-forwarded-for': MANAGED, 'x-rackboot-rack': 'wrong' },
+    },
+    403,
+    'not-from-here',
+  ],
+  [
+    'a body of an unknown type',
+    { method: 'POST', url: '/MAAS/api/2.0/machines/', body: '<x/>', type: 'text/xml' },
+    415,
+    'unknown-body',
+  ],
+  [
+    'a body beyond the bound',
+    {
+      method: 'POST',
+      url: '/MAAS/api/2.0/machines/',
+      body: 'x'.repeat(3_000_000),
+      type: 'application/x-www-form-urlencoded',
+    },
+    413,
+    'body-too-large',
+  ],
+  [
+    'JSON that nests too deep',
+    { method: 'POST', url: '/MAAS/api/2.0/machines/', body: '['.repeat(100_000), type: 'application/json' },
+    400,
+    'bad-request',
+  ],
+];
+
+for (const [name, asked, status, refusal] of REFUSED) {
+  test(`${name} is refused as ${refusal}`, () =>
+    withApi(async (client) => {
+      const answer = await client.ask(asked);
+      assert.equal(answer.status, status, answer.text);
+      assert.equal(answer.headers['x-rackboot-refusal'], refusal);
+      assert.match(String(answer.headers['content-type']), /^text\/plain/);
+      assert.ok(answer.text.length > 5);
+    }));
+}
+
+const BAD_FIELDS: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+  ['architecture', { mac_addresses: '52:54:00:00:00:01' }],
+  ['architecture', { ...MACHINE, architecture: 'amd64/generic', subarchitecture: 'hwe' }],
+  ['architecture', { ...MACHINE, architecture: '../../etc' }],
+  ['architecture', { ...MACHINE, architecture: 'amd64/..' }],
+  ['architecture', { ...MACHINE, architecture: 'amd64\u0000' }],
+  ['mac_addresses', { architecture: 'amd64' }],
+  ['mac_addresses', { ...MACHINE, mac_addresses: 'zz' }],
+  ['mac_addresses', { ...MACHINE, mac_addresses: '00:00:00:00:00:00,ff:ff:ff:ff:ff:ff' }],
+  ['mac_addresses', { ...MACHINE, mac_addresses: Array(65).fill('52:54:00:00:00:01').join(',') }],
+  ['power_type', { ...MACHINE, power_type: 'x;y' }],
+  ['power_parameters', { ...MACHINE, power_parameters: '[1]' }],
+  ['hardware_facts', { ...MACHINE, hardware_facts: '{' }],
+  ['hardware_facts', { ...MACHINE, hardware_facts: '{"disks":[{"bytes":-1}]}' }],
+];
+
+for (const [field, fields] of BAD_FIELDS) {
+  test(`an enlistment is refused for its ${field}: ${JSON.stringify(fields[field] ?? null).slice(0, 40)}`, () =>
+    withApi(async (client) => {
+      const answer = await client.form('/MAAS/api/2.0/machines/', fields);
+      assert.equal(answer.status, 400);
+      assert.deepEqual(Object.keys(Object(answer.json())), [field]);
+      assert.equal(client.place.store.countMachines({}), 0);
+    }));
+}
+
+test('a rack passes a machine on with its secret', () =>
+  withApi(async (client) => {
+    const headers = { 'x-forwarded-for': MANAGED, 'x-rackboot-rack': SECRET };
+    const answer = await client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '127.0.0.1', headers });
+    assert.equal(answer.status, 200, answer.text);
+    const agent = await client.ask({ url: '/MAAS//rackboot/agent.sh', from: '127.0.0.1', headers });
+    assert.equal(agent.status, 200);
+    assert.match(agent.text, /^#!\/bin\/sh/);
+  }));
+
+test('the control secret makes a local administrator, an empty secret nobody', async () => {
+  await withApi(async (client) => {
+    const headers = { 'x-rackboot-control': SECRET };
+    const answer = await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', from: '127.0.0.1', headers });
+    assert.equal(JSON.parse(answer.text).is_superuser, true);
+  });
+  await withApi(
+    async (client) => {
+      const headers = { 'x-rackboot-control': '' };
+      assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers })).status, 401);
+    },
+    { rackSecret: '' },
+  );
+});
+
+test('redundant and missing slashes are tolerated; the version is told in every form', () =>
+  withApi(async (client, admin) => {
+    for (const url of ['/MAAS/api/2.0/machines', '/MAAS/api/2.0/machines/', '//MAAS//api//2.0//machines//']) {
+      assert.equal((await client.ask({ url, headers: admin })).text, '[]', url);
+    }
+    assert.equal((await client.ask({ url: '/MAAS/api/version/', from: ELSEWHERE })).text, '2.0');
+    for (const version of ['1.0', '2.0']) {
+      const told = JSON.parse((await client.ask({ url: `/MAAS/api/${version}/version/`, from: ELSEWHERE })).text);
+      assert.deepEqual(Object.keys(told), ['version', 'subversion', 'capabilities']);
+    }
+    assert.equal((await client.ask({ url: '/' })).headers.location, '/MAAS/');
+    assert.equal((await client.ask({ method: 'HEAD', url: '/MAAS/api/2.0/version/' })).status, 200);
+  }));
+
+test('a long list is streamed whole and in order, a filter narrows it', () =>
+  withApi(
+    async (client, admin) => {
+      const count = LIST_WHOLE_MAX * 2 + 51;
+      for (let index = 0; index < count; index += 1) {
+        client.place.region.enlist(report([0x525400000000 + index], { hostname: `m${index}` }));
+      }
+      const answer = await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin });
+      const names = JSON.parse(answer.text).map((machine: { hostname: string }) => machine.hostname);
+      assert.deepEqual(
+        names,
+        Array.from({ length: count }, (_, index) => `m${index}`),
+      );
+      const filters: [string, number][] = [
+        ['hostname=m3&hostname=m5', 2],
+        ['mac_address=52:54:00:00:00:03', 1],
+        ['status=ready', 0],
+        ['status=New&hostname=m3', 1],
+        ['id=nobody', 0],
+      ];
+      for (const [query, length] of filters) {
+        const found = await client.ask({ url: `/MAAS/api/2.0/machines/?${query}`, headers: admin });
+        assert.equal(JSON.parse(found.text).length, length, query);
+      }
+      assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin })).status, 400);
+    },
+    { newMachinesMax: 1000 },
+  ));
+
+test('an administrator changes, moves and deletes a machine; a machine with its key does not', () =>
+  withApi(async (client, admin) => {
+    const { system_id: id } = JSON.parse((await client.form('/MAAS/api/2.0/machines/', MACHINE)).text);
+    const url = `/MAAS/api/2.0/machines/${id}/`;
+    const edit = { hostname: 'db1', power_type: 'manual', description: 'the\u0000one' };
+    const edited = JSON.parse((await client.form(url, edit, { method: 'PUT', headers: admin })).text);
+    assert.equal(edited.fqdn, 'db1.maas');
+    assert.equal(edited.description, 'the one');
+    const moved = await client.form(`${url}?op=commission`, { comment: 'go' }, { headers: admin });
+    assert.equal(JSON.parse(moved.text).status_name, 'Commissioning');
+    const refused = await client.form(`${url}?op=commission`, {}, { headers: admin });
+    assert.equal(refused.status, 409);
+    assert.match(refused.text, /Commissioning cannot become Commissioning/);
+    assert.equal((await client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin })).status, 400);
+    const key = { consumerKey: 'c', name: '', systemId: id, createdMs: 0, usedMs: 0 };
+    const digest = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';
+    client.place.store.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
+    const machine = keyHeader('c:t:secret');
+    assert.equal((await client.ask({ url, headers: machine })).status, 200);
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine })).status, 404);
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: machine })).status, 403);
+    assert.equal((await client.ask({ method: 'DELETE', url, headers: machine })).status, 403);
+    assert.equal((await client.ask({ method: 'DELETE', url, headers: admin })).status, 204);
+    assert.equal((await client.ask({ url, headers: admin })).status, 404);
+  }));
+
+test('the event log is read in pages that link to each other', () =>
+  withApi(async (client, admin) => {
+    for (let index = 0; index < 5; index += 1) client.place.region.enlist(report([0x525400000000 + index]));
+    const page = async (url: string) => JSON.parse((await client.ask({ url, headers: admin })).text);
+    const first = await page('/MAAS/api/2.0/events/?op=query&limit=2');
+    assert.deepEqual(Object.keys(first.events[0]), [
+      'username',
+      'node',
+      'hostname',
+      'id',
+      'level',
+      'created',
+      'type',
+      'description',
+    ]);
+    assert.equal(first.events[0].created, 'Tue, 14 Nov. 2023 22:13:20');
+    const older = await page(first.prev_uri);
+    assert.equal(older.count, 2);
+    assert.equal(older.events[0].id, first.events[1].id - 1);
+    const newer = await page(older.next_uri);
+    assert.deepEqual(newer.events, first.events);
+    const { hostname } = first.events[0];
+    assert.equal((await page(`/MAAS/api/2.0/events/?op=query&hostname=${hostname}`)).count, 1);
+    for (const query of ['limit=1001', 'level=LOUD', 'after=x', 'after=1&before=2', 'limit=-1']) {
+      assert.equal(
+        (await client.ask({ url: `/MAAS/api/2.0/events/?op=query&${query}`, headers: admin })).status,
+        400,
+        query,
+      );
+    }
+  }));
+
+test('a person makes, lists and deletes keys; the secret is never shown again', () =>
+  withApi(async (client, admin) => {
+    const url = '/MAAS/api/2.0/account/';
+    const made = JSON.parse(
+      (await client.form(`${url}?op=create_authorisation_token`, { name: 'ci' }, { headers: admin })).text,
+    );
+    const fresh = keyHeader(`${made.consumer_key}:${made.token_key}:${made.token_secret}`);
+    const whoami = JSON.parse((await client.ask({ url: '/MAAS/api/1.0/users/?op=whoami', headers: fresh })).text);
+    assert.equal(whoami.username, 'admin');
+    const listed = await client.ask({ url: `${url}?op=list_authorisation_tokens`, headers: admin });
+    assert.equal(JSON.parse(listed.text).length, 2);
+    assert.equal(listed.text.includes(made.token_secret), false);
+    const remove = { token_key: made.token_key };
+    assert.equal((await client.form(`${url}?op=delete_authorisation_token`, remove, { headers: admin })).status, 204);
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh })).status, 401);
+  }));
+
+test('who gives no credentials is limited by address, and wrong credentials count as none', () =>
+  withApi(async (client, admin) => {
+    let status = 200;
+    for (let count = 0; count < 40 && status !== 429; count += 1) {
+      status = (await client.ask({ url: '/MAAS/api/2.0/version/', headers: keyHeader('a:b:c') })).status;
+    }
+    assert.equal(status, 429);
+    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 429);
+    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '10.20.0.51' })).status, 200);
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin })).status, 200);
+    client.place.clock.advance(2000);
+    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 200);
+  }));
+
+test('the description has what the maas command line reads, and its hash is sent with every answer', () =>
+  withApi(async (client) => {
+    for (const version of ['1.0', '2.0']) {
+      const answer = await client.ask({ url: `/MAAS/api/${version}/describe/`, headers: { host: 'rack:5240' } });
+      assert.equal(answer.headers['content-type'], 'application/json');
+      const description = JSON.parse(answer.text);
+      assert.deepEqual(Object.keys(description).sort(), ['doc', 'handlers', 'hash', 'resources']);
+      const other = await client.ask({ url: `/MAAS/api/${version}/version/` });
+      assert.equal(other.headers['x-maas-api-hash'], description.hash);
+      for (const resource of description.resources) {
+        const handlers = [resource.anon, resource.auth].filter((handler) => handler !== null);
+        for (const handler of handlers) {
+          assert.match(handler.name, /Handler$/);
+          assert.ok(handler.uri.startsWith('http://rack:5240/MAAS/api/'));
+          for (const name of handler.params) assert.ok(handler.path.includes(`{${name}}`));
+          const names = handler.actions.map((action: { name: string }) => action.name);
+          assert.equal(new Set(names).size, names.length, `${handler.name}: ${names}`);
+        }
+      }
+    }
+    const machines = JSON.parse((await client.ask({ url: '/MAAS/api/2.0/describe/' })).text).resources.find(
+      (resource: { name: string }) => resource.name === 'MachinesHandler',
+    );
+    const create = machines.auth.actions.find((action: { name: string }) => action.name === 'create');
+    assert.match(create.doc, /:param mac_addresses: /);
+  }));
+
+test('a handler that fails is an answer with an id, and the region goes on', async () => {
+  const place = makeRegion();
+  const problems: string[] = [];
+  const broken = Object.assign(Object.create(Object.getPrototypeOf(place.region)), place.region);
+  const store = new Proxy(place.store, {
+    get(target, name) {
+      if (name === 'countMachines') throw new TypeError('a bug');
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const region = { store, clock: place.clock, config: () => place.config };
+  const app = buildApp(makeContext({ ...broken, ...region }, { onProblem: (problem) => problems.push(problem.id) }));
+  const url = '/MAAS/api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01';
+  const answer = await app.inject({ url, remoteAddress: MANAGED });
+  assert.equal(answer.statusCode, 500);
+  assert.equal(problems.length, 1);
+  assert.ok(answer.body.includes(problems[0] ?? '?'));
+  assert.equal(answer.body.includes('a bug'), false);
+  assert.equal((await app.inject({ url: '/MAAS/api/version/', remoteAddress: MANAGED })).statusCode, 200);
+  place.remove();
+});
