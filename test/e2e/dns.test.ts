@@ -1,0 +1,294 @@
+// The DNS server on real sockets of loopback, asked by dig, by the npm package dns2 and by hand-made TCP clients. Strangers are
+// other addresses of 127.0.0.0/8.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import dns2 from 'dns2';
+import { sleep, systemClock } from '../../src/clock.ts';
+import type { ConfiguredRecord, DnsConfig } from '../../src/dns/config.ts';
+import { decodeMessage, encodeUpstreamQuery } from '../../src/dns/message.ts';
+import { Names } from '../../src/dns/names.ts';
+import { DnsServer } from '../../src/dns/server.ts';
+import { FrameReader, frame } from '../../src/dns/stream.ts';
+import { RackError } from '../../src/errors.ts';
+import type { RackEvent } from '../../src/event.ts';
+import type { HostNetwork } from '../../src/net/datagram.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
+import { ip, net, SITE } from '../dns/fixture.ts';
+import { missing } from '../support/needs.ts';
+
+const run = promisify(execFile);
+const LOOPBACK = ip('127.0.0.1');
+const ONLY_US = [net('127.0.0.1/32')];
+
+async function serve(network: HostNetwork, changes: Partial<DnsConfig>) {
+  const names = new Names({ serial: 1 });
+  const events: RackEvent[] = [];
+  const server = new DnsServer({ network, clock: systemClock, publish: (event) => events.push(event), names });
+  const config: DnsConfig = { ...SITE, listen: [LOOPBACK], listenPort: 0, clients: ONLY_US, ...changes };
+  await server.configure(config);
+  const port = server.listeners[0]?.port ?? 0;
+  return { names, server, events, port, config };
+}
+
+type Served = Awaited<ReturnType<typeof serve>>;
+
+const LARGE: readonly ConfiguredRecord[] = Array.from({ length: 200 }, (_, index) => ({
+  name: 'large.outside.example',
+  type: 'TXT',
+  data: `line ${index} ${'x'.repeat(40)}`,
+}));
+
+for (const native of [true, false]) {
+  describe(`DNS on loopback, ${native ? 'sockets of this host' : 'portable sockets'}`, { skip: missing('dig') }, () => {
+    let network: HostNetwork;
+    let outside: Served;
+    let rack: Served;
+
+    before(async () => {
+      network = await openNetwork({ native });
+      const records: ConfiguredRecord[] = [
+        { name: 'www.outside.example', type: 'A', data: '192.0.2.80', ttl: 60 },
+        ...LARGE,
+      ];
+      outside = await serve(network, { domains: ['outside.example'], records });
+      rack = await serve(network, {
+        upstream: [{ address: LOOPBACK, port: outside.port }],
+        records: [{ name: 'alias.maas', type: 'CNAME', data: 'www.outside.example' }],
+      });
+      rack.names.setMachines([{ fqdn: 'node1.maas', address: ip('10.20.0.10') }]);
+    });
+
+    after(async () => {
+      await rack?.server.close();
+      await outside?.server.close();
+      await network?.close();
+    });
+
+    const dig = async (...args: string[]): Promise<string> => {
+      const all = ['@127.0.0.1', '-p', String(rack.port), '+tries=1', '+time=5', ...args];
+      return (await run('dig', all)).stdout.trim();
+    };
+
+    const short: readonly [string, readonly string[], string][] = [
+      ['a machine by UDP', ['node1.maas'], '10.20.0.10'],
+      ['a machine by TCP', ['+tcp', 'node1.maas'], '10.20.0.10'],
+      ['a machine without EDNS', ['+noedns', 'node1.maas'], '10.20.0.10'],
+      [
+        'a machine with cookies and other options of EDNS',
+        ['+cookie', '+nsid', '+subnet=10.0.0.0/8', 'node1.maas'],
+        '10.20.0.10',
+      ],
+      ['a machine by its address', ['-x', '10.20.0.10'], 'node1.maas.'],
+      ['a generated name', ['10-20-0-150.maas'], '10.20.0.150'],
+      ['a dynamic address', ['-x', '10.20.0.150'], '10-20-0-150.maas.'],
+      ['a name of the outside', ['www.outside.example'], '192.0.2.80'],
+      ['a name of the outside by TCP', ['+tcp', 'www.outside.example'], '192.0.2.80'],
+      ['an alias of ours to the outside', ['alias.maas'], 'www.outside.example.\n192.0.2.80'],
+    ];
+    for (const [name, args, expected] of short) {
+      it(`dig finds ${name}`, async () => assert.equal(await dig('+short', ...args), expected));
+    }
+
+    it('dig is told NXDOMAIN, with the SOA, for a name that is not there', async () => {
+      const text = await dig('nobody.maas');
+      assert.match(text, /status: NXDOMAIN/);
+      assert.match(text, /flags: qr aa rd ra;/);
+      assert.match(text, /maas\.\s+30\s+IN\s+SOA\s+rack-1\.maas\. nobody\.maas\. \d+ 600 1800 604800 30/);
+    });
+
+    it('an answer too large for UDP is cut for dig, which then asks by TCP; the rack asked its upstream by TCP too', async () => {
+      const cut = await dig('+ignore', '+bufsize=512', 'large.outside.example', 'TXT');
+      assert.match(cut, /flags: qr tc rd ra;/);
+      const whole = await dig('+bufsize=512', 'large.outside.example', 'TXT');
+      assert.match(whole, /ANSWER: 200/);
+      assert.match(whole, /\(TCP\)/);
+      assert.ok(rack.server.counters()['upstream-tcp'] >= 1);
+    });
+
+    it('a client of a foreign address is REFUSED, over UDP and TCP', async () => {
+      for (const how of ['+notcp', '+tcp']) {
+        assert.match(await dig(how, '-b', '127.0.0.2', 'node1.maas'), /status: REFUSED/);
+        assert.match(await dig(how, '-b', '127.0.0.2', 'www.outside.example'), /status: REFUSED/);
+      }
+    });
+
+    it('transfers, other classes, other opcodes and other EDNS versions are told so', async () => {
+      assert.match(await dig('maas', 'AXFR'), /Transfer failed/);
+      assert.match(await dig('CH', 'TXT', 'version.bind'), /status: REFUSED/);
+      assert.match(await dig('+opcode=notify', 'maas', 'SOA'), /status: NOTIMP/);
+      assert.match(await dig('+edns=1', '+noednsnegotiation', 'maas'), /status: BADVERS/);
+    });
+
+    it('the npm package dns2 understands the answers', async () => {
+      const udp = dns2.UDPClient({ dns: '127.0.0.1', port: rack.port });
+      const tcp = dns2.TCPClient({ dns: '127.0.0.1', port: rack.port });
+      for (const client of [udp, tcp]) {
+        const found = await client('node1.maas', 'A');
+        assert.deepEqual(
+          found.answers.map(({ name, address }) => [name, address]),
+          [['node1.maas', '10.20.0.10']],
+        );
+        const pointer = await client('10.0.20.10.in-addr.arpa', 'PTR');
+        assert.equal(pointer.answers[0]?.domain, 'node1.maas');
+        const soa = await client('maas', 'SOA');
+        assert.equal(soa.answers[0]?.primary, 'rack-1.maas');
+        assert.equal((await client('www.outside.example', 'A')).answers[0]?.address, '192.0.2.80');
+      }
+      const withSubnet = await udp('node1.maas', 'A', 1, { clientIp: '10.0.0.1' });
+      assert.equal(withSubnet.answers[0]?.address, '10.20.0.10');
+    });
+
+    it('RFC 7766 §6.2.1.1: many questions on one connection are all answered, each by its id', async () => {
+      const socket = await open(rack.port);
+      const question = { type: 1, dnssecOk: false, checkingDisabled: false, edns: true };
+      const questions = Array.from({ length: 500 }, (_, id) =>
+        frame(encodeUpstreamQuery(id, { ...question, name: id % 2 === 0 ? 'node1.maas' : `n${id}.outside.example` })),
+      );
+      const replies = readAll(socket, 500);
+      socket.write(Buffer.concat(questions));
+      const ids = (await replies).map(({ id, rcode }) => [id, rcode] as const).sort((a, b) => a[0] - b[0]);
+      assert.deepEqual(
+        ids,
+        Array.from({ length: 500 }, (_, id) => [id, id % 2 === 0 ? 0 : 3]),
+      );
+      socket.destroy();
+    });
+
+    it('a client that closes its side after asking still gets its answer', async () => {
+      const socket = await open(rack.port);
+      const replies = readAll(socket, 1);
+      const question = { name: 'late.outside.example', type: 1, dnssecOk: false, checkingDisabled: false, edns: false };
+      socket.end(frame(encodeUpstreamQuery(1, question)));
+      assert.equal((await replies)[0]?.rcode, 3);
+    });
+
+    it('a connection that announces more than a question can be is closed', async () => {
+      const socket = await open(rack.port);
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.resume();
+      socket.write(Uint8Array.of(0xff, 0xff, 0));
+      await closed;
+    });
+
+    it('one client may not open connections without end', async () => {
+      const sockets: Socket[] = [];
+      let closed = 0;
+      for (let index = 0; index < 40; index += 1) {
+        const socket = (await open(rack.port)).resume();
+        socket.on('close', () => {
+          closed += 1;
+        });
+        sockets.push(socket);
+      }
+      for (let waited = 0; closed < 8 && waited < 2000; waited += 20) await sleep(20);
+      for (const socket of sockets) socket.destroy();
+      assert.ok(closed >= 8, `only ${closed} of 40 were closed`);
+    });
+
+    it('a reload keeps what stays, opens what is new and closes what is gone', async () => {
+      const other = ip('127.0.0.9');
+      await rack.server.configure({ ...rack.config, listen: [LOOPBACK, other] });
+      assert.equal(rack.server.listeners[0]?.port, rack.port);
+      const port = rack.server.listeners[1]?.port ?? 0;
+      const ask = ['@127.0.0.9', '-p', String(port), '+short', '+tries=1', '+time=2', 'rack-1.maas'];
+      assert.equal((await run('dig', [...ask, '-b', '127.0.0.1'])).stdout.trim(), '10.20.0.1');
+      await rack.server.configure(rack.config);
+      assert.equal(rack.server.listeners.length, 1);
+      await assert.rejects(run('dig', [...ask, '-b', '127.0.0.1']));
+      assert.equal(await dig('+short', 'node1.maas'), '10.20.0.10');
+    });
+
+    it('a port that another server has is an error with a name, and nothing changes', async () => {
+      const taken = { ...rack.config, listenPort: outside.port };
+      await assert.rejects(
+        rack.server.configure(taken),
+        (error) => error instanceof RackError && error.code === 'address-in-use',
+      );
+      assert.equal(rack.server.listeners[0]?.port, rack.port);
+      assert.equal(await dig('+short', 'node1.maas'), '10.20.0.10');
+    });
+
+    it('a server that is closed answers nobody, and its port is free', async () => {
+      const short = await serve(network, {});
+      await short.server.close();
+      const again = await serve(network, { listenPort: short.port });
+      assert.equal(again.port, short.port);
+      await again.server.close();
+    });
+  });
+}
+
+describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
+  it('names are resolved through it, and SERVFAIL is said while it is away', async () => {
+    const network = await openNetwork();
+    // A port that was free a moment ago.
+    const probe = await serve(network, {});
+    await probe.server.close();
+    const upstream = { address: LOOPBACK, port: probe.port };
+    const rack = await serve(network, { upstream: [upstream] });
+    const dig = async (name: string): Promise<string> => {
+      const args = ['@127.0.0.1', '-p', String(rack.port), '+tries=1', '+time=8', name];
+      return (await run('dig', args)).stdout;
+    };
+    assert.match(await dig('a.example'), /status: SERVFAIL/);
+    const dnsmasq = spawn('dnsmasq', [
+      '--no-daemon',
+      '--conf-file=/dev/null',
+      '--no-resolv',
+      '--no-hosts',
+      '--pid-file=',
+      `--port=${upstream.port}`,
+      '--listen-address=127.0.0.1',
+      '--bind-interfaces',
+      '--address=/example/192.0.2.7',
+    ]);
+    try {
+      let text = '';
+      for (let tries = 0; tries < 5 && !text.includes('192.0.2.7'); tries += 1) text = await dig('b.example');
+      assert.match(text, /b\.example\.\s+0\s+IN\s+A\s+192\.0\.2\.7/);
+    } finally {
+      dnsmasq.kill();
+      await rack.server.close();
+      await network.close();
+    }
+  });
+});
+
+describe('an address that is not here yet', { skip: missing('root', 'linux', 'ip', 'unshare', 'dig') }, () => {
+  it('UDP and TCP are served on it once it comes', { timeout: 60_000 }, async () => {
+    const script = join(import.meta.dirname, 'dns-late-address.ts');
+    const { stdout } = await run('unshare', ['--net', process.execPath, script], { timeout: 50_000 });
+    const report: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    assert.deepEqual(report, { waited: true, udp: '10.20.0.1', tcp: '10.20.0.1' });
+  });
+});
+
+function open(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => resolve(socket));
+    socket.on('error', reject);
+  });
+}
+
+/** The next `count` messages of a connection. */
+function readAll(socket: Socket, count: number): Promise<{ id: number; rcode: number }[]> {
+  const frames = new FrameReader(65535);
+  const messages: { id: number; rcode: number }[] = [];
+  return new Promise((resolve, reject) => {
+    socket.on('close', () => reject(new Error(`closed after ${messages.length} of ${count} answers`)));
+    socket.on('data', (chunk: Buffer) => {
+      frames.feed(chunk);
+      for (let message = frames.next(); message !== undefined; message = frames.next()) {
+        const decoded = decodeMessage(message);
+        assert.ok(decoded.ok);
+        messages.push({ id: decoded.value.id, rcode: decoded.value.rcode });
+      }
+      if (messages.length === count) resolve(messages);
+    });
+  });
+}
