@@ -28,8 +28,10 @@ export interface Terms {
   readonly blockBytes: number;
   /** Blocks sent before an acknowledgement is awaited, 1 to WINDOW_BLOCKS_MAX. */
   readonly windowBlocks: number;
-  /** First wait for an acknowledgement. */
+  /** First wait for an acknowledgement; without `timeoutAsked` the longest first wait. */
   readonly timeoutMs: Milliseconds;
+  /** True when the client has set the wait (RFC 2349): it is then kept to the second. */
+  readonly timeoutAsked: boolean;
   /** What the answer grants, in the order and spelling of the request; empty: no answer, data at once (RFC 2347). */
   readonly granted: readonly TftpOption[];
 }
@@ -71,6 +73,7 @@ export function negotiateTerms(
     blockBytes,
     windowBlocks,
     timeoutMs: milliseconds(timeoutS === undefined ? TIMEOUT_MS_DEFAULT : timeoutS * 1000),
+    timeoutAsked: timeoutS !== undefined,
     granted,
   };
 }

@@ -1,31 +1,34 @@
 // One file on its way to one client: which blocks to send when. No socket, no file, no clock.
-// Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice), §4.2.3.2 (back-off); RFC 2347; RFC 7440 §4.
+// Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice), §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its
+// arithmetic); RFC 2347; RFC 7440 §4.
 //
-//              start                    ACK 0                      ACK n: the next window
-//   (new) ────────────────▶ greeting ────────▶ sending ◀──────────────────────────────────┐
-//     │    options granted   │   ▲              │  ▲ │                                    │
-//     │ start, none granted  │   └─ deadline:   │  │ └──── onAck ──────────────────────────┘
-//     └──────────────────────┼──────────────────┘  └─ deadline, ACK within the window: the rest again
-//                            ▼ ERROR 0, 8: probed          ACK of the last block: sent
-//                            └──────────▶ ended ◀────────── ERROR: aborted; attempts used up: timed-out; never sent: stalled
+//   (new) ── start, options granted ──▶ greeting ── ACK 0: #nextWindow ──▶ sending ── ACK of the last block: sent ──▶ ended
+//     └───── start, none granted ─────────────────────────────────────────▶   │
+//   greeting: deadline: #again; ERROR 0 or 8: probed.
+//   sending:  ACK of the whole window: #nextWindow; of a part of it: #hold, then #again; deadline: #again.
+//   either:   ERROR: aborted; SENDINGS_MAX used up: timed-out; nothing left for STALL_MS_MAX: stalled.
 //
 // 1. Blocks are counted from 1 without end inside and sent modulo 65536: a file of any size goes through.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
-// 3. With a window of one block a repeated ACK never causes anything to be sent. With larger windows it asks for the window
-//    again, once, and only if it can be an answer to that window: it comes no sooner than the shortest round trip after the
-//    window left, and is not what a further copy of the former window must cause. So duplicates die out instead of doubling
-//    every packet from there on.
-// 4. After every input there is at most one thing to do, and until the end there is a deadline.
+// 3. With a window of one block a repeated ACK never causes anything to be sent.
+// 4. With larger windows, nothing of a window is sent again before it had its usual round trip: what the client says of the
+//    first packets of a window it may take back with the last. So however many ACKs come, at most one window is sent in a round
+//    trip, and copies made by the network do not multiply.
+// 5. After every input there is at most one thing to do, and until the end there is a deadline.
 
-import { type Instant, later, type Milliseconds, milliseconds } from '../clock.ts';
+import { type Instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import { TFTP_ERROR } from './packet.ts';
 import type { Terms } from './terms.ts';
 
 /** How often a packet or window is sent before the client is given up. */
-export const SENDINGS_MAX = 6;
+export const SENDINGS_MAX = 8;
 /** The longest wait between two sendings, unless the client negotiated a longer one. */
 export const BACKOFF_MS_MAX = 8000;
+/** The shortest first wait that is derived from measured round trips: firmware pauses to draw and to write. */
+export const WAIT_MS_MIN = 200;
+/** How often the patience with windows that are not acknowledged whole is doubled. */
+export const HOLD_DOUBLINGS_MAX = 3;
 /** How long what is to be sent may take to be read and to leave. */
 export const STALL_MS_MAX = 30_000;
 
@@ -76,10 +79,16 @@ export class Transfer {
   #answered = false;
   /** The highest block that was to be sent. */
   #sentTo = 0;
+  /** What was sent already when the present window left; 0 when all of it was new. */
+  #sentBefore = 0;
   /** Sendings of the present packet or window that were not answered. */
   #sendings = 0;
-  /** True when the present window is sent more than once: its answer measures no round trip. */
+  /** True when the present window holds blocks that were sent before: its answer measures no round trip. */
   #repeated = false;
+  /** How many windows in a row were not acknowledged whole; each doubles the patience with the next. */
+  #holds = 0;
+  /** True when the deadline is that of a window to be sent again because of an ACK. */
+  #holding = false;
   #resentOnRepeatedAck = false;
   /** How often the present packet or window has left. */
   #copies = 0;
@@ -87,8 +96,8 @@ export class Transfer {
   #expectedRepeats = 0;
   /** When the present packet or window left; undefined before. */
   #leftAt: Instant | undefined;
-  /** The shortest time between a sending and its answer. */
-  #roundTripMs: Milliseconds | undefined;
+  /** Time between a sending and its answer: the shortest, the usual, and how far it strays. */
+  #roundTrip: { readonly least: number; readonly usual: number; readonly strays: number } | undefined;
   #deadline: Instant | undefined;
   #repeatedBlocks = 0;
 
@@ -123,7 +132,7 @@ export class Transfer {
   start(now: Instant): TransferAction {
     if (this.terms.granted.length > 0) return this.#sending({ kind: 'send-options' }, now);
     this.#phase = 'sending';
-    return this.#window(now);
+    return this.#blocks(1, now);
   }
 
   /** What follows from an input. */
@@ -155,11 +164,8 @@ export class Transfer {
 
   #onGreetingAck(block: number, now: Instant): TransferAction | undefined {
     if (block !== 0) return undefined;
-    this.#measure(now);
-    this.#answered = true;
-    this.#expectedRepeats = Math.max(0, this.#copies - 1);
     this.#phase = 'sending';
-    return this.#window(now);
+    return this.#nextWindow(now);
   }
 
   #onAck(block: number, now: Instant): TransferAction | undefined {
@@ -169,24 +175,36 @@ export class Transfer {
     if (this.#acked + progress > this.#sentTo) return undefined;
     this.#acked += progress;
     this.#answered = true;
-    this.#expectedRepeats = Math.max(0, this.#copies - 1);
-    if (this.#acked === this.#sentTo) this.#measure(now);
+    this.#sendings = 0;
     if (this.#acked === this.lastBlock) return this.#end({ kind: 'sent' });
-    return this.#window(now);
+    if (this.#acked === this.#sentTo) return this.#nextWindow(now);
+    // The client had what was sent again and counts its window from there: it needs only what follows.
+    if (this.#acked === this.#sentBefore && this.#sentTo < this.lastBlock) return this.#rest(now);
+    return this.#hold(now);
   }
 
   /** RFC 7440 §4: a receiver that misses the first block of a window acknowledges the last one of the window before. */
   #onRepeatedAck(now: Instant): TransferAction | undefined {
     if (this.terms.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
-    if (this.#leftAt === undefined || this.#roundTripMs === undefined) return undefined;
-    if (now - this.#leftAt < this.#roundTripMs) return undefined;
+    // What comes sooner than any answer came so far does not answer this window.
+    if (this.#leftAt === undefined || now - this.#leftAt < (this.#roundTrip?.least ?? 0)) return undefined;
     if (this.#expectedRepeats > 0) {
       this.#expectedRepeats -= 1;
       return undefined;
     }
-    const again = this.#again(now);
     this.#resentOnRepeatedAck = true;
-    return again;
+    return this.#hold(now);
+  }
+
+  /** Sends the window again once the present one had its usual round trip. */
+  #hold(now: Instant): TransferAction | undefined {
+    if (this.#leftAt === undefined) return this.#again(now);
+    const due = later(this.#leftAt, (this.#roundTrip?.usual ?? 0) * 2 ** this.#holds);
+    this.#holds = Math.min(this.#holds + 1, HOLD_DOUBLINGS_MAX);
+    if (now >= due) return this.#again(now);
+    this.#holding = true;
+    this.#deadline = due;
+    return undefined;
   }
 
   #onError(code: number, message: string): TransferAction {
@@ -199,48 +217,67 @@ export class Transfer {
   #onLeft(now: Instant): void {
     this.#leftAt = now;
     this.#copies += 1;
-    const cap = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
-    this.#deadline = later(now, Math.min(cap, this.terms.timeoutMs * 2 ** (this.#sendings - 1)));
+    const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
+    this.#deadline = later(now, Math.min(longest, this.#firstWaitMs() * 2 ** (this.#sendings - 1)));
+  }
+
+  /** RFC 1123 §4.2.3.2: adaptive, unless the client has set it (RFC 2349). */
+  #firstWaitMs(): number {
+    const { timeoutMs, timeoutAsked } = this.terms;
+    if (timeoutAsked || this.#roundTrip === undefined) return timeoutMs;
+    const { usual, strays } = this.#roundTrip;
+    return Math.min(timeoutMs, Math.max(WAIT_MS_MIN, usual + 4 * strays));
   }
 
   #onDeadline(now: Instant): TransferAction | undefined {
     if (this.#deadline === undefined || now < this.#deadline) return undefined;
     if (this.#leftAt === undefined) return this.#end({ kind: 'stalled' });
-    if (this.#sendings >= SENDINGS_MAX) return this.#end({ kind: 'timed-out' });
+    if (!this.#holding && this.#sendings >= SENDINGS_MAX) return this.#end({ kind: 'timed-out' });
     return this.#again(now);
   }
 
-  /** The next window, after what was acknowledged. */
-  #window(now: Instant): TransferAction {
+  /** The window after what was acknowledged, all of it new. */
+  #nextWindow(now: Instant): TransferAction {
+    this.#measure(now);
+    this.#holds = 0;
+    this.#answered = true;
     this.#sendings = 0;
+    this.#expectedRepeats = Math.max(0, this.#copies - 1);
     this.#copies = 0;
     this.#resentOnRepeatedAck = false;
-    const action = this.#blocks();
-    this.#repeated = action.first <= this.#sentTo;
-    if (this.#repeated) this.#repeatedBlocks += this.#sentTo - action.first + 1;
-    this.#sentTo = Math.max(this.#sentTo, action.first + action.count - 1);
-    return this.#sending(action, now);
+    this.#repeated = false;
+    return this.#blocks(this.#acked + 1, now);
   }
 
-  /** The present packet or window once more. */
+  /** What of the client's window was not sent yet. */
+  #rest(now: Instant): TransferAction {
+    this.#resentOnRepeatedAck = false;
+    this.#repeated = true;
+    return this.#blocks(this.#sentTo + 1, now);
+  }
+
+  /** What was not acknowledged, once more: the greeting, or a window. */
   #again(now: Instant): TransferAction {
     this.#repeated = true;
     if (this.#phase === 'greeting') return this.#sending({ kind: 'send-options' }, now);
-    const action = this.#blocks();
-    this.#repeatedBlocks += action.count;
-    return this.#sending(action, now);
+    return this.#blocks(this.#acked + 1, now);
   }
 
-  #blocks(): TransferAction & { readonly kind: 'send-blocks' } {
-    const first = this.#acked + 1;
-    const count = Math.min(this.terms.windowBlocks, this.lastBlock - this.#acked);
-    const offset = this.#acked * this.terms.blockBytes;
+  /** Blocks from `first` to the end of the client's window. */
+  #blocks(first: number, now: Instant): TransferAction {
+    const last = Math.min(this.#acked + this.terms.windowBlocks, this.lastBlock);
+    const offset = (first - 1) * this.terms.blockBytes;
+    const count = last - first + 1;
     const length = Math.min(count * this.terms.blockBytes, this.sizeBytes - offset);
-    return { kind: 'send-blocks', first, count, offset, length };
+    this.#repeatedBlocks += Math.max(0, Math.min(this.#sentTo, last) - first + 1);
+    this.#sentBefore = first <= this.#sentTo ? this.#sentTo : 0;
+    this.#sentTo = Math.max(this.#sentTo, last);
+    return this.#sending({ kind: 'send-blocks', first, count, offset, length }, now);
   }
 
   #sending(action: TransferAction, now: Instant): TransferAction {
-    this.#sendings = Math.min(this.#sendings + 1, SENDINGS_MAX);
+    this.#sendings += 1;
+    this.#holding = false;
     this.#leftAt = undefined;
     this.#deadline = later(now, STALL_MS_MAX);
     return action;
@@ -248,8 +285,17 @@ export class Transfer {
 
   #measure(now: Instant): void {
     if (this.#leftAt === undefined || this.#repeated) return;
-    const roundTripMs = now - this.#leftAt;
-    this.#roundTripMs = milliseconds(Math.min(this.#roundTripMs ?? roundTripMs, roundTripMs));
+    const sample = now - this.#leftAt;
+    if (this.#roundTrip === undefined) {
+      this.#roundTrip = { least: sample, usual: sample, strays: sample / 2 };
+      return;
+    }
+    const { least, usual, strays } = this.#roundTrip;
+    this.#roundTrip = {
+      least: Math.min(least, sample),
+      usual: usual + (sample - usual) / 8,
+      strays: strays + (Math.abs(sample - usual) - strays) / 4,
+    };
   }
 
   #end(outcome: TransferOutcome): TransferAction {

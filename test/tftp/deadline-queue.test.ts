@@ -1,0 +1,47 @@
+// The heap of deadlines, against a plain sorted list.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { DeadlineQueue } from '../../src/tftp/deadline-queue.ts';
+import { RateLimit } from '../../src/tftp/rate-limit.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+test('items come out in the order of their deadlines, however those were moved', () => {
+  const seed = 7;
+  const random = seededRandom(seed);
+  for (let round = 0; round < 100; round += 1) {
+    const queue = new DeadlineQueue<{ place: number; readonly id: number }>();
+    const items = Array.from({ length: 40 }, (_, id) => ({ place: -1, id }));
+    const model = new Map<number, number>();
+    for (let step = 0; step < 400; step += 1) {
+      const item = items[Math.floor(random() * items.length)] ?? assert.fail();
+      const dice = random();
+      if (dice < 0.7) {
+        const at = Math.floor(random() * 100);
+        queue.set(item, instant(at));
+        model.set(item.id, at);
+      } else if (dice < 0.85) {
+        queue.set(item, undefined);
+        model.delete(item.id);
+      } else {
+        const now = Math.floor(random() * 50);
+        const due = queue.takeDue(instant(now));
+        const least = Math.min(...model.values());
+        assert.equal(due === undefined, least > now, `seed ${seed} round ${round} step ${step}`);
+        if (due !== undefined) assert.equal(model.get(due.id), least);
+        if (due !== undefined) model.delete(due.id);
+      }
+      assert.equal(queue.size, model.size);
+      assert.equal(queue.nextAt, model.size === 0 ? undefined : Math.min(...model.values()));
+    }
+  }
+});
+
+test('a rate is limited in the long run and at once, and says how many were withheld', () => {
+  const limit = new RateLimit(2, 3);
+  const taken = (ms: number, times: number) => Array.from({ length: times }, () => limit.take(instant(ms)));
+  assert.deepEqual(taken(0, 5), [1, 1, 1, 0, 0]);
+  assert.deepEqual(taken(500, 3), [3, 0, 0]);
+  assert.deepEqual(taken(100_000, 5), [3, 1, 1, 0, 0]);
+});

@@ -1,0 +1,219 @@
+// A TFTP server between a network that is an array, a clock moved by hand and files in memory: what comes in is handed over as
+// bytes, what leaves is read as packets.
+
+import assert from 'node:assert/strict';
+import type { BootAsset, ResolveAsset } from '../../src/boot/asset.ts';
+import type { RackEvent } from '../../src/event.ts';
+import type { FileTree } from '../../src/files/opened-file.ts';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import type {
+  DatagramNetwork,
+  DatagramSocket,
+  OutgoingDatagram,
+  ReceivedDatagram,
+  SocketRequest,
+} from '../../src/net/datagram.ts';
+import { decodePacket, encodeAck, encodeError, encodeRequest, type TftpPacket } from '../../src/tftp/packet.ts';
+import { TftpServer } from '../../src/tftp/server.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+export const RACK: Ipv4 = ipv4(0x0a140001);
+export const CLIENT: Ipv4 = ipv4(0x0a140064);
+
+/** A socket that keeps what is sent. */
+export class MemorySocket implements DatagramSocket {
+  readonly interfaceName = undefined;
+  readonly request: SocketRequest;
+  readonly localAddress: Ipv4;
+  readonly localPort: number;
+  closed = false;
+  readonly sent: { readonly bytes: Uint8Array; readonly to: number; readonly port: number }[] = [];
+
+  constructor(request: SocketRequest, localPort: number) {
+    this.request = request;
+    this.localAddress = request.address;
+    this.localPort = localPort;
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    assert.equal(this.closed, false, 'sent through a closed socket');
+    for (const { bytes, to } of datagrams) {
+      if (to.kind === 'unicast') this.sent.push({ bytes: Uint8Array.from(bytes), to: to.address, port: to.port });
+    }
+  }
+
+  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
+    assert.equal(this.closed, false, 'sent through a closed socket');
+    assert.ok(payload.length <= 65_507);
+    for (let at = 0; at < payload.length; at += segmentBytes) {
+      this.sent.push({ bytes: Uint8Array.from(payload.subarray(at, at + segmentBytes)), to, port });
+    }
+  }
+
+  counters() {
+    return { received: 0, sent: this.sent.length, sendErrors: 0, receiveDrops: undefined };
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** A network in memory. */
+export class MemoryNetwork implements DatagramNetwork {
+  readonly kind = 'dgram';
+  readonly notes: readonly string[] = [];
+  readonly sockets: MemorySocket[] = [];
+  /** Addresses that cannot be opened. */
+  readonly refused = new Set<Ipv4>();
+  #port = 40_000;
+
+  async open(request: SocketRequest): Promise<DatagramSocket> {
+    if (this.refused.has(request.address)) throw new Error(`refused ${request.address}`);
+    this.#port += 1;
+    const socket = new MemorySocket(request, request.port === 0 ? this.#port : request.port);
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  async close(): Promise<void> {}
+
+  /** The sockets that are open. */
+  get listening(): readonly MemorySocket[] {
+    return this.sockets.filter(({ closed }) => !closed);
+  }
+}
+
+export interface BenchFile {
+  readonly bytes: Uint8Array;
+  /** True: every read is a promise. */
+  readonly slow?: boolean;
+  /** Rejects reads from this offset on. */
+  readonly brokenFrom?: number;
+}
+
+/** What the server sent to a client, and how to answer it. */
+export class Bench {
+  readonly clock = new VirtualClock();
+  readonly network = new MemoryNetwork();
+  readonly events: RackEvent[] = [];
+  readonly files: Record<string, BenchFile> = {};
+  readonly assets: Record<string, BootAsset> = {};
+  openReaders = 0;
+  /** When set, opening waits for it. */
+  opening: Promise<void> | undefined;
+  readonly server: TftpServer;
+
+  constructor() {
+    const resolve: ResolveAsset = ({ path }) => this.assets[path] ?? { kind: 'file', path, mac: undefined };
+    const { clock, network } = this;
+    const files: FileTree = { open: (path) => this.#open(path) };
+    this.server = new TftpServer({ network, clock, resolve, files, publish: (event) => this.events.push(event) });
+  }
+
+  /** A bench whose server listens on RACK:69. */
+  static async start(files: Readonly<Record<string, BenchFile>> = {}): Promise<Bench> {
+    const bench = new Bench();
+    Object.assign(bench.files, files);
+    await bench.server.configure({ listen: [RACK], listenPort: 69 });
+    bench.events.length = 0;
+    return bench;
+  }
+
+  /** Hands a request over, and lets what is opened be opened. */
+  async ask(file: string, options: Readonly<Record<string, number>> = {}, port = 2070, mode = 'octet'): Promise<void> {
+    const pairs = Object.entries(options).map(([name, value]) => ({ name, value: String(value) }));
+    this.deliver(69, encodeRequest({ kind: 'read', file, mode, options: pairs }), port);
+    await turns();
+  }
+
+  deliver(localPort: number, bytes: Uint8Array, port = 2070, from: Ipv4 = CLIENT): void {
+    this.deliverAll(localPort, [{ bytes, from, fromPort: port }]);
+  }
+
+  deliverAll(localPort: number, datagrams: readonly ReceivedDatagram[]): void {
+    const socket = this.network.listening.find((each) => each.localPort === localPort);
+    socket?.request.onDatagrams(datagrams, socket);
+  }
+
+  /** Takes what was sent to a client port since the last call: packets, each with the port it came from. */
+  take(port = 2070): { readonly packet: TftpPacket; readonly from: number }[] {
+    const taken: { readonly packet: TftpPacket; readonly from: number }[] = [];
+    for (const socket of this.network.sockets) {
+      for (const datagram of socket.sent.splice(0)) {
+        if (datagram.port !== port) socket.sent.push(datagram);
+        else {
+          const packet = decodePacket(datagram.bytes);
+          assert.ok(packet.ok);
+          taken.push({ packet: packet.value, from: socket.localPort });
+        }
+      }
+    }
+    return taken;
+  }
+
+  ack(tid: number, block: number, port = 2070): void {
+    this.deliver(tid, encodeAck(block), port);
+  }
+
+  error(tid: number, code: number, text: string, port = 2070): void {
+    this.deliver(tid, encodeError(code, text), port);
+  }
+
+  /** Loads a file as a well-behaved client does; the bytes received. */
+  async load(file: string, options: Readonly<Record<string, number>> = {}, port = 2070): Promise<Buffer> {
+    await this.ask(file, options, port);
+    const parts: Uint8Array[] = [];
+    let expected = 1;
+    for (let turn = 0; turn < 100_000; turn += 1) {
+      const packets = this.take(port);
+      if (packets.length === 0) await turns();
+      for (const { packet, from } of packets) {
+        if (packet.kind === 'options') this.ack(from, 0, port);
+        else if (packet.kind === 'data') {
+          assert.equal(packet.block, expected & 0xffff);
+          parts.push(packet.bytes);
+          expected += 1;
+          const last = packet.bytes.length < (options.blksize ?? 512);
+          if (last || (expected - 1) % (options.windowsize ?? 1) === 0) this.ack(from, expected - 1, port);
+          if (last) return Buffer.concat(parts);
+        } else assert.fail(JSON.stringify(packet));
+      }
+    }
+    return assert.fail('the transfer does not end');
+  }
+
+  kinds(): readonly string[] {
+    return this.events.map(({ kind }) => kind);
+  }
+
+  async #open(path: string) {
+    await this.opening;
+    const file = this.files[path];
+    if (file === undefined) return undefined;
+    this.openReaders += 1;
+    let open = true;
+    return {
+      sizeBytes: file.bytes.length,
+      modifiedMs: 0,
+      etag: '""',
+      read: (offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
+        assert.ok(open, 'read after close');
+        if (offset >= (file.brokenFrom ?? Number.POSITIVE_INFINITY))
+          return Promise.reject(new Error('EIO: broken disk'));
+        const piece = file.bytes.subarray(offset, offset + length);
+        return file.slow === true ? Promise.resolve(piece) : piece;
+      },
+      close: () => {
+        assert.ok(open, 'closed twice');
+        open = false;
+        this.openReaders -= 1;
+      },
+    };
+  }
+}
+
+/** Lets everything that is resolved go on. */
+export async function turns(count = 3): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}

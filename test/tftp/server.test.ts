@@ -1,0 +1,384 @@
+// The TFTP server as a client sees it, on a network in memory.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { encodeAck, encodeRequest, TFTP_ERROR } from '../../src/tftp/packet.ts';
+import { TRANSFERS_MAX, UNANSWERED_MS } from '../../src/tftp/transfers.ts';
+import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
+import { Bench, CLIENT, RACK, turns } from './server-bench.ts';
+
+const content = (length: number): Buffer =>
+  Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 7 + (at >> 8)) & 255));
+
+const LOADS: readonly (readonly [string, number, Readonly<Record<string, number>>])[] = [
+  ['without options', 1500, {}],
+  ['an empty file', 0, {}],
+  ['a whole number of blocks', 1024, {}],
+  ['with a block size', 100_000, { blksize: 1468 }],
+  ['with a window', 1_000_000, { blksize: 1428, windowsize: 16 }],
+  ['past the roll-over of block numbers', 1_100_000, { blksize: 16, windowsize: 64 }],
+];
+
+for (const [name, length, options] of LOADS) {
+  for (const slow of [false, true]) {
+    test(`a file is loaded ${name}, ${slow ? 'read as it goes' : 'from memory'}`, async () => {
+      const bench = await Bench.start({ file: { bytes: content(length), slow } });
+      assert.ok((await bench.load('file', options)).equals(content(length)));
+      assert.deepEqual(bench.kinds(), ['tftp.sent']);
+      assert.equal(bench.openReaders, 0);
+      assert.equal(bench.server.counters().active, 0);
+      assert.equal(bench.server.counters().bytes, length);
+      await bench.server.close(0);
+    });
+  }
+}
+
+test('the event tells machine, file, size, time and terms', async () => {
+  const bench = await Bench.start();
+  bench.assets['pxelinux.cfg/01-aa'] = {
+    kind: 'rendered',
+    path: 'pxelinux.cfg/01-aa',
+    text: 'DEFAULT x\n',
+    mac: mac(0x525400123456),
+    purpose: 'install',
+  };
+  assert.equal((await bench.load('pxelinux.cfg/01-aa', { blksize: 1408 })).toString(), 'DEFAULT x\n');
+  const { at, ...event } = bench.events[0] ?? assert.fail();
+  assert.equal(at, bench.clock.now());
+  assert.deepEqual(event, {
+    kind: 'tftp.sent',
+    address: CLIENT,
+    port: 2070,
+    file: 'pxelinux.cfg/01-aa',
+    mac: 0x525400123456,
+    milliseconds: 0,
+    bytes: 10,
+    blockBytes: 1408,
+    windowBlocks: 1,
+    repeatedBlocks: 0,
+    purpose: 'install',
+  });
+});
+
+test('a file of the tree wins over rendered text and over missing', async () => {
+  const bench = await Bench.start({ a: { bytes: content(5) }, b: { bytes: content(6) } });
+  bench.assets.a = { kind: 'rendered', path: 'a', text: 'rendered', mac: undefined, purpose: 'local' };
+  bench.assets.b = { kind: 'missing', path: 'b', reason: 'machine-unknown', mac: undefined };
+  assert.equal((await bench.load('a')).length, 5);
+  assert.equal((await bench.load('b')).length, 6);
+  assert.ok(bench.events.every((event) => !('purpose' in event)));
+});
+
+const TURNED_AWAY: readonly (readonly [string, string, number, string, string])[] = [
+  ['a missing file', 'absent', TFTP_ERROR.fileNotFound, 'tftp.missing', 'not-in-tree'],
+  ['a configuration of an unknown machine', 'unknown', TFTP_ERROR.fileNotFound, 'tftp.missing', 'machine-unknown'],
+  ['a path out of the tree', '../x', TFTP_ERROR.accessViolation, 'tftp.refused', 'path-not-allowed'],
+];
+
+for (const [name, file, code, kind, reason] of TURNED_AWAY) {
+  test(`${name} is answered at once with error ${code} and told as ${kind}`, async () => {
+    const bench = await Bench.start();
+    bench.assets.unknown = { kind: 'missing', path: 'unknown', reason: 'machine-unknown', mac: undefined };
+    bench.assets['../x'] = { kind: 'refused', reason: 'path-not-allowed', mac: undefined };
+    await bench.ask(file, { tsize: 0 });
+    const [answer] = bench.take();
+    assert.ok(answer?.packet.kind === 'error');
+    assert.equal(answer.packet.code, code);
+    assert.deepEqual(bench.kinds(), [kind]);
+    assert.equal((bench.events[0] as { reason?: string }).reason, reason);
+    assert.equal(bench.server.counters().active, 0);
+  });
+}
+
+test('writing and strange modes are refused by name', async () => {
+  const bench = await Bench.start({ a: { bytes: content(5) } });
+  bench.deliver(69, encodeRequest({ kind: 'write', file: 'a', mode: 'octet', options: [] }));
+  await bench.ask('a', {}, 2070, 'mail');
+  const codes = bench.take().map(({ packet }) => (packet.kind === 'error' ? packet.code : -1));
+  assert.deepEqual(codes, [TFTP_ERROR.accessViolation, TFTP_ERROR.illegalOperation]);
+  assert.deepEqual(bench.kinds(), ['tftp.refused', 'tftp.refused']);
+});
+
+test('netascii turns line ends, tells the turned size, and is refused for large files', async () => {
+  const bench = await Bench.start({ text: { bytes: Buffer.from('a\nb\rc') }, big: { bytes: Buffer.alloc(2_000_000) } });
+  await bench.ask('text', { tsize: 0 }, 2070, 'netascii');
+  const [oack] = bench.take();
+  assert.deepEqual(oack?.packet, { kind: 'options', options: [{ name: 'tsize', value: '7' }] });
+  bench.ack(oack?.from ?? 0, 0);
+  const [data] = bench.take();
+  assert.ok(data?.packet.kind === 'data');
+  assert.equal(Buffer.from(data.packet.bytes).toString(), 'a\r\nb\r\0c');
+  await bench.ask('big', {}, 2071, 'netascii');
+  assert.equal(bench.take(2071)[0]?.packet.kind, 'error');
+  assert.equal(bench.openReaders, 0);
+});
+
+test('a probe of the size is no failure, and the next request of the port is served', async () => {
+  const bench = await Bench.start({ 'bootx64.efi': { bytes: content(3000) } });
+  await bench.ask('bootx64.efi', { tsize: 0, blksize: 1468, windowsize: 4 });
+  const [oack] = bench.take();
+  assert.equal(oack?.packet.kind, 'options');
+  bench.error(oack?.from ?? 0, 8, 'User aborted the transfer');
+  assert.equal((await bench.load('bootx64.efi', { blksize: 1468, windowsize: 4 })).length, 3000);
+  assert.deepEqual(bench.kinds(), ['tftp.probed', 'tftp.sent']);
+});
+
+test('a client that ends the transfer is believed', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  await bench.ask('file');
+  bench.error(bench.take()[0]?.from ?? 0, 3, 'Disk full');
+  assert.deepEqual(bench.kinds(), ['tftp.aborted']);
+  assert.equal(bench.server.counters().active, 0);
+});
+
+test('a repeated request is answered again from the same port until the client has answered', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  await bench.ask('file', { blksize: 1468 });
+  const first = bench.take();
+  await bench.ask('file', { blksize: 1468 });
+  const second = bench.take();
+  assert.deepEqual([first.length, second.length], [1, 1]);
+  assert.equal(first[0]?.from, second[0]?.from);
+  assert.equal(bench.server.counters()['requests-repeated'], 1);
+});
+
+test('a request that comes again while the file is being opened opens it once', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  const gate = Promise.withResolvers<void>();
+  bench.opening = gate.promise;
+  await bench.ask('file');
+  await bench.ask('file');
+  assert.equal(bench.take().length, 0);
+  gate.resolve();
+  await turns();
+  assert.equal(bench.take().length, 1);
+  assert.equal(bench.openReaders, 1);
+});
+
+test('a new request from the same port starts anew from another transfer port', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  await bench.ask('file');
+  const [first] = bench.take();
+  bench.ack(first?.from ?? 0, 1);
+  bench.take();
+  bench.clock.advance(1000);
+  await bench.ask('file');
+  const sent = bench.take().filter(({ from }) => from !== first?.from);
+  assert.equal(sent[0]?.packet.kind === 'data' && sent[0].packet.block, 1);
+  bench.ack(first?.from ?? 0, 2);
+  assert.equal(bench.take().length, 0, 'a late ACK of the former transfer is passed over');
+  assert.deepEqual(bench.kinds(), ['tftp.restarted']);
+  assert.equal(bench.openReaders, 1);
+});
+
+test('a copy of the request made by the network does not start the transfer anew', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  await bench.ask('file');
+  bench.ack(bench.take()[0]?.from ?? 0, 1);
+  await bench.ask('file');
+  const blocks = bench.take().map(({ packet }) => packet.kind === 'data' && packet.block);
+  assert.deepEqual(blocks, [2]);
+});
+
+test('a client that vanishes is sent the block again and then told as timed out', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  await bench.ask('file');
+  bench.take();
+  bench.clock.advance(1000);
+  assert.equal(bench.take().length, 1);
+  bench.clock.advance(120_000);
+  assert.deepEqual(bench.kinds(), ['tftp.timed-out']);
+  assert.equal(bench.server.counters().active, 0);
+  assert.equal(bench.clock.pending, 0);
+  assert.equal(bench.openReaders, 0);
+});
+
+test('packets of nobody are told "unknown transfer", at a limited rate; errors are never answered', async () => {
+  const bench = await Bench.start();
+  const [transfer] = bench.network.listening;
+  const tid = transfer?.localPort ?? 0;
+  bench.error(tid, 5, 'what?');
+  assert.equal(bench.take().length, 0);
+  for (let index = 0; index < 1000; index += 1) bench.ack(tid, index);
+  const answers = bench.take();
+  assert.ok(answers.length > 10 && answers.length <= 100);
+  assert.ok(answers.every(({ packet }) => packet.kind === 'error' && packet.code === TFTP_ERROR.unknownTransfer));
+  assert.equal(bench.server.counters().strays, 1000);
+});
+
+test('the last ACK coming twice is not answered with an error', async () => {
+  const bench = await Bench.start({ file: { bytes: content(100) } });
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  bench.ack(tid, 1);
+  bench.ack(tid, 1);
+  assert.equal(bench.take().length, 0);
+});
+
+test('an ACK from another port or to another transfer port moves nothing', async () => {
+  const bench = await Bench.start({ file: { bytes: content(5000) } });
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  const other = bench.network.listening.find(({ localPort }) => localPort !== tid && localPort !== 69)?.localPort ?? 0;
+  bench.deliver(tid, encodeAck(1), 9999);
+  bench.deliver(other, encodeAck(1));
+  assert.equal(bench.take().filter(({ packet }) => packet.kind === 'data').length, 0);
+  bench.ack(tid, 1);
+  assert.equal(bench.take().length, 1);
+});
+
+test('a file that cannot be read to its end is told to both sides', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000), brokenFrom: 1024 } });
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  bench.ack(tid, 1);
+  bench.ack(tid, 2);
+  await turns();
+  assert.equal(bench.take().at(-1)?.packet.kind, 'error');
+  assert.deepEqual(bench.kinds(), ['tftp.failed']);
+  assert.match(String((bench.events[0] as { reason?: string }).reason), /EIO/);
+  assert.equal(bench.openReaders, 0);
+});
+
+test('an asset that cannot be resolved costs one request, not the server', async () => {
+  const bench = await Bench.start({ file: { bytes: content(10) } });
+  Object.defineProperty(bench.assets, 'bad', {
+    get: () => {
+      throw new Error('bug');
+    },
+  });
+  await bench.ask('bad');
+  assert.equal(bench.take()[0]?.packet.kind, 'error');
+  assert.equal((await bench.load('file')).length, 10);
+});
+
+test('transfers are bounded; one that never answered gives way after its time', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) } });
+  for (let port = 1; port <= TRANSFERS_MAX; port += 1) {
+    bench.deliver(69, encodeRequest({ kind: 'read', file: 'file', mode: 'octet', options: [] }), 10_000 + port);
+  }
+  await turns();
+  assert.equal(bench.server.counters().active, TRANSFERS_MAX);
+  await bench.ask('file');
+  assert.equal(bench.take()[0]?.packet.kind, 'error');
+  assert.equal(bench.server.counters()['refused-busy'], 1);
+  bench.clock.advance(UNANSWERED_MS);
+  await bench.ask('file');
+  assert.equal(bench.take()[0]?.packet.kind, 'data');
+  assert.equal(bench.server.counters()['gave-way'], 1);
+  assert.equal(bench.server.counters().active, TRANSFERS_MAX);
+  bench.clock.advance(200_000);
+  assert.equal(bench.server.counters().active, 0);
+  assert.equal(bench.openReaders, 0);
+});
+
+test('one turn of the event loop sends no more than its bound, and everybody gets a turn', async () => {
+  const bench = await Bench.start({ file: { bytes: content(1_000_000) } });
+  const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
+  const tids = new Map<number, number>();
+  for (const port of ports) {
+    await bench.ask('file', { blksize: 1428, windowsize: 45 }, port);
+    tids.set(port, bench.take(port)[0]?.from ?? 0);
+  }
+  const sockets = new Set(tids.values());
+  for (const tid of sockets) {
+    const mine = ports.filter((port) => tids.get(port) === tid);
+    bench.deliverAll(
+      tid,
+      mine.map((fromPort) => ({ bytes: encodeAck(0), from: CLIENT, fromPort })),
+    );
+  }
+  const sent = () =>
+    bench.network.sockets.reduce((sum, { sent }) => sum + sent.reduce((all, { bytes }) => all + bytes.length, 0), 0);
+  assert.ok(sent() <= SEND_BYTES_PER_TURN_MAX + 65_507, `${sent()} bytes at once`);
+  await turns(10);
+  for (const port of ports) assert.equal(bench.take(port).length, 45);
+});
+
+test('no bytes on any port make the server throw or answer at length', async () => {
+  const bench = await Bench.start({ file: { bytes: content(100) } });
+  const before = bench.server.counters();
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(2), fc.nat(0xffff), (bytes, socket, port) => {
+      const target = bench.network.listening[socket];
+      if (target !== undefined) bench.deliver(target.localPort, bytes, port);
+    }),
+    { numRuns: 2000 },
+  );
+  await turns();
+  assert.ok(bench.server.counters().malformed > before.malformed);
+  assert.ok(bench.events.length < 200);
+  assert.equal((await bench.load('file')).length, 100);
+});
+
+test('a change of the settings opens and closes only what changed, and transfers go on', async () => {
+  const bench = await Bench.start({ file: { bytes: content(1000) } });
+  const other = ipv4(0x0a1e0001);
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  const before = bench.network.listening;
+  await bench.server.configure({ listen: [RACK, other], listenPort: 69 });
+  assert.ok(before.every(({ closed }) => !closed));
+  assert.deepEqual(bench.server.listening, [
+    { address: RACK, port: 69 },
+    { address: other, port: 69 },
+  ]);
+  await bench.server.configure({ listen: [other], listenPort: 69 });
+  assert.deepEqual(bench.server.listening, [{ address: other, port: 69 }]);
+  bench.ack(tid, 1);
+  assert.equal(bench.take().length, 1, 'the transfer of the address that left goes on');
+  bench.ack(tid, 2);
+  assert.deepEqual(bench.kinds().filter((kind) => kind === 'tftp.sent').length, 1);
+  assert.ok(before.every(({ closed }) => closed));
+  await bench.server.configure({ listen: [], listenPort: 69 });
+  assert.equal(bench.network.listening.length, 0);
+});
+
+test('an address that cannot be opened is told, closes nothing, and is tried again by the next call', async () => {
+  const bench = await Bench.start();
+  const bad = ipv4(0x0a280001);
+  const good = ipv4(0x0a290001);
+  bench.network.refused.add(bad);
+  await assert.rejects(bench.server.configure({ listen: [bad, good], listenPort: 69 }), /refused/);
+  assert.deepEqual(
+    bench.server.listening.map(({ address }) => address),
+    [RACK, good],
+  );
+  bench.network.refused.clear();
+  await bench.server.configure({ listen: [bad, good], listenPort: 69 });
+  assert.deepEqual(
+    bench.server.listening.map(({ address }) => address),
+    [good, bad],
+  );
+});
+
+test('closing waits for transfers as long as it may, then tells the clients', async () => {
+  const bench = await Bench.start({ file: { bytes: content(1000) } });
+  await bench.ask('file', {}, 2070);
+  await bench.ask('file', {}, 2071);
+  const tid = bench.take(2070)[0]?.from ?? 0;
+  const closing = bench.server.close(5000);
+  await turns();
+  bench.ack(tid, 1, 2070);
+  bench.ack(tid, 2, 2070);
+  assert.deepEqual(bench.kinds(), ['tftp.sent']);
+  bench.clock.advance(5000);
+  await closing;
+  assert.equal(bench.take(2071).at(-1)?.packet.kind, 'error');
+  assert.equal(bench.network.listening.length, 0);
+  assert.equal(bench.clock.pending, 0);
+  assert.equal(bench.openReaders, 0);
+});
+
+test('closing ends at once when the last transfer does', async () => {
+  const bench = await Bench.start({ file: { bytes: content(100) } });
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  const closing = bench.server.close(60_000);
+  await turns();
+  bench.ack(tid, 1);
+  await closing;
+  assert.equal(bench.clock.pending, 0);
+});

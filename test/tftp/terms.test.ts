@@ -1,0 +1,76 @@
+// What is granted of what is asked, by RFC and section.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodePacket, encodeOptions } from '../../src/tftp/packet.ts';
+import { negotiateTerms, WINDOW_BLOCKS_MAX, WINDOW_BYTES_MAX } from '../../src/tftp/terms.ts';
+
+const SIZE = 12_345;
+
+/** `name=value` pairs as options. */
+const options = (text: string) =>
+  text
+    .split(' ')
+    .filter((pair) => pair !== '')
+    .map((pair) => ({ name: pair.split('=')[0] ?? '', value: pair.split('=')[1] ?? '' }));
+
+const CASES: readonly (readonly [string, string, string])[] = [
+  ['RFC 2347: without options there is no answer', '', ''],
+  ['RFC 2347: an unknown option is left out', 'multicast= blksize=1024', 'blksize=1024'],
+  ['RFC 2347: names compare without regard to case and are repeated as written', 'BlkSize=600', 'BlkSize=600'],
+  [
+    'RFC 2347: the answer keeps the order of the request',
+    'tsize=0 blksize=1468 windowsize=4',
+    `tsize=${SIZE} blksize=1468 windowsize=4`,
+  ],
+  ['RFC 2348: the least block size', 'blksize=8', 'blksize=8'],
+  ['RFC 2348: below it the option is ignored', 'blksize=7', ''],
+  [
+    'RFC 2348: a larger block than the path carries is answered with the largest that it does',
+    'blksize=65464',
+    'blksize=1468',
+  ],
+  ['RFC 2348: above the range the option is ignored', 'blksize=65465', ''],
+  ['RFC 2348: what is no number is ignored', 'blksize=big', ''],
+  ['RFC 2348: a sign or a space makes it no number', 'blksize=+512', ''],
+  ['RFC 2349 tsize: the size is told', 'tsize=0', `tsize=${SIZE}`],
+  ['RFC 2349 tsize: also to a client that sends another value', 'tsize=99', `tsize=${SIZE}`],
+  ['RFC 2349 tsize: an empty value is ignored', 'tsize=', ''],
+  ['RFC 2349 timeout: repeated exactly', 'timeout=255', 'timeout=255'],
+  ['RFC 2349 timeout: out of range it is ignored', 'timeout=0', ''],
+  ['RFC 2349 timeout: out of range it is ignored, above', 'timeout=256', ''],
+  ['RFC 7440 §3: a window is granted', 'windowsize=16', 'windowsize=16'],
+  ['RFC 7440 §3: 0 is not in the range', 'windowsize=0', ''],
+  ['RFC 7440 §3: nor is 65536', 'windowsize=65536', ''],
+  [
+    'RFC 7440 §3: a larger window is answered with a smaller one',
+    'windowsize=65535',
+    `windowsize=${WINDOW_BLOCKS_MAX}`,
+  ],
+  ['a window fits one call of 65507 bytes', 'blksize=1468 windowsize=64', 'blksize=1468 windowsize=44'],
+  ['what iPXE asks', 'blksize=1432 tsize=0', `blksize=1432 tsize=${SIZE}`],
+  ['what OVMF asks', 'tsize=0 blksize=1468 windowsize=4', `tsize=${SIZE} blksize=1468 windowsize=4`],
+];
+
+for (const [name, asked, granted] of CASES) {
+  test(name, () => {
+    const terms = negotiateTerms(options(asked), SIZE);
+    assert.deepEqual(terms.granted, options(granted));
+    assert.ok(terms.windowBlocks * (terms.blockBytes + 4) <= WINDOW_BYTES_MAX);
+    if (granted === '') return;
+    const answer = decodePacket(encodeOptions(terms.granted));
+    assert.ok(answer.ok && answer.value.kind === 'options');
+    assert.deepEqual(answer.value.options, terms.granted);
+  });
+}
+
+test('the terms are those of RFC 1350 unless something is granted', () => {
+  const { blockBytes, windowBlocks, timeoutMs, timeoutAsked } = negotiateTerms([], SIZE);
+  assert.deepEqual([blockBytes, windowBlocks, timeoutMs, timeoutAsked], [512, 1, 1000, false]);
+  assert.equal(negotiateTerms(options('timeout=3'), SIZE).timeoutMs, 3000);
+});
+
+test('a path that carries larger blocks is used', () => {
+  assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 8968).blockBytes, 8968);
+  assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 65_464).windowBlocks, 1);
+});
