@@ -27,6 +27,8 @@ const PAD = 0;
 const OVERLOAD = 52;
 const AGENT_INFORMATION = 82;
 const END = 255;
+/** The overload option itself. */
+const OVERLOAD_BYTES = 3;
 /** What one length byte can say; a longer value is written in several pieces (RFC 3396 §6). */
 const PIECE_BYTES_MAX = 255;
 
@@ -170,77 +172,99 @@ export interface EncodedMessage {
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): EncodedMessage {
   const capacity = Math.min(Math.max(limitBytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX);
   const layout = layOut(message, capacity - FIXED_BYTES);
-  const writer = new ByteWriter(capacity);
-  for (const value of [message.op, message.htype, message.hlen, message.hops]) writer.u8(value);
+  const writer = new ByteWriter(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size));
+  writer.u8(message.op);
+  writer.u8(message.htype);
+  writer.u8(message.hlen);
+  writer.u8(message.hops);
   writer.u32(message.xid);
   writer.u16(message.secs);
   writer.u16(message.flags);
-  for (const address of [message.ciaddr, message.yiaddr, message.siaddr, message.giaddr]) writer.u32(address);
-  writeFixed(writer, message.chaddr, 16);
-  writeFixed(writer, layout.sname ?? Buffer.from(message.sname, 'latin1'), SNAME_BYTES);
-  writeFixed(writer, layout.file ?? Buffer.from(message.file, 'latin1'), FILE_BYTES);
+  writer.u32(message.ciaddr);
+  writer.u32(message.yiaddr);
+  writer.u32(message.siaddr);
+  writer.u32(message.giaddr);
+  writer.write(message.chaddr.subarray(0, 16));
+  padTo(writer, SNAME_OFFSET);
+  writeField(writer, message.sname, SNAME_BYTES, layout.sname);
+  writeField(writer, message.file, FILE_BYTES, layout.file);
   writer.u32(COOKIE);
-  writer.write(layout.options);
-  if (writer.offset < REPLY_BYTES_MIN) writer.zeros(REPLY_BYTES_MIN - writer.offset);
+  writeOptions(writer, layout.main);
+  padTo(writer, REPLY_BYTES_MIN);
   return { bytes: writer.finish(), omitted: layout.omitted };
 }
 
-function writeFixed(writer: ByteWriter, bytes: Uint8Array, length: number): void {
-  writer.write(bytes.subarray(0, length));
-  writer.zeros(length - Math.min(bytes.length, length));
+function padTo(writer: ByteWriter, offset: number): void {
+  if (writer.offset < offset) writer.zeros(offset - writer.offset);
+}
+
+/** Writes a field of `length` bytes: options, where there are some for it, else its text. */
+function writeField(writer: ByteWriter, text: string, length: number, options: Share): void {
+  const end = writer.offset + length;
+  if (options.entries.length > 0) writeOptions(writer, options);
+  else if (text !== '') writer.latin1(text.slice(0, length));
+  padTo(writer, end);
+}
+
+function writeOptions(writer: ByteWriter, share: Share): void {
+  for (const [code, value] of share.entries) {
+    let offset = 0;
+    do {
+      const piece = value.length <= PIECE_BYTES_MAX ? value : value.subarray(offset, offset + PIECE_BYTES_MAX);
+      writer.u8(code);
+      writer.u8(piece.length);
+      writer.write(piece);
+      offset += PIECE_BYTES_MAX;
+    } while (offset < value.length);
+  }
+  writer.u8(END);
+}
+
+/** The options that one of the three places carries, and their bytes with the END behind them. */
+interface Share {
+  readonly entries: (readonly [number, Uint8Array])[];
+  size: number;
 }
 
 interface Layout {
-  readonly options: Uint8Array;
-  /** Options in place of the text of the field. */
-  readonly file: Uint8Array | undefined;
-  readonly sname: Uint8Array | undefined;
+  readonly main: Share;
+  readonly file: Share;
+  readonly sname: Share;
   readonly omitted: readonly number[];
 }
 
+/** Shares the options out between the option field, of at most `roomBytes`, and the fields `file` and `sname`. */
 function layOut(message: DhcpMessage, roomBytes: number): Layout {
+  const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
   const agent = message.options.get(AGENT_INFORMATION);
-  const agentPieces = agent === undefined ? new Uint8Array(0) : pieces(AGENT_INFORMATION, agent);
-  const wanted = [...message.options].filter(([code]) => code !== AGENT_INFORMATION && code !== OVERLOAD);
-  const total = wanted.reduce((sum, [, value]) => sum + piecesLength(value), agentPieces.length + 1);
-  const overload = total > roomBytes;
-
-  const main = new ByteWriter(roomBytes - 1 - agentPieces.length - (overload ? 3 : 0));
-  const file = overload && message.file === '' ? new ByteWriter(FILE_BYTES - 1) : undefined;
-  const sname = overload && message.sname === '' ? new ByteWriter(SNAME_BYTES - 1) : undefined;
-  const omitted: number[] = [];
-  for (const [code, value] of wanted) {
-    const length = piecesLength(value);
-    const place = [main, file, sname].find((writer) => writer !== undefined && writer.remaining >= length);
-    if (place === undefined) omitted.push(code);
-    else place.write(pieces(code, value));
+  const agentBytes = agent === undefined ? 0 : sizeOf(agent);
+  let total = 1 + agentBytes;
+  for (const [code, value] of message.options) {
+    if (code !== AGENT_INFORMATION && code !== OVERLOAD) total += sizeOf(value);
   }
-  const used = (writer: ByteWriter | undefined): boolean => writer !== undefined && writer.offset > 0;
-  const overloadValue = (used(file) ? 1 : 0) | (used(sname) ? 2 : 0);
-  const overloadOption = overloadValue === 0 ? [] : [OVERLOAD, 1, overloadValue];
-  return {
-    options: Uint8Array.from([...main.finish(), ...overloadOption, ...agentPieces, END]),
-    file: used(file) ? ended(file) : undefined,
-    sname: used(sname) ? ended(sname) : undefined,
-    omitted,
-  };
+  const overload = total > roomBytes;
+  const mainRoom = roomBytes - agentBytes - (overload ? OVERLOAD_BYTES : 0);
+  const omitted: number[] = [];
+  for (const [code, value] of message.options) {
+    if (code === AGENT_INFORMATION || code === OVERLOAD) continue;
+    const size = sizeOf(value);
+    if (main.size + size <= mainRoom) put(main, code, value);
+    else if (message.file === '' && file.size + size <= FILE_BYTES) put(file, code, value);
+    else if (message.sname === '' && sname.size + size <= SNAME_BYTES) put(sname, code, value);
+    else omitted.push(code);
+  }
+  const used = (file.entries.length > 0 ? 1 : 0) | (sname.entries.length > 0 ? 2 : 0);
+  if (used !== 0) put(main, OVERLOAD, Uint8Array.of(used));
+  if (agent !== undefined) put(main, AGENT_INFORMATION, agent);
+  return { main, file, sname, omitted };
 }
 
-const ended = (writer: ByteWriter | undefined): Uint8Array => Uint8Array.from([...(writer?.finish() ?? []), END]);
+const emptyShare = (): Share => ({ entries: [], size: 1 });
 
-const piecesLength = (value: Uint8Array): number =>
-  value.length + 2 * Math.max(1, Math.ceil(value.length / PIECE_BYTES_MAX));
-
-/** One option as it stands on the wire, in pieces of at most 255 bytes that follow each other. */
-function pieces(code: number, value: Uint8Array): Uint8Array {
-  const writer = new ByteWriter(piecesLength(value));
-  let offset = 0;
-  do {
-    const piece = value.subarray(offset, offset + PIECE_BYTES_MAX);
-    writer.u8(code);
-    writer.u8(piece.length);
-    writer.write(piece);
-    offset += PIECE_BYTES_MAX;
-  } while (offset < value.length);
-  return writer.finish();
+function put(share: Share, code: number, value: Uint8Array): void {
+  share.entries.push([code, value]);
+  share.size += sizeOf(value);
 }
+
+/** The bytes of an option on the wire, in pieces of at most 255 that follow each other. */
+const sizeOf = (value: Uint8Array): number => value.length + 2 * Math.max(1, Math.ceil(value.length / PIECE_BYTES_MAX));
