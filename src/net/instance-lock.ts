@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /** A socket's name has 108 bytes, with ours in front: a longer key is replaced by its hash. */
@@ -68,11 +69,12 @@ function askHolder(path: string): Promise<number | 'nobody' | undefined> {
     let answer = '';
     const socket = connect(path);
     const finish = (holder: number | 'nobody' | undefined): void => {
+      late.cancel();
       socket.destroy();
       resolve(holder);
     };
     const read = (): void => finish(/^\d+\n/.test(answer) ? Number.parseInt(answer, 10) : undefined);
-    socket.setTimeout(HOLDER_ANSWER_MS, () => finish(undefined));
+    const late = systemClock.schedule(HOLDER_ANSWER_MS, () => finish(undefined));
     socket.on('error', (error) => finish(osErrorCode(error) === 'ECONNREFUSED' ? 'nobody' : undefined));
     socket.on('data', (bytes) => {
       answer += bytes.toString('latin1');

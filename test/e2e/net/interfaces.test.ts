@@ -1,0 +1,195 @@
+// Interfaces that come, go and come again: the watch sees them, and sockets bound to them follow.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { formatIpv4, formatMac } from '../../../src/net/address.ts';
+import type { HostInterface } from '../../../src/net/host-interface.ts';
+import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import { missing } from '../../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
+
+const SKIP = missing('linux', 'root', 'ip', 'unshare', 'setpriv');
+if (SKIP === false) enterOwnNetwork();
+
+/** A change must be seen within this time, in milliseconds. */
+const SEEN_WITHIN_MS = 2500;
+const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
+
+const addressesOf = (each: HostInterface | undefined): readonly string[] =>
+  (each?.addresses ?? []).map(({ address, prefix }) => `${formatIpv4(address)}/${prefix}`);
+
+for (const native of [true, false]) {
+  describe(`the interface watch (${native ? 'netlink' : 'polled'})`, { skip: SKIP }, () => {
+    let watch: InterfaceWatch;
+    const find = (name: string): HostInterface | undefined => watch.current().find((each) => each.name === name);
+
+    before(async () => {
+      watch = await openInterfaceWatch({ clock: systemClock, native });
+      assert.equal(watch.kind, native ? 'netlink' : 'polled');
+      assert.equal(watch.notes.length, native ? 0 : 1);
+    });
+    after(() => watch.close());
+
+    it('knows loopback from the start', () => {
+      assert.deepEqual(addressesOf(find('lo')), ['127.0.0.1/8']);
+    });
+
+    it('sees an interface come with its address, and go', async () => {
+      let told = 0;
+      const end = watch.onChange((interfaces) => {
+        told += 1;
+        assert.equal(interfaces, watch.current());
+      });
+      ip('link add rbi0 address 52:54:00:00:00:0a type veth peer name rbi1');
+      ip('link set rbi0 up');
+      ip('link set rbi1 up');
+      ip('addr add 10.20.0.1/24 dev rbi0');
+      await until(() => addressesOf(find('rbi0')).length === 1, SEEN_WITHIN_MS);
+      assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
+      const mac = find('rbi0')?.mac;
+      assert.equal(mac === undefined ? undefined : formatMac(mac), '52:54:00:00:00:0a');
+      assert.equal(find('rbi0')?.up, true);
+      ip('addr del 10.20.0.1/24 dev rbi0');
+      await until(() => addressesOf(find('rbi0')).length === 0, SEEN_WITHIN_MS);
+      ip('link del rbi0');
+      await until(() => find('rbi0') === undefined, SEEN_WITHIN_MS);
+      assert.ok(told >= 3);
+      end();
+    });
+  });
+}
+
+describe('the interface watch by netlink', { skip: SKIP }, () => {
+  let watch: InterfaceWatch;
+  const find = (name: string): HostInterface | undefined => watch.current().find((each) => each.name === name);
+  before(async () => {
+    watch = await openInterfaceWatch({ clock: systemClock });
+  });
+  after(() => watch.close());
+
+  it('tells index, carrier and switching on', async () => {
+    ip('link add rbj0 type veth peer name rbj1');
+    ip('link set rbj0 up');
+    await until(() => find('rbj0')?.up === true);
+    assert.equal(find('rbj0')?.carrier, false);
+    ip('link set rbj1 up');
+    await until(() => find('rbj0')?.carrier === true);
+    const index = find('rbj0')?.index ?? 0;
+    assert.ok(index > 0);
+    ip('link del rbj0');
+    ip('link add rbj0 type veth peer name rbj1');
+    await until(() => (find('rbj0')?.index ?? index) !== index);
+    ip('link del rbj0');
+    await until(() => find('rbj0') === undefined);
+  });
+
+  it('keeps an interface that joins and leaves a bridge', async () => {
+    const seen: boolean[] = [];
+    ip('link add rbk0 type veth peer name rbk1');
+    ip('link add rbbr type bridge');
+    await until(() => find('rbk0') !== undefined && find('rbbr') !== undefined);
+    const end = watch.onChange(() => seen.push(find('rbk0') !== undefined));
+    ip('link set rbk0 master rbbr');
+    ip('link set rbk0 nomaster');
+    ip('link set rbk0 up');
+    await until(() => find('rbk0')?.up === true);
+    end();
+    assert.ok(seen.every(Boolean));
+    ip('link del rbk0');
+    ip('link del rbbr');
+  });
+
+  it('follows two hundred interfaces made and deleted in one go', async () => {
+    const lines = (verb: string): string =>
+      Array.from({ length: 100 }, (_, index) => `${verb.replaceAll('%', String(index))}\n`).join('');
+    const batch = (input: string): void => {
+      assert.equal(spawnSync('ip', ['-batch', '-'], { input }).status, 0);
+    };
+    batch(lines('link add rbm% type veth peer name rbn%') + lines('addr add 10.50.%.1/24 dev rbm%'));
+    await until(() => watch.current().filter((each) => each.name.startsWith('rbm')).length === 100);
+    await until(() => addressesOf(find('rbm99')).length === 1);
+    batch(lines('link del rbm%'));
+    await until(() => watch.current().every((each) => !/^rb[mn]/.test(each.name)));
+  });
+});
+
+describe('a socket bound to a device', { skip: SKIP }, () => {
+  const script = new URL('./device-listener.ts', import.meta.url).pathname;
+  let peer: Peer;
+  let program: ChildProcess;
+  let out = '';
+
+  before(async () => {
+    peer = await openPeer();
+  });
+  after(() => peer.close());
+  afterEach(async () => {
+    program.kill('SIGKILL');
+    await once(program, 'exit');
+    ip('link del rbq0');
+  });
+
+  function shout(word: string): void {
+    const code = `const s=require('dgram').createSocket('udp4');
+      s.bind(6768,'10.20.0.9',()=>{s.setBroadcast(true);s.send('${word}',6767,'255.255.255.255',()=>s.close())})`;
+    peer.run(process.execPath, '-e', code);
+  }
+
+  function makeCable(): void {
+    peer.cable('rbq0', 'rbq1');
+    ip('addr add 10.20.0.1/24 brd + dev rbq0');
+    peer.run('ip', 'addr', 'add', '10.20.0.9/24', 'brd', '+', 'dev', 'rbq1');
+  }
+
+  for (const [who, prefix] of [
+    ['root, on the same socket', []],
+    ['a user without privileges, by a new socket', ['setpriv', ...AS_NOBODY]],
+  ] as const) {
+    it(`hears again when the device was created anew, for ${who}`, async () => {
+      makeCable();
+      const [command = '', ...args] = [...prefix, process.execPath, script, 'rbq0', '6767', 'native'];
+      out = '';
+      program = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      program.stdout?.on('data', (chunk) => {
+        out += chunk;
+      });
+      await until(() => out.includes('ready'));
+      shout('before');
+      await until(() => out.includes('heard before from 10.20.0.9'));
+      ip('link del rbq0');
+      await until(() => out.includes('index 0'));
+      makeCable();
+      await until(() => /index 0\n(.*\n)*index [1-9]/.test(out));
+      await until(() => {
+        shout('again');
+        return out.includes('heard again from 10.20.0.9');
+      });
+      assert.ok(!out.includes('receive error'), out);
+    });
+  }
+});
+
+describe('a process that watches the interfaces', { skip: missing('linux') }, () => {
+  const script = new URL('./ending.ts', import.meta.url).pathname;
+  for (const [way, status] of [
+    ['fall', 0],
+    ['exit', 0],
+    ['close', 0],
+    ['throw', 1],
+  ] as const) {
+    it(`ends without waiting for the sleeping thread (${way})`, async () => {
+      const started = systemClock.now();
+      const program = spawn(process.execPath, [script, way], { stdio: ['ignore', 'pipe', 'ignore'] });
+      let readyAt = started;
+      program.stdout.once('data', () => {
+        readyAt = systemClock.now();
+      });
+      const [code] = await once(program, 'exit');
+      assert.equal(code, status);
+      assert.ok(systemClock.now() - readyAt < 1000, `${systemClock.now() - readyAt} ms after its first word`);
+    });
+  }
+});

@@ -1,0 +1,66 @@
+// A server and a client that talk over loopback as DHCP does, without any privilege: run by the end-to-end tests in their own
+// process and, as another user, in one that they start. As a program it takes `native` or `portable` and prints what it saw.
+
+import { createSocket } from 'node:dgram';
+import { sleep } from '../../../src/clock.ts';
+import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import type { DatagramHandler } from '../../../src/net/datagram.ts';
+import { openNetwork } from '../../../src/net/open-network.ts';
+
+const SERVER_PORT = 6767;
+const CLIENT_PORT = 6868;
+const MACHINE = mac(0x525400123456);
+
+/** What was seen, in order, as `who heard what from whom`. */
+export interface LoopbackReport {
+  readonly kind: string;
+  readonly heard: readonly string[];
+  readonly sendErrors: readonly string[];
+}
+
+const ip = (text: string): Ipv4 => parseIpv4(text) ?? ANY;
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+/** Holds the conversation once. */
+export async function converse(native: boolean): Promise<LoopbackReport> {
+  const heard: string[] = [];
+  const sendErrors: string[] = [];
+  const network = await openNetwork({ native });
+  const listen =
+    (who: string, answer: boolean): DatagramHandler =>
+    (datagrams, socket) => {
+      for (const { bytes, from, fromPort } of datagrams) {
+        heard.push(`${who} heard ${text(bytes)} from ${formatIpv4(from)}:${fromPort}`);
+      }
+      if (!answer) return;
+      const lease = ip('127.77.0.100');
+      socket.send([
+        { bytes: Buffer.from('broadcast'), to: { kind: 'broadcast', port: CLIENT_PORT } },
+        { bytes: Buffer.from('hardware'), to: { kind: 'hardware', address: lease, mac: MACHINE, port: CLIENT_PORT } },
+        { bytes: Buffer.from('unicast'), to: { kind: 'unicast', address: lease, port: CLIENT_PORT } },
+      ]);
+    };
+  const onSendError = (code: string): unknown => sendErrors.push(code);
+  const server = { port: SERVER_PORT, shared: true, onSendError } as const;
+  const source = ip('127.77.0.1');
+  const device = { address: ANY, device: 'lo', source, broadcast: true, onDatagrams: listen('device', true) };
+  await network.open({ ...server, ...device });
+  await network.open({ ...server, address: source, freebind: true, onDatagrams: listen('address', false) });
+
+  const client = createSocket('udp4');
+  client.on('message', (bytes, from) => heard.push(`client heard ${text(bytes)} from ${from.address}:${from.port}`));
+  await new Promise<void>((resolve) => client.bind(CLIENT_PORT, '0.0.0.0', resolve));
+  client.setBroadcast(true);
+  for (const [word, to] of [
+    ['discover', '127.255.255.255'],
+    ['renew', '127.77.0.1'],
+  ] as const) {
+    client.send(word, SERVER_PORT, to);
+    await sleep(150);
+  }
+  client.close();
+  await network.close();
+  return { kind: network.kind, heard, sendErrors };
+}
+
+if (import.meta.main) console.log(JSON.stringify(await converse(process.argv[2] === 'native')));

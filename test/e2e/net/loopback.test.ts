@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { missing } from '../../support/needs.ts';
+import { enterOwnNetwork } from '../../support/own-network.ts';
+import { converse, type LoopbackReport } from './loopback-conversation.ts';
+
+const ROOT = missing('root', 'ip') === false;
+if (ROOT) enterOwnNetwork();
+
+const SCRIPT = new URL('./loopback-conversation.ts', import.meta.url).pathname;
+const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
+
+function converseAsNobody(kind: 'native' | 'portable'): LoopbackReport {
+  return JSON.parse(
+    execFileSync('setpriv', [...AS_NOBODY, process.execPath, SCRIPT, kind], { encoding: 'utf8', timeout: 20_000 }),
+  );
+}
+
+/** Each broadcast is heard once, by the device socket alone; what goes to the address, by the address socket alone. */
+function check(report: LoopbackReport): void {
+  assert.deepEqual(report.sendErrors, []);
+  assert.deepEqual(report.heard, [
+    'device heard discover from 127.0.0.1:6868',
+    'client heard broadcast from 127.77.0.1:6767',
+    'client heard hardware from 127.77.0.1:6767',
+    'client heard unicast from 127.77.0.1:6767',
+    'address heard renew from 127.0.0.1:6868',
+  ]);
+}
+
+describe('a DHCP conversation over loopback', () => {
+  it('works with native sockets', { skip: missing('linux') }, async () => {
+    const report = await converse(true);
+    assert.equal(report.kind, 'linux');
+    check(report);
+  });
+
+  it('works with portable sockets', async () => {
+    const report = await converse(false);
+    assert.equal(report.kind, 'dgram');
+    check(report);
+  });
+
+  for (const kind of ['native', 'portable'] as const) {
+    it(`works with ${kind} sockets for a user without any privilege`, { skip: missing('root', 'setpriv') }, () => {
+      check(converseAsNobody(kind));
+    });
+  }
+});

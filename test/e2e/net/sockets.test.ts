@@ -1,0 +1,383 @@
+// What the sockets of each implementation hear and send, over cables between network namespaces.
+
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
+import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import type { DatagramSocket, HostNetwork, OutgoingDatagram, SocketRequest } from '../../../src/net/datagram.ts';
+import { openNetwork } from '../../../src/net/open-network.ts';
+import { DRAIN_PER_TURN_MAX } from '../../../src/net/udp-linux-socket.ts';
+import { missing } from '../../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
+
+const SKIP = missing('linux', 'root', 'ip', 'unshare', 'tcpdump');
+if (SKIP === false) enterOwnNetwork();
+
+const addr = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+/** What the running test has opened: closed after it, whatever came of it. */
+const opened = new Set<{ close(): void }>();
+
+function closeAll(): void {
+  for (const each of opened) each.close();
+  opened.clear();
+}
+
+/** An open socket with what it heard: `text from address`. */
+interface Ear {
+  readonly socket: DatagramSocket;
+  readonly heard: string[];
+  readonly batches: number[];
+  readonly errors: string[];
+}
+
+async function open(network: HostNetwork, request: Partial<SocketRequest>): Promise<Ear> {
+  const ear: Omit<Ear, 'socket'> = { heard: [], batches: [], errors: [] };
+  const socket = await network.open({
+    address: ANY,
+    port: 6767,
+    broadcast: true,
+    shared: true,
+    onDatagrams(datagrams) {
+      ear.batches.push(datagrams.length);
+      for (const each of datagrams) ear.heard.push(`${Buffer.from(each.bytes)} from ${formatIpv4(each.from)}`);
+    },
+    onSendError: (code) => ear.errors.push(code),
+    ...request,
+  });
+  opened.add(socket);
+  return { ...ear, socket };
+}
+
+async function bound(port: number, address: string): Promise<Socket> {
+  const socket = createSocket('udp4');
+  socket.bind(port, address);
+  await once(socket, 'listening');
+  opened.add(socket);
+  return socket;
+}
+
+/** Has a program on the peer send one datagram; `from` is its source address. */
+function shout(peer: Peer, word: string, from: string, to: string, port = 6767): void {
+  const code = `const s=require('dgram').createSocket('udp4');
+    s.bind(6868,'${from}',()=>{s.setBroadcast(true);s.send('${word}',${port},'${to}',()=>s.close())})`;
+  peer.run(process.execPath, '-e', code);
+}
+
+/** Has a program on the peer receive `length` bytes on port 6868; the result is the sizes and the bytes of the datagrams. */
+async function receiveAt(peer: Peer, length: number, act: () => void): Promise<{ sizes: number[]; all: Buffer }> {
+  const code = `const got=[];let n=0;const s=require('dgram').createSocket('udp4');
+    s.on('message',(m)=>{got.push(m.toString('hex'));n+=m.length;if(n>=${length}){console.log(JSON.stringify(got));s.close()}});
+    s.bind(6868,()=>{s.setRecvBufferSize(4e6);console.log('ready')})`;
+  const program = peer.start(process.execPath, '-e', code);
+  let out = '';
+  program.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  opened.add({ close: () => program.kill() });
+  await until(() => out.includes('ready'));
+  act();
+  await until(() => out.endsWith(']\n'));
+  const got: readonly string[] = JSON.parse(out.slice(out.indexOf('[')));
+  return { sizes: got.map((each) => each.length / 2), all: Buffer.from(got.join(''), 'hex') };
+}
+
+/** Runs tcpdump on the peer while `act` acts; returns what it printed of the first `count` packets to port 6868. */
+async function capture(peer: Peer, device: string, count: number, act: () => void): Promise<string> {
+  const dump = peer.start('tcpdump', '-i', device, '-nvvel', '-c', String(count), 'udp and dst port 6868');
+  let [out, err] = ['', ''];
+  dump.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  dump.stderr?.on('data', (chunk) => {
+    err += chunk;
+  });
+  await until(() => err.includes('listening on'));
+  act();
+  const late = sleep(4000).then(() => dump.kill());
+  await once(dump, 'exit');
+  await Promise.race([late, sleep(0)]);
+  return out;
+}
+
+describe('datagram sockets', { skip: SKIP }, () => {
+  let first: Peer;
+  let second: Peer;
+  let network: HostNetwork;
+
+  before(async () => {
+    [first, second] = [await openPeer(), await openPeer()];
+    first.cable('rba0', 'rbx0');
+    second.cable('rbb0', 'rbx0');
+    ip('addr add 10.20.0.1/24 brd + dev rba0');
+    ip('addr add 10.21.0.1/24 brd + dev rba0');
+    ip('addr add 10.30.0.1/24 brd + dev rbb0');
+    first.run('ip', 'addr', 'add', '10.20.0.9/24', 'brd', '+', 'dev', 'rbx0');
+    second.run('ip', 'addr', 'add', '10.30.0.9/24', 'brd', '+', 'dev', 'rbx0');
+  });
+  after(async () => {
+    await first.close();
+    await second.close();
+  });
+
+  afterEach(closeAll);
+
+  for (const native of [true, false]) {
+    describe(native ? 'native' : 'portable', () => {
+      before(async () => {
+        network = await openNetwork({ native });
+        assert.equal(network.kind, native ? 'linux' : 'dgram');
+      });
+      after(() => network.close());
+
+      it('a device socket hears limited and subnet broadcasts, an address socket what goes to its address', async () => {
+        const device = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
+        const address = await open(network, { address: addr('10.20.0.1'), broadcast: false });
+        shout(first, 'limited', '10.20.0.9', '255.255.255.255');
+        shout(first, 'subnet', '10.20.0.9', '10.20.0.255');
+        shout(first, 'unicast', '10.20.0.9', '10.20.0.1');
+        await until(() => device.heard.length + address.heard.length >= 3);
+        await sleep(100);
+        assert.deepEqual(device.heard, ['limited from 10.20.0.9', 'subnet from 10.20.0.9']);
+        assert.deepEqual(address.heard, ['unicast from 10.20.0.9']);
+        assert.equal(device.socket.interfaceName, 'rba0');
+        assert.equal(device.socket.counters().received, 2);
+      });
+
+      it('a broadcast reply leaves by its device with the address chosen', async () => {
+        const device = await open(network, { device: 'rba0', source: addr('10.21.0.1') });
+        const packets = await capture(first, 'rbx0', 1, () =>
+          device.socket.send([{ bytes: bytes('offer'), to: { kind: 'broadcast', port: 6868 } }]),
+        );
+        assert.match(packets, /> ff:ff:ff:ff:ff:ff/);
+        assert.match(packets, /10\.21\.0\.1\.6767 > 255\.255\.255\.255\.6868/);
+      });
+
+      it('counts what the kernel refuses to send, tells it, and sends the rest', async () => {
+        const ear = await open(network, { address: addr('10.20.0.1'), shared: false, broadcast: false });
+        const unicast = (to: string, port: number): OutgoingDatagram => ({
+          bytes: bytes(to),
+          to: { kind: 'unicast', address: addr(to), port },
+        });
+        const listener = await bound(6868, '10.20.0.1');
+        const heard: string[] = [];
+        listener.on('message', (message) => heard.push(String(message)));
+        ear.socket.send([
+          unicast('10.20.0.1', 6868),
+          unicast('10.99.0.1', 6868),
+          unicast('10.20.0.1', 0),
+          { bytes: new Uint8Array(65_508), to: { kind: 'unicast', address: addr('10.20.0.1'), port: 6868 } },
+          { bytes: bytes('x'), to: { kind: 'broadcast', port: 6868 } },
+          unicast('10.20.0.1', 6868),
+        ]);
+        await until(() => heard.length === 2 && ear.errors.length === 4);
+        assert.deepEqual([...ear.errors].sort(), ['EACCES', 'EINVAL', 'EMSGSIZE', 'ENETUNREACH']);
+        const { sent, sendErrors } = ear.socket.counters();
+        assert.deepEqual({ sent, sendErrors }, { sent: 2, sendErrors: 4 });
+        ear.socket.close();
+        ear.socket.send([unicast('10.20.0.1', 6868)]);
+      });
+
+      const windows: readonly (readonly [string, number, number])[] = [
+        ['of many whole segments and a short one', 50_000, 1432],
+        ['of one short segment', 100, 1432],
+        ['of exactly the most segments', 64 * 512, 512],
+        ['of the longest payload in one piece', 65_507, 65_507],
+        ['of more segments than one call takes', 2000, 20],
+      ];
+      for (const [name, length, segmentBytes] of windows) {
+        it(`a window ${name} arrives cut and in order`, async () => {
+          const payload = Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 255);
+          const listener = await bound(6868, '10.20.0.1');
+          const received: Buffer[] = [];
+          listener.on('message', (message) => received.push(message));
+          const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
+          ear.socket.sendSegments(payload, segmentBytes, addr('10.20.0.1'), 6868);
+          await until(() => received.reduce((sum, each) => sum + each.length, 0) >= length);
+          assert.ok(received.every((each, index) => each.length === segmentBytes || index === received.length - 1));
+          assert.ok(Buffer.concat(received).equals(payload));
+          assert.equal(ear.socket.counters().sent, Math.ceil(length / segmentBytes));
+        });
+      }
+
+      for (const [name, segmentBytes] of [
+        ['that fit the cable', 1432],
+        ['longer than the cable takes at once', 4000],
+      ] as const) {
+        it(`segments ${name} cross it`, async () => {
+          const payload = Uint8Array.from({ length: 30_000 }, (_, index) => (index * 11 + (index >> 8)) & 255);
+          const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
+          const { sizes, all } = await receiveAt(first, payload.length, () => {
+            for (const part of [payload.subarray(0, 20_000), payload.subarray(20_000)]) {
+              ear.socket.sendSegments(part, segmentBytes, addr('10.20.0.9'), 6868);
+            }
+          });
+          assert.ok(all.equals(payload));
+          assert.equal(Math.max(...sizes), segmentBytes);
+          assert.deepEqual(ear.errors, []);
+        });
+      }
+
+      it('an address may come after its socket, where sockets can be bound to it beforehand', async () => {
+        const request = { address: addr('10.20.0.77'), freebind: true, shared: false };
+        if (!native) {
+          await assert.rejects(open(network, request), { code: 'address-not-here' });
+          return;
+        }
+        const ear = await open(network, request);
+        ip('addr add 10.20.0.77/24 dev rba0');
+        shout(first, 'late', '10.20.0.9', '10.20.0.77');
+        await until(() => ear.heard.length === 1);
+        ip('addr del 10.20.0.77/24 dev rba0');
+      });
+
+      it('refuses what cannot be had, by name', async () => {
+        await assert.rejects(open(network, { device: 'rbnone' }), { code: 'interface-missing', message: /rbnone/ });
+        await assert.rejects(open(network, { address: addr('10.99.0.1') }), { code: 'address-not-here' });
+      });
+    });
+  }
+
+  describe('native alone', () => {
+    before(async () => {
+      network = await openNetwork();
+    });
+    after(() => network.close());
+
+    it('a device socket hears nothing of another device', async () => {
+      const one = await open(network, { device: 'rba0' });
+      const two = await open(network, { device: 'rbb0' });
+      shout(first, 'one', '10.20.0.9', '255.255.255.255');
+      shout(second, 'two', '10.30.0.9', '255.255.255.255');
+      await until(() => one.heard.length > 0 && two.heard.length > 0);
+      await sleep(100);
+      assert.deepEqual(one.heard, ['one from 10.20.0.9']);
+      assert.deepEqual(two.heard, ['two from 10.30.0.9']);
+    });
+
+    it('a frame reaches a hardware address whose owner has no address, with checksums complete', async () => {
+      const ear = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
+      const link = first.run('ip', '-o', 'link', 'show', 'rbx0');
+      const hardware = /link\/ether ([0-9a-f:]+)/.exec(link)?.[1] ?? assert.fail(link);
+      first.run('ip', 'addr', 'flush', 'dev', 'rbx0');
+      const to = {
+        kind: 'hardware',
+        address: addr('10.20.0.100'),
+        mac: mac(Number.parseInt(hardware.replaceAll(':', ''), 16)),
+        port: 6868,
+      } as const;
+      const packets = await capture(first, 'rbx0', 3, () =>
+        ear.socket.send([
+          { bytes: bytes('odd'), to },
+          { bytes: bytes('broadcast'), to: { kind: 'broadcast', port: 6868 } },
+          { bytes: new Uint8Array(590).fill(7), to },
+        ]),
+      );
+      first.run('ip', 'addr', 'add', '10.20.0.9/24', 'brd', '+', 'dev', 'rbx0');
+      assert.equal(packets.match(/10\.20\.0\.1\.6767 > 10\.20\.0\.100\.6868: \[udp sum ok\]/g)?.length, 2);
+      assert.equal(packets.match(new RegExp(`> ${hardware}, ethertype IPv4`, 'g'))?.length, 2);
+      const order = [...packets.matchAll(/UDP, length (\d+)/g)].map((match) => Number(match[1]));
+      assert.deepEqual(order, [3, 9, 590], 'frames and datagrams keep their order');
+      assert.equal(ear.socket.counters().sent, 3);
+    });
+
+    it('a frame longer than the cable takes is refused and counted', async () => {
+      const ear = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
+      const to = { kind: 'hardware', address: addr('10.20.0.100'), mac: mac(0x525400000001), port: 6868 } as const;
+      ear.socket.send([{ bytes: new Uint8Array(1473), to }]);
+      assert.deepEqual(ear.errors, ['EMSGSIZE']);
+    });
+
+    it('a burst arrives whole, in order, in arrays of at most 64, and not all in one turn', async () => {
+      const count = 3000;
+      const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
+      const source = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
+      let turns = 0;
+      let most = 0;
+      let before = 0;
+      const watchTurns = (): void => {
+        turns += 1;
+        most = Math.max(most, ear.heard.length - before);
+        before = ear.heard.length;
+        if (before < count && turns < 10_000) setImmediate(watchTurns);
+      };
+      for (let index = 0; index < count; index += 1) {
+        source.socket.send([
+          { bytes: bytes(String(index)), to: { kind: 'unicast', address: addr('10.20.0.1'), port: 6767 } },
+        ]);
+      }
+      watchTurns();
+      await until(() => ear.heard.length === count);
+      assert.deepEqual(
+        ear.heard.map((each) => Number.parseInt(each, 10)),
+        [...new Array(count).keys()],
+      );
+      assert.ok(ear.batches.every((size) => size >= 1 && size <= 64));
+      // Besides what is drained, libuv itself reads at most 32 datagrams a turn.
+      assert.ok(most <= DRAIN_PER_TURN_MAX + 32, `${most} in one turn`);
+      assert.equal(ear.socket.counters().receiveDrops, 0);
+    });
+
+    it('counts what the kernel dropped because nobody read it', async () => {
+      const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
+      const source = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
+      const datagram = {
+        bytes: new Uint8Array(1400),
+        to: { kind: 'unicast', address: addr('10.20.0.1'), port: 6767 },
+      } as const;
+      for (let index = 0; index < 100; index += 1) source.socket.send(new Array<OutgoingDatagram>(100).fill(datagram));
+      const { sent } = source.socket.counters();
+      await until(() => ear.socket.counters().received + (ear.socket.counters().receiveDrops ?? 0) === sent);
+      assert.ok((ear.socket.counters().receiveDrops ?? 0) > 0);
+      const { receiveDrops } = ear.socket.counters();
+      ear.socket.close();
+      assert.equal(ear.socket.counters().receiveDrops, receiveDrops, 'and remembers it when closed');
+    });
+
+    it('goes on when its handler closes it in the middle of a burst', async () => {
+      const source = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
+      let calls = 0;
+      await open(network, {
+        address: addr('10.20.0.1'),
+        shared: false,
+        onDatagrams(_datagrams, socket) {
+          calls += 1;
+          socket.close();
+        },
+      });
+      const to = { kind: 'unicast', address: addr('10.20.0.1'), port: 6767 } as const;
+      source.socket.send(new Array<OutgoingDatagram>(300).fill({ bytes: bytes('x'), to }));
+      await until(() => calls > 0);
+      await sleep(50);
+      assert.equal(calls, 1);
+    });
+  });
+
+  it('portable sockets refuse a second device on one port and say why', async () => {
+    const portable = await openNetwork({ native: false });
+    await open(portable, { device: 'rba0', source: addr('10.20.0.1') });
+    await assert.rejects(open(portable, { device: 'rbb0', source: addr('10.30.0.1') }), {
+      code: 'native-unavailable',
+      message: /rbb0 and rba0 cannot both be served on port 6767/,
+    });
+    assert.ok(portable.notes.some((note) => note.includes('hears the broadcasts of every interface')));
+    await portable.close();
+  });
+
+  it('a portable device socket follows its address when that comes late', async () => {
+    const portable = await openNetwork({ native: false });
+    const ear = await open(portable, { device: 'rbb0', source: addr('10.30.0.5') });
+    const offer: OutgoingDatagram = { bytes: bytes('offer'), to: { kind: 'broadcast', port: 6868 } };
+    ear.socket.send([offer]);
+    assert.deepEqual(ear.errors, ['EADDRNOTAVAIL']);
+    ip('addr add 10.30.0.5/24 dev rbb0');
+    portable.interfacesChanged([]);
+    await sleep(50);
+    const packets = await capture(second, 'rbx0', 1, () => ear.socket.send([offer]));
+    assert.match(packets, /10\.30\.0\.5\.6767 > 255\.255\.255\.255\.6868/);
+    await portable.close();
+  });
+});
