@@ -1,13 +1,12 @@
 // What a path that a loader asks for means: a file of the tree, or text rendered for the machine that asks. Names and text
 // only: opening and sending is for the servers.
 //
-//   path ─ parseBootPath ─┬─ file ───────────────────────────────────→ file; a loader asked in an odd place: the tree's
-//                         ├─ config by MAC, UUID or address ─ findNamed ─┬─ known ──→ decideStep → rendered
-//                         │                                              └─ unknown ─→ missing: the loader walks on
-//                         ├─ config for anybody ─ findByPeer ─┬─ known ──→ decideStep → rendered for that machine
-//                         │                                   └─ unknown → enlist → rendered
-//                         └─ first name ─ findByPeer ─┬─ known ──→ decideStep → rendered for that machine
-//                                                     └─ unknown → chain → rendered
+//   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
+//                         ├─ a file ─ hasFile ─────────────────────────────────────→ file; a loader in an odd place: the tree's
+//                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader walks on
+//                                                         ├─ first name, unknown ──→ rendered: ask again by name
+//                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
+//                                                         └─ known ─────────────── decideStep → rendered for that machine
 //
 // `grub/grub.cfg` and `ipxe.cfg` tell nothing of the machine. A machine known by its lease is answered at once. For any other
 // the text asks again under the hardware address, which the loader knows and the rack may not (another DHCP server gave the

@@ -106,7 +106,10 @@ function decideKernel(
   }
   const { systemId, hostname, domain } = machine;
   if (![systemId, hostname, domain].every(isPlainName)) {
-    return explain('arguments-not-quotable', name, ['the name of this machine cannot stand on a kernel line.']);
+    return explain('arguments-not-quotable', name, [
+      'the name or domain of this machine cannot stand on a kernel line.',
+      'Rename it.',
+    ]);
   }
   const words = installerWords({ ...facts, systemId, hostname, domain });
   return { step: { kind: 'kernel', image, words }, purpose, title };

@@ -1,0 +1,189 @@
+// Who is answered with what, by path, lease and the region's allocations.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
+import { formatMac, type Ipv4 } from '../../src/net/address.ts';
+import { assetContext, type Given, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
+
+const STRANGER = hw('52:54:00:99:99:99');
+
+function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset {
+  return resolveBootAsset({ path, via: 'http', peer, local: RACK }, assetContext(given));
+}
+
+/** What is rendered, for whom; or why not. */
+function summarize(asset: BootAsset): string {
+  const who = asset.mac === undefined ? 'nobody' : formatMac(asset.mac);
+  if (asset.kind === 'rendered') return `${asset.purpose} for ${who}`;
+  return asset.kind === 'file' ? `${asset.path} for ${who}` : `${asset.reason} for ${who}`;
+}
+
+const mac = (text: string): string => `52:54:00:00:00:${text}`;
+const both = images('amd64/generic/bookworm/commissioning', 'amd64/generic/trixie/install');
+
+const CASES: readonly [string, string, Given, string][] = [
+  [
+    'a machine is known by its address in the path',
+    'pxelinux.cfg/01-52-54-00-00-00-0c',
+    {},
+    `commissioning for ${mac('0c')}`,
+  ],
+  [
+    'the path comes before the lease',
+    'pxelinux.cfg/01-52-54-00-00-00-0c',
+    { lease: MACS.local },
+    `commissioning for ${mac('0c')}`,
+  ],
+  [
+    'an unknown one is not found, and walks on',
+    'pxelinux.cfg/01-52-54-00-99-99-99',
+    {},
+    'machine-unknown for 52:54:00:99:99:99',
+  ],
+  ['so it is with GRUB', 'grub/grub.cfg-52:54:00:99:99:99', {}, 'machine-unknown for 52:54:00:99:99:99'],
+  ['so it is with iPXE', 'ipxe.cfg-52-54-00-99-99-99', {}, 'machine-unknown for 52:54:00:99:99:99'],
+  [
+    'a UUID is known as it is written',
+    'pxelinux.cfg/00112233-4455-6677-8899-aabbccddeeff',
+    {},
+    `commissioning for ${mac('0c')}`,
+  ],
+  [
+    'and as its octets lie in memory',
+    'pxelinux.cfg/33221100-5544-7766-8899-aabbccddeeff',
+    {},
+    `commissioning for ${mac('0c')}`,
+  ],
+  [
+    'a foreign UUID is not',
+    'pxelinux.cfg/11111111-5544-7766-8899-aabbccddeeff',
+    { lease: MACS.local },
+    `machine-unknown for ${mac('0d')}`,
+  ],
+  [
+    'an address in the path is known by its lease',
+    'pxelinux.cfg/0A140064',
+    { lease: MACS.poweroff },
+    `poweroff for ${mac('0f')}`,
+  ],
+  ['or by what the region gave', 'pxelinux.cfg/0A14000A', {}, `local for ${mac('0d')}`],
+  ['a part of an address is nobody', 'pxelinux.cfg/0A1400', { lease: MACS.local }, `machine-unknown for ${mac('0d')}`],
+  [
+    'the default is rendered for the machine that has the lease',
+    'pxelinux.cfg/default',
+    { lease: MACS.local },
+    `local for ${mac('0d')}`,
+  ],
+  [
+    'the default enlists a stranger with a lease',
+    'pxelinux.cfg/default',
+    { lease: STRANGER },
+    'enlist for 52:54:00:99:99:99',
+  ],
+  ['the default enlists whoever has none', 'grub/grub.cfg-default-x86_64', {}, 'enlist for nobody'],
+  [
+    'the first name is answered at once when the lease tells who asks',
+    'grub/grub.cfg',
+    { lease: MACS.install, files: both },
+    `install for ${mac('01')}`,
+  ],
+  ['a stranger with a lease is asked for his CPU', 'grub/grub.cfg', { lease: STRANGER }, 'chain for 52:54:00:99:99:99'],
+  ['anybody else is asked for his hardware address', 'ipxe.cfg', {}, 'chain for nobody'],
+  ['an image that is not there is told', 'pxelinux.cfg/default-arm64', {}, 'image-missing for nobody'],
+  [
+    'a rack without HTTP cannot be reported to',
+    'pxelinux.cfg/default',
+    { config: { http: [] } },
+    'no-boot-http for nobody',
+  ],
+  [
+    'but it can start a disk',
+    'pxelinux.cfg/default',
+    { config: { http: [] }, lease: MACS.local },
+    `local for ${mac('0d')}`,
+  ],
+  [
+    'arguments that iPXE cannot be given are told',
+    'ipxe.cfg-default-amd64',
+    { config: { kernelParams: 'a || reboot' } },
+    'arguments-not-quotable for nobody',
+  ],
+  [
+    'arguments that no kernel understands are told',
+    'pxelinux.cfg/default',
+    { config: { kernelParams: 'a="b' } },
+    'arguments-not-quotable for nobody',
+  ],
+  [
+    'a kernel is a file',
+    'amd64/generic/bookworm/commissioning/linux',
+    { lease: MACS.local },
+    `amd64/generic/bookworm/commissioning/linux for ${mac('0d')}`,
+  ],
+  [
+    'a loader in an odd place is the one of the tree',
+    'EFI/BOOT/grubx64.efi',
+    { files: ['grubx64.efi'] },
+    'grubx64.efi for nobody',
+  ],
+  [
+    'unless there is one in that place',
+    'EFI/BOOT/grubx64.efi',
+    { files: ['grubx64.efi', 'EFI/BOOT/grubx64.efi'] },
+    'EFI/BOOT/grubx64.efi for nobody',
+  ],
+  ['or none at all', 'EFI/BOOT/grubx64.efi', {}, 'EFI/BOOT/grubx64.efi for nobody'],
+  ['a way out of the tree is refused', '../etc/shadow', { lease: MACS.local }, `path-not-allowed for ${mac('0d')}`],
+];
+
+for (const [name, path, given, expected] of CASES) {
+  test(name, () => assert.equal(summarize(resolve(path, given)), expected));
+}
+
+test('a machine at its allocated address is known without a lease', () => {
+  assert.equal(summarize(resolve('ipxe.cfg', {}, ip('10.20.0.10'))), `local for ${mac('0d')}`);
+});
+
+/** The kernel that a known machine is given. */
+function kernelOf(given: Given): string | undefined {
+  const asset = resolve('pxelinux.cfg/default', given);
+  return asset.kind === 'rendered' ? /KERNEL (.*)\/linux/.exec(asset.text)?.[1] : undefined;
+}
+
+test('the own sub-architecture comes before generic, the own release before the rack’s', () => {
+  const lease = MACS.commissioning;
+  const machines = [machine('commissioning', { subarchitecture: 'hwe-6.1', release: 'trixie' })];
+  const directories = [
+    'amd64/hwe-6.1/trixie/commissioning',
+    'amd64/generic/trixie/commissioning',
+    'amd64/hwe-6.1/bookworm/commissioning',
+    'amd64/generic/bookworm/commissioning',
+  ];
+  for (const [index, directory] of directories.entries()) {
+    assert.equal(kernelOf({ lease, machines, files: images(...directories.slice(index)) }), directory);
+  }
+  assert.equal(kernelOf({ lease, machines, files: images('amd64/generic/jammy/commissioning') }), undefined);
+});
+
+test('an image without its initrd, or without its kernel, is none', () => {
+  const directory = 'amd64/generic/bookworm/commissioning';
+  assert.equal(kernelOf({ files: [`${directory}/linux`] }), undefined);
+  assert.equal(kernelOf({ files: [`${directory}/initrd.gz`] }), undefined);
+  assert.equal(kernelOf({ files: [`${directory}/linux`, `${directory}/initrd`] }), directory);
+});
+
+test('an install without an installer of its release runs the ephemeral environment, which writes an image', () => {
+  const asset = resolve('pxelinux.cfg/default', { lease: MACS.install });
+  assert.ok(asset.kind === 'rendered');
+  assert.match(asset.text, /KERNEL amd64\/generic\/bookworm\/commissioning\/linux/);
+  assert.match(asset.text, /APPEND rackboot=install rackboot_url=/);
+});
+
+test('a machine’s own arguments replace the global ones, and come last', () => {
+  const machines = [machine('commissioning', { kernelParams: 'console=ttyS1' })];
+  const given = { machines, lease: MACS.commissioning, config: { kernelParams: 'console=ttyS0' } };
+  const asset = resolve('pxelinux.cfg/default', given);
+  assert.ok(asset.kind === 'rendered');
+  assert.match(asset.text, /APPEND rackboot=commissioning rackboot_url=\S+ console=ttyS1\n/);
+});

@@ -1,0 +1,228 @@
+// What each loader is told, word for word, for each purpose.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveBootAsset } from '../../src/boot/asset.ts';
+import type { BootPurpose } from '../../src/machines/machine.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { assetContext, type Given, images, MACS, machine, PEER, RACK } from './rack.ts';
+
+function render(path: string, given: Given = {}): string {
+  const asset = resolveBootAsset({ path, via: 'tftp', peer: PEER, local: RACK }, assetContext(given));
+  assert.equal(asset.kind, 'rendered', `${path}: ${asset.kind}`);
+  return asset.kind === 'rendered' ? asset.text : '';
+}
+
+const pxelinux = (purpose: BootPurpose, given?: Given): string =>
+  render(`pxelinux.cfg/01-${formatMac(MACS[purpose], '-')}`, given);
+const grub = (purpose: BootPurpose, given?: Given): string =>
+  render(`grub/grub.cfg-${formatMac(MACS[purpose])}`, given);
+const ipxe = (purpose: BootPurpose, given?: Given): string =>
+  render(`ipxe.cfg-${formatMac(MACS[purpose], '-')}`, given);
+
+const PARAMS = { config: { kernelParams: 'console=ttyS0,115200n8 opt="a b"' } };
+const INSTALL = { files: images('amd64/generic/trixie/install') };
+const CHAIN_C32 = { files: ['chain.c32', 'libcom32.c32', 'libutil.c32'] };
+
+const CASES: readonly [string, () => string, readonly string[]][] = [
+  [
+    'pxelinux enlists an unknown machine, and adds BOOTIF itself',
+    () => render('pxelinux.cfg/default', PARAMS),
+    [
+      '# unknown machine: enlist, amd64/generic/bookworm/commissioning',
+      'DEFAULT boot',
+      'PROMPT 0',
+      'TIMEOUT 600',
+      'SAY Rackboot: unknown machine: enlist, amd64/generic/bookworm/commissioning',
+      'LABEL boot',
+      '  KERNEL amd64/generic/bookworm/commissioning/linux',
+      '  INITRD amd64/generic/bookworm/commissioning/initrd.gz',
+      '  APPEND rackboot=enlist rackboot_url=http://10.20.0.1:5248/MAAS console=ttyS0,115200n8 opt="a b"',
+      '  IPAPPEND 2',
+    ],
+  ],
+  [
+    'pxelinux starts the first disk by chain.c32 where the tree has it',
+    () => pxelinux('local', CHAIN_C32),
+    [
+      '# local-1: starting the local disk',
+      'DEFAULT local',
+      'PROMPT 0',
+      'TIMEOUT 600',
+      'SAY Rackboot: local-1: starting the local disk',
+      'LABEL local',
+      '  KERNEL chain.c32',
+      '  APPEND hd0',
+    ],
+  ],
+  [
+    'pxelinux goes back to the firmware where it has not',
+    () => pxelinux('local'),
+    [
+      '# local-1: starting the local disk',
+      'DEFAULT local',
+      'PROMPT 0',
+      'TIMEOUT 600',
+      'SAY Rackboot: local-1: starting the local disk',
+      'LABEL local',
+      '  LOCALBOOT 0',
+    ],
+  ],
+  [
+    'pxelinux switches off',
+    () => pxelinux('poweroff'),
+    [
+      '# poweroff-1: nothing to do, switching off',
+      'DEFAULT off',
+      'PROMPT 0',
+      'TIMEOUT 600',
+      'SAY Rackboot: poweroff-1: nothing to do, switching off',
+      'LABEL off',
+      '  KERNEL poweroff.c32',
+    ],
+  ],
+  [
+    'pxelinux shows which image is missing, waits, and starts anew',
+    () => pxelinux('commissioning', { files: [] }),
+    [
+      '# commissioning-1: image-missing',
+      'DEFAULT again',
+      'PROMPT 1',
+      'TIMEOUT 600',
+      'TOTALTIMEOUT 600',
+      'SAY Rackboot: no kernel and initrd for amd64/generic/bookworm/commissioning.',
+      'SAY Rackboot: Import the image on the rack.',
+      'LABEL again',
+      '  KERNEL reboot.c32',
+    ],
+  ],
+  [
+    'GRUB commissions a machine by what it came from itself',
+    () => grub('commissioning', PARAMS),
+    [
+      '# commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
+      "echo 'Rackboot: commissioning-1: commissioning, amd64/generic/bookworm/commissioning'",
+      'function start {',
+      `  if linux "$1"'/amd64/generic/bookworm/commissioning/linux' 'BOOTIF=01-52-54-00-00-00-0c' 'rackboot=commissioning' 'rackboot_url=http://10.20.0.1:5248/MAAS' 'console=ttyS0,115200n8' 'opt=a b'; then`,
+      `    if initrd "$1"'/amd64/generic/bookworm/commissioning/initrd.gz'; then boot; fi`,
+      '  fi',
+      '}',
+      "start ''",
+      "echo 'Rackboot: the kernel could not be loaded. Trying again in 60 seconds.'",
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'GRUB asks again, first by hardware address, then for its CPU',
+    () => render('grub/grub.cfg'),
+    [
+      '# asking again by hardware address',
+      'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
+      'configfile "$prefix/grub.cfg-default-$grub_cpu"',
+      "echo 'Rackboot: no configuration could be loaded. Trying again in 60 seconds.'",
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'GRUB switches off',
+    () => grub('poweroff'),
+    ['# poweroff-1: nothing to do, switching off', "echo 'Rackboot: poweroff-1: nothing to do, switching off'", 'halt'],
+  ],
+  [
+    'iPXE commissions a machine by HTTP',
+    () => ipxe('commissioning', PARAMS),
+    [
+      '#!ipxe',
+      '# commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
+      'echo Rackboot: commissioning-1: commissioning, amd64/generic/bookworm/commissioning',
+      'imgfree',
+      'kernel http://10.20.0.1:5248/amd64/generic/bookworm/commissioning/linux initrd=initrd.gz BOOTIF=01-52-54-00-00-00-0c rackboot=commissioning rackboot_url=http://10.20.0.1:5248/MAAS console=ttyS0,115200n8 opt="a b" || goto failed',
+      'initrd --name initrd.gz http://10.20.0.1:5248/amd64/generic/bookworm/commissioning/initrd.gz || goto failed',
+      'boot || goto failed',
+      ':failed',
+      'echo Rackboot: the kernel could not be started. Trying again in 60 seconds.',
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'iPXE installs with the preseed that the region serves',
+    () => ipxe('install', INSTALL),
+    [
+      '#!ipxe',
+      '# install-1: install, amd64/generic/trixie/install',
+      'echo Rackboot: install-1: install, amd64/generic/trixie/install',
+      'imgfree',
+      'kernel http://10.20.0.1:5248/amd64/generic/trixie/install/linux initrd=initrd.gz BOOTIF=01-52-54-00-00-00-01 auto=true priority=critical url=http://10.20.0.1:5248/MAAS/metadata/latest/by-id/abc123/?op=get_preseed locale=en_US.UTF-8 keymap=us hostname=install-1 domain=maas interface=auto ipv6.disable=1 DEBIAN_FRONTEND=text rackboot=install rackboot_url=http://10.20.0.1:5248/MAAS || goto failed',
+      'initrd --name initrd.gz http://10.20.0.1:5248/amd64/generic/trixie/install/initrd.gz || goto failed',
+      'boot || goto failed',
+      ':failed',
+      'echo Rackboot: the kernel could not be started. Trying again in 60 seconds.',
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'iPXE asks again by hardware address, and knows a 64-bit CPU under a BIOS',
+    () => render('ipxe.cfg'),
+    [
+      '#!ipxe',
+      '# asking again by hardware address',
+      'set cpu $\u007bbuildarch}',
+      'cpuid --ext 29 && set cpu amd64 ||',
+      'chain --replace ipxe.cfg-$\u007bnetX/mac:hexhyp} || chain --replace ipxe.cfg-default-$\u007bcpu} ||',
+      'echo Rackboot: no configuration could be loaded. Trying again in 60 seconds.',
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'iPXE starts the local disk itself under a BIOS, by GRUB under UEFI',
+    () => ipxe('local'),
+    [
+      '#!ipxe',
+      '# local-1: starting the local disk',
+      'echo Rackboot: local-1: starting the local disk',
+      'iseq $\u007bplatform} efi && goto other ||',
+      'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
+      'exit 0',
+      ':other',
+      'iseq $\u007bplatform} efi && chain --replace http://10.20.0.1:5248/grubx64.efi ||',
+      'iseq $\u007bplatform} pcbios && chain --replace http://10.20.0.1:5248/lpxelinux.0 ||',
+      'echo Rackboot: the next loader could not be started.',
+      'exit 1',
+    ],
+  ],
+];
+
+for (const [name, text, lines] of CASES) {
+  test(name, () => assert.deepEqual(text().split('\n'), [...lines, '']));
+}
+
+test('GRUB tries HTTP first where the rack answers on port 80', () => {
+  const http = [{ address: RACK, port: 80 }];
+  const lines = grub('commissioning', { config: { http } }).split('\n');
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('start ')),
+    ["start '(http,10.20.0.1)'", "start ''"],
+  );
+});
+
+test('GRUB fills BOOTIF in where the hardware address is not known', () => {
+  assert.match(render('grub/grub.cfg-default-x86_64'), /linux' BOOTIF=01-"\$net_default_mac" 'rackboot=enlist'/);
+});
+
+test('GRUB looks for loaders of the machine’s own CPU, installed systems before removable media', () => {
+  const text = grub('local', { machines: [machine('local', { architecture: 'arm64' })] });
+  const paths = [...text.matchAll(/chainloader (\S+);/g)].map((match) => match[1]);
+  assert.equal(paths[0], '/efi/debian/shimaa64.efi');
+  assert.equal(paths.at(-1), '/efi/boot/bootaa64.efi');
+  assert.match(text, /exit 1\n$/);
+});
+
+test('iPXE takes kernel and initrd from where its script came when there is no HTTP', () => {
+  // The region cannot be reached then, so only a step without a kernel is rendered; the loader it goes on with is one.
+  assert.match(ipxe('local', { config: { http: [] } }), /chain --replace \/grubx64\.efi/);
+});

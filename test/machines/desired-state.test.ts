@@ -1,0 +1,116 @@
+// What a rack obeys, and what it refuses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  MACHINE_ADDRESSES_MAX,
+  MACHINE_MACS_MAX,
+  MACHINE_TEXT_MAX,
+  MACHINES_MAX,
+  parseDesiredState,
+} from '../../src/machines/desired-state.ts';
+import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
+
+const MACHINE = {
+  systemId: 'abc123',
+  hostname: 'node-1',
+  domain: 'maas',
+  statusName: 'Ready',
+  purpose: 'local',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  release: 'bookworm',
+  macs: [0x525400123456],
+  uuid: '00112233-4455-6677-8899-aabbccddeeff',
+  addresses: [{ mac: 0x525400123456, address: 0x0a14000a }],
+  kernelParams: 'console=ttyS0',
+};
+const STATE = { schema: 1, version: 7, machines: [MACHINE] };
+
+test('a state is taken as it is, over JSON too', () => {
+  for (const value of [STATE, JSON.parse(JSON.stringify(STATE))]) {
+    const parsed = parseDesiredState(value);
+    assert.ok(parsed.ok);
+    assert.deepEqual(parsed.state, STATE);
+  }
+  assert.deepEqual(parseDesiredState(EMPTY_DESIRED_STATE), { ok: true, state: EMPTY_DESIRED_STATE });
+});
+
+test('what may be absent may be absent, and what is not known is left out', () => {
+  const { release: _, uuid: __, kernelParams: ___, ...least } = MACHINE;
+  const parsed = parseDesiredState({ ...STATE, machines: [{ ...least, colour: 'red' }], mood: 'good' });
+  assert.ok(parsed.ok);
+  assert.equal(JSON.stringify(parsed.state), JSON.stringify({ ...STATE, machines: [least] }));
+});
+
+const broken = (changes: object): unknown => ({ ...STATE, machines: [MACHINE, { ...MACHINE, ...changes }] });
+
+const REFUSED: readonly [string, unknown, RegExp][] = [
+  ['nothing', undefined, /^state: undefined is not an object$/],
+  ['a list', [], /^state: a list is not an object$/],
+  ['a newer schema', { ...STATE, schema: 2 }, /^schema: 2 is not 1; rack and region must be of one version$/],
+  ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 1/],
+  ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 1/],
+  ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
+  ['machines that are no list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
+  [
+    'too many machines',
+    { ...STATE, machines: Array(MACHINES_MAX + 1) },
+    /^machines: 100001 entries are more than 100000$/,
+  ],
+  ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is none of enlist, /],
+  ['no hostname', broken({ hostname: undefined }), /^machines\[1\]\.hostname: undefined is not a text$/],
+  ['a release of null', broken({ release: null }), /^machines\[1\]\.release: null is not a text$/],
+  [
+    'a UUID in capitals',
+    broken({ uuid: MACHINE.uuid.toUpperCase() }),
+    /^machines\[1\]\.uuid: .* is not a UUID in lower case$/,
+  ],
+  [
+    'a hardware address as text',
+    broken({ macs: ['52:54:00:12:34:56'] }),
+    /^machines\[1\]\.macs\[0\]: "52:54:00:12:34:56" is not/,
+  ],
+  ['a hardware address of 49 bits', broken({ macs: [2 ** 48] }), /^machines\[1\]\.macs\[0\]: 281474976710656 is not/],
+  [
+    'too many hardware addresses',
+    broken({ macs: Array(MACHINE_MACS_MAX + 1).fill(1) }),
+    /^machines\[1\]\.macs: 257 entries/,
+  ],
+  [
+    'too many addresses',
+    broken({ addresses: Array(MACHINE_ADDRESSES_MAX + 1) }),
+    /^machines\[1\]\.addresses: 1025 entries/,
+  ],
+  ['half an address', broken({ addresses: [{ mac: 1 }] }), /^machines\[1\]\.addresses\[0\]\.address: undefined is not/],
+  ['a fraction', broken({ addresses: [{ mac: 1.5, address: 1 }] }), /^machines\[1\]\.addresses\[0\]\.mac: 1\.5 is not/],
+  [
+    'a text beyond its bound',
+    broken({ kernelParams: 'x'.repeat(MACHINE_TEXT_MAX + 1) }),
+    /^machines\[1\]\.kernelParams: longer than 4096/,
+  ],
+];
+
+for (const [name, value, expected] of REFUSED) {
+  test(`${name} is refused whole, with the field`, () => {
+    const parsed = parseDesiredState(value);
+    assert.ok(!parsed.ok);
+    assert.match(parsed.reason, expected);
+  });
+}
+
+test('no value throws, and what is taken is taken again', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.anything(),
+        fc.record({ schema: fc.constant(1), version: fc.nat(), machines: fc.array(fc.object()) }),
+      ),
+      (value) => {
+        const parsed = parseDesiredState(value);
+        if (parsed.ok) assert.deepEqual(parseDesiredState(parsed.state), parsed);
+      },
+    ),
+  );
+});
