@@ -90,7 +90,7 @@ read_value() {
 quote() {
   case $1 in
     *[!A-Za-z0-9\ ._:/,@+=*\(\)-]*)
-      text=$(printf %s "$1" | tr -cd '\040-\176' | cut -c1-128 | sed 's/\\/\\\\/g; s/"/\\"/g') ;;
+      text=$(printf %s "$1" | tr -cd '\040-\176' | cut -c1-128 | sed 's/^ *//; s/ *$//; s/\\/\\\\/g; s/"/\\"/g') ;;
     *) text=$1; [ ${#text} -le 128 ] || text=$(printf %s "$1" | cut -c1-128) ;;
   esac
   text="\"$text\""
@@ -155,7 +155,7 @@ block_memory_mib() {
 memory_mib() {
   mib=$(smbios_memory_mib)
   [ "$mib" -gt 0 ] || mib=$(block_memory_mib)
-  [ "$mib" -gt 0 ] || mib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB.*/\1/p' "$proc/meminfo" | awk '{ print int($1 / 1024) }')
+  [ "$mib" -gt 0 ] || mib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB.*/\1/p' "$proc/meminfo" 2>/dev/null | awk '{ print int($1 / 1024) }')
   take_number "$mib" 0
   echo "$number"
 }

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { type CpioEntry, encodeCpio } from '../../src/images/cpio.ts';
+import { missing } from '../support/needs.ts';
+import { readCpio } from './synthetic.ts';
+
+const text = (path: string, content: string): CpioEntry => {
+  return { kind: 'file', path, mode: 0o644, data: Buffer.from(content) };
+};
+
+const ENTRIES: readonly CpioEntry[] = [
+  text('etc/b', 'hello'),
+  text('etc/a', ''),
+  { kind: 'link', path: 'sbin', target: 'bin' },
+  { kind: 'directory', path: 'tmp', mode: 0o1777 },
+  { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+];
+
+describe('cpio archives', () => {
+  test('hold every entry with its type, mode and content, and the parents that were not named', () => {
+    const read = readCpio(encodeCpio(ENTRIES));
+    assert.deepEqual(
+      [...read].map(([path, { mode, data }]) => [path, mode.toString(8), data.toString()]),
+      [
+        ['dev', '40755', ''],
+        ['dev/console', '20600', ''],
+        ['etc', '40755', ''],
+        ['etc/a', '100644', ''],
+        ['etc/b', '100644', 'hello'],
+        ['sbin', '120777', 'bin'],
+        ['tmp', '41777', ''],
+      ],
+    );
+    assert.deepEqual(read.get('dev/console')?.fields.slice(9, 11), [5, 1]);
+  });
+
+  test('do not depend on the order of the entries, and carry no time and no owner', () => {
+    const archive = encodeCpio(ENTRIES);
+    assert.deepEqual(encodeCpio(ENTRIES.toReversed()), archive);
+    for (const { fields } of readCpio(archive).values()) assert.deepEqual([fields[2], fields[3], fields[5]], [0, 0, 0]);
+  });
+
+  test('are padded to whole blocks', () => {
+    assert.equal(encodeCpio(ENTRIES).length % 512, 0);
+    assert.equal(encodeCpio([]).length, 512);
+  });
+
+  for (const path of ['', '/etc', 'etc/', 'a//b', '../a', 'a/..', './a', 'a/./b', 'a\0b']) {
+    test(`refuse the path ${JSON.stringify(path)}`, () => {
+      assert.throws(() => encodeCpio([text(path, '')]), /not a relative path/);
+    });
+  }
+
+  test('take names that begin with dots', () => {
+    assert.deepEqual([...readCpio(encodeCpio([text('.a/..b', '')])).keys()], ['.a', '.a/..b']);
+  });
+
+  test('refuse one path twice', () => {
+    assert.throws(() => encodeCpio([text('a', ''), text('a', '')]), /twice/);
+  });
+
+  test('are read by cpio(1)', { skip: spawnSync('cpio', ['--version']).status === 0 ? false : 'needs cpio' }, () => {
+    const listing = execFileSync('cpio', ['-itv', '--quiet'], {
+      input: encodeCpio(ENTRIES),
+      env: { ...process.env, TZ: 'UTC', LC_ALL: 'C' },
+    });
+    const lines = listing
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ +/g, ' '));
+    assert.deepEqual(lines, [
+      'drwxr-xr-x 2 root root 0 Jan 1 1970 dev',
+      'crw------- 1 root root 5, 1 Jan 1 1970 dev/console',
+      'drwxr-xr-x 2 root root 0 Jan 1 1970 etc',
+      '-rw-r--r-- 1 root root 0 Jan 1 1970 etc/a',
+      '-rw-r--r-- 1 root root 5 Jan 1 1970 etc/b',
+      'lrwxrwxrwx 1 root root 3 Jan 1 1970 sbin -> bin',
+      'drwxrwxrwt 2 root root 0 Jan 1 1970 tmp',
+    ]);
+  });
+
+  test('are read by busybox', { skip: missing('busybox') }, () => {
+    const listing = execFileSync('busybox', ['cpio', '-it'], {
+      input: encodeCpio(ENTRIES),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    assert.equal(listing.toString(), 'dev\ndev/console\netc\netc/a\netc/b\nsbin\ntmp\n');
+  });
+});

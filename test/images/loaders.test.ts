@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { installLoaders } from '../../src/images/loaders.ts';
+import { missing } from '../support/needs.ts';
+import { makePackage } from './synthetic.ts';
+
+/** The packages for arm64, whose loaders hold `mark`. */
+function makePackages(directory: string, mark: string): string[] {
+  mkdirSync(directory, { recursive: true });
+  return [
+    ['shim-signed', 'usr/lib/shim/shimaa64.efi.signed'],
+    ['shim-helpers-arm64-signed', 'usr/lib/shim/mmaa64.efi.signed'],
+    ['grub-efi-arm64-signed', 'usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed'],
+  ].map(([name = '', path = '']) => {
+    return makePackage(directory, { name, architecture: 'arm64', files: { [path]: `${name} ${mark}` } });
+  });
+}
+
+describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
+  let scratch = '';
+  let older: string[] = [];
+  let newer: string[] = [];
+
+  before(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'rackboot-loaders-'));
+    older = makePackages(join(scratch, 'older'), 'one');
+    newer = makePackages(join(scratch, 'newer'), 'two');
+  });
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  async function install(tree: string, packages: readonly string[], arch = 'arm64') {
+    const said: string[] = [];
+    const workDir = join(scratch, 'work');
+    const onProgress = (text: string): void => void said.push(text);
+    const published = await installLoaders({ tree, arch, release: 'testing', packages, workDir, onProgress });
+    return { names: published.files.map(({ name }) => name), said };
+  }
+
+  test('are installed under the names that firmware and shim ask for, readable by all', async () => {
+    const tree = join(scratch, 'fresh');
+    const { names } = await install(tree, older);
+    assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi']);
+    assert.equal(readFileSync(join(tree, 'bootaa64.efi'), 'utf8'), 'shim-signed one');
+    assert.equal(statSync(join(tree, 'bootaa64.efi')).mode & 0o777, 0o644);
+    assert.match(readFileSync(join(tree, '.loaders-arm64.json'), 'utf8'), /"name": "grub-efi-arm64-signed"/);
+  });
+
+  test('are replaced by newer ones when an earlier run installed them', async () => {
+    const tree = join(scratch, 'update');
+    await install(tree, older);
+    await install(tree, newer);
+    assert.equal(readFileSync(join(tree, 'grubaa64.efi'), 'utf8'), 'grub-efi-arm64-signed two');
+  });
+
+  test('are kept when somebody else put them there', async () => {
+    const tree = join(scratch, 'own');
+    mkdirSync(tree);
+    writeFileSync(join(tree, 'bootaa64.efi'), 'my own');
+    for (const packages of [older, newer]) {
+      const { names, said } = await install(tree, packages);
+      assert.deepEqual(names, ['mmaa64.efi', 'grubaa64.efi']);
+      assert.ok(said.some((text) => text.startsWith('Keeping bootaa64.efi')));
+    }
+    assert.equal(readFileSync(join(tree, 'bootaa64.efi'), 'utf8'), 'my own');
+  });
+
+  test('are refused, by the missing package, when one was not given', async () => {
+    await assert.rejects(install(join(scratch, 'part'), older.slice(0, 1)), {
+      code: 'bad-argument',
+      message: 'The loaders for arm64 also need: shim-helpers-arm64-signed, grub-efi-arm64-signed.',
+    });
+  });
+
+  test('are refused for an architecture that has none, with those that have', async () => {
+    await assert.rejects(install(scratch, [], 'sparc'), { code: 'bad-argument', message: /amd64, arm64, i386/ });
+  });
+});
