@@ -15,8 +15,8 @@ export const NETLINK_DATAGRAM_BYTES_MAX = 32_768;
 
 export const RTM_GETLINK = 18;
 export const RTM_GETADDR = 22;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_NEWADDR = 20;
@@ -71,16 +71,28 @@ export function encodeDumpRequest(type: typeof RTM_GETLINK | typeof RTM_GETADDR,
 
 /** The messages of one datagram. A fault tells where its structure breaks; the messages before it are lost with it. */
 export function decodeNetlink(bytes: Uint8Array): Decoded<readonly NetlinkMessage[]> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const views = splitNetlink(bytes);
+  if (!views.ok) return views;
   const messages: NetlinkMessage[] = [];
+  for (const view of views.value) {
+    const message = decodeMessage(view);
+    const start = view.byteOffset - bytes.byteOffset;
+    if (!message.ok) return fault(message.fault.code, start + message.fault.offset, message.fault.field);
+    if (message.value !== undefined) messages.push(message.value);
+  }
+  return decoded(messages);
+}
+
+/** The messages of a datagram, each with its header of 16 bytes, which is whole. */
+export function splitNetlink(bytes: Uint8Array): Decoded<readonly DataView[]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const messages: DataView[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (at + HEADER_BYTES > bytes.length) return fault('truncated', at, 'header');
     const length = view.getUint32(at, true);
     if (length < HEADER_BYTES) return fault('bad-length', at, 'length');
     if (at + length > bytes.length) return fault('truncated', at, 'message');
-    const message = decodeMessage(new DataView(bytes.buffer, bytes.byteOffset + at, length));
-    if (!message.ok) return fault(message.fault.code, at + message.fault.offset, message.fault.field);
-    if (message.value !== undefined) messages.push(message.value);
+    messages.push(new DataView(bytes.buffer, bytes.byteOffset + at, length));
     at += padded(length);
   }
   return decoded(messages);

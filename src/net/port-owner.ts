@@ -4,6 +4,7 @@
 // 2. The device a socket is bound to is not in /proc/net/udp, so an owner named here may be one of several.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { ANY, type Ipv4, ipv4 } from './address.ts';
 
 /** How many sockets, processes and descriptors of each are looked at; past them the owner stays unnamed. */
@@ -36,6 +37,12 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
     });
   }
   return entries;
+}
+
+/** The number by which the system knows the socket of one of our descriptors; undefined without /proc. */
+export function socketInode(fd: number): number | undefined {
+  const match = /^socket:\[(\d+)\]$/.exec(linkTarget(`/proc/self/fd/${fd}`) ?? '');
+  return match === null ? undefined : Number(match[1]);
 }
 
 /**
@@ -99,9 +106,11 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
+/** What the process was started as; its `comm` would be the name of a thread. */
 function programName(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    const started = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '';
+    return basename(started) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   } catch {
     return 'a process that has just ended';
   }

@@ -73,6 +73,9 @@ class DgramNetwork implements HostNetwork {
   async #open(request: SocketRequest): Promise<DatagramSocket> {
     if (this.#closed) throw new RackError('not-running', 'the network was closed');
     const peers = [...this.#sockets].filter((socket) => socket.localPort === request.port);
+    const same = (each: PortableSocket): boolean =>
+      each.localAddress === request.address && each.interfaceName === request.device;
+    if (peers.some(same)) throw socketError('EADDRINUSE', request);
     if (request.device !== undefined) this.#checkDevice(request, request.device, peers);
     const receiver = await bindReceiver(request, request.shared === true && peers.length > 0);
     const socket = new PortableSocket(request, receiver, (closed) => this.#sockets.delete(closed));

@@ -11,7 +11,9 @@ import { RackError } from '../errors.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
+import { socketInode } from './port-owner.ts';
 import { socketError } from './socket-error.ts';
+import { listSockets } from './socket-list.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
 import {
   AF_INET,
@@ -166,13 +168,30 @@ class LinuxNetwork implements HostNetwork {
     if (this.#libc.bind(fd, place, place.length) === 0) return;
     const code = errorName(this.#libc.errno());
     const ours = request.shared === true ? this.#sharing(request.port) : [];
-    if (code !== 'EADDRINUSE' || ours.length === 0) throw socketError(code, request);
+    if (code !== 'EADDRINUSE' || ours.length === 0 || this.#taken(request, ours)) throw socketError(code, request);
     for (const socket of ours) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
     this.#setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     const bound = this.#libc.bind(fd, place, place.length) === 0;
     const second = bound ? undefined : errorName(this.#libc.errno());
     this.#guardPort(request.port);
     if (second !== undefined) throw socketError(second, request);
+  }
+
+  /**
+   * Whether the very place is taken: by ourselves, or by a stranger that offers to share it. Beside our own sockets a bind without
+   * SO_REUSEADDR always fails and so cannot tell.
+   */
+  #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
+    const { address, device, port } = request;
+    if (ours.some((socket) => socket.localAddress === address && socket.interfaceName === device)) return true;
+    const inodes = new Set(ours.map((socket) => socketInode(socket.fd)));
+    const deviceIndex = device === undefined ? 0 : this.#libc.if_nametoindex(device);
+    const strangers = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
+    return strangers.some((stranger) =>
+      device === undefined
+        ? stranger.address === address
+        : stranger.deviceIndex === 0 || stranger.deviceIndex === deviceIndex,
+    );
   }
 
   #sharing(port: number): readonly LinuxSocket[] {
