@@ -62,7 +62,8 @@ export function negotiateTerms(
     ['windowsize', askedWindow === undefined ? undefined : windowBlocks],
     ['timeout', timeoutS],
     // RFC 2349 has the client send 0; a client that sends anything else is told the size too.
-    ['tsize', asked('tsize') === undefined ? undefined : sizeBytes],
+    // Quirk: curl 7.88 ends the transfer when it is told a size of 0, so that of an empty file is left out.
+    ['tsize', asked('tsize') === undefined || sizeBytes === 0 ? undefined : sizeBytes],
   ]);
   const granted: TftpOption[] = [];
   for (const { name } of options) {

@@ -70,6 +70,10 @@ test('the terms are those of RFC 1350 unless something is granted', () => {
   assert.equal(negotiateTerms(options('timeout=3'), SIZE).timeoutMs, 3000);
 });
 
+test('the size of an empty file is not told: curl takes 0 for an error', () => {
+  assert.deepEqual(negotiateTerms(options('tsize=0 blksize=600'), 0).granted, options('blksize=600'));
+});
+
 test('a path that carries larger blocks is used', () => {
   assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 8968).blockBytes, 8968);
   assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 65_464).windowBlocks, 1);

@@ -1,0 +1,211 @@
+// TFTP on loopback with the clients people have: tftp-hpa, atftp, curl and busybox, each against both kinds of sockets.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { sleep, systemClock } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { BootTree } from '../../src/files/file-tree.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import type { DatagramNetwork } from '../../src/net/datagram.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
+import { TftpServer } from '../../src/tftp/server.ts';
+import { missing, type Need } from '../support/needs.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+const LOOPBACK = ipv4(0x7f000001);
+const CLIENT_MS_MAX = 60_000;
+/** curl's exit code for TFTP error 1. */
+const CURL_NOT_FOUND = 68;
+
+/** How a client is called to load `file` into `into`. */
+interface ClientCall {
+  readonly name: string;
+  readonly program: string & Need;
+  readonly args: (port: number, file: string, into: string) => readonly string[];
+  /** True for a client that takes minutes for many blocks. */
+  readonly small?: boolean;
+}
+
+const curl = (...options: readonly string[]) =>
+  ({
+    name: `curl ${options.join(' ')}`,
+    program: 'curl',
+    args: (port, file, into) => ['-sS', ...options, '-o', into, `tftp://127.0.0.1:${port}/${file}`],
+  }) as const satisfies ClientCall;
+const atftp = (...options: readonly string[]) =>
+  ({
+    name: `atftp ${options.join(' ')}`,
+    program: 'atftp',
+    args: (port, file, into) => [
+      ...options.flatMap((option) => ['--option', option]),
+      ...['-g', '-r', file, '-l', into, '127.0.0.1', String(port)],
+    ],
+  }) as const satisfies ClientCall;
+
+const CLIENTS: readonly ClientCall[] = [
+  {
+    name: 'tftp-hpa, octet',
+    program: 'tftp',
+    args: (port, file, into) => ['-4', '-m', 'binary', '127.0.0.1', String(port), '-c', 'get', file, into],
+  },
+  curl(),
+  curl('--tftp-no-options'),
+  curl('--tftp-blksize', '1468'),
+  atftp(),
+  atftp('tsize 0', 'blksize 1428'),
+  atftp('blksize 1428', 'windowsize 4'),
+  atftp('blksize 512', 'windowsize 64'),
+  atftp('blksize 65464', 'timeout 3'),
+  {
+    name: 'busybox tftp',
+    program: 'busybox',
+    args: (port, file, into) => ['tftp', '-g', '-r', file, '-l', into, '127.0.0.1', String(port)],
+  },
+  {
+    name: 'busybox tftp -b 1432',
+    program: 'busybox',
+    args: (port, file, into) => ['tftp', '-g', '-b', '1432', '-r', file, '-l', into, '127.0.0.1', String(port)],
+  },
+];
+
+/** Runs a program; its exit code and what it wrote. */
+function run(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ readonly code: number; readonly text: string }> {
+  return new Promise((resolve) => {
+    execFile(program, [...args], { cwd, timeout: CLIENT_MS_MAX }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+      resolve({ code, text: stdout + stderr });
+    });
+  });
+}
+
+function noise(length: number, seed: number): Buffer {
+  const random = seededRandom(seed);
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; at += 1) bytes[at] = random() * 256;
+  return bytes;
+}
+
+for (const native of [true, false]) {
+  describe(`TFTP over ${native ? 'native' : 'portable'} sockets`, () => {
+    const base = mkdtempSync(join(tmpdir(), 'rackboot-tftp-'));
+    const treeDirectory = mkdtempSync(join(base, 'tree-'));
+    const contents = new Map<string, Buffer>();
+    const events: RackEvent[] = [];
+    let network: DatagramNetwork;
+    let tree: BootTree;
+    let server: TftpServer;
+    let port = 0;
+
+    const load = async (client: ClientCall, file: string, into = `got-${file}`) => {
+      const result = await run(client.program, client.args(port, file, into), base);
+      return { ...result, bytes: result.code === 0 ? readFileSync(join(base, into)) : Buffer.alloc(0) };
+    };
+
+    before(async () => {
+      for (const length of [0, 1, 511, 512, 513, 1468, 2 * 1428, 600_000])
+        contents.set(`f${length}`, noise(length, length));
+      // More than 65535 blocks of 512.
+      contents.set('large', noise(34_000_000, 5));
+      for (const [name, bytes] of contents) writeFileSync(join(treeDirectory, name), bytes);
+      writeFileSync(join(treeDirectory, 'text'), 'one\ntwo\n');
+      network = await openNetwork({ native });
+      tree = await BootTree.open(treeDirectory);
+      server = new TftpServer({
+        network,
+        clock: systemClock,
+        files: tree,
+        publish: (event) => events.push(event),
+        resolve: ({ path }) =>
+          path === 'pxelinux.cfg/default'
+            ? { kind: 'rendered', path, text: 'DEFAULT local\n', mac: undefined, purpose: 'local' }
+            : { kind: 'file', path, mac: undefined },
+      });
+      await server.configure({ listen: [LOOPBACK], listenPort: 0 });
+      port = server.listening[0]?.port ?? 0;
+    });
+
+    after(async () => {
+      await server.close(0);
+      tree.close();
+      await network.close();
+      rmSync(base, { recursive: true });
+    });
+
+    for (const client of CLIENTS) {
+      test(`${client.name} loads files of every length`, { skip: missing(client.program) }, async () => {
+        for (const [name, bytes] of contents) {
+          if (name === 'large') continue;
+          const got = await load(client, name);
+          assert.equal(got.code, 0, `${name}: ${got.text}`);
+          assert.ok(got.bytes.equals(bytes), name);
+        }
+      });
+    }
+
+    for (const client of [curl(), atftp('blksize 512', 'windowsize 16')]) {
+      test(`${client.name} loads past the roll-over of block numbers`, { skip: missing(client.program) }, async () => {
+        const got = await load(client, 'large');
+        assert.equal(got.code, 0, got.text);
+        assert.ok(got.bytes.equals(contents.get('large') ?? Buffer.alloc(0)));
+      });
+    }
+
+    test('rendered text is loaded as a file is', { skip: missing('curl') }, async () => {
+      const got = await load(curl(), 'pxelinux.cfg/default', 'got-default');
+      assert.equal(got.bytes.toString(), 'DEFAULT local\n', got.text);
+    });
+
+    test('tftp-hpa loads text in its own default mode, netascii', { skip: missing('tftp') }, async () => {
+      await run('tftp', ['-4', '-m', 'ascii', '127.0.0.1', String(port), '-c', 'get', 'text', 'got-text'], base);
+      assert.equal(readFileSync(join(base, 'got-text'), 'utf8'), 'one\ntwo\n');
+    });
+
+    test('a missing file is told at once, and writing is refused', { skip: missing('curl', 'busybox') }, async () => {
+      const started = systemClock.now();
+      const absent = await load(curl(), 'absent');
+      assert.equal(absent.code, CURL_NOT_FOUND, absent.text);
+      const written = await run(
+        'busybox',
+        ['tftp', '-p', '-l', 'got-f1', '-r', 'new', '127.0.0.1', String(port)],
+        base,
+      );
+      assert.notEqual(written.code, 0);
+      assert.match(written.text, /read-only/);
+      assert.ok(systemClock.now() - started < 5000);
+    });
+
+    test('forty clients load at the same time', { skip: missing('curl') }, async () => {
+      const clients = Array.from({ length: 40 }, (_, index) =>
+        load(curl('--tftp-blksize', '1428'), 'f600000', `many-${index}`),
+      );
+      for (const got of await Promise.all(clients))
+        assert.ok(got.bytes.equals(contents.get('f600000') ?? Buffer.alloc(0)), got.text);
+    });
+
+    test('a file that is replaced while it is being sent arrives as it was', { skip: missing('curl') }, async () => {
+      const old = noise(20_000_000, 8);
+      writeFileSync(join(treeDirectory, 'replaced'), old);
+      const loading = load(curl('--tftp-blksize', '1428'), 'replaced');
+      await sleep(150);
+      writeFileSync(join(treeDirectory, 'replaced.new'), noise(20_000_000, 9));
+      renameSync(join(treeDirectory, 'replaced.new'), join(treeDirectory, 'replaced'));
+      const got = await loading;
+      assert.equal(got.code, 0, got.text);
+      assert.ok(got.bytes.equals(old));
+    });
+
+    test('nothing stays behind', () => {
+      const { active, failed, 'timed-out': timedOut } = server.counters();
+      assert.deepEqual({ active, failed, timedOut }, { active: 0, failed: 0, timedOut: 0 });
+      assert.ok(events.some(({ kind }) => kind === 'tftp.sent'));
+    });
+  });
+}
