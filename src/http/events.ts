@@ -44,8 +44,8 @@ export const HTTP_EVENTS = {
     message: 'HTTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), method (only GET and HEAD are for files), ' +
-      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections, body-too-large and ' +
-      'proxy-busy (the bounds on what is passed on to the region).',
+      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections, not-accepted (the ' +
+      'process may open no more files: raise LimitNOFILE), body-too-large and proxy-busy (the bounds on what is passed on).',
   },
   'http.aborted': {
     level: 'warning',

@@ -1,0 +1,213 @@
+// What the boot listener does with one request. Sources: boot/asset.ts, RFC 9110 §9.3, §15.
+//
+//   parse target ─▶ /MAAS/ ─▶ proxy
+//       │   └─▶ not GET or HEAD: 405
+//       └─▶ resolve ─▶ refused: 403 or 404
+//                 └─▶ open ─▶ a file: its bytes │ rendered: the text │ else 404
+//
+// 1. `handle` never throws and always answers or ends the connection.
+// 2. A file of the asked name in the tree wins over rendered text and over "missing".
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BootAsset, ResolveAsset } from '../boot/asset.ts';
+import type { Clock, Instant } from '../clock.ts';
+import { errorText } from '../errors.ts';
+import type { Publish } from '../event.ts';
+import type { FileTree, OpenedFile } from '../files/opened-file.ts';
+import { formatIpv4, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
+import { answerFile, answerText, type Fields } from './answer.ts';
+import { EventSampler, FILE_CHARACTERS_MAX, type HttpCounters, type HttpEvent, type HttpEventKind } from './events.ts';
+import type { RegionEndpoint, RegionProxy } from './proxy.ts';
+import { isRegionPath, parseTarget } from './request-target.ts';
+import { sendFile, sendText } from './send.ts';
+
+export interface BootRequestsDeps {
+  readonly resolve: ResolveAsset;
+  readonly files: FileTree;
+  readonly clock: Clock;
+  readonly publish: Publish;
+  readonly counters: HttpCounters;
+  readonly proxy: RegionProxy;
+  /** Where the region is at this moment. */
+  readonly region: () => RegionEndpoint | undefined;
+  /** Tells the region that what it is told of the caller comes from its rack. */
+  readonly rackSecret: string;
+}
+
+/** One request and what is known of it so far. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly peer: Ipv4;
+  readonly local: Ipv4;
+  readonly startedAt: Instant;
+  /** As asked, decoded where that is possible. */
+  path: string;
+  mac: MacAddress | undefined;
+}
+
+/** What an event says beyond what the exchange knows. */
+type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
+
+/** Kinds of which strangers can cause any number. */
+const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
+  'http.probed',
+  'http.missing',
+  'http.refused',
+  'http.aborted',
+  'http.failed',
+  'http.region-unreachable',
+]);
+
+/** Answers the requests of all boot listeners. */
+export class BootRequests {
+  readonly #deps: BootRequestsDeps;
+  readonly #sampler = new EventSampler();
+
+  constructor(deps: BootRequestsDeps) {
+    this.#deps = deps;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const peer = parseIpv4(request.socket.remoteAddress ?? '');
+    const local = parseIpv4(request.socket.localAddress ?? '');
+    if (peer === undefined || local === undefined) {
+      // The peer is gone already.
+      response.destroy();
+      return;
+    }
+    this.#deps.counters.add('requests');
+    const startedAt = this.#deps.clock.now();
+    const exchange = { request, response, peer, local, startedAt, path: request.url ?? '', mac: undefined };
+    this.#answer(exchange).catch((error: unknown) => this.#fail(exchange, error));
+  }
+
+  /** Tells of a connection that was not taken. */
+  refuseConnection(peer: Ipv4 | undefined, reason: string): void {
+    this.#deps.counters.add('connections-refused');
+    this.#publish({ kind: 'http.refused', at: this.#deps.clock.now(), address: peer, reason });
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const { request } = exchange;
+    const target = parseTarget(exchange.path);
+    if (!target.ok) return this.#refuse(exchange, target.fault === 'target-too-long' ? 414 : 400, target.fault);
+    exchange.path = target.path;
+    if (isRegionPath(target.origin)) return this.#forward(exchange, target.origin);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return this.#refuse(exchange, 405, 'method', { Allow: 'GET, HEAD', Connection: 'close' });
+    }
+    const { peer, local } = exchange;
+    const asset = this.#deps.resolve({ path: target.path, via: 'http', peer, local });
+    exchange.mac = asset.mac;
+    if (asset.kind === 'refused') {
+      return this.#refuse(exchange, asset.reason === 'path-not-allowed' ? 403 : 404, asset.reason);
+    }
+    const file = await this.#deps.files.open(asset.path);
+    if (file === undefined) return this.#answerWithoutFile(exchange, asset);
+    try {
+      await this.#sendFile(exchange, asset.path, file);
+    } finally {
+      file.close();
+    }
+  }
+
+  #answerWithoutFile(exchange: Exchange, asset: Exclude<BootAsset, { readonly kind: 'refused' }>): void {
+    const { request, response } = exchange;
+    if (asset.kind !== 'rendered') {
+      const reason = asset.kind === 'missing' ? asset.reason : 'not-in-tree';
+      sendText(response, request.method, answerText(404, `not found: ${reason}\n`));
+      this.#deps.counters.add('missing');
+      this.#tell(exchange, 'http.missing', { status: 404, reason });
+      return;
+    }
+    sendText(response, request.method, answerText(200, asset.text));
+    if (request.method === 'HEAD') {
+      this.#deps.counters.add('probed');
+      this.#tell(exchange, 'http.probed', { status: 200 });
+      return;
+    }
+    this.#deps.counters.add('rendered');
+    const bytes = Buffer.byteLength(asset.text);
+    this.#deps.counters.add('bytes', bytes);
+    this.#tell(exchange, 'http.rendered', { status: 200, bytes, purpose: asset.purpose });
+  }
+
+  async #sendFile(exchange: Exchange, path: string, file: OpenedFile): Promise<void> {
+    const { request, response, startedAt } = exchange;
+    const answer = answerFile(request.headers, path, file);
+    const outcome = await sendFile(response, request.method, answer, file);
+    const { counters, clock } = this.#deps;
+    counters.add('bytes', outcome.bytes);
+    const details = { status: answer.status, bytes: outcome.bytes, milliseconds: Math.round(clock.now() - startedAt) };
+    if (outcome.kind === 'aborted') {
+      counters.add('aborted');
+      this.#tell(exchange, 'http.aborted', details);
+    } else if (request.method === 'HEAD' || answer.status >= 300) {
+      counters.add('probed');
+      this.#tell(exchange, 'http.probed', { status: answer.status });
+    } else {
+      counters.add('sent');
+      this.#tell(exchange, 'http.file-sent', details);
+    }
+  }
+
+  async #forward(exchange: Exchange, origin: string): Promise<void> {
+    const { request, response, peer, local } = exchange;
+    const { counters, proxy, rackSecret } = this.#deps;
+    counters.add('proxied');
+    const outcome = await proxy.forward({
+      request,
+      response,
+      origin,
+      region: this.#deps.region(),
+      identity: { 'X-Forwarded-For': formatIpv4(peer), 'X-Rackboot-Rack': rackSecret },
+      defaultHost: `${formatIpv4(local)}:${request.socket.localPort ?? 80}`,
+    });
+    switch (outcome.kind) {
+      case 'answered':
+        counters.add('proxied-bytes', outcome.bytes);
+        return;
+      case 'unreachable':
+        counters.add('region-unreachable');
+        this.#tell(exchange, 'http.region-unreachable', { reason: outcome.reason });
+        return;
+      case 'refused':
+        counters.add('refused');
+        this.#tell(exchange, 'http.refused', { reason: outcome.reason });
+        return;
+      case 'aborted':
+        counters.add('aborted');
+    }
+  }
+
+  #refuse(exchange: Exchange, status: number, reason: string, fields: Fields = {}): void {
+    const { request, response } = exchange;
+    sendText(response, request.method, answerText(status, `${reason}\n`, fields));
+    this.#deps.counters.add('refused');
+    this.#tell(exchange, 'http.refused', { status, reason });
+  }
+
+  #fail(exchange: Exchange, error: unknown): void {
+    const { request, response } = exchange;
+    this.#deps.counters.add('failed');
+    this.#tell(exchange, 'http.failed', { reason: errorText(error) });
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    // Too many files open, a disk that fails: another time it may work, so loaders that can are told to try again.
+    sendText(response, request.method, answerText(503, 'the file cannot be read\n', { 'Retry-After': 2 }));
+  }
+
+  #tell(exchange: Exchange, kind: HttpEventKind, details: EventDetails): void {
+    const { mac, peer, path } = exchange;
+    const file = path.slice(0, FILE_CHARACTERS_MAX);
+    this.#publish({ ...details, kind, at: this.#deps.clock.now(), address: peer, mac, file });
+  }
+
+  #publish(event: HttpEvent): void {
+    const count = SAMPLED.has(event.kind) ? this.#sampler.take(event.kind, event.at) : 1;
+    if (count > 0) this.#deps.publish(count === 1 ? event : { ...event, count });
+  }
+}

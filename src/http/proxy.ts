@@ -1,0 +1,241 @@
+// Passes requests for `/MAAS/` on to the region: machines reach API, metadata and scripts at the rack's address in their own
+// network. Sources: RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
+//
+// 1. Who speaks is said by us alone: fields by which a caller could claim another address or a right are removed, whatever their
+//    case, and ours are added.
+// 2. The length of a body is bounded, announced or not; what is passed on is framed anew, so no two readings of one length meet.
+// 3. With the region away the answer is 503 at once, with one line that says what is wrong.
+
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import { errorText } from '../errors.ts';
+import { answerText } from './answer.ts';
+import { onGone, sendText } from './send.ts';
+
+/** The largest body that is passed on, in bytes. */
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+/** The most requests that are with the region at a time. */
+export const PROXIED_MAX = 256;
+/** How long the region may be silent while it owes something, in milliseconds. */
+export const REGION_SILENCE_MS = 60_000;
+/** What a machine is told to wait before it asks again, in seconds. */
+const RETRY_AFTER_S = 5;
+
+/** Where the region listens. */
+export interface RegionEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `request` of node:http. */
+export type OpenRequest = (options: RequestOptions) => ClientRequest;
+
+/** One request to pass on. */
+export interface Forwarding {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The target in origin form. */
+  readonly origin: string;
+  /** Undefined: there is no region. */
+  readonly region: RegionEndpoint | undefined;
+  /** Fields that say who speaks and with what right. */
+  readonly identity: Readonly<Record<string, string>>;
+  /** What the Host field says when the caller gave none. */
+  readonly defaultHost: string;
+}
+
+export type ForwardOutcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly bytes: number }
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: 'body-too-large' | 'proxy-busy' }
+  /** The caller went away. */
+  | { readonly kind: 'aborted' };
+
+/** Fields that belong to one connection (RFC 9110 §7.6.1), and those that frame a body. */
+const HOP_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+const CLAIM_FIELD = /^(?:forwarded|via|x-real-ip|x[-_]forwarded[-_].*|x[-_]rackboot[-_].*)$/;
+
+/** Fields named by Connection are of this hop only, except those that a request is nothing without. */
+function hopFields(message: IncomingMessage): ReadonlySet<string> {
+  const named = (message.headers.connection ?? '').toLowerCase().split(/[\s,]+/);
+  return new Set([...HOP_FIELDS, ...named.filter((name) => name !== 'host' && name !== 'content-length')]);
+}
+
+/** The fields of a request as the region gets them. */
+export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
+  const { request, identity, defaultHost } = forwarding;
+  const dropped = hopFields(request);
+  const fields: Record<string, string[]> = {};
+  for (const [name, values] of Object.entries(request.headersDistinct)) {
+    if (values === undefined || dropped.has(name) || name === 'content-length' || CLAIM_FIELD.test(name)) continue;
+    fields[name] = values;
+  }
+  const host = request.headers.host;
+  const length = request.headers['content-length'];
+  const framing: OutgoingHttpHeaders =
+    request.headers['transfer-encoding'] !== undefined
+      ? { 'Transfer-Encoding': 'chunked' }
+      : length !== undefined || (request.method !== 'GET' && request.method !== 'HEAD')
+        ? { 'Content-Length': length ?? '0' }
+        : {};
+  return { ...fields, host: host === undefined || host === '' ? defaultHost : host, ...framing, ...identity };
+}
+
+/** The fields of the region's answer as the caller gets them, names and values in turn. */
+export function answeredFields(answer: IncomingMessage): string[] {
+  const dropped = hopFields(answer);
+  const fields: string[] = [];
+  for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {
+    const name = answer.rawHeaders[index] ?? '';
+    const lower = name.toLowerCase();
+    if (dropped.has(lower)) continue;
+    // Quirk: GRUB 2.06 knows this field in one spelling only.
+    fields.push(lower === 'content-length' ? 'Content-Length' : name, answer.rawHeaders[index + 1] ?? '');
+  }
+  return fields;
+}
+
+/** Passes requests on; counts how many are under way. */
+export class RegionProxy {
+  readonly #open: OpenRequest;
+  #active = 0;
+
+  constructor(open: OpenRequest) {
+    this.#open = open;
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Passes one request on and its answer back; answers in the region's place where there is none. Never rejects. */
+  async forward(forwarding: Forwarding): Promise<ForwardOutcome> {
+    const { request, response, region } = forwarding;
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > BODY_BYTES_MAX) return refuse(forwarding, 413, 'body-too-large');
+    if (this.#active >= PROXIED_MAX) return refuse(forwarding, 503, 'proxy-busy');
+    if (region === undefined) {
+      const reason = 'this rack has no region: set region.mode, or region.url, in its configuration';
+      answerUnreachable(response, request.method, 503, reason);
+      return { kind: 'unreachable', reason };
+    }
+    this.#active += 1;
+    try {
+      return await new Promise((resolve) => new Passage(forwarding, region, this.#open, resolve));
+    } finally {
+      this.#active -= 1;
+    }
+  }
+}
+
+function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
+  const retry = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
+  // The body was not read: the connection cannot go on.
+  sendText(to.response, to.request.method, answerText(status, `${reason}\n`, { ...retry, Connection: 'close' }));
+  return { kind: 'refused', reason };
+}
+
+function answerUnreachable(response: ServerResponse, method: string | undefined, status: number, why: string): void {
+  const fields = { 'Retry-After': RETRY_AFTER_S, Connection: 'close' };
+  sendText(response, method, answerText(status, `${why}\n`, fields));
+}
+
+/** One request on its way to the region and back. */
+class Passage {
+  readonly #to: Forwarding;
+  readonly #region: RegionEndpoint;
+  readonly #resolve: (outcome: ForwardOutcome) => void;
+  readonly #onward: ClientRequest;
+  readonly #forget: () => void;
+  #bodyBytes = 0;
+  #silent = false;
+  #done = false;
+
+  constructor(to: Forwarding, region: RegionEndpoint, open: OpenRequest, resolve: (outcome: ForwardOutcome) => void) {
+    this.#to = to;
+    this.#region = region;
+    this.#resolve = resolve;
+    const { request, response, origin } = to;
+    this.#onward = open({
+      host: region.host,
+      port: region.port,
+      method: request.method ?? 'GET',
+      path: origin,
+      headers: forwardedFields(to),
+      agent: false,
+      timeout: REGION_SILENCE_MS,
+    });
+    this.#onward.on('response', (answer) => this.#onAnswer(answer));
+    this.#onward.on('timeout', () => {
+      this.#silent = true;
+      this.#onward.destroy(new Error(`no answer for ${REGION_SILENCE_MS / 1000} s`));
+    });
+    this.#onward.on('error', (error) => this.#onFailure(error));
+    this.#forget = onGone(response, () => {
+      if (!response.writableFinished) this.#end({ kind: 'aborted' });
+    });
+    request.on('data', (chunk: Uint8Array) => this.#countBody(chunk.length));
+    request.pipe(this.#onward);
+  }
+
+  #countBody(bytes: number): void {
+    this.#bodyBytes += bytes;
+    if (this.#bodyBytes <= BODY_BYTES_MAX || this.#done) return;
+    this.#stopBody();
+    this.#end(this.#to.response.headersSent ? { kind: 'aborted' } : refuse(this.#to, 413, 'body-too-large'));
+  }
+
+  #onAnswer(answer: IncomingMessage): void {
+    const { response } = this.#to;
+    if (this.#done || response.destroyed) {
+      answer.destroy();
+      return;
+    }
+    const status = answer.statusCode ?? 502;
+    let bytes = 0;
+    answer.on('data', (chunk: Uint8Array) => {
+      bytes += chunk.length;
+    });
+    response.writeHead(status, answeredFields(answer));
+    // An answer cut short ends the connection, so that it is not taken for a whole one.
+    pipeline(answer, response, (error) => {
+      this.#end(error === undefined || error === null ? { kind: 'answered', status, bytes } : { kind: 'aborted' });
+    });
+  }
+
+  #onFailure(error: Error): void {
+    const { request, response } = this.#to;
+    // The end of an answer that has begun is told by its pipeline.
+    if (this.#done || response.headersSent) return;
+    this.#stopBody();
+    const where = `${this.#region.host}:${this.#region.port}`;
+    const reason = `the region at ${where} does not answer: ${errorText(error)}`;
+    answerUnreachable(response, request.method, this.#silent ? 504 : 503, reason);
+    this.#end({ kind: 'unreachable', reason });
+  }
+
+  /** What is left of the body goes nowhere; the connection ends with the answer. */
+  #stopBody(): void {
+    this.#to.request.unpipe(this.#onward);
+    this.#to.request.resume();
+  }
+
+  #end(outcome: ForwardOutcome): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#forget();
+    this.#onward.destroy();
+    this.#resolve(outcome);
+  }
+}

@@ -1,0 +1,108 @@
+// Puts answers on a connection: texts, bytes of files in slices, JSON in pieces. Sources: boot/asset.ts, files/opened-file.ts.
+//
+// 1. A slice is asked for when the one before has left: a slow reader costs one slice of memory, and many readers take turns.
+// 2. A file stays open until its last byte is with the operating system or the connection is gone.
+
+import type { ServerResponse } from 'node:http';
+import type { OpenedFile } from '../files/opened-file.ts';
+import type { FileAnswer, TextAnswer } from './answer.ts';
+
+/** Bytes that are handed to a connection at a time. */
+const SEND_BYTES = 128 * 1024;
+/** Entries of a list that are turned into JSON in one turn: bounds the time the rack loop is away to about a millisecond. */
+const LIST_ENTRIES = 100;
+
+/** How sending ended: `bytes` of content were sent. */
+export interface SendOutcome {
+  readonly kind: 'sent' | 'aborted';
+  readonly bytes: number;
+}
+
+/** Sends a text; to HEAD its fields only. */
+export function sendText(response: ServerResponse, method: string | undefined, answer: TextAnswer): void {
+  response.writeHead(answer.status, answer.fields);
+  response.end(method === 'HEAD' ? undefined : answer.text);
+}
+
+/**
+ * Sends bytes of a file; to HEAD the fields only. Does not close the file.
+ * @throws what reading the file throws; when `headersSent` the length was announced, and the connection has to be ended
+ */
+export async function sendFile(
+  response: ServerResponse,
+  method: string | undefined,
+  answer: FileAnswer,
+  file: OpenedFile,
+): Promise<SendOutcome> {
+  const { start, end } = answer.range;
+  let at = start;
+  while (method !== 'HEAD' && at < end && !isGone(response)) {
+    const pending = file.read(at, Math.min(SEND_BYTES, end - at));
+    const slice = pending instanceof Uint8Array ? pending : await pending;
+    if (slice.length === 0) throw new Error(`the file ends at ${at} instead of ${end}`);
+    // Only now, so that a file that cannot be read at all is not announced.
+    if (!response.headersSent) response.writeHead(answer.status, answer.fields);
+    at += slice.length;
+    if (!response.write(slice)) await onceEither(response, 'drain');
+  }
+  if (!response.headersSent) response.writeHead(answer.status, answer.fields);
+  response.end();
+  await onceEither(response, 'finish');
+  return { kind: response.writableFinished ? 'sent' : 'aborted', bytes: at - start };
+}
+
+/** Waits for an event of the answer, or for the end of its connection. */
+function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise<void> {
+  if (isGone(response) || response.writableFinished) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off(name, done);
+      forget();
+      resolve();
+    };
+    const forget = onGone(response, done);
+    response.on(name, done);
+  });
+}
+
+/** True when nobody can read the answer any more. */
+const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
+
+/**
+ * Calls `action` when the answer or its connection ends. An answer that waits behind another one of its connection is not told
+ * of its end, so the connection is listened to as well.
+ * @returns what takes the call back
+ */
+export function onGone(response: ServerResponse, action: () => void): () => void {
+  const { socket } = response.req;
+  response.on('close', action);
+  socket.on('close', action);
+  return () => {
+    response.off('close', action);
+    socket.off('close', action);
+  };
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Sends a value as JSON; a list in pieces, with a turn of the event loop between them. */
+export async function sendJson(response: ServerResponse, method: string | undefined, value: unknown): Promise<void> {
+  const type = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
+  if (!Array.isArray(value) || value.length <= LIST_ENTRIES) {
+    const text = `${JSON.stringify(value ?? null)}\n`;
+    response.writeHead(200, { ...type, 'Content-Length': Buffer.byteLength(text) });
+    response.end(method === 'HEAD' ? undefined : text);
+    return;
+  }
+  response.writeHead(200, type);
+  if (method === 'HEAD') {
+    response.end();
+    return;
+  }
+  for (let from = 0; from < value.length && !isGone(response); from += LIST_ENTRIES) {
+    const piece = JSON.stringify(value.slice(from, from + LIST_ENTRIES)).slice(1, -1);
+    if (!response.write(`${from === 0 ? '[' : ','}${piece}\n`)) await onceEither(response, 'drain');
+    await nextTurn();
+  }
+  response.end(']\n');
+}

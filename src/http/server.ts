@@ -1,0 +1,330 @@
+// Opens what the HTTP room answers on: the boot listener's TCP ports and the control socket.
+// Sources: RFC 9112; nodejs.org/api/http.html; unix(7).
+//
+// 1. Connections are bounded, in all, by peer and in what one may ask for before it has read; each wait for a peer has an end.
+// 2. A change of the settings opens and closes only what changed; downloads under way are carried to their end.
+// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it): loaders leave it out.
+// 4. The control socket's file is made with mode 0600, and a left-over one is removed only when nobody answers on it.
+
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
+import type { HttpConfig } from './config.ts';
+import { type ControlAnswers, handleControl } from './control.ts';
+import { HTTP_COUNTERS, type HttpCounter, HttpCounters, type HttpEvent } from './events.ts';
+import { type RegionEndpoint, RegionProxy } from './proxy.ts';
+
+/** The most connections of all boot listeners together. */
+export const CONNECTIONS_MAX = 1024;
+/** The most connections of one address. */
+export const CONNECTIONS_PER_PEER_MAX = 64;
+/** The most requests of one connection that are being answered at a time (pipelining). */
+export const PIPELINED_MAX = 4;
+/** The control socket's name below the state directory. */
+export const CONTROL_SOCKET = 'rackboot.sock';
+
+/** How long a request's fields and a whole request may take, and how long a connection may be idle, in milliseconds. */
+const HEADERS_MS_MAX = 15_000;
+const REQUEST_MS_MAX = 300_000;
+const KEEP_ALIVE_MS = 15_000;
+const SILENCE_MS_MAX = 120_000;
+const HEADER_BYTES_MAX = 16 * 1024;
+
+export type BootHttpDeps = Pick<BootRequestsDeps, 'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret'>;
+
+function makeServer(listener: RequestListener): Server {
+  const server = createServer(
+    {
+      requireHostHeader: false,
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 5000,
+      maxHeaderSize: HEADER_BYTES_MAX,
+    },
+    listener,
+  );
+  server.timeout = SILENCE_MS_MAX;
+  return server;
+}
+
+/** Listens where `options` say. Rejects with what the operating system reports. */
+function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ ...options, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** One address and port. */
+interface Listener {
+  readonly address: Ipv4;
+  /** As configured; 0: the system chose. */
+  readonly wantedPort: number;
+  readonly port: number;
+  readonly server: Server;
+}
+
+/** Serves the boot tree and rendered configuration by HTTP, and passes `/MAAS/` on to the region. */
+export class BootHttpServer {
+  readonly #deps: BootHttpDeps;
+  readonly #counters = new HttpCounters();
+  readonly #requests: BootRequests;
+  readonly #proxy = new RegionProxy(openRequest);
+  readonly #peers = new Map<string, number>();
+  readonly #pipelined = new WeakMap<Socket, number>();
+  #connections = 0;
+  #listeners: Listener[] = [];
+  /** Listeners that were given up and still serve downloads. */
+  readonly #leaving = new Set<Server>();
+  #region: RegionEndpoint | undefined;
+  #configuring: Promise<void> = Promise.resolve();
+
+  constructor(deps: BootHttpDeps) {
+    this.#deps = deps;
+    this.#requests = new BootRequests({
+      ...deps,
+      counters: this.#counters,
+      proxy: this.#proxy,
+      region: () => this.#region,
+    });
+  }
+
+  /** Addresses and ports where requests are taken now. */
+  get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
+    return this.#listeners.map(({ address, port }) => ({ address, port }));
+  }
+
+  /** What happened since the start, by name; connections that are open, and requests that are with the region. */
+  counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
+    const values = Object.fromEntries(HTTP_COUNTERS.map((name) => [name, this.#counters.read(name)]));
+    // Every counter of the closed list has its entry, which `Object.fromEntries` cannot express.
+    const counted = values as Record<HttpCounter, number>;
+    return { ...counted, open: this.#connections, forwarding: this.#proxy.active };
+  }
+
+  /**
+   * Serves these addresses from now on. When one cannot be opened the others are, nothing is closed, and the first failure is
+   * thrown; calling again tries what is missing.
+   * @throws RackError `address-in-use`, `address-not-here`, `permission-denied`, `socket-refused`
+   */
+  configure(config: HttpConfig): Promise<void> {
+    const run = this.#configuring.then(() => this.#configure(config));
+    this.#configuring = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Takes no more connections, lets downloads go on for up to `graceMs`, then closes everything. */
+  async close(graceMs = 0): Promise<void> {
+    await this.#configuring;
+    for (const { server } of this.#listeners) this.#leave(server);
+    this.#listeners = [];
+    const leaving = [...this.#leaving];
+    const cut = this.#deps.clock.schedule(graceMs, () => {
+      for (const server of leaving) server.closeAllConnections();
+    });
+    await Promise.all(leaving.map((server) => new Promise<void>((resolve) => this.#whenClosed(server, resolve))));
+    cut.cancel();
+  }
+
+  async #configure(config: HttpConfig): Promise<void> {
+    this.#region = config.region;
+    const wants = ({ address, wantedPort }: Listener): boolean =>
+      config.listen.some((one) => one.address === address && one.port === wantedPort);
+    const failures: unknown[] = [];
+    for (const { address, port } of config.listen) {
+      if (this.#listeners.some((one) => one.address === address && one.wantedPort === port)) continue;
+      try {
+        this.#listeners.push(await this.#listen(address, port));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    for (const listener of this.#listeners) if (!wants(listener)) this.#leave(listener.server);
+    this.#listeners = this.#listeners.filter(wants);
+  }
+
+  async #listen(address: Ipv4, port: number): Promise<Listener> {
+    const server = makeServer((request, response) => {
+      const { socket } = request;
+      const pipelined = (this.#pipelined.get(socket) ?? 0) + 1;
+      this.#pipelined.set(socket, pipelined);
+      if (pipelined > PIPELINED_MAX) {
+        socket.destroy();
+        return;
+      }
+      response.on('close', () => this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1));
+      this.#requests.handle(request, response);
+    });
+    server.on('connection', (socket) => this.#admit(socket));
+    server.on('clientError', (_error, socket) => {
+      this.#counters.add('malformed');
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      else socket.destroy();
+    });
+    try {
+      await listen(server, { host: formatIpv4(address), port });
+    } catch (error) {
+      throw listenError(error, address, port);
+    }
+    // Without a listener an error of accept(2), such as too many open files, would end the process.
+    server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
+    const bound = server.address();
+    const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
+    const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };
+    this.#deps.publish(event);
+    return { address, wantedPort: port, port: actual, server };
+  }
+
+  #admit(socket: Socket): void {
+    const peer = socket.remoteAddress ?? '';
+    const ofPeer = this.#peers.get(peer) ?? 0;
+    if (this.#connections >= CONNECTIONS_MAX || ofPeer >= CONNECTIONS_PER_PEER_MAX) {
+      this.#requests.refuseConnection(parseIpv4(peer), 'too-many-connections');
+      socket.destroy();
+      return;
+    }
+    this.#counters.add('connections');
+    this.#connections += 1;
+    this.#peers.set(peer, ofPeer + 1);
+    socket.on('close', () => {
+      this.#connections -= 1;
+      const left = (this.#peers.get(peer) ?? 1) - 1;
+      if (left > 0) this.#peers.set(peer, left);
+      else this.#peers.delete(peer);
+    });
+  }
+
+  #leave(server: Server): void {
+    this.#leaving.add(server);
+    server.close(() => this.#leaving.delete(server));
+    server.closeIdleConnections();
+  }
+
+  #whenClosed(server: Server, resolve: () => void): void {
+    if (this.#leaving.has(server)) server.once('close', resolve);
+    else resolve();
+  }
+}
+
+/** What the operating system says when it refuses a port, in words that name the address and the remedy. */
+function listenError(cause: unknown, address: Ipv4, port: number): RackError {
+  const code = osErrorCode(cause) ?? errorText(cause);
+  const where = `${formatIpv4(address)}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new RackError(
+        'address-in-use',
+        `${where} (TCP) is in use; stop the program that has it (ss -ltnp tells which), or change boot.http.listen`,
+        { cause },
+      );
+    case 'EADDRNOTAVAIL':
+      return new RackError(
+        'address-not-here',
+        `${formatIpv4(address)} is not an address of this host; give it to an interface, or change boot.http.listen`,
+        { cause },
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return new RackError(
+        'permission-denied',
+        `${where} (TCP): permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE: run the service by its systemd unit or as ` +
+          'root, or configure a higher port',
+        { cause },
+      );
+    default:
+      return new RackError('socket-refused', `${where} (TCP) cannot be opened: ${code}`, { cause });
+  }
+}
+
+export interface ControlServerDeps {
+  /** Where the socket's file is made; must exist. */
+  readonly stateDir: string;
+  readonly answers: ControlAnswers;
+  /** Where the region is at this moment. */
+  readonly region: () => RegionEndpoint | undefined;
+  /** Tells the region that the caller is an administrator of this host. */
+  readonly secret: string;
+}
+
+/** Answers the command line on this host, over a socket that only its user and root may open. */
+export class ControlServer {
+  readonly #deps: ControlServerDeps;
+  readonly #path: string;
+  #server: Server | undefined;
+
+  constructor(deps: ControlServerDeps) {
+    this.#deps = deps;
+    this.#path = join(deps.stateDir, CONTROL_SOCKET);
+  }
+
+  /** @throws RackError `already-running` when another Rackboot answers there, `store-unwritable`, `socket-refused` */
+  async open(): Promise<void> {
+    await this.#removeStale();
+    const proxy = new RegionProxy(openRequest);
+    const server = makeServer((request, response) => void handleControl({ ...this.#deps, proxy }, request, response));
+    // Binding happens within the call, so the mask is in force for this file only.
+    const mask = process.umask(0o177);
+    const bound = listen(server, { path: this.#path });
+    process.umask(mask);
+    try {
+      await bound;
+      chmodSync(this.#path, 0o600);
+    } catch (cause) {
+      const code = osErrorCode(cause);
+      const unwritable = code === 'EACCES' || code === 'EROFS' || code === 'EPERM';
+      throw new RackError(
+        unwritable ? 'store-unwritable' : 'socket-refused',
+        `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; give ${this.#deps.stateDir} to the user that ` +
+          'runs Rackboot, and keep its path below 90 characters',
+        { cause },
+      );
+    }
+    // The asker sees that it is not answered; the process goes on.
+    server.on('error', () => undefined);
+    this.#server = server;
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      // Removes the socket's file, too.
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  async #removeStale(): Promise<void> {
+    const found = lstatSync(this.#path, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isSocket()) {
+      throw new RackError('socket-refused', `${this.#path} is in the way of the control socket: move it away`);
+    }
+    const answered = await new Promise<boolean>((resolve) => {
+      const probe = createConnection(this.#path);
+      probe.on('connect', () => {
+        probe.destroy();
+        resolve(true);
+      });
+      // Only a refusal tells that nobody has it; without the right to ask, somebody may.
+      probe.on('error', (error) => resolve(osErrorCode(error) !== 'ECONNREFUSED' && osErrorCode(error) !== 'ENOENT'));
+    });
+    if (answered) {
+      throw new RackError(
+        'already-running',
+        `another Rackboot answers at ${this.#path}: stop it, or give this one a state_dir of its own`,
+      );
+    }
+    rmSync(this.#path, { force: true });
+  }
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, linkSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { createServer as createSocketServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { ControlAnswers } from '../../src/http/control.ts';
+import { CONTROL_SOCKET, ControlServer } from '../../src/http/server.ts';
+
+let stateDir = '';
+let path = '';
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
+  path = join(stateDir, CONTROL_SOCKET);
+});
+afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
+
+function make(answers: ControlAnswers, region?: { readonly host: string; readonly port: number }): ControlServer {
+  return new ControlServer({ stateDir, answers, region: () => region, secret: 'administrator' });
+}
+
+function ask(target: string, method = 'GET'): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath: path, path: target, method }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
+      answer.on('error', reject);
+    });
+    asking.on('error', reject);
+    asking.end();
+  });
+}
+
+test('each path is answered with its value as JSON; the socket is its user’s alone', async () => {
+  const list = Array.from({ length: 1001 }, (_, index) => ({ index, name: `m${index}` }));
+  const control = make({
+    '/status': () => ({ name: 'rack-1', nothing: undefined }),
+    '/later': () => Promise.resolve([1, 2]),
+    '/leases': () => list,
+    '/none': () => undefined,
+    '/wrong': () => {
+      throw new Error('the reason');
+    },
+  });
+  await control.open();
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.deepEqual(await ask('/status'), { status: 200, text: '{"name":"rack-1"}\n' });
+  assert.deepEqual(await ask('/later?x'), { status: 200, text: '[1,2]\n' });
+  assert.deepEqual(JSON.parse((await ask('/leases')).text), list);
+  assert.deepEqual(await ask('/none'), { status: 200, text: 'null\n' });
+  assert.deepEqual(await ask('/wrong'), { status: 500, text: 'the reason\n' });
+  assert.deepEqual(await ask('/leases', 'HEAD'), { status: 200, text: '' });
+  assert.equal((await ask('/status', 'POST')).status, 405);
+  assert.equal((await ask('/%zz')).status, 400);
+  for (const other of ['/', '/constructor', '/__proto__', '/toString']) {
+    const got = await ask(other);
+    assert.equal(got.status, 404, other);
+    assert.match(got.text, /there are \/status, \/later/);
+  }
+  await control.close();
+  assert.equal(existsSync(path), false);
+});
+
+test('the region is reached with an administrator’s right', async () => {
+  const region = createServer((incoming, response) =>
+    response.end(JSON.stringify([incoming.headers['x-rackboot-control'], incoming.headers['x-rackboot-rack'] ?? null])),
+  );
+  region.listen(0, '127.0.0.1');
+  await once(region, 'listening');
+  const bound = region.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const control = make({}, { host: '127.0.0.1', port });
+  await control.open();
+  assert.deepEqual(await ask('/MAAS/api/2.0/machines/'), { status: 200, text: '["administrator",null]' });
+  region.close();
+  region.closeAllConnections();
+  assert.equal((await ask('/MAAS/api/2.0/machines/')).status, 503);
+  await control.close();
+});
+
+test('a second Rackboot on one state directory is refused, and the first goes on', async () => {
+  const first = make({ '/who': () => 'first' });
+  await first.open();
+  await assert.rejects(make({}).open(), { code: 'already-running' });
+  assert.equal((await ask('/who')).text, '"first"\n');
+  await first.close();
+});
+
+test('a socket that nobody answers on is taken over', async () => {
+  const gone = createSocketServer();
+  gone.listen(path);
+  await once(gone, 'listening');
+  // The file stays when its listener ends without removing it, as after kill -9: here a link keeps it.
+  linkSync(path, `${path}.kept`);
+  gone.close();
+  await once(gone, 'close');
+  renameSync(`${path}.kept`, path);
+  const control = make({ '/who': () => 'second' });
+  await control.open();
+  assert.equal((await ask('/who')).text, '"second"\n');
+  await control.close();
+});
+
+test('a file in the way is named, not removed', async () => {
+  writeFileSync(path, 'mine');
+  await assert.rejects(make({}).open(), { code: 'socket-refused', message: /in the way/ });
+  assert.ok(existsSync(path));
+});
+
+test('a directory that does not exist is named', async () => {
+  stateDir = join(stateDir, 'missing');
+  await assert.rejects(make({}).open(), { name: 'RackError', message: /missing/ });
+});

@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createConnection, createServer, type Server } from 'node:net';
+import { after, before, beforeEach, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { BODY_BYTES_MAX } from '../../src/http/proxy.ts';
+import { LOOPBACK, openRig, type Rig, SECRET, speak } from './rig.ts';
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly raw: string;
+  readonly body: string;
+}
+
+let rig: Rig;
+const seen: Seen[] = [];
+let answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => response.end('region');
+
+const region = createHttpServer((incoming, response) => {
+  const chunks: Buffer[] = [];
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  incoming.on('error', () => undefined);
+  if (incoming.url === '/MAAS/early') answer(response, incoming);
+  incoming.on('end', () => {
+    const { method, url, headers, rawHeaders } = incoming;
+    seen.push({ method, url, headers, raw: rawHeaders.join('|'), body: Buffer.concat(chunks).toString('latin1') });
+    if (url !== '/MAAS/early') answer(response, incoming);
+  });
+});
+
+function portOf(server: Server): number {
+  const bound = server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+before(async () => {
+  region.listen(0, '127.0.0.1');
+  await once(region, 'listening');
+  rig = await openRig({ host: '127.0.0.1', port: portOf(region) });
+});
+after(async () => {
+  await rig.server.close();
+  region.closeAllConnections();
+  region.close();
+});
+beforeEach(() => {
+  seen.length = 0;
+  rig.events.length = 0;
+  answer = (response) => response.end('region');
+});
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    if (condition()) return;
+    await sleep(5);
+  }
+  assert.fail(`never: ${what}`);
+}
+
+const CLOSE = 'HTTP/1.1\r\nConnection: close\r\n';
+
+test('a request reaches the region as it was sent, with who sent it', async () => {
+  const got = await rig.speak(
+    `GET /MAAS/metadata/2012-03-01/?op=a%20b&c=d ${CLOSE}Host: rack:5248\r\nX-Own: 1\r\n\r\n`,
+  );
+  assert.match(got, /^HTTP\/1.1 200 [\s\S]*region$/);
+  const [one] = seen;
+  assert.equal(one?.method, 'GET');
+  assert.equal(one?.url, '/MAAS/metadata/2012-03-01/?op=a%20b&c=d');
+  assert.equal(one?.headers.host, 'rack:5248');
+  assert.equal(one?.headers['x-own'], '1');
+  assert.equal(one?.headers['x-forwarded-for'], '127.0.0.1');
+  assert.equal(one?.headers['x-rackboot-rack'], SECRET);
+  await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
+});
+
+test('nobody can claim another address or a right', async () => {
+  const claims = [
+    'X-Forwarded-For: 10.0.0.1',
+    'x-forwarded-for: 10.0.0.2',
+    'X-FORWARDED-HOST: evil',
+    'X-Forwarded-Proto: https',
+    'X_Forwarded_For: 10.0.0.3',
+    'Forwarded: for=10.0.0.4',
+    'X-Real-IP: 10.0.0.5',
+    'X-Rackboot-Rack: guess',
+    'X-Rackboot-Control: guess',
+    'x-rackboot-anything: guess',
+  ];
+  await rig.speak(`GET /MAAS/ ${CLOSE}${claims.join('\r\n')}\r\n\r\n`);
+  const raw = seen[0]?.raw ?? '';
+  assert.doesNotMatch(raw, /10\.0\.0|evil|https|guess/);
+  assert.equal(seen[0]?.headers['x-forwarded-for'], '127.0.0.1');
+  assert.equal(seen[0]?.headers['x-rackboot-rack'], SECRET);
+  assert.equal(seen[0]?.headers['x-rackboot-control'], undefined);
+});
+
+test('Connection cannot take away what says who speaks', async () => {
+  const names = 'close, X-Rackboot-Rack, X-Forwarded-For, X-Hop, Host, Content-Length';
+  await rig.speak(
+    `POST /MAAS/ HTTP/1.1\r\nConnection: ${names}\r\nHost: rack\r\nX-Hop: 1\r\nTE: trailers\r\nContent-Length: 2\r\n\r\nab`,
+  );
+  const headers = seen[0]?.headers;
+  assert.equal(headers?.['x-rackboot-rack'], SECRET);
+  assert.equal(headers?.['x-forwarded-for'], '127.0.0.1');
+  assert.equal(headers?.['x-hop'], undefined);
+  assert.equal(headers?.te, undefined);
+  assert.equal(headers?.host, 'rack');
+  assert.equal(seen[0]?.body, 'ab');
+});
+
+test('a request without Host gets the address that was asked', async () => {
+  await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+  assert.equal(seen[0]?.headers.host, `127.0.0.1:${rig.port}`);
+});
+
+test('a body is passed on, announced or in chunks', async () => {
+  await rig.speak(`POST /MAAS/a ${CLOSE}Content-Length: 5\r\n\r\nhello`);
+  await rig.speak(`PUT /MAAS/b ${CLOSE}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n`);
+  await rig.speak(`DELETE /MAAS/c ${CLOSE}\r\n`);
+  assert.deepEqual(
+    seen.map(({ method, body }) => [method, body]),
+    [
+      ['POST', 'hello'],
+      ['PUT', 'hello!'],
+      ['DELETE', ''],
+    ],
+  );
+  assert.equal(seen[2]?.headers['content-length'], '0');
+});
+
+test('an answer comes back with its fields, the length in the spelling that GRUB knows, without those of the hop', async () => {
+  answer = (response) => {
+    response.writeHead(
+      201,
+      [
+        ['content-length', '4'],
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+        ['Connection', 'x-hop, keep-alive'],
+        ['X-Hop', '1'],
+        ['Location', '/MAAS/x'],
+      ].flat(),
+    );
+    response.end('made');
+  };
+  const got = await rig.speak(`POST /MAAS/ ${CLOSE}Content-Length: 0\r\n\r\n`);
+  assert.match(got, /^HTTP\/1.1 201 /);
+  assert.match(got, /\r\nContent-Length: 4\r\n/);
+  assert.match(got, /Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n/);
+  assert.match(got, /Location: \/MAAS\/x/);
+  assert.doesNotMatch(got, /X-Hop/);
+  assert.match(got, /made$/);
+});
+
+test('HEAD comes back with the length and no content', async () => {
+  answer = (response) => {
+    response.setHeader('content-length', 7);
+    response.end();
+  };
+  assert.match(await rig.speak(`HEAD /MAAS/ ${CLOSE}\r\n`), /Content-Length: 7\r\n[\s\S]*\r\n\r\n$/);
+});
+
+test('a body announced too large is refused before it is read', async () => {
+  const got = await rig.speak(`POST /MAAS/ ${CLOSE}Content-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`);
+  assert.match(got, /^HTTP\/1.1 413 /);
+  assert.equal(seen.length, 0);
+});
+
+test('a body that grows too large is cut off', async () => {
+  const upload = request({ port: rig.port, host: '127.0.0.1', method: 'POST', path: '/MAAS/' });
+  upload.on('error', () => undefined);
+  const chunk = new Uint8Array(1024 * 1024);
+  let status = 0;
+  upload.on('response', (response) => {
+    status = response.statusCode ?? 0;
+    response.resume();
+  });
+  for (let sent = 0; sent <= BODY_BYTES_MAX + chunk.length && status === 0; sent += chunk.length) {
+    if (!upload.write(chunk)) await Promise.race([once(upload, 'drain'), sleep(1000)]);
+  }
+  await until('refused', () => status === 413);
+  upload.destroy();
+  assert.equal(seen.length, 0);
+  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+});
+
+test('an answer that is cut short is not taken for a whole one', async () => {
+  answer = (response) => {
+    response.writeHead(200, { 'Content-Length': 100 });
+    response.write('half');
+    void sleep(20).then(() => response.destroy());
+  };
+  const got = await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
+  assert.match(got, /Content-Length: 100/);
+  assert.match(got, /half$/);
+  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+});
+
+test('a caller that goes away ends what was asked for it', async () => {
+  let ended = false;
+  answer = (response) => {
+    response.on('close', () => {
+      ended = true;
+    });
+  };
+  const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+  socket.write('GET /MAAS/slow HTTP/1.1\r\n\r\n');
+  await until('asked', () => seen.length === 1);
+  socket.destroy();
+  await until('ended', () => ended && rig.server.counters().forwarding === 0);
+});
+
+test('callers that wait behind each other on one connection and go away leave nothing under way', async () => {
+  answer = () => undefined;
+  const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+  socket.write('GET /MAAS/1 HTTP/1.1\r\n\r\nGET /MAAS/2 HTTP/1.1\r\n\r\nGET /MAAS/3 HTTP/1.1\r\n\r\n');
+  await until('asked', () => seen.length === 3);
+  socket.destroy();
+  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+});
+
+test('an answer that comes before the end of the body is passed on', async () => {
+  answer = (response) => {
+    response.writeHead(400);
+    response.end('no');
+  };
+  const got = await rig.speak(`POST /MAAS/early ${CLOSE}Content-Length: 3\r\n\r\nabc`);
+  assert.match(got, /^HTTP\/1.1 400 [\s\S]*no/);
+});
+
+test('a region that is down is told at once, with its place and when to ask again', async () => {
+  const closed = createServer();
+  closed.listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const port = portOf(closed);
+  closed.close();
+  const lone = await openRig({ host: '127.0.0.1', port });
+  lone.tree.files.set('linux', Buffer.from('still there'));
+  const got = await lone.speak(`POST /MAAS/ ${CLOSE}Content-Length: 3\r\n\r\nabc`);
+  assert.match(got, /^HTTP\/1.1 503 [\s\S]*Retry-After: 5\r\n/);
+  assert.match(got, new RegExp(`the region at 127.0.0.1:${port} does not answer: .*ECONNREFUSED.*\n$`));
+  assert.doesNotMatch(got, new RegExp(SECRET));
+  assert.deepEqual(lone.kinds(), ['http.region-unreachable']);
+  assert.match(await lone.speak(`GET /linux ${CLOSE}\r\n`), /still there$/, 'files are served all the same');
+  await lone.server.configure({
+    listen: [{ address: LOOPBACK, port: 0 }],
+    region: { host: '127.0.0.1', port: portOf(region) },
+  });
+  assert.match(await speak(lone.port, `GET /MAAS/ ${CLOSE}\r\n`), /region$/, 'a region that came back is asked again');
+  await lone.server.close();
+});
+
+test('a region that speaks nonsense is a region that does not answer', async () => {
+  const nonsense = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+  nonsense.listen(0, '127.0.0.1');
+  await once(nonsense, 'listening');
+  const lone = await openRig({ host: '127.0.0.1', port: portOf(nonsense) });
+  assert.match(await lone.speak(`GET /MAAS/ ${CLOSE}\r\n`), /^HTTP\/1.1 503 /);
+  await lone.server.close();
+  nonsense.close();
+});

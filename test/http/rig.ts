@@ -1,0 +1,93 @@
+// A boot listener on loopback with files in memory, and ways to speak to it in bytes.
+
+import { createConnection } from 'node:net';
+import type { ResolveAsset } from '../../src/boot/asset.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import type { FileTree } from '../../src/files/opened-file.ts';
+import { BootHttpServer } from '../../src/http/server.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+
+export const LOOPBACK = ipv4(0x7f000001);
+export const MACHINE = mac(0x525400123456);
+export const SECRET = 'the rack is who it says';
+
+/** Files in memory; counts those that are open. `/broken` cannot be read, `/short` is shorter than it says. */
+export class MemoryTree implements FileTree {
+  readonly files = new Map<string, Uint8Array>();
+  open_ = 0;
+
+  async open(path: string) {
+    const bytes = this.files.get(path);
+    if (bytes === undefined) return undefined;
+    this.open_ += 1;
+    let open = true;
+    return {
+      sizeBytes: path === 'short' ? bytes.length + 10 : bytes.length,
+      modifiedMs: 1_000_000_000_500,
+      etag: `"${bytes.length}"`,
+      read: (offset: number, length: number) => {
+        if (path === 'broken') return Promise.reject(new Error('EIO'));
+        const slice = bytes.subarray(offset, offset + length);
+        return offset % 3 === 0 ? slice : Promise.resolve(slice);
+      },
+      close: () => {
+        if (open) this.open_ -= 1;
+        open = false;
+      },
+    };
+  }
+}
+
+/** As the policy answers: by the last name of the path. */
+const resolve: ResolveAsset = ({ path, peer, local }) => {
+  if (path.includes('..') || path.includes('\0')) {
+    return { kind: 'refused', reason: 'path-not-allowed', mac: undefined };
+  }
+  const name = path.replace(/^\/+/, '');
+  if (name.startsWith('grub/grub.cfg')) {
+    return { kind: 'rendered', path: name, text: `é ${peer} ${local}\n`, mac: MACHINE, purpose: 'enlist' };
+  }
+  if (name.startsWith('pxelinux.cfg/')) {
+    return { kind: 'missing', path: name, reason: 'machine-unknown', mac: undefined };
+  }
+  return { kind: 'file', path: name, mac: MACHINE };
+};
+
+export async function openRig(region?: { readonly host: string; readonly port: number }) {
+  const tree = new MemoryTree();
+  const events: RackEvent[] = [];
+  const server = new BootHttpServer({
+    resolve,
+    files: tree,
+    clock: systemClock,
+    publish: (event) => void events.push(event),
+    rackSecret: SECRET,
+  });
+  await server.configure({ listen: [{ address: LOOPBACK, port: 0 }], region });
+  const port = server.listening[0]?.port ?? 0;
+  return {
+    tree,
+    events,
+    server,
+    port,
+    speak: (bytes: string | Uint8Array) => speak(port, bytes),
+    kinds: () => events.map(({ kind }) => kind).filter((kind) => kind !== 'http.listening'),
+  };
+}
+
+export type Rig = Awaited<ReturnType<typeof openRig>>;
+
+/** Sends bytes, and with `thenEnd` says that no more will come; gives back everything until the connection ends. */
+export function speak(port: number, bytes: string | Uint8Array, thenEnd = false): Promise<string> {
+  return new Promise((done) => {
+    const chunks: Buffer[] = [];
+    const socket = createConnection({ port, host: '127.0.0.1' }, () => {
+      if (thenEnd) socket.end(bytes);
+      else socket.write(bytes);
+    });
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('error', () => undefined);
+    socket.on('close', () => done(Buffer.concat(chunks).toString('latin1')));
+  });
+}

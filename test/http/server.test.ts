@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { after, before, beforeEach, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { CONNECTIONS_PER_PEER_MAX, PIPELINED_MAX } from '../../src/http/server.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import { printedRandom } from '../support/printed-random.ts';
+import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
+
+let rig: Rig;
+const kernel = Uint8Array.from({ length: 700_001 }, (_, index) => index % 251);
+before(async () => {
+  rig = await openRig();
+  rig.tree.files.set('linux', kernel);
+  rig.tree.files.set('grubx64.efi', Buffer.from('loader'));
+  rig.tree.files.set('grub/grub.cfg-static', Buffer.from('from the tree'));
+  rig.tree.files.set('empty', Buffer.alloc(0));
+  rig.tree.files.set('short', Buffer.from('short'));
+  rig.tree.files.set('broken', Buffer.from('broken'));
+});
+after(() => rig.server.close());
+beforeEach(() => void rig.events.splice(0));
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    if (condition()) return;
+    await sleep(5);
+  }
+  assert.fail(`never: ${what}`);
+}
+
+const HTTP = 'HTTP/1.1\r\nConnection: close\r\n';
+const answers: readonly { name: string; ask: string; status: number; has?: RegExp; event?: string }[] = [
+  {
+    name: 'a file is sent with its length in the one spelling that GRUB knows',
+    ask: `GET /grubx64.efi ${HTTP}\r\n`,
+    status: 200,
+    has: /\r\nContent-Length: 6\r\n[\s\S]*\r\n\r\nloader$/,
+    event: 'http.file-sent',
+  },
+  { name: 'HTTP/1.1 without a Host field is served', ask: `GET /grubx64.efi ${HTTP}\r\n`, status: 200 },
+  { name: 'HTTP/1.0 is served', ask: 'GET /grubx64.efi HTTP/1.0\r\n\r\n', status: 200, has: /Content-Length: 6\r\n/ },
+  { name: 'two slashes of shim find the file', ask: `GET //grubx64.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
+  { name: 'an escaped name finds the file', ask: `GET /grub%7864.efi ${HTTP}\r\n`, status: 200, has: /loader$/ },
+  {
+    name: 'HEAD has the length and no content',
+    ask: `HEAD /linux ${HTTP}\r\n`,
+    status: 200,
+    has: /Content-Length: 700001\r\n[\s\S]*\r\n\r\n$/,
+    event: 'http.probed',
+  },
+  {
+    name: 'an empty file has the length 0',
+    ask: `GET /empty ${HTTP}\r\n`,
+    status: 200,
+    has: /Content-Length: 0\r\n/,
+  },
+  {
+    name: 'a range is a part',
+    ask: `GET /grubx64.efi ${HTTP}Range: bytes=2-3\r\n\r\n`,
+    status: 206,
+    has: /Content-Range: bytes 2-3\/6\r\n[\s\S]*\r\n\r\nad$/,
+  },
+  {
+    name: 'a range beyond the end',
+    ask: `GET /grubx64.efi ${HTTP}Range: bytes=9-\r\n\r\n`,
+    status: 416,
+    has: /\*\/6/,
+  },
+  {
+    name: 'what one has already is not sent again',
+    ask: `GET /grubx64.efi ${HTTP}If-None-Match: "6"\r\n\r\n`,
+    status: 304,
+    has: /ETag: "6"\r\n[\s\S]*\r\n\r\n$/,
+    event: 'http.probed',
+  },
+  {
+    name: 'a rendered text has its length in bytes',
+    ask: `GET /grub/grub.cfg-52:54:00:12:34:56 ${HTTP}\r\n`,
+    status: 200,
+    has: /Content-Length: 25\r\n[\s\S]*\r\n\r\n\u00c3\u00a9 2130706433 2130706433\n$/,
+    event: 'http.rendered',
+  },
+  {
+    name: 'HEAD of a rendered text has its length and no content',
+    ask: `HEAD /grub/grub.cfg ${HTTP}\r\n`,
+    status: 200,
+    has: /Content-Length: 25\r\n[\s\S]*\r\n\r\n$/,
+    event: 'http.probed',
+  },
+  {
+    name: 'a file of the tree wins over text',
+    ask: `GET /grub/grub.cfg-static ${HTTP}\r\n`,
+    status: 200,
+    has: /tree$/,
+  },
+  {
+    name: 'a machine that is not known gets 404, so that its loader walks on',
+    ask: `GET /pxelinux.cfg/01-52-54-00-00-00-01 ${HTTP}\r\n`,
+    status: 404,
+    has: /not found: machine-unknown\n$/,
+    event: 'http.missing',
+  },
+  {
+    name: 'no such file',
+    ask: `GET /nothing ${HTTP}\r\n`,
+    status: 404,
+    has: /not-in-tree\n$/,
+    event: 'http.missing',
+  },
+  { name: 'no such file, asked by HEAD', ask: `HEAD /nothing ${HTTP}\r\n`, status: 404, has: /\r\n\r\n$/ },
+  { name: 'out of the tree', ask: `GET /../etc/passwd ${HTTP}\r\n`, status: 403, event: 'http.refused' },
+  { name: 'a zero byte', ask: `GET /a%00b ${HTTP}\r\n`, status: 403, event: 'http.refused' },
+  { name: 'a broken escape', ask: `GET /%zz ${HTTP}\r\n`, status: 400, has: /target-escape\n$/ },
+  { name: 'a target too long', ask: `GET /${'a'.repeat(3000)} ${HTTP}\r\n`, status: 414, event: 'http.refused' },
+  {
+    name: 'only GET and HEAD are for files',
+    ask: `POST /grubx64.efi ${HTTP}Content-Length: 3\r\n\r\nabc`,
+    status: 405,
+    has: /Allow: GET, HEAD\r\n/,
+    event: 'http.refused',
+  },
+  {
+    name: 'a file that cannot be read',
+    ask: `GET /broken ${HTTP}\r\n`,
+    status: 503,
+    has: /Retry-After/,
+    event: 'http.failed',
+  },
+  { name: 'what is no HTTP', ask: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', status: 400 },
+  {
+    name: 'without a region, /MAAS/ is told what is missing',
+    ask: `GET /MAAS/api/2.0/version/ ${HTTP}\r\n`,
+    status: 503,
+    has: /Retry-After: 5\r\n[\s\S]*this rack has no region/,
+    event: 'http.region-unreachable',
+  },
+];
+for (const { name, ask, status, has, event } of answers) {
+  test(name, async () => {
+    const answer = await rig.speak(ask);
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+    if (has !== undefined) assert.match(answer, has);
+    if (event !== undefined) {
+      await until(event, () => rig.kinds().length > 0);
+      assert.deepEqual(rig.kinds(), [event]);
+    }
+    await until('closed', () => rig.tree.open_ === 0);
+  });
+}
+
+test('a long file arrives whole, and its event says how much, to whom and how fast', async () => {
+  const answer = await rig.speak(`GET /linux ${HTTP}\r\n`);
+  const content = Buffer.from(answer.slice(answer.indexOf('\r\n\r\n') + 4), 'latin1');
+  assert.ok(content.equals(kernel));
+  await until('told', () => rig.kinds().length === 1);
+  const [event] = rig.events;
+  assert.ok(event !== undefined && 'milliseconds' in event);
+  assert.equal(typeof event.milliseconds, 'number');
+  const { at: _at, milliseconds: _milliseconds, ...rest } = event;
+  assert.deepEqual(rest, {
+    kind: 'http.file-sent',
+    address: LOOPBACK,
+    mac: MACHINE,
+    file: '/linux',
+    status: 200,
+    bytes: 700_001,
+  });
+});
+
+test('a file that ends early ends the connection instead of pretending', async () => {
+  const answer = await rig.speak(`GET /short ${HTTP}\r\n`);
+  assert.ok(!/Content-Length: 5\r\n/.test(answer), 'what was announced is not taken back');
+  assert.deepEqual(rig.kinds(), ['http.failed']);
+});
+
+test('several requests on one connection are answered in order', async () => {
+  const one = 'GET /grubx64.efi HTTP/1.1\r\nHost: r\r\n\r\n';
+  const answer = await rig.speak(`${one}HEAD /linux HTTP/1.1\r\n\r\nGET /nothing ${HTTP}\r\n`);
+  assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 404']);
+});
+
+test('who asks for a hundred files before reading one is cut off, and every file is closed', async () => {
+  const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+  socket.on('error', () => undefined);
+  socket.pause();
+  const before = rig.server.counters().requests;
+  socket.write('GET /linux HTTP/1.1\r\n\r\n'.repeat(100));
+  await until('asked', () => rig.server.counters().requests > before);
+  await until('cut off', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+  socket.destroy();
+  assert.ok(rig.server.counters().requests - before <= PIPELINED_MAX);
+});
+
+test('a client that goes away in the middle leaves no open file', async () => {
+  rig.tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
+  const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+  socket.write('GET /huge HTTP/1.1\r\n\r\n');
+  await once(socket, 'data');
+  socket.destroy();
+  await until('closed', () => rig.tree.open_ === 0);
+  assert.deepEqual(rig.kinds(), ['http.aborted']);
+  rig.tree.files.delete('huge');
+});
+
+test('one address gets so many connections and no more', async () => {
+  const sockets: Socket[] = [];
+  for (let index = 0; index < CONNECTIONS_PER_PEER_MAX; index += 1) {
+    const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    sockets.push(socket);
+  }
+  await until('all taken', () => rig.server.counters().open === CONNECTIONS_PER_PEER_MAX);
+  assert.equal(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), '');
+  assert.ok(rig.kinds().includes('http.refused'));
+  for (const socket of sockets) socket.destroy();
+  await until('all gone', () => rig.server.counters().open === 0);
+  assert.match(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), /^HTTP\/1.1 200/);
+});
+
+test('events that strangers can cause are sampled, counters are not', async () => {
+  const before = rig.server.counters().missing;
+  for (let index = 0; index < 60; index += 1) await rig.speak(`GET /scan-${index} ${HTTP}\r\n`);
+  assert.equal(rig.server.counters().missing, before + 60);
+  assert.ok(rig.kinds().length < 60);
+});
+
+test('any bytes on the socket leave the server answering', async () => {
+  const random = printedRandom('http-bytes');
+  const words = [
+    'GET ',
+    'HEAD ',
+    'POST ',
+    '/',
+    '//',
+    '/MAAS/',
+    ' HTTP/1.1',
+    'HTTP/1.0',
+    '\r\n',
+    '\r\n\r\n',
+    '\n',
+    '%',
+    ':',
+  ];
+  const more = [
+    'Content-Length: ',
+    'Transfer-Encoding: chunked',
+    'Range: bytes=',
+    'Connection: ',
+    '-',
+    '0',
+    '99999999999',
+  ];
+  const all = [...words, ...more, '\0', '\xff', 'linux', 'grubx64.efi', 'If-Range: "'];
+  for (let round = 0; round < 400; round += 1) {
+    const text = Array.from({ length: 1 + random(25) }, () => all[random(all.length)] ?? '').join('');
+    await speak(rig.port, Buffer.from(text, 'latin1'), true);
+  }
+  assert.match(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), /^HTTP\/1.1 200/);
+  await until('closed', () => rig.tree.open_ === 0 && rig.server.counters().open === 0);
+});
+
+test('a change of the settings opens and closes only what changed', async () => {
+  const other = await openRig();
+  other.tree.files.set('a', Buffer.from('a'));
+  const kept = other.server.listening;
+  const second = ipv4(0x7f000002);
+  await other.server.configure({
+    listen: [
+      { address: LOOPBACK, port: 0 },
+      { address: second, port: 0 },
+    ],
+  });
+  assert.deepEqual(other.server.listening[0], kept[0]);
+  assert.equal(other.server.listening.length, 2);
+  const blocker = createServer();
+  blocker.listen(0, '127.0.0.1');
+  await once(blocker, 'listening');
+  const bound = blocker.address();
+  const taken = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  await assert.rejects(
+    other.server.configure({
+      listen: [
+        { address: LOOPBACK, port: taken },
+        { address: second, port: 0 },
+      ],
+    }),
+    { code: 'address-in-use' },
+  );
+  assert.equal(other.server.listening.length, 2, 'a refused change takes nothing away');
+  await assert.rejects(other.server.configure({ listen: [{ address: ipv4(0xc0000201), port: 0 }] }), {
+    code: 'address-not-here',
+  });
+  blocker.close();
+  await other.server.configure({ listen: [{ address: second, port: 0 }] });
+  assert.equal(other.server.listening.length, 1);
+  assert.equal(other.server.listening[0]?.address, second);
+  await assert.rejects(once(createConnection({ port: kept[0]?.port ?? 0, host: '127.0.0.1' }), 'connect'));
+  await other.server.close();
+  assert.deepEqual(other.server.listening, []);
+});
+
+test('closing lets a download end, within the time it is given', async () => {
+  const other = await openRig();
+  other.tree.files.set('linux', kernel);
+  const answer = speak(other.port, `GET /linux ${HTTP}\r\n`);
+  await until('begun', () => other.server.counters().requests === 1);
+  await other.server.close(5000);
+  assert.ok((await answer).length > kernel.length);
+});
