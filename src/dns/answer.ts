@@ -16,7 +16,8 @@
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
 import { bareReply, type Query, RCODE, type Reply } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
-import { findSet, type NameNode, type NameSource } from './names.ts';
+import { findSet, type NameNode } from './name-node.ts';
+import type { NameSource } from './names.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
 import { parseReverseName } from './reverse-name.ts';
 import { NEGATIVE_TTL, RECORD_TTL, type Zone, type Zones } from './zones.ts';

@@ -7,8 +7,8 @@
 
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
-import { NameCompression, readName } from './name.ts';
-import { CLASS_IN, type DnsRecord, readRdata, TYPE, writeRdata } from './record.ts';
+import { isWithin, NameCompression, readName } from './name.ts';
+import { CLASS_IN, type DnsRecord, isCompressed, readRdata, TYPE, writeRdata } from './record.ts';
 
 /** Response codes (RFC 1035 §4.1.1, RFC 6891 §9). */
 export const RCODE = {
@@ -236,7 +236,7 @@ export function udpLimit(query: Query): number {
 /** Encodes a reply. AD is always clear: nothing is validated here (RFC 4035 §3.2.3). */
 export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
   const { edns, question } = query;
-  const writer = new ByteWriter(form.limitOctets);
+  const writer = new ByteWriter(takeSpace(Math.min(form.limitOctets, octetsAtMost(query, reply))));
   let flags = FLAG.QR | (reply.rcode & 15);
   if (reply.authoritative) flags |= FLAG.AA;
   if (query.recursionDesired) flags |= FLAG.RD;
@@ -269,6 +269,37 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
 
 const OPT_OCTETS = 11;
 
+/** Replies are cut from blocks of this size: an allocation for each would cost more than all the rest of it. */
+const BLOCK_OCTETS = 64 * 1024;
+let block = new Uint8Array(BLOCK_OCTETS);
+let blockAt = 0;
+
+/** So many zero octets that nobody else has; a block lives as long as a reply in it. */
+function takeSpace(octets: number): Uint8Array {
+  if (octets > BLOCK_OCTETS / 4) return new Uint8Array(octets);
+  if (blockAt + octets > BLOCK_OCTETS) {
+    block = new Uint8Array(BLOCK_OCTETS);
+    blockAt = 0;
+  }
+  blockAt += octets;
+  return block.subarray(blockAt - octets, blockAt);
+}
+
+/** No reply has more octets than this: its names uncompressed. A buffer no larger than needed is most of what a reply costs. */
+function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {
+  const fixed = HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
+  return fixed + recordOctets(answers) + recordOctets(authority) + recordOctets(additional);
+}
+
+function recordOctets(records: readonly DnsRecord[]): number {
+  let octets = 0;
+  for (let index = 0; index < records.length; index += 1) {
+    const record = records[index];
+    if (record !== undefined) octets += record.name.length + 12 + record.rdata.length;
+  }
+  return octets;
+}
+
 function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
   writer.u8(0);
   writer.u16(TYPE.OPT);
@@ -277,7 +308,7 @@ function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
   writer.u16(0);
 }
 
-/** Writes records one after another as long as they fit; most of them belong to the question's name, two octets each. */
+/** Writes records one after another as long as they fit. */
 class RecordWriter {
   readonly #writer: ByteWriter;
   readonly #questionName: string;
@@ -299,15 +330,15 @@ class RecordWriter {
       const record = records[index];
       if (record === undefined) break;
       const start = writer.offset;
-      if (record.name === this.#questionName && record.name !== '') writer.u16(0xc000 | HEADER_OCTETS);
-      else this.#names().write(writer, record.name);
+      this.#writeOwner(record.name);
       writer.u16(record.type);
       writer.u16(record.class);
       writer.u32(record.ttl > this.#age ? record.ttl - this.#age : 0);
-      if (record.type === TYPE.A) {
+      if (isCompressed(record.type)) writeRdata(writer, this.#names(), record);
+      else {
         writer.u16(record.rdata.length);
         writer.write(record.rdata);
-      } else writeRdata(writer, this.#names(), record);
+      }
       if (writer.overflow || writer.offset > this.#limit) {
         writer.rewind(start);
         this.#compression?.forgetFrom(start);
@@ -315,6 +346,14 @@ class RecordWriter {
       }
     }
     return records.length;
+  }
+
+  /** Most owners are the question's name or an ancestor of it (a zone): a pointer, without looking anything up. */
+  #writeOwner(owner: string): void {
+    const question = this.#questionName;
+    if (owner !== '' && isWithin(question, owner) && !question.includes('\\')) {
+      this.#writer.u16(0xc000 | (HEADER_OCTETS + question.length - owner.length));
+    } else this.#names().write(this.#writer, owner);
   }
 
   #names(): NameCompression {

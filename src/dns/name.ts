@@ -23,6 +23,8 @@ for (let octet = 0x21; octet < 0x7f; octet += 1) PLAIN[octet] = octet;
 for (let octet = 0x41; octet <= 0x5a; octet += 1) PLAIN[octet] = octet + 32;
 for (const octet of '.\\"();@$') PLAIN[octet.charCodeAt(0)] = 0;
 
+const HOST_NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+
 /** Where a name is unpacked before it becomes text; one call's work, never kept. */
 const unpacked = new Uint8Array(NAME_OCTETS_MAX + 1);
 const text = Buffer.alloc(NAME_OCTETS_MAX + 1);
@@ -149,12 +151,32 @@ export function isWithin(name: string, ancestor: string): boolean {
  * 63 octets, the whole longer than 255, an escape is broken or a character is outside of printable ASCII.
  */
 export function parseName(written: string): string | undefined {
+  // Nearly every name is a host name as it should be: nothing to convert.
+  if (written.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(written)) return written;
   const wire = textToWire(written.toLowerCase());
   return wire === undefined ? undefined : wireToText(wire, wire.length);
 }
 
 /** The uncompressed wire form of a name, or undefined for a text that is not one (see `parseName`). Keeps the case. */
 export function textToWire(name: string): Uint8Array | undefined {
+  return name.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(name) ? hostNameToWire(name) : anyTextToWire(name);
+}
+
+function hostNameToWire(name: string): Uint8Array {
+  const wire = new Uint8Array(name.length + 2);
+  let label = 0;
+  for (let at = 0; at < name.length; at += 1) {
+    const code = name.charCodeAt(at);
+    if (code === DOT) {
+      wire[label] = at - label;
+      label = at + 1;
+    } else wire[at + 1] = code;
+  }
+  wire[label] = name.length - label;
+  return wire;
+}
+
+function anyTextToWire(name: string): Uint8Array | undefined {
   const wire: number[] = [0];
   let label = 0;
   const end = name.length - (name !== '.' && name.endsWith('.') && !/(^|[^\\])(\\\\)*\\\.$/.test(name) ? 1 : 0);

@@ -15,24 +15,11 @@ import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
 import type { ConfiguredRecord } from './config.ts';
 import type { DnsEvent } from './events.ts';
 import { hostLabel, parentOf, parseName } from './name.ts';
-import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './record.ts';
+import { makeNode, type NameNode, sameNode } from './name-node.ts';
+import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, rdataAddress, TYPE } from './record.ts';
 import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
 import { parseReverseName, reverseName } from './reverse-name.ts';
 import { RECORD_TTL } from './zones.ts';
-
-/** The records of one name and type. */
-export interface RecordSet {
-  readonly type: number;
-  readonly records: readonly DnsRecord[];
-}
-
-/** All records of one name. */
-export interface NameNode {
-  readonly name: string;
-  /** True when the configuration says something of this name: then it is answered even outside of our zones. */
-  readonly configured: boolean;
-  readonly sets: readonly RecordSet[];
-}
 
 /** What answering needs of the names. */
 export interface NameSource {
@@ -51,6 +38,13 @@ export interface NamedAddress {
   readonly address: Ipv4;
 }
 
+interface Wanted extends NamedAddress {
+  /** Default: RECORD_TTL. */
+  readonly ttl?: number;
+  /** Whether the address answers with the name; default: it does. */
+  readonly reverse?: boolean;
+}
+
 /** An event of the names, without its time. */
 export type NameReport = Omit<DnsEvent, 'at'>;
 
@@ -63,15 +57,11 @@ export interface NamesOptions {
 
 const NO_CLAIMS: readonly Claim[] = [];
 
-/** The record set of a type, or undefined. */
-export function findSet(node: NameNode | undefined, type: number): RecordSet | undefined {
-  return node?.sets.find((set) => set.type === type);
-}
-
 /** All names, and who claims them. */
 export class Names implements NameSource {
   readonly #claims = new ClaimTable();
-  readonly #lists = new Map<ClaimOwner, Map<string, Claim>>();
+  /** Each owner's claims by the name as it was written. */
+  readonly #lists = new Map<ClaimOwner, ReadonlyMap<string, readonly Claim[]>>();
   readonly #leases = new Map<Ipv4, Claim>();
   readonly #winners = new Map<string, readonly Claim[]>();
   #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
@@ -115,33 +105,31 @@ export class Names implements NameSource {
 
   /** Replaces the names of deployed machines. */
   setMachines(list: readonly NamedAddress[]): void {
-    this.#replace('machine', this.#claimsOf('machine', list));
+    this.#replace('machine', list);
   }
 
   /** Replaces the names of fixed reservations. */
   setReservations(list: readonly NamedAddress[]): void {
-    this.#replace('reservation', this.#claimsOf('reservation', list));
+    this.#replace('reservation', list);
   }
 
   /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Its addresses answer with the first. */
   setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
-    const claims: Claim[] = [];
-    const claim = (name: string, reverse: boolean): void => {
-      for (const address of addresses) {
-        claims.push({ owner: 'rack', name, address, ttl: RECORD_TTL, reverse, mac: undefined });
-      }
+    const wanted: Wanted[] = [];
+    const claim = (fqdn: string, reverse: boolean): void => {
+      for (const address of addresses) wanted.push({ fqdn, address, reverse });
     };
     if (domains.length === 0) claim(selfName, true);
     domains.forEach((domain, index) => {
       claim(`${selfName}.${domain}`, index === 0);
       claim(domain, false);
     });
-    this.#replace('rack', claims);
+    this.#replace('rack', wanted);
   }
 
   /** Replaces the configured records; one that is not of its type, or stands beside a CNAME, is reported and left out. */
   setRecords(records: readonly ConfiguredRecord[]): void {
-    const claims: Claim[] = [];
+    const wanted: Wanted[] = [];
     const others = new Map<string, DnsRecord[]>();
     const aliases = new Set<string>();
     // CNAMEs first: they decide what else may stand at their names.
@@ -161,8 +149,7 @@ export class Names implements NameSource {
       const type = RECORD_TYPE_NUMBERS[record.type];
       if (type === TYPE.CNAME) aliases.add(name);
       if (type === TYPE.A) {
-        const address = new DataView(rdata.buffer, rdata.byteOffset).getUint32(0) as Ipv4;
-        claims.push({ owner: 'configured', name, address, ttl, reverse: true, mac: undefined });
+        wanted.push({ fqdn: name, address: rdataAddress(rdata), ttl });
       } else {
         const list = others.get(name) ?? [];
         list.push({ name, type, class: CLASS_IN, ttl, rdata });
@@ -173,7 +160,7 @@ export class Names implements NameSource {
     for (const name of others.keys()) this.#touchedNames.add(name);
     this.#configured = others;
     this.#delegations = [...others.values()].flat().filter((record) => record.type === TYPE.NS).length;
-    this.#replace('configured', claims);
+    this.#replace('configured', wanted);
   }
 
   /**
@@ -205,32 +192,33 @@ export class Names implements NameSource {
     return this.#settle();
   }
 
-  #claimsOf(owner: ClaimOwner, list: readonly NamedAddress[]): Claim[] {
-    const claims: Claim[] = [];
-    for (const { fqdn, address } of list) {
-      const name = parseName(fqdn);
-      if (name === undefined || name === '') {
-        this.#report({ kind: 'dns.record-invalid', name: fqdn, address, reason: `${owner}: not a domain name` });
-        continue;
-      }
-      claims.push({ owner, name, address, ttl: RECORD_TTL, reverse: true, mac: undefined });
-    }
-    return claims;
-  }
-
-  /** Makes `claims` the claims of this owner: those that stay are not touched. */
-  #replace(owner: ClaimOwner, claims: readonly Claim[]): void {
-    const before = this.#lists.get(owner) ?? new Map<string, Claim>();
-    const after = new Map<string, Claim>();
+  /** Makes these the claims of this owner: those that stay are not touched, and cost little. */
+  #replace(owner: ClaimOwner, wanted: readonly Wanted[]): void {
+    const before = this.#lists.get(owner) ?? new Map<string, readonly Claim[]>();
+    const after = new Map<string, readonly Claim[]>();
     const added: Claim[] = [];
-    for (const claim of claims) {
-      const key = `${claim.name} ${claim.address} ${claim.ttl} ${claim.reverse}`;
-      if (after.has(key)) continue;
-      const same = before.get(key);
-      after.set(key, same ?? claim);
-      if (same === undefined) added.push(claim);
+    for (const entry of wanted) {
+      const { fqdn, address, ttl = RECORD_TTL, reverse = true } = entry;
+      const same = (claim: Claim): boolean =>
+        claim.address === address && claim.ttl === ttl && claim.reverse === reverse;
+      const already = after.get(fqdn);
+      if (already?.some(same) === true) continue;
+      let claim = before.get(fqdn)?.find(same);
+      if (claim === undefined) {
+        const name = parseName(fqdn);
+        if (name === undefined || name === '') {
+          this.#report({ kind: 'dns.record-invalid', name: fqdn, address, reason: `${owner}: not a domain name` });
+          continue;
+        }
+        claim = { owner, name, address, ttl, reverse, mac: undefined };
+        added.push(claim);
+      }
+      after.set(fqdn, already === undefined ? [claim] : [...already, claim]);
     }
-    for (const [key, claim] of before) if (!after.has(key)) this.#remove(claim);
+    for (const [fqdn, claims] of before) {
+      const kept = after.get(fqdn);
+      for (const claim of claims) if (kept?.includes(claim) !== true) this.#remove(claim);
+    }
     for (const claim of added) this.#add(claim);
     this.#lists.set(owner, after);
     this.#settle();
@@ -306,9 +294,12 @@ export class Names implements NameSource {
     const before = this.#nodes.get(name);
     const configured = this.#configured.get(name);
     const owned = this.#winners.get(name) ?? NO_CLAIMS;
-    const records = owned.map(
-      ({ address, ttl }): DnsRecord => ({ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) }),
-    );
+    const records: DnsRecord[] = [];
+    for (const [index, { address, ttl }] of owned.entries()) {
+      // One owner may have claimed the address twice, under two spellings of the name.
+      if (index > 0 && owned.findIndex((other) => other.address === address) < index) continue;
+      records.push({ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) });
+    }
     records.push(...(configured ?? []), ...this.#pointer(name, configured));
     if (records.length === 0) {
       if (before === undefined) return false;
@@ -317,7 +308,7 @@ export class Names implements NameSource {
       return true;
     }
     const isConfigured = configured !== undefined || owned[0]?.owner === 'configured';
-    const after = { name, configured: isConfigured, sets: groupByType(records) };
+    const after = makeNode(name, isConfigured, records);
     if (before !== undefined && sameNode(before, after)) return false;
     this.#nodes.set(name, after);
     if (before === undefined) this.#countBelow(name, 1);
@@ -361,30 +352,4 @@ export class Names implements NameSource {
 function describe(claim: Claim): string {
   const whose = claim.mac === undefined ? '' : ` of ${formatMac(claim.mac)}`;
   return `${claim.owner}${whose} at ${formatIpv4(claim.address)}`;
-}
-
-function groupByType(records: readonly DnsRecord[]): RecordSet[] {
-  const sets = new Map<number, DnsRecord[]>();
-  for (const record of records) {
-    const set = sets.get(record.type);
-    if (set === undefined) sets.set(record.type, [record]);
-    else set.push(record);
-  }
-  return [...sets].map(([type, members]) => ({ type, records: members }));
-}
-
-function sameNode(a: NameNode, b: NameNode): boolean {
-  return (
-    a.configured === b.configured &&
-    a.sets.length === b.sets.length &&
-    a.sets.every((set, index) => sameSet(set, b.sets[index]))
-  );
-}
-
-function sameSet(a: RecordSet, b: RecordSet | undefined): boolean {
-  if (b === undefined || a.type !== b.type || a.records.length !== b.records.length) return false;
-  return a.records.every((record, index) => {
-    const other = b.records[index];
-    return other !== undefined && record.ttl === other.ttl && Buffer.compare(record.rdata, other.rdata) === 0;
-  });
 }

@@ -2,7 +2,7 @@
 // Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
 //
 // 1. Rdata is kept in wire form with its names uncompressed, so a record can be written into any message.
-// 2. Names inside rdata are compressed only for the types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
+// 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
 
 import { type Ipv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
@@ -65,8 +65,10 @@ const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map(
   [36, [2, 1, 0]],
   [39, [0, 1, 0]],
 ]);
-/** RFC 3597 §4: only these may be sent compressed. */
-const COMPRESSED: ReadonlySet<number> = new Set([TYPE.NS, TYPE.CNAME, TYPE.PTR, TYPE.MX, TYPE.SOA]);
+
+/** RFC 3597 §4 lets more types be sent compressed; in these it saves something: a PTR or SOA seldom shares names with its message. */
+export const isCompressed = (type: number): boolean => type === TYPE.NS || type === TYPE.CNAME || type === TYPE.MX;
+
 const NAPTR = 35;
 
 const name = new Uint8Array(NAME_OCTETS_MAX + 1);
@@ -103,7 +105,7 @@ function naptrLayout(reader: ByteReader, length: number): readonly [number, numb
 /** Writes a record's data with its length before it. */
 export function writeRdata(writer: ByteWriter, compression: NameCompression, record: DnsRecord): void {
   const { rdata, type } = record;
-  const layout = COMPRESSED.has(type) ? LAYOUTS.get(type) : undefined;
+  const layout = isCompressed(type) ? LAYOUTS.get(type) : undefined;
   if (layout === undefined) {
     writer.u16(rdata.length);
     writer.write(rdata);

@@ -3,7 +3,7 @@
 //
 // 1. Each function that reads is the exact inverse of the one that writes: a spelling with leading zeros is not a name of an address.
 
-import { formatIpv4, type Ipv4, ipv4, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
 
 const ROOT = '.in-addr.arpa';
 
@@ -59,7 +59,23 @@ export const generatedLabel = (address: Ipv4): string => formatIpv4(address).rep
 
 /** The address of a generated label, or undefined. */
 export function parseGeneratedLabel(label: string): Ipv4 | undefined {
-  const first = label.charCodeAt(0);
-  if (label.length > 15 || first < 0x30 || first > 0x39) return undefined;
-  return label.includes('.') ? undefined : parseIpv4(label.replaceAll('-', '.'));
+  if (label.length < 7 || label.length > 15) return undefined;
+  let value = 0;
+  let octet = -1;
+  let hyphens = 0;
+  for (let at = 0; at < label.length; at += 1) {
+    const code = label.charCodeAt(at);
+    if (code === 0x2d) {
+      if (octet === -1) return undefined;
+      value = value * 256 + octet;
+      octet = -1;
+      hyphens += 1;
+    } else {
+      // A digit after a zero would be a second spelling.
+      if (code < 0x30 || code > 0x39 || octet === 0) return undefined;
+      octet = Math.max(octet, 0) * 10 + code - 0x30;
+      if (octet > 255) return undefined;
+    }
+  }
+  return hyphens === 3 && octet !== -1 ? ipv4(value * 256 + octet) : undefined;
 }

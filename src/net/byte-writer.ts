@@ -7,8 +7,9 @@ export class ByteWriter {
   #offset = 0;
   #overflow = false;
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+  /** @param space how many bytes there may be, or where they are to be written: all zero, and the writer's own from now on. */
+  constructor(space: number | Uint8Array) {
+    this.#bytes = typeof space === 'number' ? new Uint8Array(space) : space;
   }
 
   get offset(): number {

@@ -45,6 +45,14 @@ describe('who has a name', () => {
     assert.deepEqual(pointer(all, '10.20.0.11'), ['PTR node1.maas.']);
   });
 
+  it('an address claimed under two spellings of a name is there once', () => {
+    const { names: all } = names();
+    all.setMachines([NODE1, { ...NODE1, fqdn: 'Node1.MAAS.' }]);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
+    all.setMachines([NODE1]);
+    assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10']);
+  });
+
   it('configured goes before rack, machine, reservation and lease, and each is revealed when the one before it goes', () => {
     const { names: all } = names();
     all.leaseBound(MAC, ip('10.20.0.105'), 'n', 'maas');

@@ -1,0 +1,54 @@
+// The records of one name, grouped by type: what a query is answered from.
+//
+// 1. A node never changes: a change makes another one.
+
+import type { DnsRecord } from './record.ts';
+
+/** The records of one name and type. */
+export interface RecordSet {
+  readonly type: number;
+  readonly records: readonly DnsRecord[];
+}
+
+/** All records of one name. */
+export interface NameNode {
+  readonly name: string;
+  /** True when the configuration says something of this name: then it is answered even outside of our zones. */
+  readonly configured: boolean;
+  readonly sets: readonly RecordSet[];
+}
+
+/** The record set of a type, or undefined. */
+export function findSet(node: NameNode | undefined, type: number): RecordSet | undefined {
+  return node?.sets.find((set) => set.type === type);
+}
+
+/** The node of these records, grouped by type in the order in which the types come. */
+export function makeNode(name: string, configured: boolean, records: readonly DnsRecord[]): NameNode {
+  const [first] = records;
+  if (first !== undefined && records.length === 1) return { name, configured, sets: [{ type: first.type, records }] };
+  const sets = new Map<number, DnsRecord[]>();
+  for (const record of records) {
+    const set = sets.get(record.type);
+    if (set === undefined) sets.set(record.type, [record]);
+    else set.push(record);
+  }
+  return { name, configured, sets: [...sets].map(([type, members]) => ({ type, records: members })) };
+}
+
+/** True when two nodes of one name say the same. */
+export function sameNode(a: NameNode, b: NameNode): boolean {
+  return (
+    a.configured === b.configured &&
+    a.sets.length === b.sets.length &&
+    a.sets.every((set, index) => sameSet(set, b.sets[index]))
+  );
+}
+
+function sameSet(a: RecordSet, b: RecordSet | undefined): boolean {
+  if (b === undefined || a.type !== b.type || a.records.length !== b.records.length) return false;
+  return a.records.every((record, index) => {
+    const other = b.records[index];
+    return other !== undefined && record.ttl === other.ttl && Buffer.compare(record.rdata, other.rdata) === 0;
+  });
+}
