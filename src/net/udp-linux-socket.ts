@@ -7,7 +7,8 @@
 // 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; past that dgram's own reads, which are
 //    few, pass one by one, so that a flood leaves the other work its turn.
 // 2. The batches are shared by all sockets of a network: receiving and sending are synchronous, and nobody keeps a view.
-// 3. After `close` no call uses the descriptor again: its number may already be another file's.
+// 3. What was refused is told only when nothing waits in the send batch any more: whoever is told may send, or close the socket.
+// 4. After `close` no call uses the descriptor again: its number may already be another file's.
 
 import type { Socket } from 'node:dgram';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
@@ -79,6 +80,7 @@ export class LinuxSocket implements DatagramSocket {
   #identification = 0;
   #pending: Destination[] = [];
   #pendingFrames = false;
+  #refused: { readonly code: string; readonly to: Destination }[] = [];
   #received = 0;
   #sent = 0;
   #sendErrors = 0;
@@ -135,6 +137,7 @@ export class LinuxSocket implements DatagramSocket {
     if (this.#closed) return;
     for (const datagram of datagrams) this.#queue(datagram);
     this.#flush();
+    this.#tellRefused();
   }
 
   sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
@@ -153,6 +156,7 @@ export class LinuxSocket implements DatagramSocket {
       }
       this.#flush();
     }
+    this.#tellRefused();
   }
 
   counters(): SocketCounters {
@@ -324,7 +328,14 @@ export class LinuxSocket implements DatagramSocket {
 
   #refuse(code: string, to: Destination): void {
     this.#sendErrors += 1;
-    this.request.onSendError?.(code, to);
+    if (this.request.onSendError !== undefined) this.#refused.push({ code, to });
+  }
+
+  #tellRefused(): void {
+    if (this.#refused.length === 0) return;
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const { code, to } of refused) this.request.onSendError?.(code, to);
   }
 
   #drops(): number | undefined {
