@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -245,4 +245,32 @@ test('a migration that fails changes nothing', () => {
     readdirSync(directory).filter((name) => name.endsWith('.part')),
     [],
   );
+});
+
+test('version 1 of the file is read as it was left', () => {
+  copyFileSync(new URL('../../fixtures/state/leases-1.db', import.meta.url), path);
+  const database = new LeaseDatabase(path);
+  assert.equal(database.lastSequence, 4);
+  const found = load(database);
+  database.close();
+  assert.deepEqual([...found.keys()], [0x0a14_0064, 0x0a14_0065, 0x0a14_0066]);
+  assert.deepEqual(
+    [...found.values()].map(({ state }) => state),
+    ['released', 'bound', 'declined'],
+  );
+  assert.deepEqual(found.get(0x0a14_0065), {
+    address: 0x0a14_0065,
+    mac: 0x5254_0012_3401,
+    state: 'bound',
+    duration: 600,
+    grantedWallMs: 1_790_000_000_001,
+    expiresWallMs: 1_790_000_600_001,
+    bootId: '7d5a2f60-3c1e-4b7c-9a55-0c6f6f1d2e01',
+    uptimeS: 1234.5,
+    hostname: 'node-1',
+    clientId: '\x01RT\x00\x124\x01',
+    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+    circuitId: 'Gi1/0/7',
+    remoteId: '\x00\xff',
+  });
 });

@@ -1,0 +1,152 @@
+// The boot listener as real clients see it: curl, over a boot tree on disk.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { ResolveAsset } from '../../src/boot/asset.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { BootTree } from '../../src/files/file-tree.ts';
+import { BootHttpServer } from '../../src/http/server.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+
+const run = promisify(execFile);
+const skip = missing('curl');
+const MACHINE = mac(0x525400123456);
+
+let root = '';
+let directory = '';
+let url = '';
+let tree: BootTree;
+let server: BootHttpServer;
+const content = Buffer.alloc(9_000_001, 'a kernel is larger than a slice. ');
+
+const resolve: ResolveAsset = ({ path }) => {
+  const name = path.replace(/^\/+/, '');
+  if (name === 'grub/grub.cfg') return { kind: 'rendered', path: name, text: 'boot\n', mac: MACHINE, purpose: 'local' };
+  return { kind: 'file', path: name, mac: MACHINE };
+};
+
+before(async () => {
+  if (skip !== false) return;
+  root = mkdtempSync(join(tmpdir(), 'rackboot-http-'));
+  directory = join(root, 'boot');
+  mkdirSync(join(directory, 'amd64'), { recursive: true });
+  writeFileSync(join(directory, 'amd64', 'linux'), content);
+  writeFileSync(join(directory, 'grubx64.efi'), 'loader');
+  writeFileSync(join(root, 'secret'), 'not for machines');
+  symlinkSync(join(root, 'secret'), join(directory, 'leak'));
+  tree = await BootTree.open(directory);
+  server = new BootHttpServer({ resolve, files: tree, clock: systemClock, publish: () => undefined, rackSecret: 'x' });
+  await server.configure({ listen: [{ address: ipv4(0x7f000001), port: 0 }] });
+  url = `http://127.0.0.1:${server.listening[0]?.port ?? 0}`;
+});
+after(async () => {
+  if (skip !== false) return;
+  await server.close();
+  tree.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function curl(...words: readonly string[]): Promise<string> {
+  const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '20', ...words], {
+    encoding: 'latin1',
+    maxBuffer: 1e8,
+  });
+  return stdout;
+}
+
+const sha = (bytes: Uint8Array | string): string =>
+  createHash('sha256')
+    .update(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+    .digest('hex');
+
+test('a file arrives whole, by HTTP/1.1 and by HTTP/1.0', { skip }, async () => {
+  assert.equal(sha(await curl(`${url}/amd64/linux`)), sha(content));
+  assert.equal(sha(await curl('--http1.0', `${url}/amd64/linux`)), sha(content));
+});
+
+test('shim’s two slashes and a missing Host field are served', { skip }, async () => {
+  assert.equal(await curl('--path-as-is', `${url}//grubx64.efi`), 'loader');
+  assert.equal(await curl('--header', 'Host:', `${url}/grubx64.efi`), 'loader');
+});
+
+test('HEAD tells length, validators and type', { skip }, async () => {
+  const fields = await curl('--head', `${url}/grubx64.efi`);
+  for (const field of [/^HTTP\/1.1 200 OK\r\n/, /\r\nContent-Length: 6\r\n/, /\r\nETag: "/, /\r\nLast-Modified: /]) {
+    assert.match(fields, field);
+  }
+  assert.match(fields, /\r\nContent-Type: application\/efi\r\n/);
+});
+
+test('a download that broke off goes on where it ended', { skip }, async () => {
+  const file = join(root, 'download');
+  writeFileSync(file, content.subarray(0, 5_000_000));
+  await curl('--continue-at', '-', '--output', file, `${url}/amd64/linux`);
+  assert.equal(sha(readFileSync(file)), sha(content));
+});
+
+test('what did not change is not sent again', { skip }, async () => {
+  const tags = join(root, 'etag');
+  const first = ['--etag-save', tags, '--output', '/dev/null', '--write-out', '%{http_code}'];
+  assert.equal(await curl(...first, `${url}/amd64/linux`), '200');
+  const second = ['--etag-compare', tags, '--output', '/dev/null', '--write-out', '%{http_code} %{size_download}'];
+  assert.equal(await curl(...second, `${url}/amd64/linux`), '304 0');
+  const stamp = statSync(join(directory, 'amd64', 'linux')).mtime.toUTCString();
+  const since = ['--header', `If-Modified-Since: ${stamp}`, '--output', '/dev/null', '--write-out', '%{http_code}'];
+  assert.equal(await curl(...since, `${url}/amd64/linux`), '304');
+});
+
+test('nothing outside the tree is read', { skip }, async () => {
+  const code = ['--path-as-is', '--output', '/dev/null', '--write-out', '%{http_code}'];
+  for (const path of ['/../secret', '/leak', '/amd64/../../secret', '/..%2fsecret', '//etc/passwd', '/amd64', '/.']) {
+    assert.equal(await curl(...code, url + path), '404', path);
+  }
+});
+
+test('a file put into the tree wins over rendered text, at once', { skip }, async () => {
+  assert.equal(await curl(`${url}/grub/grub.cfg`), 'boot\n');
+  mkdirSync(join(directory, 'grub'));
+  writeFileSync(join(directory, 'grub', 'grub.cfg'), 'mine\n');
+  assert.equal(await curl(`${url}/grub/grub.cfg`), 'mine\n');
+});
+
+test('forty machines that load one file at the same time all get it', { skip }, async () => {
+  const expected = sha(content);
+  const downloads = Array.from({ length: 40 }, () => curl(`${url}/amd64/linux`).then(sha));
+  for (const got of await Promise.all(downloads)) assert.equal(got, expected);
+});
+
+test('a file replaced under way is sent as it was; one cut under way is not passed off as whole', {
+  skip,
+}, async () => {
+  const path = join(directory, 'changing');
+  writeFileSync(path, content);
+  const slow = ['--limit-rate', '6M', '--output', join(root, 'slow')];
+  const download = curl(...slow, `${url}/changing`);
+  await sleep(300);
+  writeFileSync(`${path}.new`, 'short');
+  renameSync(`${path}.new`, path);
+  await download;
+  assert.equal(sha(readFileSync(join(root, 'slow'))), sha(content));
+  writeFileSync(path, Buffer.alloc(64_000_000));
+  const cut = curl('--limit-rate', '20M', '--output', '/dev/null', `${url}/changing`);
+  await sleep(300);
+  truncateSync(path, 1000);
+  await assert.rejects(cut, /transfer closed|Recv failure|reset/i);
+});
