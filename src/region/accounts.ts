@@ -111,6 +111,8 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
     usedMs: nowMs,
   };
   store.addKey(key, KEYS_PER_USER_MAX);
+  const description = name === '' ? 'made an API key' : `made an API key for ${name}`;
+  store.recordEvent({ type: 'AUTHORISATION', description, atMs: nowMs, username }, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 

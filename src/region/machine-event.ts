@@ -22,6 +22,7 @@ export const EVENT_TYPES = {
   NODE_DNS_EVENT: { level: 'debug', title: 'DNS' },
   NODE_RACK_EVENT: { level: 'debug', title: 'Rack' },
   NODE_ENLISTMENT_IGNORED: { level: 'warning', title: 'Enlistment report ignored' },
+  NODE_ENLISTMENT_REFUSED: { level: 'warning', title: 'Enlistment refused' },
   NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Hardware address of another machine' },
   NODE_REMOVED: { level: 'audit', title: 'Node' },
   AUTHORISATION: { level: 'audit', title: 'Authorisation' },

@@ -3,21 +3,27 @@
 // 1. The desired state is a mirror in memory of what the store holds; every change goes to the store first.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
 // 3. What another process writes (the command line) is seen within FOREIGN_CHANGE_MS.
+// 4. A state in progress that lasts too long becomes its failed state; the deadline is in the store, so a restart does not lose it, and
+//    every boot of the machine sets it anew.
 
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
+import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal, type EnlistmentReport, evidenceOf } from './enlistment.ts';
 import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
-import type { NewMachineEvent, RackReport } from './machine-event.ts';
+import { eventTypeOf, type NewMachineEvent, type RackReport } from './machine-event.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
+/** Machines whose state is ended for its age, in one look; the others follow with the next. */
+const OVERDUE_MAX = 50;
+const MINUTE_MS = 60_000;
 /** Machines read at a time when the mirror is filled. */
 const MIRROR_CHUNK = 500;
 
@@ -110,7 +116,10 @@ class RegionOnStore implements Region {
   }
 
   observe(reports: readonly RackReport[], source = 'rack'): number {
-    return reports.length === 0 ? 0 : this.store.recordReports(source, reports);
+    if (reports.length === 0) return 0;
+    const added = this.store.recordReports(source, reports);
+    if (added > 0) this.#extendDeadlines(reports);
+    return added;
   }
 
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal> {
@@ -120,6 +129,11 @@ class RegionOnStore implements Region {
       decideEnlistment(report, knowledge, terms),
     );
     if (outcome.kind === 'create' || outcome.kind === 'amend') this.#mirrorChange(outcome.machine);
+    if (outcome.kind === 'refuse' && report.username === undefined) {
+      const [mac] = report.macs;
+      const description = `${mac === undefined ? '' : `${formatMac(mac)}: `}${outcome.refusal.text}`;
+      this.store.recordEvent({ type: 'NODE_ENLISTMENT_REFUSED', description, atMs, username: '' }, undefined);
+    }
     return outcome;
   }
 
@@ -198,12 +212,38 @@ class RegionOnStore implements Region {
     this.#announceOwnChange();
   }
 
-  /** Each of our changes counts one; a greater step says that somebody else has written in between. */
+  /** A change counts one when a rack is to be told; a greater step says that somebody else has written in between. */
   #announceOwnChange(): void {
     const version = this.store.desiredVersion();
+    if (version === this.#version) return;
     if (version === this.#version + 1) this.#version = version;
     else this.#fillMirror();
     this.#announce();
+  }
+
+  /** A machine that boots is at work: the time its state may last begins again. */
+  #extendDeadlines(reports: readonly RackReport[]): void {
+    const macs = new Map<MacAddress, number>();
+    for (const report of reports) {
+      const mac = report.mac === undefined ? undefined : parseMac(report.mac);
+      if (mac !== undefined && eventTypeOf(report.kind) === 'NODE_PXE_REQUEST') macs.set(mac, report.at);
+    }
+    if (macs.size === 0) return;
+    for (const machine of this.store.listMachines({ macs: [...macs.keys()] }, 0, macs.size)) {
+      const minutes = statusRow(machine.status).timeoutMinutes;
+      const atMs = Math.max(...machine.interfaces.map((nic) => macs.get(nic.mac) ?? 0));
+      if (minutes === undefined) continue;
+      const fields = { statusDeadlineMs: atMs + minutes * MINUTE_MS };
+      this.store.changeMachine<never>(machine.systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
+    }
+  }
+
+  #endOverdueStates(): void {
+    for (const machine of this.store.listOverdue(this.clock.wallTimeMs(), OVERDUE_MAX)) {
+      const row = statusRow(machine.status);
+      const message = `${row.name} did not end within ${row.timeoutMinutes ?? 0} minutes`;
+      if (row.failed !== undefined) this.changeStatus(machine.systemId, row.failed, { username: '', message });
+    }
   }
 
   #announce(): void {
@@ -219,6 +259,7 @@ class RegionOnStore implements Region {
     this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
       this.#watchOthers();
       try {
+        this.#endOverdueStates();
         if (this.store.desiredVersion() === this.#version) return;
         this.#fillMirror();
         this.#announce();
@@ -239,7 +280,7 @@ function statusFields(machine: Machine, to: MachineStatus, atMs: number, message
     status: to,
     statusMessage: message,
     statusSinceMs: atMs,
-    statusDeadlineMs: minutes === undefined ? undefined : atMs + minutes * 60_000,
+    statusDeadlineMs: minutes === undefined ? undefined : atMs + minutes * MINUTE_MS,
     restingStatus: isAside(to) ? resting : undefined,
     netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
   };

@@ -127,6 +127,8 @@ export interface RegionStore {
   /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[];
   countMachines(filter: MachineFilter): number;
+  /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
+  listOverdue(nowMs: number, limit: number): readonly Machine[];
   /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
   desiredVersion(): number;
 

@@ -9,11 +9,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import type { MacAddress } from '../net/address.ts';
 import { statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
+import { toRackMachine } from '../region/rack-machine.ts';
 import type {
   ApiKey,
   EnlistmentDecision,
@@ -100,12 +102,11 @@ class SqliteRegionStore implements RegionStore {
       if (decision.kind === 'create') this.#create(decision.systemId, decision.fields, evidence.atMs);
       const before = this.#get(decision.systemId);
       if (decision.kind === 'amend') this.#update(before, decision.fields, evidence.atMs);
-      if (decision.kind !== 'unchanged') {
-        this.#setInterfaces(before, decision.interfaces);
-        this.#countVersion();
-      }
+      if (decision.kind !== 'unchanged') this.#setInterfaces(before, decision.interfaces);
       for (const event of decision.events) this.#events.add(event, before.id);
-      return { kind: decision.kind, machine: this.#get(decision.systemId) };
+      const machine = this.#get(decision.systemId);
+      if (decision.kind === 'create' || looksDifferent(before, machine)) this.#countVersion();
+      return { kind: decision.kind, machine };
     });
   }
 
@@ -120,9 +121,10 @@ class SqliteRegionStore implements RegionStore {
       const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname));
       if (change.kind === 'refuse') return change;
       this.#update(machine, change.fields, atMs);
-      this.#countVersion();
       for (const event of change.events) this.#events.add(event, machine.id);
-      return { kind: 'changed', machine: this.#get(systemId) };
+      const after = this.#get(systemId);
+      if (looksDifferent(machine, after)) this.#countVersion();
+      return { kind: 'changed', machine: after };
     });
   }
 
@@ -149,6 +151,11 @@ class SqliteRegionStore implements RegionStore {
   countMachines(filter: MachineFilter): number {
     const { sql, values } = machineQuery(filter, 'count(*)', [], []);
     return this.#read(() => this.#sql.number(sql, ...values));
+  }
+
+  listOverdue(nowMs: number, limit: number): readonly Machine[] {
+    const sql = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
+    return this.#read(() => this.#machines(sql, nowMs, limit));
   }
 
   desiredVersion(): number {
@@ -325,6 +332,11 @@ class SqliteRegionStore implements RegionStore {
     }
     return error;
   }
+}
+
+/** True when a rack would be told something else of the machine than before. */
+function looksDifferent(before: Machine, after: Machine): boolean {
+  return !isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
 }
 
 /** A query for machines; each list of the filter narrows. */

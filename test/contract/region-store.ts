@@ -196,6 +196,18 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.countMachines({ statuses: ['ready'] }), 1);
   });
 
+  check('machines whose state is overdue are listed, the longest overdue first', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A], { statusDeadlineMs: 200 });
+    create(store, 'bbbbbb', 'two', [MAC_B], { statusDeadlineMs: 100 });
+    create(store, 'cccccc', 'three', [0x525400000003]);
+    const ids = (nowMs: number, limit = 10): readonly string[] =>
+      store.listOverdue(nowMs, limit).map((machine) => machine.systemId);
+    assert.deepEqual(ids(100), []);
+    assert.deepEqual(ids(101), ['bbbbbb']);
+    assert.deepEqual(ids(1000), ['bbbbbb', 'aaaaaa']);
+    assert.deepEqual(ids(1000, 1), ['bbbbbb']);
+  });
+
   check('a machine that is removed goes with its interfaces and keys; its events stay', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
@@ -218,6 +230,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       systemId: 'aaaaaa',
       events: [],
     }));
+    store.changeMachine('aaaaaa', 1, () => ({ kind: 'change', fields: { description: 'a note' }, events: [] }));
     assert.equal(store.desiredVersion(), first);
     create(store, 'bbbbbb', 'two', [MAC_B]);
     assert.equal(store.desiredVersion(), first + 1);

@@ -147,6 +147,7 @@ test('no more machines than the limit are New by themselves; the refusal names t
       assert.equal(outcome.kind, 'refuse');
       assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'new-machines-limit');
       assert.match(outcome.kind === 'refuse' ? outcome.refusal.text : '', /2/);
+      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_REFUSED');
       assert.equal(enlist(region, report([A])).status, 'new');
       assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');
     },

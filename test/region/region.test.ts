@@ -112,6 +112,30 @@ test('a machine goes through its life, each step in its log; a step that is not 
     assert.equal(log[0]?.description, "From 'Releasing' to 'Ready'");
   }));
 
+test('a state that lasts too long fails, also after a restart; a boot of the machine gives it more time', () =>
+  withRegion(({ region, config, clock, stateDir }) => {
+    const id = enlist(region, [A]);
+    const MINUTE = 60_000;
+    region.changeStatus(id, 'commissioning', { username: 'bob' });
+    clock.advance(20 * MINUTE);
+    const boot = { sequence: 1, kind: 'boot.configuration-rendered', at: clock.wallTimeMs(), text: 'x' };
+    const version = region.store.desiredVersion();
+    region.observe([{ ...boot, mac: '52:54:00:00:00:01' }]);
+    assert.equal(region.store.desiredVersion(), version);
+    clock.advance(20 * MINUTE);
+    assert.equal(region.store.findMachine(id)?.status, 'commissioning');
+    region.close();
+    const store = openRegionStore({ stateDir });
+    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
+    clock.advance(11 * MINUTE);
+    const machine = again.store.findMachine(id);
+    assert.equal(machine?.status, 'failed-commissioning');
+    assert.match(machine?.statusMessage ?? '', /30 minutes/);
+    assert.equal(machine?.statusDeadlineMs, undefined);
+    again.close();
+    store.close();
+  }));
+
 test('a password is kept as a hash that tells the right one', { timeout: 20_000 }, () =>
   withRegion(async ({ store, clock }) => {
     const user = await createAdmin(store, clock, { username: 'bob', email: 'bob@example.org', password: 'grün' });

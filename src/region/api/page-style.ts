@@ -102,7 +102,10 @@ async function refresh() {
     fresh.classList.add('stale');
   }
 }
-(async () => { for (;;) { await new Promise((done) => setTimeout(done, 3000)); await refresh(); } })();
+function wait() {
+  AbortSignal.timeout(3000).addEventListener('abort', async () => { await refresh(); wait(); });
+}
+wait();
 `;
 
 const sourceOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -43,6 +43,11 @@ export interface RegionApi {
   readonly addresses: readonly string[];
   /** How often the API refused, by name. */
   refusals(): Readonly<Record<RefusalName, number>>;
+  /**
+   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others go on.
+   * @throws RackError `address-in-use`, `permission-denied`: the old listeners are all still open then
+   */
+  configure(config: RegionConfig): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -98,7 +103,7 @@ export function buildApp(context: ApiContext): FastifyInstance {
 export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
   const api = new ListeningApi(makeContext(region, options));
   try {
-    for (const { host, port } of config.listen) await api.listen(host, port);
+    await api.configure(config);
   } catch (error) {
     await api.close();
     throw error;
@@ -106,8 +111,12 @@ export async function startApi(region: Region, config: RegionConfig, options: Ap
   return api;
 }
 
+/** `host:port`, as it is written for people. */
+const formatEndpoint = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 class ListeningApi implements RegionApi {
   readonly #context: ApiContext;
+  /** By the endpoint of the configuration. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, Timer>();
   #closed = false;
@@ -117,14 +126,32 @@ class ListeningApi implements RegionApi {
   }
 
   get addresses(): readonly string[] {
-    return [...this.#apps.keys()];
+    return [...this.#apps.values()].map((app) => {
+      const address = app.server.address();
+      return typeof address === 'object' && address !== null ? formatEndpoint(address.address, address.port) : '';
+    });
   }
 
   refusals(): Readonly<Record<RefusalName, number>> {
     return { ...this.#context.refusals };
   }
 
-  async listen(host: string, port: number): Promise<void> {
+  async configure(config: RegionConfig): Promise<void> {
+    const wanted = new Set(config.listen.map(({ host, port }) => formatEndpoint(host, port)));
+    for (const { host, port } of config.listen) {
+      const endpoint = formatEndpoint(host, port);
+      if (!this.#apps.has(endpoint) && !this.#waiting.has(endpoint)) await this.#listen(host, port);
+    }
+    for (const [endpoint, timer] of this.#waiting) {
+      if (wanted.has(endpoint)) continue;
+      timer.cancel();
+      this.#waiting.delete(endpoint);
+    }
+    await this.#closeApps([...this.#apps.keys()].filter((endpoint) => !wanted.has(endpoint)));
+  }
+
+  async #listen(host: string, port: number): Promise<void> {
+    const endpoint = formatEndpoint(host, port);
     const app = buildApp(this.#context);
     try {
       await app.listen({ host, port });
@@ -133,17 +160,16 @@ class ListeningApi implements RegionApi {
       this.#handleListenError(host, port, error);
       return;
     }
-    const address = app.server.address();
-    const actual = typeof address === 'object' && address !== null ? address.port : port;
-    this.#apps.set(`${host.includes(':') ? `[${host}]` : host}:${actual}`, app);
-    if (this.#closed) await app.close();
+    this.#apps.set(endpoint, app);
+    this.#waiting.delete(endpoint);
+    if (this.#closed) await this.#closeApps([endpoint]);
   }
 
   #handleListenError(host: string, port: number, cause: unknown): void {
-    const where = `${host}:${port}`;
+    const where = formatEndpoint(host, port);
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL':
-        this.#wait(host, port, where);
+        this.#wait(host, port);
         return;
       case 'EADDRINUSE':
         throw new RackError(
@@ -165,36 +191,39 @@ class ListeningApi implements RegionApi {
   }
 
   /** The address may come later: an interface without a link, or one that asks DHCP itself. */
-  #wait(host: string, port: number, where: string): void {
+  #wait(host: string, port: number): void {
     if (this.#closed) return;
-    if (!this.#waiting.has(where)) {
-      const text = `${where} is no address of this host yet; the API will listen there once it is`;
+    const endpoint = formatEndpoint(host, port);
+    if (!this.#waiting.has(endpoint)) {
+      const text = `${endpoint} is no address of this host yet; the API will listen there once it is`;
       this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
     }
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
-      if (this.#closed) return;
-      this.listen(host, port).then(
-        () => {
-          if (this.#apps.has(where)) this.#waiting.delete(where);
-        },
-        (error: unknown) => {
-          this.#waiting.delete(where);
-          this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
-        },
-      );
+      if (this.#closed || !this.#waiting.has(endpoint)) return;
+      this.#listen(host, port).catch((error: unknown) => {
+        this.#waiting.delete(endpoint);
+        this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
+      });
     });
-    this.#waiting.set(where, timer);
+    this.#waiting.set(endpoint, timer);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#waiting.values()) timer.cancel();
-    const closing = [...this.#apps.values()].map(async (app) => {
+    this.#waiting.clear();
+    await this.#closeApps([...this.#apps.keys()]);
+  }
+
+  async #closeApps(endpoints: readonly string[]): Promise<void> {
+    const closing = endpoints.map(async (endpoint) => {
+      const app = this.#apps.get(endpoint);
+      if (app === undefined) return;
+      this.#apps.delete(endpoint);
       const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
       await app.close();
       cut.cancel();
     });
-    this.#apps.clear();
     await Promise.all(closing);
   }
 }

@@ -1,0 +1,130 @@
+// A real Chromium, spoken to over its own debugging protocol: as much of it as looking at a page takes.
+//
+// Sources: Chrome DevTools Protocol (Target, Page, Runtime, Emulation, Log).
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep, systemClock } from '../../src/clock.ts';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-dev-shm-usage',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--remote-debugging-port=0',
+];
+const START_MS_MAX = 30_000;
+const EVALUATE_PAUSE_MS = 100;
+
+export interface BrowserPage {
+  /** The value of an expression in the page; it must be JSON. */
+  evaluate(expression: string): Promise<unknown>;
+  /** Waits until an expression is true. Throws after `ms`. */
+  until(expression: string, ms: number): Promise<void>;
+  resize(width: number, height: number): Promise<void>;
+  open(url: string): Promise<void>;
+  /** Everything the page's console and the browser complained of. */
+  readonly complaints: readonly string[];
+  screenshot(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: unknown;
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: { readonly message: string };
+}
+
+/** Starts a browser with one empty page. */
+export async function openBrowser(): Promise<BrowserPage> {
+  const profile = mkdtempSync(join(tmpdir(), 'rackboot-chromium-'));
+  const browser = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = new Promise<void>((resolve) => browser.once('exit', () => resolve()));
+  const endpoint = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    browser.once('error', reject);
+    browser.stderr.on('data', (bytes: Buffer) => {
+      text = (text + bytes.toString()).slice(-20_000);
+      const found = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    systemClock.schedule(START_MS_MAX, () => reject(new Error(`Chromium did not start: ${text}`)));
+  });
+  const socket = new WebSocket(endpoint);
+  await new Promise((resolve) => socket.addEventListener('open', resolve));
+  const complaints: string[] = [];
+  const waiting = new Map<number, (reply: Reply) => void>();
+  socket.addEventListener('message', ({ data }) => {
+    const reply: Reply = JSON.parse(String(data));
+    if (reply.id !== undefined) waiting.get(reply.id)?.(reply);
+    else if (/^(Log\.entryAdded|Runtime\.(consoleAPICalled|exceptionThrown))$/.test(reply.method ?? '')) {
+      complaints.push(JSON.stringify(reply.params));
+    }
+  });
+  let id = 0;
+  let sessionId: unknown;
+  const send = async (method: string, params: object = {}): Promise<Readonly<Record<string, unknown>>> => {
+    id += 1;
+    const own = id;
+    const reply = await new Promise<Reply>((resolve) => {
+      waiting.set(own, resolve);
+      socket.send(JSON.stringify({ id: own, method, params, sessionId }));
+    });
+    waiting.delete(own);
+    if (reply.error !== undefined) throw new Error(`${method}: ${reply.error.message}`);
+    return reply.result ?? {};
+  };
+  const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
+  ({ sessionId } = await send('Target.attachToTarget', { targetId, flatten: true }));
+  for (const domain of ['Page', 'Runtime', 'Log']) await send(`${domain}.enable`);
+
+  const page: BrowserPage = {
+    complaints,
+    async evaluate(expression) {
+      const wrapped = `(async () => JSON.stringify(await (${expression})) ?? 'null')()`;
+      const { result } = await send('Runtime.evaluate', {
+        expression: wrapped,
+        awaitPromise: true,
+        returnByValue: true,
+      });
+      const value = Object(result).value;
+      return typeof value === 'string' ? JSON.parse(value) : undefined;
+    },
+    async until(expression, ms) {
+      for (let waited = 0; waited < ms; waited += EVALUATE_PAUSE_MS) {
+        if ((await page.evaluate(expression)) === true) return;
+        await sleep(EVALUATE_PAUSE_MS);
+      }
+      throw new Error(`never true within ${ms} ms: ${expression}`);
+    },
+    async resize(width, height) {
+      await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
+    },
+    async open(url) {
+      await send('Page.navigate', { url });
+      await page.until("document.readyState === 'complete'", 10_000);
+    },
+    async screenshot(path) {
+      const { data } = await send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true });
+      writeFileSync(path, Buffer.from(String(data), 'base64'));
+    },
+    async close() {
+      socket.close();
+      browser.kill();
+      await ended;
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+  return page;
+}

@@ -1,0 +1,60 @@
+// The page in a real Chromium: at the width of a desk and of a phone, while machines come, with hostile names, without the region.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseHardwareFacts } from '../../src/region/hardware-facts.ts';
+import { startRegion } from '../region/live.ts';
+import { report } from '../region/place.ts';
+import { missing } from '../support/needs.ts';
+import { openBrowser } from './chromium.ts';
+
+const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+
+function hostileFacts() {
+  const parsed = parseHardwareFacts(
+    JSON.stringify({
+      cpu: { count: 2, model: ATTACK },
+      memory_mib: 2048,
+      disks: [{ name: ATTACK, bytes: 8e9, model: ATTACK }],
+      dmi: { vendor: ATTACK, product: `"'><b>${ATTACK}` },
+    }),
+  );
+  return parsed.kind === 'value' ? parsed.value : undefined;
+}
+
+test('the page shows machines as they come, in every width, and takes no script from them', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  try {
+    await browser.resize(1280, 900);
+    await browser.open(`${live.origin}/MAAS/`);
+    assert.match(String(await browser.evaluate('document.body.innerText')), /No machines yet/);
+
+    live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));
+    live.region.observe([{ sequence: 1, kind: 'tftp.sent', at: live.region.clock.wallTimeMs(), text: ATTACK }]);
+    await browser.until("document.body.innerText.includes('web1.maas')", 10_000);
+    const text = String(await browser.evaluate('document.body.innerText'));
+    for (const expected of ['New', '52:54:00:00:00:01', '2 × CPU', '2 GiB', '8 GB', 'amd64', ATTACK]) {
+      assert.ok(text.replace(/\u00a0/g, ' ').includes(expected), expected);
+    }
+    assert.equal(await browser.evaluate("document.querySelectorAll('img, main script, main b b').length"), 0);
+    assert.notEqual(await browser.evaluate('document.title'), 'owned');
+
+    for (const width of [1280, 820, 390, 320]) {
+      await browser.resize(width, 800);
+      const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
+    }
+    assert.deepEqual(browser.complaints, []);
+
+    await live.api.close();
+    await browser.until("document.querySelector('.fresh').classList.contains('stale')", 10_000);
+    assert.match(String(await browser.evaluate('document.body.innerText')), /web1\.maas/);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});

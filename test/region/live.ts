@@ -1,0 +1,70 @@
+// A region with its API on a loopback port, on the real clock.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock.ts';
+import { parseNetwork } from '../../src/net/address.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import type { ApiProblem } from '../../src/region/api/routes.ts';
+import { type RegionApi, startApi } from '../../src/region/api/server.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+
+export const PASSWORD = 'correct horse';
+
+export interface LiveRegion {
+  readonly region: Region;
+  readonly api: RegionApi;
+  readonly config: RegionConfig;
+  /** `http://127.0.0.1:PORT` */
+  readonly origin: string;
+  readonly port: number;
+  /** The `Authorization` header of an administrator's key. */
+  readonly authorization: string;
+  readonly problems: ApiProblem[];
+  close(): Promise<void>;
+}
+
+/** The `Authorization` header that the clients of MAAS make of a key. */
+export function authorizationOf(key: string): string {
+  const [consumer, token, secret] = key.split(':');
+  const parameters = `oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`;
+  return `OAuth realm="MAAS API",oauth_version="1.0",oauth_signature_method="PLAINTEXT",${parameters}`;
+}
+
+export async function startRegion(overrides: Partial<RegionConfig> = {}): Promise<LiveRegion> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
+  const loopback = parseNetwork('127.0.0.0/8');
+  const config: RegionConfig = {
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    stateDir,
+    managedNetworks: loopback === undefined ? [] : [loopback],
+    domain: 'maas',
+    newMachinesMax: 100_000,
+    rackSecret: 'a-secret-of-the-rack',
+    ...overrides,
+  };
+  const store = openRegionStore({ stateDir });
+  const region = openRegion({ config, store, clock: systemClock, onDesiredState: () => {} });
+  await createAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
+  const problems: ApiProblem[] = [];
+  const api = await startApi(region, config, { onProblem: (problem) => void problems.push(problem) });
+  const port = Number(/:(\d+)$/.exec(api.addresses[0] ?? '')?.[1]);
+  return {
+    region,
+    api,
+    config,
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    authorization: authorizationOf(createApiKey(store, systemClock, 'admin')),
+    problems,
+    async close() {
+      await api.close();
+      region.close();
+      store.close();
+      rmSync(stateDir, { recursive: true });
+    },
+  };
+}
