@@ -95,10 +95,15 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
 /** One step: an answer, or the alias to follow. */
 type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
 
-/** A configured name outside of our zones answers for the types it has; everything else there belongs to the upstreams. */
+/**
+ * A name that the operator gives outside of our zones answers for the types it has; everything else there belongs to the
+ * upstreams. Only AAAA is answered with A: a resolver that is told NXDOMAIN for one of the two may give up both.
+ */
 function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
   const node = facts.names.find(name);
-  return node?.configured === true ? fromNode(node, type, facts) : undefined;
+  if (node?.intended !== true) return undefined;
+  const found = fromNode(node, type, facts);
+  return found ?? (type === TYPE.AAAA && findSet(node, TYPE.A) !== undefined ? NO_DATA : undefined);
 }
 
 function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Step {

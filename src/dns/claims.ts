@@ -55,11 +55,15 @@ export class ClaimTable {
 
   /** Adds a claim; false when too many leases wait for its name already. */
   add(claim: Claim): boolean {
-    const others = this.ofName(claim.name);
-    if (claim.owner === 'lease' && others.length >= LEASE_CLAIMS_PER_NAME_MAX) return false;
-    this.#byName.set(claim.name, [...others, claim]);
+    if (claim.owner === 'lease' && this.isFull(claim.name)) return false;
+    this.#byName.set(claim.name, [...this.ofName(claim.name), claim]);
     this.#byAddress.set(claim.address, [...this.ofAddress(claim.address), claim]);
     return true;
+  }
+
+  /** True when no further lease can wait for the name. */
+  isFull(name: string): boolean {
+    return this.ofName(name).length >= LEASE_CLAIMS_PER_NAME_MAX;
   }
 
   remove(claim: Claim): void {

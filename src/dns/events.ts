@@ -1,7 +1,7 @@
 // What the DNS room tells: to operators through the log and the timeline, to the metrics through counters.
 //
-// 1. Kinds are stable strings. 2. Whatever a client can trigger at will is sampled: one event an interval, with how many it
-//    stands for.
+// 1. Kinds are stable strings.
+// 2. What anybody can cause with a datagram is sampled: one event an interval, and `count` says how many happenings it stands for.
 
 import type { EventKind, RackEvent } from '../event.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -48,12 +48,12 @@ export const DNS_EVENTS = {
       'one such event is published every ten seconds. Usually the upstream is slow or away, or a client asks in a loop.',
   },
   'dns.name-conflict': {
-    level: 'warning',
+    level: 'info',
     message: 'Two owners claim one DNS name',
     explanation:
       'A name is claimed by an owner that may not have it: a configured record goes before the rack, a machine, a reservation, and ' +
       'a lease, in this order, and among leases the first has the name. The loser is known by its generated name, if it has one, ' +
-      'until the winner is gone. Rename one of them.',
+      'until the winner is gone. Rename one of them, unless they are the same machine at two of its addresses.',
   },
   'dns.record-invalid': {
     level: 'error',

@@ -13,8 +13,8 @@ export interface RecordSet {
 /** All records of one name. */
 export interface NameNode {
   readonly name: string;
-  /** True when the configuration says something of this name: then it is answered even outside of our zones. */
-  readonly configured: boolean;
+  /** True when the operator or the region names it, not a client or a computation: then it is answered even outside of our zones. */
+  readonly intended: boolean;
   readonly sets: readonly RecordSet[];
 }
 
@@ -24,22 +24,22 @@ export function findSet(node: NameNode | undefined, type: number): RecordSet | u
 }
 
 /** The node of these records, grouped by type in the order in which the types come. */
-export function makeNode(name: string, configured: boolean, records: readonly DnsRecord[]): NameNode {
+export function makeNode(name: string, intended: boolean, records: readonly DnsRecord[]): NameNode {
   const [first] = records;
-  if (first !== undefined && records.length === 1) return { name, configured, sets: [{ type: first.type, records }] };
+  if (first !== undefined && records.length === 1) return { name, intended, sets: [{ type: first.type, records }] };
   const sets = new Map<number, DnsRecord[]>();
   for (const record of records) {
     const set = sets.get(record.type);
     if (set === undefined) sets.set(record.type, [record]);
     else set.push(record);
   }
-  return { name, configured, sets: [...sets].map(([type, members]) => ({ type, records: members })) };
+  return { name, intended, sets: [...sets].map(([type, members]) => ({ type, records: members })) };
 }
 
 /** True when two nodes of one name say the same. */
 export function sameNode(a: NameNode, b: NameNode): boolean {
   return (
-    a.configured === b.configured &&
+    a.intended === b.intended &&
     a.sets.length === b.sets.length &&
     a.sets.every((set, index) => sameSet(set, b.sets[index]))
   );

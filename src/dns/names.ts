@@ -63,6 +63,8 @@ export class Names implements NameSource {
   /** Each owner's claims by the name as it was written. */
   readonly #lists = new Map<ClaimOwner, ReadonlyMap<string, readonly Claim[]>>();
   readonly #leases = new Map<Ipv4, Claim>();
+  /** Leases for whose name too many wait already: told once, tried again when somebody is gone. */
+  readonly #refused = new Map<Ipv4, Claim>();
   readonly #winners = new Map<string, readonly Claim[]>();
   #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
   readonly #nodes = new Map<string, NameNode>();
@@ -174,11 +176,15 @@ export class Names implements NameSource {
     const known = this.#leases.get(address);
     if (known?.mac === mac && known.name === name) return false;
     if (known === undefined && name === undefined) return false;
+    const refused = this.#refused.get(address);
+    if (refused?.mac === mac && refused.name === name && this.#claims.isFull(refused.name)) return false;
     if (known !== undefined) this.#remove(known);
     this.#leases.delete(address);
+    this.#refused.delete(address);
     if (name !== undefined) {
       const claim: Claim = { owner: 'lease', name, address, ttl: RECORD_TTL, reverse: true, mac };
-      if (this.#add(claim)) this.#leases.set(address, claim);
+      const isTaken = this.#add(claim);
+      (isTaken ? this.#leases : this.#refused).set(address, claim);
     }
     return this.#settle();
   }
@@ -186,6 +192,7 @@ export class Names implements NameSource {
   /** A lease was released, expired or taken away. Returns true when names changed. */
   leaseGone(address: Ipv4): boolean {
     const known = this.#leases.get(address);
+    this.#refused.delete(address);
     if (known === undefined) return false;
     this.#leases.delete(address);
     this.#remove(known);
@@ -307,8 +314,8 @@ export class Names implements NameSource {
       this.#countBelow(name, -1);
       return true;
     }
-    const isConfigured = configured !== undefined || owned[0]?.owner === 'configured';
-    const after = makeNode(name, isConfigured, records);
+    const intended = configured !== undefined || (owned[0] !== undefined && owned[0].owner !== 'lease');
+    const after = makeNode(name, intended, records);
     if (before !== undefined && sameNode(before, after)) return false;
     this.#nodes.set(name, after);
     if (before === undefined) this.#countBelow(name, 1);

@@ -221,7 +221,7 @@ describe('authoritative answers', () => {
       TYPE.A,
       ['NOERROR aa', 'an override.example.com 30 A 10.20.0.40'],
     ],
-    ['and is forwarded for other types', 'override.example.com', TYPE.AAAA, ['forward override.example.com']],
+    ['its AAAA is answered too: it has none', 'override.example.com', TYPE.AAAA, ['NOERROR aa']],
     [
       'an address outside of the managed networks is forwarded',
       '1.1.20.10.in-addr.arpa',
@@ -256,6 +256,22 @@ describe('authoritative answers', () => {
       'NOERROR aa',
       'an far.maas 30 A 192.0.2.1',
     ]);
+  });
+
+  it('a configured name outside of our zones is forwarded for types it does not have', () => {
+    assert.deepEqual(said(ask('override.example.com', TYPE.TXT)), ['forward override.example.com']);
+  });
+
+  it('a machine in a domain that is no zone of ours has its name all the same; a lease there has not', () => {
+    const names = new Names({ serial: 1 });
+    names.setMachines([{ fqdn: 'node1.example.org', address: ip('10.20.0.10') }]);
+    names.leaseBound(1 as Parameters<Names['leaseBound']>[0], ip('10.20.0.101'), 'laptop', 'example.org');
+    const facts = { ...FACTS, names };
+    assert.deepEqual(said(ask('node1.example.org', TYPE.A, {}, '10.20.0.50', facts)), [
+      'NOERROR aa',
+      'an node1.example.org 30 A 10.20.0.10',
+    ]);
+    assert.deepEqual(said(ask('laptop.example.org', TYPE.A, {}, '10.20.0.50', facts)), ['forward laptop.example.org']);
   });
 
   it('the name of an IPv6 loopback address is localhost', () => {

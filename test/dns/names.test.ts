@@ -150,6 +150,8 @@ describe('who has a name', () => {
     const { names: all, reports } = names();
     for (let last = 0; last < 40; last += 1) all.leaseBound(mac(last), ip(`10.20.0.${last}`), 'debian', 'maas');
     assert.equal(reports.length, 39);
+    for (let last = 0; last < 40; last += 1) all.leaseBound(mac(last), ip(`10.20.0.${last}`), 'debian', 'maas');
+    assert.equal(reports.length, 39, 'each is told once');
     for (let last = 0; last < LEASE_CLAIMS_PER_NAME_MAX; last += 1) all.leaseGone(ip(`10.20.0.${last}`));
     assert.deepEqual(has(all, 'debian.maas'), []);
     assert.equal(all.leaseBound(mac(39), ip('10.20.0.39'), 'debian', 'maas'), true);
