@@ -6,7 +6,7 @@
 //                                      ├─ alias that leaves our zones ────────────────────→ forward its target, chain kept
 //                                      └─ not ours ───────────────────────────────────────→ forward
 //
-// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 6604 §3; RFC 6761 §6; RFC 6891 §6.1.3; RFC 7686;
+// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6; RFC 6891 §6.1.3; RFC 7686;
 // RFC 8020; RFC 8482.
 //
 // 1. A name in one of our zones is never forwarded.
@@ -16,7 +16,7 @@
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
 import { bareReply, type Query, RCODE, type Reply } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
-import { findSet, type NameNode } from './name-node.ts';
+import { findSet, type NameNode, renameNode } from './name-node.ts';
 import type { NameSource } from './names.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
 import { parseReverseName } from './reverse-name.ts';
@@ -110,12 +110,14 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
   const { names, zones } = facts;
   const referral = names.hasDelegations ? findReferral(zone, name, type, facts) : undefined;
   if (referral !== undefined) return { reply: referral };
-  const node = names.find(name);
+  const own = names.find(name);
+  const computed = own === undefined ? computedRecord(name, facts) : undefined;
+  const mayExpand = names.hasWildcards && own === undefined && computed === undefined;
+  const node = mayExpand ? expandWildcard(zone, name, facts) : own;
   const found = node === undefined ? undefined : fromNode(node, type, facts);
   const isApex = name === zone.apex;
   if (isApex && (type === TYPE.SOA || type === TYPE.NS || type === TYPE.ANY)) return { reply: apex(zone, type, facts) };
   if (found !== undefined) return found;
-  const computed = node === undefined ? computedRecord(name, facts) : undefined;
   if (computed !== undefined && (type === computed.type || type === TYPE.ANY)) {
     return { reply: positive([computed], NONE) };
   }
@@ -130,6 +132,20 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
       additional: NONE,
     },
   };
+}
+
+/**
+ * The records of `*` at the closest name above that exists, as records of `name` (RFC 4592 §3.3.1); undefined without them, and
+ * for a name that exists because of names below it.
+ */
+function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameNode | undefined {
+  if (name === zone.apex || names.hasBelow(name)) return undefined;
+  for (let above = parentOf(name); above !== undefined; above = parentOf(above)) {
+    const star = names.find(`*.${above}`);
+    if (star !== undefined) return renameNode(star, name);
+    if (above === zone.apex || names.find(above) !== undefined || names.hasBelow(above)) return undefined;
+  }
+  return undefined;
 }
 
 /** The node's records of this type, its alias, or undefined when it has neither. */

@@ -36,6 +36,15 @@ export function makeNode(name: string, intended: boolean, records: readonly DnsR
   return { name, intended, sets: [...sets].map(([type, members]) => ({ type, records: members })) };
 }
 
+/** The same records under another name. */
+export function renameNode(node: NameNode, name: string): NameNode {
+  const sets = node.sets.map(({ type, records }) => ({
+    type,
+    records: records.map((record) => ({ ...record, name })),
+  }));
+  return { ...node, name, sets };
+}
+
 /** True when two nodes of one name say the same. */
 export function sameNode(a: NameNode, b: NameNode): boolean {
   return (

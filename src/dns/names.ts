@@ -26,6 +26,8 @@ export interface NameSource {
   readonly serial: number;
   /** True when some configured NS record may delegate a part of a zone. */
   readonly hasDelegations: boolean;
+  /** True when some configured name begins with `*`. */
+  readonly hasWildcards: boolean;
   find(name: string): NameNode | undefined;
   /** True when a name below `name` has records (RFC 8020 §2): then `name` exists too. */
   hasBelow(name: string): boolean;
@@ -74,7 +76,8 @@ export class Names implements NameSource {
   readonly #report: (report: NameReport) => void;
   #serial: number;
   #grewThisTurn = false;
-  #delegations = 0;
+  #hasDelegations = false;
+  #hasWildcards = false;
 
   constructor(options: NamesOptions) {
     this.#serial = options.serial >>> 0;
@@ -85,7 +88,10 @@ export class Names implements NameSource {
     return this.#serial;
   }
   get hasDelegations(): boolean {
-    return this.#delegations > 0;
+    return this.#hasDelegations;
+  }
+  get hasWildcards(): boolean {
+    return this.#hasWildcards;
   }
   /** How many names have records. */
   get size(): number {
@@ -151,7 +157,8 @@ export class Names implements NameSource {
       const type = RECORD_TYPE_NUMBERS[record.type];
       if (type === TYPE.CNAME) aliases.add(name);
       if (type === TYPE.A) {
-        wanted.push({ fqdn: name, address: rdataAddress(rdata), ttl });
+        // An address has no name that stands for many.
+        wanted.push({ fqdn: name, address: rdataAddress(rdata), ttl, reverse: !name.startsWith('*.') });
       } else {
         const list = others.get(name) ?? [];
         list.push({ name, type, class: CLASS_IN, ttl, rdata });
@@ -161,7 +168,8 @@ export class Names implements NameSource {
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
     for (const name of others.keys()) this.#touchedNames.add(name);
     this.#configured = others;
-    this.#delegations = [...others.values()].flat().filter((record) => record.type === TYPE.NS).length;
+    this.#hasDelegations = [...others.values()].flat().some((record) => record.type === TYPE.NS);
+    this.#hasWildcards = [...others.keys(), ...wanted.map(({ fqdn }) => fqdn)].some((name) => name.startsWith('*.'));
     this.#replace('configured', wanted);
   }
 

@@ -280,6 +280,53 @@ describe('authoritative answers', () => {
   });
 });
 
+describe('RFC 4592: wildcards', () => {
+  const names = new Names({ serial: 41 });
+  names.setRecords([
+    { name: '*.apps.maas', type: 'A', data: '10.20.0.60' },
+    { name: '*.apps.maas', type: 'TXT', data: 'any' },
+    { name: 'fixed.apps.maas', type: 'A', data: '10.20.0.61' },
+    { name: 'a.deep.apps.maas', type: 'A', data: '10.20.0.62' },
+    { name: '*.alias.maas', type: 'CNAME', data: 'fixed.apps.maas' },
+  ]);
+  const facts = { ...FACTS, names };
+  const cases: readonly [string, string, number, readonly string[]][] = [
+    [
+      '§3.3.1: a name that is not there has the records of *',
+      'x.apps.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an x.apps.maas 30 A 10.20.0.60'],
+    ],
+    ['§3.3.1: however many labels it has', 'x.y.apps.maas', TYPE.TXT, ['NOERROR aa', 'an x.y.apps.maas 30 TXT "any"']],
+    ['§2.2.1: a name that is there has its own only', 'fixed.apps.maas', TYPE.TXT, ['NOERROR aa', `au ${SOA}`]],
+    ['§2.2.2: a name with names below it is there', 'deep.apps.maas', TYPE.A, ['NOERROR aa', `au ${SOA}`]],
+    [
+      '§3.3.1: below another name that is there * does not count',
+      'b.deep.apps.maas',
+      TYPE.A,
+      ['NXDOMAIN aa', `au ${SOA}`],
+    ],
+    ['a type that * lacks is NODATA', 'x.apps.maas', TYPE.AAAA, ['NOERROR aa', `au ${SOA}`]],
+    ['§2.1.1: * itself can be asked for', '*.apps.maas', TYPE.A, ['NOERROR aa', 'an *.apps.maas 30 A 10.20.0.60']],
+    [
+      '§4.3: a CNAME of * is followed',
+      'x.alias.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an x.alias.maas 30 CNAME fixed.apps.maas.', 'an fixed.apps.maas 30 A 10.20.0.61'],
+    ],
+    [
+      'a generated name goes before *',
+      '10-20-0-150.maas',
+      TYPE.A,
+      ['NOERROR aa', 'an 10-20-0-150.maas 30 A 10.20.0.150'],
+    ],
+    ['an address does not answer with *', '60.0.20.10.in-addr.arpa', TYPE.PTR, ['NXDOMAIN aa', `au ${REVERSE_SOA}`]],
+  ];
+  for (const [name, asked, type, expected] of cases) {
+    it(name, () => assert.deepEqual(said(ask(asked, type, {}, '10.20.0.50', facts)), expected));
+  }
+});
+
 describe('refusals', () => {
   it('a stranger is refused, whatever is asked', () => {
     for (const name of ['node1.maas', 'www.example.com', 'localhost']) {

@@ -150,6 +150,40 @@ describe('replies', () => {
     assert.ok(!decodeMessage(Buffer.concat([bytes, Uint8Array.of(0)])).ok);
   });
 
+  it('whatever records are written are read back, at any limit that they fit', () => {
+    const label = fc.stringMatching(/^[a-z0-9_-]{1,12}$/);
+    const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
+    const any = fc.oneof(
+      fc.tuple(name, name).map(([owner, target]) => record(owner, 'CNAME', target)),
+      fc.tuple(name, name).map(([owner, target]) => record(owner, 'MX', `10 ${target}`)),
+      fc.tuple(name, name).map(([owner, target]) => record(owner, 'SRV', `1 2 3 ${target}`)),
+      fc
+        .tuple(name, fc.uint8Array({ maxLength: 40 }))
+        .map(([owner, rdata]) => ({ name: owner, type: 65280, class: 1, ttl: 9, rdata })),
+    );
+    const section = fc.array(any, { maxLength: 5 });
+    fc.assert(
+      fc.property(name, section, section, section, (asked, answers, authority, additional) => {
+        const reply = { ...bareReply(0), answers, authority, additional };
+        const bytes = encodeReply(query(asked, TYPE.A, { edns: {} }), reply, { ...FORM, limitOctets: 65535 });
+        const said = message(bytes);
+        assert.deepEqual(
+          lines([...said.answers, ...said.authority, ...said.additional]),
+          lines([...answers, ...authority, ...additional]),
+        );
+        const same = encodeReply(query(asked, TYPE.A, { edns: {} }), reply, { ...FORM, limitOctets: bytes.length });
+        assert.deepEqual(same, bytes);
+        const count = answers.length + authority.length + additional.length;
+        if (count === 0) return;
+        const less = message(
+          encodeReply(query(asked, TYPE.A, { edns: {} }), reply, { ...FORM, limitOctets: bytes.length - 1 }),
+        );
+        assert.ok(less.answers.length + less.authority.length + less.additional.length < count);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('RFC 3597 §4: the target of an SRV record is not compressed', () => {
     const answers = [record('s.maas', 'SRV', '0 0 1 s.maas')];
     const bytes = encodeReply(query('s.maas', TYPE.SRV), { ...bareReply(RCODE.NOERROR), answers }, FORM);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import type { DnsConfig, DnsUpstream } from '../../src/dns/config.ts';
 import { FLIGHT_MS } from '../../src/dns/forward.ts';
 import { decodeMessage, FLAG, type Message, RCODE } from '../../src/dns/message.ts';
@@ -165,6 +166,28 @@ describe('a question on its way', () => {
     const { service, ask } = start();
     assert.throws(() => service.configure({ ...CONFIG, selfName: 'x'.repeat(64) }));
     assert.equal(ask('rack-1.maas')?.answers.length, 1);
+  });
+});
+
+describe('hostile octets', () => {
+  it('whatever comes, nothing is thrown, and a reply is a response of the same id within its limit', () => {
+    const { service } = start();
+    const names = ['rack-1.maas', 'x.maas', '10-20-0-150.maas', '150.0.20.10.in-addr.arpa', 'localhost', 'out.maas'];
+    const base = fc.constantFrom(...names.map((name) => queryBytes(name, TYPE.A, { edns: {} })));
+    const changes = fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 5 });
+    fc.assert(
+      fc.property(base, changes, fc.nat(80), (query, edits, cut) => {
+        const bytes = Uint8Array.from(query);
+        for (const [at, value] of edits) if (at < bytes.length) bytes[at] = value;
+        const handled = service.handle(cut < 60 ? bytes : bytes.subarray(0, cut), CLIENT, 'udp');
+        if (!(handled instanceof Uint8Array)) return;
+        assert.ok(handled.length <= 1232);
+        const said = read(handled);
+        assert.equal(said.id, ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0));
+        assert.equal(said.flags & FLAG.QR, FLAG.QR);
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
 
