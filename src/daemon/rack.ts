@@ -14,6 +14,7 @@ import { Names } from '../dns/names.ts';
 import { DnsServer } from '../dns/server.ts';
 import type { Publish } from '../event.ts';
 import type { BootTree } from '../files/file-tree.ts';
+import type { FileTree } from '../files/opened-file.ts';
 import { BootHttpServer } from '../http/server.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -31,7 +32,7 @@ export interface RackParts {
   readonly network: HostNetwork;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
-  readonly tree: BootTree;
+  readonly tree: FileTree & Pick<BootTree, 'hasFile'>;
   readonly publish: Publish;
   readonly rackSecret: string;
 }

@@ -6,36 +6,48 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
-import { formatMac, ipv4 } from '../net/address.ts';
+import { formatMac, type Ipv4, ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { MachineRunner } from './machine-runner.ts';
 import { Narrator } from './narrator.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
-import { type MachineOutcome, SimulatedMachine } from './simulated-machine.ts';
+import { type MachineOutcome, type MachineStep, SimulatedMachine } from './simulated-machine.ts';
 
-/** Where the lab is: a network of loopback that only this host has. */
-export const LAB = {
-  rack: '127.77.0.1',
-  network: '127.77.0.0/24',
-  dynamicLow: '127.77.0.100',
-  dynamicHigh: '127.77.0.199',
-  /** From where an address-less machine broadcasts. */
-  source: ipv4(0x7f4d00fe),
-  dhcpServerPort: 6767,
-  dhcpClientPort: 6868,
-  tftpPort: 6969,
-  dnsPort: 6053,
-  httpPort: 5248,
-  regionPort: 5240,
-} as const;
+/** Where a lab is: a network of loopback, which only this host has, and high ports. */
+export interface LabPlace {
+  /** `127.77.0`: the network's first three octets. */
+  readonly octets: string;
+  /** From where a machine without address broadcasts. */
+  readonly source: Ipv4;
+  readonly dhcpServerPort: number;
+  readonly dhcpClientPort: number;
+  readonly tftpPort: number;
+  readonly dnsPort: number;
+  readonly httpPort: number;
+  readonly regionPort: number;
+}
+
+/** The `index`th place, 0 to 99: places share neither a network nor a port, so labs run beside each other. */
+export function labPlace(index: number): LabPlace {
+  return {
+    octets: `127.${77 + index}.0`,
+    source: ipv4(0x7f4d00fe + index * 0x10000),
+    dhcpServerPort: 6767 + index,
+    dhcpClientPort: 6868 + index,
+    tftpPort: 6969 + index,
+    dnsPort: 6053 + index,
+    httpPort: index === 0 ? 5248 : 15_248 + index,
+    regionPort: index === 0 ? 5240 : 15_040 + index,
+  };
+}
 
 const STAND_IN_LOADER_BYTES = 44_000;
 const STAND_IN_KERNEL_BYTES = 8 * 1024 * 1024;
 const STAND_IN_INITRD_BYTES = 6 * 1024 * 1024;
 
 /** The lab's configuration file. */
-export function labConfig(stateDir: string): string {
+export function labConfig(place: LabPlace, stateDir: string): string {
   return [
     'name: lab',
     `state_dir: ${JSON.stringify(stateDir)}`,
@@ -43,15 +55,15 @@ export function labConfig(stateDir: string): string {
     '  - name: lab',
     '    interface: lo',
     '    management: 2',
-    `    ip: ${LAB.rack}`,
-    `    network: ${LAB.network}`,
-    `    ip_range_low: ${LAB.dynamicLow}`,
-    `    ip_range_high: ${LAB.dynamicHigh}`,
-    `dhcp: { server_port: ${LAB.dhcpServerPort}, client_port: ${LAB.dhcpClientPort} }`,
-    `tftp: { listen_port: ${LAB.tftpPort} }`,
-    `dns: { listen: [${LAB.rack}], listen_port: ${LAB.dnsPort} }`,
-    `boot: { http: { listen: ["${LAB.rack}:${LAB.httpPort}"] } }`,
-    `region: { listen: ["127.0.0.1:${LAB.regionPort}"] }`,
+    `    ip: ${place.octets}.1`,
+    `    network: ${place.octets}.0/24`,
+    `    ip_range_low: ${place.octets}.100`,
+    `    ip_range_high: ${place.octets}.199`,
+    `dhcp: { server_port: ${place.dhcpServerPort}, client_port: ${place.dhcpClientPort} }`,
+    `tftp: { listen_port: ${place.tftpPort} }`,
+    `dns: { listen: [${place.octets}.1], listen_port: ${place.dnsPort} }`,
+    `boot: { http: { listen: ["${place.octets}.1:${place.httpPort}"] } }`,
+    `region: { listen: ["127.0.0.1:${place.regionPort}"] }`,
     '',
   ].join('\n');
 }
@@ -73,21 +85,26 @@ function standIn(name: string, bytes: number): Buffer {
 
 /** Runs the lab until `until` settles (Ctrl-C). @returns what became of the machine. */
 export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome | undefined> {
+  const place = labPlace(0);
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
   const narrator = new Narrator(systemClock);
   let daemon: DaemonProcess | undefined;
   try {
     makeStandInTree(join(directory, 'boot'));
     const config = join(directory, 'rackboot.yaml');
-    writeFileSync(config, labConfig(directory));
+    writeFileSync(config, labConfig(place, directory));
     narrator.tell('lab', 'A safe lab on loopback: a real rack, and one simulated machine.');
     daemon = await DaemonProcess.start({ config, onLine: (line) => narrator.tellLog(line) });
-    const outcome = await Promise.race([bootSimulatedMachine(narrator, 0), until]);
+    const name = `simulated ${formatMac(simulatedHardware(0).mac)}`;
+    const tellStep = (step: MachineStep): void => narrator.tell('machine', `${name} ${step.text}`);
+    const outcome = await Promise.race([bootSimulatedMachine(place, 0, tellStep), until]);
     if (outcome !== undefined) {
+      // Lines of the daemon that are still on the way belong before what is told next.
+      await sleep(100);
       narrator.tell('lab', summaryOf(outcome));
       narrator.tell(
         'lab',
-        `See it at http://127.0.0.1:${LAB.regionPort}/MAAS/ . Ctrl-C ends the lab and removes everything.`,
+        `See it at http://127.0.0.1:${place.regionPort}/MAAS/ . Ctrl-C ends the lab and removes everything.`,
       );
       await until;
     }
@@ -98,8 +115,12 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
   }
 }
 
-/** Boots the `index`th simulated machine and waits until it is off. */
-export async function bootSimulatedMachine(narrator: Narrator, index: number): Promise<MachineOutcome> {
+/** Boots the `index`th simulated machine in a lab and waits until it is off; each of its steps is told to `onStep`. */
+export async function bootSimulatedMachine(
+  place: LabPlace,
+  index: number,
+  onStep: (step: MachineStep) => void,
+): Promise<MachineOutcome> {
   const hardware = simulatedHardware(index);
   const machine = new SimulatedMachine({
     mac: hardware.mac,
@@ -109,26 +130,15 @@ export async function bootSimulatedMachine(narrator: Narrator, index: number): P
     seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
   });
   const network = await openNetwork();
-  const name = `simulated ${formatMac(hardware.mac)}`;
   try {
-    const runner = new MachineRunner(machine, {
-      network,
-      clock: systemClock,
-      device: 'lo',
-      source: LAB.source,
-      dhcpServerPort: LAB.dhcpServerPort,
-      dhcpClientPort: LAB.dhcpClientPort,
-      tftpPort: LAB.tftpPort,
-      onStep: (step) => narrator.tell('machine', `${name} ${step.text}`),
-    });
+    const runner = new MachineRunner(machine, { ...place, network, clock: systemClock, device: 'lo', onStep });
     return await runner.run();
   } finally {
     await network.close();
-    // Lines of the daemon that are still on the way belong before what is told next.
-    await sleep(100);
   }
 }
 
+/** What became of a machine, for a person. */
 export function summaryOf(outcome: MachineOutcome): string {
   switch (outcome.kind) {
     case 'enlisted':

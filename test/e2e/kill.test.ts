@@ -1,0 +1,87 @@
+// `kill -9` of the daemon between any two steps of a boot, and a restart, end in the same enlisted machine and the same lease. A
+// real daemon over real sockets on loopback, as any user.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
+import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
+import { DaemonProcess } from '../../src/lab/daemon-process.ts';
+import { bootSimulatedMachine, labConfig, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import type { MachineStep } from '../../src/lab/simulated-machine.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+
+const STEPS: readonly MachineStep['name'][] = [
+  'power-on',
+  'offer',
+  'address',
+  'loader',
+  'configuration',
+  'kernel',
+  'initrd',
+  'running',
+  'posted',
+];
+const PLACE = labPlace(11);
+
+describe('kill -9 between two steps of a boot', { skip: missing('linux') }, () => {
+  for (const [index, killAfter] of STEPS.entries()) {
+    test(`after ${killAfter}: the restarted rack ends with the same machine and the same lease`, {
+      timeout: 120_000,
+    }, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'rackboot-kill-'));
+      const config = join(directory, 'rackboot.yaml');
+      makeStandInTree(join(directory, 'boot'));
+      writeFileSync(config, labConfig(PLACE, directory));
+      const start = (): Promise<DaemonProcess> => DaemonProcess.start({ config, onLine: () => undefined });
+      let daemon = await start();
+      let killed: Promise<void> | undefined;
+      let firstAddress: string | undefined;
+      const addresses = new Set<string>();
+      try {
+        const outcome = await bootSimulatedMachine(PLACE, index, (step) => {
+          if (step.name === 'address') addresses.add(/has (\S+)/.exec(step.text)?.[1] ?? '');
+          if (step.name === 'address') firstAddress ??= [...addresses][0];
+          if (step.name !== killAfter || killed !== undefined) return;
+          killed = daemon.kill().then(async () => {
+            daemon = await start();
+          });
+        });
+        await killed;
+        assert.ok(killed !== undefined, 'the daemon was killed');
+        assert.equal(outcome.kind, 'enlisted');
+        const machines = machinesShape.parse(await untilAnswered(directory));
+        assert.deepEqual(
+          machines.map(({ system_id: id }) => id),
+          [outcome.kind === 'enlisted' ? outcome.systemId : ''],
+        );
+        assert.equal(machines[0]?.status_name, 'New');
+        const mac = formatMac(simulatedHardware(index).mac);
+        const leases = leasesShape.parse(await askDaemon(directory, '/leases')).filter((lease) => lease.mac === mac);
+        assert.equal(leases.length, 1);
+        assert.deepEqual([...addresses], [leases[0]?.address], 'what was acknowledged once stays');
+        assert.equal(firstAddress, leases[0]?.address);
+      } finally {
+        await killed?.catch(() => undefined);
+        await daemon.stop();
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+  }
+});
+
+/** The region starts after the rack: asks until it answers. */
+async function untilAnswered(stateDir: string): Promise<unknown> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await askDaemon(stateDir, '/MAAS/api/2.0/machines/');
+    } catch (error) {
+      if (tries >= 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
