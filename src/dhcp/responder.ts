@@ -258,12 +258,13 @@ export class Responder {
   /** Appends and applies records; the outcome follows when the last of them is durable. */
   #record(records: readonly Lease[], outcome: Outcome): void {
     const { journal, table } = this.#ports;
-    if (!journal.available || this.#waiting.isFull) {
-      this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable');
-      return;
-    }
     let sequence = 0;
     for (const lease of records) {
+      // Former addresses come first: if the journal is full after them, the client has no new one and asks again.
+      if (!journal.available || this.#waiting.isFull) {
+        this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable');
+        return;
+      }
       sequence = journal.append(lease);
       table.apply(lease, sequence);
       if (lease.state === 'bound') this.#offers.drop(lease.mac);
