@@ -9,9 +9,10 @@ import type { RackConfig } from '../config/rack-config.ts';
 import type { LeaseJournal } from '../dhcp/lease-journal.ts';
 import { isActive, type LeaseTable } from '../dhcp/lease-table.ts';
 import type { LeaseNotice } from '../dhcp/responder.ts';
-import { DhcpServer, type SocketProblem } from '../dhcp/server.ts';
+import { DhcpServer } from '../dhcp/server.ts';
 import { Names } from '../dns/names.ts';
 import { DnsServer } from '../dns/server.ts';
+import { RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { BootTree } from '../files/file-tree.ts';
 import type { FileTree } from '../files/opened-file.ts';
@@ -47,6 +48,8 @@ export class Rack {
   readonly http: BootHttpServer;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
+  /** Some door waits for an address. */
+  #waiting = false;
 
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, publish, tree } = parts;
@@ -79,31 +82,47 @@ export class Rack {
 
   /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */
   async open(host: readonly HostInterface[]): Promise<void> {
-    this.#nameEverything();
-    await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
-    const failed = (await this.dhcp.configure(this.#config.dhcp)).find(isFatal);
-    if (failed !== undefined) throw failed.error;
-    await this.tftp.configure(this.#config.tftp);
-    await this.http.configure(this.#config.http);
-    await this.dns.configure(this.#config.dns);
+    await this.configure(this.#config, host);
   }
 
-  /** Replaces the configuration; sockets that do not change are not touched. @throws RackError as `open`. */
+  /**
+   * Replaces the configuration; sockets that do not change are not touched. An address that this host does not have yet is
+   * waited for: it is tried again when the interfaces change.
+   *
+   * @throws RackError of the first door that cannot be opened for another reason; the others are open.
+   */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
     this.#config = config;
     this.#nameEverything();
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
-    const failed = (await this.dhcp.configure(config.dhcp)).find(isFatal);
-    await this.tftp.configure(config.tftp);
-    await this.http.configure(config.http);
-    await this.dns.configure(config.dns);
-    if (failed !== undefined) throw failed.error;
+    const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
+    failures.push(...(await this.#openDoors()));
+    const failed = failures.find(({ code }) => !WAITED_FOR.has(code));
+    if (failed !== undefined) throw failed;
   }
 
   /** The host's interfaces have changed. */
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
     this.#parts.network.interfacesChanged(host);
     await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
+    if (this.#waiting) await this.#openDoors();
+  }
+
+  /** Opens what is not open of TFTP, HTTP and DNS. @returns what could not be opened */
+  async #openDoors(): Promise<readonly RackError[]> {
+    const { tftp, http, dns } = this.#config;
+    const doors = [() => this.tftp.configure(tftp), () => this.http.configure(http), () => this.dns.configure(dns)];
+    const failures: RackError[] = [];
+    for (const open of doors) {
+      try {
+        await open();
+      } catch (error) {
+        if (!(error instanceof RackError)) throw error;
+        failures.push(error);
+      }
+    }
+    this.#waiting = failures.some(({ code }) => WAITED_FOR.has(code));
+    return failures;
   }
 
   /** Puts what the region wants into force. */
@@ -148,8 +167,4 @@ export class Rack {
       this.names.leaseGone(notice.lease.address);
     }
   }
-}
-
-function isFatal({ error }: SocketProblem): boolean {
-  return !WAITED_FOR.has(error.code);
 }

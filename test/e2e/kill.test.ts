@@ -1,5 +1,5 @@
 // `kill -9` of the daemon between any two steps of a boot, and a restart, end in the same enlisted machine and the same lease. A
-// real daemon over real sockets on loopback, as any user.
+// real daemon over real sockets on loopback, without privileges.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
