@@ -33,6 +33,8 @@ export const CONNECTIONS_MAX = 256;
 export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often TCP is tried on an address that is not here yet, in milliseconds. */
 const RELISTEN_MS = 2_000;
+/** How often one of the sockets towards the upstreams gets another port, in milliseconds. */
+const ROTATE_MS = 15_000;
 
 export interface DnsServerDeps {
   readonly network: DatagramNetwork;
@@ -57,7 +59,8 @@ export class DnsServer {
   readonly #listeners = new Map<string, Listener>();
   /** Least recently active first. */
   readonly #connections = new Set<Connection>();
-  #upstreamSockets: readonly DatagramSocket[] = [];
+  #upstreamSockets: DatagramSocket[] = [];
+  #rotation: Timer | undefined;
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -111,6 +114,7 @@ export class DnsServer {
     this.#closed = true;
     await this.#turn;
     this.#service.close();
+    this.#rotation?.cancel();
     for (const connection of [...this.#connections]) connection.close();
     for (const socket of this.#upstreamSockets) socket.close();
     this.#upstreamSockets = [];
@@ -260,21 +264,44 @@ export class DnsServer {
   async #openUpstreamSockets(): Promise<void> {
     const sockets: DatagramSocket[] = [];
     try {
-      for (let index = 0; index < UPSTREAM_SOCKETS; index += 1) {
-        const socket = await this.#deps.network.open({
-          address: ANY,
-          port: 0,
-          onDatagrams: (datagrams) => {
-            for (const { bytes, from, fromPort } of datagrams) this.#service.receive(index, from, fromPort, bytes);
-          },
-        });
-        sockets.push(socket);
-      }
+      for (let index = 0; index < UPSTREAM_SOCKETS; index += 1) sockets.push(await this.#openUpstreamSocket(index));
     } catch (error) {
       for (const socket of sockets) socket.close();
       throw error;
     }
     this.#upstreamSockets = sockets;
+    this.#rotate(0);
+  }
+
+  #openUpstreamSocket(index: number): Promise<DatagramSocket> {
+    return this.#deps.network.open({
+      address: ANY,
+      port: 0,
+      onDatagrams: (datagrams) => {
+        for (const { bytes, from, fromPort } of datagrams) this.#service.receive(index, from, fromPort, bytes);
+      },
+    });
+  }
+
+  /** Now and then one socket gives way to one with another port, so that ports stay hard to guess (RFC 5452 §9.2). */
+  #rotate(index: number): void {
+    const { clock } = this.#deps;
+    this.#rotation = clock.schedule(ROTATE_MS, async () => {
+      try {
+        const next = await this.#openUpstreamSocket(index);
+        const old = this.#upstreamSockets[index];
+        if (old === undefined || this.#closed) {
+          next.close();
+          return;
+        }
+        this.#upstreamSockets[index] = next;
+        // What was asked from the old one may still be answered.
+        clock.schedule(EXCHANGE_MS, () => old.close());
+      } catch {
+        // The old socket stays; the next turn tries again.
+      }
+      if (!this.#closed) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
+    });
   }
 
   #sendUpstream(socket: number, to: DnsUpstream, bytes: Uint8Array): void {

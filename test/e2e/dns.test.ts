@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import dns2 from 'dns2';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { type Clock, sleep, systemClock } from '../../src/clock.ts';
 import type { ConfiguredRecord, DnsConfig } from '../../src/dns/config.ts';
 import { decodeMessage, encodeUpstreamQuery } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
@@ -20,15 +20,16 @@ import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { ip, net, SITE } from '../dns/fixture.ts';
 import { missing } from '../support/needs.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const run = promisify(execFile);
 const LOOPBACK = ip('127.0.0.1');
 const ONLY_US = [net('127.0.0.1/32')];
 
-async function serve(network: HostNetwork, changes: Partial<DnsConfig>) {
+async function serve(network: HostNetwork, changes: Partial<DnsConfig>, clock: Clock = systemClock) {
   const names = new Names({ serial: 1 });
   const events: RackEvent[] = [];
-  const server = new DnsServer({ network, clock: systemClock, publish: (event) => events.push(event), names });
+  const server = new DnsServer({ network, clock, publish: (event) => events.push(event), names });
   const config: DnsConfig = { ...SITE, listen: [LOOPBACK], listenPort: 0, clients: ONLY_US, ...changes };
   await server.configure(config);
   const port = server.listeners[0]?.port ?? 0;
@@ -213,6 +214,40 @@ for (const native of [true, false]) {
       assert.equal(await dig('+short', 'node1.maas'), '10.20.0.10');
     });
 
+    it('names of the outside are found while the ports of the questions change', async () => {
+      const ports = new Set<number>();
+      const watched: HostNetwork = {
+        ...pass(network),
+        open: async (request) => {
+          const socket = await network.open(request);
+          if (request.port === 0 && request.address === 0) ports.add(socket.localPort);
+          return socket;
+        },
+      };
+      const clock = new VirtualClock();
+      const changing = await serve(watched, { upstream: [{ address: LOOPBACK, port: outside.port }] }, clock);
+      assert.equal(ports.size, 8);
+      for (let turn = 0; turn < 10; turn += 1) {
+        clock.advance(15_000);
+        await sleep(20);
+        const args = [
+          '@127.0.0.1',
+          '-p',
+          String(changing.port),
+          '+short',
+          '+tries=1',
+          '+time=2',
+          'www.outside.example',
+        ];
+        assert.equal((await run('dig', args)).stdout.trim(), '192.0.2.80');
+        // What is remembered would not be asked again.
+        clock.advance(61_000);
+        await sleep(20);
+      }
+      assert.ok(ports.size > 12, `only ${ports.size} ports were used`);
+      await changing.server.close();
+    });
+
     it('a server that is closed answers nobody, and its port is free', async () => {
       const short = await serve(network, {});
       await short.server.close();
@@ -266,6 +301,15 @@ describe('an address that is not here yet', { skip: missing('root', 'linux', 'ip
     const report: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
     assert.deepEqual(report, { waited: true, udp: '10.20.0.1', tcp: '10.20.0.1' });
   });
+});
+
+/** The network with its methods bound, so that one can be replaced. */
+const pass = (network: HostNetwork): HostNetwork => ({
+  kind: network.kind,
+  notes: network.notes,
+  open: (request) => network.open(request),
+  close: () => network.close(),
+  interfacesChanged: (interfaces) => network.interfacesChanged(interfaces),
 });
 
 function open(port: number): Promise<Socket> {
