@@ -76,7 +76,7 @@ const OPENING_MODULES = new Set([
   'fastify',
 ]);
 const CLOCK_CALLS =
-  /\b(Date\.now|setTimeout|setInterval|performance\.now|process\.hrtime|Math\.random)\b|\bnew Date\(\)/;
+  /\b(Date\.now|performance\.now|process\.hrtime|Math\.random)\b|(?<!\.)\b(setTimeout|setInterval)\(|\bnew Date\(\)/;
 
 interface Source {
   /** Path below src. */

@@ -1,4 +1,4 @@
-// `npm start`: a rack and a machine on this host's loopback, as any user. Nothing leaves the host, nothing needs a privilege, and
+// `npm start`: a rack and a machine on this host's loopback, by any user. Nothing leaves the host, nothing needs a privilege, and
 // Ctrl-C leaves nothing behind. The machine is simulated and says so; everything it talks to is real.
 
 import { createHash } from 'node:crypto';
