@@ -68,7 +68,13 @@ export interface RackReport {
   /** Dotted decimal. */
   readonly address?: string | undefined;
   readonly text: string;
+  /** How much it matters; undefined: as its type says. */
+  readonly level?: MachineEventLevel | undefined;
 }
+
+/** True for what a machine does while it boots from the network. */
+export const isBootEvent = (type: MachineEventType): boolean =>
+  type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
 /** The type under which a rack's event is shown. */
 export function eventTypeOf(kind: string): MachineEventType {

@@ -9,12 +9,12 @@
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
-import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
+import { formatMac } from '../net/address.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal, type EnlistmentReport, evidenceOf } from './enlistment.ts';
 import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
-import { eventTypeOf, type NewMachineEvent, type RackReport } from './machine-event.ts';
+import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
@@ -117,8 +117,8 @@ class RegionOnStore implements Region {
 
   observe(reports: readonly RackReport[], source = 'rack'): number {
     if (reports.length === 0) return 0;
-    const added = this.store.recordReports(source, reports);
-    if (added > 0) this.#extendDeadlines(reports);
+    const { added, booting } = this.store.recordReports(source, reports);
+    for (const [systemId, atMs] of booting) this.#extendDeadline(systemId, atMs);
     return added;
   }
 
@@ -222,20 +222,12 @@ class RegionOnStore implements Region {
   }
 
   /** A machine that boots is at work: the time its state may last begins again. */
-  #extendDeadlines(reports: readonly RackReport[]): void {
-    const macs = new Map<MacAddress, number>();
-    for (const report of reports) {
-      const mac = report.mac === undefined ? undefined : parseMac(report.mac);
-      if (mac !== undefined && eventTypeOf(report.kind) === 'NODE_PXE_REQUEST') macs.set(mac, report.at);
-    }
-    if (macs.size === 0) return;
-    for (const machine of this.store.listMachines({ macs: [...macs.keys()] }, 0, macs.size)) {
-      const minutes = statusRow(machine.status).timeoutMinutes;
-      const atMs = Math.max(...machine.interfaces.map((nic) => macs.get(nic.mac) ?? 0));
-      if (minutes === undefined) continue;
-      const fields = { statusDeadlineMs: atMs + minutes * MINUTE_MS };
-      this.store.changeMachine<never>(machine.systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
-    }
+  #extendDeadline(systemId: string, atMs: number): void {
+    const machine = this.store.findMachine(systemId);
+    const minutes = machine === undefined ? undefined : statusRow(machine.status).timeoutMinutes;
+    if (minutes === undefined) return;
+    const fields = { statusDeadlineMs: atMs + minutes * MINUTE_MS };
+    this.store.changeMachine<never>(systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
   }
 
   #endOverdueStates(): void {

@@ -87,6 +87,14 @@ export interface EventFilter {
   readonly limit: number;
 }
 
+/** What came of a batch of reports. */
+export interface RecordedReports {
+  /** How many were new, and are stored. */
+  readonly added: number;
+  /** The machines that some of these show booting from the network, each with the wall time of its last sign. */
+  readonly booting: ReadonlyMap<string, number>;
+}
+
 export interface User {
   readonly id: number;
   readonly username: string;
@@ -132,8 +140,8 @@ export interface RegionStore {
   /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
   desiredVersion(): number;
 
-  /** Stores the reports whose sequence is above the highest one of this source. @returns how many those were */
-  recordReports(source: string, reports: readonly RackReport[]): number;
+  /** Stores the reports whose sequence is above the highest one of this source. */
+  recordReports(source: string, reports: readonly RackReport[]): RecordedReports;
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
   listEvents(filter: EventFilter): readonly MachineEvent[];
   /** The newest event of each of these machines. */

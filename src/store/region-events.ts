@@ -9,13 +9,14 @@ import {
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
+  isBootEvent,
   type MachineEvent,
   type MachineEventLevel,
   type MachineEventType,
   type NewMachineEvent,
   type RackReport,
 } from '../region/machine-event.ts';
-import type { EventFilter } from '../region/store.ts';
+import type { EventFilter, RecordedReports } from '../region/store.ts';
 import { cleanText } from '../region/text-json.ts';
 import { number, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
@@ -56,19 +57,21 @@ export class EventTable {
     if (this.#sincePruned >= PRUNE_EVERY) this.#prune();
   }
 
-  addReports(source: string, reports: readonly RackReport[]): number {
+  addReports(source: string, reports: readonly RackReport[]): RecordedReports {
     const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
     let highest = known === undefined ? -1 : number(known, 'sequence');
     let added = 0;
     let seenMs = 0;
+    const booting = new Map<number, number>();
     for (const report of reports) {
       if (report.sequence <= highest) continue;
       highest = report.sequence;
       seenMs = report.at;
-      this.#addReport(report);
+      const machineId = this.#addReport(report);
+      if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       added += 1;
     }
-    if (added === 0) return 0;
+    if (added === 0) return { added, booting: new Map() };
     this.#sql.run(
       'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
         'ON CONFLICT (source) DO UPDATE SET sequence = ?2, seen_ms = ?3',
@@ -81,10 +84,17 @@ export class EventTable {
         '(SELECT source FROM event_source ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
       SOURCES_MAX,
     );
-    return added;
+    return { added, booting: this.#bySystemId(booting) };
   }
 
-  #addReport(report: RackReport): void {
+  #bySystemId(byId: ReadonlyMap<number, number>): ReadonlyMap<string, number> {
+    const query = 'SELECT id, system_id FROM machine WHERE id IN (SELECT value FROM json_each(?))';
+    const rows = this.#sql.all(query, JSON.stringify([...byId.keys()]));
+    return new Map(rows.map((row) => [text(row, 'system_id'), byId.get(number(row, 'id')) ?? 0]));
+  }
+
+  /** @returns the machine it concerns, when that is known */
+  #addReport(report: RackReport): number | undefined {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     let machineId: number | undefined;
@@ -100,11 +110,13 @@ export class EventTable {
     const stranger = machineId !== undefined || mac === undefined ? '' : `${formatMac(mac)}: `;
     const event: NewMachineEvent = {
       type: eventTypeOf(report.kind),
+      level: report.level,
       atMs: report.at,
       description: stranger + report.text,
       username: '',
     };
     this.add(event, machineId, cleanText(report.kind, KIND_MAX));
+    return machineId;
   }
 
   /** @param machines a query for machine ids and its values, or undefined for all events */

@@ -25,6 +25,7 @@ import type {
   MachineChange,
   MachineChangeOutcome,
   MachineFilter,
+  RecordedReports,
   RegionStore,
   ReportedInterface,
   User,
@@ -162,7 +163,7 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'desired-version'"));
   }
 
-  recordReports(source: string, reports: readonly RackReport[]): number {
+  recordReports(source: string, reports: readonly RackReport[]): RecordedReports {
     return this.#write(() => this.#events.addReports(source, reports));
   }
 

@@ -243,12 +243,14 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const report = { kind: 'tftp.transfer-finished', at: 9000, text: 'lpxelinux.0' };
     const mine = { ...report, sequence: 1, mac: '52:54:00:00:00:01', address: '10.20.0.100' };
-    assert.equal(store.recordReports('rack', [mine, { ...report, sequence: 2, address: '10.20.0.100' }]), 2);
-    assert.equal(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), 0);
+    const first = store.recordReports('rack', [mine, { ...report, sequence: 2, at: 9001, address: '10.20.0.100' }]);
+    assert.equal(first.added, 2);
+    assert.deepEqual([...first.booting], [['aaaaaa', 9001]]);
+    assert.deepEqual(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), { added: 0, booting: new Map() });
     const other = place.open();
-    assert.equal(other.recordReports('rack', [{ ...report, sequence: 2 }]), 0);
-    assert.equal(other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }]), 1);
-    assert.equal(other.recordReports('rack-2', [{ ...report, sequence: 1 }]), 1);
+    assert.equal(other.recordReports('rack', [{ ...report, sequence: 2 }]).added, 0);
+    assert.equal(other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }]).added, 1);
+    assert.equal(other.recordReports('rack-2', [{ ...report, sequence: 1 }]).added, 1);
     other.close();
     assert.equal(store.findMachine('aaaaaa')?.interfaces[0]?.address, ipv4(0x0a140064));
     const events = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
@@ -257,8 +259,11 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       ['NODE_TFTP_REQUEST', 'NODE_TFTP_REQUEST', 'NEW'],
     );
     assert.equal(events[0]?.kind, 'tftp.transfer-finished');
+    assert.equal(events[0]?.level, 'debug');
+    store.recordReports('rack', [{ ...report, sequence: 9, level: 'warning' }]);
+    assert.equal(store.listEvents({ limit: 1 })[0]?.level, 'warning');
     assert.equal(store.newestEvents(['aaaaaa', 'nobody']).get('aaaaaa')?.id, events[0]?.id);
-    assert.match(store.listEvents({ limit: 2 })[1]?.description ?? '', /52:54:00:00:00:09/);
+    assert.match(store.listEvents({ limit: 3 })[2]?.description ?? '', /52:54:00:00:00:09/);
   });
 
   check('events are listed newest first, from both ends, by level and by user', (store) => {

@@ -1,7 +1,7 @@
 // region.db: the contract, and what only a file can show: who may read it, what is refused, what two processes see.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -85,6 +85,34 @@ test('events are kept up to their bounds, and strangers cannot push out those of
     store.recordReports('rack', reports);
     const count = store.listEvents({ limit: 10_000 }).length;
     assert.ok(count >= 100 && count < 100 + 500, `${count} events`);
+    store.close();
+  });
+});
+
+test('version 1 of the file is read as it was left', () => {
+  withDirectory((stateDir, file) => {
+    copyFileSync(new URL('../../fixtures/state/region-1.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const machine = store.listMachines({ hostnames: ['web1'] }, 0, 2)[0];
+    assert.equal(machine?.status, 'commissioning');
+    assert.equal(machine?.statusMessage, 'measure it');
+    assert.equal(machine?.statusDeadlineMs, 1_700_000_000_000 + 30 * 60_000);
+    assert.equal(machine?.serial, 'SN100');
+    assert.equal(machine?.facts?.memory_mib, 2048);
+    assert.deepEqual({ ...machine?.powerParameters }, { power_address: '10.20.0.9' });
+    assert.deepEqual(
+      machine?.interfaces.map((nic) => [nic.mac, nic.address]),
+      [
+        [0x525400000001, 0x0a140064],
+        [0x525400000002, undefined],
+      ],
+    );
+    assert.equal(store.desiredVersion(), 2);
+    assert.equal(store.findUser('admin')?.isAdmin, true);
+    assert.equal(store.listKeys('admin')[0]?.name, 'fixture');
+    assert.equal(store.listEvents({ limit: 10 }).length, 4);
+    const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
+    assert.equal(store.recordReports('rack-1/first', [{ ...report, sequence: 1 }]).added, 0);
     store.close();
   });
 });
