@@ -14,6 +14,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dhclient: 'isc-dhcp-client',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  go: 'golang-go',
   'dpkg-deb': 'dpkg',
   ip: 'iproute2',
   mount: 'mount',
@@ -28,6 +29,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Files that tests boot with, and their packages. */
 const FILES: Readonly<Record<string, string>> = {
   '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
+  '/usr/share/gocode/src/github.com/juju/gomaasapi': 'golang-github-juju-gomaasapi-dev',
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
 };
 
