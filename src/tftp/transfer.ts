@@ -83,6 +83,8 @@ export class Transfer {
   #sentBefore = 0;
   /** Sendings of the present packet or window that were not answered. */
   #sendings = 0;
+  /** How often the first wait is doubled: RFC 6298 §5 keeps it until an answer to something sent once is measured. */
+  #doublings = 0;
   /** True when the present window holds blocks that were sent before: its answer measures no round trip. */
   #repeated = false;
   /** How many windows in a row were not acknowledged whole; each doubles the patience with the next. */
@@ -218,7 +220,7 @@ export class Transfer {
     this.#leftAt = now;
     this.#copies += 1;
     const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
-    this.#deadline = later(now, Math.min(longest, this.#firstWaitMs() * 2 ** (this.#sendings - 1)));
+    this.#deadline = later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings));
   }
 
   /** RFC 1123 §4.2.3.2: adaptive, unless the client has set it (RFC 2349). */
@@ -232,7 +234,9 @@ export class Transfer {
   #onDeadline(now: Instant): TransferAction | undefined {
     if (this.#deadline === undefined || now < this.#deadline) return undefined;
     if (this.#leftAt === undefined) return this.#end({ kind: 'stalled' });
-    if (!this.#holding && this.#sendings >= SENDINGS_MAX) return this.#end({ kind: 'timed-out' });
+    if (this.#holding) return this.#again(now);
+    if (this.#sendings >= SENDINGS_MAX) return this.#end({ kind: 'timed-out' });
+    this.#doublings += 1;
     return this.#again(now);
   }
 
@@ -285,6 +289,7 @@ export class Transfer {
 
   #measure(now: Instant): void {
     if (this.#leftAt === undefined || this.#repeated) return;
+    this.#doublings = 0;
     const sample = now - this.#leftAt;
     if (this.#roundTrip === undefined) {
       this.#roundTrip = { least: sample, usual: sample, strays: sample / 2 };
