@@ -29,10 +29,8 @@ export function nameOfLease(lease: Lease, machines: MachineDirectory, config: Ra
   return { hostname: taken ? undefined : lease.hostname, domain };
 }
 
-/** Claims the names of everything that is neither a lease nor a machine. */
-export function nameConfigured(names: Names, config: RackConfig): void {
-  names.setRack(config.dns.selfName, config.dns.domains, config.dns.selfAddresses);
-  names.setRecords(config.dns.records);
+/** Claims the names of reservations; those of the rack and of `dns.records` the DNS server claims itself. */
+export function nameReservations(names: Names, config: RackConfig): void {
   names.setReservations(
     config.dhcp.subnets.flatMap(({ reservations, domain }) =>
       reservations.flatMap(({ hostname, address }) =>

@@ -23,7 +23,7 @@ import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import { TftpServer } from '../tftp/server.ts';
 import { linksOf } from './interface-states.ts';
-import { nameConfigured, nameLease, nameMachines } from './naming.ts';
+import { nameLease, nameMachines, nameReservations } from './naming.ts';
 
 /** Socket problems that an interface which is not there yet explains: waited for, not failed. */
 const WAITED_FOR = new Set<string>(['interface-missing', 'address-not-here']);
@@ -156,7 +156,7 @@ export class Rack {
   }
 
   #nameEverything(): void {
-    nameConfigured(this.names, this.#config);
+    nameReservations(this.names, this.#config);
     nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
   }
 

@@ -1,6 +1,6 @@
 // The daemon of a lab: a process of its own, started as the service starts it, its log read line by line.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { RackError } from '../errors.ts';
@@ -24,6 +24,12 @@ export interface DaemonOptions {
   readonly config: string;
   /** Run it inside this private network. */
   readonly namespace?: LabNamespace | undefined;
+  /** Run it on this processor only; needs taskset(1). */
+  readonly core?: number | undefined;
+  /** Where compiled code is kept (NODE_COMPILE_CACHE); undefined: nowhere. */
+  readonly compileCache?: string | undefined;
+  /** False: `start` does not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
+  readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;
 }
@@ -35,9 +41,12 @@ export class DaemonProcess {
 
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const args = [...FLAGS, join(import.meta.dirname, '..', `main.${extension}`), 'run', '--config', options.config];
-    const stdio = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] };
-    const child = options.namespace?.spawn(process.execPath, args, stdio) ?? spawn(process.execPath, args, stdio);
+    const main = join(import.meta.dirname, '..', `main.${extension}`);
+    const words = [process.execPath, ...FLAGS, main, 'run', '--config', options.config];
+    const [command = '', ...args] =
+      options.core === undefined ? words : ['taskset', '-c', String(options.core), ...words];
+    const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.compileCache) };
+    const child = options.namespace?.spawn(command, args, settings) ?? spawn(command, args, settings);
     this.#child = child;
     const complaints: string[] = [];
     this.#exited = new Promise((resolve) => {
@@ -67,6 +76,7 @@ export class DaemonProcess {
   /** Starts the daemon and waits until it serves. @throws RackError with what the daemon complained of. */
   static async start(options: DaemonOptions): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(options);
+    if (options.awaitReady === false) return daemon;
     const late = setDeadline(READY_MS_MAX, 'the daemon did not become ready');
     try {
       await Promise.race([daemon.#ready, late.promise]);
@@ -102,6 +112,12 @@ export class DaemonProcess {
       late.cancel();
     }
   }
+}
+
+/** This process's environment, but for the place of compiled code: a run measured cold must be cold. */
+function environment(compileCache: string | undefined): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE: _own, ...rest } = process.env;
+  return compileCache === undefined ? rest : { ...rest, NODE_COMPILE_CACHE: compileCache };
 }
 
 function parseLine(text: string): LogLine | undefined {

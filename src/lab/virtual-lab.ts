@@ -1,14 +1,13 @@
 // `npm start -- --vm`: a real virtual machine with real firmware in a private network, as root. Only the page is outside of it, on
 // this host's loopback. Ctrl-C removes the network, the machine and its files; the environment that was built is kept for next time.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { buildEnvironment } from '../images/environment.ts';
-import { installLoaders } from '../images/loaders.ts';
+import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
 import { Narrator } from './narrator.ts';
@@ -64,7 +63,8 @@ export async function runVirtualLab(
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
   try {
-    const tree = await prepareTree(narrator);
+    const cache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
+    const tree = await cachedBootTree(cache, (text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');
     writeFileSync(config, virtualLabConfig(directory, tree));
     daemon = await DaemonProcess.start({ config, namespace, onLine: (line: LogLine) => narrator.tellLog(line) });
@@ -105,26 +105,6 @@ export async function runVirtualLab(
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** The boot tree with the ephemeral environment; built once and kept beside the packages of the checkout. */
-async function prepareTree(narrator: Narrator): Promise<string> {
-  const cache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
-  const tree = join(cache, 'boot');
-  if (existsSync(join(tree, 'amd64/generic/bookworm/commissioning/initrd.gz')) && existsSync(join(tree, 'lpxelinux.0')))
-    return tree;
-  narrator.tell('lab', 'Builds the environment that the machine will boot, from Debian packages; once.');
-  mkdirSync(tree, { recursive: true });
-  const build = {
-    tree,
-    arch: 'amd64',
-    release: 'bookworm',
-    workDir: join(cache, 'work'),
-    onProgress: (text: string) => narrator.tell('lab', text),
-  };
-  await buildEnvironment(build);
-  await installLoaders(build);
-  return tree;
 }
 
 /** Passes the page on from this host's loopback into the private network, through the daemon's control socket. */

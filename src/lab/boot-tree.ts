@@ -1,0 +1,37 @@
+// A boot tree with the real environment and the real loaders, built once and kept for as long as the sources that build it stay the
+// same.
+
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildEnvironment } from '../images/environment.ts';
+import { installLoaders } from '../images/loaders.ts';
+
+const ARCH = 'amd64';
+const RELEASE = 'bookworm';
+
+/** The tree below `cache`, with `amd64/generic/bookworm/commissioning` and the amd64 loaders; built when it is not there. */
+export async function cachedBootTree(cache: string, onProgress: (text: string) => void): Promise<string> {
+  const tree = join(cache, `boot-${sourcesHash()}`);
+  if (existsSync(tree)) return tree;
+  mkdirSync(cache, { recursive: true });
+  const part = `${tree}.part-${process.pid}`;
+  rmSync(part, { recursive: true, force: true });
+  mkdirSync(part);
+  const request = { tree: part, arch: ARCH, release: RELEASE, workDir: join(cache, 'work'), onProgress };
+  await buildEnvironment(request);
+  await installLoaders(request);
+  renameSync(part, tree);
+  return tree;
+}
+
+/** Tells one state of what builds the environment from another. */
+function sourcesHash(): string {
+  const images = join(import.meta.dirname, '..', 'images');
+  const hash = createHash('sha256');
+  for (const file of globSync('**/*', { cwd: images }).sort()) {
+    if (!statSync(join(images, file)).isFile()) continue;
+    hash.update(`${file}\0`).update(readFileSync(join(images, file)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
