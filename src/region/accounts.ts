@@ -141,6 +141,15 @@ export function findApiKey(
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
   if (key === undefined || !matches || !equalSecrets(key.consumerKey, credentials.consumerKey)) return undefined;
   const nowMs = clock.wallTimeMs();
-  if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) store.markKeyUsed(key.tokenKey, nowMs);
+  if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) markUsed(store, key, nowMs);
   return key;
+}
+
+/** The time of use only says which key to forget first: a full disk must not keep people from reading. */
+function markUsed(store: RegionStore, key: ApiKey, nowMs: number): void {
+  try {
+    store.markKeyUsed(key.tokenKey, nowMs);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+  }
 }

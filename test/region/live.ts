@@ -35,7 +35,7 @@ export function authorizationOf(key: string): string {
 }
 
 export async function startRegion(overrides: Partial<RegionConfig> = {}): Promise<LiveRegion> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
+  const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const loopback = parseNetwork('127.0.0.0/8');
   const config: RegionConfig = {
     listen: [{ host: '127.0.0.1', port: 0 }],

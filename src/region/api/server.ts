@@ -33,7 +33,7 @@ const CLOSE_MS = 2000;
 export interface ApiOptions {
   /** The enlistment agent's script. Default: the one of this installation. */
   readonly agentFile?: string | undefined;
-  /** Told of what an operator should know. Default: nobody. */
+  /** Told of what an operator should know. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
 
@@ -61,8 +61,13 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     guard: new PageGuard(region.store, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(import.meta.dirname, '../../images/agent/agent.sh')),
-    onProblem: options.onProblem ?? (() => {}),
+    onProblem: options.onProblem ?? warnOf,
   };
+}
+
+function warnOf(problem: ApiProblem): void {
+  const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
+  process.emitWarning(`${problem.text} (${problem.id}) ${cause}`, { code: problem.kind });
 }
 
 function readAgent(path: string): string | undefined {
