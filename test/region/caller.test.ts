@@ -1,0 +1,101 @@
+// Where a request comes from, and who may see the page.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseNetwork } from '../../src/net/address.ts';
+import { findPeer, type Peer } from '../../src/region/api/caller.ts';
+import { escapeHtml, formatAge, formatDisk } from '../../src/region/api/page.ts';
+import { isLocalName } from '../../src/region/api/page-guard.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+
+const network = parseNetwork('10.20.0.0/24');
+const CONFIG: RegionConfig = {
+  listen: [],
+  stateDir: '/nowhere',
+  managedNetworks: network === undefined ? [] : [network],
+  domain: 'maas',
+  newMachinesMax: 1,
+  rackSecret: 'secret',
+};
+
+function peer(socketAddress: string, headers: Readonly<Record<string, string>> = {}, config = CONFIG): Peer {
+  return findPeer({ socketAddress, header: (name) => headers[name] }, config);
+}
+
+const RACK = { 'x-rackboot-rack': 'secret' };
+const PEERS: readonly (readonly [string, Peer, boolean, boolean, string])[] = [
+  ['a machine of a managed network', peer('10.20.0.5'), true, false, '10.20.0.5'],
+  ['the same through a socket of both families', peer('::ffff:10.20.0.5'), true, false, '10.20.0.5'],
+  ['a machine elsewhere', peer('10.20.1.5'), false, false, '10.20.1.5'],
+  ['an IPv6 address', peer('fe80::1'), false, false, 'fe80::1'],
+  ['this host', peer('127.0.0.1'), false, true, '127.0.0.1'],
+  ['this host, by IPv6', peer('::1'), false, true, '::1'],
+  ['a proxy on this host', peer('127.0.0.1', { 'x-forwarded-for': '10.20.0.5' }), false, false, '127.0.0.1'],
+  ['a proxy that says Forwarded', peer('127.0.0.1', { forwarded: 'for=10.20.0.5' }), false, false, '127.0.0.1'],
+  ['a rack', peer('127.0.0.1', { ...RACK, 'x-forwarded-for': '10.20.0.5' }), true, false, '10.20.0.5'],
+  [
+    'a rack that names this host',
+    peer('10.20.0.1', { ...RACK, 'x-forwarded-for': '127.0.0.1' }),
+    false,
+    false,
+    '127.0.0.1',
+  ],
+  ['a rack that names nobody', peer('10.20.0.1', RACK), false, false, ''],
+  [
+    'a rack that names two',
+    peer('10.20.0.1', { ...RACK, 'x-forwarded-for': '10.20.0.5, 1.1.1.1' }),
+    false,
+    false,
+    '10.20.0.5, 1.1.1.1',
+  ],
+  [
+    'anybody, when there is no secret',
+    peer('10.9.9.9', { 'x-rackboot-rack': '', 'x-forwarded-for': '10.20.0.5' }, { ...CONFIG, rackSecret: '' }),
+    false,
+    false,
+    '10.9.9.9',
+  ],
+];
+
+for (const [name, found, isManaged, isLocal, address] of PEERS) {
+  test(`${name} is ${isManaged ? '' : 'not '}in a managed network, and is ${isLocal ? '' : 'not '}this host`, () => {
+    assert.equal(found.isManaged, isManaged);
+    assert.equal(found.isLocal, isLocal);
+    assert.equal(found.address, address);
+  });
+}
+
+test('a name of this host is told from a foreign one that points here', () => {
+  for (const host of [undefined, 'localhost', 'LOCALHOST:5240', '127.0.0.1', '127.0.0.1:5240', '[::1]:5240']) {
+    assert.equal(isLocalName(host), true, host);
+  }
+  for (const host of [
+    '',
+    'rack:5240',
+    '127.0.0.1.attacker.example',
+    'localhost.attacker.example',
+    '10.0.0.1',
+    'localhost:x',
+  ]) {
+    assert.equal(isLocalName(host), false, host);
+  }
+});
+
+test('text of the page is escaped, ages and sizes are what people say', () => {
+  assert.equal(escapeHtml(`<a href="x" id='y'>&`), '&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;');
+  const ages: [number, string][] = [
+    [-5, 'just now'],
+    [4000, 'just now'],
+    [59_000, '59 s ago'],
+    [60_000, '1 min ago'],
+    [7_199_000, '1 h ago'],
+    [172_800_000, '2 d ago'],
+  ];
+  for (const [ms, text] of ages) assert.equal(formatAge(ms), text);
+  const sizes: [number, string][] = [
+    [8_589_934_592, '8.6 GB'],
+    [3_840_755_982_336, '3.8 TB'],
+    [500_000, '0.5 MB'],
+  ];
+  for (const [bytes, text] of sizes) assert.equal(formatDisk(bytes).replace('\u00a0', ' '), text);
+});
