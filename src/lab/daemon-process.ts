@@ -26,7 +26,7 @@ export interface DaemonOptions {
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only; needs taskset(1). */
   readonly core?: number | undefined;
-  /** Where compiled code is kept (NODE_COMPILE_CACHE); undefined: nowhere. */
+  /** Where compiled code is kept (NODE_COMPILE_CACHE); empty: nowhere. Default: as this process was told. */
   readonly compileCache?: string | undefined;
   /** False: `start` does not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
   readonly awaitReady?: boolean | undefined;
@@ -114,10 +114,10 @@ export class DaemonProcess {
   }
 }
 
-/** This process's environment, but for the place of compiled code: a run measured cold must be cold. */
 function environment(compileCache: string | undefined): NodeJS.ProcessEnv {
+  if (compileCache === undefined) return process.env;
   const { NODE_COMPILE_CACHE: _own, ...rest } = process.env;
-  return compileCache === undefined ? rest : { ...rest, NODE_COMPILE_CACHE: compileCache };
+  return compileCache === '' ? rest : { ...rest, NODE_COMPILE_CACHE: compileCache };
 }
 
 function parseLine(text: string): LogLine | undefined {

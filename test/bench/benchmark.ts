@@ -1,0 +1,13 @@
+// What a benchmark is.
+
+import type { Result } from './figure.ts';
+
+/** One benchmark of `npm run bench`. */
+export interface Benchmark {
+  /** Its name on the command line. */
+  readonly what: string;
+  /** What a reader must know to read the figures rightly. */
+  readonly notes: readonly string[];
+  /** Measures everything, in interleaved rounds. @throws Error when something needed is missing, or an answer was wrong. */
+  run(): Promise<readonly Result[]>;
+}

@@ -1,0 +1,31 @@
+// `npm run bench -- WHAT [--json]`: one benchmark, Rackboot beside its peers in the same run.
+//
+// Exit codes: 0 measured; 1 something needed is missing, or an answer was wrong; 2 the arguments are not usable.
+
+import { loadavg } from 'node:os';
+import { errorText } from '../../src/errors.ts';
+import type { Benchmark } from './benchmark.ts';
+import { describeHost, formatReport } from './figure.ts';
+import { startBenchmark } from './start.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [startBenchmark];
+
+const words = process.argv.slice(2);
+const json = words.includes('--json');
+const [wanted, ...rest] = words.filter((word) => word !== '--json');
+const benchmark = BENCHMARKS.find(({ what }) => what === wanted);
+if (benchmark === undefined || rest.length > 0) {
+  console.error(`usage: npm run bench -- ${BENCHMARKS.map(({ what }) => what).join('|')} [--json]`);
+  process.exit(2);
+}
+try {
+  const loadBefore = loadavg()[0] ?? 0;
+  const results = await benchmark.run();
+  const { what, notes } = benchmark;
+  const host = describeHost(loadBefore);
+  console.log(json ? JSON.stringify({ what, host, results }) : formatReport({ what, host, results, notes }));
+  process.exit(0);
+} catch (error) {
+  console.error(`bench: ${errorText(error)}`);
+  process.exit(1);
+}
