@@ -39,6 +39,7 @@ import { openNetwork } from './net/open-network.ts';
 import { EventStream } from './observe/event-stream.ts';
 import { logEvents, openLog, setLogLevel } from './observe/log.ts';
 import type { RegionConfig } from './region/config.ts';
+import { makeStateDirectory } from './store/database-file.ts';
 import { openLeaseJournal } from './store/lease-journal.ts';
 import { TFTP_EVENTS } from './tftp/events.ts';
 import { readDesiredState, writeDesiredState } from './uplink/desired-state-cache.ts';
@@ -118,6 +119,7 @@ class RackProcess implements Daemon {
     const config = this.#config;
     const lock = await acquireInstanceLock(config.stateDir);
     this.#opened.push(() => lock.release());
+    makeStateDirectory(config.stateDir);
     ensureTree(config.boot.tree);
     const [stored, network, interfaces, tree] = await Promise.all([
       openLeaseJournal({ stateDir: config.stateDir, clock }),
@@ -268,6 +270,7 @@ class RackProcess implements Daemon {
         this.#regionWasUp = true;
         this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
       },
+      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
       onTrouble: (reason, retryMs) => this.#regionTrouble(reason, retryMs),
     });
     this.#uplink = uplink;

@@ -5,7 +5,7 @@ import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
-import { startApi } from './region/api/server.ts';
+import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
 import { openRegion, type Region } from './region/region.ts';
 import { openRegionStore } from './store/region-sqlite.ts';
@@ -30,20 +30,22 @@ async function start(): Promise<void> {
     clock: systemClock,
     onDesiredState: (state) => send({ kind: 'desired-state', state }),
   });
-  const api = await startApi(region, config);
-  port?.on('message', (message: RackMessage) =>
-    receive(message, region, async () => {
-      await api.close();
-      region.close();
-      store.close();
-    }),
-  );
+  const api = await startApi(region, config, {
+    onProblem: ({ id, text, cause }) =>
+      send({ kind: 'problem', id, text: cause === undefined ? text : `${text}: ${errorText(cause)}` }),
+  });
+  const close = async (): Promise<void> => {
+    await api.close();
+    region.close();
+    store.close();
+  };
+  port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   send({ kind: 'desired-state', state: region.desiredState() });
   send({ kind: 'listening', addresses: api.addresses });
   flushCompileCache();
 }
 
-function receive(message: RackMessage, region: Region, close: () => Promise<void>): void {
+function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
   switch (message.kind) {
     case 'hello':
       if (message.version !== UPLINK_VERSION)
@@ -57,6 +59,7 @@ function receive(message: RackMessage, region: Region, close: () => Promise<void
       break;
     case 'configure':
       region.configure(message.config);
+      void api.configure(message.config);
       break;
     case 'close':
       void close().finally(() => port?.close());

@@ -14,6 +14,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'config.needs-restart'; readonly keys: string }
     | { readonly kind: 'region.up'; readonly addresses: string }
     | { readonly kind: 'region.down'; readonly reason: string; readonly retryMs: number }
+    | { readonly kind: 'region.problem'; readonly id: string; readonly text: string }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
     | { readonly kind: 'region.cache'; readonly text: string }
   );
@@ -77,6 +78,13 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     explanation:
       'The region does not run; it is started again after retryMs. Meanwhile the rack serves leases, names and boots of the machines it ' +
       'knows, and keeps its events. If it does not come back, the reason says why.',
+  },
+  'region.problem': {
+    level: 'error',
+    message: 'region has a problem',
+    explanation:
+      'A request failed inside the region, or one of its listeners waits for its address. A failed request was answered with the same ' +
+      'id; the region goes on.',
   },
   'region.desired-state': {
     level: 'debug',

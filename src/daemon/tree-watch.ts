@@ -1,10 +1,10 @@
 // Keeps the index of the boot tree current: after anything in the tree changed and came to rest, it is walked again.
 
-import { mkdirSync } from 'node:fs';
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { BootTree } from '../files/file-tree.ts';
+import { makeDirectories } from '../store/database-file.ts';
 
 /** Changes closer together than this are one. */
 const SETTLE_MS = 250;
@@ -14,7 +14,7 @@ const WATCH_DEPTH = 6;
 /** Makes the tree's directory when it is missing. @throws RackError `tree-unreadable` */
 export function ensureTree(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectories(directory, 0o755);
   } catch (error) {
     throw new RackError(
       'tree-unreadable',

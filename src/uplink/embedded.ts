@@ -33,6 +33,8 @@ export interface EmbeddedUplinkOptions {
   readonly onDesiredState: (state: DesiredState) => void;
   /** The region answers on these addresses. */
   readonly onListening: (addresses: readonly string[]) => void;
+  /** Something failed inside the region that an operator should know. */
+  readonly onProblem: (id: string, text: string) => void;
   /** The region thread ended or refused; it is started again after `retryMs` unless undefined. */
   readonly onTrouble: (reason: string, retryMs: number | undefined) => void;
 }
@@ -120,6 +122,7 @@ export class EmbeddedUplink {
       if (kind === undefined || kind.level === 'debug') continue;
       this.#outbox.add({
         kind: event.kind,
+        level: kind.level,
         at: Math.round(event.at),
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
@@ -154,6 +157,9 @@ export class EmbeddedUplink {
         this.#state = 'up';
         this.#addresses = message.addresses;
         this.#options.onListening(message.addresses);
+        break;
+      case 'problem':
+        this.#options.onProblem(message.id, message.text);
         break;
       case 'refused':
         this.#options.onTrouble(message.reason, undefined);

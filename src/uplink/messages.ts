@@ -29,4 +29,6 @@ export type RegionMessage =
   | { readonly kind: 'desired-state'; readonly state: DesiredState }
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  /** A request that failed inside the region, or a listener that waits for its address; `id` is also in the client's answer. */
+  | { readonly kind: 'problem'; readonly id: string; readonly text: string }
   | { readonly kind: 'refused'; readonly reason: string };
