@@ -11,6 +11,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   busybox: 'busybox-static',
   chromium: 'chromium',
   curl: 'curl',
+  dhcpcd: 'dhcpcd-base',
+  dhcrelay: 'isc-dhcp-relay',
   dhclient: 'isc-dhcp-client',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
@@ -24,6 +26,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   tftp: 'tftp-hpa',
   udhcpc: 'udhcpc',
   unshare: 'util-linux',
+  wget: 'wget',
 };
 
 /** Files that tests boot with, and their packages. */

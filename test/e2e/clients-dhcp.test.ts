@@ -1,0 +1,337 @@
+// DHCP as people's clients see it: dhclient, udhcpc and dhcpcd on hosts of their own, cabled to a rack that runs whole; hosts of
+// another network come through dnsmasq and ISC's dhcrelay.
+
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { leasesShape } from '../../src/cli/shapes.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RackNetwork, type Running } from './rack-network.ts';
+
+const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcpcd', 'tcpdump', 'unshare');
+
+const RACK = '10.77.1.1';
+const CLIENT = '52:54:00:77:02:01';
+const PRINTER = '52:54:00:77:02:02';
+const ABSENT = '52:54:00:77:02:03';
+const FAR = '52:54:00:77:02:04';
+const DYNAMIC = /^10\.77\.1\.10[0-6]$/;
+/** Seven, of which one is reserved, and one is in use by a host without a lease. */
+const DYNAMIC_FREE = 5;
+
+const CONFIG = `cluster_interfaces:
+  - name: lab
+    interface: br0
+    ip: ${RACK}
+    network: 10.77.1.0/24
+    router_ip: 10.77.1.254
+    ip_range_low: 10.77.1.100
+    ip_range_high: 10.77.1.106
+    static_ip_range_low: 10.77.1.10
+    static_ip_range_high: 10.77.1.99
+    ntp_servers: [10.77.1.9]
+    hosts:
+      - { mac: "${PRINTER}", ip: 10.77.1.20, hostname: printer }
+      - { mac: "${ABSENT}", ip: 10.77.1.102, hostname: absent }
+  - name: far
+    relayed: true
+    network: 10.78.1.0/24
+    router_ip: 10.78.1.1
+    ip_range_low: 10.78.1.100
+    ip_range_high: 10.78.1.110
+    dns_servers: [${RACK}]
+`;
+
+/** What a client was told, one line a turn; it sets the address as a client's own script would. */
+const SCRIPT = `#!/bin/sh
+if [ -n "$reason" ]; then
+  turn=$reason ip=$new_ip_address mask=$new_subnet_mask router=$new_routers dns=$new_domain_name_servers
+  domain=$new_domain_name hostname=$new_host_name lease=$new_dhcp_lease_time
+else
+  turn=$1
+fi
+case $turn in
+  bound|renew|BOUND|RENEW|REBOOT|REBIND) ip address replace "$ip/$mask" dev "$interface" ;;
+  deconfig|RELEASE|EXPIRE|FAIL) ip address flush dev "$interface" ;;
+esac
+echo "{\\"turn\\":\\"$turn\\",\\"ip\\":\\"$ip\\",\\"mask\\":\\"$mask\\",\\"router\\":\\"$router\\",\\"dns\\":\\"$dns\\",\\"domain\\":\\"$domain\\",\\"hostname\\":\\"$hostname\\",\\"lease\\":\\"$lease\\"}" >>"\${0%/*}/turns"
+`;
+const turnShape = z.record(z.string(), z.string());
+type Turn = z.infer<typeof turnShape>;
+
+describe('DHCP clients of a running rack', { skip }, () => {
+  let rack: RackNetwork;
+  let client = '';
+  let rogue = '';
+  let far = '';
+  const scratch = (name: string): string => join(rack.directory, name);
+
+  before(async () => {
+    rack = new RackNetwork('dhcp', RACK);
+    client = rack.namespace.addHost('client', CLIENT);
+    rogue = rack.namespace.addHost('rogue', '52:54:00:77:02:0f');
+    const router = rack.namespace.addHost('router', '52:54:00:77:02:fe');
+    await rack.run(router, 'ip', 'address', 'add', '10.77.1.254/24', 'dev', 'eth0');
+    far = rack.addFarHost(router, 'far', FAR, '10.78.1.1/24');
+    await rack.run(undefined, 'ip', 'route', 'add', '10.78.1.0/24', 'via', '10.77.1.254');
+    writeFileSync(scratch('script'), SCRIPT, { mode: 0o755 });
+    rack.configure(CONFIG);
+    await rack.start();
+  });
+  after(() => rack?.remove());
+  afterEach(async () => {
+    rmSync(scratch('turns'), { force: true });
+    await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', CLIENT);
+    await rack.run(client, 'ip', 'address', 'flush', 'dev', 'eth0');
+  });
+
+  const turns = (): Turn[] => {
+    try {
+      const lines = readFileSync(scratch('turns'), 'utf8').trim().split('\n');
+      return lines.map((line) => turnShape.parse(JSON.parse(line)));
+    } catch {
+      return [];
+    }
+  };
+  const turn = (...names: readonly string[]): Promise<Turn> =>
+    eventually(`${names} by a client's script: ${JSON.stringify(turns())}`, () =>
+      turns().find((one) => names.includes(one.turn ?? '')),
+    );
+  const leases = async () => {
+    const listed = await rack.rackboot('leases', 'list', '--json');
+    assert.equal(listed.code, 0, listed.err);
+    return leasesShape.parse(JSON.parse(listed.out));
+  };
+  const leaseOf = async (mac: string) =>
+    (await leases()).filter((lease) => lease.mac === mac && lease.state === 'bound');
+  const addressOf = async (host: string): Promise<string | undefined> =>
+    /inet ([\d.]+)\/24/.exec((await rack.run(host, 'ip', '-4', 'address', 'show', 'dev', 'eth0')).out)?.[1];
+
+  /** udhcpc, once; undefined: it got nothing. */
+  const udhcpc = async (host: string, ...more: readonly string[]): Promise<Turn | undefined> => {
+    rmSync(scratch('turns'), { force: true });
+    const words = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', scratch('script'), '-t', '2', '-T', '1'];
+    const { code } = await rack.run(host, ...words, ...more);
+    return code === 0 ? await turn('bound') : undefined;
+  };
+  const dhclientFiles = (): readonly string[] => [
+    ...['-cf', scratch('dhclient.conf'), '-lf', scratch('dhclient.leases'), '-pf', scratch('dhclient.pid')],
+    ...['-sf', scratch('script')],
+  ];
+  const dhclient = (conf: string): Running => {
+    rmSync(scratch('turns'), { force: true });
+    const asked = 'request subnet-mask, routers, domain-name, domain-name-servers, host-name, ntp-servers;\n';
+    writeFileSync(scratch('dhclient.conf'), `${asked}initial-interval 1;\nsupersede dhcp-renewal-time 2;\n${conf}`);
+    return rack.launch(client, 'dhclient', '-4', '-d', ...dhclientFiles(), 'eth0');
+  };
+  const forgetLease = (): void => rmSync(scratch('dhclient.leases'), { force: true });
+
+  test('dhclient is given a lease, keeps it, starts again with it, and gives it back', {
+    timeout: 60_000,
+  }, async () => {
+    forgetLease();
+    const first = dhclient('send host-name "notebook";\n');
+    const bound = await turn('BOUND');
+    assert.match(bound.ip ?? '', DYNAMIC);
+    const { ip = '' } = bound;
+    assert.deepEqual(bound, {
+      turn: 'BOUND',
+      ip,
+      mask: '255.255.255.0',
+      router: '10.77.1.254',
+      dns: RACK,
+      domain: 'maas',
+      hostname: '',
+      lease: '600',
+    });
+    assert.equal(await addressOf(client), ip);
+    assert.deepEqual(
+      (await leaseOf(CLIENT)).map(({ address, hostname }) => ({ address, hostname })),
+      [{ address: ip, hostname: 'notebook' }],
+    );
+    const from = rack.lines.length;
+    await turn('RENEW');
+    const renewed = await rack.told('dhcp.ack', () => true, from);
+    assert.equal(renewed.renewal, true);
+    assert.deepEqual(rack.events('dhcp.offer', from), []);
+    await first.end('SIGKILL');
+
+    // INIT-REBOOT, of the client and of the rack: the lease is on both disks.
+    await rack.stop();
+    await rack.start();
+    const restarted = rack.lines.length;
+    const second = dhclient('send host-name "notebook";\n');
+    assert.equal((await turn('REBOOT')).ip, ip);
+    assert.deepEqual(rack.events('dhcp.offer', restarted), []);
+    await second.end('SIGKILL');
+
+    const given = await rack.run(client, 'dhclient', '-4', '-r', ...dhclientFiles(), 'eth0');
+    assert.equal(given.code, 0, given.err);
+    await rack.told('dhcp.release', () => true, restarted);
+    assert.deepEqual(await leaseOf(CLIENT), []);
+    assert.equal(await addressOf(client), undefined);
+  });
+
+  test('dhclient that comes with a lease of another network is told no and gets one of this', async () => {
+    const from = rack.lines.length;
+    writeFileSync(
+      scratch('dhclient.leases'),
+      'lease {\n  interface "eth0";\n  fixed-address 192.168.9.5;\n  option subnet-mask 255.255.255.0;\n' +
+        '  option dhcp-server-identifier 192.168.9.1;\n  renew 5 2037/01/01 00:00:00;\n' +
+        '  rebind 5 2037/01/01 00:00:00;\n  expire 5 2037/01/01 00:00:00;\n}\n',
+    );
+    const running = dhclient('');
+    assert.match((await turn('BOUND')).ip ?? '', DYNAMIC);
+    const [nak] = rack.events('dhcp.nak', from);
+    assert.equal(nak?.reason, 'wrong-network');
+    await running.end('SIGKILL');
+  });
+
+  for (const program of [['busybox', 'udhcpc'], ['udhcpc']]) {
+    test(`${program.join(' ')} is given a lease, renews it and gives it back`, async () => {
+      const from = rack.lines.length;
+      const words = ['-f', '-R', '-i', 'eth0', '-s', scratch('script'), '-t', '5', '-T', '1', '-x', 'hostname:thing'];
+      const running = rack.launch(client, ...program, ...words);
+      const bound = await turn('bound');
+      assert.match(bound.ip ?? '', DYNAMIC);
+      assert.equal(`${bound.mask} ${bound.router} ${bound.dns} ${bound.domain}`, `24 10.77.1.254 ${RACK} maas`);
+      assert.equal(await addressOf(client), bound.ip);
+      running.child.kill('SIGUSR1');
+      assert.equal((await turn('renew')).ip, bound.ip);
+      assert.deepEqual(
+        rack.events('dhcp.ack', from).map(({ renewal }) => renewal),
+        // The client had this address before, and its lease still ran.
+        [true, true],
+      );
+      await running.end('SIGTERM');
+      await rack.told('dhcp.release', () => true, from);
+      assert.deepEqual(await leaseOf(CLIENT), []);
+      await udhcpc(client);
+    });
+  }
+
+  test('one network card keeps its address, whatever its client calls itself', { timeout: 60_000 }, async () => {
+    const address = (await udhcpc(client))?.ip;
+    assert.match(address ?? '', DYNAMIC);
+    assert.equal((await udhcpc(client, '-C'))?.ip, address);
+    assert.equal((await udhcpc(client, '-x', '0x3d:ff00112233aabbcc'))?.ip, address);
+    forgetLease();
+    const running = dhclient('send dhcp-client-identifier "another";\n');
+    assert.equal((await turn('BOUND')).ip, address);
+    await running.end('SIGKILL');
+    await rack.run(client, 'ip', 'address', 'flush', 'dev', 'eth0');
+
+    // dhcpcd calls itself by a DUID, and probes the address before it takes it. Its state lies where no other program sees it.
+    const alone = 'mount -t tmpfs none /run && mount -t tmpfs none /var/lib && exec dhcpcd "$@"';
+    const words = ['-4', '-B', '--script', '/bin/true', '--noipv4ll', '--config', '/dev/null', 'eth0'];
+    const dhcpcd = rack.launch(client, 'unshare', '-m', 'sh', '-c', alone, 'dhcpcd', ...words);
+    await eventually(`dhcpcd sets the address: ${dhcpcd.text()}`, async () => (await addressOf(client)) === address);
+    await dhcpcd.end('SIGTERM');
+    assert.equal((await leaseOf(CLIENT)).length, 1);
+  });
+
+  test('a reservation goes to its network card alone, with its name', async () => {
+    await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', PRINTER);
+    const bound = await udhcpc(client, '-r', '10.77.1.105');
+    assert.equal(bound?.ip, '10.77.1.20');
+    assert.equal(bound?.hostname, 'printer');
+  });
+
+  test('a client that has no address yet is answered by itself, without ARP, or as a broadcast when it asks so', async () => {
+    const capture = rack.launch(client, 'tcpdump', '-i', 'eth0', '-nn', '-e', '-l', 'udp port 68 or arp');
+    await eventually(`tcpdump listens: ${capture.text()}`, () => capture.text().includes('listening on'));
+    const address = (await udhcpc(client))?.ip ?? '';
+    assert.equal((await udhcpc(client, '-B'))?.ip, address);
+    const replies = (): string[] => capture.text().match(/^.*\.67 > .*Reply.*$/gm) ?? [];
+    await eventually(`two offers and two leases: ${capture.text()}`, () => replies().length >= 4);
+    await capture.end('SIGINT');
+    const itself = `> ${CLIENT}, .* ${RACK}.67 > ${address}.68:`.replaceAll('.', '\\.').replace('\\.*', '.*');
+    const everybody = `> ff:ff:ff:ff:ff:ff, .* ${RACK}.67 > 255.255.255.255.68:`
+      .replaceAll('.', '\\.')
+      .replace('\\.*', '.*');
+    const [offer = '', ack = '', ...broadcast] = replies();
+    for (const line of [offer, ack]) assert.match(line, new RegExp(itself));
+    assert.equal(broadcast.length, 2);
+    for (const line of broadcast) assert.match(line, new RegExp(everybody));
+    assert.doesNotMatch(capture.text(), new RegExp(`who-has ${address} tell ${RACK}`));
+  });
+
+  test('an address that a host uses without a lease is declined by udhcpc and set aside', {
+    timeout: 40_000,
+  }, async () => {
+    const address = (await udhcpc(client))?.ip ?? '';
+    await rack.run(client, 'ip', 'address', 'flush', 'dev', 'eth0');
+    await rack.run(rogue, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    const from = rack.lines.length;
+    const bound = await udhcpc(client, '-a', '-A', '1');
+    assert.match(bound?.ip ?? '', DYNAMIC);
+    assert.notEqual(bound?.ip, address);
+    await rack.told('dhcp.decline', () => true, from);
+    assert.equal((await leases()).find((lease) => lease.address === address)?.state, 'declined');
+  });
+
+  for (const relay of ['dnsmasq', 'dhcrelay']) {
+    test(`a host behind ${relay} gets an address of its own network, renews it and gives it back`, {
+      skip: missing(relay),
+      timeout: 40_000,
+    }, async () => {
+      const from = rack.lines.length;
+      const routed = `${rack.namespace.name}-router`;
+      const dnsmasq = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--pid-file='];
+      const words =
+        relay === 'dnsmasq'
+          ? [...dnsmasq, '--log-facility=-', `--dhcp-relay=10.78.1.1,${RACK}`]
+          : ['dhcrelay', '-4', '-d', '-a', '-id', 'eth1', '-iu', 'eth0', '--no-pid', RACK];
+      const relaying = rack.launch(routed, ...words);
+      const more = ['-f', '-R', '-i', 'eth0', '-s', scratch('script'), '-t', '15', '-T', '1'];
+      const running = rack.launch(far, 'busybox', 'udhcpc', ...more);
+      try {
+        const bound = await turn('bound');
+        assert.match(bound.ip ?? '', /^10\.78\.1\.1(0\d|10)$/);
+        assert.equal(`${bound.mask} ${bound.router} ${bound.dns}`, `24 10.78.1.1 ${RACK}`);
+        // The renewal goes to the rack itself, through the router.
+        await rack.run(far, 'ip', 'route', 'replace', 'default', 'via', '10.78.1.1');
+        running.child.kill('SIGUSR1');
+        assert.equal((await turn('renew')).ip, bound.ip);
+        await running.end('SIGTERM');
+        await rack.told('dhcp.release', () => true, from);
+        assert.deepEqual(await leaseOf(FAR), []);
+      } finally {
+        await relaying.end();
+        await running.end('SIGKILL');
+        await rack.run(far, 'ip', 'address', 'flush', 'dev', 'eth0');
+      }
+    });
+  }
+
+  test('nobody is given what is static, reserved, the rack’s or the router’s, and not more than there is', {
+    timeout: 60_000,
+  }, async () => {
+    // Each asks first for an address that is not for it.
+    const wishes = ['10.77.1.50', '10.77.1.20', '10.77.1.102', RACK, '10.77.1.254', '10.77.1.0', '10.77.1.255'];
+    const from = rack.lines.length;
+    const given = new Map<string, string>();
+    let refused = 0;
+    for (const [index, wish] of wishes.entries()) {
+      const mac = `52:54:00:77:03:0${index}`;
+      await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', mac);
+      const bound = await udhcpc(client, '-r', wish);
+      if (bound === undefined) refused += 1;
+      else given.set(bound.ip ?? '', mac);
+    }
+    const held = (await leaseOf(CLIENT)).map(({ address }) => address);
+    for (const address of given.keys()) assert.match(address, DYNAMIC);
+    assert.ok(!given.has('10.77.1.102'));
+    assert.equal(given.size + held.length, DYNAMIC_FREE);
+    assert.equal(given.size + refused, wishes.length);
+    const reasons = new Set(rack.events('dhcp.refused', from).map(({ reason }) => reason));
+    assert.deepEqual([...reasons], ['range-exhausted']);
+    // The range is full, and those who are in it stay.
+    for (const [address, mac] of given) {
+      await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', mac);
+      assert.equal((await udhcpc(client))?.ip, address);
+    }
+  });
+});

@@ -1,0 +1,189 @@
+// A rack in a private network, for tests with other people's clients: the real daemon on the bridge, client hosts on cables to it,
+// and programs run there to their end.
+//
+// 1. Whatever was started is ended by its process number in `remove`, and the namespaces and the directory go.
+// 2. No program gets a path of the host to write to: leases, pid files and captures lie in the directory.
+
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { LabNamespace } from '../../src/lab/namespace.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
+const RUN_MS_MAX = 60_000;
+const END_MS_MAX = 3000;
+
+/** What became of a program. */
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A program that goes on. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** What it has written so far, on both streams. */
+  text(): string;
+  /** Sends the signal and waits for the end; a program that stays is killed. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export class RackNetwork {
+  readonly namespace: LabNamespace;
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly configFile: string;
+  /** Every line of the daemon's log. */
+  readonly lines: LogLine[] = [];
+  #daemon: DaemonProcess | undefined;
+  readonly #running: Running[] = [];
+  readonly #further: string[] = [];
+
+  /** @param address the rack's own, on the bridge */
+  constructor(label: string, address: string, prefix = 24) {
+    this.namespace = LabNamespace.create(`rb-${label}-${process.pid}`, address, prefix);
+    this.directory = mkdtempSync(join(tmpdir(), `rackboot-${label}-`));
+    this.stateDir = join(this.directory, 'state');
+    this.configFile = join(this.directory, 'rackboot.yaml');
+    mkdirSync(join(this.stateDir, 'boot'), { recursive: true });
+  }
+
+  /** The boot tree, unless the configuration names another. */
+  get tree(): string {
+    return join(this.stateDir, 'boot');
+  }
+
+  /** Writes the configuration; `body` is all of it but name and state directory. */
+  configure(body: string): void {
+    writeFileSync(this.configFile, `name: rack\nstate_dir: ${this.stateDir}\n${body}`);
+  }
+
+  async start(): Promise<void> {
+    const from = this.lines.length;
+    this.#daemon = await DaemonProcess.start({
+      config: this.configFile,
+      namespace: this.namespace,
+      onLine: (line) => void this.lines.push(line),
+    });
+    await this.told('region.up', () => true, from);
+  }
+
+  async stop(): Promise<number | null> {
+    const code = await this.#daemon?.stop();
+    this.#daemon = undefined;
+    return code ?? null;
+  }
+
+  /** Stops the daemon, ends what runs, removes everything. */
+  async remove(): Promise<void> {
+    for (const running of this.#running) await running.end('SIGKILL');
+    await this.stop();
+    for (const name of this.#further) execFileSync('ip', ['netns', 'delete', name]);
+    this.namespace.remove();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** A router: a host of the rack's network that also has `eth1` in a network of its own, with one further host. */
+  addFarHost(router: string, label: string, mac: string, routerAddress: string): string {
+    const host = `${this.namespace.name}-${label}`;
+    execFileSync('ip', ['netns', 'add', host]);
+    this.#further.push(host);
+    const ip = (words: string): Buffer => execFileSync('ip', words.split(' '), { stdio: 'pipe' });
+    ip(`-netns ${router} link add eth1 type veth peer name eth0 netns ${host}`);
+    ip(`-netns ${router} address add ${routerAddress} dev eth1`);
+    ip(`-netns ${router} link set eth1 up`);
+    ip(`-netns ${host} link set eth0 address ${mac}`);
+    ip(`-netns ${host} link set lo up`);
+    ip(`-netns ${host} link set eth0 up`);
+    execFileSync('ip', ['netns', 'exec', router, 'sysctl', '-q', '-w', 'net.ipv4.ip_forward=1'], { stdio: 'pipe' });
+    return host;
+  }
+
+  /** Starts a program on a host (undefined: the rack's own) that ends with the network. */
+  launch(host: string | undefined, ...command: readonly string[]): Running {
+    const [program = '', ...args] = command;
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const child = this.namespace.spawn(program, args, {
+      stdio,
+      cwd: this.directory,
+      ...(host === undefined ? {} : { host }),
+    });
+    let text = '';
+    const take = (bytes: Buffer): void => {
+      text += bytes.toString('utf8');
+    };
+    child.stdout?.on('data', take);
+    child.stderr?.on('data', take);
+    const running: Running = {
+      child,
+      text: () => text,
+      end: async (signal = 'SIGTERM') => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const closed = once(child, 'close');
+        child.kill(signal);
+        const late = systemClock.schedule(END_MS_MAX, () => child.kill('SIGKILL'));
+        await closed;
+        late.cancel();
+      },
+    };
+    this.#running.push(running);
+    return running;
+  }
+
+  /** Runs a program on a host (undefined: the rack's own) to its end; after RUN_MS_MAX it is killed. */
+  async run(host: string | undefined, ...command: readonly string[]): Promise<Ended> {
+    const [program = '', ...args] = command;
+    const child = this.namespace.spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: this.directory,
+      ...(host === undefined ? {} : { host }),
+    });
+    const late = systemClock.schedule(RUN_MS_MAX, () => child.kill('SIGKILL'));
+    const [out, err] = [collect(child.stdout), collect(child.stderr)];
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    late.cancel();
+    return { code, out: await out, err: await err };
+  }
+
+  /** Runs the command line on the rack, with this rack's configuration. */
+  rackboot(...args: readonly string[]): Promise<Ended> {
+    return this.run(undefined, process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile);
+  }
+
+  /** Events of the log, from its `from`th line. */
+  events(kind: string, from = 0): LogLine[] {
+    return this.lines.slice(from).filter(({ event }) => event === kind);
+  }
+
+  /** Waits for an event of the log. */
+  told(kind: string, match: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
+    return eventually(`${kind} in the log`, () => this.events(kind, from).find(match));
+  }
+}
+
+async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of stream ?? []) parts.push(Buffer.from(part));
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** Waits until `condition` gives something; fails after `limitMs`. */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs = 20_000,
+): Promise<T> {
+  const end = systemClock.now() + limitMs;
+  for (;;) {
+    const found = await condition();
+    if (found !== undefined && found !== false) return found;
+    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await sleep(30);
+  }
+}
