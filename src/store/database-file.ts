@@ -7,7 +7,17 @@
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk.
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -16,10 +26,13 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 const BUSY_TIMEOUT_MS = 5000;
 /** A write-ahead log that grew in a burst is cut back to this at the next checkpoint. */
 const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
+/** With less room than this, an error of input and output is one of a full disk: the shared-memory file could not grow. */
+const FREE_BYTES_MIN = 1024 * 1024;
 
 /** What SQLite's primary result codes mean for us (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
@@ -45,16 +58,8 @@ export function sqliteCode(error: unknown): number | undefined {
  * @throws RackError `store-unwritable`
  */
 export function makeStateDirectory(path: string): void {
-  const missing: string[] = [];
-  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
   try {
-    // One by one: Node's recursive mkdir never returns from a place such as /proc, where a directory is neither there nor made.
-    for (const directory of missing.reverse()) {
-      makeDirectory(directory);
-      const parent = openSync(dirname(directory), 'r');
-      fsyncSync(parent);
-      closeSync(parent);
-    }
+    makeDirectories(path, 0o750);
   } catch (cause) {
     throw new RackError(
       'store-unwritable',
@@ -65,10 +70,24 @@ export function makeStateDirectory(path: string): void {
   }
 }
 
+/** Creates a directory and those above it with `mode`, and makes that durable; throws what the system reports, or that it is none. */
+export function makeDirectories(path: string, mode: number): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+  // One by one: Node's recursive mkdir never returns from a place such as /proc, where a directory is neither there nor made.
+  for (const directory of missing.reverse()) {
+    makeDirectory(directory, mode);
+    const parent = openSync(dirname(directory), 'r');
+    fsyncSync(parent);
+    closeSync(parent);
+  }
+  if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
+}
+
 // Two threads of one start may want the same directory; to the second it is just there.
-function makeDirectory(path: string): void {
+function makeDirectory(path: string, mode: number): void {
   try {
-    mkdirSync(path, { mode: 0o750 });
+    mkdirSync(path, { mode });
   } catch (error) {
     if (osErrorCode(error) !== 'EEXIST') throw error;
   }
@@ -172,6 +191,17 @@ function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown
   );
 }
 
+function full(path: string, cause: unknown): RackError {
+  return new RackError('store-unavailable', `${path} cannot be opened: the disk is full; make room and start again`, {
+    cause,
+  });
+}
+
+function freeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
+}
+
 /** What a failure to open means to the operator. */
 function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
@@ -187,12 +217,13 @@ function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
         { cause },
       );
     case SQLITE_FULL:
+      return full(path, cause);
+    case SQLITE_IOERR:
+      if (freeBytes(dirname(path)) < FREE_BYTES_MIN) return full(path, cause);
       return new RackError(
         'store-unavailable',
-        `${path} cannot be opened: the disk is full; make room and start again`,
-        {
-          cause,
-        },
+        `${path} cannot be opened (${detail}): look into the kernel's log for what the disk reports, and start again`,
+        { cause },
       );
     case SQLITE_BUSY:
       return new RackError(

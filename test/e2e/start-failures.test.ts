@@ -1,0 +1,249 @@
+// What keeps a rack from starting is told in one line that names the thing and the remedy; nothing is left half started, and
+// with the cause gone the next start serves.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { chmodSync, existsSync, globSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(20);
+const ADDRESS = `${PLACE.octets}.1`;
+const NOBODY = 65_534;
+const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all'];
+const MS_MAX = 60_000;
+
+/** One directory for all: every test takes its cause away again. */
+const rack = new RunningRack(PLACE);
+const GOOD = readFileSync(rack.configFile, 'utf8');
+after(() => rack.remove());
+
+const run = (as: readonly string[] = []): Promise<Ended> => runRackboot(['run', '--config', rack.configFile], { as });
+
+/** The good configuration with one value replaced. */
+function configureWith(from: string, to: string): void {
+  assert.ok(GOOD.includes(from), from);
+  rack.configure(GOOD.replace(from, to));
+}
+
+/** One line, not more, that says all of `words`; the process ended by itself and left no socket behind. */
+function assertRefused(ended: Ended, ...words: readonly RegExp[]): void {
+  const said = ended.complaints.join('\n');
+  assert.equal(ended.code, 1, said || ended.output.join('\n'));
+  assert.equal(ended.complaints.length, 1, said);
+  assert.match(said, /^rackboot: /);
+  for (const word of words) assert.match(said, word);
+  assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
+}
+
+/** With the cause gone, a start serves. */
+async function assertStarts(): Promise<void> {
+  rack.configure(GOOD);
+  await rack.startWhole();
+  assert.equal((await rack.status()).region?.state, 'up');
+  assert.equal(await rack.stop(), 0);
+}
+
+async function holdUdp(address: string, port: number): Promise<() => Promise<void>> {
+  const socket = createSocket('udp4');
+  socket.bind({ address, port, exclusive: true });
+  await once(socket, 'listening');
+  return () => new Promise((resolve) => socket.close(() => resolve()));
+}
+
+async function holdTcp(host: string, port: number): Promise<() => Promise<void>> {
+  const server = createServer((socket) => socket.destroy()).listen({ host, port, exclusive: true });
+  await once(server, 'listening');
+  return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+describe('a port in use', { skip: missing('linux') }, () => {
+  const { dhcpServerPort: dhcp, tftpPort: tftp, dnsPort: dns, httpPort: http, regionPort: region } = PLACE;
+  const doors = [
+    { name: 'DHCP, by a socket of every address', hold: () => holdUdp('0.0.0.0', dhcp), port: dhcp },
+    { name: "DHCP, by a socket of the rack's address", hold: () => holdUdp(ADDRESS, dhcp), port: dhcp },
+    { name: 'TFTP', hold: () => holdUdp(ADDRESS, tftp), port: tftp },
+    { name: 'DNS by UDP', hold: () => holdUdp(ADDRESS, dns), port: dns },
+    { name: 'DNS by TCP', hold: () => holdTcp(ADDRESS, dns), port: dns },
+    { name: 'boot HTTP', hold: () => holdTcp(ADDRESS, http), port: http },
+    { name: 'the region', hold: () => holdTcp('127.0.0.1', region), port: region },
+  ];
+  for (const { name, hold, port } of doors) {
+    test(name, { timeout: MS_MAX }, async () => {
+      const release = await hold();
+      try {
+        assertRefused(await run(), new RegExp(`:${port}\\b.* is in use`), /(stop|end) .*(change|configure)/);
+      } finally {
+        await release();
+      }
+    });
+  }
+  test('is free again: the next start serves', { timeout: MS_MAX }, assertStarts);
+});
+
+describe('a privilege that is missing', { skip: missing('linux', 'root', 'setpriv') }, () => {
+  const doors = [
+    { port: 67, from: `server_port: ${PLACE.dhcpServerPort}`, to: 'server_port: 67' },
+    { port: 69, from: `tftp: { listen_port: ${PLACE.tftpPort} }`, to: 'tftp: { listen_port: 69 }' },
+    { port: 53, from: `listen_port: ${PLACE.dnsPort}`, to: 'listen_port: 53' },
+    { port: 80, from: `${ADDRESS}:${PLACE.httpPort}`, to: `${ADDRESS}:80` },
+    { port: 81, from: `127.0.0.1:${PLACE.regionPort}`, to: '127.0.0.1:81' },
+  ];
+  const floor = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  for (const { port, from, to } of doors) {
+    const skip = port < floor ? false : `needs net.ipv4.ip_unprivileged_port_start above ${port}`;
+    test(`for port ${port}`, { skip, timeout: MS_MAX }, async () => {
+      configureWith(from, to);
+      execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.directory]);
+      assertRefused(
+        await run(AS_NOBODY),
+        new RegExp(`:${port}\\b`),
+        /permission denied|privilege/,
+        /CAP_NET_BIND_SERVICE/,
+      );
+    });
+  }
+  test('is there again: the next start serves', { timeout: MS_MAX }, assertStarts);
+});
+
+describe('a state directory that does not serve', { skip: missing('linux') }, () => {
+  /** Runs `work` with a small file system as state directory; `keepBytes` of it are free. */
+  async function whileFull(keepBytes: number, work: () => Promise<void>): Promise<void> {
+    const ballast = join(rack.stateDir, 'ballast');
+    const { bavail, bsize } = statfsSync(rack.stateDir);
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize - keepBytes));
+    try {
+      await work();
+    } finally {
+      rmSync(ballast);
+    }
+  }
+
+  test('is full', { skip: missing('root', 'mount'), timeout: MS_MAX }, async () => {
+    rack.configure(GOOD);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'rackboot-start-full', rack.stateDir]);
+    try {
+      await whileFull(0, async () => assertRefused(await run(), /disk is full/, /make room/));
+      await assertStarts();
+      removeDatabases('region.db');
+      await whileFull(64 * 1024, async () => assertRefused(await run(), /region\.db/, /disk is full/, /make room/));
+      await assertStarts();
+    } finally {
+      execFileSync('umount', [rack.stateDir]);
+    }
+  });
+
+  test('may not be written', { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
+    rack.configure(GOOD);
+    execFileSync('chown', ['-R', '0:0', rack.stateDir]);
+    chmodSync(rack.directory, 0o755);
+    const [where, remedy] = [new RegExp(rack.stateDir), /give|create/];
+    assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, remedy);
+  });
+
+  test('may not be made', { timeout: MS_MAX }, async () => {
+    configureWith(`state_dir: ${JSON.stringify(rack.stateDir)}`, 'state_dir: /proc/rackboot');
+    assertRefused(await run(), /state directory \/proc\/rackboot cannot be created/, /state_dir/);
+  });
+
+  test('is a file', { timeout: MS_MAX }, async () => {
+    const file = join(rack.directory, 'a-file');
+    writeFileSync(file, '');
+    configureWith(`state_dir: ${JSON.stringify(rack.stateDir)}`, `state_dir: ${JSON.stringify(file)}`);
+    assertRefused(await run(), /a-file/, /state_dir/);
+  });
+
+  test('is used by a rack that runs', { timeout: MS_MAX }, async () => {
+    rack.configure(GOOD);
+    await rack.startWhole();
+    const second = await run();
+    assert.equal(second.code, 1);
+    assert.equal(second.complaints.length, 1, second.complaints.join('\n'));
+    assert.match(second.complaints[0] ?? '', new RegExp(`already runs .*process ${rack.pid}.*stop it`));
+    assert.equal((await rack.status()).region?.state, 'up', 'the first is not disturbed');
+    await rack.stop();
+    await assertStarts();
+  });
+});
+
+function removeDatabases(name: string): void {
+  for (const file of globSync(`${name}*`, { cwd: rack.stateDir })) rmSync(join(rack.stateDir, file));
+}
+
+describe('a database that does not serve', { skip: missing('linux') }, () => {
+  for (const name of ['leases.db', 'region.db']) {
+    const path = join(rack.stateDir, name);
+    const where = new RegExp(name.replace('.', '\\.'));
+
+    test(`${name} is a letter`, { timeout: MS_MAX }, async () => {
+      rack.configure(GOOD);
+      removeDatabases(name);
+      writeFileSync(path, 'this is no database, it is a letter. '.repeat(300));
+      assertRefused(await run(), where, /backup|move/);
+      removeDatabases(name);
+      await assertStarts();
+    });
+
+    test(`${name} is damaged`, { timeout: MS_MAX }, async () => {
+      const whole = readFileSync(path);
+      // The page that holds the schema.
+      writeFileSync(path, Buffer.from(whole).fill(0xa5, 100, 4000));
+      assertRefused(await run(), where, /backup/);
+      writeFileSync(path, whole);
+    });
+
+    test(`${name} is of a newer Rackboot`, { timeout: MS_MAX }, async () => {
+      const version = setVersion(path, 1000);
+      const before = readFileSync(path);
+      assertRefused(await run(), where, /version 1000/, /newer Rackboot/);
+      assert.deepEqual(readFileSync(path), before, 'it is left as it was');
+      setVersion(path, version);
+    });
+  }
+  test('is whole again: the next start serves', { timeout: MS_MAX }, assertStarts);
+});
+
+/** @returns the version before */
+function setVersion(path: string, version: number): number {
+  const database = new DatabaseSync(path);
+  const before = Number(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0]);
+  database.exec(`PRAGMA user_version = ${version}; PRAGMA wal_checkpoint(TRUNCATE)`);
+  database.close();
+  return before;
+}
+
+describe('a configuration that does not serve', { skip: missing('linux') }, () => {
+  test('is not there', { timeout: MS_MAX }, async () => {
+    rmSync(rack.configFile);
+    assertRefused(await run(), /rackboot\.yaml/, /rackboot init/);
+  });
+
+  test('has problems: each has a line with its place', { timeout: MS_MAX }, async () => {
+    rack.configure(GOOD.replace('management: 2', 'management: 7').concat('colour: blue\n'));
+    const { code, complaints } = await run();
+    assert.equal(code, 1);
+    assert.equal(complaints.length, 2, complaints.join('\n'));
+    assert.match(complaints.join('\n'), /rackboot\.yaml:6: cluster_interfaces\[0\]\.management: /);
+    assert.match(complaints.join('\n'), /rackboot\.yaml:\d+: colour: unknown key/);
+    configureWith('management: 2', 'management: 2\n    router_ip: 10.9.9.9');
+    assertRefused(await run(), /rackboot\.yaml:7: cluster_interfaces\[0\]\.router_ip: .*10\.9\.9\.9/);
+    rack.configure('{[');
+    const broken = await run();
+    assert.equal(broken.code, 1);
+    for (const line of broken.complaints) assert.match(line, /rackboot\.yaml:\d+: not valid YAML/);
+  });
+
+  test('names a network in which another interface is', { timeout: MS_MAX }, async () => {
+    configureWith('interface: lo', 'interface: rackboot9');
+    const place = /rackboot\.yaml.*cluster_interfaces\[0\]\.network/;
+    assertRefused(await run(), place, /overlaps 127\.0\.0\.0\/8.* on lo; choose/);
+    await assertStarts();
+  });
+});

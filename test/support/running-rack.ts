@@ -1,0 +1,152 @@
+// A rack for an end-to-end test: a directory of its own, a configuration, and the real daemon over it, whose log is kept.
+
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { statusShape } from '../../src/cli/shapes.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { type LabPlace, labConfig, makeStandInTree } from '../../src/lab/safe-lab.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
+const END_MS_MAX = 30_000;
+
+type Status = z.infer<typeof statusShape>;
+
+/** What became of a command. */
+export interface Ended {
+  readonly code: number | null;
+  /** Lines of standard error. */
+  readonly complaints: readonly string[];
+  /** Lines of standard output. */
+  readonly output: readonly string[];
+}
+
+/** Runs the command line to its end; after END_MS_MAX it is killed. `as` is put before the program (`setpriv …`). */
+export async function runRackboot(
+  args: readonly string[],
+  options: { readonly as?: readonly string[]; readonly cwd?: string; readonly endMsMax?: number } = {},
+): Promise<Ended> {
+  const [command = process.execPath, ...before] = [...(options.as ?? []), process.execPath];
+  const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] };
+  const child = spawn(command, [...before, ...FLAGS, MAIN, ...args], {
+    ...settings,
+    cwd: options.cwd ?? process.cwd(),
+  });
+  const text = { out: '', err: '' };
+  child.stdout?.on('data', (bytes: Buffer) => {
+    text.out += bytes.toString('utf8');
+  });
+  child.stderr?.on('data', (bytes: Buffer) => {
+    text.err += bytes.toString('utf8');
+  });
+  const late = systemClock.schedule(options.endMsMax ?? END_MS_MAX, () => child.kill('SIGKILL'));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  late.cancel();
+  const lines = (all: string): string[] => all.split('\n').filter((line) => line !== '');
+  return { code, complaints: lines(text.err), output: lines(text.out) };
+}
+
+/** Waits until `condition` gives something; fails after `limitMs` with `what`. */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs = 10_000,
+): Promise<T> {
+  const end = systemClock.now() + limitMs;
+  for (;;) {
+    const found = await condition();
+    if (found !== undefined && found !== false) return found;
+    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** A daemon that can be started, stopped and killed over one directory. */
+export class RunningRack {
+  readonly directory: string;
+  readonly configFile: string;
+  readonly stateDir: string;
+  /** Every line of the log of every life. */
+  readonly lines: LogLine[] = [];
+  #daemon: DaemonProcess | undefined;
+
+  /** @param edit makes the configuration out of the text for the lab's place */
+  constructor(place: LabPlace, edit: (text: string) => string = (text) => text) {
+    this.directory = mkdtempSync(join(tmpdir(), 'rackboot-rack-'));
+    this.configFile = join(this.directory, 'rackboot.yaml');
+    this.stateDir = join(this.directory, 'state');
+    makeStandInTree(join(this.stateDir, 'boot'));
+    this.configure(edit(labConfig(place, this.stateDir)));
+  }
+
+  configure(text: string): void {
+    writeFileSync(this.configFile, text);
+  }
+
+  /** Starts the daemon and waits until the rack answers. */
+  async start(): Promise<DaemonProcess> {
+    this.#daemon = await DaemonProcess.start({
+      config: this.configFile,
+      onLine: (line) => void this.lines.push(line),
+    });
+    return this.#daemon;
+  }
+
+  /** Starts it and waits until the region answers, too. */
+  async startWhole(): Promise<DaemonProcess> {
+    const from = this.lines.length;
+    const daemon = await this.start();
+    await this.told('region.up', { from, limitMs: 20_000 });
+    return daemon;
+  }
+
+  get pid(): number {
+    const pid = this.#daemon?.pid;
+    if (pid === undefined) throw new Error('the daemon does not run');
+    return pid;
+  }
+
+  async kill(): Promise<void> {
+    await this.#daemon?.kill();
+    this.#daemon = undefined;
+  }
+
+  async stop(): Promise<number | null> {
+    const code = await this.#daemon?.stop();
+    this.#daemon = undefined;
+    return code ?? null;
+  }
+
+  /** Stops it and removes its directory. */
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Log lines of one event, from the `from`th line of all. */
+  events(event: string, from = 0): LogLine[] {
+    return this.lines.slice(from).filter((line) => line.event === event);
+  }
+
+  /** Waits for an event in the log. */
+  told(
+    event: string,
+    options: { readonly from?: number; readonly limitMs?: number; readonly match?: (line: LogLine) => boolean } = {},
+  ): Promise<LogLine> {
+    const { from = 0, match = () => true } = options;
+    return eventually(`${event} in the log`, () => this.events(event, from).find(match), options.limitMs);
+  }
+
+  ask(path: string): Promise<unknown> {
+    return askDaemon(this.stateDir, path);
+  }
+
+  async status(): Promise<Status> {
+    return statusShape.parse(await this.ask('/status'));
+  }
+}
