@@ -2,9 +2,10 @@
 //
 // 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine, so that
 //    strangers cannot push out what happened to machines; both may be exceeded by PRUNE_EVERY.
-// 2. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
+// 2. What a machine did before it was known is kept under its hardware address, and becomes its own when it enlists.
+// 3. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
 
-import { formatMac, parseIpv4, parseMac } from '../net/address.ts';
+import { formatMac, type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
 import {
   EVENT_LEVELS,
   EVENT_TYPES,
@@ -18,7 +19,7 @@ import {
 } from '../region/machine-event.ts';
 import type { EventFilter, RecordedReports } from '../region/store.ts';
 import { cleanText } from '../region/text-json.ts';
-import { number, optionalText, type Row, type Statements, text } from './region-rows.ts';
+import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 const PRUNE_EVERY = 500;
 /** Racks, and lives of racks, whose sequences are remembered. */
@@ -29,6 +30,12 @@ const KIND_MAX = 64;
 export interface EventBounds {
   readonly eventsMax: number;
   readonly strangerEventsMax: number;
+}
+
+/** Who did something, before the region knew the machine. */
+interface Stranger {
+  readonly mac: MacAddress;
+  readonly address: Ipv4 | undefined;
 }
 
 /** The tables `event` and `event_source`. */
@@ -42,9 +49,11 @@ export class EventTable {
     this.#bounds = bounds;
   }
 
-  add(event: NewMachineEvent, machineId: number | undefined, kind?: string): void {
+  /** @param stranger by which a machine that is not known yet will be recognised */
+  add(event: NewMachineEvent, machineId: number | undefined, kind?: string, stranger?: Stranger): void {
     this.#sql.run(
-      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO event (machine_id, at_ms, type, level, kind, description, username, mac, address) ' +
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       machineId ?? null,
       event.atMs,
       event.type,
@@ -52,9 +61,21 @@ export class EventTable {
       kind ?? null,
       cleanText(event.description, DESCRIPTION_MAX),
       event.username,
+      stranger?.mac ?? null,
+      stranger?.address ?? null,
     );
     this.#sincePruned += 1;
     if (this.#sincePruned >= PRUNE_EVERY) this.#prune();
+  }
+
+  /** Gives what strangers with these hardware addresses did to the machine they turned out to be, and its last address. */
+  adopt(machineId: number, macs: readonly MacAddress[]): void {
+    const seen =
+      'SELECT address FROM event WHERE machine_id IS NULL AND mac = interface.mac AND address IS NOT NULL ORDER BY id DESC LIMIT 1';
+    this.#sql.run(`UPDATE interface SET address = (${seen}) WHERE machine_id = ? AND address IS NULL`, machineId);
+    const query =
+      'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN (SELECT value FROM json_each(?))';
+    this.#sql.run(query, machineId, JSON.stringify(macs));
   }
 
   addReports(source: string, reports: readonly RackReport[]): RecordedReports {
@@ -107,15 +128,15 @@ export class EventTable {
       const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';
       machineId = this.#sql.number(query, address) || undefined;
     }
-    const stranger = machineId !== undefined || mac === undefined ? '' : `${formatMac(mac)}: `;
     const event: NewMachineEvent = {
       type: eventTypeOf(report.kind),
       level: report.level,
       atMs: report.at,
-      description: stranger + report.text,
+      description: report.text,
       username: '',
     };
-    this.add(event, machineId, cleanText(report.kind, KIND_MAX));
+    const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: address || undefined };
+    this.add(event, machineId, cleanText(report.kind, KIND_MAX), stranger);
     return machineId;
   }
 
@@ -172,14 +193,17 @@ export class EventTable {
 }
 
 function readEvent(row: Row): MachineEvent {
+  const systemId = optionalText(row, 'system_id');
+  const mac = optionalNumber(row, 'mac');
+  const stranger = systemId !== undefined || mac === undefined ? '' : `${formatMac(macAddress(mac))}: `;
   return {
     id: number(row, 'id'),
     atMs: number(row, 'at_ms'),
     type: typeOf(text(row, 'type')),
     level: levelOf(number(row, 'level')),
-    description: text(row, 'description'),
+    description: stranger + text(row, 'description'),
     username: text(row, 'username'),
-    systemId: optionalText(row, 'system_id'),
+    systemId,
     hostname: optionalText(row, 'hostname'),
     kind: optionalText(row, 'kind'),
   };

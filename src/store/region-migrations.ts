@@ -96,9 +96,16 @@ CREATE INDEX api_key_user ON api_key (user_id);
 CREATE INDEX api_key_machine ON api_key (machine_id);
 `;
 
+// Whose event it is while its machine is not known yet: enlisting adopts what it did before.
+const VERSION_2 = `
+ALTER TABLE event ADD COLUMN mac INTEGER;
+ALTER TABLE event ADD COLUMN address INTEGER;
+CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
+`;
+
 /** `region.db`. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1],
+  migrations: [VERSION_1, VERSION_2],
 };

@@ -104,6 +104,7 @@ class SqliteRegionStore implements RegionStore {
       const before = this.#get(decision.systemId);
       if (decision.kind === 'amend') this.#update(before, decision.fields, evidence.atMs);
       if (decision.kind !== 'unchanged') this.#setInterfaces(before, decision.interfaces);
+      if (decision.kind !== 'unchanged') this.#events.adopt(before.id, evidence.macs);
       for (const event of decision.events) this.#events.add(event, before.id);
       const machine = this.#get(decision.systemId);
       if (decision.kind === 'create' || looksDifferent(before, machine)) this.#countVersion();

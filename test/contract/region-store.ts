@@ -306,4 +306,22 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.removeKey('alice', 't1'), false);
     assert.equal(store.removeKey('bob', 't1'), true);
   });
+
+  check('what a machine did before it was known is its own once it enlists, with its last address', (store) => {
+    const report = { kind: 'dhcp.ack', at: 5, text: 'lease given', mac: '52:54:00:00:00:01' };
+    store.recordReports('rack', [
+      { ...report, sequence: 1, address: '10.20.0.100' },
+      { ...report, sequence: 2, address: '10.20.0.101' },
+      { ...report, sequence: 3, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
+    ]);
+    assert.match(store.listEvents({ limit: 1 })[0]?.description ?? '', /^52:54:00:00:00:09: lease given$/);
+    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const own = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
+    assert.deepEqual(
+      own.map(({ description }) => description),
+      ['first seen', 'lease given', 'lease given'],
+    );
+    const addresses = store.findMachine('aaaaaa')?.interfaces.map(({ address }) => address);
+    assert.deepEqual(addresses, [ipv4(0x0a140065), undefined]);
+  });
 }
