@@ -25,7 +25,17 @@ import {
 } from './step.ts';
 
 /** Directories of operating systems that bring shim; then GRUB alone; then the place for removable media. */
-const EFI_SYSTEMS = ['debian', 'ubuntu', 'fedora', 'centos', 'redhat', 'rocky', 'almalinux', 'opensuse'] as const;
+const EFI_SYSTEMS = [
+  'debian',
+  'ubuntu',
+  'fedora',
+  'centos',
+  'redhat',
+  'rocky',
+  'almalinux',
+  'opensuse',
+  'sles',
+] as const;
 
 /** One word of a GRUB command. */
 export function quoteGrub(word: string): string {
@@ -70,10 +80,9 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
           `  if chainloader ${path}; then boot; fi`,
           'fi',
         ]),
-        say(`no boot loader on the local disks. Back to the firmware in ${EXPLAIN_SECONDS} seconds.`),
-        `sleep ${EXPLAIN_SECONDS}`,
-        // The status makes EDK2 try its next boot option; a plain exit opens its setup menu.
-        'exit 1',
+        // Quirk: Debian's GRUB 2.06 gives `exit` no status, so EDK2 would not try its next boot option, but stay in its setup menu.
+        say(`no boot loader on the local disks. Starting anew in ${EXPLAIN_SECONDS} seconds.`),
+        ...AGAIN,
       ];
     case 'poweroff':
       return [say(place.title), 'halt'];
@@ -101,6 +110,7 @@ function localLoaders(architecture: string): readonly string[] {
   return [
     ...EFI_SYSTEMS.map((system) => `/efi/${system}/shim${suffix}.efi`),
     ...['debian', 'ubuntu'].map((system) => `/efi/${system}/grub${suffix}.efi`),
+    `/efi/systemd/systemd-boot${suffix}.efi`,
     '/efi/Microsoft/Boot/bootmgfw.efi',
     `/efi/boot/boot${suffix}.efi`,
   ];
