@@ -1,7 +1,7 @@
 // The log: one line for each event, its kind as `event`. Pretty on a terminal, JSON elsewhere.
 
+import { createRequire } from 'node:module';
 import { destination, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import type { EventStream } from './event-stream.ts';
@@ -24,6 +24,8 @@ export interface LogSettings {
 export function openLog(settings: LogSettings): Logger {
   const options = { level: PINO_LEVELS[settings.level], base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (settings.file === undefined && process.stdout.isTTY) {
+    // Loaded only here: a service, whose log is no terminal, need not carry it.
+    const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
     return pino(
       options,
       pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
