@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../boot/quotable.ts';
 import type { Seconds } from '../clock.ts';
 import type { DhcpSubnet } from '../dhcp/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
@@ -41,6 +42,12 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
   const regionEndpoint = regionListen[0];
   if (regionEndpoint === undefined)
     report(['region', 'listen'], 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
+  const unquotable = checkKernelParams(boot.kernel_params);
+  if (unquotable !== undefined)
+    report(
+      ['boot', 'kernel_params'],
+      `cannot be given to every loader (${unquotable}): no control characters, no ' \\ or ||, no word that begins with # or holds \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes`,
+    );
   const dns = resolveDns(written, managed, own);
   return {
     name: written.name ?? defaultName(),

@@ -150,6 +150,11 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ['a port out of range', 'tftp: { listen_port: 70000 }', /tftp\.listen_port/],
   ['a relative state directory', 'state_dir: var', /state_dir: expected an absolute path/],
   ['a loader key that is no number', 'boot: { loaders: { efi: x.efi } }', /boot\.loaders/],
+  [
+    'kernel arguments that a loader cannot be given',
+    'boot: { kernel_params: "a ${b} c" }',
+    /boot\.kernel_params: cannot be given to every loader/,
+  ],
   ['an empty region.listen', 'region: { listen: [] }', /region\.listen: is empty/],
   ['text that is not YAML', 'a: [', /f:1: not valid YAML/],
   ['a list instead of a mapping', '- a', /f: .*expected/i],
