@@ -61,8 +61,11 @@ function uefiLoaders(cpu: string, suffix: string, grub: string): readonly Loader
 
 const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi', ia32: 'i386-efi' };
 
+/** For HTTP boot: Debian's signed GRUB does not find its configuration there. Not signed itself. */
+const IPXE: LoaderSource = { package: 'ipxe', files: { 'ipxe.efi': 'usr/lib/ipxe/ipxe.efi' } };
+
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
-  ['amd64', [...BIOS, ...uefiLoaders('amd64', 'x64', 'amd64')]],
+  ['amd64', [...BIOS, ...uefiLoaders('amd64', 'x64', 'amd64'), IPXE]],
   ['arm64', uefiLoaders('arm64', 'aa64', 'arm64')],
   ['i386', uefiLoaders('i386', 'ia32', 'ia32')],
 ]);
