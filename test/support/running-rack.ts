@@ -1,7 +1,7 @@
 // A rack for an end-to-end test: a directory of its own, a configuration, and the real daemon over it, whose log is kept.
 
 import { type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -71,6 +71,8 @@ export class RunningRack {
   readonly directory: string;
   readonly configFile: string;
   readonly stateDir: string;
+  /** The boot tree, beside the state. */
+  readonly tree: string;
   /** Every line of the log of every life. */
   readonly lines: LogLine[] = [];
   #daemon: DaemonProcess | undefined;
@@ -80,8 +82,11 @@ export class RunningRack {
     this.directory = mkdtempSync(join(tmpdir(), 'rackboot-rack-'));
     this.configFile = join(this.directory, 'rackboot.yaml');
     this.stateDir = join(this.directory, 'state');
-    makeStandInTree(join(this.stateDir, 'boot'));
-    this.configure(edit(labConfig(place, this.stateDir)));
+    this.tree = join(this.directory, 'boot');
+    mkdirSync(this.stateDir);
+    makeStandInTree(this.tree);
+    const text = labConfig(place, this.stateDir);
+    this.configure(edit(text.replace('boot: {', `boot: { tree: ${JSON.stringify(this.tree)},`)));
   }
 
   configure(text: string): void {

@@ -1,0 +1,74 @@
+// A disk that fills under a running rack: leases are refused by that name, files and names go on, and with room again leases are
+// given again without anybody's help. A small tmpfs as state directory, so as root.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { leasesShape } from '../../src/cli/shapes.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(22);
+const ADDRESS = `${PLACE.octets}.1`;
+const LOADER = 'lpxelinux.0';
+const LOADER_BYTES = 44_000;
+
+test('a full disk stops leases and nothing else, until there is room', {
+  skip: missing('root', 'mount'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'rackboot-running-full', rack.stateDir]);
+  const probes = await DhcpProbes.open(PLACE);
+  const ballast = join(rack.stateDir, 'ballast');
+  const given: Leased[] = [];
+  const give = async (limitMs: number): Promise<Leased | undefined> => {
+    const lease = await probes.leaseWithin(limitMs);
+    if (lease !== undefined) given.push(lease);
+    return lease;
+  };
+  try {
+    await rack.startWhole();
+    assert.ok(await give(10_000));
+
+    for (let round = 1; round <= 2; round += 1) {
+      const { bavail, bsize } = statfsSync(rack.stateDir);
+      writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+      const from = rack.lines.length;
+      // What is left of the write-ahead log takes some more.
+      await eventually(
+        'leases stop',
+        async () => (await give(300)) === undefined && !(await rack.status()).journal.available,
+        60_000,
+      );
+      const refused = await probes.leaseWithin(2000);
+      assert.equal(refused, undefined, 'no lease without a disk');
+      await rack.told('dhcp.refused', { from, match: ({ reason }) => reason === 'store-unavailable' });
+      const { journal } = await rack.status();
+      assert.match(journal.reason ?? '', /disk is full|I\/O error/);
+
+      assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, LOADER)).value.length, LOADER_BYTES);
+      assert.equal((await loadByHttp(ADDRESS, PLACE.httpPort, `/${LOADER}`)).value.body.length, LOADER_BYTES);
+      assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
+
+      rmSync(ballast);
+      await eventually('leases are given again', async () => (await rack.status()).journal.available, 15_000);
+      assert.ok(await give(10_000));
+      await eventually('the region answers', async () => (await rack.status()).region?.state === 'up', 40_000);
+    }
+    await rack.kill();
+    await rack.start();
+    const held = new Map(leasesShape.parse(await rack.ask('/leases')).map(({ mac, address }) => [mac, address]));
+    for (const lease of given) assert.equal(held.get(formatMac(lease.mac)), addressOf(lease));
+  } finally {
+    await probes.close();
+    await rack.stop();
+    execFileSync('umount', [rack.stateDir]);
+    await rack.remove();
+  }
+});
