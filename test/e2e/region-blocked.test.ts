@@ -1,0 +1,181 @@
+// The region may stand still or fall: leases, files and names are answered as before, and every event reaches it once it stands
+// again. Another process holds its database; its thread is ended from outside. Real sockets on loopback, as any user.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { askName, DhcpProbes, loadByHttp, loadByTftp, type Timed } from '../support/probes.ts';
+import { INSPECTOR_OPTIONS, runInRegionThread } from '../support/region-thread.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(23);
+const ADDRESS = `${PLACE.octets}.1`;
+const HOLD_MS = 10_000;
+const QUIET_MS = 4000;
+/** What a busy host may add to the slowest of a hundred answers; a wait for the region's database would be seconds. */
+const SLACK_MS = 400;
+const SLACK_TIMES = 3;
+
+/** Times of answers in milliseconds, by what was asked. */
+type Times = Record<'offer' | 'ack' | 'file by TFTP' | 'file by HTTP' | 'rendered' | 'name', number[]>;
+
+/** Asks for everything, one after the other, for `ms` milliseconds. */
+async function measure(probes: DhcpProbes, ms: number): Promise<Times> {
+  const times: Times = { offer: [], ack: [], 'file by TFTP': [], 'file by HTTP': [], rendered: [], name: [] };
+  const put = async (what: keyof Times, answer: Promise<Timed<unknown>>): Promise<void> => {
+    times[what].push((await answer).ms);
+  };
+  const end = systemClock.now() + ms;
+  // The network has a hundred addresses: the same machines ask again.
+  const macs = Array.from({ length: 40 }, () => probes.newMac());
+  for (let turn = 0; systemClock.now() < end; turn += 1) {
+    const { offerMs, ackMs } = await probes.lease(macs[turn % macs.length]);
+    times.offer.push(offerMs);
+    times.ack.push(ackMs);
+    await put('file by TFTP', loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0'));
+    await put('rendered', loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default'));
+    await put('file by HTTP', loadByHttp(ADDRESS, PLACE.httpPort, '/lpxelinux.0'));
+    await put('name', askName(ADDRESS, PLACE.dnsPort, 'lab.maas'));
+    await sleep(20);
+  }
+  return times;
+}
+
+function percentile99(times: readonly number[]): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) * 0.99)] ?? 0;
+}
+
+/** Another process that begins to write and does not end. */
+async function holdDatabase(path: string): Promise<ChildProcess> {
+  const code = `const { DatabaseSync } = require('node:sqlite');
+    const database = new DatabaseSync(process.argv[1], { timeout: 5000 });
+    database.exec('BEGIN EXCLUSIVE');
+    console.log('held');
+    setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ['-e', code, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const { stdout } = holder;
+  if (stdout !== null) await once(stdout, 'data');
+  return holder;
+}
+
+/** The longest that the region takes to say its version, asked on end until `stop`. */
+async function longestAnswer(isOver: () => boolean): Promise<number> {
+  let longest = 0;
+  while (!isOver()) {
+    const startedAt = systemClock.now();
+    await loadByHttp('127.0.0.1', PLACE.regionPort, '/MAAS/api/version/', 30_000).catch(() => undefined);
+    longest = Math.max(longest, systemClock.now() - startedAt);
+    await sleep(50);
+  }
+  return longest;
+}
+
+test('a region that waits for its database delays no lease, file or name', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  let probes = await DhcpProbes.open(PLACE);
+  let holder: ChildProcess | undefined;
+  try {
+    await rack.startWhole();
+    const before = await measure(probes, QUIET_MS);
+
+    holder = await holdDatabase(join(rack.stateDir, 'region.db'));
+    let over = false;
+    const longest = longestAnswer(() => over);
+    const during = await measure(probes, HOLD_MS);
+    over = true;
+    for (const what of ['offer', 'ack', 'file by TFTP', 'file by HTTP', 'rendered', 'name'] as const) {
+      const [quiet, blocked] = [percentile99(before[what]), percentile99(during[what])];
+      const said = `${what}: p99 ${quiet.toFixed(1)} ms, with the region blocked ${blocked.toFixed(1)} ms`;
+      console.log(`# ${said} (${before[what].length} and ${during[what].length} answers)`);
+      assert.ok(blocked <= quiet * SLACK_TIMES + SLACK_MS, said);
+    }
+
+    // A machine boots while the region stands still, and is enlisted when it goes on. It needs the client port for itself.
+    await probes.close();
+    const boot = bootSimulatedMachine(PLACE, 300, (step) => {
+      if (step.name === 'running') systemClock.schedule(1000, () => holder?.kill('SIGKILL'));
+    });
+    const outcome = await boot;
+    assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+    assert.ok((await longest) > 1000, 'the region did stand still');
+    const machines = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
+    assert.deepEqual(
+      machines.map(({ status_name }) => status_name),
+      ['New'],
+    );
+    await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 20_000);
+    assertStoredAsLogged(rack);
+    probes = await DhcpProbes.open(PLACE);
+    assert.ok(await probes.leaseWithin(5000));
+  } finally {
+    holder?.kill('SIGKILL');
+    await probes.close();
+    await rack.remove();
+  }
+});
+
+test('a region thread that falls is started again, and each event is stored once and in order', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  const probes = await DhcpProbes.open(PLACE);
+  const options = process.env.NODE_OPTIONS;
+  try {
+    process.env.NODE_OPTIONS = INSPECTOR_OPTIONS;
+    await rack.startWhole();
+    let over = false;
+    const macs = Array.from({ length: 60 }, () => probes.newMac());
+    const asking = (async () => {
+      for (let turn = 0; !over; turn += 1) {
+        await probes.lease(macs[turn % macs.length]);
+        await sleep(5);
+      }
+    })();
+    const ends = [
+      'process.exit(7)',
+      'setImmediate(() => { throw new Error("a region that falls") })',
+      'process.exit(0)',
+    ];
+    for (const [index, code] of ends.entries()) {
+      const from = rack.lines.length;
+      await sleep(300);
+      await runInRegionThread(rack.pid, code);
+      const down = await rack.told('region.down', { from, limitMs: 20_000 });
+      assert.equal(down.retryMs, 500 * 2 ** index, 'the pause grows');
+      if (index === 1) assert.match(String(down.reason), /a region that falls/);
+      await rack.told('region.up', { from, limitMs: 30_000 });
+    }
+    over = true;
+    await asking;
+    await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 20_000);
+    assert.ok(rack.events('dhcp.ack').length > 100);
+    assertStoredAsLogged(rack);
+  } finally {
+    if (options === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = options;
+    await probes.close();
+    await rack.remove();
+  }
+});
+
+/** The region has stored the events of leases exactly as the rack told them: all, once, in their order. */
+function assertStoredAsLogged(rack: RunningRack): void {
+  const database = new DatabaseSync(join(rack.stateDir, 'region.db'), { readOnly: true });
+  const rows = database.prepare("SELECT kind, description FROM event WHERE kind IN ('dhcp.ack') ORDER BY id").all();
+  database.close();
+  const stored = rows.map(({ description }) => /address=\S+/.exec(String(description))?.[0] ?? String(description));
+  const logged = rack.events('dhcp.ack').map(({ address }) => `address=${address}`);
+  assert.deepEqual(stored, logged);
+}
