@@ -4,10 +4,10 @@
 // 2. It is over once; what it held is closed then.
 
 import { type Instant, later } from '../clock.ts';
+import type { Waiting } from '../deadline-queue.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { DatagramSocket } from '../net/datagram.ts';
 import type { Content } from './content.ts';
-import type { Waiting } from './deadline-queue.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';
 import type { TftpRequest } from './packet.ts';

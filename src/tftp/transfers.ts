@@ -11,11 +11,11 @@
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant, Timer } from '../clock.ts';
+import { DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import { type Content, type OpenedContent, openContent } from './content.ts';
-import { DeadlineQueue } from './deadline-queue.ts';
 import type { TftpCounters } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
-import { DeadlineQueue } from '../../src/tftp/deadline-queue.ts';
-import { RateLimit } from '../../src/tftp/rate-limit.ts';
-import { seededRandom } from '../support/seeded-random.ts';
+import { instant } from '../src/clock.ts';
+import { DeadlineQueue } from '../src/deadline-queue.ts';
+import { RateLimit } from '../src/tftp/rate-limit.ts';
+import { seededRandom } from './support/seeded-random.ts';
 
 test('items come out in the order of their deadlines, however those were moved', () => {
   const seed = 7;

@@ -1,9 +1,9 @@
 // The deadlines of everything a server waits for, the earliest first: a binary heap in which each item knows its place, so that
-// one timer serves any number of transfers and moving a deadline costs a few comparisons.
+// one timer serves any number of transfers, queries or leases, and moving a deadline costs a few comparisons.
 //
 // 1. An item is in the heap exactly while it has a deadline; the heap never outgrows the number of its items.
 
-import type { Instant } from '../clock.ts';
+import type { Instant } from './clock.ts';
 
 /** What can wait. `place` belongs to the queue. */
 export interface Waiting {
