@@ -5,10 +5,11 @@
 import { loadavg } from 'node:os';
 import { errorText } from '../../src/errors.ts';
 import type { Benchmark } from './benchmark.ts';
+import { dhcpBenchmark } from './dhcp.ts';
 import { describeHost, formatReport } from './figure.ts';
 import { startBenchmark } from './start.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [startBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, startBenchmark];
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');

@@ -4,7 +4,7 @@
 //
 // 1. The whole daemon starts, journal and region too; what is timed is what a machine sees: the first OFFER.
 // 2. A cold start has no compiled code; the warm ones use what a first start, not counted, has left.
-// 3. Everything is on loopback, as any user.
+// 3. Everything is on loopback and needs no privilege.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
