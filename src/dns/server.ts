@@ -32,7 +32,7 @@ export const CONNECTIONS_MAX = 256;
 /** Open TCP connections of one client. */
 export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often TCP is tried on an address that is not here yet, in milliseconds. */
-const RELISTEN_MS = 2_000;
+const RELISTEN_MS = 1_000;
 /** How often one of the sockets towards the upstreams gets another port, in milliseconds. */
 const ROTATE_MS = 15_000;
 

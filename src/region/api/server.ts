@@ -26,7 +26,7 @@ const REQUEST_MS_MAX = 30_000;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
-const LISTEN_RETRY_MS = 5000;
+const LISTEN_RETRY_MS = 1000;
 /** Answers under way may end; then their connections are cut. */
 const CLOSE_MS = 2000;
 

@@ -1,0 +1,184 @@
+// A configured interface that is not there, is down, has no link, lacks its address, is deleted and made anew: the log and `status`
+// say so, machines there are served within two seconds of its coming, and those of another interface notice nothing. The real
+// daemon with its real ports in a network of its own, other people's clients in two more, so as root.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { statusShape } from '../../src/cli/shapes.ts';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox', 'curl', 'dig');
+if (SKIP === false) enterOwnNetwork();
+
+/** The interface that comes and goes, and the one that stays. */
+const COMES = { here: 'comes0', there: 'comes1', address: '10.61.0.1', octets: '10.61.0' };
+const STAYS = { here: 'stays0', there: 'stays1', address: '10.62.0.1', octets: '10.62.0' };
+type Wire = typeof COMES;
+/** From an interface's coming to its first answers: the two seconds that are promised, and what the clients themselves take. */
+const SERVED_MS_MAX = 2000;
+const CLIENTS_MS_MAX = 1500;
+
+const network = (name: string, { here, address, octets }: Wire): string => `
+  - name: ${name}
+    interface: ${here}
+    ip: ${address}
+    network: ${octets}.0/24
+    ip_range_low: ${octets}.100
+    ip_range_high: ${octets}.199`;
+
+describe('an interface that comes and goes', { skip: SKIP }, () => {
+  let rack: RunningRack;
+  let comes: Peer;
+  let stays: Peer;
+  let script = '';
+
+  before(async () => {
+    rack = new RunningRack(labPlace(24), () => '');
+    rack.configure(
+      `name: lab\nstate_dir: ${rack.stateDir}\nboot: { tree: ${rack.tree} }\n` +
+        `cluster_interfaces:${network('comes', COMES)}${network('stays', STAYS)}\n`,
+    );
+    script = join(rack.directory, 'script');
+    const bound = '#!/bin/sh\n[ "$1" = bound ] && ip addr replace "$ip/24" dev "$interface"\nexit 0\n';
+    writeFileSync(script, bound, { mode: 0o755 });
+    [comes, stays] = await Promise.all([openPeer(), openPeer()]);
+    stays.cable(STAYS.here, STAYS.there);
+    ip(`addr add ${STAYS.address}/24 dev ${STAYS.here}`);
+    await rack.startWhole();
+  });
+  after(async () => {
+    await comes.close();
+    await stays.close();
+    await rack.remove();
+  });
+
+  /** Runs a program to its end. @returns what it wrote; rejects unless its exit code is 0. */
+  async function run(peer: Peer, ...command: readonly string[]): Promise<string> {
+    const child = peer.start(...command);
+    let text = '';
+    child.stdout?.on('data', (bytes: Buffer) => {
+      text += bytes.toString('latin1');
+    });
+    child.stderr?.resume();
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0, `${command.join(' ')}: ${text}`);
+    return text;
+  }
+
+  const lease = (peer: Peer, wire: Wire): Promise<string> =>
+    run(peer, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', wire.there, '-s', script, '-t', '10', '-T', '1');
+
+  /** A lease, then a file by each way, the name by each way, and the region: each as soon as it is asked. */
+  async function assertServed(peer: Peer, wire: Wire): Promise<void> {
+    await lease(peer, wire);
+    const curl = ['curl', '--silent', '--show-error', '--max-time', '4', '--output', '/dev/null'];
+    const size = [...curl, '--write-out', '%{size_download}'];
+    assert.equal(await run(peer, ...size, `tftp://${wire.address}/lpxelinux.0`), '44000', 'TFTP');
+    const retry = ['--retry', '3', '--retry-delay', '1', '--retry-connrefused'];
+    assert.equal(await run(peer, ...size, ...retry, `http://${wire.address}:5248/lpxelinux.0`), '44000', 'HTTP');
+    await run(peer, ...curl, ...retry, `http://${wire.address}:5240/MAAS/api/version/`);
+    for (const transport of ['+notcp', '+tcp']) {
+      const dig = ['dig', '+short', '+time=1', '+tries=3', transport, `@${wire.address}`, 'lab.maas'];
+      assert.match(await run(peer, ...dig), new RegExp(wire.address), `DNS ${transport}`);
+    }
+  }
+
+  /** The log and the command say what is waited for; the other interface is served meanwhile. */
+  async function assertWaits(from: number, reason: RegExp): Promise<void> {
+    await rack.told('interface.waiting', {
+      from,
+      limitMs: SERVED_MS_MAX,
+      match: (line) => reason.test(String(line.reason)),
+    });
+    const { code, output } = await runRackboot(['status', '--json', '--config', rack.configFile]);
+    const status = statusShape.parse(JSON.parse(output.join('\n')));
+    assert.equal(code, 1);
+    const [coming, staying] = status.interfaces;
+    assert.equal(coming?.serving, false);
+    assert.match(coming?.reason ?? '', reason);
+    assert.equal(staying?.serving, true);
+    await assertServed(stays, STAYS);
+  }
+
+  async function assertComes(change: () => void): Promise<void> {
+    const from = rack.lines.length;
+    const startedAt = systemClock.now();
+    change();
+    await Promise.all([
+      rack.told('interface.serving', { from, limitMs: SERVED_MS_MAX, match: (line) => line.interface === COMES.here }),
+      assertServed(comes, COMES),
+    ]);
+    const ms = systemClock.now() - startedAt;
+    assert.ok(ms <= SERVED_MS_MAX + CLIENTS_MS_MAX, `served after ${ms.toFixed(0)} ms`);
+  }
+
+  test('is waited for until it exists, is up, has a link and has its address', { timeout: 60_000 }, async () => {
+    await assertWaits(0, /comes0 does not exist/);
+    let from = rack.lines.length;
+    comes.cable(COMES.here, COMES.there);
+    ip(`link set ${COMES.here} down`);
+    await assertWaits(from, /comes0 is down/);
+    from = rack.lines.length;
+    comes.run('ip', 'link', 'set', COMES.there, 'down');
+    ip(`link set ${COMES.here} up`);
+    await assertWaits(from, /comes0 has no link/);
+    from = rack.lines.length;
+    comes.run('ip', 'link', 'set', COMES.there, 'up');
+    await assertWaits(from, /comes0 does not have the address 10\.61\.0\.1/);
+    await assertComes(() => ip(`addr add ${COMES.address}/24 dev ${COMES.here}`));
+    const { interfaces } = await rack.status();
+    assert.deepEqual(
+      interfaces.map(({ serving }) => serving),
+      [true, true],
+    );
+  });
+
+  test('is served again when its link or its address comes back', { timeout: 60_000 }, async () => {
+    let from = rack.lines.length;
+    comes.run('ip', 'link', 'set', COMES.there, 'down');
+    await assertWaits(from, /comes0 has no link/);
+    await assertComes(() => comes.run('ip', 'link', 'set', COMES.there, 'up'));
+    from = rack.lines.length;
+    ip(`addr del ${COMES.address}/24 dev ${COMES.here}`);
+    await assertWaits(from, /does not have the address/);
+    await assertComes(() => ip(`addr add ${COMES.address}/24 dev ${COMES.here}`));
+  });
+
+  test('is served again when it is deleted and made anew, and a download elsewhere goes on', {
+    timeout: 60_000,
+  }, async () => {
+    const kernel = `http://${STAYS.address}:5248/amd64/generic/bookworm/commissioning/linux`;
+    await lease(stays, STAYS);
+    const download = run(
+      stays,
+      'curl',
+      '--silent',
+      '--limit-rate',
+      '1M',
+      '--output',
+      '/dev/null',
+      '--write-out',
+      '%{size_download}',
+      kernel,
+    );
+    for (let times = 0; times < 2; times += 1) {
+      const from = rack.lines.length;
+      ip(`link del ${COMES.here}`);
+      await rack.told('interface.waiting', { from, match: (line) => /does not exist/.test(String(line.reason)) });
+      await assertComes(() => {
+        comes.cable(COMES.here, COMES.there);
+        ip(`addr add ${COMES.address}/24 dev ${COMES.here}`);
+      });
+    }
+    assert.equal(await download, String(8 * 1024 * 1024));
+    const about = rack.lines.filter((line) => line.event.startsWith('interface.') && line.interface === STAYS.here);
+    assert.equal(about.length, 1, 'the other interface was served once, from the start on');
+  });
+});
