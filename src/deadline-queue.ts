@@ -31,7 +31,7 @@ export class DeadlineQueue<T extends Waiting> {
 
   /** Gives an item its deadline, or with undefined takes it out. */
   set(item: T, at: Instant | undefined): void {
-    const entry = this.#heap[item.place];
+    const entry = item.place < 0 ? undefined : this.#heap[item.place];
     if (at === undefined) {
       if (entry !== undefined) this.#remove(item.place);
       return;

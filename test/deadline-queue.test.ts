@@ -38,6 +38,21 @@ test('items come out in the order of their deadlines, however those were moved',
   }
 });
 
+test('nothing is due before its moment, and what was taken out is not due', () => {
+  const queue = new DeadlineQueue<{ place: number }>();
+  const [first, second] = [{ place: -1 }, { place: -1 }];
+  queue.set(first, instant(10));
+  queue.set(second, instant(11));
+  assert.equal(queue.takeDue(instant(9)), undefined);
+  assert.equal(queue.takeDue(instant(10)), first);
+  assert.equal(queue.takeDue(instant(10)), undefined);
+  queue.set(first, undefined);
+  queue.set(second, undefined);
+  queue.set(second, undefined);
+  assert.equal(queue.nextAt, undefined);
+  assert.equal(queue.takeDue(instant(99)), undefined);
+});
+
 test('a rate is limited in the long run and at once, and says how many were withheld', () => {
   const limit = new RateLimit(2, 3);
   const taken = (ms: number, times: number) => Array.from({ length: times }, () => limit.take(instant(ms)));

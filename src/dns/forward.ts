@@ -17,10 +17,10 @@
 //    SERVFAIL at once.
 
 import { type Instant, later } from '../clock.ts';
+import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
-import { type Deadline, DeadlineHeap } from './deadline-heap.ts';
 import type { DnsCounters } from './events.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
 import type { NameReport } from './names.ts';
@@ -60,7 +60,8 @@ export type ForwardAction<W> =
     }
   | { readonly kind: 'report'; readonly report: NameReport };
 
-interface Flight<W> {
+interface Flight<W> extends Waiting {
+  readonly kind: 'flight';
   readonly key: string;
   readonly question: CacheQuestion;
   readonly order: readonly Upstream[];
@@ -68,24 +69,19 @@ interface Flight<W> {
   attempts: number;
   outstanding: number;
   done: boolean;
-  /** When it ends, and when the next upstream is asked. */
-  end: Deadline<Due<W>> | undefined;
-  next: Deadline<Due<W>> | undefined;
+  readonly endsAt: Instant;
+  /** When the next upstream is asked; undefined: no more. */
+  asksAt: Instant | undefined;
 }
 
-interface Exchange<W> {
+interface Exchange<W> extends Waiting {
+  readonly kind: 'exchange';
   readonly key: number;
   readonly upstream: Upstream;
   readonly flight: Flight<W>;
   readonly edns: boolean;
   stream: boolean;
-  /** When it counts as unanswered. */
-  end: Deadline<Due<W>> | undefined;
 }
-
-type Due<W> =
-  | { readonly kind: 'attempt' | 'end'; readonly flight: Flight<W> }
-  | { readonly kind: 'exchange'; readonly exchange: Exchange<W> };
 
 export interface ForwarderOptions {
   /** How many sockets there are to send from, each on a port that the system chose. */
@@ -100,7 +96,8 @@ export class Forwarder<W> {
   readonly #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight<W>>();
   readonly #exchanges = new Map<number, Exchange<W>>();
-  readonly #deadlines = new DeadlineHeap<Due<W>>();
+  /** Flights, and exchanges until they count as unanswered. */
+  readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
   readonly #clients = new Map<Ipv4, number>();
   #upstreams = new UpstreamSet({ upstream: [] });
   #streams = 0;
@@ -125,7 +122,7 @@ export class Forwarder<W> {
   }
   /** When `tick` is wanted next. */
   get nextDeadline(): Instant | undefined {
-    return this.#deadlines.next;
+    return this.#deadlines.nextAt;
   }
 
   /** A client wants an answer. */
@@ -177,20 +174,13 @@ export class Forwarder<W> {
 
   /** Does what is due. */
   tick(now: Instant): readonly ForwardAction<W>[] {
-    for (let due = this.#deadlines.popDue(now); due !== undefined; due = this.#deadlines.popDue(now)) {
-      switch (due.kind) {
-        case 'attempt':
-          this.#attempt(due.flight, now);
-          break;
-        case 'end':
-          this.#finish(due.flight, undefined);
-          break;
-        case 'exchange':
-          this.#close(due.exchange);
-          this.#options.counters.add('upstream-timeout');
-          this.#tell(due.exchange.upstream.unanswered(now));
-          break;
-      }
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
+      if (due.kind === 'exchange') {
+        this.#close(due);
+        this.#options.counters.add('upstream-timeout');
+        this.#tell(due.upstream.unanswered(now));
+      } else if (due.asksAt !== undefined && due.asksAt < due.endsAt) this.#attempt(due, now);
+      else this.#finish(due, undefined);
     }
     return this.#take();
   }
@@ -214,6 +204,8 @@ export class Forwarder<W> {
   #begin(key: string, question: CacheQuestion, first: Flight<W>['waiters'][number], now: Instant): void {
     const order = askingOrder(this.#upstreams.groupOf(question.name));
     const flight: Flight<W> = {
+      kind: 'flight',
+      place: -1,
       key,
       question,
       order,
@@ -221,15 +213,14 @@ export class Forwarder<W> {
       attempts: 0,
       outstanding: 0,
       done: false,
-      end: undefined,
-      next: undefined,
+      endsAt: later(now, FLIGHT_MS),
+      asksAt: undefined,
     };
     this.#flights.set(key, flight);
     if (order.length === 0) {
       this.#finish(flight, undefined);
       return;
     }
-    flight.end = this.#deadlines.push(later(now, FLIGHT_MS), { kind: 'end', flight });
     this.#attempt(flight, now);
     for (const upstream of order) {
       if (upstream !== order[0] && upstream.takeProbe(now)) this.#send(flight, upstream, now);
@@ -240,23 +231,27 @@ export class Forwarder<W> {
   #attempt(flight: Flight<W>, now: Instant): void {
     const count = flight.order.length;
     const upstream = flight.order[flight.attempts % count];
-    if (upstream === undefined || flight.attempts >= count * ATTEMPT_ROUNDS_MAX) return;
-    flight.attempts += 1;
-    this.#send(flight, upstream, now);
-    const rounds = Math.floor(flight.attempts / count);
-    const wait = flight.attempts % count === 0 ? RETRY_MS * rounds : HEDGE_MS;
-    this.#drop(flight.next);
-    flight.next = this.#deadlines.push(later(now, wait), { kind: 'attempt', flight });
+    flight.asksAt = undefined;
+    if (upstream !== undefined && flight.attempts < count * ATTEMPT_ROUNDS_MAX) {
+      flight.attempts += 1;
+      this.#send(flight, upstream, now);
+      const rounds = Math.floor(flight.attempts / count);
+      const wait = flight.attempts % count === 0 ? RETRY_MS * rounds : HEDGE_MS;
+      flight.asksAt = later(now, wait);
+    }
+    const { asksAt, endsAt } = flight;
+    this.#deadlines.set(flight, asksAt !== undefined && asksAt < endsAt ? asksAt : endsAt);
   }
 
   #send(flight: Flight<W>, upstream: Upstream, now: Instant): void {
     const key = this.#freeKey();
     if (key === undefined) return;
-    const exchange: Exchange<W> = { key, upstream, flight, edns: upstream.edns, stream: false, end: undefined };
+    const { edns } = upstream;
+    const exchange: Exchange<W> = { kind: 'exchange', place: -1, key, upstream, flight, edns, stream: false };
     this.#exchanges.set(key, exchange);
     flight.outstanding += 1;
-    exchange.end = this.#deadlines.push(later(now, EXCHANGE_MS), { kind: 'exchange', exchange });
-    const bytes = encodeUpstreamQuery(key & 0xffff, { ...flight.question, edns: upstream.edns });
+    this.#deadlines.set(exchange, later(now, EXCHANGE_MS));
+    const bytes = encodeUpstreamQuery(key & 0xffff, { ...flight.question, edns });
     this.#options.counters.add('upstream-sent');
     this.#actions.push({ kind: 'send', socket: key >>> 16, to: upstream.server, bytes });
   }
@@ -274,13 +269,9 @@ export class Forwarder<W> {
   #close(exchange: Exchange<W>): void {
     if (this.#exchanges.get(exchange.key) !== exchange) return;
     this.#exchanges.delete(exchange.key);
-    this.#drop(exchange.end);
+    this.#deadlines.set(exchange, undefined);
     exchange.flight.outstanding -= 1;
     if (exchange.stream) this.#streams -= 1;
-  }
-
-  #drop(deadline: Deadline<Due<W>> | undefined): void {
-    if (deadline !== undefined) this.#deadlines.remove(deadline);
   }
 
   /** Looks at a reply from the right place; false when it is not the answer to what was asked. */
@@ -335,8 +326,7 @@ export class Forwarder<W> {
     exchange.stream = true;
     this.#streams += 1;
     this.#options.counters.add('upstream-tcp');
-    this.#drop(exchange.end);
-    exchange.end = this.#deadlines.push(later(now, EXCHANGE_MS), { kind: 'exchange', exchange });
+    this.#deadlines.set(exchange, later(now, EXCHANGE_MS));
     const question = { ...exchange.flight.question, edns: exchange.edns };
     const bytes = encodeUpstreamQuery(exchange.key & 0xffff, question);
     this.#actions.push({ kind: 'stream', exchange: exchange.key, to: exchange.upstream.server, bytes });
@@ -352,8 +342,7 @@ export class Forwarder<W> {
   #finish(flight: Flight<W>, reply: Reply | undefined): void {
     if (flight.done) return;
     flight.done = true;
-    this.#drop(flight.end);
-    this.#drop(flight.next);
+    this.#deadlines.set(flight, undefined);
     this.#flights.delete(flight.key);
     for (const { client } of flight.waiters) {
       const waiting = (this.#clients.get(client) ?? 1) - 1;

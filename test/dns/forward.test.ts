@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Instant, instant, later } from '../../src/clock.ts';
+import { DeadlineQueue } from '../../src/deadline-queue.ts';
 import type { DnsUpstream } from '../../src/dns/config.ts';
-import { DeadlineHeap } from '../../src/dns/deadline-heap.ts';
 import { DnsCounters } from '../../src/dns/events.ts';
 import {
   ATTEMPT_ROUNDS_MAX,
@@ -59,7 +59,10 @@ class Simulation {
   readonly reports: string[] = [];
   readonly forwarder: Forwarder<string>;
   readonly #behaviours = new Map<Ipv4, Behaviour>();
-  readonly #deliveries = new DeadlineHeap<() => readonly ForwardAction<string>[]>();
+  readonly #deliveries = new DeadlineQueue<{
+    place: number;
+    readonly deliver: () => readonly ForwardAction<string>[];
+  }>();
   #now = instant(0);
 
   constructor(config: UpstreamConfig, behaviours: readonly [DnsUpstream, Behaviour][], random = seededRandom(1)) {
@@ -94,11 +97,11 @@ class Simulation {
     const end = later(this.#now, ms);
     for (;;) {
       const deadline = this.forwarder.nextDeadline ?? end;
-      const delivery = this.#deliveries.next ?? end;
+      const delivery = this.#deliveries.nextAt ?? end;
       const next = Math.min(deadline, delivery);
-      if (next > end || (this.forwarder.nextDeadline === undefined && this.#deliveries.next === undefined)) break;
+      if (next > end || (this.forwarder.nextDeadline === undefined && this.#deliveries.nextAt === undefined)) break;
       this.#now = instant(Math.max(next, this.#now));
-      if (delivery <= deadline) this.#perform(this.#deliveries.popDue(this.#now)?.() ?? []);
+      if (delivery <= deadline) this.#perform(this.#deliveries.takeDue(this.#now)?.deliver() ?? []);
       else this.#perform(this.forwarder.tick(this.#now));
       if (next === end) break;
     }
@@ -121,11 +124,11 @@ class Simulation {
     if (!tcp) this.sent.push({ to, atMs: this.#now, bytes, socket: action.socket });
     const said = (this.#behaviours.get(to.address) ?? silent)(bytes, this.#now, tcp);
     if (said === undefined) return;
-    this.#deliveries.push(later(this.#now, said.afterMs), () =>
+    const deliver = () =>
       tcp
         ? this.forwarder.receiveStream(action.exchange, said.bytes, this.#now)
-        : this.forwarder.receive(action.socket, to.address, to.port, said.bytes, this.#now),
-    );
+        : this.forwarder.receive(action.socket, to.address, to.port, said.bytes, this.#now);
+    this.#deliveries.set({ place: -1, deliver }, later(this.#now, said.afterMs));
   }
 }
 
