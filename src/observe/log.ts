@@ -51,10 +51,9 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds): 
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events came faster than the log could take them');
     for (const event of events) {
       const kind = kinds.get(event.kind);
-      log[PINO_LEVELS[kind?.level ?? 'info']](
-        { event: event.kind, ...eventFields(event) },
-        kind?.message ?? event.kind,
-      );
+      const level = PINO_LEVELS[kind?.level ?? 'info'];
+      if (!log.isLevelEnabled(level)) continue;
+      log[level]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
     }
   });
 }

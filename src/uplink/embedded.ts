@@ -15,6 +15,8 @@ import type { RegionConfig } from '../region/config.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';
 
+/** Events that follow each other closer than this go in one message: each message is a transaction of the region. */
+const GATHER_MS = 50;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 30_000;
 /** A region that ran this long is healthy: the next restart comes quickly again. */
@@ -59,6 +61,8 @@ export class EmbeddedUplink {
   #desiredVersion = 0;
   #failures = 0;
   #startedAt = 0;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #gathering: Timer | undefined;
   #restart: Timer | undefined;
   #closing = false;
 
@@ -104,9 +108,11 @@ export class EmbeddedUplink {
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.#restart?.cancel();
+    this.#gathering?.cancel();
     const worker = this.#worker;
     if (worker === undefined) return;
     this.#collect();
+    this.#send();
     await new Promise<void>((resolve) => {
       worker.once('exit', () => resolve());
       this.#post({ kind: 'close' });
@@ -129,13 +135,25 @@ export class EmbeddedUplink {
         text: eventText(event, kind),
       });
     }
-    this.#send();
+    this.#sendSoon();
+  }
+
+  /** The first event after a while, and a full batch, go at once; others wait for company. */
+  #sendSoon(): void {
+    const { clock } = this.#options;
+    const waitMs = this.#sentAt + GATHER_MS - clock.now();
+    if (waitMs <= 0 || this.#outbox.hasFullBatch) this.#send();
+    else this.#gathering ??= clock.schedule(waitMs, () => this.#send());
   }
 
   #send(): void {
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
     if (this.#state === 'waiting') return;
     const batch = this.#outbox.take();
-    if (batch !== undefined) this.#post({ kind: 'events', ...batch });
+    if (batch === undefined) return;
+    this.#sentAt = this.#options.clock.now();
+    this.#post({ kind: 'events', ...batch });
   }
 
   #post(message: RackMessage): void {
@@ -151,7 +169,7 @@ export class EmbeddedUplink {
         break;
       case 'stored':
         this.#outbox.acknowledge(message.sequence);
-        this.#send();
+        this.#sendSoon();
         break;
       case 'listening':
         this.#state = 'up';

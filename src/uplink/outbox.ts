@@ -23,6 +23,10 @@ export class Outbox {
   get length(): number {
     return this.#waiting.length + this.#sent.length;
   }
+  /** So many wait that the next batch has no room for more. */
+  get hasFullBatch(): boolean {
+    return this.#waiting.length >= OUTBOX_BATCH_MAX;
+  }
   /** Events dropped at the bound since the start. */
   get dropped(): number {
     return this.#dropped;

@@ -179,7 +179,8 @@ export function rackboot(extra: (directory: string) => readonly string[]): Conte
     start: (ground, directory) =>
       ground.startRackboot(directory, [
         'name: bench',
-        `state_dir: ${JSON.stringify(directory)}`,
+        // Apart from the configuration, whose directory is watched.
+        `state_dir: ${JSON.stringify(join(directory, 'state'))}`,
         'log: { level: warning }',
         ...extra(directory),
         '',
