@@ -5,11 +5,12 @@
 //    and an address without a record was never used.
 // 2. A change stays pending until its journal sequence is durable. Rolling back restores the record before it, newest first, so
 //    that several pending changes of one address unwind in order.
-// 3. Engines read it through `LeaseView` and change nothing.
+// 3. A bound lease waits in the queue of ends until it is reported; whatever else is said of an address takes it out.
+// 4. Engines read it through `LeaseView` and change nothing.
 
 import type { Instant } from '../clock.ts';
+import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import { type Ipv4, type Ipv4Network, type MacAddress, networkContains } from '../net/address.ts';
-import { ExpiryQueue } from './expiry-queue.ts';
 import type { Lease } from './lease.ts';
 
 /** Ended addresses remembered for one hardware address; older ones are forgotten as its first choice, never the lease itself. */
@@ -35,10 +36,9 @@ interface PendingChange extends LeaseChange {
   readonly sequence: number;
 }
 
-interface Slot {
+/** An address with its record; it waits for the end of its lease. */
+interface Slot extends Waiting {
   lease: Lease;
-  /** When the address is next in the expiry queue; undefined: it is not. */
-  queuedAt: Instant | undefined;
 }
 
 /** True while the record keeps its address from everybody else: bound or declined, and not ended. */
@@ -53,7 +53,7 @@ export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #byMac = new Map<MacAddress, Ipv4 | readonly Ipv4[]>();
-  readonly #queue = new ExpiryQueue();
+  readonly #ends = new DeadlineQueue<Slot>();
   /** Pending changes by sequence, oldest first. */
   #pending: PendingChange[] = [];
 
@@ -69,7 +69,7 @@ export class LeaseTable implements LeaseView {
 
   /** When `expire` has something to do; undefined: no lease is running. */
   get nextExpiry(): Instant | undefined {
-    return this.#queue.next;
+    return this.#ends.nextAt;
   }
 
   /** Takes over stored records; a lease that has ended by `now` is not reported by `expire`. */
@@ -118,7 +118,7 @@ export class LeaseTable implements LeaseView {
     const lost = this.#pending.filter(({ sequence }) => sequence >= from && sequence <= to).reverse();
     this.#pending = this.#pending.filter(({ sequence }) => sequence < from || sequence > to);
     for (const { lease, previous } of lost) {
-      if (this.find(lease.address) === lease) this.#set(lease.address, previous, now);
+      if (this.find(lease.address) === lease) this.#set(lease.address, previous, now, lease.grantedAt);
       // A later change of the address stands, and now rests on what was there before this one.
       else this.#pending = this.#pending.map((later) => (later.previous === lease ? { ...later, previous } : later));
     }
@@ -128,15 +128,10 @@ export class LeaseTable implements LeaseView {
   /** Leases whose time ran out by `now`, at most `limit`; each is reported once. */
   expire(now: Instant, limit: number): readonly Lease[] {
     const ended: Lease[] = [];
-    for (let count = 0; count < limit; count += 1) {
-      const address = this.#queue.take(now);
-      if (address === undefined) break;
-      const slot = this.#slots.get(address);
-      if (slot === undefined || slot.queuedAt === undefined || slot.queuedAt > now) continue;
-      slot.queuedAt = undefined;
-      if (slot.lease.state !== 'bound') continue;
-      if (slot.lease.expiresAt <= now) ended.push(slot.lease);
-      else this.#enqueue(slot);
+    while (ended.length < limit) {
+      const slot = this.#ends.takeDue(now);
+      if (slot === undefined) break;
+      ended.push(slot.lease);
     }
     return ended;
   }
@@ -146,26 +141,22 @@ export class LeaseTable implements LeaseView {
     return known === undefined ? [] : typeof known === 'number' ? [known] : known;
   }
 
-  #set(address: Ipv4, lease: Lease | undefined, now: Instant): void {
+  /** Sets the record of an address, or with undefined removes it; a lease that had ended by `reportedAt` is not reported. */
+  #set(address: Ipv4, lease: Lease | undefined, now: Instant, reportedAt = now): void {
     const slot = this.#slots.get(address);
     const held = slot?.lease;
     if (held !== undefined && held.state !== 'declined' && held.mac !== lease?.mac) this.#unlink(held.mac, address);
     if (lease === undefined) {
+      if (slot !== undefined) this.#ends.set(slot, undefined);
       this.#slots.delete(address);
       return;
     }
     if (lease.state === 'declined') this.#unlink(lease.mac, address);
     else this.#link(lease.mac, address, now);
-    const next = slot ?? { lease, queuedAt: undefined };
+    const next = slot ?? { lease, place: -1 };
     next.lease = lease;
     if (slot === undefined) this.#slots.set(address, next);
-    if (lease.state === 'bound' && lease.expiresAt > now) this.#enqueue(next);
-  }
-
-  #enqueue(slot: Slot): void {
-    if (slot.queuedAt !== undefined && slot.queuedAt <= slot.lease.expiresAt) return;
-    slot.queuedAt = slot.lease.expiresAt;
-    this.#queue.add(slot.lease.address, slot.queuedAt);
+    this.#ends.set(next, lease.state === 'bound' && lease.expiresAt > reportedAt ? lease.expiresAt : undefined);
   }
 
   #link(mac: MacAddress, address: Ipv4, now: Instant): void {
