@@ -10,18 +10,29 @@ import { installLoaders } from '../images/loaders.ts';
 const ARCH = 'amd64';
 const RELEASE = 'bookworm';
 
-/** The tree below `cache`, with `amd64/generic/bookworm/commissioning` and the amd64 loaders; built when it is not there. */
-export async function cachedBootTree(cache: string, onProgress: (text: string) => void): Promise<string> {
-  const tree = join(cache, `boot-${sourcesHash()}`);
+/** Beside the packages of the checkout. */
+const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
+
+/** A tree with `amd64/generic/bookworm/commissioning` and the amd64 loaders; built when it is not there. */
+export async function cachedBootTree(onProgress: (text: string) => void): Promise<string> {
+  const tree = join(CACHE, `boot-${sourcesHash()}`);
   if (existsSync(tree)) return tree;
-  mkdirSync(cache, { recursive: true });
+  mkdirSync(CACHE, { recursive: true });
   const part = `${tree}.part-${process.pid}`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part);
-  const request = { tree: part, arch: ARCH, release: RELEASE, workDir: join(cache, 'work'), onProgress };
+  const workDir = `${part}-work`;
+  const request = { tree: part, arch: ARCH, release: RELEASE, workDir, onProgress };
   await buildEnvironment(request);
   await installLoaders(request);
-  renameSync(part, tree);
+  rmSync(workDir, { recursive: true, force: true });
+  try {
+    renameSync(part, tree);
+  } catch (error) {
+    // Somebody else built the same tree meanwhile.
+    if (!existsSync(tree)) throw error;
+    rmSync(part, { recursive: true, force: true });
+  }
   return tree;
 }
 

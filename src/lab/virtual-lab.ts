@@ -63,8 +63,7 @@ export async function runVirtualLab(
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
   try {
-    const cache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
-    const tree = await cachedBootTree(cache, (text) => narrator.tell('lab', text));
+    const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');
     writeFileSync(config, virtualLabConfig(directory, tree));
     daemon = await DaemonProcess.start({ config, namespace, onLine: (line: LogLine) => narrator.tellLog(line) });

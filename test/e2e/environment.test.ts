@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildEnvironment } from '../../src/images/environment.ts';
-import { realBootTree } from '../support/boot-tree.ts';
+import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
@@ -115,7 +115,7 @@ describe('the real environment', { skip: missing('linux', 'apt-get', 'dpkg-deb',
 
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'rackboot-environment-'));
-    tree = await realBootTree();
+    tree = await cachedBootTree(() => undefined);
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 

@@ -1,0 +1,216 @@
+// The main job for real: a virtual machine with a blank disk and the network first in its boot order powers on beside a running
+// rack, is enlisted, and powers off. Firmware, loaders, kernel, sockets and databases are the real ones.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
+import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
+import { missing } from './needs.ts';
+
+const skip = missing(
+  'linux',
+  'root',
+  'ip',
+  'qemu-system-x86_64',
+  '/usr/share/OVMF/OVMF_CODE_4M.fd',
+  'curl',
+  'dig',
+  'dnsmasq',
+  'apt-get',
+  'dpkg-deb',
+);
+const BOOT_MS_MAX = 180_000;
+export const GIB = 1024 ** 3;
+
+/** One machine, and how it is to boot. */
+export interface BootCase {
+  readonly name: string;
+  readonly firmware: Firmware;
+  readonly nic: VirtualMachineSpec['nic'];
+  readonly memoryMib: number;
+  readonly cpus: number;
+  readonly diskBytes: number;
+  /** boot.loaders of the configuration. */
+  readonly loaders: string;
+  /** Boot twice more: once as New, once as Broken. */
+  readonly boots: 1 | 3;
+}
+
+/** Tests that each of these machines is enlisted, with every fact right. */
+export function testFirstBoots(cases: readonly BootCase[]): void {
+  describe('a machine nobody knows boots from the network and is enlisted', { skip }, () => boots(cases));
+}
+
+function boots(cases: readonly BootCase[]): void {
+  let directory = '';
+  let namespace: LabNamespace;
+  let outside: ReturnType<LabNamespace['spawn']> | undefined;
+  let tree = '';
+
+  before(async () => {
+    tree = await cachedBootTree(() => undefined);
+    directory = mkdtempSync(join(tmpdir(), 'rackboot-e2e-'));
+    namespace = LabNamespace.create(`rb-first-${process.pid}`, '10.77.0.1', 24);
+    namespace.ip('address', 'add', '192.0.2.53/32', 'dev', 'lo');
+    // The outside world's name server.
+    outside = namespace.spawn(
+      'dnsmasq',
+      [
+        '--keep-in-foreground',
+        '--no-resolv',
+        '--no-hosts',
+        '--conf-file=/dev/null',
+        '--pid-file=',
+        '--bind-interfaces',
+        '--listen-address=192.0.2.53',
+        '--address=/outside.example/198.51.100.7',
+      ],
+      { stdio: 'ignore' },
+    );
+  });
+  after(() => {
+    outside?.kill('SIGKILL');
+    namespace?.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  cases.forEach((each, index) => {
+    test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
+      const stateDir = join(directory, `state-${index}`);
+      const config = join(directory, `rackboot-${index}.yaml`);
+      writeFileSync(config, configText(stateDir, tree, each.loaders));
+      const lines: LogLine[] = [];
+      const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
+      const machine = new VirtualMachine(specOf(each, index, directory), namespace);
+      try {
+        assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
+        const enlisted = await theMachine(stateDir);
+        checkFacts(enlisted, each, machine.spec);
+        await checkLease(stateDir, machine.spec.mac);
+        checkNames(namespace.name, enlisted, await leaseAddress(stateDir, machine.spec.mac));
+
+        if (each.boots === 3) await bootAgain(machine, stateDir, lines, enlisted.system_id);
+      } finally {
+        await machine.kill();
+        await daemon.stop();
+      }
+    });
+  });
+}
+
+/** What a known machine gets follows from its status. */
+async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLine[], systemId: string): Promise<void> {
+  lines.length = 0;
+  assert.equal(await within(machine), 0, `it powered itself off again\n${tail(machine)}`);
+  const again = await theMachine(stateDir);
+  assert.deepEqual([again.system_id, again.status_name], [systemId, 'New'], 'a New machine reports itself again');
+  assert.ok(lines.some(({ purpose }) => purpose === 'enlist'));
+
+  const path = `http://localhost/MAAS/api/2.0/machines/${systemId}/?op=mark_broken`;
+  execFileSync('curl', ['-sSf', '--unix-socket', join(stateDir, 'rackboot.sock'), '-X', 'POST', path]);
+  lines.length = 0;
+  assert.equal(await within(machine), 0, `a Broken machine is switched off\n${tail(machine)}`);
+  const purposes = lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
+  assert.ok(purposes.includes('poweroff') && !purposes.includes('enlist'), `it was told: ${purposes.join(', ')}`);
+  assert.equal((await theMachine(stateDir)).status_name, 'Broken');
+}
+
+function configText(stateDir: string, tree: string, loaders: string): string {
+  return `name: rack
+state_dir: ${stateDir}
+cluster_interfaces:
+  - name: lab
+    interface: ${BRIDGE}
+    ip: 10.77.0.1
+    network: 10.77.0.0/24
+    router_ip: 10.77.0.1
+    ip_range_low: 10.77.0.100
+    ip_range_high: 10.77.0.199
+    static_ip_range_low: 10.77.0.10
+    static_ip_range_high: 10.77.0.99
+dns: { upstream: [192.0.2.53] }
+boot: { tree: ${tree}, loaders: ${loaders}, kernel_params: "console=ttyS0,115200" }
+`;
+}
+
+function specOf(each: BootCase, index: number, directory: string): VirtualMachineSpec {
+  return {
+    name: `machine-${index}`,
+    firmware: each.firmware,
+    nic: each.nic,
+    mac: `52:54:00:77:01:${index.toString(16).padStart(2, '0')}`,
+    memoryMib: each.memoryMib,
+    cpus: each.cpus,
+    diskBytes: each.diskBytes,
+    diskSerial: `DISK${index.toString().padStart(4, '0')}`,
+    uuid: `77777777-0000-4000-8000-${index.toString(16).padStart(12, '0')}`,
+    serial: `SN-77-${index}`,
+    directory,
+  };
+}
+
+async function within(machine: VirtualMachine): Promise<number | null> {
+  const off = machine.start();
+  const late = AbortSignal.timeout(BOOT_MS_MAX);
+  late.addEventListener('abort', () => void machine.kill());
+  return await off;
+}
+
+const tail = (machine: VirtualMachine): string => machine.console().slice(-3000);
+
+async function theMachine(stateDir: string) {
+  const machines = machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/'));
+  assert.equal(machines.length, 1);
+  return machines[0] ?? assert.fail('no machine');
+}
+
+function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootCase, spec: VirtualMachineSpec): void {
+  assert.equal(machine.status_name, 'New');
+  assert.equal(machine.architecture, 'amd64/generic');
+  assert.equal(machine.cpu_count, each.cpus);
+  assert.equal(machine.memory, each.memoryMib);
+  assert.deepEqual(
+    machine.interface_set.map(({ mac_address: mac }) => mac),
+    [spec.mac],
+  );
+  const disks = machine.physicalblockdevice_set;
+  assert.deepEqual(
+    disks.map(({ name, size, serial }) => ({ name, size, serial })),
+    [{ name: 'vda', size: spec.diskBytes, serial: spec.diskSerial }],
+  );
+  assert.equal(machine.hardware_info?.system_vendor, 'QEMU');
+  assert.equal(machine.hardware_info?.system_serial, spec.serial);
+  assert.match(machine.hardware_info?.cpu_model ?? '', /QEMU/);
+  assert.equal(machine.hardware_uuid, spec.uuid);
+}
+
+async function leaseAddress(stateDir: string, mac: string): Promise<string> {
+  const leases = await askDaemon(stateDir, '/leases');
+  assert.ok(Array.isArray(leases));
+  const own = leases.filter((lease) => lease.mac === mac);
+  assert.equal(own.length, 1, 'one machine has one lease, whatever ROM, loader and environment call themselves');
+  return String(own[0]?.address);
+}
+
+async function checkLease(stateDir: string, mac: string): Promise<void> {
+  const address = await leaseAddress(stateDir, mac);
+  assert.match(address, /^10\.77\.0\.1\d\d$/);
+}
+
+function checkNames(namespace: string, machine: { readonly fqdn: string }, address: string): void {
+  const dig = (...args: string[]): string =>
+    execFileSync('ip', ['netns', 'exec', namespace, 'dig', '+short', '+time=2', '+tries=2', '@10.77.0.1', ...args], {
+      encoding: 'utf8',
+    }).trim();
+  assert.equal(dig(machine.fqdn, 'A'), address, 'its name leads to its lease');
+  assert.equal(dig('-x', address), `${machine.fqdn}.`, 'and back');
+  assert.equal(dig('outside.example', 'A'), '198.51.100.7', 'an outside name comes from upstream');
+}
