@@ -67,7 +67,7 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-  /** Reads the configuration file again (SIGHUP). */
+  /** Reads the configuration file again, and opens the log file anew (SIGHUP). */
   reload(): void;
   /** Stops; `signal` is for the log. */
   stop(signal: string): Promise<void>;
@@ -93,7 +93,8 @@ class RackProcess implements Daemon {
   /** What was opened, in order; closed in reverse. */
   readonly #opened: (() => Promise<void> | void)[] = [];
   #config: RackConfig;
-  #log: Logger;
+  readonly #log: Logger;
+  readonly #reopenLog: () => void;
   #rack: Rack | undefined;
   #uplink: EmbeddedUplink | undefined;
   #watch: ConfigWatch | undefined;
@@ -101,6 +102,8 @@ class RackProcess implements Daemon {
   #states: readonly InterfaceState[] = [];
   #notes: readonly string[] = [];
   #regionWasUp = false;
+  /** One configuration after the other. */
+  #reconfiguring: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   readonly #secret: string;
   readonly #startedWallMs: number;
@@ -110,7 +113,9 @@ class RackProcess implements Daemon {
     this.#config = loadConfig(options.configFile);
     this.#secret = Buffer.from(options.clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#startedWallMs = options.clock.wallTimeMs();
-    this.#log = openLog(this.#config.log);
+    const log = openLog(this.#config.log);
+    this.#log = log.logger;
+    this.#reopenLog = log.reopen;
     logEvents(this.#log, this.#stream, EVENT_KINDS);
   }
 
@@ -162,7 +167,9 @@ class RackProcess implements Daemon {
     this.#watch = watchConfig(
       configFile,
       clock,
-      (next) => void this.#reconfigure(next),
+      (next) => {
+        this.#reconfiguring = this.#reconfiguring.then(() => this.#reconfigure(next));
+      },
       (problems) => this.#refuseConfig(problems),
     );
     this.#opened.push(() => this.#watch?.close());
@@ -184,6 +191,7 @@ class RackProcess implements Daemon {
   }
 
   reload(): void {
+    this.#reopenLog();
     this.#watch?.reload();
   }
 

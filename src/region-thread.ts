@@ -3,7 +3,7 @@
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from './clock.ts';
+import { newUuid, systemClock } from './clock.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
@@ -59,7 +59,7 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       break;
     case 'configure':
       region.configure(message.config);
-      void api.configure(message.config);
+      listenAsConfigured(message.config, api);
       break;
     case 'close':
       void close().finally(() => port?.close());
@@ -67,6 +67,17 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
     default:
       unreachable(message);
   }
+}
+
+/** Follows the listeners of a new configuration; one that cannot be opened is told, and those before stay. */
+function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
+  const before = api.addresses.join();
+  api.configure(next).then(
+    () => {
+      if (api.addresses.join() !== before) send({ kind: 'listening', addresses: api.addresses });
+    },
+    (error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }),
+  );
 }
 
 /** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */

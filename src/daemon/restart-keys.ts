@@ -17,15 +17,23 @@ export function restartKeys(
   differs('name', running.name, next.name);
   differs('state_dir', running.stateDir, next.stateDir);
   differs('boot.tree', running.boot.tree, next.boot.tree);
-  differs('region.listen', running.region.listen, next.region.listen);
+  // Requests of machines are passed on to this listener: it must not go while the region runs.
+  const door = running.http.region;
+  const doorStays = next.region.listen.some(({ host, port }) => host === door?.host && port === door.port);
+  if (!doorStays) keys.push('region.listen');
   differs('log.file', running.log.file, next.log.file);
   const config: RackConfig = {
     ...next,
     name: running.name,
     stateDir: running.stateDir,
     boot: { ...next.boot, tree: running.boot.tree },
-    http: { ...next.http, region: running.http.region },
-    region: { ...next.region, listen: running.region.listen, stateDir: running.stateDir },
+    dns: { ...next.dns, selfName: running.dns.selfName },
+    http: { ...next.http, region: door },
+    region: {
+      ...next.region,
+      listen: doorStays ? next.region.listen : running.region.listen,
+      stateDir: running.stateDir,
+    },
     log: { ...next.log, file: running.log.file },
   };
   return { config, keys };

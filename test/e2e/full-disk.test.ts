@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { leasesShape } from '../../src/cli/shapes.ts';
@@ -11,7 +12,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from '../support/probes.ts';
-import { eventually, RunningRack } from '../support/running-rack.ts';
+import { eventually, RunningRack, startQuietly } from '../support/running-rack.ts';
 
 const PLACE = labPlace(22);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -69,6 +70,43 @@ test('a full disk stops leases and nothing else, until there is room', {
     await probes.close();
     await rack.stop();
     execFileSync('umount', [rack.stateDir]);
+    await rack.remove();
+  }
+});
+
+test('a log on a full disk loses lines and nothing else', {
+  skip: missing('root', 'mount'),
+  timeout: 60_000,
+}, async () => {
+  const logs = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
+  const log = join(logs, 'rackboot.log');
+  const rack = new RunningRack(PLACE, (text) => `${text}log: { file: ${JSON.stringify(log)} }\n`);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'rackboot-log-full', logs]);
+  const probes = await DhcpProbes.open(PLACE);
+  try {
+    const daemon = await startQuietly(rack);
+    const ballast = join(logs, 'ballast');
+    const { bavail, bsize } = statfsSync(logs);
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    for (let count = 0; count < 40; count += 1) assert.ok(await probes.leaseWithin(5000));
+    await eventually('standard error tells', () => daemon.complaints() !== '');
+    assert.match(daemon.complaints(), /^rackboot: the log \S+rackboot\.log cannot be written: ENOSPC.*\n$/);
+    rmSync(ballast);
+    const last = await probes.leaseWithin(5000);
+    assert.ok(last);
+    await eventually('lines follow again', () => readFileSync(log, 'utf8').includes(formatMac(last.mac)));
+
+    // Rotation: the file is moved away, and SIGHUP makes a new one.
+    renameSync(log, `${log}.1`);
+    process.kill(daemon.pid, 'SIGHUP');
+    const next = await probes.leaseWithin(5000);
+    assert.ok(next);
+    await eventually('a new file', () => existsSync(log) && readFileSync(log, 'utf8').includes('config.applied'));
+    assert.equal(await daemon.stop(), 0);
+  } finally {
+    await probes.close();
+    execFileSync('umount', [logs]);
+    rmSync(logs, { recursive: true });
     await rack.remove();
   }
 });

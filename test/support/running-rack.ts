@@ -51,6 +51,36 @@ export async function runRackboot(
   return { code, complaints: lines(text.err), output: lines(text.out) };
 }
 
+/** A daemon whose log is not read by anybody. */
+export interface QuietDaemon {
+  readonly pid: number;
+  /** Standard error so far. */
+  complaints(): string;
+  /** Asks it to end. @returns its exit code */
+  stop(): Promise<number | null>;
+}
+
+/** Starts a daemon that logs to a file, and waits until its control socket answers. */
+export async function startQuietly(rack: RunningRack): Promise<QuietDaemon> {
+  const child = spawn(process.execPath, [...FLAGS, MAIN, 'run', '--config', rack.configFile], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let text = '';
+  child.stderr?.on('data', (bytes: Buffer) => {
+    text += bytes.toString('utf8');
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  await eventually('the daemon answers', () => rack.status().catch(() => undefined), END_MS_MAX);
+  return {
+    pid: child.pid ?? 0,
+    complaints: () => text,
+    stop() {
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
+}
+
 /** Waits until `condition` gives something; fails after `limitMs` with `what`. */
 export async function eventually<T>(
   what: string,
