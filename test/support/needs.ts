@@ -22,6 +22,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mount: 'mount',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
+  'systemd-analyze': 'systemd',
   tcpdump: 'tcpdump',
   tftp: 'tftp-hpa',
   udhcpc: 'udhcpc',

@@ -1,0 +1,121 @@
+// The service as systemd starts it, where no systemd runs: the unit is checked by systemd's own tool, and its command is run with
+// its user's rights alone: not root, and only the capabilities that the unit grants.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
+import { missing } from '../support/needs.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+const UNIT = join(ROOT, 'systemd', 'rackboot.service');
+const NOBODY = 65_534;
+const READY_MS_MAX = 20_000;
+
+/** The values of one setting of the unit. */
+function setting(name: string): string[] {
+  const lines = readFileSync(UNIT, 'utf8').split('\n');
+  return lines.flatMap((line) =>
+    line.startsWith(`${name}=`)
+      ? line
+          .slice(name.length + 1)
+          .trim()
+          .split(/\s+/)
+      : [],
+  );
+}
+
+test('systemd accepts the unit', { skip: missing('systemd-analyze') }, () => {
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', UNIT], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+});
+
+describe('the command of the unit, with the rights of the unit', {
+  skip: missing('linux', 'root', 'ip', 'setpriv', 'udhcpc'),
+}, () => {
+  test('serves a machine on the real ports', { timeout: 60_000 }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
+    chmodSync(directory, 0o755);
+    const state = join(directory, 'state');
+    mkdirSync(state);
+    chownSync(state, NOBODY, NOBODY);
+    symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(directory, 'rackboot'));
+    const config = join(directory, 'rackboot.yaml');
+    writeFileSync(
+      config,
+      `state_dir: ${state}\ncluster_interfaces: [{ name: lab, interface: ${BRIDGE}, ip: 10.78.0.1, network: 10.78.0.0/24, ip_range_low: 10.78.0.100, ip_range_high: 10.78.0.120 }]\n`,
+    );
+    const namespace = LabNamespace.create(`rb-service-${process.pid}`, '10.78.0.1', 24);
+    const capabilities = setting('AmbientCapabilities')
+      .map((name) => `+${name.replace(/^CAP_/, '').toLowerCase()}`)
+      .join(',');
+    const command = setting('ExecStart').map((word) => (word === '/etc/rackboot/rackboot.yaml' ? config : word));
+    const rights = [
+      '--reuid',
+      String(NOBODY),
+      '--regid',
+      String(NOBODY),
+      '--clear-groups',
+      '--no-new-privs',
+      '--inh-caps',
+      capabilities,
+      '--ambient-caps',
+      capabilities,
+      '--bounding-set',
+      `-all,${capabilities}`,
+    ];
+    // In place of the unit's StateDirectory below /var/lib, which this user may not write here.
+    const env = { PATH: `${directory}:${process.env.PATH ?? ''}`, NODE_COMPILE_CACHE: join(state, 'cache') };
+    const daemon = namespace.spawn('setpriv', [...rights, ...command], { stdio: ['ignore', 'pipe', 'inherit'], env });
+    try {
+      const log = await untilReady(daemon);
+      const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
+      assert.match(status, /^Uid:\s+65534\s+65534/m);
+      assert.doesNotMatch(log, /hardware addresses need/, 'frames to machines without an address can be sent');
+
+      const host = namespace.addHost('client', '52:54:00:78:00:01');
+      execFileSync(
+        'ip',
+        ['netns', 'exec', host, 'udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '1', '-s', '/bin/true'],
+        { stdio: 'ignore' },
+      );
+      const leases = execFileSync(
+        process.execPath,
+        [join(ROOT, 'src/main.ts'), 'leases', 'list', '--json', '--config', config],
+        { encoding: 'utf8' },
+      );
+      assert.match(leases, /52:54:00:78:00:01/);
+    } finally {
+      daemon.kill('SIGTERM');
+      await new Promise((resolve) => daemon.once('exit', resolve));
+      namespace.remove();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
+
+/** Waits for the daemon's word that it is ready. @returns what it logged until then */
+function untilReady(daemon: ReturnType<LabNamespace['spawn']>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    AbortSignal.timeout(READY_MS_MAX).addEventListener('abort', () => reject(new Error(`not ready: ${log}`)));
+    daemon.once('exit', (code) => reject(new Error(`ended with ${code}: ${log}`)));
+    daemon.stdout?.on('data', (chunk: Buffer) => {
+      log += chunk.toString('utf8');
+      if (log.includes('"daemon.ready"')) resolve(log);
+    });
+  });
+}
