@@ -102,10 +102,11 @@ async function refresh() {
     fresh.classList.add('stale');
   }
 }
-function wait() {
-  AbortSignal.timeout(3000).addEventListener('abort', async () => { await refresh(); wait(); });
+async function repeat() {
+  await refresh();
+  setTimeout(repeat, 3000);
 }
-wait();
+setTimeout(repeat, 3000);
 `;
 
 const sourceOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
