@@ -17,6 +17,8 @@ export interface RackEvent {
   readonly mac?: MacAddress | undefined;
   /** The machine's address, when known. */
   readonly address?: Ipv4 | undefined;
+  /** How many happenings a sampled event stands for (`rate-limit.ts`); undefined: one. */
+  readonly count?: number | undefined;
 }
 
 /** What an operator is told of a kind: the level of its log line, and what happened and what to do about it. */

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../src/clock.ts';
 import { DeadlineQueue } from '../src/deadline-queue.ts';
-import { RateLimit } from '../src/tftp/rate-limit.ts';
 import { seededRandom } from './support/seeded-random.ts';
 
 test('items come out in the order of their deadlines, however those were moved', () => {
@@ -51,12 +50,4 @@ test('nothing is due before its moment, and what was taken out is not due', () =
   queue.set(second, undefined);
   assert.equal(queue.nextAt, undefined);
   assert.equal(queue.takeDue(instant(99)), undefined);
-});
-
-test('a rate is limited in the long run and at once, and says how many were withheld', () => {
-  const limit = new RateLimit(2, 3);
-  const taken = (ms: number, times: number) => Array.from({ length: times }, () => limit.take(instant(ms)));
-  assert.deepEqual(taken(0, 5), [1, 1, 1, 0, 0]);
-  assert.deepEqual(taken(500, 3), [3, 0, 0]);
-  assert.deepEqual(taken(100_000, 5), [3, 1, 1, 0, 0]);
 });

@@ -80,8 +80,6 @@ export interface DhcpEvent extends RackEvent {
   readonly vendorClass?: string | undefined;
   /** Why, where something was refused. */
   readonly reason?: string | undefined;
-  /** Events like this one that were counted and not published since the last that was. */
-  readonly suppressed?: number | undefined;
   /** Codes of options for which the reply had no room. */
   readonly omitted?: string | undefined;
 }
@@ -131,7 +129,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP message not answered',
     explanation:
-      'A message got no answer. The reason says why and what to do. In a flood only some are published; the rest are in the counters.',
+      'A message got no answer. The reason says why and what to do. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.malformed': {
     level: 'warning',

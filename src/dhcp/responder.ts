@@ -20,11 +20,11 @@ import type { MachineDirectory } from '../machines/directory.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
+import { EventSampler } from '../rate-limit.ts';
 import { decide, setAside } from './decide.ts';
 import type { DhcpDecision, OfferedAddress } from './decision.ts';
 import type { DhcpPorts } from './destination.ts';
 import { DurableQueue } from './durable-queue.ts';
-import { EventSampler } from './event-sampler.ts';
 import type { DhcpEvent, DhcpRefusal } from './events.ts';
 import type { DhcpState, IdentifyClient, PlanBoot } from './inquiry.ts';
 import type { Lease } from './lease.ts';
@@ -329,20 +329,20 @@ export class Responder {
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal): void {
     this.#count(`refused.${reason}`);
-    const suppressed = this.#sampler.admit(reason, event.at);
-    if (suppressed === undefined) return;
+    const sample = this.#sampler.take(reason, event.at);
+    if (sample === undefined) return;
     const { at, mac, address, subnet, interfaceName, vendorClass, hostname } = event;
-    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, reason, suppressed };
+    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, reason, ...sample };
     this.#conclude({ reply: undefined, event: { kind: 'dhcp.refused', ...fields } });
   }
 
   #reportMalformed(fault: WireFault, arrival: Arrival, now: Instant): void {
     this.#count('malformed');
-    const suppressed = this.#sampler.admit('malformed', now);
-    if (suppressed === undefined) return;
+    const sample = this.#sampler.take('malformed', now);
+    if (sample === undefined) return;
     const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
     const { interfaceName } = arrival;
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.malformed', at: now, interfaceName, reason, suppressed } });
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.malformed', at: now, interfaceName, reason, ...sample } });
   }
 
   #count(name: string): void {

@@ -13,8 +13,8 @@ import { errorText, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
+import { EventSampler } from '../rate-limit.ts';
 import type { DhcpConfig } from './config.ts';
-import { EventSampler } from './event-sampler.ts';
 import type { DhcpEvent } from './events.ts';
 import type { IdentifyClient, PlanBoot } from './inquiry.ts';
 import type { Lease } from './lease.ts';
@@ -245,9 +245,9 @@ export class DhcpServer {
 
   #reportSocket(kind: DhcpEvent['kind'], name: string, reason: string | undefined): void {
     const at = this.#ports.clock.now();
-    const suppressed = this.#sampler.admit(`${kind} ${name}`, at);
-    if (suppressed === undefined) return;
-    const event: DhcpEvent = { kind, at, interfaceName: name, reason, suppressed };
+    const sample = this.#sampler.take(`${kind} ${name}`, at);
+    if (sample === undefined) return;
+    const event: DhcpEvent = { kind, at, interfaceName: name, reason, ...sample };
     this.#ports.publish(event);
   }
 }

@@ -73,8 +73,6 @@ export interface DnsEvent extends RackEvent {
   readonly port?: number | undefined;
   /** The name it concerns. */
   readonly name?: string | undefined;
-  /** How many happenings a sampled event stands for. */
-  readonly count?: number | undefined;
   /** Who keeps a contested name. */
   readonly winner?: string | undefined;
   /** Who does not get it. */

@@ -8,9 +8,10 @@
 // 1. A Pending that is forwarded is delivered exactly once, at the latest after FLIGHT_MS.
 // 2. Refusals and overloads are counted each and published at most once every SAMPLE_MS.
 
-import { type Clock, type Instant, instant, later, type Timer } from '../clock.ts';
+import type { Clock, Instant, Timer } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { EventSampler } from '../rate-limit.ts';
 import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
@@ -73,7 +74,7 @@ export class DnsService {
   readonly #deps: DnsServiceDeps;
   readonly #cache = new AnswerCache();
   readonly #forwarder: Forwarder<Waiter>;
-  readonly #samples = new Map<DnsEvent['kind'], { count: number; silentUntil: Instant }>();
+  readonly #sampler = new EventSampler({ perSecond: 1000 / SAMPLE_MS, burst: 1 });
   #facts: AnswerFacts;
   #upstreamText = '';
   #recursion = false;
@@ -242,13 +243,8 @@ export class DnsService {
       this.#publish({ ...report, at: now });
       return;
     }
-    const sample = this.#samples.get(report.kind) ?? { count: 0, silentUntil: instant(Number.NEGATIVE_INFINITY) };
-    this.#samples.set(report.kind, sample);
-    sample.count += 1;
-    if (now < sample.silentUntil) return;
-    this.#publish({ ...report, at: now, count: sample.count });
-    sample.count = 0;
-    sample.silentUntil = later(now, SAMPLE_MS);
+    const sample = this.#sampler.take(report.kind, now);
+    if (sample !== undefined) this.#publish({ ...report, at: now, ...sample });
   }
 
   #publish(event: DnsEvent): void {

@@ -15,8 +15,9 @@ import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { formatIpv4, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
+import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
-import { EventSampler, FILE_CHARACTERS_MAX, type HttpCounters, type HttpEvent, type HttpEventKind } from './events.ts';
+import { FILE_CHARACTERS_MAX, type HttpCounters, type HttpEvent, type HttpEventKind } from './events.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
@@ -207,7 +208,7 @@ export class BootRequests {
   }
 
   #publish(event: HttpEvent): void {
-    const count = SAMPLED.has(event.kind) ? this.#sampler.take(event.kind, event.at) : 1;
-    if (count > 0) this.#deps.publish(count === 1 ? event : { ...event, count });
+    const sample = SAMPLED.has(event.kind) ? this.#sampler.take(event.kind, event.at) : {};
+    if (sample !== undefined) this.#deps.publish({ ...event, ...sample });
   }
 }

@@ -3,7 +3,6 @@
 // 1. Kinds are stable strings.
 // 2. What a stranger can cause at will is sampled: `count` says how many happenings the event stands for.
 
-import type { Instant } from '../clock.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 
 /** Every kind of event of this room, for the operator. */
@@ -88,8 +87,6 @@ export interface HttpEvent extends RackEvent {
   readonly port?: number | undefined;
   /** A stable word, or the words of the operating system. */
   readonly reason?: string | undefined;
-  /** How many happenings a sampled event stands for. */
-  readonly count?: number | undefined;
 }
 
 /** The longest file name in an event. */
@@ -129,30 +126,5 @@ export class HttpCounters {
 
   read(counter: HttpCounter): number {
     return this.#values[INDEX.get(counter) ?? 0] ?? 0;
-  }
-}
-
-/** How many events of one kind that strangers can cause are published at once, and per second in the long run. */
-const SAMPLE_BURST = 20;
-const SAMPLE_PER_SECOND = 2;
-
-/** Lets some events of a kind through, and counts those it withholds. */
-export class EventSampler {
-  readonly #buckets = new Map<HttpEventKind, { left: number; at: Instant; withheld: number }>();
-
-  /** 0: not now. Else how many happenings this one stands for: itself and those withheld before it. */
-  take(kind: HttpEventKind, now: Instant): number {
-    const bucket = this.#buckets.get(kind) ?? { left: SAMPLE_BURST, at: now, withheld: 0 };
-    this.#buckets.set(kind, bucket);
-    bucket.left = Math.min(SAMPLE_BURST, bucket.left + ((now - bucket.at) / 1000) * SAMPLE_PER_SECOND);
-    bucket.at = now;
-    if (bucket.left < 1) {
-      bucket.withheld += 1;
-      return 0;
-    }
-    bucket.left -= 1;
-    const count = bucket.withheld + 1;
-    bucket.withheld = 0;
-    return count;
   }
 }

@@ -100,8 +100,6 @@ export interface TftpEvent extends RackEvent {
   readonly code?: number | undefined;
   /** A stable word, or the words of the client or the operating system. */
   readonly reason?: string | undefined;
-  /** How many happenings a sampled event stands for. */
-  readonly count?: number | undefined;
 }
 
 /** The longest file name in an event. */

@@ -11,11 +11,11 @@ import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../net/datagram.ts';
+import { EventSampler, RateLimit } from '../rate-limit.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, TftpCounters, type TftpEvent } from './events.ts';
 import { Listener, peerKey, TRANSFER_SOCKETS } from './listener.ts';
 import { decodePacket, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
-import { RateLimit } from './rate-limit.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
 import { Transfers } from './transfers.ts';
 
@@ -43,8 +43,8 @@ export class TftpServer {
   readonly #listeners = new Set<Listener>();
   readonly #counters = new TftpCounters();
   readonly #transfers: Transfers;
-  readonly #refusalEvents = new RateLimit(2, 20);
-  readonly #strayErrors = new RateLimit(100, 100);
+  readonly #refusals = new EventSampler();
+  readonly #strayErrors = new RateLimit({ perSecond: 100, burst: 100 });
   #configuring: Promise<void> = Promise.resolve();
   #onIdle: (() => void) | undefined;
 
@@ -53,7 +53,7 @@ export class TftpServer {
     this.#transfers = new Transfers({
       ...deps,
       counters: this.#counters,
-      refusalEvents: this.#refusalEvents,
+      refusals: this.#refusals,
       onReleased: ({ origin }) => {
         this.#closeIfLeft(origin.listener);
         if (this.#transfers.active === 0) this.#onIdle?.();
@@ -173,10 +173,10 @@ export class TftpServer {
       const { from, fromPort } = datagram;
       if (!packet.ok || (packet.value.kind !== 'read' && packet.value.kind !== 'write') || fromPort === 0) {
         this.#counters.add('malformed');
-        const count = this.#refusalEvents.take(now);
+        const sample = this.#refusals.take('tftp.malformed', now);
         const reason = packet.ok ? `${packet.value.kind} packet` : `${packet.fault.field}: ${packet.fault.code}`;
-        if (count > 0)
-          this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, count });
+        if (sample !== undefined)
+          this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, ...sample });
         continue;
       }
       this.#onRequest(listener, packet.value, from, fromPort, now);
@@ -228,9 +228,10 @@ export class TftpServer {
   ): void {
     const { counter, code, text } = REFUSALS[reason];
     this.#counters.add(counter);
-    if (this.#strayErrors.take(now) > 0) this.#sendError(listener.errors, peer, port, code, text);
-    const count = this.#refusalEvents.take(now);
-    if (count > 0) this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, count });
+    if (this.#strayErrors.allows(now)) this.#sendError(listener.errors, peer, port, code, text);
+    const sample = this.#refusals.take('tftp.refused', now);
+    if (sample !== undefined)
+      this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
   #onTransferPackets(listener: Listener, socket: DatagramSocket, datagrams: readonly ReceivedDatagram[]): void {
@@ -246,7 +247,7 @@ export class TftpServer {
         this.#transfers.handle(session, packet.value);
       } else if (packet.value.kind === 'ack' && !listener.isLate(key, now)) {
         this.#counters.add('strays');
-        if (this.#strayErrors.take(now) === 0) continue;
+        if (!this.#strayErrors.allows(now)) continue;
         this.#sendError(socket, from, fromPort, TFTP_ERROR.unknownTransfer, 'Unknown transfer');
       }
     }

@@ -15,11 +15,11 @@ import { DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
+import { EventSampler } from '../rate-limit.ts';
 import { type Content, type OpenedContent, openContent } from './content.ts';
 import type { TftpCounters } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';
-import { RateLimit } from './rate-limit.ts';
 import type { Session } from './session.ts';
 import { negotiateTerms } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
@@ -36,8 +36,8 @@ export interface TransfersDeps {
   readonly files: FileTree;
   readonly publish: Publish;
   readonly counters: TftpCounters;
-  /** Events of refusals, shared with the server. */
-  readonly refusalEvents: RateLimit;
+  /** Samples the events of refusals; shared with the server. */
+  readonly refusals: EventSampler;
   /** Called when a session has ended. */
   readonly onReleased: (session: Session) => void;
 }
@@ -49,7 +49,7 @@ export class Transfers {
   /** Sessions that nobody has answered yet, the oldest first. */
   readonly #unanswered = new Set<Session>();
   readonly #sender: WindowSender;
-  readonly #missingEvents = new RateLimit(200, 2000);
+  readonly #missing = new EventSampler({ perSecond: 200, burst: 2000 });
   #active = 0;
   #timer: { readonly at: Instant; readonly timer: Timer } | undefined;
 
@@ -164,8 +164,9 @@ export class Transfers {
     this.#deps.counters.add(missing ? 'missing' : 'refused-path');
     if (missing) this.turnAway(session, TFTP_ERROR.fileNotFound, 'File not found');
     else this.turnAway(session, TFTP_ERROR.accessViolation, 'Access violation');
-    const count = (missing ? this.#missingEvents : this.#deps.refusalEvents).take(now);
-    if (count > 0) this.#deps.publish(session.event(missing ? 'tftp.missing' : 'tftp.refused', now, { reason, count }));
+    const event = missing ? 'tftp.missing' : 'tftp.refused';
+    const sample = (missing ? this.#missing : this.#deps.refusals).take(event, now);
+    if (sample !== undefined) this.#deps.publish(session.event(event, now, { reason, ...sample }));
   }
 
   #perform(session: Session, action: TransferAction | undefined): void {

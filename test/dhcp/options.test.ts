@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../src/clock.ts';
-import { EventSampler, SAMPLE_BURST_MAX } from '../../src/dhcp/event-sampler.ts';
 import { clientFacts } from '../../src/dhcp/inquiry.ts';
 import type { Lease } from '../../src/dhcp/lease.ts';
 import { type HostMoment, restoreLeases, storeLease } from '../../src/dhcp/lease-clock.ts';
@@ -152,12 +151,4 @@ test('a lease is stored by its grant, also when it is stored later', () => {
   assert.equal(stored.grantedWallMs, MOMENT.wallMs);
   assert.equal(stored.uptimeS, 500);
   assert.equal('grantedAt' in stored, false);
-});
-
-test('a flood of one reason is published in part, with the number of the rest', () => {
-  const sampler = new EventSampler();
-  const admitted = Array.from({ length: 100 }, () => sampler.admit('x', START)).filter((count) => count !== undefined);
-  assert.equal(admitted.length, SAMPLE_BURST_MAX);
-  assert.equal(sampler.admit('y', START), 0);
-  assert.equal(sampler.admit('x', later(START, 500)), 80);
 });

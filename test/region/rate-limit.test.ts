@@ -12,7 +12,7 @@ function allowed(limiter: RateLimiter, address: string, times: number, at = STAR
 }
 
 test('an address may ask its burst at once, then at its rate', () => {
-  const limiter = new RateLimiter(START, { perSecond: 2, burst: 5 }, { perSecond: 1000, burst: 1000 });
+  const limiter = new RateLimiter({ perSecond: 2, burst: 5 }, { perSecond: 1000, burst: 1000 });
   assert.equal(allowed(limiter, 'a', 10), 5);
   assert.equal(allowed(limiter, 'a', 10, later(START, 1000)), 2);
   assert.equal(allowed(limiter, 'a', 10, later(START, 3_600_000)), 5);
@@ -20,7 +20,7 @@ test('an address may ask its burst at once, then at its rate', () => {
 });
 
 test('all addresses together are limited, and one that is over its own limit takes nothing from the others', () => {
-  const limiter = new RateLimiter(START, { perSecond: 1, burst: 3 }, { perSecond: 1, burst: 10 });
+  const limiter = new RateLimiter({ perSecond: 1, burst: 3 }, { perSecond: 1, burst: 10 });
   assert.equal(allowed(limiter, 'flood', 1000), 3);
   assert.equal(allowed(limiter, 'b', 3), 3);
   assert.equal(allowed(limiter, 'c', 3), 3);
@@ -28,14 +28,14 @@ test('all addresses together are limited, and one that is over its own limit tak
 });
 
 test('a clock that goes back gives nothing and breaks nothing', () => {
-  const limiter = new RateLimiter(START, { perSecond: 1, burst: 1 }, { perSecond: 1000, burst: 1000 });
+  const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, { perSecond: 1000, burst: 1000 });
   assert.equal(allowed(limiter, 'a', 2), 1);
   assert.equal(allowed(limiter, 'a', 2, later(START, -5000)), 0);
   assert.equal(allowed(limiter, 'a', 2, later(START, -4000)), 1);
 });
 
 test('many addresses cost bounded memory: the first seen is forgotten', () => {
-  const limiter = new RateLimiter(START, { perSecond: 0, burst: 1 }, { perSecond: 0, burst: 1_000_000 });
+  const limiter = new RateLimiter({ perSecond: 0, burst: 1 }, { perSecond: 0, burst: 1_000_000 });
   assert.equal(allowed(limiter, 'first', 2), 1);
   for (let index = 0; index < 4095; index += 1) limiter.allows(`address ${index}`, START);
   assert.equal(allowed(limiter, 'first', 1), 0);

@@ -57,7 +57,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   for (const name of Object.keys(refusals)) Reflect.set(refusals, name, 0);
   return {
     region,
-    limiter: new RateLimiter(region.clock.now()),
+    limiter: new RateLimiter(),
     guard: new PageGuard(region.store, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(import.meta.dirname, '../../images/agent/agent.sh')),

@@ -1,0 +1,75 @@
+// How often something may happen that a stranger can cause at will: requests that are served, errors that are sent back, events
+// that are published.
+//
+// 1. At most `burst` at once and `perSecond` in the long run.
+// 2. Of events nothing is lost in the count: the next one that is published stands for those that were withheld before it.
+
+import type { Instant } from './clock.ts';
+
+/** A bucket that holds `burst` permissions at the most and gets `perSecond` of them. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** Events of one key: a person reads them. */
+export const EVENT_RATE: Rate = { perSecond: 2, burst: 20 };
+
+/** A bucket of permissions that fills with time; full at first. */
+export class RateLimit {
+  readonly #rate: Rate;
+  #permissions: number;
+  /** When there were so many. */
+  #countedAt = Number.POSITIVE_INFINITY;
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+    this.#permissions = rate.burst;
+  }
+
+  /** True when it may happen once more now; it is then taken as having happened. */
+  allows(now: Instant): boolean {
+    // A clock that went back gives nothing, and is believed from there on.
+    if (now < this.#countedAt) this.#countedAt = now;
+    const { perSecond, burst } = this.#rate;
+    const permissions = Math.min(burst, this.#permissions + ((now - this.#countedAt) / 1000) * perSecond);
+    if (permissions < 1) return false;
+    this.#permissions = permissions - 1;
+    this.#countedAt = now;
+    return true;
+  }
+}
+
+/** What a published event says of those like it. */
+export interface Sample {
+  /** How many happenings it stands for: itself, and those withheld since the last one. Left out when it is 1. */
+  readonly count?: number;
+}
+
+const ITSELF: Sample = {};
+
+/** Lets some events of each key through, and counts those it withholds. Keys are closed unions, so its memory is bounded. */
+export class EventSampler {
+  readonly #rate: Rate;
+  readonly #keys = new Map<string, { readonly limit: RateLimit; withheld: number }>();
+
+  constructor(rate = EVENT_RATE) {
+    this.#rate = rate;
+  }
+
+  /** The fields to add to an event that is to be published; undefined: it is withheld. */
+  take(key: string, now: Instant): Sample | undefined {
+    let known = this.#keys.get(key);
+    if (known === undefined) {
+      known = { limit: new RateLimit(this.#rate), withheld: 0 };
+      this.#keys.set(key, known);
+    }
+    if (!known.limit.allows(now)) {
+      known.withheld += 1;
+      return undefined;
+    }
+    const { withheld } = known;
+    known.withheld = 0;
+    return withheld === 0 ? ITSELF : { count: withheld + 1 };
+  }
+}
