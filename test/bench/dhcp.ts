@@ -6,7 +6,7 @@ import type { Benchmark } from './benchmark.ts';
 import { BRIDGE, CLIENT, CORES, type Contender, compare, NETWORK, NETWORK_PREFIX, rackboot, SERVER } from './ground.ts';
 import { findProgram } from './peer.ts';
 
-const ROUNDS = Number(process.env.R ?? 3);
+const ROUNDS = 3;
 const RANGE = ['10.89.0.0', '10.91.255.0'] as const;
 const LEASE_SECONDS = 600;
 /** Clients of each part: before measuring, 32 at a time (and again as renewals), one at a time. */

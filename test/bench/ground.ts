@@ -16,7 +16,7 @@ import { DaemonProcess } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import { findProgram } from './peer.ts';
-import { cpuSecondsOf } from './process-cpu.ts';
+import { busySecondsOfHost, cpuSecondsOf } from './process-cpu.ts';
 
 /** The server's address and the load's, in one network. */
 export const SERVER = '10.88.0.1';
@@ -159,7 +159,7 @@ export async function compare(
       const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));
       try {
         const server = await contender.start(ground, directory);
-        figures.add(contender.name, await measure(ground, contender));
+        figures.add(contender.name, await withForeign(ground, () => measure(ground, contender)));
         await server.stop();
       } catch (error) {
         throw new Error(`${contender.name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -170,6 +170,16 @@ export async function compare(
     }
   }
   return figures.results();
+}
+
+/** Adds how many processors were busy meanwhile with something else: above 0.2 the figures are suspect. */
+async function withForeign(ground: Ground, measure: () => Promise<readonly Figure[]>): Promise<readonly Figure[]> {
+  const ours = (): number => ground.serverCpuSeconds() + cpuSecondsOf('self');
+  const [startedAt, busy, own] = [systemClock.now(), busySecondsOfHost(), ours()];
+  const figures = await measure();
+  const foreign = busySecondsOfHost() - busy - (ours() - own);
+  const seconds = (systemClock.now() - startedAt) / 1000;
+  return [...figures, { metric: 'other processes meanwhile', unit: 'cores', value: Math.max(0, foreign / seconds) }];
 }
 
 /** Rackboot as a contender; `extra` is its configuration beside the network. */

@@ -13,8 +13,11 @@ export function cpuSecondsOf(pid: number | 'self'): number {
   return seconds(pid, [...OWN_TIMES, ...CHILD_TIMES]);
 }
 
-/** User and system seconds of children of this process that have ended. */
-export const cpuSecondsOfEndedChildren = (): number => seconds('self', CHILD_TIMES);
+/** Seconds that all processors together were busy since the host started (proc(5), /proc/stat, all but idle and iowait). */
+export function busySecondsOfHost(): number {
+  const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split(/\s+/);
+  return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+}
 
 function seconds(pid: number | 'self', fields: readonly number[]): number {
   let stat: string;

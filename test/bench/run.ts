@@ -6,10 +6,12 @@ import { loadavg } from 'node:os';
 import { errorText } from '../../src/errors.ts';
 import type { Benchmark } from './benchmark.ts';
 import { dhcpBenchmark } from './dhcp.ts';
+import { dnsBenchmark } from './dns.ts';
 import { describeHost, formatReport } from './figure.ts';
 import { startBenchmark } from './start.ts';
+import { tftpBenchmark } from './tftp.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, startBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, dnsBenchmark, tftpBenchmark, startBenchmark];
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');
