@@ -36,7 +36,7 @@ interface Asking {
   timer: Timer | undefined;
 }
 
-/** Many PXE ROMs behind one socket of this host's loopback. */
+/** Many PXE ROMs behind one socket, which is bound to this host's loopback or to another device. */
 export class DhcpProbes {
   readonly #network: HostNetwork;
   readonly #socket: DatagramSocket;
@@ -51,15 +51,15 @@ export class DhcpProbes {
     this.#asking = asking;
   }
 
-  static async open(place: LabPlace): Promise<DhcpProbes> {
+  static async open(place: LabPlace, device = 'lo'): Promise<DhcpProbes> {
     const network = await openNetwork();
     const asking = new Map<MacAddress, Asking>();
     const received = { take: (_bytes: Uint8Array): void => undefined };
     const socket = await network.open({
       address: ANY,
       port: place.dhcpClientPort,
-      device: 'lo',
-      source: place.source,
+      device,
+      ...(device === 'lo' ? { source: place.source } : {}),
       broadcast: true,
       onDatagrams: (datagrams) => {
         for (const { bytes } of datagrams) received.take(bytes);
