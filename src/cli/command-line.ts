@@ -1,11 +1,10 @@
 // The commands, one file each; a command's own code is loaded only when it runs, so that `run` starts fast. As the service writes
 // it, `run` needs no parser either: loading that takes 50 ms of processor time.
 
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
 import { printFailure } from './output.ts';
+import { readVersion } from './version.ts';
 
 const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 
@@ -17,12 +16,6 @@ const config = {
 } as const;
 const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
 const text = { type: 'string', requiresArg: true } as const;
-
-/** Rackboot's version, from its package. */
-export function readVersion(): string {
-  const parsed: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'));
-  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
-}
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {

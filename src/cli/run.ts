@@ -4,8 +4,8 @@
 
 import { systemClock } from '../clock.ts';
 import { startDaemon } from '../daemon.ts';
-import { readVersion } from './command-line.ts';
 import { printFailure } from './output.ts';
+import { readVersion } from './version.ts';
 
 /** Runs until it is told to stop. @returns 0, or 1 when it could not serve */
 export async function runDaemon(configFile: string): Promise<number> {
