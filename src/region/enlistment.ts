@@ -16,8 +16,9 @@ import type { HardwareFacts } from './hardware-facts.ts';
 import { identifyingSerial, identifyingUuid, isIdentifyingMac } from './hardware-identity.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname } from './hostname.ts';
 import { statusRow } from './lifecycle.ts';
-import type { Machine, MachineFields, PowerParameters } from './machine.ts';
+import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
+import type { PowerParameters } from './power-parameters.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge, ReportedInterface } from './store.ts';
 
 /** Of one machine; further ones of a report are refused, further known ones are forgotten. */

@@ -5,7 +5,6 @@
 //    number must still be able to enlist. Numbers, lists and addresses out of bounds are refused with their path.
 
 import { z } from 'zod';
-import type { PowerParameters } from './machine.ts';
 import { cleanText, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
@@ -111,31 +110,5 @@ export function parseHardwareFacts(json: string): ParsedFacts {
 
 /** The facts of a text that `parseHardwareFacts` checked before it was stored. */
 export function readStoredFacts(json: string): HardwareFacts {
-  return JSON.parse(json);
-}
-
-const powerParameters = z.record(
-  z.string().regex(/^[a-z0-9_]{1,64}$/i),
-  z.union([
-    z
-      .string()
-      .max(1024)
-      .refine((value) => !/[\u0000-\u001f\u007f]/.test(value)),
-    z.number(),
-    z.boolean(),
-  ]),
-);
-export const POWER_PARAMETERS_MAX = 32;
-
-/** The parameters of a power driver in a JSON text, or undefined when they are not a flat record of printable values. */
-export function parsePowerParameters(json: string): PowerParameters | undefined {
-  const parsed = parseJson(json);
-  const checked = parsed.kind === 'value' ? powerParameters.safeParse(parsed.value) : undefined;
-  if (checked?.success !== true || Object.keys(checked.data).length > POWER_PARAMETERS_MAX) return undefined;
-  return checked.data;
-}
-
-/** The parameters of a text that `parsePowerParameters` checked before it was stored. */
-export function readStoredPowerParameters(json: string): PowerParameters {
   return JSON.parse(json);
 }

@@ -7,10 +7,9 @@
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
+import type { PowerParameters } from './power-parameters.ts';
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
-export type PowerValue = string | number | boolean;
-export type PowerParameters = Readonly<Record<string, PowerValue>>;
 
 /** A network interface of a machine. */
 export interface MachineInterface {

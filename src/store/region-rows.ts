@@ -4,9 +4,10 @@
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { ipv4, mac } from '../net/address.ts';
-import { readStoredFacts, readStoredPowerParameters } from '../region/hardware-facts.ts';
+import { readStoredFacts } from '../region/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields, MachineInterface, PowerState } from '../region/machine.ts';
+import { readStoredPowerParameters } from '../region/power-parameters.ts';
 import type { ApiKey, User } from '../region/store.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;

@@ -2,14 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  DISKS_MAX,
-  FACT_TEXT_MAX,
-  NICS_MAX,
-  POWER_PARAMETERS_MAX,
-  parseHardwareFacts,
-  parsePowerParameters,
-} from '../../src/region/hardware-facts.ts';
+import { DISKS_MAX, FACT_TEXT_MAX, NICS_MAX, parseHardwareFacts } from '../../src/region/hardware-facts.ts';
 
 const WHOLE = {
   version: 1,
@@ -90,16 +83,4 @@ test('a text that is no JSON, is cut, or nests too deep is refused', () => {
 test('names that a prototype has are no facts', () => {
   const value = parseHardwareFacts('{"__proto__":{"memory_mib":7},"constructor":1,"memory_mib":5}');
   assert.equal(value.kind === 'value' && value.value.memory_mib, 5);
-});
-
-test('power parameters are a flat record of printable values', () => {
-  assert.deepEqual(parsePowerParameters('{"power_address":"10.0.0.1","port":623,"ssl":true}'), {
-    power_address: '10.0.0.1',
-    port: 623,
-    ssl: true,
-  });
-  const many = Object.fromEntries(Array.from({ length: POWER_PARAMETERS_MAX + 1 }, (_, index) => [`k${index}`, 1]));
-  for (const text of ['', '[]', '1', '{"a":{}}', '{"a":null}', '{"a b":1}', '{"a":"x\\u0000"}', JSON.stringify(many)]) {
-    assert.equal(parsePowerParameters(text), undefined, text.slice(0, 30));
-  }
 });

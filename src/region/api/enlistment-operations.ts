@@ -7,9 +7,10 @@
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
 import { type EnlistmentReport, INTERFACES_MAX } from '../enlistment.ts';
-import { parseHardwareFacts, parsePowerParameters } from '../hardware-facts.ts';
+import { parseHardwareFacts } from '../hardware-facts.ts';
 import { isIdentifyingMac } from '../hardware-identity.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
+import { parsePowerParameters } from '../power-parameters.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { introductionJson, machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';

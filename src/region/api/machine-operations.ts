@@ -4,10 +4,10 @@
 
 import { z } from 'zod';
 import { parseMac } from '../../net/address.ts';
-import { parsePowerParameters } from '../hardware-facts.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
 import { type MachineStatus, parseStatus } from '../lifecycle.ts';
 import type { Machine } from '../machine.ts';
+import { parsePowerParameters } from '../power-parameters.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineFilter } from '../store.ts';
 import { cleanText } from '../text-json.ts';
