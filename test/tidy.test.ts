@@ -154,6 +154,26 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
+test('no file imports itself by a detour, not even for a type', () => {
+  const imports = new Map(
+    sources.map((source) => {
+      const own = importsOf(source).filter(({ target }) => target.startsWith('.'));
+      return [source.path, own.map(({ target }) => normalize(join(dirname(source.path), target)))];
+    }),
+  );
+  const problems: string[] = [];
+  const done = new Set<string>();
+  const follow = (path: string, trail: readonly string[]): void => {
+    const from = trail.indexOf(path);
+    if (from !== -1) problems.push([...trail.slice(from), path].join(' → '));
+    if (from !== -1 || done.has(path)) return;
+    for (const target of imports.get(path) ?? []) follow(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) follow(path, []);
+  report(problems, 'put what both need into a file of its own');
+});
+
 test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything; elsewhere only the rooms made for it', () => {
   const problems: string[] = [];
   for (const source of sources) {

@@ -8,7 +8,6 @@
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket } from '../net/datagram.ts';
-import type { Session } from './session.ts';
 
 /** Sockets that carry the transfers of one local address. */
 export const TRANSFER_SOCKETS = 2;
@@ -16,6 +15,11 @@ export const TRANSFER_SOCKETS = 2;
 export const LATE_MS_MAX = 10_000;
 /** The most ended transfers that are remembered; beyond it the oldest are forgotten. */
 export const ENDED_MAX = 4096;
+
+/** What a listener must know of a session. */
+interface Carried {
+  readonly origin: { readonly socket: DatagramSocket };
+}
 
 interface EndedTransfer {
   readonly socket: DatagramSocket;
@@ -26,7 +30,7 @@ interface EndedTransfer {
 export const peerKey = (peer: Ipv4, port: number): number => peer * 65_536 + port;
 
 /** What belongs to one local address. */
-export class Listener {
+export class Listener<Session extends Carried> {
   readonly address: Ipv4;
   readonly port: number;
   readonly sessions = new Map<number, Session>();

@@ -40,7 +40,7 @@ const REFUSALS = {
 /** Serves the boot tree and rendered configuration by TFTP. */
 export class TftpServer {
   readonly #deps: TftpDeps;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<Listener<Session>>();
   readonly #counters = new TftpCounters();
   readonly #transfers: Transfers;
   readonly #refusals = new EventSampler();
@@ -105,13 +105,13 @@ export class TftpServer {
     this.#transfers.close();
   }
 
-  get #serving(): readonly Listener[] {
+  get #serving(): readonly Listener<Session>[] {
     return [...this.#listeners].filter(({ leaving }) => !leaving);
   }
 
   async #configure(config: TftpConfig): Promise<void> {
     const wanted = new Set(config.listen);
-    const kept = (listener: Listener) => wanted.has(listener.address) && listener.port === config.listenPort;
+    const kept = (listener: Listener<Session>) => wanted.has(listener.address) && listener.port === config.listenPort;
     const failures: unknown[] = [];
     for (const address of wanted) {
       if (this.#serving.some((listener) => kept(listener) && listener.address === address)) continue;
@@ -135,7 +135,7 @@ export class TftpServer {
       return socket;
     };
     // Datagrams that come before the listener is complete are asked again by their senders.
-    let listener: Listener | undefined;
+    let listener: Listener<Session> | undefined;
     try {
       const transfers: DatagramSocket[] = [];
       for (let index = 0; index < TRANSFER_SOCKETS; index += 1) {
@@ -155,18 +155,18 @@ export class TftpServer {
     this.#publish({ kind: 'tftp.listening', at: clock.now(), address, port: listener.localPort });
   }
 
-  #leave(listener: Listener): void {
+  #leave(listener: Listener<Session>): void {
     listener.leave();
     this.#closeIfLeft(listener);
   }
 
-  #closeIfLeft(listener: Listener): void {
+  #closeIfLeft(listener: Listener<Session>): void {
     if (!listener.leaving || listener.sessions.size > 0) return;
     listener.close();
     this.#listeners.delete(listener);
   }
 
-  #onRequests(listener: Listener, datagrams: readonly ReceivedDatagram[]): void {
+  #onRequests(listener: Listener<Session>, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
     for (const datagram of datagrams) {
       const packet = decodePacket(datagram.bytes);
@@ -184,7 +184,7 @@ export class TftpServer {
     this.#transfers.drain();
   }
 
-  #onRequest(listener: Listener, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
+  #onRequest(listener: Listener<Session>, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
     this.#counters.add('requests');
     const former = listener.sessions.get(peerKey(peer, port));
     if (former !== undefined && this.#isRepeated(former, request, now)) return;
@@ -219,7 +219,7 @@ export class TftpServer {
   }
 
   #refuse(
-    listener: Listener,
+    listener: Listener<Session>,
     request: TftpRequest,
     peer: Ipv4,
     port: number,
@@ -234,7 +234,11 @@ export class TftpServer {
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
-  #onTransferPackets(listener: Listener, socket: DatagramSocket, datagrams: readonly ReceivedDatagram[]): void {
+  #onTransferPackets(
+    listener: Listener<Session>,
+    socket: DatagramSocket,
+    datagrams: readonly ReceivedDatagram[],
+  ): void {
     const now = this.#deps.clock.now();
     for (const { bytes, from, fromPort } of datagrams) {
       const packet = decodePacket(bytes);

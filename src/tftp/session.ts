@@ -18,7 +18,7 @@ export const OPEN_MS_MAX = 30_000;
 
 /** Who asked what, and where it came in. */
 export interface SessionOrigin {
-  readonly listener: Listener;
+  readonly listener: Listener<Session>;
   /** The socket of this transfer: the server's TID (RFC 1350 §4). */
   readonly socket: DatagramSocket;
   readonly peer: Ipv4;
