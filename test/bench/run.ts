@@ -8,10 +8,11 @@ import type { Benchmark } from './benchmark.ts';
 import { dhcpBenchmark } from './dhcp.ts';
 import { dnsBenchmark } from './dns.ts';
 import { describeHost, formatReport } from './figure.ts';
+import { httpBenchmark } from './http.ts';
 import { startBenchmark } from './start.ts';
 import { tftpBenchmark } from './tftp.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, dnsBenchmark, tftpBenchmark, startBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, dnsBenchmark, tftpBenchmark, httpBenchmark, startBenchmark];
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');
