@@ -22,6 +22,8 @@ import { EMPTY_INDEX, type ImageFiles, type TreeIndex, walkTree } from './tree-i
 export const PATH_CHARACTERS_MAX = 1024;
 /** The most files that are open at a time; those nobody reads are closed first, then opening is refused. */
 export const FILES_OPEN_MAX = 256;
+/** Paths whose file is remembered; all are forgotten at the bound. */
+export const PATHS_KNOWN_MAX = 1024;
 /** The most look-ups that are under way at a time; one more is refused. */
 export const LOOKUPS_MAX = 4096;
 
@@ -60,6 +62,8 @@ export class BootTree implements FileTree {
   readonly #lookups = new Map<string, Lookup>();
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
+  /** The real path that a path last led to, for paths of `#files` only; at most PATHS_KNOWN_MAX. */
+  readonly #reals = new Map<string, string>();
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
   #index: TreeIndex = EMPTY_INDEX;
@@ -159,17 +163,33 @@ export class BootTree implements FileTree {
 
   /** The file with one reservation, which the caller gives back. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
+    const before = this.#reals.get(path);
+    if (before !== undefined) {
+      // The same file as before, unchanged, was found to lie inside: one question to the file system, not two.
+      const same = this.#reuse(before, await stat(`${this.directory}${sep}${path}`));
+      if (same !== undefined) return same;
+    }
     const real = await this.#resolve(path);
     if (real === undefined) return undefined;
     const seen = await stat(real);
     if (!seen.isFile()) return undefined;
+    const file = this.#reuse(real, seen) ?? (await this.#openReal(real));
+    if (this.#reals.size >= PATHS_KNOWN_MAX) this.#reals.clear();
+    if (file !== undefined) this.#reals.set(path, real);
+    return file;
+  }
+
+  /** The file that is open under `real`, with one reservation, if it is the one that was `seen`. */
+  #reuse(real: string, seen: Stats): SharedFile | undefined {
     const known = this.#files.get(real);
-    if (known?.isSame(seen)) {
-      this.#files.delete(real);
-      this.#files.set(real, known);
-      known.reserve(1);
-      return known;
-    }
+    if (known?.isSame(seen) !== true) return undefined;
+    this.#files.delete(real);
+    this.#files.set(real, known);
+    known.reserve(1);
+    return known;
+  }
+
+  async #openReal(real: string): Promise<SharedFile | undefined> {
     // O_NONBLOCK: what became a FIFO after `stat` must not hold a thread.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {

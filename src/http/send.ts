@@ -43,10 +43,12 @@ export async function sendFile(
     // Only now, so that a file that cannot be read at all is not announced.
     if (!response.headersSent) response.writeHead(answer.status, answer.fields);
     at += slice.length;
-    if (!response.write(slice)) await onceEither(response, 'drain');
+    // The last slice ends the answer: a small file leaves in one piece.
+    if (at >= end) response.end(slice);
+    else if (!response.write(slice)) await onceEither(response, 'drain');
   }
   if (!response.headersSent) response.writeHead(answer.status, answer.fields);
-  response.end();
+  if (!response.writableEnded) response.end();
   await onceEither(response, 'finish');
   return { kind: response.writableFinished ? 'sent' : 'aborted', bytes: at - start };
 }

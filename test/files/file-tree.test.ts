@@ -166,6 +166,30 @@ test('a directory exchanged for a link to outside gains nothing', async (context
   }
 });
 
+test('a path that was opened before is judged anew when it leads elsewhere', async (context) => {
+  const root = makeTree(context, { 'first/linux': 'first', 'other/linux': 'other' });
+  const tree = await BootTree.open(root);
+  context.after(() => tree.close());
+  const turn = (target: string): void => {
+    rmSync(join(root, 'current'), { force: true });
+    symlinkSync(target, join(root, 'current'));
+  };
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    ['first', 'first'],
+    ['other', 'other'],
+    ['../boot-other', undefined],
+    ['first', 'first'],
+  ];
+  for (const [target, expected] of cases) {
+    turn(target);
+    writeFileSync(join(root, '..', 'boot-other', 'linux'), 'secret');
+    assert.equal(await readText(tree, 'current/linux'), expected, target);
+    assert.equal(await readText(tree, 'current/linux'), expected, `${target} again`);
+  }
+  rmSync(join(root, 'current'));
+  assert.equal(await readText(tree, 'current/linux'), undefined);
+});
+
 test('any piece of a file is what the file holds there', async (context) => {
   const content = noise(3 * SLICE_BYTES + 17);
   const root = makeTree(context, { big: content, empty: '' });
