@@ -1,9 +1,13 @@
 // The deadlines of everything a server waits for, the earliest first: a binary heap in which each item knows its place, so that
-// one timer serves any number of transfers, queries or leases, and moving a deadline costs a few comparisons.
+// one timer serves any number of transfers, queries or leases, and moving a deadline costs a few comparisons. And that timer.
 //
 // 1. An item is in the heap exactly while it has a deadline; the heap never outgrows the number of its items.
+// 2. An alarm rings no later than it was told, and may ring too early: whoever hears it looks what is due, and tells it what is next.
 
-import type { Instant } from './clock.ts';
+import type { Clock, Instant, Timer } from './clock.ts';
+
+/** The longest an alarm sleeps at once: timers of the system end at 24 days. */
+const ALARM_MS_MAX = 86_400_000;
 
 /** What can wait. `place` belongs to the queue. */
 export interface Waiting {
@@ -88,5 +92,35 @@ export class DeadlineQueue<T extends Waiting> {
   #put(entry: Entry<T>, place: number): void {
     this.#heap[place] = entry;
     entry.item.place = place;
+  }
+}
+
+/** The one timer of a queue. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #set: { readonly at: Instant; readonly timer: Timer } | undefined;
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Something is due at `at`, or with undefined nothing. Set for an earlier moment it stays so: moving it each time costs more. */
+  expect(at: Instant | undefined): void {
+    if (at === undefined || (this.#set !== undefined && this.#set.at <= at)) return;
+    this.cancel();
+    const delayMs = Math.min(Math.max(0, at - this.#clock.now()), ALARM_MS_MAX);
+    const timer = this.#clock.schedule(delayMs, () => {
+      this.#set = undefined;
+      this.#ring();
+    });
+    this.#set = { at, timer };
+  }
+
+  /** Does not ring until it is told of something again. */
+  cancel(): void {
+    this.#set?.timer.cancel();
+    this.#set = undefined;
   }
 }

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../src/clock.ts';
-import { DeadlineQueue } from '../src/deadline-queue.ts';
+import { instant, later } from '../src/clock.ts';
+import { Alarm, DeadlineQueue } from '../src/deadline-queue.ts';
 import { seededRandom } from './support/seeded-random.ts';
+import { VirtualClock } from './support/virtual-clock.ts';
 
 test('items come out in the order of their deadlines, however those were moved', () => {
   const seed = 7;
@@ -50,4 +51,35 @@ test('nothing is due before its moment, and what was taken out is not due', () =
   queue.set(second, undefined);
   assert.equal(queue.nextAt, undefined);
   assert.equal(queue.takeDue(instant(99)), undefined);
+});
+
+test('an alarm rings at the earliest moment it was told of, once, and not when it was cancelled', () => {
+  const clock = new VirtualClock();
+  const start = clock.now();
+  const rung: number[] = [];
+  const alarm = new Alarm(clock, () => rung.push(clock.now() - start));
+  for (const ms of [500, 300, 400]) alarm.expect(later(start, ms));
+  alarm.expect(undefined);
+  clock.advance(1000);
+  assert.deepEqual(rung, [300]);
+  alarm.expect(later(start, 700));
+  clock.advance(0);
+  assert.deepEqual(rung, [300, 1000], 'what is over already rings at once');
+  alarm.expect(later(start, 1500));
+  alarm.cancel();
+  clock.advance(1000);
+  assert.deepEqual(rung, [300, 1000]);
+});
+
+test('an alarm of a far moment rings each day, for a timer of the system does not last', () => {
+  const clock = new VirtualClock();
+  const far = later(clock.now(), 1e12);
+  let days = 0;
+  const alarm = new Alarm(clock, () => {
+    days += 1;
+    alarm.expect(far);
+  });
+  alarm.expect(far);
+  clock.advance(3 * 86_400_000);
+  assert.equal(days, 3);
 });

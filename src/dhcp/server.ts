@@ -8,44 +8,24 @@
 // 3. Broadcasts and frames leave by the device of the client's network; unicasts by the socket by which the request came, so
 //    that their source is the address the client knows.
 
-import type { Clock, Instant, Timer } from '../clock.ts';
+import type { Timer } from '../clock.ts';
+import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
-import type { Publish } from '../event.ts';
-import type { MachineDirectory } from '../machines/directory.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpConfig } from './config.ts';
 import type { DhcpEvent } from './events.ts';
-import type { IdentifyClient, PlanBoot } from './inquiry.ts';
 import type { Lease } from './lease.ts';
-import type { LeaseJournal } from './lease-journal.ts';
-import type { LeaseTable } from './lease-table.ts';
-import { type FindConflict, type LeaseNotice, type Reply, Responder } from './responder.ts';
+import { type Reply, Responder, type ResponderPorts } from './responder.ts';
 import { planSockets, type WantedSocket } from './socket-plan.ts';
 import { indexSubnets, type LinkState } from './subnet.ts';
 
 /** How long until a socket that could not be opened is tried again. */
 export const SOCKET_RETRY_MS = 5000;
-/** The longest time a timer is set for; timers of the system hold 24 days. */
-const TIMER_MS_MAX = 86_400_000;
 
-/** What the server works with. */
-export interface DhcpServerPorts {
+/** What the server works with. It sets the journal's listener; the table is loaded with the stored leases. */
+export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit'> {
   readonly network: DatagramNetwork;
-  readonly clock: Clock;
-  /** The server sets the journal's listener. */
-  readonly journal: LeaseJournal;
-  /** Loaded with the stored leases. */
-  readonly table: LeaseTable;
-  readonly publish: Publish;
-  readonly planBoot: PlanBoot;
-  readonly identifyClient: IdentifyClient;
-  /** The machines known at this moment. */
-  readonly machines: () => MachineDirectory;
-  /** Told synchronously of each durable change of a lease, and of each end. */
-  readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
-  /** Undefined: addresses are offered without looking whether somebody uses them. */
-  readonly findConflict?: FindConflict | undefined;
 }
 
 /** A socket that is wanted and not open, and why. */
@@ -80,14 +60,14 @@ export class DhcpServer {
   #links: readonly LinkState[] | undefined;
   /** Reconciliations run one after the other. */
   #work: Promise<void> = Promise.resolve();
-  #expiryTimer: Timer | undefined;
-  #expiryAt: Instant | undefined;
+  readonly #alarm: Alarm;
   #retryTimer: Timer | undefined;
   #closed = false;
 
   constructor(ports: DhcpServerPorts) {
     this.#ports = ports;
     this.#responder = new Responder({ ...ports, transmit: (replies) => this.#transmit(replies) });
+    this.#alarm = new Alarm(ports.clock, () => this.#onExpiry());
   }
 
   /**
@@ -135,7 +115,7 @@ export class DhcpServer {
   /** Stops answering and closes the sockets. The journal is the caller's to close, afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#expiryTimer?.cancel();
+    this.#alarm.cancel();
     this.#retryTimer?.cancel();
     await this.#work;
     for (const { socket } of this.#sockets.values()) socket.close();
@@ -227,20 +207,12 @@ export class DhcpServer {
 
   /** Sets the one timer for the lease that ends first. */
   #watchExpiry(): void {
-    const next = this.#ports.table.nextExpiry;
-    if (this.#closed || next === undefined || (this.#expiryAt !== undefined && this.#expiryAt <= next)) return;
-    this.#setExpiryTimer(next);
+    if (!this.#closed) this.#alarm.expect(this.#ports.table.nextExpiry);
   }
 
-  #setExpiryTimer(at: Instant): void {
-    this.#expiryTimer?.cancel();
-    this.#expiryAt = at;
-    const delayMs = Math.min(Math.max(0, at - this.#ports.clock.now()), TIMER_MS_MAX);
-    this.#expiryTimer = this.#ports.clock.schedule(delayMs, () => {
-      this.#expiryAt = undefined;
-      this.#responder.expire();
-      this.#watchExpiry();
-    });
+  #onExpiry(): void {
+    this.#responder.expire();
+    this.#watchExpiry();
   }
 
   #reportSocket(kind: DhcpEvent['kind'], name: string, reason: string | undefined): void {

@@ -8,7 +8,8 @@
 // 1. A Pending that is forwarded is delivered exactly once, at the latest after FLIGHT_MS.
 // 2. Refusals and overloads are counted each and published at most once every SAMPLE_MS.
 
-import type { Clock, Instant, Timer } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
+import { Alarm } from '../deadline-queue.ts';
 import type { Publish } from '../event.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
@@ -78,12 +79,13 @@ export class DnsService {
   #facts: AnswerFacts;
   #upstreamText = '';
   #recursion = false;
-  #timer: { readonly at: Instant; readonly timer: Timer } | undefined;
+  readonly #alarm: Alarm;
   #random: Uint8Array = new Uint8Array(0);
   #randomAt = 0;
 
   constructor(deps: DnsServiceDeps) {
     this.#deps = deps;
+    this.#alarm = new Alarm(deps.clock, () => this.#tick());
     const none = { domains: [], reverseNetworks: [], generated: [], selfName: 'localhost' };
     this.#facts = { zones: new Zones(none), names: deps.names, clients: [] };
     const random = (): number => this.#random16();
@@ -172,8 +174,7 @@ export class DnsService {
   close(): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.abandon(), now);
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
+    this.#alarm.cancel();
   }
 
   #perform(actions: readonly ForwardAction<Waiter>[], now: Instant): void {
@@ -194,7 +195,7 @@ export class DnsService {
           break;
       }
     }
-    this.#arm();
+    this.#alarm.expect(this.#forwarder.nextDeadline);
   }
 
   #upstreamReply(pending: Pending, reply: Reply | undefined): Uint8Array {
@@ -218,18 +219,9 @@ export class DnsService {
     return bytes;
   }
 
-  /** Keeps one timer, set for the soonest deadline. */
-  #arm(): void {
-    const next = this.#forwarder.nextDeadline;
-    if (next === undefined || (this.#timer !== undefined && this.#timer.at <= next)) return;
-    this.#timer?.timer.cancel();
-    const { clock } = this.#deps;
-    const timer = clock.schedule(Math.max(next - clock.now(), 0), () => {
-      this.#timer = undefined;
-      const now = clock.now();
-      this.#perform(this.#forwarder.tick(now), now);
-    });
-    this.#timer = { at: next, timer };
+  #tick(): void {
+    const now = this.#deps.clock.now();
+    this.#perform(this.#forwarder.tick(now), now);
   }
 
   #refused(client: Ipv4): void {

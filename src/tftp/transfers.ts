@@ -10,8 +10,8 @@
 // 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name.
 
 import type { ResolveAsset } from '../boot/asset.ts';
-import type { Clock, Instant, Timer } from '../clock.ts';
-import { DeadlineQueue } from '../deadline-queue.ts';
+import type { Clock, Instant } from '../clock.ts';
+import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
@@ -51,10 +51,11 @@ export class Transfers {
   readonly #sender: WindowSender;
   readonly #missing = new EventSampler({ perSecond: 200, burst: 2000 });
   #active = 0;
-  #timer: { readonly at: Instant; readonly timer: Timer } | undefined;
+  readonly #alarm: Alarm;
 
   constructor(deps: TransfersDeps) {
     this.#deps = deps;
+    this.#alarm = new Alarm(deps.clock, () => this.#onTimer());
     this.#sender = new WindowSender({
       onLeft: (session, blocks) => {
         deps.counters.add('blocks', blocks.count);
@@ -126,8 +127,7 @@ export class Transfers {
 
   /** No timer stays behind. */
   close(): void {
-    this.#timer?.timer.cancel();
-    this.#timer = undefined;
+    this.#alarm.cancel();
   }
 
   async #open(session: Session): Promise<void> {
@@ -209,28 +209,19 @@ export class Transfers {
     this.#deps.publish(session.event('tftp.failed', this.#deps.clock.now(), { reason }));
   }
 
-  /** Files the session's deadline, and sets the timer if it is the first of all. */
+  /** Files the session's deadline. */
   #expect(session: Session): void {
     this.#deadlines.set(session, session.deadline);
-    this.#arm();
-  }
-
-  #arm(): void {
-    const at = this.#deadlines.nextAt;
-    if (at === undefined || (this.#timer !== undefined && this.#timer.at <= at)) return;
-    this.#timer?.timer.cancel();
-    const timer = this.#deps.clock.schedule(Math.max(0, at - this.#deps.clock.now()), () => this.#onTimer());
-    this.#timer = { at, timer };
+    this.#alarm.expect(this.#deadlines.nextAt);
   }
 
   #onTimer(): void {
-    this.#timer = undefined;
     const now = this.#deps.clock.now();
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
       if (due.transfer === undefined) this.#fail(due, 'opening took too long');
       else this.handle(due, { kind: 'deadline' });
     }
     this.#sender.drain();
-    this.#arm();
+    this.#alarm.expect(this.#deadlines.nextAt);
   }
 }
