@@ -288,12 +288,14 @@ class RackProcess implements Daemon {
 
   #regionTrouble(reason: string, retryMs: number | undefined): void {
     if (this.#stopping !== undefined) return;
-    if (retryMs === undefined && !this.#regionWasUp) {
+    if (retryMs === undefined) {
+      // A region that was up and now refuses ends, is told with its reason, and is tried again.
+      if (this.#regionWasUp) return;
       const error = new RackError('region-failed', reason);
       void this.close().then(() => this.#options.onFatal(error));
       return;
     }
-    this.#publish({ kind: 'region.down', at: this.#options.clock.now(), reason, retryMs: retryMs ?? 0 });
+    this.#publish({ kind: 'region.down', at: this.#options.clock.now(), reason, retryMs });
   }
 
   #apply(state: DesiredState): void {

@@ -78,7 +78,11 @@ export class EmbeddedUplink {
     const worker = this.#options.startThread();
     this.#worker = worker;
     let reason = 'its thread ended';
-    worker.on('message', (message: RegionMessage) => this.#receive(message));
+    worker.on('message', (message: RegionMessage) => {
+      // The thread ends after this; why it ended is known by then.
+      if (message.kind === 'refused') reason = message.reason;
+      this.#receive(message);
+    });
     worker.on('error', (error) => {
       reason = errorText(error);
     });

@@ -12,7 +12,7 @@ import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox', 'curl', 'dig');
 if (SKIP === false) enterOwnNetwork();
@@ -149,6 +149,20 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     ip(`addr del ${COMES.address}/24 dev ${COMES.here}`);
     await assertWaits(from, /does not have the address/);
     await assertComes(() => ip(`addr add ${COMES.address}/24 dev ${COMES.here}`));
+  });
+
+  test('is served again after it came and went many times in a row', { timeout: 60_000 }, async () => {
+    for (let times = 0; times < 20; times += 1) {
+      ip(`link set ${COMES.here} down`);
+      ip(`link set ${COMES.here} up`);
+      if (times % 5 !== 0) continue;
+      ip(`link del ${COMES.here}`);
+      comes.cable(COMES.here, COMES.there);
+      ip(`addr add ${COMES.address}/24 dev ${COMES.here}`);
+    }
+    await eventually('it is served', async () => (await rack.status()).interfaces.every(({ serving }) => serving));
+    await assertServed(comes, COMES);
+    await assertServed(stays, STAYS);
   });
 
   test('is served again when it is deleted and made anew, and a download elsewhere goes on', {

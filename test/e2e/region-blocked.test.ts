@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -162,6 +163,55 @@ test('a region thread that falls is started again, and each event is stored once
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 20_000);
     assert.ok(rack.events('dhcp.ack').length > 100);
     assertStoredAsLogged(rack);
+  } finally {
+    if (options === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = options;
+    await probes.close();
+    await rack.remove();
+  }
+});
+
+test('a region whose database is damaged under way says so, and comes back with a good one', {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  const probes = await DhcpProbes.open(PLACE);
+  const options = process.env.NODE_OPTIONS;
+  const path = join(rack.stateDir, 'region.db');
+  try {
+    process.env.NODE_OPTIONS = INSPECTOR_OPTIONS;
+    await rack.startWhole();
+    await probes.lease();
+    await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
+    // Within one turn nothing else is written.
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.kept${suffix}`);
+    }
+    writeFileSync(path, 'this is no database, it is a letter. '.repeat(300));
+    const from = rack.lines.length;
+    await runInRegionThread(rack.pid, 'process.exit(7)');
+    const refused = await rack.told('region.down', { from, match: ({ reason }) => /region\.db/.test(String(reason)) });
+    assert.match(String(refused.reason), /not a sound region database.*backup/);
+    assert.ok(Number(refused.retryMs) > 0);
+    assert.ok(await probes.leaseWithin(5000), 'leases go on');
+    assert.equal((await rack.status()).region?.state, 'waiting');
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(path + suffix, { force: true });
+      if (existsSync(`${path}.kept${suffix}`)) renameSync(`${path}.kept${suffix}`, path + suffix);
+    }
+    await rack.told('region.up', { from, limitMs: 20_000 });
+    await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
+    assertStoredAsLogged(rack);
+
+    // A region that stands still does not keep the process from ending.
+    const holder = await holdDatabase(path);
+    await probes.lease();
+    await sleep(300);
+    const startedAt = systemClock.now();
+    assert.equal(await rack.stop(), 0);
+    assert.ok(systemClock.now() - startedAt < 14_000);
+    holder.kill('SIGKILL');
   } finally {
     if (options === undefined) delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = options;
