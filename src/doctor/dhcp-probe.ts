@@ -1,17 +1,22 @@
-// Asks the running DHCP server for an offer, as a machine on its network would, with the `dhcp` package's codec: a check made
-// with our own codec could not see an error of our own codec. Nothing is bound: an offer that nobody requests lapses.
+// Asks the DHCP servers of a network for offers, as machines on it would, with the `dhcp` package's codec: a check made with our
+// own codec could not see an error of our own codec. Nothing is bound: an offer that nobody requests lapses.
+//
+// 1. The whole time is listened, also when this rack has answered: another server may be slower.
 
 import dhcp from 'dhcp';
 import protocol, { type Message } from 'dhcp/lib/protocol.js';
+import { sleep } from '../clock.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import type { DatagramNetwork } from '../net/datagram.ts';
-import { within } from './finding.ts';
 
 const DISCOVER = 1;
 const OFFER = 2;
 const BOOT_REQUEST = 1;
 const BROADCAST_FLAG = 0x8000;
-const ANSWER_MS_MAX = 4000;
+/** How long offers are waited for: before it offers an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s. */
+export const OFFERS_MS = 4000;
+/** The most offers that are looked at; more come only from somebody who floods the network. */
+const OFFERS_MAX = 256;
 
 // Options that the package does not know by itself.
 dhcp.addOption(93, { name: 'Client system architecture', type: 'UInt16' });
@@ -25,27 +30,30 @@ export interface DhcpProbe {
   readonly source: Ipv4;
   readonly serverPort: number;
   readonly clientPort: number;
+  readonly machines: readonly ProbedMachine[];
+}
+
+/** What one machine says of itself. */
+export interface ProbedMachine {
   readonly mac: MacAddress;
   /** Option 93: 0 BIOS, 7 UEFI amd64, 11 UEFI arm64, 16 UEFI amd64 by HTTP. */
   readonly architecture: number;
-  /** Differs between the probes of one run. */
+  /** Tells the machines of all probes apart. */
   readonly xid: number;
 }
 
 export interface SeenOffer {
+  /** Of the machine that it is for. */
+  readonly xid: number;
   readonly address: string;
   readonly server: string;
   readonly nextServer: string;
   readonly file: string;
-  readonly mask: string;
 }
 
-/** Broadcasts a DISCOVER and waits for the offer. Rejects when none comes within ANSWER_MS_MAX. */
-export async function probeDhcp(probe: DhcpProbe): Promise<SeenOffer> {
-  let onOffer: (offer: SeenOffer) => void = () => undefined;
-  const offered = new Promise<SeenOffer>((resolve) => {
-    onOffer = resolve;
-  });
+/** Broadcasts a DISCOVER of each machine, twice for those that hear nothing, and listens for OFFERS_MS. */
+export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]> {
+  const offers: SeenOffer[] = [];
   const socket = await probe.network.open({
     address: ANY,
     port: probe.clientPort,
@@ -55,48 +63,55 @@ export async function probeDhcp(probe: DhcpProbe): Promise<SeenOffer> {
     shared: true,
     onDatagrams: (datagrams) => {
       for (const { bytes } of datagrams) {
-        const offer = readOffer(Buffer.from(bytes), probe.xid);
-        if (offer !== undefined) onOffer(offer);
+        const offer = readOffer(Buffer.from(bytes));
+        if (offer !== undefined && offers.length < OFFERS_MAX) offers.push(offer);
       }
     },
   });
+  const heard = (xid: number): boolean => offers.some((offer) => offer.xid === xid);
   try {
-    socket.send([{ bytes: discover(probe), to: { kind: 'broadcast', port: probe.serverPort } }]);
-    return await within(ANSWER_MS_MAX, `an offer on ${probe.device}`, offered);
+    for (const part of [OFFERS_MS / 4, (OFFERS_MS * 3) / 4]) {
+      const waiting = probe.machines.filter(({ xid }) => !heard(xid));
+      socket.send(
+        waiting.map((machine) => ({ bytes: discover(machine), to: { kind: 'broadcast', port: probe.serverPort } })),
+      );
+      await sleep(part);
+    }
+    return offers.filter(({ xid }) => probe.machines.some((machine) => machine.xid === xid));
   } finally {
     socket.close();
   }
 }
 
-function discover(probe: DhcpProbe): Uint8Array {
+function discover(machine: ProbedMachine): Uint8Array {
   const none = formatIpv4(ANY);
   const written = protocol.format({
     op: BOOT_REQUEST,
     htype: 1,
     hlen: 6,
     hops: 0,
-    xid: probe.xid,
+    xid: machine.xid,
     secs: 0,
     flags: BROADCAST_FLAG,
     ciaddr: none,
     yiaddr: none,
     siaddr: none,
     giaddr: none,
-    chaddr: formatMac(probe.mac),
+    chaddr: formatMac(machine.mac),
     sname: '',
     file: '',
     options: {
       53: DISCOVER,
       55: [1, 3, 6, 15, 54, 66, 67],
       57: 1472,
-      60: `${probe.architecture === 16 ? 'HTTPClient' : 'PXEClient'}:Arch:${String(probe.architecture).padStart(5, '0')}:UNDI:003000`,
-      93: probe.architecture,
+      60: `${machine.architecture === 16 ? 'HTTPClient' : 'PXEClient'}:Arch:${String(machine.architecture).padStart(5, '0')}:UNDI:003000`,
+      93: machine.architecture,
     },
   });
   return written._data.subarray(0, written._w);
 }
 
-function readOffer(bytes: Buffer, xid: number): SeenOffer | undefined {
+function readOffer(bytes: Buffer): SeenOffer | undefined {
   let message: Message;
   try {
     message = protocol.parse(bytes);
@@ -104,13 +119,13 @@ function readOffer(bytes: Buffer, xid: number): SeenOffer | undefined {
     // Somebody else's datagram on this wire: not an offer for us.
     return undefined;
   }
-  if (message.xid !== xid || message.options[53] !== OFFER) return undefined;
+  if (message.options[53] !== OFFER) return undefined;
   const text = (code: number): string => String(message.options[code] ?? '');
   return {
+    xid: message.xid,
     address: message.yiaddr,
     server: text(54),
     nextServer: message.siaddr,
     file: text(67).replace(/\0+$/, '') || message.file,
-    mask: text(1),
   };
 }

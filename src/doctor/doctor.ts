@@ -1,27 +1,41 @@
 // `rackboot doctor`: asks a running rack what a machine would ask, through other people's client code, and says in plain words
 // what is wrong. It changes nothing: no address is bound, no machine is made.
+//
+// 1. What an operator need not have (an architecture without images, an upstream name server) is told and is no fault.
 
-import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Cpu, findArchitecture } from '../boot/architectures.ts';
+import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
+import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { DhcpSubnet } from '../dhcp/config.ts';
 import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4, mac } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
-import { probeDhcp, type SeenOffer } from './dhcp-probe.ts';
+import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import { probeDns } from './dns-probe.ts';
-import type { Finding } from './finding.ts';
-import { PROBE_FILE_BYTES_MAX, probeTftp } from './tftp-probe.ts';
+import type { Finding, Tell } from './finding.ts';
+import { probeHttp } from './http-probe.ts';
+import { examineLoader } from './loader-check.ts';
 
 /** A locally administered hardware address that no machine has. */
 const PROBE_MAC = mac(0x02_72_61_63_6b_00);
-const FIRMWARE: readonly (readonly [string, number])[] = [
-  ['BIOS', 0],
-  ['UEFI amd64', 7],
-  ['UEFI amd64 by HTTP', 16],
-  ['UEFI arm64', 11],
+
+interface Firmware {
+  readonly label: string;
+  /** Option 93. */
+  readonly architecture: number;
+}
+
+const FIRMWARE: readonly Firmware[] = [
+  { label: 'BIOS', architecture: 0 },
+  { label: 'UEFI amd64', architecture: 7 },
+  { label: 'UEFI amd64 by HTTP', architecture: 16 },
+  { label: 'UEFI arm64', architecture: 11 },
 ];
+/** What is built when nothing else is said. */
+const USUAL_CPU: Cpu = 'amd64';
 /** A name that exists wherever names of the outside world are known. */
 const OUTSIDE_NAME = 'debian.org';
 
@@ -34,94 +48,138 @@ export interface DoctorOptions {
   readonly onFinding: (finding: Finding) => void;
 }
 
+/** A boot file that a machine was offered. */
+interface OfferedFile {
+  readonly file: string;
+  readonly server: Ipv4;
+  readonly cpu: Cpu;
+}
+
 /** Runs every check there is for this configuration. @returns true when all of them passed. */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
   let healthy = true;
-  const tell = (check: string, ok: boolean, text: string): void => {
+  const tell: Tell = (check, ok, text) => {
     healthy &&= ok;
     options.onFinding({ check, ok, text });
   };
   if (config.dhcp.subnets.length === 0) tell('dhcp', true, 'no network is managed; nothing to ask');
-  const loaders = new Map<string, Ipv4>();
+  const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
-    if (subnet.interfaceName === undefined || subnet.serverAddress === undefined) {
+    const { interfaceName, serverAddress } = subnet;
+    if (interfaceName === undefined || serverAddress === undefined) {
       tell(`dhcp ${subnet.name}`, true, 'is reached through relay agents only; ask from there');
       continue;
     }
-    for (const [label, architecture] of FIRMWARE) {
-      const offer = await examineOffer(options, subnet, label, architecture, tell);
-      if (offer !== undefined && !offer.file.includes('://')) loaders.set(offer.file, subnet.serverAddress);
-    }
+    for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, tell))
+      files.set(offered.file, offered);
+    await examineRegion(config, subnet.name, serverAddress, tell);
   }
-  for (const [file, server] of loaders) await examineLoader(config, file, server, tell);
+  const bootable = examineImages(config, tell);
+  const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
+  for (const { file, server, cpu } of files.values())
+    await examineLoader({ config, file, server, cpu, wanted: wanted.includes(cpu), tell });
   await examineNames(options, tell);
   return healthy;
 }
 
-type Tell = (check: string, ok: boolean, text: string) => void;
+interface Link {
+  readonly interfaceName: string;
+  readonly serverAddress: Ipv4;
+}
 
-async function examineOffer(
-  options: DoctorOptions,
+/** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
+async function examineOffers(
+  { config, xid }: DoctorOptions,
   subnet: DhcpSubnet,
-  label: string,
-  architecture: number,
+  { interfaceName, serverAddress }: Link,
   tell: Tell,
-): Promise<SeenOffer | undefined> {
-  const check = `dhcp ${subnet.name}: ${label}`;
+): Promise<readonly OfferedFile[]> {
+  const machines = FIRMWARE.map(({ label, architecture }) => ({
+    label,
+    architecture,
+    mac: mac(PROBE_MAC + architecture),
+    xid: (xid + architecture) >>> 0,
+  }));
+  const own = formatIpv4(serverAddress);
+  let offers: readonly SeenOffer[] = [];
   const network = await openNetwork();
   try {
-    const offer = await probeDhcp({
-      network,
-      device: subnet.interfaceName ?? '',
-      source: subnet.serverAddress ?? (0 as Ipv4),
-      serverPort: options.config.dhcp.serverPort,
-      clientPort: options.config.dhcp.clientPort,
-      mac: mac(PROBE_MAC + architecture),
-      architecture,
-      xid: (options.xid + architecture) >>> 0,
-    });
-    const own = subnet.serverAddress === undefined ? '' : formatIpv4(subnet.serverAddress);
-    if (offer.server !== own)
-      tell(
-        check,
-        false,
-        `was answered by ${offer.server}, not by this rack (${own}): another DHCP server is on this network; switch it off`,
-      );
-    else if (offer.file === '')
-      tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
-    else tell(check, true, `is offered ${offer.address} and loads ${offer.file} from ${offer.nextServer}`);
-    return offer.server === own && offer.file !== '' ? offer : undefined;
+    const { serverPort, clientPort } = config.dhcp;
+    const ports = { serverPort, clientPort };
+    offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
   } catch (error) {
-    tell(check, false, `${errorText(error)}; is Rackboot running, and is the interface up? See \`rackboot status\``);
-    return undefined;
+    tell(`dhcp ${subnet.name}`, false, `cannot be asked: ${errorText(error)}`);
+    return [];
   } finally {
     await network.close();
   }
+  tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
+
+  const files: OfferedFile[] = [];
+  for (const { label, architecture, xid } of machines) {
+    const check = `dhcp ${subnet.name}: ${label}`;
+    const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
+    if (offer === undefined) {
+      const silence = `no offer of ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
+      tell(check, false, `${silence}; is Rackboot running, and is the interface up? See \`rackboot status\``);
+    } else if (offer.file === '') {
+      tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
+    } else {
+      tell(check, true, `is offered ${offer.address} and loads ${offer.file} from ${offer.nextServer}`);
+      files.push({ file: offer.file, server: serverAddress, cpu: findArchitecture(architecture)?.cpu ?? USUAL_CPU });
+    }
+  }
+  return files;
 }
 
-async function examineLoader(config: RackConfig, file: string, server: Ipv4, tell: Tell): Promise<void> {
-  const check = `tftp ${file}`;
-  const path = join(config.boot.tree, file);
-  try {
-    if (statSync(path).size > PROBE_FILE_BYTES_MAX) {
-      tell(check, true, 'is too large to be loaded here; not compared');
-      return;
-    }
-    const expected = readFileSync(path);
-    const loaded = await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
-    const same = loaded.equals(expected);
-    const sum = createHash('sha256').update(loaded).digest('hex').slice(0, 12);
+function tellStrangers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
+  const strangers = new Map(offers.filter(({ server }) => server !== own).map((offer) => [offer.server, offer]));
+  for (const [server, { address }] of strangers) {
     tell(
       check,
-      same,
-      same
-        ? `${loaded.length} bytes, as in the tree (sha256 ${sum}…)`
-        : `${loaded.length} bytes came, and they differ from ${path}`,
+      false,
+      `was answered by ${server} too, with an offer of ${address}, not only by this rack (${own}): ` +
+        'another DHCP server is on this network; switch it off',
     );
-  } catch (error) {
-    tell(check, false, `${errorText(error)}; \`rackboot images build\` puts the loaders into ${config.boot.tree}`);
   }
+}
+
+/** What a machine that runs says goes to the region, through the boot HTTP listener. */
+async function examineRegion(config: RackConfig, subnet: string, serverAddress: Ipv4, tell: Tell): Promise<void> {
+  const check = `region from ${subnet}`;
+  const endpoint = findEndpointFor(config.boot.http, serverAddress);
+  if (endpoint === undefined) {
+    tell(check, false, 'cannot be reached by machines: boot.http.listen names no address that they could ask');
+    return;
+  }
+  const url = `${formatBaseUrl(endpoint)}/MAAS/api/version/`;
+  try {
+    await probeHttp(url);
+    tell(check, true, `answers at ${url}`);
+  } catch (error) {
+    tell(check, false, `does not answer: ${errorText(error)}. See \`rackboot status\``);
+  }
+}
+
+/** @returns the architectures that the tree has an environment for */
+function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
+  const { tree, commissioningRelease } = config.boot;
+  const hasFile = (path: string): boolean => statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+  const queryOf = (architecture: Cpu): ImageQuery => ({
+    architecture,
+    subarchitecture: 'generic',
+    releases: [commissioningRelease],
+    directory: 'commissioning',
+  });
+  const cpus = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
+  const found = cpus.filter((cpu) => findImage(queryOf(cpu), hasFile) !== undefined);
+  for (const cpu of found) tell(`images ${cpu}`, true, `${describeImage(queryOf(cpu))} is in the tree`);
+  if (found.length === 0) {
+    const absent = cpus.map((cpu) => describeImage(queryOf(cpu))).join(' nor ');
+    tell('images', false, `${tree} has neither ${absent}, which new machines boot; \`rackboot images build\` makes it`);
+  }
+  return found;
 }
 
 async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
@@ -131,32 +189,29 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     tell('dns', true, 'no names are served; nothing to ask');
     return;
   }
+  const host = formatIpv4(server);
   const name = `${dns.selfName}.${dns.domains[0] ?? ''}`;
   try {
-    const own = await probeDns(formatIpv4(server), dns.listenPort, name);
+    const own = await probeDns(host, dns.listenPort, name);
     const ok = own.rcode === 0 && own.authoritative && own.addresses.length > 0;
-    tell(
-      `dns ${name}`,
-      ok,
-      ok
-        ? `is ${own.addresses.join(', ')}`
-        : `was answered with code ${own.rcode} and ${own.addresses.length} addresses`,
-    );
-    if (dns.upstream.length === 0) {
-      tell('dns outside', true, 'dns.upstream is empty: names of the outside world are refused');
-      return;
-    }
-    const outsideName = options.outsideName ?? OUTSIDE_NAME;
-    const outside = await probeDns(formatIpv4(server), dns.listenPort, outsideName);
-    const found = outside.rcode === 0 && outside.addresses.length > 0;
-    tell(
-      `dns ${outsideName}`,
-      found,
-      found
-        ? `is ${outside.addresses.join(', ')}`
-        : `was answered with code ${outside.rcode}; do the servers of dns.upstream answer?`,
-    );
+    const seen = `was answered with code ${own.rcode} and ${own.addresses.length} addresses`;
+    tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
     tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`);
+    return;
+  }
+  if (dns.upstream.length === 0) {
+    tell('dns outside', true, 'dns.upstream is empty: names of the outside world are refused');
+    return;
+  }
+  const outsideName = options.outsideName ?? OUTSIDE_NAME;
+  const remedy = `do the servers of dns.upstream answer (${dns.upstream.map(({ address }) => formatIpv4(address)).join(', ')})?`;
+  try {
+    const outside = await probeDns(host, dns.listenPort, outsideName);
+    const found = outside.rcode === 0 && outside.addresses.length > 0;
+    const text = found ? `is ${outside.addresses.join(', ')}` : `was answered with code ${outside.rcode}; ${remedy}`;
+    tell(`dns ${outsideName}`, found, text);
+  } catch (error) {
+    tell(`dns ${outsideName}`, false, `${errorText(error)}; ${remedy}`);
   }
 }

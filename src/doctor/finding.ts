@@ -8,6 +8,9 @@ export interface Finding {
   readonly text: string;
 }
 
+/** Tells one finding. */
+export type Tell = (check: string, ok: boolean, text: string) => void;
+
 /** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const signal = AbortSignal.timeout(ms);

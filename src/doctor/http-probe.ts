@@ -1,0 +1,27 @@
+// Loads a URL with the client that Node brings (undici), which shares no code with the boot listener.
+
+import { within } from './finding.ts';
+
+const LOAD_MS_MAX = 60_000;
+const LOAD_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The whole content. Rejects for another status than 200, for more than LOAD_BYTES_MAX, or after LOAD_MS_MAX. */
+export async function probeHttp(url: string): Promise<Buffer> {
+  return await within(LOAD_MS_MAX, url, load(url));
+}
+
+async function load(url: string): Promise<Buffer> {
+  const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(LOAD_MS_MAX) });
+  if (answer.status !== 200 || answer.body === null) {
+    await answer.body?.cancel();
+    throw new Error(`${url} was answered with ${answer.status} ${answer.statusText}`);
+  }
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of answer.body) {
+    bytes += part.length;
+    if (bytes > LOAD_BYTES_MAX) throw new Error(`${url} is larger than ${LOAD_BYTES_MAX} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,70 @@
+// Is a loader that machines are offered there to be loaded, and is it the tree's? By TFTP or HTTP, as the offer says.
+
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cpu } from '../boot/architectures.ts';
+import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { errorText } from '../errors.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import type { Tell } from './finding.ts';
+import { probeHttp } from './http-probe.ts';
+import { PROBE_FILE_BYTES_MAX, probeTftp } from './tftp-probe.ts';
+
+export interface LoaderToCheck {
+  readonly config: RackConfig;
+  /** As offered: a name of the tree, or a URL. */
+  readonly file: string;
+  /** The rack's address that offered it. */
+  readonly server: Ipv4;
+  readonly cpu: Cpu;
+  /** False where no machine of that architecture could go on anyway: then its absence is no fault. */
+  readonly wanted: boolean;
+  readonly tell: Tell;
+}
+
+/** Loads the file and compares it with the tree's. */
+export async function examineLoader(loader: LoaderToCheck): Promise<void> {
+  const { config, file, server, cpu, wanted, tell } = loader;
+  const { tree } = config.boot;
+  const isUrl = file.includes('://');
+  const check = isUrl ? `http ${file}` : `tftp ${file}`;
+  const name = nameInTree(file, server, config);
+  if (isUrl && (name === undefined || !file.startsWith('http:'))) {
+    tell(check, true, 'is not on this rack; not loaded');
+    return;
+  }
+  const path = join(tree, name ?? file);
+  const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
+  const build = `\`rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}\` puts it into ${tree}`;
+  if (sizeBytes === undefined && !wanted) {
+    tell(check, true, `is not there, and no image for ${cpu} either: such machines cannot boot here. ${build}`);
+    return;
+  }
+  if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
+    tell(check, true, 'is too large to be loaded here; not compared');
+    return;
+  }
+  try {
+    const loaded = isUrl ? await probeHttp(file) : await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
+    if (sizeBytes === undefined) {
+      tell(check, false, `${loaded.length} bytes came, but ${path} is not there: does the rack use another tree?`);
+      return;
+    }
+    const same = loaded.equals(readFileSync(path));
+    const sum = createHash('sha256').update(loaded).digest('hex').slice(0, 12);
+    const differs = `${loaded.length} bytes came, and they differ from ${path}: does the rack use another tree?`;
+    tell(check, same, same ? `${loaded.length} bytes, as in the tree (sha256 ${sum}…)` : differs);
+  } catch (error) {
+    tell(check, false, `${errorText(error)}${sizeBytes === undefined ? `; ${build}` : ''}`);
+  }
+}
+
+/** The tree's name of an offered file; undefined: a URL of somebody else. */
+function nameInTree(file: string, server: Ipv4, config: RackConfig): string | undefined {
+  if (!file.includes('://')) return file;
+  const endpoint = findEndpointFor(config.boot.http, server);
+  const base = endpoint === undefined ? undefined : `${formatBaseUrl(endpoint)}/`;
+  return base !== undefined && file.startsWith(base) ? file.slice(base.length) : undefined;
+}

@@ -1,0 +1,164 @@
+// `rackboot doctor` beside a rack that runs whole: it finds nothing wrong where nothing is, and names each fault that is made.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { type Ended, eventually, RackNetwork, type Running } from './rack-network.ts';
+
+const skip = missing('linux', 'root', 'ip', 'dnsmasq');
+const RACK = '10.77.4.1';
+const OUTSIDE = '192.0.2.53';
+const CONFIG = `cluster_interfaces:
+  - name: lab
+    interface: br0
+    ip: ${RACK}
+    network: 10.77.4.0/24
+    ip_range_low: 10.77.4.100
+    ip_range_high: 10.77.4.199
+dns: { upstream: [${OUTSIDE}] }
+`;
+const INITRD = 'amd64/generic/bookworm/commissioning/initrd.gz';
+const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];
+
+const findingsShape = z.object({
+  healthy: z.boolean(),
+  findings: z.array(z.object({ check: z.string(), ok: z.boolean(), text: z.string() })),
+});
+
+/** Lines marked BAD. */
+const faults = ({ out }: Ended): string[] => out.split('\n').filter((line) => line.startsWith('BAD'));
+
+describe('the doctor beside a running rack', { skip }, () => {
+  let rack: RackNetwork;
+  let outside: Running;
+
+  before(async () => {
+    rack = new RackNetwork('doctor', RACK);
+    // Somebody is on the cable all the time, so that the bridge has its link.
+    rack.namespace.addHost('host', '52:54:00:77:06:01');
+    makeStandInTree(rack.tree);
+    for (const name of ['bootx64.efi', 'ipxe.efi']) writeFileSync(join(rack.tree, name), name.repeat(10_000));
+    await rack.run(undefined, 'ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo');
+    const words = ['--no-resolv', '--no-hosts', '--bind-interfaces', `--listen-address=${OUTSIDE}`];
+    outside = rack.launch(undefined, ...DNSMASQ, ...words, '--address=/debian.org/198.51.100.7');
+    rack.configure(CONFIG);
+    await rack.start();
+  });
+  after(() => rack?.remove());
+
+  test('finds a rack well that serves one architecture, for a person and for a script', async () => {
+    const told = await rack.rackboot('doctor');
+    assert.deepEqual(faults(told), [], told.err);
+    assert.equal(told.code, 0);
+    for (const line of [
+      /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d and loads lpxelinux\.0 from 10\.77\.4\.1$/m,
+      /^ok {3}dhcp lab: UEFI amd64: is offered \S+ and loads bootx64\.efi /m,
+      /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+ and loads http:\/\/10\.77\.4\.1:5248\/ipxe\.efi /m,
+      /^ok {3}region from lab: answers at /m,
+      /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
+      /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,
+      /^ok {3}tftp bootaa64\.efi: is not there, and no image for arm64 either/m,
+      /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m,
+      /^ok {3}dns debian\.org: is 198\.51\.100\.7$/m,
+      /^All is well\.$/m,
+    ])
+      assert.match(told.out, line);
+    const json = await rack.rackboot('doctor', '--json');
+    assert.equal(json.code, 0);
+    const { healthy, findings } = findingsShape.parse(JSON.parse(json.out));
+    assert.equal(healthy, true);
+    assert.equal(findings.length, told.out.split('\n').filter((line) => /^ok {3}/.test(line)).length);
+    const listed = await rack.rackboot('leases', 'list', '--json');
+    assert.equal(listed.out.trim(), '[]', 'asking took no address');
+  });
+
+  test('names a loader and an image that are missing, and an upstream that is dead', async () => {
+    const aside = (name: string): (() => void) => {
+      const kept = join(rack.directory, basename(name));
+      renameSync(join(rack.tree, name), kept);
+      return () => renameSync(kept, join(rack.tree, name));
+    };
+    const putBack = [aside('bootx64.efi'), aside(INITRD)];
+    await outside.end();
+    const told = await rack.rackboot('doctor', '--outside-name', 'other.example');
+    for (const again of putBack) again();
+    rack.configure(CONFIG.replace(/^dns:.*$/m, ''));
+    await rack.told('config.applied');
+    assert.equal(told.code, 1);
+    const [images = '', loader = '', upstream = '', ...more] = faults(told);
+    assert.match(images, /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`rackboot images build`/);
+    assert.match(loader, /^BAD {2}tftp bootx64\.efi: .*`rackboot images build` puts it into /);
+    assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
+    assert.deepEqual(more, []);
+  });
+
+  test('names a loader that differs from the one that the operator thinks to serve', async () => {
+    const tree = join(rack.directory, 'other-tree');
+    mkdirSync(join(tree, INITRD, '..'), { recursive: true });
+    for (const name of ['bootx64.efi', 'ipxe.efi', INITRD, INITRD.replace('initrd.gz', 'linux')])
+      copyFileSync(join(rack.tree, name), join(tree, name));
+    writeFileSync(join(tree, 'lpxelinux.0'), 'a newer one');
+    const before = readFileSync(rack.configFile, 'utf8');
+    writeFileSync(rack.configFile, `${before}boot: { tree: ${tree} }\n`);
+    await rack.told('config.needs-restart');
+    const told = await rack.rackboot('doctor');
+    writeFileSync(rack.configFile, before);
+    assert.equal(faults(told).length, 1, told.out);
+    assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes came, and they differ from .*other-tree/m);
+  });
+
+  test('names other DHCP servers of the network, one that answers first and one that is slower than the rack', async () => {
+    const strangers = [
+      ['10.77.4.66', '--no-ping'],
+      // dnsmasq pings an address for three seconds before it offers it.
+      ['10.77.4.67'],
+    ] as const;
+    const running: Running[] = [];
+    for (const [index, [address, ...words]] of strangers.entries()) {
+      const host = rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`);
+      await rack.run(host, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+      const leases = join(rack.directory, `stranger${index}.leases`);
+      const range = ['--port=0', '--dhcp-range=10.77.4.200,10.77.4.220,60s', `--dhcp-leasefile=${leases}`];
+      const dnsmasq = rack.launch(host, ...DNSMASQ, ...range, '--dhcp-authoritative', ...words);
+      await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
+      running.push(dnsmasq);
+    }
+    const told = await rack.rackboot('doctor');
+    for (const dnsmasq of running) await dnsmasq.end();
+    assert.equal(told.code, 1);
+    assert.deepEqual(
+      faults(told)
+        .map((line) => /^BAD {2}dhcp lab: was answered by (\S+) too, .*another DHCP server/.exec(line)?.[1])
+        .sort(),
+      strangers.map(([address]) => address),
+      told.out,
+    );
+    assert.match(told.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
+  });
+
+  test('names DHCP that is not served for want of the address, and a rack that does not run', async () => {
+    const from = rack.lines.length;
+    await rack.run(undefined, 'ip', 'address', 'delete', `${RACK}/24`, 'dev', 'br0');
+    await rack.told('interface.waiting', () => true, from);
+    const waiting = await rack.rackboot('doctor');
+    assert.equal(waiting.code, 1);
+    assert.match(waiting.out, /^BAD {2}dhcp lab: BIOS: no offer of 10\.77\.4\.1 on br0 .*`rackboot status`$/m);
+    await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
+    await rack.told('interface.serving', () => true, from);
+
+    await rack.stop();
+    const stopped = await rack.rackboot('doctor');
+    assert.equal(stopped.code, 1);
+    for (const line of [
+      /^BAD {2}dhcp lab: UEFI amd64: no offer .*is Rackboot running/m,
+      /^BAD {2}region from lab: does not answer: /m,
+      /^BAD {2}dns rack\.maas: .*is Rackboot running\?$/m,
+      /^Something is wrong: /m,
+    ])
+      assert.match(stopped.out, line);
+  });
+});
