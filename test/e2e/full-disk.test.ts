@@ -83,8 +83,8 @@ test('a log on a full disk loses lines and nothing else', {
   const rack = new RunningRack(PLACE, (text) => `${text}log: { file: ${JSON.stringify(log)} }\n`);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'rackboot-log-full', logs]);
   const probes = await DhcpProbes.open(PLACE);
+  const daemon = await startQuietly(rack);
   try {
-    const daemon = await startQuietly(rack);
     const ballast = join(logs, 'ballast');
     const { bavail, bsize } = statfsSync(logs);
     writeFileSync(ballast, Buffer.alloc(bavail * bsize));
@@ -104,6 +104,7 @@ test('a log on a full disk loses lines and nothing else', {
     await eventually('a new file', () => existsSync(log) && readFileSync(log, 'utf8').includes('config.applied'));
     assert.equal(await daemon.stop(), 0);
   } finally {
+    await daemon.stop();
     await probes.close();
     execFileSync('umount', [logs]);
     rmSync(logs, { recursive: true });

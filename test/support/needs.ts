@@ -20,6 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'dpkg-deb': 'dpkg',
   ip: 'iproute2',
   mount: 'mount',
+  prlimit: 'util-linux',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
   'systemd-analyze': 'systemd',

@@ -70,7 +70,12 @@ export async function startQuietly(rack: RunningRack): Promise<QuietDaemon> {
     text += bytes.toString('utf8');
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  await eventually('the daemon answers', () => rack.status().catch(() => undefined), END_MS_MAX);
+  try {
+    await eventually('the daemon answers', () => rack.status().catch(() => undefined), END_MS_MAX);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
   return {
     pid: child.pid ?? 0,
     complaints: () => text,
