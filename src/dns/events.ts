@@ -113,31 +113,6 @@ export const DNS_COUNTERS = [
 
 export type DnsCounter = (typeof DNS_COUNTERS)[number];
 
-/** Counters in a typed array, indexed by reason: counting allocates nothing. */
-export class DnsCounters {
-  readonly #values = new Float64Array(DNS_COUNTERS.length);
-
-  add(counter: DnsCounter, count = 1): void {
-    const index = INDEX[counter];
-    this.#values[index] = (this.#values[index] ?? 0) + count;
-  }
-
-  /** The present values, by name. */
-  read(): Readonly<Record<DnsCounter, number>> {
-    const values: Record<DnsCounter, number> = { ...INDEX };
-    for (const counter of DNS_COUNTERS) values[counter] = this.#values[INDEX[counter]] ?? 0;
-    return values;
-  }
-}
-
-const INDEX = indexByName();
-
-function indexByName(): Record<DnsCounter, number> {
-  const entries = DNS_COUNTERS.map((counter, index): [DnsCounter, number] => [counter, index]);
-  // Every counter of the closed list has its entry, which `Object.fromEntries` cannot express.
-  return Object.fromEntries(entries) as Record<DnsCounter, number>;
-}
-
 /** A published conflict's address fields are optional: the loser's address when it is known. */
 export interface NameConflict {
   readonly name: string;

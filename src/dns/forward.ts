@@ -17,11 +17,12 @@
 //    SERVFAIL at once.
 
 import { type Instant, later } from '../clock.ts';
+import type { Counters } from '../counters.ts';
 import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
-import type { DnsCounters } from './events.ts';
+import type { DnsCounter } from './events.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
 import type { NameReport } from './names.ts';
 import { CLASS_IN } from './record.ts';
@@ -88,7 +89,7 @@ export interface ForwarderOptions {
   readonly sockets: number;
   /** A random number, 0 to 65535, of cryptographic quality. */
   readonly random: () => number;
-  readonly counters: DnsCounters;
+  readonly counters: Counters<DnsCounter>;
 }
 
 /** The forwarding engine. */

@@ -9,6 +9,7 @@
 // 2. Refusals and overloads are counted each and published at most once every SAMPLE_MS.
 
 import type { Clock, Instant } from '../clock.ts';
+import { Counters } from '../counters.ts';
 import { Alarm } from '../deadline-queue.ts';
 import type { Publish } from '../event.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -16,7 +17,7 @@ import { EventSampler } from '../rate-limit.ts';
 import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
-import { DnsCounters, type DnsEvent } from './events.ts';
+import { DNS_COUNTERS, type DnsEvent } from './events.ts';
 import { type ForwardAction, Forwarder } from './forward.ts';
 import {
   bareReply,
@@ -71,7 +72,7 @@ interface Waiter {
 
 /** Answers questions. */
 export class DnsService {
-  readonly counters = new DnsCounters();
+  readonly counters = new Counters(DNS_COUNTERS);
   readonly #deps: DnsServiceDeps;
   readonly #cache = new AnswerCache();
   readonly #forwarder: Forwarder<Waiter>;

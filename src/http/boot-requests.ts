@@ -11,13 +11,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAsset, ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
+import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { formatIpv4, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
-import { FILE_CHARACTERS_MAX, type HttpCounters, type HttpEvent, type HttpEventKind } from './events.ts';
+import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
@@ -27,7 +28,7 @@ export interface BootRequestsDeps {
   readonly files: FileTree;
   readonly clock: Clock;
   readonly publish: Publish;
-  readonly counters: HttpCounters;
+  readonly counters: Counters<HttpCounter>;
   readonly proxy: RegionProxy;
   /** Where the region is at this moment. */
   readonly region: () => RegionEndpoint | undefined;

@@ -112,19 +112,3 @@ export const HTTP_COUNTERS = [
 ] as const;
 
 export type HttpCounter = (typeof HTTP_COUNTERS)[number];
-
-const INDEX: ReadonlyMap<HttpCounter, number> = new Map(HTTP_COUNTERS.map((counter, index) => [counter, index]));
-
-/** Counters in a typed array: counting allocates nothing. */
-export class HttpCounters {
-  readonly #values = new Float64Array(HTTP_COUNTERS.length);
-
-  add(counter: HttpCounter, count = 1): void {
-    const index = INDEX.get(counter) ?? 0;
-    this.#values[index] = (this.#values[index] ?? 0) + count;
-  }
-
-  read(counter: HttpCounter): number {
-    return this.#values[INDEX.get(counter) ?? 0] ?? 0;
-  }
-}

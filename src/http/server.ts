@@ -10,12 +10,13 @@ import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import type { HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
-import { HTTP_COUNTERS, type HttpCounter, HttpCounters, type HttpEvent } from './events.ts';
+import { HTTP_COUNTERS, type HttpCounter, type HttpEvent } from './events.ts';
 import { type RegionEndpoint, RegionProxy } from './proxy.ts';
 
 // `import` of this module reads each of its exports, WebSocket among them, and so loads a whole HTTP client that nobody here
@@ -79,7 +80,7 @@ interface Listener {
 /** Serves the boot tree and rendered configuration by HTTP, and passes `/MAAS/` on to the region. */
 export class BootHttpServer {
   readonly #deps: BootHttpDeps;
-  readonly #counters = new HttpCounters();
+  readonly #counters = new Counters(HTTP_COUNTERS);
   readonly #requests: BootRequests;
   readonly #proxy = new RegionProxy(openRequest);
   readonly #peers = new Map<string, number>();
@@ -108,10 +109,7 @@ export class BootHttpServer {
 
   /** What happened since the start, by name; connections that are open, and requests that are with the region. */
   counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
-    const values = Object.fromEntries(HTTP_COUNTERS.map((name) => [name, this.#counters.read(name)]));
-    // Every counter of the closed list has its entry, which `Object.fromEntries` cannot express.
-    const counted = values as Record<HttpCounter, number>;
-    return { ...counted, open: this.#connections, forwarding: this.#proxy.active };
+    return { ...this.#counters.read(), open: this.#connections, forwarding: this.#proxy.active };
   }
 
   /**

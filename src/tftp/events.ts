@@ -130,19 +130,3 @@ export const TFTP_COUNTERS = [
 ] as const;
 
 export type TftpCounter = (typeof TFTP_COUNTERS)[number];
-
-const INDEX: ReadonlyMap<TftpCounter, number> = new Map(TFTP_COUNTERS.map((counter, index) => [counter, index]));
-
-/** Counters in a typed array: counting allocates nothing. */
-export class TftpCounters {
-  readonly #values = new Float64Array(TFTP_COUNTERS.length);
-
-  add(counter: TftpCounter, count = 1): void {
-    const index = INDEX.get(counter) ?? 0;
-    this.#values[index] = (this.#values[index] ?? 0) + count;
-  }
-
-  read(counter: TftpCounter): number {
-    return this.#values[INDEX.get(counter) ?? 0] ?? 0;
-  }
-}

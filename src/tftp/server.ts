@@ -7,13 +7,14 @@
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
+import { Counters } from '../counters.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../net/datagram.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
 import type { TftpConfig } from './config.ts';
-import { TFTP_COUNTERS, type TftpCounter, TftpCounters, type TftpEvent } from './events.ts';
+import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey, TRANSFER_SOCKETS } from './listener.ts';
 import { decodePacket, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
@@ -41,7 +42,7 @@ const REFUSALS = {
 export class TftpServer {
   readonly #deps: TftpDeps;
   readonly #listeners = new Set<Listener<Session>>();
-  readonly #counters = new TftpCounters();
+  readonly #counters = new Counters(TFTP_COUNTERS);
   readonly #transfers: Transfers;
   readonly #refusals = new EventSampler();
   readonly #strayErrors = new RateLimit({ perSecond: 100, burst: 100 });
@@ -68,9 +69,7 @@ export class TftpServer {
 
   /** What happened since the start, by name, and the transfers under way. */
   counters(): Readonly<Record<TftpCounter, number>> & { readonly active: number } {
-    const values = Object.fromEntries(TFTP_COUNTERS.map((name) => [name, this.#counters.read(name)]));
-    // Every counter of the closed list has its entry, which `Object.fromEntries` cannot express.
-    return { ...(values as Record<TftpCounter, number>), active: this.#transfers.active };
+    return { ...this.#counters.read(), active: this.#transfers.active };
   }
 
   /**

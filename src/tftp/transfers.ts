@@ -11,13 +11,14 @@
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
+import type { Counters } from '../counters.ts';
 import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { type Content, type OpenedContent, openContent } from './content.ts';
-import type { TftpCounters } from './events.ts';
+import type { TftpCounter } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';
 import type { Session } from './session.ts';
@@ -35,7 +36,7 @@ export interface TransfersDeps {
   readonly resolve: ResolveAsset;
   readonly files: FileTree;
   readonly publish: Publish;
-  readonly counters: TftpCounters;
+  readonly counters: Counters<TftpCounter>;
   /** Samples the events of refusals; shared with the server. */
   readonly refusals: EventSampler;
   /** Called when a session has ended. */

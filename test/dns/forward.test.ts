@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Instant, instant, later } from '../../src/clock.ts';
+import { Counters } from '../../src/counters.ts';
 import { DeadlineQueue } from '../../src/deadline-queue.ts';
 import type { DnsUpstream } from '../../src/dns/config.ts';
-import { DnsCounters } from '../../src/dns/events.ts';
+import { DNS_COUNTERS } from '../../src/dns/events.ts';
 import {
   ATTEMPT_ROUNDS_MAX,
   CLIENT_WAITERS_MAX,
@@ -48,7 +49,7 @@ interface Finished {
 
 /** The forwarder with a network of virtual time around it. */
 class Simulation {
-  readonly counters = new DnsCounters();
+  readonly counters = new Counters(DNS_COUNTERS);
   readonly finished: Finished[] = [];
   readonly sent: {
     readonly to: DnsUpstream;
