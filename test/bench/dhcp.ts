@@ -12,7 +12,7 @@ const LEASE_SECONDS = 600;
 /** Clients of each part: before measuring, 32 at a time (and again as renewals), one at a time. */
 const LOAD = { server: SERVER, client: CLIENT, warmup: 3000, parallel: 30_000, alone: 3000 };
 
-const ours = rackboot(() => [
+const ours = rackboot([
   'cluster_interfaces:',
   `  - { name: bench, interface: ${BRIDGE}, management: 1, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX},`,
   `      ip_range_low: ${RANGE[0]}, ip_range_high: ${RANGE[1]}, lease_time: ${LEASE_SECONDS} }`,

@@ -15,7 +15,7 @@ const REVERSE = '88.10.in-addr.arpa';
 const indexes = Array.from({ length: NAMES }, (_, index) => index);
 
 /** The names are reservations: what a rack with so many machines has. */
-const ours = rackboot(() => [
+const ours = rackboot([
   'cluster_interfaces:',
   `  - name: bench`,
   `    interface: ${BRIDGE}`,

@@ -12,6 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { errorText } from '../../src/errors.ts';
 import { DaemonProcess } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
@@ -155,21 +156,40 @@ export async function compare(
   const figures = new Figures();
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of contenders) {
-      const ground = new Ground();
-      const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));
       try {
-        const server = await contender.start(ground, directory);
-        figures.add(contender.name, await withForeign(ground, () => measure(ground, contender)));
-        await server.stop();
+        figures.add(contender.name, await measureOnce(contender, measure));
       } catch (error) {
-        throw new Error(`${contender.name}: ${error instanceof Error ? error.message : String(error)}`);
-      } finally {
-        await ground.remove();
-        rmSync(directory, { recursive: true, force: true });
+        throw new Error(`${contender.name}: ${errorText(error)}`, { cause: error });
       }
     }
   }
   return figures.results();
+}
+
+/** One round of one contender, on ground of its own, of which nothing is left. */
+async function measureOnce(
+  contender: Contender,
+  measure: (ground: Ground, contender: Contender) => Promise<readonly Figure[]>,
+): Promise<readonly Figure[]> {
+  const ground = new Ground();
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));
+  let server: RunningServer | undefined;
+  const clear = async (): Promise<void> => {
+    await server?.stop();
+    await ground.remove();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const interrupted = (): void => void clear().then(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    server = await contender.start(ground, directory);
+    return await withForeign(ground, () => measure(ground, contender));
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await clear();
+  }
 }
 
 /** Adds how many processors were busy meanwhile with something else: above 0.2 the figures are suspect. */
@@ -183,7 +203,7 @@ async function withForeign(ground: Ground, measure: () => Promise<readonly Figur
 }
 
 /** Rackboot as a contender; `extra` is its configuration beside the network. */
-export function rackboot(extra: (directory: string) => readonly string[]): Contender {
+export function rackboot(extra: readonly string[]): Contender {
   return {
     name: RACKBOOT,
     start: (ground, directory) =>
@@ -192,7 +212,7 @@ export function rackboot(extra: (directory: string) => readonly string[]): Conte
         // Apart from the configuration, whose directory is watched.
         `state_dir: ${JSON.stringify(join(directory, 'state'))}`,
         'log: { level: warning }',
-        ...extra(directory),
+        ...extra,
         '',
       ]),
   };

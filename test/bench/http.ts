@@ -31,7 +31,7 @@ const SMALL_FILES = 100;
 function contenders(tree: string): readonly Contender[] {
   const nginx = findProgram('nginx', 'nginx-light');
   return [
-    rackboot(() => [
+    rackboot([
       'cluster_interfaces:',
       `  - { name: bench, interface: ${BRIDGE}, management: 0, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX} }`,
       'dns: { listen: [] }',

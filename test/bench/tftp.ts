@@ -24,7 +24,7 @@ function contenders(tree: string): readonly Contender[] {
   const atftpd = findProgram('atftpd', 'atftpd');
   const dnsmasq = findProgram('dnsmasq', 'dnsmasq-base');
   return [
-    rackboot(() => [
+    rackboot([
       'cluster_interfaces:',
       `  - { name: bench, interface: ${BRIDGE}, management: 0, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX} }`,
       'dns: { listen: [] }',
