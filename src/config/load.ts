@@ -54,10 +54,15 @@ export function parseConfig(text: string): ParsedConfig {
         for (const key of issue.keys) report([...path, key], 'unknown key; see config/rackboot.yaml for all keys');
       else report(path, issue.message);
     }
-    return { ok: false, problems };
+    return { ok: false, problems: inFileOrder(problems) };
   }
   const config = resolveConfig(written.data, report);
-  return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
+  return problems.length === 0 ? { ok: true, config } : { ok: false, problems: inFileOrder(problems) };
+}
+
+/** As a person meets them who reads from the top; what concerns the whole file comes first. */
+function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 /**

@@ -71,7 +71,8 @@ const duration = z.union(
   },
 );
 
-const port = z.number({ error: 'expected a port number' }).int().min(1).max(65_535);
+const PORT_PROBLEM = { error: 'expected a port number, 1 to 65535' };
+const port = z.number(PORT_PROBLEM).int(PORT_PROBLEM).min(1, PORT_PROBLEM).max(65_535, PORT_PROBLEM);
 
 /** `address:port`. */
 const endpoint = textual('an address and port such as 10.20.0.1:5248', (text) => {

@@ -1,0 +1,251 @@
+// The commands as a person gives them beside a rack that runs: what they print, what they print for scripts, and with which exit
+// code they end; and the API with the key that one of them prints.
+
+import assert from 'node:assert/strict';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { leasesShape, machinesShape, statusShape } from '../../src/cli/shapes.ts';
+import { makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { type Ended, eventually, RackNetwork } from './rack-network.ts';
+
+const skip = missing('linux', 'root', 'ip', 'curl', 'busybox');
+const RACK = '10.77.5.1';
+const MACHINE = '52:54:00:77:07:01';
+const CONFIG = `cluster_interfaces:
+  - name: lab
+    interface: br0
+    ip: ${RACK}
+    network: 10.77.5.0/24
+    ip_range_low: 10.77.5.100
+    ip_range_high: 10.77.5.199
+  - name: later
+    interface: eth9
+    ip: 10.77.6.1
+    network: 10.77.6.0/24
+    ip_range_low: 10.77.6.100
+    ip_range_high: 10.77.6.199
+`;
+const API = `http://${RACK}:5240/MAAS/api/2.0`;
+const KEY = /^\w{18}:\w{18}:\w{24}\n$/;
+
+/** RFC 5849 §3.5.1 and §3.4.4: an OAuth signature in plain text, as clients of this API send it. */
+function authorization(key: string): string {
+  const [consumer = '', token = '', secret = ''] = key.trim().split(':');
+  const fields = {
+    oauth_version: '1.0',
+    oauth_signature_method: 'PLAINTEXT',
+    oauth_consumer_key: consumer,
+    oauth_token: token,
+    oauth_signature: `&${secret}`,
+    oauth_nonce: '1',
+    oauth_timestamp: '1',
+  };
+  const text = Object.entries(fields).map(([name, value]) => `${name}="${encodeURIComponent(value)}"`);
+  return `Authorization: OAuth ${text.join(', ')}`;
+}
+
+describe('the commands beside a running rack', { skip }, () => {
+  let rack: RackNetwork;
+  let host = '';
+  let key = '';
+
+  before(async () => {
+    rack = new RackNetwork('commands', RACK);
+    makeStandInTree(rack.tree);
+    host = rack.namespace.addHost('machine', MACHINE);
+    await rack.run(host, 'ip', 'address', 'add', '10.77.5.50/24', 'dev', 'eth0');
+    rack.configure(CONFIG);
+    await rack.start();
+  });
+  after(() => rack?.remove());
+
+  const well = (ended: Ended): string => {
+    assert.equal(ended.err, '');
+    assert.equal(ended.code, 0);
+    return ended.out;
+  };
+  const curl = async (...words: readonly string[]): Promise<{ code: string; body: string }> => {
+    const { out } = await rack.run(host, 'curl', '-sS', '-w', '\n%{http_code}', ...words);
+    const at = out.lastIndexOf('\n');
+    return { code: out.slice(at + 1), body: out.slice(0, at) };
+  };
+
+  test('a rack without machines says so, and what to do', async () => {
+    assert.equal(
+      well(await rack.rackboot('machines', 'list')),
+      'No machine is known yet: let one boot from the network.\n',
+    );
+    assert.equal(well(await rack.rackboot('machines', 'list', '--json')), '[]\n');
+    assert.equal(well(await rack.rackboot('leases', 'list')), 'No lease was given yet.\n');
+  });
+
+  test('status shows what is served and what waits, and its exit code says whether all is', async () => {
+    const shown = await rack.rackboot('status');
+    assert.equal(shown.code, 1, 'one interface is not there');
+    for (const line of [
+      /^rack: Rackboot \d+\.\d+\.\d+, process \d+, up \d+ s, /m,
+      /^lab 10\.77\.5\.0\/24 +br0 +served$/m,
+      /^later 10\.77\.6\.0\/24 +eth9 +waits: eth9 does not exist$/m,
+      /^TFTP +10\.77\.5\.1:69/m,
+      /^HTTP +10\.77\.5\.1:5248$/m,
+      /^DNS +10\.77\.5\.1:53, .*127\.0\.0\.1:53$/m,
+      /^Region +up at 127\.0\.0\.1:5240, 10\.77\.5\.1:5240, 0 machines, 0 events waiting$/m,
+      /^Leases +are written to disk$/m,
+    ])
+      assert.match(shown.out, line);
+    const json = statusShape.parse(JSON.parse((await rack.rackboot('status', '--json')).out));
+    assert.deepEqual(
+      json.interfaces.map(({ name, serving }) => [name, serving]),
+      [
+        ['lab', true],
+        ['later', false],
+      ],
+    );
+    await rack.run(undefined, 'ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'peer9');
+    await rack.run(undefined, 'ip', 'link', 'set', 'peer9', 'up');
+    await rack.run(undefined, 'ip', 'link', 'set', 'eth9', 'up');
+    await rack.run(undefined, 'ip', 'address', 'add', '10.77.6.1/24', 'dev', 'eth9');
+    await rack.told('interface.serving', (line) => line.interface === 'eth9');
+    await eventually('the doors of eth9', async () =>
+      /^HTTP.*10\.77\.6\.1:5248/m.test((await rack.rackboot('status')).out),
+    );
+    assert.equal((await rack.rackboot('status')).code, 0);
+  });
+
+  test('createadmin takes its password from where nobody sees it, and says what it does not take', async () => {
+    const file = join(rack.directory, 'password');
+    writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
+    const made = well(await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file));
+    assert.match(made, /^ann is an administrator\. .*rackboot apikey --username ann$/m);
+    const twice = await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file);
+    assert.equal(twice.code, 1);
+    assert.match(twice.err, /^rackboot: a user ann exists/);
+    const nothing = await rack.rackboot('createadmin', '--username', 'bob');
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.err, /--password-file/);
+    const absent = await rack.rackboot('createadmin', '--username', 'bob', '--password-file', '/nowhere');
+    assert.equal(absent.code, 2);
+    assert.match(absent.err, /cannot read the password from \/nowhere/);
+    assert.equal((await rack.rackboot('createadmin')).code, 2, 'a name is needed');
+  });
+
+  test('apikey prints the key and nothing else; the API takes it at once, and no other', async () => {
+    const printed = await rack.rackboot('apikey', '--username', 'ann');
+    key = well(printed);
+    assert.match(key, KEY);
+    const who = await curl('-H', authorization(key), `${API}/users/?op=whoami`);
+    assert.equal(who.code, '200');
+    assert.equal(JSON.parse(who.body).username, 'ann');
+    for (const wrong of [`${key.trim()}x`, key.replace(/^\w/, (letter) => (letter === 'a' ? 'b' : 'a')), '::']) {
+      assert.equal((await curl('-H', authorization(wrong), `${API}/users/?op=whoami`)).code, '401', wrong);
+    }
+    assert.equal((await curl(`${API}/machines/`)).code, '401');
+    const nobody = await rack.rackboot('apikey', '--username', 'nobody');
+    assert.equal(nobody.code, 1);
+    assert.equal(nobody.out, '');
+    assert.match(nobody.err, /there is no user nobody.*createadmin/);
+    for (const name of ['region.db', 'region.db-wal', 'rackboot.sock']) {
+      assert.equal(statSync(join(rack.stateDir, name)).mode & 0o077, 0, `${name} is for its owner alone`);
+    }
+  });
+
+  test('a machine and its lease are listed, shown and the same to the API', async () => {
+    await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true', '-x', 'hostname:web');
+    const fields = ['-F', 'op=new', '-F', 'hostname=web1', '-F', 'architecture=amd64/generic'];
+    const made = await curl(...fields, '-F', `mac_addresses=${MACHINE}`, `http://${RACK}:5240/MAAS/api/1.0/nodes/`);
+    assert.equal(made.code, '200', made.body);
+    const { system_id: id } = JSON.parse(made.body);
+
+    const table = well(await rack.rackboot('machines', 'list'));
+    assert.match(table, /^SYSTEM ID +HOSTNAME +STATUS +ARCHITECTURE +CPUS +MEMORY +MAC +ADDRESSES$/m);
+    assert.match(table, new RegExp(`^${id} +web1 +New +amd64/generic .* ${MACHINE}`, 'm'));
+    const listed = machinesShape.parse(JSON.parse(well(await rack.rackboot('machines', 'list', '--json'))));
+    const asked = await curl('-H', authorization(key), `${API}/machines/`);
+    assert.deepEqual(
+      listed.map(({ system_id }) => system_id),
+      machinesShape.parse(JSON.parse(asked.body)).map(({ system_id }) => system_id),
+    );
+    for (const name of [id, 'web1', 'web1.maas', MACHINE, MACHINE.replaceAll(':', '-').toUpperCase()]) {
+      const shown = well(await rack.rackboot('machines', 'show', name));
+      assert.match(shown, /^Name +web1\.maas$/m, name);
+    }
+    const one = JSON.parse(well(await rack.rackboot('machines', 'show', 'web1', '--json')));
+    assert.equal(one.system_id, id);
+    const unknown = await rack.rackboot('machines', 'show', 'web2');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.err, /no machine is called web2/);
+
+    const lines = well(await rack.rackboot('leases', 'list'));
+    assert.match(lines, new RegExp(`^10\\.77\\.5\\.1\\d\\d +${MACHINE} +bound +web1 +\\d{4}-`, 'm'));
+    const [lease] = leasesShape.parse(JSON.parse(well(await rack.rackboot('leases', 'list', '--json'))));
+    assert.equal(lease?.hostname, 'web');
+    assert.equal(lease?.machine, 'web1');
+  });
+
+  test('check names every problem of a file with its place, and changes nothing', async () => {
+    assert.match(
+      well(await rack.rackboot('check')),
+      /rackboot\.yaml is fine: lab 10\.77\.5\.0\/24, later 10\.77\.6\.0\/24\.$/m,
+    );
+    const bad = join(rack.directory, 'bad.yaml');
+    writeFileSync(
+      bad,
+      CONFIG.replace('10.77.5.199', '10.77.9.1').replace('network: 10.77.6.0/24', 'network: 10.77.5.0/24'),
+    );
+    const meant = await rack.rackboot('check', bad);
+    assert.equal(meant.code, 1);
+    assert.equal(meant.out, '');
+    for (const place of [
+      /^\S+bad\.yaml:7: cluster_interfaces\[0\]\.ip_range_high: 10\.77\.9\.1 is not inside 10\.77\.5\.0\/24$/m,
+      /^\S+bad\.yaml:10: cluster_interfaces\[1\]\.ip: 10\.77\.6\.1 is not inside /m,
+      /^\S+bad\.yaml:11: cluster_interfaces\[1\]\.network: .* overlaps /m,
+    ])
+      assert.match(meant.err, place);
+    writeFileSync(bad, `${CONFIG}dsn: {}\ntftp: { listen_port: 0 }\n`);
+    const written = await rack.rackboot('check', bad);
+    assert.deepEqual(written.err.trim().split('\n'), [
+      `${bad}:14: dsn: unknown key; see config/rackboot.yaml for all keys`,
+      `${bad}:15: tftp.listen_port: expected a port number, 1 to 65535`,
+    ]);
+    const json = await rack.rackboot('check', bad, '--json');
+    assert.equal(json.code, 1);
+    assert.equal(JSON.parse(json.out).ok, false);
+    assert.ok(JSON.parse(json.out).problems.length === 2);
+    assert.equal(
+      well(await rack.rackboot('check', '--json')),
+      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [] }, null, 2)}\n`,
+    );
+    const absent = await rack.rackboot('check', '/nowhere.yaml');
+    assert.equal(absent.code, 1);
+    assert.match(absent.err, /^rackboot: .*\/nowhere\.yaml/);
+  });
+
+  test('what is no command, or lacks a word, ends with 2 and points to the help', async () => {
+    for (const [words, expected] of [
+      [['statu'], /Did you mean status\?/],
+      [['frobnicate'], /frobnicate/],
+      [['machines'], /list or show/],
+      [['leases', 'lst'], /Did you mean list\?/],
+      [['status', '--jsn'], /jsn/],
+    ] as const) {
+      const ended = await rack.rackboot(...words);
+      assert.equal(ended.code, 2, words.join(' '));
+      assert.match(ended.err, expected);
+      assert.match(ended.err, /rackboot --help/);
+    }
+    assert.match(well(await rack.rackboot('--help')), /doctor +Ask the running rack/);
+  });
+
+  test('beside a rack that does not run, commands say so', async () => {
+    await rack.stop();
+    for (const words of [['status'], ['leases', 'list'], ['machines', 'list', '--json']]) {
+      const ended = await rack.rackboot(...words);
+      assert.equal(ended.code, 1);
+      assert.equal(ended.out, '');
+      assert.match(ended.err, /^rackboot: no running Rackboot answers at .*rackboot\.sock; start it/);
+    }
+    assert.match(well(await rack.rackboot('apikey', '--username', 'ann')), KEY);
+  });
+});
