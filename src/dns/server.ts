@@ -9,7 +9,7 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import type {
@@ -19,6 +19,7 @@ import type {
   ReceivedDatagram,
   SocketCounters,
 } from '../net/datagram.ts';
+import { socketErrorFrom } from '../net/socket-error.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
 import { EXCHANGE_MS } from './forward.ts';
@@ -165,7 +166,7 @@ export class DnsServer {
         return { address, udp, tcp: undefined, retry: undefined, closed: false };
       }
       udp.close();
-      throw listenError(error, address, udp.localPort);
+      throw socketErrorFrom(error, { address, port: udp.localPort, protocol: 'TCP', setting: 'dns.listen' });
     }
   }
 
@@ -349,26 +350,4 @@ async function closeListener(listener: Listener): Promise<void> {
     tcp.close();
     resolve();
   });
-}
-
-function listenError(error: unknown, address: Ipv4, port: number): RackError {
-  const place = `${formatIpv4(address)}:${port} (TCP)`;
-  const options = { cause: error };
-  switch (osErrorCode(error)) {
-    case 'EADDRINUSE':
-      return new RackError(
-        'address-in-use',
-        `${place} is in use: stop the other DNS server or change dns.listen`,
-        options,
-      );
-    case 'EACCES':
-    case 'EPERM':
-      return new RackError(
-        'permission-denied',
-        `may not listen on ${place}: run as root or set dns.listen_port`,
-        options,
-      );
-    default:
-      return new RackError('socket-refused', `cannot listen on ${place}: ${errorText(error)}`, options);
-  }
 }

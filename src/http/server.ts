@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import type { HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
@@ -175,7 +176,7 @@ export class BootHttpServer {
     try {
       await listen(server, { host: formatIpv4(address), port });
     } catch (error) {
-      throw listenError(error, address, port);
+      throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: 'boot.http.listen' });
     }
     // Without a listener an error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
@@ -214,36 +215,6 @@ export class BootHttpServer {
   #whenClosed(server: Server, resolve: () => void): void {
     if (this.#leaving.has(server)) server.once('close', resolve);
     else resolve();
-  }
-}
-
-/** What the operating system says when it refuses a port, in words that name the address and the remedy. */
-function listenError(cause: unknown, address: Ipv4, port: number): RackError {
-  const code = osErrorCode(cause) ?? errorText(cause);
-  const where = `${formatIpv4(address)}:${port}`;
-  switch (code) {
-    case 'EADDRINUSE':
-      return new RackError(
-        'address-in-use',
-        `${where} (TCP) is in use; stop the program that has it (ss -ltnp tells which), or change boot.http.listen`,
-        { cause },
-      );
-    case 'EADDRNOTAVAIL':
-      return new RackError(
-        'address-not-here',
-        `${formatIpv4(address)} is not an address of this host; give it to an interface, or change boot.http.listen`,
-        { cause },
-      );
-    case 'EACCES':
-    case 'EPERM':
-      return new RackError(
-        'permission-denied',
-        `${where} (TCP): permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE: run the service by its systemd unit or as ` +
-          'root, or configure a higher port',
-        { cause },
-      );
-    default:
-      return new RackError('socket-refused', `${where} (TCP) cannot be opened: ${code}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 // What the operating system says when it refuses a socket, in words that name the address and the remedy. The same words for
-// both implementations of the datagram port.
+// both implementations of the datagram port, and for the listeners of TCP.
 
 import { osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from './address.ts';
@@ -13,29 +13,36 @@ export interface SocketPlace {
   readonly address: Ipv4;
   readonly port: number;
   readonly device?: string;
+  /** UDP unless it says so. */
+  readonly protocol?: 'TCP';
+  /** The setting that names the place: `dns.listen`. */
+  readonly setting?: string;
 }
 
 /** The failure `code` (`EADDRINUSE` …) of opening a socket, as the error that the operator reads. */
 export function socketError(code: string, place: SocketPlace, cause?: unknown): RackError {
   const where = `${formatIpv4(place.address)}:${place.port}${place.device === undefined ? '' : ` on ${place.device}`}`;
+  const protocol = place.protocol ?? 'UDP';
   const options = cause === undefined ? undefined : { cause };
   switch (code) {
     case 'EADDRINUSE': {
-      const owner = findPortOwner(place.address, place.port);
-      const text = `${where} (UDP) is in use${owner === undefined ? '' : ` by ${owner}`}; stop that program, or configure another address or port`;
+      const owner = protocol === 'UDP' ? findPortOwner(place.address, place.port) : undefined;
+      const program = protocol === 'UDP' ? 'that program' : 'the program that has it (ss -ltnp tells which)';
+      const change = place.setting === undefined ? 'configure another address or port' : `change ${place.setting}`;
+      const text = `${where} (${protocol}) is in use${owner === undefined ? '' : ` by ${owner}`}; stop ${program}, or ${change}`;
       return new RackError('address-in-use', text, options);
     }
     case 'EACCES':
     case 'EPERM':
       return new RackError(
         'permission-denied',
-        `${where} (UDP): permission denied; ${privilegeRemedy(place)}`,
+        `${where} (${protocol}): permission denied; ${privilegeRemedy(place)}`,
         options,
       );
     case 'EADDRNOTAVAIL':
       return new RackError(
         'address-not-here',
-        `${formatIpv4(place.address)} is not an address of this host; give it to an interface, or configure another one`,
+        `${formatIpv4(place.address)} is not an address of this host; give it to an interface, or ${place.setting === undefined ? 'configure another one' : `change ${place.setting}`}`,
         options,
       );
     case 'ENODEV':
@@ -45,7 +52,7 @@ export function socketError(code: string, place: SocketPlace, cause?: unknown): 
         options,
       );
     default:
-      return new RackError('socket-refused', `${where} (UDP) cannot be opened: ${code}`, options);
+      return new RackError('socket-refused', `${where} (${protocol}) cannot be opened: ${code}`, options);
   }
 }
 
@@ -55,7 +62,7 @@ export function socketErrorFrom(error: unknown, place: SocketPlace): RackError {
 }
 
 function privilegeRemedy(place: SocketPlace): string {
-  if (place.port !== 0 && place.port < UNPRIVILEGED_PORT_MIN) {
+  if (place.device === undefined || (place.port !== 0 && place.port < UNPRIVILEGED_PORT_MIN)) {
     return 'a port below 1024 needs CAP_NET_BIND_SERVICE: run the service by its systemd unit or as root, or configure a higher port';
   }
   return 'binding to a device needs CAP_NET_RAW here: run the service by its systemd unit or as root';

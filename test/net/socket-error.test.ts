@@ -18,6 +18,24 @@ const CASES: readonly (readonly [string, Parameters<typeof socketError>[1], Rack
   ['EPERM', { address: ipv4(0), port: 6767, device: 'eth1' }, 'permission-denied', /needs CAP_NET_RAW/],
   ['EADDRNOTAVAIL', HERE, 'address-not-here', /^10\.20\.0\.1 is not an address of this host; give it/],
   ['ENODEV', { ...HERE, device: 'eth9' }, 'interface-missing', /no network interface eth9; create it/],
+  [
+    'EACCES',
+    { address: ipv4(0), port: 80, protocol: 'TCP' },
+    'permission-denied',
+    /:80 \(TCP\): .*CAP_NET_BIND_SERVICE/,
+  ],
+  [
+    'EADDRINUSE',
+    { ...HERE, protocol: 'TCP', setting: 'dns.listen' },
+    'address-in-use',
+    /:67 \(TCP\) is in use; stop the program that has it \(ss -ltnp tells which\), or change dns\.listen$/,
+  ],
+  [
+    'EADDRNOTAVAIL',
+    { ...HERE, protocol: 'TCP', setting: 'boot.http.listen' },
+    'address-not-here',
+    /or change boot\.http/,
+  ],
   ['EMFILE', HERE, 'socket-refused', /^10\.20\.0\.1:67 \(UDP\) cannot be opened: EMFILE$/],
 ];
 
