@@ -6,7 +6,7 @@
 // 3. At either bound the entry that was not used for longest goes.
 
 import { type Instant, later } from '../clock.ts';
-import { RCODE, type Reply } from './message.ts';
+import { RCODE, type Reply, type UpstreamQuestion } from './message.ts';
 import { type DnsRecord, soaMinimum, TYPE } from './record.ts';
 
 /** The most answers remembered. */
@@ -19,12 +19,7 @@ export const TTL_SECONDS_MAX = 86_400;
 export const NEGATIVE_SECONDS_MAX = 900;
 
 /** A question, for merging and remembering. */
-export interface CacheQuestion {
-  readonly name: string;
-  readonly type: number;
-  readonly dnssecOk: boolean;
-  readonly checkingDisabled: boolean;
-}
+export type CacheQuestion = Omit<UpstreamQuestion, 'edns'>;
 
 /** One text for all that distinguishes two questions of class IN. */
 export const questionKey = (question: CacheQuestion): string =>
