@@ -45,7 +45,13 @@ export function parseArchitecture(
     : undefined;
 }
 
-export const POWER_TYPE = /^[a-z0-9_-]{0,32}$/;
+/** How a machine is switched, in a report of it or an edit. */
+export const powerFields = {
+  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
+    .optional()
+    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
+  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+};
 
 const parameters = z.object({
   architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
@@ -55,10 +61,7 @@ const parameters = z.object({
   ),
   hostname: value(z.string().max(255)).optional().describe('The hostname. One is chosen when it is absent.'),
   domain: value(z.string().max(253)).optional().describe('The domain. The default domain when it is absent.'),
-  power_type: value(z.string().regex(POWER_TYPE, 'is not the name of a power driver'))
-    .optional()
-    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
-  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+  ...powerFields,
   hardware_facts: value(z.string().max(524_288))
     .optional()
     .describe("The enlistment agent's description of the hardware, JSON."),

@@ -9,10 +9,10 @@ import { type MachineStatus, parseStatus } from '../lifecycle.ts';
 import type { Machine } from '../machine.ts';
 import { parsePowerParameters } from '../power-parameters.ts';
 import type { MachineEdit } from '../region.ts';
-import type { MachineFilter } from '../store.ts';
+import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
 import { cleanText } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { POWER_TYPE, parseArchitecture } from './enlistment-operations.ts';
+import { parseArchitecture, powerFields } from './enlistment-operations.ts';
 import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -93,10 +93,7 @@ const editParameters = z.object({
   hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
   description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
   architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
-  power_type: value(z.string().regex(POWER_TYPE, 'is not the name of a power driver'))
-    .optional()
-    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
-  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+  ...powerFields,
 });
 
 function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
@@ -125,13 +122,18 @@ function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
   const changes = editOf(given);
   if ('kind' in changes) return changes;
   const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
+  return answerChange(call, outcome, ({ text }) => refuseField('hostname', text));
+}
+
+/** The machine as it is after the change, or why it was not changed. */
+function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
   switch (outcome.kind) {
     case 'changed':
       return json(shapeOf(call.version)(outcome.machine));
     case 'not-found':
       return notFound();
     case 'refuse':
-      return refuseField('hostname', outcome.refusal.text);
+      return answerRefusal(outcome.refusal);
   }
 }
 
@@ -144,14 +146,7 @@ function moveTo(status: MachineStatus) {
   return (call: ApiCall, given: z.output<typeof moveParameters>): Answer => {
     const message = cleanText(given.comment ?? '', 255);
     const outcome = call.region.changeStatus(systemIdOf(call), status, { username: usernameOf(call), message });
-    switch (outcome.kind) {
-      case 'changed':
-        return json(shapeOf(call.version)(outcome.machine));
-      case 'not-found':
-        return notFound();
-      case 'refuse':
-        return refuse(outcome.refusal.reason, outcome.refusal.text);
-    }
+    return answerChange(call, outcome, ({ reason, text }) => refuse(reason, text));
   };
 }
 
