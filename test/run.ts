@@ -65,7 +65,9 @@ async function runSuite(suite: Suite, tally: Tally): Promise<void> {
     cwd: ROOT,
   });
   stream.on('test:pass', (event) => {
-    if (event.details.type === 'suite' || event.name.endsWith('.test.ts')) return;
+    // A suite that is skipped has no tests to tell of it.
+    const isSuite = event.details.type === 'suite' && event.skip === undefined;
+    if (isSuite || event.name.endsWith('.test.ts')) return;
     if (event.skip === undefined) tally.passed += 1;
     else tally.skipped.push(`${event.name}: ${event.skip === true ? 'no reason given' : event.skip}`);
   });
