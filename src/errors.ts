@@ -21,6 +21,7 @@ export const RACK_ERROR_CODES = {
   'tool-missing': 'A program of the operating system is needed and is not installed.',
   'tool-failed': 'A program of the operating system failed.',
   'bad-argument': 'A value given on the command line is not usable.',
+  cancelled: 'A person ended a question with Ctrl-C or Ctrl-D.',
   'not-running': 'No running Rackboot answers here.',
   'socket-refused': 'The operating system refused a socket for a reason that has no code of its own.',
   'native-unavailable': 'Native socket calls are not available on this host.',

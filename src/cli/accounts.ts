@@ -2,14 +2,13 @@
 // beside one that runs.
 
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
 import { errorText, RackError } from '../errors.ts';
 import { createAdmin, createApiKey } from '../region/accounts.ts';
 import type { RegionStore } from '../region/store.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
+import { openPrompt } from './prompt.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
 export interface AdministratorFlags {
@@ -65,17 +64,13 @@ async function readPassword(flags: AdministratorFlags): Promise<string> {
   }
   if (process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reader = createInterface({ input: process.stdin, output: silent, terminal: true });
+  const prompt = openPrompt({ silent: true });
   try {
-    process.stderr.write(`Password for ${flags.username}: `);
-    const password = await reader.question('');
-    process.stderr.write('\nOnce more: ');
-    const again = await reader.question('');
-    process.stderr.write('\n');
+    const password = await prompt.ask(`Password for ${flags.username}: `);
+    const again = await prompt.ask('Once more: ');
     if (password !== again) throw new RackError('bad-argument', 'the two passwords differ');
     return password;
   } finally {
-    reader.close();
+    prompt.close();
   }
 }

@@ -1,13 +1,19 @@
 // `rackboot init`: a configuration file for this host, by questions or by flags.
+//
+//   findCandidates ─ draft: collect (questions, flags, proposals), parseConfig ─┬─ fine ─────→ the file
+//                      ↑                                                        └─ problems ─→ told; a person is asked again
+//
+// 1. Nothing is written that `rackboot check` would refuse.
+// 2. The interface of the default route is never chosen unasked: a second DHCP server disturbs everybody on a network.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
-import { formatProblems, parseConfig } from '../config/load.ts';
+import { parseConfig } from '../config/load.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatNetwork, networkOf, parseIpv4 } from '../net/address.ts';
-import { type InterfaceProposal, proposeRanges, renderConfig } from './init-proposal.ts';
+import { type InitAnswers, type InterfaceProposal, proposeRanges, renderConfig } from './init-proposal.ts';
+import { openPrompt } from './prompt.ts';
 
 export interface InitFlags {
   readonly config: string;
@@ -27,72 +33,134 @@ export interface InitFlags {
   readonly force: boolean;
 }
 
+/** How often a person is asked all over again. */
+const ROUNDS_MAX = 10;
+
+/** Asks a person, or takes the proposal where there is none to ask. */
 type Ask = (question: string, proposal: string) => Promise<string>;
 
-/** Writes the configuration. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`. */
+/** An interface that machines could be on. */
+interface Candidate extends InterfaceProposal {
+  /** The way to everywhere else leads through it. */
+  readonly isDefaultRoute: boolean;
+}
+
+/** Writes the configuration. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(flags: InitFlags): Promise<void> {
-  const interactive = !flags.yes && process.stdin.isTTY === true;
-  const reader = interactive ? createInterface({ input: process.stdin, output: process.stdout }) : undefined;
+  const candidates = findCandidates(flags.interface);
+  if (flags.interface !== undefined) findByName(candidates, flags.interface);
+  const unasked = flags.yes || process.stdin.isTTY !== true;
+  const text = unasked
+    ? await draft(flags, candidates, (_question, proposal) => Promise.resolve(proposal))
+    : await askUntilUsable(flags, candidates);
+  writeConfig(flags, text);
+}
+
+async function askUntilUsable(flags: InitFlags, candidates: readonly Candidate[]): Promise<string> {
+  const prompt = openPrompt();
   const ask: Ask = async (question, proposal) => {
-    if (reader === undefined) return proposal;
-    const answer = (await reader.question(`${question} [${proposal}]: `)).trim();
+    const answer = (await prompt.ask(`${question} [${proposal}]: `)).trim();
     return answer === '' ? proposal : answer;
   };
   try {
-    const text = renderConfig(await collect(flags, ask));
-    const parsed = parseConfig(text);
-    if (!parsed.ok) throw new RackError('bad-argument', formatProblems(flags.config, parsed.problems));
-    writeConfig(flags, text);
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      try {
+        return await draft(flags, candidates, ask);
+      } catch (error) {
+        if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
+        console.log(`\nThat will not do:\n${error.message}\nNothing is written yet. Once more:\n`);
+      }
+    }
+    throw new RackError('bad-argument', `no usable answers in ${ROUNDS_MAX} rounds; nothing was written`);
   } finally {
-    reader?.close();
+    prompt.close();
   }
 }
 
-async function collect(flags: InitFlags, ask: Ask) {
-  const candidates = findCandidates();
-  const proposed = candidates.find(({ name }) => name === flags.interface) ?? candidates[0];
-  if (proposed === undefined || (flags.interface !== undefined && proposed.name !== flags.interface)) {
-    const known = candidates.map(({ name }) => name).join(', ');
-    throw new RackError(
-      'bad-argument',
-      `${flags.interface ?? 'this host'} has no IPv4 network to serve${known === '' ? '' : ` (there are ${known})`}; ` +
-        'give an interface an address first, such as `ip address add 10.20.0.1/24 dev eth1`',
-    );
-  }
-  const name = await ask(
-    `Interface of the machines (${candidates.map(({ name: each, network }) => `${each} ${formatNetwork(network)}`).join(', ')})`,
-    proposed.name,
+/** The file's text from one round of questions. @throws RackError `bad-argument` with all that is wrong with the answers. */
+async function draft(flags: InitFlags, candidates: readonly Candidate[], ask: Ask): Promise<string> {
+  const text = renderConfig(await collect(flags, candidates, ask));
+  const parsed = parseConfig(text);
+  if (parsed.ok) return text;
+  // Without lines: the file is not there yet.
+  const problems = parsed.problems.map(
+    ({ path, message }) => `${path.replace('cluster_interfaces[0].', '')}: ${message}`,
   );
-  const chosen = candidates.find((candidate) => candidate.name === name);
-  if (chosen === undefined) throw new RackError('bad-argument', `${name} is not an interface with an IPv4 network`);
-  const ranges = proposeRanges(chosen, flags.router === undefined ? undefined : parseIpv4(flags.router));
+  throw new RackError('bad-argument', problems.join('\n'));
+}
+
+async function collect(flags: InitFlags, candidates: readonly Candidate[], ask: Ask): Promise<InitAnswers> {
+  const place = await chooseInterface(flags, candidates, ask);
+  const router = flags.router ?? (await ask('Router offered to machines (none: -)', '-'));
+  const ranges = proposeRanges(place, parseIpv4(router));
   return {
     name: flags.name,
     stateDir: flags.stateDir,
     domain: flags.domain,
-    proposal: chosen,
+    proposal: place,
+    router,
     low: flags.low ?? (await ask('First address for unknown machines (dynamic range)', ranges.low)),
     high: flags.high ?? (await ask('Last address for unknown machines', ranges.high)),
     staticLow: flags.staticLow ?? (await ask('First address for deployed machines (static range)', ranges.staticLow)),
     staticHigh: flags.staticHigh ?? (await ask('Last address for deployed machines', ranges.staticHigh)),
-    router: flags.router ?? (await ask('Router offered to machines (none: -)', '-')),
     upstream: flags.upstream ?? (await ask('Upstream DNS servers, separated by spaces (none: -)', '-')),
   };
 }
 
-/** Interfaces with an IPv4 network that could hold machines, private and smaller ones first. */
-function findCandidates(): InterfaceProposal[] {
-  const found: InterfaceProposal[] = [];
+async function chooseInterface(flags: InitFlags, candidates: readonly Candidate[], ask: Ask): Promise<Candidate> {
+  const list = candidates.map(describeCandidate).join(', ');
+  const apart = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
+  // Where one is clearly meant it is proposed; else there is nothing to take unasked.
+  const proposed = flags.interface ?? (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
+  const name = flags.interface ?? (await ask(`Interface of the machines (${list})`, proposed));
+  if (name === '')
+    throw new RackError('bad-argument', `name the interface that your machines are on with --interface: ${list}`);
+  return findByName(candidates, name);
+}
+
+function findByName(candidates: readonly Candidate[], name: string): Candidate {
+  const found = candidates.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found;
+  const list = candidates.map(describeCandidate).join(', ');
+  throw new RackError('bad-argument', `${name} is not an interface with an IPv4 network to serve; there are ${list}`);
+}
+
+const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
+  `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
+
+/** Interfaces with an IPv4 network that could hold machines; those that the default route does not use come first. */
+function findCandidates(wanted: string | undefined): readonly Candidate[] {
+  const found: Candidate[] = [];
+  const outward = readDefaultRouteInterfaces();
   for (const [name, addresses] of Object.entries(networkInterfaces())) {
     for (const entry of addresses ?? []) {
       const address = parseIpv4(entry.address);
       const prefix = Number(entry.cidr?.split('/')[1] ?? '32');
       if (entry.family !== 'IPv4' || entry.internal || address === undefined || prefix < 8 || prefix > 28) continue;
-      found.push({ name, address, network: networkOf(address, prefix) });
+      found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
       break;
     }
   }
-  return found;
+  if (found.length === 0) {
+    throw new RackError(
+      'bad-argument',
+      `${wanted ?? 'this host'} has no IPv4 network to serve; give an interface an address first, ` +
+        'such as `ip address add 10.20.0.1/24 dev eth1`',
+    );
+  }
+  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
+}
+
+/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
+function readDefaultRouteInterfaces(): ReadonlySet<string> {
+  let text = '';
+  try {
+    text = readFileSync('/proc/net/route', 'latin1');
+  } catch {
+    // Not Linux: every interface may be the wrong one, and a person is asked.
+  }
+  const rows = text.split('\n').map((line) => line.split(/\s+/));
+  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
 }
 
 function writeConfig(flags: InitFlags, text: string): void {

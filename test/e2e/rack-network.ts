@@ -34,6 +34,16 @@ export interface Running {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** A command on a terminal, and a person who answers its questions. */
+export interface Keyboard {
+  /** All that the terminal has shown. */
+  text(): string;
+  /** Waits until what was shown since the last answer ends as `question` says, then types the answer and the key after it. */
+  answer(question: RegExp, text: string, key?: string): Promise<void>;
+  /** Its exit code. */
+  ended(): Promise<number | null>;
+}
+
 export class RackNetwork {
   readonly namespace: LabNamespace;
   readonly directory: string;
@@ -123,14 +133,7 @@ export class RackNetwork {
     const running: Running = {
       child,
       text: () => text,
-      end: async (signal = 'SIGTERM') => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const closed = once(child, 'close');
-        child.kill(signal);
-        const late = systemClock.schedule(END_MS_MAX, () => child.kill('SIGKILL'));
-        await closed;
-        late.cancel();
-      },
+      end: (signal = 'SIGTERM') => endChild(child, signal),
     };
     this.#running.push(running);
     return running;
@@ -156,6 +159,40 @@ export class RackNetwork {
     return this.run(undefined, process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile);
   }
 
+  /** Starts the command line on a terminal, with this rack's configuration; it ends with the network. */
+  type(...args: readonly string[]): Keyboard {
+    const words = [process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile];
+    const line = words.map((word) => `'${word}'`).join(' ');
+    const child = this.namespace.spawn('script', ['-qefc', line, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: this.directory,
+      env: { ...process.env, TERM: 'dumb' },
+    });
+    let text = '';
+    let from = 0;
+    child.stdout?.on('data', (bytes: Buffer) => {
+      text += bytes.toString('utf8');
+    });
+    const running: Running = { child, text: () => text, end: (signal = 'SIGTERM') => endChild(child, signal) };
+    this.#running.push(running);
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    const late = systemClock.schedule(RUN_MS_MAX, () => child.kill('SIGKILL'));
+    return {
+      text: () => text,
+      answer: async (question, answer, key = '\r') => {
+        const asked = new RegExp(`${question.source}(\\u001b\\[\\d*\\w)*$`);
+        await eventually(`${question} after: ${JSON.stringify(text.slice(from))}`, () => asked.test(text.slice(from)));
+        from = text.length;
+        child.stdin?.write(`${answer}${key}`);
+      },
+      ended: async () => {
+        const code = await ended;
+        late.cancel();
+        return code;
+      },
+    };
+  }
+
   /** Events of the log, from its `from`th line. */
   events(kind: string, from = 0): LogLine[] {
     return this.lines.slice(from).filter(({ event }) => event === kind);
@@ -165,6 +202,15 @@ export class RackNetwork {
   told(kind: string, match: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
     return eventually(`${kind} in the log`, () => this.events(kind, from).find(match));
   }
+}
+
+async function endChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = once(child, 'close');
+  child.kill(signal);
+  const late = systemClock.schedule(END_MS_MAX, () => child.kill('SIGKILL'));
+  await closed;
+  late.cancel();
 }
 
 async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {

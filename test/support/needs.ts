@@ -22,6 +22,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mount: 'mount',
   prlimit: 'util-linux',
   'qemu-system-x86_64': 'qemu-system-x86',
+  script: 'bsdutils',
   setpriv: 'util-linux',
   'systemd-analyze': 'systemd',
   tcpdump: 'tcpdump',

@@ -1,0 +1,36 @@
+// Questions to a person on a terminal.
+//
+// 1. Ctrl-C and Ctrl-D end the command with one line, whatever was being asked.
+
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { osErrorCode, RackError } from '../errors.ts';
+
+/** A terminal that is asked; `close` gives it back. */
+export interface Prompt {
+  /** The line that the person types. @throws RackError `cancelled` */
+  ask(question: string): Promise<string>;
+  close(): void;
+}
+
+/** Opens the terminal on standard input; `silent` does not show what is typed. */
+export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt {
+  const silent = options.silent === true;
+  const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;
+  const reader = createInterface({ input: process.stdin, output, terminal: true });
+  return {
+    ask: async (question) => {
+      if (silent) process.stderr.write(question);
+      try {
+        return await reader.question(silent ? '' : question);
+      } catch (error) {
+        if (osErrorCode(error) !== 'ABORT_ERR') throw error;
+        process.stderr.write('\n');
+        throw new RackError('cancelled', 'stopped by you; nothing was changed', { cause: error });
+      } finally {
+        if (silent) process.stderr.write('\n');
+      }
+    },
+    close: () => reader.close(),
+  };
+}

@@ -1,0 +1,156 @@
+// `rackboot init` on a host of its own: by flags and by questions on a terminal it writes a file that `check` accepts and that
+// `run` serves; it never chooses the way to the outside by itself.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { missing } from '../support/needs.ts';
+import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
+
+const skip = missing('linux', 'root', 'ip', 'busybox', 'script');
+
+describe('rackboot init', { skip }, () => {
+  let rack: RackNetwork;
+  let host = '';
+
+  before(async () => {
+    rack = new RackNetwork('init', '10.77.6.1');
+    host = rack.namespace.addHost('host', '52:54:00:77:08:01');
+  });
+  after(() => rack?.remove());
+  afterEach(async () => {
+    await rack.stop();
+    rmSync(rack.configFile, { force: true });
+    rmSync(rack.stateDir, { recursive: true, force: true });
+  });
+
+  const init = (...words: readonly string[]) => rack.rackboot('init', '--state-dir', rack.stateDir, ...words);
+  const written = (): string => readFileSync(rack.configFile, 'utf8');
+
+  /** The file passes `check`, and a rack that runs with it gives a lease out of `range`. */
+  const assertServes = async (range: RegExp): Promise<void> => {
+    const checked = await rack.rackboot('check');
+    assert.equal(checked.code, 0, checked.err);
+    const from = rack.lines.length;
+    await rack.start();
+    const client = await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true');
+    assert.equal(client.code, 0, client.err);
+    assert.match(String((await rack.told('dhcp.ack', () => true, from)).address), range);
+    await eventually('status is well', async () => (await rack.rackboot('status')).code === 0);
+  };
+
+  test('with --yes it proposes for the one interface there is, and the rack serves it', async () => {
+    const ended = await init('--yes');
+    assert.equal(ended.code, 0, ended.err);
+    assert.match(ended.out, new RegExp(`^Wrote ${rack.configFile}\\.$`, 'm'));
+    assert.match(written(), /^ {4}interface: "br0"$/m);
+    await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
+  });
+
+  test('flags are taken as they are, and the rack serves them', async () => {
+    const ended = await init(
+      ...['--interface', 'br0', '--name', 'first', '--low', '10.77.6.20', '--high', '10.77.6.29'],
+      ...['--static-low', '10.77.6.100', '--static-high', '10.77.6.199', '--router', '10.77.6.254'],
+      ...['--upstream', '192.0.2.53 192.0.2.54:5353', '--domain', 'lab.example'],
+    );
+    assert.equal(ended.code, 0, ended.err);
+    for (const line of [
+      /^name: "first"$/m,
+      /^ {4}router_ip: "10\.77\.6\.254"$/m,
+      /^ {4}static_ip_range_low: "10\.77\.6\.100"$/m,
+      /^ {2}domain: "lab\.example"$/m,
+      /^ {2}upstream: "192\.0\.2\.53 192\.0\.2\.54:5353"$/m,
+    ])
+      assert.match(written(), line);
+    await assertServes(/^10\.77\.6\.2\d$/);
+  });
+
+  test('what cannot be served is told, all of it, and nothing is written', async () => {
+    const ended = await init('--yes', '--low', '10.77.6.50', '--high', '10.77.6.40', '--router', '10.77.9.1');
+    assert.equal(ended.code, 2);
+    assert.match(ended.err, /ip_range_low: 10\.77\.6\.50 is above ip_range_high 10\.77\.6\.40/);
+    assert.match(ended.err, /router_ip: 10\.77\.9\.1 is not inside 10\.77\.6\.0\/24/);
+    const unknown = await init('--yes', '--interface', 'eth7');
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /eth7 is not an interface .*; there are br0 10\.77\.6\.0\/24/);
+    assert.equal(existsSync(rack.configFile), false);
+  });
+
+  test('a file that is there is replaced only with --force', async () => {
+    assert.equal((await init('--yes')).code, 0);
+    const before = written();
+    const again = await init('--yes', '--name', 'second');
+    assert.equal(again.code, 1);
+    assert.match(again.err, /exists; edit it, or replace it with --force/);
+    assert.equal(written(), before);
+    assert.equal((await init('--yes', '--name', 'second', '--force')).code, 0);
+    assert.match(written(), /^name: "second"$/m);
+  });
+
+  test('of several interfaces it takes the one that the default route does not use, and none that is a guess', async () => {
+    const ip = (words: string) => rack.run(undefined, 'ip', ...words.split(' '));
+    await ip('link add office type veth peer name office1');
+    await ip('link set office1 up');
+    await ip('link set office up');
+    await ip('address add 10.99.0.7/24 dev office');
+    const guess = await init('--yes');
+    assert.equal(guess.code, 2);
+    assert.match(guess.err, /--interface: .*(br0 10\.77\.6\.0\/24.*office 10\.99\.0\.0\/24|office.*br0)/);
+    await ip('route add default via 10.99.0.1');
+    assert.equal((await init('--yes')).code, 0);
+    assert.match(written(), /^ {4}interface: "br0"$/m);
+    await ip('address delete 10.77.6.1/24 dev br0');
+    const alone = await init('--yes', '--force');
+    assert.equal(alone.code, 2);
+    assert.match(alone.err, /--interface: office 10\.99\.0\.0\/24 \(leads to the default router\)/);
+    assert.equal((await init('--yes', '--force', '--interface', 'office')).code, 0, 'it is taken when it is named');
+    await ip('address add 10.77.6.1/24 dev br0');
+    await ip('link delete office');
+  });
+
+  test('on a terminal it asks, asks again what does not fit, and the rack serves the answers', async () => {
+    const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
+    await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
+    await person.answer(/br1 is not an interface[\s\S]*Once more:[\s\S]*\[br0\]: /, '');
+    await person.answer(/Router .* \[-\]: /, '10.77.6.100');
+    // The proposals keep off the router.
+    await person.answer(/First address for unknown machines .* \[10\.77\.6\.197\]: /, '10.77.6.30');
+    await person.answer(/Last address for unknown machines \[10\.77\.6\.254\]: /, '10.77.6.39');
+    await person.answer(/First address for deployed machines .*: /, '10.77.6.35');
+    await person.answer(/Last address for deployed machines .*: /, '10.77.6.60');
+    await person.answer(/Upstream .* \[-\]: /, '');
+    await person.answer(/static_ip_range_low: .* share addresses[\s\S]*Nothing is written yet[\s\S]*\[br0\]: /, 'br0');
+    await person.answer(/Router .*: /, '');
+    await person.answer(/First address for unknown .*: /, '10.77.6.30');
+    await person.answer(/Last address for unknown .*: /, '10.77.6.39');
+    await person.answer(/First address for deployed .*: /, '10.77.6.40');
+    await person.answer(/Last address for deployed .*: /, '10.77.6.60');
+    await person.answer(/Upstream .*: /, '192.0.2.53');
+    assert.equal(await person.ended(), 0, person.text());
+    await assertServes(/^10\.77\.6\.3\d$/);
+  });
+
+  test('Ctrl-C and Ctrl-D at a question end it with one line, here and at a password', async () => {
+    for (const key of ['\x03', '\x04']) {
+      const person = rack.type('init', '--state-dir', rack.stateDir);
+      await person.answer(/Interface of the machines .*: /, key, '');
+      assert.equal(await person.ended(), 1);
+      assert.match(person.text(), /\nrackboot: stopped by you; nothing was changed\r\n$/);
+      assert.equal(existsSync(rack.configFile), false);
+    }
+    assert.equal((await init('--yes')).code, 0);
+    const person = rack.type('createadmin', '--username', 'ann');
+    await person.answer(/Password for ann: /, '\x03', '');
+    assert.equal(await person.ended(), 1);
+    const typing = rack.type('createadmin', '--username', 'ann');
+    await typing.answer(/Password for ann: /, 'correct horse');
+    await typing.answer(/Once more: /, 'correct horse');
+    assert.equal(await typing.ended(), 0, typing.text());
+    assert.doesNotMatch(typing.text(), /horse/, 'the password is not shown');
+    const differing = rack.type('createadmin', '--username', 'bob');
+    await differing.answer(/Password for bob: /, 'one');
+    await differing.answer(/Once more: /, 'other');
+    assert.equal(await differing.ended(), 2);
+    assert.match(differing.text(), /the two passwords differ/);
+  });
+});
