@@ -28,6 +28,9 @@ export { BRIDGE };
 
 const SERVER_CORE = 0;
 const LOAD_CORE = Math.min(1, availableParallelism() - 1);
+/** A round during which other processes took more cores than this is repeated; the quietest of ROUND_TRIES_MAX counts. */
+const FOREIGN_CORES_MAX = 0.3;
+const ROUND_TRIES_MAX = 3;
 const LOAD_MS_MAX = 240_000;
 const STOP_MS_MAX = 10_000;
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
@@ -151,13 +154,13 @@ export class Ground {
 export async function compare(
   rounds: number,
   contenders: readonly Contender[],
-  measure: (ground: Ground, contender: Contender) => Promise<readonly Figure[]>,
+  measure: Measure,
 ): Promise<readonly Result[]> {
   const figures = new Figures();
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of contenders) {
       try {
-        figures.add(contender.name, await measureOnce(contender, measure));
+        figures.add(contender.name, await measureQuietly(contender, measure));
       } catch (error) {
         throw new Error(`${contender.name}: ${errorText(error)}`, { cause: error });
       }
@@ -166,11 +169,25 @@ export async function compare(
   return figures.results();
 }
 
+/** What one round yields, and the cores that other processes took meanwhile. */
+interface Round {
+  readonly figures: readonly Figure[];
+  readonly foreignCores: number;
+}
+
+type Measure = (ground: Ground, contender: Contender) => Promise<readonly Figure[]>;
+
+async function measureQuietly(contender: Contender, measure: Measure): Promise<readonly Figure[]> {
+  let best = await measureOnce(contender, measure);
+  for (let tries = 1; tries < ROUND_TRIES_MAX && best.foreignCores > FOREIGN_CORES_MAX; tries += 1) {
+    const again = await measureOnce(contender, measure);
+    if (again.foreignCores < best.foreignCores) best = again;
+  }
+  return [...best.figures, { metric: 'other processes meanwhile', unit: 'cores', value: best.foreignCores }];
+}
+
 /** One round of one contender, on ground of its own, of which nothing is left. */
-async function measureOnce(
-  contender: Contender,
-  measure: (ground: Ground, contender: Contender) => Promise<readonly Figure[]>,
-): Promise<readonly Figure[]> {
+async function measureOnce(contender: Contender, measure: Measure): Promise<Round> {
   const ground = new Ground();
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));
   let server: RunningServer | undefined;
@@ -192,14 +209,12 @@ async function measureOnce(
   }
 }
 
-/** Adds how many processors were busy meanwhile with something else: above 0.2 the figures are suspect. */
-async function withForeign(ground: Ground, measure: () => Promise<readonly Figure[]>): Promise<readonly Figure[]> {
+async function withForeign(ground: Ground, measure: () => Promise<readonly Figure[]>): Promise<Round> {
   const ours = (): number => ground.serverCpuSeconds() + cpuSecondsOf('self');
   const [startedAt, busy, own] = [systemClock.now(), busySecondsOfHost(), ours()];
   const figures = await measure();
   const foreign = busySecondsOfHost() - busy - (ours() - own);
-  const seconds = (systemClock.now() - startedAt) / 1000;
-  return [...figures, { metric: 'other processes meanwhile', unit: 'cores', value: Math.max(0, foreign / seconds) }];
+  return { figures, foreignCores: Math.max(0, foreign / ((systemClock.now() - startedAt) / 1000)) };
 }
 
 /** Rackboot as a contender; `extra` is its configuration beside the network. */
