@@ -6,6 +6,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { errorText, RackError } from '../errors.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
+import { salvage } from './salvage.ts';
 import { writtenConfigSchema } from './written.ts';
 
 /** The largest configuration file that is read, in bytes. */
@@ -54,6 +55,9 @@ export function parseConfig(text: string): ParsedConfig {
         for (const key of issue.keys) report([...path, key], 'unknown key; see config/rackboot.yaml for all keys');
       else report(path, issue.message);
     }
+    const rest = salvage(raw);
+    if (rest !== undefined)
+      resolveConfig(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
     return { ok: false, problems: inFileOrder(problems) };
   }
   const config = resolveConfig(written.data, report);

@@ -103,6 +103,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   const wasCut = fileSize(`${path}-wal`) > 0;
   let database: DatabaseSync | undefined;
   try {
+    makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const version = checkOwner(database, path, kind);
     // Only after a process was cut off is it worth reading every page before serving.
@@ -116,6 +117,21 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   } catch (cause) {
     if (database?.isOpen) database.close();
     throw cause instanceof RackError ? cause : explain(path, kind, cause);
+  }
+}
+
+/** Makes the file for its owner alone before SQLite would make it for everybody; its companions follow its mode. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+  } catch (cause) {
+    const code = osErrorCode(cause);
+    if (code === 'ENOSPC') throw full(path, cause);
+    throw new RackError(
+      'store-unwritable',
+      `${path} cannot be written (${code ?? errorText(cause)}): give it to the user that runs Rackboot`,
+      { cause },
+    );
   }
 }
 

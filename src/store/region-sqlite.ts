@@ -6,11 +6,10 @@
 // 2. A failed write has left nothing: SQLite may have rolled back by itself, which `isTransaction` tells.
 // 3. The file is readable by its owner only: it holds the passwords of power controllers.
 
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import type { MacAddress } from '../net/address.ts';
 import { statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/machine.ts';
@@ -30,7 +29,7 @@ import type {
   ReportedInterface,
   User,
 } from '../region/store.ts';
-import { makeStateDirectory, openDatabaseFile, sqliteCode } from './database-file.ts';
+import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
 import { REGION_DATABASE } from './region-migrations.ts';
@@ -60,19 +59,6 @@ export function openRegionStore(options: {
   readonly bounds?: EventBounds | undefined;
 }): RegionStore {
   const path = join(options.stateDir, 'region.db');
-  makeStateDirectory(options.stateDir);
-  try {
-    closeSync(openSync(path, 'a', 0o600));
-  } catch (cause) {
-    const detail = osErrorCode(cause) ?? errorText(cause);
-    throw new RackError(
-      'store-unwritable',
-      `${path} cannot be written (${detail}): give it to the user that runs Rackboot`,
-      {
-        cause,
-      },
-    );
-  }
   const database = openDatabaseFile(path, REGION_DATABASE);
   database.exec('PRAGMA foreign_keys = ON');
   return new SqliteRegionStore(database, path, options.bounds ?? BOUNDS);

@@ -180,6 +180,26 @@ test('all problems are told at once, each with its line', () => {
   for (const line of lines) assert.match(line, /^f:\d+: /);
 });
 
+test('a value that is wrong by itself does not hide what others contradict, and draws no problem after it', () => {
+  const text = withInterface({
+    ip: 'x',
+    ip_range_low: '10.20.0.250',
+    static_ip_range_low: '10.21.0.5',
+    static_ip_range_high: '10.20.0.9',
+  });
+  const paths = problemsOf(`${text}boot: { kernel_params: 7 }\nfoo: 1\n`)
+    .split('\n')
+    .map((line) => line.split(': ')[1]);
+  assert.deepEqual(paths, [
+    'cluster_interfaces[0].ip',
+    'cluster_interfaces[0].ip_range_low',
+    'cluster_interfaces[0].static_ip_range_low',
+    'cluster_interfaces[0].static_ip_range_low',
+    'boot.kernel_params',
+    'foo',
+  ]);
+});
+
 test('a network of another interface of the host is refused, its own is not', () => {
   const config = configOf(withInterface({}));
   const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
