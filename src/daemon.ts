@@ -6,7 +6,7 @@
 //   stop        ─ listeners close, transfers get STOP_GRACE_MS, region ends, journal flushes
 //
 // 1. A failure on the way up closes what was opened and throws one RackError: nothing is half-started.
-// 2. The region starts after the rack answers, and never holds it up.
+// 2. The region starts after the rack answers, and never holds it up; whether it can start is asked before.
 
 import { flushCompileCache } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -19,6 +19,7 @@ import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from './daemon/events.ts';
 import { type InterfaceState, interfaceStates } from './daemon/interface-states.ts';
 import { Rack } from './daemon/rack.ts';
+import { checkRegion } from './daemon/region-preflight.ts';
 import { restartKeys } from './daemon/restart-keys.ts';
 import { controlAnswers } from './daemon/status.ts';
 import { ensureTree, watchTree } from './daemon/tree-watch.ts';
@@ -42,7 +43,7 @@ import type { RegionConfig } from './region/config.ts';
 import { makeStateDirectory } from './store/database-file.ts';
 import { openLeaseJournal } from './store/lease-journal.ts';
 import { TFTP_EVENTS } from './tftp/events.ts';
-import { readDesiredState, writeDesiredState } from './uplink/desired-state-cache.ts';
+import { readDesiredState } from './uplink/desired-state-cache.ts';
 import { EmbeddedUplink } from './uplink/embedded.ts';
 
 /** How long transfers may go on after the process was asked to end. */
@@ -131,6 +132,7 @@ class RackProcess implements Daemon {
       openNetwork(),
       openInterfaceWatch({ clock }),
       BootTree.open(config.boot.tree),
+      checkRegion(config.region),
     ]);
     this.#opened.push(
       () => stored.journal.close(),
@@ -268,12 +270,7 @@ class RackProcess implements Daemon {
       clock,
       stream: this.#stream,
       kinds: EVENT_KINDS,
-      onDesiredState: (state) => {
-        this.#apply(state);
-        writeDesiredState(config.stateDir, state, (text) =>
-          this.#publish({ kind: 'region.cache', at: clock.now(), text }),
-        );
-      },
+      onDesiredState: (state) => this.#apply(state),
       onListening: (addresses) => {
         this.#regionWasUp = true;
         this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });

@@ -5,10 +5,12 @@ import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from './clock.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
+import type { DesiredState } from './machines/machine.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
 import { openRegion, type Region } from './region/region.ts';
 import { openRegionStore } from './store/region-sqlite.ts';
+import { writeDesiredState } from './uplink/desired-state-cache.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from './uplink/messages.ts';
 
 const port = parentPort;
@@ -28,7 +30,7 @@ async function start(): Promise<void> {
     config,
     store,
     clock: systemClock,
-    onDesiredState: (state) => send({ kind: 'desired-state', state }),
+    onDesiredState: announce,
   });
   const api = await startApi(region, config, {
     onProblem: ({ id, text, cause }) =>
@@ -40,9 +42,15 @@ async function start(): Promise<void> {
     store.close();
   };
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
-  send({ kind: 'desired-state', state: region.desiredState() });
+  announce(region.desiredState());
   send({ kind: 'listening', addresses: api.addresses });
   flushCompileCache();
+}
+
+/** Tells the rack, and leaves it a copy for a start at which this thread does not come up; the rack's own loop writes no file. */
+function announce(state: DesiredState): void {
+  send({ kind: 'desired-state', state });
+  writeDesiredState(config.stateDir, state, (text) => send({ kind: 'problem', id: 'desired-state', text }));
 }
 
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {

@@ -2,8 +2,8 @@
 // make the rack answer on the wrong wire.
 
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, networkOf, networksOverlap } from '../net/address.ts';
-import type { ConfigProblem, RackConfig } from './rack-config.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
+import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
 
 /** The addresses of one interface of the host. */
 export interface HostAddresses {
@@ -11,25 +11,33 @@ export interface HostAddresses {
   readonly addresses: readonly { readonly address: Ipv4; readonly prefix: number }[];
 }
 
+/** What to do about a network of the host; undefined: it does not disturb the cluster interface. */
+function remedyFor(entry: ClusterInterface, name: string, network: Ipv4Network): string | undefined {
+  if (!networksOverlap(network, entry.network)) return undefined;
+  if (name !== entry.interfaceName) return `choose another network, or name ${name} as the interface`;
+  // All of 127.0.0.0/8 is one network, of which a lab on loopback takes a part.
+  if (isLoopback(network.address) || formatNetwork(network) === formatNetwork(entry.network)) return undefined;
+  return `give the interface and the configuration the same network`;
+}
+
 /**
  * Networks of other interfaces of this host that overlap a cluster interface's network. The interface itself may carry its
- * network; so may an interface that is not there yet. Host routes (/32) are no networks.
+ * network, exactly; so may an interface that is not there yet. Host routes (/32) are no networks.
  */
 export function findHostOverlaps(config: RackConfig, host: readonly HostAddresses[]): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   config.clusterInterfaces.forEach((entry, index) => {
     for (const other of host) {
-      if (other.name === entry.interfaceName) continue;
       for (const { address, prefix } of other.addresses) {
-        if (prefix === 32) continue;
-        const network: Ipv4Network = networkOf(address, prefix);
-        if (!networksOverlap(network, entry.network)) continue;
+        const network = networkOf(address, prefix);
+        const remedy = remedyFor(entry, other.name, network);
+        if (prefix === 32 || remedy === undefined) continue;
         problems.push({
           path: `cluster_interfaces[${index}].network`,
           line: undefined,
           message:
             `${formatNetwork(entry.network)} overlaps ${formatNetwork(network)}, in which this host has ${formatIpv4(address)} ` +
-            `on ${other.name}; choose another network, or name ${other.name} as the interface`,
+            `on ${other.name}; ${remedy}`,
         });
       }
     }

@@ -136,7 +136,11 @@ const dns = z.strictObject({
   listen: z.array(ipv4).max(64).optional(),
   listen_port: port.default(53),
   domain: domain.default('maas'),
-  upstream: z.union([z.array(upstreamEntry).max(16), upstreamList]).default([]),
+  upstream: z
+    .union([z.array(upstreamEntry).max(16), upstreamList], {
+      error: 'expected upstream servers, each an address or address:port: a list, or one text with spaces between them',
+    })
+    .default([]),
   dnssec_validation: z
     .union([z.literal('no'), z.literal(false)], {
       error:

@@ -93,8 +93,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
   },
   'region.cache': {
     level: 'warning',
-    message: 'desired state could not be cached',
+    message: 'cached desired state is not usable',
     explanation:
-      'The file that lets the rack know its machines while the region is away cannot be read or written; mend the state directory.',
+      'The file that lets the rack know its machines before the region answers cannot be read. It is written anew as soon as the region is up.',
   },
 };

@@ -118,11 +118,13 @@ export class EventTable {
   #addReport(report: RackReport): number | undefined {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
+    // Only a lease binds an address to a machine: anybody may ask for a file in its name.
+    const leased = report.kind.startsWith('dhcp.') ? address || undefined : undefined;
     let machineId: number | undefined;
     if (mac !== undefined) {
       machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;
-      if (machineId !== undefined && address !== undefined && address !== 0) {
-        this.#sql.run('UPDATE interface SET address = ?, seen_ms = ? WHERE mac = ?', address, report.at, mac);
+      if (machineId !== undefined && leased !== undefined) {
+        this.#sql.run('UPDATE interface SET address = ?, seen_ms = ? WHERE mac = ?', leased, report.at, mac);
       }
     } else if (address !== undefined) {
       const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';
@@ -135,7 +137,7 @@ export class EventTable {
       description: report.text,
       username: '',
     };
-    const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: address || undefined };
+    const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
     this.add(event, machineId, cleanText(report.kind, KIND_MAX), stranger);
     return machineId;
   }

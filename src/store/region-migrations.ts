@@ -103,6 +103,9 @@ ALTER TABLE event ADD COLUMN address INTEGER;
 CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
 `;
 
+/** The file's name below the state directory. */
+export const REGION_FILE = 'region.db';
+
 /** `region.db`. */
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',

@@ -32,7 +32,7 @@ import type {
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
-import { REGION_DATABASE } from './region-migrations.ts';
+import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
 import {
   MACHINE_COLUMNS,
   machineValues,
@@ -58,7 +58,7 @@ export function openRegionStore(options: {
   readonly stateDir: string;
   readonly bounds?: EventBounds | undefined;
 }): RegionStore {
-  const path = join(options.stateDir, 'region.db');
+  const path = join(options.stateDir, REGION_FILE);
   const database = openDatabaseFile(path, REGION_DATABASE);
   database.exec('PRAGMA foreign_keys = ON');
   return new SqliteRegionStore(database, path, options.bounds ?? BOUNDS);

@@ -204,6 +204,10 @@ test('a network of another interface of the host is refused, its own is not', ()
   const config = configOf(withInterface({}));
   const host = (name: string, ip: string, prefix: number) => [{ name, addresses: [{ address: address(ip), prefix }] }];
   assert.deepEqual(findHostOverlaps(config, host('eth1', '10.20.0.1', 24)), []);
+  assert.match(
+    findHostOverlaps(config, host('eth1', '10.20.0.129', 25))[0]?.message ?? '',
+    /give the interface and the configuration the same network/,
+  );
   assert.deepEqual(findHostOverlaps(config, host('eth0', '192.168.0.2', 24)), []);
   assert.deepEqual(findHostOverlaps(config, host('tun0', '10.20.0.9', 32)), []);
   assert.match(

@@ -241,6 +241,8 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('reports of a rack are stored once each, under the machine they concern', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
+    const lease = { kind: 'dhcp.ack', at: 8000, text: 'lease', mac: '52:54:00:00:00:01', address: '10.20.0.100' };
+    assert.equal(store.recordReports('rack', [{ ...lease, sequence: 0 }]).added, 1);
     const report = { kind: 'tftp.transfer-finished', at: 9000, text: 'lpxelinux.0' };
     const mine = { ...report, sequence: 1, mac: '52:54:00:00:00:01', address: '10.20.0.100' };
     const first = store.recordReports('rack', [mine, { ...report, sequence: 2, at: 9001, address: '10.20.0.100' }]);
@@ -256,7 +258,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const events = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
     assert.deepEqual(
       events.map((event) => event.type),
-      ['NODE_TFTP_REQUEST', 'NODE_TFTP_REQUEST', 'NEW'],
+      ['NODE_TFTP_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_DHCP_EVENT', 'NEW'],
     );
     assert.equal(events[0]?.kind, 'tftp.transfer-finished');
     assert.equal(events[0]?.level, 'debug');
@@ -312,14 +314,15 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     store.recordReports('rack', [
       { ...report, sequence: 1, address: '10.20.0.100' },
       { ...report, sequence: 2, address: '10.20.0.101' },
-      { ...report, sequence: 3, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
+      { ...report, sequence: 3, kind: 'http.rendered', text: 'asked in its name', address: '10.20.0.66' },
+      { ...report, sequence: 4, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
     ]);
     assert.match(store.listEvents({ limit: 1 })[0]?.description ?? '', /^52:54:00:00:00:09: lease given$/);
     create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const own = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
     assert.deepEqual(
       own.map(({ description }) => description),
-      ['first seen', 'lease given', 'lease given'],
+      ['first seen', 'asked in its name', 'lease given', 'lease given'],
     );
     const addresses = store.findMachine('aaaaaa')?.interfaces.map(({ address }) => address);
     assert.deepEqual(addresses, [ipv4(0x0a140065), undefined]);

@@ -1,0 +1,34 @@
+// Whether the region will be able to start, asked before the first machine is answered: its database opens, and its ports are free.
+// A rack that would have to stop again must not have handed out an address before.
+
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { parseIpv4 } from '../net/address.ts';
+import { socketErrorFrom } from '../net/socket-error.ts';
+import type { RegionConfig } from '../region/config.ts';
+import { openDatabaseFile } from '../store/database-file.ts';
+import { REGION_DATABASE, REGION_FILE } from '../store/region-migrations.ts';
+
+/** @throws RackError as the region itself would: `store-…`, `address-in-use`, `permission-denied` */
+export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'stateDir'>): Promise<void> {
+  openDatabaseFile(join(config.stateDir, REGION_FILE), REGION_DATABASE).close();
+  for (const { host, port } of config.listen) await checkPort(host, port);
+}
+
+/** Opens the port and closes it again. An address that is not here yet is one that the region waits for. */
+function checkPort(host: string, port: number): Promise<void> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const address = parseIpv4(host);
+      if (address === undefined) {
+        reject(cause);
+        return;
+      }
+      const error = socketErrorFrom(cause, { address, port, protocol: 'TCP', setting: 'region.listen' });
+      if (error.code === 'address-not-here') resolve();
+      else reject(error);
+    });
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
+  });
+}
