@@ -114,9 +114,9 @@ export class BootHttpServer {
   }
 
   /**
-   * Serves these addresses from now on. When one cannot be opened the others are, nothing is closed, and the first failure is
-   * thrown; calling again tries what is missing.
-   * @throws RackError `address-in-use`, `address-not-here`, `permission-denied`, `socket-refused`
+   * Serves these addresses from now on. When one cannot be opened the others are, nothing is closed, and the failure is thrown;
+   * calling again tries what is missing. An address that is not here yet is thrown, too, only after everything else is as wanted.
+   * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; where nothing else failed `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -141,18 +141,21 @@ export class BootHttpServer {
     this.#region = config.region;
     const wants = ({ address, wantedPort }: Listener): boolean =>
       config.listen.some((one) => one.address === address && one.port === wantedPort);
-    const failures: unknown[] = [];
+    const failures: RackError[] = [];
     for (const { address, port } of config.listen) {
       if (this.#listeners.some((one) => one.address === address && one.wantedPort === port)) continue;
       try {
         this.#listeners.push(await this.#listen(address, port));
       } catch (error) {
+        if (!(error instanceof RackError)) throw error;
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw failures[0];
+    const failed = failures.find(({ code }) => code !== 'address-not-here');
+    if (failed !== undefined) throw failed;
     for (const listener of this.#listeners) if (!wants(listener)) this.#leave(listener.server);
     this.#listeners = this.#listeners.filter(wants);
+    if (failures[0] !== undefined) throw failures[0];
   }
 
   async #listen(address: Ipv4, port: number): Promise<Listener> {

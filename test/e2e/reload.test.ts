@@ -171,6 +171,25 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     }
   });
 
+  test('with an interface that is not there yet is applied, and what it no longer has is closed', {
+    timeout: MS_MAX,
+  }, async () => {
+    const listen = `["${ADDRESS}:${PLACE.httpPort}"]`;
+    const [further, absent] = [`"${ADDRESS}:${PLACE.httpPort + 1000}"`, `"10.64.0.1:${PLACE.httpPort}"`];
+    rack.configure(changed(listen, `["${ADDRESS}:${PLACE.httpPort}", ${further}]`));
+    await applied();
+    from = rack.lines.length;
+    const more =
+      '  - name: absent\n    interface: absent0\n    ip: 10.64.0.1\n    network: 10.64.0.0/24\n' +
+      '    ip_range_low: 10.64.0.100\n    ip_range_high: 10.64.0.199\n';
+    rack.configure(changed('dhcp: {', `${more}dhcp: {`).replace(listen, `[${absent}, "${ADDRESS}:${PLACE.httpPort}"]`));
+    await applied();
+    await rack.told('interface.waiting', { from, match: (line) => line.interface === 'absent0' });
+    assert.equal(await isOpen(ADDRESS, PLACE.httpPort + 1000), false, 'the listener that was taken out');
+    assert.equal((await loadByHttp(ADDRESS, PLACE.httpPort, '/lpxelinux.0')).value.status, 200);
+    assert.ok(await probes.leaseWithin(5000));
+  });
+
   test('names what only a restart changes, and applies the rest', { timeout: MS_MAX }, async () => {
     rack.configure(
       changed('name: lab\n', 'name: other\n')

@@ -85,6 +85,16 @@ describe('a port in use', { skip: missing('linux') }, () => {
       }
     });
   }
+  test('beside an address that is not here yet', { timeout: MS_MAX }, async () => {
+    const release = await holdTcp(ADDRESS, http);
+    try {
+      configureWith(`["${ADDRESS}:${http}"]`, `["10.64.0.1:${http}", "${ADDRESS}:${http}"]`);
+      assertRefused(await run(), new RegExp(`:${http}\\b.* is in use`));
+    } finally {
+      await release();
+    }
+  });
+
   test('is free again: the next start serves', { timeout: MS_MAX }, assertStarts);
 });
 
