@@ -106,10 +106,24 @@ export async function runVirtualLab(
   }
 }
 
-/** Passes the page on from this host's loopback into the private network, through the daemon's control socket. */
+/** Names by which a browser on this host asks for the page; any other was put there by somebody else's page. */
+const LOCAL_HOSTS = new Set([`127.0.0.1:${PAGE_PORT}`, `localhost:${PAGE_PORT}`]);
+
+/**
+ * Passes the page, and nothing but the page, on from this host's loopback into the private network, through the daemon's control
+ * socket: whoever asks there is an administrator, so nobody may ask for anything else.
+ */
 function startPage(socketPath: string): Promise<Server> {
   const server = createServer((asked, reply) => {
-    const passed = request({ socketPath, path: asked.url, method: asked.method, headers: asked.headers }, (answer) => {
+    if (asked.url === '/' || asked.url === '/MAAS') {
+      reply.writeHead(302, { Location: '/MAAS/' }).end();
+      return;
+    }
+    if (asked.url !== '/MAAS/' || asked.method !== 'GET' || !LOCAL_HOSTS.has(asked.headers.host ?? '')) {
+      reply.writeHead(404).end('This lab shows its page only: /MAAS/\n');
+      return;
+    }
+    const passed = request({ socketPath, path: '/MAAS/' }, (answer) => {
       reply.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(reply);
     });
@@ -117,7 +131,7 @@ function startPage(socketPath: string): Promise<Server> {
       reply.statusCode = 502;
       reply.end(`The lab's rack does not answer: ${errorText(error)}\n`);
     });
-    asked.pipe(passed);
+    passed.end();
   });
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {

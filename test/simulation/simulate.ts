@@ -1,4 +1,5 @@
-// Simulated machines against the real engines in virtual time: whatever is lost, doubled or late, each ends enlisted once, with one
+// Simulated machines against the real DHCP and TFTP servers, boot policy and region in virtual time; the boot HTTP listener, which is
+// Node's and knows no virtual time, is stood in for by what decides its answers, and the disk by one that is only slow: whatever is lost, doubled or late, each ends enlisted once, with one
 // lease, and the rack is left with nothing open. A failing seed is printed.
 
 import assert from 'node:assert/strict';
