@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
+import { NEEDED_PACKAGES } from './support/needs.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -279,6 +280,15 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
       });
   }
   report(problems, 'finish it, or take it out');
+});
+
+test('.ci/run installs every package that a test needs', () => {
+  const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
+  const installed = new Set(/packages=\(([^)]*)\)/.exec(script)?.[1]?.split(/\s+/));
+  report(
+    NEEDED_PACKAGES.filter((name) => !installed.has(name)),
+    'add it to the packages of .ci/run',
+  );
 });
 
 test('every error code is used, and used as written in errors.ts', () => {

@@ -41,6 +41,11 @@ const FILES: Readonly<Record<string, string>> = {
 
 export type Need = 'root' | 'linux' | keyof typeof PACKAGES | keyof typeof FILES;
 
+/** Every Debian package that some test needs, beyond dpkg and apt themselves. */
+export const NEEDED_PACKAGES: readonly string[] = [
+  ...new Set([...Object.values(PACKAGES), ...Object.values(FILES)]),
+].filter((name) => name !== 'apt' && name !== 'dpkg');
+
 /** Why a test cannot run here, for node:test's `skip`; false when everything is there. */
 export function missing(...needs: readonly Need[]): string | false {
   const lacking = needs.map(lack).filter((reason) => reason !== undefined);
