@@ -95,6 +95,10 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
         finish(await runDoctor(argv.config, argv.outsideName, argv.json));
       },
     )
+    .command('warm', false, {}, async () => {
+      const { warmCache } = await import('./warm.ts');
+      finish(await warmCache());
+    })
     .command(
       'lab',
       'A safe lab on this host: a machine boots and is enlisted before your eyes',
