@@ -218,7 +218,7 @@ class RackProcess implements Daemon {
     }
     // The last events are written in a turn of their own.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#log.flush();
+    await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
   }
 
   #publish(event: DaemonEvent): void {

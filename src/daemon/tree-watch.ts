@@ -3,8 +3,8 @@
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
+import { makeDirectories } from '../files/durable-directory.ts';
 import type { BootTree } from '../files/file-tree.ts';
-import { makeDirectories } from '../store/database-file.ts';
 
 /** Changes closer together than this are one. */
 const SETTLE_MS = 250;

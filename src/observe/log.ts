@@ -1,11 +1,13 @@
 // The log: one line for each event, its kind as `event`. Pretty on a terminal, JSON elsewhere.
 
 import { createRequire } from 'node:module';
-import { destination, type Logger, type LoggerOptions, pino } from 'pino';
+import { isatty } from 'node:tty';
+import { type Logger, pino } from 'pino';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import type { EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
+import { type LogTrouble, LogWriter } from './log-writer.ts';
 
 const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'error'>> = {
   debug: 'debug',
@@ -13,9 +15,6 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
   warning: 'warn',
   error: 'error',
 };
-
-/** Text that waits for a disk that refuses; further lines are lost and counted. */
-const WAITING_BYTES_MAX = 1024 * 1024;
 
 export interface LogSettings {
   readonly level: EventLevel;
@@ -25,6 +24,7 @@ export interface LogSettings {
 
 /** An open log. */
 export interface Log {
+  /** Its `flush(done)` calls `done` when the lines are written, or after a second of waiting for that. */
   readonly logger: Logger;
   /** Opens the file by its name again, after it was moved away; a log without a file goes on as it is. */
   reopen(): void;
@@ -32,56 +32,43 @@ export interface Log {
 
 /** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened. */
 export function openLog(settings: LogSettings): Log {
+  const name = settings.file ?? 'standard output';
+  const writer = openWriter(settings.file, {
+    onFailure: (error) =>
+      console.error(
+        `rackboot: the log ${name} cannot be written: ${errorText(error)}; lines follow again as soon as it can be`,
+      ),
+    onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines that could not be written are lost'),
+    onUnwritten: (bytes) =>
+      console.error(`rackboot: the log ${name} takes nothing: its last lines, ${bytes} bytes, are lost`),
+  });
+  const format = settings.file === undefined && isatty(1) ? openTerminalFormat() : (line: string) => line;
+  const lines = {
+    write: (line: string) => writer.write(format(line)),
+    flush: (done: () => void) => writer.flush(done),
+  };
   const options = { level: PINO_LEVELS[settings.level], base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (settings.file === undefined && process.stdout.isTTY) {
-    // Loaded only here: a service, whose log is no terminal, need not carry it.
-    const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
-    const terminal = pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
-    return { logger: pino(options, terminal), reopen: () => undefined };
-  }
+  const logger = pino(options, lines);
+  return { logger, reopen: () => writer.reopen() };
+}
+
+function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   try {
-    return openFileLog(settings.file, options);
+    return new LogWriter(file, trouble);
   } catch (error) {
-    throw new RackError('store-unwritable', `cannot write the log ${settings.file}: ${errorText(error)}`, {
-      cause: error,
-    });
+    throw new RackError(
+      'store-unwritable',
+      `the log ${file} cannot be written: ${errorText(error)}; give it to the user that runs Rackboot, or set log.file to another place`,
+      { cause: error },
+    );
   }
 }
 
-/** A log in a file, or on standard output. A full disk costs lines, which are counted, and never the process. */
-function openFileLog(file: string | undefined, options: LoggerOptions): Log {
-  const stream = destination({ dest: file ?? 1, sync: true, mkdir: true, maxLength: WAITING_BYTES_MAX });
-  const logger = pino(options, stream);
-  let failing = false;
-  let missed = 0;
-  const complain = (error: unknown): void => {
-    if (failing) return;
-    failing = true;
-    const name = file ?? 'standard output';
-    console.error(
-      `rackboot: the log ${name} cannot be written: ${errorText(error)}; make room, then lines follow again`,
-    );
-  };
-  stream.on('error', complain);
-  stream.on('drop', () => {
-    missed += 1;
-  });
-  stream.on('write', () => {
-    failing = false;
-    if (missed === 0) return;
-    const count = missed;
-    missed = 0;
-    setImmediate(() => logger.warn({ event: 'log.gap', missed: count }, 'lines that could not be written are lost'));
-  });
-  const reopen = (): void => {
-    if (file === undefined) return;
-    try {
-      stream.reopen();
-    } catch (error) {
-      complain(error);
-    }
-  };
-  return { logger, reopen };
+/** One line as a person reads it. */
+function openTerminalFormat(): (line: string) => string {
+  // Loaded only here: a service, whose log is no terminal, need not carry it.
+  const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  return prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
 }
 
 export function setLogLevel(log: Logger, level: EventLevel): void {

@@ -7,20 +7,11 @@
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk.
 
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { makeDirectories } from '../files/durable-directory.ts';
 
 /** How long a statement waits for another process that holds the file (a backup, a person with a shell). */
 const BUSY_TIMEOUT_MS = 5000;
@@ -67,29 +58,6 @@ export function makeStateDirectory(path: string): void {
         'create it for the user that runs Rackboot, or set state_dir to another one',
       { cause },
     );
-  }
-}
-
-/** Creates a directory and those above it with `mode`, and makes that durable; throws what the system reports, or that it is none. */
-export function makeDirectories(path: string, mode: number): void {
-  const missing: string[] = [];
-  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
-  // One by one: Node's recursive mkdir never returns from a place such as /proc, where a directory is neither there nor made.
-  for (const directory of missing.reverse()) {
-    makeDirectory(directory, mode);
-    const parent = openSync(dirname(directory), 'r');
-    fsyncSync(parent);
-    closeSync(parent);
-  }
-  if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
-}
-
-// Two threads of one start may want the same directory; to the second it is just there.
-function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if (osErrorCode(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -56,14 +56,22 @@ export interface QuietDaemon {
   readonly pid: number;
   /** Standard error so far. */
   complaints(): string;
+  /** Closes the reading end of its standard output, when that is a pipe. */
+  closeOutput(): void;
   /** Asks it to end. @returns its exit code */
   stop(): Promise<number | null>;
 }
 
-/** Starts a daemon that logs to a file, and waits until its control socket answers. */
-export async function startQuietly(rack: RunningRack): Promise<QuietDaemon> {
+/**
+ * Starts a daemon whose log is not read, and waits until its control socket answers.
+ * @param output its standard output: nothing, a pipe, or a descriptor
+ */
+export async function startQuietly(
+  rack: RunningRack,
+  output: 'ignore' | 'pipe' | number = 'ignore',
+): Promise<QuietDaemon> {
   const child = spawn(process.execPath, [...FLAGS, MAIN, 'run', '--config', rack.configFile], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', output, 'pipe'],
   });
   let text = '';
   child.stderr?.on('data', (bytes: Buffer) => {
@@ -79,6 +87,7 @@ export async function startQuietly(rack: RunningRack): Promise<QuietDaemon> {
   return {
     pid: child.pid ?? 0,
     complaints: () => text,
+    closeOutput: () => void child.stdout?.destroy(),
     stop() {
       child.kill('SIGTERM');
       return ended;

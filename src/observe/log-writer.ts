@@ -1,0 +1,192 @@
+// Writes the log's lines without ever holding up the loop: a reader that pauses, a full pipe or a disk that hangs costs lines.
+//
+// Sources: open(2), write(2) and pipe(7) for O_NONBLOCK; Node's process documentation, "A note on process I/O".
+//
+// 1. At most one call to the system is under way, in libuv's pool: a write that hangs holds one of its threads and no more.
+// 2. What waits never exceeds WAITING_BYTES_MAX. Lines beyond it are counted, also while there is room again, until the gap
+//    is told: so the line that tells it stands where they are missing.
+// 3. A terminal, a pipe or a FIFO is written without blocking: libuv waits for its pool when a process ends, and would wait
+//    for such a reader for ever.
+
+import { close, constants, open, openSync, write } from 'node:fs';
+import { dirname } from 'node:path';
+import { isatty } from 'node:tty';
+import { type Clock, sleep, systemClock } from '../clock.ts';
+import { osErrorCode } from '../errors.ts';
+import { makeDirectories } from '../files/durable-directory.ts';
+
+/** Lines that wait for a reader or for a disk, the write under way included. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+/** When this much waits or less, lines are taken again after some were lost. */
+const TAKING_AGAIN_BYTES_MAX = WAITING_BYTES_MAX / 2;
+/** How soon a reader is tried again that takes nothing now. */
+const FULL_RETRY_MS = 50;
+/** How soon a file is tried again that cannot be written. */
+const FAILED_RETRY_MS = 1000;
+/** How long the end of the process waits for what is left. */
+const FLUSH_MS_MAX = 1000;
+const FLUSH_POLL_MS = 10;
+
+const STANDARD_OUTPUT = 1;
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+/** A FIFO that nobody reads is refused at once instead of being waited for. */
+const FILE_FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
+const FILE_MODE = 0o644;
+const DIRECTORY_MODE = 0o755;
+
+/** Told of what becomes of lines. */
+export interface LogTrouble {
+  /** Nothing can be written; told once until it can again. */
+  readonly onFailure: (error: Error) => void;
+  /** Lines are taken again after `missed` were lost. */
+  readonly onGap: (missed: number) => void;
+  /** The process ends and `bytes` were not taken. */
+  readonly onUnwritten: (bytes: number) => void;
+}
+
+/** Writes to one file, or to standard output. */
+export class LogWriter {
+  readonly #file: string | undefined;
+  readonly #trouble: LogTrouble;
+  readonly #clock: Clock = systemClock;
+  #descriptor: number;
+  #lines: string[] = [];
+  /** What is left of the write under way. */
+  #writing: Buffer = Buffer.alloc(0);
+  #waitingBytes = 0;
+  #busy = false;
+  #resting = false;
+  #failing = false;
+  #reopening = false;
+  #missed = 0;
+
+  /** @param file undefined: standard output. Throws what the system reports when it cannot be opened. */
+  constructor(file: string | undefined, trouble: LogTrouble) {
+    this.#file = file;
+    this.#trouble = trouble;
+    this.#descriptor = file === undefined ? openStandardOutput() : openFile(file);
+  }
+
+  /** Takes whole lines. */
+  write(text: string): void {
+    const bytes = Buffer.byteLength(text);
+    if (this.#missed > 0 || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
+      this.#missed += 1;
+      this.#tellGap();
+      return;
+    }
+    this.#lines.push(text);
+    this.#waitingBytes += bytes;
+    this.#next();
+  }
+
+  /** Opens the file by its name again; standard output stays as it is. */
+  reopen(): void {
+    if (this.#file === undefined) return;
+    this.#reopening = true;
+    this.#next();
+  }
+
+  /** Calls `done` when everything is written, when nothing can be, or after FLUSH_MS_MAX. */
+  flush(done: () => void): void {
+    void this.#drain().then(done);
+  }
+
+  async #drain(): Promise<void> {
+    const end = this.#clock.now() + FLUSH_MS_MAX;
+    const isLeft = (): boolean => this.#waitingBytes > 0 || this.#busy;
+    while (isLeft() && !this.#failing && this.#clock.now() < end) await sleep(FLUSH_POLL_MS);
+    if (isLeft() && !this.#failing) this.#trouble.onUnwritten(this.#waitingBytes);
+  }
+
+  #next(): void {
+    if (this.#busy || this.#resting) return;
+    if (this.#reopening && this.#file !== undefined) {
+      this.#openAgain(this.#file);
+      return;
+    }
+    if (this.#writing.length === 0) {
+      if (this.#lines.length === 0) return;
+      this.#writing = Buffer.from(this.#lines.join(''));
+      this.#lines = [];
+    }
+    this.#busy = true;
+    write(this.#descriptor, this.#writing, (error, written) => {
+      this.#busy = false;
+      if (error !== null) this.#failed(error);
+      else if (written === 0) this.#rest(FULL_RETRY_MS);
+      else this.#wrote(written);
+    });
+  }
+
+  #wrote(bytes: number): void {
+    this.#writing = this.#writing.subarray(bytes);
+    this.#waitingBytes -= bytes;
+    if (this.#writing.length === 0) this.#failing = false;
+    this.#tellGap();
+    this.#next();
+  }
+
+  #failed(error: Error): void {
+    if (osErrorCode(error) === 'EAGAIN') {
+      this.#rest(FULL_RETRY_MS);
+      return;
+    }
+    this.#rest(FAILED_RETRY_MS);
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#trouble.onFailure(error);
+  }
+
+  #rest(ms: number): void {
+    this.#resting = true;
+    this.#clock.schedule(ms, () => {
+      this.#resting = false;
+      this.#next();
+    });
+  }
+
+  #tellGap(): void {
+    if (this.#missed === 0 || this.#waitingBytes > TAKING_AGAIN_BYTES_MAX) return;
+    const missed = this.#missed;
+    this.#missed = 0;
+    this.#trouble.onGap(missed);
+  }
+
+  /** Whatever the system does with the old descriptor, the next write is to the new one. */
+  #openAgain(file: string): void {
+    this.#reopening = false;
+    this.#busy = true;
+    open(file, FILE_FLAGS, FILE_MODE, (error, descriptor) => {
+      this.#busy = false;
+      if (error !== null) {
+        this.#failed(error);
+        return;
+      }
+      close(this.#descriptor, () => undefined);
+      this.#descriptor = descriptor;
+      this.#next();
+    });
+  }
+}
+
+function openFile(file: string): number {
+  makeDirectories(dirname(file), DIRECTORY_MODE);
+  return openSync(file, FILE_FLAGS, FILE_MODE);
+}
+
+/** A descriptor of standard output that does not block where it is a terminal, a pipe or a socket. */
+function openStandardOutput(): number {
+  if (!isatty(STANDARD_OUTPUT)) {
+    // Node makes a pipe or a socket non-blocking when it makes its stream, which nothing is written to here.
+    void process.stdout;
+    return STANDARD_OUTPUT;
+  }
+  try {
+    // An opening of our own: a shell shares the other one, and must not find it changed.
+    return openSync('/dev/stdout', O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // The terminal of somebody else. A paused one then holds up the end of the process, though not the rack.
+    return STANDARD_OUTPUT;
+  }
+}

@@ -1,0 +1,224 @@
+// A log that nobody reads, or that cannot be written, costs lines and nothing else: the rack answers as ever, and ends in time.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { openLog } from '../../src/observe/log.ts';
+import { missing } from '../support/needs.ts';
+import { askName, DhcpProbes } from '../support/probes.ts';
+import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';
+
+const PLACE = labPlace(28);
+/** More than a pipe holds (64 KiB), at a kilobyte or more a lease. */
+const LEASES = 120;
+const OFFER_MS_MAX = 500;
+const MS_MAX = 60_000;
+
+interface Fifo {
+  readonly path: string;
+  readonly reader: number;
+  readonly writer: number;
+}
+
+/** A FIFO that is open at both ends, and that nobody reads unless `readAll` is called. */
+function makeFifo(t: TestContext): Fifo {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-fifo-'));
+  const path = join(directory, 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY);
+  t.after(() => {
+    closeSync(reader);
+    closeSync(writer);
+    rmSync(directory, { recursive: true });
+  });
+  return { path, reader, writer };
+}
+
+/** What lies in the FIFO now. */
+function readAll({ reader }: Fifo): string {
+  const buffer = Buffer.alloc(1024 * 1024);
+  let text = '';
+  try {
+    for (let count = 1; count > 0; ) {
+      count = readSync(reader, buffer);
+      text += buffer.toString('utf8', 0, count);
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+  }
+  return text;
+}
+
+describe('a reader of standard output that stalls', { skip: missing('linux') }, () => {
+  test('delays no OFFER and no name, loses no line that fits in memory, and the rack ends in time', {
+    timeout: MS_MAX,
+  }, async (t) => {
+    const fifo = makeFifo(t);
+    const rack = new RunningRack(PLACE, (text) => {
+      return `${text.replace(`${PLACE.octets}.100`, `${PLACE.octets}.5`).replace(`${PLACE.octets}.199`, `${PLACE.octets}.250`)}log: { level: debug }\n`;
+    });
+    const daemon = await startQuietly(rack, fifo.writer);
+    const probes = await DhcpProbes.open(PLACE);
+    try {
+      for (let count = 0; count < LEASES; count += 1) {
+        const lease = await probes.leaseWithin(5000);
+        assert.ok(lease, `lease ${count} was given`);
+        assert.ok(lease.offerMs < OFFER_MS_MAX, `offer ${count} took ${lease.offerMs} ms`);
+        assert.ok(lease.ackMs < OFFER_MS_MAX, `ACK ${count} took ${lease.ackMs} ms`);
+      }
+      const name = await askName(`${PLACE.octets}.1`, PLACE.dnsPort, 'lab.maas');
+      assert.ok(name.ms < OFFER_MS_MAX, `the name took ${name.ms} ms`);
+      let text = readAll(fifo);
+      assert.ok(text.length >= 60_000, `the FIFO was full: ${text.length} bytes`);
+      const offers = (): number => text.split('"event":"dhcp.ack"').length - 1;
+      await eventually('the rest follows', () => {
+        text += readAll(fifo);
+        return offers() === LEASES;
+      });
+      for (const line of text.trimEnd().split('\n')) JSON.parse(line);
+      assert.equal(daemon.complaints(), '');
+
+      for (let count = 0; count < LEASES; count += 1) assert.ok(await probes.leaseWithin(5000));
+      const asked = systemClock.now();
+      assert.equal(await daemon.stop(), 0, 'also with a full pipe');
+      assert.ok(systemClock.now() - asked < 8000);
+      assert.match(daemon.complaints(), /^rackboot: the log standard output takes nothing.* lost\n$/);
+    } finally {
+      await daemon.stop();
+      await probes.close();
+      await rack.remove();
+    }
+  });
+
+  test('that goes away leaves the rack as it is', { timeout: MS_MAX }, async () => {
+    const rack = new RunningRack(PLACE);
+    const probes = await DhcpProbes.open(PLACE);
+    const daemon = await startQuietly(rack, 'pipe');
+    try {
+      daemon.closeOutput();
+      for (let count = 0; count < 3; count += 1) assert.ok(await probes.leaseWithin(5000));
+      assert.match(daemon.complaints(), /^rackboot: the log standard output cannot be written: EPIPE.*\n$/);
+      assert.equal(await daemon.stop(), 0);
+    } finally {
+      await daemon.stop();
+      await probes.close();
+      await rack.remove();
+    }
+  });
+});
+
+describe('the log of a process', { skip: missing('linux') }, () => {
+  test('keeps what waits within its bound, and tells once how many lines were lost, where they are missing', {
+    timeout: MS_MAX,
+  }, async (t) => {
+    const fifo = makeFifo(t);
+    const log = openLog({ level: 'info', file: fifo.path });
+    const sent = 6000;
+    const filling = 'x'.repeat(300);
+    for (let index = 0; index < sent; index += 1) log.logger.info({ index, filling });
+    let text = '';
+    await eventually('the gap is told', () => {
+      text += readAll(fifo);
+      return text.includes('log.gap');
+    });
+    log.logger.info({ index: sent });
+    await eventually('lines follow', () => {
+      text += readAll(fifo);
+      return text.includes(`"index":${sent}`);
+    });
+    const seen: unknown[] = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const gaps = seen.flatMap((line, at) => (hasNumber(line, 'missed') ? [{ at, missed: line.missed }] : []));
+    assert.equal(gaps.length, 1);
+    const { at = 0, missed = 0 } = gaps[0] ?? {};
+    assert.ok(missed > 1000 && missed < sent - 1000, `${missed} of ${sent} lines are lost`);
+    const indexes = seen.flatMap((line) => (hasNumber(line, 'index') ? [line.index] : []));
+    assert.deepEqual(indexes, [...Array.from({ length: sent - missed }, (_, index) => index), sent]);
+    assert.equal(at, sent - missed, 'the gap is told where it is');
+  });
+
+  test('writes what is left when it is flushed, and waits no longer than a second or so for a stalled reader', {
+    timeout: MS_MAX,
+  }, async (t) => {
+    const fifo = makeFifo(t);
+    const log = openLog({ level: 'info', file: fifo.path });
+    const flushed = (): Promise<void> => new Promise((resolve) => log.logger.flush(() => resolve()));
+    log.logger.info('one');
+    await flushed();
+    assert.match(readAll(fifo), /"one"/);
+    for (let index = 0; index < 1000; index += 1) log.logger.info({ filling: 'x'.repeat(300) });
+    t.mock.method(console, 'error', () => undefined);
+    const before = systemClock.now();
+    await flushed();
+    const took = systemClock.now() - before;
+    assert.ok(took > 500 && took < 2000, `${took} ms`);
+    log.logger.info('last');
+    await eventually('the rest follows', () => readAll(fifo).includes('"last"'));
+  });
+
+  test('is opened anew by its name, and no line is lost or written twice', { timeout: MS_MAX }, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, 'made', 'on', 'the', 'way', 'rackboot.log');
+    const log = openLog({ level: 'info', file });
+    const total = 500;
+    for (let index = 0; index < total; index += 1) {
+      log.logger.info({ index });
+      if (index % 100 === 50) {
+        await sleep(5);
+        execFileSync('mv', [file, join(directory, `log-${index}`)]);
+        log.reopen();
+      }
+    }
+    await new Promise<void>((resolve) => log.logger.flush(() => resolve()));
+    const parts = [50, 150, 250, 350, 450].map((index) => join(directory, `log-${index}`));
+    const lines = [...parts, file].flatMap((path) => readFileSync(path, 'utf8').trimEnd().split('\n'));
+    const indexes = lines.flatMap((text) => {
+      const line: unknown = JSON.parse(text);
+      return hasNumber(line, 'index') ? [line.index] : [];
+    });
+    assert.deepEqual(
+      indexes,
+      Array.from({ length: total }, (_, index) => index),
+    );
+  });
+});
+
+function hasNumber<Name extends string>(value: unknown, name: Name): value is Record<Name, number> {
+  return typeof value === 'object' && value !== null && name in value && typeof Reflect.get(value, name) === 'number';
+}
+
+describe('a log file that cannot be', { skip: missing('linux') }, () => {
+  const rack = new RunningRack(PLACE);
+  const good = readFileSync(rack.configFile, 'utf8');
+  const cases: readonly { readonly name: string; readonly file: string }[] = [
+    { name: 'in /proc, below a directory that is not there', file: '/proc/rackboot/rackboot.log' },
+    { name: 'in /proc', file: '/proc/rackboot.log' },
+    { name: 'below a file', file: `${rack.configFile}/rackboot.log` },
+    { name: 'that is a directory', file: rack.stateDir },
+  ];
+  for (const { name, file } of cases) {
+    test(`${name}, ends the start with one line`, { timeout: MS_MAX }, async () => {
+      rack.configure(`${good}log: { file: ${JSON.stringify(file)} }\n`);
+      const ended = await runRackboot(['run', '--config', rack.configFile], { endMsMax: 10_000 });
+      assert.equal(ended.code, 1, ended.output.join('\n'));
+      assert.equal(ended.complaints.length, 1, ended.complaints.join('\n'));
+      assert.match(ended.complaints[0] ?? '', /^rackboot: the log \S+ cannot be written: .*set log\.file/);
+      assert.ok(ended.complaints[0]?.includes(file));
+    });
+  }
+  test('is mended: the next start serves', { timeout: MS_MAX }, async () => {
+    rack.configure(good);
+    await rack.startWhole();
+    assert.equal(await rack.stop(), 0);
+    await rack.remove();
+  });
+});
