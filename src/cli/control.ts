@@ -3,9 +3,8 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { CONTROL_SOCKET } from '../http/config.ts';
 
-/** The control socket's name below the state directory. */
-export const CONTROL_SOCKET = 'rackboot.sock';
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 

@@ -8,3 +8,6 @@ export interface HttpConfig {
   /** Where `/MAAS/` is passed on to; undefined: it is answered with 503. */
   readonly region?: { readonly host: string; readonly port: number } | undefined;
 }
+
+/** The control socket's name below the state directory. */
+export const CONTROL_SOCKET = 'rackboot.sock';

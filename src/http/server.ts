@@ -15,7 +15,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
-import type { HttpConfig } from './config.ts';
+import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent } from './events.ts';
 import { type RegionEndpoint, RegionProxy } from './proxy.ts';
@@ -30,8 +30,6 @@ export const CONNECTIONS_MAX = 1024;
 export const CONNECTIONS_PER_PEER_MAX = 64;
 /** The most requests of one connection that are being answered at a time (pipelining). */
 export const PIPELINED_MAX = 4;
-/** The control socket's name below the state directory. */
-export const CONTROL_SOCKET = 'rackboot.sock';
 
 /** How long a request's fields and a whole request may take, and how long a connection may be idle, in milliseconds. */
 const HEADERS_MS_MAX = 15_000;

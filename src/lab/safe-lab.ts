@@ -90,9 +90,10 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
   const narrator = new Narrator(systemClock);
   let daemon: DaemonProcess | undefined;
   try {
-    makeStandInTree(join(directory, 'boot'));
+    const stateDir = join(directory, 'state');
+    makeStandInTree(join(stateDir, 'boot'));
     const config = join(directory, 'rackboot.yaml');
-    writeFileSync(config, labConfig(place, directory));
+    writeFileSync(config, labConfig(place, stateDir));
     narrator.tell('lab', 'A safe lab on loopback: a real rack, and one simulated machine.');
     daemon = await DaemonProcess.start({ config, onLine: (line) => narrator.tellLog(line) });
     const name = `simulated ${formatMac(simulatedHardware(0).mac)}`;

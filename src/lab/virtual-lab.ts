@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
@@ -65,9 +66,10 @@ export async function runVirtualLab(
   try {
     const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');
-    writeFileSync(config, virtualLabConfig(directory, tree));
+    const stateDir = join(directory, 'state');
+    writeFileSync(config, virtualLabConfig(stateDir, tree));
     daemon = await DaemonProcess.start({ config, namespace, onLine: (line: LogLine) => narrator.tellLog(line) });
-    page = await startPage(join(directory, 'rackboot.sock'));
+    page = await startPage(join(stateDir, CONTROL_SOCKET));
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
     machine = new VirtualMachine(
       {

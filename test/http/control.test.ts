@@ -6,8 +6,9 @@ import { createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import type { ControlAnswers } from '../../src/http/control.ts';
-import { CONTROL_SOCKET, ControlServer } from '../../src/http/server.ts';
+import { ControlServer } from '../../src/http/server.ts';
 
 let stateDir = '';
 let path = '';
