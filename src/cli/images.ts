@@ -1,11 +1,13 @@
 // `rackboot images build`: the ephemeral environment and the loaders, from Debian's packages into the boot tree.
 
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.ts';
+import { osErrorCode, RackError } from '../errors.ts';
 import { buildEnvironment } from '../images/environment.ts';
 import { installLoaders } from '../images/loaders.ts';
+import { makeStateDirectory } from '../store/database-file.ts';
 import { formatBytes, printJson } from './output.ts';
 
 export interface BuildFlags {
@@ -20,20 +22,19 @@ export interface BuildFlags {
 /** Builds both and says what was written. @returns 0 */
 export async function buildImages(flags: BuildFlags): Promise<number> {
   const config = flags.tree === undefined || flags.release === undefined ? loadConfigIfThere(flags) : undefined;
+  const work = openWorkDirectory(config?.stateDir);
   const request = {
     tree: flags.tree ?? config?.boot.tree ?? '',
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
     packages: flags.packages,
-    workDir:
-      config === undefined
-        ? join(tmpdir(), `rackboot-images-${process.getuid?.() ?? 0}`)
-        : join(config.stateDir, 'images-work'),
+    workDir: work.path,
     onProgress: (text: string) => {
       if (!flags.json) console.log(text);
     },
   };
-  mkdirSync(request.workDir, { recursive: true, mode: 0o700 });
+  process.once('exit', work.close);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   const published = [await buildEnvironment(request), await installLoaders(request)];
   if (flags.json) printJson(published);
   else {
@@ -43,6 +44,40 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
     }
   }
   return 0;
+}
+
+/** Where packages lie while images are made of them. */
+export interface WorkDirectory {
+  readonly path: string;
+  /** Removes it, unless it is kept for the next build. */
+  close(): void;
+}
+
+/**
+ * Opens the work directory: `images-work` of the state directory, which is kept; without a state directory one that is made anew,
+ * under a name that nobody can know beforehand.
+ * @throws RackError `store-unwritable` when others than this user could change what lies in it
+ */
+export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
+  if (stateDir === undefined) {
+    const path = mkdtempSync(join(tmpdir(), 'rackboot-images-'));
+    return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+  }
+  makeStateDirectory(stateDir);
+  const path = join(stateDir, 'images-work');
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (cause) {
+    if (osErrorCode(cause) !== 'EEXIST') {
+      const remedy = 'run this as root or as the user that runs Rackboot';
+      throw new RackError('store-unwritable', `${path} cannot be made (${osErrorCode(cause)}): ${remedy}`, { cause });
+    }
+  }
+  const found = lstatSync(path);
+  const isPrivate = found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0;
+  if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
+  const remedy = `remove it (rm -r ${path}), then it is made anew`;
+  throw new RackError('store-unwritable', `others than this user can change what is in ${path}: ${remedy}`);
 }
 
 /** With --tree the configuration is not needed: then a missing one is no failure. */
