@@ -1,7 +1,28 @@
 // The front door: arguments in, exit code out.
 //
-// Exit codes: 0 done; 1 the command failed (one line says why); 2 the arguments are not usable.
+// Exit codes: 0 done; 1 the command failed (one line says why); 2 the arguments are not usable; 141 nobody reads standard output
+// any more (`rackboot … | head -1`), as a shell reports a program that SIGPIPE ended.
 
 import { runCommandLine } from './cli/command-line.ts';
+import { errorText, osErrorCode } from './errors.ts';
+
+/** 128 and the number of SIGPIPE, which Node ignores. */
+const OUTPUT_CLOSED = 141;
+
+let isOutputLost = false;
+
+// The daemon never comes here: its log is written by a way of its own, and the rack goes on when nobody reads it.
+process.stdout.on('error', (error) => {
+  if (isOutputLost) return;
+  isOutputLost = true;
+  if (osErrorCode(error) !== 'EPIPE') {
+    console.error(`rackboot: standard output cannot be written: ${errorText(error)}`);
+    process.exit(1);
+  }
+  // A command that has something to clean up is told to end, as a person would tell it.
+  if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
+  else process.exit(OUTPUT_CLOSED);
+});
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await runCommandLine(process.argv.slice(2));

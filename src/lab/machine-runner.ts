@@ -38,6 +38,7 @@ export class MachineRunner {
   #http: ClientRequest | undefined;
   #address: Ipv4 = ANY;
   #timer: Timer | undefined;
+  #closed = false;
   #finish: ((outcome: MachineOutcome) => void) | undefined;
 
   constructor(machine: SimulatedMachine, options: MachineRunnerOptions) {
@@ -64,11 +65,13 @@ export class MachineRunner {
         this.#input({ kind: 'power-on' });
       });
     } finally {
-      await this.#close();
+      await this.close();
     }
   }
 
-  async #close(): Promise<void> {
+  /** Pulls its plugs, whatever it is doing; it does nothing any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#http?.destroy();
     this.#dhcp?.close();
@@ -78,6 +81,7 @@ export class MachineRunner {
   }
 
   #input(input: MachineInput): void {
+    if (this.#closed) return;
     for (const action of this.#machine.handle(input, this.#options.clock.now())) this.#perform(action);
     this.#timer?.cancel();
     const { deadline } = this.#machine;

@@ -98,7 +98,7 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
     daemon = await DaemonProcess.start({ config, onLine: (line) => narrator.tellLog(line) });
     const name = `simulated ${formatMac(simulatedHardware(0).mac)}`;
     const tellStep = (step: MachineStep): void => narrator.tell('machine', `${name} ${step.text}`);
-    const outcome = await Promise.race([bootSimulatedMachine(place, 0, tellStep), until]);
+    const outcome = await runMachine(place, 0, tellStep, until);
     if (outcome !== undefined) {
       // Lines of the daemon that are still on the way belong before what is told next.
       await sleep(100);
@@ -122,6 +122,16 @@ export async function bootSimulatedMachine(
   index: number,
   onStep: (step: MachineStep) => void,
 ): Promise<MachineOutcome> {
+  return runMachine(place, index, onStep, new Promise<never>(() => undefined));
+}
+
+/** As `bootSimulatedMachine`; undefined when `until` settled first, and the machine was unplugged. */
+async function runMachine<Unplugged>(
+  place: LabPlace,
+  index: number,
+  onStep: (step: MachineStep) => void,
+  until: Promise<Unplugged>,
+): Promise<MachineOutcome | Unplugged> {
   const hardware = simulatedHardware(index);
   const machine = new SimulatedMachine({
     mac: hardware.mac,
@@ -131,10 +141,11 @@ export async function bootSimulatedMachine(
     seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
   });
   const network = await openNetwork();
+  const runner = new MachineRunner(machine, { ...place, network, clock: systemClock, device: 'lo', onStep });
   try {
-    const runner = new MachineRunner(machine, { ...place, network, clock: systemClock, device: 'lo', onStep });
-    return await runner.run();
+    return await Promise.race([runner.run(), until]);
   } finally {
+    await runner.close();
     await network.close();
   }
 }
