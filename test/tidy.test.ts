@@ -80,7 +80,7 @@ const OPENING_MODULES = new Set([
   'fastify',
 ]);
 const CLOCK_CALLS =
-  /\b(Date\.now|performance\.now|process\.hrtime|Math\.random)\b|(?<!\.)\b(setTimeout|setInterval)\(|\bnew Date\(\)/;
+  /\b(Date\.now|performance\.now|process\.hrtime|Math\.random)\b|(?<!\.)\b(setTimeout|setInterval)\(|\bnew Date\(\)|\bAbortSignal\.timeout\(/;
 
 /** Files that hold the text of a browser's script. */
 const BROWSER_TEXT = new Set(['region/api/page-style.ts']);
@@ -116,7 +116,8 @@ interface Import {
 
 function importsOf(source: Source): Import[] {
   const found: Import[] = [];
-  const pattern = /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm;
+  const pattern =
+    /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\b(?:import|getBuiltinModule)\(\s*'([^']+)'/gm;
   for (const match of source.text.matchAll(pattern)) {
     found.push({ typeOnly: match[1] !== undefined, target: match[2] ?? match[3] ?? match[4] ?? '' });
   }
@@ -186,6 +187,8 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
     for (const { target, typeOnly } of importsOf(source)) {
       if (!typeOnly && OPENING_MODULES.has(target)) problems.push(`${source.path} imports ${target}`);
     }
+    if (/\b(getBuiltinModule|createRequire)\((?!\s*'node:)/.test(source.text))
+      problems.push(`${source.path} hides what it opens`);
   }
   report(problems, 'let server.ts open it and hand over what is needed');
 });

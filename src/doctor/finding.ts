@@ -1,5 +1,7 @@
 // What a check found, and a bound on how long other people's code may take to find it.
 
+import { systemClock } from '../clock.ts';
+
 /** One line of the doctor's report. */
 export interface Finding {
   readonly check: string;
@@ -13,9 +15,11 @@ export type Tell = (check: string, ok: boolean, text: string) => void;
 
 /** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(ms);
-  return await new Promise<T>((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error(`${what}: no answer within ${ms / 1000} s`)));
-    work.then(resolve, reject);
-  });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = systemClock.schedule(ms, () => reject(new Error(`${what}: no answer within ${ms / 1000} s`)));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.cancel();
+  }
 }

@@ -7,11 +7,16 @@ const LOAD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The whole content. Rejects for another status than 200, for more than LOAD_BYTES_MAX, or after LOAD_MS_MAX. */
 export async function probeHttp(url: string): Promise<Buffer> {
-  return await within(LOAD_MS_MAX, url, load(url));
+  const end = new AbortController();
+  try {
+    return await within(LOAD_MS_MAX, url, load(url, end.signal));
+  } finally {
+    end.abort();
+  }
 }
 
-async function load(url: string): Promise<Buffer> {
-  const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(LOAD_MS_MAX) });
+async function load(url: string, signal: AbortSignal): Promise<Buffer> {
+  const answer = await fetch(url, { redirect: 'error', signal });
   if (answer.status !== 200 || answer.body === null) {
     await answer.body?.cancel();
     throw new Error(`${url} was answered with ${answer.status} ${answer.statusText}`);

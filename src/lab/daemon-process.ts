@@ -3,6 +3,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
 
@@ -132,13 +133,8 @@ function parseLine(text: string): LogLine | undefined {
 }
 
 function setDeadline(ms: number, text: string): { readonly promise: Promise<never>; cancel(): void } {
-  const controller = new AbortController();
-  const promise = new Promise<never>((_resolve, reject) => {
-    const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(ms)]);
-    signal.addEventListener('abort', () => {
-      if (!controller.signal.aborted) reject(new RackError('not-running', `${text} within ${ms / 1000} s`));
-    });
-  });
+  const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => undefined);
-  return { promise, cancel: () => controller.abort() };
+  const timer = systemClock.schedule(ms, () => reject(new RackError('not-running', `${text} within ${ms / 1000} s`)));
+  return { promise, cancel: () => timer.cancel() };
 }
