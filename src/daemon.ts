@@ -127,19 +127,16 @@ class RackProcess implements Daemon {
     this.#opened.push(() => lock.release());
     makeStateDirectory(config.stateDir);
     ensureTree(config.boot.tree);
-    const [stored, network, interfaces, tree] = await Promise.all([
-      openLeaseJournal({ stateDir: config.stateDir, clock }),
-      openNetwork(),
-      openInterfaceWatch({ clock }),
-      BootTree.open(config.boot.tree),
+    const opening = [
+      this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
+      this.#open(openNetwork(), (network) => network.close()),
+      this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
+      this.#open(BootTree.open(config.boot.tree), (tree) => tree.close()),
       checkRegion(config.region),
-    ]);
-    this.#opened.push(
-      () => stored.journal.close(),
-      () => network.close(),
-      () => interfaces.close(),
-      () => tree.close(),
-    );
+    ] as const;
+    // All come to their end first, so that what did open is closed when something else did not.
+    await Promise.allSettled(opening);
+    const [stored, network, interfaces, tree] = await Promise.all(opening);
     this.#host = interfaces.current();
     this.#checkHost(config);
 
@@ -176,6 +173,13 @@ class RackProcess implements Daemon {
     );
     this.#opened.push(() => this.#watch?.close());
     this.#startRegion(config);
+  }
+
+  /** Remembers how to close what is being opened, once it is. */
+  async #open<T>(opening: Promise<T>, close: (opened: T) => Promise<void> | void): Promise<T> {
+    const opened = await opening;
+    this.#opened.push(() => close(opened));
+    return opened;
   }
 
   /** Says that the rack answers. */

@@ -40,6 +40,7 @@ function assertRefused(ended: Ended, ...words: readonly RegExp[]): void {
   assert.equal(ended.complaints.length, 1, said);
   assert.match(said, /^rackboot: /);
   for (const word of words) assert.match(said, word);
+  assert.doesNotMatch(ended.output.join('\n'), /daemon\.ready|dhcp\.offer/, 'nobody was served before');
   assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
 }
 
