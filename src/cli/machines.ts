@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { formatMac, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
-import { formatBytes, printJson, printTable } from './output.ts';
+import { formatBytes, printFields, printJson, printTable } from './output.ts';
 import { type MachineShape, machinesShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -68,6 +68,6 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
       value === null || value === '' ? [] : [[name, value]],
     ),
   ];
-  for (const [name, value] of lines) console.log(`${name.padEnd(24)}${value}`);
+  printFields(lines);
   return 0;
 }

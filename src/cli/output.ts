@@ -20,6 +20,12 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
   for (const row of rows) console.log(line(row));
 }
 
+/** Prints one `name  value` a line; the values begin in one column, whatever the names. */
+export function printFields(fields: readonly (readonly [string, string])[]): void {
+  const width = Math.max(0, ...fields.map(([name]) => name.length));
+  for (const [name, value] of fields) console.log(`${name.padEnd(width)}  ${value}`.trimEnd());
+}
+
 export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));
 
 /** Prints a failure of the world as one line (problems of a configuration: one each); a bug with its stack. */

@@ -167,17 +167,17 @@ export class DhcpServer {
           this.#responder.receive(datagrams, arrival);
           this.#watchExpiry();
         },
-        onSendError: (code) => this.#reportSocket('dhcp.send-failed', name, code),
+        onSendError: (code) => this.#reportSocket('dhcp.send-failed', wanted, code),
       });
       this.#sockets.set(wanted.key, { wanted, socket });
-      this.#reportSocket('dhcp.socket-open', name, undefined);
+      this.#reportSocket('dhcp.socket-open', wanted, undefined);
       return undefined;
     } catch (error) {
       const problem =
         error instanceof RackError ? error : new RackError('socket-refused', errorText(error), { cause: error });
       // Told once for each failure that differs, not at each try.
       const known = this.#problems.some((before) => before.name === name && before.error.message === problem.message);
-      if (!known) this.#reportSocket('dhcp.socket-failed', name, problem.message);
+      if (!known) this.#reportSocket('dhcp.socket-failed', wanted, problem.message);
       return { name, error: problem };
     }
   }
@@ -215,11 +215,13 @@ export class DhcpServer {
     this.#watchExpiry();
   }
 
-  #reportSocket(kind: DhcpEvent['kind'], name: string, reason: string | undefined): void {
+  #reportSocket(kind: DhcpEvent['kind'], socket: WantedSocket, reason: string | undefined): void {
+    const { name, interfaceName } = socket;
     const at = this.#ports.clock.now();
     const sample = this.#sampler.take(`${kind} ${name}`, at);
     if (sample === undefined) return;
-    const event: DhcpEvent = { kind, at, interfaceName: name, reason, ...sample };
+    const place = interfaceName === undefined ? { address: socket.address } : { interfaceName };
+    const event: DhcpEvent = { kind, at, ...place, reason, ...sample };
     this.#ports.publish(event);
   }
 }

@@ -320,6 +320,19 @@ test('a socket that cannot be opened is told of once, tried again, and does not 
   assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
 });
 
+test('a socket is told of by what it is bound to: an interface or an address', async () => {
+  const rig = await start(config());
+  await rig.server.configure({ ...config(), serverPort: 6767 });
+  const opened = rig.events.filter(({ kind }) => kind === 'dhcp.socket-open');
+  assert.deepEqual(
+    opened.slice(-2).map(({ interfaceName, address }) => ({ interfaceName, address })),
+    [
+      { interfaceName: 'eth1', address: undefined },
+      { interfaceName: undefined, address: RACK },
+    ],
+  );
+});
+
 test('closing closes the sockets and leaves no timer', async () => {
   const rig = await start();
   rig.ask(select(MAC_A, '10.20.0.105'));
