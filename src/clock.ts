@@ -18,7 +18,6 @@ export type Seconds = number & { readonly __seconds: true };
 export const instant = (ms: number): Instant => ms as Instant;
 export const milliseconds = (ms: number): Milliseconds => ms as Milliseconds;
 export const seconds = (s: number): Seconds => s as Seconds;
-export const secondsToMs = (s: Seconds): Milliseconds => (s * 1000) as Milliseconds;
 
 /** `at` moved by `ms` milliseconds (negative: earlier). */
 export const later = (at: Instant, ms: number): Instant => (at + ms) as Instant;

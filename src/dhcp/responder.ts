@@ -154,8 +154,8 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Tells of leases that ended. @returns true: there may be more. */
-  expire(): boolean {
+  /** Tells of leases that ended, of EXPIRED_PER_TURN_MAX at most. */
+  expire(): void {
     const now = this.#ports.clock.now();
     const ended = this.#ports.table.expire(now, EXPIRED_PER_TURN_MAX);
     for (const lease of ended) {
@@ -166,7 +166,6 @@ export class Responder {
       this.#ports.onLeaseChange?.({ kind: 'expired', lease });
     }
     this.#finishTurn();
-    return ended.length === EXPIRED_PER_TURN_MAX;
   }
 
   #state(): DhcpState {

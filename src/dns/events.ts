@@ -4,7 +4,6 @@
 // 2. What anybody can cause with a datagram is sampled: one event an interval, and `count` says how many happenings it stands for.
 
 import type { EventKind, RackEvent } from '../event.ts';
-import type { Ipv4 } from '../net/address.ts';
 
 /** Every kind of event of this room, for the operator. */
 export const DNS_EVENTS = {
@@ -112,11 +111,3 @@ export const DNS_COUNTERS = [
 ] as const;
 
 export type DnsCounter = (typeof DNS_COUNTERS)[number];
-
-/** A published conflict's address fields are optional: the loser's address when it is known. */
-export interface NameConflict {
-  readonly name: string;
-  readonly address: Ipv4 | undefined;
-  readonly winner: string;
-  readonly loser: string;
-}

@@ -22,11 +22,6 @@ export const RECORD_TYPE_NUMBERS = {
 
 export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
 
-const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, number]) => [number, name]));
-
-/** The mnemonic of a type, or `TYPE123` (RFC 3597 §5). */
-export const formatType = (type: number): string => TYPE_NAMES.get(type) ?? `TYPE${type}`;
-
 /**
  * The wire form of a record's data written as text, or undefined when the text is not of the type. A TXT is one string when it
  * is not quoted, spaces included; text longer than 255 octets is split.

@@ -12,13 +12,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
-import type {
-  DatagramNetwork,
-  DatagramSocket,
-  OutgoingDatagram,
-  ReceivedDatagram,
-  SocketCounters,
-} from '../net/datagram.ts';
+import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
@@ -98,11 +92,6 @@ export class DnsServer {
   /** What happened to queries so far. */
   counters(): Readonly<Record<DnsCounter, number>> {
     return this.#service.counters.read();
-  }
-
-  /** What the listening sockets counted, by address. */
-  socketCounters(): readonly (readonly [Ipv4, SocketCounters])[] {
-    return [...this.#listeners.values()].map(({ address, udp }) => [address, udp.counters()]);
   }
 
   /** Sizes for the metrics: open TCP connections of clients, and answers of upstreams remembered. */

@@ -16,7 +16,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
 import { SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
-import { EMPTY_INDEX, type ImageFiles, type TreeIndex, walkTree } from './tree-index.ts';
+import { walkTree } from './tree-index.ts';
 
 /** The longest path that is looked at, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
@@ -66,7 +66,7 @@ export class BootTree implements FileTree {
   readonly #reals = new Map<string, string>();
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
-  #index: TreeIndex = EMPTY_INDEX;
+  #index: ReadonlySet<string> = new Set();
   #refreshing: Promise<void> | undefined;
 
   private constructor(directory: string, root: string, cacheBytesMax: number) {
@@ -96,12 +96,7 @@ export class BootTree implements FileTree {
 
   /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
   hasFile(path: string): boolean {
-    return this.#index.files.has(path);
-  }
-
-  /** The images of the tree: each directory four levels down (architecture, sub-architecture, release, purpose) with files. */
-  listImages(): readonly ImageFiles[] {
-    return this.#index.images;
+    return this.#index.has(path);
   }
 
   /**

@@ -1,8 +1,7 @@
-// What a boot tree holds, read in one walk: its files by relative path, and its images.
+// What a boot tree holds, read in one walk: its files by relative path.
 //
 // 1. Hidden names are skipped, and so is a link that ends outside the tree or in a directory above itself.
 // 2. The walk is bounded in depth and in entries. A directory that cannot be read is skipped: its files cannot be sent either.
-// 3. An image is a directory `architecture/subarchitecture/release/purpose` that holds files.
 
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
@@ -14,24 +13,6 @@ export const TREE_ENTRIES_MAX = 200_000;
 /** The deepest directory that is looked into, in names below the root. */
 export const TREE_DEPTH_MAX = 12;
 
-/** An image of the tree and the names of its files, sorted. */
-export interface ImageFiles {
-  readonly architecture: string;
-  readonly subarchitecture: string;
-  readonly release: string;
-  readonly purpose: string;
-  readonly files: readonly string[];
-}
-
-/** The tree as it was during one walk. */
-export interface TreeIndex {
-  /** Relative paths of all files. */
-  readonly files: ReadonlySet<string>;
-  readonly images: readonly ImageFiles[];
-}
-
-export const EMPTY_INDEX: TreeIndex = { files: new Set(), images: [] };
-
 interface Directory {
   /** Names below the root; empty for the root. */
   readonly names: readonly string[];
@@ -40,36 +21,25 @@ interface Directory {
 }
 
 /**
- * Walks the tree below `root`, which has no links in it any more.
+ * Walks the tree below `root`, which has no links in it any more. @returns the relative paths of all its files
  * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
  */
-export async function walkTree(root: string): Promise<TreeIndex> {
+export async function walkTree(root: string): Promise<ReadonlySet<string>> {
   const files = new Set<string>();
-  const images: ImageFiles[] = [];
   const directories: Directory[] = [{ names: [], real: root }];
   let entries = 0;
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    const names: string[] = [];
     for (const entry of await list(directory)) {
       entries += 1;
       if (entries > TREE_ENTRIES_MAX) throw tooLarge(root);
       if (entry.name.startsWith('.')) continue;
       const found = await classify(root, directory, entry);
-      if (found === 'file') names.push(entry.name);
+      if (found === 'file') files.add([...directory.names, entry.name].join('/'));
       else if (found !== undefined && directory.names.length < TREE_DEPTH_MAX) directories.push(found);
     }
-    for (const name of names) files.add([...directory.names, name].join('/'));
-    const [architecture, subarchitecture, release, purpose, deeper] = directory.names;
-    if (!architecture || !subarchitecture || !release || !purpose || deeper !== undefined || names.length === 0)
-      continue;
-    images.push({ architecture, subarchitecture, release, purpose, files: names.sort() });
   }
-  images.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  return { files, images };
+  return files;
 }
-
-const keyOf = (image: ImageFiles): string =>
-  `${image.architecture}/${image.subarchitecture}/${image.release}/${image.purpose}`;
 
 /** What an entry is: a file, a directory to look into, or nothing that counts. */
 async function classify(root: string, parent: Directory, entry: Dirent): Promise<'file' | Directory | undefined> {

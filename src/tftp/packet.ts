@@ -120,30 +120,12 @@ function textUpToZero(reader: ByteReader): string {
 
 const asUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
-/** A request, as a client sends it. */
-export function encodeRequest(request: TftpRequest): Uint8Array {
-  const parts = [request.file, request.mode, ...request.options.flatMap(({ name, value }) => [name, value])];
-  const text = Buffer.from(`${parts.join('\0')}\0`, 'utf8');
-  const writer = new ByteWriter(2 + text.length);
-  writer.u16(request.kind === 'read' ? OPCODE.read : OPCODE.write);
-  writer.write(text);
-  return writer.finish();
-}
-
 /** The options that the server grants (RFC 2347). */
 export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
   const text = options.map(({ name, value }) => `${name}\0${value}\0`).join('');
   const writer = new ByteWriter(2 + text.length);
   writer.u16(OPCODE.options);
   writer.latin1(text);
-  return writer.finish();
-}
-
-/** @param block absolute number of a block; its low 16 bits are sent */
-export function encodeAck(block: number): Uint8Array {
-  const writer = new ByteWriter(4);
-  writer.u16(OPCODE.ack);
-  writer.u16(block & 0xffff);
   return writer.finish();
 }
 

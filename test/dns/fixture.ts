@@ -4,15 +4,14 @@ import type { DnsConfig } from '../../src/dns/config.ts';
 import { HEADER_OCTETS, type Message } from '../../src/dns/message.ts';
 import { NameCompression, textToWire } from '../../src/dns/name.ts';
 import { type DnsRecord, TYPE, writeRdata } from '../../src/dns/record.ts';
-import {
-  formatRdata,
-  formatType,
-  parseRdata,
-  RECORD_TYPE_NUMBERS,
-  type RecordTypeName,
-} from '../../src/dns/record-text.ts';
+import { formatRdata, parseRdata, RECORD_TYPE_NUMBERS, type RecordTypeName } from '../../src/dns/record-text.ts';
 import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, number]) => [number, name]));
+
+/** The mnemonic of a type, or `TYPE123` (RFC 3597 §5). */
+const formatType = (type: number): string => TYPE_NAMES.get(type) ?? `TYPE${type}`;
 
 export function ip(text: string): Ipv4 {
   const address = parseIpv4(text);

@@ -6,15 +6,14 @@ import fc from 'fast-check';
 import {
   decodePacket,
   ERROR_TEXT_BYTES_MAX,
-  encodeAck,
   encodeError,
   encodeOptions,
-  encodeRequest,
   OPTIONS_MAX,
   REQUEST_BYTES_MAX,
   type TftpPacket,
   writeBlocks,
 } from '../../src/tftp/packet.ts';
+import { encodeAck, encodeRequest } from './client-packet.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 

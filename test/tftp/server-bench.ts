@@ -13,9 +13,10 @@ import type {
   ReceivedDatagram,
   SocketRequest,
 } from '../../src/net/datagram.ts';
-import { decodePacket, encodeAck, encodeError, encodeRequest, type TftpPacket } from '../../src/tftp/packet.ts';
+import { decodePacket, encodeError, type TftpPacket } from '../../src/tftp/packet.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { encodeAck, encodeRequest } from './client-packet.ts';
 
 export const RACK: Ipv4 = ipv4(0x0a140001);
 export const CLIENT: Ipv4 = ipv4(0x0a140064);

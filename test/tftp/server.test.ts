@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { encodeAck, encodeRequest, TFTP_ERROR } from '../../src/tftp/packet.ts';
+import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { TRANSFERS_MAX, UNANSWERED_MS } from '../../src/tftp/transfers.ts';
 import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
+import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, RACK, turns } from './server-bench.ts';
 
 const content = (length: number): Buffer =>
