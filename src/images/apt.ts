@@ -33,6 +33,9 @@ interface Repository {
 }
 
 const APT = 'apt';
+/** Every failure of apt here is one of its lists, its mirrors or the way to them. */
+const REMEDY =
+  'See that apt-get update works as root on this host and that its mirrors have the release, or give the packages with --package.';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Fetches packages of one architecture and release. */
@@ -62,20 +65,22 @@ export class Apt {
       return new Apt(query, {}, ['-o', `APT::Default-Release=/^${query.release}/`]);
     }
     if (repositories.length === 0) {
-      const remedy = 'Run apt-get update as root on a Debian host, or give the packages as .deb files.';
+      const remedy = 'Run apt-get update as root on a Debian host, or give the packages with --package.';
       throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
     }
     const configuration = await writePrivateConfiguration(query, repositories);
     query.onProgress(`Reading the package lists of ${query.release} for ${query.architecture}`);
     const environment = { APT_CONFIG: configuration };
     const options = ['-o', `APT::Architecture=${query.architecture}`];
-    await runProgram('apt-get', [...options, '-q', 'update', '--error-on=any'], { environment, package: APT });
+    const task = `reading the package lists of ${query.release} for ${query.architecture}`;
+    const settings = { environment, package: APT, task, remedy: REMEDY };
+    await runProgram('apt-get', [...options, '-q', 'update', '--error-on=any'], settings);
     return new Apt(query, environment, options);
   }
 
   /** The packages that a package depends on, by name, as the newest version says; alternatives are left out. */
   async dependenciesOf(name: string): Promise<string[]> {
-    const text = await this.#run('apt-cache', ['show', '--no-all-versions', name]);
+    const text = await this.#run(`looking up ${name}`, 'apt-cache', ['show', '--no-all-versions', name]);
     const line = /^Depends: (.*)$/m.exec(text)?.[1] ?? '';
     return line.split(',').flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
@@ -86,7 +91,11 @@ export class Apt {
    * @throws RackError `tool-failed` when a package does not exist, cannot be fetched, or is not authentic
    */
   async download(names: readonly string[]): Promise<DebianPackage[]> {
-    const stanzas = await this.#run('apt-cache', ['show', '--no-all-versions', ...names]);
+    const stanzas = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
+      'show',
+      '--no-all-versions',
+      ...names,
+    ]);
     const files = stanzas.split(/\n\n+/).flatMap((stanza) => {
       const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map((field) => {
         return new RegExp(`^${field}: (\\S+)$`, 'm').exec(stanza)?.[1];
@@ -96,12 +105,13 @@ export class Apt {
       return [join(this.#query.directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`)];
     });
     this.#query.onProgress(`Fetching ${names.join(', ')}`);
-    await this.#run('apt-get', ['-q', 'download', ...names]);
+    await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names]);
     return Promise.all(files.map(openPackage));
   }
 
-  async #run(program: string, args: readonly string[]): Promise<string> {
-    const settings = { directory: this.#query.directory, environment: this.#environment, package: APT };
+  async #run(task: string, program: string, args: readonly string[]): Promise<string> {
+    const { directory } = this.#query;
+    const settings = { directory, environment: this.#environment, package: APT, task, remedy: REMEDY };
     return (await runProgram(program, [...this.#options, ...args], settings)).toString('utf8');
   }
 }

@@ -8,7 +8,8 @@ import { osErrorCode, RackError } from '../errors.ts';
 
 const RUN_MS_MAX = 15 * 60 * 1000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-const SHOWN_LINES_MAX = 6;
+/** The most lines of what a program said last that are shown; they become one. */
+const SHOWN_LINES_MAX = 3;
 
 /** How to run a program. */
 export interface ProgramOptions {
@@ -18,6 +19,10 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The Debian package that has the program, for the message when it is missing. */
   readonly package: string;
+  /** What it is run for: `fetching linux-image-amd64`. Undefined: the program and its arguments are named. */
+  readonly task?: string;
+  /** What to do when it fails. */
+  readonly remedy?: string;
 }
 
 /**
@@ -42,10 +47,21 @@ export function runProgram(name: string, args: readonly string[], options: Progr
           new RackError('tool-missing', `The program ${name} is not installed. ${remedy}`, { cause: error }),
         );
       }
-      const said = stderr.toString('utf8').trim().split('\n').slice(-SHOWN_LINES_MAX).join('\n');
-      const why = said === '' ? error.message : said;
-      reject(new RackError('tool-failed', `${name} ${args.join(' ')} failed: ${why}`, { cause: error }));
+      const late = error.killed === true ? `no end within ${RUN_MS_MAX / 60_000} minutes` : `exit code ${error.code}`;
+      const why = complaintOf(stderr.toString('utf8')) || late;
+      const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
+      const remedy = options.remedy === undefined ? '' : ` ${options.remedy}`;
+      reject(new RackError('tool-failed', `${task} failed: ${why}.${remedy}`, { cause: error }));
     });
     child.stdin?.end();
   });
+}
+
+/** What a program complained of, in one line. apt marks its errors; what it marks as less is not why it failed. */
+export function complaintOf(said: string): string {
+  const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
+  const errors = lines.filter((line) => line.startsWith('E: '));
+  return (errors.length > 0 ? errors.slice(0, SHOWN_LINES_MAX) : lines.slice(-SHOWN_LINES_MAX))
+    .map((line) => line.replace(/^E: /, '').replace(/\.$/, ''))
+    .join('; ');
 }

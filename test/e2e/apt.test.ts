@@ -1,0 +1,30 @@
+// What apt cannot do is told in one line: what failed, why, and what to do.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { Apt } from '../../src/images/apt.ts';
+import { missing } from '../support/needs.ts';
+
+const MS_MAX = 120_000;
+
+async function assertToldInOneLine(t: TestContext, release: string, names: readonly string[]): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-apt-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const query = { architecture: 'amd64', release, directory, onProgress: () => undefined };
+  const fetching = Apt.open(query).then((apt) => apt.download(names));
+  await assert.rejects(fetching, (error: unknown) => {
+    assert.ok(error instanceof RackError && error.code === 'tool-failed', String(error));
+    assert.doesNotMatch(error.message, /\n|\b[EWN]: /);
+    assert.match(error.message, /apt-get update.*--package/);
+    return true;
+  });
+}
+
+describe('apt', { skip: missing('apt-get') }, () => {
+  test('has lists of no such release', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'no-such-release', ['x']));
+  test('has no such package', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'bookworm', ['no-such-package']));
+});
