@@ -220,3 +220,49 @@ describe('the scripts of the environment', { skip: missing('busybox') }, () => {
     assert.ok(readFileSync(join(SCRIPTS, 'environment'), 'utf8').includes(`'${last}'`));
   });
 });
+
+/** What a script would do, in seconds that pass without waiting: its functions with some of them replaced. */
+function rehearse(shell: readonly string[], script: string, body: string): string[] {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-rehearsal-'));
+  const text = readFileSync(script, 'utf8').replaceAll('/run/problem', join(directory, 'problem'));
+  // The functions end where the work begins.
+  const begin = text.search(/^(umask 077|url=\$\(argument rackboot_url\))$/m);
+  const clock = 'now=1000\nsleep() { now=$((now + $1)); }\nuptime_seconds() { echo $now; }\nsay() { echo "$*"; }\n';
+  const [program = '', ...args] = shell;
+  try {
+    const out = execFileSync(program, [...args, '-c', `${text.slice(0, begin)}\n${clock}${body}`], {
+      env: { PATH: process.env.PATH, RACKBOOT_TMP: directory },
+    });
+    return out.toString('utf8').trimEnd().split('\n');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describe('the waits of agent and environment', { skip: missing('busybox') }, () => {
+  const ENVIRONMENT = join(SCRIPTS, 'environment');
+  const failing = 'fail() { echo "failed at $((now - 1000))"; exit 0; }\n';
+  for (const [name, shell] of SHELLS) {
+    test(`the report is given up after half an hour, requests that hang counted (${name})`, () => {
+      const post = 'post_form() { now=$((now + 60)); status=; problem=silence; return 1; }\n';
+      const last = rehearse(shell, AGENT, `${failing}${post}report`).at(-1) ?? '';
+      const after = Number(/^failed at (\d+)$/.exec(last)?.[1]);
+      assert.ok(after >= 1800 && after < 1800 + 100, last);
+    });
+
+    test(`so is the wait for the agent (${name})`, () => {
+      const fetch = 'timeout() { now=$((now + $1)); return 1; }\ntail() { echo silence; }\nurl=http://192.0.2.1\n';
+      const last = rehearse(shell, ENVIRONMENT, `${failing}${fetch}fetch_agent`).at(-1) ?? '';
+      const after = Number(/^failed at (\d+)$/.exec(last)?.[1]);
+      assert.ok(after >= 1800 && after < 1800 + 70, last);
+    });
+
+    test(`a link that does not show is waited for briefly where the machine booted from it (${name})`, () => {
+      const links = 'has_link() { return 1; }\nboot_nic=eth1\n';
+      const wait = (nic: string): string =>
+        rehearse(shell, ENVIRONMENT, `${links}wait_for_link ${nic}; echo $now`).at(-1) ?? '';
+      assert.equal(wait('eth1'), '1004');
+      assert.equal(wait('eth0'), '1020');
+    });
+  }
+});

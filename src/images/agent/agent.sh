@@ -351,6 +351,11 @@ show_refusal() {
   done <"$work/refusal"
 }
 
+uptime_seconds() {
+  read -r uptime rest <"$proc/uptime"
+  echo "${uptime%%.*}"
+}
+
 report() {
   {
     printf 'architecture=%s&subarchitecture=generic&power_type=&mac_addresses=' "$(architecture)"
@@ -360,7 +365,7 @@ report() {
   } >"$work/form"
   target=$url/api/2.0/machines/
   pause=2
-  waited=0
+  began=$(uptime_seconds)
   while ! post_form; do
     case $status in
       408 | 425 | 429) ;;
@@ -370,10 +375,9 @@ report() {
         fail "the region refused it; correct what it says above, then power the machine on again."
         ;;
     esac
-    [ $waited -lt $REPORT_SECONDS_MAX ] || fail "the region did not take the report: $problem ($target)"
+    [ $(($(uptime_seconds) - began)) -lt $REPORT_SECONDS_MAX ] || fail "the region did not take the report: $problem ($target)"
     say "The region does not take the report yet: $problem; next try in $pause seconds."
     sleep $pause
-    waited=$((waited + pause))
     pause=$((pause * 3 / 2 + 1))
     [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
   done
