@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -174,13 +174,19 @@ describe('the log of a process', { skip: missing('linux') }, () => {
       log.logger.info({ index });
       if (index % 100 === 50) {
         await sleep(5);
+        // Under load the file may not be made anew yet.
+        await eventually('the file is there', () => existsSync(file));
         execFileSync('mv', [file, join(directory, `log-${index}`)]);
         log.reopen();
       }
     }
     await new Promise<void>((resolve) => log.logger.flush(() => resolve()));
     const parts = [50, 150, 250, 350, 450].map((index) => join(directory, `log-${index}`));
-    const lines = [...parts, file].flatMap((path) => readFileSync(path, 'utf8').trimEnd().split('\n'));
+    const lines = [...parts, file].flatMap((path) =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    );
     const indexes = lines.flatMap((text) => {
       const line: unknown = JSON.parse(text);
       return hasNumber(line, 'index') ? [line.index] : [];
