@@ -9,6 +9,7 @@ import { buildEnvironment } from '../images/environment.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { makeStateDirectory } from '../store/database-file.ts';
 import { formatBytes, printJson } from './output.ts';
+import { becomeOwnerOf } from './state-owner.ts';
 
 export interface BuildFlags {
   readonly config: string;
@@ -22,9 +23,13 @@ export interface BuildFlags {
 /** Builds both and says what was written. @returns 0 */
 export async function buildImages(flags: BuildFlags): Promise<number> {
   const config = flags.tree === undefined || flags.release === undefined ? loadConfigIfThere(flags) : undefined;
-  const work = openWorkDirectory(config?.stateDir);
+  const tree = flags.tree ?? config?.boot.tree ?? '';
+  // What lies in the state directory belongs to its owner, whoever builds; a tree elsewhere belongs to who runs this.
+  const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
+  if (stateDir !== undefined) becomeOwnerOf(stateDir);
+  const work = openWorkDirectory(stateDir);
   const request = {
-    tree: flags.tree ?? config?.boot.tree ?? '',
+    tree,
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
     packages: flags.packages,

@@ -1,4 +1,4 @@
-// Commands that open a database do it as the user who owns the state directory: a file made by root would lock the daemon out.
+// Commands that write below the state directory do it as the user who owns it: a file made by root would lock the daemon out.
 
 import { statSync } from 'node:fs';
 import { osErrorCode } from '../errors.ts';
@@ -9,7 +9,7 @@ export function becomeOwnerOf(stateDir: string): void {
   try {
     owner = statSync(stateDir);
   } catch (error) {
-    // Not there yet: the command makes it, and the service takes it over when it first starts.
+    // Not there yet: the command makes it. Where a service is to use it, systemd-tmpfiles makes it first.
     if (osErrorCode(error) === 'ENOENT') return;
     throw error;
   }
