@@ -14,7 +14,7 @@ export type Firmware = 'bios' | 'uefi' | 'uefi-http';
 export interface VirtualMachineSpec {
   readonly name: string;
   readonly firmware: Firmware;
-  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'vmxnet3' | 'rtl8139' | 'pcnet' | 'ne2k_pci';
+  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'vmxnet3' | 'rtl8139';
   readonly mac: string;
   /** Installed memory, in MiB. */
   readonly memoryMib: number;
