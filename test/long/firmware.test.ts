@@ -11,7 +11,6 @@ const WAYS = {
   e1000e: [PXELINUX, LPXELINUX, IPXE],
   vmxnet3: [PXELINUX, IPXE],
   rtl8139: [PXELINUX, IPXE],
-  pcnet: [PXELINUX, IPXE],
 } as const;
 
 const BIOS: readonly BootCase[] = (['e1000e', 'vmxnet3', 'rtl8139'] as const).flatMap((nic, index) =>
