@@ -1,5 +1,5 @@
 // An ACK that arrived is on disk: the daemon is killed at the moment a client has one, again and again, and every lease that any
-// client was ever acknowledged is found in leases.db and in the restarted rack. Real sockets on loopback, as any user.
+// client was ever acknowledged is found in leases.db and in the restarted rack. Real sockets on loopback, by any user.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

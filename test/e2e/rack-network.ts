@@ -9,9 +9,10 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
@@ -220,16 +221,10 @@ async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
 }
 
 /** Waits until `condition` gives something; fails after `limitMs`. */
-export async function eventually<T>(
+export function eventually<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   limitMs = 20_000,
 ): Promise<T> {
-  const end = systemClock.now() + limitMs;
-  for (;;) {
-    const found = await condition();
-    if (found !== undefined && found !== false) return found;
-    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await sleep(30);
-  }
+  return eventuallyWithin(limitMs, what, condition);
 }

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { statusShape } from '../../src/cli/shapes.ts';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, labConfig, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { eventuallyWithin } from './eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
@@ -96,18 +97,12 @@ export async function startQuietly(
 }
 
 /** Waits until `condition` gives something; fails after `limitMs` with `what`. */
-export async function eventually<T>(
+export function eventually<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   limitMs = 10_000,
 ): Promise<T> {
-  const end = systemClock.now() + limitMs;
-  for (;;) {
-    const found = await condition();
-    if (found !== undefined && found !== false) return found;
-    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await sleep(20);
-  }
+  return eventuallyWithin(limitMs, what, condition);
 }
 
 /** A daemon that can be started, stopped and killed over one directory. */

@@ -1,0 +1,18 @@
+// Waiting for something that comes about by itself.
+
+import { sleep, systemClock } from '../../src/clock.ts';
+
+/** Waits until `condition` gives something; fails after `limitMs` with `what`. */
+export async function eventuallyWithin<T>(
+  limitMs: number,
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const end = systemClock.now() + limitMs;
+  for (;;) {
+    const found = await condition();
+    if (found !== undefined && found !== false) return found;
+    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await sleep(20);
+  }
+}
