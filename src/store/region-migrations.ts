@@ -103,6 +103,29 @@ ALTER TABLE event ADD COLUMN address INTEGER;
 CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
 `;
 
+// Racks: who may speak for which networks, and how far each has come.
+const VERSION_3 = `
+CREATE TABLE rack (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  is_embedded INTEGER NOT NULL,
+  token TEXT UNIQUE,
+  secret_digest TEXT,
+  interfaces TEXT NOT NULL,
+  version TEXT NOT NULL,
+  uplink INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  registered_ms INTEGER NOT NULL,
+  state_since_ms INTEGER NOT NULL,
+  seen_ms INTEGER,
+  source TEXT,
+  refused TEXT NOT NULL,
+  pulse TEXT
+) STRICT;
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -110,5 +133,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2],
+  migrations: [VERSION_1, VERSION_2, VERSION_3],
 };

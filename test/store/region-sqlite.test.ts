@@ -116,3 +116,28 @@ test('version 1 of the file is read as it was left', () => {
     store.close();
   });
 });
+
+test('version 2 of the file is read as it was left, and knows no rack yet', () => {
+  withDirectory((stateDir, file) => {
+    copyFileSync(new URL('../../fixtures/state/region-2.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const machine = store.listMachines({ hostnames: ['web2'] }, 0, 2)[0];
+    assert.equal(machine?.status, 'commissioning');
+    assert.equal(machine?.serial, 'SN200');
+    assert.deepEqual(
+      machine?.interfaces.map((nic) => [nic.mac, nic.address]),
+      [
+        [0x525400000021, 0x0a140065],
+        [0x525400000022, undefined],
+      ],
+    );
+    assert.equal(store.desiredVersion(), 3);
+    assert.equal(store.listKeys('admin')[0]?.name, 'fixture');
+    const events = store.listEvents({ limit: 10 });
+    assert.equal(events.length, 6);
+    assert.match(events[3]?.description ?? '', /^52:54:00:00:00:29: /);
+    const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
+    assert.equal(store.recordReports('rack-1/second', [{ ...report, sequence: 2 }]).added, 0);
+    store.close();
+  });
+});
