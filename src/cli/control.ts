@@ -7,17 +7,23 @@ import { CONTROL_SOCKET } from '../http/config.ts';
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+/** The longest line of an answer that goes on. */
+const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
+
+/** How the daemon is asked: POST changes something. */
+export type ControlMethod = 'GET' | 'POST';
 
 /**
  * Asks the daemon that uses `stateDir`.
  *
- * @throws RackError `not-running` when none answers, `permission-denied`, or `not-found` when it does not know the path.
+ * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, or
+ * `not-found` when it does not know the path or what is named in it.
  */
-export function askDaemon(stateDir: string, path: string): Promise<unknown> {
+export function askDaemon(stateDir: string, path: string, method: ControlMethod = 'GET'): Promise<unknown> {
   const socketPath = join(stateDir, CONTROL_SOCKET);
   return new Promise((resolve, reject) => {
     const asking = request(
-      { socketPath, path, headers: { Host: 'localhost', Accept: 'application/json' } },
+      { socketPath, path, method, headers: { Host: 'localhost', Accept: 'application/json' } },
       (answer) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
@@ -33,14 +39,7 @@ export function askDaemon(stateDir: string, path: string): Promise<unknown> {
         answer.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
           if (answer.statusCode === 200) resolve(parseAnswer(text, path));
-          else if (answer.statusCode === 404) reject(new RackError('not-found', text.trim()));
-          else
-            reject(
-              new RackError(
-                'not-running',
-                `the daemon answered ${path} with ${answer.statusCode}: ${text.trim().slice(0, 300)}`,
-              ),
-            );
+          else reject(refusalOf(answer.statusCode ?? 0, text, path));
         });
       },
     );
@@ -50,6 +49,55 @@ export function askDaemon(stateDir: string, path: string): Promise<unknown> {
       ),
     );
     asking.on('error', (error) => reject(toRackError(error, socketPath)));
+    asking.end();
+  });
+}
+
+function refusalOf(status: number, text: string, path: string): RackError {
+  const reason = text.trim().slice(0, 1000);
+  if (status === 404) return new RackError('not-found', reason);
+  if (status === 400) return new RackError('bad-argument', reason);
+  return new RackError('not-running', `the daemon answered ${path} with ${status}: ${reason}`);
+}
+
+/**
+ * Follows an answer of the daemon that goes on: each line of it, until the daemon ends or `signal` is aborted.
+ *
+ * @throws RackError as `askDaemon`.
+ */
+export function followDaemon(
+  stateDir: string,
+  path: string,
+  onLine: (value: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const socketPath = join(stateDir, CONTROL_SOCKET);
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path, headers: { Host: 'localhost' } }, (answer) => {
+      answer.setEncoding('utf8');
+      let rest = '';
+      answer.on('data', (text: string) => {
+        rest += text;
+        if (rest.length > LINE_CHARACTERS_MAX) {
+          asking.destroy(new RackError('not-running', `a line of the answer to ${path} is too long`));
+          return;
+        }
+        if (answer.statusCode !== 200) return;
+        const lines = rest.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') onLine(parseAnswer(line, path));
+      });
+      answer.on('error', (error) => (error instanceof RackError ? reject(error) : resolve()));
+      answer.on('end', () => {
+        if (answer.statusCode === 200) resolve();
+        else reject(refusalOf(answer.statusCode ?? 0, rest, path));
+      });
+    });
+    asking.on('error', (error) => {
+      if (signal.aborted) resolve();
+      else reject(toRackError(error, socketPath));
+    });
+    signal.addEventListener('abort', () => asking.destroy());
     asking.end();
   });
 }

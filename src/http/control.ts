@@ -3,16 +3,27 @@
 //
 // 1. The right comes from the file system: the socket is of mode 0600.
 // 2. An answer that throws is told in one line, never in a trace.
+// 3. What changes something is a POST, named `POST /path` in the table; everything else is GET and HEAD.
+// 4. A stream is lines of JSON, written as fast as the asker reads; it ends with its asker.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { answerText } from './answer.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
-import { sendJson, sendText } from './send.ts';
+import { sendJson, sendLines, sendText } from './send.ts';
 
-/** Paths of the control socket, each with what answers it: a value for JSON, or a promise of one. */
-export type ControlAnswers = Readonly<Record<string, () => unknown>>;
+/** What was asked beyond the path. */
+export interface ControlAsk {
+  readonly query: URLSearchParams;
+}
+
+/**
+ * Paths of the control socket, each with what answers it: a value for JSON, a promise of one, or an asynchronous iterable, each of
+ * whose values becomes one line of JSON. `POST /path` names what is done by POST. A RackError `bad-argument` is answered with 400,
+ * `not-found` with 404, anything else that is thrown with 500.
+ */
+export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
 
 export interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
@@ -34,12 +45,13 @@ export async function handleControl(
   };
   const target = parseTarget(request.url ?? '');
   if (!target.ok) return refuse(400, target.fault);
-  const answer = Object.hasOwn(deps.answers, target.path) ? deps.answers[target.path] : undefined;
-  if (answer === undefined && !isRegionPath(target.origin)) {
-    return refuse(404, `nothing answers here; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`);
-  }
+  const { method = 'GET' } = request;
+  const key = method === 'POST' ? `POST ${target.path}` : target.path;
+  const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
   try {
-    if (answer === undefined) {
+    if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
+      await sendAnswer(response, method, await answer({ query: queryOf(target.origin) }));
+    } else if (isRegionPath(target.origin)) {
       await deps.proxy.forward({
         request,
         response,
@@ -48,12 +60,32 @@ export async function handleControl(
         identity: { 'X-Rackboot-Control': deps.secret },
         defaultHost: 'localhost',
       });
-    } else if (request.method === 'GET' || request.method === 'HEAD') {
-      await sendJson(response, request.method, await answer());
-    } else {
+    } else if (Object.hasOwn(deps.answers, target.path)) {
       refuse(405, 'only GET and HEAD are for this path');
+    } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
+      refuse(405, 'only POST is for this path');
+    } else {
+      refuse(404, `nothing answers here; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`);
     }
   } catch (error) {
-    refuse(500, errorText(error));
+    refuse(statusOf(error), errorText(error));
   }
+}
+
+function statusOf(error: unknown): number {
+  if (!(error instanceof RackError)) return 500;
+  return error.code === 'bad-argument' ? 400 : error.code === 'not-found' ? 404 : 500;
+}
+
+function queryOf(origin: string): URLSearchParams {
+  const mark = origin.indexOf('?');
+  return new URLSearchParams(mark === -1 ? '' : origin.slice(mark + 1));
+}
+
+const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+
+async function sendAnswer(response: ServerResponse, method: string, value: unknown): Promise<void> {
+  if (isIterable(value)) await sendLines(response, value);
+  else await sendJson(response, method, value);
 }

@@ -1,4 +1,4 @@
-// Puts answers on a connection: texts, bytes of files in slices, JSON in pieces. Sources: boot/asset.ts, files/opened-file.ts.
+// Puts answers on a connection: texts, bytes of files in slices, JSON in pieces and in lines. Sources: boot/asset.ts, files/opened-file.ts.
 //
 // 1. A slice is asked for when the one before has left: a slow reader costs one slice of memory, and many readers take turns.
 // 2. A file stays open until its last byte is with the operating system or the connection is gone.
@@ -107,4 +107,28 @@ export async function sendJson(response: ServerResponse, method: string | undefi
     await nextTurn();
   }
   response.end(']\n');
+}
+
+/**
+ * Sends each value of an iterable as one line of JSON; the next is asked for when there is room for it. The iterable is told to
+ * end (`return`) when the reader is gone, even while it waits for its next value.
+ */
+export async function sendLines(response: ServerResponse, values: AsyncIterable<unknown>): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  response.flushHeaders();
+  // Silence is no fault here: nothing may happen for hours.
+  response.req.socket.setTimeout(0);
+  const iterator = values[Symbol.asyncIterator]();
+  const forget = onGone(response, () => void iterator.return?.());
+  try {
+    while (!isGone(response)) {
+      const next = await iterator.next();
+      if (next.done === true) break;
+      if (!response.write(`${JSON.stringify(next.value ?? null)}\n`)) await onceEither(response, 'drain');
+    }
+  } finally {
+    forget();
+    await iterator.return?.();
+  }
+  response.end();
 }

@@ -5,7 +5,10 @@ import { createServer, request } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
+import { askDaemon, followDaemon } from '../../src/cli/control.ts';
+import { RackError } from '../../src/errors.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import type { ControlAnswers } from '../../src/http/control.ts';
 import { ControlServer } from '../../src/http/server.ts';
@@ -114,4 +117,62 @@ test('a file in the way is named, not removed', async () => {
 test('a directory that does not exist is named', async () => {
   rmSync(stateDir, { recursive: true });
   await assert.rejects(make({}).open(), { name: 'RackError', message: new RegExp(stateDir) });
+});
+
+test('parameters reach the answer, POST is for what is named so, and a refusal of what was given is told apart', async () => {
+  const control = make({
+    '/trace': ({ query }) => ({ mac: query.get('mac'), none: query.get('none') }),
+    'POST /level': ({ query }) => query.get('level'),
+    '/bad': () => {
+      throw new RackError('bad-argument', 'give a MAC');
+    },
+    '/lost': () => {
+      throw new RackError('not-found', 'no such machine');
+    },
+  });
+  await control.open();
+  assert.deepEqual(await ask('/trace?mac=52%3A54&x=1'), { status: 200, text: '{"mac":"52:54","none":null}\n' });
+  assert.deepEqual(await ask('/level?level=debug', 'POST'), { status: 200, text: '"debug"\n' });
+  assert.deepEqual(await ask('/level'), { status: 405, text: 'only POST is for this path\n' });
+  assert.deepEqual(await ask('/trace', 'POST'), { status: 405, text: 'only GET and HEAD are for this path\n' });
+  assert.equal((await ask('/trace', 'DELETE')).status, 405);
+  assert.deepEqual(await ask('/bad'), { status: 400, text: 'give a MAC\n' });
+  assert.deepEqual(await ask('/lost'), { status: 404, text: 'no such machine\n' });
+  await assert.rejects(askDaemon(stateDir, '/bad'), { code: 'bad-argument', message: 'give a MAC' });
+  await control.close();
+});
+
+test('an answer that goes on is sent line by line, and ends with its reader', async () => {
+  let ended = false;
+  async function* count() {
+    try {
+      for (let value = 0; ; value += 1) {
+        yield { value };
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      ended = true;
+    }
+  }
+  const control = make({ '/count': () => count(), '/few': () => Readable.from([1, 2]) });
+  await control.open();
+  assert.deepEqual(await ask('/few'), { status: 200, text: '1\n2\n' });
+  const seen: unknown[] = [];
+  const stop = new AbortController();
+  await followDaemon(
+    stateDir,
+    '/count',
+    (value) => {
+      seen.push(value);
+      if (seen.length === 100) stop.abort();
+    },
+    stop.signal,
+  );
+  assert.deepEqual(seen[99], { value: 99 });
+  while (!ended) await new Promise((resolve) => setImmediate(resolve));
+  await assert.rejects(
+    followDaemon(stateDir, '/nowhere', () => undefined, new AbortController().signal),
+    { code: 'not-found' },
+  );
+  await control.close();
 });
