@@ -19,6 +19,7 @@ import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from './daemon/events.ts';
 import { type InterfaceState, interfaceStates } from './daemon/interface-states.ts';
 import { Rack } from './daemon/rack.ts';
+import { describeRack } from './daemon/rack-description.ts';
 import { checkRegion } from './daemon/region-preflight.ts';
 import { restartKeys } from './daemon/restart-keys.ts';
 import { controlAnswers } from './daemon/status.ts';
@@ -44,7 +45,8 @@ import { makeStateDirectory } from './store/database-file.ts';
 import { openLeaseJournal } from './store/lease-journal.ts';
 import { TFTP_EVENTS } from './tftp/events.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
-import { EmbeddedUplink } from './uplink/embedded.ts';
+import { readRackUuid } from './uplink/rack-identity.ts';
+import { RackUplink } from './uplink/rack-uplink.ts';
 
 /** How long transfers may go on after the process was asked to end. */
 const STOP_GRACE_MS = 2000;
@@ -97,7 +99,7 @@ class RackProcess implements Daemon {
   readonly #log: Logger;
   readonly #reopenLog: () => void;
   #rack: Rack | undefined;
-  #uplink: EmbeddedUplink | undefined;
+  #uplink: RackUplink | undefined;
   #watch: ConfigWatch | undefined;
   #host: readonly HostInterface[] = [];
   #states: readonly InterfaceState[] = [];
@@ -262,18 +264,21 @@ class RackProcess implements Daemon {
   #startRegion(config: RackConfig): void {
     const { clock } = this.#options;
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const uplink = new EmbeddedUplink({
+    const uuid = readRackUuid(config.stateDir);
+    const uplink = new RackUplink({
+      mode: 'embedded',
       startThread: () =>
         new Worker(new URL(`./region-thread.${extension}`, import.meta.url), {
           name: 'region',
           workerData: this.#regionConfig(this.#config),
           resourceLimits: REGION_LIMITS,
         }),
-      rack: config.name,
+      rack: () => describeRack(this.#config, uuid, this.#options.version),
       life: newUuid(),
       clock,
       stream: this.#stream,
       kinds: EVENT_KINDS,
+      publish: this.#stream.publish,
       onDesiredState: (state) => this.#apply(state),
       onListening: (addresses) => {
         this.#regionWasUp = true;
@@ -349,6 +354,7 @@ class RackProcess implements Daemon {
     this.#config = config;
     setLogLevel(this.#log, config.log.level);
     this.#uplink?.configure(this.#regionConfig(config));
+    this.#uplink?.introduce();
     this.#tellInterfaces();
     this.#publish({ kind: 'config.applied', at: clock.now(), file: configFile });
   }

@@ -56,14 +56,18 @@ function announce(state: DesiredState): void {
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
   switch (message.kind) {
     case 'hello':
-      if (message.version !== UPLINK_VERSION)
-        send({ kind: 'refused', reason: `uplink version ${message.version} is not ${UPLINK_VERSION}` });
-      source = `${message.rack}/${message.life}`;
+      if (message.uplink !== UPLINK_VERSION)
+        send({ kind: 'refused', reason: `uplink version ${message.uplink} is not ${UPLINK_VERSION}` });
+      source = `${message.rack.name}/${message.life}`;
       break;
     case 'events':
       store(message.events, region);
       break;
     case 'applied':
+      break;
+    case 'post':
+    case 'outbox':
+      // Of a rack whose region is remote: here the region itself answers.
       break;
     case 'configure':
       region.configure(message.config);

@@ -1,19 +1,25 @@
-// The carrier to a region in a thread of this process. The rack never waits for it: messages are posted, answers come when they
-// come, and a thread that ends is started again while the rack goes on with the last desired state.
+// The rack's side of its region, wherever that is: a thread of this process is the region, or carries to a remote one. The rack never
+// waits for it: messages are posted, answers come when they come, and a thread that ends is started again while the rack goes on with
+// the last desired state.
 //
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
 
 import type { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../clock.ts';
-import { errorText } from '../errors.ts';
+import { errorText, unreachable } from '../errors.ts';
+import type { Publish } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
-import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
+import type { RackDescription } from '../region/rack-description.ts';
+import type { LinkStatus } from './link-status.ts';
+import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
+import { Questions } from './questions.ts';
 
 /** Events that follow each other closer than this go in one message: each message is a transaction of the region. */
 const GATHER_MS = 50;
@@ -21,16 +27,23 @@ const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 30_000;
 /** A region that ran this long is healthy: the next restart comes quickly again. */
 const HEALTHY_MS = 60_000;
+/** How long a machine or a person waits for the thread's answer: a disk that is slower counts as one that does not take it. */
+const ANSWER_MS_MAX = 4000;
 
-export interface EmbeddedUplinkOptions {
-  /** Starts the region's thread. */
+export interface RackUplinkOptions {
+  /** Whether the thread is the region, or carries to one. */
+  readonly mode: 'embedded' | 'remote';
+  /** Starts the thread. */
   readonly startThread: () => Worker;
-  readonly rack: string;
+  /** What this rack says of itself now. */
+  readonly rack: () => RackDescription;
   /** Identifies this life of the rack's process. */
   readonly life: string;
   readonly clock: Clock;
   readonly stream: EventStream;
   readonly kinds: EventKinds;
+  /** Events that happened in the thread. */
+  readonly publish: Publish;
   /** Puts a desired state into force; synchronous. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** The region answers on these addresses. */
@@ -42,23 +55,32 @@ export interface EmbeddedUplinkOptions {
 }
 
 export interface UplinkStatus {
-  readonly mode: 'embedded';
-  readonly state: 'starting' | 'up' | 'waiting';
+  readonly mode: 'embedded' | 'remote';
+  /** Of the thread, while it is not up; of the link, when the region is remote. */
+  readonly state: 'starting' | 'waiting' | LinkStatus['state'];
   readonly addresses: readonly string[];
   readonly desiredVersion: number;
+  /** When the state in force was put into force; undefined: it is the one that was cached. Wall time in milliseconds. */
+  readonly desiredSince: number | undefined;
   readonly eventsWaiting: number;
   readonly eventsDropped: number;
+  /** Undefined: the region is embedded, or nothing is known yet. */
+  readonly link?: LinkStatus | undefined;
 }
 
-/** The rack's side of an embedded region. */
-export class EmbeddedUplink {
-  readonly #options: EmbeddedUplinkOptions;
+/** The rack's side of its region. */
+export class RackUplink {
+  readonly #options: RackUplinkOptions;
   readonly #outbox = new Outbox();
   readonly #cursor;
+  readonly #posts: Questions<string | undefined>;
+  readonly #commands: Questions<OutboxAnswer>;
   #worker: Worker | undefined;
-  #state: UplinkStatus['state'] = 'starting';
+  #state: 'starting' | 'up' | 'waiting' = 'starting';
+  #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
   #desiredVersion = 0;
+  #desiredSince: number | undefined;
   #failures = 0;
   #startedAt = 0;
   #sentAt = Number.NEGATIVE_INFINITY;
@@ -66,12 +88,14 @@ export class EmbeddedUplink {
   #restart: Timer | undefined;
   #closing = false;
 
-  constructor(options: EmbeddedUplinkOptions) {
+  constructor(options: RackUplinkOptions) {
     this.#options = options;
+    this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
+    this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
     this.#cursor = options.stream.subscribe(() => this.#collect());
   }
 
-  /** Starts the region's thread and returns at once. */
+  /** Starts the thread and returns at once. */
   start(): void {
     this.#state = 'starting';
     this.#startedAt = this.#options.clock.now();
@@ -87,20 +111,48 @@ export class EmbeddedUplink {
       reason = errorText(error);
     });
     worker.on('exit', () => this.#ended(worker, reason));
-    this.#post({ kind: 'hello', version: UPLINK_VERSION, rack: this.#options.rack, life: this.#options.life });
+    this.introduce();
     const pending = this.#outbox.again();
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
 
   status(): UplinkStatus {
+    const { mode } = this.#options;
+    const link = mode === 'remote' ? this.#link : undefined;
     return {
-      mode: 'embedded',
-      state: this.#state,
+      mode,
+      state: this.#state === 'up' && mode === 'remote' ? (link?.state ?? 'registering') : this.#state,
       addresses: this.#addresses,
       desiredVersion: this.#desiredVersion,
-      eventsWaiting: this.#outbox.length,
-      eventsDropped: this.#outbox.dropped,
+      desiredSince: this.#desiredSince,
+      eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
+      eventsDropped: this.#outbox.dropped + (link?.dropped ?? 0),
+      link,
     };
+  }
+
+  /** Says who this rack is: at the start, and when that has changed. */
+  introduce(): void {
+    const { life, rack } = this.#options;
+    this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack() });
+  }
+
+  /**
+   * Puts a machine's post where it outlives this process, to be carried to the region later.
+   * @returns undefined when it is on disk; else why it is not
+   */
+  async queuePost(post: QueuedPost): Promise<string | undefined> {
+    if (this.#state !== 'up') return 'the thread that keeps posts does not run';
+    const asked = this.#posts.ask((id) => this.#post({ kind: 'post', id, post }));
+    const answer = await asked;
+    return answer.kind === 'answered' ? answer.value : answer.kind;
+  }
+
+  /** Lists or handles what the region refused; undefined: the thread does not answer. */
+  async handleOutbox(command: OutboxCommand): Promise<OutboxAnswer | undefined> {
+    if (this.#state !== 'up') return undefined;
+    const answer = await this.#commands.ask((id) => this.#post({ kind: 'outbox', id, command }));
+    return answer.kind === 'answered' ? answer.value : undefined;
   }
 
   /** Tells the region of settings that changed. */
@@ -169,6 +221,7 @@ export class EmbeddedUplink {
       case 'desired-state':
         this.#options.onDesiredState(message.state);
         this.#desiredVersion = message.state.version;
+        this.#desiredSince = this.#options.clock.wallTimeMs();
         this.#post({ kind: 'applied', version: message.state.version });
         break;
       case 'stored':
@@ -186,6 +239,20 @@ export class EmbeddedUplink {
       case 'refused':
         this.#options.onTrouble(message.reason, undefined);
         break;
+      case 'link':
+        this.#link = message.status;
+        break;
+      case 'notice':
+        this.#options.publish({ ...message.event, at: this.#options.clock.now() });
+        break;
+      case 'post-stored':
+        this.#posts.answer(message.id, message.refusal);
+        break;
+      case 'outbox-answer':
+        this.#commands.answer(message.id, message.answer);
+        break;
+      default:
+        unreachable(message);
     }
   }
 

@@ -1,0 +1,76 @@
+// Who this rack is: a UUID drawn at its first start, kept for ever in `rack.json` of the state directory.
+//
+// 1. The file is written whole or not at all, and is on disk before the UUID is used.
+// 2. A damaged file is refused, never replaced: the region would see a new rack and wait for somebody to accept it.
+
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { newUuid } from '../clock.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+
+const FILE = 'rack.json';
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * The rack's UUID, drawn when there is none yet.
+ * @throws RackError `store-broken` when the file cannot be understood, `store-unwritable`, `store-newer`
+ */
+export function readRackUuid(stateDir: string): string {
+  const path = join(stateDir, FILE);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (osErrorCode(cause) !== 'ENOENT') {
+      throw new RackError('store-unwritable', `${path} cannot be read: ${errorText(cause)}; give it to this user`, {
+        cause,
+      });
+    }
+    const uuid = newUuid();
+    writePrivateFile(path, `${JSON.stringify({ schema: 1, uuid })}\n`);
+    return uuid;
+  }
+  return parseIdentity(text, path);
+}
+
+function parseIdentity(text: string, path: string): string {
+  const remedy = 'put back a backup; without one move it away, and accept this rack anew on its region';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new RackError('store-broken', `${path} is not JSON: ${remedy}`, { cause });
+  }
+  const field = (name: string): unknown =>
+    typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  const schema = field('schema');
+  if (typeof schema === 'number' && schema > 1) {
+    throw new RackError('store-newer', `${path} has schema ${schema}, this Rackboot knows 1: start the newer Rackboot`);
+  }
+  const uuid = field('uuid');
+  if (schema !== 1 || typeof uuid !== 'string' || !UUID.test(uuid)) {
+    throw new RackError('store-broken', `${path} holds no UUID of a rack: ${remedy}`);
+  }
+  return uuid;
+}
+
+/**
+ * Writes a small file that its owner alone may read, in one step that outlives a power cut.
+ * @throws RackError `store-unwritable`
+ */
+export function writePrivateFile(path: string, text: string): void {
+  const part = `${path}.part`;
+  try {
+    writeFileSync(part, text, { mode: 0o600, flush: true });
+    renameSync(part, path);
+    const directory = openSync(dirname(path), 'r');
+    fsyncSync(directory);
+    closeSync(directory);
+  } catch (cause) {
+    throw new RackError(
+      'store-unwritable',
+      `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give its directory to the user that runs Rackboot`,
+      { cause },
+    );
+  }
+}
