@@ -3,9 +3,11 @@
 // 1. A message of another schema is refused whole: half understood, it could start an installer on the wrong machine.
 // 2. So is one with a field of another type or beyond its bound; the reason names the field by its path.
 // 3. What is returned holds the known fields only.
+// 4. Schema 1, which an older cache on disk holds, is schema 2 without what came with it.
 
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
+import { parseSettings, type Settings } from './settings.ts';
 
 /** Bounds of one message. */
 export const MACHINES_MAX = 100_000;
@@ -41,16 +43,25 @@ export function parseDesiredState(value: unknown): ParsedState {
 
 function readState(value: unknown): DesiredState {
   const fields = readFields(value, 'state');
-  if (fields.schema !== 1) {
-    throw new Mismatch(`schema: ${show(fields.schema)} is not 1; rack and region must be of one version`);
+  if (fields.schema !== 1 && fields.schema !== 2) {
+    throw new Mismatch(`schema: ${show(fields.schema)} is not 1 or 2; rack and region must be of one version`);
   }
+  const settings = fields.schema === 1 ? undefined : readSettings(fields.settings);
   return {
-    schema: 1,
+    schema: 2,
     version: readInteger(fields.version, 'version', Number.MAX_SAFE_INTEGER),
     machines: readList(fields.machines, 'machines', MACHINES_MAX).map((machine, index) =>
       readMachine(machine, `machines[${index}]`),
     ),
+    ...(settings === undefined ? {} : { settings }),
   };
+}
+
+function readSettings(value: unknown): Settings | undefined {
+  if (value === undefined) return undefined;
+  const parsed = parseSettings(value);
+  if (!parsed.ok) throw new Mismatch(`settings: ${parsed.reason}`);
+  return parsed.settings;
 }
 
 function readMachine(value: unknown, path: string): RackMachine {

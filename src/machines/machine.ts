@@ -2,6 +2,7 @@
 // rack obeys; a record is replaced whole, never changed.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Settings } from './settings.ts';
 
 /**
  * What a machine's next network boot is for.
@@ -46,9 +47,11 @@ export interface RackMachine {
 /** What the region wants of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {
   /** The shape of this message; a rack refuses one it does not know. */
-  readonly schema: 1;
+  readonly schema: 2;
   readonly version: number;
   readonly machines: readonly RackMachine[];
+  /** What the region's store owns of this rack's configuration; undefined: nothing. */
+  readonly settings?: Settings | undefined;
 }
 
-export const EMPTY_DESIRED_STATE: DesiredState = { schema: 1, version: 0, machines: [] };
+export const EMPTY_DESIRED_STATE: DesiredState = { schema: 2, version: 0, machines: [] };

@@ -108,7 +108,7 @@ class RegionOnStore implements Region {
 
   desiredState(): DesiredState {
     this.#state ??= {
-      schema: 1,
+      schema: 2,
       version: this.#version,
       machines: withoutSharedUuids([...this.#mirror.values()]),
     };

@@ -6,10 +6,12 @@
 // 4. Every method throws RackError `store-unavailable` when the disk is full or the database is held by somebody else, and the same
 //    store works again once that is over.
 
+import type { SettingValue } from '../machines/settings.ts';
 import type { MacAddress } from '../net/address.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
+import type { RackStore } from './rack-store.ts';
 
 /** A network interface as a machine reports it. */
 export interface ReportedInterface {
@@ -118,7 +120,37 @@ export interface ApiKey {
   readonly usedMs: number;
 }
 
+/** One key of the configuration that the store owns. */
+export interface StoredSetting {
+  /** The rack's UUID; empty: for every rack. */
+  readonly rack: string;
+  /** As in the configuration file: `dns.upstream`; a cluster interface by its name: `cluster_interfaces.lab`. */
+  readonly key: string;
+  /** As the configuration file would hold it. */
+  readonly value: SettingValue;
+}
+
+/** A value for a key, or with `value` undefined its removal. */
+export interface SettingChange {
+  readonly rack: string;
+  readonly key: string;
+  readonly value: SettingValue | undefined;
+}
+
+/** What becomes of the settings. */
+export type SettingsDecision<R> =
+  | { readonly kind: 'change'; readonly changes: readonly SettingChange[]; readonly events: readonly NewMachineEvent[] }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+export type SettingsOutcome<R> =
+  | { readonly kind: 'changed'; readonly settings: readonly StoredSetting[] }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
 export interface RegionStore {
+  readonly racks: RackStore;
+  /** Runs `work`; all that it does with this store happens whole or not at all. What throws inside it undoes only itself. */
+  atomically<T>(work: () => T): T;
+
   /** Looks up what bears on these addresses and this UUID, asks what shall happen, and makes it so. */
   enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly uuid: string | undefined; readonly atMs: number },
@@ -140,10 +172,21 @@ export interface RegionStore {
   /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
   desiredVersion(): number;
 
+  /** What the store owns of every rack's configuration, in the order in which it was first written. */
+  listSettings(): readonly StoredSetting[];
+  changeSettings<R>(
+    atMs: number,
+    decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
+  ): SettingsOutcome<R>;
+
   /** Stores the reports whose sequence is above the highest one of this source. */
   recordReports(source: string, reports: readonly RackReport[]): RecordedReports;
+  /** Counts one number of a source as stored, as `recordReports` does. False: it is, or a higher one is. */
+  acceptSequence(source: string, sequence: number, atMs: number): boolean;
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
   listEvents(filter: EventFilter): readonly MachineEvent[];
+  /** The ids of the oldest and the newest event that are kept; both 0 when there is none. */
+  eventRange(): { readonly oldest: number; readonly newest: number };
   /** The newest event of each of these machines. */
   newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent>;
 

@@ -103,7 +103,7 @@ ALTER TABLE event ADD COLUMN address INTEGER;
 CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
 `;
 
-// Racks: who may speak for which networks, and how far each has come.
+// Racks: who may speak for which networks, and how far each has come. Settings: what the store owns of their configuration.
 const VERSION_3 = `
 CREATE TABLE rack (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -124,6 +124,15 @@ CREATE TABLE rack (
   refused TEXT NOT NULL,
   pulse TEXT
 ) STRICT;
+
+CREATE TABLE setting (
+  rack TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (rack, key)
+) STRICT, WITHOUT ROWID;
 `;
 
 /** The file's name below the state directory. */

@@ -3,18 +3,17 @@
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
 // 1. A method is one transaction, begun IMMEDIATE when it writes, so that two processes never meet in the middle of one.
-// 2. A failed write has left nothing: SQLite may have rolled back by itself, which `isTransaction` tells.
-// 3. The file is readable by its owner only: it holds the passwords of power controllers.
+// 2. The file is readable by its owner only: it holds the passwords of power controllers.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
-import { errorText, RackError } from '../errors.ts';
 import type { MacAddress } from '../net/address.ts';
 import { statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
 import { toRackMachine } from '../region/rack-machine.ts';
+import type { RackStore } from '../region/rack-store.ts';
 import type {
   ApiKey,
   EnlistmentDecision,
@@ -27,12 +26,16 @@ import type {
   RecordedReports,
   RegionStore,
   ReportedInterface,
+  SettingsDecision,
+  SettingsOutcome,
+  StoredSetting,
   User,
 } from '../region/store.ts';
-import { openDatabaseFile, sqliteCode } from './database-file.ts';
+import { openDatabaseFile } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
+import { RackTable } from './region-racks.ts';
 import {
   MACHINE_COLUMNS,
   machineValues,
@@ -42,13 +45,10 @@ import {
   readMachine,
   Statements,
 } from './region-rows.ts';
+import { SettingTable } from './region-settings.ts';
+import { Transactions } from './region-transactions.ts';
 
 const BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000 };
-
-/** SQLite result codes of a world that may get better: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
-const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
-/** Result codes of a file that will not. */
-const BROKEN_CODES: ReadonlySet<number> = new Set([11, 26]);
 
 /**
  * Opens or creates `region.db` in a directory.
@@ -66,17 +66,21 @@ export function openRegionStore(options: {
 
 class SqliteRegionStore implements RegionStore {
   readonly #database: DatabaseSync;
-  readonly #path: string;
+  readonly #transactions: Transactions;
+  readonly racks: RackStore;
   readonly #sql: Statements;
   readonly #events: EventTable;
   readonly #accounts: AccountTables;
+  readonly #settings: SettingTable;
 
   constructor(database: DatabaseSync, path: string, bounds: EventBounds) {
     this.#database = database;
-    this.#path = path;
+    this.#transactions = new Transactions(database, path);
     this.#sql = new Statements(database);
     this.#events = new EventTable(this.#sql, bounds);
     this.#accounts = new AccountTables(this.#sql);
+    this.racks = new RackTable(this.#transactions, this.#sql, this.#events);
+    this.#settings = new SettingTable(this.#sql);
   }
 
   enlist<R>(
@@ -150,6 +154,32 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'desired-version'"));
   }
 
+  listSettings(): readonly StoredSetting[] {
+    return this.#read(() => this.#settings.list());
+  }
+
+  changeSettings<R>(
+    atMs: number,
+    decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
+  ): SettingsOutcome<R> {
+    return this.#write(() => {
+      const decision = decide(this.#settings.list());
+      if (decision.kind === 'refuse') return decision;
+      for (const change of decision.changes) this.#settings.apply(change, atMs);
+      for (const event of decision.events) this.#events.add(event, undefined);
+      if (decision.changes.length > 0) this.#countVersion();
+      return { kind: 'changed', settings: this.#settings.list() };
+    });
+  }
+
+  atomically<T>(work: () => T): T {
+    return this.#write(work);
+  }
+
+  acceptSequence(source: string, sequence: number, atMs: number): boolean {
+    return this.#write(() => this.#events.acceptSequence(source, sequence, atMs));
+  }
+
   recordReports(source: string, reports: readonly RackReport[]): RecordedReports {
     return this.#write(() => this.#events.addReports(source, reports));
   }
@@ -161,6 +191,10 @@ class SqliteRegionStore implements RegionStore {
   listEvents(filter: EventFilter): readonly MachineEvent[] {
     const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
     return this.#read(() => this.#events.list(filter, machines));
+  }
+
+  eventRange(): { readonly oldest: number; readonly newest: number } {
+    return this.#read(() => this.#events.range());
   }
 
   newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {
@@ -287,38 +321,11 @@ class SqliteRegionStore implements RegionStore {
   }
 
   #write<T>(work: () => T): T {
-    try {
-      this.#database.exec('BEGIN IMMEDIATE');
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw this.#explain(error);
-    }
+    return this.#transactions.write(work);
   }
 
   #read<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw this.#explain(error);
-    }
-  }
-
-  #explain(error: unknown): unknown {
-    const code = sqliteCode(error);
-    if (code !== undefined && PASSING_CODES.has(code)) {
-      const remedy = code === 13 ? 'make room on its disk' : 'see who else holds it, and whether its disk is sound';
-      return new RackError('store-unavailable', `${this.#path} cannot be used now (${errorText(error)}): ${remedy}`, {
-        cause: error,
-      });
-    }
-    if (code !== undefined && BROKEN_CODES.has(code)) {
-      const text = `${this.#path} is damaged (${errorText(error)}): put back a backup`;
-      return new RackError('store-broken', text, { cause: error });
-    }
-    return error;
+    return this.#transactions.read(work);
   }
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../src/net/address.ts';
 import type { MachineFields } from '../../src/region/machine.ts';
-import type { RegionStore } from '../../src/region/store.ts';
+import type { RegionStore, SettingChange } from '../../src/region/store.ts';
 
 /** A place for stores: each `open` opens the same state again, as another process would. */
 export interface StorePlace {
@@ -63,6 +63,29 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual(store.listEvents({ limit: 10 }), []);
     assert.deepEqual(store.listUsers(), []);
   });
+
+  check(
+    'settings are written, replaced and removed in one step, and count as a change of what racks are told',
+    (store, place) => {
+      const all = { rack: '', key: 'dns.upstream', value: ['192.0.2.53'] };
+      const own = { rack: 'a-rack', key: 'cluster_interfaces.lab', value: { interface: 'eth1', management: 2 } };
+      const change = (changes: readonly SettingChange[]) =>
+        store.changeSettings<never>(1000, () => ({ kind: 'change', changes, events: [] }));
+      assert.deepEqual(store.listSettings(), []);
+      assert.deepEqual(change([own, all]), { kind: 'changed', settings: [own, all] });
+      assert.equal(store.desiredVersion(), 1);
+      const other = place.open();
+      assert.deepEqual(other.listSettings(), [own, all], 'the order is that of the first writing');
+      other.close();
+      change([{ ...own, value: { interface: 'eth2' } }]);
+      assert.deepEqual(store.listSettings(), [{ ...own, value: { interface: 'eth2' } }, all]);
+      change([{ ...own, value: undefined }]);
+      assert.deepEqual(store.listSettings(), [all]);
+      const refused = store.changeSettings(1000, (current) => ({ kind: 'refuse', refusal: current.length }));
+      assert.deepEqual(refused, { kind: 'refuse', refusal: 1 });
+      assert.equal(store.desiredVersion(), 3);
+    },
+  );
 
   check('a created machine is found as it was given, with its interfaces in order', (store) => {
     const fields = {

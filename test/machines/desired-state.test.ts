@@ -26,7 +26,8 @@ const MACHINE = {
   addresses: [{ mac: 0x525400123456, address: 0x0a14000a }],
   kernelParams: 'console=ttyS0',
 };
-const STATE = { schema: 1, version: 7, machines: [MACHINE] };
+const SETTINGS = { dns: { upstream: ['192.0.2.53'] }, cluster_interfaces: [{ name: 'lab', management: 2 }] };
+const STATE = { schema: 2, version: 7, machines: [MACHINE], settings: SETTINGS };
 
 test('a state is taken as it is, over JSON too', () => {
   for (const value of [STATE, JSON.parse(JSON.stringify(STATE))]) {
@@ -35,6 +36,11 @@ test('a state is taken as it is, over JSON too', () => {
     assert.deepEqual(parsed.state, STATE);
   }
   assert.deepEqual(parseDesiredState(EMPTY_DESIRED_STATE), { ok: true, state: EMPTY_DESIRED_STATE });
+});
+
+test('a state of schema 1, from an older cache, is one without settings', () => {
+  const { settings: _, ...older } = { ...STATE, schema: 1 };
+  assert.deepEqual(parseDesiredState(older), { ok: true, state: { schema: 2, version: 7, machines: [MACHINE] } });
 });
 
 test('what may be absent may be absent, and what is not known is left out', () => {
@@ -46,11 +52,20 @@ test('what may be absent may be absent, and what is not known is left out', () =
 
 const broken = (changes: object): unknown => ({ ...STATE, machines: [MACHINE, { ...MACHINE, ...changes }] });
 
+const deep = (levels: number): object => (levels === 0 ? {} : { below: deep(levels - 1) });
+
 const REFUSED: readonly [string, unknown, RegExp][] = [
   ['nothing', undefined, /^state: undefined is not an object$/],
   ['a list', [], /^state: a list is not an object$/],
-  ['a newer schema', { ...STATE, schema: 2 }, /^schema: 2 is not 1; rack and region must be of one version$/],
+  ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 1 or 2; rack and region must be of one version$/],
   ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 1/],
+  ['settings that are no keys', { ...STATE, settings: ['dns'] }, /^settings: expected keys with values$/],
+  [
+    'a setting that is too long',
+    { ...STATE, settings: { boot: { kernel_params: 'x'.repeat(5000) } } },
+    /^settings: boot\.kernel_params: longer than 4096 characters$/,
+  ],
+  ['settings without end', { ...STATE, settings: deep(10) }, /^settings: .*deeper than 8 levels$/],
   ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 1/],
   ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
   ['machines that are no list', { ...STATE, machines: {} }, /^machines: object is not a list$/],

@@ -21,7 +21,7 @@ function enlist(region: Region, ...args: Parameters<typeof report>): string {
 
 test('the rack is told of changes together, shortly after, with a version that grows', () =>
   withRegion(({ region, clock, states }) => {
-    assert.deepEqual(region.desiredState(), { schema: 1, version: 0, machines: [] });
+    assert.deepEqual(region.desiredState(), { schema: 2, version: 0, machines: [] });
     enlist(region, [A]);
     enlist(region, [B]);
     assert.equal(states.length, 0);

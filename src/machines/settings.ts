@@ -1,0 +1,90 @@
+// The part of a rack's configuration that its region's store owns, as it travels: plain values in the form of the configuration file.
+//
+// 1. What comes over a wire or from a disk is bounded in depth, in the number of its values and in the length of each text.
+// 2. Here it is only plain data; whether it makes sense as configuration is decided where it is merged with the rack's file.
+
+/** A value as YAML or JSON can write it. */
+export type SettingValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly SettingValue[]
+  | { readonly [key: string]: SettingValue };
+
+/** A partial configuration; absent keys are not owned by the store. */
+export type Settings = { readonly [key: string]: SettingValue };
+
+export const NO_SETTINGS: Settings = {};
+
+/** Bounds of one configuration, in the file or in the store. */
+export const SETTINGS_DEPTH_MAX = 8;
+export const SETTINGS_VALUES_MAX = 500_000;
+/** In UTF-16 units, for a text and for a key. */
+export const SETTINGS_TEXT_MAX = 4096;
+
+/** Settings, or the first thing that keeps a value from being some. */
+export type ParsedSettings =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly reason: string };
+
+/** A place in settings while they are read: how many values were seen. */
+interface Budget {
+  left: number;
+}
+
+class Misfit extends Error {}
+
+/** Reads settings that came as parsed JSON or YAML; never throws. The result shares nothing with `value`. */
+export function parseSettings(value: unknown): ParsedSettings {
+  try {
+    const settings = readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
+    return isSettings(settings) ? { ok: true, settings } : { ok: false, reason: 'expected keys with values' };
+  } catch (error) {
+    if (error instanceof Misfit) return { ok: false, reason: error.message };
+    throw error;
+  }
+}
+
+/** One value read in the same way; undefined: it cannot be one of settings. */
+export function parseSettingValue(value: unknown): SettingValue | undefined {
+  try {
+    return readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
+  } catch (error) {
+    if (error instanceof Misfit) return undefined;
+    throw error;
+  }
+}
+
+/** True for keys with values, neither a list nor a single value. */
+export const isSettings = (value: SettingValue | undefined): value is Settings =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function readValue(value: unknown, path: string, depth: number, budget: Budget): SettingValue {
+  budget.left -= 1;
+  if (budget.left < 0) throw new Misfit(`more than ${SETTINGS_VALUES_MAX} values`);
+  if (depth > SETTINGS_DEPTH_MAX) throw new Misfit(`${path}: deeper than ${SETTINGS_DEPTH_MAX} levels`);
+  if (value === null || typeof value === 'boolean') return value;
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new Misfit(`${path}: ${value} is not a number that can be written`);
+    return value;
+  }
+  if (typeof value === 'string') return readText(value, path);
+  if (Array.isArray(value)) {
+    return value.map((entry: unknown, index) => readValue(entry, `${path}[${index}]`, depth + 1, budget));
+  }
+  if (typeof value !== 'object') throw new Misfit(`${path}: ${typeof value} is not a value of a configuration`);
+  const read: [string, SettingValue][] = [];
+  for (const [key, entry] of Object.entries(value)) {
+    if (entry === undefined) continue;
+    const at = path === '' ? readText(key, path) : `${path}.${readText(key, path)}`;
+    read.push([key, readValue(entry, at, depth + 1, budget)]);
+  }
+  // Own properties whatever they are called: `__proto__` is a key like any other.
+  return Object.fromEntries(read);
+}
+
+function readText(text: string, path: string): string {
+  if (text.length > SETTINGS_TEXT_MAX) throw new Misfit(`${path}: longer than ${SETTINGS_TEXT_MAX} characters`);
+  return text;
+}
