@@ -71,5 +71,8 @@ export function readBootId(): string {
   }
 }
 
+/** The kernel's CLOCK_MONOTONIC in microseconds, as the system's manager of services compares it with its own. */
+export const monotonicMicroseconds = (): bigint => process.hrtime.bigint() / 1000n;
+
 /** Seconds since the host was started. */
 export const uptimeSeconds = (): number => uptime();

@@ -15,7 +15,9 @@ export interface LeaseJournalListener {
   onDurable(sequence: number): void;
   /** Records `from` to `to`, inclusive, were not written and never will be. Not available from now on. */
   onFailed(from: number, to: number, reason: string): void;
-  /** A write succeeded again: available from now on. */
+  /** The disk takes too long: not available from now on. What was appended may still become durable, or fail. */
+  onSlow(reason: string): void;
+  /** A write succeeded again, in good time: available from now on. */
   onAvailable(): void;
 }
 

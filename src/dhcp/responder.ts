@@ -14,6 +14,7 @@
 // 4. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
 
 import { type Clock, type Instant, later } from '../clock.ts';
+import { Counters } from '../counters.ts';
 import { unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -21,11 +22,12 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
+import { type DhcpCounters, MESSAGE_NAMES, messageName } from './counters.ts';
 import { decide, setAside } from './decide.ts';
 import type { DhcpDecision, OfferedAddress } from './decision.ts';
 import type { DhcpPorts } from './destination.ts';
 import { DurableQueue } from './durable-queue.ts';
-import type { DhcpEvent, DhcpRefusal } from './events.ts';
+import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal } from './events.ts';
 import type { DhcpState, IdentifyClient, PlanBoot } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseJournal } from './lease-journal.ts';
@@ -110,7 +112,9 @@ export class Responder {
   readonly #probes = new ProbeBook();
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
-  readonly #counters = new Map<string, number>();
+  readonly #messages = new Counters(MESSAGE_NAMES);
+  readonly #events = new Counters(DHCP_EVENT_KINDS);
+  readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
   #subnets: SubnetIndex = { served: [], withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   /** Replies and events of this turn. */
@@ -122,6 +126,7 @@ export class Responder {
     ports.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
+      onSlow: (reason) => this.#onSlow(reason),
       onAvailable: () => this.#onAvailable(),
     });
   }
@@ -132,11 +137,15 @@ export class Responder {
     this.#dhcpPorts = dhcpPorts;
   }
 
-  /** What was counted since the start: by kind of event, refusals by reason. */
-  counters(): Readonly<Record<string, number>> {
-    const { table } = this.#ports;
-    const gauges = { leases: table.size, offers: this.#offers.size, waiting: this.#waiting.size };
-    return { ...Object.fromEntries(this.#counters), ...gauges };
+  counters(): DhcpCounters {
+    return {
+      messages: this.#messages.read(),
+      events: this.#events.read(),
+      refusals: this.#refusals.read(),
+      leases: this.#ports.table.size,
+      offers: this.#offers.size,
+      waiting: this.#waiting.size,
+    };
   }
 
   /** Answers what came by one socket in one turn. */
@@ -144,8 +153,8 @@ export class Responder {
     const now = this.#ports.clock.now();
     const state = this.#state();
     for (const { bytes } of datagrams) {
-      this.#count('received');
       const decoded = decodeDhcpMessage(bytes);
+      this.#messages.add(decoded.ok ? messageName(decoded.value) : 'malformed');
       if (decoded.ok) {
         const request = { message: decoded.value, arrival, bytes, attempt: 1 };
         this.#perform(decide(request.message, arrival, state, now), request);
@@ -295,12 +304,20 @@ export class Responder {
   #onFailed(from: number, to: number, reason: string): void {
     const now = this.#ports.clock.now();
     this.#ports.table.rollBack(from, to, now);
-    if (!this.#storeFailed) {
-      this.#storeFailed = true;
-      this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, reason } });
-    }
+    this.#tellStoreFailed(reason, now);
     for (const { event } of this.#waiting.fail(from, to)) this.#refuse({ ...event, at: now }, 'store-unavailable');
     this.#finishTurn();
+  }
+
+  #onSlow(reason: string): void {
+    this.#tellStoreFailed(reason, this.#ports.clock.now());
+    this.#finishTurn();
+  }
+
+  #tellStoreFailed(reason: string, now: Instant): void {
+    if (this.#storeFailed) return;
+    this.#storeFailed = true;
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, reason } });
   }
 
   #onAvailable(): void {
@@ -321,30 +338,25 @@ export class Responder {
     this.#outcomes = [];
     this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
     for (const { event } of outcomes) {
-      if (event.kind !== 'dhcp.refused' && event.kind !== 'dhcp.malformed') this.#count(event.kind.slice(5));
+      this.#events.add(event.kind);
       this.#ports.publish(event);
     }
   }
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal): void {
-    this.#count(`refused.${reason}`);
+    this.#refusals.add(reason);
     const sample = this.#sampler.take(reason, event.at);
     if (sample === undefined) return;
-    const { at, mac, address, subnet, interfaceName, vendorClass, hostname } = event;
-    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, reason, ...sample };
+    const { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds } = event;
+    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds, reason, ...sample };
     this.#conclude({ reply: undefined, event: { kind: 'dhcp.refused', ...fields } });
   }
 
   #reportMalformed(fault: WireFault, arrival: Arrival, now: Instant): void {
-    this.#count('malformed');
     const sample = this.#sampler.take('malformed', now);
     if (sample === undefined) return;
     const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
     const { interfaceName } = arrival;
     this.#conclude({ reply: undefined, event: { kind: 'dhcp.malformed', at: now, interfaceName, reason, ...sample } });
-  }
-
-  #count(name: string): void {
-    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
 }

@@ -19,6 +19,7 @@ export interface Libc {
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
   read(fd: number, into: Uint8Array, length: number): number;
@@ -44,6 +45,7 @@ export function loadLibc(): Libc {
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     recv: library.func('intptr_t recv(int, void *, size_t, int)'),
     send: library.func('intptr_t send(int, const void *, size_t, int)'),
+    sendto: library.func('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
     poll: library.func('int poll(void *, unsigned long, int)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
     read: library.func('intptr_t read(int, void *, size_t)'),

@@ -6,6 +6,7 @@
 
 import { type Ipv4, ipv4, type MacAddress } from './address.ts';
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
@@ -28,9 +29,11 @@ export const IP_FREEBIND = 15;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 
-/** What SO_MEMINFO fills: nine 32-bit numbers, the last of which counts dropped datagrams. */
+/** What SO_MEMINFO fills: nine 32-bit numbers, of which the second is the receive buffer's size and the last counts dropped datagrams. */
 export const MEMINFO_BYTES = 36;
+export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
 export const MEMINFO_DROPS_OFFSET = 32;
 
 const ETHERTYPE_IPV4 = 0x0800;
@@ -40,6 +43,7 @@ const IOVEC_BYTES = 16;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_LL_BYTES = 20;
 const SOCKADDR_NL_BYTES = 12;
+const SOCKADDR_UN_PATH_BYTES = 108;
 /** Room for a socket address of either family, keeping its neighbour aligned. */
 const NAME_BYTES = 32;
 /** Room for one control message of up to 16 bytes of data: both IP_PKTINFO (12) and UDP_SEGMENT (2) fit. */
@@ -67,6 +71,20 @@ export const deviceNameBytes = (name: string): Uint8Array => Buffer.from(`${name
 export function socketAddress(address: Ipv4, port: number): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_IN_BYTES);
   writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
+  return bytes;
+}
+
+/**
+ * A `sockaddr_un` for a path, or for a name of the abstract namespace, written with a leading `@` (unix(7)); undefined when the
+ * name is empty or longer than the kernel takes.
+ */
+export function unixAddress(name: string): Uint8Array | undefined {
+  const abstract = name.startsWith('@');
+  const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`, 'utf8');
+  if (path.length < 2 || path.length > SOCKADDR_UN_PATH_BYTES) return undefined;
+  const bytes = new Uint8Array(2 + path.length);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(path, 2);
   return bytes;
 }
 

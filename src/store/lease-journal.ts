@@ -8,14 +8,18 @@
 //   │                                         │ failed, or the worker died: #fail takes everything pending back
 //   │  writable: #recover                     ▼
 //   └────────────────────────────────────  failing ── every RETRY_MS: probe, or a new worker
+//   ▲                                                                 ▲
+//   └── settled, and a probe in good time ── slow ◀── JOURNAL_SLOW_MS without an answer (#onSlow); fails as above
 //
 // 1. At most one batch is with the worker; what is appended meanwhile gathers. That is the group of the group commit.
 // 2. `append` neither waits nor touches the disk; at most JOURNAL_PENDING_MAX records are pending, then `available` is false.
 // 3. A sequence is settled once: durable or failed. Sequences grow over restarts and are not used again by this process.
+// 4. A disk that takes longer than JOURNAL_SLOW_MS is not available until a probe took less than JOURNAL_PROMPT_MS: a client that
+//    is made to wait for seconds has given up, and its offer was a promise that could not be kept.
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Clock, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
+import { type Clock, type Instant, instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
 import type { Lease } from '../dhcp/lease.ts';
 import { type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
@@ -29,12 +33,17 @@ import { decodeLeases, LeaseBatch } from './lease-record.ts';
 export const LEASE_FILE = 'leases.db';
 /** How long after a failure the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
+/** How long a write may take before the disk counts as not available, and a probe before it counts as available, in milliseconds. */
+export const JOURNAL_SLOW_MS = 2000;
+export const JOURNAL_PROMPT_MS = 500;
 /** Records of one batch: bounds the time of one commit to some milliseconds. */
 const BATCH_RECORDS_MAX = 4096;
 /** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
 /** How old the reading of the clocks may be that records are stamped with, in milliseconds. */
 const MOMENT_AGE_MAX_MS = 1000;
+/** Upper bounds in seconds by which the time of a batch on its way to the disk and back is counted. */
+const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
@@ -58,6 +67,8 @@ export interface LeaseJournalStatus {
   readonly batches: number;
   readonly failures: number;
   readonly foldFailures: number;
+  /** How long batches took from the loop to the disk and back. */
+  readonly writes: DurationCounts;
 }
 
 export interface OpenedLeaseJournal {
@@ -124,9 +135,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
   readonly #bootId = readBootId();
   #worker: Worker | undefined;
   #listener: LeaseJournalListener | undefined;
-  #state: 'open' | 'failing' | 'closing' | 'closed' = 'open';
+  #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
   #reason: string | undefined;
   #retry: Timer | undefined;
+  #slowness: Timer | undefined;
+  /** Since when the worker owes an answer; when the last probe was sent. */
+  #owedSince: Instant | undefined;
+  #probedAt = instant(0);
 
   /** The last sequence appended, and the last one that is durable or has failed. */
   #last: number;
@@ -138,6 +153,8 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
   #outstandingBytes = 0;
+  #sentAt = 0;
+  readonly #writes = new Durations(WRITE_SECONDS);
   #moment: HostMoment | undefined;
   #closed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
@@ -177,6 +194,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
     return this.#last;
   }
 
+  /** How long the worker owes an answer, in milliseconds; asks it for one when it owes none. */
+  silentMs(): number {
+    if (this.#owedSince === undefined && this.#worker !== undefined) this.#say({ kind: 'ping' });
+    return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;
+  }
+
   status(): LeaseJournalStatus {
     return {
       available: this.available,
@@ -184,6 +207,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       pending: this.#last - this.#settled,
       durableSequence: this.#durable,
       ...this.#counts,
+      writes: this.#writes.read(),
     };
   }
 
@@ -192,6 +216,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     const failing = this.#state === 'failing';
     this.#state = 'closing';
     this.#retry?.cancel();
+    this.#slowness?.cancel();
     if (this.#worker === undefined) this.#finish();
     // While the disk refuses nothing is pending; otherwise the answer to the last batch closes the worker.
     else if (failing || this.#last === this.#settled) this.#say({ kind: 'close' });
@@ -211,6 +236,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
 
   #adopt(worker: Worker): void {
     this.#worker = worker;
+    this.#owedSince = undefined;
     this.#outstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
     worker.on('error', (error) => this.#fail(`the journal's thread failed: ${errorText(error)}`));
@@ -222,6 +248,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #say(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
+    this.#owedSince ??= this.#clock.now();
     this.#worker?.postMessage(message, transfer);
   }
 
@@ -234,10 +261,32 @@ export class WorkerLeaseJournal implements LeaseJournal {
     const bytes = batch.finish();
     this.#outstanding = true;
     this.#outstandingBytes = bytes.length;
+    this.#sentAt = this.#clock.now();
     this.#say({ kind: 'write', bytes }, [bytes.buffer]);
+    this.#slowness?.cancel();
+    this.#slowness = this.#clock.schedule(JOURNAL_SLOW_MS, () => this.#onSlow());
+  }
+
+  #onSlow(): void {
+    if (this.#state !== 'open' || !this.#outstanding) return;
+    this.#state = 'slow';
+    this.#reason = `${this.#path}: the disk has not taken a write within ${JOURNAL_SLOW_MS / 1000} s`;
+    this.#counts.failures += 1;
+    this.#listener?.onSlow(this.#reason);
+  }
+
+  #probe(): void {
+    this.#probedAt = this.#clock.now();
+    this.#say({ kind: 'probe', sizeBytes: this.#outstandingBytes });
+  }
+
+  #probeLater(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#tryAgain());
   }
 
   #onMessage(message: FromLeaseWorker): void {
+    if (message.kind !== 'fold-failed') this.#owedSince = undefined;
     switch (message.kind) {
       case 'durable':
         this.#onDurable(message.sequence);
@@ -246,7 +295,9 @@ export class WorkerLeaseJournal implements LeaseJournal {
         this.#fail(message.reason);
         return;
       case 'writable':
-        this.#recover();
+        this.#onProbed(this.#clock.now() - this.#probedAt);
+        return;
+      case 'pong':
         return;
       case 'fold-failed':
         this.#counts.foldFailures += 1;
@@ -260,13 +311,17 @@ export class WorkerLeaseJournal implements LeaseJournal {
 
   #onDurable(sequence: number): void {
     this.#outstanding = false;
+    this.#writes.add(this.#clock.now() - this.#sentAt);
+    this.#slowness?.cancel();
     this.#counts.records += sequence - this.#settled;
     this.#counts.batches += 1;
     this.#durable = sequence;
     this.#settled = sequence;
     // The next batch first: the disk works while the replies of this one leave.
     this.#send();
-    if (this.#state === 'closing' && this.#last === this.#settled) this.#say({ kind: 'close' });
+    const settled = this.#last === this.#settled;
+    if (this.#state === 'closing' && settled) this.#say({ kind: 'close' });
+    else if (this.#state === 'slow' && settled) this.#probeLater();
     this.#listener?.onDurable(sequence);
   }
 
@@ -276,6 +331,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
     this.#outstanding = false;
+    this.#slowness?.cancel();
     this.#reason = `${this.#path}: ${reason}`;
     this.#counts.failures += 1;
     const from = this.#settled + 1;
@@ -286,25 +342,32 @@ export class WorkerLeaseJournal implements LeaseJournal {
       this.#say({ kind: 'close' });
     } else {
       this.#state = 'failing';
-      this.#retry?.cancel();
-      this.#retry = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#tryAgain());
+      this.#probeLater();
     }
     if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#reason);
   }
 
   async #tryAgain(): Promise<void> {
-    if (this.#worker !== undefined) return this.#say({ kind: 'probe', sizeBytes: this.#outstandingBytes });
+    if (this.#state === 'closing' || this.#state === 'closed') return;
     try {
+      if (this.#worker !== undefined) return this.#probe();
       const { worker } = await startWorker({ path: this.#path, discardAbove: this.#durable }, () => undefined);
       this.#adopt(worker);
-      this.#say({ kind: this.#state === 'failing' ? 'probe' : 'close', sizeBytes: this.#outstandingBytes });
+      if (this.#state === 'failing') this.#probe();
+      else this.#say({ kind: 'close' });
     } catch (error) {
       this.#fail(errorText(error));
     }
   }
 
-  #recover(): void {
-    if (this.#state !== 'failing') return;
+  /** A probe was written, in `tookMs`. A disk that was slow at it is asked again. */
+  #onProbed(tookMs: number): void {
+    if (this.#state !== 'failing' && this.#state !== 'slow') return;
+    if (tookMs > JOURNAL_PROMPT_MS) {
+      this.#reason = `${this.#path}: the disk took ${Math.round(tookMs)} ms for a write`;
+      this.#probeLater();
+      return;
+    }
     this.#state = 'open';
     this.#reason = undefined;
     this.#listener?.onAvailable();

@@ -4,6 +4,8 @@
 //             ◀─ durable | failed ──
 //             ── probe ─────────▶             after `failed`, on a timer, until `writable`
 //             ◀─ writable | failed ─
+//             ── ping ──────────▶             now and then, when nothing else is owed
+//             ◀─ pong ───────────
 //             ── close ─────────▶             the worker closes its file and ends
 
 import type { RackErrorCode } from '../errors.ts';
@@ -18,6 +20,8 @@ export interface LeaseWorkerData {
 export type ToLeaseWorker =
   | { readonly kind: 'write'; readonly bytes: Uint8Array }
   | { readonly kind: 'probe'; readonly sizeBytes: number }
+  /** Answered by `pong`: the worker is alive and its disk does not hold it. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 export type FromLeaseWorker =
@@ -29,5 +33,6 @@ export type FromLeaseWorker =
   | { readonly kind: 'durable'; readonly sequence: number }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'writable' }
+  | { readonly kind: 'pong' }
   /** Bringing the table by address up to date failed; nothing is lost, it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

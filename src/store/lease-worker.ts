@@ -114,6 +114,9 @@ function serve(database: LeaseDatabase): void {
           return { kind: 'writable' };
         });
         return;
+      case 'ping':
+        say({ kind: 'pong' });
+        return;
       case 'close':
         folder.stop();
         database.close();

@@ -279,6 +279,12 @@ export class TestJournal implements LeaseJournal {
     if (first !== undefined) this.#listener?.onFailed(first.sequence, this.#sequence, reason);
   }
 
+  /** The disk takes too long; what is pending stays pending. */
+  slow(reason = 'disk slow'): void {
+    this.available = false;
+    this.#listener?.onSlow(reason);
+  }
+
   recover(): void {
     this.available = true;
     this.#listener?.onAvailable();

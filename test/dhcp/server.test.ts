@@ -140,6 +140,22 @@ test('many requests of one turn share one write, and each gets its own answer', 
   );
 });
 
+test('when the disk is slow there is no OFFER, what was appended gets its ACK, and it is told once', async () => {
+  const rig = await start();
+  rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
+  rig.journal.slow();
+  rig.network.deliver('eth1', clientBytes(discover(MAC_B)), clientBytes(select(MAC_B, '10.20.0.106')));
+  assert.deepEqual(rig.network.take(), []);
+  rig.journal.commit();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => inShort(message)),
+    ['ack 10.20.0.105'],
+  );
+  assert.deepEqual(rig.told().slice(0, 2), ['dhcp.store-unavailable disk slow', 'dhcp.refused store-unavailable']);
+  rig.journal.recover();
+  assert.deepEqual(rig.told(), ['dhcp.store-restored']);
+});
+
 test('when the disk refuses there is no ACK, no OFFER, and the address is free again', async () => {
   const rig = await start();
   rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));
@@ -159,7 +175,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   rig.journal.recover();
   assert.deepEqual(rig.told(), ['dhcp.store-restored']);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['ack 10.20.0.105']);
-  assert.equal(rig.server.counters()['refused.store-unavailable'], 3);
+  assert.equal(rig.server.counters().refusals['store-unavailable'], 3);
 });
 
 test('a release that was not written leaves the address with its client', async () => {
@@ -251,7 +267,7 @@ test('a bad datagram is counted, told of in part, and stops nothing', async () =
   const rig = await start();
   rig.network.deliver('eth1', ...Array.from({ length: 60 }, () => new Uint8Array(10)), clientBytes(discover(MAC_A)));
   assert.equal(rig.network.take().length, 1);
-  assert.equal(rig.server.counters().malformed, 60);
+  assert.equal(rig.server.counters().messages.malformed, 60);
   const told = rig.told();
   assert.ok(told.length < 30);
   assert.match(told[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);

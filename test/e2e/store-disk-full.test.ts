@@ -65,6 +65,9 @@ test('the journal outlives a full disk', { skip: root ? false : 'needs root to m
           assert.ok(pending.delete(sequence), `sequence ${sequence} was pending`);
         }
       },
+      onSlow() {
+        assert.fail('a full disk answers at once');
+      },
       onAvailable() {
         available += 1;
       },

@@ -32,6 +32,7 @@ journal.listen({
   onFailed(from, to, reason) {
     throw new Error(`${from} to ${to} failed: ${reason}`);
   },
+  onSlow() {},
   onAvailable() {},
 });
 fill(next - 1);

@@ -10,7 +10,12 @@ import type { Lease } from '../../src/dhcp/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/lease-journal.ts';
 import { RackError } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { JOURNAL_RETRY_MS, openLeaseJournal } from '../../src/store/lease-journal.ts';
+import {
+  JOURNAL_PROMPT_MS,
+  JOURNAL_RETRY_MS,
+  JOURNAL_SLOW_MS,
+  openLeaseJournal,
+} from '../../src/store/lease-journal.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 let stateDir = '';
@@ -38,6 +43,7 @@ function lease(address: number, change: Partial<Lease> = {}): Lease {
 class Told {
   durable = 0;
   readonly failed: { from: number; to: number; reason: string }[] = [];
+  readonly slow: string[] = [];
   available = 0;
   constructor(journal: LeaseJournal) {
     journal.listen({
@@ -46,6 +52,7 @@ class Told {
         this.durable = sequence;
       },
       onFailed: (from, to, reason) => void this.failed.push({ from, to, reason }),
+      onSlow: (reason) => void this.slow.push(reason),
       onAvailable: () => {
         this.available += 1;
       },
@@ -207,4 +214,51 @@ test('a worker that dies is replaced, and what it had not reported is gone', asy
   const again = await openLeaseJournal({ stateDir, clock });
   assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 3]);
   await again.journal.close();
+});
+
+test('a disk that takes seconds is not available until a write is quick again, and what it took at last is durable', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  journal.append(lease(1));
+  await until('the first is durable', () => told.durable === 1);
+  const other = new DatabaseSync(join(stateDir, 'leases.db'));
+  other.exec('BEGIN IMMEDIATE');
+  journal.append(lease(2));
+  await sleep(20);
+  clock.advance(JOURNAL_SLOW_MS - 1);
+  assert.equal(journal.available, true);
+  clock.advance(1);
+  assert.equal(journal.available, false);
+  assert.match(told.slow.join(), /leases\.db: the disk has not taken a write within 2 s/);
+  assert.equal(journal.status().reason, told.slow[0]);
+  assert.throws(() => journal.append(lease(3)), { code: 'store-unavailable' });
+  assert.ok(journal.silentMs() >= JOURNAL_SLOW_MS, 'it owes an answer');
+
+  other.exec('COMMIT');
+  await until('the second is durable', () => told.durable === 2);
+  assert.equal(journal.available, false, 'one write is no proof');
+  other.exec('BEGIN IMMEDIATE');
+  clock.advance(JOURNAL_RETRY_MS);
+  await sleep(20);
+  clock.advance(JOURNAL_PROMPT_MS + 1);
+  other.exec('COMMIT');
+  await until('the slow probe is told', () => /took 501 ms/.test(journal.status().reason ?? ''));
+  assert.equal(told.available, 0);
+
+  clock.advance(JOURNAL_RETRY_MS);
+  await until('available again', () => told.available === 1);
+  assert.equal(journal.append(lease(3)), 3);
+  await until('durable again', () => told.durable === 3);
+  assert.deepEqual([told.failed, told.slow.length], [[], 1]);
+  other.close();
+  await journal.close();
+});
+
+test('a journal that is asked how long it is silent asks its worker, which answers', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  new Told(journal);
+  assert.equal(journal.silentMs(), 0);
+  clock.advance(1000);
+  await until('an answer', () => journal.silentMs() === 0);
+  await journal.close();
 });
