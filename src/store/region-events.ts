@@ -22,7 +22,7 @@ import { cleanText } from '../region/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 const PRUNE_EVERY = 500;
-/** Racks, and lives of racks, whose sequences are remembered. */
+/** Lives of racks whose sequences are remembered, besides the present ones of racks that are known. */
 const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
 const KIND_MAX = 64;
@@ -79,8 +79,7 @@ export class EventTable {
   }
 
   addReports(source: string, reports: readonly RackReport[]): RecordedReports {
-    const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
-    let highest = known === undefined ? -1 : number(known, 'sequence');
+    let highest = this.#sequenceOf(source);
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
@@ -93,19 +92,42 @@ export class EventTable {
       added += 1;
     }
     if (added === 0) return { added, booting: new Map() };
+    this.#setSequence(source, highest, seenMs);
+    return { added, booting: this.#bySystemId(booting) };
+  }
+
+  acceptSequence(source: string, sequence: number, atMs: number): boolean {
+    if (sequence <= this.#sequenceOf(source)) return false;
+    this.#setSequence(source, sequence, atMs);
+    return true;
+  }
+
+  /** The highest sequence stored of a source; -1 when it is new. */
+  #sequenceOf(source: string): number {
+    const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
+    return known === undefined ? -1 : number(known, 'sequence');
+  }
+
+  /** The sources heard last are remembered, and always those under which racks number their events now. */
+  #setSequence(source: string, sequence: number, seenMs: number): void {
     this.#sql.run(
       'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
         'ON CONFLICT (source) DO UPDATE SET sequence = ?2, seen_ms = ?3',
       source,
-      highest,
+      sequence,
       seenMs,
     );
     this.#sql.run(
-      'DELETE FROM event_source WHERE source IN ' +
-        '(SELECT source FROM event_source ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
+      'DELETE FROM event_source WHERE source IN (SELECT source FROM event_source ' +
+        'WHERE source NOT IN (SELECT source FROM rack WHERE source IS NOT NULL) ' +
+        'ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
       SOURCES_MAX,
     );
-    return { added, booting: this.#bySystemId(booting) };
+  }
+
+  range(): { readonly oldest: number; readonly newest: number } {
+    const of = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
+    return { oldest: of('min'), newest: of('max') };
   }
 
   #bySystemId(byId: ReadonlyMap<number, number>): ReadonlyMap<string, number> {

@@ -1,0 +1,155 @@
+// Racks of region.db.
+//
+// 1. A change of the table counts one under `racks-version`, so that another process's change is seen by reading one number.
+
+import { z } from 'zod';
+import type { Rack, RackState } from '../region/rack.ts';
+import type { RackInterface } from '../region/rack-description.ts';
+import type { RackChange, RackStore } from '../region/rack-store.ts';
+import { parseJson } from '../region/text-json.ts';
+import type { EventTable } from './region-events.ts';
+import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
+import type { Transactions } from './region-transactions.ts';
+
+const COLUMNS = [
+  'uuid',
+  'name',
+  'state',
+  'is_embedded',
+  'token',
+  'secret_digest',
+  'interfaces',
+  'version',
+  'uplink',
+  'address',
+  'registered_ms',
+  'state_since_ms',
+  'seen_ms',
+  'source',
+  'refused',
+  'pulse',
+] as const;
+
+const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
+  z.object({
+    name: z.string(),
+    interface: z.string(),
+    ip: z.string(),
+    network: z.string(),
+    management: z.literal([0, 1, 2]),
+    ip_range_low: z.string(),
+    ip_range_high: z.string(),
+    static_ip_range_low: z.string(),
+    static_ip_range_high: z.string(),
+    router_ip: z.string(),
+  }),
+);
+const refused = z.array(z.object({ sequence: z.number(), reason: z.string() }));
+const pulse = z.object({
+  life: z.string(),
+  applied: z.number(),
+  waiting: z.number(),
+  dropped: z.number(),
+  deadLetters: z.number(),
+  pinned: z.array(z.string()),
+  startedMs: z.number(),
+});
+
+/** The table `rack`. */
+export class RackTable implements RackStore {
+  readonly #transactions: Transactions;
+  readonly #sql: Statements;
+  readonly #events: EventTable;
+
+  constructor(transactions: Transactions, sql: Statements, events: EventTable) {
+    this.#transactions = transactions;
+    this.#sql = sql;
+    this.#events = events;
+  }
+
+  list(): readonly Rack[] {
+    return this.#transactions.read(() => this.#all());
+  }
+
+  version(): number {
+    return this.#transactions.read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'racks-version'"));
+  }
+
+  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): R {
+    return this.#transactions.write(() => {
+      const { put, remove = [], events, result } = decide(this.#all());
+      for (const rack of put) this.#put(rack);
+      for (const uuid of remove) this.#sql.run('DELETE FROM rack WHERE uuid = ?', uuid);
+      for (const event of events) this.#events.add(event, undefined);
+      if (put.length > 0 || remove.length > 0) this.#countVersion();
+      return result;
+    });
+  }
+
+  #all(): readonly Rack[] {
+    return this.#sql.all('SELECT * FROM rack ORDER BY id').map(readRack);
+  }
+
+  #put(rack: Rack): void {
+    const updates = COLUMNS.slice(1).map((column) => `${column} = excluded.${column}`);
+    this.#sql.run(
+      `INSERT INTO rack (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')}) ` +
+        `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}`,
+      rack.uuid,
+      rack.name,
+      rack.state,
+      rack.isEmbedded ? 1 : 0,
+      rack.token ?? null,
+      rack.secretDigest ?? null,
+      JSON.stringify(rack.interfaces),
+      rack.version,
+      rack.uplink,
+      rack.address,
+      rack.registeredMs,
+      rack.stateSinceMs,
+      rack.seenMs ?? null,
+      rack.source ?? null,
+      JSON.stringify(rack.refused),
+      rack.pulse === undefined ? null : JSON.stringify(rack.pulse),
+    );
+  }
+
+  #countVersion(): void {
+    this.#sql.run(
+      "INSERT INTO counter (name, value) VALUES ('racks-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+    );
+  }
+}
+
+function stateOf(name: string): RackState {
+  return name === 'accepted' || name === 'rejected' ? name : 'pending';
+}
+
+/** What a column holds, checked; a value of another form was written by hand, and stands for nothing. */
+function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
+  const parsed = parseJson(written);
+  const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;
+  return checked?.success === true ? checked.data : instead;
+}
+
+function readRack(row: Row): Rack {
+  const written = optionalText(row, 'pulse');
+  return {
+    uuid: text(row, 'uuid'),
+    name: text(row, 'name'),
+    state: stateOf(text(row, 'state')),
+    isEmbedded: number(row, 'is_embedded') !== 0,
+    token: optionalText(row, 'token'),
+    secretDigest: optionalText(row, 'secret_digest'),
+    interfaces: readJson(interfaces, text(row, 'interfaces'), []),
+    version: text(row, 'version'),
+    uplink: number(row, 'uplink'),
+    address: text(row, 'address'),
+    registeredMs: number(row, 'registered_ms'),
+    stateSinceMs: number(row, 'state_since_ms'),
+    seenMs: optionalNumber(row, 'seen_ms'),
+    source: optionalText(row, 'source'),
+    refused: readJson(refused, text(row, 'refused'), []),
+    pulse: written === undefined ? undefined : readJson(pulse.optional(), written, undefined),
+  };
+}
