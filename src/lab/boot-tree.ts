@@ -7,22 +7,27 @@ import { join } from 'node:path';
 import { buildEnvironment } from '../images/environment.ts';
 import { installLoaders } from '../images/loaders.ts';
 
-const ARCH = 'amd64';
+/** What a tree holds: `ARCH` the environment and the loaders of an architecture. */
+export type TreeContent = 'amd64' | 'arm64';
+
 const RELEASE = 'bookworm';
 
 /** Beside the packages of the checkout. */
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
 
-/** A tree with `amd64/generic/bookworm/commissioning` and the amd64 loaders; built when it is not there. */
-export async function cachedBootTree(onProgress: (text: string) => void): Promise<string> {
-  const tree = join(CACHE, `boot-${sourcesHash()}`);
+/** A tree with `ARCH/generic/bookworm/commissioning` and the loaders of that architecture; built when it is not there. */
+export async function cachedBootTree(
+  onProgress: (text: string) => void,
+  content: TreeContent = 'amd64',
+): Promise<string> {
+  const tree = join(CACHE, `boot-${content}-${sourcesHash()}`);
   if (existsSync(tree)) return tree;
   mkdirSync(CACHE, { recursive: true });
   const part = `${tree}.part-${process.pid}`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part);
   const workDir = `${part}-work`;
-  const request = { tree: part, arch: ARCH, release: RELEASE, workDir, onProgress };
+  const request = { tree: part, arch: content, release: RELEASE, workDir, onProgress };
   await buildEnvironment(request);
   await installLoaders(request);
   rmSync(workDir, { recursive: true, force: true });

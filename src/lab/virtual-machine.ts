@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
 
-export type Firmware = 'bios' | 'uefi' | 'uefi-http';
+export type Firmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-arm64';
 
 export interface VirtualMachineSpec {
   readonly name: string;
@@ -25,12 +25,47 @@ export interface VirtualMachineSpec {
   readonly serial: string;
   /** Where disk, variables and the console's text are kept. */
   readonly directory: string;
+  /** Further arguments of QEMU: devices that only this machine has. */
+  readonly further?: readonly string[];
 }
 
-const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
-/** The Debian packages that the machine needs. */
-export const VM_PACKAGES: readonly string[] = ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2'];
+/** What QEMU is told of one kind of firmware. */
+interface Platform {
+  readonly program: string;
+  /** The Debian packages of the program and the firmware. */
+  readonly packages: readonly string[];
+  readonly machine: readonly string[];
+  /** The firmware's code and its variables; undefined: QEMU's own BIOS. */
+  readonly flash?: { readonly code: string; readonly variables: string };
+  readonly further?: readonly string[];
+}
+
+const OVMF = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
+const X86 = { program: 'qemu-system-x86_64', packages: ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2'] };
+
+const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
+  // Quirk: SeaBIOS writes to the serial port only without a graphics card.
+  bios: { ...X86, machine: ['-machine', 'pc,graphics=off'] },
+  uefi: { ...X86, machine: ['-machine', 'q35'], flash: OVMF },
+  'uefi-http': {
+    ...X86,
+    machine: ['-machine', 'q35'],
+    flash: OVMF,
+    further: ['IPv4', 'IPv6'].flatMap((protocol) => [
+      '-fw_cfg',
+      `name=opt/org.tianocore/${protocol}PXESupport,string=no`,
+    ]),
+  },
+  'uefi-arm64': {
+    program: 'qemu-system-aarch64',
+    packages: ['qemu-system-arm', 'qemu-efi-aarch64', 'iproute2'],
+    machine: ['-machine', 'virt', '-cpu', 'cortex-a57'],
+    flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+  },
+};
+
+/** The Debian packages that the machine of the lab needs. */
+export const VM_PACKAGES: readonly string[] = X86.packages;
 
 /** One machine; `start` powers it on, and it runs until it powers itself off or `kill`. */
 export class VirtualMachine {
@@ -47,16 +82,16 @@ export class VirtualMachine {
     this.#tap = namespace.addTap();
     this.consolePath = join(spec.directory, `${spec.name}.console`);
     execFileSync('truncate', ['-s', String(spec.diskBytes), this.#disk]);
-    if (spec.firmware !== 'bios') {
-      if (!existsSync(OVMF_CODE))
-        throw new RackError('tool-missing', `UEFI firmware is missing: apt-get install ${VM_PACKAGES.join(' ')}`);
-      copyFileSync(OVMF_VARS, this.#variables);
-    }
+    const { flash, packages } = PLATFORMS[spec.firmware];
+    if (flash === undefined) return;
+    if (!existsSync(flash.code))
+      throw new RackError('tool-missing', `UEFI firmware is missing: apt-get install ${packages.join(' ')}`);
+    copyFileSync(flash.variables, this.#variables);
   }
 
   /** Powers the machine on. The promise is the exit code: 0 when it powered itself off. */
   start(): Promise<number | null> {
-    const child = this.#namespace.spawn('qemu-system-x86_64', this.#arguments(), {
+    const child = this.#namespace.spawn(PLATFORMS[this.spec.firmware].program, this.#arguments(), {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#process = child;
@@ -88,32 +123,17 @@ export class VirtualMachine {
 
   #arguments(): string[] {
     const { spec } = this;
-    const bios = spec.firmware === 'bios';
+    const { machine, flash, further = [] } = PLATFORMS[spec.firmware];
     // Quirk: QEMU's option ROM is iPXE also under UEFI and gets in first; without a ROM the firmware's own PXE runs.
-    const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${bios ? '' : ',romfile='}`;
-    const flash = bios
-      ? []
-      : [
-          '-drive',
-          `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`,
-          '-drive',
-          `if=pflash,unit=1,format=raw,file=${this.#variables}`,
-        ];
-    const httpOnly =
-      spec.firmware === 'uefi-http'
-        ? [
-            '-fw_cfg',
-            'name=opt/org.tianocore/IPv4PXESupport,string=no',
-            '-fw_cfg',
-            'name=opt/org.tianocore/IPv6PXESupport,string=no',
-          ]
-        : [];
+    const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${flash === undefined ? '' : ',romfile='}`;
+    const drive = (unit: number, file: string): string[] => [
+      '-drive',
+      `if=pflash,unit=${unit},format=raw,file=${file}${unit === 0 ? ',readonly=on' : ''}`,
+    ];
     return [
       '-name',
       spec.name,
-      // Quirk: SeaBIOS writes to the serial port only without a graphics card.
-      '-machine',
-      bios ? 'pc,graphics=off' : 'q35',
+      ...machine,
       '-accel',
       'tcg,thread=multi',
       '-m',
@@ -132,8 +152,9 @@ export class VirtualMachine {
       spec.uuid,
       '-smbios',
       `type=1,serial=${spec.serial},uuid=${spec.uuid}`,
-      ...flash,
-      ...httpOnly,
+      ...(flash === undefined ? [] : [...drive(0, flash.code), ...drive(1, this.#variables)]),
+      ...further,
+      ...(spec.further ?? []),
       '-device',
       'virtio-rng-pci',
       '-netdev',

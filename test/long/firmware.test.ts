@@ -27,3 +27,18 @@ const BIOS: readonly BootCase[] = (['e1000e', 'vmxnet3', 'rtl8139'] as const).fl
 );
 
 testFirstBoots(BIOS);
+testFirstBoots(
+  [
+    {
+      name: 'AAVMF, shim and GRUB: enlisted, known, switched off',
+      firmware: 'uefi-arm64',
+      nic: 'virtio-net-pci',
+      memoryMib: 1024,
+      cpus: 1,
+      diskBytes: 2 * GIB,
+      loaders: '{}',
+      boots: 3,
+    },
+  ],
+  { content: 'arm64', needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'] },
+);

@@ -9,24 +9,16 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/cli/control.ts';
 import { machinesShape } from '../../src/cli/shapes.ts';
-import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
-import { missing } from './needs.ts';
+import { missing, type Need } from './needs.ts';
 
-const skip = missing(
-  'linux',
-  'root',
-  'ip',
-  'qemu-system-x86_64',
-  '/usr/share/OVMF/OVMF_CODE_4M.fd',
-  'curl',
-  'dig',
-  'dnsmasq',
-  'apt-get',
-  'dpkg-deb',
-);
+const NEEDS: readonly Need[] = [
+  ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
+  ...(['curl', 'dig', 'dnsmasq', 'apt-get', 'dpkg-deb'] as const),
+];
 const BOOT_MS_MAX = 180_000;
 export const GIB = 1024 ** 3;
 
@@ -44,19 +36,33 @@ export interface BootCase {
   readonly boots: 1 | 3;
 }
 
-/** Tests that each of these machines is enlisted, with every fact right. */
-export function testFirstBoots(cases: readonly BootCase[]): void {
-  describe('a machine nobody knows boots from the network and is enlisted', { skip }, () => boots(cases));
+/** What a list of machines has in common. */
+export interface BootCaseTerms {
+  /** Of all of them. Default: amd64. */
+  readonly content?: TreeContent;
+  /** What the host needs beyond what amd64 machines need. */
+  readonly needs?: readonly Need[];
 }
 
-function boots(cases: readonly BootCase[]): void {
+/** Tests that each of these machines is enlisted, with every fact right. */
+export function testFirstBoots(
+  cases: readonly BootCase[],
+  { content = 'amd64', needs = [] }: BootCaseTerms = {},
+): void {
+  const skip = missing(...NEEDS, ...needs);
+  describe(`a machine nobody knows (${content}) boots from the network and is enlisted`, { skip }, () =>
+    boots(cases, content),
+  );
+}
+
+function boots(cases: readonly BootCase[], content: TreeContent): void {
   let directory = '';
   let namespace: LabNamespace;
   let outside: ReturnType<LabNamespace['spawn']> | undefined;
   let tree = '';
 
   before(async () => {
-    tree = await cachedBootTree(() => undefined);
+    tree = await cachedBootTree(() => undefined, content);
     directory = mkdtempSync(join(tmpdir(), 'rackboot-e2e-'));
     namespace = LabNamespace.create(`rb-first-${process.pid}`, '10.77.0.1', 24);
     namespace.ip('address', 'add', '192.0.2.53/32', 'dev', 'lo');
@@ -86,7 +92,7 @@ function boots(cases: readonly BootCase[]): void {
     test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
       const stateDir = join(directory, `state-${index}`);
       const config = join(directory, `rackboot-${index}.yaml`);
-      writeFileSync(config, configText(stateDir, tree, each.loaders));
+      writeFileSync(config, configText(stateDir, tree, each));
       const lines: LogLine[] = [];
       const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
       const machine = new VirtualMachine(specOf(each, index, directory), namespace);
@@ -123,7 +129,8 @@ async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLi
   assert.equal((await theMachine(stateDir)).status_name, 'Broken');
 }
 
-function configText(stateDir: string, tree: string, loaders: string): string {
+function configText(stateDir: string, tree: string, each: BootCase): string {
+  const serial = each.firmware === 'uefi-arm64' ? 'ttyAMA0' : 'ttyS0';
   return `name: rack
 state_dir: ${stateDir}
 cluster_interfaces:
@@ -137,7 +144,7 @@ cluster_interfaces:
     static_ip_range_low: 10.77.0.10
     static_ip_range_high: 10.77.0.99
 dns: { upstream: [192.0.2.53] }
-boot: { tree: ${tree}, loaders: ${loaders}, kernel_params: "console=ttyS0,115200" }
+boot: { tree: ${tree}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200" }
 `;
 }
 
@@ -174,7 +181,8 @@ async function theMachine(stateDir: string) {
 
 function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootCase, spec: VirtualMachineSpec): void {
   assert.equal(machine.status_name, 'New');
-  assert.equal(machine.architecture, 'amd64/generic');
+  const isArm = each.firmware === 'uefi-arm64';
+  assert.equal(machine.architecture, isArm ? 'arm64/generic' : 'amd64/generic');
   assert.equal(machine.cpu_count, each.cpus);
   assert.equal(machine.memory, each.memoryMib);
   assert.deepEqual(
@@ -188,7 +196,8 @@ function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootC
   );
   assert.equal(machine.hardware_info?.system_vendor, 'QEMU');
   assert.equal(machine.hardware_info?.system_serial, spec.serial);
-  assert.match(machine.hardware_info?.cpu_model ?? '', /QEMU/);
+  // An arm64 processor tells numbers, not a name: 0x41 is Arm, 0xd07 its Cortex-A57.
+  assert.match(machine.hardware_info?.cpu_model ?? '', isArm ? /^implementer 0x41 part 0xd07$/ : /QEMU/);
   assert.equal(machine.hardware_uuid, spec.uuid);
 }
 

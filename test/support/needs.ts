@@ -21,6 +21,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   mount: 'mount',
   prlimit: 'util-linux',
+  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
   script: 'bsdutils',
   setpriv: 'util-linux',
@@ -34,6 +35,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Files that tests boot with, and their packages. */
 const FILES: Readonly<Record<string, string>> = {
+  '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
   '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
   '/usr/share/gocode/src/github.com/juju/gomaasapi': 'golang-github-juju-gomaasapi-dev',
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
