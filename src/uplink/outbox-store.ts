@@ -90,6 +90,8 @@ export interface OutboxStore {
   acknowledge(sequence: number, missed: number): void;
   /** Moves an entry to the dead letters; those beyond their bound go, the oldest first. */
   bury(sequence: number, reason: string, atMs: number): void;
+  /** Begins under a new id, from sequence 1, with everything that waits. */
+  renumber(): void;
   listDeadLetters(): readonly DeadLetter[];
   /** False: there is no such dead letter. */
   retry(deadLetter: number): boolean;

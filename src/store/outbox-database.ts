@@ -1,0 +1,389 @@
+// The durable outbox in SQLite: `outbox.db` in the state directory.
+//
+// Sources: uplink/outbox-store.ts (the port); sqlite.org/lang_transaction.html (IMMEDIATE).
+//
+// 1. One method is one transaction; how much waits is counted in memory and corrected only after the commit.
+// 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
+// 3. The id is drawn with the file, and drawn anew when the region knows more of it than the file does: an old copy was put back, and
+//    its sequences would be taken for repeats.
+
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { newUuid } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import type { RackReport } from '../region/machine-event.ts';
+import {
+  type Admission,
+  type DeadLetter,
+  OUTBOX_BOUNDS,
+  type OutboxBounds,
+  type OutboxEntry,
+  type OutboxStore,
+  type QueuedPost,
+} from '../uplink/outbox-store.ts';
+import { type DatabaseKind, openDatabaseFile, sqliteCode } from './database-file.ts';
+import {
+  type PackedItem,
+  packOutboxItem,
+  unpackOutboxItem,
+  WEIGHT_NOTICE,
+  WEIGHT_POST,
+  WEIGHT_WARNING,
+} from './outbox-item.ts';
+import { number, type Row, Statements, text } from './region-rows.ts';
+
+/** The file's name below the state directory. */
+export const OUTBOX_FILE = 'outbox.db';
+
+const VERSION_1 = `
+CREATE TABLE outbox (
+  id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  missed INTEGER NOT NULL,
+  life TEXT NOT NULL,
+  life_sequence INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE entry (
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence INTEGER UNIQUE,
+  weight INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  item TEXT NOT NULL
+) STRICT;
+CREATE INDEX entry_weight ON entry (weight, place) WHERE sequence IS NULL;
+
+CREATE TABLE dropped (
+  kind TEXT PRIMARY KEY,
+  count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dead_letter (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  item TEXT NOT NULL
+) STRICT;
+`;
+
+/** `outbox.db`. */
+export const OUTBOX_DATABASE: DatabaseKind = {
+  title: 'outbox database',
+  applicationId: 0x52_42_4f_42,
+  migrations: [VERSION_1],
+};
+
+/** Under this kind what was lost before it came here is counted. */
+const LOST_KIND = 'lost-before-the-outbox';
+/** Entries dropped by one statement. */
+const DROP_CHUNK = 256;
+const DEAD_LETTERS_LISTED_MAX = 500;
+const REASON_MAX = 500;
+
+/** Entries and bytes that wait. */
+interface Size {
+  entries: number;
+  bytes: number;
+}
+
+/**
+ * Opens or creates `outbox.db` in a directory.
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ */
+export function openOutboxStore(options: {
+  readonly stateDir: string;
+  readonly bounds?: OutboxBounds | undefined;
+}): OutboxStore {
+  const path = join(options.stateDir, OUTBOX_FILE);
+  const database = openDatabaseFile(path, OUTBOX_DATABASE);
+  try {
+    return new SqliteOutbox(database, path, options.bounds ?? OUTBOX_BOUNDS);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+class SqliteOutbox implements OutboxStore {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #bounds: OutboxBounds;
+  readonly #sql: Statements;
+  #size: Size;
+  readonly #dropped = new Map<string, number>();
+  #id: string;
+  #missed: number;
+  #deadLetters: number;
+
+  constructor(database: DatabaseSync, path: string, bounds: OutboxBounds) {
+    this.#database = database;
+    this.#path = path;
+    this.#bounds = bounds;
+    this.#sql = new Statements(database);
+    if (this.#sql.one('SELECT id FROM outbox') === undefined) {
+      this.#write(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
+    }
+    const self = this.#self();
+    this.#id = text(self, 'id');
+    this.#missed = number(self, 'missed');
+    const size = this.#get('SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry');
+    this.#size = { entries: number(size, 'entries'), bytes: number(size, 'bytes') };
+    this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
+    for (const row of this.#sql.all('SELECT kind, count FROM dropped'))
+      this.#dropped.set(text(row, 'kind'), number(row, 'count'));
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+  get length(): number {
+    return this.#size.entries;
+  }
+  get dropped(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#dropped);
+  }
+  get missed(): number {
+    return this.#missed;
+  }
+  get deadLetterCount(): number {
+    return this.#deadLetters;
+  }
+
+  storedOf(life: string): number {
+    const self = this.#self();
+    return text(self, 'life') === life ? number(self, 'life_sequence') : 0;
+  }
+
+  addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
+    const known = this.storedOf(life);
+    const fresh = reports.filter(({ sequence }) => sequence > known);
+    const last = fresh.at(-1);
+    if (last === undefined && lost === 0) return { dropped: 0, refused: false };
+    return this.#change((drops) => {
+      const size = { ...this.#size };
+      if (last !== undefined) this.#sql.run('UPDATE outbox SET life = ?, life_sequence = ?', life, last.sequence);
+      if (lost > 0) drops.set(LOST_KIND, lost);
+      for (const { sequence: _own, ...report } of fresh)
+        this.#admit(packOutboxItem({ kind: 'report', report }), size, drops);
+      return size;
+    });
+  }
+
+  addPost(post: QueuedPost): Admission {
+    return this.#change((drops) => {
+      const size = { ...this.#size };
+      return this.#admit(packOutboxItem({ kind: 'post', post }), size, drops) ? size : undefined;
+    });
+  }
+
+  take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
+    // Sizes first: the items of posts are large, and most would be read for nothing.
+    const rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
+    const chosen: Row[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      bytes += number(row, 'bytes');
+      if (chosen.length > 0 && bytes > bytesMax) break;
+      chosen.push(row);
+    }
+    if (chosen.some((row) => row.sequence === null)) this.#number(chosen);
+    return chosen.map((row) => {
+      const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number(row, 'place'));
+      return { ...unpackOutboxItem(text(entry, 'item')), sequence: number(entry, 'sequence') };
+    });
+  }
+
+  #number(rows: readonly Row[]): void {
+    this.#write(() => {
+      let next = number(this.#self(), 'sequence');
+      for (const row of rows) {
+        if (row.sequence !== null) continue;
+        next += 1;
+        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, number(row, 'place'));
+      }
+      this.#sql.run('UPDATE outbox SET sequence = ?', next);
+    });
+  }
+
+  acknowledge(sequence: number, missed: number): void {
+    const done = this.#get(
+      'SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry WHERE sequence <= ?',
+      sequence,
+    );
+    if (number(done, 'entries') === 0 && missed === 0) return;
+    this.#write(() => {
+      this.#sql.run('DELETE FROM entry WHERE sequence <= ?', sequence);
+      this.#sql.run('UPDATE outbox SET missed = max(0, missed - ?)', missed);
+    });
+    this.#shrink(done);
+    this.#missed = Math.max(0, this.#missed - missed);
+  }
+
+  bury(sequence: number, reason: string, atMs: number): void {
+    const row = this.#sql.one('SELECT 1 AS entries, bytes, item FROM entry WHERE sequence = ?', sequence);
+    if (row === undefined) return;
+    this.#write(() => {
+      const letter = 'INSERT INTO dead_letter (sequence, at_ms, reason, item) VALUES (?, ?, ?, ?)';
+      this.#sql.run(letter, sequence, atMs, reason.slice(0, REASON_MAX), text(row, 'item'));
+      this.#sql.run('DELETE FROM entry WHERE sequence = ?', sequence);
+      this.#sql.run(
+        'DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?)',
+        this.#bounds.deadLettersMax,
+      );
+    });
+    this.#shrink(row);
+    this.#countDeadLetters();
+  }
+
+  listDeadLetters(): readonly DeadLetter[] {
+    const rows = this.#sql.all('SELECT * FROM dead_letter ORDER BY id LIMIT ?', DEAD_LETTERS_LISTED_MAX);
+    return rows.map((row) => ({
+      id: number(row, 'id'),
+      sequence: number(row, 'sequence'),
+      atMs: number(row, 'at_ms'),
+      reason: text(row, 'reason'),
+      item: unpackOutboxItem(text(row, 'item')),
+    }));
+  }
+
+  retry(deadLetter: number): boolean {
+    const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
+    if (row === undefined) return false;
+    const item = unpackOutboxItem(text(row, 'item'));
+    // It weighs as a post: somebody wants it delivered.
+    const { refused } = this.#change((drops) => {
+      const size = { ...this.#size };
+      if (!this.#admit(packOutboxItem(item, WEIGHT_POST), size, drops)) return undefined;
+      this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter);
+      return size;
+    });
+    this.#countDeadLetters();
+    if (refused) throw new RackError('store-unavailable', `${this.#path} is full of posts: nothing can be added to it`);
+    return true;
+  }
+
+  drop(deadLetter: number): boolean {
+    const before = this.#deadLetters;
+    this.#write(() => this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter));
+    this.#countDeadLetters();
+    return this.#deadLetters < before;
+  }
+
+  renumber(): void {
+    const id = newUuid();
+    this.#write(() => {
+      this.#sql.run('UPDATE entry SET sequence = NULL');
+      this.#sql.run('UPDATE outbox SET id = ?, sequence = 0', id);
+    });
+    this.#id = id;
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Stores an item, after making room for it; false: there is none, and it was not stored. What is dropped is counted in `drops`. */
+  #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
+    const { entriesMax, bytesMax } = this.#bounds;
+    const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
+    for (let weight = WEIGHT_NOTICE; weight <= Math.min(packed.weight, WEIGHT_WARNING) && !fits(); weight += 1) {
+      this.#makeRoom(weight, fits, size, drops);
+    }
+    if (!fits()) {
+      if (packed.weight !== WEIGHT_POST) drops.set(packed.kind, (drops.get(packed.kind) ?? 0) + 1);
+      return false;
+    }
+    const { weight, kind, bytes, item } = packed;
+    this.#sql.run('INSERT INTO entry (weight, kind, bytes, item) VALUES (?, ?, ?, ?)', weight, kind, bytes, item);
+    size.entries += 1;
+    size.bytes += bytes;
+    return true;
+  }
+
+  /** Drops entries of one weight, the oldest first, until `fits` or none is left. */
+  #makeRoom(weight: number, fits: () => boolean, size: Size, drops: Map<string, number>): void {
+    for (;;) {
+      const rows = this.#sql.all(
+        'SELECT place, kind, bytes FROM entry WHERE sequence IS NULL AND weight = ? ORDER BY place LIMIT ?',
+        weight,
+        DROP_CHUNK,
+      );
+      for (const row of rows) {
+        if (fits()) return;
+        this.#sql.run('DELETE FROM entry WHERE place = ?', number(row, 'place'));
+        const kind = text(row, 'kind');
+        drops.set(kind, (drops.get(kind) ?? 0) + 1);
+        size.entries -= 1;
+        size.bytes -= number(row, 'bytes');
+      }
+      if (rows.length < DROP_CHUNK) return;
+    }
+  }
+
+  /** Runs a transaction that adds and drops, and then counts what it did. `work` returns the new size; undefined: nothing is to be done. */
+  #change(work: (drops: Map<string, number>) => Size | undefined): Admission {
+    const drops = new Map<string, number>();
+    let dropped = 0;
+    const size = this.#write(() => {
+      const done = work(drops);
+      if (done === undefined) {
+        this.#database.exec('ROLLBACK');
+        return undefined;
+      }
+      for (const [kind, count] of drops) {
+        dropped += count;
+        this.#sql.run(
+          'INSERT INTO dropped VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET count = count + ?2',
+          kind,
+          count,
+        );
+      }
+      if (dropped > 0) this.#sql.run('UPDATE outbox SET missed = missed + ?', dropped);
+      return done;
+    });
+    if (size === undefined) return { dropped: 0, refused: true };
+    this.#size = size;
+    for (const [kind, count] of drops) this.#dropped.set(kind, (this.#dropped.get(kind) ?? 0) + count);
+    this.#missed += dropped;
+    return { dropped, refused: false };
+  }
+
+  #shrink(row: Row): void {
+    this.#size.entries -= number(row, 'entries');
+    this.#size.bytes -= number(row, 'bytes');
+  }
+
+  #countDeadLetters(): void {
+    this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
+  }
+
+  #self(): Row {
+    return this.#get('SELECT id, sequence, missed, life, life_sequence FROM outbox');
+  }
+
+  #get(sql: string, ...values: number[]): Row {
+    const row = this.#sql.one(sql, ...values);
+    if (row === undefined) throw new Error(`no row: ${sql}`);
+    return row;
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      const result = work();
+      if (this.#database.isTransaction) this.#database.exec('COMMIT');
+      return result;
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      const code = sqliteCode(cause);
+      if (code === undefined) throw cause;
+      throw new RackError(
+        'store-unavailable',
+        `${this.#path} cannot be written at the moment (SQLite ${code}): make room on the disk, or see that it may be written`,
+        { cause },
+      );
+    }
+  }
+}

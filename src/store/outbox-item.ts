@@ -1,0 +1,87 @@
+// One entry of the outbox as text in its database. What was written by another hand is refused, never half understood.
+
+import { RackError } from '../errors.ts';
+import { EVENT_LEVELS, type MachineEventLevel } from '../region/machine-event.ts';
+import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
+
+/** How much an entry matters: what has the least goes first. */
+export const WEIGHT_NOTICE = 0;
+export const WEIGHT_WARNING = 1;
+export const WEIGHT_POST = 2;
+
+/** An item as it is stored. */
+export interface PackedItem {
+  readonly weight: number;
+  /** The kind of event, or `post`. */
+  readonly kind: string;
+  readonly bytes: number;
+  readonly item: string;
+}
+
+/** @param weight instead of what the item weighs by itself */
+export function packOutboxItem(item: OutboxItem, weight = weightOf(item)): PackedItem {
+  const text = JSON.stringify(item);
+  const kind = item.kind === 'post' ? 'post' : item.report.kind;
+  return { weight, kind, bytes: Buffer.byteLength(text), item: text };
+}
+
+function weightOf(item: OutboxItem): number {
+  if (item.kind === 'post') return WEIGHT_POST;
+  const level = item.report.level ?? 'info';
+  return EVENT_LEVELS[level] >= EVENT_LEVELS.warning ? WEIGHT_WARNING : WEIGHT_NOTICE;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+const isLevel = (value: unknown): value is MachineEventLevel =>
+  typeof value === 'string' && Object.hasOwn(EVENT_LEVELS, value);
+
+/** @throws RackError `store-broken` */
+export function unpackOutboxItem(text: string): OutboxItem {
+  const value = parse(text);
+  const item = isFields(value) ? readItem(value) : undefined;
+  if (item !== undefined) return item;
+  throw new RackError(
+    'store-broken',
+    'outbox.db holds an entry that is not one of ours: move the file away to begin with an empty one; what waits in it is lost',
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readItem(fields: Fields): OutboxItem | undefined {
+  if (fields.kind === 'report' && isFields(fields.report)) {
+    const report = readReport(fields.report);
+    return report && { kind: 'report', report };
+  }
+  if (fields.kind === 'post' && isFields(fields.post)) {
+    const post = readPost(fields.post);
+    return post && { kind: 'post', post };
+  }
+  return undefined;
+}
+
+function readReport({ kind, at, text, mac, address, level }: Fields): OutboxReport | undefined {
+  if (typeof kind !== 'string' || typeof at !== 'number' || typeof text !== 'string') return undefined;
+  return {
+    kind,
+    at,
+    text,
+    ...(typeof mac === 'string' ? { mac } : {}),
+    ...(typeof address === 'string' ? { address } : {}),
+    ...(isLevel(level) ? { level } : {}),
+  };
+}
+
+function readPost({ at, peer, contentType, path, body }: Fields): QueuedPost | undefined {
+  if (typeof at !== 'number' || typeof peer !== 'string' || typeof contentType !== 'string') return undefined;
+  if (typeof path !== 'string' || typeof body !== 'string') return undefined;
+  return { at, peer, contentType, path, body };
+}

@@ -1,0 +1,281 @@
+// outbox.db: what waits for a remote region, in its order, up to its bounds, over restarts.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import type { RackReport } from '../../src/region/machine-event.ts';
+import { openOutboxStore } from '../../src/store/outbox-database.ts';
+import type { OutboxBounds, OutboxEntry, OutboxStore, QueuedPost } from '../../src/uplink/outbox-store.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+const SMALL: OutboxBounds = { entriesMax: 10, bytesMax: 4000, deadLettersMax: 3 };
+
+const report = (sequence: number, text: string, level: RackReport['level'] = 'info'): RackReport => ({
+  sequence,
+  kind: `test.${level}`,
+  at: 1,
+  text,
+  level,
+});
+const post = (body: string): QueuedPost => ({
+  at: 5,
+  peer: '10.20.0.101',
+  contentType: 'application/x-www-form-urlencoded',
+  path: '/MAAS/api/2.0/machines/',
+  body,
+});
+
+function withStore(work: (open: (bounds?: OutboxBounds) => OutboxStore, stateDir: string) => void): void {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-outbox-'));
+  const opened: OutboxStore[] = [];
+  try {
+    work((bounds) => {
+      const store = openOutboxStore({ stateDir, bounds });
+      opened.push(store);
+      return store;
+    }, stateDir);
+  } finally {
+    for (const store of opened) store.close();
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+const textsOf = (entries: readonly OutboxEntry[]): string[] =>
+  entries.map((entry) => (entry.kind === 'post' ? entry.post.body : entry.report.text));
+const all = (store: OutboxStore) => store.take(1000, 1e9);
+
+test('what was added is there after a restart, in its order, and only its owner may read it', () => {
+  withStore((open, stateDir) => {
+    const store = open();
+    store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);
+    store.addPost(post('c'));
+    store.addReports('life', [report(3, 'd')], 0);
+    store.close();
+    const again = open();
+    assert.equal(again.length, 4);
+    assert.deepEqual(textsOf(all(again)), ['a', 'b', 'c', 'd']);
+    assert.equal(again.id, store.id);
+    assert.equal(statSync(join(stateDir, 'outbox.db')).mode & 0o777, 0o600);
+  });
+});
+
+test('a message of the rack that comes twice is stored once, and another life of the rack begins anew', () => {
+  withStore((open) => {
+    const store = open();
+    store.addReports('one', [report(1, 'a'), report(2, 'b')], 0);
+    store.addReports('one', [report(1, 'a'), report(2, 'b'), report(3, 'c')], 0);
+    assert.equal(store.storedOf('one'), 3);
+    assert.equal(store.storedOf('two'), 0);
+    store.addReports('two', [report(1, 'd')], 0);
+    assert.deepEqual(textsOf(all(store)), ['a', 'b', 'c', 'd']);
+  });
+});
+
+test('an entry gets its sequence when it is first taken and keeps it', () => {
+  withStore((open) => {
+    const store = open();
+    store.addReports('life', [report(1, 'a'), report(2, 'b'), report(3, 'c')], 0);
+    const first = store.take(2, 1e9);
+    assert.deepEqual(
+      first.map(({ sequence }) => sequence),
+      [1, 2],
+    );
+    store.close();
+    const again = open();
+    assert.deepEqual(again.take(2, 1e9), first);
+    again.acknowledge(1, 0);
+    assert.deepEqual(
+      again.take(9, 1e9).map(({ sequence }) => sequence),
+      [2, 3],
+    );
+    again.acknowledge(3, 0);
+    assert.equal(again.length, 0);
+    again.addReports('life', [report(4, 'd')], 0);
+    assert.deepEqual(
+      again.take(9, 1e9).map(({ sequence }) => sequence),
+      [4],
+    );
+  });
+});
+
+test('a batch keeps to its bytes, and holds one entry at least', () => {
+  withStore((open) => {
+    const store = open();
+    for (const letter of ['a', 'b', 'c']) store.addPost(post(letter.repeat(1000)));
+    assert.equal(store.take(10, 100).length, 1);
+    assert.equal(store.take(10, 2500).length, 2);
+  });
+});
+
+test('at the bound the oldest info goes first, then warnings; posts stay, and a further one is refused', () => {
+  withStore((open) => {
+    const store = open(SMALL);
+    const events = [
+      report(1, 'i1'),
+      report(2, 'w1', 'warning'),
+      report(3, 'i2', 'debug'),
+      ...[4, 5, 6].map((sequence) => report(sequence, `e${sequence}`, 'error')),
+    ];
+    store.addReports('life', events, 0);
+    for (let index = 0; index < 4; index += 1) store.addPost(post(`p${index}`));
+    assert.equal(store.length, 10);
+    store.addReports('life', [report(7, 'w2', 'warning')], 0);
+    assert.deepEqual(textsOf(open(SMALL).take(2, 1e9)).length, 2);
+    assert.deepEqual(store.dropped, { 'test.info': 1 });
+    for (let index = 4; index < 10; index += 1) store.addPost(post(`p${index}`));
+    assert.equal(store.length, 10);
+    const { refused } = store.addPost(post('one too many'));
+    // The two that were taken have their sequences and stay.
+    assert.equal(refused, true);
+    const left = textsOf(all(store));
+    assert.equal(left.filter((text) => text.startsWith('p')).length, 8);
+    const dropped = Object.values(store.dropped).reduce((sum, count) => sum + count, 0);
+    assert.equal(store.missed, dropped);
+  });
+});
+
+test('an info that finds nothing less important than itself is the one that is dropped', () => {
+  withStore((open) => {
+    const store = open(SMALL);
+    for (let sequence = 1; sequence <= 10; sequence += 1)
+      store.addReports('life', [report(sequence, `w${sequence}`, 'warning')], 0);
+    assert.equal(store.addReports('life', [report(11, 'i')], 0).dropped, 1);
+    assert.deepEqual(textsOf(all(store))[0], 'w1');
+    assert.equal(store.length, 10);
+    assert.equal(store.storedOf('life'), 11);
+  });
+});
+
+test('a post larger than the outbox is refused and pushes nothing out', () => {
+  withStore((open) => {
+    const store = open(SMALL);
+    store.addReports('life', [report(1, 'a')], 0);
+    assert.deepEqual(store.addPost(post('x'.repeat(5000))), { dropped: 0, refused: true });
+    assert.equal(store.length, 1);
+    assert.equal(store.missed, 0);
+  });
+});
+
+test('what was lost before it came is told with the next batch, and told once', () => {
+  withStore((open) => {
+    const store = open();
+    store.addReports('life', [report(1, 'a')], 7);
+    assert.equal(store.missed, 7);
+    store.acknowledge(0, 7);
+    assert.equal(open().missed, 0);
+  });
+});
+
+test('what the region refuses is kept with its reason, up to a bound, and can be sent again or dropped', () => {
+  withStore((open) => {
+    const store = open(SMALL);
+    store.addReports(
+      'life',
+      [1, 2, 3, 4, 5].map((sequence) => report(sequence, `e${sequence}`)),
+      0,
+    );
+    all(store);
+    for (const sequence of [1, 2, 3, 4]) store.bury(sequence, `no: ${sequence}`, 9);
+    assert.equal(store.deadLetterCount, 3);
+    assert.equal(store.length, 1);
+    const [first, second] = open(SMALL).listDeadLetters();
+    assert.deepEqual([first?.sequence, first?.reason, first?.atMs], [2, 'no: 2', 9]);
+    assert.equal(store.retry(first?.id ?? 0), true);
+    assert.equal(store.retry(first?.id ?? 0), false);
+    assert.equal(store.drop(second?.id ?? 0), true);
+    assert.equal(store.drop(second?.id ?? 0), false);
+    assert.equal(store.deadLetterCount, 1);
+    store.acknowledge(5, 0);
+    assert.deepEqual(
+      all(store).map(({ sequence }) => sequence),
+      [6],
+    );
+  });
+});
+
+test('begun anew, everything that waits is numbered from 1 under another id', () => {
+  withStore((open) => {
+    const store = open();
+    store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);
+    all(store);
+    const { id } = store;
+    store.renumber();
+    assert.notEqual(store.id, id);
+    assert.deepEqual(
+      all(store).map(({ sequence }) => sequence),
+      [1, 2],
+    );
+    assert.equal(open().id, store.id);
+  });
+});
+
+test('while another process holds the file, adding says so and has added nothing; afterwards it works', {
+  timeout: 20_000,
+}, () => {
+  withStore((open, stateDir) => {
+    const store = open();
+    const holder = new DatabaseSync(join(stateDir, 'outbox.db'));
+    holder.exec('BEGIN IMMEDIATE');
+    const isUnavailable = (error: unknown) => error instanceof RackError && error.code === 'store-unavailable';
+    assert.throws(() => store.addReports('life', [report(1, 'a')], 3), isUnavailable);
+    holder.exec('ROLLBACK');
+    holder.close();
+    assert.equal(store.length, 0);
+    assert.equal(store.missed, 0);
+    store.addReports('life', [report(1, 'a')], 3);
+    assert.equal(store.length, 1);
+  });
+});
+
+test('counts in memory are those of the file, whatever is done', () => {
+  withStore((open) => {
+    for (const seed of [1, 2, 3]) {
+      const random = seededRandom(seed);
+      const store = open(SMALL);
+      let own = store.storedOf(`life ${seed}`);
+      let top = 0;
+      for (let step = 0; step < 300; step += 1) {
+        const chance = random();
+        if (chance < 0.5) {
+          own += 1;
+          const level = (['debug', 'info', 'warning', 'error'] as const)[Math.floor(random() * 4)];
+          store.addReports(`life ${seed}`, [report(own, 'x'.repeat(random() * 400), level)], 0);
+        } else if (chance < 0.6) store.addPost(post('y'.repeat(random() * 900)));
+        else if (chance < 0.8) top = store.take(Math.ceil(random() * 5), 2000).at(-1)?.sequence ?? top;
+        else if (chance < 0.9) store.acknowledge(Math.floor(top * random()), 0);
+        else if (top > 0) store.bury(top, 'refused', step);
+        const again = open(SMALL);
+        assert.deepEqual(
+          [again.length, again.missed, again.dropped, again.deadLetterCount],
+          [store.length, store.missed, store.dropped, store.deadLetterCount],
+          `seed ${seed} step ${step}`,
+        );
+        again.close();
+      }
+      store.close();
+    }
+  });
+});
+
+test('version 1 of the file is read as it was left', () => {
+  withStore((open, stateDir) => {
+    copyFileSync(new URL('../../fixtures/state/outbox-1.db', import.meta.url), join(stateDir, 'outbox.db'));
+    const store = open();
+    assert.equal(store.length, 3);
+    assert.equal(store.missed, 2);
+    assert.equal(store.deadLetterCount, 1);
+    assert.deepEqual(store.dropped, { 'lost-before-the-outbox': 2 });
+    assert.equal(store.storedOf('first life'), 3);
+    const waiting = all(store);
+    assert.deepEqual(
+      waiting.map(({ sequence }) => sequence),
+      [2, 3, 4],
+    );
+    assert.deepEqual(textsOf(waiting), ['second', 'architecture=amd64', 'third']);
+    assert.equal(store.listDeadLetters()[0]?.reason, 'invalid-parameters');
+  });
+});
