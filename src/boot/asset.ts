@@ -50,6 +50,13 @@ export type AssetRefusal =
   /** The kernel or initrd for this architecture and release was never imported. */
   | 'image-missing';
 
+/** Each reason in a sentence, with the remedy where there is one. */
+export const ASSET_REFUSALS: Readonly<Record<AssetRefusal, string>> = {
+  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
+  'machine-unknown': 'No machine of that name is known; the loader goes on to its default.',
+  'image-missing': 'The kernel or initrd for this architecture and release was never imported; import the image.',
+};
+
 export type BootAsset =
   /** A file of the tree, by its normalised relative path. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }

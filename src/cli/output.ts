@@ -2,6 +2,8 @@
 
 import { errorText, RackError } from '../errors.ts';
 
+export { formatBytes, formatDuration } from '../observe/quantity.ts';
+
 /** Prints rows as aligned columns under their headings; nothing but a sentence when there are no rows. */
 export function printTable(headings: readonly string[], rows: readonly (readonly string[])[], empty: string): void {
   if (rows.length === 0) {
@@ -33,26 +35,4 @@ export function printFailure(error: unknown): void {
   if (error instanceof RackError) console.error(`rackboot: ${error.message}`);
   else if (error instanceof Error && error.stack !== undefined) console.error(`rackboot: a bug: ${error.stack}`);
   else console.error(`rackboot: ${errorText(error)}`);
-}
-
-/** Bytes as people read them: `4.2 GiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
-}
-
-/** A duration as people read it: `3 h 12 min`. */
-export function formatDuration(ms: number): string {
-  const total = Math.max(0, Math.round(ms / 1000));
-  if (total < 60) return `${total} s`;
-  const minutes = Math.floor(total / 60);
-  if (minutes < 60) return `${minutes} min ${total % 60} s`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }

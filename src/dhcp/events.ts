@@ -61,6 +61,13 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'address-in-use': 'Every address probed for the client answered to somebody else; find those hosts.',
 };
 
+/** Every reason, for counting. */
+export const DHCP_REFUSAL_NAMES: readonly DhcpRefusal[] = Object.keys(DHCP_REFUSALS).filter(isRefusal);
+
+function isRefusal(name: string): name is DhcpRefusal {
+  return Object.hasOwn(DHCP_REFUSALS, name);
+}
+
 /** What happened, in the fields of an event. */
 export interface DhcpEvent extends RackEvent {
   readonly kind: DhcpEventKind;
@@ -78,6 +85,8 @@ export interface DhcpEvent extends RackEvent {
   readonly planReason?: string | undefined;
   readonly hostname?: string | undefined;
   readonly vendorClass?: string | undefined;
+  /** DISCOVER: for how long the client says that it has been asking, in seconds; undefined: it has just begun. */
+  readonly waitedSeconds?: number | undefined;
   /** Why, where something was refused. */
   readonly reason?: string | undefined;
   /** Codes of options for which the reply had no room. */
@@ -173,3 +182,10 @@ export const DHCP_EVENTS = {
 } as const satisfies Readonly<Record<string, EventKind>>;
 
 export type DhcpEventKind = keyof typeof DHCP_EVENTS;
+
+/** Every kind, for counting. */
+export const DHCP_EVENT_KINDS: readonly DhcpEventKind[] = Object.keys(DHCP_EVENTS).filter(isEventKind);
+
+function isEventKind(name: string): name is DhcpEventKind {
+  return Object.hasOwn(DHCP_EVENTS, name);
+}

@@ -11,7 +11,7 @@ import type { DhcpEvent, DhcpEventKind } from './events.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import { isActive } from './lease-table.ts';
-import { clientHostname, OPTION, optionAddress, optionIdentifier, vendorClass } from './options.ts';
+import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionIdentifier, vendorClass } from './options.ts';
 import type { Settings } from './reply.ts';
 import type { ServedSubnet } from './subnet.ts';
 
@@ -86,7 +86,7 @@ const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /** An event about the client of an inquiry, with what `settings` give it. */
 export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settings): DhcpEvent {
-  const { message, mac, now, arrival, client, link } = inquiry;
+  const { message, type, mac, now, arrival, client, link } = inquiry;
   return {
     kind,
     at: now,
@@ -101,5 +101,15 @@ export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settin
     planReason: settings?.plan?.reason,
     hostname: settings?.hostname ?? clientHostname(message.options),
     vendorClass: vendorClass(message.options),
+    waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
   };
+}
+
+/**
+ * The client's own count of the seconds since it began to ask (RFC 2131 §2); undefined: none.
+ * Quirk: Windows writes the field least significant byte first.
+ */
+function secondsWaited(secs: number): number | undefined {
+  const seconds = secs >= 0x100 && (secs & 0xff) === 0 ? secs >>> 8 : secs;
+  return seconds === 0 ? undefined : seconds;
 }

@@ -54,20 +54,34 @@ type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
 /** Kinds of which strangers can cause any number. */
 const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
   'http.probed',
-  'http.missing',
   'http.refused',
   'http.aborted',
   'http.failed',
   'http.region-unreachable',
 ]);
 
+/** Kinds that a rack full of machines brings at once, each of which belongs to the story of a machine. */
+const BOOTING: ReadonlySet<HttpEventKind> = new Set(['http.missing', 'http.posted', 'http.forwarded']);
+
+const isReading = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD';
+
+/** The operation that a request to the region names; nothing else of its query is told, for it may hold a secret. */
+const operationOf = (origin: string): string | undefined => /[?&]op=([a-z_]{1,40})(?:&|$)/.exec(origin)?.[1];
+
 /** Answers the requests of all boot listeners. */
 export class BootRequests {
   readonly #deps: BootRequestsDeps;
   readonly #sampler = new EventSampler();
+  readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
+  #sending = 0;
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
+  }
+
+  /** Files that are being sent. */
+  get sending(): number {
+    return this.#sending;
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -107,9 +121,11 @@ export class BootRequests {
     }
     const file = await this.#deps.files.open(asset.path);
     if (file === undefined) return this.#answerWithoutFile(exchange, asset);
+    this.#sending += 1;
     try {
       await this.#sendFile(exchange, asset.path, file);
     } finally {
+      this.#sending -= 1;
       file.close();
     }
   }
@@ -169,6 +185,12 @@ export class BootRequests {
     switch (outcome.kind) {
       case 'answered':
         counters.add('proxied-bytes', outcome.bytes);
+        this.#tell(exchange, isReading(request.method) ? 'http.forwarded' : 'http.posted', {
+          status: outcome.status,
+          operation: operationOf(origin),
+          bytes: outcome.bytes,
+          milliseconds: Math.round(this.#deps.clock.now() - exchange.startedAt),
+        });
         return;
       case 'unreachable':
         counters.add('region-unreachable');
@@ -209,7 +231,8 @@ export class BootRequests {
   }
 
   #publish(event: HttpEvent): void {
-    const sample = SAMPLED.has(event.kind) ? this.#sampler.take(event.kind, event.at) : {};
+    const sampler = SAMPLED.has(event.kind) ? this.#sampler : BOOTING.has(event.kind) ? this.#bootSampler : undefined;
+    const sample = sampler === undefined ? {} : sampler.take(event.kind, event.at);
     if (sample !== undefined) this.#deps.publish({ ...event, ...sample });
   }
 }

@@ -5,6 +5,21 @@
 
 import type { EventKind, RackEvent } from '../event.ts';
 
+/** Why a request is refused, in a sentence with the remedy where there is one. */
+export const HTTP_REFUSALS = {
+  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
+  'machine-unknown': 'The configuration is for a machine that is not known; the loader goes on to its default.',
+  'image-missing': 'The kernel or initrd was never imported; import the image.',
+  method: 'Only GET and HEAD are for files.',
+  'target-too-long': 'The request line is longer than any file name.',
+  'target-form': 'The request line names neither a path nor an http URL.',
+  'target-escape': 'The request line holds a percent sign that is no escape, or bytes that are no text.',
+  'too-many-connections': 'The bound on connections, in all or of one address, is reached.',
+  'not-accepted': 'The process may open no more files; raise LimitNOFILE.',
+  'body-too-large': 'The body is larger than what is passed on to the region.',
+  'proxy-busy': 'Too many requests are with the region; the client tries again by itself.',
+} as const;
+
 /** Every kind of event of this room, for the operator. */
 export const HTTP_EVENTS = {
   'http.listening': {
@@ -60,6 +75,19 @@ export const HTTP_EVENTS = {
       'The file exists and could not be opened or read to its end; reason holds the words of the operating system. Check the disk and ' +
       'the permissions of boot.tree. A file that is replaced while it is being sent must be renamed into place, not written over.',
   },
+  'http.posted': {
+    level: 'info',
+    message: 'Report passed on to the region',
+    explanation:
+      'A machine has sent something to the region through this rack; status is what the region answered, file the path and operation ' +
+      'its op. From 400 on the region refused it, and its own events say why.',
+  },
+  'http.forwarded': {
+    level: 'debug',
+    message: 'Question passed on to the region',
+    explanation:
+      'A machine has read something from the region through this rack: its script, its metadata. status is what the region answered.',
+  },
   'http.region-unreachable': {
     level: 'error',
     message: 'Region does not answer',
@@ -81,6 +109,8 @@ export interface HttpEvent extends RackEvent {
   readonly bytes?: number | undefined;
   /** From the request to the end of the answer. */
   readonly milliseconds?: number | undefined;
+  /** The region's operation (`op` of the query), where one is named. */
+  readonly operation?: string | undefined;
   /** What rendered text tells the machine to do. */
   readonly purpose?: string | undefined;
   /** The local port (listening). */
@@ -109,6 +139,15 @@ export const HTTP_COUNTERS = [
   'proxied',
   'proxied-bytes',
   'region-unreachable',
+  'status-2xx',
+  'status-3xx',
+  'status-4xx',
+  'status-5xx',
 ] as const;
 
 export type HttpCounter = (typeof HTTP_COUNTERS)[number];
+
+const STATUS_COUNTERS: readonly HttpCounter[] = ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx'];
+
+/** The counter of an answer with this status, 200 to 599; undefined for another. */
+export const statusCounter = (status: number): HttpCounter | undefined => STATUS_COUNTERS[Math.floor(status / 100) - 2];

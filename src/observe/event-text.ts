@@ -1,7 +1,14 @@
-// Events as people read them: numbers become addresses, and the rest of the fields become `name=value`.
+// Events as people read them: one sentence that says what happened, how large, how long, what was decided and why. The page, the
+// timeline and the region's log show the same words.
+//
+// 1. An event without a sentence of its own reads as its message and its fields, so no kind is ever silent.
+// 2. Fields of a log line stay structured: numbers become addresses, nothing else changes.
 
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
+import { DHCP_SENTENCES, isDhcpEvent } from './sentences/dhcp.ts';
+import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from './sentences/files.ts';
+import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from './sentences/service.ts';
 
 /** Every kind of event that the daemon's rooms publish, by name. */
 export type EventKinds = ReadonlyMap<string, EventKind>;
@@ -18,11 +25,27 @@ export function eventFields(event: RackEvent): Record<string, unknown> {
   return fields;
 }
 
-/** One line of text: what happened and the fields that matter, without the machine's own addresses. */
+/** One sentence without its full stop: what happened, with what a person needs to act on it. */
 export function eventText(event: RackEvent, kind: EventKind | undefined): string {
-  const { mac: _mac, address, ...rest } = eventFields(event);
-  const words = Object.entries({ ...(address === undefined ? {} : { address }), ...rest }).map(
-    ([name, value]) => `${name}=${String(value)}`,
-  );
-  return [kind?.message ?? event.kind, ...words].join(' ');
+  const sentence = sentenceOf(event) ?? plainText(event, kind);
+  return event.count === undefined || event.count < 2 ? sentence : `${sentence} (one of ${event.count} such)`;
+}
+
+function sentenceOf(event: RackEvent): string | undefined {
+  if (isDhcpEvent(event)) return DHCP_SENTENCES[event.kind]?.(event);
+  if (isTftpEvent(event)) return TFTP_SENTENCES[event.kind]?.(event);
+  if (isHttpEvent(event)) return HTTP_SENTENCES[event.kind]?.(event);
+  if (isDnsEvent(event)) return DNS_SENTENCES[event.kind]?.(event);
+  if (!Object.hasOwn(SERVICE_SENTENCES, event.kind)) return undefined;
+  const fields = new Map(Object.entries(eventFields(event)));
+  return SERVICE_SENTENCES[event.kind]?.({ text: (name) => String(fields.get(name) ?? '') });
+}
+
+/** The message, then the fields by name; those that hold a sentence (`reason`, `text`) last and without their name. */
+function plainText(event: RackEvent, kind: EventKind | undefined): string {
+  const { mac: _mac, count: _count, reason, text, ...rest } = eventFields(event);
+  const words = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
+  const said = [reason, text].filter((value) => value !== undefined).map(String);
+  const message = capitalise(kind?.message ?? event.kind);
+  return [words.length === 0 ? message : `${message}: ${words.join(', ')}`, ...said].join('; ');
 }

@@ -5,6 +5,15 @@
 
 import type { EventKind, RackEvent } from '../event.ts';
 
+/** Why a request is refused, in a sentence with the remedy where there is one. */
+export const TFTP_REFUSALS = {
+  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
+  write: 'This server is read-only.',
+  mode: 'The transfer mode is neither octet nor netascii.',
+  'netascii-too-large': 'The file is too large to be translated; the client must ask in octet mode.',
+  busy: 'The bound on transfers at a time is reached; the client tries again by itself.',
+} as const;
+
 /** Every kind of event of this room, for the operator. */
 export const TFTP_EVENTS = {
   'tftp.listening': {

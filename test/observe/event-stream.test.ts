@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { EVENT_STREAM_MAX, EventStream } from '../../src/observe/event-stream.ts';
-import { eventFields, eventText } from '../../src/observe/event-text.ts';
 
 const event = (count: number) => ({ kind: 'test.event', at: instant(0), count });
 
@@ -37,18 +35,4 @@ test('a consumer is woken once for many events, in a turn of its own', async () 
   assert.equal(wakes, 0);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(wakes, 1);
-});
-
-test('an event reads as its message and fields, addresses as text', () => {
-  const seen = {
-    kind: 'dhcp.ack',
-    at: instant(0),
-    mac: mac(0x525400123456),
-    address: ipv4(0x0a140064),
-    file: 'ipxe.cfg',
-    none: undefined,
-  };
-  assert.deepEqual(eventFields(seen), { mac: '52:54:00:12:34:56', address: '10.20.0.100', file: 'ipxe.cfg' });
-  const kind = { level: 'info', message: 'lease given', explanation: '' } as const;
-  assert.equal(eventText(seen, kind), 'lease given address=10.20.0.100 file=ipxe.cfg');
 });

@@ -1,0 +1,70 @@
+// What the process, its interfaces, its region, DNS and the timeline itself tell, as a person reads it.
+
+import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
+import { DNS_EVENTS } from '../../dns/events.ts';
+import type { RackEvent } from '../../event.ts';
+import { formatIpv4 } from '../../net/address.ts';
+
+export const isDnsEvent = (event: RackEvent): event is DnsEvent => Object.hasOwn(DNS_EVENTS, event.kind);
+
+const endpoint = ({ address, port }: DnsEvent): string =>
+  `${address === undefined ? 'an address' : formatIpv4(address)}${port === undefined ? '' : `:${port}`}`;
+
+/** The sentence of each kind of DNS. */
+export const DNS_SENTENCES: Readonly<Partial<Record<DnsEventKind, (event: DnsEvent) => string>>> = {
+  'dns.listening': (event) => `DNS listens on ${endpoint(event)}`,
+  'dns.listener-waiting': (event) =>
+    `DNS waits for the address ${endpoint(event)}: bring its interface up, or correct dns.listen`,
+  'dns.refused': (event) =>
+    `A DNS question of ${endpoint(event)} was refused: it is in no managed network and not in dns.allow_recursion`,
+  'dns.upstream-failed': (event) => `The upstream DNS server ${endpoint(event)} does not answer`,
+  'dns.upstream-recovered': (event) => `The upstream DNS server ${endpoint(event)} answers again`,
+  'dns.overloaded': ({ reason }) =>
+    `DNS has too many questions in flight${reason === undefined ? '' : ` (${reason})`}; the upstream is slow or a client asks in a loop`,
+  'dns.name-conflict': ({ name, winner, loser }) =>
+    `${name ?? 'A name'} is claimed twice: ${winner ?? 'one'} has it, ${loser ?? 'the other'} does not; rename one of them`,
+  'dns.record-invalid': ({ name, reason }) =>
+    `The configured DNS record ${name ?? ''} is left out: ${reason ?? 'its data is not of its type'}`,
+};
+
+/** The fields of an event that belongs to no protocol, by name. */
+export interface NamedFields {
+  /** The value as text; empty when it is not there. */
+  text(name: string): string;
+}
+
+/** The sentence of kinds that belong to no protocol room. */
+export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) => string>> = {
+  'daemon.ready': (f) => `${f.text('name')}: Rackboot ${f.text('version')} is ready after ${f.text('startMs')} ms`,
+  'daemon.stopping': (f) => `Stopping, for ${f.text('signal')}`,
+  'daemon.note': (f) => capitalise(f.text('text')),
+  'interface.waiting': (f) => `${f.text('interface')} is waited for: ${f.text('reason')}`,
+  'interface.serving': (f) => `${f.text('interface')} is served: ${f.text('network')}`,
+  'config.applied': (f) => `${f.text('file')} is in force`,
+  'config.refused': (f) => `${f.text('file')} is refused, the last good one stays: ${f.text('problems')}`,
+  'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
+  'region.up': (f) => `The region answers at ${f.text('addresses')}`,
+  'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
+  'region.cache': (f) => `The cached desired state is not usable: ${f.text('text')}`,
+  'region.desired-state': (f) => `The region's wishes, version ${f.text('version')}, are in force`,
+  'machine.known': (f) => `The region knows it as ${f.text('name')}, ${f.text('status')}: ${nextBoot(f)}`,
+  'machine.changed': (f) => `The region has it as ${f.text('name')}, ${f.text('status')}, now: ${nextBoot(f)}`,
+  'machine.forgotten': (f) => `The region no longer knows it; it was ${f.text('name')}`,
+  'boot.hint': (f) => capitalise(f.text('text')),
+  'log.level-changed': (f) =>
+    `${logOf(f)} is written from ${f.text('level')} on, for ${f.text('seconds')} s, then as configured`,
+  'log.level-restored': (f) => `${logOf(f)} is written as configured again`,
+};
+
+const NEXT_BOOTS: Readonly<Record<string, string>> = {
+  enlist: 'its next boot enlists it',
+  commissioning: 'its next boot runs the ephemeral environment',
+  install: 'its next boot installs it',
+  local: 'its next boot starts its own disk',
+  poweroff: 'its next boot switches it off',
+};
+
+const nextBoot = (f: NamedFields): string => NEXT_BOOTS[f.text('purpose')] ?? f.text('purpose');
+const logOf = (f: NamedFields): string => (f.text('room') === '' ? 'The log' : `The log of ${f.text('room')}`);
+
+export const capitalise = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

@@ -1,0 +1,104 @@
+// Events as sentences: each kind that a person meets, with what it says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { eventFields, eventText } from '../../src/observe/event-text.ts';
+
+const at = instant(0);
+const MAC = mac(0x525400123456);
+const ADDRESS = ipv4(0x0a140064);
+const base = { at, mac: MAC, address: ADDRESS };
+
+const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { readonly kind: string }, string])[] = [
+  [
+    {
+      kind: 'dhcp.offer',
+      source: 'unused',
+      client: 'bios',
+      architecture: 0,
+      file: 'lpxelinux.0',
+      planReason: 'BIOS, PXE',
+    },
+    'Asked for an address and was offered 10.20.0.100, an address that nobody had before; to load lpxelinux.0, because it is BIOS, PXE',
+  ],
+  [
+    { kind: 'dhcp.offer', source: 'own', waitedSeconds: 12 },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; it has been asking for 12 s',
+  ],
+  [
+    { kind: 'dhcp.offer', source: 'own', client: 'other', architecture: 25 },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; nothing to load: there is no loader for other, architecture 25',
+  ],
+  [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Has 10.20.0.100 for 30 s'],
+  [{ kind: 'dhcp.ack', leaseSeconds: 600, renewal: true, hostname: 'web1' }, 'Keeps 10.20.0.100 as web1 for 10 min'],
+  [
+    { kind: 'dhcp.nak', reason: 'wrong-network' },
+    'Was denied 10.20.0.100: the client asks for an address of another network; it has moved (wrong-network)',
+  ],
+  [
+    { kind: 'dhcp.refused', reason: 'range-exhausted', count: 7 },
+    'Got no answer: every dynamic address is leased, offered or declined; enlarge the dynamic range (range-exhausted) (one of 7 such)',
+  ],
+  [
+    {
+      kind: 'tftp.sent',
+      file: 'lpxelinux.0',
+      bytes: 44_000,
+      milliseconds: 412,
+      blockBytes: 1408,
+      windowBlocks: 1,
+      repeatedBlocks: 3,
+    },
+    'Loaded lpxelinux.0 by TFTP: 43.0 KiB in 412 ms, blocks of 1408, 3 of them sent again',
+  ],
+  [
+    { kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 },
+    'Got its configuration grub/grub.cfg by TFTP and is told to enlist itself',
+  ],
+  [
+    { kind: 'tftp.missing', file: 'x.lst', reason: 'not-in-tree' },
+    'Asked by TFTP for x.lst: there is no such file in the boot tree (not-in-tree)',
+  ],
+  [
+    { kind: 'tftp.aborted', file: 'bootx64.efi', bytes: 2048, code: 3, reason: 'Disk full' },
+    'Ended the transfer of bootx64.efi itself after 2.0 KiB, saying error 3 "Disk full"',
+  ],
+  [
+    { kind: 'http.file-sent', file: '/amd64/linux', status: 200, bytes: 8_388_608, milliseconds: 2400 },
+    'Loaded /amd64/linux by HTTP: 8.0 MiB in 2.4 s',
+  ],
+  [
+    { kind: 'http.posted', file: '/MAAS/api/2.0/machines/', status: 200, milliseconds: 12 },
+    'Posted to /MAAS/api/2.0/machines/; the region answered 200 after 12 ms',
+  ],
+  [
+    { kind: 'http.posted', file: '/MAAS/metadata/', operation: 'signal', status: 403 },
+    'Posted to /MAAS/metadata/ (signal); was refused by the region with 403',
+  ],
+  [
+    { kind: 'machine.changed', name: 'web1.maas', status: 'Deployed', purpose: 'local' },
+    'The region has it as web1.maas, Deployed, now: its next boot starts its own disk',
+  ],
+];
+
+test('each kind reads as a sentence with size, time, decision and reason', () => {
+  for (const [fields, sentence] of SENTENCES) {
+    const event: RackEvent = { ...base, ...fields };
+    assert.equal(eventText(event, undefined), sentence);
+  }
+});
+
+test('a kind without a sentence of its own reads as its message, its fields and what it says', () => {
+  const event = { kind: 'store.slow', at, milliseconds: 900, address: ADDRESS, reason: 'the disk hangs' };
+  const kind = { level: 'warning', message: 'store is slow', explanation: '' } as const;
+  assert.equal(eventText(event, kind), 'Store is slow: milliseconds 900, address 10.20.0.100; the disk hangs');
+  assert.equal(eventText({ kind: 'store.slow', at }, undefined), 'Store.slow');
+});
+
+test('a log line keeps its fields as values; addresses become text', () => {
+  const seen = { ...base, kind: 'dhcp.ack', file: 'ipxe.cfg', none: undefined };
+  assert.deepEqual(eventFields(seen), { mac: '52:54:00:12:34:56', address: '10.20.0.100', file: 'ipxe.cfg' });
+});
