@@ -23,8 +23,14 @@ export const EVENT_TYPES = {
   NODE_RACK_EVENT: { level: 'debug', title: 'Rack' },
   NODE_ENLISTMENT_IGNORED: { level: 'warning', title: 'Enlistment report ignored' },
   NODE_ENLISTMENT_REFUSED: { level: 'warning', title: 'Enlistment refused' },
-  NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Hardware address of another machine' },
+  NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Evidence of another machine' },
+  NODE_IDENTITY_CHANGED: { level: 'audit', title: 'Machines merged or split' },
   NODE_REMOVED: { level: 'audit', title: 'Node' },
+  RACK_REGISTERED: { level: 'info', title: 'Rack registered' },
+  RACK_CHANGED: { level: 'audit', title: 'Rack' },
+  RACK_AWAY: { level: 'warning', title: 'Rack away' },
+  RACK_BACK: { level: 'info', title: 'Rack back' },
+  RACK_EVENTS_LOST: { level: 'error', title: 'Events lost' },
   AUTHORISATION: { level: 'audit', title: 'Authorisation' },
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;

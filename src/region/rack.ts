@@ -59,7 +59,7 @@ export interface Rack {
   readonly state: RackState;
   /** The rack in the region's own process. */
   readonly isEmbedded: boolean;
-  /** The middle part of its key; undefined: it has none, it is embedded. */
+  /** The middle part of its key; undefined: it has none, it is embedded. An API key may be that of several racks. */
   readonly token?: string | undefined;
   /** SHA-256 of its secret, 64 hexadecimal digits; undefined: `token` is an API key of an administrator. */
   readonly secretDigest?: string | undefined;
@@ -85,3 +85,6 @@ export interface Rack {
 export function isAway(rack: Rack, nowMs: number): boolean {
   return rack.state === 'accepted' && !rack.isEmbedded && nowMs - (rack.seenMs ?? rack.stateSinceMs) > AWAY_AFTER_MS;
 }
+
+/** The version of the link between rack and region that this region speaks. */
+export const LINK_VERSION = 1;

@@ -16,6 +16,7 @@ import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal 
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
+import { Racks } from './racks.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
@@ -51,11 +52,17 @@ export interface EditRefusal {
 export interface Region {
   readonly store: RegionStore;
   readonly clock: Clock;
+  readonly racks: Racks;
   /** The settings in force. */
   config(): RegionConfig;
   /** Takes new settings; what is under way keeps the old ones. */
   configure(config: RegionConfig): void;
-  desiredState(): DesiredState;
+  /** What one rack shall do. @param rackUuid undefined: the rack of this process */
+  desiredState(rackUuid?: string): DesiredState;
+  /** Calls `listener` after each change of the desired state, with its version. @returns how to end that */
+  subscribe(listener: (version: number) => void): () => void;
+  /** Runs `work`; all that it changes of this region happens whole or not at all. */
+  atomically<T>(work: () => T): T;
   /** Stores what a rack saw. Reports at or below the highest sequence stored for `source` are skipped; a rack whose sequence
    * starts anew uses a new source. @returns how many were new */
   observe(reports: readonly RackReport[], source?: string): number;
@@ -80,11 +87,15 @@ export function openRegion(options: RegionOptions): Region {
 class RegionOnStore implements Region {
   readonly store: RegionStore;
   readonly clock: Clock;
+  readonly racks: Racks;
   readonly #onDesiredState: (state: DesiredState) => void;
   #mirror = new Map<string, RackMachine>();
   #config: RegionConfig;
   /** The store's version that the mirror shows. */
   #version = 0;
+  /** The mirror shows what was undone since: it is filled before it is used again. */
+  #isStale = false;
+  readonly #listeners = new Set<(version: number) => void>();
   #state: DesiredState | undefined;
   #announcement: { cancel(): void } | undefined;
   #watch: { cancel(): void } | undefined;
@@ -92,6 +103,7 @@ class RegionOnStore implements Region {
   constructor(options: RegionOptions) {
     this.store = options.store;
     this.clock = options.clock;
+    this.racks = new Racks(options.store, options.clock);
     this.#config = options.config;
     this.#onDesiredState = options.onDesiredState;
     this.#fillMirror();
@@ -106,13 +118,28 @@ class RegionOnStore implements Region {
     this.#config = config;
   }
 
-  desiredState(): DesiredState {
+  desiredState(_rackUuid?: string): DesiredState {
+    if (this.#isStale) this.#fillMirror();
     this.#state ??= {
       schema: 2,
       version: this.#version,
       machines: withoutSharedUuids([...this.#mirror.values()]),
     };
     return this.#state;
+  }
+
+  subscribe(listener: (version: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  atomically<T>(work: () => T): T {
+    try {
+      return this.store.atomically(work);
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
   }
 
   observe(reports: readonly RackReport[], source = 'rack'): number {
@@ -205,6 +232,8 @@ class RegionOnStore implements Region {
     }
     this.#mirror = mirror;
     this.#version = version;
+    this.#state = undefined;
+    this.#isStale = false;
   }
 
   #mirrorChange(machine: Machine): void {
@@ -225,8 +254,10 @@ class RegionOnStore implements Region {
   #extendDeadline(systemId: string, atMs: number): void {
     const machine = this.store.findMachine(systemId);
     const minutes = machine === undefined ? undefined : statusRow(machine.status).timeoutMinutes;
-    if (minutes === undefined) return;
+    if (machine === undefined || minutes === undefined) return;
     const fields = { statusDeadlineMs: atMs + minutes * MINUTE_MS };
+    // What a rack tells late does not take back time that was given since.
+    if (fields.statusDeadlineMs <= (machine.statusDeadlineMs ?? 0)) return;
     this.store.changeMachine<never>(systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
   }
 
@@ -242,7 +273,9 @@ class RegionOnStore implements Region {
     this.#state = undefined;
     this.#announcement ??= this.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
       this.#announcement = undefined;
+      if (this.#isStale) return;
       this.#onDesiredState(this.desiredState());
+      for (const listener of this.#listeners) listener(this.#version);
     });
   }
 
@@ -251,8 +284,9 @@ class RegionOnStore implements Region {
     this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
       this.#watchOthers();
       try {
+        this.racks.lookForAway();
         this.#endOverdueStates();
-        if (this.store.desiredVersion() === this.#version) return;
+        if (!this.#isStale && this.store.desiredVersion() === this.#version) return;
         this.#fillMirror();
         this.#announce();
       } catch (error) {

@@ -111,7 +111,7 @@ CREATE TABLE rack (
   name TEXT NOT NULL,
   state TEXT NOT NULL,
   is_embedded INTEGER NOT NULL,
-  token TEXT UNIQUE,
+  token TEXT,
   secret_digest TEXT,
   interfaces TEXT NOT NULL,
   version TEXT NOT NULL,
