@@ -1,33 +1,73 @@
-// Reads a configuration file: YAML, then each value, then what they mean together. All problems are found in one go, each with
-// its path and line.
+// Reads a configuration: the file's YAML, what the region's store adds to it, then each value, then what they mean together. All
+// problems are found in one go, each with its path, and its line or the store that owns it.
 
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { errorText, RackError } from '../errors.ts';
+import {
+  INTERFACES_KEY,
+  interfacesOf,
+  NO_SETTINGS,
+  nameOf,
+  parseSettings,
+  type Settings,
+} from '../machines/settings.ts';
+import { type MergedSettings, mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
 import { salvage } from './salvage.ts';
-import { writtenConfigSchema } from './written.ts';
+import { type WrittenConfig, writtenConfigSchema } from './written.ts';
 
 /** The largest configuration file that is read, in bytes. */
 const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
 /** More problems than this are not listed. */
 const PROBLEMS_MAX = 100;
 
-export type ParsedConfig =
-  | { readonly ok: true; readonly config: RackConfig }
+/** A configuration file that is YAML; what it says is not checked yet. */
+export interface ConfigFile {
+  readonly values: Settings;
+  /** The line of a value, or of the nearest one above it that is there; from 1. */
+  readonly lineOf: (path: ProblemPath) => number | undefined;
+}
+
+export type ReadConfigFile =
+  | { readonly ok: true; readonly file: ConfigFile }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Parses the text of a configuration file. */
-export function parseConfig(text: string): ParsedConfig {
+/** A configuration that can be served, in all its forms. */
+export interface UsableConfig {
+  readonly config: RackConfig;
+  /** Each value parsed, defaults filled in. */
+  readonly written: WrittenConfig;
+  /** As the file would say it all, without defaults. */
+  readonly merged: Settings;
+  readonly file: ConfigFile;
+  /** What the store owns; what the file pins of it is not in force. */
+  readonly stored: Settings;
+}
+
+export type ParsedConfig =
+  | ({ readonly ok: true } & UsableConfig)
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Parses the text of a configuration file, and merges it with what the store owns. */
+export function parseConfig(text: string, stored: Settings = NO_SETTINGS): ParsedConfig {
+  const read = readConfigFile(text);
+  return read.ok ? resolveFile(read.file, stored) : read;
+}
+
+/** Reads the text of a configuration file as YAML. */
+export function readConfigFile(text: string): ReadConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems: ConfigProblem[] = [];
-  for (const error of document.errors) {
-    problems.push({ path: '', line: lines.linePos(error.pos[0]).line, message: `not valid YAML: ${error.message}` });
-  }
+  const problems = document.errors.slice(0, PROBLEMS_MAX).map(
+    (error): ConfigProblem => ({
+      path: '',
+      line: lines.linePos(error.pos[0]).line,
+      message: `not valid YAML: ${error.message}`,
+    }),
+  );
   if (problems.length > 0) return { ok: false, problems };
-
   const lineOf = (path: ProblemPath): number | undefined => {
     for (let depth = path.length; depth > 0; depth -= 1) {
       const node = document.getIn(path.slice(0, depth), true);
@@ -37,17 +77,30 @@ export function parseConfig(text: string): ParsedConfig {
     }
     return undefined;
   };
-  const report = (path: ProblemPath, message: string): void => {
-    if (problems.length < PROBLEMS_MAX) problems.push({ path: formatPath(path), line: lineOf(path), message });
-  };
-
-  let raw: unknown;
+  const refuse = (message: string): ReadConfigFile => ({
+    ok: false,
+    problems: [{ path: '', line: undefined, message }],
+  });
   try {
-    raw = document.toJS({ maxAliasCount: 100 }) ?? {};
+    const parsed = parseSettings(document.toJS({ maxAliasCount: 100 }) ?? {});
+    return parsed.ok ? { ok: true, file: { values: parsed.settings, lineOf } } : refuse(parsed.reason);
   } catch (error) {
-    return { ok: false, problems: [{ path: '', line: undefined, message: `not usable YAML: ${errorText(error)}` }] };
+    return refuse(`not usable YAML: ${errorText(error)}`);
   }
-  const written = writtenConfigSchema.safeParse(raw);
+}
+
+/** Checks what a file and the store say together. */
+export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
+  const merge = mergeSettings(file.values, stored);
+  const problems: ConfigProblem[] = [];
+  const report = (path: ProblemPath, message: string): void => {
+    if (problems.length < PROBLEMS_MAX) problems.push(problemAt(path, message, merge, file));
+  };
+  for (const key of merge.strangers.slice(0, PROBLEMS_MAX)) {
+    problems.push({ path: key, line: undefined, owner: 'store', message: 'only the configuration file may own this' });
+  }
+  const { merged } = merge;
+  const written = writtenConfigSchema.safeParse(merged);
   if (!written.success) {
     for (const issue of written.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
@@ -55,13 +108,27 @@ export function parseConfig(text: string): ParsedConfig {
         for (const key of issue.keys) report([...path, key], 'unknown key; see config/rackboot.yaml for all keys');
       else report(path, issue.message);
     }
-    const rest = salvage(raw);
+    const rest = salvage(structuredClone(merged));
     if (rest !== undefined)
       resolveConfig(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
     return { ok: false, problems: inFileOrder(problems) };
   }
   const config = resolveConfig(written.data, report);
-  return problems.length === 0 ? { ok: true, config } : { ok: false, problems: inFileOrder(problems) };
+  return problems.length === 0
+    ? { ok: true, config, written: written.data, merged, file, stored }
+    : { ok: false, problems: inFileOrder(problems) };
+}
+
+/** A problem at a path of the merged configuration, told where its owner would look for it. */
+function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
+  const [first, second, ...rest] = path;
+  if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {
+    const name = nameOf(interfacesOf(merge.merged)[second] ?? null);
+    return { path: formatPath([INTERFACES_KEY, name, ...rest]), line: undefined, owner: 'store', message };
+  }
+  const isStored = path.some((_part, depth) => merge.fromStore.has(path.slice(0, depth + 1).join('.')));
+  if (isStored) return { path: formatPath(path), line: undefined, owner: 'store', message };
+  return { path: formatPath(path), line: file.lineOf(path), message };
 }
 
 /** As a person meets them who reads from the top; what concerns the whole file comes first. */
@@ -70,13 +137,22 @@ function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem
 }
 
 /**
- * Reads and parses a configuration file.
+ * Reads and parses a configuration file by itself.
  *
  * @throws RackError `config-unreadable` when it cannot be read, `config-invalid` with every problem in its message.
  */
 export function loadConfig(path: string): RackConfig {
-  const parsed = parseConfig(readConfigText(path));
-  if (parsed.ok) return parsed.config;
+  return loadUsable(path, NO_SETTINGS).config;
+}
+
+/**
+ * Reads a configuration file and merges it with what the store owns.
+ *
+ * @throws RackError `config-unreadable` when it cannot be read, `config-invalid` with every problem in its message.
+ */
+export function loadUsable(path: string, stored: Settings): UsableConfig {
+  const parsed = parseConfig(readConfigText(path), stored);
+  if (parsed.ok) return parsed;
   throw new RackError('config-invalid', formatProblems(path, parsed.problems));
 }
 
@@ -101,16 +177,17 @@ export function readConfigText(path: string): string {
   }
 }
 
-/** One line for each problem: file, line, path, message. */
+/** One line for each problem: file and line, or the store; path, message. */
 export function formatProblems(file: string, problems: readonly ConfigProblem[]): string {
   return problems
-    .map(
-      ({ path, line, message }) =>
-        `${file}${line === undefined ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`,
-    )
+    .map(({ path, line, owner, message }) => {
+      const place = owner === 'store' ? "the region's store" : `${file}${line === undefined ? '' : `:${line}`}`;
+      return `${place}: ${path === '' ? '' : `${path}: `}${message}`;
+    })
     .join('\n');
 }
 
+/** A path as it is written in messages: `cluster_interfaces[0].ip_range_low`. */
 function formatPath(path: ProblemPath): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),

@@ -40,6 +40,8 @@ export interface ConfigProblem {
   readonly path: string;
   /** The line of the file, from 1; undefined when the value is not there. */
   readonly line: number | undefined;
+  /** Whose value it is; undefined: the file's. */
+  readonly owner?: 'store' | undefined;
   /** What is wrong and what would be right. */
   readonly message: string;
 }

@@ -170,6 +170,7 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
       resolved.dynamic === undefined ? [] : [{ range: resolved.dynamic, domain: entry.domain ?? written.dns.domain }],
     ),
     upstream: written.dns.upstream,
+    forwardZones: Object.entries(written.dns.forward_zones).map(([zone, upstream]) => ({ domain: zone, upstream })),
     records: written.dns.records,
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...written.dns.allow_recursion],
     selfAddresses: own,

@@ -148,6 +148,14 @@ const dns = z.strictObject({
         'Name an upstream that validates',
     })
     .default('no'),
+  forward_zones: z
+    .record(
+      domain,
+      z.union([z.array(upstreamEntry).min(1).max(16), upstreamList], {
+        error: 'expected the servers of this domain, each an address or address:port',
+      }),
+    )
+    .default({}),
   records: z.array(record).max(65_536).default([]),
   allow_recursion: z.array(network).max(256).default([]),
 });

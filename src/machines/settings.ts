@@ -17,9 +17,12 @@ export type Settings = { readonly [key: string]: SettingValue };
 
 export const NO_SETTINGS: Settings = {};
 
+/** The list whose entries are keys of their own, by their names: `cluster_interfaces.lab`. */
+export const INTERFACES_KEY = 'cluster_interfaces';
+
 /** Bounds of one configuration, in the file or in the store. */
 export const SETTINGS_DEPTH_MAX = 8;
-export const SETTINGS_VALUES_MAX = 500_000;
+export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;
 
@@ -59,6 +62,37 @@ export function parseSettingValue(value: unknown): SettingValue | undefined {
 /** True for keys with values, neither a list nor a single value. */
 export const isSettings = (value: SettingValue | undefined): value is Settings =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The entries of `cluster_interfaces`; none where it is not a list. */
+export function interfacesOf(settings: Settings): readonly SettingValue[] {
+  const list = settings[INTERFACES_KEY];
+  return Array.isArray(list) ? list : [];
+}
+
+/** A cluster interface's name as the file's schema reads it; empty: it has none. */
+export function nameOf(entry: SettingValue): string {
+  const name = isSettings(entry) ? entry.name : undefined;
+  return typeof name === 'string' ? name.trim() : '';
+}
+
+/** The value at a dotted key; undefined when there is none. */
+export function valueAt(settings: Settings, key: string): SettingValue | undefined {
+  let value: SettingValue | undefined = settings;
+  for (const part of key.split('.')) {
+    value = isSettings(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  }
+  return value;
+}
+
+/** The settings with one value replaced or added; with `value` undefined, without it. */
+export function withValue(settings: Settings, key: string, value: SettingValue | undefined): Settings {
+  const [first = '', ...rest] = key.split('.');
+  const below = Object.hasOwn(settings, first) ? settings[first] : undefined;
+  const { [first]: _before, ...others } = settings;
+  if (rest.length === 0) return value === undefined ? others : { ...settings, [first]: value };
+  const changed = withValue(isSettings(below) ? below : {}, rest.join('.'), value);
+  return value === undefined && Object.keys(changed).length === 0 ? others : { ...settings, [first]: changed };
+}
 
 function readValue(value: unknown, path: string, depth: number, budget: Budget): SettingValue {
   budget.left -= 1;

@@ -1,0 +1,213 @@
+// What changes from one configuration to another: key by key as a person wrote it, and what follows for those who are served. Pure.
+//
+// 1. Values are compared as they are used, so that `10m` and `600` are no change; they are shown as they were written.
+// 2. A secret is never shown; a long value is cut.
+
+import {
+  INTERFACES_KEY,
+  interfacesOf,
+  isSettings,
+  nameOf,
+  type Settings,
+  type SettingValue,
+  valueAt,
+} from '../machines/settings.ts';
+import { formatIpv4, type Ipv4, rangeContains } from '../net/address.ts';
+import { findKeyRule, isSecretKey } from './keys.ts';
+import type { UsableConfig } from './load.ts';
+import type { RackConfig } from './rack-config.ts';
+
+/** Characters of a value that are shown. */
+const SHOWN_MAX = 160;
+/** Entries of a list that are shown one by one; a longer list is counted. */
+const SHOWN_ENTRIES_MAX = 8;
+
+/** A configuration as it was written and as it is used. */
+export type ComparedConfig = Pick<UsableConfig, 'written' | 'merged'>;
+
+/** One key that differs. */
+export interface KeyChange {
+  /** `dns.upstream`; a field of a cluster interface by its name: `cluster_interfaces.lab.router_ip`. */
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+  /** Why it waits for the next start; undefined: it applies at once. */
+  readonly restart?: string | undefined;
+}
+
+/** The keys in which two configurations differ, in the order of the schema. */
+export function compareConfigs(before: ComparedConfig, after: ComparedConfig): readonly KeyChange[] {
+  const old = flatten(before);
+  const next = flatten(after);
+  const changes: KeyChange[] = [];
+  const [oldNames, nextNames] = [namesOf(before), namesOf(after)];
+  for (const key of new Set([...old.keys(), ...next.keys()])) {
+    // A network that comes or goes is one change, not one for each of its fields.
+    if (isOneOf(key, oldNames) !== isOneOf(key, nextNames)) continue;
+    const [was, is] = [old.get(key), next.get(key)];
+    if (was?.used === is?.used) continue;
+    const restart = findKeyRule(key)?.restart;
+    const change = { key, before: was?.shown ?? '(none)', after: is?.shown ?? '(none)' };
+    changes.push(restart === undefined ? change : { ...change, restart });
+  }
+  for (const name of new Set([...oldNames, ...nextNames])) {
+    const [was, is] = [showInterface(before, name), showInterface(after, name)];
+    if (oldNames.has(name) !== nextNames.has(name))
+      changes.push({ key: `${INTERFACES_KEY}.${name}`, before: was, after: is });
+  }
+  return changes;
+}
+
+const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));
+
+/** True when the key is a field of one of these cluster interfaces. */
+function isOneOf(key: string, names: ReadonlySet<string>): boolean {
+  if (!key.startsWith(`${INTERFACES_KEY}.`)) return true;
+  return names.has(key.slice(INTERFACES_KEY.length + 1, key.lastIndexOf('.')));
+}
+
+/** A whole cluster interface on one line. */
+function showInterface({ merged }: ComparedConfig, name: string): string {
+  const entry = interfacesOf(merged).find((one) => nameOf(one) === name);
+  if (entry === undefined || !isSettings(entry)) return '(none)';
+  const fields = Object.entries(entry).filter(([field]) => field !== 'name');
+  return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
+}
+
+/** `key: old → new`, and when that waits for a restart. */
+export const formatChange = ({ key, before, after, restart }: KeyChange): string =>
+  `${key}: ${before} → ${after}${restart === undefined ? '' : ` (at the next start: ${restart})`}`;
+
+/** Every key of a configuration with its value as shown, in the order of the schema. */
+export function listValues(config: ComparedConfig): ReadonlyMap<string, string> {
+  return new Map([...flatten(config)].map(([key, { shown }]) => [key, shown]));
+}
+
+/** A value as a person reads it, on one line. */
+export function showValue(key: string, value: SettingValue): string {
+  if (isSecretKey(key)) return '(secret)';
+  return cut(textOf(key, value));
+}
+
+function textOf(key: string, value: SettingValue): string {
+  if (Array.isArray(value)) {
+    if (value.length > SHOWN_ENTRIES_MAX) return `${value.length} entries`;
+    return `[${value.map((entry: SettingValue) => textOf(key, entry)).join(', ')}]`;
+  }
+  if (isSettings(value)) {
+    const fields = Object.entries(value).map(
+      ([name, entry]) => `${name}: ${isSecretKey(name) ? '(secret)' : textOf(name, entry)}`,
+    );
+    return `{${fields.length > SHOWN_ENTRIES_MAX ? `${fields.length} entries` : fields.join(', ')}}`;
+  }
+  return value === '' ? '""' : String(value);
+}
+
+const cut = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text);
+
+interface Leaf {
+  /** For comparison. */
+  readonly used: string;
+  readonly shown: string;
+}
+
+/** Every key that holds a value. Cluster interfaces are keys by their names; other lists and maps are values. */
+function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf> {
+  const leaves = new Map<string, Leaf>();
+  const add = (key: string, used: unknown, raw: SettingValue | undefined): void => {
+    if (used === undefined && raw === undefined) return;
+    leaves.set(key, {
+      used: JSON.stringify(used) ?? '',
+      shown: raw === undefined ? showDefault(used) : showValue(key, raw),
+    });
+  };
+  const walk = (value: unknown, key: string): void => {
+    const isBranch = isPlain(value) && findKeyRule(key)?.owner !== 'either';
+    if (key === INTERFACES_KEY || !isBranch) return;
+    for (const [name, entry] of Object.entries(value)) {
+      const below = key === '' ? name : `${key}.${name}`;
+      if (below === INTERFACES_KEY) addInterfaces(written.cluster_interfaces, merged, add);
+      else if (isPlain(entry) && findKeyRule(below)?.owner !== 'either') walk(entry, below);
+      else add(below, entry, valueAt(merged, below));
+    }
+  };
+  walk(written, '');
+  return leaves;
+}
+
+function addInterfaces(
+  used: UsableConfig['written']['cluster_interfaces'],
+  merged: Settings,
+  add: (key: string, used: unknown, raw: SettingValue | undefined) => void,
+): void {
+  const raws = interfacesOf(merged);
+  used.forEach((entry, index) => {
+    const raw = raws[index] ?? null;
+    const prefix = `${INTERFACES_KEY}.${nameOf(raw) || entry.name}`;
+    for (const [field, value] of Object.entries(entry)) {
+      if (field !== 'name') add(`${prefix}.${field}`, value, isSettings(raw) ? raw[field] : undefined);
+    }
+  });
+}
+
+const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Defaults are numbers, texts and empty lists. */
+function showDefault(used: unknown): string {
+  if (typeof used === 'string') return used === '' ? '""' : used;
+  if (typeof used === 'number' || typeof used === 'boolean') return String(used);
+  if (Array.isArray(used)) return used.length === 0 ? '[]' : `${used.length} entries`;
+  return isPlain(used) && Object.keys(used).length > 0 ? `${Object.keys(used).length} entries` : '{}';
+}
+
+/** A lease that runs at this moment. */
+export interface RunningLease {
+  readonly address: Ipv4;
+  /** As people write it. */
+  readonly mac: string;
+}
+
+/** What a change does to those who are served. */
+export interface ChangeEffects {
+  /** `opens TFTP 10.20.0.1:1069`, `closes …`. */
+  readonly listeners: readonly string[];
+  /** Leases whose address the new configuration would not give: their machines get another one when they renew. */
+  readonly stranded: readonly RunningLease[];
+}
+
+/** What follows from going from one configuration to another with these leases running. */
+export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
+  const [old, next] = [listenersOf(before), listenersOf(after)];
+  return {
+    listeners: [
+      ...[...next].filter((name) => !old.has(name)).map((name) => `opens ${name}`),
+      ...[...old].filter((name) => !next.has(name)).map((name) => `closes ${name}`),
+    ],
+    stranded: leases.filter(({ address }) => isGiven(before, address) && !isGiven(after, address)),
+  };
+}
+
+/** True when DHCP gives this address to somebody. */
+function isGiven(config: RackConfig, address: Ipv4): boolean {
+  return config.dhcp.subnets.some(
+    ({ dynamic, reservations }) =>
+      (dynamic !== undefined && rangeContains(dynamic, address)) ||
+      reservations.some((reservation) => reservation.address === address),
+  );
+}
+
+function listenersOf(config: RackConfig): ReadonlySet<string> {
+  const { dhcp, tftp, dns, http, region } = config;
+  return new Set([
+    ...dhcp.subnets.flatMap(({ interfaceName, serverAddress }) =>
+      interfaceName === undefined || serverAddress === undefined
+        ? []
+        : [`DHCP ${interfaceName} ${formatIpv4(serverAddress)}:${dhcp.serverPort}`],
+    ),
+    ...tftp.listen.map((address) => `TFTP ${formatIpv4(address)}:${tftp.listenPort}`),
+    ...http.listen.map(({ address, port }) => `HTTP ${formatIpv4(address)}:${port}`),
+    ...dns.listen.map((address) => `DNS ${formatIpv4(address)}:${dns.listenPort}`),
+    ...region.listen.map(({ host, port }) => `API ${host}:${port}`),
+  ]);
+}

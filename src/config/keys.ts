@@ -1,0 +1,69 @@
+// What may be done with each key of the configuration: who may own it, and whether a change of it applies while running.
+//
+// 1. Every key of the file has a rule here; a test holds this table against the schema and against config/rackboot.yaml.
+// 2. What the store may own is what a person changes in daily work. What decides where this process lives (paths, sockets, names)
+//    stays the file's: a rack that cannot be reached must not have been made so from afar.
+
+/** Who may write a key: the rack's file alone, or the file or else the region's store. */
+export type KeyOwner = 'file' | 'either';
+
+export interface KeyRule {
+  readonly owner: KeyOwner;
+  /** Undefined: a change applies on reload; else why it waits for the next start. */
+  readonly restart?: string;
+}
+
+const FILE: KeyRule = { owner: 'file' };
+const EITHER: KeyRule = { owner: 'either' };
+
+/** The rules by key; a rule holds for every key below its own, too. */
+export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
+  ['name', FILE],
+  ['state_dir', { owner: 'file', restart: 'the lock, the databases and the control socket are in it' }],
+  ['cluster_interfaces', EITHER],
+  ['dhcp', FILE],
+  ['dns.listen', FILE],
+  ['dns.listen_port', FILE],
+  ['dns.domain', EITHER],
+  ['dns.upstream', EITHER],
+  ['dns.forward_zones', EITHER],
+  ['dns.dnssec_validation', EITHER],
+  ['dns.records', EITHER],
+  ['dns.allow_recursion', EITHER],
+  ['tftp', FILE],
+  ['boot.tree', FILE],
+  ['boot.http', FILE],
+  ['boot.loaders', EITHER],
+  ['boot.kernel_params', EITHER],
+  ['boot.release', EITHER],
+  ['region.mode', { owner: 'file', restart: 'it decides which thread stands for the region' }],
+  ['region.listen', FILE],
+  ['region.public_url', EITHER],
+  ['region.new_machines_max', EITHER],
+  ['log.level', EITHER],
+  ['log.file', FILE],
+]);
+
+/** The rule of a key: its own, or that of the nearest key above it; undefined: there is no such key. */
+export function findKeyRule(key: string): KeyRule | undefined {
+  for (let end = key.length; end > 0; end = key.lastIndexOf('.', end - 1)) {
+    const rule = KEY_RULES.get(key.slice(0, end));
+    if (rule !== undefined) return rule;
+  }
+  return undefined;
+}
+
+/** The keys that the store may own, `cluster_interfaces` among them. */
+export const STORE_KEYS: readonly string[] = [...KEY_RULES]
+  .filter(([, { owner }]) => owner === 'either')
+  .map(([key]) => key);
+
+/** The keys whose change waits for the next start. */
+export const RESTART_KEYS: readonly string[] = [...KEY_RULES]
+  .filter(([, { restart }]) => restart !== undefined)
+  .map(([key]) => key);
+
+/** Fields that no log, difference or listing shows, wherever they are. */
+const SECRET_FIELD = /(^|\.)(secret|password|token|api_key)$/;
+
+export const isSecretKey = (key: string): boolean => SECRET_FIELD.test(key);
