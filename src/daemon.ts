@@ -3,7 +3,7 @@
 //   startDaemon ─ lock, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
 //   reload      ─ configuration file ─ applyConfig (bad one: refused, nothing changes)
 //   interfaces  ─ rack.setInterfaces, told in the log
-//   stop        ─ listeners close, transfers get STOP_GRACE_MS, region ends, journal flushes
+//   stop        ─ work under way is finished (`daemon/shutdown.ts`), region ends, journal closes
 //
 // 1. A failure on the way up closes what was opened and throws one RackError: nothing is half-started.
 // 2. The region starts after the rack answers, and never holds it up; whether it can start is asked before.
@@ -16,55 +16,50 @@ import { findHostOverlaps } from './config/host-check.ts';
 import { formatProblems, loadConfig } from './config/load.ts';
 import type { RackConfig } from './config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
-import { DAEMON_EVENTS, type DaemonEvent } from './daemon/events.ts';
-import { type InterfaceState, interfaceStates } from './daemon/interface-states.ts';
+import { attributeEvents } from './daemon/attribution.ts';
+import { EVENT_KINDS } from './daemon/event-kinds.ts';
+import type { DaemonEvent } from './daemon/events.ts';
+import { InterfaceStates } from './daemon/interface-states.ts';
 import { Rack } from './daemon/rack.ts';
 import { describeRack } from './daemon/rack-description.ts';
 import { checkRegion } from './daemon/region-preflight.ts';
 import { restartKeys } from './daemon/restart-keys.ts';
+import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
+import { finishWork } from './daemon/shutdown.ts';
 import { controlAnswers } from './daemon/status.ts';
 import { ensureTree, watchTree } from './daemon/tree-watch.ts';
-import { DHCP_EVENTS } from './dhcp/events.ts';
 import { restoreLeases } from './dhcp/lease-clock.ts';
 import { LeaseTable } from './dhcp/lease-table.ts';
-import { DNS_EVENTS } from './dns/events.ts';
 import { errorText, RackError } from './errors.ts';
-import type { EventKind } from './event.ts';
 import { BootTree } from './files/file-tree.ts';
-import { HTTP_EVENTS } from './http/events.ts';
 import { ControlServer } from './http/server.ts';
 import type { DesiredState } from './machines/machine.ts';
 import type { HostInterface } from './net/host-interface.ts';
 import { acquireInstanceLock } from './net/instance-lock.ts';
 import { openInterfaceWatch } from './net/interfaces.ts';
+import type { NotifyTerms } from './net/notify-socket.ts';
 import { openNetwork } from './net/open-network.ts';
 import { EventStream } from './observe/event-stream.ts';
 import { logEvents, openLog, setLogLevel } from './observe/log.ts';
 import type { RegionConfig } from './region/config.ts';
 import { makeStateDirectory } from './store/database-file.ts';
-import { openLeaseJournal } from './store/lease-journal.ts';
-import { TFTP_EVENTS } from './tftp/events.ts';
+import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
 import { readRackUuid } from './uplink/rack-identity.ts';
 import { RackUplink } from './uplink/rack-uplink.ts';
 
-/** How long transfers may go on after the process was asked to end. */
-const STOP_GRACE_MS = 2000;
 /** How long the region may take to store what it has and to end. */
 const REGION_STOP_MS = 5000;
 /** Memory of the region's thread: old and young generation, in MiB. */
 const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
 const SECRET_BYTES = 24;
 
-/** Every kind of event that this process publishes. */
-export const EVENT_KINDS: ReadonlyMap<string, EventKind> = new Map(
-  Object.entries({ ...DAEMON_EVENTS, ...DHCP_EVENTS, ...TFTP_EVENTS, ...HTTP_EVENTS, ...DNS_EVENTS }),
-);
-
 export interface DaemonOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
+  /** How the system's manager of services is told; undefined: it is not. */
+  readonly notify?: NotifyTerms | undefined;
   /** The region cannot start and never did: the daemon has stopped itself. */
   readonly onFatal: (error: RackError) => void;
 }
@@ -98,11 +93,13 @@ class RackProcess implements Daemon {
   #config: RackConfig;
   readonly #log: Logger;
   readonly #reopenLog: () => void;
+  readonly #notices: ServiceNotices;
+  #journal: WorkerLeaseJournal | undefined;
   #rack: Rack | undefined;
   #uplink: RackUplink | undefined;
   #watch: ConfigWatch | undefined;
   #host: readonly HostInterface[] = [];
-  #states: readonly InterfaceState[] = [];
+  readonly #interfaces = new InterfaceStates(this.#stream.publish);
   #notes: readonly string[] = [];
   #regionWasUp = false;
   /** One configuration after the other. */
@@ -120,6 +117,14 @@ class RackProcess implements Daemon {
     this.#log = log.logger;
     this.#reopenLog = log.reopen;
     logEvents(this.#log, this.#stream, EVENT_KINDS);
+    this.#notices = openServiceNotices({
+      clock: options.clock,
+      terms: options.notify,
+      interfaces: () => this.#interfaces.states,
+      region: () => this.#uplink?.status(),
+      journal: () => this.#journal,
+      publish: this.#stream.publish,
+    });
   }
 
   async start(): Promise<void> {
@@ -139,6 +144,7 @@ class RackProcess implements Daemon {
     // All come to their end first, so that what did open is closed when something else did not.
     await Promise.allSettled(opening);
     const [stored, network, interfaces, tree] = await Promise.all(opening);
+    this.#journal = stored.journal;
     this.#host = interfaces.current();
     this.#checkHost(config);
 
@@ -146,11 +152,19 @@ class RackProcess implements Daemon {
     const table = new LeaseTable();
     table.load(restoreLeases(stored.leases, moment), clock.now());
     const rack = new Rack(
-      { clock, network, journal: stored.journal, table, tree, publish: this.#stream.publish, rackSecret: this.#secret },
+      {
+        clock,
+        network,
+        journal: stored.journal,
+        table,
+        tree,
+        publish: attributeEvents(table, this.#stream.publish),
+        rackSecret: this.#secret,
+      },
       config,
     );
     this.#rack = rack;
-    this.#opened.push(() => rack.close(STOP_GRACE_MS));
+    this.#opened.push(() => rack.close());
     this.#apply(
       readDesiredState(config.stateDir, (text) => this.#publish({ kind: 'region.cache', at: clock.now(), text })),
     );
@@ -163,7 +177,7 @@ class RackProcess implements Daemon {
     this.#opened.push(() => treeWatch.close());
     const stopListening = interfaces.onChange((host) => void this.#interfacesChanged(host));
     this.#opened.push(stopListening);
-    await this.#openControl(config, stored.journal);
+    await this.#openControl(config);
     this.#notes = [...network.notes, ...interfaces.notes];
     this.#watch = watchConfig(
       configFile,
@@ -195,17 +209,37 @@ class RackProcess implements Daemon {
       version,
       startMs: Math.round(clock.now() - startedAt),
     });
+    this.#notices.ready();
     flushCompileCache();
   }
 
   reload(): void {
-    this.#reopenLog();
-    this.#watch?.reload();
+    void this.#notices.around(() => {
+      this.#reopenLog();
+      this.#watch?.reload();
+      return this.#reconfiguring;
+    });
   }
 
   stop(signal: string): Promise<void> {
     this.#publish({ kind: 'daemon.stopping', at: this.#options.clock.now(), signal });
-    return this.close();
+    this.#stopping ??= this.#finishAndClose();
+    return this.#stopping;
+  }
+
+  async #finishAndClose(): Promise<void> {
+    const { clock } = this.#options;
+    const startedAt = clock.now();
+    const parts = { clock, publish: this.#stream.publish, notices: this.#notices };
+    const cut = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
+    await this.#closeAll(() =>
+      this.#publish({
+        kind: 'daemon.stopped',
+        at: clock.now(),
+        milliseconds: Math.round(clock.now() - startedAt),
+        cut,
+      }),
+    );
   }
 
   /** Closes everything that was opened, last first. */
@@ -214,7 +248,7 @@ class RackProcess implements Daemon {
     return this.#stopping;
   }
 
-  async #closeAll(): Promise<void> {
+  async #closeAll(onClosed: () => void = () => undefined): Promise<void> {
     for (const close of this.#opened.reverse()) {
       try {
         await close();
@@ -222,8 +256,10 @@ class RackProcess implements Daemon {
         this.#log.warn({ event: 'daemon.close-failed' }, errorText(error));
       }
     }
-    // The last events are written in a turn of their own.
-    await new Promise((resolve) => setImmediate(resolve));
+    onClosed();
+    this.#notices.close();
+    // The last events are written in turns of their own.
+    await this.#stream.rest();
     await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
   }
 
@@ -236,7 +272,7 @@ class RackProcess implements Daemon {
     if (problems.length > 0) throw new RackError('config-invalid', formatProblems(this.#options.configFile, problems));
   }
 
-  async #openControl(config: RackConfig, journal: { status(): unknown }): Promise<void> {
+  async #openControl(config: RackConfig): Promise<void> {
     const control = new ControlServer({
       stateDir: config.stateDir,
       secret: this.#secret,
@@ -248,8 +284,8 @@ class RackProcess implements Daemon {
         clock: this.#options.clock,
         rack: () => this.#rack,
         uplink: () => this.#uplink?.status(),
-        journal: () => journal.status(),
-        interfaces: () => this.#states,
+        journal: () => this.#journal?.status(),
+        interfaces: () => this.#interfaces.states,
         notes: () => this.#notes,
       }),
     });
@@ -321,17 +357,7 @@ class RackProcess implements Daemon {
   }
 
   #tellInterfaces(): void {
-    const at = this.#options.clock.now();
-    const states = interfaceStates(this.#config.clusterInterfaces, this.#host);
-    for (const state of states) {
-      const before = this.#states.find(({ name }) => name === state.name);
-      if (before?.serving === state.serving && before.reason === state.reason) continue;
-      if (state.interface === '') continue;
-      if (state.serving)
-        this.#publish({ kind: 'interface.serving', at, interface: state.interface, network: state.network });
-      else this.#publish({ kind: 'interface.waiting', at, interface: state.interface, reason: state.reason });
-    }
-    this.#states = states;
+    this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
   }
 
   async #reconfigure(next: RackConfig): Promise<void> {

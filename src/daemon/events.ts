@@ -2,10 +2,26 @@
 
 import type { EventKind, RackEvent } from '../event.ts';
 
+/** What the region wants of a machine. */
+interface MachineFacts {
+  /** `hostname.domain`. */
+  readonly name: string;
+  readonly status: string;
+  /** What its next boot is for. */
+  readonly purpose: string;
+}
+
 export type DaemonEvent = RackEvent &
   (
     | { readonly kind: 'daemon.ready'; readonly name: string; readonly version: string; readonly startMs: number }
     | { readonly kind: 'daemon.stopping'; readonly signal: string }
+    | {
+        readonly kind: 'daemon.finishing';
+        readonly replies: number;
+        readonly transfers: number;
+        readonly graceMs: number;
+      }
+    | { readonly kind: 'daemon.stopped'; readonly milliseconds: number; readonly cut: number }
     | { readonly kind: 'daemon.note'; readonly text: string }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
     | { readonly kind: 'interface.serving'; readonly interface: string; readonly network: string }
@@ -17,6 +33,9 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'region.problem'; readonly id: string; readonly text: string }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
     | { readonly kind: 'region.cache'; readonly text: string }
+    | ({ readonly kind: 'machine.known' | 'machine.changed' } & MachineFacts)
+    | { readonly kind: 'machine.forgotten'; readonly name: string }
+    | { readonly kind: 'daemon.close-failed'; readonly reason: string }
   );
 
 export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
@@ -31,6 +50,19 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'stopping',
     explanation:
       'The process was asked to end. Bindings that were acknowledged are on disk; transfers get a few seconds.',
+  },
+  'daemon.finishing': {
+    level: 'info',
+    message: 'finishing what is under way',
+    explanation:
+      'No new request is taken. replies are answers whose lease is on its way to the disk, transfers are files that machines load; ' +
+      'they get up to graceMs, then they are cut. A second signal ends the process at once; leases are safe in either case.',
+  },
+  'daemon.stopped': {
+    level: 'info',
+    message: 'stopped',
+    explanation:
+      'Everything is closed and the process ends. cut is the number of transfers that did not end in time; their machines try again.',
   },
   'daemon.note': {
     level: 'info',
@@ -90,6 +122,28 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'debug',
     message: 'desired state applied',
     explanation: 'What the region wants of this rack has changed and is in force.',
+  },
+  'machine.known': {
+    level: 'debug',
+    message: 'machine is known',
+    explanation: 'The region has told this rack of a machine it did not know; its next boot goes by what purpose says.',
+  },
+  'machine.changed': {
+    level: 'debug',
+    message: 'machine changed',
+    explanation:
+      "The region wants something else of a machine: its name, its state or its next boot's purpose changed.",
+  },
+  'machine.forgotten': {
+    level: 'debug',
+    message: 'machine is no longer known',
+    explanation: 'The region has removed a machine; its next boot enlists it anew.',
+  },
+  'daemon.close-failed': {
+    level: 'warning',
+    message: 'something could not be closed',
+    explanation:
+      'While the process ended, one of its parts failed to close. What was acknowledged is on disk all the same.',
   },
   'region.cache': {
     level: 'warning',

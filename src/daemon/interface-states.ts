@@ -1,9 +1,12 @@
-// Which cluster interfaces can be served now, and what the others wait for. Pure.
+// Which cluster interfaces can be served now, and what the others wait for; a change is told once.
 
+import type { Instant } from '../clock.ts';
 import type { ClusterInterface } from '../config/rack-config.ts';
 import type { LinkState } from '../dhcp/subnet.ts';
+import type { Publish } from '../event.ts';
 import { formatIpv4, formatNetwork, isLoopback } from '../net/address.ts';
 import type { HostInterface } from '../net/host-interface.ts';
+import type { DaemonEvent } from './events.ts';
 
 export interface InterfaceState {
   readonly name: string;
@@ -41,6 +44,34 @@ function waitsFor(entry: ClusterInterface, host: readonly HostInterface[]): stri
   // All of 127.0.0.0/8 is this host's, whichever of it is configured.
   const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
   return present ? '' : `${found.name} does not have the address ${formatIpv4(ip)}`;
+}
+
+/** Keeps the states, and publishes what changed. */
+export class InterfaceStates {
+  readonly #publish: Publish;
+  #states: readonly InterfaceState[] = [];
+
+  constructor(publish: Publish) {
+    this.#publish = publish;
+  }
+
+  /** As of the last update, in the order of the configuration. */
+  get states(): readonly InterfaceState[] {
+    return this.#states;
+  }
+
+  update(configured: readonly ClusterInterface[], host: readonly HostInterface[], at: Instant): void {
+    const states = interfaceStates(configured, host);
+    for (const state of states) {
+      const before = this.#states.find(({ name }) => name === state.name);
+      if (state.interface === '' || (before?.serving === state.serving && before.reason === state.reason)) continue;
+      const event: DaemonEvent = state.serving
+        ? { kind: 'interface.serving', at, interface: state.interface, network: state.network }
+        : { kind: 'interface.waiting', at, interface: state.interface, reason: state.reason };
+      this.#publish(event);
+    }
+    this.#states = states;
+  }
 }
 
 /**

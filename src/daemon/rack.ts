@@ -23,6 +23,7 @@ import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import { TftpServer } from '../tftp/server.ts';
 import { linksOf } from './interface-states.ts';
+import { machineChanges } from './machine-changes.ts';
 import { nameLease, nameMachines, nameReservations } from './naming.ts';
 
 /** Socket problems that an interface which is not there yet explains: waited for, not failed. */
@@ -50,6 +51,7 @@ export class Rack {
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
   #waiting = false;
+  #draining = false;
 
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, publish, tree } = parts;
@@ -92,6 +94,7 @@ export class Rack {
    * @throws RackError of the first door that cannot be opened for another reason; the others are open.
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
+    if (this.#draining) return;
     this.#config = config;
     this.#nameEverything();
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
@@ -103,6 +106,7 @@ export class Rack {
 
   /** The host's interfaces have changed. */
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
+    if (this.#draining) return;
     this.#parts.network.interfacesChanged(host);
     await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
     if (this.#waiting) await this.#openDoors();
@@ -127,13 +131,31 @@ export class Rack {
 
   /** Puts what the region wants into force. */
   setDesiredState(state: DesiredState): void {
+    const { clock, publish } = this.#parts;
+    const before = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
+    for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
     nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
   }
 
-  async close(graceMs: number): Promise<void> {
+  /** Files that machines are loading. */
+  get transfers(): number {
+    return this.tftp.counters().active + this.http.sending;
+  }
+
+  /**
+   * Takes nothing new but questions for names, and lets what is under way come to its end: answers that wait for the disk, and
+   * transfers. Configurations and interfaces no longer matter.
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    await Promise.all([this.dhcp.drain(graceMs), this.tftp.close(graceMs), this.http.close(graceMs)]);
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
     await this.dhcp.close();
-    await Promise.all([this.tftp.close(graceMs), this.http.close(graceMs), this.dns.close()]);
+    await Promise.all([this.tftp.close(0), this.http.close(0), this.dns.close()]);
   }
 
   #assets(): AssetContext {

@@ -148,6 +148,11 @@ export class Responder {
     };
   }
 
+  /** Answers that wait for the disk. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Answers what came by one socket in one turn. */
   receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
     const now = this.#ports.clock.now();

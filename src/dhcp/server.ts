@@ -14,6 +14,7 @@ import { errorText, RackError } from '../errors.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpConfig } from './config.ts';
+import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events.ts';
 import type { Lease } from './lease.ts';
 import { type Reply, Responder, type ResponderPorts } from './responder.ts';
@@ -22,6 +23,8 @@ import { indexSubnets, type LinkState } from './subnet.ts';
 
 /** How long until a socket that could not be opened is tried again. */
 export const SOCKET_RETRY_MS = 5000;
+/** How often it is looked, at the end, whether an answer still waits. */
+const DRAIN_LOOK_MS = 10;
 
 /** What the server works with. It sets the journal's listener; the table is loaded with the stored leases. */
 export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit'> {
@@ -62,6 +65,7 @@ export class DhcpServer {
   #work: Promise<void> = Promise.resolve();
   readonly #alarm: Alarm;
   #retryTimer: Timer | undefined;
+  #draining = false;
   #closed = false;
 
   constructor(ports: DhcpServerPorts) {
@@ -95,8 +99,8 @@ export class DhcpServer {
     return this.#ports.table.all();
   }
 
-  /** What was counted since the start, by name. */
-  counters(): Readonly<Record<string, number>> {
+  /** What was counted since the start. */
+  counters(): DhcpCounters {
     return this.#responder.counters();
   }
 
@@ -110,6 +114,24 @@ export class DhcpServer {
   /** The sockets that are wanted and not open. */
   problems(): readonly SocketProblem[] {
     return this.#problems;
+  }
+
+  /**
+   * Takes no more messages, and waits until every answer that waits for the disk has left.
+   * @param graceMs how long to wait at most
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    const { clock } = this.#ports;
+    const end = clock.now() + graceMs;
+    while (this.#responder.waiting > 0 && clock.now() < end) {
+      await new Promise<void>((resolve) => clock.schedule(DRAIN_LOOK_MS, resolve));
+    }
+  }
+
+  /** Answers that wait for the disk. */
+  get waiting(): number {
+    return this.#responder.waiting;
   }
 
   /** Stops answering and closes the sockets. The journal is the caller's to close, afterwards. */
@@ -164,6 +186,7 @@ export class DhcpServer {
         broadcast: true,
         shared: true,
         onDatagrams: (datagrams) => {
+          if (this.#draining) return;
           this.#responder.receive(datagrams, arrival);
           this.#watchExpiry();
         },

@@ -17,7 +17,7 @@ import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
-import { HTTP_COUNTERS, type HttpCounter, type HttpEvent } from './events.ts';
+import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type RegionEndpoint, RegionProxy } from './proxy.ts';
 
 // `import` of this module reads each of its exports, WebSocket among them, and so loads a whole HTTP client that nobody here
@@ -37,6 +37,9 @@ const REQUEST_MS_MAX = 300_000;
 const KEEP_ALIVE_MS = 15_000;
 const SILENCE_MS_MAX = 120_000;
 const HEADER_BYTES_MAX = 16 * 1024;
+/** At the end: how long what is with the region may take, and how often connections that came to rest are closed. */
+const REGION_GRACE_MS = 2000;
+const LEAVE_LOOK_MS = 100;
 
 export type BootHttpDeps = Pick<BootRequestsDeps, 'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret'>;
 
@@ -122,17 +125,35 @@ export class BootHttpServer {
     return run;
   }
 
-  /** Takes no more connections, lets downloads go on for up to `graceMs`, then closes everything. */
+  /** Files that are being sent. */
+  get sending(): number {
+    return this.#requests.sending;
+  }
+
+  /**
+   * Takes no more connections, lets downloads go on for up to `graceMs` and what is with the region for up to REGION_GRACE_MS,
+   * then closes everything.
+   */
   async close(graceMs = 0): Promise<void> {
     await this.#configuring;
     for (const { server } of this.#listeners) this.#leave(server);
     this.#listeners = [];
     const leaving = [...this.#leaving];
-    const cut = this.#deps.clock.schedule(graceMs, () => {
-      for (const server of leaving) server.closeAllConnections();
-    });
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    const look = (): void => {
+      const sinceMs = clock.now() - startedAt;
+      // What follows the region's events has no end of its own.
+      const cut = sinceMs >= (this.sending > 0 ? graceMs : Math.min(graceMs, REGION_GRACE_MS));
+      for (const server of leaving) {
+        if (cut) server.closeAllConnections();
+        else server.closeIdleConnections();
+      }
+      looking = clock.schedule(LEAVE_LOOK_MS, look);
+    };
+    let looking = clock.schedule(0, look);
     await Promise.all(leaving.map((server) => new Promise<void>((resolve) => this.#whenClosed(server, resolve))));
-    cut.cancel();
+    looking.cancel();
   }
 
   async #configure(config: HttpConfig): Promise<void> {
@@ -165,7 +186,11 @@ export class BootHttpServer {
         socket.destroy();
         return;
       }
-      response.on('close', () => this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1));
+      response.on('close', () => {
+        this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
+        const status = response.headersSent ? statusCounter(response.statusCode) : undefined;
+        if (status !== undefined) this.#counters.add(status);
+      });
       this.#requests.handle(request, response);
     });
     server.on('connection', (socket) => this.#admit(socket));

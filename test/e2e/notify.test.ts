@@ -1,0 +1,119 @@
+// What the real daemon tells the system's manager of services, on sockets of both kinds, in its order and at its times.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { NotifyReceiver } from '../support/notify-receiver.ts';
+import { DhcpProbes } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(60);
+const WATCHDOG_MS = 1000;
+
+/** Runs `work` with what a manager puts into the environment of a service. */
+async function asService<T>(socket: string, work: () => Promise<T>): Promise<T> {
+  const said = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: String(WATCHDOG_MS * 1000) };
+  Object.assign(process.env, said);
+  try {
+    return await work();
+  } finally {
+    for (const name of Object.keys(said)) delete process.env[name];
+  }
+}
+
+test('ready, status, watchdog, reload and stop are told in their order', {
+  skip: missing('linux'),
+  timeout: 90_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  const socket = join(rack.directory, 'notify');
+  const manager = new NotifyReceiver(socket);
+  try {
+    await asService(socket, () => rack.startWhole());
+    const ready = await eventually('ready', () => manager.all('READY')[0]);
+    assert.match(ready.fields.STATUS ?? '', new RegExp(`^serving ${PLACE.octets}\\.0/24`));
+    assert.equal(manager.received[0]?.fields.STATUS, 'starting');
+    await eventually(
+      'the whole rack',
+      () => manager.all('STATUS').at(-1)?.fields.STATUS === `serving ${PLACE.octets}.0/24`,
+    );
+    const environment = readFileSync(`/proc/${rack.pid}/environ`, 'latin1');
+    assert.match(environment, /NOTIFY_SOCKET=/, 'it was told by the environment');
+
+    const from = manager.received.length;
+    await sleep(WATCHDOG_MS * 4);
+    const fed = manager.all('WATCHDOG', from).map(({ at }) => at);
+    assert.ok(fed.length >= 6 && fed.length <= 9, `fed ${fed.length} times in four periods`);
+    const gaps = fed.slice(1).map((at, index) => at - (fed[index] ?? at));
+    assert.ok(Math.max(...gaps) < WATCHDOG_MS, `the longest gap is ${Math.max(...gaps)} ms`);
+
+    for (const [text, event] of [
+      [readFileSync(rack.configFile, 'utf8'), 'config.applied'],
+      ['colour: blue\n', 'config.refused'],
+    ] as const) {
+      rack.configure(text);
+      await rack.told(event, { from: 0 });
+      const before = manager.received.length;
+      const lines = rack.lines.length;
+      process.kill(rack.pid, 'SIGHUP');
+      await rack.told(event, { from: lines });
+      await eventually(`ready after ${event}`, () => manager.all('READY', before).length > 0);
+      const told = manager.received.slice(before).filter(({ fields }) => fields.RELOADING ?? fields.READY);
+      assert.equal(told[0]?.fields.RELOADING, '1');
+      const uptimeUs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1e6;
+      assert.ok(Math.abs(Number(told[0]?.fields.MONOTONIC_USEC) - uptimeUs) < 60e6, 'the time is CLOCK_MONOTONIC');
+      assert.equal(told.at(-1)?.fields.READY, '1');
+    }
+
+    const before = manager.received.length;
+    assert.equal(await rack.stop(), 0);
+    await eventually('stopping', () => manager.all('STOPPING', before).length === 1);
+    assert.equal(manager.all('READY', before).length, 0);
+    assert.ok(manager.all('EXTEND_TIMEOUT_USEC', before).length > 0);
+    assert.match(manager.received.at(-1)?.fields.STATUS ?? '', /^stopping: handing over/);
+  } finally {
+    manager.close();
+    await rack.remove();
+  }
+});
+
+test('a journal that does not answer starves the watchdog, and feeds it again', {
+  skip: missing('linux'),
+  timeout: 90_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  const socket = `@rackboot-service-${process.pid}`;
+  const manager = new NotifyReceiver(socket);
+  const probes = await DhcpProbes.open(PLACE);
+  try {
+    await asService(socket, () => rack.startWhole());
+    await eventually('fed', () => manager.all('WATCHDOG').length > 0);
+    const other = new DatabaseSync(join(rack.stateDir, 'leases.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const asking = probes.lease();
+    await rack.told('daemon.note', { match: ({ text }) => /journal has not answered/.test(String(text)) });
+    const from = manager.received.length;
+    await sleep(WATCHDOG_MS * 1.5);
+    assert.equal(manager.all('WATCHDOG', from).length, 0);
+    await eventually('the status tells', () =>
+      /no leases: .*leases\.db/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
+    );
+    other.exec('COMMIT');
+    other.close();
+    await eventually('fed again', () => manager.all('WATCHDOG', from).length > 0);
+    await asking;
+    await eventually(
+      'the status tells',
+      () => manager.all('STATUS').at(-1)?.fields.STATUS === `serving ${PLACE.octets}.0/24`,
+    );
+  } finally {
+    manager.close();
+    await probes.close();
+    await rack.remove();
+  }
+});
