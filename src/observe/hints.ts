@@ -1,0 +1,243 @@
+// What the steps of a boot show together and no step shows alone: why it does not go on, and what would cure it.
+//
+//   event ─ BootWatch.look ─ follow (what is known of this boot) ─ find → hints, each once a boot
+//
+// Sources: captures of OVMF, SeaBIOS and iPXE; RFC 2131 §4.1 (retransmission), IEEE 802.1D (forwarding begins 30 s after link-up).
+//
+// 1. A hint names what was seen, what it most likely means, and what to do; it never claims what was not seen.
+// 2. What firmware does in every boot is no hint: asking for a size and ending the transfer, names that need not exist.
+// 3. Memory of one machine is a few numbers; nothing grows with what it does.
+
+import type { DhcpEvent } from '../dhcp/events.ts';
+import type { RackEvent } from '../event.ts';
+import type { TftpEvent } from '../tftp/events.ts';
+import { isDhcpEvent } from './sentences/dhcp.ts';
+import { isHttpEvent, isTftpEvent, PURPOSE_SENTENCES } from './sentences/files.ts';
+
+/** A client that says so many seconds in its first DISCOVER has asked before. Quirk: Intel's ROMs begin to count at 4. */
+export const SILENCE_SECONDS_MIN = 5;
+/** So many offers without a REQUEST. */
+export const OFFERS_UNTAKEN_MAX = 3;
+/** So often the same loader without a kernel, within LOOP_MS_MAX. */
+export const LOADS_MAX = 3;
+const LOOP_MS_MAX = 600_000;
+/** A tenth of the blocks sent again, of a file of at least so many. */
+const LOSS_SHARE_MIN = 0.1;
+const LOSS_BLOCKS_MIN = 50;
+/** So many transfers of which no block was ever acknowledged. */
+const UNHEARD_MAX = 2;
+
+/** The patterns, by the name that stays. */
+export type HintName =
+  | 'asked-before-heard'
+  | 'offer-not-taken'
+  | 'other-server'
+  | 'no-loader'
+  | 'loader-loop'
+  | 'file-missing'
+  | 'cannot-start'
+  | 'transfer-stalled'
+  | 'transfer-unheard'
+  | 'packets-lost'
+  | 'report-refused';
+
+export interface Hint {
+  readonly name: HintName;
+  readonly text: string;
+}
+
+/** A kernel or an initrd by its file name. */
+export const isKernelFile = (file: string): boolean =>
+  /(?:^|\/)(?:linux|vmlinuz[^/]*|initrd[^/]*|boot-kernel|boot-initrd)$/.test(file);
+/** Files without which a loader of ours does not go on. */
+const isNeededFile = (file: string): boolean =>
+  isKernelFile(file) || /(?:^|\/)(?:grub(?:x64|aa64|ia32)\.efi|ldlinux\.(?:c32|e32|e64))$/i.test(file);
+
+const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
+
+/** Watches what one machine does. */
+export class BootWatch {
+  #told = new Set<HintName>();
+  #steps = 0;
+  #offers = 0;
+  #unheard = 0;
+  /** The file that DHCP named last. */
+  #offered: string | undefined;
+  #loads = 0;
+  #firstLoadAt = 0;
+
+  /** A new boot of the machine begins; loads of its loader count on, for a loop is several boots. */
+  begin(): void {
+    this.#told = new Set();
+    this.#steps = 0;
+    this.#offers = 0;
+    this.#unheard = 0;
+  }
+
+  /** What an event adds to what is known, and the hints that follow and were not told in this boot. */
+  look(event: RackEvent): readonly Hint[] {
+    const found = isDhcpEvent(event) ? this.#lookAtDhcp(event) : this.#lookAtFiles(event);
+    this.#steps += 1;
+    const fresh = found.filter(({ name }) => !this.#told.has(name));
+    for (const { name } of fresh) this.#told.add(name);
+    return fresh;
+  }
+
+  #lookAtDhcp(event: DhcpEvent): readonly Hint[] {
+    switch (event.kind) {
+      case 'dhcp.offer':
+        return this.#lookAtOffer(event);
+      case 'dhcp.ack':
+        this.#offers = 0;
+        return [];
+      case 'dhcp.refused':
+        return event.reason === 'other-server-chosen'
+          ? [
+              hint(
+                'other-server',
+                'it took the offer of another DHCP server on this network: let only one of the two serve it, or that one will not ' +
+                  'give it what it needs to boot from here',
+              ),
+            ]
+          : [];
+      default:
+        return [];
+    }
+  }
+
+  #lookAtOffer({ client, file, architecture, waitedSeconds }: DhcpEvent): readonly Hint[] {
+    const hints: Hint[] = [];
+    const waited = waitedSeconds ?? 0;
+    if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) {
+      hints.push(
+        hint(
+          'asked-before-heard',
+          `it had been asking for ${waited} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
+            'with spanning tree after a link comes up (make it an edge port, PortFast), or this rack did not serve it yet',
+        ),
+      );
+    }
+    this.#offers += 1;
+    this.#offered = file;
+    if (this.#offers >= OFFERS_UNTAKEN_MAX) {
+      hints.push(
+        hint(
+          'offer-not-taken',
+          `it was offered an address ${this.#offers} times and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
+            'relay), or another DHCP server answers on this network',
+        ),
+      );
+    }
+    if (client !== undefined && file === undefined) {
+      hints.push(
+        hint(
+          'no-loader',
+          `it boots from the network as ${client}, architecture ${architecture ?? 0}, for which there is no loader: name one under ` +
+            `boot.loaders, as ${architecture ?? 0}: FILE`,
+        ),
+      );
+    }
+    return hints;
+  }
+
+  #lookAtFiles(event: RackEvent): readonly Hint[] {
+    if (isTftpEvent(event)) {
+      switch (event.kind) {
+        case 'tftp.sent':
+          return [...this.#loaded(event.file, event.purpose, event.at), ...this.#lossOf(event)];
+        case 'tftp.missing':
+          return this.#missing(event.file);
+        case 'tftp.timed-out':
+          return this.#timedOut(event);
+        default:
+          return [];
+      }
+    }
+    if (!isHttpEvent(event)) return [];
+    switch (event.kind) {
+      case 'http.file-sent':
+      case 'http.rendered':
+        return this.#loaded(event.file, event.purpose, event.at);
+      case 'http.missing':
+        return this.#missing(event.file);
+      case 'http.posted':
+        return (event.status ?? 0) >= 400
+          ? [hint('report-refused', `the region refused its report with ${event.status}: its events say why`)]
+          : [];
+      default:
+        return [];
+    }
+  }
+
+  #loaded(file: string | undefined, purpose: string | undefined, at: number): readonly Hint[] {
+    if (purpose !== undefined) {
+      if (purpose === 'chain') return [];
+      this.#loads = 0;
+      const isProblem = ['image-missing', 'no-boot-http', 'arguments-not-quotable'].includes(purpose);
+      return isProblem ? [hint('cannot-start', `it is told ${PURPOSE_SENTENCES[purpose] ?? purpose}`)] : [];
+    }
+    if (file === undefined) return [];
+    if (isKernelFile(file)) this.#loads = 0;
+    if (this.#offered === undefined || baseName(file) !== baseName(this.#offered)) return [];
+    if (this.#loads === 0 || at - this.#firstLoadAt > LOOP_MS_MAX) {
+      this.#loads = 0;
+      this.#firstLoadAt = at;
+    }
+    this.#loads += 1;
+    if (this.#loads < LOADS_MAX) return [];
+    return [
+      hint(
+        'loader-loop',
+        `it loaded ${baseName(file)} ${this.#loads} times and never went on to a configuration or a kernel: the loader starts itself ` +
+          'again, or fails at once; see the screen of the machine, and boot.loaders if it is set',
+      ),
+    ];
+  }
+
+  #missing(file: string | undefined): readonly Hint[] {
+    if (file === undefined) return [];
+    const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
+    if (!isOffered && !isNeededFile(file)) return [];
+    const cure = isKernelFile(file)
+      ? '`rackboot images build` makes the environment, and an import brings an installer'
+      : '`rackboot images build` fetches the loaders';
+    return [
+      hint('file-missing', `it needs ${file} to go on, which is not in the boot tree: ${cure}, or put the file there`),
+    ];
+  }
+
+  #timedOut({ file, bytes, blockBytes }: TftpEvent): readonly Hint[] {
+    if ((bytes ?? 0) > 0) {
+      return [
+        hint(
+          'transfer-stalled',
+          `it stopped acknowledging ${file ?? 'a file'} in the middle: it was switched off, or its network lost every packet from then on`,
+        ),
+      ];
+    }
+    this.#unheard += 1;
+    if (this.#unheard < UNHEARD_MAX) return [];
+    return [
+      hint(
+        'transfer-unheard',
+        `${this.#unheard} transfers began and it acknowledged no block: a firewall drops packets between ports above 1023, or blocks of ` +
+          `${blockBytes ?? 512} bytes do not fit the path`,
+      ),
+    ];
+  }
+
+  #lossOf({ bytes, blockBytes, repeatedBlocks, file }: TftpEvent): readonly Hint[] {
+    const blocks = Math.ceil((bytes ?? 0) / (blockBytes ?? 512));
+    const repeated = repeatedBlocks ?? 0;
+    if (blocks < LOSS_BLOCKS_MIN || repeated < blocks * LOSS_SHARE_MIN) return [];
+    return [
+      hint(
+        'packets-lost',
+        `${repeated} of ${blocks} blocks of ${file ?? 'a file'} had to be sent again: packets are lost between here and the machine; see ` +
+          'cable, duplex and the error counters of the switch port',
+      ),
+    ];
+  }
+}
+
+const hint = (name: HintName, text: string): Hint => ({ name, text });

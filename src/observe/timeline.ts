@@ -1,0 +1,257 @@
+// The timeline: what each machine did, step by step, boot by boot. A reader of the event stream that keeps, for each hardware
+// address, the events themselves; sentences are made when somebody looks.
+//
+//   stream ─ drain ─ take ─┬─ startsBoot? ─ next boot
+//                          ├─ the same again: counted on the last step
+//                          ├─ append ─ followers
+//                          └─ BootWatch.look ─ hint: a step at once, and published for the log and the region
+//
+// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX; at a bound the oldest steps, or the machine that was silent for
+//    longest, go. Machines that did no more than ask for an address go before those that loaded something, so a flood of invented
+//    hardware addresses does not wash away a boot.
+// 2. An event that happens again and again (renewals) is one step with a count.
+// 3. What was missed because events came too fast is counted, never guessed.
+
+import { type Instant, later } from '../clock.ts';
+import type { Publish, RackEvent } from '../event.ts';
+import type { MacAddress } from '../net/address.ts';
+import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
+import type { ObserveEvent } from './events.ts';
+import { BootWatch, isKernelFile } from './hints.ts';
+import { isDhcpEvent } from './sentences/dhcp.ts';
+
+/** Machines that are remembered. */
+export const MACHINES_MAX = 4096;
+/** Steps of one machine; a boot has 30 to 60. */
+export const STEPS_PER_MACHINE_MAX = 256;
+/** Steps of all machines together. Each holds its event, about 450 bytes. */
+export const STEPS_MAX = 40_000;
+/** So much silence before firmware asks again is a boot of its own. */
+export const QUIET_MS = 120_000;
+/** So many people may follow at a time. */
+export const FOLLOWERS_MAX = 32;
+
+/** One step of a machine. */
+export interface TimelineStep {
+  /** Grows through all steps of all machines; a step that is counted on keeps its number. */
+  readonly number: number;
+  /** Which boot of the machine, from 1; counted since the process began. */
+  readonly boot: number;
+  readonly event: RackEvent;
+  /** How often it happened in a row. */
+  readonly times: number;
+  /** When it happened last. */
+  readonly lastAt: Instant;
+}
+
+/** Told of each step as it happens, and again when it is counted on. */
+export type Follower = (mac: MacAddress, step: TimelineStep) => void;
+
+interface Story {
+  readonly mac: MacAddress;
+  readonly watch: BootWatch;
+  steps: TimelineStep[];
+  boot: number;
+  lastAt: Instant;
+  /** It was answered by DHCP in this boot. */
+  answered: boolean;
+  /** Firmware, and not only a running system or iPXE, asked in this boot. */
+  firmware: boolean;
+  /** Something was loaded in this boot. */
+  loaded: boolean;
+  /** A kernel was loaded in this boot. */
+  kernel: boolean;
+}
+
+/** Kinds that say nothing of what a machine does. */
+const OTHER_KINDS = /^(?:dns|log|boot|config|region|daemon|interface)\./;
+
+/** The steps of all machines. */
+export class Timeline {
+  readonly #publish: Publish;
+  /** Those that only asked for an address, then those that loaded something; the one silent for longest first. */
+  readonly #askers = new Map<MacAddress, Story>();
+  readonly #loaders = new Map<MacAddress, Story>();
+  readonly #followers = new Set<Follower>();
+  #number = 0;
+  #steps = 0;
+  #missed = 0;
+
+  /** @param publish where hints go */
+  constructor(publish: Publish) {
+    this.#publish = publish;
+  }
+
+  /** Reads a stream from now on. */
+  read(stream: EventStream): void {
+    const cursor = stream.subscribe(() => {
+      const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
+      this.#missed += missed;
+      for (const event of events) this.take(event);
+    }, 'timeline');
+  }
+
+  /** Events that came faster than they could be taken. */
+  get missed(): number {
+    return this.#missed;
+  }
+  get machines(): number {
+    return this.#askers.size + this.#loaders.size;
+  }
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** The steps of a machine, the oldest first; undefined: it was not seen, or was forgotten. */
+  find(mac: MacAddress): readonly TimelineStep[] | undefined {
+    return this.#storyOf(mac)?.steps;
+  }
+
+  /** Machines and when each was last heard of, the latest first, at most `limit`. */
+  latest(limit: number): readonly { readonly mac: MacAddress; readonly step: TimelineStep }[] {
+    return [...this.#askers.values(), ...this.#loaders.values()]
+      .toSorted((a, b) => b.lastAt - a.lastAt)
+      .slice(0, limit)
+      .flatMap(({ mac, steps }) => {
+        const step = steps.at(-1);
+        return step === undefined ? [] : [{ mac, step }];
+      });
+  }
+
+  /** Tells of each step from now on. @returns what ends it; undefined when FOLLOWERS_MAX follow already */
+  follow(follower: Follower): (() => void) | undefined {
+    if (this.#followers.size >= FOLLOWERS_MAX) return undefined;
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
+  }
+
+  /** Takes one event. */
+  take(event: RackEvent): void {
+    if (event.mac === undefined || OTHER_KINDS.test(event.kind)) return;
+    const story = this.#storyOf(event.mac) ?? this.#begin(event.mac, event.at);
+    if (startsBoot(story, event)) {
+      story.boot += 1;
+      story.answered = false;
+      story.firmware = false;
+      story.loaded = false;
+      story.kernel = false;
+      story.watch.begin();
+    }
+    this.#note(story, event);
+    this.#append(story, event);
+    for (const { name, text } of story.watch.look(event)) {
+      const hint: ObserveEvent = {
+        kind: 'boot.hint',
+        at: event.at,
+        mac: event.mac,
+        address: event.address,
+        hint: name,
+        text,
+      };
+      this.#append(story, hint);
+      this.#publish(hint);
+    }
+    this.#keepBounds();
+  }
+
+  #storyOf(mac: MacAddress): Story | undefined {
+    return this.#loaders.get(mac) ?? this.#askers.get(mac);
+  }
+
+  #begin(mac: MacAddress, at: Instant): Story {
+    const watch = new BootWatch();
+    return {
+      mac,
+      watch,
+      steps: [],
+      boot: 1,
+      lastAt: at,
+      answered: false,
+      firmware: false,
+      loaded: false,
+      kernel: false,
+    };
+  }
+
+  /** What an event says of the boot, and that the machine was heard of. */
+  #note(story: Story, event: RackEvent): void {
+    story.lastAt = event.at;
+    if (event.kind === 'dhcp.offer' || event.kind === 'dhcp.ack') story.answered = true;
+    if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
+    const file = fileOf(event);
+    if (file !== undefined) {
+      story.loaded = true;
+      if (isKernelFile(file)) story.kernel = true;
+    }
+    // The last of a map is the one heard of last.
+    const isLoader = story.loaded || this.#loaders.has(story.mac);
+    this.#askers.delete(story.mac);
+    this.#loaders.delete(story.mac);
+    (isLoader ? this.#loaders : this.#askers).set(story.mac, story);
+  }
+
+  #append(story: Story, event: RackEvent): void {
+    const last = story.steps.at(-1);
+    if (last !== undefined && last.boot === story.boot && isSame(last.event, event)) {
+      const again = { ...last, times: last.times + 1, lastAt: event.at };
+      story.steps[story.steps.length - 1] = again;
+      this.#tell(story.mac, again);
+      return;
+    }
+    this.#number += 1;
+    const step = { number: this.#number, boot: story.boot, event, times: 1, lastAt: event.at };
+    story.steps.push(step);
+    this.#steps += 1;
+    if (story.steps.length > STEPS_PER_MACHINE_MAX) {
+      // In eighths, so that a machine at the bound does not move its whole list at each step.
+      const cut = STEPS_PER_MACHINE_MAX / 8;
+      story.steps = story.steps.slice(cut);
+      this.#steps -= cut;
+    }
+    this.#tell(story.mac, step);
+  }
+
+  #tell(mac: MacAddress, step: TimelineStep): void {
+    for (const follower of this.#followers) follower(mac, step);
+  }
+
+  #keepBounds(): void {
+    while (this.machines > MACHINES_MAX || this.#steps > STEPS_MAX) {
+      const group = this.#askers.size > 0 ? this.#askers : this.#loaders;
+      const [oldest] = group.values();
+      if (oldest === undefined) return;
+      group.delete(oldest.mac);
+      this.#steps -= oldest.steps.length;
+    }
+  }
+}
+
+const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
+
+/** The file that a machine has got with this event. */
+function fileOf(event: RackEvent): string | undefined {
+  if (!/^(?:tftp\.sent|http\.file-sent|http\.rendered)$/.test(event.kind)) return undefined;
+  return 'file' in event && typeof event.file === 'string' ? event.file : '';
+}
+
+/**
+ * True for a DISCOVER with which a boot begins: of firmware, or of iPXE that is firmware, after something was loaded or after a
+ * long silence. iPXE that firmware has loaded, and the system that runs at the end, go on with the boot that loaded them.
+ */
+function startsBoot(story: Story, event: RackEvent): boolean {
+  if (!isDhcpEvent(event) || event.kind !== 'dhcp.offer' || event.client === undefined) return false;
+  if (!story.answered && !story.loaded) return false;
+  if (later(story.lastAt, QUIET_MS) < event.at) return true;
+  if (event.client === 'ipxe' && story.firmware) return story.kernel;
+  return story.loaded || (isFirmware(event.client) && !story.firmware);
+}
+
+/** Fields that differ although the same thing happens. */
+const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port', 'leaseSeconds', 'omitted']);
+
+function isSame(a: RackEvent, b: RackEvent): boolean {
+  if (a.kind !== b.kind || a.address !== b.address) return false;
+  const others = new Map(Object.entries(b));
+  for (const [name, value] of Object.entries(a)) if (!VARYING.has(name) && others.get(name) !== value) return false;
+  return true;
+}
