@@ -20,6 +20,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, type Instant, instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
+import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/lease.ts';
 import { type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
