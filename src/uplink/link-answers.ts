@@ -1,0 +1,55 @@
+// What a remote region answers, checked. A field that is missing or of another type makes the whole answer unusable.
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An entry that the region will not take, however often it is sent. */
+export interface RefusedEntry {
+  readonly sequence: number;
+  readonly reason: string;
+}
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function parse(text: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The answer to a batch of events; undefined: it is none. */
+export function parseEventsAnswer(
+  text: string,
+): { readonly stored: number; readonly refused: readonly RefusedEntry[] } | undefined {
+  const fields = parse(text);
+  if (fields === undefined || !isSequence(fields.stored)) return undefined;
+  const refused: RefusedEntry[] = [];
+  for (const entry of Array.isArray(fields.refused) ? fields.refused : []) {
+    if (!isFields(entry) || !isSequence(entry.sequence) || typeof entry.reason !== 'string') return undefined;
+    refused.push({ sequence: entry.sequence, reason: entry.reason });
+  }
+  return { stored: fields.stored, refused };
+}
+
+/** The answer to a heartbeat; undefined: it is none. */
+export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
+  const fields = parse(text);
+  if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
+  return { version: fields.version.slice(0, 64), uplink: fields.uplink };
+}
+
+/** The version that a message of the stream names; undefined: it names none. */
+export function parseChange(data: string): number | undefined {
+  const version = parse(data)?.version;
+  return isSequence(version) ? version : undefined;
+}
+
+/** What an answer says to people: its `text`, or its first line. */
+export function textOf(body: string): string {
+  const said = parse(body)?.text;
+  const text = typeof said === 'string' ? said : (body.trim().split('\n', 1)[0] ?? '');
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, 300);
+}

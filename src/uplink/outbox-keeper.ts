@@ -1,0 +1,120 @@
+// Puts what the rack hands over into the durable outbox, and says when it is there.
+//
+// 1. While the disk refuses, the same batch is tried again; the rack sends no other meanwhile. A post is refused at once: its machine
+//    asks again.
+// 2. Every drop at the bounds is told, sampled, with how many it were.
+
+import type { Clock, Timer } from '../clock.ts';
+import { errorText, RackError } from '../errors.ts';
+import { parseIpv4 } from '../net/address.ts';
+import type { NoticeBody } from './events.ts';
+import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
+import type { OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
+
+const STORE_RETRY_MS = 1000;
+
+export interface OutboxKeeperOptions {
+  readonly clock: Clock;
+  readonly outbox: OutboxStore;
+  readonly send: (message: RegionMessage) => void;
+  readonly notice: (body: NoticeBody) => void;
+  /** Something new waits. */
+  readonly onAdded: () => void;
+}
+
+export class OutboxKeeper {
+  readonly #options: OutboxKeeperOptions;
+  #retry: Timer | undefined;
+  #problem = '';
+  #closed = false;
+
+  constructor(options: OutboxKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Why the outbox cannot be written at the moment; empty: it can. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#retry?.cancel();
+  }
+
+  /** Stores a batch of one life of the rack's process. */
+  store(life: string, message: Extract<RackMessage, { kind: 'events' }>): void {
+    const { outbox, send, clock, onAdded } = this.#options;
+    const last = message.events.at(-1);
+    if (last === undefined || this.#closed) return;
+    try {
+      const { dropped } = outbox.addReports(life, message.events, message.missed);
+      this.storeIs(undefined);
+      if (dropped > 0) this.#full(dropped);
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      this.storeIs(errorText(error));
+      this.#retry = clock.schedule(STORE_RETRY_MS, () => this.store(life, message));
+      return;
+    }
+    send({ kind: 'stored', sequence: last.sequence });
+    onAdded();
+  }
+
+  /** @returns why the post was not kept; undefined: it is on disk */
+  keep(post: QueuedPost): string | undefined {
+    const { notice, onAdded } = this.#options;
+    const address = parseIpv4(post.peer);
+    const refusal = this.#add(post);
+    if (refusal !== undefined) notice({ kind: 'region.post-refused', address, reason: refusal });
+    else {
+      notice({ kind: 'region.post-queued', address, path: post.path, bytes: Buffer.byteLength(post.body, 'base64') });
+      onAdded();
+    }
+    return refusal;
+  }
+
+  #add(post: QueuedPost): string | undefined {
+    try {
+      const { dropped, refused } = this.#options.outbox.addPost(post);
+      this.storeIs(undefined);
+      if (dropped > 0) this.#full(dropped);
+      return refused ? 'the outbox is full of posts' : undefined;
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      this.storeIs(errorText(error));
+      return 'the outbox cannot be written';
+    }
+  }
+
+  /** Does what a person asks for. */
+  handle(command: OutboxCommand): OutboxAnswer {
+    const { outbox, onAdded } = this.#options;
+    let refusal: string | undefined;
+    try {
+      if (command.action !== 'list') {
+        const { action, deadLetter } = command;
+        const isKnown = action === 'retry' ? outbox.retry(deadLetter) : outbox.drop(deadLetter);
+        if (!isKnown) refusal = `there is no dead letter ${deadLetter}; rackboot outbox --dead shows all`;
+        else if (action === 'retry') onAdded();
+      }
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      refusal = error.message;
+    }
+    return { refusal, waiting: outbox.length, dropped: outbox.dropped, deadLetters: outbox.listDeadLetters() };
+  }
+
+  /** Remembers, and tells once, that the outbox cannot be used, or can again. */
+  storeIs(problem: string | undefined): void {
+    const before = this.#problem;
+    this.#problem = problem ?? '';
+    const { notice, outbox } = this.#options;
+    if (problem !== undefined && before === '') notice({ kind: 'outbox.unavailable', reason: problem });
+    if (problem === undefined && before !== '') notice({ kind: 'outbox.available', waiting: outbox.length });
+  }
+
+  #full(dropped: number): void {
+    this.#options.notice({ kind: 'outbox.full', dropped, waiting: this.#options.outbox.length });
+  }
+}

@@ -1,0 +1,85 @@
+// The key by which a rack is known to its remote region: the one that an administrator put into its file, or one that the rack draws.
+//
+// Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
+//
+// 1. The file is for its owner alone: one that others may read is refused, since who reads it can be this rack.
+// 2. A drawn key is told from an administrator's by its first part. Of its secret only the digest leaves the rack before the region
+//    has accepted it.
+
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import type { Clock } from '../clock.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { writePrivateFile } from './rack-identity.ts';
+
+/** The first part of a key that a rack has drawn. */
+const DRAWN = 'rack';
+const TOKEN_BYTES = 12;
+const SECRET_BYTES = 24;
+const KEY_BYTES_MAX = 1024;
+const KEY = /^([\w.~-]{1,200}):([\w.~-]{1,200}):([\w.~-]{1,200})$/;
+
+export interface RegionKey {
+  readonly consumer: string;
+  readonly token: string;
+  readonly secret: string;
+  /** The rack drew it itself, so the region has to be asked to accept it. */
+  readonly isDrawn: boolean;
+}
+
+/**
+ * Reads the key of a file, or draws one and writes it there.
+ * @throws RackError `config-invalid` when the file can be read by others or holds no key, `store-unwritable`
+ */
+export function readRegionKey(path: string, clock: Clock): RegionKey {
+  let text: string;
+  try {
+    const { mode, size } = statSync(path);
+    if ((mode & 0o077) !== 0) {
+      const octal = (mode & 0o777).toString(8);
+      throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
+    }
+    text = size > KEY_BYTES_MAX ? '' : readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    if (cause instanceof RackError) throw cause;
+    if (osErrorCode(cause) === 'ENOENT') return drawKey(path, clock);
+    throw new RackError('store-unwritable', `${path} cannot be read: ${errorText(cause)}; give it to this user`, {
+      cause,
+    });
+  }
+  const [, consumer, token, secret] = KEY.exec(text) ?? [];
+  if (consumer === undefined || token === undefined || secret === undefined) {
+    throw new RackError(
+      'config-invalid',
+      `${path} holds no key of the form consumer:token:secret, as \`rackboot apikey\` prints it; remove it, and the rack draws its own`,
+    );
+  }
+  return { consumer, token, secret, isDrawn: consumer === DRAWN };
+}
+
+function drawKey(path: string, clock: Clock): RegionKey {
+  const [token, secret] = [TOKEN_BYTES, SECRET_BYTES].map((count) =>
+    Buffer.from(clock.randomBytes(count)).toString('hex'),
+  );
+  if (token === undefined || secret === undefined) throw new Error('unreachable');
+  writePrivateFile(path, `${DRAWN}:${token}:${secret}\n`);
+  return { consumer: DRAWN, token, secret, isDrawn: true };
+}
+
+/** SHA-256 of the secret, in hexadecimal: what the region keeps of a drawn key. */
+export const digestOfSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
+
+/** The `Authorization` header of a request at a moment; `nonce` is any number. */
+export function authorizationOf(key: RegionKey, wallMs: number, nonce: number): string {
+  const fields = {
+    oauth_version: '1.0',
+    oauth_signature_method: 'PLAINTEXT',
+    oauth_consumer_key: key.consumer,
+    oauth_token: key.token,
+    oauth_signature: `&${encodeURIComponent(key.secret)}`,
+    oauth_nonce: String(nonce),
+    oauth_timestamp: String(Math.floor(wallMs / 1000)),
+  };
+  const parts = Object.entries(fields).map(([name, value]) => `${name}="${encodeURIComponent(value)}"`);
+  return `OAuth ${parts.join(', ')}`;
+}

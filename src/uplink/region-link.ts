@@ -1,0 +1,375 @@
+// A rack's link to its remote region: registers the rack, keeps its events and the posts of its machines until the region has them,
+// carries them, brings the desired state, and says by heartbeats how far the rack has come. Speaks to the rack's loop in the messages of
+// an embedded region. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
+//
+//   registering ──200──▶ linked ──401, 403──▶ registering
+//     │  202: pending, 403: rejected, 409: incompatible, no answer: away; each asks again
+//   linked: EventCarrier ∥ StateFollower ∥ heartbeat, each with a pause of its own when it fails
+//
+// 1. What the rack hands over is acknowledged when it is on disk here, not when the region has it.
+// 2. Nothing here is waited for by the rack's loop.
+
+import type { Clock, Timer } from '../clock.ts';
+import { errorText, unreachable } from '../errors.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import { EventSampler } from '../rate-limit.ts';
+import type { RackDescription } from '../region/rack-description.ts';
+import { EventCarrier } from './event-carrier.ts';
+import type { NoticeBody } from './events.ts';
+import { parseHeartbeatAnswer, textOf } from './link-answers.ts';
+import type { LinkState, LinkStatus } from './link-status.ts';
+import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
+import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
+import { OutboxKeeper } from './outbox-keeper.ts';
+import type { OutboxStore } from './outbox-store.ts';
+import { digestOfSecret, type RegionKey } from './region-key.ts';
+import { Repeater, type RunOutcome } from './repeater.ts';
+import { StateFollower } from './state-follower.ts';
+
+const HEARTBEAT_MS = 30_000;
+/** How often a waiting rack asks whether it is accepted, and one that is refused whether it still is. */
+const PENDING_MS = 5000;
+const REFUSED_MS = 60_000;
+/** Changes of the status that follow each other faster reach the rack together. */
+const STATUS_PAUSE_MS = 200;
+/** What says that the region does not know this rack, or not any more. */
+const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
+const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
+
+export interface RegionLinkOptions {
+  readonly clock: Clock;
+  readonly transport: LinkTransport;
+  readonly outbox: OutboxStore;
+  readonly key: RegionKey;
+  /** region.url, for people. */
+  readonly url: string;
+  /** Where the key is, for people. */
+  readonly keyFile: string;
+  /** Keeps the state for a start without the region. Called before the rack gets it. */
+  readonly saveState: (state: DesiredState) => void;
+  /** To the rack. */
+  readonly send: (message: RegionMessage) => void;
+}
+
+export class RegionLink {
+  readonly #options: RegionLinkOptions;
+  readonly #sampler = new EventSampler();
+  readonly #registering: Repeater;
+  readonly #heartbeat: Repeater;
+  readonly #carrying: Repeater;
+  readonly #follower: StateFollower;
+  readonly #keeper: OutboxKeeper;
+  readonly #startedAtMs: number;
+  #rack: RackDescription | undefined;
+  #life = '';
+  #applied = 0;
+  #linked = false;
+  #state: LinkState = 'registering';
+  #sinceMs: number;
+  #text = '';
+  #lastContactMs: number | undefined;
+  #lastHeartbeatMs: number | undefined;
+  #heartbeatMs: number | undefined;
+  #regionVersion = '';
+  #telling: Timer | undefined;
+  #relinking: Timer | undefined;
+  #closed = false;
+
+  constructor(options: RegionLinkOptions) {
+    const { clock, transport, outbox } = options;
+    this.#options = options;
+    this.#startedAtMs = clock.wallTimeMs();
+    this.#sinceMs = this.#startedAtMs;
+    const ask = (request: LinkRequest): Promise<LinkAnswer | undefined> => this.#ask(request);
+    const path = (name: string): string => `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/${name}`;
+    const notice = (body: NoticeBody): void => this.#notice(body);
+    this.#keeper = new OutboxKeeper({
+      clock,
+      outbox,
+      send: options.send,
+      notice,
+      onAdded: () => this.#carrying.poke(),
+    });
+    const carrier = new EventCarrier({
+      clock,
+      outbox,
+      path: () => path('events'),
+      rack: () => this.#rack?.uuid ?? '',
+      ask,
+      onBuried: (entry, reason) => {
+        const what = entry.kind === 'post' ? `post of ${entry.post.peer}` : entry.report.kind;
+        notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, what, reason });
+      },
+      onRenumbered: () => notice({ kind: 'outbox.renumbered', text: `outbox.db is now ${outbox.id}` }),
+      onStore: (problem) => this.#keeper.storeIs(problem),
+    });
+    this.#carrying = new Repeater(clock, () => this.#thenTell(carrier.run()));
+    this.#registering = new Repeater(clock, () => this.#thenTell(this.#register()));
+    this.#heartbeat = new Repeater(clock, () => this.#thenTell(this.#beat()));
+    this.#follower = new StateFollower({
+      clock,
+      transport,
+      path,
+      ask,
+      onState: (state) => {
+        options.saveState(state);
+        options.send({ kind: 'desired-state', state });
+      },
+      onProblem: (text) => options.send({ kind: 'problem', id: 'desired-state', text }),
+    });
+  }
+
+  /** Takes a message of the rack; `close` and `configure` are the thread's business. */
+  receive(message: RackMessage): void {
+    if (this.#closed) return;
+    switch (message.kind) {
+      case 'hello':
+        this.#greet(message);
+        break;
+      case 'events':
+        this.#keeper.store(this.#life, message);
+        this.#tell();
+        break;
+      case 'applied':
+        if (message.version === this.#applied) break;
+        this.#applied = message.version;
+        this.#heartbeat.poke();
+        break;
+      case 'post':
+        this.#options.send({ kind: 'post-stored', id: message.id, refusal: this.#keeper.keep(message.post) });
+        this.#tell();
+        break;
+      case 'outbox':
+        this.#options.send({ kind: 'outbox-answer', id: message.id, answer: this.#keeper.handle(message.command) });
+        this.#tell();
+        break;
+      case 'configure':
+      case 'close':
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#registering.stop();
+    this.#unlink();
+    this.#telling?.cancel();
+    this.#relinking?.cancel();
+    this.#keeper.close();
+  }
+
+  #greet({ uplink, life, rack }: Extract<RackMessage, { kind: 'hello' }>): void {
+    if (uplink !== UPLINK_VERSION) {
+      this.#options.send({ kind: 'refused', reason: `uplink version ${uplink} is not ${UPLINK_VERSION}` });
+      return;
+    }
+    const isFirst = this.#rack === undefined;
+    this.#rack = rack;
+    this.#life = life;
+    if (isFirst) {
+      this.#options.send({ kind: 'listening', addresses: [this.#options.url] });
+      this.#registering.start();
+      this.#tell();
+    } else this.#heartbeat.poke();
+  }
+
+  // ── the region
+
+  /** Asks, and draws what an answer says of the link itself. @returns undefined when there is none, or when it says that */
+  async #ask(request: LinkRequest): Promise<LinkAnswer | undefined> {
+    const { transport, clock } = this.#options;
+    let answer: LinkAnswer;
+    try {
+      answer = await transport.ask(request);
+    } catch (error) {
+      this.#lost(errorText(error));
+      return undefined;
+    }
+    if (this.#closed) return undefined;
+    if (answer.status === 502 || answer.status === 504) {
+      this.#lost(`${this.#options.url} answers ${answer.status}: ${textOf(answer.body)}`);
+      return undefined;
+    }
+    this.#lastContactMs = clock.wallTimeMs();
+    if (!this.#linked || !request.path.startsWith('/uplink/')) return answer;
+    if (UNLINKING.has(answer.status)) {
+      this.#unlink();
+      this.#become('registering', `the region answers ${answer.status}: ${textOf(answer.body)}`);
+      // Not at once: what registers and is refused in turn must not go round as fast as it can.
+      this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
+      return undefined;
+    }
+    this.#become('up', '');
+    return answer;
+  }
+
+  async #register(): Promise<RunOutcome> {
+    const rack = this.#rack;
+    if (rack === undefined) return { kind: 'failed' };
+    const { key } = this.#options;
+    const { uuid, name, interfaces, version } = rack;
+    const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
+    const form = {
+      uuid,
+      name,
+      interfaces: JSON.stringify(interfaces),
+      version,
+      uplink: String(UPLINK_VERSION),
+      ...drawn,
+    };
+    const answer = await this.#ask({
+      method: 'POST',
+      path: REGISTER_PATH,
+      authorized: !key.isDrawn,
+      body: { contentType: 'application/x-www-form-urlencoded', text: new URLSearchParams(form).toString() },
+    });
+    if (answer === undefined) return { kind: 'failed' };
+    const said = textOf(answer.body);
+    switch (answer.status) {
+      case 200:
+        this.#link();
+        return { kind: 'rest', ms: REFUSED_MS };
+      case 202:
+        this.#become('pending', said || `accept this rack on its region: rackboot racks accept ${name}`);
+        return { kind: 'rest', ms: PENDING_MS };
+      case 401:
+        this.#become('rejected', `the region does not know the key of ${this.#options.keyFile}: ${said}`);
+        return { kind: 'rest', ms: REFUSED_MS };
+      case 403:
+        this.#become('rejected', said);
+        return { kind: 'rest', ms: REFUSED_MS };
+      case 409:
+        this.#become('incompatible', said);
+        return { kind: 'rest', ms: REFUSED_MS };
+      default:
+        this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${said}`);
+        return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    }
+  }
+
+  #link(): void {
+    this.#registering.stop();
+    this.#linked = true;
+    this.#become('up', '');
+    this.#heartbeat.start();
+    this.#carrying.start();
+    this.#follower.start();
+  }
+
+  #unlink(): void {
+    this.#linked = false;
+    this.#heartbeat.stop();
+    this.#carrying.stop();
+    this.#follower.stop();
+  }
+
+  async #beat(): Promise<RunOutcome> {
+    const { outbox, clock } = this.#options;
+    const sentAt = clock.now();
+    const news = {
+      version: this.#rack?.version ?? '',
+      uplink: UPLINK_VERSION,
+      life: this.#life,
+      applied: this.#applied,
+      waiting: outbox.length,
+      dropped: total(outbox.dropped),
+      deadLetters: outbox.deadLetterCount,
+      pinned: this.#rack?.pinned ?? [],
+      interfaces: this.#rack?.interfaces ?? [],
+      startedAt: this.#startedAtMs,
+    };
+    const body = { contentType: 'application/json', text: JSON.stringify(news) };
+    const path = `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/heartbeat`;
+    const answer = await this.#ask({ method: 'POST', path, authorized: true, body });
+    if (answer === undefined) return { kind: 'failed' };
+    const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
+    if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    this.#regionVersion = parsed.version;
+    this.#lastHeartbeatMs = clock.wallTimeMs();
+    this.#heartbeatMs = Math.round(clock.now() - sentAt);
+    return { kind: 'rest', ms: HEARTBEAT_MS };
+  }
+
+  // ── what is known of it
+
+  #lost(reason: string): void {
+    if (!this.#closed) this.#become('away', reason);
+  }
+
+  #become(state: LinkState, text: string): void {
+    const { clock, outbox } = this.#options;
+    const before = this.#state;
+    const told = this.#text;
+    this.#state = state;
+    this.#text = text;
+    if (before === state && (told === text || state === 'away')) return;
+    const sinceMs = this.#sinceMs;
+    const nowMs = clock.wallTimeMs();
+    if (before !== state) this.#sinceMs = nowMs;
+    switch (state) {
+      case 'away':
+        this.#notice({ kind: 'region.away', reason: text, since: new Date(this.#sinceMs).toISOString() });
+        break;
+      case 'up':
+        if (before === 'away')
+          this.#notice({ kind: 'region.back', awayMs: Math.max(0, nowMs - sinceMs), waiting: outbox.length });
+        this.#heartbeat.hasten();
+        this.#carrying.hasten();
+        this.#follower.hasten();
+        break;
+      case 'pending':
+      case 'rejected':
+      case 'incompatible':
+        this.#notice({ kind: `region.${state}`, text });
+        break;
+      case 'registering':
+        break;
+      default:
+        unreachable(state);
+    }
+    this.#tell();
+  }
+
+  #notice(body: NoticeBody): void {
+    const at = this.#options.clock.now();
+    const sample = this.#sampler.take(body.kind, at);
+    if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at } });
+  }
+
+  async #thenTell(run: Promise<RunOutcome>): Promise<RunOutcome> {
+    const outcome = await run;
+    this.#tell();
+    return outcome;
+  }
+
+  #tell(): void {
+    if (this.#closed) return;
+    this.#telling ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
+      this.#telling = undefined;
+      this.#options.send({ kind: 'link', status: this.status() });
+    });
+  }
+
+  /** How the link stands now. */
+  status(): LinkStatus {
+    const { outbox } = this.#options;
+    return {
+      state: this.#state,
+      since: this.#sinceMs,
+      text: this.#text,
+      lastContact: this.#lastContactMs,
+      lastHeartbeat: this.#lastHeartbeatMs,
+      heartbeatMs: this.#heartbeatMs,
+      regionVersion: this.#regionVersion,
+      waiting: outbox.length,
+      dropped: total(outbox.dropped),
+      deadLetters: outbox.deadLetterCount,
+      outboxProblem: this.#keeper.problem,
+    };
+  }
+}
+
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -1,0 +1,96 @@
+// Does one thing again and again: at once when it is poked, after a rest when all went well, after a pause that grows when it did not.
+//
+//   resting ──poke, rest over──▶ running ──well──▶ resting
+//                                   └──failed──▶ pausing ──back-off──▶ running
+//
+// 1. Never two runs at a time. A poke during a run is not lost: another run follows it.
+// 2. A poke does not shorten a pause, `hasten` does.
+// 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each anywhere in its upper half, so that many racks do not come at once.
+// 4. After `stop` what a run under way returns is ignored.
+
+import type { Clock, Timer } from '../clock.ts';
+
+export const BACK_OFF_MS_MIN = 500;
+export const BACK_OFF_MS_MAX = 60_000;
+
+export type RunOutcome =
+  /** There is more to do. */
+  | { readonly kind: 'again' }
+  | { readonly kind: 'rest'; readonly ms: number }
+  /** @param retryAfterMs what the other side asks for; longer than BACK_OFF_MS_MAX is not believed */
+  | { readonly kind: 'failed'; readonly retryAfterMs?: number | undefined };
+
+export class Repeater {
+  readonly #clock: Clock;
+  readonly #run: () => Promise<RunOutcome>;
+  #failures = 0;
+  #timer: Timer | undefined;
+  #state: 'stopped' | 'running' | 'resting' | 'pausing' = 'stopped';
+  #poked = false;
+  #epoch = 0;
+
+  /** @param run must not reject */
+  constructor(clock: Clock, run: () => Promise<RunOutcome>) {
+    this.#clock = clock;
+    this.#run = run;
+  }
+
+  /** Begins with a run at once; does nothing when it goes on already. */
+  start(): void {
+    if (this.#state !== 'stopped') return;
+    this.#failures = 0;
+    this.#begin();
+  }
+
+  stop(): void {
+    this.#epoch += 1;
+    this.#state = 'stopped';
+    this.#poked = false;
+    this.#timer?.cancel();
+  }
+
+  /** There is something to do. */
+  poke(): void {
+    if (this.#state === 'running') this.#poked = true;
+    else if (this.#state === 'resting') this.#begin();
+  }
+
+  /** What made it fail may be over. */
+  hasten(): void {
+    this.#failures = 0;
+    if (this.#state === 'pausing') this.#begin();
+  }
+
+  #begin(): void {
+    this.#timer?.cancel();
+    this.#state = 'running';
+    this.#poked = false;
+    const epoch = this.#epoch;
+    void this.#run().then((outcome) => {
+      if (epoch === this.#epoch) this.#end(outcome);
+    });
+  }
+
+  #end(outcome: RunOutcome): void {
+    if (outcome.kind === 'failed') {
+      this.#state = 'pausing';
+      this.#wait(Math.max(this.#pauseMs(), Math.min(outcome.retryAfterMs ?? 0, BACK_OFF_MS_MAX)));
+      return;
+    }
+    this.#failures = 0;
+    this.#state = 'resting';
+    // A turn between two runs, so that others are not kept waiting.
+    this.#wait(outcome.kind === 'again' || this.#poked ? 0 : outcome.ms);
+  }
+
+  #pauseMs(): number {
+    const full = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 30);
+    const [high = 0, low = 0] = this.#clock.randomBytes(2);
+    return full * (0.5 + (high * 256 + low) / 131_072);
+  }
+
+  #wait(ms: number): void {
+    this.#timer = this.#clock.schedule(ms, () => this.#begin());
+  }
+}

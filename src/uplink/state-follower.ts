@@ -1,0 +1,128 @@
+// Keeps the desired state of a remote region: fetched by ETag, after each change that the stream tells of, and now and then besides.
+//
+//   changes (a stream) ──another version──▶ poke ──▶ GET state ──200──▶ onState
+//                                                       └─304─▶ nothing
+//
+// 1. The first fetch of a life is unconditional: a version of another region, or of one put back from a backup, proves nothing.
+// 2. One fetch is on the way at a time, so a state never comes after a newer one.
+// 3. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, whatever the connection says.
+
+import type { Clock, Timer } from '../clock.ts';
+import { parseDesiredState } from '../machines/desired-state.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import { parseChange } from './link-answers.ts';
+import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
+import { Repeater, type RunOutcome } from './repeater.ts';
+
+/** How often the state is looked at though nothing told of a change. */
+const POLL_MS = 60_000;
+/** The region writes a comment every 15 s. */
+const STREAM_SILENCE_MS_MAX = 45_000;
+/** After a stream that was open and ended. */
+const STREAM_AGAIN_MS = 1000;
+
+export interface StateFollowerOptions {
+  readonly clock: Clock;
+  readonly transport: LinkTransport;
+  /** The link's own addresses. */
+  readonly path: (name: 'state' | 'changes') => string;
+  readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
+  readonly onState: (state: DesiredState) => void;
+  /** The region sent what is no desired state. */
+  readonly onProblem: (text: string) => void;
+}
+
+export class StateFollower {
+  readonly #options: StateFollowerOptions;
+  readonly #fetching: Repeater;
+  readonly #following: Repeater;
+  #version: number | undefined;
+  #stream: { close(): void } | undefined;
+  #silence: Timer | undefined;
+
+  constructor(options: StateFollowerOptions) {
+    this.#options = options;
+    this.#fetching = new Repeater(options.clock, () => this.#fetch());
+    this.#following = new Repeater(options.clock, () => this.#follow());
+  }
+
+  start(): void {
+    this.#fetching.start();
+    this.#following.start();
+  }
+
+  stop(): void {
+    this.#fetching.stop();
+    this.#following.stop();
+    this.#endStream();
+  }
+
+  /** The region answers again. */
+  hasten(): void {
+    this.#fetching.hasten();
+    this.#following.hasten();
+  }
+
+  async #fetch(): Promise<RunOutcome> {
+    const { ask, path, onState, onProblem } = this.#options;
+    const known = this.#version;
+    const answer = await ask({
+      method: 'GET',
+      path: path('state'),
+      authorized: true,
+      ifNoneMatch: known === undefined ? undefined : `"${known}"`,
+    });
+    if (answer === undefined) return { kind: 'failed' };
+    if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
+    if (answer.status !== 200) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    const parsed = parseState(answer.body);
+    if (!parsed.ok) {
+      onProblem(parsed.reason);
+      return { kind: 'failed' };
+    }
+    this.#version = parsed.state.version;
+    onState(parsed.state);
+    return { kind: 'rest', ms: POLL_MS };
+  }
+
+  #follow(): Promise<RunOutcome> {
+    const { transport, path } = this.#options;
+    return new Promise((resolve) => {
+      let opened = false;
+      const end = (): void => {
+        this.#endStream();
+        resolve(opened ? { kind: 'rest', ms: STREAM_AGAIN_MS } : { kind: 'failed' });
+      };
+      this.#expect(end);
+      this.#stream = transport.follow(path('changes'), {
+        onOpen: () => {
+          opened = true;
+        },
+        onAlive: () => this.#expect(end),
+        onEvent: (event, data) => {
+          if (event === 'state' && parseChange(data) !== this.#version) this.#fetching.poke();
+        },
+        onEnd: end,
+      });
+    });
+  }
+
+  #expect(end: () => void): void {
+    this.#silence?.cancel();
+    this.#silence = this.#options.clock.schedule(STREAM_SILENCE_MS_MAX, end);
+  }
+
+  #endStream(): void {
+    this.#silence?.cancel();
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+}
+
+function parseState(body: string): ReturnType<typeof parseDesiredState> {
+  try {
+    return parseDesiredState(JSON.parse(body));
+  } catch {
+    return { ok: false, reason: 'the desired state is not JSON' };
+  }
+}
