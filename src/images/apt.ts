@@ -32,6 +32,9 @@ interface Repository {
   readonly architecture: string;
 }
 
+/** The search for libraries ends here; no program that is packed needs a tenth of them. */
+const LIBRARY_PACKAGES_MAX = 200;
+
 const APT = 'apt';
 /** Every failure of apt here is one of its lists, its mirrors or the way to them. */
 const REMEDY =
@@ -78,11 +81,27 @@ export class Apt {
     return new Apt(query, environment, options);
   }
 
-  /** The packages that a package depends on, by name, as the newest version says; alternatives are left out. */
-  async dependenciesOf(name: string): Promise<string[]> {
-    const text = await this.#run(`looking up ${name}`, 'apt-cache', ['show', '--no-all-versions', name]);
-    const line = /^Depends: (.*)$/m.exec(text)?.[1] ?? '';
-    return line.split(',').flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
+  /** The packages that packages depend on, by name, as their newest versions say; alternatives are left out. */
+  async dependenciesOf(...names: readonly string[]): Promise<string[]> {
+    const text = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
+      'show',
+      '--no-all-versions',
+      ...names,
+    ]);
+    const parts = [...text.matchAll(/^Depends: (.*)$/gm)].flatMap(([, line = '']) => line.split(','));
+    return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
+  }
+
+  /** The packages of the libraries that a package needs, and those need, and so on. */
+  async librariesOf(name: string): Promise<string[]> {
+    const found = new Set<string>();
+    let names = [name];
+    while (names.length > 0 && found.size < LIBRARY_PACKAGES_MAX) {
+      const next = (await this.dependenciesOf(...names)).filter((one) => one.startsWith('lib') && !found.has(one));
+      names = [...new Set(next)];
+      for (const one of names) found.add(one);
+    }
+    return [...found];
   }
 
   /**

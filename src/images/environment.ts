@@ -10,13 +10,21 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip, gzip, zstdDecompress } from 'node:zlib';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
+import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
-import { decodeModuleInfo, type ModuleInfo } from './kernel-module.ts';
+import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
+import type { ModuleInfo } from './kernel-module.ts';
+import {
+  findKernel,
+  firstExisting,
+  type KernelFiles,
+  listModules,
+  readModule,
+  readModuleInfo,
+} from './kernel-package.ts';
 import {
   MODULE_DIRECTORIES,
   MODULE_DIRECTORIES_WITHOUT,
@@ -24,7 +32,6 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { runProgram } from './program.ts';
 import { describeFile, encodeManifest, type PublishedFile, publishDirectory } from './publication.ts';
 
 /** What to build, and where. */
@@ -35,7 +42,10 @@ export interface EnvironmentRequest {
   readonly arch: string;
   /** Debian's code name: `bookworm`. */
   readonly release: string;
-  /** `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, and firmware. Undefined: fetched by apt. */
+  /**
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware, and for the search for a BMC
+   * `freeipmi-tools` with its libraries. Undefined: fetched by apt.
+   */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during one. */
   readonly workDir: string;
@@ -48,18 +58,7 @@ export interface Publication {
   readonly files: readonly PublishedFile[];
 }
 
-/** What an unpacked kernel package offers. */
-interface KernelFiles {
-  readonly version: string;
-  readonly image: string;
-  /** `/lib/modules/VERSION`. */
-  readonly modules: string;
-}
-
 const SCRIPTS = new URL('./environment/', import.meta.url);
-// Of 9 MB of drivers, 9 saves 50 kB and takes twelve times as long.
-const GZIP_LEVEL = 6;
-const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /**
@@ -84,11 +83,14 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     const kernel = await findKernel(unpacked);
     const firmware = await findFirmware(unpacked);
     const modules = await chooseModulesOf(kernel, firmware);
+    const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
+    if (!withIpmi) request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
     request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
     const archive = encodeCpio([
       ...(await systemEntries(unpacked)),
       ...(await moduleEntries(kernel, modules)),
       ...(await firmwareEntries(firmware, modules)),
+      ...(withIpmi ? await ipmiToolEntries(unpacked) : []),
     ]);
     const images = [
       { name: 'linux', data: await readFile(kernel.image) },
@@ -143,55 +145,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   const meta = `linux-image-${architecture}`;
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
   if (kernel === undefined) throw new RackError('tool-failed', `The package ${meta} of ${release} names no kernel.`);
-  return apt.download([kernel, 'busybox-static']);
-}
-
-async function findKernel(unpacked: string): Promise<KernelFiles> {
-  const base = await firstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
-  const versions = base === undefined ? [] : await readdir(base);
-  const version = versions[0];
-  if (base === undefined || version === undefined || versions.length !== 1) {
-    throw new RackError('bad-argument', 'The kernel package has no modules: give the linux-image package with them.');
-  }
-  return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
-}
-
-async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
-  for (const directory of directories) {
-    const entries = await readdir(directory).catch(() => undefined);
-    if (entries !== undefined) return directory;
-  }
-  return undefined;
-}
-
-async function chooseModulesOf(kernel: KernelFiles, firmware: ReadonlyMap<string, string>): Promise<ChosenModule[]> {
-  const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
-  const paths = found
-    .filter((entry) => entry.isFile() && /\.ko(\.(gz|xz|zst))?$/.test(entry.name))
-    .map((entry) => relative(kernel.modules, join(entry.parentPath, entry.name)))
-    .sort();
-  const choice = {
-    directories: MODULE_DIRECTORIES,
-    without: MODULE_DIRECTORIES_WITHOUT,
-    names: MODULE_NAMES,
-    withFirmware: MODULES_WITH_FIRMWARE,
-  };
-  const read = async (path: string): Promise<ModuleInfo> => {
-    const info = decodeModuleInfo(await readModule(join(kernel.modules, path)), path);
-    if (info.ok) return info.value;
-    throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}.`);
-  };
-  return chooseModules(paths, choice, read, (name) => firmware.has(name));
-}
-
-/** A module, uncompressed. */
-async function readModule(file: string): Promise<Uint8Array> {
-  if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
-  const bytes = await readFile(file);
-  const bound = { maxOutputLength: MODULE_BYTES_MAX };
-  if (file.endsWith('.gz')) return promisify(gunzip)(bytes, bound);
-  if (file.endsWith('.zst')) return promisify(zstdDecompress)(bytes, bound);
-  return bytes;
+  return apt.download([kernel, 'busybox-static', ...(await ipmiToolPackages(apt))]);
 }
 
 /** A module as the environment carries it: compressed, so that the whole set takes little memory while few are loaded. */
@@ -226,6 +180,17 @@ async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
     entries.push({ kind: 'file', path, mode: 0o755, data: await readFile(new URL(name, SCRIPTS)) });
   }
   return entries;
+}
+
+async function chooseModulesOf(kernel: KernelFiles, firmware: ReadonlyMap<string, string>): Promise<ChosenModule[]> {
+  const choice = {
+    directories: MODULE_DIRECTORIES,
+    without: MODULE_DIRECTORIES_WITHOUT,
+    names: MODULE_NAMES,
+    withFirmware: MODULES_WITH_FIRMWARE,
+  };
+  const read = (path: string): Promise<ModuleInfo> => readModuleInfo(kernel, path);
+  return chooseModules(await listModules(kernel), choice, read, (name) => firmware.has(name));
 }
 
 async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule[]): Promise<CpioEntry[]> {
@@ -267,11 +232,4 @@ async function firmwareEntries(
     entries.push({ kind: 'file', path: `lib/firmware/${name}`, mode: 0o644, data: await readFile(file) });
   }
   return entries;
-}
-
-async function compress(bytes: Uint8Array): Promise<Uint8Array> {
-  const compressed = await promisify(gzip)(bytes, { level: GZIP_LEVEL });
-  // The header's operating system: "unknown", as zlib writes the one it was compiled for (RFC 1952 §2.3). Its time is zero already.
-  compressed[9] = 255;
-  return compressed;
 }

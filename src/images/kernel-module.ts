@@ -1,12 +1,9 @@
 // Reads what a Linux kernel module says of itself: its `.modinfo` section.
 //
-// Sources: System V ABI, "Object Files" (ELF); include/linux/moduleparam.h of Linux: the section holds `key=value` strings,
-// each ended by a zero byte.
-//
-// 1. Only 64-bit little-endian ELF is read: amd64 and arm64.
-// 2. Nothing outside the bytes is read, whatever the headers say.
+// Source: include/linux/moduleparam.h of Linux: the section holds `key=value` strings, each ended by a zero byte.
 
-import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
+import { type Decoded, decoded } from '../net/byte-reader.ts';
+import { findElfSection } from './elf.ts';
 
 /** What a module needs and what it drives. Module names have underscores, never dashes. */
 export interface ModuleInfo {
@@ -21,10 +18,6 @@ export interface ModuleInfo {
   readonly firmware: readonly string[];
 }
 
-const HEADER_BYTES = 64;
-const SECTION_HEADER_BYTES = 64;
-const SECTIONS_MAX = 65_535;
-
 /** A module's name from its path or another spelling of it: no directory, no `.ko`, underscores for dashes. */
 export function moduleName(text: string): string {
   const base = text.slice(text.lastIndexOf('/') + 1).replace(/\.ko(\.(gz|xz|zst))?$/, '');
@@ -35,7 +28,7 @@ export function moduleName(text: string): string {
  * What the module in `bytes` (an uncompressed `.ko` file) says of itself; `path` gives the name when it does not say it.
  */
 export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<ModuleInfo> {
-  const section = findSection(bytes, '.modinfo');
+  const section = findElfSection(bytes, '.modinfo');
   if (!section.ok) return section;
   const depends: string[] = [];
   const softDepends: string[] = [];
@@ -77,44 +70,4 @@ function parseSoftDepends(text: string): string[] {
     else if (before && word !== '') names.push(moduleName(word));
   }
   return names;
-}
-
-function findSection(bytes: Uint8Array, wanted: string): Decoded<Uint8Array> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER_BYTES) return faulty({ code: 'truncated', offset: bytes.length, field: 'ELF header' });
-  // Magic number, 64-bit class, little endian.
-  if (view.getUint32(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {
-    return faulty({ code: 'bad-value', offset: 0, field: 'ELF identification' });
-  }
-  const tableOffset = Number(view.getBigUint64(40, true));
-  const entryBytes = view.getUint16(58, true);
-  const count = view.getUint16(60, true);
-  const namesIndex = view.getUint16(62, true);
-  if (entryBytes !== SECTION_HEADER_BYTES || count > SECTIONS_MAX || namesIndex >= count) {
-    return faulty({ code: 'bad-value', offset: 58, field: 'section header table' });
-  }
-  if (tableOffset + count * SECTION_HEADER_BYTES > bytes.length) {
-    return faulty({ code: 'truncated', offset: bytes.length, field: 'section header table' });
-  }
-  const names = sectionBytes(bytes, view, tableOffset + namesIndex * SECTION_HEADER_BYTES);
-  if (names === undefined) return faulty({ code: 'truncated', offset: bytes.length, field: 'section names' });
-  for (let index = 0; index < count; index += 1) {
-    const at = tableOffset + index * SECTION_HEADER_BYTES;
-    if (textAt(names, view.getUint32(at, true), wanted.length) !== wanted) continue;
-    const section = sectionBytes(bytes, view, at);
-    return section === undefined ? faulty({ code: 'truncated', offset: at, field: wanted }) : decoded(section);
-  }
-  return faulty({ code: 'bad-value', offset: tableOffset, field: `${wanted} is missing` });
-}
-
-function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint8Array | undefined {
-  const offset = Number(view.getBigUint64(headerAt + 24, true));
-  const length = Number(view.getBigUint64(headerAt + 32, true));
-  return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
-}
-
-/** The zero-ended text at `offset`, when it has exactly `length` bytes. */
-function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
-  if (bytes[offset + length] !== 0) return undefined;
-  return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');
 }

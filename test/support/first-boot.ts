@@ -129,7 +129,13 @@ async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLi
   assert.equal((await theMachine(stateDir)).status_name, 'Broken');
 }
 
-function configText(stateDir: string, tree: string, each: BootCase): string {
+/** A rack's configuration for a boot; `boot`: further keys of `boot`, each after a comma. */
+export function configText(
+  stateDir: string,
+  tree: string,
+  each: Pick<BootCase, 'firmware' | 'loaders'>,
+  boot = '',
+): string {
   const serial = each.firmware === 'uefi-arm64' ? 'ttyAMA0' : 'ttyS0';
   return `name: rack
 state_dir: ${stateDir}
@@ -144,11 +150,12 @@ cluster_interfaces:
     static_ip_range_low: 10.77.0.10
     static_ip_range_high: 10.77.0.99
 dns: { upstream: [192.0.2.53] }
-boot: { tree: ${tree}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200" }
+boot: { tree: ${tree}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200"${boot} }
 `;
 }
 
-function specOf(each: BootCase, index: number, directory: string): VirtualMachineSpec {
+/** The machine of a case; `index` makes its addresses and numbers. */
+export function specOf(each: BootCase, index: number, directory: string): VirtualMachineSpec {
   return {
     name: `machine-${index}`,
     firmware: each.firmware,
@@ -164,16 +171,19 @@ function specOf(each: BootCase, index: number, directory: string): VirtualMachin
   };
 }
 
-async function within(machine: VirtualMachine): Promise<number | null> {
+/** Powers a machine on and waits until it is off. @returns QEMU's exit status; null when it took too long. */
+export async function within(machine: VirtualMachine): Promise<number | null> {
   const off = machine.start();
   const late = AbortSignal.timeout(BOOT_MS_MAX);
   late.addEventListener('abort', () => void machine.kill());
   return await off;
 }
 
-const tail = (machine: VirtualMachine): string => machine.console().slice(-3000);
+/** The end of what a machine's console showed. */
+export const tail = (machine: VirtualMachine): string => machine.console().slice(-3000);
 
-async function theMachine(stateDir: string) {
+/** The only machine of the region. */
+export async function theMachine(stateDir: string) {
   const machines = machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/'));
   assert.equal(machines.length, 1);
   return machines[0] ?? assert.fail('no machine');

@@ -19,6 +19,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   go: 'golang-go',
   'dpkg-deb': 'dpkg',
   ip: 'iproute2',
+  ipmi_sim: 'openipmi',
+  ipmitool: 'ipmitool',
   mount: 'mount',
   prlimit: 'util-linux',
   'qemu-system-aarch64': 'qemu-system-arm',

@@ -7,6 +7,8 @@
 #
 # It posts application/x-www-form-urlencoded to URL/api/2.0/machines/:
 #   architecture=amd64 subarchitecture=generic power_type= mac_addresses=BOOT_MAC,OTHER_MAC,… hardware_facts=JSON
+# and of a machine with a BMC that has an address: power_type=ipmi power_parameters=JSON. When the machine enlists, a user is made on
+# the BMC, whose name and password are in the parameters, unless the kernel line says rackboot_bmc_user=no.
 #
 # The JSON, version 1. Text is printable ASCII of at most 128 characters, '' when unknown; MAC addresses and the UUID are in lower case.
 #   { version: 1,
@@ -23,17 +25,21 @@
 #
 # 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
 # 2. Away regions are waited for, with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
-# 3. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went.
+# 3. A BMC that cannot be reached or does not answer costs BMC_SECONDS_MAX and nothing else. Its password is said nowhere.
+# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went.
 
 sys=${RACKBOOT_SYS:-/sys}
 proc=${RACKBOOT_PROC:-/proc}
 dmi=$sys/class/dmi/id
 work=${RACKBOOT_TMP:-/tmp}
+bmc=${RACKBOOT_BMC:-/lib/rackboot/bmc}
 
 REPORT_SECONDS_MAX=1800
 REQUEST_SECONDS_MAX=60
 PAUSE_SECONDS_MAX=30
 SHOW_SECONDS=60
+BMC_SECONDS_MAX=60
+BMC_USER=maas
 NICS_MAX=64
 DISKS_MAX=256
 
@@ -300,6 +306,64 @@ collect_facts() {
   facts="$facts,\"virtualization\":\"$(virtualization)\",\"uefi\":$uefi,\"kernel\":$kernel,\"uptime\":${uptime:-0}}"
 }
 
+# ---- BMC ----
+
+# Status 0 where firmware or kernel know of a BMC: SMBIOS has it as type 38, ACPI as IPI0001, a device tree as ipmi-….
+has_bmc() {
+  for trace in "$sys"/firmware/dmi/entries/38-* "$sys"/bus/acpi/devices/IPI0001* "$sys"/bus/platform/devices/*ipmi* "$sys"/class/ipmi/*; do
+    [ ! -e "$trace" ] || return 0
+  done
+  return 1
+}
+
+# Sets $found to the line NAME of what the search printed.
+bmc_value() {
+  found=$(sed -n "s/^$1=//p" "$work/bmc" | head -n 1 | tr -cd '\040-\176' | cut -c1-128)
+}
+
+# Sets $power_type and $power_parameters (JSON). The search runs apart and is left behind when it takes too long.
+collect_bmc() {
+  power_type=
+  power_parameters=
+  [ -f "$bmc" ] && has_bmc || return 0
+  user=$BMC_USER
+  [ "$purpose" = enlist ] && [ "$(argument rackboot_bmc_user)" != no ] || user=
+  say "Looking for the BMC of this machine"
+  sh "$bmc" "$work" $user >"$work/bmc" 2>>"$work/bmc.log" </dev/null &
+  search=$!
+  began=$(uptime_seconds)
+  while kill -0 $search 2>/dev/null; do
+    if [ $(($(uptime_seconds) - began)) -ge $BMC_SECONDS_MAX ]; then
+      kill -9 $search 2>/dev/null
+      say "The BMC did not answer within $BMC_SECONDS_MAX seconds; going on without it."
+      return 0
+    fi
+    sleep 1
+  done
+  bmc_value problem
+  [ -z "$found" ] || say "The BMC: $found"
+  bmc_value address
+  [ -n "$found" ] || return 0
+  power_type=ipmi
+  address=$found
+  quote "$address"; power_parameters="{\"power_address\":$text"
+  bmc_value version
+  case $found in 1.*) driver=LAN ;; *) driver=LAN_2_0 ;; esac
+  boot_type=auto
+  [ ! -d "$sys/firmware/efi" ] || boot_type=efi
+  power_parameters="$power_parameters,\"power_driver\":\"$driver\",\"power_boot_type\":\"$boot_type\""
+  bmc_value mac
+  [ -z "$found" ] || { quote "$found"; power_parameters="$power_parameters,\"mac_address\":$text"; }
+  bmc_value password
+  if [ -n "$found" ]; then
+    quote "$found"; power_parameters="$power_parameters,\"power_user\":\"$user\",\"power_pass\":$text"
+    say "The BMC is at $address; its user $user has a new password, which the region is told."
+  else
+    say "The BMC is at $address."
+  fi
+  power_parameters="$power_parameters}"
+}
+
 # ---- report ----
 
 # Percent-encodes standard input (printable ASCII) for a form.
@@ -358,10 +422,11 @@ uptime_seconds() {
 
 report() {
   {
-    printf 'architecture=%s&subarchitecture=generic&power_type=&mac_addresses=' "$(architecture)"
+    printf 'architecture=%s&subarchitecture=generic&power_type=%s&mac_addresses=' "$(architecture)" "$power_type"
     printf %s "$macs" | form_encode
     printf '&hardware_facts='
     printf %s "$facts" | form_encode
+    [ -z "$power_parameters" ] || { printf '&power_parameters='; printf %s "$power_parameters" | form_encode; }
   } >"$work/form"
   target=$url/api/2.0/machines/
   pause=2
@@ -399,6 +464,7 @@ url=${url%/}
 purpose=${purpose:-enlist}
 case $url in http://* | https://*) ;; *) fail "the kernel line has no rackboot_url" ;; esac
 [ -n "$macs" ] || fail "this machine has no network interface with a driver"
+collect_bmc
 say "Reporting $macs to $url"
 report
 finish 0

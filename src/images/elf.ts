@@ -1,0 +1,92 @@
+// Reads sections of ELF files: of kernel modules, and of programs and libraries, to learn which libraries they need.
+//
+// Source: System V ABI, "Object Files" (ELF) and "Program Loading and Dynamic Linking".
+//
+// 1. Only 64-bit little-endian ELF is read: amd64 and arm64.
+// 2. Nothing outside the bytes is read, whatever the headers say.
+
+import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
+
+const HEADER_BYTES = 64;
+const SECTION_HEADER_BYTES = 64;
+const SECTIONS_MAX = 65_535;
+/** An entry of the dynamic section is a tag and a value of eight bytes each. */
+const DYNAMIC_ENTRY_BYTES = 16;
+const DT_NEEDED = 1n;
+/** More libraries than this one program does not ask for. */
+const LIBRARIES_MAX = 256;
+
+/** What a program or library needs to run. */
+export interface ElfNeeds {
+  /** The dynamic linker's path, of programs; undefined: of a library. */
+  readonly interpreter: string | undefined;
+  /** Names of the libraries it asks for by itself. */
+  readonly libraries: readonly string[];
+}
+
+/** What the program or library in `bytes` needs; a statically linked one is a fault, for it has no dynamic section. */
+export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
+  const dynamic = findElfSection(bytes, '.dynamic');
+  if (!dynamic.ok) return dynamic;
+  const strings = findElfSection(bytes, '.dynstr');
+  if (!strings.ok) return strings;
+  const interpreter = findElfSection(bytes, '.interp');
+  const table = new DataView(dynamic.value.buffer, dynamic.value.byteOffset, dynamic.value.byteLength);
+  const libraries: string[] = [];
+  for (let at = 0; at + DYNAMIC_ENTRY_BYTES <= table.byteLength; at += DYNAMIC_ENTRY_BYTES) {
+    if (table.getBigUint64(at, true) !== DT_NEEDED) continue;
+    const offset = Number(table.getBigUint64(at + 8, true));
+    const name = zeroEnded(strings.value, offset);
+    if (name === undefined || libraries.length >= LIBRARIES_MAX) {
+      return faulty({ code: 'bad-value', offset: at, field: 'a needed library' });
+    }
+    libraries.push(name);
+  }
+  return decoded({ interpreter: interpreter.ok ? zeroEnded(interpreter.value, 0) : undefined, libraries });
+}
+
+function zeroEnded(bytes: Uint8Array, offset: number): string | undefined {
+  const end = bytes.indexOf(0, offset);
+  return offset >= bytes.length || end === -1 ? undefined : Buffer.from(bytes.subarray(offset, end)).toString('latin1');
+}
+
+/** The bytes of a section, by its name; a fault when the file is cut short, no such ELF, or has no such section. */
+export function findElfSection(bytes: Uint8Array, wanted: string): Decoded<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES) return faulty({ code: 'truncated', offset: bytes.length, field: 'ELF header' });
+  // Magic number, 64-bit class, little endian.
+  if (view.getUint32(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {
+    return faulty({ code: 'bad-value', offset: 0, field: 'ELF identification' });
+  }
+  const tableOffset = Number(view.getBigUint64(40, true));
+  const entryBytes = view.getUint16(58, true);
+  const count = view.getUint16(60, true);
+  const namesIndex = view.getUint16(62, true);
+  if (entryBytes !== SECTION_HEADER_BYTES || count > SECTIONS_MAX || namesIndex >= count) {
+    return faulty({ code: 'bad-value', offset: 58, field: 'section header table' });
+  }
+  if (tableOffset + count * SECTION_HEADER_BYTES > bytes.length) {
+    return faulty({ code: 'truncated', offset: bytes.length, field: 'section header table' });
+  }
+  const names = sectionBytes(bytes, view, tableOffset + namesIndex * SECTION_HEADER_BYTES);
+  if (names === undefined) return faulty({ code: 'truncated', offset: bytes.length, field: 'section names' });
+  for (let index = 0; index < count; index += 1) {
+    const at = tableOffset + index * SECTION_HEADER_BYTES;
+    if (textAt(names, view.getUint32(at, true), wanted.length) !== wanted) continue;
+    const section = sectionBytes(bytes, view, at);
+    return section === undefined ? faulty({ code: 'truncated', offset: at, field: wanted }) : decoded(section);
+  }
+  return faulty({ code: 'bad-value', offset: tableOffset, field: `${wanted} is missing` });
+}
+
+function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint8Array | undefined {
+  const offset = Number(view.getBigUint64(headerAt + 24, true));
+  const length = Number(view.getBigUint64(headerAt + 32, true));
+  return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
+}
+
+/** The zero-ended text at `offset`, when it has exactly `length` bytes. */
+function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
+  if (bytes[offset + length] !== 0) return undefined;
+  return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');
+}

@@ -1,0 +1,73 @@
+// A distribution's kernel package, unpacked: the kernel and its modules, whatever way they are compressed.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip, zstdDecompress } from 'node:zlib';
+import { RackError } from '../errors.ts';
+import { decodeModuleInfo, type ModuleInfo } from './kernel-module.ts';
+import { runProgram } from './program.ts';
+
+const MODULE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What an unpacked kernel package offers. */
+export interface KernelFiles {
+  readonly version: string;
+  readonly image: string;
+  /** `/lib/modules/VERSION`. */
+  readonly modules: string;
+}
+
+/**
+ * What is in an unpacked kernel package.
+ *
+ * @throws RackError `bad-argument` when there is not exactly one kernel with modules
+ */
+export async function findKernel(unpacked: string): Promise<KernelFiles> {
+  const base = await firstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
+  const versions = base === undefined ? [] : await readdir(base);
+  const version = versions[0];
+  if (base === undefined || version === undefined || versions.length !== 1) {
+    throw new RackError('bad-argument', 'The kernel package has no modules: give the linux-image package with them.');
+  }
+  return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
+}
+
+/** The first of the directories that is there; undefined: none is. */
+export async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
+  for (const directory of directories) {
+    const entries = await readdir(directory).catch(() => undefined);
+    if (entries !== undefined) return directory;
+  }
+  return undefined;
+}
+
+/** Paths of all modules below `/lib/modules/VERSION`, sorted. */
+export async function listModules(kernel: KernelFiles): Promise<string[]> {
+  const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile() && /\.ko(\.(gz|xz|zst))?$/.test(entry.name))
+    .map((entry) => relative(kernel.modules, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/**
+ * What one module says of itself.
+ *
+ * @throws RackError `bad-argument` when it is none
+ */
+export async function readModuleInfo(kernel: KernelFiles, path: string): Promise<ModuleInfo> {
+  const info = decodeModuleInfo(await readModule(join(kernel.modules, path)), path);
+  if (info.ok) return info.value;
+  throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}.`);
+}
+
+/** A module, uncompressed. */
+export async function readModule(file: string): Promise<Uint8Array> {
+  if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
+  const bytes = await readFile(file);
+  const bound = { maxOutputLength: MODULE_BYTES_MAX };
+  if (file.endsWith('.gz')) return promisify(gunzip)(bytes, bound);
+  if (file.endsWith('.zst')) return promisify(zstdDecompress)(bytes, bound);
+  return bytes;
+}
