@@ -13,25 +13,26 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { type Clock, newUuid, readBootId, uptimeSeconds } from './clock.ts';
 import { findHostOverlaps } from './config/host-check.ts';
-import { formatProblems, loadConfig } from './config/load.ts';
+import { formatProblems } from './config/load.ts';
+import { pinnedKeys } from './config/merge.ts';
 import type { RackConfig } from './config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { attributeEvents } from './daemon/attribution.ts';
+import { Configuration, type ConfigurationPorts } from './daemon/configuration.ts';
 import { EVENT_KINDS } from './daemon/event-kinds.ts';
 import type { DaemonEvent } from './daemon/events.ts';
 import { InterfaceStates } from './daemon/interface-states.ts';
+import { LiveTree } from './daemon/live-tree.ts';
 import { Rack } from './daemon/rack.ts';
 import { describeRack } from './daemon/rack-description.ts';
+import { reconfigurationPorts } from './daemon/reconfigure.ts';
 import { checkRegion } from './daemon/region-preflight.ts';
-import { restartKeys } from './daemon/restart-keys.ts';
 import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
 import { finishWork } from './daemon/shutdown.ts';
 import { controlAnswers } from './daemon/status.ts';
-import { ensureTree, watchTree } from './daemon/tree-watch.ts';
 import { restoreLeases } from './dhcp/lease-clock.ts';
 import { LeaseTable } from './dhcp/lease-table.ts';
 import { errorText, RackError } from './errors.ts';
-import { BootTree } from './files/file-tree.ts';
 import { ControlServer } from './http/server.ts';
 import type { DesiredState } from './machines/machine.ts';
 import type { HostInterface } from './net/host-interface.ts';
@@ -90,7 +91,9 @@ class RackProcess implements Daemon {
   readonly #stream = new EventStream();
   /** What was opened, in order; closed in reverse. */
   readonly #opened: (() => Promise<void> | void)[] = [];
-  #config: RackConfig;
+  readonly #configuration: Configuration;
+  readonly #configurationPorts: ConfigurationPorts;
+  #tree: LiveTree | undefined;
   readonly #log: Logger;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;
@@ -102,20 +105,36 @@ class RackProcess implements Daemon {
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
   #notes: readonly string[] = [];
   #regionWasUp = false;
-  /** One configuration after the other. */
-  #reconfiguring: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   readonly #secret: string;
   readonly #startedWallMs: number;
+  #uuid = '';
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#config = loadConfig(options.configFile);
+    this.#configuration = new Configuration(
+      options.configFile,
+      (stateDir) => readDesiredState(stateDir, () => undefined).settings,
+    );
     this.#secret = Buffer.from(options.clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#startedWallMs = options.clock.wallTimeMs();
     const log = openLog(this.#config.log);
     this.#log = log.logger;
     this.#reopenLog = log.reopen;
+    this.#configurationPorts = reconfigurationPorts({
+      clock: options.clock,
+      publish: this.#stream.publish,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      tree: () => this.#tree,
+      log,
+      uplink: () => this.#uplink,
+      regionConfig: (config) => this.#regionConfig(config),
+      applied: (config) => {
+        setLogLevel(this.#log, config.log.level);
+        this.#tellInterfaces();
+      },
+    });
     logEvents(this.#log, this.#stream, EVENT_KINDS);
     this.#notices = openServiceNotices({
       clock: options.clock,
@@ -133,18 +152,20 @@ class RackProcess implements Daemon {
     const lock = await acquireInstanceLock(config.stateDir);
     this.#opened.push(() => lock.release());
     makeStateDirectory(config.stateDir);
-    ensureTree(config.boot.tree);
+    this.#uuid = readRackUuid(config.stateDir);
+    const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const opening = [
       this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
       this.#open(openNetwork(), (network) => network.close()),
       this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
-      this.#open(BootTree.open(config.boot.tree), (tree) => tree.close()),
+      this.#open(LiveTree.open(config.boot.tree, { clock, onProblem }), (tree) => tree.close()),
       checkRegion(config.region),
     ] as const;
     // All come to their end first, so that what did open is closed when something else did not.
     await Promise.allSettled(opening);
     const [stored, network, interfaces, tree] = await Promise.all(opening);
     this.#journal = stored.journal;
+    this.#tree = tree;
     this.#host = interfaces.current();
     this.#checkHost(config);
 
@@ -171,24 +192,17 @@ class RackProcess implements Daemon {
     await rack.open(this.#host);
     this.#tellInterfaces();
 
-    const treeWatch = watchTree(config.boot.tree, tree, clock, (text) =>
-      this.#publish({ kind: 'daemon.note', at: clock.now(), text }),
-    );
-    this.#opened.push(() => treeWatch.close());
+    tree.watch();
     const stopListening = interfaces.onChange((host) => void this.#interfacesChanged(host));
     this.#opened.push(stopListening);
     await this.#openControl(config);
     this.#notes = [...network.notes, ...interfaces.notes];
-    this.#watch = watchConfig(
-      configFile,
-      clock,
-      (next) => {
-        this.#reconfiguring = this.#reconfiguring.then(() => this.#reconfigure(next));
-      },
-      (problems) => this.#refuseConfig(problems),
-    );
+    this.#watch = watchConfig(configFile, clock, {
+      onChange: () => this.#configuration.readFile(this.#configurationPorts),
+      onProblem,
+    });
     this.#opened.push(() => this.#watch?.close());
-    this.#startRegion(config);
+    this.#startRegion();
   }
 
   /** Remembers how to close what is being opened, once it is. */
@@ -209,6 +223,7 @@ class RackProcess implements Daemon {
       version,
       startMs: Math.round(clock.now() - startedAt),
     });
+    this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
     flushCompileCache();
   }
@@ -217,7 +232,7 @@ class RackProcess implements Daemon {
     void this.#notices.around(() => {
       this.#reopenLog();
       this.#watch?.reload();
-      return this.#reconfiguring;
+      return this.#configuration.settled;
     });
   }
 
@@ -263,6 +278,10 @@ class RackProcess implements Daemon {
     await new Promise<void>((resolve) => this.#log.flush(() => resolve()));
   }
 
+  get #config(): RackConfig {
+    return this.#configuration.config;
+  }
+
   #publish(event: DaemonEvent): void {
     this.#stream.publish(event);
   }
@@ -294,13 +313,14 @@ class RackProcess implements Daemon {
   }
 
   #regionConfig(config: RackConfig): RegionConfig {
-    return { ...config.region, rackSecret: this.#secret };
+    const { path: file, usable } = this.#configuration;
+    const ownRack = { uuid: this.#uuid, name: config.name, file, values: usable.file.values };
+    return { ...config.region, rackSecret: this.#secret, ownRack };
   }
 
-  #startRegion(config: RackConfig): void {
+  #startRegion(): void {
     const { clock } = this.#options;
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const uuid = readRackUuid(config.stateDir);
     const uplink = new RackUplink({
       mode: 'embedded',
       startThread: () =>
@@ -309,7 +329,13 @@ class RackProcess implements Daemon {
           workerData: this.#regionConfig(this.#config),
           resourceLimits: REGION_LIMITS,
         }),
-      rack: () => describeRack(this.#config, uuid, this.#options.version),
+      rack: () =>
+        describeRack(
+          this.#config,
+          this.#uuid,
+          this.#options.version,
+          pinnedKeys(this.#configuration.usable.file.values),
+        ),
       life: newUuid(),
       clock,
       stream: this.#stream,
@@ -342,6 +368,7 @@ class RackProcess implements Daemon {
 
   #apply(state: DesiredState): void {
     this.#rack?.setDesiredState(state);
+    this.#configuration.useStored(this.#configurationPorts, state.settings);
     this.#publish({
       kind: 'region.desired-state',
       at: this.#options.clock.now(),
@@ -358,34 +385,5 @@ class RackProcess implements Daemon {
 
   #tellInterfaces(): void {
     this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
-  }
-
-  async #reconfigure(next: RackConfig): Promise<void> {
-    const { clock, configFile } = this.#options;
-    const problems = findHostOverlaps(next, this.#host);
-    if (problems.length > 0) {
-      this.#refuseConfig(formatProblems(configFile, problems));
-      return;
-    }
-    const before = this.#config;
-    const { config, keys } = restartKeys(before, next);
-    if (keys.length > 0) this.#publish({ kind: 'config.needs-restart', at: clock.now(), keys: keys.join(' ') });
-    try {
-      await this.#rack?.configure(config, this.#host);
-    } catch (error) {
-      this.#refuseConfig(errorText(error));
-      await this.#rack?.configure(before, this.#host).catch(() => undefined);
-      return;
-    }
-    this.#config = config;
-    setLogLevel(this.#log, config.log.level);
-    this.#uplink?.configure(this.#regionConfig(config));
-    this.#uplink?.introduce();
-    this.#tellInterfaces();
-    this.#publish({ kind: 'config.applied', at: clock.now(), file: configFile });
-  }
-
-  #refuseConfig(problems: string): void {
-    this.#publish({ kind: 'config.refused', at: this.#options.clock.now(), file: this.#options.configFile, problems });
   }
 }

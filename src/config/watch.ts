@@ -1,5 +1,4 @@
-// Watches the configuration file. A change is read whole; a good one is handed on, a bad one is told and the last good one stays
-// in force.
+// Watches the configuration file, and tells when it has changed and come to rest.
 //
 // 1. The directory is watched, not the file: editors replace a file by renaming.
 // 2. Every LOOK_MS the file itself is looked at, through whatever links lead to it: a mounted configuration changes by a link in the
@@ -10,8 +9,6 @@ import { dirname, resolve } from 'node:path';
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import { loadConfig } from './load.ts';
-import type { RackConfig } from './rack-config.ts';
 
 /** Writes closer together than this are one change. */
 const SETTLE_MS = 200;
@@ -19,18 +16,21 @@ const SETTLE_MS = 200;
 const LOOK_MS = 1000;
 
 export interface ConfigWatch {
-  /** Reads the file now, as after a change (SIGHUP). */
+  /** Tells now, as after a change (SIGHUP). */
   reload(): void;
   close(): Promise<void>;
 }
 
-/** Starts to watch `path`; calls `onConfig` with each good configuration and `onRefused` with each bad one's problems. */
-export function watchConfig(
-  path: string,
-  clock: Clock,
-  onConfig: (config: RackConfig) => void,
-  onRefused: (problems: string) => void,
-): ConfigWatch {
+/** Who is told. */
+export interface ConfigListener {
+  /** The file may say something else than before. */
+  readonly onChange: () => void;
+  /** The file cannot be watched. */
+  readonly onProblem: (text: string) => void;
+}
+
+/** Starts to watch `path`. */
+export function watchConfig(path: string, clock: Clock, { onChange, onProblem }: ConfigListener): ConfigWatch {
   const file = resolve(path);
   let timer: Timer | undefined;
   let known = identify(file);
@@ -38,14 +38,7 @@ export function watchConfig(
     timer?.cancel();
     timer = undefined;
     known = identify(file);
-    let config: RackConfig;
-    try {
-      config = loadConfig(file);
-    } catch (error) {
-      onRefused(errorText(error));
-      return;
-    }
-    onConfig(config);
+    onChange();
   };
   const settle = (): void => {
     timer?.cancel();
@@ -65,7 +58,7 @@ export function watchConfig(
   watcher.on('all', (_event, changed) => {
     if (resolve(changed) === file) settle();
   });
-  watcher.on('error', (error) => onRefused(`cannot watch ${file}: ${errorText(error)}; reload by SIGHUP`));
+  watcher.on('error', (error) => onProblem(`cannot watch ${file}: ${errorText(error)}; reload by SIGHUP`));
   return {
     reload,
     async close() {

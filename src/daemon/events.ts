@@ -25,8 +25,22 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'daemon.note'; readonly text: string }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
     | { readonly kind: 'interface.serving'; readonly interface: string; readonly network: string }
-    | { readonly kind: 'config.applied'; readonly file: string }
-    | { readonly kind: 'config.refused'; readonly file: string; readonly problems: string }
+    | {
+        readonly kind: 'config.applied';
+        readonly file: string;
+        /** Who changed it: `file` or `store`. */
+        readonly source: string;
+        /** How many keys differ. */
+        readonly changes: number;
+      }
+    | { readonly kind: 'config.changed'; readonly key: string; readonly before: string; readonly after: string }
+    | { readonly kind: 'config.stranded'; readonly leases: number; readonly addresses: string }
+    | {
+        readonly kind: 'config.refused';
+        readonly file: string;
+        readonly source: string;
+        readonly problems: string;
+      }
     | { readonly kind: 'config.needs-restart'; readonly keys: string }
     | { readonly kind: 'region.up'; readonly addresses: string }
     | { readonly kind: 'region.down'; readonly reason: string; readonly retryMs: number }
@@ -85,13 +99,30 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
   'config.applied': {
     level: 'info',
     message: 'configuration applied',
-    explanation: 'The configuration file changed and is in force. Work in flight ends with the settings it began with.',
+    explanation:
+      'The configuration changed, in its file or in the store of the region (source), and is in force; changes is the number of keys that ' +
+      'differ, told one by one as config.changed before this. Work in flight ends with the settings it began with.',
+  },
+  'config.changed': {
+    level: 'info',
+    message: 'configuration key changed',
+    explanation:
+      'One key of the configuration has another value from now on; before and after are as they were written. Of very many changes only ' +
+      'the first are told one by one; config.applied counts them all.',
+  },
+  'config.stranded': {
+    level: 'warning',
+    message: 'running leases are outside the new ranges',
+    explanation:
+      'These addresses are leased, and the new ranges would not give them. Their machines keep them until they renew, and are then given ' +
+      'another one. Where that matters, put the old range back, or reserve the address for its machine.',
   },
   'config.refused': {
     level: 'error',
     message: 'configuration refused',
     explanation:
-      'The configuration file has problems, each listed with its line; the last good one stays in force. Mend the file; it is read again when saved.',
+      "The configuration has problems, each listed with its line in the file or with the key of the region's store; the last good one " +
+      'stays in force. Mend the file, which is read again when saved, or the value in the store with `rackboot config set`.',
   },
   'config.needs-restart': {
     level: 'warning',

@@ -46,7 +46,7 @@ export interface LogTrouble {
 
 /** Writes to one file, or to standard output. */
 export class LogWriter {
-  readonly #file: string | undefined;
+  #file: string | undefined;
   readonly #trouble: LogTrouble;
   readonly #clock: Clock = systemClock;
   #descriptor: number;
@@ -58,6 +58,8 @@ export class LogWriter {
   #resting = false;
   #failing = false;
   #reopening = false;
+  /** An opened descriptor that takes the place of the one in use. */
+  #successor: number | undefined;
   #missed = 0;
 
   /** @param file undefined: standard output. Throws what the system reports when it cannot be opened. */
@@ -87,6 +89,20 @@ export class LogWriter {
     this.#next();
   }
 
+  /**
+   * Writes to another file from the next line on; undefined: to standard output. What waits goes there, too.
+   * @throws what the system reports when it cannot be opened; then the former file stays
+   */
+  async moveTo(file: string | undefined): Promise<void> {
+    if (file === this.#file) return;
+    const successor = file === undefined ? openStandardOutput() : await openFileSoon(file);
+    if (this.#successor !== undefined) close(this.#successor, () => undefined);
+    this.#file = file;
+    this.#successor = successor;
+    this.#reopening = false;
+    this.#next();
+  }
+
   /** Calls `done` when everything is written, when nothing can be, or after FLUSH_MS_MAX. */
   flush(done: () => void): void {
     void this.#drain().then(done);
@@ -101,6 +117,7 @@ export class LogWriter {
 
   #next(): void {
     if (this.#busy || this.#resting) return;
+    this.#takeSuccessor();
     if (this.#reopening && this.#file !== undefined) {
       this.#openAgain(this.#file);
       return;
@@ -153,6 +170,15 @@ export class LogWriter {
     this.#trouble.onGap(missed);
   }
 
+  #takeSuccessor(): void {
+    if (this.#successor === undefined) return;
+    const former = this.#descriptor;
+    this.#descriptor = this.#successor;
+    this.#successor = undefined;
+    // Standard output stays open: it is the process's, not the log's.
+    if (former !== STANDARD_OUTPUT) close(former, () => undefined);
+  }
+
   /** Whatever the system does with the old descriptor, the next write is to the new one. */
   #openAgain(file: string): void {
     this.#reopening = false;
@@ -173,6 +199,14 @@ export class LogWriter {
 function openFile(file: string): number {
   makeDirectories(dirname(file), DIRECTORY_MODE);
   return openSync(file, FILE_FLAGS, FILE_MODE);
+}
+
+/** The same without holding up the loop. */
+function openFileSoon(file: string): Promise<number> {
+  makeDirectories(dirname(file), DIRECTORY_MODE);
+  return new Promise((resolve, reject) => {
+    open(file, FILE_FLAGS, FILE_MODE, (error, descriptor) => (error === null ? resolve(descriptor) : reject(error)));
+  });
 }
 
 /** A descriptor of standard output that does not block where it is a terminal, a pipe or a socket. */

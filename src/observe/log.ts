@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
-import type { EventStream } from './event-stream.ts';
+import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
@@ -28,11 +28,16 @@ export interface Log {
   readonly logger: Logger;
   /** Opens the file by its name again, after it was moved away; a log without a file goes on as it is. */
   reopen(): void;
+  /**
+   * Writes to another file from now on; undefined: to standard output.
+   * @throws RackError `store-unwritable`; the former file stays
+   */
+  moveTo(file: string | undefined): Promise<void>;
 }
 
 /** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened. */
 export function openLog(settings: LogSettings): Log {
-  const name = settings.file ?? 'standard output';
+  let name = settings.file ?? 'standard output';
   const writer = openWriter(settings.file, {
     onFailure: (error) =>
       console.error(
@@ -42,25 +47,41 @@ export function openLog(settings: LogSettings): Log {
     onUnwritten: (bytes) =>
       console.error(`rackboot: the log ${name} takes nothing: its last lines, ${bytes} bytes, are lost`),
   });
-  const format = settings.file === undefined && isatty(1) ? openTerminalFormat() : (line: string) => line;
+  let format = formatFor(settings.file);
   const lines = {
     write: (line: string) => writer.write(format(line)),
     flush: (done: () => void) => writer.flush(done),
   };
   const options = { level: PINO_LEVELS[settings.level], base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const logger = pino(options, lines);
-  return { logger, reopen: () => writer.reopen() };
+  return {
+    logger,
+    reopen: () => writer.reopen(),
+    async moveTo(file) {
+      await writer.moveTo(file).catch((error: unknown) => {
+        throw unwritable(file, error);
+      });
+      name = file ?? 'standard output';
+      format = formatFor(file);
+    },
+  };
 }
+
+const formatFor = (file: string | undefined): ((line: string) => string) =>
+  file === undefined && isatty(1) ? openTerminalFormat() : (line) => line;
+
+const unwritable = (file: string | undefined, error: unknown): RackError =>
+  new RackError(
+    'store-unwritable',
+    `the log ${file} cannot be written: ${errorText(error)}; give it to the user that runs Rackboot, or set log.file to another place`,
+    { cause: error },
+  );
 
 function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   try {
     return new LogWriter(file, trouble);
   } catch (error) {
-    throw new RackError(
-      'store-unwritable',
-      `the log ${file} cannot be written: ${errorText(error)}; give it to the user that runs Rackboot, or set log.file to another place`,
-      { cause: error },
-    );
+    throw unwritable(file, error);
   }
 }
 
@@ -78,7 +99,7 @@ export function setLogLevel(log: Logger, level: EventLevel): void {
 /** Writes every event of the stream to the log from now on. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds): void {
   const cursor = stream.subscribe(() => {
-    const { events, missed } = cursor.drain();
+    const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events came faster than the log could take them');
     for (const event of events) {
       const kind = kinds.get(event.kind);
@@ -86,5 +107,5 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds): 
       if (!log.isLevelEnabled(level)) continue;
       log[level]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
     }
-  });
+  }, 'log');
 }

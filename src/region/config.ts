@@ -1,6 +1,18 @@
 // The region's settings as used, after the configuration file was resolved. Plain data: it is handed to the region's thread.
 
+import type { Settings } from '../machines/settings.ts';
 import type { Ipv4Network } from '../net/address.ts';
+import type { NameSource } from './hostname.ts';
+
+/** The rack of the region's own process, and what its configuration file writes. */
+export interface OwnRack {
+  readonly uuid: string;
+  readonly name: string;
+  /** The configuration file's path, for people. */
+  readonly file: string;
+  /** Its values as written: they win over the store's. */
+  readonly values: Settings;
+}
 
 export interface RegionConfig {
   /** `address:port` pairs of the API and page. */
@@ -15,9 +27,13 @@ export interface RegionConfig {
   readonly domain: string;
   /** At most this many machines may be New at a time. */
   readonly newMachinesMax: number;
+  /** What machines that enlist are named after; undefined: two words. */
+  readonly nameFrom?: NameSource | undefined;
   /**
    * The boot listener of a rack passes requests of machines on, with the machine's address in `X-Forwarded-For` and this secret
    * in `X-Rackboot-Rack`; without the secret the header is ignored. Drawn at each start, never stored.
    */
   readonly rackSecret: string;
+  /** Undefined: the region has no rack in its process. */
+  readonly ownRack?: OwnRack | undefined;
 }

@@ -40,8 +40,11 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'daemon.note': (f) => capitalise(f.text('text')),
   'interface.waiting': (f) => `${f.text('interface')} is waited for: ${f.text('reason')}`,
   'interface.serving': (f) => `${f.text('interface')} is served: ${f.text('network')}`,
-  'config.applied': (f) => `${f.text('file')} is in force`,
-  'config.refused': (f) => `${f.text('file')} is refused, the last good one stays: ${f.text('problems')}`,
+  'config.applied': (f) => `${configurationOf(f)} is in force, ${f.text('changes')} changes`,
+  'config.changed': (f) => `${f.text('key')} is now ${f.text('after')}; it was ${f.text('before')}`,
+  'config.stranded': (f) =>
+    `${f.text('leases')} running leases are outside the new ranges (${f.text('addresses')}): their machines get other addresses when they renew`,
+  'config.refused': (f) => `${configurationOf(f)} is refused, the last good one stays: ${f.text('problems')}`,
   'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
   'region.up': (f) => `The region answers at ${f.text('addresses')}`,
   'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
@@ -64,6 +67,8 @@ const NEXT_BOOTS: Readonly<Record<string, string>> = {
   poweroff: 'its next boot switches it off',
 };
 
+const configurationOf = (f: NamedFields): string =>
+  f.text('source') === 'store' ? "The configuration of the region's store" : f.text('file');
 const nextBoot = (f: NamedFields): string => NEXT_BOOTS[f.text('purpose')] ?? f.text('purpose');
 const logOf = (f: NamedFields): string => (f.text('room') === '' ? 'The log' : `The log of ${f.text('room')}`);
 
