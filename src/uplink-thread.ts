@@ -1,0 +1,68 @@
+// The thread of a rack whose region is remote: in the region's place it takes what the rack reports and keeps it on disk, and carries it
+// over HTTP; the rack's loop touches neither the disk nor the network for it.
+
+import { flushCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from './clock.ts';
+import { errorText, RackError } from './errors.ts';
+import { openOutboxStore } from './store/outbox-database.ts';
+import { writeDesiredState } from './uplink/desired-state-cache.ts';
+import { openHttpTransport } from './uplink/http-transport.ts';
+import type { RackMessage, RegionMessage } from './uplink/messages.ts';
+import type { RegionKey } from './uplink/region-key.ts';
+import { RegionLink } from './uplink/region-link.ts';
+
+/** What the thread is started with. */
+export interface UplinkThreadData {
+  readonly stateDir: string;
+  readonly url: string;
+  readonly key: RegionKey;
+  readonly keyFile: string;
+  readonly ca: string | undefined;
+  readonly version: string;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('the uplink thread is started by the daemon');
+const data: UplinkThreadData = workerData;
+
+const send = (message: RegionMessage): void => port.postMessage(message);
+
+/** Time for what is on its way when the process ends. */
+const CLOSE_MS = 500;
+
+function start(): void {
+  const outbox = openOutboxStore({ stateDir: data.stateDir });
+  const { url, key, ca, keyFile } = data;
+  const transport = openHttpTransport({ url, key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` });
+  const saveProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
+  const link = new RegionLink({
+    clock: systemClock,
+    transport,
+    outbox,
+    key,
+    url,
+    keyFile,
+    saveState: (state) => writeDesiredState(data.stateDir, state, saveProblem),
+    send,
+  });
+  port?.on('message', (message: RackMessage) => {
+    if (message.kind !== 'close') {
+      link.receive(message);
+      return;
+    }
+    systemClock.schedule(CLOSE_MS, () => process.exit(0));
+    link.close();
+    transport.close();
+    outbox.close();
+    port?.close();
+  });
+  flushCompileCache();
+}
+
+try {
+  start();
+} catch (error) {
+  send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
+  process.exit(1);
+}

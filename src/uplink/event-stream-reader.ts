@@ -1,0 +1,49 @@
+// Reads a stream of server-sent events from pieces of text, wherever they were cut.
+//
+// Source: HTML Living Standard §9.2.6 (parsing an event stream), as far as a region uses it: `event`, `data`, comments.
+
+/** A line longer than this is nothing that a region sends. */
+export const LINE_CHARACTERS_MAX = 64 * 1024;
+
+export interface StreamEvent {
+  readonly event: string;
+  readonly data: string;
+}
+
+export class EventStreamReader {
+  #rest = '';
+  #event = '';
+  #data: string[] = [];
+
+  /** The events that are whole with this piece; undefined: a line or an event is too long, and the stream is of no use any more. */
+  read(piece: string): readonly StreamEvent[] | undefined {
+    const text = this.#rest + piece;
+    // A carriage return at the end may be the first half of a line's end.
+    const lines = text.split(/\r\n|\n|\r(?!$)/);
+    this.#rest = lines.pop() ?? '';
+    const events: StreamEvent[] = [];
+    for (const line of lines) {
+      if (line.length > LINE_CHARACTERS_MAX) return undefined;
+      const event = this.#take(line);
+      if (event !== undefined) events.push(event);
+      if (this.#data.reduce((sum, one) => sum + one.length, 0) > LINE_CHARACTERS_MAX) return undefined;
+    }
+    return this.#rest.length > LINE_CHARACTERS_MAX ? undefined : events;
+  }
+
+  #take(line: string): StreamEvent | undefined {
+    if (line === '') {
+      const event =
+        this.#data.length === 0 ? undefined : { event: this.#event || 'message', data: this.#data.join('\n') };
+      this.#event = '';
+      this.#data = [];
+      return event;
+    }
+    const colon = line.indexOf(':');
+    const name = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (name === 'event') this.#event = value;
+    else if (name === 'data') this.#data.push(value);
+    return undefined;
+  }
+}

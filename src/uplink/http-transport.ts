@@ -1,0 +1,192 @@
+// The link to a remote region over HTTP and HTTPS.
+//
+// Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
+//
+// 1. Every request ends: by its whole answer, or by ANSWER_MS_MAX, or by an answer larger than its bound.
+// 2. Nothing is redirected: the key goes where region.url says and nowhere else.
+// 3. A certificate is judged by the name in region.url, and by region.ca_file where there is one.
+
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { isIP } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+import type { Clock } from '../clock.ts';
+import { EventStreamReader } from './event-stream-reader.ts';
+import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from './link-transport.ts';
+import { authorizationOf, type RegionKey } from './region-key.ts';
+
+/** How long a whole exchange may take: a batch with a machine's post on a slow line, or the state of a hundred thousand machines. */
+const ANSWER_MS_MAX = 60_000;
+/** How long a connection may take to be answered at all. */
+const SILENCE_MS_MAX = 20_000;
+/** The desired state of MACHINES_MAX machines has about this size. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+/** Connections that are kept for the next request. */
+const SOCKETS_MAX = 6;
+
+export interface HttpTransportOptions {
+  /** `http://region:5240/MAAS`. */
+  readonly url: string;
+  readonly key: RegionKey;
+  /** Certificates, PEM, by which the region's is judged instead of those of the system; undefined: those. */
+  readonly ca?: string | undefined;
+  readonly clock: Clock;
+  /** `Rackboot/1.2.3`. */
+  readonly userAgent: string;
+}
+
+export function openHttpTransport(options: HttpTransportOptions): LinkTransport {
+  return new HttpTransport(options);
+}
+
+class HttpTransport implements LinkTransport {
+  readonly #options: HttpTransportOptions;
+  readonly #url: URL;
+  readonly #agent: Agent;
+  readonly #open: (options: RequestOptions) => ClientRequest;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+    this.#url = new URL(options.url);
+    const settings = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: 2, scheduling: 'lifo' } as const;
+    if (this.#url.protocol === 'https:') {
+      // Only a link that needs it pays for TLS.
+      const https = process.getBuiltinModule('node:https');
+      const trust = options.ca === undefined ? {} : { ca: options.ca };
+      this.#agent = new https.Agent({ ...settings, ...trust });
+      this.#open = https.request;
+    } else {
+      const http = process.getBuiltinModule('node:http');
+      this.#agent = new http.Agent(settings);
+      this.#open = http.request;
+    }
+  }
+
+  ask(request: LinkRequest): Promise<LinkAnswer> {
+    return new Promise((resolve, reject) => {
+      const asking = this.#begin(request, (answer) => {
+        collect(answer, resolve, (error) => asking.destroy(error));
+      });
+      const late = this.#options.clock.schedule(ANSWER_MS_MAX, () =>
+        asking.destroy(new Error(`no whole answer within ${ANSWER_MS_MAX / 1000} s`)),
+      );
+      asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
+      asking.on('error', (error) => reject(new Error(this.#explain(error), { cause: error })));
+      asking.on('close', () => {
+        late.cancel();
+        // Settled already, unless the answer was cut off.
+        reject(new Error(this.#explain(new Error('the connection ended within the answer'))));
+      });
+      asking.end(request.body?.text);
+    });
+  }
+
+  follow(path: string, listener: LinkListener): { close(): void } {
+    let isOver = false;
+    const end = (reason: string, status: number | undefined): void => {
+      if (isOver) return;
+      isOver = true;
+      asking.destroy();
+      listener.onEnd(reason, status);
+    };
+    const asking = this.#begin({ method: 'GET', path, authorized: true }, (answer) => {
+      if (answer.statusCode !== 200) {
+        answer.resume();
+        end(`answered ${answer.statusCode}`, answer.statusCode);
+        return;
+      }
+      // The link itself says how long a stream may be silent.
+      asking.setTimeout(0);
+      listener.onOpen();
+      this.#read(answer, listener, end, () => isOver);
+    });
+    asking.on('timeout', () => end(`silent for ${SILENCE_MS_MAX / 1000} s`, undefined));
+    asking.on('error', (error) => end(this.#explain(error), undefined));
+    asking.end();
+    return {
+      close: () => {
+        isOver = true;
+        asking.destroy();
+      },
+    };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #read(
+    answer: IncomingMessage,
+    listener: LinkListener,
+    end: (reason: string, status: number | undefined) => void,
+    isOver: () => boolean,
+  ): void {
+    const reader = new EventStreamReader();
+    const decoder = new StringDecoder('utf8');
+    answer.on('data', (chunk: Buffer) => {
+      if (isOver()) return;
+      listener.onAlive();
+      const events = reader.read(decoder.write(chunk));
+      if (events === undefined) end('a line of the stream is too long', undefined);
+      for (const { event, data } of events ?? []) if (!isOver()) listener.onEvent(event, data);
+    });
+    answer.on('error', (error) => end(this.#explain(error), undefined));
+    answer.on('close', () => end('the stream ended', undefined));
+  }
+
+  #begin(request: LinkRequest, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+    const { hostname, port, pathname } = this.#url;
+    const { userAgent, key, clock } = this.#options;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const [nonce = 0] = new Uint32Array(Uint8Array.from(clock.randomBytes(4)).buffer);
+    const { body, ifNoneMatch } = request;
+    const asking = this.#open({
+      host,
+      ...(port === '' ? {} : { port: Number(port) }),
+      method: request.method,
+      path: `${pathname.replace(/\/+$/, '')}${request.path}`,
+      agent: this.#agent,
+      timeout: SILENCE_MS_MAX,
+      // An address has no name to ask for (RFC 6066 §3).
+      ...(this.#url.protocol === 'https:' ? { servername: isIP(host) === 0 ? host : '' } : {}),
+      headers: {
+        'User-Agent': userAgent,
+        Accept: 'application/json, text/event-stream',
+        ...(request.authorized ? { Authorization: authorizationOf(key, clock.wallTimeMs(), nonce) } : {}),
+        ...(ifNoneMatch === undefined ? {} : { 'If-None-Match': ifNoneMatch }),
+        ...(body === undefined
+          ? {}
+          : { 'Content-Type': body.contentType, 'Content-Length': Buffer.byteLength(body.text) }),
+      },
+    });
+    asking.on('response', onAnswer);
+    return asking;
+  }
+
+  /** What a failure means; the region is named, its key never. */
+  #explain(error: Error): string {
+    const words =
+      error instanceof AggregateError
+        ? error.errors.map((one) => String(one.message ?? one)).join('; ')
+        : error.message;
+    return `${this.#options.url} does not answer: ${words || error.name}`;
+  }
+}
+
+/** The whole of an answer. */
+function collect(answer: IncomingMessage, resolve: (answer: LinkAnswer) => void, fail: (error: Error) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) fail(new Error(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`));
+    else chunks.push(chunk);
+  });
+  answer.on('end', () => {
+    const retryAfterS = Number(answer.headers['retry-after']);
+    resolve({
+      status: answer.statusCode ?? 0,
+      retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1000 : undefined,
+      body: Buffer.concat(chunks).toString('utf8'),
+    });
+  });
+}
