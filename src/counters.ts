@@ -1,14 +1,23 @@
 // What happened, in numbers that only grow: a room counts by the names of a closed list, in a typed array, so counting allocates
-// nothing.
+// nothing. Durations are counted by how long they took.
+//
+// 1. One thread counts; others that hold the same shared memory read. A number of 64 bits is read whole, because it lies aligned.
+
+const BYTES_EACH = Float64Array.BYTES_PER_ELEMENT;
+
+/** Memory for counters that one thread counts in and another reads. */
+export const sharedCounterMemory = (names: readonly string[]): SharedArrayBuffer =>
+  new SharedArrayBuffer(names.length * BYTES_EACH);
 
 /** A counter for each of the names. */
 export class Counters<Name extends string> {
   readonly #places: ReadonlyMap<Name, number>;
   readonly #values: Float64Array;
 
-  constructor(names: readonly Name[]) {
+  /** @param memory of `sharedCounterMemory` for the same names; undefined: the counters are this thread's alone */
+  constructor(names: readonly Name[], memory?: SharedArrayBuffer) {
     this.#places = new Map(names.map((name, place) => [name, place]));
-    this.#values = new Float64Array(names.length);
+    this.#values = memory === undefined ? new Float64Array(names.length) : new Float64Array(memory, 0, names.length);
   }
 
   add(name: Name, count = 1): void {
@@ -21,5 +30,48 @@ export class Counters<Name extends string> {
     const entries = Array.from(this.#places, ([name, place]) => [name, this.#values[place] ?? 0] as const);
     // Every name of the closed list has its entry, which `Object.fromEntries` cannot express.
     return Object.fromEntries(entries) as Record<Name, number>;
+  }
+}
+
+/** How many durations there were up to each bound, and their sum. */
+export interface DurationCounts {
+  /** Upper bounds in seconds, growing. */
+  readonly bounds: readonly number[];
+  /** One for each bound and one for what is longer than the last; not added up. */
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sumSeconds: number;
+}
+
+/** Durations, counted by how long they took. */
+export class Durations {
+  readonly #bounds: readonly number[];
+  readonly #counts: Float64Array;
+  #count = 0;
+  #sumMs = 0;
+
+  /** @param bounds upper bounds in seconds, growing */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = new Float64Array(bounds.length + 1);
+  }
+
+  /** Counts one duration of `ms` milliseconds. */
+  add(ms: number): void {
+    const seconds = ms / 1000;
+    let place = 0;
+    while (place < this.#bounds.length && seconds > (this.#bounds[place] ?? 0)) place += 1;
+    this.#counts[place] = (this.#counts[place] ?? 0) + 1;
+    this.#count += 1;
+    this.#sumMs += ms;
+  }
+
+  read(): DurationCounts {
+    return {
+      bounds: this.#bounds,
+      counts: [...this.#counts],
+      count: this.#count,
+      sumSeconds: this.#sumMs / 1000,
+    };
   }
 }

@@ -12,7 +12,13 @@ import type { Clock, Timer } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
-import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
+import type {
+  DatagramNetwork,
+  DatagramSocket,
+  OutgoingDatagram,
+  ReceivedDatagram,
+  SocketCounters,
+} from '../net/datagram.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
@@ -97,6 +103,11 @@ export class DnsServer {
   /** Sizes for the metrics: open TCP connections of clients, and answers of upstreams remembered. */
   get gauges(): { readonly connections: number; readonly cached: number } {
     return { connections: this.#connections.size, cached: this.#service.cached };
+  }
+
+  /** What the sockets towards clients counted that are open now. */
+  sockets(): readonly SocketCounters[] {
+    return [...this.#listeners.values()].map(({ udp }) => udp.counters());
   }
 
   /** Answers those who wait with SERVFAIL and closes everything. */

@@ -38,6 +38,8 @@ export interface SocketCounters {
   readonly sendErrors: number;
   /** Datagrams that the kernel dropped because the receive buffer was full; undefined where the system does not say. */
   readonly receiveDrops: number | undefined;
+  /** The size of the receive buffer as the kernel counts it, in bytes; undefined where the system does not say. */
+  readonly receiveBufferBytes?: number | undefined;
 }
 
 /** An open socket. */

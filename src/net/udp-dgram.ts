@@ -213,7 +213,13 @@ class PortableSocket implements DatagramSocket {
   }
 
   counters(): SocketCounters {
-    return { received: this.#received, sent: this.#sent, sendErrors: this.#sendErrors, receiveDrops: undefined };
+    return {
+      received: this.#received,
+      sent: this.#sent,
+      sendErrors: this.#sendErrors,
+      receiveDrops: undefined,
+      receiveBufferBytes: this.#closed ? undefined : this.#receiver.getRecvBufferSize(),
+    };
   }
 
   close(): void {

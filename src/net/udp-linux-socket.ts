@@ -28,6 +28,7 @@ import {
   intBytes,
   MEMINFO_BYTES,
   MEMINFO_DROPS_OFFSET,
+  MEMINFO_RECEIVE_BUFFER_OFFSET,
   type MessageBatch,
   MSG_DONTWAIT,
   readInt,
@@ -165,6 +166,7 @@ export class LinuxSocket implements DatagramSocket {
       sent: this.#sent,
       sendErrors: this.#sendErrors,
       receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(),
+      receiveBufferBytes: this.#closed ? undefined : this.#memory(MEMINFO_RECEIVE_BUFFER_OFFSET),
     };
   }
 
@@ -339,11 +341,16 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #drops(): number | undefined {
-    const { libc } = this.#parts;
+    const drops = this.#memory(MEMINFO_DROPS_OFFSET);
+    return drops === undefined ? undefined : this.#earlierDrops + drops;
+  }
+
+  /** One of the numbers that SO_MEMINFO tells. */
+  #memory(offset: number): number | undefined {
     const info = new Uint8Array(MEMINFO_BYTES);
     const length = intBytes(MEMINFO_BYTES);
-    if (libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
-    return this.#earlierDrops + (readInt(info, MEMINFO_DROPS_OFFSET) >>> 0);
+    if (this.#parts.libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
+    return readInt(info, offset) >>> 0;
   }
 }
 

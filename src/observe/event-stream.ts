@@ -1,12 +1,20 @@
 // The stream of events: a bounded ring that publishers append to and consumers drain by cursor, each in its own turn.
 //
+//   publish ─ ring ┄ next turn ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─ still behind? ┄ next turn ┄ …
+//
 // 1. Publishing never throws, never blocks and never grows: the oldest event is overwritten.
 // 2. A consumer that is overtaken is told how many events it missed.
+// 3. One turn of the event loop wakes one consumer, and a consumer that is woken takes EVENTS_PER_TURN_MAX at most: between two
+//    slices the sockets are read, so a flood of events delays an answer by one slice, and costs events instead of answers.
 
 import type { RackEvent } from '../event.ts';
 
 /** Events kept for consumers that lag. */
 export const EVENT_STREAM_MAX = 4096;
+/** The most events that a consumer takes in the turn in which it is woken. */
+export const EVENTS_PER_TURN_MAX = 128;
+/** Turns of the event loop in which a full ring is taken by all consumers, with room to spare. */
+const REST_TURNS_MAX = 1024;
 
 export interface EventBatch {
   readonly events: readonly RackEvent[];
@@ -16,45 +24,101 @@ export interface EventBatch {
 
 /** A consumer's place in the stream. */
 export interface EventCursor {
-  /** Everything published since the last call. */
-  drain(): EventBatch;
+  /** What was published since the last call, the oldest first, at most `limit`; without a limit everything. */
+  drain(limit?: number): EventBatch;
+}
+
+/** Who consumes: a closed list, because the metrics count what each missed. */
+export type EventConsumer = 'log' | 'uplink' | 'timeline' | 'followers' | 'other';
+
+/** What the stream counted. */
+export interface EventStreamCounters {
+  readonly published: number;
+  /** Events that consumers were overtaken by. */
+  readonly missed: ReadonlyMap<EventConsumer, number>;
+}
+
+interface Consumer {
+  readonly name: EventConsumer;
+  readonly onWake: (() => void) | undefined;
+  /** The number of the next event it takes. */
+  at: number;
 }
 
 /** The ring. Consumers that want to be woken give `onWake`, called at most once a turn. */
 export class EventStream {
   readonly #ring: (RackEvent | undefined)[] = new Array<RackEvent | undefined>(EVENT_STREAM_MAX).fill(undefined);
-  readonly #wakes: (() => void)[] = [];
+  readonly #consumers: Consumer[] = [];
+  readonly #missed = new Map<EventConsumer, number>();
   #next = 0;
   #waking = false;
+  /** Whose turn it is among the consumers. */
+  #turn = 0;
 
   /** Appends an event. */
   readonly publish = (event: RackEvent): void => {
     this.#ring[this.#next % EVENT_STREAM_MAX] = event;
     this.#next += 1;
-    if (this.#waking) return;
+    this.#wakeSoon(this.#consumers.length);
+  };
+
+  /**
+   * A cursor at the present end of the stream. `onWake` is called in a turn of its own after something was published, and again
+   * in later turns while it takes some and not all; it drains EVENTS_PER_TURN_MAX at most.
+   */
+  subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
+    const consumer: Consumer = { name, onWake, at: this.#next };
+    if (onWake !== undefined) this.#consumers.push(consumer);
+    if (!this.#missed.has(name)) this.#missed.set(name, 0);
+    return { drain: (limit = EVENT_STREAM_MAX) => this.#drain(consumer, limit) };
+  }
+
+  counters(): EventStreamCounters {
+    return { published: this.#next, missed: new Map(this.#missed) };
+  }
+
+  /** Resolves when every consumer has taken what it can, at the latest after REST_TURNS_MAX turns. */
+  async rest(): Promise<void> {
+    for (let turns = 0; this.#waking && turns < REST_TURNS_MAX; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** @param left so many consumers may be without anything to do before the waking rests */
+  #wakeSoon(left: number): void {
+    if (this.#waking || left === 0) return;
     this.#waking = true;
     setImmediate(() => {
       this.#waking = false;
-      for (const wake of this.#wakes) wake();
+      this.#wakeOne(left);
     });
-  };
+  }
 
-  /** A cursor at the present end of the stream. `onWake` is called in a turn of its own after something was published. */
-  subscribe(onWake?: () => void): EventCursor {
-    if (onWake !== undefined) this.#wakes.push(onWake);
-    let at = this.#next;
-    return {
-      drain: () => {
-        const from = Math.max(at, this.#next - EVENT_STREAM_MAX);
-        const missed = from - at;
-        const events: RackEvent[] = [];
-        for (let index = from; index < this.#next; index += 1) {
-          const event = this.#ring[index % EVENT_STREAM_MAX];
-          if (event !== undefined) events.push(event);
-        }
-        at = this.#next;
-        return { events, missed };
-      },
-    };
+  /** Wakes the next consumer that is behind, and sees to it that those after it are woken in later turns. */
+  #wakeOne(left: number): void {
+    for (let passed = 0; passed < this.#consumers.length; passed += 1) {
+      const consumer = this.#consumers[this.#turn % this.#consumers.length];
+      this.#turn += 1;
+      if (consumer === undefined || consumer.at >= this.#next) continue;
+      const before = consumer.at;
+      consumer.onWake?.();
+      // One that took nothing waits for the next event; the others have their turn yet.
+      this.#wakeSoon(consumer.at > before ? this.#consumers.length : left - 1);
+      return;
+    }
+  }
+
+  #drain(consumer: Consumer, limit: number): EventBatch {
+    const from = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
+    const missed = from - consumer.at;
+    if (missed > 0) this.#missed.set(consumer.name, (this.#missed.get(consumer.name) ?? 0) + missed);
+    const to = Math.min(this.#next, from + limit);
+    const events: RackEvent[] = [];
+    for (let index = from; index < to; index += 1) {
+      const event = this.#ring[index % EVENT_STREAM_MAX];
+      if (event !== undefined) events.push(event);
+    }
+    consumer.at = to;
+    return { events, missed };
   }
 }

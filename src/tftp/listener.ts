@@ -7,7 +7,7 @@
 
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import type { DatagramSocket } from '../net/datagram.ts';
+import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
 
 /** Sockets that carry the transfers of one local address. */
 export const TRANSFER_SOCKETS = 2;
@@ -52,6 +52,11 @@ export class Listener<Session extends Carried> {
   /** The port of requests: the configured one, or the one that the system chose. */
   get localPort(): number {
     return this.#requests.localPort;
+  }
+
+  /** What its sockets counted, that of requests first. */
+  counters(): readonly SocketCounters[] {
+    return [this.#requests, ...this.#transfers].map((socket) => socket.counters());
   }
 
   /** Answers what needs no session. */

@@ -11,7 +11,7 @@ import { Counters } from '../counters.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { Ipv4 } from '../net/address.ts';
-import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../net/datagram.ts';
+import type { DatagramNetwork, DatagramSocket, ReceivedDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
@@ -70,6 +70,11 @@ export class TftpServer {
   /** What happened since the start, by name, and the transfers under way. */
   counters(): Readonly<Record<TftpCounter, number>> & { readonly active: number } {
     return { ...this.#counters.read(), active: this.#transfers.active };
+  }
+
+  /** What the sockets counted that are open now. */
+  sockets(): readonly SocketCounters[] {
+    return [...this.#listeners].flatMap((listener) => listener.counters());
   }
 
   /**
