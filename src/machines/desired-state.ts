@@ -23,6 +23,8 @@ export type ParsedState =
 
 const PURPOSES: ReadonlySet<string> = new Set<BootPurpose>(['enlist', 'commissioning', 'install', 'local', 'poweroff']);
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What can stand on every kernel line as it is. */
+const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
 
@@ -88,7 +90,14 @@ function readMachine(value: unknown, path: string): RackMachine {
       readAddress(one, `${path}.addresses[${index}]`),
     ),
     kernelParams: optionalText('kernelParams'),
+    ...(fields.bootToken === undefined ? {} : { bootToken: readToken(fields.bootToken, `${path}.bootToken`) }),
   };
+}
+
+/** A secret: the reason for its refusal does not show it. */
+function readToken(value: unknown, path: string): string {
+  if (typeof value === 'string' && BOOT_TOKEN.test(value)) return value;
+  throw new Mismatch(`${path}: not 22 to 64 letters, digits, - or _`);
 }
 
 function readAddress(value: unknown, path: string): MachineAddress {

@@ -42,6 +42,8 @@ export interface RackMachine {
   readonly addresses: readonly MachineAddress[];
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
+  /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
+  readonly bootToken?: string | undefined;
 }
 
 /** What the region wants of the rack: replaced whole, with a version that only grows. */

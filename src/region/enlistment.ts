@@ -1,46 +1,34 @@
 // A machine reports itself: is it one we know, and what of the report is taken over?
 //
-//   same hardware address ─┐
-//   else same UUID, and no ├─► known ── New ────────────► amended
-//   contradicting serial  ─┘        ├── Commissioning ──► hardware amended, nothing that an operator may have set
-//                                   └── anything else ──► unchanged, told who it is, and an event says so
-//   none of these ────────────► created as New, unless too many are New already
+//   recognised (recognition.ts) ─┬─ New ────────────────► amended, unless it is another machine's boot that a rack vouched for
+//                                ├─ Commissioning ──────► hardware amended, when it shows the token of its boot
+//                                └─ anything else ──────► unchanged, told who it is, and an event says so
+//   not recognised ──────────────► created as New, unless too many are New already
 //
-// 1. A report never changes a machine that is in use, never removes a machine, and never takes an address from another machine.
+// 1. A report never changes a machine that is in use, unless it shows the token of that machine's present boot; and never removes one.
 // 2. The same report again changes nothing but the time.
-// 3. Addresses are only ever added: a machine that shows part of its interfaces stays the same machine.
+// 3. Addresses are only ever added, but for a card that was moved: it goes from a New machine to the one whose UUID and serial
+//    number it is now reported with. It is never taken from a machine that is not New, nor from one for whose boot by that very
+//    address a rack vouched, unless a rack vouches for the new one too.
+// 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
 
 import type { Clock } from '../clock.ts';
 import { formatMac, type MacAddress } from '../net/address.ts';
-import type { HardwareFacts } from './hardware-facts.ts';
-import { identifyingSerial, identifyingUuid, isIdentifyingMac } from './hardware-identity.ts';
-import { chooseHostname, chooseSystemId, isPlaceholderHostname } from './hostname.ts';
+import { type BootProof, provesBoot } from './boot-token.ts';
+import { creationEvents, effectsOf } from './enlistment-effects.ts';
+import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
+import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
+import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
 import { statusRow } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
-import type { PowerParameters } from './power-parameters.ts';
+import { type Candidate, type Recognition, recognise } from './recognition.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge, ReportedInterface } from './store.ts';
 
 /** Of one machine; further ones of a report are refused, further known ones are forgotten. */
 export const INTERFACES_MAX = 64;
 /** Machines that one region keeps; what a rack is told is bounded by it. */
 export const MACHINES_MAX = 100_000;
-
-/** What a machine, or a person on its behalf, says of it; checked already. */
-export interface EnlistmentReport {
-  /** The boot interface first; at least one. */
-  readonly macs: readonly MacAddress[];
-  readonly architecture: string;
-  readonly subarchitecture: string;
-  /** A valid label, or undefined: choose one. */
-  readonly hostname: string | undefined;
-  readonly domain: string;
-  readonly powerType: string;
-  readonly powerParameters: PowerParameters;
-  readonly facts: HardwareFacts | undefined;
-  /** Who reports; undefined: the machine itself, without a key. */
-  readonly username: string | undefined;
-}
 
 /** Why a report is not taken. */
 export interface EnlistmentRefusal {
@@ -53,77 +41,71 @@ export interface EnlistmentTerms {
   readonly clock: Clock;
   readonly atMs: number;
   readonly newMachinesMax: number;
-}
-
-/** The addresses and the UUID by which the store shall look. */
-export function evidenceOf(report: EnlistmentReport): { macs: readonly MacAddress[]; uuid: string | undefined } {
-  return { macs: report.macs.filter(isIdentifyingMac), uuid: identifyingUuid(report.facts?.dmi.uuid) };
-}
-
-/** The known machine that sent this report, or undefined. */
-export function findReporter(report: EnlistmentReport, knowledge: EnlistmentKnowledge): Machine | undefined {
-  const boot = report.macs[0];
-  const { macs, uuid } = evidenceOf(report);
-  const score = (machine: Machine): number =>
-    (machine.interfaces.some((nic) => nic.mac === boot) ? 1000 : 0) +
-    (uuid !== undefined && machine.uuid === uuid ? 500 : 0) +
-    machine.interfaces.filter((nic) => macs.includes(nic.mac)).length;
-  const byMac = [...knowledge.byMac].sort((a, b) => score(b) - score(a) || a.id - b.id)[0];
-  if (byMac !== undefined) return byMac;
-  const serial = identifyingSerial(report.facts?.dmi.serial);
-  const alike = knowledge.byUuid.filter(
-    (machine) => serial === undefined || machine.serial === undefined || machine.serial === serial,
-  );
-  // A machine with the very serial number is better evidence than one that never told its own.
-  return alike.find((machine) => machine.serial !== undefined && machine.serial === serial) ?? alike[0];
+  /** What a machine is named after. Default: two words. */
+  readonly nameFrom?: NameSource | undefined;
 }
 
 /** What becomes of a report. */
 export function decideEnlistment(
-  report: EnlistmentReport,
+  weighed: WeighedReport,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentDecision<EnlistmentRefusal> {
-  const known = findReporter(report, knowledge);
-  if (known === undefined) return decideCreation(report, knowledge, terms);
+  const { report, evidence } = weighed;
+  const found = recognise(evidence, knowledge);
   if (report.username !== undefined) {
-    const text = `${known.hostname} (${known.systemId}) is this machine already: edit or delete it instead`;
+    const taken = knowledge.byMac[0] ?? found.known?.machine;
+    if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
+    const text = `${taken.hostname} (${taken.systemId}) is this machine already: edit or delete it instead`;
     return { kind: 'refuse', refusal: { reason: 'mac-taken', text } };
   }
-  if (known.status === 'new' || known.status === 'commissioning')
-    return decideAmendment(report, known, knowledge, terms);
-  const description = `it reported itself while it is ${statusRow(known.status).name}; nothing was changed`;
+  if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
+  const ignored = whyIgnored(weighed, found.known);
+  if (ignored === undefined) return decideAmendment(weighed, found, found.known.machine, knowledge, terms);
+  const { systemId } = found.known.machine;
   return {
     kind: 'unchanged',
-    systemId: known.systemId,
-    events: [eventOf('NODE_ENLISTMENT_IGNORED', description, report, terms)],
+    systemId,
+    events: [eventOf('NODE_ENLISTMENT_IGNORED', `${ignored}; nothing was changed`, report, terms)],
   };
 }
 
+/** Why a report of a machine that is known is not taken over; undefined: it is. */
+function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): string | undefined {
+  const { machine, weighing } = known;
+  const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
+  if (machine.status === 'commissioning') {
+    return provesBoot(proof, machine)
+      ? undefined
+      : 'it reported itself without the token of its boot while it is Commissioning';
+  }
+  if (machine.status !== 'new') return `it reported itself while it is ${statusRow(machine.status).name}`;
+  if (machine.vouchedMac === undefined) return undefined;
+  if (vouched === undefined)
+    return 'somebody reported as this machine without the token that its rack gives to its boot';
+  const isOwn = machine.interfaces.some((nic) => nic.mac === vouched);
+  const isSwapped = weighing.same.includes('uuid') && weighing.same.includes('serial');
+  return isOwn || isSwapped ? undefined : `${formatMac(vouched)} reported as this machine, which is another`;
+}
+
 function decideCreation(
-  report: EnlistmentReport,
+  weighed: WeighedReport,
+  found: Recognition,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentDecision<EnlistmentRefusal> {
-  if (report.username === undefined && knowledge.newMachines >= terms.newMachinesMax) {
-    const text =
-      `${knowledge.newMachines} machines are New, and no more than ${terms.newMachinesMax} may be: ` +
-      'accept or delete some of them, then start this machine again';
-    return { kind: 'refuse', refusal: { reason: 'new-machines-limit', text } };
+  const { report, vouched } = weighed;
+  const refusal = refuseCreation(report, knowledge, terms);
+  if (refusal !== undefined) return { kind: 'refuse', refusal };
+  const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
+  const effects = effectsOf(weighed, found, systemId, knowledge);
+  const interfaces = mergeInterfaces(weighed, undefined, effects.foreign);
+  if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
+  const hostname = chooseName(report, knowledge, terms);
+  if (hostname === undefined) {
+    const text = `the hostname ${report.hostname ?? ''} is taken: choose another`;
+    return { kind: 'refuse', refusal: { reason: 'hostname-taken', text } };
   }
-  if (knowledge.machines >= MACHINES_MAX) {
-    const text = `${knowledge.machines} machines are all that one region keeps: delete some that are gone`;
-    return { kind: 'refuse', refusal: { reason: 'machines-limit', text } };
-  }
-  const wanted = report.hostname !== undefined && !isPlaceholderHostname(report.hostname) ? report.hostname : undefined;
-  const isFree = wanted !== undefined && !knowledge.isHostnameTaken(wanted);
-  if (report.username !== undefined && wanted !== undefined && !isFree) {
-    return {
-      kind: 'refuse',
-      refusal: { reason: 'hostname-taken', text: `the hostname ${wanted} is taken: choose another` },
-    };
-  }
-  const hostname = isFree ? wanted : chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
   const fields: MachineFields = {
     hostname,
     domain: report.domain,
@@ -136,75 +118,138 @@ function decideCreation(
     netboot: true,
     powerType: report.powerType,
     powerParameters: report.powerParameters,
+    powerIsProposed: report.username === undefined && report.powerType !== '',
     powerState: 'unknown',
-    ...hardwareOf(report),
+    vouchedMac: vouched,
+    ...hardwareOf(report, terms),
   };
   return {
+    ...effects.changes,
     kind: 'create',
-    systemId: chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id)),
+    systemId,
     fields,
-    interfaces: mergeInterfaces(report, undefined, knowledge),
-    events: [eventOf('NEW', 'it reported itself for the first time', report, terms)],
+    interfaces,
+    events: creationEvents(weighed, found, effects, (type, description) => eventOf(type, description, report, terms)),
   };
 }
 
-function decideAmendment(
+/** The bounds of how many machines there may be. */
+function refuseCreation(
   report: EnlistmentReport,
+  knowledge: EnlistmentKnowledge,
+  terms: EnlistmentTerms,
+): EnlistmentRefusal | undefined {
+  if (report.username === undefined && knowledge.newMachines >= terms.newMachinesMax) {
+    const text =
+      `${knowledge.newMachines} machines are New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max): ` +
+      'accept or delete some of them, then start this machine again';
+    return { reason: 'new-machines-limit', text };
+  }
+  if (knowledge.machines < MACHINES_MAX) return undefined;
+  const text = `${knowledge.machines} machines are all that one region keeps: delete some that are gone`;
+  return { reason: 'machines-limit', text };
+}
+
+/** Every address that it shows belongs to machines that are not to give it away. */
+function refuseForeign(found: Recognition): EnlistmentRefusal {
+  const owners = found.others
+    .filter(({ weighing }) => weighing.macs.length > 0)
+    .map(({ machine, weighing }) => {
+      const macs = weighing.macs.map((mac) => formatMac(mac)).join(' ');
+      return `${machine.hostname} (${machine.systemId}) has ${macs}: \`rackboot machines split ${machine.systemId} --mac ${macs}\``;
+    });
+  const text = `its UUID or serial number is another machine's than its hardware addresses say. If a card was moved: ${owners.join('; ')}`;
+  return { reason: 'mac-taken', text };
+}
+
+/** The name of a new machine; undefined: the one that a person wants is taken. */
+function chooseName(
+  report: EnlistmentReport,
+  knowledge: EnlistmentKnowledge,
+  terms: EnlistmentTerms,
+): string | undefined {
+  const isTaken = (name: string): boolean => knowledge.isHostnameTaken(name);
+  const wanted = report.hostname !== undefined && !isPlaceholderHostname(report.hostname) ? report.hostname : undefined;
+  if (wanted !== undefined && report.username !== undefined) return isTaken(wanted) ? undefined : wanted;
+  const named = nameFromFacts(terms.nameFrom ?? 'generated', report.facts);
+  const free = [named, wanted].find((name) => name !== undefined && !isTaken(name));
+  return free ?? chooseHostname(terms.clock, isTaken);
+}
+
+function decideAmendment(
+  weighed: WeighedReport,
+  found: Recognition,
   known: Machine,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentDecision<EnlistmentRefusal> {
-  const events = [eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms)];
-  for (const other of knowledge.byMac) {
-    if (other.id === known.id) continue;
-    const shared = other.interfaces.filter((nic) => report.macs.includes(nic.mac)).map((nic) => formatMac(nic.mac));
-    const description = `it shows ${shared.join(', ')}, which belongs to ${other.hostname} (${other.systemId})`;
-    events.push(eventOf('NODE_ENLISTMENT_CONFLICT', description, report, terms));
-  }
-  const takesPower = known.status === 'new' && known.powerType === '' && report.powerType !== '';
+  const { report, vouched } = weighed;
+  const effects = effectsOf(weighed, found, known, knowledge);
+  const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   return {
+    ...effects.changes,
     kind: 'amend',
     systemId: known.systemId,
     fields: {
-      ...hardwareOf(report),
-      ...(takesPower ? { powerType: report.powerType, powerParameters: report.powerParameters } : {}),
+      ...hardwareOf(report, terms),
+      ...(vouched === undefined ? {} : { vouchedMac: vouched }),
+      ...(takesPower(report, known) ? power : {}),
+      ...(takesPower(report, known) && known.status === 'new' ? { powerIsProposed: true } : {}),
     },
-    interfaces: mergeInterfaces(report, known, knowledge),
-    events,
+    interfaces: mergeInterfaces(weighed, known, effects.foreign),
+    events: [
+      eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms),
+      ...effects.told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
+    ],
   };
+}
+
+/**
+ * What a machine proposes replaces nothing that a person has set. A machine that makes an account of its own on its BMC at each
+ * boot has a new password each time: the newest is the one that works.
+ */
+function takesPower(report: EnlistmentReport, known: Machine): boolean {
+  if (report.powerType === '') return false;
+  if (known.status === 'new' && known.powerType === '') return true;
+  const { power_address: address, power_user: user } = known.powerParameters;
+  const isSameAccount =
+    report.powerType === known.powerType &&
+    address === report.powerParameters.power_address &&
+    user === report.powerParameters.power_user &&
+    report.powerParameters.power_pass !== undefined;
+  if (known.status === 'commissioning') return isSameAccount;
+  return known.powerIsProposed === true && report.powerType !== 'manual';
 }
 
 /** The fields that a report describes. What it does not know it does not erase. */
 function hardwareOf(
   report: EnlistmentReport,
-): Pick<MachineFields, 'architecture' | 'subarchitecture'> & Partial<Pick<MachineFields, 'facts' | 'uuid' | 'serial'>> {
+  terms: EnlistmentTerms,
+): Pick<MachineFields, 'architecture' | 'subarchitecture'> &
+  Partial<Pick<MachineFields, 'facts' | 'factsMs' | 'uuid' | 'serial'>> {
   const uuid = identifyingUuid(report.facts?.dmi.uuid);
   const serial = identifyingSerial(report.facts?.dmi.serial);
   return {
     architecture: report.architecture,
     subarchitecture: report.subarchitecture,
-    ...(report.facts === undefined ? {} : { facts: report.facts }),
+    ...(report.facts === undefined ? {} : { facts: report.facts, factsMs: terms.atMs }),
     ...(uuid === undefined ? {} : { uuid }),
     ...(serial === undefined ? {} : { serial }),
   };
 }
 
-/** The reported interfaces in their order, then those known before; without those of other machines. */
+/** The reported interfaces in their order, then those known before; without those that stay with other machines. */
 function mergeInterfaces(
-  report: EnlistmentReport,
+  { report, evidence }: WeighedReport,
   known: Machine | undefined,
-  knowledge: EnlistmentKnowledge,
+  foreign: ReadonlySet<MacAddress>,
 ): readonly ReportedInterface[] {
-  const foreign = new Set<MacAddress>();
-  for (const other of knowledge.byMac) {
-    if (other.id !== known?.id) for (const nic of other.interfaces) foreign.add(nic.mac);
-  }
   const names = new Map<string, string>();
   for (const nic of known?.interfaces ?? []) names.set(formatMac(nic.mac), nic.name);
   for (const nic of report.facts?.nics ?? []) {
     if (nic.name !== '') names.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.name);
   }
-  const macs = new Set([...report.macs.filter(isIdentifyingMac), ...(known?.interfaces ?? []).map((nic) => nic.mac)]);
+  const macs = new Set([...evidence.macs, ...(known?.interfaces ?? []).map((nic) => nic.mac)]);
   return [...macs]
     .filter((mac) => !foreign.has(mac))
     .slice(0, INTERFACES_MAX)

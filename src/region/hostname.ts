@@ -6,6 +6,8 @@
 // 2. A name of the form `10-20-0-100` is refused: the dynamic range gives such names to its addresses.
 
 import type { Clock } from '../clock.ts';
+import type { HardwareFacts } from './hardware-facts.ts';
+import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
 /** How often two words are drawn before a number is added, and how often a number before giving up. */
@@ -52,6 +54,23 @@ export function parseHostname(text: string): string | undefined {
 
 /** True for a name that many machines give themselves. */
 export const isPlaceholderHostname = (name: string): boolean => PLACEHOLDERS.has(name);
+
+/** What a machine that enlists is named after: two words, or what its firmware says of it. */
+export type NameSource = 'generated' | 'serial' | 'asset-tag';
+
+/** The name that a machine's firmware gives; undefined: it gives none, or it is to have another kind of name. */
+export function nameFromFacts(source: NameSource, facts: HardwareFacts | undefined): string | undefined {
+  if (source === 'generated') return undefined;
+  const text = identifyingSerial(source === 'serial' ? facts?.dmi.serial : facts?.dmi.chassis_asset_tag);
+  const label = (text ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, HOSTNAME_MAX - 6);
+  const word = label.replace(/-+$/, '');
+  // Digits alone could be taken for an address.
+  return parseHostname(/^[0-9-]+$/.test(word) ? `${source === 'serial' ? 'sn' : 'asset'}-${word}` : word);
+}
 
 /** A number from 0 to `below` - 1; six bytes make the bias of the remainder negligible. */
 function draw(clock: Clock, below: number): number {

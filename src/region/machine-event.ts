@@ -31,6 +31,7 @@ export const EVENT_TYPES = {
   RACK_AWAY: { level: 'warning', title: 'Rack away' },
   RACK_BACK: { level: 'info', title: 'Rack back' },
   RACK_EVENTS_LOST: { level: 'error', title: 'Events lost' },
+  SETTINGS: { level: 'audit', title: 'Settings' },
   AUTHORISATION: { level: 'audit', title: 'Authorisation' },
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;

@@ -47,6 +47,8 @@ export interface MachineFields {
   readonly powerType: string;
   /** May hold secrets: shown to administrators only, and never in an event. */
   readonly powerParameters: PowerParameters;
+  /** The machine said so itself, and nobody has accepted it yet: nothing may use it. */
+  readonly powerIsProposed?: boolean | undefined;
   readonly powerState: PowerState;
   /** User who holds it; undefined: nobody. */
   readonly owner?: string | undefined;
@@ -58,6 +60,12 @@ export interface MachineFields {
   readonly serial?: string | undefined;
   /** The hardware of its newest report; undefined: never reported. */
   readonly facts?: HardwareFacts | undefined;
+  /** Wall time in milliseconds of that report. */
+  readonly factsMs?: number | undefined;
+  /** The interface for which a rack vouched at its newest report; undefined: no rack ever did. */
+  readonly vouchedMac?: MacAddress | undefined;
+  /** The secret of its present boot (`boot-token.ts`): for its rack only. */
+  readonly bootToken?: string | undefined;
 }
 
 export interface Machine extends MachineFields {

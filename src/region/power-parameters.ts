@@ -2,8 +2,11 @@
 //
 // 1. A flat record of printable values, POWER_PARAMETERS_MAX of them at the most.
 // 2. It may hold secrets: shown to administrators only, and never in an event.
+// 3. Of what a machine says of itself only the fields that its BMC needs are taken: none of them makes anybody run a program, open
+//    a URL or look up a name.
 
 import { z } from 'zod';
+import { parseIpv4, parseMac } from '../net/address.ts';
 import { parseJson } from './text-json.ts';
 
 export type PowerValue = string | number | boolean;
@@ -35,4 +38,47 @@ export function parsePowerParameters(json: string): PowerParameters | undefined 
 /** The parameters of a text that `parsePowerParameters` checked before it was stored. */
 export function readStoredPowerParameters(json: string): PowerParameters {
   return JSON.parse(json);
+}
+
+const word = (charactersMax: number) => (value: PowerValue) =>
+  typeof value === 'string' && value.length <= charactersMax && /^[\x21-\x7e]*$/.test(value);
+/** An address in digits; what has a colon in it and hexadecimal digits only is no name, whether or not it is an IPv6 address. */
+const isAddress = (value: PowerValue): boolean =>
+  typeof value === 'string' && (parseIpv4(value) !== undefined || /^(?=.*:)[0-9a-f:]{2,39}$/i.test(value));
+const isMac = (value: PowerValue): boolean => typeof value === 'string' && parseMac(value) !== undefined;
+const isNumber = (value: PowerValue): boolean => /^\d{1,5}$/.test(String(value));
+
+/** The drivers that a machine may name for itself, and the fields of each with what they may hold. */
+const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: PowerValue) => boolean>>>> = {
+  manual: {},
+  ipmi: {
+    power_address: isAddress,
+    power_user: word(64),
+    power_pass: word(64),
+    power_driver: (value) => value === 'LAN' || value === 'LAN_2_0',
+    power_boot_type: (value) => value === 'auto' || value === 'legacy' || value === 'efi',
+    mac_address: isMac,
+    cipher_suite_id: isNumber,
+    privilege_level: (value) => value === 'USER' || value === 'OPERATOR' || value === 'ADMIN',
+    k_g: word(64),
+  },
+  moonshot: {
+    power_address: isAddress,
+    power_user: word(64),
+    power_pass: word(64),
+    power_hwaddress: word(64),
+  },
+};
+
+/** How a machine says that it is switched, without whatever it may not say; an empty type when nothing is left. */
+export function reportedPower(
+  powerType: string,
+  powerParameters: PowerParameters,
+): { readonly powerType: string; readonly powerParameters: PowerParameters } {
+  const fields = Object.hasOwn(REPORTED_FIELDS, powerType) ? REPORTED_FIELDS[powerType] : undefined;
+  if (fields === undefined) return { powerType: '', powerParameters: {} };
+  const taken = Object.entries(powerParameters).filter(
+    ([name, value]) => Object.hasOwn(fields, name) && fields[name]?.(value) === true,
+  );
+  return { powerType, powerParameters: Object.fromEntries(taken) };
 }

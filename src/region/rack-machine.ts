@@ -22,6 +22,7 @@ export function toRackMachine(machine: Machine): RackMachine {
     uuid: machine.uuid,
     addresses: [],
     kernelParams: machine.kernelParams,
+    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
   };
 }
 

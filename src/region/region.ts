@@ -10,13 +10,17 @@ import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
 import { formatMac } from '../net/address.ts';
+import { TOKEN_STATUSES, tokenFor } from './boot-token.ts';
 import type { RegionConfig } from './config.ts';
-import { decideEnlistment, type EnlistmentRefusal, type EnlistmentReport, evidenceOf } from './enlistment.ts';
+import { decideEnlistment, type EnlistmentRefusal } from './enlistment.ts';
+import { type EnlistmentReport, weighReport } from './enlistment-report.ts';
 import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
+import { MachineIdentity } from './machine-identity.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
 import { Racks } from './racks.ts';
+import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
@@ -32,6 +36,8 @@ export interface RegionOptions {
   readonly config: RegionConfig;
   readonly store: RegionStore;
   readonly clock: Clock;
+  /** What a configuration may be; undefined: the store owns none of it. */
+  readonly rules?: SettingsRules | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
 }
@@ -53,6 +59,10 @@ export interface Region {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
+  /** What the store owns of the racks' configuration. */
+  readonly settings: RegionSettings;
+  /** Which machines are one, and which are two. */
+  readonly identity: MachineIdentity;
   /** The settings in force. */
   config(): RegionConfig;
   /** Takes new settings; what is under way keeps the old ones. */
@@ -88,6 +98,8 @@ class RegionOnStore implements Region {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
+  readonly settings: RegionSettings;
+  readonly identity: MachineIdentity;
   readonly #onDesiredState: (state: DesiredState) => void;
   #mirror = new Map<string, RackMachine>();
   #config: RegionConfig;
@@ -104,10 +116,23 @@ class RegionOnStore implements Region {
     this.store = options.store;
     this.clock = options.clock;
     this.racks = new Racks(options.store, options.clock);
+    this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
+      for (const systemId of removed) this.#mirror.delete(systemId);
+      this.#mirrorChange(...changed);
+    });
     this.#config = options.config;
+    this.settings = new RegionSettings({
+      store: options.store,
+      clock: options.clock,
+      racks: this.racks,
+      rules: options.rules ?? NO_RULES,
+      ownRack: () => this.#config.ownRack,
+      onChange: () => this.#announceOwnChange(),
+    });
     this.#onDesiredState = options.onDesiredState;
     this.#fillMirror();
     this.#watchOthers();
+    this.#drawMissingTokens();
   }
 
   config(): RegionConfig {
@@ -151,11 +176,14 @@ class RegionOnStore implements Region {
 
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal> {
     const atMs = this.clock.wallTimeMs();
-    const terms = { clock: this.clock, atMs, newMachinesMax: this.#config.newMachinesMax };
-    const outcome = this.store.enlist({ ...evidenceOf(report), atMs }, (knowledge) =>
-      decideEnlistment(report, knowledge, terms),
-    );
-    if (outcome.kind === 'create' || outcome.kind === 'amend') this.#mirrorChange(outcome.machine);
+    const { newMachinesMax, nameFrom } = this.#config;
+    const terms = { clock: this.clock, atMs, newMachinesMax, nameFrom };
+    const weighed = weighReport(report);
+    const asked = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
+    const outcome = this.store.enlist(asked, (knowledge) => decideEnlistment(weighed, knowledge, terms));
+    if (outcome.kind === 'create' || outcome.kind === 'amend') {
+      this.#mirrorChange(outcome.machine, ...outcome.others);
+    }
     if (outcome.kind === 'refuse' && report.username === undefined) {
       const [mac] = report.macs;
       const description = `${mac === undefined ? '' : `${formatMac(mac)}: `}${outcome.refusal.text}`;
@@ -176,7 +204,7 @@ class RegionOnStore implements Region {
       const description = `From '${statusRow(machine.status).name}' to '${statusRow(to).name}'`;
       return {
         kind: 'change',
-        fields: statusFields(machine, to, atMs, by.message ?? ''),
+        fields: statusFields(machine, to, atMs, by, this.clock),
         events: [{ type: 'NODE_CHANGED_STATUS', description, atMs, username: by.username }],
       };
     });
@@ -196,7 +224,9 @@ class RegionOnStore implements Region {
       }
       const description = `changed: ${Object.keys(edit).join(', ')}`;
       const events: NewMachineEvent[] = [{ type: 'NODE_STATUS_EVENT', level: 'audit', description, atMs, username }];
-      return { kind: 'change', fields: edit, events };
+      const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;
+      const fields = isSet ? { ...edit, powerIsProposed: false } : edit;
+      return { kind: 'change', fields, events };
     });
     if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
     return outcome;
@@ -218,6 +248,24 @@ class RegionOnStore implements Region {
     this.#watch?.cancel();
   }
 
+  /** A machine that was at work when the records had no tokens yet gets one. */
+  #drawMissingTokens(): void {
+    const atMs = this.clock.wallTimeMs();
+    for (const { systemId, status, bootToken } of this.store.listMachines(
+      { statuses: TOKEN_STATUSES },
+      0,
+      MIRROR_CHUNK,
+    )) {
+      if (bootToken !== undefined) continue;
+      const outcome = this.store.changeMachine<never>(systemId, atMs, (machine) => ({
+        kind: 'change',
+        fields: { bootToken: tokenFor(machine, status, true, this.clock) },
+        events: [],
+      }));
+      if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
+    }
+  }
+
   #fillMirror(): void {
     // Read first: should the store fail half-way, the old mirror stays.
     const version = this.store.desiredVersion();
@@ -236,8 +284,8 @@ class RegionOnStore implements Region {
     this.#isStale = false;
   }
 
-  #mirrorChange(machine: Machine): void {
-    this.#mirror.set(machine.systemId, toRackMachine(machine));
+  #mirrorChange(...machines: readonly Machine[]): void {
+    for (const machine of machines) this.#mirror.set(machine.systemId, toRackMachine(machine));
     this.#announceOwnChange();
   }
 
@@ -298,16 +346,25 @@ class RegionOnStore implements Region {
 }
 
 /** What changes with the state: when it began, when it has lasted too long, what it goes back to. */
-function statusFields(machine: Machine, to: MachineStatus, atMs: number, message: string): Partial<MachineFields> {
+function statusFields(
+  machine: Machine,
+  to: MachineStatus,
+  atMs: number,
+  by: { readonly username: string; readonly message?: string | undefined },
+  clock: Clock,
+): Partial<MachineFields> {
   const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
   const minutes = statusRow(to).timeoutMinutes;
   const resting = isAside(machine.status) ? machine.restingStatus : machine.status;
   return {
     status: to,
-    statusMessage: message,
+    statusMessage: by.message ?? '',
     statusSinceMs: atMs,
     statusDeadlineMs: minutes === undefined ? undefined : atMs + minutes * MINUTE_MS,
     restingStatus: isAside(to) ? resting : undefined,
+    bootToken: tokenFor(machine, to, by.username === '', clock),
+    // Whoever accepts a machine accepts what it said of its power.
+    powerIsProposed: machine.powerIsProposed === true && (by.username === '' || machine.status !== 'new'),
     netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
   };
 }

@@ -24,8 +24,12 @@ export interface ReportedInterface {
 export interface EnlistmentKnowledge {
   /** Machines that have one of the addresses asked for, in the order of their ids. */
   readonly byMac: readonly Machine[];
-  /** Machines that have the UUID asked for. */
-  readonly byUuid: readonly Machine[];
+  /** Machines that have one of the values asked for; few, for a value that many show says nothing. */
+  readonly byValue: readonly Machine[];
+  /** True for a value that several machines show, or have shown. */
+  isShared(key: string): boolean;
+  /** What is remembered of two machines; undefined: nothing. */
+  verdictOn(a: Machine, b: Machine): PairVerdict | undefined;
   readonly machines: number;
   /** How many machines are New. */
   readonly newMachines: number;
@@ -33,29 +37,89 @@ export interface EnlistmentKnowledge {
   isSystemIdTaken(systemId: string): boolean;
 }
 
+/**
+ * What is remembered of two machines: that they may be one, which a person is asked (`conflict`), or that a person has said that they
+ * are two (`apart`).
+ */
+export type PairVerdict = 'conflict' | 'apart';
+
+/** Two machines that may be one, for a person. */
+export interface Conflict {
+  readonly systemId: string;
+  readonly otherId: string;
+  /** One sentence that says why. */
+  readonly text: string;
+  readonly atMs: number;
+}
+
+/** What an enlistment changes beside its own machine. */
+export interface EnlistmentEffects {
+  /** Addresses that go from these machines to this one. */
+  readonly taken?: readonly MacAddress[];
+  /** Values that turned out to be on several machines. */
+  readonly shared?: readonly string[];
+  /** Machines that may be this one, each with why. */
+  readonly conflicts?: readonly { readonly with: string; readonly text: string }[];
+}
+
 /** What becomes of an enlistment. `R` names its refusals. */
 export type EnlistmentDecision<R> =
-  | {
+  | ({
       readonly kind: 'create';
       readonly systemId: string;
       readonly fields: MachineFields;
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
-    }
-  | {
+    } & EnlistmentEffects)
+  | ({
       readonly kind: 'amend';
       readonly systemId: string;
       readonly fields: Partial<MachineFields>;
       /** The whole new list, the boot interface first; addresses kept keep their ids. */
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
-    }
+    } & EnlistmentEffects)
   | { readonly kind: 'unchanged'; readonly systemId: string; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
 export type EnlistmentOutcome<R> =
-  | { readonly kind: 'create' | 'amend' | 'unchanged'; readonly machine: Machine }
+  | {
+      readonly kind: 'create' | 'amend' | 'unchanged';
+      readonly machine: Machine;
+      /** Machines that gave addresses to this one, as they are now. */
+      readonly others: readonly Machine[];
+    }
   | { readonly kind: 'refuse'; readonly refusal: R };
+
+/** What becomes of two machines that are one. */
+export type MergeDecision<R> =
+  | { readonly kind: 'merge'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+/** What becomes of a machine that is two: a new one gets some of its interfaces. */
+export type SplitDecision<R> =
+  | {
+      readonly kind: 'split';
+      readonly systemId: string;
+      /** Of the new machine. */
+      readonly fields: MachineFields;
+      readonly macs: readonly MacAddress[];
+      /** Of the machine that there was. */
+      readonly left: Partial<MachineFields>;
+      /** Values that turned out to be on both. */
+      readonly shared: readonly string[];
+      readonly events: readonly NewMachineEvent[];
+      readonly newEvents: readonly NewMachineEvent[];
+    }
+  | { readonly kind: 'refuse'; readonly refusal: R };
+
+/** What the store knows that bears on a split. */
+export type SplitKnowledge = Pick<EnlistmentKnowledge, 'machines' | 'isHostnameTaken' | 'isSystemIdTaken'>;
+
+export type SplitOutcome<R> =
+  | { readonly kind: 'changed'; readonly machine: Machine; readonly made: Machine }
+  | { readonly kind: 'refuse'; readonly refusal: R }
+  | { readonly kind: 'not-found' };
 
 /** What becomes of one machine. */
 export type MachineChange<R> =
@@ -151,11 +215,29 @@ export interface RegionStore {
   /** Runs `work`; all that it does with this store happens whole or not at all. What throws inside it undoes only itself. */
   atomically<T>(work: () => T): T;
 
-  /** Looks up what bears on these addresses and this UUID, asks what shall happen, and makes it so. */
+  /** Looks up what bears on these addresses and values, asks what shall happen, and makes it so. */
   enlist<R>(
-    evidence: { readonly macs: readonly MacAddress[]; readonly uuid: string | undefined; readonly atMs: number },
+    evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
     decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
   ): EnlistmentOutcome<R>;
+  /** Gives the interfaces and events of one machine to another, and removes it. */
+  mergeMachines<R>(
+    keepId: string,
+    otherId: string,
+    atMs: number,
+    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+  ): MachineChangeOutcome<R>;
+  splitMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
+  ): SplitOutcome<R>;
+  /** Remembers that two machines are two. False: one of them does not exist. */
+  keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean;
+  /** The newest machines that may be one; those of one machine when it is named. */
+  listConflicts(limit: number, systemId?: string): readonly Conflict[];
+  /** Which of these values several machines show, or have shown. */
+  sharedValues(keys: readonly string[]): ReadonlySet<string>;
   changeMachine<R>(
     systemId: string,
     atMs: number,

@@ -78,6 +78,11 @@ export class EventTable {
     this.#sql.run(query, machineId, JSON.stringify(macs));
   }
 
+  /** Gives the events of one machine to another. */
+  move(fromId: number, toId: number): void {
+    this.#sql.run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
+  }
+
   addReports(source: string, reports: readonly RackReport[]): RecordedReports {
     let highest = this.#sequenceOf(source);
     let added = 0;
@@ -175,7 +180,12 @@ export class EventTable {
       conditions.push(condition);
       values.push(...added);
     };
-    if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
+    const macs = filter.machines?.macs;
+    if (machines !== undefined && macs !== undefined) {
+      // By hardware address also what it did before anybody knew it.
+      const asStranger = 'event.machine_id IS NULL AND event.mac IN (SELECT value FROM json_each(?))';
+      where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
+    } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
     if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
     if (filter.usernames !== undefined) {
       where('event.username IN (SELECT value FROM json_each(?))', JSON.stringify(filter.usernames));

@@ -104,6 +104,7 @@ CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac 
 `;
 
 // Racks: who may speak for which networks, and how far each has come. Settings: what the store owns of their configuration.
+// Identity: what each machine shows of itself, what several show, and which machines may be one or are known to be two.
 const VERSION_3 = `
 CREATE TABLE rack (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -133,6 +134,38 @@ CREATE TABLE setting (
   changed_ms INTEGER NOT NULL,
   PRIMARY KEY (rack, key)
 ) STRICT, WITHOUT ROWID;
+
+ALTER TABLE machine ADD COLUMN boot_token TEXT;
+ALTER TABLE machine ADD COLUMN vouched_mac INTEGER;
+ALTER TABLE machine ADD COLUMN facts_ms INTEGER;
+ALTER TABLE machine ADD COLUMN power_proposed INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE identity (
+  value TEXT NOT NULL,
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  PRIMARY KEY (value, machine_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identity_machine ON identity (machine_id);
+INSERT INTO identity (value, machine_id) SELECT 'uuid ' || uuid, id FROM machine WHERE uuid IS NOT NULL;
+INSERT INTO identity (value, machine_id) SELECT 'serial ' || upper(serial), id FROM machine WHERE serial IS NOT NULL;
+
+CREATE TABLE shared_identity (
+  value TEXT PRIMARY KEY,
+  seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shared_identity_seen ON shared_identity (seen_ms);
+
+CREATE TABLE machine_pair (
+  low_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  high_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  verdict TEXT NOT NULL,
+  text TEXT NOT NULL,
+  told_by INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (low_id, high_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX machine_pair_high ON machine_pair (high_id);
+CREATE INDEX machine_pair_conflict ON machine_pair (at_ms) WHERE verdict = 'conflict';
 `;
 
 /** The file's name below the state directory. */

@@ -94,6 +94,7 @@ export function readInterface(row: Row): MachineInterface {
 export function readMachine(row: Row, interfaces: readonly MachineInterface[]): Machine {
   const resting = optionalNumber(row, 'resting_status');
   const facts = optionalText(row, 'facts');
+  const vouched = optionalNumber(row, 'vouched_mac');
   return {
     id: number(row, 'id'),
     systemId: text(row, 'system_id'),
@@ -118,6 +119,10 @@ export function readMachine(row: Row, interfaces: readonly MachineInterface[]): 
     uuid: optionalText(row, 'uuid'),
     serial: optionalText(row, 'serial'),
     facts: facts === undefined ? undefined : readStoredFacts(facts),
+    factsMs: optionalNumber(row, 'facts_ms'),
+    vouchedMac: vouched === undefined ? undefined : mac(vouched),
+    bootToken: optionalText(row, 'boot_token'),
+    powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
     updatedMs: number(row, 'updated_ms'),
     interfaces,
@@ -147,6 +152,10 @@ export const MACHINE_COLUMNS = [
   'uuid',
   'serial',
   'facts',
+  'facts_ms',
+  'vouched_mac',
+  'boot_token',
+  'power_proposed',
 ] as const;
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
@@ -172,6 +181,10 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.uuid ?? null,
     fields.serial ?? null,
     fields.facts === undefined ? null : JSON.stringify(fields.facts),
+    fields.factsMs ?? null,
+    fields.vouchedMac ?? null,
+    fields.bootToken ?? null,
+    fields.powerIsProposed === true ? 1 : 0,
   ];
 }
 

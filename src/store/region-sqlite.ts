@@ -7,15 +7,13 @@
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { isDeepStrictEqual } from 'node:util';
 import type { MacAddress } from '../net/address.ts';
-import { statusRow } from '../region/lifecycle.ts';
-import type { Machine, MachineFields } from '../region/machine.ts';
+import type { Machine } from '../region/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
-import { toRackMachine } from '../region/rack-machine.ts';
 import type { RackStore } from '../region/rack-store.ts';
 import type {
   ApiKey,
+  Conflict,
   EnlistmentDecision,
   EnlistmentKnowledge,
   EnlistmentOutcome,
@@ -23,28 +21,25 @@ import type {
   MachineChange,
   MachineChangeOutcome,
   MachineFilter,
+  MergeDecision,
   RecordedReports,
   RegionStore,
-  ReportedInterface,
   SettingsDecision,
   SettingsOutcome,
+  SplitDecision,
+  SplitKnowledge,
+  SplitOutcome,
   StoredSetting,
   User,
 } from '../region/store.ts';
 import { openDatabaseFile } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
+import { IdentityTables } from './region-identity.ts';
+import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
 import { RackTable } from './region-racks.ts';
-import {
-  MACHINE_COLUMNS,
-  machineValues,
-  number,
-  type Row,
-  readInterface,
-  readMachine,
-  Statements,
-} from './region-rows.ts';
+import { Statements } from './region-rows.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -72,6 +67,8 @@ class SqliteRegionStore implements RegionStore {
   readonly #events: EventTable;
   readonly #accounts: AccountTables;
   readonly #settings: SettingTable;
+  readonly #identity: IdentityTables;
+  readonly #machines: MachineTable;
 
   constructor(database: DatabaseSync, path: string, bounds: EventBounds) {
     this.#database = database;
@@ -81,25 +78,15 @@ class SqliteRegionStore implements RegionStore {
     this.#accounts = new AccountTables(this.#sql);
     this.racks = new RackTable(this.#transactions, this.#sql, this.#events);
     this.#settings = new SettingTable(this.#sql);
+    this.#identity = new IdentityTables(this.#sql);
+    this.#machines = new MachineTable(this.#sql, this.#events, this.#identity);
   }
 
   enlist<R>(
-    evidence: { readonly macs: readonly MacAddress[]; readonly uuid: string | undefined; readonly atMs: number },
+    evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
     decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
   ): EnlistmentOutcome<R> {
-    return this.#write(() => {
-      const decision = decide(this.#knowledge(evidence.macs, evidence.uuid));
-      if (decision.kind === 'refuse') return decision;
-      if (decision.kind === 'create') this.#create(decision.systemId, decision.fields, evidence.atMs);
-      const before = this.#get(decision.systemId);
-      if (decision.kind === 'amend') this.#update(before, decision.fields, evidence.atMs);
-      if (decision.kind !== 'unchanged') this.#setInterfaces(before, decision.interfaces);
-      if (decision.kind !== 'unchanged') this.#events.adopt(before.id, evidence.macs);
-      for (const event of decision.events) this.#events.add(event, before.id);
-      const machine = this.#get(decision.systemId);
-      if (decision.kind === 'create' || looksDifferent(before, machine)) this.#countVersion();
-      return { kind: decision.kind, machine };
-    });
+    return this.#write(() => this.#machines.enlist(evidence, decide));
   }
 
   changeMachine<R>(
@@ -107,37 +94,55 @@ class SqliteRegionStore implements RegionStore {
     atMs: number,
     decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
   ): MachineChangeOutcome<R> {
-    return this.#write(() => {
-      const machine = this.#find(systemId);
-      if (machine === undefined) return { kind: 'not-found' };
-      const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname));
-      if (change.kind === 'refuse') return change;
-      this.#update(machine, change.fields, atMs);
-      for (const event of change.events) this.#events.add(event, machine.id);
-      const after = this.#get(systemId);
-      if (looksDifferent(machine, after)) this.#countVersion();
-      return { kind: 'changed', machine: after };
-    });
+    return this.#write(() => this.#machines.change(systemId, atMs, decide));
   }
 
-  removeMachine(systemId: string, event: NewMachineEvent): boolean {
+  mergeMachines<R>(
+    keepId: string,
+    otherId: string,
+    atMs: number,
+    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+  ): MachineChangeOutcome<R> {
+    return this.#write(() => this.#machines.merge(keepId, otherId, atMs, decide));
+  }
+
+  splitMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
+  ): SplitOutcome<R> {
+    return this.#write(() => this.#machines.split(systemId, atMs, decide));
+  }
+
+  keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean {
     return this.#write(() => {
-      const id = this.#idOf(systemId);
-      if (id === undefined) return false;
-      this.#sql.run('DELETE FROM machine WHERE id = ?', id);
-      this.#events.add(event, id);
-      this.#countVersion();
+      const [one, other] = [this.#machines.idOf(systemId), this.#machines.idOf(otherId)];
+      if (one === undefined || other === undefined || one === other) return false;
+      this.#identity.setVerdict(one, other, 'apart', '', event.atMs);
+      this.#events.add(event, one);
       return true;
     });
   }
 
+  listConflicts(limit: number, systemId?: string): readonly Conflict[] {
+    return this.#read(() => this.#identity.conflicts(limit, systemId));
+  }
+
+  sharedValues(keys: readonly string[]): ReadonlySet<string> {
+    return this.#read(() => new Set(keys.filter((key) => this.#identity.isShared(key))));
+  }
+
+  removeMachine(systemId: string, event: NewMachineEvent): boolean {
+    return this.#write(() => this.#machines.remove(systemId, event));
+  }
+
   findMachine(systemId: string): Machine | undefined {
-    return this.#read(() => this.#find(systemId));
+    return this.#read(() => this.#machines.find(systemId));
   }
 
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[] {
     const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
-    return this.#read(() => this.#machines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit));
+    return this.#read(() => this.#machines.list(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit));
   }
 
   countMachines(filter: MachineFilter): number {
@@ -147,7 +152,7 @@ class SqliteRegionStore implements RegionStore {
 
   listOverdue(nowMs: number, limit: number): readonly Machine[] {
     const sql = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
-    return this.#read(() => this.#machines(sql, nowMs, limit));
+    return this.#read(() => this.#machines.list(sql, nowMs, limit));
   }
 
   desiredVersion(): number {
@@ -167,7 +172,7 @@ class SqliteRegionStore implements RegionStore {
       if (decision.kind === 'refuse') return decision;
       for (const change of decision.changes) this.#settings.apply(change, atMs);
       for (const event of decision.events) this.#events.add(event, undefined);
-      if (decision.changes.length > 0) this.#countVersion();
+      if (decision.changes.length > 0) countVersion(this.#sql);
       return { kind: 'changed', settings: this.#settings.list() };
     });
   }
@@ -185,7 +190,7 @@ class SqliteRegionStore implements RegionStore {
   }
 
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void {
-    this.#write(() => this.#events.add(event, systemId === undefined ? undefined : this.#idOf(systemId)));
+    this.#write(() => this.#events.add(event, systemId === undefined ? undefined : this.#machines.idOf(systemId)));
   }
 
   listEvents(filter: EventFilter): readonly MachineEvent[] {
@@ -237,89 +242,6 @@ class SqliteRegionStore implements RegionStore {
     this.#database.close();
   }
 
-  #knowledge(macs: readonly MacAddress[], uuid: string | undefined): EnlistmentKnowledge {
-    const list = JSON.stringify(macs);
-    const byMac = 'SELECT machine_id FROM interface WHERE mac IN (SELECT value FROM json_each(?))';
-    return {
-      byMac: this.#machines(`SELECT * FROM machine WHERE id IN (${byMac}) ORDER BY id`, list),
-      byUuid: uuid === undefined ? [] : this.#machines('SELECT * FROM machine WHERE uuid = ? ORDER BY id', uuid),
-      machines: this.#sql.number('SELECT count(*) FROM machine'),
-      newMachines: this.#sql.number('SELECT count(*) FROM machine WHERE status = ?', statusRow('new').number),
-      isHostnameTaken: (hostname) => this.#isTaken('hostname', hostname),
-      isSystemIdTaken: (systemId) => this.#isTaken('system_id', systemId),
-    };
-  }
-
-  #isTaken(column: 'hostname' | 'system_id', value: string): boolean {
-    return this.#sql.one(`SELECT 1 FROM machine WHERE ${column} = ?`, value) !== undefined;
-  }
-
-  #idOf(systemId: string): number | undefined {
-    const row = this.#sql.one('SELECT id FROM machine WHERE system_id = ?', systemId);
-    return row === undefined ? undefined : number(row, 'id');
-  }
-
-  #find(systemId: string): Machine | undefined {
-    return this.#machines('SELECT * FROM machine WHERE system_id = ?', systemId)[0];
-  }
-
-  #get(systemId: string): Machine {
-    const machine = this.#find(systemId);
-    if (machine === undefined) throw new Error(`no machine ${systemId} in its own transaction`);
-    return machine;
-  }
-
-  /** The machines of a query, their interfaces in one further query. */
-  #machines(sql: string, ...values: (string | number)[]): readonly Machine[] {
-    const rows = this.#sql.all(sql, ...values);
-    if (rows.length === 0) return [];
-    const interfaces = new Map<number, Row[]>();
-    const ids = JSON.stringify(rows.map((row) => number(row, 'id')));
-    const query =
-      'SELECT * FROM interface WHERE machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id, position';
-    for (const row of this.#sql.all(query, ids)) {
-      const owner = number(row, 'machine_id');
-      const list = interfaces.get(owner);
-      if (list === undefined) interfaces.set(owner, [row]);
-      else list.push(row);
-    }
-    return rows.map((row) => readMachine(row, (interfaces.get(number(row, 'id')) ?? []).map(readInterface)));
-  }
-
-  #create(systemId: string, fields: MachineFields, atMs: number): void {
-    const columns = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
-    const sql = `INSERT INTO machine (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-    this.#sql.run(sql, systemId, atMs, atMs, ...machineValues(fields));
-  }
-
-  #update(machine: Machine, fields: Partial<MachineFields>, atMs: number): void {
-    const sql = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
-    this.#sql.run(sql, atMs, ...machineValues({ ...machine, ...fields }), machine.id);
-  }
-
-  #setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): void {
-    const kept = new Set(interfaces.map((nic) => nic.mac));
-    for (const nic of machine.interfaces) {
-      if (!kept.has(nic.mac)) this.#sql.run('DELETE FROM interface WHERE id = ?', nic.id);
-    }
-    interfaces.forEach((nic, position) => {
-      this.#sql.run(
-        'INSERT INTO interface (machine_id, position, mac, name) VALUES (?1, ?2, ?3, ?4) ' +
-          'ON CONFLICT (mac) DO UPDATE SET position = ?2, name = ?4 WHERE machine_id = ?1',
-        machine.id,
-        position,
-        nic.mac,
-        nic.name,
-      );
-    });
-  }
-
-  #countVersion(): void {
-    this.#sql.run(
-      "INSERT INTO counter (name, value) VALUES ('desired-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-    );
-  }
-
   #write<T>(work: () => T): T {
     return this.#transactions.write(work);
   }
@@ -327,37 +249,4 @@ class SqliteRegionStore implements RegionStore {
   #read<T>(work: () => T): T {
     return this.#transactions.read(work);
   }
-}
-
-/** True when a rack would be told something else of the machine than before. */
-function looksDifferent(before: Machine, after: Machine): boolean {
-  return !isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
-}
-
-/** A query for machines; each list of the filter narrows. */
-function machineQuery(
-  filter: MachineFilter,
-  columns: string,
-  conditions: readonly string[],
-  values: readonly (string | number)[],
-): { readonly sql: string; readonly values: readonly (string | number)[] } {
-  const all = [...conditions];
-  const given = [...values];
-  const oneOf = (condition: string, list: readonly (string | number)[] | undefined): void => {
-    if (list === undefined) return;
-    all.push(condition);
-    given.push(JSON.stringify(list));
-  };
-  const listed = 'IN (SELECT value FROM json_each(?))';
-  oneOf(`machine.system_id ${listed}`, filter.systemIds);
-  oneOf(`machine.hostname ${listed}`, filter.hostnames);
-  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${listed})`, filter.macs);
-  oneOf(
-    `machine.status ${listed}`,
-    filter.statuses?.map((status) => statusRow(status).number),
-  );
-  return {
-    sql: `SELECT ${columns} FROM machine${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`}`,
-    values: given,
-  };
 }

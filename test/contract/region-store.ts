@@ -33,7 +33,7 @@ const MAC_A = mac(0x525400000001);
 const MAC_B = mac(0x525400000002);
 
 function create(store: RegionStore, systemId: string, hostname: string, macs: readonly number[], more = {}): void {
-  store.enlist({ macs: macs.map(mac), uuid: undefined, atMs: 1000 }, () => ({
+  store.enlist({ macs: macs.map(mac), values: [], atMs: 1000 }, () => ({
     kind: 'create',
     systemId,
     fields: { ...FIELDS, hostname, ...more },
@@ -110,16 +110,16 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     );
   });
 
-  check('an enlistment is told who has the addresses and the UUID', (store) => {
+  check('an enlistment is told who has the addresses and the values', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
     create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
-    store.enlist({ macs: [MAC_B], uuid: 'u-1', atMs: 2000 }, (knowledge) => {
+    store.enlist({ macs: [MAC_B], values: ['uuid u-1'], atMs: 2000 }, (knowledge) => {
       assert.deepEqual(
         knowledge.byMac.map((machine) => machine.systemId),
         ['bbbbbb'],
       );
       assert.deepEqual(
-        knowledge.byUuid.map((machine) => machine.systemId),
+        knowledge.byValue.map((machine) => machine.systemId),
         ['aaaaaa', 'bbbbbb'],
       );
       assert.equal(knowledge.machines, 2);
@@ -134,7 +134,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check('an amendment keeps the ids of interfaces that stay, and drops those that go', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const before = store.findMachine('aaaaaa');
-    const outcome = store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 2000 }, () => ({
+    const outcome = store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
       systemId: 'aaaaaa',
       fields: { architecture: 'arm64' },
@@ -154,7 +154,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check('an amendment never takes an address from another machine', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     create(store, 'bbbbbb', 'two', [MAC_B]);
-    store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 2000 }, () => ({
+    store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
       systemId: 'aaaaaa',
       fields: {},
@@ -248,7 +248,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const first = store.desiredVersion();
     store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
-    store.enlist({ macs: [MAC_A], uuid: undefined, atMs: 1 }, () => ({
+    store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, () => ({
       kind: 'unchanged',
       systemId: 'aaaaaa',
       events: [],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { mac } from '../../src/net/address.ts';
-import type { EnlistmentReport } from '../../src/region/enlistment.ts';
+import type { EnlistmentReport } from '../../src/region/enlistment-report.ts';
 import { identifyingSerial, identifyingUuid, isIdentifyingMac } from '../../src/region/hardware-identity.ts';
 import { chooseHostname, chooseSystemId, parseHostname } from '../../src/region/hostname.ts';
 import type { Machine } from '../../src/region/machine.ts';
@@ -113,15 +113,28 @@ test('a machine in use is told who it is, is not changed, and the report is in i
     assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
   }));
 
-test('a machine that is commissioning may change its hardware, but not what an operator set', () =>
+test('a machine that is commissioning may change its hardware with the token of its boot, but not what an operator set', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A]));
     region.changeStatus(machine.systemId, 'commissioning', { username: 'bob' });
-    enlist(region, report([A], { powerType: 'ipmi', facts: facts({}, { memory_mib: 2048 }) }));
+    const token = region.desiredState().machines[0]?.bootToken;
+    assert.match(token ?? '', /^[\w-]{32}$/);
+    const again = { powerType: 'ipmi', facts: facts({}, { memory_mib: 2048 }) };
+    const proofs = [{}, { token }, { vouchedMac: mac(A) }, { token: 'x'.repeat(32), vouchedMac: mac(A) }];
+    for (const proof of proofs) {
+      enlist(region, report([A], { ...again, ...proof }));
+      assert.equal(region.store.findMachine(machine.systemId)?.facts, undefined);
+      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+    }
+    enlist(region, report([A], { ...again, token, vouchedMac: mac(A) }));
     const after = region.store.findMachine(machine.systemId);
     assert.equal(after?.facts?.memory_mib, 2048);
     assert.equal(after?.powerType, '');
     assert.equal(after?.status, 'commissioning');
+    region.changeStatus(machine.systemId, 'ready', { username: '' });
+    assert.equal(region.desiredState().machines[0]?.bootToken, undefined);
+    const shown = JSON.stringify(region.store.listEvents({ limit: 100 }));
+    assert.ok(token !== undefined && !shown.includes(token));
   }));
 
 test('addresses of another machine stay with it, and the log says so', () =>

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
-import type { EnlistmentReport } from '../../src/region/enlistment.ts';
+import type { EnlistmentReport } from '../../src/region/enlistment-report.ts';
 import { type HardwareFacts, parseHardwareFacts } from '../../src/region/hardware-facts.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import type { RegionStore } from '../../src/region/store.ts';

@@ -6,7 +6,8 @@
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
-import { type EnlistmentReport, INTERFACES_MAX } from '../enlistment.ts';
+import { INTERFACES_MAX } from '../enlistment.ts';
+import type { EnlistmentReport } from '../enlistment-report.ts';
 import { parseHardwareFacts } from '../hardware-facts.ts';
 import { isIdentifyingMac } from '../hardware-identity.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';

@@ -1,0 +1,108 @@
+// What a report means for machines other than its own: cards that were moved, values that turn out to be shared, machines that may
+// be one.
+//
+// 1. Each pair of machines that may be one is told once, and not again after a person has said that they are two.
+// 2. What is told names both machines and what to type.
+
+import { formatMac, type MacAddress } from '../net/address.ts';
+import type { WeighedReport } from './enlistment-report.ts';
+import { kindsText } from './evidence.ts';
+import type { Machine } from './machine.ts';
+import type { NewMachineEvent } from './machine-event.ts';
+import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
+import type { EnlistmentEffects, EnlistmentKnowledge } from './store.ts';
+
+/** Machines of one report that a person is told of. */
+const CONFLICTS_MAX = 8;
+
+export interface Effects {
+  readonly changes: EnlistmentEffects;
+  /** Addresses that stay with other machines. */
+  readonly foreign: ReadonlySet<MacAddress>;
+  /** Sentences for the log of the machine. */
+  readonly told: readonly string[];
+}
+
+/** What a report changes beside its own machine: one that is known, or a new one that will have this system id. */
+export function effectsOf(
+  weighed: WeighedReport,
+  found: Recognition,
+  own: Machine | string,
+  knowledge: EnlistmentKnowledge,
+): Effects {
+  const known = typeof own === 'string' ? undefined : own;
+  const taken: MacAddress[] = [];
+  const foreign = new Set<MacAddress>();
+  const told: string[] = [];
+  for (const other of found.others) {
+    const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
+    taken.push(...moved);
+    const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
+    if (moved.length > 0) told.push(`${list(moved)} came from ${nameOf(other)}, ${whyOther(other)}: a card was moved`);
+    if (kept.length > 0) told.push(`it shows ${list(kept)}, which stays with ${nameOf(other)}, ${whyOther(other)}`);
+  }
+  for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
+    for (const nic of machine.interfaces) if (!taken.includes(nic.mac)) foreign.add(nic.mac);
+  }
+  const conflicts: { with: string; text: string }[] = [];
+  for (const candidate of [...found.rivals, ...found.suspects].slice(0, CONFLICTS_MAX)) {
+    const verdict = known === undefined ? undefined : knowledge.verdictOn(known, candidate.machine);
+    if (verdict === 'apart') continue;
+    const text = `may be the same machine as ${nameOf(candidate)}: both show ${whatIsSame(candidate)}`;
+    conflicts.push({ with: candidate.machine.systemId, text });
+    if (verdict === undefined)
+      told.push(`it ${text}. ${whatToType(typeof own === 'string' ? own : own.systemId, candidate.machine)}`);
+  }
+  const shared = found.others.flatMap(({ machine, weighing }) =>
+    weighing.other.length > 0 ? keysInCommon(weighed.evidence, machine) : [],
+  );
+  return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, told };
+}
+
+/** True for an address that goes along with a card to another chassis. */
+function isMoved(mac: MacAddress, from: Candidate, { vouched }: WeighedReport): boolean {
+  if (from.machine.status !== 'new') return false;
+  return from.machine.vouchedMac !== mac || vouched === mac;
+}
+
+/** The events of a machine that was not known before. */
+export function creationEvents(
+  { vouched, report }: WeighedReport,
+  found: Recognition,
+  effects: Effects,
+  eventOf: (type: NewMachineEvent['type'], description: string) => NewMachineEvent,
+): readonly NewMachineEvent[] {
+  const unvouched =
+    vouched === undefined && report.vouchedMac !== undefined ? ', not by the interface it booted from' : '';
+  const others = found.others
+    .filter(({ weighing }) => weighing.isRuledOut && weighing.same.length > 0)
+    .slice(0, CONFLICTS_MAX)
+    .map(
+      (other) =>
+        `it shows the ${kindsText(other.weighing.same)} of ${nameOf(other)}, ${whyOther(other)}: it is taken for another machine`,
+    );
+  return [
+    eventOf('NEW', `it reported itself for the first time${unvouched}`),
+    ...[...others, ...effects.told].map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text)),
+  ];
+}
+
+const nameOf = ({ machine }: Candidate): string => `${machine.hostname} (${machine.systemId})`;
+const list = (macs: readonly MacAddress[]): string => macs.map((mac) => formatMac(mac)).join(', ');
+
+function whyOther({ weighing }: Candidate): string {
+  return weighing.other.length === 0 ? 'which is another machine' : `which has another ${kindsText(weighing.other)}`;
+}
+
+function whatIsSame({ weighing }: Candidate): string {
+  const parts = [list(weighing.macs), kindsText(weighing.same)].filter((text) => text !== '');
+  return parts.join(' and ');
+}
+
+/** What a person types who knows the answer. */
+function whatToType(own: string, other: Machine): string {
+  return (
+    `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
+    `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`
+  );
+}

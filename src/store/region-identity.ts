@@ -1,0 +1,117 @@
+// What region.db remembers for telling machines apart: the values that each shows, the values that turned out to be on several, and
+// the pairs of machines that may be one, or are known to be two. Runs inside its caller's transaction.
+//
+// 1. `identity` follows from the machines' own rows, and is written with them.
+// 2. What strangers can add to is bounded: the oldest shared values and conflicts are forgotten; what a person said is not.
+
+import { identityKeys } from '../region/evidence.ts';
+import type { Machine } from '../region/machine.ts';
+import { machineEvidence } from '../region/recognition.ts';
+import type { Conflict, PairVerdict } from '../region/store.ts';
+import { number, type Statements, text } from './region-rows.ts';
+
+/** Values remembered as being on several machines. */
+export const SHARED_VALUES_MAX = 10_000;
+/** Pairs that a person is asked about. */
+export const CONFLICTS_MAX = 1000;
+/** Machines of one value that are looked at: beyond that it says nothing anyway. */
+const HOLDERS_MAX = 8;
+const TEXT_MAX = 500;
+
+/** The tables `identity`, `shared_identity` and `machine_pair`. */
+export class IdentityTables {
+  readonly #sql: Statements;
+
+  constructor(sql: Statements) {
+    this.#sql = sql;
+  }
+
+  /** Writes down what a machine shows now. */
+  setValues(machine: Machine): void {
+    this.#sql.run('DELETE FROM identity WHERE machine_id = ?', machine.id);
+    for (const key of identityKeys(machineEvidence(machine))) {
+      this.#sql.run('INSERT INTO identity (value, machine_id) VALUES (?, ?)', key, machine.id);
+    }
+  }
+
+  /** Ids of machines that show one of these values. */
+  holders(keys: readonly string[]): readonly number[] {
+    const found = new Set<number>();
+    for (const key of keys) {
+      const query = 'SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ?';
+      for (const row of this.#sql.all(query, key, HOLDERS_MAX)) found.add(number(row, 'machine_id'));
+    }
+    return [...found];
+  }
+
+  /** True for a value that several machines show, or have shown. */
+  isShared(key: string): boolean {
+    if (this.#sql.one('SELECT 1 FROM shared_identity WHERE value = ?', key) !== undefined) return true;
+    return this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length > 1;
+  }
+
+  /** Remembers values as shared, beyond the machines that show them now. */
+  addShared(keys: readonly string[], atMs: number): void {
+    if (keys.length === 0) return;
+    for (const key of keys) {
+      const query =
+        'INSERT INTO shared_identity (value, seen_ms) VALUES (?1, ?2) ON CONFLICT (value) DO UPDATE SET seen_ms = ?2';
+      this.#sql.run(query, key, atMs);
+    }
+    this.#sql.run(
+      'DELETE FROM shared_identity WHERE value IN (SELECT value FROM shared_identity ORDER BY seen_ms DESC, value LIMIT -1 OFFSET ?)',
+      SHARED_VALUES_MAX,
+    );
+  }
+
+  /** What only one machine shows now is evidence again. */
+  forgetShared(keys: readonly string[]): void {
+    for (const key of keys) {
+      if (this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length > 1) continue;
+      this.#sql.run('DELETE FROM shared_identity WHERE value = ?', key);
+    }
+  }
+
+  verdictOn(a: number, b: number): PairVerdict | undefined {
+    const query = 'SELECT verdict FROM machine_pair WHERE low_id = ? AND high_id = ?';
+    const row = this.#sql.one(query, Math.min(a, b), Math.max(a, b));
+    if (row === undefined) return undefined;
+    return text(row, 'verdict') === 'apart' ? 'apart' : 'conflict';
+  }
+
+  /** What a person said of a pair is not overwritten by what a machine shows. */
+  setVerdict(a: number, b: number, verdict: PairVerdict, why: string, atMs: number): void {
+    this.#sql.run(
+      'INSERT INTO machine_pair (low_id, high_id, verdict, text, told_by, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ' +
+        'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = ?3, text = ?4, told_by = ?5, at_ms = ?6 ' +
+        "WHERE ?3 = 'apart' OR verdict <> 'apart'",
+      Math.min(a, b),
+      Math.max(a, b),
+      verdict,
+      why.slice(0, TEXT_MAX),
+      a,
+      atMs,
+    );
+    this.#sql.run(
+      "DELETE FROM machine_pair WHERE verdict = 'conflict' AND at_ms < " +
+        "(SELECT at_ms FROM machine_pair WHERE verdict = 'conflict' ORDER BY at_ms DESC LIMIT 1 OFFSET ?)",
+      CONFLICTS_MAX - 1,
+    );
+  }
+
+  /** The newest conflicts, or those of one machine. */
+  conflicts(limit: number, systemId: string | undefined): readonly Conflict[] {
+    const query =
+      'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.text, pair.at_ms FROM machine_pair AS pair ' +
+      'JOIN machine AS one ON one.id = pair.told_by ' +
+      'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
+      "WHERE pair.verdict = 'conflict' AND (?1 IS NULL OR one.system_id = ?1 OR two.system_id = ?1) " +
+      'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
+    return this.#sql.all(query, systemId ?? null, limit).map((row) => ({
+      systemId: text(row, 'one_id'),
+      otherId: text(row, 'two_id'),
+      text: text(row, 'text'),
+      atMs: number(row, 'at_ms'),
+    }));
+  }
+}

@@ -1,0 +1,300 @@
+// The machines of region.db with their interfaces: looked up, enlisted, changed, merged and split. Runs inside its caller's transaction.
+//
+// 1. Whatever changes what a rack would be told of a machine counts one version.
+// 2. What identifies a machine is written beside it whenever it changes.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { MacAddress } from '../net/address.ts';
+import { identityKeys } from '../region/evidence.ts';
+import { statusRow } from '../region/lifecycle.ts';
+import type { Machine, MachineFields } from '../region/machine.ts';
+import type { NewMachineEvent } from '../region/machine-event.ts';
+import { toRackMachine } from '../region/rack-machine.ts';
+import { machineEvidence } from '../region/recognition.ts';
+import type {
+  EnlistmentDecision,
+  EnlistmentKnowledge,
+  EnlistmentOutcome,
+  MachineChange,
+  MachineChangeOutcome,
+  MachineFilter,
+  MergeDecision,
+  ReportedInterface,
+  SplitDecision,
+  SplitKnowledge,
+  SplitOutcome,
+} from '../region/store.ts';
+import type { EventTable } from './region-events.ts';
+import type { IdentityTables } from './region-identity.ts';
+import {
+  MACHINE_COLUMNS,
+  machineValues,
+  number,
+  type Row,
+  readInterface,
+  readMachine,
+  type Statements,
+} from './region-rows.ts';
+
+/** Counts one change of what racks would be told. */
+export function countVersion(sql: Statements): void {
+  sql.run(
+    "INSERT INTO counter (name, value) VALUES ('desired-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+  );
+}
+
+/** The tables `machine` and `interface`. */
+export class MachineTable {
+  readonly #sql: Statements;
+  readonly #events: EventTable;
+  readonly #identity: IdentityTables;
+
+  constructor(sql: Statements, events: EventTable, identity: IdentityTables) {
+    this.#sql = sql;
+    this.#events = events;
+    this.#identity = identity;
+  }
+
+  enlist<R>(
+    evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
+  ): EnlistmentOutcome<R> {
+    const { atMs } = evidence;
+    const decision = decide(this.#knowledge(evidence.macs, evidence.values));
+    if (decision.kind === 'refuse') return decision;
+    if (decision.kind === 'create') this.#create(decision.systemId, decision.fields, atMs);
+    const before = this.get(decision.systemId);
+    let others: readonly Machine[] = [];
+    if (decision.kind !== 'unchanged') {
+      if (decision.kind === 'amend') this.#update(before, decision.fields, atMs);
+      others = this.#take(before.id, decision.taken ?? []);
+      this.#setInterfaces(before, decision.interfaces);
+      this.#events.adopt(before.id, evidence.macs);
+      this.#identity.addShared(decision.shared ?? [], atMs);
+      for (const conflict of decision.conflicts ?? []) {
+        const other = this.idOf(conflict.with);
+        if (other !== undefined) this.#identity.setVerdict(before.id, other, 'conflict', conflict.text, atMs);
+      }
+    }
+    for (const event of decision.events) this.#events.add(event, before.id);
+    const machine = this.get(decision.systemId);
+    if (decision.kind === 'create' || others.length > 0) this.#identity.setValues(machine);
+    if (decision.kind === 'create' || others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
+    return { kind: decision.kind, machine, others };
+  }
+
+  change<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
+  ): MachineChangeOutcome<R> {
+    const machine = this.find(systemId);
+    if (machine === undefined) return { kind: 'not-found' };
+    const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname));
+    if (change.kind === 'refuse') return change;
+    this.#update(machine, change.fields, atMs);
+    for (const event of change.events) this.#events.add(event, machine.id);
+    const after = this.get(systemId);
+    if (looksDifferent(machine, after)) countVersion(this.#sql);
+    return { kind: 'changed', machine: after };
+  }
+
+  remove(systemId: string, event: NewMachineEvent): boolean {
+    const id = this.idOf(systemId);
+    if (id === undefined) return false;
+    this.#sql.run('DELETE FROM machine WHERE id = ?', id);
+    this.#events.add(event, id);
+    countVersion(this.#sql);
+    return true;
+  }
+
+  merge<R>(
+    keepId: string,
+    otherId: string,
+    atMs: number,
+    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+  ): MachineChangeOutcome<R> {
+    const [keep, other] = [this.find(keepId), this.find(otherId)];
+    if (keep === undefined || other === undefined) return { kind: 'not-found' };
+    const decision = decide(keep, other);
+    if (decision.kind === 'refuse') return decision;
+    const shown = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
+    const macs = other.interfaces.map((nic) => nic.mac);
+    this.#take(keep.id, macs);
+    this.#sql.run(
+      'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN (SELECT value FROM json_each(?))',
+      keep.interfaces.length,
+      keep.id,
+      JSON.stringify(macs),
+    );
+    this.#events.move(other.id, keep.id);
+    this.#sql.run('DELETE FROM machine WHERE id = ?', other.id);
+    this.#update(this.get(keepId), decision.fields, atMs);
+    this.#identity.setValues(this.get(keepId));
+    this.#identity.forgetShared(shown);
+    for (const event of decision.events) this.#events.add(event, keep.id);
+    countVersion(this.#sql);
+    return { kind: 'changed', machine: this.get(keepId) };
+  }
+
+  split<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
+  ): SplitOutcome<R> {
+    const machine = this.find(systemId);
+    if (machine === undefined) return { kind: 'not-found' };
+    const decision = decide(machine, this.#splitKnowledge());
+    if (decision.kind === 'refuse') return decision;
+    this.#create(decision.systemId, decision.fields, atMs);
+    const made = this.get(decision.systemId);
+    this.#take(made.id, decision.macs);
+    this.#update(machine, decision.left, atMs);
+    for (const one of [systemId, decision.systemId]) this.#identity.setValues(this.get(one));
+    this.#identity.addShared(decision.shared, atMs);
+    this.#identity.setVerdict(machine.id, made.id, 'apart', '', atMs);
+    for (const event of decision.events) this.#events.add(event, machine.id);
+    for (const event of decision.newEvents) this.#events.add(event, made.id);
+    countVersion(this.#sql);
+    return { kind: 'changed', machine: this.get(systemId), made: this.get(decision.systemId) };
+  }
+
+  find(systemId: string): Machine | undefined {
+    return this.list('SELECT * FROM machine WHERE system_id = ?', systemId)[0];
+  }
+
+  get(systemId: string): Machine {
+    const machine = this.find(systemId);
+    if (machine === undefined) throw new Error(`no machine ${systemId} in its own transaction`);
+    return machine;
+  }
+
+  idOf(systemId: string): number | undefined {
+    const row = this.#sql.one('SELECT id FROM machine WHERE system_id = ?', systemId);
+    return row === undefined ? undefined : number(row, 'id');
+  }
+
+  /** The machines of a query, their interfaces in one further query. */
+  list(sql: string, ...values: (string | number)[]): readonly Machine[] {
+    const rows = this.#sql.all(sql, ...values);
+    if (rows.length === 0) return [];
+    const interfaces = new Map<number, Row[]>();
+    const ids = JSON.stringify(rows.map((row) => number(row, 'id')));
+    const query =
+      'SELECT * FROM interface WHERE machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id, position';
+    for (const row of this.#sql.all(query, ids)) {
+      const owner = number(row, 'machine_id');
+      const list = interfaces.get(owner);
+      if (list === undefined) interfaces.set(owner, [row]);
+      else list.push(row);
+    }
+    return rows.map((row) => readMachine(row, (interfaces.get(number(row, 'id')) ?? []).map(readInterface)));
+  }
+
+  #knowledge(macs: readonly MacAddress[], keys: readonly string[]): EnlistmentKnowledge {
+    const byMac = 'SELECT machine_id FROM interface WHERE mac IN (SELECT value FROM json_each(?))';
+    const byId = 'SELECT value FROM json_each(?)';
+    return {
+      ...this.#splitKnowledge(),
+      byMac: this.list(`SELECT * FROM machine WHERE id IN (${byMac}) ORDER BY id`, JSON.stringify(macs)),
+      byValue: this.list(
+        `SELECT * FROM machine WHERE id IN (${byId}) ORDER BY id`,
+        JSON.stringify(this.#identity.holders(keys)),
+      ),
+      newMachines: this.#sql.number('SELECT count(*) FROM machine WHERE status = ?', statusRow('new').number),
+      isShared: (key) => this.#identity.isShared(key),
+      verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),
+    };
+  }
+
+  #splitKnowledge(): SplitKnowledge {
+    return {
+      machines: this.#sql.number('SELECT count(*) FROM machine'),
+      isHostnameTaken: (hostname) => this.#isTaken('hostname', hostname),
+      isSystemIdTaken: (systemId) => this.#isTaken('system_id', systemId),
+    };
+  }
+
+  #isTaken(column: 'hostname' | 'system_id', value: string): boolean {
+    return this.#sql.one(`SELECT 1 FROM machine WHERE ${column} = ?`, value) !== undefined;
+  }
+
+  #create(systemId: string, fields: MachineFields, atMs: number): void {
+    const columns = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
+    const sql = `INSERT INTO machine (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+    this.#sql.run(sql, systemId, atMs, atMs, ...machineValues(fields));
+  }
+
+  #update(machine: Machine, fields: Partial<MachineFields>, atMs: number): void {
+    const after = { ...machine, ...fields };
+    const sql = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
+    this.#sql.run(sql, atMs, ...machineValues(after), machine.id);
+    const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
+    if (shown(machine) !== shown(after)) this.#identity.setValues(after);
+  }
+
+  /** Gives addresses of other machines to this one. @returns those machines as they are now */
+  #take(machineId: number, macs: readonly MacAddress[]): readonly Machine[] {
+    if (macs.length === 0) return [];
+    const list = JSON.stringify(macs);
+    const where = 'mac IN (SELECT value FROM json_each(?)) AND machine_id <> ?';
+    const owners = this.#sql.all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
+    this.#sql.run(
+      `UPDATE interface SET machine_id = ?2 WHERE mac IN (SELECT value FROM json_each(?1)) AND machine_id <> ?2`,
+      list,
+      machineId,
+    );
+    const ids = JSON.stringify(owners.map((row) => number(row, 'machine_id')));
+    return this.list('SELECT * FROM machine WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', ids);
+  }
+
+  #setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): void {
+    const kept = new Set(interfaces.map((nic) => nic.mac));
+    for (const nic of machine.interfaces) {
+      if (!kept.has(nic.mac)) this.#sql.run('DELETE FROM interface WHERE id = ?', nic.id);
+    }
+    interfaces.forEach((nic, position) => {
+      this.#sql.run(
+        'INSERT INTO interface (machine_id, position, mac, name) VALUES (?1, ?2, ?3, ?4) ' +
+          'ON CONFLICT (mac) DO UPDATE SET position = ?2, name = ?4 WHERE machine_id = ?1',
+        machine.id,
+        position,
+        nic.mac,
+        nic.name,
+      );
+    });
+  }
+}
+
+/** True when a rack would be told something else of the machine than before. */
+function looksDifferent(before: Machine, after: Machine): boolean {
+  return !isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
+}
+
+/** A query for machines; each list of the filter narrows. */
+export function machineQuery(
+  filter: MachineFilter,
+  columns: string,
+  conditions: readonly string[],
+  values: readonly (string | number)[],
+): { readonly sql: string; readonly values: readonly (string | number)[] } {
+  const all = [...conditions];
+  const given = [...values];
+  const oneOf = (condition: string, list: readonly (string | number)[] | undefined): void => {
+    if (list === undefined) return;
+    all.push(condition);
+    given.push(JSON.stringify(list));
+  };
+  const listed = 'IN (SELECT value FROM json_each(?))';
+  oneOf(`machine.system_id ${listed}`, filter.systemIds);
+  oneOf(`machine.hostname ${listed}`, filter.hostnames);
+  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${listed})`, filter.macs);
+  oneOf(
+    `machine.status ${listed}`,
+    filter.statuses?.map((status) => statusRow(status).number),
+  );
+  return {
+    sql: `SELECT ${columns} FROM machine${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`}`,
+    values: given,
+  };
+}
