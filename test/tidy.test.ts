@@ -38,6 +38,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'daemon.ts': 5,
   daemon: 5,
   'region-thread.ts': 5,
+  'uplink-thread.ts': 5,
   cli: 6,
   lab: 6,
   doctor: 6,
@@ -60,7 +61,7 @@ const OPENERS = [
   /^doctor\//,
   /^lab\//,
   /^cli\//,
-  /^(daemon|region-thread|main|clock)\.ts$/,
+  /^(daemon|region-thread|uplink-thread|main|clock)\.ts$/,
   /^daemon\//,
 ];
 const OPENING_MODULES = new Set([

@@ -8,6 +8,7 @@ import type { HttpConfig } from '../http/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { TftpConfig } from '../tftp/config.ts';
+import type { UplinkConfig } from './region-place.ts';
 
 /** One network at which this rack works, whatever it manages there. */
 export interface ClusterInterface {
@@ -29,7 +30,8 @@ export interface RackConfig {
   readonly dns: DnsConfig;
   readonly boot: BootConfig;
   readonly http: HttpConfig;
-  /** Without the secret, which each start draws anew. */
+  readonly uplink: UplinkConfig;
+  /** Of no use when the region is remote. Without the secret, which each start draws anew. */
   readonly region: Omit<RegionConfig, 'rackSecret'>;
   readonly log: { readonly level: EventLevel; readonly file: string | undefined };
 }

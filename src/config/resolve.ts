@@ -8,15 +8,15 @@ import type { Seconds } from '../clock.ts';
 import type { DhcpSubnet } from '../dhcp/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
+import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
+import { resolveRegionPlace } from './region-place.ts';
 import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
-const REGION_PORT = 5240;
 /** MAAS's default for the dynamic range. */
 const LEASE_SECONDS: Seconds = 600 as Seconds;
 
@@ -37,11 +37,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
   const served = managed.filter(({ written: entry }) => entry.management > 0);
   const boot = written.boot;
   const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
-  const regionListen =
-    written.region.listen ?? unique([LOOPBACK, ...own]).map((address) => ({ address, port: REGION_PORT }));
-  const regionEndpoint = regionListen[0];
-  if (regionEndpoint === undefined)
-    report(['region', 'listen'], 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
+  const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
   const unquotable = checkKernelParams(boot.kernel_params);
   if (unquotable !== undefined)
     report(
@@ -67,12 +63,10 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       commissioningRelease: boot.release,
       http,
     },
-    http: {
-      listen: http,
-      region: regionEndpoint && { host: formatIpv4(regionEndpoint.address), port: regionEndpoint.port },
-    },
+    http: { listen: http, region: place.door },
+    uplink: place.uplink,
     region: {
-      listen: regionListen.map(({ address, port }) => ({ host: formatIpv4(address), port })),
+      listen: place.listen,
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
       managedNetworks: managed.map(({ resolved }) => resolved.network),

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
+import { parseRegionUrl } from './region-url.ts';
 
 /** A string that `parse` understands; anything else is the problem `expected`. */
 function textual<T>(expected: string, parse: (text: string) => T | undefined) {
@@ -125,6 +126,11 @@ const clusterInterface = z.strictObject({
   hosts: z.array(host).max(65_536).default([]),
 });
 
+/** The fields that a cluster interface may have, its name aside. */
+export const clusterInterfaceFields: readonly string[] = Object.keys(clusterInterface.shape).filter(
+  (key) => key !== 'name',
+);
+
 const record = z.strictObject({
   name: recordName,
   type: z.enum(['A', 'CNAME', 'TXT', 'MX', 'NS', 'SRV', 'PTR']),
@@ -179,7 +185,14 @@ const boot = z.strictObject({
 });
 
 const region = z.strictObject({
-  mode: z.literal('embedded', { error: 'only `embedded` is available' }).default('embedded'),
+  mode: z
+    .enum(['embedded', 'remote'], {
+      error: 'expected embedded (the region runs in this process) or remote (region.url)',
+    })
+    .default('embedded'),
+  url: textual('the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS', parseRegionUrl).optional(),
+  api_key_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
+  ca_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   listen: z.array(endpoint).max(64).optional(),
   public_url: z.url({ protocol: /^https?$/ }).optional(),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),

@@ -6,7 +6,7 @@ export interface HttpConfig {
   /** Where the boot listener answers; empty: nowhere. */
   readonly listen: readonly { readonly address: Ipv4; readonly port: number }[];
   /** Where `/MAAS/` is passed on to; undefined: it is answered with 503. */
-  readonly region?: { readonly host: string; readonly port: number } | undefined;
+  readonly region?: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
 }
 
 /** The control socket's name below the state directory. */

@@ -1,0 +1,74 @@
+// Where a rack's region is: in this process, or at a URL. From what was written to what is used.
+
+import { join } from 'node:path';
+import type { Ipv4 } from '../net/address.ts';
+import { formatIpv4, ipv4 } from '../net/address.ts';
+import type { WrittenConfig } from './written.ts';
+
+const LOOPBACK: Ipv4 = ipv4(0x7f000001);
+const REGION_PORT = 5240;
+const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+/** The rack's key, below the state directory. */
+const KEY_FILE = 'region.key';
+
+/** How the rack reaches its region. */
+export type UplinkConfig =
+  | { readonly mode: 'embedded' }
+  | {
+      readonly mode: 'remote';
+      /** Ends in `/MAAS`. */
+      readonly url: string;
+      /** Holds the rack's key, or will. */
+      readonly keyFile: string;
+      /** PEM certificates by which the region's is judged; undefined: those of the system. */
+      readonly caFile: string | undefined;
+    };
+
+export interface RegionPlace {
+  readonly uplink: UplinkConfig;
+  /** Where an embedded region listens; empty when it is remote. */
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Where requests of machines are passed on to; undefined: the configuration is not usable. */
+  readonly door: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
+}
+
+/** @param own the rack's addresses @param report told of what contradicts itself, at a key below `region` */
+export function resolveRegionPlace(
+  written: WrittenConfig,
+  own: readonly Ipv4[],
+  report: (key: string, message: string) => void,
+): RegionPlace {
+  const { region } = written;
+  if (region.mode === 'remote') return resolveRemote(written, report);
+  for (const key of ['url', 'api_key_file', 'ca_file'] as const)
+    if (region[key] !== undefined) report(key, 'is for a region elsewhere: set region.mode to remote, or remove it');
+  const listen = (
+    region.listen ?? [...new Set([LOOPBACK, ...own])].map((address) => ({ address, port: REGION_PORT }))
+  ).map(({ address, port }) => ({ host: formatIpv4(address), port }));
+  if (listen.length === 0) report('listen', 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
+  return { uplink: { mode: 'embedded' }, listen, door: listen[0] };
+}
+
+function resolveRemote(written: WrittenConfig, report: (key: string, message: string) => void): RegionPlace {
+  const { region, state_dir: stateDir } = written;
+  if (region.listen !== undefined)
+    report(
+      'listen',
+      'is set where the region runs, not on a rack whose region is remote: remove it, or set region.mode to embedded',
+    );
+  const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
+  const url = region.url;
+  if (url === undefined) {
+    report('url', 'missing: region.mode is remote; give the region its URL, such as http://region:5240/MAAS');
+    return { uplink: { mode: 'remote', url: '', keyFile, caFile: region.ca_file }, listen: [], door: undefined };
+  }
+  if (region.ca_file !== undefined && !url.secure)
+    report('ca_file', 'judges certificates, and region.url is not https');
+  const port = url.port ?? (url.secure ? HTTPS_PORT : HTTP_PORT);
+  return {
+    uplink: { mode: 'remote', url: url.text, keyFile, caFile: region.ca_file },
+    listen: [],
+    door: { host: url.host, port, secure: url.secure },
+  };
+}

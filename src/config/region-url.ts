@@ -1,0 +1,27 @@
+// The URL of a remote region, taken apart.
+
+/** region.url taken apart. */
+export interface RegionUrl {
+  /** Without a slash at its end. */
+  readonly text: string;
+  readonly secure: boolean;
+  readonly host: string;
+  /** Undefined: the scheme's own. */
+  readonly port: number | undefined;
+}
+
+/** `http://host:port/MAAS`, or https; undefined for anything else: the region's paths begin with `/MAAS` and nothing comes before. */
+export function parseRegionUrl(text: string): RegionUrl | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);
+  if (protocol !== 'http:' && protocol !== 'https:') return undefined;
+  if (!/^\/MAAS\/?$/.test(pathname) || search !== '' || hash !== '' || username !== '' || password !== '')
+    return undefined;
+  const authority = port === '' ? hostname : `${hostname}:${port}`;
+  return {
+    text: `${protocol}//${authority}/MAAS`,
+    secure: protocol === 'https:',
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? undefined : Number(port),
+  };
+}

@@ -1,0 +1,61 @@
+// Where the region is: what is written, what is used, and what contradicts itself.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+import { parseRegionUrl } from '../../src/config/region-url.ts';
+
+function problemsOf(region: string): readonly string[] {
+  const parsed = parseConfig(`state_dir: /tmp/s\nregion: ${region}\n`);
+  return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
+}
+
+test('a remote region is its URL, its key file, and the door for requests of machines', () => {
+  const parsed = parseConfig('state_dir: /tmp/s\nregion: { mode: remote, url: "https://region.example:5443/MAAS/" }\n');
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  assert.deepEqual(parsed.config.uplink, {
+    mode: 'remote',
+    url: 'https://region.example:5443/MAAS',
+    keyFile: '/tmp/s/region.key',
+    caFile: undefined,
+  });
+  assert.deepEqual(parsed.config.http.region, { host: 'region.example', port: 5443, secure: true });
+  assert.deepEqual(parsed.config.region.listen, []);
+});
+
+test('without a word the region is embedded, as before', () => {
+  const parsed = parseConfig('state_dir: /tmp/s\n');
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  assert.deepEqual(parsed.config.uplink, { mode: 'embedded' });
+  assert.deepEqual(parsed.config.http.region, { host: '127.0.0.1', port: 5240 });
+});
+
+test('what contradicts the mode is refused with a pointer', () => {
+  for (const [region, expected] of [
+    ['{ mode: remote }', /region\.url: missing/],
+    ['{ mode: remote, url: "http://r:1/MAAS", listen: ["127.0.0.1:5240"] }', /region\.listen: .*where the region runs/],
+    ['{ mode: remote, url: "http://r:1/MAAS", ca_file: /etc/ca.pem }', /region\.ca_file: .*not https/],
+    ['{ url: "http://r:1/MAAS" }', /region\.url: .*set region\.mode to remote/],
+    ['{ api_key_file: /k }', /region\.api_key_file: .*set region\.mode to remote/],
+    ['{ mode: far }', /region\.mode: expected embedded/],
+    ['{ mode: remote, url: "http://r:1/" }', /region\.url: expected the URL of a region/],
+  ] as const) {
+    assert.match(problemsOf(region).join('\n'), expected, region);
+  }
+});
+
+test('the URL of a region is a scheme, a host and /MAAS', () => {
+  for (const [text, expected] of [
+    ['http://region:5240/MAAS', { text: 'http://region:5240/MAAS', secure: false, host: 'region', port: 5240 }],
+    ['https://10.0.0.1/MAAS/', { text: 'https://10.0.0.1/MAAS', secure: true, host: '10.0.0.1', port: undefined }],
+    ['http://[::1]:8/MAAS', { text: 'http://[::1]:8/MAAS', secure: false, host: '::1', port: 8 }],
+    ['ftp://region/MAAS', undefined],
+    ['http://region/other/MAAS', undefined],
+    ['http://user:secret@region/MAAS', undefined],
+    ['http://region/MAAS?x=1', undefined],
+    ['region:5240', undefined],
+    ['', undefined],
+  ] as const) {
+    assert.deepEqual(parseRegionUrl(text), expected, text);
+  }
+});
