@@ -23,6 +23,7 @@ import { EVENT_KINDS } from './daemon/event-kinds.ts';
 import type { DaemonEvent } from './daemon/events.ts';
 import { InterfaceStates } from './daemon/interface-states.ts';
 import { LiveTree } from './daemon/live-tree.ts';
+import { type Observing, observe } from './daemon/observing.ts';
 import { Rack } from './daemon/rack.ts';
 import { describeRack } from './daemon/rack-description.ts';
 import { reconfigurationPorts } from './daemon/reconfigure.ts';
@@ -95,6 +96,7 @@ class RackProcess implements Daemon {
   readonly #configurationPorts: ConfigurationPorts;
   #tree: LiveTree | undefined;
   readonly #log: Logger;
+  readonly #observing: Observing;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;
   #journal: WorkerLeaseJournal | undefined;
@@ -136,6 +138,7 @@ class RackProcess implements Daemon {
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS);
+    this.#observing = observe({ clock: options.clock, stream: this.#stream, rack: () => this.#rack });
     this.#notices = openServiceNotices({
       clock: options.clock,
       terms: options.notify,
@@ -296,17 +299,20 @@ class RackProcess implements Daemon {
       stateDir: config.stateDir,
       secret: this.#secret,
       region: () => this.#config.http.region,
-      answers: controlAnswers({
-        name: config.name,
-        version: this.#options.version,
-        startedWallMs: this.#startedWallMs,
-        clock: this.#options.clock,
-        rack: () => this.#rack,
-        uplink: () => this.#uplink?.status(),
-        journal: () => this.#journal?.status(),
-        interfaces: () => this.#interfaces.states,
-        notes: () => this.#notes,
-      }),
+      answers: {
+        ...controlAnswers({
+          name: config.name,
+          version: this.#options.version,
+          startedWallMs: this.#startedWallMs,
+          clock: this.#options.clock,
+          rack: () => this.#rack,
+          uplink: () => this.#uplink?.status(),
+          journal: () => this.#journal?.status(),
+          interfaces: () => this.#interfaces.states,
+          notes: () => this.#notes,
+        }),
+        ...this.#observing.answers,
+      },
     });
     await control.open();
     this.#opened.push(() => control.close());

@@ -31,7 +31,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
     const { default: yargs } = await import('yargs');
     const accounts = accountCommands(base(yargs([...args])), finish);
-    await daemonCommands(machineCommands(imageCommands(accounts, finish), finish), finish).parseAsync();
+    const machines = machineCommands(imageCommands(accounts, finish), finish);
+    await daemonCommands(timelineCommands(machines, finish), finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -110,6 +111,25 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     );
 }
 
+/** What the rack saw of machines, and what it would do. */
+function timelineCommands(parser: Parser, finish: Finish): Parser {
+  return parser.command(
+    'trace <machine>',
+    'What one machine did, step by step: its hardware address, address, hostname or system id',
+    (command) =>
+      command.positional('machine', { type: 'string', demandOption: true }).options({
+        config,
+        json,
+        follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
+        since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
+      }),
+    async (argv) => {
+      const [{ traceMachine }, { systemClock }] = await Promise.all([import('./trace.ts'), import('../clock.ts')]);
+      finish(await traceMachine(argv, () => systemClock.wallTimeMs()));
+    },
+  );
+}
+
 function machineCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command('machines', 'The machines of the region', (command) =>
@@ -139,26 +159,37 @@ function machineCommands(parser: Parser, finish: Finish): Parser {
     );
 }
 
+const imageOptions = {
+  config,
+  arch: { ...text, default: 'amd64', describe: 'Architecture of the machines' },
+  release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
+  tree: { ...text, describe: 'Boot tree; default: boot.tree of the configuration' },
+  package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
+  json,
+} as const;
+
 function imageCommands(parser: Parser, finish: Finish): Parser {
   return parser.command('images', 'What machines boot', (command) =>
     command
       .command(
         'build',
         "Build the ephemeral environment and fetch the loaders, from Debian's packages",
-        {
-          config,
-          arch: { ...text, default: 'amd64', describe: 'Architecture of the machines' },
-          release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
-          tree: { ...text, describe: 'Boot tree; default: boot.tree of the configuration' },
-          package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
-          json,
-        },
+        imageOptions,
         async (argv) => {
           const { buildImages } = await import('./images.ts');
           finish(await buildImages({ ...argv, packages: argv.package }));
         },
       )
-      .demandCommand(1, 'name what to do: build'),
+      .command(
+        'import-installer',
+        "Import Debian's installer for the network, from Debian's packages (boot.enlist_with: installer)",
+        imageOptions,
+        async (argv) => {
+          const { importInstallerImage } = await import('./images.ts');
+          finish(await importInstallerImage({ ...argv, packages: argv.package }));
+        },
+      )
+      .demandCommand(1, 'name what to do: build or import-installer'),
   );
 }
 

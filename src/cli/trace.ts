@@ -1,0 +1,210 @@
+// `rackboot trace MACHINE`: what one machine did, step by step, boot by boot, and what it waits for now.
+//
+//   12:01:33.120   +0.000 s  dhcp.offer               Asked for an address and was offered …
+//
+// 1. Steps of this life of the daemon come from its timeline, older ones from the region's log; the line between the two is the
+//    first step of the timeline, so none is told twice.
+// 2. Everything that a machine sent is printed with its control characters taken out.
+
+import { z } from 'zod';
+import { loadConfig } from '../config/load.ts';
+import { errorText, RackError } from '../errors.ts';
+import { formatBytes, formatSpan } from '../observe/quantity.ts';
+import { askDaemon, followDaemon } from './control.ts';
+import { printJson } from './output.ts';
+
+const stepShape = z.looseObject({
+  number: z.number(),
+  boot: z.number(),
+  at: z.string(),
+  lastAt: z.string(),
+  times: z.number(),
+  kind: z.string(),
+  level: z.string(),
+  text: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+});
+type Step = z.infer<typeof stepShape>;
+
+const traceShape = z.looseObject({
+  mac: z.string(),
+  address: z.string().optional(),
+  machine: z
+    .object({ systemId: z.string(), hostname: z.string(), domain: z.string(), status: z.string(), purpose: z.string() })
+    .optional(),
+  missed: z.number(),
+  firstReportedMs: z.number().optional(),
+  steps: z.array(stepShape),
+  waiting: z.string(),
+});
+type Trace = z.infer<typeof traceShape>;
+
+const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
+
+const eventsShape = z.object({
+  events: z.array(
+    z.looseObject({
+      level: z.string(),
+      type: z.string(),
+      description: z.string(),
+      time: z.string(),
+      kind: z.string().nullish(),
+    }),
+  ),
+});
+
+/** Steps that are asked of the region. */
+const OLDER_MAX = 200;
+const DURATION = /^(\d{1,6})([smhd])$/;
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+export interface TraceRequest {
+  readonly config: string;
+  readonly machine: string;
+  readonly follow: boolean;
+  readonly json: boolean;
+  /** `90s`, `10m`, `2h`, `1d`: only steps as young as that. */
+  readonly since: string | undefined;
+}
+
+/** Prints a machine's steps. @returns 0 @throws RackError `not-found` with what is near */
+export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
+  const { stateDir } = loadConfig(request.config);
+  const oldestMs = request.since === undefined ? 0 : nowMs() - parseSince(request.since);
+  const query = `machine=${encodeURIComponent(request.machine)}`;
+  if (request.follow) {
+    await follow(stateDir, query, request.json, oldestMs);
+    return 0;
+  }
+  const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
+  const older = await askOlder(stateDir, trace);
+  const steps = [...older.steps, ...trace.steps].filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
+  if (request.json) {
+    printJson({ ...trace, steps });
+    return 0;
+  }
+  printHead(trace);
+  const printer = new StepPrinter();
+  for (const step of steps) printer.print(step);
+  if (steps.length === 0) console.log('  no step is known yet');
+  if (trace.missed > 0) console.log(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
+  if (older.note !== '') console.log(`Older steps are not shown: ${older.note}`);
+  console.log(`Waits for ${trace.waiting}.`);
+  return 0;
+}
+
+function parseSince(text: string): number {
+  const match = DURATION.exec(text);
+  const unit = UNIT_MS[match?.[2] ?? ''];
+  if (match === null || unit === undefined)
+    throw new RackError('bad-argument', `--since ${text} is not a time such as 90s, 10m, 2h or 1d`);
+  return Number(match[1]) * unit;
+}
+
+async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<void> {
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  const printer = new StepPrinter();
+  const onLine = (value: unknown): void => {
+    const part = feedShape.parse(value);
+    const steps = 'trace' in part ? part.trace.steps : [part.step];
+    const shown = steps.filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
+    if (json) {
+      for (const step of shown) console.log(JSON.stringify(step));
+      return;
+    }
+    if ('trace' in part) printHead(part.trace);
+    else if (part.missed > 0) console.log(`  … ${part.missed} steps were not shown: this terminal is too slow`);
+    for (const step of shown) printer.print(step);
+    if ('trace' in part) console.log(`Waits for ${part.trace.waiting}. Ctrl-C ends.`);
+  };
+  try {
+    await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);
+  } finally {
+    process.off('SIGINT', end);
+    process.off('SIGTERM', end);
+  }
+}
+
+/** What the region's log knows from before this life of the daemon. */
+async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
+  const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
+  try {
+    const { events } = eventsShape.parse(await askDaemon(stateDir, path));
+    const first = trace.firstReportedMs;
+    const steps = events
+      .filter(({ time, kind }) => typeof kind === 'string' && (first === undefined || Date.parse(time) < first))
+      .map((event) => ({
+        number: 0,
+        boot: 0,
+        at: event.time,
+        lastAt: event.time,
+        times: 1,
+        kind: event.kind ?? '',
+        level: event.level.toLowerCase(),
+        text: event.description,
+        fields: {},
+      }));
+    return { steps: steps.reverse(), note: '' };
+  } catch (error) {
+    return { steps: [], note: `the region could not be asked (${errorText(error)})` };
+  }
+}
+
+function printHead({ mac, address, machine }: Trace): void {
+  const name =
+    machine === undefined
+      ? 'not enlisted'
+      : `${machine.hostname}.${machine.domain} (${machine.systemId}), ${machine.status}`;
+  console.log(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
+}
+
+const SIZE_WIDTH = 10;
+const SPAN_WIDTH = 9;
+const KIND_WIDTH = 24;
+
+/** Prints steps under the boot they belong to, with the time since that boot began. */
+class StepPrinter {
+  #boot: number | undefined;
+  #startedMs = 0;
+  readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+
+  print(step: Step): void {
+    const atMs = Date.parse(step.at);
+    if (step.boot !== this.#boot) {
+      this.#boot = step.boot;
+      this.#startedMs = atMs;
+      console.log(`${step.boot === 0 ? 'before the rack was started' : `boot ${step.boot}`}, ${dateOf(step.at)}`);
+    }
+    const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
+    const { bytes, milliseconds } = step.fields;
+    const size = typeof bytes === 'number' ? formatBytes(bytes) : '';
+    const span = typeof milliseconds === 'number' ? formatSpan(milliseconds) : '';
+    const times = step.times < 2 ? '' : ` (${step.times} times, last at ${timeOf(step.lastAt)})`;
+    const line = [
+      ' ',
+      timeOf(step.at),
+      offset.padStart(13),
+      step.kind.padEnd(KIND_WIDTH),
+      size.padStart(SIZE_WIDTH),
+      span.padStart(SPAN_WIDTH),
+      `${step.level === 'warning' || step.level === 'error' ? '! ' : '  '}${printable(step.text)}${times}`,
+    ].join(' ');
+    console.log(this.#colour && line.includes(' ! ') ? `\u001b[33m${line}\u001b[0m` : line);
+  }
+}
+
+/** Local time of day, as the clock on the wall shows it. */
+function timeOf(iso: string): string {
+  const date = new Date(iso);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const ms = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+}
+
+const dateOf = (iso: string): string => `${new Date(iso).toLocaleDateString('sv-SE')} ${timeOf(iso).slice(0, 8)}`;
+
+/** Control characters, which a terminal would act on, as question marks. */
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');

@@ -1,0 +1,66 @@
+// Values for one reader of the control socket, as they come: pushed by whoever knows them, taken one by one.
+//
+// 1. At most FEED_WAITING_MAX values wait; beyond that the oldest goes and is counted.
+// 2. It ends at once when its reader leaves, also while the reader waits for the next value.
+
+/** Values that wait for one reader. */
+export const FEED_WAITING_MAX = 1024;
+
+/** An asynchronous iterable that is pushed into. */
+export class Feed<T> implements AsyncIterableIterator<T> {
+  readonly #waiting: T[] = [];
+  readonly #onEnd: () => void;
+  #wake: ((result: IteratorResult<T>) => void) | undefined;
+  #dropped = 0;
+  #ended = false;
+
+  /** @param onEnd called once, when the reader has left */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  /** Values that were dropped since the last call. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  push(value: T): void {
+    if (this.#ended) return;
+    const wake = this.#wake;
+    if (wake !== undefined) {
+      this.#wake = undefined;
+      wake({ done: false, value });
+      return;
+    }
+    this.#waiting.push(value);
+    if (this.#waiting.length <= FEED_WAITING_MAX) return;
+    this.#waiting.shift();
+    this.#dropped += 1;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    const [value] = this.#waiting.splice(0, 1);
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#waiting.length = 0;
+      this.#onEnd();
+    }
+    this.#wake?.({ done: true, value: undefined });
+    this.#wake = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return this;
+  }
+}

@@ -1,0 +1,28 @@
+// Who reads the event stream beside the log and the region: the timeline, and through it the command line.
+
+import type { Clock } from '../clock.ts';
+import type { ControlAnswers } from '../http/control.ts';
+import type { EventStream } from '../observe/event-stream.ts';
+import { Timeline } from '../observe/timeline.ts';
+import { EVENT_KINDS } from './event-kinds.ts';
+import type { Rack } from './rack.ts';
+import { traceAnswers } from './trace.ts';
+
+export interface ObservingParts {
+  readonly clock: Clock;
+  readonly stream: EventStream;
+  readonly rack: () => Rack | undefined;
+}
+
+/** What observes this process, and answers for it. */
+export interface Observing {
+  readonly timeline: Timeline;
+  readonly answers: ControlAnswers;
+}
+
+/** Observes a stream from now on. */
+export function observe({ clock, stream, rack }: ObservingParts): Observing {
+  const timeline = new Timeline(stream.publish);
+  timeline.read(stream);
+  return { timeline, answers: traceAnswers({ clock, timeline, kinds: EVENT_KINDS, rack }) };
+}

@@ -1,0 +1,86 @@
+// The text that Prometheus reads: families of samples with their help and type.
+// Source: the Prometheus text exposition format, version 0.0.4. Written by hand: it is thirty lines, and a client library would keep
+// objects for each label beside the counters that the rooms have already (measured: 2 MiB and 100 ns a count instead of 2 ns).
+//
+// 1. The samples of one family stand together, once, after their HELP and TYPE.
+// 2. Labels come from closed lists: reasons, kinds, states, names of the configuration. Never a hardware address, address or file.
+
+import type { DurationCounts } from '../counters.ts';
+
+/** The content type of the text. */
+export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Label names and values of a sample. */
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Sample {
+  readonly labels?: Labels | undefined;
+  /** Undefined: not known here, and left out. */
+  readonly value: number | undefined;
+}
+
+/** Gathers families and gives their text. */
+export class Exposition {
+  readonly #lines: string[] = [];
+  readonly #names = new Set<string>();
+
+  /** A number that only grows; `name` ends in `_total`. */
+  counter(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
+    this.#family(name, 'counter', help, samples);
+  }
+
+  /** A number that comes and goes. */
+  gauge(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
+    this.#family(name, 'gauge', help, samples);
+  }
+
+  /** Durations by their length, in seconds; `name` ends in `_seconds`. */
+  histogram(name: string, help: string, { bounds, counts, count, sumSeconds }: DurationCounts): void {
+    this.#head(name, 'histogram', help);
+    let sum = 0;
+    bounds.forEach((bound, place) => {
+      sum += counts[place] ?? 0;
+      this.#sample(`${name}_bucket`, { le: String(bound) }, sum);
+    });
+    this.#sample(`${name}_bucket`, { le: '+Inf' }, count);
+    this.#sample(`${name}_sum`, undefined, sumSeconds);
+    this.#sample(`${name}_count`, undefined, count);
+  }
+
+  text(): string {
+    return `${this.#lines.join('\n')}\n`;
+  }
+
+  #family(name: string, type: string, help: string, samples: number | undefined | readonly Sample[]): void {
+    const list = typeof samples === 'object' ? samples : [{ value: samples }];
+    const known = list.filter(({ value }) => value !== undefined);
+    if (known.length === 0) return;
+    this.#head(name, type, help);
+    for (const { labels, value } of known) this.#sample(name, labels, value ?? 0);
+  }
+
+  #head(name: string, type: string, help: string): void {
+    if (this.#names.has(name)) throw new Error(`the metric ${name} is given twice`);
+    this.#names.add(name);
+    this.#lines.push(`# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`);
+    this.#lines.push(`# TYPE ${name} ${type}`);
+  }
+
+  #sample(name: string, labels: Labels | undefined, value: number): void {
+    const pairs = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
+    this.#lines.push(`${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${formatNumber(value)}`);
+  }
+}
+
+/** One sample for each entry, under one label. */
+export function labelled(label: string, values: Readonly<Record<string, number | undefined>>): readonly Sample[] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
+}
+
+const escapeLabel = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+function formatNumber(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+}

@@ -1,0 +1,185 @@
+// The listener of the instruments: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches the service.
+//
+// 1. It answers GET and HEAD of these three paths and nothing else; connections, requests and their times are bounded.
+// 2. One scrape is made at a time; who asks meanwhile gets the same text.
+// 3. A port that cannot be opened takes nothing down: it is told and tried again every LISTEN_RETRY_MS.
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Clock, Timer } from '../clock.ts';
+import { errorText, osErrorCode } from '../errors.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { EXPOSITION_TYPE } from './exposition.ts';
+
+// As in the boot listener: `import` would load an HTTP client that nobody here uses.
+const { createServer } = process.getBuiltinModule('node:http');
+
+/** How soon a port is tried again that could not be opened, in milliseconds. */
+export const LISTEN_RETRY_MS = 30_000;
+/** The most connections of one listener. */
+export const CONNECTIONS_MAX = 32;
+const REQUEST_MS_MAX = 10_000;
+const KEEP_ALIVE_MS = 65_000;
+const HEADER_BYTES_MAX = 8 * 1024;
+
+/** Where it listens. */
+export interface InstrumentEndpoint {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** What /readyz says. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is not ready, and why; empty when everything is. */
+  readonly notReady: readonly { readonly what: string; readonly reason: string }[];
+}
+
+export interface InstrumentServerDeps {
+  readonly clock: Clock;
+  /** The text of /metrics. */
+  readonly metrics: () => Promise<string>;
+  readonly readiness: () => Readiness;
+  readonly onListening: (endpoint: InstrumentEndpoint) => void;
+  /** A port could not be opened, or not any more; `retryMs` until it is tried again. */
+  readonly onFailed: (endpoint: InstrumentEndpoint, reason: string, retryMs: number) => void;
+}
+
+interface Door {
+  readonly endpoint: InstrumentEndpoint;
+  server: Server | undefined;
+  retry: Timer | undefined;
+  reason: string | undefined;
+  closed: boolean;
+}
+
+const keyOf = ({ address, port }: InstrumentEndpoint): string => `${formatIpv4(address)}:${port}`;
+
+/** Serves the instruments. */
+export class InstrumentServer {
+  readonly #deps: InstrumentServerDeps;
+  readonly #doors = new Map<string, Door>();
+  #scrape: Promise<string> | undefined;
+
+  constructor(deps: InstrumentServerDeps) {
+    this.#deps = deps;
+  }
+
+  /** `address:port` of every listener that is open; the port is the real one when 0 was asked. */
+  get listening(): readonly string[] {
+    return [...this.#doors.values()].flatMap(({ server, endpoint }) => {
+      const bound = server?.address();
+      return typeof bound === 'object' && bound !== null ? [`${formatIpv4(endpoint.address)}:${bound.port}`] : [];
+    });
+  }
+
+  /** Listens where `listen` says from now on; resolves when each was tried once. Never rejects. */
+  async configure(listen: readonly InstrumentEndpoint[]): Promise<void> {
+    const wanted = new Map(listen.map((endpoint) => [keyOf(endpoint), endpoint]));
+    for (const [key, door] of this.#doors) {
+      if (wanted.has(key)) continue;
+      this.#doors.delete(key);
+      shut(door);
+    }
+    const opening: Promise<void>[] = [];
+    for (const [key, endpoint] of wanted) {
+      if (this.#doors.has(key)) continue;
+      const door: Door = { endpoint, server: undefined, retry: undefined, reason: undefined, closed: false };
+      this.#doors.set(key, door);
+      opening.push(this.#open(door));
+    }
+    await Promise.all(opening);
+  }
+
+  close(): void {
+    for (const door of this.#doors.values()) shut(door);
+    this.#doors.clear();
+  }
+
+  async #open(door: Door): Promise<void> {
+    const { endpoint } = door;
+    const server = createServer(
+      {
+        headersTimeout: REQUEST_MS_MAX,
+        requestTimeout: REQUEST_MS_MAX,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        maxHeaderSize: HEADER_BYTES_MAX,
+        requireHostHeader: false,
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+    server.maxConnections = CONNECTIONS_MAX;
+    const failure = await new Promise<unknown>((resolve) => {
+      server.once('error', resolve);
+      server.listen({ host: formatIpv4(endpoint.address), port: endpoint.port, exclusive: true }, () =>
+        resolve(undefined),
+      );
+    });
+    if (door.closed) {
+      server.close();
+      return;
+    }
+    if (failure !== undefined) {
+      this.#tryLater(door, osErrorCode(failure) ?? errorText(failure));
+      return;
+    }
+    // An error of accepting (too many open files): the next connection is tried anew.
+    server.on('error', () => undefined);
+    door.server = server;
+    door.reason = undefined;
+    this.#deps.onListening(endpoint);
+  }
+
+  #tryLater(door: Door, reason: string): void {
+    // Told once for each reason, not at each try.
+    if (door.reason !== reason) this.#deps.onFailed(door.endpoint, reason, LISTEN_RETRY_MS);
+    door.reason = reason;
+    door.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(door));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        send(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are for these paths\n');
+        return;
+      }
+      switch ((request.url ?? '').replace(/\?.*/, '')) {
+        case '/metrics':
+          send(request, response, 200, EXPOSITION_TYPE, await this.#scrapeOnce());
+          return;
+        case '/healthz':
+          send(request, response, 200, 'text/plain; charset=utf-8', 'ok\n');
+          return;
+        case '/readyz': {
+          const readiness = this.#deps.readiness();
+          const text = `${JSON.stringify(readiness)}\n`;
+          send(request, response, readiness.ready ? 200 : 503, 'application/json', text);
+          return;
+        }
+        default:
+          send(request, response, 404, 'text/plain; charset=utf-8', 'there are /metrics, /healthz and /readyz\n');
+      }
+    } catch (error) {
+      send(request, response, 500, 'text/plain; charset=utf-8', `${errorText(error)}\n`);
+    }
+  }
+
+  #scrapeOnce(): Promise<string> {
+    this.#scrape ??= this.#deps.metrics().finally(() => {
+      this.#scrape = undefined;
+    });
+    return this.#scrape;
+  }
+}
+
+function shut(door: Door): void {
+  door.closed = true;
+  door.retry?.cancel();
+  door.server?.close();
+  door.server?.closeAllConnections();
+}
+
+function send(request: IncomingMessage, response: ServerResponse, status: number, type: string, text: string): void {
+  const fields = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store' };
+  response.writeHead(status, fields);
+  response.end(request.method === 'HEAD' ? undefined : text);
+}

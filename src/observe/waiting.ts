@@ -1,0 +1,106 @@
+// What a machine waits for now, from its last steps: the last line of a trace.
+//
+// 1. Silence is said with its length; what it may mean is said as a possibility.
+
+import type { Instant } from '../clock.ts';
+import type { RackEvent } from '../event.ts';
+import { isKernelFile } from './hints.ts';
+import { formatSpan } from './quantity.ts';
+import { isDhcpEvent } from './sentences/dhcp.ts';
+import { isHttpEvent, isTftpEvent } from './sentences/files.ts';
+import type { TimelineStep } from './timeline.ts';
+
+/** So much silence in the middle of a boot is worth a word. */
+const SILENCE_MS = 60_000;
+/** How long a kernel and its environment may be silent. */
+const KERNEL_SILENCE_MS = 180_000;
+
+interface Waiting {
+  readonly text: string;
+  /** What a longer silence may mean; undefined: nothing is owed. */
+  readonly silence?: string | undefined;
+  readonly silenceMs?: number | undefined;
+}
+
+/** The last line of a trace: what the machine does next, or what a long silence may mean. */
+export function describeWaiting(steps: readonly TimelineStep[], now: Instant): string {
+  const last = steps.findLast(({ event }) => saysWhatIsNext(event));
+  const latest = steps.at(-1);
+  if (last === undefined || latest === undefined) return 'nothing was heard of it yet';
+  const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
+  const quiet = now - latest.lastAt;
+  const heard = `heard of ${formatSpan(quiet)} ago`;
+  return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
+}
+
+const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
+  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$/.test(kind);
+
+function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiting {
+  const { event } = step;
+  if (isDhcpEvent(event)) return waitingAfterDhcp(event.kind, step, steps);
+  if (isTftpEvent(event) || isHttpEvent(event)) {
+    if (event.kind === 'http.posted') return { text: 'nothing more of this rack: it has reported to the region' };
+    if (event.kind === 'tftp.aborted' || event.kind === 'http.aborted' || event.kind === 'tftp.timed-out') {
+      return { text: `that it asks for ${event.file ?? 'its file'} again, or starts anew`, silence: 'see its screen' };
+    }
+    if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
+    if (event.file !== undefined) return waitingAfterFile(event.file);
+  }
+  if (event.kind.startsWith('machine.')) return { text: 'its next boot' };
+  return { text: 'its next step' };
+}
+
+function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly TimelineStep[]): Waiting {
+  const boots = steps.some(({ boot, event }) => boot === step.boot && isDhcpEvent(event) && event.client !== undefined);
+  switch (kind) {
+    case 'dhcp.offer':
+      return {
+        text: 'that it takes the offer',
+        silence: 'it was switched off, did not hear the offer, or took the one of another DHCP server',
+      };
+    case 'dhcp.ack': {
+      const { event } = step;
+      const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
+      if (file !== undefined)
+        return { text: `that it loads ${file}`, silence: 'see its screen: the file was not asked for' };
+      return { text: boots ? 'what the system that it runs does' : 'nothing: it does not boot from the network' };
+    }
+    case 'dhcp.refused':
+    case 'dhcp.nak':
+      return { text: 'that it asks again' };
+    case 'dhcp.expired':
+    case 'dhcp.release':
+      return { text: 'its next boot' };
+    default:
+      return { text: 'its next step' };
+  }
+}
+
+function waitingAfterPurpose(purpose: string): Waiting {
+  switch (purpose) {
+    case 'chain':
+      return { text: 'that its loader asks again and says who it is', silence: 'see its screen' };
+    case 'local':
+      return { text: 'nothing: it starts its own disk' };
+    case 'poweroff':
+      return { text: 'nothing: it switches itself off' };
+    case 'enlist':
+    case 'commissioning':
+    case 'install':
+      return { text: 'that it loads its kernel', silence: 'see its screen: the kernel was not asked for' };
+    default:
+      return { text: 'a remedy: it shows the reason on its screen, starts anew and asks again' };
+  }
+}
+
+function waitingAfterFile(file: string): Waiting {
+  if (/(?:^|\/)linux$/.test(file)) return { text: 'that it loads its initrd', silence: 'see its screen' };
+  if (!isKernelFile(file)) return { text: 'that its loader asks for a configuration', silence: 'see its screen' };
+  return {
+    text: 'that its kernel starts, asks for an address and reports',
+    silence:
+      'its console says more than the network does: a kernel without a driver for this network card is silent here',
+    silenceMs: KERNEL_SILENCE_MS,
+  };
+}

@@ -1,0 +1,163 @@
+// `rackboot trace` over a real daemon: a simulated machine's boot whole, as it happens and after a restart; boots that are broken on
+// purpose, each of which names its cause.
+
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { followDaemon } from '../../src/cli/control.ts';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { bootSimulatedMachine, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(40);
+const MS_MAX = 90_000;
+const MAC = formatMac(simulatedHardware(0).mac);
+
+const stepShape = z.looseObject({
+  number: z.number(),
+  boot: z.number(),
+  kind: z.string(),
+  level: z.string(),
+  text: z.string(),
+  times: z.number(),
+});
+const traceShape = z.looseObject({ mac: z.string(), waiting: z.string(), steps: z.array(stepShape) });
+
+describe('a trace', { skip: missing('linux') }, () => {
+  const rack = new RunningRack(PLACE, (text) => `${text}log: { level: debug }\n`);
+  const trace = async () => traceShape.parse(await rack.ask(`/trace?machine=${MAC}`));
+  const print = (...args: string[]) => runRackboot(['trace', ...args, '--config', rack.configFile]);
+  before(() => rack.startWhole());
+  after(() => rack.remove());
+
+  test('shows a boot from DISCOVER to the post, and is told as it happens', { timeout: MS_MAX }, async () => {
+    const told: string[] = [];
+    const stop = new AbortController();
+    let isFollowed = false;
+    const following = followDaemon(
+      rack.stateDir,
+      `/trace/follow?machine=${MAC}&follow=yes`,
+      (value) => {
+        const part = z.looseObject({ step: stepShape.optional() }).parse(value);
+        if (part.step === undefined) isFollowed = true;
+        else told.push(part.step.kind);
+      },
+      stop.signal,
+    );
+    await eventually('it is followed', () => isFollowed);
+    const outcome = await bootSimulatedMachine(PLACE, 0, () => undefined);
+    assert.equal(outcome.kind, 'enlisted');
+    const { steps, waiting } = await eventually('the region tells of the machine', async () => {
+      const got = await trace();
+      return got.steps.some(({ kind }) => kind === 'machine.known') && got;
+    });
+    const kinds = steps.map(({ kind }) => kind);
+    const expected = [
+      'dhcp.offer',
+      'dhcp.ack',
+      'tftp.sent',
+      'http.missing',
+      'http.rendered',
+      'http.file-sent',
+      'http.file-sent',
+      'http.posted',
+      'machine.known',
+    ];
+    let at = -1;
+    for (const kind of expected) {
+      at = kinds.indexOf(kind, at + 1);
+      assert.notEqual(at, -1, `${kind} in its place: ${kinds.join(' ')}`);
+    }
+    assert.ok(steps.every(({ boot }) => boot === 1));
+    assert.deepEqual(
+      steps.filter(({ level }) => level === 'warning' || level === 'error'),
+      [],
+    );
+    const said = steps.map(({ text }) => text).join('\n');
+    assert.match(
+      said,
+      /was offered 127\.117\.0\.\d+, an address that nobody had before; to load lpxelinux\.0, because it is BIOS, PXE/,
+    );
+    assert.match(said, /Loaded lpxelinux\.0 by TFTP: 43\.0 KiB in \d+/);
+    assert.match(said, /is told to enlist itself/);
+    assert.match(said, /commissioning\/linux by HTTP: 8\.0 MiB/);
+    assert.match(said, /Posted to \/MAAS\/api\/2\.0\/machines\/; the region answered 200/);
+    assert.match(waiting, /^its next boot|^nothing more of this rack/);
+    await eventually('the follower has heard all', () => told.includes('machine.known'));
+    for (const kind of new Set(expected)) assert.ok(told.includes(kind), `${kind} was told`);
+    stop.abort();
+    await following;
+  });
+
+  test('is printed for people, found by any name of the machine, and says what is near an unknown one', {
+    timeout: MS_MAX,
+  }, async () => {
+    const whole = await print(MAC);
+    assert.equal(whole.code, 0, whole.complaints.join('\n'));
+    const [head = '', boot = '', first = ''] = whole.output;
+    assert.match(head, new RegExp(`^${MAC}  \\S+\\.maas \\(\\w{6}\\), New`));
+    assert.match(boot, /^boot 1, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    assert.match(first, /^ {2}\d\d:\d\d:\d\d\.\d{3} {6}\+0\.000 s dhcp\.offer +Asked for an address/);
+    assert.match(whole.output.at(-1) ?? '', /^Waits for /);
+    const [, hostname = '', systemId = ''] = /^\S+ {2}([^.]+)\.maas \((\w+)\)/.exec(head) ?? [];
+    for (const name of [hostname, systemId, `${hostname}.maas`]) assert.equal((await print(name)).output[0], head);
+    assert.equal((await print(MAC, '--since', '1d')).output[0], head);
+    assert.equal((await print(MAC, '--since', 'soon')).code, 2);
+    const near = await print(`${MAC.slice(0, -2)}ff`);
+    assert.equal(near.code, 1);
+    assert.match(near.complaints[0] ?? '', new RegExp(`nothing was heard of .* near it: ${MAC}`));
+    const json = await print(MAC, '--json');
+    assert.equal(traceShape.parse(JSON.parse(json.output.join('\n'))).mac, MAC);
+  });
+
+  test('goes on with what the region kept after the daemon was started anew, without telling a step twice', {
+    timeout: MS_MAX,
+  }, async () => {
+    await rack.stop();
+    await rack.startWhole();
+    assert.equal((await bootSimulatedMachine(PLACE, 0, () => undefined)).kind, 'enlisted');
+    const { output } = await print(MAC);
+    assert.ok(output.includes(output.find((line) => line.startsWith('before the rack was started, ')) ?? 'none'));
+    const offers = output.filter((line) => / dhcp\.offer /.test(line));
+    assert.equal(offers.length, 2, offers.join('\n'));
+    assert.equal(output.filter((line) => /^boot \d/.test(line)).length, 1);
+  });
+
+  test('names a kernel that was never imported, and a loader that is missing', { timeout: MS_MAX }, async () => {
+    rmSync(join(rack.tree, 'amd64'), { recursive: true });
+    await eventually('a machine is told that its images are missing', async () => {
+      const from = rack.lines.length;
+      await bootSimulatedMachine(PLACE, 1, () => undefined);
+      return rack.events('boot.hint', from).some(({ hint }) => hint === 'cannot-start');
+    });
+    const mac = formatMac(simulatedHardware(1).mac);
+    const { output } = await print(mac);
+    assert.ok(
+      output.some((line) =>
+        / boot\.hint +! .*kernel and initrd are not in the boot tree.*rackboot images build/.test(line),
+      ),
+      output.join('\n'),
+    );
+    rmSync(join(rack.tree, 'lpxelinux.0'));
+    const third = formatMac(simulatedHardware(2).mac);
+    const from = rack.lines.length;
+    void bootSimulatedMachine(PLACE, 2, () => undefined).catch(() => undefined);
+    await rack.told('boot.hint', { from, match: ({ hint }) => hint === 'file-missing' });
+    const lines = (await print(third)).output;
+    assert.ok(
+      lines.some((line) => /it needs lpxelinux\.0 to go on|It needs lpxelinux\.0 to go on/.test(line)),
+      lines.join('\n'),
+    );
+    makeStandInTree(rack.tree);
+  });
+
+  test('and every event of all this is in the table of kinds', () => {
+    const unknown = new Set(rack.lines.map(({ event }) => event).filter((event) => !EVENT_KINDS.has(event)));
+    assert.deepEqual([...unknown], []);
+  });
+});
