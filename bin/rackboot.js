@@ -10,6 +10,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
+/** fcntl(2): which flags a descriptor has; 0 for none, not even to be closed by exec. */
+const F_SETFD = 2;
 const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -39,8 +41,25 @@ const env = { ...process.env };
 if (env.NODE_COMPILE_CACHE === undefined && existsSync(join(root, 'node_modules'))) {
   env.NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'rackboot');
 }
-// A Node that can replace itself does: one process instead of two.
+// One process instead of two: whoever started this one (a shell, the system's manager of services) speaks to the daemon itself.
 if (typeof process.execve === 'function') process.execve(node, [node, ...args], env);
+else await replaceProcess();
+
+/** An older Node cannot replace itself; the C library does it. Returns only where that cannot be called. */
+async function replaceProcess() {
+  try {
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load('libc.so.6');
+    const fcntl = libc.func('int fcntl(int, int, ...)');
+    const execve = libc.func('int execve(const char *, const char **, const char **)');
+    // Node keeps its three streams for itself.
+    for (const stream of [0, 1, 2]) fcntl(stream, F_SETFD, 'int', 0);
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    execve(node, [node, ...args, null], [...variables, null]);
+  } catch {
+    // Without the package or the library there are two processes.
+  }
+}
 
 const child = spawn(node, args, { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -41,6 +42,37 @@ test('systemd accepts the unit', { skip: missing('systemd-analyze') }, () => {
   const { status, stderr } = spawnSync('systemd-analyze', ['verify', UNIT], { encoding: 'utf8' });
   assert.equal(stderr, '');
   assert.equal(status, 0);
+});
+
+test('systemd finds little that the unit leaves open', { skip: missing('systemd-analyze') }, () => {
+  const words = ['security', '--offline=true', '--no-pager', UNIT];
+  const { stdout } = spawnSync('systemd-analyze', words, { encoding: 'utf8' });
+  const exposure = /Overall exposure level for \S+: (\d+\.\d)/.exec(stdout)?.[1];
+  assert.ok(Number(exposure) < 2, `exposure ${exposure}`);
+});
+
+test('the user and the directories are made as systemd makes them', {
+  skip: missing('root', 'systemd-sysusers', 'systemd-tmpfiles'),
+}, () => {
+  const root = mkdtempSync(join(tmpdir(), 'rackboot-root-'));
+  try {
+    const [sysusers, tmpfiles] = ['sysusers', 'tmpfiles'].map((kind) => join(ROOT, 'systemd', `rackboot.${kind}.conf`));
+    mkdirSync(join(root, 'etc'));
+    execFileSync('systemd-sysusers', [`--root=${root}`, sysusers ?? ''], { stdio: 'pipe' });
+    assert.match(readFileSync(join(root, 'etc/passwd'), 'utf8'), /^rackboot:x:\d+:\d+:Rackboot:\/var\/lib\/rackboot:/m);
+    execFileSync('systemd-tmpfiles', ['--create', `--root=${root}`, tmpfiles ?? ''], { stdio: 'pipe' });
+    const user = Number(/^rackboot:x:(\d+)/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8'))?.[1]);
+    for (const [path, mode, owner] of [
+      ['etc/rackboot', 0o755, 0],
+      ['var/lib/rackboot', 0o750, user],
+      ['var/lib/rackboot/boot', 0o755, user],
+    ] as const) {
+      const found = statSync(join(root, path));
+      assert.deepEqual([found.mode & 0o777, found.uid], [mode, owner], path);
+    }
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
 
 describe('the command of the unit, with the rights of the unit', {

@@ -1,0 +1,148 @@
+// The unit under a real systemd, installed as a package would be: its user and directories are made by systemd's own tools, it becomes
+// ready by its own word, serves a machine on the real ports with the rights of the unit, reloads, is started anew when it hangs or is
+// killed, and stops.
+
+import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { missing } from '../support/needs.ts';
+import { lacksSystemd, OwnSystemd } from '../support/own-systemd.ts';
+import { eventually } from '../support/running-rack.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+const UNIT = 'rackboot.service';
+const NETWORK = '10.76.6.0/24';
+const CONFIG = `name: rack
+state_dir: /var/lib/rackboot
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.76.6.1, network: ${NETWORK}, ip_range_low: 10.76.6.100, ip_range_high: 10.76.6.120 }
+`;
+const skip = missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'mount', 'udhcpc') || lacksSystemd();
+
+describe('the service under systemd', { skip, timeout: 240_000 }, () => {
+  let systemd: OwnSystemd;
+  const run = (...command: string[]): string => {
+    const { code, out, err } = systemd.run(...command);
+    assert.equal(code, 0, `${command.join(' ')}: ${err}${systemd.run('journalctl', '-n', '30', '--no-pager').out}`);
+    return out;
+  };
+  const pid = (): string => systemd.show(UNIT, 'MainPID');
+
+  before(async () => {
+    systemd = await OwnSystemd.start(ROOT, '/usr/lib/rackboot');
+    // As a package lays it out: the tree in one place, read-only, and the command as a link.
+    run('ln', '-s', '../lib/rackboot/bin/rackboot.js', '/usr/bin/rackboot');
+    // Whatever Node is in the PATH of the service; where there is none, the one that comes along.
+    if (systemd.run('sh', '-c', 'command -v node').code !== 0)
+      run('ln', '-s', '/usr/lib/rackboot/node_modules/.bin/node', '/usr/local/bin/node');
+    for (const [name, path] of [
+      ['rackboot.service', '/usr/lib/systemd/system/rackboot.service'],
+      ['rackboot.sysusers.conf', '/usr/lib/sysusers.d/rackboot.conf'],
+      ['rackboot.tmpfiles.conf', '/usr/lib/tmpfiles.d/rackboot.conf'],
+    ] as const)
+      run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path);
+    run('systemd-sysusers');
+    run('systemd-tmpfiles', '--create', '/usr/lib/tmpfiles.d/rackboot.conf');
+    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
+    run('ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'cable');
+    run('ip', 'netns', 'add', 'machine');
+    run('ip', 'link', 'set', 'cable', 'netns', 'machine');
+    run('ip', 'address', 'add', '10.76.6.1/24', 'dev', 'eth1');
+    run('ip', 'link', 'set', 'eth1', 'up');
+    run('ip', '-netns', 'machine', 'link', 'set', 'cable', 'up');
+    run('systemctl', 'daemon-reload');
+  });
+  after(() => systemd?.remove());
+
+  test('makes its user and its directories', () => {
+    assert.match(
+      run('getent', 'passwd', 'rackboot'),
+      /^rackboot:x:\d+:\d+:Rackboot:\/var\/lib\/rackboot:\/usr\/sbin\/nologin$/m,
+    );
+    assert.equal(
+      run('stat', '-c', '%U %a', '/var/lib/rackboot', '/var/lib/rackboot/boot'),
+      'rackboot 750\nrackboot 755\n',
+    );
+  });
+
+  test('is ready when `start` returns, and says what it serves', async () => {
+    run('systemctl', 'start', UNIT);
+    assert.equal(systemd.show(UNIT, 'ActiveState'), 'active');
+    await eventually('the status line', () => systemd.show(UNIT, 'StatusText') === `serving ${NETWORK}`, 30_000);
+    const status = run('cat', `/proc/${pid()}/status`);
+    assert.doesNotMatch(status, /^Uid:\s+0/m);
+    // CAP_NET_BIND_SERVICE and CAP_NET_RAW, and nothing else.
+    for (const set of ['Eff', 'Prm', 'Bnd', 'Amb'])
+      assert.match(status, new RegExp(`^Cap${set}:\\s+0000000000002400$`, 'm'));
+    assert.match(status, /^NoNewPrivs:\s+1$/m);
+    assert.match(status, /^Seccomp:\s+2$/m);
+    assert.match(run('cat', `/proc/${pid()}/cmdline`), /main\.ts\0run/, 'the daemon itself is the main process');
+    assert.notEqual(systemd.show(UNIT, 'WatchdogTimestampMonotonic'), '0');
+  });
+
+  test('serves a machine on the real ports, by frames to its hardware address', () => {
+    const told = run(
+      'ip',
+      'netns',
+      'exec',
+      'machine',
+      'udhcpc',
+      '-i',
+      'cable',
+      '-n',
+      '-q',
+      '-t',
+      '5',
+      '-T',
+      '2',
+      '-s',
+      '/bin/true',
+    );
+    assert.doesNotMatch(told, /fail/);
+    const log = run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
+    assert.match(log, /"event":"dhcp\.ack"/);
+    assert.doesNotMatch(log, /hardware addresses need|portable ones/);
+    assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
+  });
+
+  test('reloads: a good configuration and a bad one', async () => {
+    systemd.write(
+      '/etc/rackboot/rackboot.yaml',
+      CONFIG.replace('ip_range_high: 10.76.6.120', 'ip_range_high: 10.76.6.130'),
+    );
+    run('systemctl', 'reload', UNIT);
+    await eventually('active', () => systemd.show(UNIT, 'ActiveState') === 'active');
+    systemd.write('/etc/rackboot/rackboot.yaml', 'colour: blue\n');
+    run('systemctl', 'reload', UNIT);
+    await eventually('the refusal', () =>
+      /config\.refused/.test(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat')),
+    );
+    await eventually('active', () => systemd.show(UNIT, 'SubState') === 'running');
+    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
+  });
+
+  test('is started anew when it hangs and when it is killed', async () => {
+    run('mkdir', '-p', '/run/systemd/system/rackboot.service.d');
+    systemd.write('/run/systemd/system/rackboot.service.d/lab.conf', '[Service]\nWatchdogSec=3\nRestartSec=100ms\n');
+    run('systemctl', 'daemon-reload');
+    run('systemctl', 'restart', UNIT);
+    for (const signal of ['STOP', 'KILL']) {
+      const first = pid();
+      run('kill', `-${signal}`, first);
+      await eventually(
+        `a new process after ${signal}`,
+        () => !['0', first].includes(pid()) && systemd.show(UNIT, 'ActiveState') === 'active',
+        40_000,
+      );
+      assert.equal(systemd.show(UNIT, 'StatusText').startsWith(`serving ${NETWORK}`), true);
+    }
+    assert.match(run('rackboot', 'leases', 'list'), /10\.76\.6\.1\d\d/, 'the lease is still there');
+  });
+
+  test('stops by itself, well', () => {
+    run('systemctl', 'stop', UNIT);
+    assert.equal(systemd.show(UNIT, 'Result'), 'success');
+    assert.equal(systemd.show(UNIT, 'ExecMainStatus'), '0');
+    assert.match(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat'), /"event":"daemon\.stopped"/);
+  });
+});
