@@ -1,23 +1,9 @@
 // `rackboot check`: every problem of a configuration file at once, by itself and on this host.
 
-import { networkInterfaces } from 'node:os';
-import { findHostOverlaps, type HostAddresses } from '../config/host-check.ts';
+import { findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, parseConfig, readConfigText } from '../config/load.ts';
-import { formatNetwork, parseIpv4 } from '../net/address.ts';
+import { formatNetwork } from '../net/address.ts';
 import { printJson } from './output.ts';
-
-/** The addresses of this host, as `findHostOverlaps` wants them. */
-export function hostAddresses(): HostAddresses[] {
-  return Object.entries(networkInterfaces()).map(([name, entries]) => ({
-    name,
-    addresses: (entries ?? []).flatMap((entry) => {
-      const address = parseIpv4(entry.address);
-      return entry.family === 'IPv4' && address !== undefined
-        ? [{ address, prefix: Number(entry.cidr?.split('/')[1] ?? 32) }]
-        : [];
-    }),
-  }));
-}
 
 /** Checks `file`. @returns 0 when it can be served here, else 1. */
 export function checkFile(file: string, json: boolean): number {

@@ -36,6 +36,8 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['boot.loaders', EITHER],
   ['boot.kernel_params', EITHER],
   ['boot.release', EITHER],
+  ['boot.enlist_with', EITHER],
+  ['enlistment.bmc_user', EITHER],
   ['region.mode', { owner: 'file', restart: 'it decides which thread stands for the region' }],
   ['region.url', { owner: 'file', restart: 'what waits for one region must not go to another' }],
   ['region.api_key_file', { owner: 'file', restart: 'the rack is known to its region by this key' }],

@@ -61,6 +61,8 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       loaders: new Map(Object.entries(boot.loaders)),
       kernelParams: boot.kernel_params,
       commissioningRelease: boot.release,
+      enlistWith: boot.enlist_with,
+      bmcUser: written.enlistment.bmc_user,
       http,
     },
     http: { listen: http, region: place.door },

@@ -181,8 +181,15 @@ const boot = z.strictObject({
   release: textual('a release name such as bookworm', (text) =>
     /^[a-z0-9][a-z0-9.+-]{0,62}$/i.test(text) ? text : undefined,
   ).default('bookworm'),
+  enlist_with: z
+    .enum(['environment', 'installer'], {
+      error: "expected environment (Rackboot's own) or installer (Debian's, see rackboot images import-installer)",
+    })
+    .default('environment'),
   http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
 });
+
+const enlistment = z.strictObject({ bmc_user: z.boolean().default(true) });
 
 const region = z.strictObject({
   mode: z
@@ -211,6 +218,7 @@ export const writtenConfigSchema = z.strictObject({
   dns: dns.prefault({}),
   tftp: z.strictObject({ listen: z.array(ipv4).max(64).optional(), listen_port: port.default(69) }).prefault({}),
   boot: boot.prefault({}),
+  enlistment: enlistment.prefault({}),
   region: region.prefault({}),
   log: log.prefault({}),
 });

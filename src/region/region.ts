@@ -143,14 +143,15 @@ class RegionOnStore implements Region {
     this.#config = config;
   }
 
-  desiredState(_rackUuid?: string): DesiredState {
+  desiredState(rackUuid?: string): DesiredState {
     if (this.#isStale) this.#fillMirror();
     this.#state ??= {
       schema: 2,
       version: this.#version,
       machines: withoutSharedUuids([...this.#mirror.values()]),
     };
-    return this.#state;
+    const settings = this.settings.of(rackUuid);
+    return settings === undefined ? this.#state : { ...this.#state, settings };
   }
 
   subscribe(listener: (version: number) => void): () => void {
@@ -278,6 +279,7 @@ class RegionOnStore implements Region {
       if (last === undefined) break;
       afterId = last.id;
     }
+    this.settings.load();
     this.#mirror = mirror;
     this.#version = version;
     this.#state = undefined;

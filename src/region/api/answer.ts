@@ -4,23 +4,40 @@
 //
 // 1. A refusal's text says what is wrong and what to do; a client shows it to a person as it is.
 
+import type { DesiredState } from '../../machines/machine.ts';
+import type { EventFollowing } from './event-followers.ts';
+
 /** Every name under which the API refuses, with its HTTP status. */
 export const REFUSALS = {
   'invalid-parameters': 400,
   'unknown-operation': 400,
+  'setting-invalid': 400,
+  'setting-unknown': 400,
+  'settings-limit': 403,
   'bad-request': 400,
   'not-authenticated': 401,
   'not-allowed': 403,
   'not-from-here': 403,
+  'rack-pending': 403,
+  'rack-rejected': 403,
+  'rack-key': 403,
+  'rack-embedded': 403,
   'new-machines-limit': 403,
   'machines-limit': 403,
   'not-found': 404,
   'method-not-allowed': 405,
   'transition-not-allowed': 409,
+  'machine-in-use': 409,
+  'setting-read-only': 409,
+  'rack-version': 409,
+  'rack-name': 409,
   'unknown-version': 410,
   'body-too-large': 413,
   'unknown-body': 415,
   'rate-limit': 429,
+  'rate-limit-all': 429,
+  'racks-limit': 429,
+  'followers-limit': 429,
   'internal-error': 500,
   'store-unavailable': 503,
 } as const;
@@ -36,14 +53,19 @@ export interface Refusal {
 }
 
 export type Answer =
-  | { readonly kind: 'json'; readonly value: unknown }
+  | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
   | { readonly kind: 'text'; readonly text: string; readonly contentType: string }
   /** A list in parts, each read when the one before has been sent. */
   | { readonly kind: 'list'; readonly chunks: Iterator<readonly unknown[]> }
+  /** The desired state of a rack, and the entity tag of its version; `unchanged`: it has it already. */
+  | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
+  | { readonly kind: 'unchanged'; readonly tag: string }
+  /** The event log as it grows. */
+  | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }
   | Refusal;
 
-export const json = (value: unknown): Answer => ({ kind: 'json', value });
+export const json = (value: unknown, status: 200 | 202 = 200): Answer => ({ kind: 'json', value, status });
 
 export function refuse(name: RefusalName, body: Refusal['body'], headers?: Refusal['headers']): Refusal {
   return headers === undefined ? { kind: 'refusal', name, body } : { kind: 'refusal', name, body, headers };

@@ -9,9 +9,13 @@ import { type Answer, json, refuse } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import type { Fields } from './form-body.ts';
+import { IDENTITY_OPERATIONS } from './identity-operations.ts';
+import { INTERFACE_OPERATIONS } from './interface-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
+import { RACK_OPERATIONS } from './rack-operations.ts';
+import { SETTINGS_OPERATIONS } from './settings-operations.ts';
 
 /** The MAAS release whose API 2.0 is spoken; clients compare it with what they need. */
 const SPOKEN_RELEASE = '2.9.0';
@@ -34,7 +38,11 @@ export const OPERATIONS: readonly Operation[] = [
   VERSION_OPERATION,
   ...MACHINE_OPERATIONS,
   ...ENLISTMENT_OPERATIONS,
+  ...IDENTITY_OPERATIONS,
   ...EVENT_OPERATIONS,
+  ...RACK_OPERATIONS,
+  ...INTERFACE_OPERATIONS,
+  ...SETTINGS_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
 ];
 
@@ -96,6 +104,7 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
       ? undefined
       : refuse('not-allowed', 'Only an administrator may do this.');
   }
+  if (caller.kind === 'rack') return refuse('not-allowed', 'A rack may not do this.');
   const isOpenToMachines = operation.access === 'managed' || operation.access === 'machine';
   return isOpenToMachines ? undefined : refuse('not-allowed', 'A machine may not do this.');
 }

@@ -1,0 +1,41 @@
+// What the region asks of configurations: the port that `region/settings.ts` names, implemented by merging and resolving as a rack does.
+
+import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
+import type { SettingsRules } from '../region/settings.ts';
+import { findHostOverlaps, hostAddresses } from './host-check.ts';
+import { findKeyRule } from './keys.ts';
+import { type ConfigFile, resolveFile } from './load.ts';
+import { mergeSettings, pinnedKeys } from './merge.ts';
+import type { RackConfig } from './rack-config.ts';
+import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
+
+const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
+
+/** The rules of this version's configuration. */
+export const SETTINGS_RULES: SettingsRules = {
+  ownerOf: (key) => findKeyRule(key)?.owner,
+  interfaceFields: new Set(clusterInterfaceFields),
+  pinned: pinnedKeys,
+  problemsOf(file, stored, isHere) {
+    const parsed = resolveFile(fileOf(file), stored);
+    const overlaps = (config: RackConfig) => (isHere ? findHostOverlaps(config, hostAddresses()) : []);
+    const problems = parsed.ok ? overlaps(parsed.config) : parsed.problems;
+    return problems.map(({ path, message }) => ({ key: path, message }));
+  },
+  valueOf(key, file, stored) {
+    const written = valueAt(mergeSettings(file, stored).merged, key);
+    return written ?? defaultOf(key);
+  },
+  interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
+};
+
+const DEFAULTS: unknown = writtenConfigSchema.parse({});
+
+/** Defaults are single values and empty lists, which are written as they are used. */
+function defaultOf(key: string): SettingValue | undefined {
+  let value: unknown = DEFAULTS;
+  for (const part of key.split('.'))
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, part) : undefined;
+  if (Array.isArray(value)) return value.length === 0 ? [] : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+}

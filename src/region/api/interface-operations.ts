@@ -1,0 +1,259 @@
+// The cluster interfaces of a rack over API 1.0, in the words of MAAS.
+//
+// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer (`router_ip` is taken and not answered), 204 on
+// deletion.
+//
+// 1. A network that the rack's file writes is shown and cannot be changed here; the refusal says where it is written.
+
+import { z } from 'zod';
+import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatNetwork,
+  maskOf,
+  networkOf,
+  parseIpv4,
+  parseNetwork,
+  prefixOf,
+} from '../../net/address.ts';
+import type { SettingsRefusal } from '../settings.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+/** The fields that are answered, in the order of MAAS. */
+const SHOWN_FIELDS = [
+  'ip_range_high',
+  'ip_range_low',
+  'broadcast_ip',
+  'static_ip_range_low',
+  'static_ip_range_high',
+  'name',
+  'ip',
+  'subnet_mask',
+  'management',
+  'interface',
+] as const;
+/** Addresses that are taken as they are. */
+const ADDRESS_FIELDS = [
+  'ip',
+  'broadcast_ip',
+  'router_ip',
+  'ip_range_low',
+  'ip_range_high',
+  'static_ip_range_low',
+  'static_ip_range_high',
+] as const;
+
+/** A cluster interface as MAAS shows it; what is not set is null. */
+export function interfaceJson(entry: Settings): Record<string, unknown> {
+  const network = networkOfEntry(entry);
+  const derived: Readonly<Record<string, SettingValue>> =
+    network === undefined
+      ? {}
+      : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
+  const all: Settings = { management: 2, ...derived, ...entry };
+  return Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null]));
+}
+
+function networkOfEntry(entry: Settings) {
+  const { network, ip, subnet_mask: mask } = entry;
+  if (typeof network === 'string') return parseNetwork(network);
+  const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
+  const maskAddress = typeof mask === 'string' ? parseIpv4(mask) : undefined;
+  const prefix = maskAddress === undefined ? undefined : prefixOf(maskAddress);
+  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
+}
+
+const text = value(z.string().max(64));
+const fields = z.object({
+  name: text.optional().describe('The name of the cluster interface: letters, digits and _ : . -'),
+  ip: text.optional().describe("The rack's own address there."),
+  interface: text.optional().describe("The network interface of the rack's host."),
+  management: value(z.enum(['0', '1', '2'], { error: 'Give 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS).' }))
+    .optional()
+    .describe('0 no DHCP, 1 DHCP, 2 DHCP and DNS.'),
+  subnet_mask: text.optional().describe('Such as 255.255.255.0.'),
+  broadcast_ip: text.optional().describe("Default: the network's last address."),
+  router_ip: text.optional().describe('The router that machines are given.'),
+  ip_range_low: text
+    .optional()
+    .describe('First address of the dynamic range: enlistment, commissioning, unknown devices.'),
+  ip_range_high: text.optional().describe('Last address of the dynamic range.'),
+  static_ip_range_low: text.optional().describe('First address of the static range: deployed machines.'),
+  static_ip_range_high: text.optional().describe('Last address of the static range.'),
+});
+type Given = z.output<typeof fields>;
+
+/** The rack of the path; undefined: there is none. */
+const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
+
+const noRack = (call: ApiCall): Answer =>
+  refuse('not-found', `There is no rack ${(call.path.uuid ?? '').slice(0, 64)}: nodegroups/?op=list lists them.`);
+
+function findEntry(call: ApiCall, rack: string): Settings | undefined {
+  return call.region.settings.interfacesOf(rack).find(({ name }) => name === call.path.name);
+}
+
+const noEntry = (call: ApiCall): Answer =>
+  refuse('not-found', `This rack has no cluster interface ${(call.path.name ?? '').slice(0, 64)}.`);
+
+function list(call: ApiCall): Answer {
+  const rack = rackOf(call);
+  return rack === undefined ? noRack(call) : json(call.region.settings.interfacesOf(rack).map(interfaceJson));
+}
+
+function read(call: ApiCall): Answer {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  const entry = findEntry(call, rack);
+  return entry === undefined ? noEntry(call) : json(interfaceJson(entry));
+}
+
+/** The entry with what was given put in; an empty value takes a field away. */
+function amend(entry: Settings, given: Given): Settings {
+  const next: Record<string, SettingValue> = { ...entry };
+  const put = (name: string, written: SettingValue | undefined): void => {
+    if (written === undefined) return;
+    if (written === '') delete next[name];
+    else next[name] = written;
+  };
+  for (const name of ADDRESS_FIELDS) put(name, given[name]?.trim());
+  put('interface', given.interface?.trim());
+  put('management', given.management === undefined ? undefined : Number(given.management));
+  const before = networkOfEntry(entry);
+  if (given.subnet_mask !== undefined) {
+    delete next.network;
+    put('subnet_mask', given.subnet_mask.trim());
+  } else if (given.ip !== undefined && before !== undefined && entry.relayed !== true) {
+    // MAAS has no `network`: it follows from the address and the mask, so a new address moves it.
+    delete next.network;
+    next.subnet_mask = formatIpv4(maskOf(before.prefix));
+  }
+  const after = networkOfEntry(next);
+  const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);
+  if (hasMoved && given.broadcast_ip === undefined) delete next.broadcast_ip;
+  return next;
+}
+
+function create(call: ApiCall, given: Given): Answer {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  // MAAS names an interface that was given no name after its network interface.
+  const name = (given.name ?? given.interface ?? '').trim();
+  if (name === '') return refuseField('name', 'This field is required.');
+  if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
+    return refuseField('name', 'Cluster interface with this name already exists: update it.');
+  }
+  return store(call, rack, name, amend({ name, management: 0 }, given), undefined);
+}
+
+function update(call: ApiCall, given: Given): Answer {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  const entry = findEntry(call, rack);
+  if (entry === undefined) return noEntry(call);
+  const before = String(entry.name);
+  const name = given.name?.trim() || before;
+  if (name !== before && call.region.settings.interfacesOf(rack).some((other) => other.name === name)) {
+    return refuseField('name', 'Cluster interface with this name already exists.');
+  }
+  return store(call, rack, name, amend(entry, given), name === before ? undefined : before);
+}
+
+function store(call: ApiCall, rack: string, name: string, entry: Settings, former: string | undefined): Answer {
+  const { name: _name, ...value } = entry;
+  const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}`, value: undefined }];
+  const refusal = change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
+  return refusal ?? json(interfaceJson({ ...value, name }));
+}
+
+function remove(call: ApiCall): Answer {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  if (findEntry(call, rack) === undefined) return noEntry(call);
+  const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
+  const pinned = call.region.settings.pinnedBy(key, rack);
+  if (pinned !== undefined) return refuse('setting-read-only', `${key} is read-only: ${pinned}`);
+  return change(call, rack, [{ key, value: undefined }]) ?? { kind: 'empty' };
+}
+
+function change(
+  call: ApiCall,
+  rack: string,
+  edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
+): Refusal | undefined {
+  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const refusal = call.region.settings.change(rack, edits, username);
+  return refusal === undefined ? undefined : refuseSetting(refusal);
+}
+
+/** A refusal of the settings as MAAS's clients read it: problems by the names of their fields. */
+export function refuseSetting(refusal: SettingsRefusal): Refusal {
+  if (refusal.reason !== 'setting-invalid') return refuse(refusal.reason, refusal.text);
+  const byField: Record<string, string[]> = {};
+  for (const { key, message } of refusal.problems) {
+    const field = key.slice(key.lastIndexOf('.') + 1);
+    byField[field] ??= [];
+    byField[field].push(`${key}: ${message}`);
+  }
+  return refuse('setting-invalid', byField);
+}
+
+const PATH = 'nodegroups/{uuid}/interfaces';
+const nothing = z.object({});
+
+export const INTERFACE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0'],
+    path: PATH,
+    method: 'GET',
+    op: 'list',
+    handler: 'NodeGroupInterfacesHandler',
+    access: 'admin',
+    doc: 'List the cluster interfaces of a rack.',
+    parameters: nothing,
+    run: list,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: PATH,
+    method: 'POST',
+    op: 'new',
+    handler: 'NodeGroupInterfacesHandler',
+    access: 'admin',
+    doc: 'Make a cluster interface of a rack.',
+    parameters: fields,
+    run: create,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'GET',
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Read a cluster interface.',
+    parameters: nothing,
+    run: read,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'PUT',
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Change a cluster interface; what is not given stays, an empty value takes a field away.',
+    parameters: fields,
+    run: update,
+  }),
+  defineOperation({
+    versions: ['1.0'],
+    path: `${PATH}/{name}`,
+    method: 'DELETE',
+    handler: 'NodeGroupInterfaceHandler',
+    access: 'admin',
+    doc: 'Delete a cluster interface.',
+    parameters: nothing,
+    run: remove,
+  }),
+];

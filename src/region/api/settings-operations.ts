@@ -1,0 +1,159 @@
+// The configuration that the store owns, over the API: by its own names, and by those of MAAS's `get_config` and `set_config`.
+//
+// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the refusal of a name that is not one.
+//
+// 1. A value is shown as it would be written in the configuration file; none of the keys of the store holds a secret.
+
+import { z } from 'zod';
+import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
+import { parseJson } from '../text-json.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { refuseSetting } from './interface-operations.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+/** How one of MAAS's names is a key of ours. */
+interface ConfigName {
+  readonly key: string;
+  /** What it is, for people. */
+  readonly doc: string;
+  /** MAAS writes lists as words with spaces between. */
+  readonly isList?: boolean;
+}
+
+/** MAAS's configuration names that there is something behind. */
+export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
+  commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
+  dns_trusted_acl: { key: 'dns.allow_recursion', doc: 'further networks that may ask our DNS', isList: true },
+  dnssec_validation: { key: 'dns.dnssec_validation', doc: 'only `no`: there is no validator' },
+  enlistment_domain: { key: 'dns.domain', doc: 'the domain of machines' },
+  kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
+  maas_name: { key: 'name', doc: 'the name of the rack' },
+  upstream_dns: { key: 'dns.upstream', doc: 'upstream DNS servers, separated by spaces', isList: true },
+};
+
+const NAMES = Object.keys(CONFIG_NAMES).join(', ');
+
+function unknownName(name: string): Answer {
+  return refuseField('name', `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES}).`);
+}
+
+const findName = (name: string): ConfigName | undefined =>
+  Object.hasOwn(CONFIG_NAMES, name) ? CONFIG_NAMES[name] : undefined;
+
+function getConfig(call: ApiCall, { name }: { readonly name: string }): Answer {
+  const found = findName(name);
+  if (found === undefined) return unknownName(name);
+  const written = found.key === 'name' ? call.region.config().ownRack?.name : call.region.settings.valueOf(found.key);
+  if (written === undefined || written === '') return json(null);
+  return json(Array.isArray(written) ? (written.length === 0 ? null : written.join(' ')) : written);
+}
+
+function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Answer {
+  const found = findName(given.name);
+  if (found === undefined) return unknownName(given.name);
+  const text = given.value.trim();
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const next: SettingValue = found.isList === true ? words : text;
+  const answer = change(call, '', found.key, next);
+  return answer.kind === 'empty' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
+}
+
+/** Every key that the store owns, with whose it is, and every key that a rack's file makes read-only here. */
+function listSettings(call: ApiCall): Answer {
+  const { settings } = call.region;
+  return json(
+    settings.list().map(({ rack, key, value: written }) => {
+      const pinned = settings.pinnedBy(key, rack);
+      return { key, value: written, rack: rack === '' ? null : rack, shadowed_by: pinned ?? null };
+    }),
+  );
+}
+
+const VALUE_MAX = 1024 * 1024;
+
+function setSetting(
+  call: ApiCall,
+  given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
+) {
+  const parsed = parseJson(given.value);
+  if (parsed.kind === 'fault')
+    return refuseField('value', `${parsed.text}: give JSON, such as "text", 5 or ["a", "b"].`);
+  const written = parseSettingValue(parsed.value);
+  if (written === undefined)
+    return refuseField('value', 'This is larger or deeper than a value of a configuration may be.');
+  return change(call, given.rack, given.key, written);
+}
+
+/** @param name whose cluster interfaces are meant: a UUID or `master`; undefined: the rack of this process */
+function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
+  const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
+  if (rack === undefined) return refuse('not-found', `There is no rack ${(name ?? '').slice(0, 64)}.`);
+  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
+  return refusal === undefined ? { kind: 'empty' } : refuseSetting(refusal);
+}
+
+const key = value(z.string().min(1).max(300)).describe(
+  'As in the configuration file: dns.upstream, cluster_interfaces.NAME.',
+);
+const rack = value(z.string().max(64))
+  .optional()
+  .describe('The UUID of the rack whose cluster interface it is. Default: the rack of the region itself.');
+const name = value(z.string().max(64)).describe(`One of ${NAMES}.`);
+
+export const SETTINGS_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'maas',
+    method: 'GET',
+    op: 'get_config',
+    handler: 'MaasHandler',
+    access: 'user',
+    doc: 'Read a value of the configuration by the name that MAAS has for it.',
+    parameters: z.object({ name }),
+    run: getConfig,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'maas',
+    method: 'POST',
+    op: 'set_config',
+    handler: 'MaasHandler',
+    access: 'admin',
+    doc: 'Set a value of the configuration by the name that MAAS has for it.',
+    parameters: z.object({ name, value: value(z.string().max(4096)).describe('The new value.') }),
+    run: setConfig,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'GET',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'List the keys of the configuration that the store owns.',
+    parameters: z.object({}),
+    run: listSettings,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'POST',
+    op: 'set',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'Set a key of the configuration in the store. A key that the file writes is read-only.',
+    parameters: z.object({ key, value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'), rack }),
+    run: setSetting,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'settings',
+    method: 'POST',
+    op: 'unset',
+    handler: 'SettingsHandler',
+    access: 'admin',
+    doc: 'Remove a key of the configuration from the store: its default is in force again.',
+    parameters: z.object({ key, rack }),
+    run: (call, given) => change(call, given.rack, given.key, undefined),
+  }),
+];
