@@ -17,6 +17,10 @@ export interface BootConfig {
   readonly kernelParams: string;
   /** The release of the ephemeral environment and its architecture default: `bookworm`. */
   readonly commissioningRelease: string;
+  /** What a machine runs to report itself: our own environment, or Debian's installer with a preseed. */
+  readonly enlistWith: 'environment' | 'installer';
+  /** False: the BMC of a machine that enlists stays as it is, and the region is told its address only. */
+  readonly bmcUser: boolean;
   /** Where the boot HTTP listener is. */
   readonly http: readonly HttpEndpoint[];
 }

@@ -4,12 +4,20 @@
 // 2. `install` runs the installer of the machine's release where the tree has one, else the ephemeral environment, which writes
 //    an image.
 // 3. A machine that cannot start what it should starts nothing else instead.
+// 4. A machine enlists with what the configuration says: the ephemeral environment, or an installer whose preseed runs the agent.
 
 import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { BootConfig } from './config.ts';
 import { describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
-import { ephemeralWords, installerWords, parseKernelParams } from './kernel-line.ts';
+import {
+  ENLIST_INSTALLER,
+  ephemeralWords,
+  installerWords,
+  machinePreseedPath,
+  NO_BMC_USER,
+  parseKernelParams,
+} from './kernel-line.ts';
 import type { BootStep } from './step.ts';
 
 /** Who is to do something. */
@@ -83,12 +91,13 @@ function decideKernel(
     directory: 'install',
     releases: own.length > 0 ? own : ephemeral.releases,
   };
-  const installerImage = purpose === 'install' ? findImage(installer, hasFile) : undefined;
-  const image = installerImage ?? findImage(ephemeral, hasFile);
+  const enlistsByInstaller = purpose === 'enlist' && config.enlistWith === 'installer';
+  const installerImage = purpose === 'install' || enlistsByInstaller ? findImage(installer, hasFile) : undefined;
+  const image = installerImage ?? (enlistsByInstaller ? undefined : findImage(ephemeral, hasFile));
   if (image === undefined) {
     return explain('image-missing', name, [
-      `no kernel and initrd for ${describeImage(purpose === 'install' ? installer : ephemeral)}.`,
-      'Import the image on the rack.',
+      `no kernel and initrd for ${describeImage(purpose === 'install' || enlistsByInstaller ? installer : ephemeral)}.`,
+      enlistsByInstaller ? 'Run on the rack: rackboot images import-installer' : 'Import the image on the rack.',
     ]);
   }
 
@@ -99,8 +108,16 @@ function decideKernel(
       'Correct kernel_params of the rack, or the arguments of this machine.',
     ]);
   }
-  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, params: params.words };
+  const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
+  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, params: [...ours, ...params.words] };
   const title = `${name}: ${purpose}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
+  if (enlistsByInstaller) {
+    return {
+      step: { kind: 'kernel', image, words: installerWords({ ...facts, ...ENLIST_INSTALLER }) },
+      purpose,
+      title,
+    };
+  }
   if (installerImage === undefined || machine === undefined) {
     return { step: { kind: 'kernel', image, words: ephemeralWords(facts) }, purpose, title };
   }
@@ -111,7 +128,7 @@ function decideKernel(
       'Rename it.',
     ]);
   }
-  const words = installerWords({ ...facts, systemId, hostname, domain });
+  const words = installerWords({ ...facts, preseedPath: machinePreseedPath(systemId), hostname, domain });
   return { step: { kind: 'kernel', image, words }, purpose, title };
 }
 

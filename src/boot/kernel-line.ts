@@ -75,10 +75,24 @@ export function ephemeralWords(facts: KernelLineFacts): readonly string[] {
 
 /** What an installer is told beyond that. */
 export interface InstallerFacts extends KernelLineFacts {
-  readonly systemId: string;
+  /** Where it gets its preseed, below the region's base URL, from `/` on. */
+  readonly preseedPath: string;
   readonly hostname: string;
   readonly domain: string;
 }
+
+/** Where the installer of a machine that is known gets its preseed. */
+export const machinePreseedPath = (systemId: string): string => `/metadata/latest/by-id/${systemId}/?op=get_preseed`;
+
+/** An installer that only enlists: its preseed, and the names that it would otherwise ask for; nobody sees them. */
+export const ENLIST_INSTALLER = {
+  preseedPath: '/rackboot/enlist.preseed',
+  hostname: 'maas-enlisting',
+  domain: 'maas',
+} as const;
+
+/** The word by which the agent leaves a BMC as it is. */
+export const NO_BMC_USER = 'rackboot_bmc_user=no';
 
 /**
  * Words for the Debian installer and its relatives: no question up to the preseed, which the region serves.
@@ -90,7 +104,7 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
   return [
     'auto=true',
     'priority=critical',
-    `url=${facts.rackbootUrl}/metadata/latest/by-id/${facts.systemId}/?op=get_preseed`,
+    `url=${facts.rackbootUrl}${facts.preseedPath}`,
     'locale=en_US.UTF-8',
     'keymap=us',
     `hostname=${facts.hostname}`,

@@ -1,11 +1,13 @@
-// `rackboot images build`: the ephemeral environment and the loaders, from Debian's packages into the boot tree.
+// `rackboot images …`: what machines boot, from Debian's packages into the boot tree: the ephemeral environment and the loaders
+// (build), and Debian's installer (import-installer).
 
 import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { osErrorCode, RackError } from '../errors.ts';
-import { buildEnvironment } from '../images/environment.ts';
+import { buildEnvironment, type EnvironmentRequest, type Publication } from '../images/environment.ts';
+import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { makeStateDirectory } from '../store/database-file.ts';
 import { formatBytes, printJson } from './output.ts';
@@ -20,8 +22,21 @@ export interface BuildFlags {
   readonly json: boolean;
 }
 
-/** Builds both and says what was written. @returns 0 */
-export async function buildImages(flags: BuildFlags): Promise<number> {
+/** Builds the environment, fetches the loaders, and says what was written. @returns 0 */
+export function buildImages(flags: BuildFlags): Promise<number> {
+  return publishImages(flags, async (request) => [await buildEnvironment(request), await installLoaders(request)]);
+}
+
+/** Imports Debian's installer and says what was written. @returns 0 */
+export function importInstallerImage(flags: BuildFlags): Promise<number> {
+  return publishImages(flags, async (request) => [await importInstaller(request)]);
+}
+
+/** Does it as the owner of the state directory, in a work directory that is tidied up however it ends. */
+async function publishImages(
+  flags: BuildFlags,
+  publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
+): Promise<number> {
   const config = flags.tree === undefined || flags.release === undefined ? loadConfigIfThere(flags) : undefined;
   const tree = flags.tree ?? config?.boot.tree ?? '';
   // What lies in the state directory belongs to its owner, whoever builds; a tree elsewhere belongs to who runs this.
@@ -40,7 +55,7 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
   };
   process.once('exit', work.close);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const published = [await buildEnvironment(request), await installLoaders(request)];
+  const published = await publish(request);
   if (flags.json) printJson(published);
   else {
     for (const { directory, files } of published) {

@@ -1,9 +1,12 @@
-// Writes cpio archives in the "newc" form, which Linux unpacks as its first root file system.
+// Writes cpio archives in the "newc" form, which Linux unpacks as its first root file system; and lists what is in one.
 //
 // Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD, "New ASCII Format".
 //
 // 1. The same entries give the same bytes: sorted by path, numbered from 1, every time and owner 0.
 // 2. A directory comes before what is in it; a parent that was not named is added with mode 0755.
+// 3. Nothing outside the bytes is read, whatever the headers say.
+
+import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 
 /** What one entry of an archive is. Paths are relative, with `/` between names; modes are permission bits only. */
 export type CpioEntry =
@@ -20,6 +23,8 @@ export type CpioEntry =
 
 const TYPE_BITS = { directory: 0o040000, file: 0o100000, link: 0o120000, 'character-device': 0o020000 } as const;
 const TRAILER = 'TRAILER!!!';
+const HEADER_BYTES = 110;
+const MAGIC = '070701';
 const ALIGNMENT = 4;
 /** Archives are padded to blocks of this many bytes, as cpio(1) does. */
 const BLOCK_BYTES = 512;
@@ -31,10 +36,11 @@ const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
 /**
  * An archive of the entries, in whatever order they are given.
  *
+ * @param present paths that are there already when this archive is unpacked: as parents they are not added
  * @throws Error when two entries have one path, or a path is absolute, empty, or holds `.`, `..` or a zero byte: a bug of the caller.
  */
-export function encodeCpio(entries: readonly CpioEntry[]): Uint8Array {
-  const sorted = withParents(entries).sort((a, b) => (a.path < b.path ? -1 : 1));
+export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<string> = new Set()): Uint8Array {
+  const sorted = withParents(entries, present).sort((a, b) => (a.path < b.path ? -1 : 1));
   const parts: Uint8Array[] = [];
   let inode = 0;
   for (const entry of sorted) {
@@ -80,7 +86,7 @@ function encodeHeader(path: string, header: Header): Uint8Array {
     name.length,
     0, // checksum, of the "crc" form only
   ];
-  const head = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`, 'latin1');
+  const head = Buffer.from(`${MAGIC}${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`, 'latin1');
   return Buffer.concat([head, name, padding(head.length + name.length, ALIGNMENT)]);
 }
 
@@ -93,7 +99,7 @@ function padding(length: number, alignment: number): Uint8Array {
   return new Uint8Array((alignment - (length % alignment)) % alignment);
 }
 
-function withParents(entries: readonly CpioEntry[]): CpioEntry[] {
+function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>): CpioEntry[] {
   const all = new Map<string, CpioEntry>();
   for (const entry of entries) {
     if (!PATH_PATTERN.test(entry.path)) throw new Error(`cpio: not a relative path: ${JSON.stringify(entry.path)}`);
@@ -103,8 +109,31 @@ function withParents(entries: readonly CpioEntry[]): CpioEntry[] {
   for (const { path } of entries) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const parent = path.slice(0, end);
-      if (!all.has(parent)) all.set(parent, { kind: 'directory', path: parent, mode: 0o755 });
+      if (!all.has(parent) && !present.has(parent)) all.set(parent, { kind: 'directory', path: parent, mode: 0o755 });
     }
   }
   return [...all.values()];
+}
+
+/** The paths in an archive, up to its trailer, without a leading `./` or `/`. */
+export function decodeCpioPaths(archive: Uint8Array): Decoded<ReadonlySet<string>> {
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  const paths = new Set<string>();
+  const align = (at: number): number => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const header = bytes.toString('latin1', at, at + HEADER_BYTES);
+    if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) {
+      return faulty({ code: 'bad-value', offset: at, field: 'header of an entry' });
+    }
+    const field = (index: number): number => Number.parseInt(header.slice(6 + index * 8, 14 + index * 8), 16);
+    const nameAt = at + HEADER_BYTES;
+    const dataAt = align(nameAt + field(11));
+    const end = align(dataAt + field(6));
+    if (field(11) < 1 || dataAt > bytes.length || end > bytes.length) break;
+    const name = bytes.toString('utf8', nameAt, nameAt + field(11) - 1);
+    if (name === TRAILER) return decoded(paths);
+    paths.add(name.replace(/^(\.?\/)+/, ''));
+    at = end;
+  }
+  return faulty({ code: 'truncated', offset: bytes.length, field: 'trailer' });
 }

@@ -68,10 +68,7 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
  * apt and dpkg-deb, with the remedy
  */
 export async function buildEnvironment(request: EnvironmentRequest): Promise<Publication> {
-  for (const name of [request.arch, request.release]) {
-    if (!NAME_PATTERN.test(name))
-      throw new RackError('bad-argument', `${JSON.stringify(name)} names no release or architecture.`);
-  }
+  checkNames(request);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
   try {
@@ -110,6 +107,18 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     return { directory, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Checks what becomes part of paths.
+ *
+ * @throws RackError `bad-argument`
+ */
+export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>): void {
+  for (const name of [request.arch, request.release]) {
+    if (!NAME_PATTERN.test(name))
+      throw new RackError('bad-argument', `${JSON.stringify(name)} names no release or architecture.`);
   }
 }
 

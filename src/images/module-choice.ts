@@ -32,11 +32,11 @@ export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/nvme/host/nvme-rdma',
 ];
 
-/** Single modules, by name. */
-export const MODULE_NAMES: readonly string[] = [
+/** Buses of virtual machines with their devices, and disk controllers, by name. */
+const DISK_NAMES: readonly string[] = [
   // Buses of virtual machines, and their devices.
-  ...['virtio_pci', 'virtio_mmio', 'virtio_net', 'virtio_blk', 'virtio_scsi', 'virtio_rng'],
-  ...['hv_vmbus', 'hv_storvsc', 'hv_utils', 'xen_netfront', 'xen_blkfront', 'vmw_pvscsi'],
+  ...['virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'virtio_rng'],
+  ...['hv_vmbus', 'hv_storvsc', 'hv_utils', 'xen_blkfront', 'vmw_pvscsi'],
   // Disk controllers.
   ...['sd_mod', 'sg', 'vmd', 'hpsa', 'smartpqi', 'aacraid', 'arcmsr', 'mpi3mr', 'mpt3sas', 'mptsas', 'mptspi'],
   ...[
@@ -54,14 +54,25 @@ export const MODULE_NAMES: readonly string[] = [
   ],
   ...['BusLogic', 'hisi_sas_v3_hw'],
   ...['mmc_block', 'sdhci_pci', 'sdhci_acpi', 'sdhci_iproc', 'dw_mmc_pltfm'],
-  // USB: disks, network adapters, keyboards.
-  ...['xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'ehci_platform', 'ohci_pci', 'uhci_hcd', 'usb_storage', 'uas'],
+  ...['usb_storage', 'uas'],
+];
+
+/** The ways to the BMC of this machine. */
+const BMC_NAMES: readonly string[] = ['ipmi_si', 'ipmi_ssif', 'ipmi_devintf', 'ipmi_msghandler'];
+
+/** Single modules, by name. */
+export const MODULE_NAMES: readonly string[] = [
+  ...DISK_NAMES,
+  ...BMC_NAMES,
+  // Network interfaces of virtual machines.
+  'virtio_net',
+  'xen_netfront',
+  // USB: network adapters, keyboards.
+  ...['xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'ehci_platform', 'ohci_pci', 'uhci_hcd'],
   ...['r8152', 'ax88179_178a', 'asix', 'smsc95xx', 'smsc75xx', 'lan78xx', 'cdc_ether', 'cdc_ncm', 'rndis_host'],
   ...['usbhid', 'hid_generic'],
   // Buses and clocks that platform devices of arm64 wait for.
   ...['pcie_brcmstb', 'pcie_rockchip_host', 'phy_generic', 'gpio_regulator', 'fixed'],
-  // The BMC of this machine.
-  ...['ipmi_si', 'ipmi_ssif', 'ipmi_devintf', 'ipmi_msghandler'],
   // File systems, with the character sets and checksums that they ask for by name.
   ...[
     'ext4',
@@ -90,3 +101,7 @@ export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'qede',
   'slicoss',
 ];
+
+/** What Debian's installer lacks of a machine's hardware when it begins: its disks and its BMC. The directories, and by name. */
+export const INSTALLER_DIRECTORIES: readonly string[] = ['drivers/ata', 'drivers/nvme/host'];
+export const INSTALLER_NAMES: readonly string[] = [...DISK_NAMES, ...BMC_NAMES];

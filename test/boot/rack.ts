@@ -35,6 +35,8 @@ export function bootConfig(changes: Partial<BootConfig> = {}): BootConfig {
     loaders: new Map(),
     kernelParams: '',
     commissioningRelease: 'bookworm',
+    enlistWith: 'environment',
+    bmcUser: true,
     http: endpoints('10.20.0.1:5248'),
     ...changes,
   };

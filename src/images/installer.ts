@@ -1,0 +1,258 @@
+// Imports Debian's installer for the network: its kernel as it is, and its initrd with a second archive behind it, of what the
+// installer fetches from a mirror only after its first commands: the drivers of disks and BMC; and of the search for a BMC.
+//
+// Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (archives one after the other make one file system);
+// depmod(8).
+//
+// 1. Drivers are those of the very kernel that is inside, as the distribution signed them, and their index covers all that are
+//    there: the installer's own and the added ones.
+// 2. What is inside is kept: nothing is replaced but the index of the drivers.
+// 3. The same packages give the same bytes; then nothing that is published changes.
+
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { RackError } from '../errors.ts';
+import { Apt } from './apt.ts';
+import { compress } from './compression.ts';
+import { type CpioEntry, decodeCpioPaths, encodeCpio } from './cpio.ts';
+import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import { checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
+import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
+import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
+import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
+import { chooseModules } from './module-set.ts';
+import { runProgram } from './program.ts';
+import { describeFile, encodeManifest, publishDirectory, readIfThere } from './publication.ts';
+
+/** Of an installer's initrd, uncompressed: Debian 12's is 137 MB. */
+const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
+/** Debian's numbers of its releases: they are part of the package's name. */
+const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
+/** Runs when the installer starts, before it asks anything. */
+const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
+const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
+/** What depmod writes, and the kernel's own lists that it reads. */
+const INDEX = /^modules\.(?!order$)/;
+
+/** The installer as its package has it. */
+interface Installer {
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  /** The paths in its initrd. */
+  readonly paths: ReadonlySet<string>;
+  /** Where its drivers are: `lib/modules/VERSION`. */
+  readonly modules: string;
+  readonly version: string;
+}
+
+/**
+ * Imports the installer and publishes it as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
+ *
+ * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
+ * apt, dpkg-deb and depmod, with the remedy
+ */
+export async function importInstaller(request: EnvironmentRequest): Promise<Publication> {
+  checkNames(request);
+  await mkdir(request.workDir, { recursive: true });
+  const scratch = await mkdtemp(join(request.workDir, 'unpacked-'));
+  try {
+    const source = new PackageSource(request);
+    const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => installerPackage(request));
+    request.onProgress(`Unpacking ${netboot.name} ${netboot.version}`);
+    await unpackPackage(netboot.file, join(scratch, 'installer'));
+    const installer = await openInstaller(join(scratch, 'installer'), request.arch);
+    const image = `linux-image-${installer.version}`;
+    const kernelPackage = await source.find(/^linux-image-/, () => image);
+    const tools = await source.findTools();
+    for (const { file, name, version } of [kernelPackage, ...tools]) {
+      request.onProgress(`Unpacking ${name} ${version}`);
+      await unpackPackage(file, join(scratch, 'added'));
+    }
+    const kernel = await findKernel(join(scratch, 'added'));
+    if (kernel.version !== installer.version) {
+      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; give the package ${image}.`;
+      throw new RackError('bad-argument', `The installer is Linux ${installer.version}, but ${text}`);
+    }
+    const entries = [
+      ...(await driverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
+      { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
+      ...(tools.length > 0 ? await ipmiToolEntries(join(scratch, 'added')) : []),
+    ];
+    return await publish(request, installer, [netboot, kernelPackage, ...tools], encodeCpio(entries, installer.paths));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The packages that were given, or apt. */
+class PackageSource {
+  readonly #request: EnvironmentRequest;
+  #given: Promise<DebianPackage[]> | undefined;
+  #apt: Promise<Apt> | undefined;
+
+  constructor(request: EnvironmentRequest) {
+    this.#request = request;
+    if (request.packages !== undefined) this.#given = Promise.all(request.packages.map(openPackage));
+  }
+
+  /** The package whose name fits, of those given; else the one called `name`, from apt. */
+  async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
+    const given = await this.#given;
+    const found =
+      given === undefined
+        ? await (await this.#open()).download([name()])
+        : given.filter((one) => pattern.test(one.name));
+    const [only, ...others] = found;
+    if (only === undefined || others.length > 0) {
+      throw new RackError('bad-argument', `The installer needs one package ${name()}; there are ${found.length}.`);
+    }
+    const { arch } = this.#request;
+    if (only.architecture === 'all' ? !only.name.endsWith(`-${arch}`) : only.architecture !== arch) {
+      throw new RackError('bad-argument', `${only.file} is not for ${arch}; give packages for ${arch}.`);
+    }
+    return only;
+  }
+
+  /** The packages of the search for a BMC; none when packages were given without them. */
+  async findTools(): Promise<DebianPackage[]> {
+    const given = await this.#given;
+    if (given === undefined) {
+      const apt = await this.#open();
+      return apt.download(await ipmiToolPackages(apt));
+    }
+    if (hasIpmiTool(given.map(({ name }) => name)))
+      return given.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
+    this.#request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
+    return [];
+  }
+
+  #open(): Promise<Apt> {
+    const { arch: architecture, release, workDir, onProgress } = this.#request;
+    this.#apt ??= Apt.open({ architecture, release, directory: join(workDir, 'packages'), onProgress });
+    return this.#apt;
+  }
+}
+
+function installerPackage({ arch, release }: EnvironmentRequest): string {
+  const number = RELEASE_NUMBERS[release];
+  if (number !== undefined) return `debian-installer-${number}-netboot-${arch}`;
+  const known = Object.keys(RELEASE_NUMBERS).join(', ');
+  throw new RackError(
+    'bad-argument',
+    `There is no package of the installer of ${release} known; there is of: ${known}.`,
+  );
+}
+
+async function openInstaller(unpacked: string, arch: string): Promise<Installer> {
+  const images = join(unpacked, 'usr/lib/debian-installer/images');
+  const [number = ''] = await readdir(images).catch(() => []);
+  const directory = join(images, number, arch, 'text/debian-installer', arch);
+  const [kernel, initrd] = await Promise.all(
+    ['linux', 'initrd.gz'].map((name) => readFile(join(directory, name)).catch(() => undefined)),
+  );
+  if (kernel === undefined || initrd === undefined) {
+    throw new RackError('bad-argument', `The package of the installer has no kernel and initrd for ${arch}.`);
+  }
+  const bound = { maxOutputLength: INITRD_BYTES_MAX };
+  const paths = decodeCpioPaths(await promisify(gunzip)(initrd, bound));
+  if (!paths.ok) {
+    throw new RackError(
+      'bad-argument',
+      `The installer's initrd is damaged: ${paths.fault.field} at ${paths.fault.offset}.`,
+    );
+  }
+  const found = [...paths.value].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
+  const [, modules = '', version = ''] = found.find((match) => match !== null) ?? [];
+  if (version === '') throw new RackError('bad-argument', "The installer's initrd has no drivers.");
+  return { kernel, initrd, paths: paths.value, modules, version };
+}
+
+/** The drivers that the installer lacks, and the index of all. */
+async function driverEntries(
+  installer: Installer,
+  kernel: KernelFiles,
+  { scratch, onProgress }: { readonly scratch: string; readonly onProgress: (text: string) => void },
+): Promise<CpioEntry[]> {
+  const all = await listModules(kernel);
+  const choice = { directories: INSTALLER_DIRECTORIES, without: [], names: INSTALLER_NAMES, withFirmware: [] };
+  const chosen = await chooseModules(
+    all,
+    choice,
+    (path) => readModuleInfo(kernel, path),
+    () => false,
+  );
+  const isInside = (path: string): boolean => installer.paths.has(`${installer.modules}/${path}`);
+  const added = chosen.map(({ source }) => source).filter((path) => !isInside(path));
+  onProgress(`Adding ${added.length} drivers for Linux ${kernel.version}`);
+  const index = await indexModules(kernel, [...all.filter(isInside), ...added], join(scratch, 'index'));
+  const drivers = added.map(async (path): Promise<CpioEntry> => {
+    const data = await readFile(join(kernel.modules, path));
+    return { kind: 'file', path: `${installer.modules}/${path}`, mode: 0o644, data };
+  });
+  const lists = index.map(
+    ({ name, data }): CpioEntry => ({ kind: 'file', path: `${installer.modules}/${name}`, mode: 0o644, data }),
+  );
+  return [...(await Promise.all(drivers)), ...lists];
+}
+
+/** The index files of these modules, in the form that the installer's modprobe and udev read. */
+async function indexModules(
+  kernel: KernelFiles,
+  paths: readonly string[],
+  directory: string,
+): Promise<{ readonly name: string; readonly data: Uint8Array }[]> {
+  const root = join(directory, 'lib/modules', kernel.version);
+  const lists = (await readdir(kernel.modules)).filter((name) => name.startsWith('modules.'));
+  for (const path of [...paths, ...lists]) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await cp(join(kernel.modules, path), join(root, path));
+  }
+  // An ordinary user's PATH often lacks the directories of administrators' programs.
+  const environment = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const task = `indexing the drivers of Linux ${kernel.version}`;
+  await runProgram('depmod', ['-b', directory, kernel.version], { package: 'kmod', environment, task });
+  const names = (await readdir(root)).filter((name) => INDEX.test(name)).sort();
+  return Promise.all(names.map(async (name) => ({ name, data: await readFile(join(root, name)) })));
+}
+
+async function publish(
+  request: EnvironmentRequest,
+  installer: Installer,
+  packages: readonly DebianPackage[],
+  archive: Uint8Array,
+): Promise<Publication> {
+  const directory = join(request.tree, request.arch, 'generic', request.release, 'install');
+  const images = [
+    { name: 'linux', data: installer.kernel },
+    { name: 'initrd.gz', data: Buffer.concat([installer.initrd, await compress(archive)]) },
+  ];
+  const files = images.map(describeFile);
+  const manifest = encodeManifest({
+    schema: 1,
+    kernel: installer.version,
+    packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
+    files,
+    added: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
+  });
+  const present = await readIfThere(join(directory, manifest.name));
+  if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
+    request.onProgress('The installer in the tree is this one already; nothing was changed');
+  } else {
+    await publishDirectory(directory, [...images, manifest]);
+  }
+  return { directory, files: [...files, describeFile(manifest)] };
+}
+
+async function isWhole(
+  directory: string,
+  files: readonly { readonly name: string; readonly sha256: string }[],
+): Promise<boolean> {
+  for (const { name, sha256 } of files) {
+    const data = await readIfThere(join(directory, name));
+    if (data === undefined || describeFile({ name, data }).sha256 !== sha256) return false;
+  }
+  return true;
+}
