@@ -89,6 +89,14 @@ export class Racks {
     return isHeld && holders.some((rack) => this.isOf(rack, address));
   }
 
+  /** The rack that has drawn this key, whatever its state. */
+  holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): Rack | undefined {
+    const rack = this.list().find(
+      ({ token, secretDigest }) => token === credentials.tokenKey && secretDigest !== undefined,
+    );
+    return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret) ? rack : undefined;
+  }
+
   /** True when these are the credentials of this rack; the use of an API key is recorded. */
   isKeyOf(
     rack: Rack | undefined,

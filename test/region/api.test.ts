@@ -382,6 +382,9 @@ test('the event log is read in pages that link to each other', () =>
       'created',
       'type',
       'description',
+      // Our own, beside those that MAAS's clients know.
+      'kind',
+      'time',
     ]);
     assert.equal(first.events[0].created, 'Tue, 14 Nov. 2023 22:13:20');
     const older = await page(first.prev_uri);

@@ -1,10 +1,11 @@
 // Who asks, and from where.
 //
-// 1. A forwarded address counts only with the rack's secret; the headers are otherwise ignored.
+// 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
+//    network of this address; the headers are otherwise ignored.
 // 2. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
 
 import type { Clock } from '../../clock.ts';
-import { type Ipv4, ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts.ts';
 import { parseAuthorization } from '../authorization.ts';
 import type { RegionConfig } from '../config.ts';
@@ -19,13 +20,37 @@ export interface Peer {
   readonly isManaged: boolean;
   /** From this host itself, not passed on by anybody. */
   readonly isLocal: boolean;
+  /** The token of its boot, as the machine gave it (`X-Rackboot-Token`). */
+  readonly bootToken?: string | undefined;
+  /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
+  readonly vouchedMac?: MacAddress | undefined;
 }
 
 export type Caller =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'rejected' }
   | { readonly kind: 'machine'; readonly systemId: string }
-  | { readonly kind: 'user'; readonly username: string; readonly email: string; readonly isAdmin: boolean };
+  | { readonly kind: 'rack'; readonly uuid: string }
+  | {
+      readonly kind: 'user';
+      readonly username: string;
+      readonly email: string;
+      readonly isAdmin: boolean;
+      /** The API key that said so; undefined: it was the control socket. */
+      readonly tokenKey?: string | undefined;
+    };
+
+/** What the racks of the region say of an address. */
+export interface KnownRacks {
+  /** True when it lies in a network of an accepted rack. */
+  serves(address: Ipv4): boolean;
+  /** True when the holder of this key, `token:secret`, is an accepted rack that serves it. */
+  vouches(key: string, address: Ipv4): boolean;
+  /** The rack that has drawn this key, whatever its state. */
+  holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): { readonly uuid: string } | undefined;
+}
+
+const NO_RACKS: KnownRacks = { serves: () => false, vouches: () => false, holderOf: () => undefined };
 
 /** What of a request tells who asks. */
 export interface CallerFacts {
@@ -42,24 +67,49 @@ function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
 
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
-/** Where the request comes from: the socket, or what a rack that knows the secret says. */
-export function findPeer(facts: CallerFacts, config: RegionConfig): Peer {
+/** Where the request comes from: the socket, or what a rack says that may say it. */
+export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
   const forwarded = facts.header('x-forwarded-for');
-  const isFromRack = holdsSecret(facts.header('x-rackboot-rack'), config);
-  const written = isFromRack ? (forwarded ?? '').trim() : facts.socketAddress;
+  const rackKey = facts.header('x-rackboot-rack');
+  const isOwnRack = holdsSecret(rackKey, config);
+  const told = parseIpv4((forwarded ?? '').trim());
+  const isRemoteRack = !isOwnRack && rackKey !== undefined && told !== undefined && racks.vouches(rackKey, told);
+  const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : facts.socketAddress;
   const address = written.replace(/^::ffff:(?=\d+\.)/i, '');
   const parsed = parseIpv4(address);
   const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
   return {
     address: address.slice(0, 64),
     ipv4: parsed,
-    isManaged: parsed !== undefined && config.managedNetworks.some((network) => networkContains(network, parsed)),
+    isManaged:
+      parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
+    ...bootOf(facts, isOwnRack || isRemoteRack),
   };
 }
 
+/** What the request says of the boot of its machine; that a boot is vouched for only a rack may say. */
+function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'vouchedMac'> {
+  const bootToken = facts.header('x-rackboot-token');
+  const vouchedMac = isFromRack ? parseMac(facts.header('x-rackboot-boot') ?? '') : undefined;
+  return {
+    ...(bootToken === undefined ? {} : { bootToken }),
+    ...(vouchedMac === undefined ? {} : { vouchedMac }),
+  };
+}
+
+function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks): boolean {
+  return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);
+}
+
 /** Who asks: by the control secret, by an API key, or nobody in particular. */
-export function findCaller(facts: CallerFacts, config: RegionConfig, store: RegionStore, clock: Clock): Caller {
+export function findCaller(
+  facts: CallerFacts,
+  config: RegionConfig,
+  store: RegionStore,
+  clock: Clock,
+  racks: KnownRacks = NO_RACKS,
+): Caller {
   if (holdsSecret(facts.header('x-rackboot-control'), config)) {
     return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
   }
@@ -68,9 +118,13 @@ export function findCaller(facts: CallerFacts, config: RegionConfig, store: Regi
   const credentials = parseAuthorization(header);
   if (credentials?.kind !== 'key') return { kind: 'rejected' };
   const key = findApiKey(store, clock, credentials);
-  if (key === undefined) return { kind: 'rejected' };
+  if (key === undefined) {
+    const rack = racks.holderOf(credentials);
+    return rack === undefined ? { kind: 'rejected' } : { kind: 'rack', uuid: rack.uuid };
+  }
   if (key.systemId !== undefined) return { kind: 'machine', systemId: key.systemId };
   const user = key.username === undefined ? undefined : store.findUser(key.username);
   if (user === undefined) return { kind: 'rejected' };
-  return { kind: 'user', username: user.username, email: user.email, isAdmin: user.isAdmin };
+  const { username, email, isAdmin } = user;
+  return { kind: 'user', username, email, isAdmin, tokenKey: key.tokenKey };
 }

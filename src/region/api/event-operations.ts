@@ -4,27 +4,30 @@
 
 import { z } from 'zod';
 import { EVENT_LEVELS, EVENT_TYPES, type MachineEvent, type MachineEventLevel } from '../machine-event.ts';
-import { type Answer, json, refuseField } from './answer.ts';
+import type { EventFilter } from '../store.ts';
+import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
 export const EVENTS_PER_PAGE_MAX = 1000;
 const EVENTS_PER_PAGE = 100;
 
-const parameters = filterParameters.extend({
+const filterOnly = filterParameters.extend({
   level: value(z.string().max(16))
     .optional()
     .describe('This level and above: DEBUG, INFO, WARNING, ERROR, CRITICAL or AUDIT.'),
+  owner: values(50).optional().describe('Only events of these users.'),
+});
+const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'is not an event id')).optional();
+const following = filterOnly.extend({
+  after: eventId().describe('From behind this event on; otherwise from now on. `Last-Event-ID` says the same.'),
+});
+const parameters = filterOnly.extend({
   limit: value(z.string().regex(/^\d{1,4}$/, 'is not a number'))
     .optional()
     .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}; otherwise ${EVENTS_PER_PAGE}.`),
-  before: value(z.string().regex(/^\d{1,15}$/, 'is not an event id'))
-    .optional()
-    .describe('Only events with smaller ids.'),
-  after: value(z.string().regex(/^\d{1,15}$/, 'is not an event id'))
-    .optional()
-    .describe('Only events with greater ids.'),
-  owner: values(50).optional().describe('Only events of these users.'),
+  before: eventId().describe('Only events with smaller ids.'),
+  after: eventId().describe('Only events with greater ids.'),
 });
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -48,28 +51,50 @@ function eventJson(event: MachineEvent): Record<string, unknown> {
     created: formatEventTime(event.atMs),
     type: EVENT_TYPES[event.type].title,
     description: event.description,
+    kind: event.kind ?? null,
+    time: new Date(event.atMs).toISOString(),
   };
 }
 
 const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
 
-function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
+type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
+
+/** Which events the parameters name. */
+function chosen(
+  given: z.output<typeof filterOnly>,
+): { readonly kind: 'choice'; readonly choice: EventChoice } | Refusal {
   const machines = machineFilter(given);
   if ('kind' in machines) return machines;
   const level = (given.level ?? 'INFO').toLowerCase();
   if (!isLevel(level)) {
     return refuseField('level', `Give one of ${Object.keys(EVENT_LEVELS).join(', ').toUpperCase()}.`);
   }
+  const isNarrowed = Object.values(machines).some((list) => list !== undefined);
+  return {
+    kind: 'choice',
+    choice: { machines: isNarrowed ? machines : undefined, level, usernames: given.owner },
+  };
+}
+
+/** The log as it grows: what `chosen` names, from behind `after` or from now on. */
+function follow(_call: ApiCall, given: z.output<typeof following>): Answer {
+  const which = chosen(given);
+  if (which.kind === 'refusal') return which;
+  const after = given.after === undefined ? undefined : Number(given.after);
+  return { kind: 'follow', following: { filter: which.choice, after, render: eventJson } };
+}
+
+function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
+  const which = chosen(given);
+  if (which.kind === 'refusal') return which;
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
   if (limit > EVENTS_PER_PAGE_MAX) return refuseField('limit', `At most ${EVENTS_PER_PAGE_MAX} events at a time.`);
   if (given.before !== undefined && given.after !== undefined) {
     return refuseField('before', 'There is undetermined behaviour when both before and after are given: give one.');
   }
-  const isNarrowed = Object.values(machines).some((list) => list !== undefined);
   const events = call.region.store.listEvents({
-    machines: isNarrowed ? machines : undefined,
-    level,
-    usernames: given.owner,
+    ...which.choice,
     before: given.before === undefined ? undefined : Number(given.before),
     after: given.after === undefined ? undefined : Number(given.after),
     limit,
@@ -103,5 +128,16 @@ export const EVENT_OPERATIONS: readonly Operation[] = [
     doc: 'Read the event log, newest first.',
     parameters,
     run: query,
+  }),
+  defineOperation({
+    versions: ['1.0', '2.0'],
+    path: 'events',
+    method: 'GET',
+    op: 'follow',
+    handler: 'EventsHandler',
+    access: 'user',
+    doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` asks for the same.',
+    parameters: following,
+    run: follow,
   }),
 ];

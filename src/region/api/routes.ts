@@ -11,21 +11,28 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import type { Rate } from '../../rate-limit.ts';
+import { versionProblem } from '../rack-admission.ts';
 import type { Region } from '../region.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
 import { type Caller, type CallerFacts, findCaller, findPeer, type Peer } from './caller.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
+import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
+import { mergeFields } from './link.ts';
+import { addLinkRoutes } from './link-routes.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 import { renderPage, renderSignIn } from './page.ts';
 import { isLocalName, type PageGuard } from './page-guard.ts';
 import { PAGE_POLICY } from './page-style.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** A list up to this long goes out in one piece. */
 export const LIST_WHOLE_MAX = 100;
+/** Machines of a state that are rendered in one turn. */
+const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 
 /** Something of the API that an operator should know: it failed in a way that is ours, or an address is not here yet. */
@@ -41,10 +48,13 @@ export interface ApiProblem {
 export interface ApiContext {
   readonly region: Region;
   readonly limiter: RateLimiter;
+  readonly followers: EventFollowers;
   readonly guard: PageGuard;
   readonly refusals: Record<RefusalName, number>;
   /** The enlistment agent; undefined: it is not part of this installation. */
   readonly agent: string | undefined;
+  /** What makes Debian's installer run it; undefined: it is not part of this installation. */
+  readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
@@ -58,9 +68,25 @@ function factsOf(request: FastifyRequest): CallerFacts {
   };
 }
 
-const RATE_REFUSAL = refuse('rate-limit', 'Too many requests without credentials from your address: wait a little.', {
-  'Retry-After': String(RETRY_SECONDS),
-});
+const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
+const rateText = (rate: Rate): string => `${rate.burst} at once and ${rate.perSecond} a second`;
+const RATE_REFUSAL = refuse(
+  'rate-limit',
+  `Too many requests without credentials from your address, more than ${rateText(ANONYMOUS_PER_ADDRESS)}: wait a little.`,
+  RETRY_FIELD,
+);
+const RATE_REFUSAL_ALL = refuse(
+  'rate-limit-all',
+  `Too many requests without credentials from all addresses, more than ${rateText(ANONYMOUS_IN_TOTAL)}: wait a little.`,
+  RETRY_FIELD,
+);
+
+/** The refusal of one who asks too much; undefined: it is not too much yet. */
+function refuseRate({ limiter, region }: ApiContext, address: string): Answer | undefined {
+  const excess = limiter.excess(address, region.clock.now());
+  if (excess === undefined) return undefined;
+  return excess === 'address' ? RATE_REFUSAL : RATE_REFUSAL_ALL;
+}
 
 /** Adds every route of the API and the page to an instance. */
 export function addRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -79,8 +105,15 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     }
     app.get(`/MAAS/api/${version}/describe/`, (request, reply) => describe(context, version, request, reply));
   }
+  addLinkRoutes(app, {
+    region: context.region,
+    allows: (request) => limited(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
-  app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(context, request, reply));
+  const { agent, preseed } = context;
+  app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(context, request, reply, agent, 'x-shellscript'));
+  app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(context, request, reply, preseed, 'plain'));
   app.get('/MAAS/', (request, reply) => sendPage(context, request, reply));
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
 }
@@ -90,18 +123,17 @@ function identify(
   context: ApiContext,
   request: FastifyRequest,
 ): { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller } | Answer {
-  const { region, limiter } = context;
+  const { region } = context;
   const facts = factsOf(request);
   const config = region.config();
-  const peer = findPeer(facts, config);
+  const peer = findPeer(facts, config, region.racks);
   if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
-    return limiter.allows(peer.address, region.clock.now())
-      ? { kind: 'identified', peer, caller: { kind: 'anonymous' } }
-      : RATE_REFUSAL;
+    return refuseRate(context, peer.address) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
   }
-  const caller = findCaller(facts, config, region.store, region.clock);
+  const caller = findCaller(facts, config, region.store, region.clock, region.racks);
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
-  if (!limiter.allows(peer.address, region.clock.now())) return RATE_REFUSAL;
+  const tooMuch = refuseRate(context, peer.address);
+  if (tooMuch !== undefined) return tooMuch;
   return refuse(
     'not-authenticated',
     'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
@@ -128,7 +160,8 @@ function answerOperation(
   );
   if (body.kind === 'fault') return send(context, reply, refuse(body.name, body.text));
   const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
-  return send(context, reply, runOperation(operations, methodOf(request.method), call, merge(query, body.fields)));
+  const fields = streamFields(request, operations, mergeFields(query, body.fields));
+  return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
 }
 
 function methodOf(text: string): Method | 'HEAD' {
@@ -151,10 +184,16 @@ function queryOf(request: FastifyRequest): Fields {
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
-function merge(query: Fields, body: Fields): Fields {
-  const merged = new Map(query);
-  for (const [name, list] of body) merged.set(name, [...(merged.get(name) ?? []), ...list]);
-  return merged;
+/** What the headers of a reader of server-sent events say, as the parameters that say the same. */
+function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
+  const wantsStream = /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
+  const last = request.headers['last-event-id'];
+  if (!wantsStream || !operations.some(({ op }) => op === 'follow')) return fields;
+  return new Map([
+    ['op', ['follow']],
+    ...fields,
+    ...(typeof last === 'string' && /^\d{1,15}$/.test(last) ? ([['after', [last]]] as const) : []),
+  ]);
 }
 
 function describe(
@@ -166,33 +205,40 @@ function describe(
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
   if (!limited(context, request)) return send(context, reply, RATE_REFUSAL);
   const host = request.headers.host ?? '';
-  const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `http://${host}` : '';
+  const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
   // The command line takes this media type only in exactly this spelling.
   return reply.type('application/json').send(Buffer.from(JSON.stringify(apiDescription(version, origin))));
 }
 
 function limited(context: ApiContext, request: FastifyRequest): boolean {
-  const peer = findPeer(factsOf(request), context.region.config());
+  const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
   return context.limiter.allows(peer.address, context.region.clock.now());
 }
 
-function sendAgent(context: ApiContext, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** The agent, or the preseed that has an installer run it: `text`. */
+function sendAgent(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  text: string | undefined,
+  subtype: 'x-shellscript' | 'plain',
+): FastifyReply {
   const who = identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
   if (!who.peer.isManaged && who.caller.kind === 'anonymous') {
-    const text = `${who.peer.address} is in none of the managed networks: machines enlist from those only.`;
-    return send(context, reply, refuse('not-from-here', text));
+    const reason = `${who.peer.address} is in none of the managed networks: machines enlist from those only.`;
+    return send(context, reply, refuse('not-from-here', reason));
   }
-  if (context.agent === undefined) {
+  if (text === undefined) {
     return send(context, reply, refuse('not-found', 'The enlistment agent is not part of this installation.'));
   }
-  return reply.type('text/x-shellscript; charset=utf-8').header('Cache-Control', 'no-store').send(context.agent);
+  return reply.type(`text/${subtype}; charset=utf-8`).header('Cache-Control', 'no-store').send(text);
 }
 
 async function sendPage(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { region, guard } = context;
   const facts = factsOf(request);
-  const peer = findPeer(facts, region.config());
+  const peer = findPeer(facts, region.config(), region.racks);
   reply
     .type('text/html; charset=utf-8')
     .header('Cache-Control', 'no-store')
@@ -214,6 +260,9 @@ async function sendPage(context: ApiContext, request: FastifyRequest, reply: Fas
 
 function answerOfUnknownPath(request: FastifyRequest): Answer {
   const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
+  const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
+  const problem = link === undefined ? undefined : versionProblem(Number(link));
+  if (problem !== undefined) return refuse('rack-version', problem);
   if (version !== undefined && version !== '1.0' && version !== '2.0') {
     return refuse('unknown-version', 'Unknown API version. This region speaks 1.0 and 2.0.');
   }
@@ -236,15 +285,28 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
 
 /** Sends an answer of any kind. */
-export function send(context: Pick<ApiContext, 'refusals'>, reply: FastifyReply, answer: Answer): FastifyReply {
+export function send(
+  context: Pick<ApiContext, 'refusals' | 'followers'>,
+  reply: FastifyReply,
+  answer: Answer,
+): FastifyReply {
   reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
   switch (answer.kind) {
     case 'json':
-      return reply.type('application/json').send(Buffer.from(JSON.stringify(answer.value)));
+      return reply
+        .code(answer.status)
+        .type('application/json')
+        .send(Buffer.from(JSON.stringify(answer.value)));
     case 'text':
       return reply.type(answer.contentType).send(answer.text);
     case 'empty':
       return reply.code(204).send();
+    case 'unchanged':
+      return reply.code(304).header('ETag', answer.tag).send();
+    case 'state':
+      return sendState(reply, answer);
+    case 'follow':
+      return sendFollowing(context, reply, answer.following);
     case 'list':
       return sendList(reply, answer.chunks);
     case 'refusal': {
@@ -256,6 +318,38 @@ export function send(context: Pick<ApiContext, 'refusals'>, reply: FastifyReply,
         : reply.type('application/json').send(Buffer.from(JSON.stringify(answer.body)));
     }
   }
+}
+
+/** A state of thousands of machines in parts, as a list. */
+function sendState(reply: FastifyReply, { tag, state }: Extract<Answer, { kind: 'state' }>): FastifyReply {
+  const { machines, ...rest } = state;
+  const head = JSON.stringify(rest).slice(0, -1);
+  reply.header('ETag', tag).type('application/json');
+  return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
+}
+
+async function* stateText(head: string, machines: readonly unknown[]): AsyncGenerator<Buffer> {
+  yield Buffer.from(head);
+  for (let start = 0; start < machines.length; start += STATE_CHUNK) {
+    if (start > 0) await nextTurn();
+    const texts = machines.slice(start, start + STATE_CHUNK).map((machine) => JSON.stringify(machine));
+    yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
+  }
+  yield Buffer.from(']}');
+}
+
+function sendFollowing(
+  context: Pick<ApiContext, 'refusals' | 'followers'>,
+  reply: FastifyReply,
+  following: EventFollowing,
+): FastifyReply {
+  if (context.followers.isFull) {
+    const text = 'As many follow the event log as may: close one of them, or read it with op=query.';
+    return send(context, reply, refuse('followers-limit', text));
+  }
+  context.followers.open(reply.raw, following);
+  // From here on the answer is the stream's.
+  return reply.hijack();
 }
 
 /** A short list in one piece, a long one in parts. */

@@ -14,6 +14,7 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import type { RegionConfig } from '../config.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, type RefusalName, refuse } from './answer.ts';
+import { EventFollowers } from './event-followers.ts';
 import { PageGuard } from './page-guard.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { type ApiContext, type ApiProblem, addRoutes, send } from './routes.ts';
@@ -27,6 +28,8 @@ const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
 const LISTEN_RETRY_MS = 1000;
+/** Where the enlistment agent is, and what makes an installer run it. */
+const AGENT = join(import.meta.dirname, '../../images/agent');
 /** Answers under way may end; then their connections are cut. */
 const CLOSE_MS = 2000;
 
@@ -58,9 +61,11 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   return {
     region,
     limiter: new RateLimiter(),
+    followers: new EventFollowers(region),
     guard: new PageGuard(region.store, region.clock),
     refusals,
-    agent: readAgent(options.agentFile ?? join(import.meta.dirname, '../../images/agent/agent.sh')),
+    agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
+    preseed: readAgent(join(AGENT, 'enlist.preseed')),
     onProblem: options.onProblem ?? warnOf,
   };
 }
@@ -217,6 +222,7 @@ class ListeningApi implements RegionApi {
     this.#closed = true;
     for (const timer of this.#waiting.values()) timer.cancel();
     this.#waiting.clear();
+    this.#context.followers.close();
     await this.#closeApps([...this.#apps.keys()]);
   }
 

@@ -1,0 +1,114 @@
+// The link of remote racks over HTTP: `/MAAS/uplink/1/racks/<uuid>/{state,changes,events,heartbeat}`.
+//
+// 1. A rack's key is checked before its body is read.
+// 2. Of one rack CHANGES_PER_RACK_MAX streams are kept, the newest; one more ends the oldest, which its rack has left.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LINK_VERSION, type Rack } from '../rack.ts';
+import type { Region } from '../region.ts';
+import { parseJson } from '../text-json.ts';
+import { type Answer, refuse } from './answer.ts';
+import { EventAnswer } from './event-stream.ts';
+import { answerLink, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
+
+const CHANGES_PER_RACK_MAX = 4;
+
+/** What the routes take of their listener. */
+export interface LinkListener {
+  readonly region: Region;
+  /** False: this caller asks too much without credentials that are right. */
+  allows(request: FastifyRequest): boolean;
+  send(reply: FastifyReply, answer: Answer): FastifyReply;
+}
+
+function uuidOf(request: FastifyRequest): string {
+  const { params } = request;
+  const uuid = typeof params === 'object' && params !== null ? Reflect.get(params, 'uuid') : undefined;
+  return typeof uuid === 'string' ? uuid : '';
+}
+
+/** Adds the routes of the link to an instance. */
+export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): void {
+  const { region, send } = listener;
+  const streams = new ChangeStreams(region);
+  app.addHook('preClose', (done) => {
+    streams.close();
+    done();
+  });
+  /** Before the body is read. */
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    if (found.kind === 'rack') return undefined;
+    const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
+    return send(reply, isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait.') : found);
+  };
+  const answer = (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): FastifyReply =>
+    send(reply, answerLink(region, uuidOf(request), request.headers.authorization, asked));
+  const post = (kind: 'events' | 'heartbeat') => (request: FastifyRequest, reply: FastifyReply) => {
+    const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+    const parsed = parseJson(text);
+    if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${parsed.text}`));
+    return answer(request, reply, { kind, body: parsed.value });
+  };
+  const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;
+  app.get(`${base}/state`, { onRequest }, (request, reply) =>
+    answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
+  );
+  app.post(`${base}/events`, { onRequest, bodyLimit: LINK_BODY_BYTES_MAX }, post('events'));
+  app.post(`${base}/heartbeat`, { onRequest }, post('heartbeat'));
+  app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
+    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    if (found.kind !== 'rack') return send(reply, found);
+    reply.hijack();
+    streams.open(found.rack, reply);
+    return reply;
+  });
+}
+
+/** The streams of one listener that tell racks of changes. */
+class ChangeStreams {
+  readonly #region: Region;
+  /** By rack, the oldest first. */
+  readonly #streams = new Map<string, EventAnswer[]>();
+
+  constructor(region: Region) {
+    this.#region = region;
+  }
+
+  open({ uuid }: Rack, reply: FastifyReply): void {
+    const region = this.#region;
+    let told = -1;
+    const tell = (): void => {
+      if (region.racks.find(uuid)?.state !== 'accepted') answer.close();
+      const { version } = region.desiredState(uuid);
+      if (!answer.isReady || version === told) return;
+      told = version;
+      answer.send({ id: version, event: 'state', data: { version } });
+    };
+    const answer = new EventAnswer(reply.raw, {
+      clock: region.clock,
+      onReady: () => tell(),
+      onComment: () => tell(),
+      onEnd: () => {
+        unsubscribe();
+        this.#forget(uuid, answer);
+      },
+    });
+    const unsubscribe = region.subscribe(tell);
+    const own = this.#streams.get(uuid) ?? [];
+    own.push(answer);
+    this.#streams.set(uuid, own);
+    if (own.length > CHANGES_PER_RACK_MAX) own[0]?.close();
+    tell();
+  }
+
+  #forget(uuid: string, answer: EventAnswer): void {
+    const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== answer);
+    if (rest.length === 0) this.#streams.delete(uuid);
+    else this.#streams.set(uuid, rest);
+  }
+
+  close(): void {
+    for (const own of this.#streams.values()) for (const answer of own) answer.close();
+  }
+}

@@ -1,0 +1,228 @@
+// Racks over the API: they register, administrators judge them, people look at them.
+//
+// Sources: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`), MAAS 2.x `rackcontrollers/`.
+//
+// 1. Anybody may register; that alone gives no right.
+
+import { z } from 'zod';
+import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../rack.ts';
+import type { RackKey, RackVerdict } from '../rack-admission.ts';
+import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../rack-news.ts';
+import { parseJson } from '../text-json.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
+
+function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
+  const { pulse } = rack;
+  const nowMs = call.region.clock.wallTimeMs();
+  return {
+    uuid: rack.uuid,
+    name: rack.name,
+    cluster_name: rack.name,
+    status: RACK_STATE_NUMBERS[rack.state],
+    status_name: rack.state,
+    is_embedded: rack.isEmbedded,
+    is_away: isAway(rack, nowMs),
+    version: rack.version,
+    last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
+    registered: isoTime(rack.registeredMs),
+    registered_from: rack.address,
+    applied_version: pulse?.applied ?? null,
+    events_waiting: pulse?.waiting ?? 0,
+    events_dropped: pulse?.dropped ?? 0,
+    dead_letters: pulse?.deadLetters ?? 0,
+    interfaces: rack.interfaces,
+    resource_uri: `/MAAS/api/${call.version}/nodegroups/${rack.uuid}/`,
+  };
+}
+
+function listRacks(call: ApiCall): Answer {
+  return json(call.region.racks.list().map((rack) => rackJson(call, rack)));
+}
+
+const notFound = (uuid: string): Answer => refuse('not-found', `There is no rack ${uuid.slice(0, 64)}.`);
+
+function readRack(call: ApiCall): Answer {
+  const uuid = call.path.uuid ?? '';
+  const rack = call.region.racks.find(uuid);
+  return rack === undefined ? notFound(uuid) : json(rackJson(call, rack));
+}
+
+const registration = z.object({
+  uuid: value(rackUuid).describe('The UUID that the rack has drawn.'),
+  name: value(rackName).describe("The rack's name, one label of a domain name."),
+  interfaces: value(z.string().max(262_144)).describe('Its cluster interfaces, a JSON list.'),
+  version: value(rackVersion).describe('The version of Rackboot that it runs.'),
+  uplink: value(z.string().regex(/^\d{1,5}$/, 'is not a number')).describe("The version of the link's protocol."),
+  token: value(z.string().regex(/^[\w-]{8,64}$/, 'give 8 to 64 letters, digits, _ or -'))
+    .optional()
+    .describe('The middle part of the key that it has drawn, unless an administrator’s key is sent.'),
+  secret_digest: value(z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 digest'))
+    .optional()
+    .describe("SHA-256 of that key's secret, hexadecimal."),
+});
+type Registration = z.output<typeof registration>;
+
+/** How the rack will be known; a refusal when it brings nothing, or nothing that gives a right. */
+function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
+  const { caller } = call;
+  if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
+    return { kind: 'administrator', token: caller.tokenKey, username: caller.username };
+  }
+  if (caller.kind === 'rack') {
+    const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
+    return rack?.token === undefined || rack.secretDigest === undefined
+      ? refuse('rack-key', 'This key is the key of another rack.')
+      : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
+  }
+  if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
+    return refuse('not-allowed', 'Racks register with the key of an administrator, or with one that they have drawn.');
+  }
+  const { token, secret_digest: secretDigest } = given;
+  if (token === undefined) return refuseField('token', 'This field is required without the key of an administrator.');
+  if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required beside a token.');
+  return { kind: 'own', token, secretDigest };
+}
+
+function register(call: ApiCall, given: Registration): Answer {
+  const key = keyOf(call, given);
+  if (key.kind !== 'own' && key.kind !== 'administrator') return key;
+  const written = parseJson(given.interfaces);
+  const interfaces = written.kind === 'value' ? check(rackInterfaces, written.value) : undefined;
+  if (interfaces?.ok !== true) return refuseField('interfaces', interfaces?.problem ?? 'is not valid JSON');
+  const { uuid, name, version } = given;
+  const address = call.peer.address;
+  const news = { uuid, name, version, uplink: Number(given.uplink), interfaces: interfaces.value, key, address };
+  const outcome = call.region.racks.register(news);
+  if (outcome === undefined) {
+    return refuse('rate-limit', 'Too many racks that nobody knows register: wait a little.', { 'Retry-After': '60' });
+  }
+  switch (outcome.kind) {
+    case 'accepted':
+      return json({ uuid, status: 'accepted' });
+    case 'pending':
+      return json({ uuid, status: 'pending', text: outcome.text }, 202);
+    case 'refuse':
+      return refuse(outcome.refusal.reason, outcome.refusal.text);
+  }
+}
+
+const verdict = z.object({ uuid: values(RACKS_MAX).describe('The UUIDs of the racks.') });
+
+function judge(call: ApiCall, uuids: readonly string[], said: RackVerdict, done: string): Answer {
+  if (uuids.length === 0) return refuseField('uuid', 'This field is required.');
+  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const refusal = call.region.racks.judge(uuids, said, username);
+  if (refusal !== undefined) return refuse(refusal.reason, refusal.text);
+  return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
+}
+
+function removeRack(call: ApiCall): Answer {
+  const answer = judge(call, [call.path.uuid ?? ''], 'remove', '');
+  return answer.kind === 'text' ? { kind: 'empty' } : answer;
+}
+
+/** A rack in the words of MAAS 2.x. */
+function controllerJson(call: ApiCall, rack: Rack): Record<string, unknown> {
+  const { domain } = call.region.config();
+  const away = isAway(rack, call.region.clock.wallTimeMs());
+  return {
+    system_id: rack.uuid,
+    hostname: rack.name,
+    fqdn: `${rack.name}.${domain}`,
+    domain: { name: domain },
+    node_type: 2,
+    node_type_name: 'Rack controller',
+    version: rack.version,
+    ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
+    service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
+    resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
+  };
+}
+
+const accepted = (call: ApiCall): readonly Rack[] =>
+  call.region.racks.list().filter(({ state }) => state === 'accepted');
+
+function readController(call: ApiCall): Answer {
+  const id = call.path.system_id ?? '';
+  const rack = accepted(call).find(({ uuid }) => uuid === id);
+  return rack === undefined ? notFound(id) : json(controllerJson(call, rack));
+}
+
+const nothing = z.object({});
+const both = ['1.0', '2.0'] as const;
+const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
+const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+
+/** `nodegroups/` and `rackcontrollers/`. */
+export const RACK_OPERATIONS: readonly Operation[] = [
+  ...[undefined, 'list'].map((op) =>
+    defineOperation({
+      ...groups,
+      method: 'GET',
+      op,
+      access: 'user',
+      doc: 'List racks, in the order in which they came.',
+      parameters: nothing,
+      run: listRacks,
+    }),
+  ),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    op: 'register',
+    access: 'anyone',
+    doc: 'Register a rack. It is accepted at once with the key of an administrator, else it waits for one.',
+    parameters: registration,
+    run: register,
+  }),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    op: 'accept',
+    access: 'admin',
+    doc: 'Accept racks: they get what this region wants of them, and are believed what they report.',
+    parameters: verdict,
+    run: (call, { uuid }) => judge(call, uuid, 'accept', 'Nodegroup(s) accepted.'),
+  }),
+  defineOperation({
+    ...groups,
+    method: 'POST',
+    op: 'reject',
+    access: 'admin',
+    doc: 'Reject racks. They stay rejected until they are deleted.',
+    parameters: verdict,
+    run: (call, { uuid }) => judge(call, uuid, 'reject', 'Nodegroup(s) rejected.'),
+  }),
+  defineOperation({ ...group, method: 'GET', access: 'user', doc: 'Read a rack.', parameters: nothing, run: readRack }),
+  defineOperation({
+    ...group,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Forget a rack. Its machines stay; it may register again.',
+    parameters: nothing,
+    run: removeRack,
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers',
+    method: 'GET',
+    handler: 'RackControllersHandler',
+    access: 'user',
+    doc: 'List the racks that are accepted.',
+    parameters: nothing,
+    run: (call) => json(accepted(call).map((rack) => controllerJson(call, rack))),
+  }),
+  defineOperation({
+    versions: ['2.0'],
+    path: 'rackcontrollers/{system_id}',
+    method: 'GET',
+    handler: 'RackControllerHandler',
+    access: 'user',
+    doc: 'Read a rack that is accepted.',
+    parameters: nothing,
+    run: readController,
+  }),
+];

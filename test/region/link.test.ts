@@ -1,0 +1,394 @@
+// The link of a remote rack, over HTTP without a port: registration, state, events, heartbeat.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { REFUSED_KEPT_MAX } from '../../src/region/rack.ts';
+import { ENTRIES_MAX } from '../../src/region/rack-news.ts';
+import { makeRegion, type RegionPlace, report } from './place.ts';
+import {
+  acceptRack,
+  batchOf,
+  heartbeatOf,
+  OTHER_UUID,
+  postEntry,
+  RACK_KEY_SECRET,
+  RACK_TOKEN,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+  registrationFields,
+  reportEntry,
+  SOURCE,
+} from './rack-place.ts';
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+interface LinkPlace extends RegionPlace {
+  ask(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    more?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown; readonly from?: string },
+  ): Promise<Answered>;
+  /** As the rack with its own key. */
+  rack(what: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+  register(more?: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+}
+
+const RACK = { authorization: rackAuthorization() };
+
+async function withLink(
+  work: (place: LinkPlace) => Promise<void>,
+  overrides: Partial<RegionConfig> = {},
+): Promise<void> {
+  const place = makeRegion(overrides);
+  const app = buildApp(makeContext(place.region));
+  const ask: LinkPlace['ask'] = async (method, path, { headers = {}, body, from = '192.0.2.9' } = {}) => {
+    const isForm = body instanceof URLSearchParams;
+    const payload = body === undefined ? {} : { payload: isForm ? body.toString() : JSON.stringify(body) };
+    const type = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+    const answer = await app.inject({
+      method,
+      url: `/MAAS/${path}`,
+      remoteAddress: from,
+      headers: { ...(body === undefined ? {} : { 'content-type': type }), ...headers },
+      ...payload,
+    });
+    return { status: answer.statusCode, text: answer.body, headers: answer.headers };
+  };
+  try {
+    await work({
+      ...place,
+      ask,
+      rack: (what, body, headers) =>
+        ask(body === undefined ? 'GET' : 'POST', `uplink/1/racks/${RACK_UUID}/${what}`, {
+          headers: { ...RACK, ...headers },
+          body,
+        }),
+      register: (more, headers) =>
+        ask('POST', 'api/2.0/nodegroups/?op=register', {
+          body: new URLSearchParams(registrationFields(more)),
+          headers: headers ?? {},
+        }),
+    });
+  } finally {
+    await app.close();
+    place.remove();
+  }
+}
+
+async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
+  await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+  const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
+  const consumer = store.findKey(token)?.consumerKey ?? '';
+  return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
+}
+
+test('a rack without a key waits; who accepts it, and from then on it is served', { timeout: 20_000 }, () =>
+  withLink(async (place) => {
+    const { register, rack, ask, region } = place;
+    const first = await register();
+    assert.equal(first.status, 202, first.text);
+    assert.match(first.text, /rackboot racks accept rack-2/);
+    const held = await rack('state');
+    assert.equal(held.status, 403);
+    assert.match(held.text, /rackboot racks accept rack-2/);
+    assert.equal((await register({}, RACK)).status, 202);
+
+    const admin = await adminHeader(place);
+    const listed = JSON.parse((await ask('GET', 'api/1.0/nodegroups/?op=list', { headers: admin })).text);
+    assert.deepEqual(
+      [listed[0].uuid, listed[0].name, listed[0].cluster_name, listed[0].status],
+      [RACK_UUID, 'rack-2', 'rack-2', 0],
+    );
+    assert.equal((await ask('POST', 'api/1.0/nodegroups/?op=accept', { headers: RACK })).status, 403);
+    const accepted = await ask('POST', 'api/1.0/nodegroups/?op=accept', {
+      headers: admin,
+      body: new URLSearchParams({ uuid: RACK_UUID }),
+    });
+    assert.equal(accepted.status, 200, accepted.text);
+    assert.deepEqual(JSON.parse((await register()).text), { uuid: RACK_UUID, status: 'accepted' });
+    assert.equal((await rack('state')).status, 200);
+    const read = await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
+    assert.equal(JSON.parse(read.text).status, 1);
+    const controllers = JSON.parse((await ask('GET', 'api/2.0/rackcontrollers/', { headers: admin })).text);
+    assert.deepEqual([controllers[0].hostname, controllers[0].ip_addresses], ['rack-2', ['10.50.0.1']]);
+    assert.ok(region.store.listEvents({ level: 'audit', limit: 10 }).some(({ username }) => username === 'admin'));
+
+    const rejected = await ask('POST', 'api/2.0/nodegroups/?op=reject', {
+      headers: admin,
+      body: new URLSearchParams({ uuid: RACK_UUID }),
+    });
+    assert.equal(rejected.status, 200);
+    assert.equal((await rack('state')).status, 403);
+    assert.equal((await register()).status, 403);
+    assert.equal((await ask('DELETE', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).status, 204);
+    assert.equal((await rack('state')).status, 401);
+    assert.equal((await register()).status, 202);
+  }),
+);
+
+test('a rack with the key of an administrator is accepted at once, and known by that key', { timeout: 20_000 }, () =>
+  withLink(async (place) => {
+    const admin = await adminHeader(place);
+    const given = { token: '', secret_digest: '' };
+    const fields = registrationFields();
+    const body = new URLSearchParams(Object.entries(fields).filter(([name]) => !Object.hasOwn(given, name)));
+    const answer = await place.ask('POST', 'api/2.0/nodegroups/?op=register', { headers: admin, body });
+    assert.deepEqual([answer.status, JSON.parse(answer.text).status], [200, 'accepted']);
+    const state = (headers: Readonly<Record<string, string>>) =>
+      place.ask('GET', `uplink/1/racks/${RACK_UUID}/state`, { headers });
+    assert.equal((await state(admin)).status, 200);
+    assert.equal((await state(RACK)).status, 401);
+    const anonymous = await place.ask('POST', 'api/2.0/nodegroups/?op=register', { body });
+    assert.equal(anonymous.status, 400);
+  }),
+);
+
+const BAD_REGISTRATIONS: readonly (readonly [
+  name: string,
+  change: Readonly<Record<string, string>>,
+  status: number,
+])[] = [
+  ['a UUID in upper case', { uuid: RACK_UUID.replace('2222', 'ABCD') }, 400],
+  ['a name that is no label', { name: 'rack 2' }, 400],
+  ['interfaces that are no JSON', { interfaces: '[' }, 400],
+  ['interfaces that are no list', { interfaces: '{}' }, 400],
+  ['the whole internet as its network', { interfaces: JSON.stringify([rackInterface('0.0.0.0/0')]) }, 400],
+  ['a digest that is none', { secret_digest: 'x' }, 400],
+  ['a version with a blank', { version: '1 2' }, 400],
+  ['another version of the link', { uplink: '7' }, 409],
+];
+for (const [name, change, status] of BAD_REGISTRATIONS) {
+  test(`a registration with ${name} is refused, and leaves nothing`, () =>
+    withLink(async ({ register, region }) => {
+      const answer = await register(change);
+      assert.equal(answer.status, status, answer.text);
+      assert.deepEqual(region.racks.list(), []);
+    }));
+}
+
+test('who does not hold the key of a rack gets nothing of it', () =>
+  withLink(async ({ region, ask, clock }) => {
+    acceptRack(region);
+    const state = (authorization: string | undefined, uuid = RACK_UUID) =>
+      ask('GET', `uplink/1/racks/${uuid}/state`, { headers: authorization === undefined ? {} : { authorization } });
+    assert.equal((await state(rackAuthorization())).status, 200);
+    for (const wrong of [
+      undefined,
+      '',
+      'Basic YTpi',
+      rackAuthorization(RACK_TOKEN, 'wrong'),
+      rackAuthorization('wrong', RACK_KEY_SECRET),
+      rackAuthorization(RACK_TOKEN, ''),
+    ]) {
+      clock.advance(5000);
+      assert.equal((await state(wrong)).status, 401, wrong);
+    }
+    clock.advance(5000);
+    assert.equal((await state(rackAuthorization(), OTHER_UUID)).status, 401);
+    let last = 401;
+    for (let count = 0; count < 60; count += 1) last = (await state('wrong')).status;
+    assert.equal(last, 429);
+    assert.equal((await state(rackAuthorization())).status, 200);
+    const other = await ask('GET', `uplink/2/racks/${RACK_UUID}/state`, { headers: RACK });
+    assert.equal(other.status, 409);
+    assert.match(other.text, /version 2 .* version 1/);
+  }));
+
+test('the state has the tag of its version, and is not sent to who has it', () =>
+  withLink(
+    async ({ region, rack }) => {
+      acceptRack(region);
+      const count = 250;
+      for (let index = 0; index < count; index += 1) region.enlist(report([0x525400000000 + index]));
+      const whole = await rack('state');
+      assert.equal(whole.headers.etag, `"${count}"`);
+      assert.deepEqual(JSON.parse(whole.text), JSON.parse(JSON.stringify(region.desiredState(RACK_UUID))));
+      for (const tag of [`"${count}"`, `W/"${count}"`, `"1", "${count}"`]) {
+        const known = await rack('state', undefined, { 'if-none-match': tag });
+        assert.deepEqual([known.status, known.text], [304, ''], tag);
+      }
+      region.enlist(report([0x5254000a0000]));
+      const next = await rack('state', undefined, { 'if-none-match': `"${count}"` });
+      assert.equal(JSON.parse(next.text).machines.length, count + 1);
+    },
+    { newMachinesMax: 1000 },
+  ));
+
+test('events are stored once and in order, whatever is sent again', () =>
+  withLink(async ({ region, rack, store }) => {
+    acceptRack(region);
+    const send = async (from: number, to: number) => {
+      const entries = Array.from({ length: to - from + 1 }, (_, index) => reportEntry(from + index));
+      return JSON.parse((await rack('events', batchOf(entries))).text);
+    };
+    assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
+    assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
+    assert.deepEqual(await send(2, 5), { stored: 5, refused: [] });
+    assert.deepEqual(await send(1, 1), { stored: 1, refused: [] });
+    const texts = store
+      .listEvents({ limit: 50 })
+      .map(({ description }) => description)
+      .filter((text) => text.startsWith('report'));
+    assert.deepEqual(texts, ['report 5', 'report 4', 'report 3', 'report 2', 'report 1']);
+    // A rack whose outbox began anew numbers from 1 again.
+    const anew = await rack('events', batchOf([reportEntry(1, 'anew')], { source: `${RACK_UUID}/outbox-2` }));
+    assert.equal(JSON.parse(anew.text).stored, 1);
+    assert.equal(store.listEvents({ limit: 1 })[0]?.description, 'anew');
+  }));
+
+test("a machine's post that a rack kept is run once, as the machine's own from its network", () =>
+  withLink(async ({ region, rack, store }) => {
+    acceptRack(region);
+    const entries = [
+      reportEntry(1, 'before', { mac: '52:54:00:00:00:01', kind: 'dhcp.ack', address: '10.50.0.77' }),
+      postEntry(2, '52:54:00:00:00:01'),
+      reportEntry(3, 'after', { mac: '52:54:00:00:00:01' }),
+      postEntry(4, '52:54:00:00:00:02', { path: '/MAAS/api/1.0/nodes/?op=new' }),
+    ];
+    for (let count = 0; count < 2; count += 1) {
+      assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), { stored: 4, refused: [] });
+    }
+    const machines = store.listMachines({}, 0, 10);
+    assert.deepEqual(
+      machines.map(({ status, interfaces }) => [status, interfaces[0]?.mac]),
+      [
+        ['new', 0x525400000001],
+        ['new', 0x525400000002],
+      ],
+    );
+    const own = store.listEvents({ machines: { systemIds: [machines[0]?.systemId ?? ''] }, limit: 10 });
+    assert.deepEqual(
+      own.map(({ description }) => description).filter((text) => !text.startsWith('it reported')),
+      ['after', 'before'],
+    );
+    // Run once: a second run would have said so in the machine's log.
+    assert.equal(own.filter(({ description }) => description.startsWith('it reported')).length, 1);
+  }));
+
+test('what cannot be taken is refused entry by entry, and told again when the answer was lost', () =>
+  withLink(async ({ region, rack, store }) => {
+    acceptRack(region);
+    const entries = [
+      reportEntry(1),
+      postEntry(2, '52:54:00:00:00:01', { peer: '10.20.0.5' }),
+      { sequence: 3, kind: 'report', report: { kind: 7 } },
+      { sequence: 4, kind: 'unheard-of' },
+      postEntry(5, 'not an address'),
+      postEntry(6, '52:54:00:00:00:01', { path: '/MAAS/api/2.0/nodegroups/?op=accept' }),
+      postEntry(7, '52:54:00:00:00:01', { path: '/MAAS/api/2.0/machines/../users/' }),
+      postEntry(8, '52:54:00:00:00:01', { contentType: 'text/plain' }),
+      postEntry(9, '52:54:00:00:00:09'),
+    ];
+    const first = JSON.parse((await rack('events', batchOf(entries))).text);
+    assert.equal(first.stored, 9);
+    assert.deepEqual(
+      first.refused.map(({ sequence }: { sequence: number }) => sequence),
+      [2, 3, 4, 5, 6, 7, 8],
+    );
+    assert.match(first.refused[0].reason, /10\.20\.0\.5 is in none of the managed networks/);
+    assert.match(first.refused[3].reason, /mac_addresses/);
+    assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), first);
+    assert.equal(store.countMachines({}), 1);
+    assert.ok((region.racks.find(RACK_UUID)?.refused.length ?? 0) <= REFUSED_KEPT_MAX);
+  }));
+
+const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
+  ['no JSON object', []],
+  ["another rack's source", batchOf([], { source: `${OTHER_UUID}/x` })],
+  ['sequences that go back', batchOf([reportEntry(2), reportEntry(1)])],
+  ['one sequence twice', batchOf([reportEntry(2), reportEntry(2)])],
+  ['a sequence that is none', batchOf([reportEntry(-1)])],
+  ['too many entries', batchOf(Array.from({ length: ENTRIES_MAX + 1 }, (_, index) => reportEntry(index)))],
+  ['no count of what was lost', { source: SOURCE, entries: [] }],
+];
+for (const [name, body] of BAD_BATCHES) {
+  test(`a batch with ${name} is refused whole`, () =>
+    withLink(async ({ region, rack, store }) => {
+      acceptRack(region);
+      const answer = await rack('events', body);
+      assert.equal(answer.status, 400, answer.text);
+      assert.equal(
+        store.listEvents({ limit: 10 }).some(({ kind }) => kind !== undefined),
+        false,
+      );
+    }));
+}
+
+test('a batch is stored whole or not at all, and a store that refuses is told with 503', () =>
+  withLink(async ({ region, rack, store, clock }) => {
+    const known = acceptRack(region);
+    const before = region.desiredState();
+    const original = store.acceptSequence.bind(store);
+    Reflect.set(store, 'acceptSequence', (source: string, sequence: number, atMs: number) => {
+      if (sequence >= 3) throw new RackError('store-unavailable', 'the disk is full: make room');
+      return original(source, sequence, atMs);
+    });
+    const entries = [reportEntry(1), postEntry(2, '52:54:00:00:00:01'), postEntry(3, '52:54:00:00:00:02')];
+    const answer = await rack('events', batchOf(entries, { missed: 5 }));
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers['retry-after'], '5');
+    assert.equal(store.countMachines({}), 0);
+    assert.equal(region.racks.find(RACK_UUID)?.source, known.source);
+    clock.advance(10_000);
+    assert.deepEqual(region.desiredState(), before);
+    Reflect.set(store, 'acceptSequence', original);
+    const again = JSON.parse((await rack('events', batchOf(entries, { missed: 5 }))).text);
+    assert.deepEqual(again, { stored: 3, refused: [] });
+    assert.equal(store.countMachines({}), 2);
+    await rack('events', batchOf(entries, { missed: 5 }));
+    const lost = store.listEvents({ limit: 20 }).filter(({ type }) => type === 'RACK_EVENTS_LOST');
+    assert.equal(lost.length, 1);
+    assert.match(lost[0]?.description ?? '', /rack-2 lost 5 events/);
+  }));
+
+test("a heartbeat keeps what the rack says, and answers with the region's time", () =>
+  withLink(async ({ region, rack, clock, store }) => {
+    acceptRack(region);
+    region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
+    const version = store.desiredVersion();
+    const answer = await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface('10.51.0.0/24')] }));
+    assert.deepEqual(JSON.parse(answer.text), { version: '0.9.9', uplink: 1, now: clock.wallTimeMs() });
+    const known = region.racks.find(RACK_UUID);
+    assert.equal(known?.seenMs, clock.wallTimeMs());
+    assert.deepEqual([known?.pulse?.applied, known?.pulse?.waiting, known?.pulse?.pinned], [3, 7, ['dns.upstream']]);
+    assert.equal(known?.interfaces[0]?.network, '10.51.0.0/24');
+    assert.equal(store.desiredVersion(), version);
+    assert.equal((await rack('heartbeat', heartbeatOf({ uplink: 2 }))).status, 409);
+    assert.equal((await rack('heartbeat', heartbeatOf({ waiting: -1 }))).status, 400);
+    assert.equal((await rack('heartbeat', heartbeatOf({ life: undefined }))).status, 400);
+  }));
+
+test('machines of a remote rack enlist through it, from the networks that it has registered', () =>
+  withLink(async ({ region, ask, store }) => {
+    acceptRack(region);
+    const enlist = (headers: Readonly<Record<string, string>>, from: string) =>
+      ask('POST', 'api/2.0/machines/', {
+        body: new URLSearchParams({ architecture: 'amd64', mac_addresses: '52:54:00:00:00:01' }),
+        headers,
+        from,
+      });
+    const key = { 'x-rackboot-rack': `${RACK_TOKEN}:${RACK_KEY_SECRET}` };
+    const cases: readonly (readonly [string, Readonly<Record<string, string>>, string, number])[] = [
+      ['another network', { ...key, 'x-forwarded-for': '10.52.0.9' }, '192.0.2.9', 403],
+      ['no address', key, '192.0.2.9', 403],
+      ['a wrong key', { 'x-rackboot-rack': `${RACK_TOKEN}:x`, 'x-forwarded-for': '10.50.0.9' }, '192.0.2.9', 403],
+      ['a wrong key from a managed network', { 'x-rackboot-rack': 'x' }, '10.50.0.9', 403],
+      ['no key', { 'x-forwarded-for': '10.50.0.9' }, '192.0.2.9', 403],
+      ['the network itself', {}, '10.50.0.9', 200],
+      ['its rack', { ...key, 'x-forwarded-for': '10.50.0.9' }, '192.0.2.9', 200],
+    ];
+    for (const [name, headers, from, status] of cases) {
+      const answer = await enlist(headers, from);
+      assert.equal(answer.status, status, `${name}: ${answer.text}`);
+    }
+    assert.equal(store.countMachines({}), 1);
+  }));
