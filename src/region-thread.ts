@@ -9,6 +9,7 @@ import { errorText, RackError, unreachable } from './errors.ts';
 import type { DesiredState } from './machines/machine.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
+import type { RackDescription } from './region/rack-description.ts';
 import { openRegion, type Region } from './region/region.ts';
 import { openRegionStore } from './store/region-sqlite.ts';
 import { writeDesiredState } from './uplink/desired-state-cache.ts';
@@ -61,6 +62,7 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       if (message.uplink !== UPLINK_VERSION)
         send({ kind: 'refused', reason: `uplink version ${message.uplink} is not ${UPLINK_VERSION}` });
       source = `${message.rack.name}/${message.life}`;
+      greet(message.rack, region);
       break;
     case 'events':
       store(message.events, region);
@@ -80,6 +82,16 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       break;
     default:
       unreachable(message);
+  }
+}
+
+/** Keeps what the rack says of itself; while the disk refuses, it is tried again. */
+function greet(rack: RackDescription, region: Region): void {
+  try {
+    region.racks.greet(rack);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    systemClock.schedule(STORE_RETRY_MS, () => greet(rack, region));
   }
 }
 

@@ -13,7 +13,7 @@ const REASON_MAX = 300;
 
 /** What came of a batch. */
 export interface BatchOutcome {
-  /** The highest sequence that needs not be sent again; -1: the batch was empty. */
+  /** The highest sequence that is stored of this source, which may be beyond this batch; -1: none. */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];
 }
@@ -53,7 +53,7 @@ export function takeBatch(region: Region, rack: Rack, batch: LinkBatch, runPost:
     const last = entries.at(-1)?.sequence ?? -1;
     const before = rack.source === source ? rack.refused : [];
     const again = before.filter(({ sequence }) => sequence >= first && sequence <= last);
-    return { stored: last, refused: [...again, ...refused] };
+    return { stored: Math.max(last, region.store.highestSequence(source)), refused: [...again, ...refused] };
   });
 }
 

@@ -263,6 +263,8 @@ export interface RegionStore {
 
   /** Stores the reports whose sequence is above the highest one of this source. */
   recordReports(source: string, reports: readonly RackReport[]): RecordedReports;
+  /** The highest sequence that is stored of a source; -1: none. */
+  highestSequence(source: string): number;
   /** Counts one number of a source as stored, as `recordReports` does. False: it is, or a higher one is. */
   acceptSequence(source: string, sequence: number, atMs: number): boolean;
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;

@@ -84,7 +84,7 @@ export class EventTable {
   }
 
   addReports(source: string, reports: readonly RackReport[]): RecordedReports {
-    let highest = this.#sequenceOf(source);
+    let highest = this.highestSequence(source);
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
@@ -102,13 +102,13 @@ export class EventTable {
   }
 
   acceptSequence(source: string, sequence: number, atMs: number): boolean {
-    if (sequence <= this.#sequenceOf(source)) return false;
+    if (sequence <= this.highestSequence(source)) return false;
     this.#setSequence(source, sequence, atMs);
     return true;
   }
 
-  /** The highest sequence stored of a source; -1 when it is new. */
-  #sequenceOf(source: string): number {
+  /** -1: the source is new. */
+  highestSequence(source: string): number {
     const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
     return known === undefined ? -1 : number(known, 'sequence');
   }

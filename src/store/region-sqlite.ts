@@ -181,6 +181,10 @@ class SqliteRegionStore implements RegionStore {
     return this.#write(work);
   }
 
+  highestSequence(source: string): number {
+    return this.#read(() => this.#events.highestSequence(source));
+  }
+
   acceptSequence(source: string, sequence: number, atMs: number): boolean {
     return this.#write(() => this.#events.acceptSequence(source, sequence, atMs));
   }

@@ -233,7 +233,8 @@ test('events are stored once and in order, whatever is sent again', () =>
     assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
     assert.deepEqual(await send(1, 3), { stored: 3, refused: [] });
     assert.deepEqual(await send(2, 5), { stored: 5, refused: [] });
-    assert.deepEqual(await send(1, 1), { stored: 1, refused: [] });
+    // An outbox that was put back from a copy learns how far the region is.
+    assert.deepEqual(await send(1, 1), { stored: 5, refused: [] });
     const texts = store
       .listEvents({ limit: 50 })
       .map(({ description }) => description)
