@@ -170,6 +170,7 @@ export class BootWatch {
   }
 
   #loaded(file: string | undefined, purpose: string | undefined, at: number): readonly Hint[] {
+    this.#offers = 0;
     if (purpose !== undefined) {
       if (purpose === 'chain') return [];
       this.#loads = 0;

@@ -1,0 +1,177 @@
+// Each hint: the steps that bring it, what it says, and the steps of a healthy boot that bring none.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { BootWatch } from '../../src/observe/hints.ts';
+
+function event(kind: string, fields: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent {
+  return { kind, at: instant(seconds * 1000), mac: mac(0x525400123456), address: ipv4(0x0a140064), ...fields };
+}
+
+const BIOS = { client: 'bios', architecture: 0, file: 'lpxelinux.0' };
+const offer = (more: Readonly<Record<string, unknown>> = {}): RackEvent => event('dhcp.offer', { ...BIOS, ...more });
+const sent = (file: string, more: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent =>
+  event('tftp.sent', { file, bytes: 44_000, blockBytes: 1408, repeatedBlocks: 0, ...more }, seconds);
+
+const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[] = [
+  [
+    'a first DISCOVER that says how long the machine has been asking: spanning tree',
+    [offer({ waitedSeconds: 12 })],
+    'asked-before-heard',
+    /asking for 12 s .*spanning tree.*PortFast/,
+  ],
+  [
+    'three offers and no REQUEST',
+    [offer(), offer(), offer()],
+    'offer-not-taken',
+    /offered an address 3 times and took none/,
+  ],
+  [
+    'the offer of another server taken',
+    [offer(), event('dhcp.refused', { reason: 'other-server-chosen' })],
+    'other-server',
+    /another DHCP server on this network/,
+  ],
+  [
+    'an architecture without a loader',
+    [offer({ client: 'other', architecture: 25, file: undefined })],
+    'no-loader',
+    /architecture 25.*boot\.loaders/,
+  ],
+  [
+    'the same loader three times and no kernel: a loop',
+    [offer(), sent('lpxelinux.0'), offer(), sent('lpxelinux.0', {}, 40), offer(), sent('lpxelinux.0', {}, 80)],
+    'loader-loop',
+    /loaded lpxelinux\.0 3 times and never went on/,
+  ],
+  [
+    'the offered loader is not there',
+    [offer(), event('tftp.missing', { file: 'lpxelinux.0', reason: 'not-in-tree' })],
+    'file-missing',
+    /needs lpxelinux\.0 .*rackboot images build/,
+  ],
+  [
+    'the second stage of a loader is not there',
+    [offer(), event('tftp.missing', { file: 'grubx64.efi', reason: 'not-in-tree' })],
+    'file-missing',
+    /needs grubx64\.efi/,
+  ],
+  [
+    'a kernel is not there',
+    [offer(), event('http.missing', { file: '/amd64/generic/bookworm/commissioning/linux', reason: 'not-in-tree' })],
+    'file-missing',
+    /makes the environment/,
+  ],
+  [
+    'a configuration that can only explain',
+    [offer(), event('http.rendered', { file: '/pxelinux.cfg/default', purpose: 'image-missing' })],
+    'cannot-start',
+    /kernel and initrd are not in the boot tree/,
+  ],
+  [
+    'a transfer that ends in the middle',
+    [offer(), event('tftp.timed-out', { file: 'linux', bytes: 700_000, blockBytes: 1408 })],
+    'transfer-stalled',
+    /stopped acknowledging linux/,
+  ],
+  [
+    'two transfers of which no block arrives',
+    [
+      offer(),
+      event('tftp.timed-out', { file: 'a', bytes: 0, blockBytes: 1468 }),
+      event('tftp.timed-out', { bytes: 0, blockBytes: 1468 }),
+    ],
+    'transfer-unheard',
+    /firewall .* 1468 bytes/,
+  ],
+  [
+    'a tenth of the blocks sent again',
+    [offer(), sent('linux', { bytes: 8_000_000, repeatedBlocks: 900 })],
+    'packets-lost',
+    /900 of 5682 blocks of linux/,
+  ],
+  [
+    'a report that the region refuses',
+    [event('http.posted', { status: 403, file: 'x' })],
+    'report-refused',
+    /with 403/,
+  ],
+];
+
+test('each pattern brings its hint, and brings it once a boot', async (t) => {
+  for (const [name, events, hint, text] of HINTS) {
+    await t.test(name, () => {
+      const watch = new BootWatch();
+      const found = events.flatMap((one) => watch.look(one));
+      assert.deepEqual(
+        found.map((one) => one.name),
+        [hint],
+      );
+      assert.match(found[0]?.text ?? '', text);
+      const last = events.at(-1);
+      assert.ok(last !== undefined);
+      assert.ok(!watch.look(last).some((one) => one.name === hint), 'told once');
+    });
+  }
+});
+
+const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
+  [
+    'OVMF asks for the size, ends the transfer and asks again',
+    [
+      offer({ client: 'uefi', architecture: 7, file: 'bootx64.efi' }),
+      event('dhcp.ack'),
+      event('tftp.probed', { file: 'bootx64.efi' }),
+      sent('bootx64.efi'),
+      event('tftp.missing', { file: 'revocations.efi', reason: 'not-in-tree' }),
+      event('tftp.missing', { file: 'shim_certificate_0.efi', reason: 'not-in-tree' }),
+      sent('grubx64.efi'),
+      event('tftp.missing', { file: 'grub/x86_64-efi/command.lst', reason: 'not-in-tree' }),
+      event('tftp.sent', { file: 'grub/grub.cfg', purpose: 'chain' }),
+      event('tftp.sent', { file: 'grub/grub.cfg-52:54:00:12:34:56', purpose: 'enlist' }),
+    ],
+  ],
+  ['an Intel ROM counts from 4', [offer({ waitedSeconds: 4 }), event('dhcp.ack')]],
+  [
+    'a machine that boots its own disk every hour',
+    Array.from({ length: 9 }, (_, hour) => [
+      offer(),
+      event('dhcp.ack'),
+      sent('lpxelinux.0', {}, hour * 3600),
+      event('http.rendered', { file: '/pxelinux.cfg/01-x', purpose: 'local' }),
+    ]).flat(),
+  ],
+  [
+    'a loader that is loaded again for each kernel',
+    Array.from({ length: 5 }, () => [offer(), event('dhcp.ack'), sent('lpxelinux.0'), sent('a/linux')]).flat(),
+  ],
+  ['a little loss', [offer(), sent('linux', { bytes: 8_000_000, repeatedBlocks: 12 })]],
+  ['one transfer that nobody answered', [offer(), event('tftp.timed-out', { file: 'a', bytes: 0 })]],
+  [
+    'a person who presses a key',
+    [offer(), event('tftp.aborted', { file: 'a', bytes: 10, code: 0, reason: 'User aborted' })],
+  ],
+  ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
+];
+
+test('a healthy boot brings no hint', async (t) => {
+  for (const [name, events] of HEALTHY) {
+    await t.test(name, () => {
+      const watch = new BootWatch();
+      assert.deepEqual(
+        events.flatMap((one) => watch.look(one)),
+        [],
+      );
+    });
+  }
+});
+
+test('a hint may come again in the next boot', () => {
+  const watch = new BootWatch();
+  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+  watch.begin();
+  assert.equal(watch.look(offer({ waitedSeconds: 12 })).length, 1);
+});

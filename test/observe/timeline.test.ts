@@ -1,0 +1,206 @@
+// The timeline: boots are told apart, repetition is counted, bounds hold, and a flood of invented machines leaves boots alone.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { EventStream } from '../../src/observe/event-stream.ts';
+import {
+  FOLLOWERS_MAX,
+  MACHINES_MAX,
+  QUIET_MS,
+  STEPS_MAX,
+  STEPS_PER_MACHINE_MAX,
+  Timeline,
+} from '../../src/observe/timeline.ts';
+import { describeWaiting } from '../../src/observe/waiting.ts';
+
+const MAC = mac(0x525400123456);
+const ADDRESS = ipv4(0x0a140064);
+
+/** An event of the machine, `seconds` into the test. */
+function at(seconds: number, kind: string, fields: Readonly<Record<string, unknown>> = {}): RackEvent {
+  return { kind, at: instant(1_000_000 + seconds * 1000), mac: MAC, address: ADDRESS, ...fields };
+}
+
+function timelineOf(...events: readonly RackEvent[]): { readonly timeline: Timeline; readonly hints: RackEvent[] } {
+  const hints: RackEvent[] = [];
+  const timeline = new Timeline((event) => void hints.push(event));
+  for (const event of events) timeline.take(event);
+  return { timeline, hints };
+}
+
+const boots = (timeline: Timeline): string =>
+  (timeline.find(MAC) ?? [])
+    .map(({ boot, event, times }) => `${boot}:${event.kind}${times > 1 ? `×${times}` : ''}`)
+    .join(' ');
+
+const BIOS = { client: 'bios', file: 'lpxelinux.0' };
+const IPXE = { client: 'ipxe', file: 'http://10.20.0.1:5248/ipxe.cfg' };
+const LINUX = 'amd64/generic/bookworm/commissioning/linux';
+
+const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
+  [
+    'firmware, loader, kernel and the system that it runs are one boot',
+    [
+      at(0, 'dhcp.offer', BIOS),
+      at(1, 'dhcp.ack', BIOS),
+      at(2, 'tftp.sent', { file: 'lpxelinux.0' }),
+      at(3, 'http.rendered', { file: '/pxelinux.cfg/default', purpose: 'enlist' }),
+      at(4, 'http.file-sent', { file: LINUX }),
+      at(9, 'dhcp.offer'),
+      at(9, 'dhcp.ack'),
+      at(10, 'http.posted', { file: '/MAAS/api/2.0/machines/', status: 200 }),
+    ],
+    '1:dhcp.offer 1:dhcp.ack 1:tftp.sent 1:http.rendered 1:http.file-sent 1:dhcp.offer 1:dhcp.ack 1:http.posted',
+  ],
+  [
+    'firmware that asks again after it loaded something begins another boot',
+    [
+      at(0, 'dhcp.offer', BIOS),
+      at(1, 'dhcp.ack', BIOS),
+      at(2, 'tftp.sent', { file: 'lpxelinux.0' }),
+      at(60, 'dhcp.offer', BIOS),
+    ],
+    '1:dhcp.offer 1:dhcp.ack 1:tftp.sent 2:dhcp.offer',
+  ],
+  [
+    'iPXE that firmware has loaded goes on with its boot, and begins another only after a kernel',
+    [
+      at(0, 'dhcp.offer', BIOS),
+      at(2, 'tftp.sent', { file: 'undionly.kpxe' }),
+      at(3, 'dhcp.offer', IPXE),
+      at(4, 'http.rendered', { file: '/ipxe.cfg', purpose: 'enlist' }),
+      at(5, 'http.file-sent', { file: LINUX }),
+      at(30, 'dhcp.offer', IPXE),
+    ],
+    '1:dhcp.offer 1:tftp.sent 1:dhcp.offer 1:http.rendered 1:http.file-sent 2:dhcp.offer',
+  ],
+  [
+    'iPXE that is firmware begins another boot when it asks again',
+    [
+      at(0, 'dhcp.offer', IPXE),
+      at(1, 'http.rendered', { file: '/ipxe.cfg', purpose: 'local' }),
+      at(40, 'dhcp.offer', IPXE),
+    ],
+    '1:dhcp.offer 1:http.rendered 2:dhcp.offer',
+  ],
+  [
+    'firmware that only asks and asks is one boot, each step with its count',
+    [at(0, 'dhcp.offer', BIOS), at(4, 'dhcp.offer', { ...BIOS, waitedSeconds: 4 }), at(12, 'dhcp.offer', BIOS)],
+    '1:dhcp.offer×3 1:boot.hint',
+  ],
+  [
+    'firmware that asks after a long silence begins another boot',
+    [at(0, 'dhcp.offer', BIOS), at(QUIET_MS / 1000 + 1, 'dhcp.offer', BIOS)],
+    '1:dhcp.offer 2:dhcp.offer',
+  ],
+  [
+    'a message that got no answer belongs to the boot that begins with the first answer',
+    [at(0, 'dhcp.refused', { reason: 'range-exhausted' }), at(3, 'dhcp.offer', BIOS)],
+    '1:dhcp.refused 1:dhcp.offer',
+  ],
+  [
+    'renewals are one step; what belongs to no machine or to the process is none',
+    [
+      ...Array.from({ length: 9 }, (_, index) =>
+        at(index * 300, 'dhcp.ack', { renewal: true, leaseSeconds: 600 + index }),
+      ),
+      at(2800, 'region.down', { reason: 'x' }),
+      { kind: 'dhcp.malformed', at: instant(0) },
+    ],
+    '1:dhcp.ack×9',
+  ],
+];
+
+test('boots of one machine are told apart, and what repeats is counted', async (t) => {
+  for (const [name, events, expected] of BOOTS) {
+    await t.test(name, () => assert.equal(boots(timelineOf(...events).timeline), expected));
+  }
+});
+
+test('a machine keeps its newest steps, and the timeline no more than its bounds', () => {
+  const { timeline } = timelineOf();
+  for (let index = 0; index < 2000; index += 1) timeline.take(at(index, 'tftp.missing', { file: `name-${index}` }));
+  const steps = timeline.find(MAC) ?? [];
+  assert.ok(steps.length <= STEPS_PER_MACHINE_MAX && steps.length > STEPS_PER_MACHINE_MAX / 2);
+  assert.equal(steps.at(-1)?.event.at, at(1999, '').at);
+  assert.equal(timeline.steps, steps.length);
+  for (let machine = 0; machine < 2 * MACHINES_MAX; machine += 1) {
+    for (let step = 0; step < 20; step += 1) {
+      timeline.take({ ...at(3000 + machine, 'tftp.sent', { file: `f${step}` }), mac: mac(machine + 1) });
+    }
+  }
+  assert.ok(timeline.machines <= MACHINES_MAX);
+  assert.ok(timeline.steps <= STEPS_MAX);
+  assert.equal(timeline.find(MAC), undefined, 'the one silent for longest went');
+});
+
+test('a flood of invented hardware addresses leaves the machines that loaded something', () => {
+  const { timeline } = timelineOf(at(0, 'dhcp.offer', BIOS), at(1, 'tftp.sent', { file: 'lpxelinux.0' }));
+  for (let machine = 0; machine < 3 * MACHINES_MAX; machine += 1) {
+    timeline.take({ ...at(2, 'dhcp.offer'), mac: mac(machine + 1), address: ipv4(machine + 1) });
+  }
+  assert.ok(timeline.machines <= MACHINES_MAX);
+  assert.equal(timeline.find(MAC)?.length, 2);
+});
+
+test('followers are told of each step in its order, and there are no more of them than the bound', () => {
+  const { timeline } = timelineOf();
+  const seen: string[] = [];
+  const end = timeline.follow((_mac, { event, times }) => seen.push(`${event.kind} ${times}`));
+  for (const kind of ['dhcp.offer', 'dhcp.ack', 'dhcp.ack']) timeline.take(at(0, kind));
+  assert.deepEqual(seen, ['dhcp.offer 1', 'dhcp.ack 1', 'dhcp.ack 2']);
+  end?.();
+  const ends = Array.from({ length: FOLLOWERS_MAX + 1 }, () => timeline.follow(() => undefined));
+  assert.equal(ends.at(-1), undefined);
+  assert.ok(ends.slice(0, -1).every((one) => one !== undefined));
+});
+
+test('a stream is read in its own turns, and a hint is published for the others', async () => {
+  const stream = new EventStream();
+  const kinds: string[] = [];
+  const cursor = stream.subscribe(() => kinds.push(...cursor.drain().events.map(({ kind }) => kind)));
+  const timeline = new Timeline(stream.publish);
+  timeline.read(stream);
+  stream.publish(at(0, 'dhcp.offer', { ...BIOS, waitedSeconds: 30 }));
+  await stream.rest();
+  assert.equal(boots(timeline), '1:dhcp.offer 1:boot.hint');
+  assert.deepEqual(kinds, ['dhcp.offer', 'boot.hint']);
+});
+
+const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
+  [[at(0, 'dhcp.offer', BIOS)], 1, /^that it takes the offer; heard of 1 s ago$/],
+  [[at(0, 'dhcp.offer', BIOS)], 90, /took the one of another DHCP server$/],
+  [[at(0, 'dhcp.ack', BIOS)], 1, /^that it loads lpxelinux\.0; /],
+  [[at(0, 'dhcp.ack')], 1, /^nothing: it does not boot from the network; /],
+  [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^that its loader asks for a configuration; /],
+  [[at(0, 'http.rendered', { file: 'x', purpose: 'enlist' })], 1, /^that it loads its kernel; /],
+  [
+    [at(0, 'http.rendered', { file: 'x', purpose: 'local' })],
+    900,
+    /^nothing: it starts its own disk; heard of 15 min ago$/,
+  ],
+  [[at(0, 'http.rendered', { file: 'x', purpose: 'image-missing' })], 1, /^a remedy: /],
+  [[at(0, 'http.file-sent', { file: LINUX })], 1, /^that it loads its initrd; /],
+  [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^that its kernel starts.*heard of 1 min 40 s ago$/],
+  [
+    [at(0, 'http.file-sent', { file: 'a/initrd.gz' })],
+    200,
+    /a kernel without a driver for this network card is silent here$/,
+  ],
+  [
+    [at(0, 'http.posted', { file: 'x', status: 200 }), at(1, 'http.missing', { file: 'y' })],
+    2,
+    /^nothing more of this rack/,
+  ],
+  [[at(0, 'dhcp.expired')], 2, /^its next boot; /],
+];
+
+test('what a machine waits for follows from its last step, and a long silence is given a meaning', () => {
+  for (const [events, seconds, expected] of WAITS) {
+    const steps = timelineOf(...events).timeline.find(MAC) ?? [];
+    assert.match(describeWaiting(steps, at(seconds, '').at), expected);
+  }
+});
