@@ -5,17 +5,18 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildEnvironment } from '../images/environment.ts';
+import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 
-/** What a tree holds: `ARCH` the environment and the loaders of an architecture. */
-export type TreeContent = 'amd64' | 'arm64';
+/** What a tree holds: the loaders of an architecture, and its environment or Debian's installer. */
+export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-installer';
 
 const RELEASE = 'bookworm';
 
 /** Beside the packages of the checkout. */
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'rackboot-lab');
 
-/** A tree with `ARCH/generic/bookworm/commissioning` and the loaders of that architecture; built when it is not there. */
+/** A tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; built when it is not there. */
 export async function cachedBootTree(
   onProgress: (text: string) => void,
   content: TreeContent = 'amd64',
@@ -27,8 +28,9 @@ export async function cachedBootTree(
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part);
   const workDir = `${part}-work`;
-  const request = { tree: part, arch: content, release: RELEASE, workDir, onProgress };
-  await buildEnvironment(request);
+  const [arch = '', installer] = content.split('-');
+  const request = { tree: part, arch, release: RELEASE, workDir, onProgress };
+  await (installer === undefined ? buildEnvironment(request) : importInstaller(request));
   await installLoaders(request);
   rmSync(workDir, { recursive: true, force: true });
   try {

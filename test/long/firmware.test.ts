@@ -42,3 +42,18 @@ testFirstBoots(
   ],
   { content: 'arm64', needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'] },
 );
+testFirstBoots(
+  [
+    {
+      name: "AAVMF, shim and GRUB, Debian's installer",
+      firmware: 'uefi-arm64',
+      nic: 'virtio-net-pci',
+      memoryMib: 1024,
+      cpus: 2,
+      diskBytes: 3 * GIB,
+      loaders: '{}',
+      boots: 1,
+    },
+  ],
+  { content: 'arm64-installer', needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd', 'depmod'] },
+);

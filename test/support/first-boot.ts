@@ -92,7 +92,10 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
     test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
       const stateDir = join(directory, `state-${index}`);
       const config = join(directory, `rackboot-${index}.yaml`);
-      writeFileSync(config, configText(stateDir, tree, each));
+      writeFileSync(
+        config,
+        configText(stateDir, tree, each, content.endsWith('-installer') ? ', enlist_with: installer' : ''),
+      );
       const lines: LogLine[] = [];
       const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
       const machine = new VirtualMachine(specOf(each, index, directory), namespace);

@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   busybox: 'busybox-static',
   chromium: 'chromium',
   curl: 'curl',
+  depmod: 'kmod',
   dhcpcd: 'dhcpcd-base',
   dhcrelay: 'isc-dhcp-relay',
   dhclient: 'isc-dhcp-client',
