@@ -9,9 +9,8 @@
 // 2. The region starts after the rack answers, and never holds it up; whether it can start is asked before.
 
 import { flushCompileCache } from 'node:module';
-import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { type Clock, newUuid, readBootId, uptimeSeconds } from './clock.ts';
+import { type Clock, readBootId, uptimeSeconds } from './clock.ts';
 import { findHostOverlaps } from './config/host-check.ts';
 import { formatProblems } from './config/load.ts';
 import { pinnedKeys } from './config/merge.ts';
@@ -19,15 +18,18 @@ import type { RackConfig } from './config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { attributeEvents } from './daemon/attribution.ts';
 import { Configuration, type ConfigurationPorts } from './daemon/configuration.ts';
+import { configurationAnswers } from './daemon/configuration-answer.ts';
 import { EVENT_KINDS } from './daemon/event-kinds.ts';
 import type { DaemonEvent } from './daemon/events.ts';
+import { Instruments } from './daemon/instruments.ts';
 import { InterfaceStates } from './daemon/interface-states.ts';
 import { LiveTree } from './daemon/live-tree.ts';
 import { type Observing, observe } from './daemon/observing.ts';
+import { outboxAnswers } from './daemon/outbox-answers.ts';
 import { Rack } from './daemon/rack.ts';
 import { describeRack } from './daemon/rack-description.ts';
 import { reconfigurationPorts } from './daemon/reconfigure.ts';
-import { checkRegion } from './daemon/region-preflight.ts';
+import { RegionSide } from './daemon/region-side.ts';
 import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
 import { finishWork } from './daemon/shutdown.ts';
 import { controlAnswers } from './daemon/status.ts';
@@ -44,17 +46,10 @@ import { openNetwork } from './net/open-network.ts';
 import { EventStream } from './observe/event-stream.ts';
 import { logEvents, openLog, setLogLevel } from './observe/log.ts';
 import type { RegionConfig } from './region/config.ts';
+import type { RackDescription } from './region/rack-description.ts';
 import { makeStateDirectory } from './store/database-file.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
-import { readRackUuid } from './uplink/rack-identity.ts';
-import { RackUplink } from './uplink/rack-uplink.ts';
-
-/** How long the region may take to store what it has and to end. */
-const REGION_STOP_MS = 5000;
-/** Memory of the region's thread: old and young generation, in MiB. */
-const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
-const SECRET_BYTES = 24;
 
 export interface DaemonOptions {
   readonly configFile: string;
@@ -97,20 +92,18 @@ class RackProcess implements Daemon {
   #tree: LiveTree | undefined;
   readonly #log: Logger;
   readonly #observing: Observing;
+  readonly #instruments: Instruments;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;
   #journal: WorkerLeaseJournal | undefined;
   #rack: Rack | undefined;
-  #uplink: RackUplink | undefined;
+  readonly #region: RegionSide;
   #watch: ConfigWatch | undefined;
   #host: readonly HostInterface[] = [];
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
   #notes: readonly string[] = [];
-  #regionWasUp = false;
   #stopping: Promise<void> | undefined;
-  readonly #secret: string;
   readonly #startedWallMs: number;
-  #uuid = '';
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -118,7 +111,18 @@ class RackProcess implements Daemon {
       options.configFile,
       (stateDir) => readDesiredState(stateDir, () => undefined).settings,
     );
-    this.#secret = Buffer.from(options.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.#region = new RegionSide({
+      clock: options.clock,
+      version: options.version,
+      stream: this.#stream,
+      config: () => this.#config,
+      regionConfig: (config) => this.#regionConfig(config),
+      describe: (uuid) => this.#describe(uuid),
+      apply: (state) => this.#apply(state),
+      onFatal: (error) => {
+        if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
+      },
+    });
     this.#startedWallMs = options.clock.wallTimeMs();
     const log = openLog(this.#config.log);
     this.#log = log.logger;
@@ -130,20 +134,32 @@ class RackProcess implements Daemon {
       rack: () => this.#rack,
       tree: () => this.#tree,
       log,
-      uplink: () => this.#uplink,
+      uplink: () => this.#region.uplink,
       regionConfig: (config) => this.#regionConfig(config),
       applied: (config) => {
         setLogLevel(this.#log, config.log.level);
+        void this.#instruments.configure(config);
         this.#tellInterfaces();
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS);
     this.#observing = observe({ clock: options.clock, stream: this.#stream, rack: () => this.#rack });
+    this.#instruments = new Instruments({
+      clock: options.clock,
+      version: options.version,
+      startedWallMs: this.#startedWallMs,
+      stream: this.#stream,
+      config: () => this.#config,
+      host: () => this.#host,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      uplink: () => this.#region.status(),
+    });
     this.#notices = openServiceNotices({
       clock: options.clock,
       terms: options.notify,
       interfaces: () => this.#interfaces.states,
-      region: () => this.#uplink?.status(),
+      region: () => this.#region.status(),
       journal: () => this.#journal,
       publish: this.#stream.publish,
     });
@@ -155,14 +171,14 @@ class RackProcess implements Daemon {
     const lock = await acquireInstanceLock(config.stateDir);
     this.#opened.push(() => lock.release());
     makeStateDirectory(config.stateDir);
-    this.#uuid = readRackUuid(config.stateDir);
+    this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const opening = [
       this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
       this.#open(openNetwork(), (network) => network.close()),
       this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
       this.#open(LiveTree.open(config.boot.tree, { clock, onProblem }), (tree) => tree.close()),
-      checkRegion(config.region),
+      this.#region.check(),
     ] as const;
     // All come to their end first, so that what did open is closed when something else did not.
     await Promise.allSettled(opening);
@@ -183,15 +199,18 @@ class RackProcess implements Daemon {
         table,
         tree,
         publish: attributeEvents(table, this.#stream.publish),
-        rackSecret: this.#secret,
+        rackSecret: this.#region.rackSecret,
+        standIn: this.#region.standIn(),
+        regionCa: this.#region.certificates,
       },
       config,
     );
     this.#rack = rack;
     this.#opened.push(() => rack.close());
-    this.#apply(
-      readDesiredState(config.stateDir, (text) => this.#publish({ kind: 'region.cache', at: clock.now(), text })),
-    );
+    const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
+    const cached = readDesiredState(config.stateDir, onCacheProblem);
+    this.#region.cached(cached);
+    this.#apply(cached);
     await rack.open(this.#host);
     this.#tellInterfaces();
 
@@ -199,13 +218,16 @@ class RackProcess implements Daemon {
     const stopListening = interfaces.onChange((host) => void this.#interfacesChanged(host));
     this.#opened.push(stopListening);
     await this.#openControl(config);
+    await this.#instruments.configure(config);
+    this.#opened.push(() => this.#instruments.close());
     this.#notes = [...network.notes, ...interfaces.notes];
     this.#watch = watchConfig(configFile, clock, {
       onChange: () => this.#configuration.readFile(this.#configurationPorts),
       onProblem,
     });
     this.#opened.push(() => this.#watch?.close());
-    this.#startRegion();
+    this.#opened.push(() => this.#region.close());
+    this.#region.start();
   }
 
   /** Remembers how to close what is being opened, once it is. */
@@ -297,8 +319,9 @@ class RackProcess implements Daemon {
   async #openControl(config: RackConfig): Promise<void> {
     const control = new ControlServer({
       stateDir: config.stateDir,
-      secret: this.#secret,
+      secret: this.#region.secret,
       region: () => this.#config.http.region,
+      elsewhere: this.#region.elsewhere,
       answers: {
         ...controlAnswers({
           name: config.name,
@@ -306,70 +329,34 @@ class RackProcess implements Daemon {
           startedWallMs: this.#startedWallMs,
           clock: this.#options.clock,
           rack: () => this.#rack,
-          uplink: () => this.#uplink?.status(),
+          uplink: () => this.#region.status(),
           journal: () => this.#journal?.status(),
           interfaces: () => this.#interfaces.states,
           notes: () => this.#notes,
         }),
         ...this.#observing.answers,
+        ...configurationAnswers(this.#configuration, () => this.#uuid),
+        ...outboxAnswers(() => this.#region.uplink),
       },
     });
     await control.open();
     this.#opened.push(() => control.close());
   }
 
+  #describe(uuid: string): RackDescription {
+    const pinned = pinnedKeys(this.#configuration.usable.file.values);
+    return describeRack(this.#config, uuid, this.#options.version, pinned);
+  }
+
   #regionConfig(config: RackConfig): RegionConfig {
     const { path: file, usable } = this.#configuration;
-    const ownRack = { uuid: this.#uuid, name: config.name, file, values: usable.file.values };
-    return { ...config.region, rackSecret: this.#secret, ownRack };
-  }
-
-  #startRegion(): void {
-    const { clock } = this.#options;
-    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const uplink = new RackUplink({
-      mode: 'embedded',
-      startThread: () =>
-        new Worker(new URL(`./region-thread.${extension}`, import.meta.url), {
-          name: 'region',
-          workerData: this.#regionConfig(this.#config),
-          resourceLimits: REGION_LIMITS,
-        }),
-      rack: () =>
-        describeRack(
-          this.#config,
-          this.#uuid,
-          this.#options.version,
-          pinnedKeys(this.#configuration.usable.file.values),
-        ),
-      life: newUuid(),
-      clock,
-      stream: this.#stream,
-      kinds: EVENT_KINDS,
-      publish: this.#stream.publish,
-      onDesiredState: (state) => this.#apply(state),
-      onListening: (addresses) => {
-        this.#regionWasUp = true;
-        this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
-      },
-      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
-      onTrouble: (reason, retryMs) => this.#regionTrouble(reason, retryMs),
-    });
-    this.#uplink = uplink;
-    this.#opened.push(() => uplink.close(REGION_STOP_MS));
-    uplink.start();
-  }
-
-  #regionTrouble(reason: string, retryMs: number | undefined): void {
-    if (this.#stopping !== undefined) return;
-    if (retryMs === undefined) {
-      // A region that was up and now refuses ends, is told with its reason, and is tried again.
-      if (this.#regionWasUp) return;
-      const error = new RackError('region-failed', reason);
-      void this.close().then(() => this.#options.onFatal(error));
-      return;
-    }
-    this.#publish({ kind: 'region.down', at: this.#options.clock.now(), reason, retryMs });
+    const ownRack = { uuid: this.#region.uuid, name: config.name, file, values: usable.file.values };
+    return {
+      ...config.region,
+      rackSecret: this.#region.secret,
+      ownRack,
+      counterMemory: this.#instruments.regionMemory,
+    };
   }
 
   #apply(state: DesiredState): void {

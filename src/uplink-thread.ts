@@ -9,18 +9,8 @@ import { openOutboxStore } from './store/outbox-database.ts';
 import { writeDesiredState } from './uplink/desired-state-cache.ts';
 import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
-import type { RegionKey } from './uplink/region-key.ts';
 import { RegionLink } from './uplink/region-link.ts';
-
-/** What the thread is started with. */
-export interface UplinkThreadData {
-  readonly stateDir: string;
-  readonly url: string;
-  readonly key: RegionKey;
-  readonly keyFile: string;
-  readonly ca: string | undefined;
-  readonly version: string;
-}
+import type { UplinkThreadData } from './uplink/thread-data.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');

@@ -2,6 +2,7 @@
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
+import { BootTokens } from '../boot/boot-tokens.ts';
 import { identifyBootClient } from '../boot/client.ts';
 import { planBoot } from '../boot/plan.ts';
 import type { Clock } from '../clock.ts';
@@ -16,9 +17,11 @@ import { RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { BootTree } from '../files/file-tree.ts';
 import type { FileTree } from '../files/opened-file.ts';
+import type { RegionStandIn } from '../http/region-stand-in.ts';
 import { BootHttpServer } from '../http/server.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import { TftpServer } from '../tftp/server.ts';
@@ -37,6 +40,9 @@ export interface RackParts {
   readonly tree: FileTree & Pick<BootTree, 'hasFile'>;
   readonly publish: Publish;
   readonly rackSecret: string;
+  /** What is done while a remote region does not answer, and by which certificates it is judged. */
+  readonly standIn?: RegionStandIn | undefined;
+  readonly regionCa?: string | undefined;
 }
 
 /** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
@@ -47,6 +53,7 @@ export class Rack {
   readonly tftp: TftpServer;
   readonly dns: DnsServer;
   readonly http: BootHttpServer;
+  readonly #tokens: BootTokens;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
@@ -72,9 +79,25 @@ export class Rack {
       machines: () => this.#machines,
       onLeaseChange: (notice) => this.#leaseChanged(notice),
     });
+    this.#tokens = new BootTokens({
+      clock,
+      publish,
+      machines: () => this.#machines,
+      macOf: (peer) => this.#macOf(peer),
+    });
     const resolve: ResolveAsset = (request) => resolveBootAsset(request, this.#assets());
     this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish });
-    this.http = new BootHttpServer({ clock, resolve, files: tree, publish, rackSecret: parts.rackSecret });
+    const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
+    this.http = new BootHttpServer({
+      clock,
+      resolve,
+      files: tree,
+      publish,
+      rackSecret: parts.rackSecret,
+      standIn: parts.standIn,
+      regionCa: parts.regionCa,
+      vouchFor,
+    });
     this.dns = new DnsServer({ network, clock, publish, names: this.names });
   }
 
@@ -159,17 +182,20 @@ export class Rack {
   }
 
   #assets(): AssetContext {
-    const { table, tree } = this.#parts;
+    const { tree } = this.#parts;
     return {
       config: this.#config.boot,
       machines: this.#machines,
-      macOf: (peer) => {
-        // A lease that ran out while its machine still loads is the best that is known of the address.
-        const lease = table.find(peer);
-        return lease?.state === 'bound' ? lease.mac : undefined;
-      },
+      macOf: (peer) => this.#macOf(peer),
       hasFile: (path) => tree.hasFile(path),
+      tokens: this.#tokens,
     };
+  }
+
+  #macOf(peer: Ipv4): MacAddress | undefined {
+    // A lease that ran out while its machine still loads is the best that is known of the address.
+    const lease = this.#parts.table.find(peer);
+    return lease?.state === 'bound' ? lease.mac : undefined;
   }
 
   #activeLeases() {

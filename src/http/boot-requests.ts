@@ -15,11 +15,12 @@ import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
-import { formatIpv4, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
-import type { RegionEndpoint, RegionProxy } from './proxy.ts';
+import type { Forwarding, ForwardOutcome, RegionEndpoint, RegionProxy } from './proxy.ts';
+import { answerAgent, answerQueued, BODIES_MAX, type RegionStandIn, readBody, standInFor } from './region-stand-in.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
 
@@ -34,6 +35,10 @@ export interface BootRequestsDeps {
   readonly region: () => RegionEndpoint | undefined;
   /** Tells the region that what it is told of the caller comes from its rack. */
   readonly rackSecret: string;
+  /** The interface by which the sender of a boot's token was booted from an address; undefined: it was not. */
+  readonly vouchFor?: ((token: string, peer: Ipv4) => MacAddress | undefined) | undefined;
+  /** Does what can be done without the region; undefined: nothing, the region is embedded. */
+  readonly standIn?: RegionStandIn | undefined;
 }
 
 /** One request and what is known of it so far. */
@@ -50,6 +55,13 @@ interface Exchange {
 
 /** What an event says beyond what the exchange knows. */
 type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
+
+/** What may be the token of a boot: anything else is not passed on. */
+const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
+/** A longer type than this is none. */
+const CONTENT_TYPE_MAX = 256;
+/** What a machine is told to wait before it asks again, in seconds. */
+const RETRY_AFTER_S = 5;
 
 /** Kinds of which strangers can cause any number. */
 const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
@@ -74,6 +86,8 @@ export class BootRequests {
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
   #sending = 0;
+  /** Reports that are held in memory. */
+  #bodies = 0;
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
@@ -174,15 +188,19 @@ export class BootRequests {
     const { request, response, peer, local } = exchange;
     const { counters, proxy, rackSecret } = this.#deps;
     counters.add('proxied');
-    const outcome = await proxy.forward({
+    const forwarding: Forwarding = {
       request,
       response,
       origin,
       region: this.#deps.region(),
-      identity: { 'X-Forwarded-For': formatIpv4(peer), 'X-Rackboot-Rack': rackSecret },
+      identity: { 'X-Forwarded-For': formatIpv4(peer), 'X-Rackboot-Rack': rackSecret, ...this.#bootOf(exchange) },
       defaultHost: `${formatIpv4(local)}:${request.socket.localPort ?? 80}`,
-    });
+    };
+    const outcome = (await this.#withoutRegion(exchange, forwarding)) ?? (await proxy.forward(forwarding));
     switch (outcome.kind) {
+      case 'untaken':
+        // It was answered in the region's place.
+        return;
       case 'answered':
         counters.add('proxied-bytes', outcome.bytes);
         this.#tell(exchange, isReading(request.method) ? 'http.forwarded' : 'http.posted', {
@@ -203,6 +221,65 @@ export class BootRequests {
       case 'aborted':
         counters.add('aborted');
     }
+  }
+
+  /** What the region is told of the boot of the machine that asks: its token, and the interface for which this rack vouches. */
+  #bootOf({ request, peer }: Exchange): Readonly<Record<string, string>> {
+    const token = request.headers['x-rackboot-token'];
+    if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
+    const mac = this.#deps.vouchFor?.(token, peer);
+    return { 'X-Rackboot-Token': token, ...(mac === undefined ? {} : { 'X-Rackboot-Boot': formatMac(mac) }) };
+  }
+
+  /** What can be done without the region, when it has to be; undefined: the request is one to pass on as ever. */
+  async #withoutRegion(exchange: Exchange, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
+    const { standIn, proxy } = this.#deps;
+    const { request, response, origin } = forwarding;
+    const kind = standIn === undefined ? undefined : standInFor(request, origin);
+    if (standIn === undefined || kind === undefined) return undefined;
+    const ask = (body: Uint8Array | undefined): Promise<ForwardOutcome> =>
+      standIn.isAway()
+        ? Promise.resolve({ kind: 'untaken', reason: 'the region is away' })
+        : proxy.forward({ ...forwarding, body, leavesUntaken: true });
+    if (kind === 'agent') {
+      if (standIn.agent === undefined) return undefined;
+      const outcome = await ask(undefined);
+      if (outcome.kind === 'untaken') answerAgent(response, standIn.agent);
+      return outcome;
+    }
+    if (!standIn.isManaged(exchange.peer) || this.#bodies >= BODIES_MAX) return undefined;
+    this.#bodies += 1;
+    try {
+      const body = await readBody(request, response);
+      if (body === undefined) return this.#withoutBody(response);
+      const outcome = await ask(body);
+      return outcome.kind === 'untaken' ? await this.#keep(standIn, exchange, forwarding, body) : outcome;
+    } finally {
+      this.#bodies -= 1;
+    }
+  }
+
+  #withoutBody(response: ServerResponse): ForwardOutcome {
+    if (response.destroyed) return { kind: 'aborted' };
+    sendText(response, 'POST', answerText(413, 'body-too-large\n', { Connection: 'close' }));
+    return { kind: 'refused', reason: 'body-too-large' };
+  }
+
+  async #keep(
+    standIn: RegionStandIn,
+    { peer }: Exchange,
+    { request, response, origin }: Forwarding,
+    body: Uint8Array,
+  ): Promise<ForwardOutcome> {
+    const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
+    const problem = await standIn.keep({ peer, contentType, path: origin, body });
+    if (problem === undefined) {
+      answerQueued(response);
+      return { kind: 'untaken', reason: 'kept' };
+    }
+    const reason = `the region is away, and the report cannot be kept: ${problem}`;
+    sendText(response, 'POST', answerText(503, `${reason}\n`, { 'Retry-After': RETRY_AFTER_S }));
+    return { kind: 'unreachable', reason };
   }
 
   #refuse(exchange: Exchange, status: number, reason: string, fields: Fields = {}): void {

@@ -31,6 +31,8 @@ export interface ControlRequestsDeps {
   readonly region: () => RegionEndpoint | undefined;
   /** Tells the region that the caller is an administrator of this host. */
   readonly secret: string;
+  /** The URL of a region that is not of this host, and gives this host's administrator no right; undefined: it is. */
+  readonly elsewhere?: string | undefined;
 }
 
 /** Answers one request of the control socket. Never rejects. */
@@ -51,6 +53,8 @@ export async function handleControl(
   try {
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
       await sendAnswer(response, method, await answer({ query: queryOf(target.origin) }));
+    } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
+      refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
       await deps.proxy.forward({
         request,

@@ -18,6 +18,10 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 export const PROXIED_MAX = 256;
 /** How long the region may be silent while it owes something, in milliseconds. */
 export const REGION_SILENCE_MS = 60_000;
+/** The same for a request that can be dealt with without the region. */
+const UNTAKEN_SILENCE_MS = 10_000;
+/** Answers by which a region, or what stands before it, says that it cannot take the request now. */
+const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
 /** What a machine is told to wait before it asks again, in seconds. */
 const RETRY_AFTER_S = 5;
 
@@ -25,9 +29,11 @@ const RETRY_AFTER_S = 5;
 export interface RegionEndpoint {
   readonly host: string;
   readonly port: number;
+  /** By TLS. */
+  readonly secure?: boolean | undefined;
 }
 
-/** `request` of node:http. */
+/** `request` of node:http, and of node:https for the protocol `https:`. */
 export type OpenRequest = (options: RequestOptions) => ClientRequest;
 
 /** One request to pass on. */
@@ -42,12 +48,18 @@ export interface Forwarding {
   readonly identity: Readonly<Record<string, string>>;
   /** What the Host field says when the caller gave none. */
   readonly defaultHost: string;
+  /** The body, when it was read already. */
+  readonly body?: Uint8Array | undefined;
+  /** What the region cannot take now is left to the asker: nothing is answered then. */
+  readonly leavesUntaken?: boolean | undefined;
 }
 
 export type ForwardOutcome =
   | { readonly kind: 'answered'; readonly status: number; readonly bytes: number }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: 'body-too-large' | 'proxy-busy' }
+  /** Only with `leavesUntaken`: the region cannot take it now, and nothing was answered. */
+  | { readonly kind: 'untaken'; readonly reason: string }
   /** The caller went away. */
   | { readonly kind: 'aborted' };
 
@@ -74,7 +86,7 @@ function hopFields(message: IncomingMessage): ReadonlySet<string> {
 
 /** The fields of a request as the region gets them. */
 export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
-  const { request, identity, defaultHost } = forwarding;
+  const { request, identity, defaultHost, body } = forwarding;
   const dropped = hopFields(request);
   const fields: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) {
@@ -84,11 +96,13 @@ export function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'regio
   const host = request.headers.host;
   const length = request.headers['content-length'];
   const framing: OutgoingHttpHeaders =
-    request.headers['transfer-encoding'] !== undefined
-      ? { 'Transfer-Encoding': 'chunked' }
-      : length !== undefined || (request.method !== 'GET' && request.method !== 'HEAD')
-        ? { 'Content-Length': length ?? '0' }
-        : {};
+    body !== undefined
+      ? { 'Content-Length': body.length }
+      : request.headers['transfer-encoding'] !== undefined
+        ? { 'Transfer-Encoding': 'chunked' }
+        : length !== undefined || (request.method !== 'GET' && request.method !== 'HEAD')
+          ? { 'Content-Length': length ?? '0' }
+          : {};
   return { ...fields, host: host === undefined || host === '' ? defaultHost : host, ...framing, ...identity };
 }
 
@@ -127,6 +141,7 @@ export class RegionProxy {
     if (this.#active >= PROXIED_MAX) return refuse(forwarding, 503, 'proxy-busy');
     if (region === undefined) {
       const reason = 'this rack has no region: set region.mode, or region.url, in its configuration';
+      if (forwarding.leavesUntaken === true) return { kind: 'untaken', reason };
       answerUnreachable(response, request.method, 503, reason);
       return { kind: 'unreachable', reason };
     }
@@ -167,24 +182,30 @@ class Passage {
     this.#region = region;
     this.#resolve = resolve;
     const { request, response, origin } = to;
+    const silenceMs = to.leavesUntaken === true ? UNTAKEN_SILENCE_MS : REGION_SILENCE_MS;
     this.#onward = open({
+      protocol: region.secure === true ? 'https:' : 'http:',
       host: region.host,
       port: region.port,
       method: request.method ?? 'GET',
       path: origin,
       headers: forwardedFields(to),
       agent: false,
-      timeout: REGION_SILENCE_MS,
+      timeout: silenceMs,
     });
     this.#onward.on('response', (answer) => this.#onAnswer(answer));
     this.#onward.on('timeout', () => {
       this.#silent = true;
-      this.#onward.destroy(new Error(`no answer for ${REGION_SILENCE_MS / 1000} s`));
+      this.#onward.destroy(new Error(`no answer for ${silenceMs / 1000} s`));
     });
     this.#onward.on('error', (error) => this.#onFailure(error));
     this.#forget = onGone(response, () => {
       if (!response.writableFinished) this.#end({ kind: 'aborted' });
     });
+    if (to.body !== undefined) {
+      this.#onward.end(to.body);
+      return;
+    }
     request.on('data', (chunk: Uint8Array) => this.#countBody(chunk.length));
     request.pipe(this.#onward);
   }
@@ -203,6 +224,11 @@ class Passage {
       return;
     }
     const status = answer.statusCode ?? 502;
+    if (this.#to.leavesUntaken === true && UNTAKEN.has(status)) {
+      answer.destroy();
+      this.#end({ kind: 'untaken', reason: `the region answers ${status}` });
+      return;
+    }
     let bytes = 0;
     answer.on('data', (chunk: Uint8Array) => {
       bytes += chunk.length;
@@ -221,6 +247,10 @@ class Passage {
     this.#stopBody();
     const where = `${this.#region.host}:${this.#region.port}`;
     const reason = `the region at ${where} does not answer: ${errorText(error)}`;
+    if (this.#to.leavesUntaken === true) {
+      this.#end({ kind: 'untaken', reason });
+      return;
+    }
     answerUnreachable(response, request.method, this.#silent ? 504 : 503, reason);
     this.#end({ kind: 'unreachable', reason });
   }

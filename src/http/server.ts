@@ -8,7 +8,7 @@
 
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
-import { createConnection, type Socket } from 'node:net';
+import { createConnection, isIP, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -18,7 +18,7 @@ import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
-import { type RegionEndpoint, RegionProxy } from './proxy.ts';
+import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
 
 // `import` of this module reads each of its exports, WebSocket among them, and so loads a whole HTTP client that nobody here
 // uses: 35 ms of processor time at the start, and its memory.
@@ -41,7 +41,26 @@ const HEADER_BYTES_MAX = 16 * 1024;
 const REGION_GRACE_MS = 2000;
 const LEAVE_LOOK_MS = 100;
 
-export type BootHttpDeps = Pick<BootRequestsDeps, 'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret'>;
+export type BootHttpDeps = Pick<
+  BootRequestsDeps,
+  'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret' | 'standIn' | 'vouchFor'
+> & {
+  /** PEM certificates by which a region at https is judged; undefined: those of the system. */
+  readonly regionCa?: string | undefined;
+};
+
+/** Opens requests to a region; TLS is loaded with the first one that needs it. */
+function opener(ca: string | undefined): OpenRequest {
+  return (options) => {
+    if (options.protocol !== 'https:') return openRequest(options);
+    const host = options.host ?? '';
+    // The certificate is the region's: the Host field says the rack's own name.
+    const servername = isIP(host) === 0 ? host : '';
+    return process
+      .getBuiltinModule('node:https')
+      .request({ ...options, servername, ...(ca === undefined ? {} : { ca }) });
+  };
+}
 
 function makeServer(listener: RequestListener): Server {
   const server = createServer(
@@ -84,7 +103,7 @@ export class BootHttpServer {
   readonly #deps: BootHttpDeps;
   readonly #counters = new Counters(HTTP_COUNTERS);
   readonly #requests: BootRequests;
-  readonly #proxy = new RegionProxy(openRequest);
+  readonly #proxy: RegionProxy;
   readonly #peers = new Map<string, number>();
   readonly #pipelined = new WeakMap<Socket, number>();
   #connections = 0;
@@ -96,6 +115,7 @@ export class BootHttpServer {
 
   constructor(deps: BootHttpDeps) {
     this.#deps = deps;
+    this.#proxy = new RegionProxy(opener(deps.regionCa));
     this.#requests = new BootRequests({
       ...deps,
       counters: this.#counters,
@@ -252,6 +272,8 @@ export interface ControlServerDeps {
   readonly region: () => RegionEndpoint | undefined;
   /** Tells the region that the caller is an administrator of this host. */
   readonly secret: string;
+  /** The URL of a region elsewhere; undefined: it is this host's. */
+  readonly elsewhere?: string | undefined;
 }
 
 /** Answers the command line on this host, over a socket that only its user and root may open. */

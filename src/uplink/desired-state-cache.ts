@@ -1,6 +1,6 @@
 // The desired state on disk, so that a rack whose region is away boots, addresses and names the machines it knows.
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, osErrorCode } from '../errors.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
@@ -19,6 +19,11 @@ export function readDesiredState(stateDir: string, onProblem: (text: string) => 
     if (osErrorCode(error) !== 'ENOENT') onProblem(`${path}: ${errorText(error)}`);
   }
   return EMPTY_DESIRED_STATE;
+}
+
+/** When the cache was written: wall time in milliseconds; undefined: there is none. */
+export function desiredStateTime(stateDir: string): number | undefined {
+  return statSync(join(stateDir, FILE), { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /** Replaces the cache in one step; a failure is told to `onProblem`, the state in memory stays in force. */

@@ -6,12 +6,12 @@
 //   (start)                 (#receive)   (#ended)              (start)
 
 import type { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
-import type { EventStream } from '../observe/event-stream.ts';
+import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/rack-description.ts';
@@ -27,6 +27,8 @@ const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 30_000;
 /** A region that ran this long is healthy: the next restart comes quickly again. */
 const HEALTHY_MS = 60_000;
+/** How often it is looked, at the end, whether the thread has stored everything. */
+const HAND_OVER_LOOK_MS = 5;
 /** How long a machine or a person waits for the thread's answer: a disk that is slower counts as one that does not take it. */
 const ANSWER_MS_MAX = 4000;
 
@@ -44,6 +46,8 @@ export interface RackUplinkOptions {
   readonly kinds: EventKinds;
   /** Events that happened in the thread. */
   readonly publish: Publish;
+  /** The state that was put into force before this began, and when it was cached. */
+  readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
   /** Puts a desired state into force; synchronous. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** The region answers on these addresses. */
@@ -60,7 +64,7 @@ export interface UplinkStatus {
   readonly state: 'starting' | 'waiting' | LinkStatus['state'];
   readonly addresses: readonly string[];
   readonly desiredVersion: number;
-  /** When the state in force was put into force; undefined: it is the one that was cached. Wall time in milliseconds. */
+  /** When the state in force came, wall time in milliseconds; undefined: there is none. */
   readonly desiredSince: number | undefined;
   readonly eventsWaiting: number;
   readonly eventsDropped: number;
@@ -79,7 +83,7 @@ export class RackUplink {
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
-  #desiredVersion = 0;
+  #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
   #startedAt = 0;
@@ -90,9 +94,11 @@ export class RackUplink {
 
   constructor(options: RackUplinkOptions) {
     this.#options = options;
+    this.#desiredVersion = options.cached.version;
+    this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
     this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
-    this.#cursor = options.stream.subscribe(() => this.#collect());
+    this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 
   /** Starts the thread and returns at once. */
@@ -167,17 +173,29 @@ export class RackUplink {
     this.#gathering?.cancel();
     const worker = this.#worker;
     if (worker === undefined) return;
-    this.#collect();
-    this.#send();
+    const { clock } = this.#options;
+    const end = later(clock.now(), graceMs);
+    await this.#handOver(end);
+    if (this.#worker === undefined) return;
     await new Promise<void>((resolve) => {
       worker.once('exit', () => resolve());
       this.#post({ kind: 'close' });
-      this.#options.clock.schedule(graceMs, () => void worker.terminate().then(() => resolve()));
+      clock.schedule(Math.max(0, end - clock.now()), () => void worker.terminate().then(() => resolve()));
     });
   }
 
-  #collect(): void {
-    const { events, missed } = this.#cursor.drain();
+  /** Gives the thread batch after batch, and waits until it has all of them on disk. */
+  async #handOver(end: Instant): Promise<void> {
+    const { clock } = this.#options;
+    this.#collect();
+    this.#send();
+    while (this.#worker !== undefined && this.#outbox.length > 0 && clock.now() < end) {
+      await new Promise<void>((resolve) => clock.schedule(HAND_OVER_LOOK_MS, resolve));
+    }
+  }
+
+  #collect(limit?: number): void {
+    const { events, missed } = this.#cursor.drain(limit);
     if (missed > 0) this.#outbox.addDropped(missed);
     for (const event of events) {
       const kind = this.#options.kinds.get(event.kind);
@@ -257,8 +275,9 @@ export class RackUplink {
   }
 
   #ended(worker: Worker, reason: string): void {
-    if (this.#worker !== worker || this.#closing) return;
+    if (this.#worker !== worker) return;
     this.#worker = undefined;
+    if (this.#closing) return;
     this.#addresses = [];
     const { clock } = this.#options;
     if (clock.now() - this.#startedAt > HEALTHY_MS) this.#failures = 0;

@@ -1,0 +1,227 @@
+// The rack's side of its region, as the daemon needs it: which thread stands for the region, by what the rack is known to it, and what is
+// done while it does not answer.
+//
+// 1. What is wrong with the rack's identity, its key or a certificate file is told before anything is served.
+// 2. The region starts after the rack answers, and never holds it up.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Clock, newUuid } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import type { UplinkConfig } from '../config/region-place.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import type { RegionStandIn } from '../http/region-stand-in.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import { formatIpv4, networkContains } from '../net/address.ts';
+import type { EventStream } from '../observe/event-stream.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RackDescription } from '../region/rack-description.ts';
+import { desiredStateTime } from '../uplink/desired-state-cache.ts';
+import { readRackUuid } from '../uplink/rack-identity.ts';
+import { RackUplink, type UplinkStatus } from '../uplink/rack-uplink.ts';
+import { type RegionKey, readRegionKey } from '../uplink/region-key.ts';
+import type { UplinkThreadData } from '../uplink/thread-data.ts';
+import { EVENT_KINDS } from './event-kinds.ts';
+import type { DaemonEvent } from './events.ts';
+import { checkRegion } from './region-preflight.ts';
+import { startRegionThread } from './region-worker.ts';
+
+/** How long the region may take to store what it has and to end. */
+const REGION_STOP_MS = 5000;
+/** Memory of the thread: old and young generation, in MiB. */
+const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
+const SECRET_BYTES = 24;
+const AGENT = join(import.meta.dirname, '..', 'images', 'agent', 'agent.sh');
+
+export interface RegionSideParts {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly stream: EventStream;
+  readonly config: () => RackConfig;
+  readonly regionConfig: (config: RackConfig) => RegionConfig;
+  readonly describe: (uuid: string) => RackDescription;
+  /** Puts a desired state into force. */
+  readonly apply: (state: DesiredState) => void;
+  /** The region cannot start, and never did. */
+  readonly onFatal: (error: RackError) => void;
+}
+
+/** How the region is reached: opened before anything is served. */
+interface Access {
+  readonly uplink: UplinkConfig;
+  readonly uuid: string;
+  /** Undefined: the region is embedded. */
+  readonly key: RegionKey | undefined;
+  readonly ca: string | undefined;
+}
+
+export class RegionSide {
+  readonly #parts: RegionSideParts;
+  /** Tells an embedded region that the caller is this process. */
+  readonly secret: string;
+  #access: Access | undefined;
+  #uplink: RackUplink | undefined;
+  #wasUp = false;
+  #version = 0;
+
+  constructor(parts: RegionSideParts) {
+    this.#parts = parts;
+    this.secret = Buffer.from(parts.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+  }
+
+  /**
+   * Reads by what the rack is known. The state directory must exist.
+   * @throws RackError as reading the identity, the key and the certificates does
+   */
+  identify(): void {
+    const { stateDir, uplink } = this.#parts.config();
+    const uuid = readRackUuid(stateDir);
+    const remote = uplink.mode === 'remote' ? uplink : undefined;
+    this.#access = {
+      uplink,
+      uuid,
+      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock),
+      ca: remote?.caFile === undefined ? undefined : readCertificates(remote.caFile),
+    };
+  }
+
+  /** Whether the region will be able to start. @throws RackError as it would */
+  async check(): Promise<void> {
+    const { uplink, region } = this.#parts.config();
+    if (uplink.mode === 'embedded') await checkRegion(region);
+  }
+
+  get uuid(): string {
+    return this.#access?.uuid ?? '';
+  }
+  /** Undefined: it was not started. */
+  get uplink(): RackUplink | undefined {
+    return this.#uplink;
+  }
+  status(): UplinkStatus | undefined {
+    return this.#uplink?.status();
+  }
+  /** By what the boot listener says that a request comes from this rack: `X-Rackboot-Rack`. */
+  get rackSecret(): string {
+    const key = this.#access?.key;
+    return key === undefined ? this.secret : `${key.token}:${key.secret}`;
+  }
+  get certificates(): string | undefined {
+    return this.#access?.ca;
+  }
+  /** Where people ask the region instead of here; undefined: here. */
+  get elsewhere(): string | undefined {
+    const { uplink } = this.#parts.config();
+    return uplink.mode === 'remote' ? uplink.url : undefined;
+  }
+
+  /** What the boot listener does while the region does not answer; undefined: the region is embedded. */
+  standIn(): RegionStandIn | undefined {
+    if (this.#access?.key === undefined) return undefined;
+    const { clock, config } = this.#parts;
+    return {
+      agent: readAgent(),
+      isAway: () => this.#uplink?.status().state !== 'up',
+      isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
+      keep: async ({ peer, contentType, path, body }) => {
+        const post = {
+          at: Math.round(clock.wallTimeMs()),
+          peer: formatIpv4(peer),
+          contentType,
+          path,
+          body: Buffer.from(body).toString('base64'),
+        };
+        return this.#uplink === undefined ? 'the rack has just started' : await this.#uplink.queuePost(post);
+      },
+    };
+  }
+
+  /** Keeps in mind which state was cached. */
+  cached(state: DesiredState): void {
+    this.#version = state.version;
+  }
+
+  /** Starts the thread and returns at once. */
+  start(): void {
+    const { clock, stream, config, describe, apply } = this.#parts;
+    const uplink = new RackUplink({
+      mode: config().uplink.mode,
+      startThread: () => this.#startThread(),
+      rack: () => describe(this.uuid),
+      life: newUuid(),
+      clock,
+      stream,
+      kinds: EVENT_KINDS,
+      publish: stream.publish,
+      cached: { version: this.#version, sinceMs: desiredStateTime(config().stateDir) },
+      onDesiredState: apply,
+      onListening: (addresses) => {
+        this.#wasUp = true;
+        // A remote region says by itself when it answers.
+        if (config().uplink.mode === 'embedded')
+          this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
+      },
+      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
+      onTrouble: (reason, retryMs) => this.#trouble(reason, retryMs),
+    });
+    this.#uplink = uplink;
+    uplink.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#uplink?.close(REGION_STOP_MS);
+  }
+
+  #startThread(): Worker {
+    const { config, regionConfig, version } = this.#parts;
+    const { uplink, stateDir } = config();
+    const key = this.#access?.key;
+    if (uplink.mode === 'embedded' || key === undefined) return startRegionThread(regionConfig(config()));
+    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+    const { url, keyFile } = uplink;
+    const workerData: UplinkThreadData = { stateDir, url, key, keyFile, ca: this.certificates, version };
+    return new Worker(new URL(`../uplink-thread.${extension}`, import.meta.url), {
+      name: 'uplink',
+      workerData,
+      resourceLimits: UPLINK_LIMITS,
+    });
+  }
+
+  #trouble(reason: string, retryMs: number | undefined): void {
+    if (retryMs !== undefined) {
+      this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), reason, retryMs });
+      return;
+    }
+    // A region that was up and now refuses ends, is told with its reason, and is tried again.
+    if (!this.#wasUp) this.#parts.onFatal(new RackError('region-failed', reason));
+  }
+
+  #publish(event: DaemonEvent): void {
+    this.#parts.stream.publish(event);
+  }
+}
+
+function readAgent(): string | undefined {
+  try {
+    return readFileSync(AGENT, 'utf8');
+  } catch {
+    // A machine is told 503 then, as by a region without it.
+    return undefined;
+  }
+}
+
+function readCertificates(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new RackError(
+      'config-invalid',
+      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)})`,
+      { cause },
+    );
+  }
+  if (/-----BEGIN CERTIFICATE-----/.test(text)) return text;
+  throw new RackError('config-invalid', `region.ca_file: ${path} holds no certificate in PEM form`);
+}

@@ -1,0 +1,81 @@
+// What the rack does in the place of a remote region that does not answer: it keeps the report of a machine that enlists, and hands out
+// the agent that makes such a report. Sources: RFC 9110 §15.3.3 (202).
+//
+// 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
+// 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
+// 3. At most BODIES_MAX bodies are held in memory at a time; further requests are passed on as ever.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Ipv4 } from '../net/address.ts';
+import { answerText } from './answer.ts';
+import { onGone, sendText } from './send.ts';
+
+/** The largest report that is kept, in bytes: what the region takes. */
+export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
+/** Reports that are held in memory at a time. */
+export const BODIES_MAX = 16;
+
+/** A report as it came. */
+export interface KeptReport {
+  readonly peer: Ipv4;
+  readonly contentType: string;
+  /** In origin form, with the query. */
+  readonly path: string;
+  readonly body: Uint8Array;
+}
+
+/** The port to what keeps reports for a remote region. */
+export interface RegionStandIn {
+  /** True: it is known not to take anything at the moment, and is not asked first. */
+  isAway(): boolean;
+  /** True for an address in a network of this rack. */
+  isManaged(address: Ipv4): boolean;
+  /** Undefined: it is on disk; else why it is not. Never rejects. */
+  keep(report: KeptReport): Promise<string | undefined>;
+  /** The enlistment agent of this installation; undefined: it has none. */
+  readonly agent: string | undefined;
+}
+
+/** What can be done without the region for a request; undefined: nothing. */
+export function standInFor(request: IncomingMessage, origin: string): 'report' | 'agent' | undefined {
+  const [path = '', query = ''] = origin.split('?', 2);
+  if (request.method === 'GET' && /^\/MAAS\/rackboot\/agent\.sh$/.test(path)) return 'agent';
+  if (request.method !== 'POST' || request.headers.authorization !== undefined) return undefined;
+  if (Number(request.headers['content-length'] ?? 0) > KEPT_BYTES_MAX) return undefined;
+  const operation = new URLSearchParams(query).get('op');
+  if (/^\/MAAS\/api\/2\.0\/machines\/?$/.test(path)) return operation === null ? 'report' : undefined;
+  // The operation may also be a field of the form (the region decides); a name in the query that is another one is not ours.
+  if (/^\/MAAS\/api\/1\.0\/nodes\/?$/.test(path))
+    return operation === null || operation === 'new' ? 'report' : undefined;
+  return undefined;
+}
+
+/** The whole body; undefined: it is larger than KEPT_BYTES_MAX, or its sender went away. */
+export function readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const finish = (body: Buffer | undefined): void => {
+      forget();
+      resolve(body);
+    };
+    const forget = onGone(response, () => finish(undefined));
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > KEPT_BYTES_MAX) finish(undefined);
+      else chunks.push(chunk);
+    });
+    request.on('end', () => finish(Buffer.concat(chunks)));
+    request.on('error', () => finish(undefined));
+  });
+}
+
+/** Tells a machine that its report waits on disk. */
+export function answerQueued(response: ServerResponse): void {
+  const told = { status: 'queued', text: 'the region is away; this rack keeps the report for it' };
+  sendText(response, 'POST', answerText(202, `${JSON.stringify(told)}\n`, { 'Content-Type': 'application/json' }));
+}
+
+export function answerAgent(response: ServerResponse, agent: string): void {
+  sendText(response, 'GET', answerText(200, agent, { 'Content-Type': 'text/x-shellscript; charset=utf-8' }));
+}
