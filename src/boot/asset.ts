@@ -15,12 +15,14 @@
 // 1. The path's identity comes first; the peer's lease, then the address the region gave, are asked only where the path has none.
 // 2. What cannot be started is shown on the machine's screen; only an unknown machine gets "not found", for loaders take that as
 //    "try the next name".
-// 3. No rendered text holds a secret: whoever names a MAC address gets it.
+// 3. Whoever names a MAC address gets its text, so none holds a secret but the token of the boot, which only the holder of the
+//    machine's lease gets (`boot-tokens.ts`).
 
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { BootTokenSource } from './boot-tokens.ts';
 import type { BootConfig } from './config.ts';
 import { type Decision, decideStep } from './decision.ts';
 import { answersOnPort80, findEndpointFor, formatBaseUrl } from './endpoint.ts';
@@ -89,6 +91,8 @@ export interface AssetContext {
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /** Tells whether the tree has a file of that relative path: kernels, initrds, loaders. */
   readonly hasFile: HasFile;
+  /** Where the token of a boot comes from; undefined: none is given. */
+  readonly tokens?: BootTokenSource | undefined;
 }
 
 /** Who asks, as far as it is known. */
@@ -169,7 +173,13 @@ function renderFor(
   const decision: Decision = chains
     ? { step: { kind: 'chain' }, purpose: 'chain', title: 'asking again by hardware address' }
     : decideStep(
-        { machine: asker.machine, architecture: asked?.architecture, subarchitecture: asked?.subarchitecture, baseUrl },
+        {
+          machine: asker.machine,
+          architecture: asked?.architecture,
+          subarchitecture: asked?.subarchitecture,
+          baseUrl,
+          token: context.tokens?.tokenFor({ ...asker, peer: request.peer }),
+        },
         context,
       );
   const place: RenderPlace = {

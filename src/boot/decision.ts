@@ -29,6 +29,8 @@ export interface StepQuery {
   readonly subarchitecture: string | undefined;
   /** The boot HTTP listener; undefined: there is none. */
   readonly baseUrl: string | undefined;
+  /** The token of this boot; undefined: it gets none. */
+  readonly token?: string | undefined;
 }
 
 /** A step, with its names for the timeline and for the machine's screen. */
@@ -109,7 +111,7 @@ function decideKernel(
     ]);
   }
   const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
-  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, params: [...ours, ...params.words] };
+  const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
   const title = `${name}: ${purpose}, ${image.kernel.slice(0, image.kernel.lastIndexOf('/'))}`;
   if (enlistsByInstaller) {
     return {

@@ -61,6 +61,8 @@ export interface KernelLineFacts {
   readonly purpose: string;
   /** Base URL of the region as the machine reaches it, ending in `/MAAS`. */
   readonly rackbootUrl: string;
+  /** The secret of this boot, letters, digits, `-` and `_`; undefined: it has none. */
+  readonly token?: string | undefined;
   /** The operator's arguments, as words. */
   readonly params: readonly string[];
 }
@@ -68,9 +70,12 @@ export interface KernelLineFacts {
 /** The word that names the interface that boots, as pxelinux writes it: hardware type 01 and the address with dashes. */
 export const formatBootif = (mac: MacAddress): string => `BOOTIF=01-${formatMac(mac, '-')}`;
 
+const tokenWords = ({ token }: KernelLineFacts): readonly string[] =>
+  token === undefined ? [] : [`rackboot_token=${token}`];
+
 /** Words for the ephemeral environment. */
 export function ephemeralWords(facts: KernelLineFacts): readonly string[] {
-  return [`rackboot=${facts.purpose}`, `rackboot_url=${facts.rackbootUrl}`, ...facts.params];
+  return [`rackboot=${facts.purpose}`, `rackboot_url=${facts.rackbootUrl}`, ...tokenWords(facts), ...facts.params];
 }
 
 /** What an installer is told beyond that. */
@@ -114,6 +119,7 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
     'DEBIAN_FRONTEND=text',
     `rackboot=${facts.purpose}`,
     `rackboot_url=${facts.rackbootUrl}`,
+    ...tokenWords(facts),
     ...facts.params,
   ];
 }

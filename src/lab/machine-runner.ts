@@ -138,7 +138,11 @@ export class MachineRunner {
     const headers =
       action.body === undefined
         ? {}
-        : { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(action.body) };
+        : {
+            ...action.fields,
+            'Content-Type': 'application/x-www-form-urlencoded',
+            'Content-Length': Buffer.byteLength(action.body),
+          };
     const asking = request(action.url, {
       method: action.method,
       localAddress: formatIpv4(this.#address),

@@ -33,7 +33,14 @@ export type MachineAction =
       readonly port: number;
       readonly transfer: number;
     }
-  | { readonly kind: 'http'; readonly method: 'GET' | 'POST'; readonly url: string; readonly body?: string }
+  | {
+      readonly kind: 'http';
+      readonly method: 'GET' | 'POST';
+      readonly url: string;
+      readonly body?: string;
+      /** Header fields beside those that say what the body is. */
+      readonly fields?: Readonly<Record<string, string>>;
+    }
   /** From now on it sends from this address. */
   | { readonly kind: 'address'; readonly address: Ipv4 }
   | { readonly kind: 'step'; readonly step: MachineStep }
@@ -293,8 +300,15 @@ export class SimulatedMachine {
     }
     const bootMac = instruction.sysappendBootif ? formatMac(this.#spec.mac) : '';
     this.#stage = 'posting';
+    const token = kernelArgument(instruction.append, 'rackboot_token');
     this.#fetch(
-      { kind: 'http', method: 'POST', url: `${url}/api/2.0/machines/`, body: this.#spec.enlistmentForm(bootMac) },
+      {
+        kind: 'http',
+        method: 'POST',
+        url: `${url}/api/2.0/machines/`,
+        body: this.#spec.enlistmentForm(bootMac),
+        ...(token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } }),
+      },
       now,
     );
   }

@@ -388,7 +388,7 @@ architecture() {
 # Posts the form. Status 0 when taken; else $status is the HTTP status (empty without one) and $problem says what happened.
 post_form() {
   if bounded "$REQUEST_SECONDS_MAX" wget -O "$work/answer" --header 'Content-Type: application/x-www-form-urlencoded' \
-    --post-file "$work/form" "$target" 2>"$work/problem"; then
+    ${token:+--header "X-Rackboot-Token: $token"} --post-file "$work/form" "$target" 2>"$work/problem"; then
     return 0
   fi
   # Quirk: busybox says "server returned error: HTTP/1.1 400 Bad Request", GNU wget "ERROR 400: Bad Request."
@@ -407,6 +407,7 @@ show_refusal() {
   [ "$port" != "$authority" ] || port=80
   {
     printf 'POST /%s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n' "${rest#*/}" "$authority"
+    [ -z "$token" ] || printf 'X-Rackboot-Token: %s\r\n' "$token"
     printf 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %s\r\n\r\n' "$(wc -c <"$work/form" | tr -d ' ')"
     cat "$work/form"
   } | bounded 20 nc "$host" "$port" 2>/dev/null | tr -d '\r' | sed '1,/^$/d' | tr -cd '\012\040-\176' | head -n 12 | cut -c1-160 >"$work/refusal"
@@ -452,6 +453,9 @@ report() {
 
 umask 077
 purpose=$(argument rackboot)
+# The secret of this boot, by which the region knows the report as this machine's; what is no token is not sent.
+token=$(argument rackboot_token)
+case $token in *[!A-Za-z0-9_-]*) token= ;; esac
 boot_mac=$(argument BOOTIF | tr A-F- a-f: )
 case $boot_mac in ??:??:??:??:??:??:??) boot_mac=${boot_mac#??:} ;; esac
 collect_facts

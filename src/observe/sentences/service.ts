@@ -46,6 +46,9 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `${f.text('leases')} running leases are outside the new ranges (${f.text('addresses')}): their machines get other addresses when they renew`,
   'config.refused': (f) => `${configurationOf(f)} is refused, the last good one stays: ${f.text('problems')}`,
   'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
+  'metrics.listening': (f) => `Metrics and health are served on ${f.text('address')}:${f.text('port')}`,
+  'metrics.failed': (f) =>
+    `Metrics cannot be served on ${f.text('address')}:${f.text('port')} (${f.text('reason')}): free the port, or set metrics.listen`,
   'region.up': (f) => `The region answers at ${f.text('addresses')}`,
   'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
   'region.cache': (f) => `The cached desired state is not usable: ${f.text('text')}`,
@@ -53,6 +56,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'machine.known': (f) => `The region knows it as ${f.text('name')}, ${f.text('status')}: ${nextBoot(f)}`,
   'machine.changed': (f) => `The region has it as ${f.text('name')}, ${f.text('status')}, now: ${nextBoot(f)}`,
   'machine.forgotten': (f) => `The region no longer knows it; it was ${f.text('name')}`,
+  'boot.token-withheld': (f) =>
+    `${f.text('address')} asked for the configuration of ${f.text('machine')}, whose address it is not: sent without the secret of its boot`,
   'boot.hint': (f) => capitalise(f.text('text')),
   'log.level-changed': (f) =>
     `${logOf(f)} is written from ${f.text('level')} on, for ${f.text('seconds')} s, then as configured`,

@@ -109,6 +109,9 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     powerParameters: power,
     facts: facts?.value,
     username,
+    token: call.peer.bootToken,
+    vouchedMac: call.peer.vouchedMac,
+    address: call.peer.ipv4,
   };
 }
 

@@ -24,6 +24,11 @@ export class RateLimiter {
 
   /** True when this address may ask once more now. */
   allows(address: string, now: Instant): boolean {
+    return this.excess(address, now) === undefined;
+  }
+
+  /** Whose limit this request is beyond: the address's own, or that of all together; undefined: it is taken, and counted. */
+  excess(address: string, now: Instant): 'address' | 'all' | undefined {
     let own = this.#byAddress.get(address);
     if (own === undefined) {
       const oldest = this.#byAddress.size >= ADDRESSES_MAX ? this.#byAddress.keys().next().value : undefined;
@@ -32,6 +37,7 @@ export class RateLimiter {
       this.#byAddress.set(address, own);
     }
     // An address that is over its own limit takes nothing from the others.
-    return own.allows(now) && this.#total.allows(now);
+    if (!own.allows(now)) return 'address';
+    return this.#total.allows(now) ? undefined : 'all';
   }
 }

@@ -1,0 +1,124 @@
+// The secrets of boots on the rack's side: who is given one on the kernel line, and whose post it proves.
+//
+//   configuration asked by the holder of the lease ─┬─ a machine at work ──► the region's token of its boot
+//                                                   └─ a New or unknown one ► a token drawn here, kept with MAC and address
+//   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
+//
+// 1. A token is given to, and taken from, nobody but the holder of the lease of the address that asks.
+// 2. Tokens are 192 random bits and compared in constant time. One of a New machine is remembered until TOKEN_MS after it was last given,
+//    and at most TOKENS_MAX of them are: the one that was given longest ago goes first, and its machine is merely not vouched for.
+// 3. In no log, event, URL or answer but the configuration itself.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Clock, type Instant, later } from '../clock.ts';
+import type { Publish } from '../event.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { RackMachine } from '../machines/machine.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
+import { EventSampler } from '../rate-limit.ts';
+import type { BootEvent } from './events.ts';
+
+/** Boots of New machines that are remembered. */
+export const TOKENS_MAX = 4096;
+/** How long after it was given a token is good: a machine boots within minutes, and reports for half an hour at the most. */
+export const TOKEN_MS = 2 * 3600 * 1000;
+const TOKEN_BYTES = 24;
+/** A longer text is no token. */
+const TOKEN_CHARACTERS_MAX = 64;
+
+/** Where a configuration gets its machine's token from. */
+export interface BootTokenSource {
+  /** The token for the kernel line of a configuration; undefined: none is to be on it. */
+  tokenFor(asker: {
+    readonly machine: RackMachine | undefined;
+    /** The interface for which the configuration is. */
+    readonly mac: MacAddress | undefined;
+    readonly peer: Ipv4;
+  }): string | undefined;
+}
+
+export interface BootTokensDeps {
+  readonly clock: Clock;
+  readonly machines: () => MachineDirectory;
+  /** The hardware address that has the lease of an address. */
+  readonly macOf: (peer: Ipv4) => MacAddress | undefined;
+  readonly publish: Publish;
+}
+
+interface Given {
+  readonly token: string;
+  readonly address: Ipv4;
+  readonly until: Instant;
+}
+
+const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+const areEqual = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
+
+/** Gives tokens, and knows them again. */
+export class BootTokens implements BootTokenSource {
+  readonly #deps: BootTokensDeps;
+  readonly #sampler = new EventSampler();
+  /** In the order in which they were last given. */
+  readonly #given = new Map<MacAddress, Given>();
+
+  constructor(deps: BootTokensDeps) {
+    this.#deps = deps;
+  }
+
+  /** How many boots of New machines are remembered. */
+  get size(): number {
+    return this.#given.size;
+  }
+
+  tokenFor({ machine, mac, peer }: Parameters<BootTokenSource['tokenFor']>[0]): string | undefined {
+    const purpose = machine?.purpose ?? 'enlist';
+    if (purpose === 'local' || purpose === 'poweroff') return undefined;
+    const holder = this.#deps.macOf(peer);
+    if (machine?.bootToken !== undefined) {
+      if (holder !== undefined && machine.macs.includes(holder)) return machine.bootToken;
+      this.#tellWithheld(machine, mac, peer);
+      return undefined;
+    }
+    return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
+  }
+
+  /** The interface by which the sender of this token was booted from this address; undefined: it was not. */
+  vouchFor(token: string, peer: Ipv4): MacAddress | undefined {
+    const mac = this.#deps.macOf(peer);
+    if (mac === undefined || token.length > TOKEN_CHARACTERS_MAX) return undefined;
+    const ofMachine = this.#deps.machines().findByMac(mac)?.bootToken;
+    if (ofMachine !== undefined && areEqual(token, ofMachine)) return mac;
+    const given = this.#given.get(mac);
+    if (given === undefined || given.address !== peer || given.until < this.#deps.clock.now()) return undefined;
+    return areEqual(token, given.token) ? mac : undefined;
+  }
+
+  /** The same boot asks several times, so it is given the same token again. */
+  #draw(mac: MacAddress, peer: Ipv4): string {
+    const { clock } = this.#deps;
+    const now = clock.now();
+    const before = this.#given.get(mac);
+    const isGood = before !== undefined && before.address === peer && before.until >= now;
+    const token = isGood ? before.token : Buffer.from(clock.randomBytes(TOKEN_BYTES)).toString('base64url');
+    this.#given.delete(mac);
+    this.#given.set(mac, { token, address: peer, until: later(now, TOKEN_MS) });
+    const oldest = this.#given.size > TOKENS_MAX ? this.#given.keys().next().value : undefined;
+    if (oldest !== undefined) this.#given.delete(oldest);
+    return token;
+  }
+
+  #tellWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4): void {
+    const at = this.#deps.clock.now();
+    const sample = this.#sampler.take('boot.token-withheld', at);
+    if (sample === undefined) return;
+    const event: BootEvent = {
+      kind: 'boot.token-withheld',
+      at,
+      address: peer,
+      mac: mac ?? machine.macs[0],
+      machine: machine.hostname,
+      ...sample,
+    };
+    this.#deps.publish(event);
+  }
+}

@@ -1,0 +1,132 @@
+// The operations by which people say which machines are one and which are two, and see by what a machine is recognised. They are
+// Rackboot's own: MAAS has none.
+
+import { z } from 'zod';
+import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import { INTERFACES_MAX } from '../enlistment.ts';
+import type { IdentityView } from '../machine-identity.ts';
+import type { IdentityRefusal } from '../merge.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { machineJson } from './machine-json.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');
+const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
+
+function answerRefusal({ reason, text }: IdentityRefusal, field: string): Answer {
+  switch (reason) {
+    case 'in-use':
+      return refuse('machine-in-use', text);
+    case 'machines-limit':
+      return refuse('machines-limit', text);
+    case 'same-machine':
+    case 'interfaces':
+      return refuseField(field, text);
+  }
+}
+
+const other = z.object({
+  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id')).describe(
+    'The system id of the other machine.',
+  ),
+});
+
+function merge(call: ApiCall, given: z.output<typeof other>): Answer {
+  const outcome = call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
+  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
+  return outcome.kind === 'not-found' ? notFound() : json(machineJson(outcome.machine));
+}
+
+const interfaces = z.object({
+  mac_addresses: values(INTERFACES_MAX).describe(
+    'The hardware addresses of the machine that is made; repeated or with commas.',
+  ),
+});
+
+function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
+  const macs: MacAddress[] = [];
+  for (const text of given.mac_addresses) {
+    const mac = parseMac(text);
+    if (mac === undefined) return refuseField('mac_addresses', `'${text.slice(0, 32)}' is not a valid MAC address.`);
+    if (!macs.includes(mac)) macs.push(mac);
+  }
+  const outcome = call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
+  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
+  return outcome.kind === 'not-found' ? notFound() : json(machineJson(outcome.made));
+}
+
+function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
+  const isKnown = call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
+  return isKnown ? { kind: 'empty' } : notFound();
+}
+
+/** By what a machine is recognised. */
+export function identityJson({ machine, lines, conflicts }: IdentityView): Record<string, unknown> {
+  return {
+    system_id: machine.systemId,
+    is_vouched: machine.vouchedMac !== undefined,
+    power_is_proposed: machine.powerIsProposed === true,
+    evidence: lines.map((line) => ({
+      kind: line.kind,
+      value: typeof line.value === 'number' ? formatMac(line.value) : line.value,
+      is_shared: line.isShared,
+      is_portable: line.isPortable,
+      is_vouched: line.isVouched,
+    })),
+    conflicts: conflicts.map((conflict) => ({
+      system_id: conflict.systemId,
+      other: conflict.otherId,
+      text: conflict.text,
+    })),
+  };
+}
+
+function identity(call: ApiCall): Answer {
+  const view = call.region.identity.view(systemIdOf(call));
+  return view === undefined ? notFound() : json(identityJson(view));
+}
+
+const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
+
+/** Merge, split, and what they are decided by. */
+export const IDENTITY_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...common,
+    method: 'GET',
+    op: 'identity',
+    access: 'user',
+    doc: 'Read by what this machine is recognised, and which machines may be it.',
+    parameters: z.object({}),
+    run: identity,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'merge',
+    access: 'admin',
+    doc:
+      'Make one machine of two. This one stays and gets the interfaces, events and newer hardware of the other, which is removed. ' +
+      'A machine that is in use is never removed.',
+    parameters: other,
+    run: merge,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'split',
+    access: 'admin',
+    doc: 'Make a New machine of some interfaces of this one. The answer is the machine that was made.',
+    parameters: interfaces,
+    run: split,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'keep_apart',
+    access: 'admin',
+    doc: 'Say that this machine and another one are two, whatever they show.',
+    parameters: other,
+    run: keepApart,
+  }),
+];

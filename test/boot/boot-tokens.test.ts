@@ -1,0 +1,151 @@
+// The token of a boot is given to the holder of the machine's lease, and proves the post of nobody else.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveBootAsset } from '../../src/boot/asset.ts';
+import { BootTokens, TOKEN_MS, TOKENS_MAX } from '../../src/boot/boot-tokens.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import type { BootPurpose } from '../../src/machines/machine.ts';
+import { formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { assetContext, bootConfig, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
+
+const TOKEN = 'a-token-of-the-region-0123456789';
+const STRANGER = hw('52:54:00:99:99:99');
+const ELSEWHERE = ip('10.20.0.177');
+const FILES = images('amd64/generic/bookworm/commissioning', 'amd64/generic/trixie/install');
+
+function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
+  const clock = new VirtualClock(1_700_000_000_000, 3);
+  const events: RackEvent[] = [];
+  const table = new Map(leases);
+  const machines = new MachineDirectory([
+    machine('commissioning', { bootToken: TOKEN, systemId: 'com111' }),
+    machine('install', { bootToken: TOKEN, systemId: 'ins111', release: 'trixie' }),
+    machine('enlist', { systemId: 'new111' }),
+    machine('local', { bootToken: TOKEN, systemId: 'loc111' }),
+    machine('poweroff', { systemId: 'off111' }),
+  ]);
+  const macOf = (peer: Ipv4): MacAddress | undefined => table.get(peer);
+  const tokens = new BootTokens({
+    clock,
+    machines: () => machines,
+    macOf,
+    publish: (event) => void events.push(event),
+  });
+  const context = {
+    ...assetContext({}),
+    config: bootConfig(),
+    machines,
+    macOf,
+    tokens,
+    hasFile: (name: string) => FILES.includes(name),
+  };
+  const words = (path: string, peer: Ipv4): string | undefined => {
+    const asset = resolveBootAsset({ path, via: 'http', peer, local: RACK }, context);
+    assert.equal(asset.kind, 'rendered', path);
+    return /rackboot_token=([\w-]+)/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
+  };
+  return { clock, events, table, tokens, words };
+}
+
+/** The names under which each loader asks for one machine. */
+const namesOf = (of: MacAddress): readonly string[] => [
+  `pxelinux.cfg/01-${formatMac(of, '-')}`,
+  `grub/grub.cfg-${formatMac(of)}`,
+  `ipxe.cfg-${formatMac(of, '-')}`,
+];
+
+const OWN: readonly (readonly [BootPurpose, string | undefined])[] = [
+  ['commissioning', TOKEN],
+  ['install', TOKEN],
+  ['local', undefined],
+  ['poweroff', undefined],
+];
+
+for (const [purpose, expected] of OWN) {
+  test(`${expected === undefined ? 'no token stands' : "the region's token stands"} in the configuration for ${purpose}, in every loader's language`, () => {
+    const { words, events } = place([[PEER, MACS[purpose]]]);
+    for (const name of namesOf(MACS[purpose])) assert.equal(words(name, PEER), expected, name);
+    assert.deepEqual(events, []);
+  });
+}
+
+test('asked from elsewhere, the configuration is rendered without its token, and an event says so without showing it', () => {
+  const { words, events } = place([[ELSEWHERE, STRANGER]]);
+  for (const peer of [ELSEWHERE, ip('10.20.0.178')]) {
+    for (const name of namesOf(MACS.commissioning)) assert.equal(words(name, peer), undefined);
+  }
+  assert.equal(events.length, 6);
+  assert.deepEqual(events[0]?.kind, 'boot.token-withheld');
+  assert.equal(events[0]?.mac, MACS.commissioning);
+  assert.ok(!JSON.stringify(events).includes(TOKEN));
+});
+
+test('a flood of such questions is a sample of events', () => {
+  const { words, events } = place([]);
+  for (let count = 0; count < 1000; count += 1) words(namesOf(MACS.install)[0] ?? '', ELSEWHERE);
+  assert.ok(events.length <= 20, String(events.length));
+});
+
+test('an unknown and a New machine are given a token of their own by the holder of their lease only, the same for each question', () => {
+  const { words, tokens } = place([
+    [PEER, STRANGER],
+    [ip('10.20.0.101'), MACS.enlist],
+  ]);
+  const given = words('pxelinux.cfg/default', PEER);
+  assert.match(given ?? '', /^[\w-]{32}$/);
+  assert.equal(words('grub/grub.cfg-default-amd64', PEER), given);
+  assert.equal(words('pxelinux.cfg/default', ELSEWHERE), undefined);
+  const own = namesOf(MACS.enlist).map((name) => words(name, ip('10.20.0.101')));
+  assert.equal(new Set(own).size, 1);
+  assert.notEqual(own[0], given);
+  assert.equal(words(namesOf(MACS.enlist)[0] ?? '', PEER), undefined);
+  assert.equal(tokens.size, 2);
+});
+
+test('a rack vouches for the boot interface of whoever sends its token from its address, for as long as the token is good', () => {
+  const { words, tokens, clock, table } = place([
+    [PEER, STRANGER],
+    [ip('10.20.0.12'), MACS.commissioning],
+  ]);
+  const given = words('pxelinux.cfg/default', PEER) ?? '';
+  assert.equal(tokens.vouchFor(given, PEER), STRANGER);
+  assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined);
+  assert.equal(tokens.vouchFor(`${given.slice(1)}x`, PEER), undefined);
+  assert.equal(tokens.vouchFor('', PEER), undefined);
+  assert.equal(tokens.vouchFor('x'.repeat(100_000), PEER), undefined);
+  assert.equal(tokens.vouchFor(given, ip('10.20.0.12')), undefined);
+  assert.equal(tokens.vouchFor(TOKEN, ip('10.20.0.12')), MACS.commissioning);
+  assert.equal(tokens.vouchFor(TOKEN, PEER), undefined);
+  clock.advance(TOKEN_MS + 1);
+  assert.equal(tokens.vouchFor(given, PEER), undefined);
+  const next = words('pxelinux.cfg/default', PEER);
+  assert.notEqual(next, given);
+  // The address went to another machine in the meantime.
+  table.set(PEER, MACS.poweroff);
+  assert.equal(tokens.vouchFor(next ?? '', PEER), undefined);
+});
+
+test('at most TOKENS_MAX boots are remembered: the one that was given its token longest ago is forgotten', () => {
+  const { tokens, table } = place([]);
+  const lease = (index: number): { peer: Ipv4; own: MacAddress } => {
+    const peer = ipv4(0x0a15_0000 + index);
+    const own = mac(0x5254_0100_0000 + index);
+    table.set(peer, own);
+    return { peer, own };
+  };
+  const draw = (index: number): string => {
+    const { peer, own } = lease(index);
+    return tokens.tokenFor({ machine: undefined, mac: own, peer }) ?? '';
+  };
+  const first = draw(0);
+  const second = draw(1);
+  for (let index = 2; index < TOKENS_MAX; index += 1) draw(index);
+  assert.equal(draw(0), first);
+  draw(TOKENS_MAX);
+  assert.equal(tokens.size, TOKENS_MAX);
+  assert.equal(tokens.vouchFor(first, lease(0).peer), lease(0).own);
+  assert.equal(tokens.vouchFor(second, lease(1).peer), undefined);
+});
