@@ -1,14 +1,23 @@
-// `rackboot check`: every problem of a configuration file at once, by itself and on this host.
+// `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
 
+import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
 import { findHostOverlaps, hostAddresses } from '../config/host-check.ts';
-import { formatProblems, parseConfig, readConfigText } from '../config/load.ts';
-import { formatNetwork } from '../net/address.ts';
+import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
+import { SETTINGS_RULES } from '../config/settings-rules.ts';
+import { findSetting, type Settings } from '../machines/settings.ts';
+import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
+import { askConfig, cachedSettings } from './config-in-force.ts';
+import { askDaemon } from './control.ts';
 import { printJson } from './output.ts';
+import { leasesShape } from './shapes.ts';
 
-/** Checks `file`. @returns 0 when it can be served here, else 1. */
+/** Stranded leases that are listed; more are counted. */
+const STRANDED_SHOWN_MAX = 20;
+
+/** Checks `file`, merged with what of the store is cached for it. @returns 0 when it can be served here, else 1. */
 export function checkFile(file: string, json: boolean): number {
-  const parsed = parseConfig(readConfigText(file));
-  const problems = parsed.ok ? findHostOverlaps(parsed.config, hostAddresses()) : parsed.problems;
+  const parsed = parseMerged(file);
+  const problems = problemsOf(parsed);
   if (json) printJson({ file, ok: problems.length === 0, problems });
   else if (problems.length > 0) console.error(formatProblems(file, problems));
   else if (parsed.ok) {
@@ -16,4 +25,64 @@ export function checkFile(file: string, json: boolean): number {
     console.log(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
   }
   return problems.length === 0 ? 0 : 1;
+}
+
+const problemsOf = (parsed: ParsedConfig) =>
+  parsed.ok ? findHostOverlaps(parsed.config, hostAddresses()) : parsed.problems;
+
+function parseMerged(file: string): ParsedConfig {
+  const text = readConfigText(file);
+  const alone = parseConfig(text);
+  return alone.ok ? parseConfig(text, cachedSettings(alone.config.stateDir)) : alone;
+}
+
+/**
+ * Shows what `file` would change of what the daemon has in force.
+ *
+ * @param config the file of the running daemon, which tells where it answers
+ * @returns 0 when it can be served here, else 1
+ * @throws RackError `not-running`
+ */
+export async function showDifference(file: string, config: string, json: boolean): Promise<number> {
+  const running = await askConfig(config);
+  const parsed = parseConfig(readConfigText(file), running.stored);
+  const problems = problemsOf(parsed);
+  if (!parsed.ok || problems.length > 0) {
+    if (json) printJson({ file, ok: false, problems });
+    else console.error(formatProblems(file, problems));
+    return 1;
+  }
+  const changes = compareConfigs(running, parsed);
+  const effects = effectsOf(running.config, parsed.config, await runningLeases(running.config.stateDir));
+  const stranded = effects.stranded.map(({ address, mac }) => ({ address: formatIpv4(address), mac }));
+  if (json) {
+    printJson({ file, ok: true, changes, listeners: effects.listeners, stranded });
+    return 0;
+  }
+  if (changes.length === 0) console.log(`${file} changes nothing of what is in force.`);
+  for (const change of changes) console.log(formatChange(change));
+  for (const line of effects.listeners) console.log(`Listener: ${line}`);
+  if (stranded.length > 0) {
+    console.log(
+      `Leases: ${stranded.length} are outside the new ranges; their machines get other addresses when they renew:`,
+    );
+    for (const { address, mac } of stranded.slice(0, STRANDED_SHOWN_MAX)) console.log(`  ${address}  ${mac}`);
+    if (stranded.length > STRANDED_SHOWN_MAX) console.log(`  and ${stranded.length - STRANDED_SHOWN_MAX} more`);
+  }
+  tellPinned(running.stored, parsed.file.values);
+  return 0;
+}
+
+/** Values of the store that the file would hide. */
+function tellPinned(stored: Settings, values: Settings): void {
+  const hidden = SETTINGS_RULES.pinned(values).filter((key) => findSetting(stored, key) !== undefined);
+  for (const key of hidden) console.log(`Store: ${key} is in the store, too; the file wins`);
+}
+
+async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
+  const leases = leasesShape.parse(await askDaemon(stateDir, '/leases'));
+  return leases.flatMap(({ address, mac, state }) => {
+    const parsed = parseIpv4(address);
+    return parsed === undefined || state !== 'bound' ? [] : [{ address: parsed, mac }];
+  });
 }

@@ -3,6 +3,8 @@
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
+import { configCommands } from './config-commands.ts';
+import { machinesCommand } from './machine-commands.ts';
 import { printFailure } from './output.ts';
 import { readVersion } from './version.ts';
 
@@ -16,6 +18,7 @@ const config = {
 } as const;
 const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
 const text = { type: 'string', requiresArg: true } as const;
+const DIFF = 'Show what it would change of what the running daemon has in force';
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
@@ -32,7 +35,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     const { default: yargs } = await import('yargs');
     const accounts = accountCommands(base(yargs([...args])), finish);
     const machines = machineCommands(imageCommands(accounts, finish), finish);
-    await daemonCommands(timelineCommands(machines, finish), finish).parseAsync();
+    const daemons = daemonCommands(timelineCommands(machines, finish), finish);
+    await configCommands(daemons, { config, json }, finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -77,10 +81,13 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
       'check [file]',
       'Check a configuration file, and hold it against this host',
       (command) =>
-        command.positional('file', { type: 'string', describe: 'Instead of --config' }).options({ config, json }),
+        command
+          .positional('file', { type: 'string', describe: 'Instead of --config' })
+          .options({ config, json, diff: { type: 'boolean', default: false, describe: DIFF } }),
       async (argv) => {
-        const { checkFile } = await import('./check.ts');
-        finish(checkFile(argv.file ?? argv.config, argv.json));
+        const { checkFile, showDifference } = await import('./check.ts');
+        const file = argv.file ?? argv.config;
+        finish(argv.diff ? await showDifference(file, argv.config, argv.json) : checkFile(file, argv.json));
       },
     )
     .command('status', 'Show what the running rack serves', { config, json }, async (argv) => {
@@ -113,50 +120,46 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
 
 /** What the rack saw of machines, and what it would do. */
 function timelineCommands(parser: Parser, finish: Finish): Parser {
-  return parser.command(
-    'trace <machine>',
-    'What one machine did, step by step: its hardware address, address, hostname or system id',
-    (command) =>
-      command.positional('machine', { type: 'string', demandOption: true }).options({
-        config,
-        json,
-        follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
-        since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
-      }),
-    async (argv) => {
-      const [{ traceMachine }, { systemClock }] = await Promise.all([import('./trace.ts'), import('../clock.ts')]);
-      finish(await traceMachine(argv, () => systemClock.wallTimeMs()));
-    },
-  );
+  return parser
+    .command(
+      'trace <machine>',
+      'What one machine did, step by step: its hardware address, address, hostname or system id',
+      (command) =>
+        command.positional('machine', { type: 'string', demandOption: true }).options({
+          config,
+          json,
+          follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
+          since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
+        }),
+      async (argv) => {
+        const [{ traceMachine }, { systemClock }] = await Promise.all([import('./trace.ts'), import('../clock.ts')]);
+        finish(await traceMachine(argv, () => systemClock.wallTimeMs()));
+      },
+    )
+    .command(
+      'log-level [room] [level]',
+      'Show what the log shows, or change it for a while: rackboot log-level dhcp debug --for 1h',
+      (command) =>
+        command
+          .positional('room', { type: 'string', describe: 'A room such as dhcp or tftp, or a level for all' })
+          .positional('level', { type: 'string', describe: 'debug, info, warning, error; configured: as before' })
+          .options({ config, json, for: { ...text, default: '10m', describe: 'Then as configured again' } }),
+      async (argv) => {
+        const { setLogLevel } = await import('./log-level.ts');
+        finish(await setLogLevel(argv));
+      },
+    );
 }
 
 function machineCommands(parser: Parser, finish: Finish): Parser {
-  return parser
-    .command('machines', 'The machines of the region', (command) =>
-      command
-        .command('list', 'List machines', { config, json }, async (argv) => {
-          const { listMachines } = await import('./machines.ts');
-          finish(await listMachines(argv.config, argv.json));
-        })
-        .command(
-          'show <machine>',
-          'Show one machine: its system id, hostname or hardware address',
-          (show) => show.positional('machine', { type: 'string', demandOption: true }).options({ config, json }),
-          async (argv) => {
-            const { showMachine } = await import('./machines.ts');
-            finish(await showMachine(argv.config, argv.machine, argv.json));
-          },
-        )
-        .demandCommand(1, 'name what to do: list or show'),
-    )
-    .command('leases', 'The leases of this rack', (command) =>
-      command
-        .command('list', 'List leases', { config, json }, async (argv) => {
-          const { listLeases } = await import('./leases.ts');
-          finish(await listLeases(argv.config, argv.json));
-        })
-        .demandCommand(1, 'name what to do: list'),
-    );
+  return machinesCommand(parser, { config, json }, finish).command('leases', 'The leases of this rack', (command) =>
+    command
+      .command('list', 'List leases', { config, json }, async (argv) => {
+        const { listLeases } = await import('./leases.ts');
+        finish(await listLeases(argv.config, argv.json));
+      })
+      .demandCommand(1, 'name what to do: list'),
+  );
 }
 
 const imageOptions = {

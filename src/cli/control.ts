@@ -16,47 +16,52 @@ export type ControlMethod = 'GET' | 'POST';
 /**
  * Asks the daemon that uses `stateDir`.
  *
+ * @param form parameters in URL-encoded form, for what does not fit into a path
  * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, or
  * `not-found` when it does not know the path or what is named in it.
  */
-export function askDaemon(stateDir: string, path: string, method: ControlMethod = 'GET'): Promise<unknown> {
+export function askDaemon(
+  stateDir: string,
+  path: string,
+  method: ControlMethod = 'GET',
+  form?: string,
+): Promise<unknown> {
   const socketPath = join(stateDir, CONTROL_SOCKET);
+  const type = form === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const headers = { Host: 'localhost', Accept: 'application/json', ...type };
   return new Promise((resolve, reject) => {
-    const asking = request(
-      { socketPath, path, method, headers: { Host: 'localhost', Accept: 'application/json' } },
-      (answer) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        answer.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > ANSWER_BYTES_MAX)
-            asking.destroy(
-              new RackError('not-running', `the answer to ${path} is larger than ${ANSWER_BYTES_MAX} bytes`),
-            );
-          else chunks.push(chunk);
-        });
-        answer.on('error', reject);
-        answer.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          if (answer.statusCode === 200) resolve(parseAnswer(text, path));
-          else reject(refusalOf(answer.statusCode ?? 0, text, path));
-        });
-      },
-    );
+    const asking = request({ socketPath, path, method, headers }, (answer) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      answer.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > ANSWER_BYTES_MAX)
+          asking.destroy(
+            new RackError('not-running', `the answer to ${path} is larger than ${ANSWER_BYTES_MAX} bytes`),
+          );
+        else chunks.push(chunk);
+      });
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        if (answer.statusCode === 200) resolve(parseAnswer(text, path));
+        else reject(refusalOf(answer.statusCode ?? 0, text, path));
+      });
+    });
     asking.setTimeout(ANSWER_MS_MAX, () =>
       asking.destroy(
         new RackError('not-running', `the daemon at ${socketPath} did not answer in ${ANSWER_MS_MAX / 1000} s`),
       ),
     );
     asking.on('error', (error) => reject(toRackError(error, socketPath)));
-    asking.end();
+    asking.end(form);
   });
 }
 
 function refusalOf(status: number, text: string, path: string): RackError {
   const reason = text.trim().slice(0, 1000);
   if (status === 404) return new RackError('not-found', reason);
-  if (status === 400) return new RackError('bad-argument', reason);
+  if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
   return new RackError('not-running', `the daemon answered ${path} with ${status}: ${reason}`);
 }
 

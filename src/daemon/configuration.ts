@@ -53,6 +53,7 @@ export class Configuration {
   #changing: Promise<void> = Promise.resolve();
   /** What of the store could not be used at the start. */
   #startProblems: string | undefined;
+  #refused: string | undefined;
 
   /**
    * Reads the file, and merges it with what the store is known to own; where they do not fit the file alone is used.
@@ -75,6 +76,11 @@ export class Configuration {
   /** The same with the forms in which it was written. */
   get usable(): UsableConfig {
     return this.#usable;
+  }
+
+  /** The problems of what was refused last, until something else is in force. */
+  get refused(): string | undefined {
+    return this.#refused;
   }
 
   /** Ends when every change that was asked for so far is in force or refused. */
@@ -130,6 +136,7 @@ export class Configuration {
     const leases = ports.leases();
     await ports.apply(usable.config, before.config);
     this.#usable = usable;
+    this.#refused = undefined;
     ports.applied(usable.config);
     this.#tell(ports, source, before, leases);
   }
@@ -153,6 +160,7 @@ export class Configuration {
   }
 
   #refuse({ clock, publish }: ConfigurationPorts, source: Source, problems: string): void {
+    this.#refused = problems;
     publish({ kind: 'config.refused', at: clock.now(), file: this.path, source, problems });
   }
 }

@@ -84,6 +84,19 @@ export function valueAt(settings: Settings, key: string): SettingValue | undefin
   return value;
 }
 
+/** The value at a key as people write it; a cluster interface is found by its name, and shown without it. */
+export function findSetting(settings: Settings, key: string): SettingValue | undefined {
+  if (!key.startsWith(`${INTERFACES_KEY}.`)) return valueAt(settings, key);
+  const rest = key.slice(INTERFACES_KEY.length + 1);
+  for (const entry of interfacesOf(settings)) {
+    const name = nameOf(entry);
+    if (!isSettings(entry) || !(rest === name || rest.startsWith(`${name}.`))) continue;
+    const { name: _name, ...fields } = entry;
+    return rest === name ? fields : valueAt(fields, rest.slice(name.length + 1));
+  }
+  return undefined;
+}
+
 /** The settings with one value replaced or added; with `value` undefined, without it. */
 export function withValue(settings: Settings, key: string, value: SettingValue | undefined): Settings {
   const [first = '', ...rest] = key.split('.');

@@ -55,7 +55,7 @@ function setConfig(call: ApiCall, given: { readonly name: string; readonly value
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   const next: SettingValue = found.isList === true ? words : text;
   const answer = change(call, '', found.key, next);
-  return answer.kind === 'empty' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
+  return answer.kind === 'json' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
 }
 
 /** Every key that the store owns, with whose it is, and every key that a rack's file makes read-only here. */
@@ -90,7 +90,7 @@ function change(call: ApiCall, name: string | undefined, key: string, next: Sett
   if (rack === undefined) return refuse('not-found', `There is no rack ${(name ?? '').slice(0, 64)}.`);
   const username = call.caller.kind === 'user' ? call.caller.username : '';
   const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
-  return refusal === undefined ? { kind: 'empty' } : refuseSetting(refusal);
+  return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);
 }
 
 const key = value(z.string().min(1).max(300)).describe(

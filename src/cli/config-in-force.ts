@@ -1,0 +1,70 @@
+// The configuration that a command is about: what the running daemon has in force, or without one what it would start with.
+
+import { z } from 'zod';
+import {
+  formatProblems,
+  loadUsable,
+  readConfigFile,
+  readConfigText,
+  resolveFile,
+  type UsableConfig,
+} from '../config/load.ts';
+import { RackError } from '../errors.ts';
+import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { askDaemon } from './control.ts';
+
+const answerShape = z.object({
+  uuid: z.string(),
+  file: z.string(),
+  values: z.unknown(),
+  stored: z.unknown(),
+  refused: z.string().nullable(),
+});
+
+/** A configuration with where it was found. */
+export interface FoundConfig extends UsableConfig {
+  /** The daemon's configuration file. */
+  readonly path: string;
+  /** The rack's UUID; undefined: no daemon runs. */
+  readonly uuid: string | undefined;
+  /** What the daemon refused last, and still does. */
+  readonly refused: string | undefined;
+}
+
+/** What of the store was cached for this rack. */
+export const cachedSettings = (stateDir: string): Settings =>
+  readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
+
+/** The configuration of a file merged with what of the store is cached. @throws RackError as `loadConfig` */
+export function loadMerged(file: string): UsableConfig {
+  const alone = loadUsable(file, NO_SETTINGS);
+  return loadUsable(file, cachedSettings(alone.config.stateDir));
+}
+
+/** What the daemon of this configuration file has in force. @throws RackError as `askDaemon` */
+export async function askConfig(file: string): Promise<FoundConfig> {
+  const answer = answerShape.parse(await askDaemon(loadUsable(file, NO_SETTINGS).config.stateDir, '/config'));
+  const values = settingsOf(answer.values);
+  const onDisk = readConfigFile(readConfigText(file));
+  const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
+  const parsed = resolveFile({ values, lineOf }, settingsOf(answer.stored));
+  if (!parsed.ok) throw new RackError('config-invalid', formatProblems(answer.file, parsed.problems));
+  return { ...parsed, path: answer.file, uuid: answer.uuid, refused: answer.refused ?? undefined };
+}
+
+/** The same, and without a daemon what it would start with. */
+export async function findConfig(file: string): Promise<FoundConfig> {
+  try {
+    return await askConfig(file);
+  } catch (error) {
+    if (!(error instanceof RackError) || error.code !== 'not-running') throw error;
+    return { ...loadMerged(file), path: file, uuid: undefined, refused: undefined };
+  }
+}
+
+function settingsOf(value: unknown): Settings {
+  const parsed = parseSettings(value);
+  if (!parsed.ok) throw new RackError('not-running', `the daemon's configuration cannot be read: ${parsed.reason}`);
+  return parsed.settings;
+}

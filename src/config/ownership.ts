@@ -1,0 +1,30 @@
+// Who owns each value in force: the file with its line, the region's store, or nobody, and then it is the default. Pure.
+
+import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type SettingValue, valueAt } from '../machines/settings.ts';
+import type { UsableConfig } from './load.ts';
+import { isWritten } from './merge.ts';
+
+/** Where a value comes from. */
+export type ValueOwner =
+  | { readonly kind: 'file'; readonly line: number | undefined }
+  | { readonly kind: 'store' }
+  | { readonly kind: 'default' };
+
+/** The owner of a key as `listValues` names it. */
+export function ownerOfValue(config: Pick<UsableConfig, 'file' | 'merged'>, key: string): ValueOwner {
+  const { file, merged } = config;
+  if (!key.startsWith(`${INTERFACES_KEY}.`)) {
+    if (isWritten(file.values, key)) return { kind: 'file', line: file.lineOf(key.split('.')) };
+    return valueAt(merged, key) === undefined ? { kind: 'default' } : { kind: 'store' };
+  }
+  const dot = key.lastIndexOf('.');
+  const [name, field] = [key.slice(INTERFACES_KEY.length + 1, dot), key.slice(dot + 1)];
+  const has = (entry: SettingValue | undefined): boolean =>
+    isSettings(entry ?? null) && Object.hasOwn(Object(entry), field);
+  const index = interfacesOf(file.values).findIndex((entry) => nameOf(entry) === name);
+  if (index >= 0) {
+    const isThere = has(interfacesOf(file.values)[index]);
+    return isThere ? { kind: 'file', line: file.lineOf([INTERFACES_KEY, index, field]) } : { kind: 'default' };
+  }
+  return has(interfacesOf(merged).find((entry) => nameOf(entry) === name)) ? { kind: 'store' } : { kind: 'default' };
+}
