@@ -1,9 +1,8 @@
 // `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
 
 import { loadConfig } from '../config/load.ts';
-import { RackError } from '../errors.ts';
-import { formatMac, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
+import { findMachine, identityFields } from './machine-identity.ts';
 import { formatBytes, printFields, printJson, printTable } from './output.ts';
 import { type MachineShape, machinesShape } from './shapes.ts';
 
@@ -39,17 +38,8 @@ function row(machine: MachineShape): string[] {
 
 /** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
 export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadConfig(file).stateDir, MACHINES_PATH);
-  const machines = machinesShape.parse(raw);
-  const mac = parseMac(wanted);
-  const macText = mac === undefined ? undefined : formatMac(mac);
-  const found = machines.find(
-    (machine) =>
-      [machine.system_id, machine.hostname, machine.fqdn].includes(wanted) ||
-      machine.interface_set.some(({ mac_address: address }) => address === macText),
-  );
-  if (found === undefined)
-    throw new RackError('not-found', `no machine is called ${wanted}; \`rackboot machines list\` shows all`);
+  const { stateDir } = loadConfig(file);
+  const found = await findMachine(stateDir, wanted);
   if (json) {
     printJson(found);
     return 0;
@@ -67,6 +57,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' ? [] : [[name, value]],
     ),
+    ...(await identityFields(stateDir, found)),
   ];
   printFields(lines);
   return 0;

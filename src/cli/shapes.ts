@@ -1,6 +1,7 @@
 // What the daemon answers its own commands with, checked: a command may be newer or older than the daemon it asks.
 
 import { z } from 'zod';
+import { formatMac, parseMac } from '../net/address.ts';
 
 const listening = z.object({ listening: z.array(z.string()) }).optional();
 
@@ -56,3 +57,14 @@ export const machineShape = z.looseObject({
 });
 export const machinesShape = z.array(machineShape);
 export type MachineShape = z.infer<typeof machineShape>;
+
+/** The machine that is named by system id, hostname, FQDN or hardware address; undefined: none is. */
+export function findMachineShape(machines: readonly MachineShape[], wanted: string): MachineShape | undefined {
+  const mac = parseMac(wanted);
+  const macText = mac === undefined ? undefined : formatMac(mac);
+  return machines.find(
+    (machine) =>
+      [machine.system_id, machine.hostname, machine.fqdn].includes(wanted) ||
+      machine.interface_set.some(({ mac_address: address }) => address === macText),
+  );
+}

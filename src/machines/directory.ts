@@ -1,5 +1,7 @@
 // The machines of one desired state, found by what they show of themselves. Immutable: a new state makes a new directory, and
 // a boot in flight keeps the one it started with.
+//
+// 1. What several machines show finds none of them: a UUID that vendors left in a whole series must not start the wrong machine.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { RackMachine } from './machine.ts';
@@ -8,7 +10,8 @@ import type { RackMachine } from './machine.ts';
 export class MachineDirectory {
   readonly all: readonly RackMachine[];
   readonly #byMac = new Map<MacAddress, RackMachine>();
-  readonly #byUuid = new Map<string, RackMachine>();
+  /** Undefined: several machines have it. */
+  readonly #byUuid = new Map<string, RackMachine | undefined>();
   readonly #byAddress = new Map<Ipv4, RackMachine>();
   readonly #byHostname = new Map<string, RackMachine>();
 
@@ -16,7 +19,9 @@ export class MachineDirectory {
     this.all = machines;
     for (const machine of machines) {
       for (const mac of machine.macs) this.#byMac.set(mac, machine);
-      if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
+      if (machine.uuid !== undefined) {
+        this.#byUuid.set(machine.uuid, this.#byUuid.has(machine.uuid) ? undefined : machine);
+      }
       for (const { address } of machine.addresses) this.#byAddress.set(address, machine);
       this.#byHostname.set(machine.hostname, machine);
     }

@@ -58,7 +58,7 @@ function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
 
 function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
   const isKnown = call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
-  return isKnown ? { kind: 'empty' } : notFound();
+  return isKnown ? identity(call) : notFound();
 }
 
 /** By what a machine is recognised. */

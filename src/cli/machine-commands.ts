@@ -1,0 +1,79 @@
+// The table of `rackboot machines`.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from './config-commands.ts';
+
+/** Adds `machines` to a command line. */
+export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
+  return parser.command('machines', 'The machines of the region', (command) =>
+    identityCommands(readingCommands(command, shared, finish), shared, finish).demandCommand(
+      1,
+      'name what to do: list, show, merge, split or keep-apart',
+    ),
+  );
+}
+
+const named = (describe: string) => ({ type: 'string', demandOption: true, describe }) as const;
+const ANY_NAME = 'Its system id, hostname or hardware address';
+
+function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
+    .command('list', 'List machines', { config, json }, async (argv) => {
+      const { listMachines } = await import('./machines.ts');
+      finish(await listMachines(argv.config, argv.json));
+    })
+    .command(
+      'show <machine>',
+      'Show one machine, and by what it is recognised',
+      (show) => show.positional('machine', named(ANY_NAME)).options({ config, json }),
+      async (argv) => {
+        const { showMachine } = await import('./machines.ts');
+        finish(await showMachine(argv.config, argv.machine, argv.json));
+      },
+    );
+}
+
+/** Which machines are one, and which are two. */
+function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
+    .command(
+      'merge <keep> <other>',
+      'Make one machine of two: the other gives its interfaces and events to the first, and is gone',
+      (merge) =>
+        merge
+          .positional('keep', named(`The machine that stays. ${ANY_NAME}`))
+          .positional('other', named('The machine that goes; it must not be in use'))
+          .options({ config, json }),
+      async (argv) => {
+        const { mergeMachines } = await import('./machine-identity.ts');
+        finish(await mergeMachines(argv.config, argv.keep, argv.other, argv.json));
+      },
+    )
+    .command(
+      'split <machine>',
+      'Make a New machine of some interfaces of one',
+      (split) =>
+        split.positional('machine', named(ANY_NAME)).options({
+          config,
+          json,
+          mac: { type: 'string', array: true, demandOption: true, describe: 'An address that goes (repeat)' },
+        }),
+      async (argv) => {
+        const { splitMachine } = await import('./machine-identity.ts');
+        finish(await splitMachine(argv.config, argv.machine, argv.mac, argv.json));
+      },
+    )
+    .command(
+      'keep-apart <machine> <other>',
+      'Say that two machines are two, so that they are not taken for one again',
+      (apart) =>
+        apart
+          .positional('machine', named(ANY_NAME))
+          .positional('other', named('The other one'))
+          .options({ config, json }),
+      async (argv) => {
+        const { keepApart } = await import('./machine-identity.ts');
+        finish(await keepApart(argv.config, argv.machine, argv.other, argv.json));
+      },
+    );
+}
