@@ -44,7 +44,8 @@ import { openInterfaceWatch } from './net/interfaces.ts';
 import type { NotifyTerms } from './net/notify-socket.ts';
 import { openNetwork } from './net/open-network.ts';
 import { EventStream } from './observe/event-stream.ts';
-import { logEvents, openLog, setLogLevel } from './observe/log.ts';
+import { logEvents, openLog } from './observe/log.ts';
+import { LogLevels } from './observe/log-levels.ts';
 import type { RegionConfig } from './region/config.ts';
 import type { RackDescription } from './region/rack-description.ts';
 import { makeStateDirectory } from './store/database-file.ts';
@@ -127,6 +128,7 @@ class RackProcess implements Daemon {
     const log = openLog(this.#config.log);
     this.#log = log.logger;
     this.#reopenLog = log.reopen;
+    const levels = new LogLevels(this.#config.log, { clock: options.clock, publish: this.#stream.publish });
     this.#configurationPorts = reconfigurationPorts({
       clock: options.clock,
       publish: this.#stream.publish,
@@ -137,13 +139,13 @@ class RackProcess implements Daemon {
       uplink: () => this.#region.uplink,
       regionConfig: (config) => this.#regionConfig(config),
       applied: (config) => {
-        setLogLevel(this.#log, config.log.level);
+        levels.configure(config.log);
         void this.#instruments.configure(config);
         this.#tellInterfaces();
       },
     });
-    logEvents(this.#log, this.#stream, EVENT_KINDS);
-    this.#observing = observe({ clock: options.clock, stream: this.#stream, rack: () => this.#rack });
+    logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
+    this.#observing = observe({ clock: options.clock, stream: this.#stream, levels, rack: () => this.#rack });
     this.#instruments = new Instruments({
       clock: options.clock,
       version: options.version,
@@ -324,7 +326,7 @@ class RackProcess implements Daemon {
       elsewhere: this.#region.elsewhere,
       answers: {
         ...controlAnswers({
-          name: config.name,
+          name: () => this.#config.name,
           version: this.#options.version,
           startedWallMs: this.#startedWallMs,
           clock: this.#options.clock,
@@ -335,7 +337,7 @@ class RackProcess implements Daemon {
           notes: () => this.#notes,
         }),
         ...this.#observing.answers,
-        ...configurationAnswers(this.#configuration, () => this.#uuid),
+        ...configurationAnswers(this.#configuration, () => this.#region.uuid),
         ...outboxAnswers(() => this.#region.uplink),
       },
     });

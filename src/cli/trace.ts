@@ -8,9 +8,10 @@
 
 import { z } from 'zod';
 import { loadConfig } from '../config/load.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText } from '../errors.ts';
 import { formatBytes, formatSpan } from '../observe/quantity.ts';
 import { askDaemon, followDaemon } from './control.ts';
+import { parseDuration } from './duration.ts';
 import { printJson } from './output.ts';
 
 const stepShape = z.looseObject({
@@ -55,8 +56,6 @@ const eventsShape = z.object({
 
 /** Steps that are asked of the region. */
 const OLDER_MAX = 200;
-const DURATION = /^(\d{1,6})([smhd])$/;
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export interface TraceRequest {
   readonly config: string;
@@ -70,7 +69,7 @@ export interface TraceRequest {
 /** Prints a machine's steps. @returns 0 @throws RackError `not-found` with what is near */
 export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
   const { stateDir } = loadConfig(request.config);
-  const oldestMs = request.since === undefined ? 0 : nowMs() - parseSince(request.since);
+  const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;
   if (request.follow) {
     await follow(stateDir, query, request.json, oldestMs);
@@ -91,14 +90,6 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   if (older.note !== '') console.log(`Older steps are not shown: ${older.note}`);
   console.log(`Waits for ${trace.waiting}.`);
   return 0;
-}
-
-function parseSince(text: string): number {
-  const match = DURATION.exec(text);
-  const unit = UNIT_MS[match?.[2] ?? ''];
-  if (match === null || unit === undefined)
-    throw new RackError('bad-argument', `--since ${text} is not a time such as 90s, 10m, 2h or 1d`);
-  return Number(match[1]) * unit;
 }
 
 async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<void> {

@@ -38,14 +38,18 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['boot.release', EITHER],
   ['boot.enlist_with', EITHER],
   ['enlistment.bmc_user', EITHER],
+  ['enlistment.name', EITHER],
   ['region.mode', { owner: 'file', restart: 'it decides which thread stands for the region' }],
   ['region.url', { owner: 'file', restart: 'what waits for one region must not go to another' }],
   ['region.api_key_file', { owner: 'file', restart: 'the rack is known to its region by this key' }],
   ['region.ca_file', { owner: 'file', restart: 'connections to the region are judged by it' }],
   ['region.listen', FILE],
+  ['region.tls', FILE],
   ['region.public_url', EITHER],
   ['region.new_machines_max', EITHER],
+  ['metrics', FILE],
   ['log.level', EITHER],
+  ['log.levels', EITHER],
   ['log.file', FILE],
 ]);
 

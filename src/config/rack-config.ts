@@ -3,9 +3,9 @@
 import type { BootConfig } from '../boot/config.ts';
 import type { DhcpConfig } from '../dhcp/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
-import type { EventLevel } from '../event.ts';
 import type { HttpConfig } from '../http/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
+import type { LogLevelSettings } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import type { UplinkConfig } from './region-place.ts';
@@ -33,7 +33,9 @@ export interface RackConfig {
   readonly uplink: UplinkConfig;
   /** Of no use when the region is remote. Without the secret, which each start draws anew. */
   readonly region: Omit<RegionConfig, 'rackSecret'>;
-  readonly log: { readonly level: EventLevel; readonly file: string | undefined };
+  /** Where metrics and health are served; empty: nowhere. */
+  readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };
+  readonly log: LogLevelSettings & { readonly file: string | undefined };
 }
 
 /** One thing that is wrong with a configuration. */

@@ -9,6 +9,7 @@ import type { DhcpSubnet } from '../dhcp/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
+import { LOG_ROOMS } from '../observe/log-levels.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
@@ -17,6 +18,7 @@ import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from '.
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
+const METRICS_PORT = 5249;
 /** MAAS's default for the dynamic range. */
 const LEASE_SECONDS: Seconds = 600 as Seconds;
 
@@ -69,13 +71,16 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     uplink: place.uplink,
     region: {
       listen: place.listen,
+      tls: place.tls,
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
       managedNetworks: managed.map(({ resolved }) => resolved.network),
       domain: written.dns.domain,
       newMachinesMax: written.region.new_machines_max,
+      nameFrom: written.enlistment.name,
     },
-    log: { level: written.log.level, file: written.log.file },
+    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
+    log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
   };
 }
 
@@ -174,8 +179,8 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
   };
 }
 
-/** The host's own name, made a label. */
-function defaultName(): string {
+/** The host's own name, made a label: the rack's where the file gives none. */
+export function defaultName(): string {
   const label = hostname().split('.')[0]?.toLowerCase() ?? '';
   return isHostLabel(label) ? label : 'rack';
 }
@@ -188,4 +193,14 @@ function keysOf(key: string): (string | number)[] {
     .split(/[.[\]]+/)
     .filter((part) => part !== '')
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+function roomLevels(written: WrittenConfig): RackConfig['log']['levels'] {
+  const { levels } = written.log;
+  return new Map(
+    LOG_ROOMS.flatMap((room) => {
+      const level = levels[room];
+      return level === undefined ? [] : [[room, level] as const];
+    }),
+  );
 }

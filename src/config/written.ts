@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
+import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { parseRegionUrl } from './region-url.ts';
 
 /** A string that `parse` understands; anything else is the problem `expected`. */
@@ -189,7 +190,14 @@ const boot = z.strictObject({
   http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
 });
 
-const enlistment = z.strictObject({ bmc_user: z.boolean().default(true) });
+const enlistment = z.strictObject({
+  bmc_user: z.boolean().default(true),
+  name: z
+    .enum(['generated', 'serial', 'asset-tag'], {
+      error: 'expected generated (two words), serial or asset-tag: what a machine that enlists is named after',
+    })
+    .default('generated'),
+});
 
 const region = z.strictObject({
   mode: z
@@ -201,12 +209,25 @@ const region = z.strictObject({
   api_key_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   ca_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   listen: z.array(endpoint).max(64).optional(),
+  tls: z
+    .strictObject({
+      cert: z.string().startsWith('/', { error: 'expected an absolute path' }),
+      key: z.string().startsWith('/', { error: 'expected an absolute path' }),
+      listen: z.array(endpoint).max(64).optional(),
+    })
+    .optional(),
   public_url: z.url({ protocol: /^https?$/ }).optional(),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
 });
 
+const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() });
+
+const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
 const log = z.strictObject({
-  level: z.enum(['debug', 'info', 'warning', 'error']).default('info'),
+  level: logLevel.default('info'),
+  levels: z
+    .partialRecord(z.enum(LOG_ROOMS, { error: `expected one of ${LOG_ROOMS.join(', ')}` }), logLevel)
+    .default({}),
   file: z.string().startsWith('/').optional(),
 });
 
@@ -220,6 +241,7 @@ export const writtenConfigSchema = z.strictObject({
   boot: boot.prefault({}),
   enlistment: enlistment.prefault({}),
   region: region.prefault({}),
+  metrics: metrics.prefault({}),
   log: log.prefault({}),
 });
 

@@ -3,14 +3,17 @@
 import type { Clock } from '../clock.ts';
 import type { ControlAnswers } from '../http/control.ts';
 import type { EventStream } from '../observe/event-stream.ts';
+import type { LogLevels } from '../observe/log-levels.ts';
 import { Timeline } from '../observe/timeline.ts';
 import { EVENT_KINDS } from './event-kinds.ts';
+import { logLevelAnswers } from './log-level.ts';
 import type { Rack } from './rack.ts';
 import { traceAnswers } from './trace.ts';
 
 export interface ObservingParts {
   readonly clock: Clock;
   readonly stream: EventStream;
+  readonly levels: LogLevels;
   readonly rack: () => Rack | undefined;
 }
 
@@ -21,8 +24,11 @@ export interface Observing {
 }
 
 /** Observes a stream from now on. */
-export function observe({ clock, stream, rack }: ObservingParts): Observing {
+export function observe({ clock, stream, levels, rack }: ObservingParts): Observing {
   const timeline = new Timeline(stream.publish);
   timeline.read(stream);
-  return { timeline, answers: traceAnswers({ clock, timeline, kinds: EVENT_KINDS, rack }) };
+  return {
+    timeline,
+    answers: { ...traceAnswers({ clock, timeline, kinds: EVENT_KINDS, rack }), ...logLevelAnswers(levels) },
+  };
 }

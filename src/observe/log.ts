@@ -7,6 +7,7 @@ import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
+import type { LogLevels } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
 const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'error'>> = {
@@ -92,20 +93,18 @@ function openTerminalFormat(): (line: string) => string {
   return prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
 }
 
-export function setLogLevel(log: Logger, level: EventLevel): void {
-  log.level = PINO_LEVELS[level];
-}
-
-/** Writes every event of the stream to the log from now on. */
-export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds): void {
+/** Writes the events of the stream that `levels` show to the log from now on. */
+export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {
+  // What is shown is decided here, kind by kind.
+  log.level = PINO_LEVELS.debug;
   const cursor = stream.subscribe(() => {
     const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events came faster than the log could take them');
     for (const event of events) {
       const kind = kinds.get(event.kind);
-      const level = PINO_LEVELS[kind?.level ?? 'info'];
-      if (!log.isLevelEnabled(level)) continue;
-      log[level]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
+      const level = kind?.level ?? 'info';
+      if (!levels.shows(event.kind, level)) continue;
+      log[PINO_LEVELS[level]]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
     }
   }, 'log');
 }

@@ -64,7 +64,7 @@ interface Story {
 }
 
 /** Kinds that say nothing of what a machine does. */
-const OTHER_KINDS = /^(?:dns|log|boot|config|region|daemon|interface)\./;
+const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$/;
 
 /** The steps of all machines. */
 export class Timeline {

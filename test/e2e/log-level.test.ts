@@ -1,0 +1,93 @@
+// The log's levels over a real daemon: changed for a while by the command line, by room in the file; and a log file that is rotated as
+// logrotate does it, under load.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { DhcpProbes } from '../support/probes.ts';
+import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';
+
+const MS_MAX = 60_000;
+
+describe('the log', { skip: missing('linux') }, () => {
+  test('shows a room from another level on, for a while by command, by the file after a reload', {
+    timeout: MS_MAX,
+  }, async () => {
+    const place = labPlace(42);
+    const rack = new RunningRack(place);
+    const probes = await DhcpProbes.open(place);
+    const level = (...args: string[]) => runRackboot(['log-level', ...args, '--config', rack.configFile]);
+    try {
+      await rack.startWhole();
+      const shown = await level();
+      assert.equal(shown.code, 0, shown.complaints.join('\n'));
+      assert.match(shown.output.join('\n'), /\(all others\) +info +as configured/);
+
+      assert.match((await level('dhcp', 'error', '--for', '3s')).output.join('\n'), /^ROOM.*\ndhcp +error +3 s$/);
+      await rack.told('log.level-changed', { match: ({ room }) => room === 'dhcp' });
+      let from = rack.lines.length;
+      assert.ok(await probes.leaseWithin(5000));
+      await rack.told('log.level-restored');
+      assert.deepEqual(rack.events('dhcp.ack', from), [], 'nothing of DHCP was shown meanwhile');
+      assert.ok(await probes.leaseWithin(5000));
+      await rack.told('dhcp.ack', { from });
+
+      assert.equal((await level('debug', '--for', '1m')).code, 0);
+      assert.match((await level('tftp')).output.join('\n'), /tftp +debug +(?:60|59) s|tftp +debug +1 min/);
+      assert.equal((await level('configured')).code, 0);
+      for (const wrong of [['loud'], ['dhcp', 'loud'], ['mail', 'debug'], ['debug', '--for', 'ever']]) {
+        assert.notEqual((await level(...wrong)).code, 0, wrong.join(' '));
+      }
+
+      from = rack.lines.length;
+      const text = readFileSync(rack.configFile, 'utf8');
+      rack.configure(`${text}log: { levels: { dhcp: error } }\n`);
+      await rack.told('config.applied', { from });
+      from = rack.lines.length;
+      assert.ok(await probes.leaseWithin(5000));
+      rack.configure(text);
+      await rack.told('config.applied', { from });
+      assert.deepEqual(rack.events('dhcp.ack', from), []);
+    } finally {
+      await probes.close();
+      await rack.remove();
+    }
+  });
+
+  test('is whole over its files when it is renamed and the daemon is told by SIGHUP, while machines ask', {
+    timeout: MS_MAX,
+  }, async () => {
+    const place = labPlace(43);
+    const rack = new RunningRack(place);
+    const file = join(rack.directory, 'rackboot.log');
+    rack.configure(`${readFileSync(rack.configFile, 'utf8')}log: { file: ${JSON.stringify(file)} }\n`);
+    const probes = await DhcpProbes.open(place);
+    const daemon = await startQuietly(rack);
+    const files = [file];
+    try {
+      for (let turn = 1; turn <= 3; turn += 1) {
+        for (let count = 0; count < 15; count += 1) assert.ok(await probes.leaseWithin(5000));
+        renameSync(file, `${file}.${turn}`);
+        files.push(`${file}.${turn}`);
+        const leases = probes.leaseWithin(5000);
+        process.kill(daemon.pid, 'SIGHUP');
+        assert.ok(await leases);
+        await eventually('the file is there again', () => existsSync(file));
+      }
+    } finally {
+      await daemon.stop();
+      await probes.close();
+    }
+    const lines = files.flatMap((path) => readFileSync(path, 'utf8').split('\n')).filter((line) => line !== '');
+    const acks = lines.filter((line) => JSON.parse(line).event === 'dhcp.ack');
+    assert.equal(acks.length, 48);
+    assert.ok(
+      files.every((path) => readFileSync(path, 'utf8').includes('"event"')),
+      'each file has its part',
+    );
+    await rack.remove();
+  });
+});

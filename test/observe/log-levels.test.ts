@@ -1,0 +1,68 @@
+// Levels of the log: what decides, how long a change lasts, and that the rooms are those of the events.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { LOG_ROOMS, type LogLevelSettings, LogLevels } from '../../src/observe/log-levels.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+function make() {
+  const clock = new VirtualClock(1_700_000_000_000, 1);
+  const events: RackEvent[] = [];
+  const settings: LogLevelSettings = { level: 'info', levels: new Map([['dns', 'error']]) };
+  const levels = new LogLevels(settings, { clock, publish: (event) => void events.push(event) });
+  return { clock, events, levels };
+}
+
+test('the rooms of the log are the rooms of the events', () => {
+  const rooms = new Set([...EVENT_KINDS.keys()].map((kind) => kind.slice(0, kind.indexOf('.'))));
+  assert.deepEqual([...rooms].sort(), [...LOG_ROOMS]);
+});
+
+test('a room shows what its own level lets through, the others what the level of all does', () => {
+  const { levels } = make();
+  assert.equal(levels.shows('tftp.sent', 'info'), true);
+  assert.equal(levels.shows('tftp.probed', 'debug'), false);
+  assert.equal(levels.shows('dns.refused', 'warning'), false);
+  assert.equal(levels.shows('dns.refused', 'error'), true);
+  levels.configure({ level: 'error', levels: new Map([['tftp', 'debug']]) });
+  assert.equal(levels.shows('tftp.probed', 'debug'), true);
+  assert.equal(levels.shows('dns.refused', 'warning'), false);
+  assert.equal(levels.shows('dhcp.ack', 'info'), false);
+});
+
+test('a change for a while goes before what is configured, ends by itself, and both are told', () => {
+  const { clock, events, levels } = make();
+  levels.setFor('', 'debug', 60);
+  levels.setFor('dns', 'warning', 600);
+  assert.equal(levels.shows('tftp.probed', 'debug'), true);
+  assert.equal(levels.shows('dns.refused', 'warning'), true);
+  assert.equal(levels.shows('dns.listening', 'info'), false, 'the room goes before all');
+  const find = (room: string) => levels.states().find((state) => state.room === room);
+  assert.deepEqual(find('dns'), { room: 'dns', level: 'warning', secondsLeft: 600 });
+  assert.deepEqual(find('tftp'), { room: 'tftp', level: 'debug', secondsLeft: 60 });
+  clock.advance(61_000);
+  assert.equal(levels.shows('tftp.probed', 'debug'), false);
+  assert.equal(levels.shows('dns.refused', 'warning'), true);
+  assert.deepEqual(find('tftp'), { room: 'tftp', level: 'info', secondsLeft: undefined });
+  clock.advance(600_000);
+  assert.equal(levels.shows('dns.refused', 'warning'), false);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['log.level-changed', 'log.level-changed', 'log.level-restored', 'log.level-restored'],
+  );
+});
+
+test('a change can be replaced and taken back; a reload leaves it', () => {
+  const { clock, levels } = make();
+  levels.setFor('tftp', 'debug', 60);
+  levels.setFor('tftp', 'debug', 3600);
+  clock.advance(61_000);
+  assert.equal(levels.shows('tftp.probed', 'debug'), true, 'the earlier end does not count');
+  levels.configure({ level: 'error', levels: new Map() });
+  assert.equal(levels.shows('tftp.probed', 'debug'), true);
+  levels.restore('tftp');
+  levels.restore('tftp');
+  assert.equal(levels.shows('tftp.probed', 'debug'), false);
+});
