@@ -64,6 +64,7 @@ export function labConfig(place: LabPlace, stateDir: string): string {
     `dns: { listen: [${place.octets}.1], listen_port: ${place.dnsPort} }`,
     `boot: { http: { listen: ["${place.octets}.1:${place.httpPort}"] } }`,
     `region: { listen: ["127.0.0.1:${place.regionPort}"] }`,
+    `metrics: { listen: ["${place.octets}.1:5249"] }`,
     '',
   ].join('\n');
 }
@@ -155,6 +156,8 @@ export function summaryOf(outcome: MachineOutcome): string {
   switch (outcome.kind) {
     case 'enlisted':
       return `The machine is enlisted: the region knows it as ${outcome.systemId}, status New.`;
+    case 'queued':
+      return 'The machine reported itself; the rack keeps the report until the region is back.';
     case 'local-boot':
       return 'The machine was told to boot its own disk.';
     case 'powered-off':

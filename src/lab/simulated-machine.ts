@@ -65,6 +65,8 @@ export interface MachineStep {
 
 export type MachineOutcome =
   | { readonly kind: 'enlisted'; readonly systemId: string }
+  /** The rack keeps its report for a region that is away. */
+  | { readonly kind: 'queued' }
   | { readonly kind: 'local-boot' }
   | { readonly kind: 'powered-off' }
   | { readonly kind: 'failed'; readonly reason: string };
@@ -315,6 +317,11 @@ export class SimulatedMachine {
 
   #posted(status: number, body: Uint8Array): void {
     const text = Buffer.from(body).toString('utf8');
+    if (status === 202) {
+      this.#step('posted', 'reported itself; the rack keeps the report until the region is back');
+      this.#off({ kind: 'queued' });
+      return;
+    }
     const systemId = /"system_id"\s*:\s*"([^"]+)"/.exec(text)?.[1];
     if (status >= 300 || systemId === undefined) {
       this.#off({ kind: 'failed', reason: `the region answered ${status}: ${text.slice(0, 200)}` });

@@ -115,6 +115,7 @@ export class RegionLink {
         options.saveState(state);
         options.send({ kind: 'desired-state', state });
       },
+      onStreamEnd: () => this.#heartbeat.poke(),
       onProblem: (text) => options.send({ kind: 'problem', id: 'desired-state', text }),
     });
   }
@@ -329,7 +330,7 @@ export class RegionLink {
       default:
         unreachable(state);
     }
-    this.#tell();
+    this.#tell(0);
   }
 
   #notice(body: NoticeBody): void {
@@ -344,9 +345,12 @@ export class RegionLink {
     return outcome;
   }
 
-  #tell(): void {
+  /** Another state is told at once, whatever else changes with others that follow. */
+  #tell(pauseMs = STATUS_PAUSE_MS): void {
     if (this.#closed) return;
-    this.#telling ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
+    if (pauseMs === 0) this.#telling?.cancel();
+    else if (this.#telling !== undefined) return;
+    this.#telling = this.#options.clock.schedule(pauseMs, () => {
       this.#telling = undefined;
       this.#options.send({ kind: 'link', status: this.status() });
     });

@@ -28,6 +28,8 @@ export interface StateFollowerOptions {
   readonly path: (name: 'state' | 'changes') => string;
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
   readonly onState: (state: DesiredState) => void;
+  /** The stream ended: perhaps the region is gone. */
+  readonly onStreamEnd: () => void;
   /** The region sent what is no desired state. */
   readonly onProblem: (text: string) => void;
 }
@@ -86,11 +88,12 @@ export class StateFollower {
   }
 
   #follow(): Promise<RunOutcome> {
-    const { transport, path } = this.#options;
+    const { transport, path, onStreamEnd } = this.#options;
     return new Promise((resolve) => {
       let opened = false;
       const end = (): void => {
         this.#endStream();
+        if (opened) onStreamEnd();
         resolve(opened ? { kind: 'rest', ms: STREAM_AGAIN_MS } : { kind: 'failed' });
       };
       this.#expect(end);
