@@ -4,12 +4,12 @@
 import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../config/load.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { buildEnvironment, type EnvironmentRequest, type Publication } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { makeStateDirectory } from '../store/database-file.ts';
+import { loadMerged } from './config-in-force.ts';
 import { formatBytes, printJson } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
@@ -103,7 +103,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
 /** With --tree the configuration is not needed: then a missing one is no failure. */
 function loadConfigIfThere(flags: BuildFlags) {
   try {
-    return loadConfig(flags.config);
+    return loadMerged(flags.config).config;
   } catch (error) {
     if (flags.tree === undefined) throw error;
     return undefined;

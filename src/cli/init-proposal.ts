@@ -1,7 +1,9 @@
-// What `rackboot init` proposes for a network, and the file it writes. Pure.
+// What `rackboot init` proposes for a network, the file it writes, and what it puts into the store. Pure.
 
+import { INTERFACES_KEY, type Settings } from '../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4 } from '../net/address.ts';
+import type { SettingEdit } from '../region/settings.ts';
 
 export interface InterfaceProposal {
   readonly name: string;
@@ -47,7 +49,7 @@ export function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined
 }
 
 export interface InitAnswers {
-  readonly name: string | undefined;
+  readonly name: string;
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
@@ -60,27 +62,43 @@ export interface InitAnswers {
   readonly upstream: string;
 }
 
-/** The configuration file for these answers; what they hold is checked when the text is parsed. */
-export function renderConfig(answers: InitAnswers): string {
-  const quoted = (text: string): string => JSON.stringify(text);
-  const optional = (value: string, line: string): string[] => (value === '-' || value === '' ? [] : [line]);
+/** The configuration file for these answers: what says where this rack lives. */
+export function renderConfig({ name, stateDir, proposal }: InitAnswers): string {
+  const address = formatIpv4(proposal.address);
   return `${[
-    '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check`.',
-    ...(answers.name === undefined ? [] : [`name: ${quoted(answers.name)}`]),
-    `state_dir: ${quoted(answers.stateDir)}`,
-    'cluster_interfaces:',
-    `  - name: ${quoted(answers.proposal.name)}`,
-    `    interface: ${quoted(answers.proposal.name)}`,
-    '    management: 2',
-    `    ip: ${formatIpv4(answers.proposal.address)}`,
-    `    network: ${formatNetwork(answers.proposal.network)}`,
-    ...optional(answers.router, `    router_ip: ${quoted(answers.router)}`),
-    `    ip_range_low: ${quoted(answers.low)}`,
-    `    ip_range_high: ${quoted(answers.high)}`,
-    `    static_ip_range_low: ${quoted(answers.staticLow)}`,
-    `    static_ip_range_high: ${quoted(answers.staticHigh)}`,
-    'dns:',
-    `  domain: ${quoted(answers.domain)}`,
-    ...optional(answers.upstream, `  upstream: ${quoted(answers.upstream)}`),
+    '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
+    '#',
+    '# The networks, DNS and what machines boot are in the store: `rackboot config show` lists them, `rackboot config set` changes them.',
+    '# Whatever is written here wins over the store and is read-only there; `rackboot config export` prints what could be.',
+    `name: ${JSON.stringify(name)}`,
+    `state_dir: ${JSON.stringify(stateDir)}`,
+    'region:',
+    `  listen: ["127.0.0.1:${API_PORT}", "${address}:${API_PORT}"]   # the API and the page`,
+    "# DHCP, TFTP, DNS and HTTP listen on this rack's address in every network of the store.",
   ].join('\n')}\n`;
+}
+
+/** The port of the API and the page. */
+const API_PORT = 5240;
+
+/** What the store is to own for these answers; what they hold is checked before it is stored. */
+export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
+  const { proposal, router, upstream, domain } = answers;
+  const isGiven = (value: string): boolean => value !== '-' && value !== '';
+  const entry: Settings = {
+    interface: proposal.name,
+    management: 2,
+    ip: formatIpv4(proposal.address),
+    network: formatNetwork(proposal.network),
+    ...(isGiven(router) ? { router_ip: router } : {}),
+    ip_range_low: answers.low,
+    ip_range_high: answers.high,
+    static_ip_range_low: answers.staticLow,
+    static_ip_range_high: answers.staticHigh,
+  };
+  return [
+    { key: `${INTERFACES_KEY}.${proposal.name}`, value: entry },
+    ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
+    ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
+  ];
 }

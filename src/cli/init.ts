@@ -1,7 +1,8 @@
-// `rackboot init`: a configuration file for this host, by questions or by flags.
+// `rackboot init`: a configuration for this host, by questions or by flags: where the rack lives into the file, its network into the
+// store.
 //
-//   findCandidates ─ draft: collect (questions, flags, proposals), parseConfig ─┬─ fine ─────→ the file
-//                      ↑                                                        └─ problems ─→ told; a person is asked again
+//   findCandidates ─ draft: collect (questions, flags, proposals), check ─┬─ fine ─────→ the file, then the store
+//                      ↑                                                  └─ problems ─→ told; a person is asked again
 //
 // 1. Nothing is written that `rackboot check` would refuse.
 // 2. The interface of the default route is never chosen unasked: a second DHCP server disturbs everybody on a network.
@@ -10,10 +11,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseConfig } from '../config/load.ts';
+import { defaultName } from '../config/resolve.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { INTERFACES_KEY, type Settings, withValue } from '../machines/settings.ts';
 import { formatNetwork, networkOf, parseIpv4 } from '../net/address.ts';
-import { type InitAnswers, type InterfaceProposal, proposeRanges, renderConfig } from './init-proposal.ts';
+import { type InitAnswers, type InterfaceProposal, proposeRanges, renderConfig, settingsOf } from './init-proposal.ts';
 import { openPrompt } from './prompt.ts';
+import { withStoredSettings } from './settings-store.ts';
 
 export interface InitFlags {
   readonly config: string;
@@ -45,18 +49,19 @@ interface Candidate extends InterfaceProposal {
   readonly isDefaultRoute: boolean;
 }
 
-/** Writes the configuration. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
+/** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(flags: InitFlags): Promise<void> {
   const candidates = findCandidates(flags.interface);
   if (flags.interface !== undefined) findByName(candidates, flags.interface);
   const unasked = flags.yes || process.stdin.isTTY !== true;
-  const text = unasked
+  const drafted = unasked
     ? await draft(flags, candidates, (_question, proposal) => Promise.resolve(proposal))
     : await askUntilUsable(flags, candidates);
-  writeConfig(flags, text);
+  writeConfig(flags, drafted.text);
+  storeNetwork(flags, drafted);
 }
 
-async function askUntilUsable(flags: InitFlags, candidates: readonly Candidate[]): Promise<string> {
+async function askUntilUsable(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
   const prompt = openPrompt();
   const ask: Ask = async (question, proposal) => {
     const answer = (await prompt.ask(`${question} [${proposal}]: `)).trim();
@@ -77,15 +82,29 @@ async function askUntilUsable(flags: InitFlags, candidates: readonly Candidate[]
   }
 }
 
-/** The file's text from one round of questions. @throws RackError `bad-argument` with all that is wrong with the answers. */
-async function draft(flags: InitFlags, candidates: readonly Candidate[], ask: Ask): Promise<string> {
-  const text = renderConfig(await collect(flags, candidates, ask));
-  const parsed = parseConfig(text);
-  if (parsed.ok) return text;
+/** What is to be written. */
+interface Draft {
+  readonly answers: InitAnswers;
+  /** The file's text. */
+  readonly text: string;
+  readonly values: Settings;
+}
+
+/** What one round of questions comes to. @throws RackError `bad-argument` with all that is wrong with the answers. */
+async function draft(flags: InitFlags, candidates: readonly Candidate[], ask: Ask): Promise<Draft> {
+  const answers = await collect(flags, candidates, ask);
+  const text = renderConfig(answers);
+  let stored: Settings = {};
+  for (const { key, value } of settingsOf(answers)) {
+    if (key.startsWith(`${INTERFACES_KEY}.`))
+      stored = { ...stored, [INTERFACES_KEY]: [{ name: answers.proposal.name, ...Object(value) }] };
+    else stored = withValue(stored, key, value);
+  }
+  const parsed = parseConfig(text, stored);
+  if (parsed.ok) return { answers, text, values: parsed.file.values };
   // Without lines: the file is not there yet.
-  const problems = parsed.problems.map(
-    ({ path, message }) => `${path.replace('cluster_interfaces[0].', '')}: ${message}`,
-  );
+  const prefix = `${INTERFACES_KEY}.${answers.proposal.name}.`;
+  const problems = parsed.problems.map(({ path, message }) => `${path.replace(prefix, '')}: ${message}`);
   throw new RackError('bad-argument', problems.join('\n'));
 }
 
@@ -94,7 +113,7 @@ async function collect(flags: InitFlags, candidates: readonly Candidate[], ask: 
   const router = flags.router ?? (await ask('Router offered to machines (none: -)', '-'));
   const ranges = proposeRanges(place, parseIpv4(router));
   return {
-    name: flags.name,
+    name: flags.name ?? defaultName(),
     stateDir: flags.stateDir,
     domain: flags.domain,
     proposal: place,
@@ -176,6 +195,26 @@ function writeConfig(flags: InitFlags, text: string): void {
     throw new RackError('store-unwritable', `cannot write ${flags.config}: ${errorText(error)}`, { cause: error });
   }
   console.log(`Wrote ${flags.config}.`);
+}
+
+/** Puts the network into the store; with --force in the place of those that were there. */
+function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
+  const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
+  withStoredSettings(place, (settings) => {
+    const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
+    const former = settings
+      .list()
+      .filter(({ rack, key }) => flags.force && rack === settings.findRack('master') && key !== own)
+      .map(({ key }) => ({ key, value: undefined }));
+    const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
+    if (refusal === undefined) return;
+    const text = `${flags.config} is written, the network is not stored: ${refusal.text}\nrackboot init --force replaces what the store has`;
+    throw new RackError('bad-argument', text);
+  });
+  const { name, network } = answers.proposal;
+  console.log(
+    `The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`,
+  );
   console.log(
     `Boot tree: ${join(flags.stateDir, 'boot')}. Next: \`rackboot images build\`, then \`rackboot run --config ${flags.config}\`.`,
   );

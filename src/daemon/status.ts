@@ -7,7 +7,7 @@ import type { InterfaceState } from './interface-states.ts';
 import type { Rack } from './rack.ts';
 
 export interface StatusSources {
-  readonly name: string;
+  readonly name: () => string;
   readonly version: string;
   readonly startedWallMs: number;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export function controlAnswers(sources: StatusSources): Readonly<Record<string, 
 function status(sources: StatusSources) {
   const rack = sources.rack();
   return {
-    name: sources.name,
+    name: sources.name(),
     version: sources.version,
     pid: process.pid,
     startedAt: new Date(sources.startedWallMs).toISOString(),

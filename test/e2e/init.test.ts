@@ -1,5 +1,5 @@
-// `rackboot init` on a host of its own: by flags and by questions on a terminal it writes a file that `check` accepts and that
-// `run` serves; it never chooses the way to the outside by itself.
+// `rackboot init` on a host of its own: by flags and by questions on a terminal it writes a file and stores a network that `check`
+// accepts and that `run` serves; it never chooses the way to the outside by itself.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -26,6 +26,7 @@ describe('rackboot init', { skip }, () => {
 
   const init = (...words: readonly string[]) => rack.rackboot('init', '--state-dir', rack.stateDir, ...words);
   const written = (): string => readFileSync(rack.configFile, 'utf8');
+  const stored = async (): Promise<string> => (await rack.rackboot('config', 'export')).out;
 
   /** The file passes `check`, and a rack that runs with it gives a lease out of `range`. */
   const assertServes = async (range: RegExp): Promise<void> => {
@@ -43,7 +44,9 @@ describe('rackboot init', { skip }, () => {
     const ended = await init('--yes');
     assert.equal(ended.code, 0, ended.err);
     assert.match(ended.out, new RegExp(`^Wrote ${rack.configFile}\\.$`, 'm'));
-    assert.match(written(), /^ {4}interface: "br0"$/m);
+    assert.match(written(), /^ {2}listen: \["127\.0\.0\.1:5240", "10\.77\.6\.1:5240"\]/m);
+    assert.doesNotMatch(written(), /br0/);
+    assert.match(await stored(), /^ {4}interface: br0$/m);
     await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
   });
 
@@ -54,14 +57,15 @@ describe('rackboot init', { skip }, () => {
       ...['--upstream', '192.0.2.53 192.0.2.54:5353', '--domain', 'lab.example'],
     );
     assert.equal(ended.code, 0, ended.err);
+    assert.match(written(), /^name: "first"$/m);
+    const network = await stored();
     for (const line of [
-      /^name: "first"$/m,
-      /^ {4}router_ip: "10\.77\.6\.254"$/m,
-      /^ {4}static_ip_range_low: "10\.77\.6\.100"$/m,
-      /^ {2}domain: "lab\.example"$/m,
-      /^ {2}upstream: "192\.0\.2\.53 192\.0\.2\.54:5353"$/m,
+      /^ {4}router_ip: 10\.77\.6\.254$/m,
+      /^ {4}static_ip_range_low: 10\.77\.6\.100$/m,
+      /^ {2}domain: lab\.example$/m,
+      /^ {2}upstream: 192\.0\.2\.53 192\.0\.2\.54:5353$/m,
     ])
-      assert.match(written(), line);
+      assert.match(network, line);
     await assertServes(/^10\.77\.6\.2\d$/);
   });
 
@@ -98,12 +102,14 @@ describe('rackboot init', { skip }, () => {
     assert.match(guess.err, /--interface: .*(br0 10\.77\.6\.0\/24.*office 10\.99\.0\.0\/24|office.*br0)/);
     await ip('route add default via 10.99.0.1');
     assert.equal((await init('--yes')).code, 0);
-    assert.match(written(), /^ {4}interface: "br0"$/m);
+    assert.match(await stored(), /^ {4}interface: br0$/m);
     await ip('address delete 10.77.6.1/24 dev br0');
     const alone = await init('--yes', '--force');
     assert.equal(alone.code, 2);
     assert.match(alone.err, /--interface: office 10\.99\.0\.0\/24 \(leads to the default router\)/);
     assert.equal((await init('--yes', '--force', '--interface', 'office')).code, 0, 'it is taken when it is named');
+    assert.match(await stored(), /^ {4}interface: office$/m);
+    assert.doesNotMatch(await stored(), /br0/, '--force replaces the network, too');
     await ip('address add 10.77.6.1/24 dev br0');
     await ip('link delete office');
   });
