@@ -32,7 +32,7 @@ const REGION_STOP_MS = 5000;
 /** Memory of the thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
 const SECRET_BYTES = 24;
-const AGENT = join(import.meta.dirname, '..', 'images', 'agent', 'agent.sh');
+const AGENT = join(import.meta.dirname, '..', 'images', 'agent');
 
 export interface RegionSideParts {
   readonly clock: Clock;
@@ -121,7 +121,8 @@ export class RegionSide {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#parts;
     return {
-      agent: readAgent(),
+      agent: readScript('agent.sh'),
+      preseed: readScript('enlist.preseed'),
       isAway: () => this.#uplink?.status().state !== 'up',
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
       keep: async ({ peer, contentType, path, body }) => {
@@ -202,9 +203,9 @@ export class RegionSide {
   }
 }
 
-function readAgent(): string | undefined {
+function readScript(name: 'agent.sh' | 'enlist.preseed'): string | undefined {
   try {
-    return readFileSync(AGENT, 'utf8');
+    return readFileSync(join(AGENT, name), 'utf8');
   } catch {
     // A machine is told 503 then, as by a region without it.
     return undefined;

@@ -20,7 +20,7 @@ import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import type { Forwarding, ForwardOutcome, RegionEndpoint, RegionProxy } from './proxy.ts';
-import { answerAgent, answerQueued, BODIES_MAX, type RegionStandIn, readBody, standInFor } from './region-stand-in.ts';
+import { answerQueued, answerScript, BODIES_MAX, type RegionStandIn, readBody, standInFor } from './region-stand-in.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
 
@@ -241,10 +241,11 @@ export class BootRequests {
       standIn.isAway()
         ? Promise.resolve({ kind: 'untaken', reason: 'the region is away' })
         : proxy.forward({ ...forwarding, body, leavesUntaken: true });
-    if (kind === 'agent') {
-      if (standIn.agent === undefined) return undefined;
+    if (kind !== 'report') {
+      const script = standIn[kind];
+      if (script === undefined) return undefined;
       const outcome = await ask(undefined);
-      if (outcome.kind === 'untaken') answerAgent(response, standIn.agent);
+      if (outcome.kind === 'untaken') answerScript(response, kind, script);
       return outcome;
     }
     if (!standIn.isManaged(exchange.peer) || this.#bodies >= BODIES_MAX) return undefined;

@@ -1,5 +1,5 @@
 // What the rack does in the place of a remote region that does not answer: it keeps the report of a machine that enlists, and hands out
-// the agent that makes such a report. Sources: RFC 9110 §15.3.3 (202).
+// the agent that makes such a report, and the preseed that has an installer run it. Sources: RFC 9110 §15.3.3 (202).
 //
 // 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
 // 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
@@ -34,12 +34,15 @@ export interface RegionStandIn {
   keep(report: KeptReport): Promise<string | undefined>;
   /** The enlistment agent of this installation; undefined: it has none. */
   readonly agent: string | undefined;
+  /** What makes an installer run the agent; undefined: this installation has none. */
+  readonly preseed: string | undefined;
 }
 
 /** What can be done without the region for a request; undefined: nothing. */
-export function standInFor(request: IncomingMessage, origin: string): 'report' | 'agent' | undefined {
+export function standInFor(request: IncomingMessage, origin: string): 'report' | 'agent' | 'preseed' | undefined {
   const [path = '', query = ''] = origin.split('?', 2);
-  if (request.method === 'GET' && /^\/MAAS\/rackboot\/agent\.sh$/.test(path)) return 'agent';
+  if (request.method === 'GET' && path === '/MAAS/rackboot/agent.sh') return 'agent';
+  if (request.method === 'GET' && path === '/MAAS/rackboot/enlist.preseed') return 'preseed';
   if (request.method !== 'POST' || request.headers.authorization !== undefined) return undefined;
   if (Number(request.headers['content-length'] ?? 0) > KEPT_BYTES_MAX) return undefined;
   const operation = new URLSearchParams(query).get('op');
@@ -76,6 +79,8 @@ export function answerQueued(response: ServerResponse): void {
   sendText(response, 'POST', answerText(202, `${JSON.stringify(told)}\n`, { 'Content-Type': 'application/json' }));
 }
 
-export function answerAgent(response: ServerResponse, agent: string): void {
-  sendText(response, 'GET', answerText(200, agent, { 'Content-Type': 'text/x-shellscript; charset=utf-8' }));
+/** Hands out the agent or the preseed. */
+export function answerScript(response: ServerResponse, kind: 'agent' | 'preseed', text: string): void {
+  const type = kind === 'agent' ? 'text/x-shellscript' : 'text/plain';
+  sendText(response, 'GET', answerText(200, text, { 'Content-Type': `${type}; charset=utf-8` }));
 }

@@ -113,13 +113,25 @@ take_number() {
   case $1 in '' | *[!0-9]*) number=$2 ;; *) number=$1 ;; esac
 }
 
-# The bytes of file $1 as decimal numbers; nothing where no tool can tell.
+# The first 40 bytes of file $1 as decimal numbers. Debian's installer has neither hexdump nor od, but tr, to which all 256 bytes are
+# named with the first digit of each, and with the second one.
 bytes_of() {
-  if command -v hexdump >/dev/null 2>&1; then
-    hexdump -v -n 96 -e '1/1 "%u "' "$1"
-  elif command -v od >/dev/null 2>&1; then
-    od -An -v -N 96 -tu1 "$1"
-  fi 2>/dev/null
+  if [ -z "$second_digits" ]; then
+    for digit in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do
+      first_digits=$first_digits$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit
+      second_digits=${second_digits}0123456789abcdef
+    done
+  fi
+  dd if="$1" of="$work/bytes" bs=40 count=1 2>/dev/null
+  first=$(LC_ALL=C tr '\000-\377' "$first_digits" <"$work/bytes")
+  second=$(LC_ALL=C tr '\000-\377' "$second_digits" <"$work/bytes")
+  numbers=
+  while [ -n "$first" ]; do
+    numbers="$numbers $((0x${first%"${first#?}"}${second%"${second#?}"}))"
+    first=${first#?}
+    second=${second#?}
+  done
+  echo "$numbers"
 }
 
 # ---- facts ----

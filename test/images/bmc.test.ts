@@ -1,0 +1,257 @@
+// The search for a BMC, under the shells that machines have, against BMCs that answer from a table.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { missing } from '../support/needs.ts';
+
+const IMAGES = join(dirname(dirname(import.meta.dirname)), 'src/images');
+const SEARCH = join(IMAGES, 'environment/bmc');
+const AGENT = join(IMAGES, 'agent/agent.sh');
+const SHELLS: readonly (readonly [string, readonly string[]])[] = [
+  ['busybox', ['busybox', 'sh']],
+  ['dash', ['sh']],
+];
+
+/** Requests as shell patterns of hexadecimal words, and the answers without the command; the first that fits answers. */
+type Bmc = readonly (readonly [string, string])[];
+
+const NAMELESS = `00 ${'00 '.repeat(16)}`.trim();
+const nameOf = (name: string): string =>
+  `00 ${Buffer.from(name.padEnd(16, '\0'))
+    .toString('hex')
+    .toUpperCase()
+    .replace(/..(?!$)/g, '$& ')}`;
+
+/** A BMC of IPMI 2.0 with a LAN on channel 1, ten users, and the second of them taken. */
+const ORDINARY: Bmc = [
+  ['06 01', '00 20 01 09 08 02 9F 91 12 00 02 0F'],
+  ['06 42 01', '00 01 04 01 00 00 00 00 00 00'],
+  ['06 42 *', 'CC'],
+  ['0c 02 01 03 00 00', '00 11 0A 14 00 FE'],
+  ['0c 02 01 05 00 00', '00 11 52 54 00 BB 00 01'],
+  ['06 41 01 80', '00 22 04'],
+  ['06 44 01 01', '00 0A 02 01 0F'],
+  ['06 44 01 *', '00 0A 02 01 0F'],
+  ['06 46 02', nameOf('root')],
+  ['06 46 *', NAMELESS],
+  ['06 4[357] *', '00'],
+];
+const FOUND = { version: '2.0', address: '10.20.0.254', mac: '52:54:00:bb:00:01' };
+
+describe('the search for a BMC', { skip: missing('busybox') }, () => {
+  let scratch = '';
+  let count = 0;
+  before(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'rackboot-bmc-'));
+  });
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  /** Searches, and returns what was printed and what the BMC was asked. */
+  function search(shell: readonly string[], bmc: Bmc, user = '') {
+    count += 1;
+    const directory = join(scratch, String(count));
+    const log = join(directory, 'asked');
+    mkdirSync(join(directory, 'packed'), { recursive: true });
+    const answers = bmc.map(([asked, answer]) => {
+      const word = /\S+/.exec(asked.slice(3))?.[0] ?? '';
+      return `  ${asked.replaceAll(' ', '\\ ')}) echo "rcvd: ${word} ${answer}" ;;`;
+    });
+    const tool = ['#!/bin/sh', 'shift 3', `echo "$*" >>${log}`, 'case $* in', ...answers, 'esac', ''].join('\n');
+    writeFileSync(join(directory, 'packed', 'ipmi-raw.gz'), gzipSync(tool));
+    const [program = '', ...args] = shell;
+    const output = execFileSync(program, [...args, SEARCH, directory, ...(user === '' ? [] : [user])], {
+      env: { PATH: process.env.PATH, RACKBOOT_IPMI: join(directory, 'packed') },
+      encoding: 'utf8',
+    });
+    const lines = output
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/=(.*)/s).slice(0, 2));
+    return { printed: Object.fromEntries(lines), asked: readFileSync(log, 'utf8').trimEnd().split('\n') };
+  }
+
+  for (const [name, shell] of SHELLS) {
+    test(`tells version, address and hardware address, and writes nothing (${name})`, () => {
+      const { printed, asked } = search(shell, ORDINARY);
+      assert.deepEqual(printed, FOUND);
+      assert.ok(
+        asked.every((request) => /^06 (01|42)|^0c 02/.test(request)),
+        asked.join('\n'),
+      );
+    });
+
+    test(`makes a user in the first free place, with a password of its own, and proves it (${name})`, () => {
+      const { printed, asked } = search(shell, ORDINARY, 'maas');
+      const { password = '', ...rest } = printed;
+      assert.deepEqual(rest, { ...FOUND, user: 'maas' });
+      assert.match(password, /^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]{15}$/);
+      const bytes = (text: string, length: number): string => nameOf(text.padEnd(length, '\0')).slice(3);
+      const written = asked.filter((request) => /^06 4[357]/.test(request));
+      const secret = Buffer.from(password.padEnd(20, '\0'))
+        .toString('hex')
+        .toUpperCase()
+        .replace(/..(?!$)/g, '$& ');
+      assert.deepEqual(written, [
+        `06 45 03 ${bytes('maas', 16)}`,
+        `06 47 83 02 ${secret}`,
+        '06 43 91 03 04',
+        '06 47 03 01',
+        `06 47 83 03 ${secret}`,
+      ]);
+    });
+  }
+
+  const users: readonly [string, Bmc, (requests: readonly string[]) => void][] = [
+    [
+      'gives the user of that name another password, and makes no second one',
+      [['06 46 05', nameOf('maas')], ...ORDINARY],
+      (written) => assert.match(written[0] ?? '', /^06 45 05 /),
+    ],
+    [
+      'takes a longer name for another user',
+      [['06 46 03', nameOf('maas2')], ['06 46 04', nameOf('maasmaasmaasmaas')], ...ORDINARY],
+      (written) => assert.match(written[0] ?? '', /^06 45 05 /),
+    ],
+    [
+      'leaves users alone whose names are fixed',
+      [['06 44 01 01', '00 0A 02 04 0F'], ['06 46 0[34]', NAMELESS], ...ORDINARY],
+      (written) => assert.match(written[0] ?? '', /^06 45 05 /),
+    ],
+    [
+      'leaves a nameless user alone that somebody may log in as',
+      [['06 44 01 03', '00 0A 02 01 34'], ...ORDINARY],
+      (written) => assert.match(written[0] ?? '', /^06 45 04 /),
+    ],
+    [
+      'takes a place that the BMC has no name for as free',
+      [['06 46 03', 'CC'], ...ORDINARY],
+      (written) => assert.match(written[0] ?? '', /^06 45 03 /),
+    ],
+    [
+      'sets a password of 16 bytes where the BMC takes no 20',
+      [['06 47 83 *', 'C7'], ...ORDINARY],
+      (written) => {
+        assert.match(written[2] ?? '', /^06 47 03 02 (?:[0-9A-F]{2} ){15}00$/);
+        assert.match(written.at(-1) ?? '', /^06 47 03 03 /);
+      },
+    ],
+    [
+      'enables a user with a longer request where the short one is refused',
+      [['06 47 03 01', 'C7'], ...ORDINARY],
+      (written) => assert.ok(written.includes(`06 47 03 01 ${'00 '.repeat(16).trim()}`)),
+    ],
+  ];
+  for (const [name, bmc, check] of users) {
+    test(name, () => {
+      const { printed, asked } = search(['busybox', 'sh'], bmc, 'maas');
+      assert.equal(printed.user, 'maas', JSON.stringify(printed));
+      check(asked.filter((request) => /^06 4[357]/.test(request)));
+    });
+  }
+
+  const problems: readonly [string, Bmc, Readonly<Record<string, string>>][] = [
+    ['a BMC that does not answer', [], { problem: 'its BMC does not answer' }],
+    ['one without a LAN', [['06 42 *', 'CC'], ...ORDINARY], { version: '2.0', problem: 'its BMC has no LAN channel' }],
+    [
+      'one without an address',
+      [['0c 02 01 03 00 00', '00 11 00 00 00 00'], ...ORDINARY],
+      { version: '2.0', problem: 'its BMC has no IPv4 address on its LAN' },
+    ],
+    [
+      'one whose LAN is switched off',
+      [['06 41 01 80', '00 20 04'], ...ORDINARY],
+      { ...FOUND, problem: 'its BMC takes no messages over the LAN: access to channel 1 is disabled' },
+    ],
+    [
+      'one with no place left',
+      [['06 46 *', nameOf('somebody')], ...ORDINARY],
+      { ...FOUND, problem: 'its BMC has no free user for maas' },
+    ],
+    [
+      'one that does not take the password',
+      [['06 47 *', 'C1'], ...ORDINARY],
+      { ...FOUND, problem: 'its BMC did not take the user maas (completion code C1)' },
+    ],
+    [
+      'one that says that it has another password',
+      [['06 47 83 03 *', '80'], ...ORDINARY],
+      { ...FOUND, problem: 'its BMC did not take the user maas (completion code 80)' },
+    ],
+    [
+      'one of an older IPMI, with nonsense for a hardware address',
+      [['06 01', '00 20 01 09 08 51 9F 91 12 00 02 0F'], ['0c 02 01 05 *', '00 11'], ...ORDINARY],
+      { version: '1.5', address: FOUND.address, user: 'maas' },
+    ],
+  ];
+  for (const [name, bmc, expected] of problems) {
+    test(`tells the rest of ${name}`, () => {
+      const { password, ...printed } = search(['busybox', 'sh'], bmc, 'maas').printed;
+      assert.deepEqual(printed, expected);
+      assert.equal(password !== undefined, 'user' in expected);
+    });
+  }
+
+  /** Runs the agent's part with another search, in seconds that pass when it sleeps. */
+  function collect(shell: readonly string[], found: string, more = ''): string[] {
+    count += 1;
+    const directory = join(scratch, String(count));
+    mkdirSync(join(directory, 'sys/firmware/dmi/entries/38-0'), { recursive: true });
+    writeFileSync(join(directory, 'search'), found);
+    const functions = readFileSync(AGENT, 'utf8').split(/^umask 077$/m, 1)[0] ?? '';
+    const clock = 'now=1000\nuptime_seconds() { echo $now; }\nsleep() { now=$((now + $1)); busybox usleep 2000; }\n';
+    const rest = `say() { echo "say $*"; }\nargument() { :; }\npurpose=enlist\n${more}\ncollect_bmc\n`;
+    const body = `${functions}\n${clock}BMC_SECONDS_MAX=\${PATIENCE:-3000}\n${rest}echo "type=$power_type $power_parameters"`;
+    const [program = '', ...args] = shell;
+    const { stdout, stderr, status } = spawnSync(program, [...args, '-c', body], {
+      env: {
+        PATH: process.env.PATH,
+        RACKBOOT_TMP: directory,
+        RACKBOOT_SYS: join(directory, 'sys'),
+        RACKBOOT_BMC: join(directory, 'search'),
+      },
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    return stdout.trimEnd().split('\n');
+  }
+
+  for (const [name, shell] of SHELLS) {
+    test(`becomes power parameters in the agent, the password said to nobody (${name})`, () => {
+      const found = 'echo "version=2.0\naddress=10.20.0.254\nmac=52:54:00:bb:00:01\nuser=maas\npassword=Secret1"';
+      assert.deepEqual(collect(shell, found), [
+        'say Looking for the BMC of this machine',
+        'say The BMC is at 10.20.0.254; its user maas has a new password, which the region is told.',
+        'type=ipmi {"power_address":"10.20.0.254","power_driver":"LAN_2_0","power_boot_type":"auto",' +
+          '"mac_address":"52:54:00:bb:00:01","power_user":"maas","power_pass":"Secret1"}',
+      ]);
+    });
+
+    test(`is left behind when it hangs (${name})`, () => {
+      const lines = collect(shell, 'echo address=10.20.0.254; exec busybox sleep 60', 'BMC_SECONDS_MAX=60');
+      assert.match(lines.at(-2) ?? '', /did not answer within 60 seconds/);
+      assert.equal(lines.at(-1), 'type=', 'half an answer is none');
+    });
+  }
+
+  test('is told to leave the BMC as it is by the kernel line, and when the machine does not enlist', () => {
+    const found = 'echo "version=1.5\naddress=10.20.0.254\nproblem=given: $#"';
+    const without = 'type=ipmi {"power_address":"10.20.0.254","power_driver":"LAN","power_boot_type":"auto"}';
+    for (const more of ['argument() { echo no; }', 'purpose=commissioning']) {
+      assert.deepEqual(collect(['sh'], found, more).slice(1), [
+        'say The BMC: given: 1',
+        'say The BMC is at 10.20.0.254.',
+        without,
+      ]);
+    }
+    assert.match(collect(['sh'], found)[1] ?? '', /given: 2/);
+  });
+
+  test('does not begin where nothing tells of a BMC', () => {
+    assert.deepEqual(collect(['sh'], 'echo address=10.20.0.254', 'sys=/nowhere'), ['type=']);
+  });
+});
