@@ -42,6 +42,8 @@ export type DaemonEvent = RackEvent &
         readonly problems: string;
       }
     | { readonly kind: 'config.needs-restart'; readonly keys: string }
+    | { readonly kind: 'metrics.listening'; readonly port: number }
+    | { readonly kind: 'metrics.failed'; readonly port: number; readonly reason: string; readonly retryMs: number }
     | { readonly kind: 'region.up'; readonly addresses: string }
     | { readonly kind: 'region.down'; readonly reason: string; readonly retryMs: number }
     | { readonly kind: 'region.problem'; readonly id: string; readonly text: string }
@@ -129,6 +131,18 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'some changes apply at the next start',
     explanation:
       'The keys named changed in the file but cannot change while running; restart the service when it suits.',
+  },
+  'metrics.listening': {
+    level: 'info',
+    message: 'metrics are served',
+    explanation: 'Prometheus can scrape /metrics here; /healthz and /readyz answer as well. Nothing needs to be done.',
+  },
+  'metrics.failed': {
+    level: 'warning',
+    message: 'metrics cannot be served',
+    explanation:
+      'The address of metrics.listen cannot be opened; reason is the error code of the operating system. Everything else goes on, and it is ' +
+      'tried again by itself. EADDRINUSE: another program, or another Rackboot on this host, has the port; set metrics.listen.',
   },
   'region.up': {
     level: 'info',

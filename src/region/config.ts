@@ -1,5 +1,6 @@
 // The region's settings as used, after the configuration file was resolved. Plain data: it is handed to the region's thread.
 
+import type { CertificateFiles } from '../files/certificate.ts';
 import type { Settings } from '../machines/settings.ts';
 import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './hostname.ts';
@@ -14,9 +15,16 @@ export interface OwnRack {
   readonly values: Settings;
 }
 
+/** Listeners over TLS, and the files of their certificate. */
+export interface RegionTls extends CertificateFiles {
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+}
+
 export interface RegionConfig {
   /** `address:port` pairs of the API and page. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** The same over TLS, beside it; undefined: none. */
+  readonly tls?: RegionTls | undefined;
   /** Directory of `region.db`. */
   readonly stateDir: string;
   /** Base URL that people use, `http://rack:5240/MAAS`; undefined: from the request. */
@@ -34,6 +42,8 @@ export interface RegionConfig {
    * in `X-Rackboot-Rack`; without the secret the header is ignored. Drawn at each start, never stored.
    */
   readonly rackSecret: string;
+  /** Where it counts what its API answers, of `regionCounterMemory`; undefined: nobody reads it. */
+  readonly counterMemory?: SharedArrayBuffer | undefined;
   /** Undefined: the region has no rack in its process. */
   readonly ownRack?: OwnRack | undefined;
 }
