@@ -103,6 +103,21 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
         finish(await runDoctor(argv.config, argv.outsideName, argv.json));
       },
     )
+    .command(
+      'outbox',
+      'What waits for a remote region, and what it has refused',
+      {
+        config,
+        json,
+        dead: { type: 'boolean', default: false, describe: 'Show what the region refused for good, with its reasons' },
+        retry: { type: 'number', requiresArg: true, describe: 'Send this dead letter once more' },
+        drop: { type: 'number', requiresArg: true, describe: 'Remove this dead letter' },
+      },
+      async (argv) => {
+        const { runOutbox } = await import('./outbox.ts');
+        finish(await runOutbox(argv));
+      },
+    )
     .command('warm', false, {}, async () => {
       const { warmCache } = await import('./warm.ts');
       finish(await warmCache());

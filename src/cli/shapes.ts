@@ -25,7 +25,29 @@ export const statusShape = z.object({
   http: listening,
   dns: listening,
   machinesKnown: z.number(),
-  region: z.object({ state: z.string(), addresses: z.array(z.string()), eventsWaiting: z.number() }).optional(),
+  region: z
+    .object({
+      mode: z.string(),
+      state: z.string(),
+      addresses: z.array(z.string()),
+      eventsWaiting: z.number(),
+      eventsDropped: z.number(),
+      desiredVersion: z.number(),
+      desiredSince: z.number().optional(),
+      link: z
+        .object({
+          since: z.number(),
+          text: z.string(),
+          lastContact: z.number().optional(),
+          lastHeartbeat: z.number().optional(),
+          heartbeatMs: z.number().optional(),
+          regionVersion: z.string(),
+          deadLetters: z.number(),
+          outboxProblem: z.string(),
+        })
+        .optional(),
+    })
+    .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
   notes: z.array(z.string()),
 });

@@ -1,14 +1,17 @@
 // `rackboot status`: what the running rack serves, what waits, and what counts.
 
+import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
 import { askDaemon } from './control.ts';
 import { formatBytes, formatDuration, printJson, printTable } from './output.ts';
+import { regionLines } from './region-lines.ts';
 import { statusShape } from './shapes.ts';
 
 /** Prints the state. @returns 0 when every interface is served and the region answers, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadConfig(file).stateDir, '/status');
   const status = statusShape.parse(raw);
+  const now = systemClock.wallTimeMs();
   const healthy =
     status.interfaces.every(({ serving }) => serving) && status.region?.state === 'up' && status.journal.available;
   if (json) {
@@ -38,10 +41,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
       `${name.padEnd(8)}${part === undefined || part.listening.length === 0 ? 'not served' : part.listening.join(', ')}`,
     );
   }
-  const region = status.region;
-  console.log(
-    `Region  ${region === undefined ? 'not started' : `${region.state}${region.addresses.length > 0 ? ` at ${region.addresses.join(', ')}` : ''}, ${status.machinesKnown} machines, ${region.eventsWaiting} events waiting`}`,
-  );
+  for (const line of regionLines(status.region, status.machinesKnown, now)) console.log(line);
   console.log(
     `Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`,
   );
