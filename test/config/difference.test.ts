@@ -1,0 +1,101 @@
+// What changes from one configuration to another, as it is shown before and logged after.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareConfigs, effectsOf, formatChange, listValues, showValue } from '../../src/config/difference.ts';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import type { Settings } from '../../src/machines/settings.ts';
+import { formatIpv4, parseIpv4 } from '../../src/net/address.ts';
+
+const BASE = `name: rack-1
+state_dir: /var/lib/rackboot
+cluster_interfaces:
+  - name: lab
+    interface: eth1
+    ip: 10.20.0.1
+    network: 10.20.0.0/24
+    ip_range_low: 10.20.0.100
+    ip_range_high: 10.20.0.199
+    lease_time: 10m
+    hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.10 }]
+`;
+
+function usable(text: string, stored: Settings = {}) {
+  const parsed = parseConfig(text, stored);
+  if (!parsed.ok) assert.fail(formatProblems('f', parsed.problems));
+  return parsed;
+}
+
+const changesOf = (text: string, stored: Settings = {}): readonly string[] =>
+  compareConfigs(usable(BASE), usable(text, stored)).map(formatChange);
+
+const CASES: readonly (readonly [string, string, readonly string[]])[] = [
+  ['the same text is no change', BASE, []],
+  ['the same duration in another unit is no change', BASE.replace('10m', '600'), []],
+  ['the default written out is no change', `${BASE}tftp: { listen_port: 69 }\n`, []],
+  ['a value', BASE.replace('.100', '.120'), ['cluster_interfaces.lab.ip_range_low: 10.20.0.100 → 10.20.0.120']],
+  ['a value that was a default', `${BASE}log: { level: debug }\n`, ['log.level: info → debug']],
+  ['a list', `${BASE}dns: { upstream: "192.0.2.1 192.0.2.2" }\n`, ['dns.upstream: [] → 192.0.2.1 192.0.2.2']],
+  ['a field that goes', BASE.replace('    lease_time: 10m\n', ''), ['cluster_interfaces.lab.lease_time: 10m → (none)']],
+  [
+    'what only a restart changes says why',
+    BASE.replace('/var/lib/rackboot', '/srv/rackboot'),
+    [
+      'state_dir: /var/lib/rackboot → /srv/rackboot (at the next start: the lock, the databases and the control socket are in it)',
+    ],
+  ],
+  [
+    'a network that is renamed is one that goes and one that comes, a line each',
+    BASE.replace('name: lab', 'name: other'),
+    [
+      /^cluster_interfaces\.lab: interface eth1, ip 10\.20\.0\.1, .* → \(none\)$/.source,
+      /^cluster_interfaces\.other: \(none\) → interface eth1, .*$/.source,
+    ],
+  ],
+];
+
+for (const [name, text, expected] of CASES) {
+  test(`shown as a difference: ${name}`, () => {
+    const found = changesOf(text);
+    assert.equal(found.length, expected.length, found.join('\n'));
+    expected.forEach((line, index) => {
+      if (line.startsWith('^')) assert.match(found[index] ?? '', new RegExp(line));
+      else assert.equal(found[index], line);
+    });
+  });
+}
+
+test('a value of the store is a change like one of the file', () => {
+  assert.deepEqual(changesOf(BASE, { boot: { release: 'trixie' } }), ['boot.release: bookworm → trixie']);
+  assert.deepEqual(changesOf(BASE, { cluster_interfaces: [{ name: 'lab', interface: 'eth9' }] }), [], 'the file wins');
+});
+
+test('a long value is cut, a long list is counted, and a secret is not shown at all', () => {
+  assert.equal(showValue('boot.kernel_params', 'x'.repeat(500)).length, 160);
+  assert.equal(showValue('hosts', Array(100).fill('a')), '100 entries');
+  assert.equal(showValue('tsig_keys', [{ name: 'a', secret: 'hush' }]), '[{name: a, secret: (secret)}]');
+  assert.equal(showValue('region.token', 'hush'), '(secret)');
+});
+
+test('every key is listed with a value, that of a default too', () => {
+  const values = listValues(usable(BASE));
+  assert.equal(values.get('cluster_interfaces.lab.lease_time'), '10m');
+  assert.equal(values.get('cluster_interfaces.lab.management'), '2');
+  assert.equal(values.get('boot.kernel_params'), '""');
+  assert.equal(values.get('dns.listen'), undefined, 'what follows from the networks is nobody’s value');
+});
+
+test('the effects name the listeners that move and the leases that the new ranges would not give', () => {
+  const leases = ['10.20.0.100', '10.20.0.150', '10.20.0.10', '10.99.0.1'].map((text, index) => ({
+    address: parseIpv4(text) ?? assert.fail(text),
+    mac: `52:54:00:00:00:0${index}`,
+  }));
+  const after = `${BASE.replace('.100', '.120').replace(/ {4}hosts.*\n/, '')}tftp: { listen_port: 1069 }\n`;
+  const { listeners, stranded } = effectsOf(usable(BASE).config, usable(after).config, leases);
+  assert.deepEqual(listeners, ['opens TFTP 10.20.0.1:1069', 'closes TFTP 10.20.0.1:69']);
+  assert.deepEqual(
+    stranded.map(({ address }) => formatIpv4(address)),
+    ['10.20.0.100', '10.20.0.10'],
+  );
+  assert.deepEqual(effectsOf(usable(BASE).config, usable(BASE).config, leases), { listeners: [], stranded: [] });
+});

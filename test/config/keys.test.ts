@@ -1,0 +1,105 @@
+// Every key of the configuration is classified: who may own it, and whether a change applies at once. The table, the schema and the
+// commented example say the same.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isMap, isScalar, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { findKeyRule, isSecretKey, KEY_RULES, RESTART_KEYS } from '../../src/config/keys.ts';
+import { writtenConfigSchema } from '../../src/config/written.ts';
+
+const EXAMPLE = readFileSync(join(import.meta.dirname, '../../config/rackboot.yaml'), 'utf8');
+
+/** The object that a schema is about, under its defaults and options; undefined: a value. */
+function objectOf(schema: unknown): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  const isWrapped =
+    schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault;
+  return isWrapped ? objectOf(schema.unwrap()) : undefined;
+}
+
+function schemaKeys(schema: z.ZodObject, prefix = ''): string[] {
+  return Object.entries(schema.shape).flatMap(([name, field]) => {
+    const below = objectOf(field);
+    return below === undefined ? [`${prefix}${name}`] : schemaKeys(below, `${prefix}${name}.`);
+  });
+}
+
+/** The keys of the example, those that are commented out with `# key:` too, each with its comment. */
+function exampleKeys(): Map<string, string> {
+  const keys = new Map<string, string>();
+  const lines = EXAMPLE.split('\n');
+  const document = parseDocument(EXAMPLE);
+  const walk = (node: unknown, prefix: string): void => {
+    if (!isMap(node)) return;
+    for (const { key, value } of node.items) {
+      if (!isScalar(key)) continue;
+      const name = `${prefix}${String(key.value)}`;
+      const start = EXAMPLE.slice(0, key.range?.[0] ?? 0).split('\n').length - 1;
+      keys.set(name, commentAt(lines, start));
+      if (findKeyRule(name) === undefined || name === 'dhcp' || name === 'tftp' || name === 'boot.http')
+        walk(value, `${name}.`);
+    }
+  };
+  walk(document.contents, '');
+  return keys;
+}
+
+/** The comment of a line: its own, with the lines that carry it on; of a key at the margin also what stands above it. */
+function commentAt(lines: readonly string[], index: number): string {
+  const own = (lines[index] ?? '').replace(/^[^#]*/, '');
+  const after: string[] = [];
+  for (let next = index + 1; /^ {10,}#/.test(lines[next] ?? ''); next += 1) after.push((lines[next] ?? '').trim());
+  const above: string[] = [];
+  const isAtMargin = /^\w/.test(lines[index] ?? '');
+  for (let before = index - 1; isAtMargin && /^#/.test(lines[before] ?? ''); before -= 1)
+    above.unshift((lines[before] ?? '').trim());
+  return [...above, own, ...after].join(' ');
+}
+
+test('every key of the schema has a rule, and every rule a key', () => {
+  const keys = schemaKeys(writtenConfigSchema);
+  for (const key of keys)
+    assert.ok(
+      findKeyRule(key),
+      `${key} has no rule: say in config/keys.ts who may own it and whether it applies on reload`,
+    );
+  for (const rule of KEY_RULES.keys())
+    assert.ok(
+      keys.some((key) => key === rule || key.startsWith(`${rule}.`)),
+      `the rule ${rule} is of no key`,
+    );
+});
+
+test('the example explains every key, and marks what waits for a restart and what the store may own', () => {
+  const shown = exampleKeys();
+  for (const key of schemaKeys(writtenConfigSchema)) {
+    const comment = shown.get(key);
+    const isNamed = comment !== undefined || new RegExp(`\\b${key.split('.').at(-1)}\\b`).test(EXAMPLE);
+    assert.ok(isNamed, `config/rackboot.yaml does not explain ${key}`);
+    if (comment === undefined) continue;
+    const rule = findKeyRule(key);
+    assert.equal(/\(restart\)/.test(comment), rule?.restart !== undefined, `${key} and (restart): ${comment}`);
+    assert.equal(/\(store\)/.test(comment), rule?.owner === 'either', `${key} and (store): ${comment}`);
+    assert.doesNotMatch(comment, /\(reload\)/, 'what is not marked applies on reload');
+  }
+});
+
+test('what waits for a restart says why', () => {
+  for (const key of RESTART_KEYS) assert.match(findKeyRule(key)?.restart ?? '', /\w+ \w+ \w+/, key);
+});
+
+test('the rule of a key below one with a rule is that one’s, and an unknown key has none', () => {
+  assert.equal(findKeyRule('cluster_interfaces.lab.router_ip')?.owner, 'either');
+  assert.equal(findKeyRule('tftp.listen_port')?.owner, 'file');
+  assert.equal(findKeyRule('dns.upstream')?.owner, 'either');
+  assert.equal(findKeyRule('dns.upstreem'), undefined);
+  assert.equal(findKeyRule('dns'), undefined);
+  assert.equal(findKeyRule(''), undefined);
+});
+
+test('secrets are known by their names, wherever they are', () => {
+  assert.ok(isSecretKey('tsig_keys.ns2.secret') && isSecretKey('password') && !isSecretKey('boot.kernel_params'));
+});

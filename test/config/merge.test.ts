@@ -1,0 +1,159 @@
+// The file and the store made one configuration: what the file writes wins, whatever the store says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { STORE_KEYS } from '../../src/config/keys.ts';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { isWritten, mergeSettings, pinnedKeys } from '../../src/config/merge.ts';
+import { ownerOfValue } from '../../src/config/ownership.ts';
+import {
+  INTERFACES_KEY,
+  interfacesOf,
+  nameOf,
+  type Settings,
+  type SettingValue,
+  valueAt,
+  withValue,
+} from '../../src/machines/settings.ts';
+
+const LAB = { name: 'lab', interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24' };
+const RANGE = { ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.199' };
+const FAR = {
+  name: 'far',
+  interface: 'eth2',
+  ip: '10.30.0.1',
+  network: '10.30.0.0/24',
+  ip_range_low: '10.30.0.100',
+  ip_range_high: '10.30.0.199',
+};
+
+const CASES: readonly (readonly [string, Settings, Settings, Settings])[] = [
+  ['nothing of the store is the file', { name: 'a' }, {}, { name: 'a' }],
+  ['a key that the file does not write is the store’s', {}, { dns: { domain: 'lab' } }, { dns: { domain: 'lab' } }],
+  [
+    'a key beside one of the file joins it',
+    { dns: { listen: ['10.0.0.1'] } },
+    { dns: { upstream: ['192.0.2.1'] } },
+    { dns: { listen: ['10.0.0.1'], upstream: ['192.0.2.1'] } },
+  ],
+  [
+    'a key that both write is the file’s',
+    { dns: { upstream: [] } },
+    { dns: { upstream: ['192.0.2.1'] } },
+    { dns: { upstream: [] } },
+  ],
+  [
+    'an empty key of the file is still the file’s',
+    { boot: { release: null } },
+    { boot: { release: 'x' } },
+    { boot: { release: null } },
+  ],
+  ['what stands where keys should be is the file’s', { dns: 5 }, { dns: { domain: 'lab' } }, { dns: 5 }],
+  [
+    'a cluster interface of another name follows those of the file',
+    { cluster_interfaces: [LAB] },
+    { cluster_interfaces: [FAR] },
+    { cluster_interfaces: [LAB, FAR] },
+  ],
+  [
+    'a cluster interface of the same name is the file’s whole, not field by field',
+    { cluster_interfaces: [LAB] },
+    { cluster_interfaces: [{ ...LAB, ...RANGE }] },
+    { cluster_interfaces: [LAB] },
+  ],
+  [
+    'a list of networks that is none is the file’s',
+    { cluster_interfaces: 'x' },
+    { cluster_interfaces: [LAB] },
+    { cluster_interfaces: 'x' },
+  ],
+  ['a file-only key of the store is not taken', {}, { tftp: { listen_port: 1069 }, state_dir: '/x' }, {}],
+];
+
+for (const [name, file, stored, merged] of CASES) {
+  test(name, () => assert.deepEqual(mergeSettings(file, stored).merged, merged));
+}
+
+test('keys that the store may not own are named, by the key of their rule', () => {
+  const stored = { tftp: { listen_port: 1069 }, dns: { listen: ['1.2.3.4'], domain: 'x' }, colour: { red: 1 } };
+  assert.deepEqual(mergeSettings({}, stored).strangers, ['tftp', 'dns.listen', 'colour.red']);
+  const parsed = parseConfig('', stored);
+  assert.ok(!parsed.ok);
+  assert.match(
+    formatProblems('f', parsed.problems),
+    /^the region's store: tftp: only the configuration file may own this$/m,
+  );
+});
+
+test('a file pins the keys that it writes, and its cluster interfaces by name', () => {
+  const file = { name: 'a', dns: { upstream: [], listen: [] }, boot: { tree: '/x' }, cluster_interfaces: [LAB] };
+  assert.deepEqual(pinnedKeys(file), ['dns.upstream', 'cluster_interfaces.lab']);
+  assert.deepEqual(pinnedKeys({}), []);
+});
+
+test('a problem is told where its value is written: the line of the file, or the key of the store', () => {
+  const text =
+    'cluster_interfaces:\n  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, management: 0 }\n';
+  const wrong = parseConfig(text, {
+    cluster_interfaces: [{ ...FAR, ip_range_low: '10.40.0.1' }],
+    dns: { upstream: 'x' },
+  });
+  assert.ok(!wrong.ok);
+  const told = formatProblems('f', wrong.problems);
+  assert.match(told, /^the region's store: cluster_interfaces\.far\.ip_range_low: 10\.40\.0\.1 is not inside/m);
+  assert.match(told, /^the region's store: dns\.upstream: expected upstream servers/m);
+  const overlapping = parseConfig(text, { cluster_interfaces: [{ ...FAR, network: '10.20.0.0/16', ip: '10.20.0.9' }] });
+  assert.ok(!overlapping.ok);
+  assert.match(
+    formatProblems('f', overlapping.problems),
+    /^the region's store: cluster_interfaces\.far\.network: .* overlaps/m,
+  );
+  const own = parseConfig(text.replace('10.20.0.1,', '10.20.1.1,'), { cluster_interfaces: [FAR] });
+  assert.ok(!own.ok);
+  assert.match(formatProblems('f', own.problems), /^f:2: cluster_interfaces\[0\]\.ip: /m);
+});
+
+test('each value has the owner that wrote it', () => {
+  const text = `name: a\ncluster_interfaces:\n  - name: lab\n    interface: eth1\n    ip: 10.20.0.1\n    network: 10.20.0.0/24\n    management: 0\n`;
+  const parsed = parseConfig(text, { cluster_interfaces: [FAR], boot: { kernel_params: 'quiet' } });
+  assert.ok(parsed.ok);
+  assert.deepEqual(ownerOfValue(parsed, 'name'), { kind: 'file', line: 1 });
+  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.lab.ip'), { kind: 'file', line: 5 });
+  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.lab.hosts'), { kind: 'default' });
+  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.far.ip'), { kind: 'store' });
+  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.far.hosts'), { kind: 'default' });
+  assert.deepEqual(ownerOfValue(parsed, 'boot.kernel_params'), { kind: 'store' });
+  assert.deepEqual(ownerOfValue(parsed, 'log.level'), { kind: 'default' });
+});
+
+const scalar: fc.Arbitrary<SettingValue> = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null));
+const entry = fc.record({ name: fc.constantFrom('lab', 'far', ' lab ', 'eth0.1'), ip: scalar, management: scalar });
+const leaf = fc.tuple(fc.constantFrom(...STORE_KEYS, 'tftp.listen', 'dns', 'name', 'boot'), scalar);
+const settings: fc.Arbitrary<Settings> = fc
+  .tuple(fc.array(leaf, { maxLength: 6 }), fc.option(fc.array(entry, { maxLength: 4 })))
+  .map(([leaves, interfaces]) => {
+    let made: Settings = {};
+    for (const [key, value] of leaves) made = withValue(made, key, value);
+    return interfaces === null ? made : { ...made, [INTERFACES_KEY]: interfaces };
+  });
+
+test('whatever the store says, every value that the file writes stays as it is', () => {
+  fc.assert(
+    fc.property(settings, settings, (file, stored) => {
+      const before = JSON.stringify([file, stored]);
+      const { merged, fromStore } = mergeSettings(file, stored);
+      assert.equal(JSON.stringify([file, stored]), before, 'nothing is changed in place');
+      for (const key of [...STORE_KEYS, 'tftp.listen', 'name']) {
+        if (key === INTERFACES_KEY || !isWritten(file, key)) continue;
+        assert.deepEqual(valueAt(merged, key), valueAt(file, key), key);
+        assert.ok(!fromStore.has(key));
+      }
+      const own = interfacesOf(file);
+      assert.deepEqual(interfacesOf(merged).slice(0, own.length), own);
+      const names = new Set(own.map(nameOf));
+      for (const added of interfacesOf(merged).slice(own.length)) assert.ok(!names.has(nameOf(added)));
+    }),
+    { numRuns: 1000 },
+  );
+});
