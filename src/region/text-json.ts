@@ -39,10 +39,13 @@ function nestsDeeperThan(text: string, depthMax: number): boolean {
   return false;
 }
 
-/** Text of a machine or a person without control characters or broken characters, trimmed and cut to `charactersMax`. */
+/**
+ * Text of a machine or a person without control characters, characters that are invisible or turn the text around, and broken ones;
+ * trimmed and cut to `charactersMax`.
+ */
 export function cleanText(text: string, charactersMax: number): string {
   const clean = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\ufffd\u2028\u2029]/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f\ufffd\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, ' ')
     .replace(/ {2,}/g, ' ')
     .trim();
   return clean.length <= charactersMax

@@ -5,7 +5,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX } from '../../src/http/proxy.ts';
-import { LOOPBACK, openRig, type Rig, SECRET, speak } from './rig.ts';
+import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
   readonly method: string | undefined;
@@ -75,6 +75,28 @@ test('a request reaches the region as it was sent, with who sent it', async () =
   assert.equal(one?.headers['x-forwarded-for'], '127.0.0.1');
   assert.equal(one?.headers['x-rackboot-rack'], SECRET);
   await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
+});
+
+test('the token of a boot is passed on, and the rack says which interface was booted; whatever else says so is dropped', async () => {
+  const boot = (fields: string): Promise<string> =>
+    rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: a\r\n${fields}Content-Length: 0\r\n\r\n`);
+  await boot(`X-Rackboot-Token: ${TOKEN}\r\nX-Rackboot-Boot: 52:54:00:99:99:99\r\n`);
+  await boot(`X-Rackboot-Token: ${TOKEN.slice(1)}x\r\nx_rackboot_boot: 52:54:00:12:34:56\r\n`);
+  await boot('X-Rackboot-Boot: 52:54:00:12:34:56\r\n');
+  await boot('X-Rackboot-Token: no token\r\n');
+  await boot(`X-Rackboot-Token: ${TOKEN}\r\nX-Rackboot-Token: ${TOKEN}\r\n`);
+  const told = seen.map(({ headers }) => [
+    headers['x-rackboot-token'],
+    headers['x-rackboot-boot'],
+    headers['x_rackboot_boot'],
+  ]);
+  assert.deepEqual(told, [
+    [TOKEN, '52:54:00:12:34:56', undefined],
+    [`${TOKEN.slice(1)}x`, undefined, undefined],
+    [undefined, undefined, undefined],
+    [undefined, undefined, undefined],
+    [undefined, undefined, undefined],
+  ]);
 });
 
 test('nobody can claim another address or a right', async () => {

@@ -10,6 +10,8 @@ import { ipv4, mac } from '../../src/net/address.ts';
 
 export const LOOPBACK = ipv4(0x7f000001);
 export const MACHINE = mac(0x525400123456);
+/** The token of MACHINE's boot. */
+export const TOKEN = 'a-token-of-a-boot-0123456789abcd';
 export const SECRET = 'the rack is who it says';
 
 /** Files in memory; counts those that are open. `/broken` cannot be read, `/short` is shorter than it says. */
@@ -63,6 +65,7 @@ export async function openRig(region?: { readonly host: string; readonly port: n
     clock: systemClock,
     publish: (event) => void events.push(event),
     rackSecret: SECRET,
+    vouchFor: (token, peer) => (token === TOKEN && peer === LOOPBACK ? MACHINE : undefined),
   });
   await server.configure({ listen: [{ address: LOOPBACK, port: 0 }], region });
   const port = server.listening[0]?.port ?? 0;

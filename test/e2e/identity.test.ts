@@ -1,0 +1,155 @@
+// Identity over a real daemon: the token of a boot goes from the region by the rack to the machine and back; nobody else can report
+// in its name; machines are merged and split by command.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import { parseDesiredState } from '../../src/machines/desired-state.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(80);
+const MS_MAX = 90_000;
+const MACS = [0, 1].map((index) => formatMac(simulatedHardware(index).mac));
+const MACHINES = '/MAAS/api/2.0/machines/';
+const eventsShape = z.looseObject({ events: z.array(z.looseObject({ type: z.string(), description: z.string() })) });
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Asks the boot listener from an address of the network. */
+function ask(
+  from: string,
+  path: string,
+  body?: string,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
+  const type = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const settings = { host: `${PLACE.octets}.1`, port: PLACE.httpPort, path, localAddress: from };
+  const method = body === undefined ? 'GET' : 'POST';
+  return new Promise((resolve, reject) => {
+    const asking = request({ ...settings, method, headers: { ...type, ...fields } }, (answer) => {
+      let text = '';
+      answer.on('data', (chunk: Buffer) => {
+        text += chunk.toString('utf8');
+      });
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+    });
+    asking.on('error', reject);
+    asking.end(body);
+  });
+}
+
+describe('identity', { skip: missing('linux') }, () => {
+  const rack = new RunningRack(PLACE);
+  const machines = async () => machinesShape.parse(await rack.ask(MACHINES));
+  const find = async (mac: string) =>
+    (await machines()).find(({ interface_set: nics }) => nics.some(({ mac_address: own }) => own === mac));
+  const events = async () =>
+    eventsShape.parse(await rack.ask('/MAAS/api/2.0/events/?op=query&limit=200&level=DEBUG')).events;
+  const post = (path: string, form = '') => askDaemon(rack.stateDir, path, 'POST', form);
+  const run = (...args: string[]) => runRackboot([...args, '--config', rack.configFile]);
+  /** The token in the desired state on disk, which only this user reads. */
+  const tokenOf = (systemId: string): string | undefined => {
+    const parsed = parseDesiredState(JSON.parse(readFileSync(join(rack.stateDir, 'desired-state.json'), 'utf8')));
+    return parsed.ok ? parsed.state.machines.find((one) => one.systemId === systemId)?.bootToken : undefined;
+  };
+  before(() => rack.startWhole());
+  after(() => rack.remove());
+
+  test('a machine that a rack boots is vouched for; `machines show` says by what it is known', {
+    timeout: MS_MAX,
+  }, async () => {
+    const outcome = await bootSimulatedMachine(PLACE, 0, () => undefined);
+    assert.equal(outcome.kind, 'enlisted');
+    const shown = await run('machines', 'show', MACS[0] ?? '');
+    assert.equal(shown.code, 0, shown.complaints.join('\n'));
+    assert.ok(
+      shown.output.some((line) => line.includes(`${MACS[0]} (booted from, as its rack says)`)),
+      shown.output.join('\n'),
+    );
+    assert.ok(
+      shown.output.some((line) => line.startsWith('UUID ')),
+      shown.output.join('\n'),
+    );
+  });
+
+  test('nobody without its token reports as this machine, from inside or with made-up words', {
+    timeout: MS_MAX,
+  }, async () => {
+    const before = await find(MACS[0] ?? '');
+    const lie = new URLSearchParams({ architecture: 'arm64/generic', mac_addresses: MACS[0] ?? '' }).toString();
+    for (const fields of [
+      {},
+      { 'X-Rackboot-Boot': MACS[0] ?? '', 'X-Rackboot-Rack': 'x' },
+      { 'X-Rackboot-Token': 'y'.repeat(32) },
+    ]) {
+      const answer = await ask(`${PLACE.octets}.66`, MACHINES, lie, fields);
+      assert.equal(answer.status, 200, answer.text);
+    }
+    assert.deepEqual(await find(MACS[0] ?? ''), before);
+    const ignored = (await events()).filter(({ type }) => type === 'Enlistment report ignored');
+    assert.equal(ignored.length, 3);
+  });
+
+  test('a machine at work gets its token on its kernel line, and only it; the region believes its report by it', {
+    timeout: MS_MAX,
+  }, async () => {
+    const systemId = (await find(MACS[0] ?? ''))?.system_id ?? '';
+    await post(`${MACHINES}${systemId}/?op=commission`);
+    const token = await eventually('the rack has the token', () => tokenOf(systemId));
+    const config = `/pxelinux.cfg/01-${(MACS[0] ?? '').replaceAll(':', '-')}`;
+    const stolen = await ask(`${PLACE.octets}.66`, config);
+    assert.equal(stolen.status, 200);
+    assert.match(stolen.text, /rackboot=commissioning/);
+    assert.ok(!stolen.text.includes('rackboot_token'));
+    await rack.told('boot.token-withheld', { match: ({ mac }) => mac === MACS[0] });
+
+    const lie = new URLSearchParams({ architecture: 'arm64/generic', mac_addresses: MACS[0] ?? '' }).toString();
+    await ask(`${PLACE.octets}.66`, MACHINES, lie, { 'X-Rackboot-Token': token });
+    assert.equal((await find(MACS[0] ?? ''))?.architecture, 'amd64/generic');
+
+    const reports = async () => (await events()).filter(({ type }) => type === 'Node commissioning').length;
+    const before = await reports();
+    assert.equal((await bootSimulatedMachine(PLACE, 0, () => undefined)).kind, 'enlisted');
+    assert.equal(await reports(), before + 1);
+    const said = JSON.stringify([rack.lines, await events(), await machines(), await rack.ask('/status')]);
+    assert.ok(!said.includes(token), 'a token is shown');
+    await post(`${MACHINES}${systemId}/?op=mark_broken`);
+    await eventually('the token is gone', () => tokenOf(systemId) === undefined);
+  });
+
+  test('machines are merged and split by command, and what is refused says why', { timeout: MS_MAX }, async () => {
+    assert.equal((await bootSimulatedMachine(PLACE, 1, () => undefined)).kind, 'enlisted');
+    const [keep, other] = [await find(MACS[0] ?? ''), await find(MACS[1] ?? '')];
+    const merged = await run('machines', 'merge', keep?.hostname ?? '', MACS[1] ?? '');
+    assert.equal(merged.code, 0, merged.complaints.join('\n'));
+    assert.match(merged.output[0] ?? '', new RegExp(`${other?.system_id}.*is part of.*${keep?.system_id}`));
+    assert.equal((await find(MACS[1] ?? ''))?.system_id, keep?.system_id);
+
+    const split = await run('machines', 'split', keep?.system_id ?? '', '--mac', MACS[1] ?? '', '--json');
+    assert.equal(split.code, 0, split.complaints.join('\n'));
+    const made = await find(MACS[1] ?? '');
+    assert.notEqual(made?.system_id, keep?.system_id);
+    assert.equal(made?.status_name, 'New');
+
+    await post(`${MACHINES}${made?.system_id}/?op=commission`);
+    const refused = await run('machines', 'merge', keep?.system_id ?? '', made?.system_id ?? '');
+    assert.equal(refused.code, 2);
+    assert.match(refused.complaints.join(' '), /Commissioning.*rackboot machines merge/);
+    const nobody = await run('machines', 'merge', 'nobody', 'nothing');
+    assert.equal(nobody.code, 1);
+    const apart = await run('machines', 'keep-apart', keep?.system_id ?? '', made?.system_id ?? '');
+    assert.equal(apart.code, 0, apart.complaints.join('\n'));
+  });
+});
