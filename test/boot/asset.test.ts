@@ -187,3 +187,64 @@ test('a machine’s own arguments replace the global ones, and come last', () =>
   assert.ok(asset.kind === 'rendered');
   assert.match(asset.text, /APPEND rackboot=commissioning rackboot_url=\S+ console=ttyS1\n/);
 });
+
+const INSTALLER = 'amd64/generic/bookworm/install';
+
+test('an unknown machine enlists by the installer when the configuration says so, with a preseed that asks nothing', () => {
+  const given = {
+    lease: STRANGER,
+    files: images(INSTALLER),
+    config: { enlistWith: 'installer', kernelParams: 'quiet' },
+  } as const;
+  const asset = resolve('pxelinux.cfg/default', given);
+  assert.ok(asset.kind === 'rendered');
+  assert.equal(asset.purpose, 'enlist');
+  assert.match(asset.text, /KERNEL amd64\/generic\/bookworm\/install\/linux/);
+  const line = /^ *APPEND (.*)$/m.exec(asset.text)?.[1] ?? '';
+  const words = line.split(' ');
+  const url = 'http://10.20.0.1:5248/MAAS';
+  for (const word of [
+    'auto=true',
+    'priority=critical',
+    'DEBIAN_FRONTEND=text',
+    'rackboot=enlist',
+    `rackboot_url=${url}`,
+  ]) {
+    assert.ok(words.includes(word), word);
+  }
+  assert.ok(words.includes(`url=${url}/rackboot/enlist.preseed`));
+  assert.equal(words.at(-1), 'quiet');
+});
+
+test('a machine that is New enlists by the installer too, and others run the environment', () => {
+  const config = { enlistWith: 'installer' } as const;
+  const files = [...images(INSTALLER), ...images('amd64/generic/bookworm/commissioning')];
+  for (const [purpose, directory] of [
+    ['enlist', 'install'],
+    ['commissioning', 'commissioning'],
+  ] as const) {
+    const given = { machines: [machine(purpose)], lease: MACS[purpose], files, config };
+    const asset = resolve('pxelinux.cfg/default', given);
+    assert.ok(asset.kind === 'rendered');
+    assert.ok(asset.text.includes(`KERNEL amd64/generic/bookworm/${directory}/linux`), purpose);
+  }
+});
+
+test('without the installer in the tree nothing else is started, and the machine says what to run', () => {
+  const asset = resolve('pxelinux.cfg/default', { lease: STRANGER, config: { enlistWith: 'installer' } });
+  assert.ok(asset.kind === 'rendered');
+  assert.equal(asset.purpose, 'image-missing');
+  assert.match(asset.text, /bookworm\/install/);
+  assert.match(asset.text, /rackboot images import-installer/);
+});
+
+test('a machine that enlists is told when its BMC is to stay as it is; the operator has the last word', () => {
+  const textFor = (purpose: 'enlist' | 'commissioning', bmcUser: boolean): string => {
+    const config = { bmcUser, kernelParams: 'rackboot_bmc_user=yes' };
+    const asset = resolve('pxelinux.cfg/default', { machines: [machine(purpose)], lease: MACS[purpose], config });
+    return asset.kind === 'rendered' ? asset.text : '';
+  };
+  assert.match(textFor('enlist', false), / rackboot_bmc_user=no rackboot_bmc_user=yes$/m);
+  assert.doesNotMatch(textFor('enlist', true), /rackboot_bmc_user=no/);
+  assert.doesNotMatch(textFor('commissioning', false), /rackboot_bmc_user=no/);
+});

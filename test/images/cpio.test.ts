@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { type CpioEntry, encodeCpio } from '../../src/images/cpio.ts';
+import { type CpioEntry, decodeCpioPaths, encodeCpio } from '../../src/images/cpio.ts';
 import { missing } from '../support/needs.ts';
 import { readCpio } from './synthetic.ts';
 
@@ -87,5 +87,47 @@ describe('cpio archives', () => {
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     assert.equal(listing.toString(), 'dev\ndev/console\netc\netc/a\netc/b\nsbin\ntmp\n');
+  });
+
+  test('leave out parents that are there already', () => {
+    assert.deepEqual(
+      [...readCpio(encodeCpio(ENTRIES, new Set(['etc', 'lib']))).keys()],
+      [...['dev', 'dev/console', 'etc/a', 'etc/b', 'sbin', 'tmp']],
+    );
+  });
+});
+
+describe('the paths of an archive', () => {
+  const ARCHIVE = encodeCpio(ENTRIES);
+  const PATHS = new Set(['dev', 'dev/console', 'etc', 'etc/a', 'etc/b', 'sbin', 'tmp']);
+
+  test('are read up to its trailer, whatever follows', () => {
+    assert.deepEqual(decodeCpioPaths(ARCHIVE), { ok: true, value: PATHS });
+    assert.deepEqual(decodeCpioPaths(Buffer.concat([ARCHIVE, Buffer.from('another archive')])).ok, true);
+  });
+
+  test('are read as other programs write them, without the dot in front', { skip: missing('cpio') }, () => {
+    const archive = execFileSync('cpio', ['-o', '-H', 'newc', '--quiet'], {
+      input: '.\n./test\n./package.json\n',
+      cwd: new URL('../..', import.meta.url),
+    });
+    assert.deepEqual(decodeCpioPaths(archive), { ok: true, value: new Set(['.', 'test', 'package.json']) });
+  });
+
+  test('are a fault in an archive that is cut at any byte before its trailer', () => {
+    const end = Buffer.from(ARCHIVE).indexOf('TRAILER!!!') + 11;
+    for (let length = 0; length < end; length += 1) {
+      assert.equal(decodeCpioPaths(ARCHIVE.subarray(0, length)).ok, false, `${length} bytes`);
+    }
+  });
+
+  test('are a fault, or others, and no exception, whatever one byte is changed to', () => {
+    for (let at = 0; at < ARCHIVE.length; at += 1) {
+      for (const value of [0, 0x30, 0x46, 0xff]) {
+        const changed = Uint8Array.from(ARCHIVE);
+        changed[at] = value;
+        decodeCpioPaths(changed);
+      }
+    }
   });
 });

@@ -4,25 +4,50 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A 64-bit little-endian ELF file whose `.modinfo` section holds the given `key=value` lines. */
-export function makeModule(lines: readonly string[]): Uint8Array {
-  const info = Buffer.from(lines.map((line) => `${line}\0`).join(''), 'latin1');
-  const names = Buffer.from('\0.modinfo\0.shstrtab\0', 'latin1');
+/** A 64-bit little-endian ELF file with these sections. */
+export function makeElf(contents: Readonly<Record<string, Uint8Array>>): Uint8Array {
+  const all = Object.entries(contents);
+  const names = Buffer.from(`\0${[...all.map(([name]) => name), '.shstrtab'].join('\0')}\0`, 'latin1');
+  const parts = [...all.map(([, data]) => data), names];
+  const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);
   const header = Buffer.alloc(64);
   header.write('\x7fELF\x02\x01\x01', 'latin1');
-  header.writeBigUInt64LE(BigInt(64 + info.length + names.length), 40);
+  header.writeBigUInt64LE(BigInt(64 + bodyBytes), 40);
   header.writeUInt16LE(64, 58);
-  header.writeUInt16LE(3, 60);
-  header.writeUInt16LE(2, 62);
-  const section = (nameAt: number, offset: number, length: number): Buffer => {
+  header.writeUInt16LE(all.length + 2, 60);
+  header.writeUInt16LE(all.length + 1, 62);
+  const sections = [Buffer.alloc(64)];
+  let offset = 64;
+  for (const [name, data] of [...all, ['.shstrtab', names] as const]) {
     const bytes = Buffer.alloc(64);
-    bytes.writeUInt32LE(nameAt, 0);
+    bytes.writeUInt32LE(names.indexOf(`\0${name}\0`) + 1, 0);
     bytes.writeBigUInt64LE(BigInt(offset), 24);
-    bytes.writeBigUInt64LE(BigInt(length), 32);
-    return bytes;
-  };
-  const sections = [section(0, 0, 0), section(1, 64, info.length), section(10, 64 + info.length, names.length)];
-  return Buffer.concat([header, info, names, ...sections]);
+    bytes.writeBigUInt64LE(BigInt(data.length), 32);
+    sections.push(bytes);
+    offset += data.length;
+  }
+  return Buffer.concat([header, ...parts, ...sections]);
+}
+
+/** A kernel module that says these `key=value` lines of itself. */
+export const makeModule = (lines: readonly string[]): Uint8Array =>
+  makeElf({ '.modinfo': Buffer.from(lines.map((line) => `${line}\0`).join(''), 'latin1') });
+
+/** A program or a library that needs these libraries. */
+export function makeProgram(libraries: readonly string[], interpreter?: string): Uint8Array {
+  const strings = `\0${libraries.map((name) => `${name}\0`).join('')}`;
+  const dynamic = Buffer.alloc(16 * (libraries.length + 2));
+  // A tag that is none of ours comes first, the end last.
+  dynamic.writeBigUInt64LE(12n, 0);
+  libraries.forEach((name, index) => {
+    dynamic.writeBigUInt64LE(1n, 16 * (index + 1));
+    dynamic.writeBigUInt64LE(BigInt(strings.indexOf(`\0${name}\0`) + 1), 16 * (index + 1) + 8);
+  });
+  return makeElf({
+    ...(interpreter === undefined ? {} : { '.interp': Buffer.from(`${interpreter}\0`) }),
+    '.dynamic': dynamic,
+    '.dynstr': Buffer.from(strings, 'latin1'),
+  });
 }
 
 /** What a made package has. */
