@@ -4,7 +4,8 @@
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from './clock.ts';
-import { SETTINGS_RULES } from './config/settings-rules.ts';
+import { hostAddresses } from './config/host-check.ts';
+import { settingsRules } from './config/settings-rules.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
 import type { DesiredState } from './machines/machine.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
@@ -32,7 +33,7 @@ async function start(): Promise<void> {
     config,
     store,
     clock: systemClock,
-    rules: SETTINGS_RULES,
+    rules: settingsRules(hostAddresses),
     onDesiredState: announce,
   });
   const api = await startApi(region, config, {

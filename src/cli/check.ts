@@ -3,7 +3,7 @@
 import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
 import { findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
-import { SETTINGS_RULES } from '../config/settings-rules.ts';
+import { pinnedKeys } from '../config/merge.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
 import { askConfig, cachedSettings } from './config-in-force.ts';
@@ -75,7 +75,7 @@ export async function showDifference(file: string, config: string, json: boolean
 
 /** Values of the store that the file would hide. */
 function tellPinned(stored: Settings, values: Settings): void {
-  const hidden = SETTINGS_RULES.pinned(values).filter((key) => findSetting(stored, key) !== undefined);
+  const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of hidden) console.log(`Store: ${key} is in the store, too; the file wins`);
 }
 

@@ -6,7 +6,7 @@ import { sleep } from '../clock.ts';
 import { listValues } from '../config/difference.ts';
 import { isSecretKey } from '../config/keys.ts';
 import { ownerOfValue, type ValueOwner } from '../config/ownership.ts';
-import { SETTINGS_RULES } from '../config/settings-rules.ts';
+import { valueOrDefault } from '../config/settings-rules.ts';
 import { errorText, RackError } from '../errors.ts';
 import {
   findSetting,
@@ -165,7 +165,7 @@ async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings
 
 /** A key whose default is a text takes its value as it stands; any other reads it as YAML. */
 function parseValue(key: string, text: string): SettingValue {
-  if (typeof SETTINGS_RULES.valueOf(key, {}, {}) === 'string') return text;
+  if (typeof valueOrDefault(key, {}) === 'string') return text;
   try {
     const value = parseSettingValue(parse(text));
     if (value !== undefined) return value;
@@ -177,7 +177,7 @@ function parseValue(key: string, text: string): SettingValue {
 
 function valueInForce(found: FoundConfig, key: string): SettingValue | undefined {
   if (key.startsWith(`${INTERFACES_KEY}.`)) return findSetting(found.merged, key);
-  return SETTINGS_RULES.valueOf(key, found.file.values, found.stored);
+  return valueOrDefault(key, found.merged);
 }
 
 function ownerText(owner: ValueOwner, file: string): string {

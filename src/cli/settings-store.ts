@@ -3,7 +3,8 @@
 // 1. What is stored is also put where the rack looks at its start, so that it is in force from the first moment.
 
 import { systemClock } from '../clock.ts';
-import { SETTINGS_RULES } from '../config/settings-rules.ts';
+import { hostAddresses } from '../config/host-check.ts';
+import { settingsRules } from '../config/settings-rules.ts';
 import type { Settings } from '../machines/settings.ts';
 import { Racks } from '../region/racks.ts';
 import { RegionSettings } from '../region/settings.ts';
@@ -34,7 +35,7 @@ export function withStoredSettings<T>(place: SettingsPlace, action: (settings: R
       store,
       clock: systemClock,
       racks: new Racks(store, systemClock),
-      rules: SETTINGS_RULES,
+      rules: settingsRules(hostAddresses),
       ownRack: () => ownRack,
       onChange: () => undefined,
     });

@@ -209,5 +209,6 @@ function listenersOf(config: RackConfig): ReadonlySet<string> {
     ...http.listen.map(({ address, port }) => `HTTP ${formatIpv4(address)}:${port}`),
     ...dns.listen.map((address) => `DNS ${formatIpv4(address)}:${dns.listenPort}`),
     ...region.listen.map(({ host, port }) => `API ${host}:${port}`),
+    ...(region.tls?.listen ?? []).map(({ host, port }) => `API over TLS ${host}:${port}`),
   ]);
 }

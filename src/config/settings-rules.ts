@@ -2,7 +2,7 @@
 
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
-import { findHostOverlaps, hostAddresses } from './host-check.ts';
+import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
 import { type ConfigFile, resolveFile } from './load.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
@@ -11,23 +11,27 @@ import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
 
-/** The rules of this version's configuration. */
-export const SETTINGS_RULES: SettingsRules = {
+/**
+ * The rules of this version's configuration.
+ * @param host the addresses of the host that the region and its rack are on, when it is asked
+ */
+export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRules => ({
   ownerOf: (key) => findKeyRule(key)?.owner,
   interfaceFields: new Set(clusterInterfaceFields),
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {
     const parsed = resolveFile(fileOf(file), stored);
-    const overlaps = (config: RackConfig) => (isHere ? findHostOverlaps(config, hostAddresses()) : []);
+    const overlaps = (config: RackConfig) => (isHere ? findHostOverlaps(config, host()) : []);
     const problems = parsed.ok ? overlaps(parsed.config) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
   },
-  valueOf(key, file, stored) {
-    const written = valueAt(mergeSettings(file, stored).merged, key);
-    return written ?? defaultOf(key);
-  },
+  valueOf: (key, file, stored) => valueOrDefault(key, mergeSettings(file, stored).merged),
   interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
-};
+});
+
+/** The value of a key as it is written, else its default; undefined: it has neither. */
+export const valueOrDefault = (key: string, merged: Settings): SettingValue | undefined =>
+  valueAt(merged, key) ?? defaultOf(key);
 
 const DEFAULTS: unknown = writtenConfigSchema.parse({});
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
+import { settingsRules } from '../../src/config/settings-rules.ts';
 import { parseNetwork } from '../../src/net/address.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import type { ApiProblem } from '../../src/region/api/routes.ts';
@@ -47,7 +48,13 @@ export async function startRegion(overrides: Partial<RegionConfig> = {}): Promis
     ...overrides,
   };
   const store = openRegionStore({ stateDir });
-  const region = openRegion({ config, store, clock: systemClock, onDesiredState: () => {} });
+  const region = openRegion({
+    config,
+    store,
+    clock: systemClock,
+    rules: settingsRules(() => []),
+    onDesiredState: () => {},
+  });
   await createAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
   const problems: ApiProblem[] = [];
   const api = await startApi(region, config, { onProblem: (problem) => void problems.push(problem) });

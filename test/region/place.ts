@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { settingsRules } from '../../src/config/settings-rules.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
@@ -41,7 +42,13 @@ export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Reg
   const store = openRegionStore({ stateDir });
   const clock = new VirtualClock(1_700_000_000_000, seed);
   const states: DesiredState[] = [];
-  const region = openRegion({ config, store, clock, onDesiredState: (state) => void states.push(state) });
+  const region = openRegion({
+    config,
+    store,
+    clock,
+    rules: settingsRules(() => []),
+    onDesiredState: (state) => void states.push(state),
+  });
   return {
     config,
     store,

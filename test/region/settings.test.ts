@@ -1,0 +1,276 @@
+// The configuration that the store owns: who may change what, what is refused and why, and what each rack is sent. Through the API as
+// its clients call it, and with the rules that the daemon hands to its region.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Settings } from '../../src/machines/settings.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { OwnRack } from '../../src/region/config.ts';
+import { SETTINGS_MAX } from '../../src/region/settings.ts';
+import { authorizationOf } from './live.ts';
+import { makeRegion, type RegionPlace } from './place.ts';
+
+const UUID = '11111111-2222-3333-4444-555555555555';
+const LAB = {
+  interface: 'eth1',
+  ip: '10.20.0.1',
+  network: '10.20.0.0/24',
+  ip_range_low: '10.20.0.100',
+  ip_range_high: '10.20.0.199',
+};
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  json(): unknown;
+}
+
+/** A region whose rack's file writes `values`, and an administrator to call it. */
+async function withSettings(
+  values: Settings,
+  work: (
+    call: (method: string, url: string, fields?: Record<string, string>) => Promise<Answered>,
+    place: RegionPlace,
+  ) => Promise<void>,
+): Promise<void> {
+  const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
+  const place = makeRegion({ ownRack });
+  try {
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'pw' });
+    const authorization = authorizationOf(createApiKey(place.store, place.clock, 'admin'));
+    const app = buildApp(makeContext(place.region));
+    await work(async (method, url, fields) => {
+      const answer = await app.inject({
+        method: method === 'PUT' ? 'PUT' : method === 'POST' ? 'POST' : method === 'DELETE' ? 'DELETE' : 'GET',
+        url: `/MAAS/api/${url}`,
+        headers: {
+          authorization,
+          ...(fields === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() }),
+      });
+      return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
+    }, place);
+  } finally {
+    place.remove();
+  }
+}
+
+const INTERFACES = `1.0/nodegroups/${UUID}/interfaces/`;
+/** As the guide for MAAS 1.7 gives it on the command line. */
+const AS_IN_THE_GUIDE = {
+  ip: '10.20.0.1',
+  interface: 'eth0',
+  management: '2',
+  subnet_mask: '255.255.255.0',
+  broadcast_ip: '10.20.0.255',
+  router_ip: '10.20.0.254',
+  ip_range_low: '10.20.0.100',
+  ip_range_high: '10.20.0.150',
+  static_ip_range_low: '10.20.0.151',
+  static_ip_range_high: '10.20.0.200',
+};
+
+test('a cluster interface is made, read, changed and deleted as MAAS does it, router_ip taken and not answered', () =>
+  withSettings({}, async (call, { region }) => {
+    const { router_ip: _, ...shown } = AS_IN_THE_GUIDE;
+    const expected = { ...shown, management: 2, name: 'eth0' };
+    const made = await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+    assert.equal(made.status, 200, made.text);
+    assert.deepEqual(made.json(), expected);
+    assert.deepEqual((await call('GET', `${INTERFACES}?op=list`)).json(), [expected]);
+    assert.deepEqual((await call('GET', `${INTERFACES}eth0/`)).json(), expected);
+    const changed = await call('PUT', `${INTERFACES}eth0/`, { ip_range_high: '10.20.0.140', management: '1' });
+    assert.deepEqual(changed.json(), { ...expected, ip_range_high: '10.20.0.140', management: 1 });
+    assert.deepEqual(region.desiredState().settings, {
+      cluster_interfaces: [{ name: 'eth0', ...AS_IN_THE_GUIDE, ip_range_high: '10.20.0.140', management: 1 }],
+    });
+    assert.equal((await call('DELETE', `${INTERFACES}eth0/`)).status, 204);
+    assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 404);
+    assert.equal(region.desiredState().settings, undefined);
+  }));
+
+test('the rack of the region itself is called master, too, and another UUID is nobody', () =>
+  withSettings({}, async (call) => {
+    assert.equal((await call('POST', '1.0/nodegroups/master/interfaces/?op=new', AS_IN_THE_GUIDE)).status, 200);
+    assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 200);
+    const other = UUID.replace('1', '9');
+    assert.equal((await call('GET', `1.0/nodegroups/${other}/interfaces/?op=list`)).status, 404);
+    assert.equal(
+      (await call('GET', `2.0/nodegroups/${UUID}/interfaces/?op=list`)).status,
+      404,
+      'API 2.0 has no such path',
+    );
+  }));
+
+const REFUSED: readonly (readonly [string, Record<string, string>, string, RegExp])[] = [
+  ['an address that is none', { ip: '10.20.0.300' }, 'ip', /expected an IPv4 address/],
+  ['an address outside', { router_ip: '10.21.0.1' }, 'router_ip', /not inside 10\.20\.0\.0\/24/],
+  ['a range that is upside down', { ip_range_low: '10.20.0.199' }, 'ip_range_low', /is above ip_range_high/],
+  ['ranges that share addresses', { static_ip_range_low: '10.20.0.140' }, 'static_ip_range_low', /share addresses/],
+  ['a managed interface without a range', { ip_range_low: '', ip_range_high: '' }, 'ip_range_low', /dynamic range/],
+  ['a management of 3', { management: '3' }, 'management', /Give 0/],
+  ['no interface', { interface: '' }, 'interface', /missing/],
+];
+
+for (const [name, change, field, text] of REFUSED) {
+  test(`a cluster interface with ${name} is refused by the name of its field, and the one before stays`, () =>
+    withSettings({}, async (call, { region }) => {
+      await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+      const version = region.desiredState().version;
+      const refused = await call('PUT', `${INTERFACES}eth0/`, change);
+      assert.equal(refused.status, 400, refused.text);
+      assert.match(String(Object(refused.json())[field]), text);
+      assert.equal(region.desiredState().version, version);
+    }));
+}
+
+test('a new address takes the network along, and a new name keeps the rest', () =>
+  withSettings({}, async (call) => {
+    await call('POST', `${INTERFACES}?op=new`, { name: 'lab', ...LAB, subnet_mask: '255.255.255.0' });
+    const moved = await call('PUT', `${INTERFACES}lab/`, {
+      ip: '10.40.0.1',
+      ip_range_low: '10.40.0.100',
+      ip_range_high: '10.40.0.199',
+    });
+    assert.equal(moved.status, 200, moved.text);
+    assert.equal(Object(moved.json()).broadcast_ip, '10.40.0.255');
+    const renamed = await call('PUT', `${INTERFACES}lab/`, { name: 'yard' });
+    assert.equal(Object(renamed.json()).ip, '10.40.0.1', renamed.text);
+    assert.equal((await call('GET', `${INTERFACES}lab/`)).status, 404);
+    const again = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, name: 'yard' });
+    assert.match(String(Object(again.json()).name), /already exists/);
+  }));
+
+test('what the file writes is shown, and every change of it is refused with its file and key', () =>
+  withSettings(
+    { cluster_interfaces: [{ name: 'lab', ...LAB }], boot: { kernel_params: 'quiet' } },
+    async (call, { region }) => {
+      const listed = await call('GET', `${INTERFACES}?op=list`);
+      assert.equal(Object(listed.json())[0].subnet_mask, '255.255.255.0');
+      const readOnly = /read-only: written in \/etc\/rackboot\.yaml as /;
+      for (const [method, url, fields] of [
+        ['PUT', `${INTERFACES}lab/`, { management: '1' }],
+        ['DELETE', `${INTERFACES}lab/`, undefined],
+        ['POST', '2.0/maas/?op=set_config', { name: 'kernel_opts', value: 'debug' }],
+        ['POST', '2.0/settings/?op=set', { key: 'boot.kernel_params', value: '"debug"' }],
+        ['POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.lab.management', value: '1' }],
+      ] as const) {
+        const refused = await call(method, url, fields);
+        assert.equal(refused.status, 409, `${method} ${url}: ${refused.text}`);
+        assert.match(refused.text, readOnly);
+      }
+      assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"quiet"');
+      assert.equal(region.desiredState().settings, undefined);
+      const beside = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, interface: 'eth7' });
+      assert.match(beside.text, /overlaps/, 'the file’s networks count');
+    },
+  ));
+
+test('MAAS’s names read and set what they stand for, with their defaults', () =>
+  withSettings({}, async (call, { region }) => {
+    const get = async (name: string): Promise<string> =>
+      (await call('GET', `1.0/maas/?op=get_config&name=${name}`)).text;
+    assert.equal(await get('kernel_opts'), 'null');
+    assert.equal(await get('upstream_dns'), 'null');
+    assert.equal(await get('commissioning_distro_series'), '"bookworm"');
+    assert.equal(await get('maas_name'), '"rack-1"');
+    for (const [name, value] of [
+      ['kernel_opts', 'console=ttyS4 mei.blacklist=yes'],
+      ['upstream_dns', '192.0.2.1 192.0.2.2:5353'],
+      ['dns_trusted_acl', '10.9.0.0/16'],
+      ['commissioning_distro_series', 'trixie'],
+      ['enlistment_domain', 'lab.example'],
+    ] as const) {
+      const set = await call('POST', '1.0/maas/?op=set_config', { name, value });
+      assert.equal(set.text, 'OK', name);
+      assert.equal(await get(name), JSON.stringify(value));
+    }
+    assert.deepEqual(region.desiredState().settings, {
+      boot: { kernel_params: 'console=ttyS4 mei.blacklist=yes', release: 'trixie' },
+      dns: { upstream: ['192.0.2.1', '192.0.2.2:5353'], allow_recursion: ['10.9.0.0/16'], domain: 'lab.example' },
+    });
+    const unknown = await call('GET', '2.0/maas/?op=get_config&name=squid');
+    assert.equal(unknown.status, 400);
+    assert.match(unknown.text, /squid is not a valid config setting \(valid settings are: .*kernel_opts/);
+    const validated = await call('POST', '2.0/maas/?op=set_config', { name: 'dnssec_validation', value: 'auto' });
+    assert.match(validated.text, /no DNSSEC validator/);
+    const named = await call('POST', '2.0/maas/?op=set_config', { name: 'maas_name', value: 'x' });
+    assert.match(named.text, /read-only: only the configuration file owns it/);
+  }));
+
+test('keys are set and removed by their own names; an unknown one, a file’s one and a wrong value are refused', () =>
+  withSettings({}, async (call, { region, store }) => {
+    const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
+    assert.equal(
+      (await set('cluster_interfaces.eth1.100', JSON.stringify({ ...LAB, interface: 'eth1.100' }))).status,
+      200,
+    );
+    assert.equal((await set('cluster_interfaces.eth1.100.router_ip', '"10.20.0.254"')).status, 200);
+    assert.equal((await set('region.new_machines_max', '7')).status, 200);
+    assert.deepEqual(region.desiredState().settings, {
+      region: { new_machines_max: 7 },
+      cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
+    });
+    for (const [key, value, status, text] of [
+      ['dns.upstreem', '[]', 400, /no such key/],
+      ['cluster_interfaces', '[]', 400, /name one: cluster_interfaces\.NAME/],
+      ['tftp.listen_port', '1069', 409, /only the configuration file owns it/],
+      ['state_dir', '"/x"', 409, /only the configuration file owns it/],
+      ['region.new_machines_max', '0', 400, /new_machines_max/],
+      ['region.new_machines_max', 'many', 400, /give JSON/],
+      ['boot.kernel_params', '"a || b"', 400, /cannot be given to every loader/],
+      ['boot.kernel_params', JSON.stringify('x'.repeat(5000)), 400, /larger or deeper/],
+    ] as const) {
+      const refused = await set(key, value);
+      assert.equal(refused.status, status, `${key}: ${refused.text}`);
+      assert.match(refused.text, text);
+    }
+    assert.equal((await call('POST', '2.0/settings/?op=unset', { key: 'region.new_machines_max' })).status, 200);
+    const gone = await call('POST', '2.0/settings/?op=unset', { key: 'region.new_machines_max' });
+    assert.match(gone.text, /nothing to remove/);
+    const listed = await call('GET', '2.0/settings/');
+    assert.deepEqual(
+      (listed.json() as readonly { key: string; rack: string }[]).map(({ key, rack }) => [key, rack]),
+      [['cluster_interfaces.eth1.100', UUID]],
+    );
+    const audited = store.listEvents({ level: 'audit', limit: 10 }).filter(({ type }) => type === 'SETTINGS');
+    assert.equal(audited.length, 4);
+    assert.match(audited[0]?.description ?? '', /removed region\.new_machines_max/);
+    assert.equal(audited[0]?.username, 'admin');
+  }));
+
+test('a file that pins a key later hides what is stored, which may still be removed', () =>
+  withSettings({}, async (call, { region, config }) => {
+    await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
+    const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/f', values: { boot: { release: 'sid' } } };
+    region.configure({ ...config, ownRack });
+    const [row] = (await call('GET', '2.0/settings/')).json() as readonly { shadowed_by: string }[];
+    assert.equal(row?.shadowed_by, 'written in /f as boot.release');
+    assert.equal((await call('GET', '2.0/maas/?op=get_config&name=commissioning_distro_series')).text, '"sid"');
+    assert.equal((await call('POST', '2.0/settings/?op=unset', { key: 'boot.release' })).status, 200);
+  }));
+
+test('another rack has its own cluster interfaces and shares the rest', () =>
+  withSettings({}, async (call, { region }) => {
+    await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+    await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
+    assert.deepEqual(region.desiredState('99999999-2222-3333-4444-555555555555').settings, {
+      boot: { release: 'trixie' },
+    });
+    assert.deepEqual(region.desiredState(UUID), region.desiredState());
+    assert.deepEqual(Object.keys(region.desiredState(UUID).settings ?? {}).sort(), ['boot', 'cluster_interfaces']);
+  }));
+
+test('the store has a bound', () =>
+  withSettings({}, async (_call, { store, region }) => {
+    const changes = Array.from({ length: SETTINGS_MAX }, (_, index) => ({
+      rack: 'elsewhere',
+      key: `cluster_interfaces.n${index}`,
+      value: {},
+    }));
+    store.changeSettings<never>(0, () => ({ kind: 'change', changes, events: [] }));
+    const refusal = region.settings.change('', [{ key: 'boot.release', value: 'trixie' }], 'admin');
+    assert.equal(refusal?.reason, 'settings-limit');
+  }));
