@@ -145,7 +145,14 @@ class RackProcess implements Daemon {
       },
     });
     logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
-    this.#observing = observe({ clock: options.clock, stream: this.#stream, levels, rack: () => this.#rack });
+    this.#observing = observe({
+      clock: options.clock,
+      stream: this.#stream,
+      levels,
+      rack: () => this.#rack,
+      journal: () => this.#journal?.status(),
+      interfaces: () => this.#interfaces.states,
+    });
     this.#instruments = new Instruments({
       clock: options.clock,
       version: options.version,

@@ -152,6 +152,23 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
       },
     )
     .command(
+      'why <machine>',
+      'What a machine would get if it booted now, and why; nothing is changed',
+      (command) =>
+        command.positional('machine', { type: 'string', demandOption: true }).options({
+          config,
+          json,
+          arch: {
+            ...text,
+            describe: 'bios, uefi-amd64, uefi-arm64, uefi-i386, uefi-http-amd64, uefi-http-arm64 or ipxe',
+          },
+        }),
+      async (argv) => {
+        const { explainMachine } = await import('./why.ts');
+        finish(await explainMachine(argv));
+      },
+    )
+    .command(
       'log-level [room] [level]',
       'Show what the log shows, or change it for a while: rackboot log-level dhcp debug --for 1h',
       (command) =>

@@ -154,7 +154,7 @@ function printHead({ mac, address, machine }: Trace): void {
 
 const SIZE_WIDTH = 10;
 const SPAN_WIDTH = 9;
-const KIND_WIDTH = 24;
+const KIND_WIDTH = 16;
 
 /** Prints steps under the boot they belong to, with the time since that boot began. */
 class StepPrinter {

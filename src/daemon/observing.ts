@@ -9,12 +9,15 @@ import { EVENT_KINDS } from './event-kinds.ts';
 import { logLevelAnswers } from './log-level.ts';
 import type { Rack } from './rack.ts';
 import { traceAnswers } from './trace.ts';
+import { type WhySources, whyAnswers } from './why.ts';
 
 export interface ObservingParts {
   readonly clock: Clock;
   readonly stream: EventStream;
   readonly levels: LogLevels;
   readonly rack: () => Rack | undefined;
+  readonly journal: WhySources['journal'];
+  readonly interfaces: WhySources['interfaces'];
 }
 
 /** What observes this process, and answers for it. */
@@ -24,11 +27,9 @@ export interface Observing {
 }
 
 /** Observes a stream from now on. */
-export function observe({ clock, stream, levels, rack }: ObservingParts): Observing {
+export function observe({ clock, stream, levels, ...parts }: ObservingParts): Observing {
   const timeline = new Timeline(stream.publish);
   timeline.read(stream);
-  return {
-    timeline,
-    answers: { ...traceAnswers({ clock, timeline, kinds: EVENT_KINDS, rack }), ...logLevelAnswers(levels) },
-  };
+  const sources = { ...parts, clock, timeline, kinds: EVENT_KINDS };
+  return { timeline, answers: { ...traceAnswers(sources), ...whyAnswers(sources), ...logLevelAnswers(levels) } };
 }

@@ -25,6 +25,7 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import { TftpServer } from '../tftp/server.ts';
+import type { Foresight } from './foresight.ts';
 import { linksOf } from './interface-states.ts';
 import { machineChanges } from './machine-changes.ts';
 import { nameLease, nameMachines, nameReservations } from './naming.ts';
@@ -103,6 +104,16 @@ export class Rack {
 
   get machines(): MachineDirectory {
     return this.#machines;
+  }
+
+  /** What explains the next boot of a machine; asking changes nothing, and gives no token out. */
+  foresight(): Foresight {
+    return {
+      config: this.#config,
+      dhcp: this.dhcp.state(),
+      assets: { ...this.#assets(), tokens: undefined },
+      now: this.#parts.clock.now(),
+    };
   }
 
   /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */

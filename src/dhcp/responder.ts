@@ -156,7 +156,7 @@ export class Responder {
   /** Answers what came by one socket in one turn. */
   receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
     const now = this.#ports.clock.now();
-    const state = this.#state();
+    const state = this.state();
     for (const { bytes } of datagrams) {
       const decoded = decodeDhcpMessage(bytes);
       this.#messages.add(decoded.ok ? messageName(decoded.value) : 'malformed');
@@ -182,7 +182,8 @@ export class Responder {
     this.#finishTurn();
   }
 
-  #state(): DhcpState {
+  /** Everything that a decision would read now; deciding on it changes nothing. */
+  state(): DhcpState {
     const { table, identifyClient, planBoot, machines } = this.#ports;
     const views = { leases: table, offers: this.#offers, machines: machines() };
     return { ...views, subnets: this.#subnets, ports: this.#dhcpPorts, identifyClient, planBoot };
@@ -262,7 +263,7 @@ export class Responder {
       if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use');
       else if (decoded.ok) {
         const again = { ...request, message: decoded.value, attempt: request.attempt + 1 };
-        this.#perform(decide(again.message, again.arrival, this.#state(), now), again);
+        this.#perform(decide(again.message, again.arrival, this.state(), now), again);
       }
     }
     this.#finishTurn();

@@ -16,6 +16,7 @@ import { EventSampler } from '../rate-limit.ts';
 import type { DhcpConfig } from './config.ts';
 import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events.ts';
+import type { DhcpState } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import { type Reply, Responder, type ResponderPorts } from './responder.ts';
 import { planSockets, type WantedSocket } from './socket-plan.ts';
@@ -102,6 +103,11 @@ export class DhcpServer {
   /** What was counted since the start. */
   counters(): DhcpCounters {
     return this.#responder.counters();
+  }
+
+  /** Everything that a decision would read now; deciding on it changes nothing. */
+  state(): DhcpState {
+    return this.#responder.state();
   }
 
   /** The open sockets. */

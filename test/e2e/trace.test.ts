@@ -2,7 +2,7 @@
 // purpose, each of which names its cause.
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -159,5 +159,39 @@ describe('a trace', { skip: missing('linux') }, () => {
   test('and every event of all this is in the table of kinds', () => {
     const unknown = new Set(rack.lines.map(({ event }) => event).filter((event) => !EVENT_KINDS.has(event)));
     assert.deepEqual([...unknown], []);
+  });
+});
+
+describe('an explanation', { skip: missing('linux') }, () => {
+  const place = labPlace(44);
+  const rack = new RunningRack(place);
+  const why = (...args: string[]) => runRackboot(['why', ...args, '--config', rack.configFile]);
+  before(async () => {
+    await rack.startWhole();
+    writeFileSync(join(rack.tree, 'ldlinux.c32'), 'a stand-in');
+  });
+  after(() => rack.remove());
+
+  test('says what a machine gets before it boots, and what it got is just that', { timeout: MS_MAX }, async () => {
+    const before = await eventually('nothing stands in its way', async () => {
+      const ended = await why(MAC, '--arch', 'bios');
+      return ended.code === 0 && ended;
+    });
+    const offered = /^ {2}address +(\S+), an address that nobody had before/m.exec(before.output.join('\n'))?.[1];
+    assert.equal((await bootSimulatedMachine(place, 0, () => undefined)).kind, 'enlisted');
+    assert.equal(rack.events('dhcp.offer')[0]?.address, offered);
+    const after = (await why(MAC)).output.join('\n');
+    assert.match(after, /\(\w{6}\), New/);
+    assert.match(after, /as BIOS, PXE/);
+    assert.doesNotMatch(after, /as UEFI/);
+    assert.equal((await why(MAC, '--arch', 'toaster')).code, 2);
+  });
+
+  test('works without a daemon, and says that it does', { timeout: MS_MAX }, async () => {
+    await rack.stop();
+    const { code, output } = await why(MAC, '--arch', 'bios');
+    assert.equal(code, 0);
+    assert.match(output[0] ?? '', /\(\w{6}\), New/);
+    assert.match(output[1] ?? '', /^No daemon runs/);
   });
 });

@@ -1,0 +1,130 @@
+// `rackboot why MACHINE`: what it would get now, step by step, each with its reason, and what stands in its way.
+//
+// 1. Nothing is changed by asking.
+// 2. Without a running daemon it is explained from the file and the cached state, and that is said: leases and offers are not known.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { identifyBootClient } from '../boot/client.ts';
+import { planBoot } from '../boot/plan.ts';
+import { systemClock } from '../clock.ts';
+import { CLIENT_NAMES, type Foresight } from '../daemon/foresight.ts';
+import { explain, parseClient, type WhyAnswer } from '../daemon/why.ts';
+import { LeaseTable } from '../dhcp/lease-table.ts';
+import { Offers } from '../dhcp/offers.ts';
+import { indexSubnets } from '../dhcp/subnet.ts';
+import { RackError } from '../errors.ts';
+import { MachineDirectory } from '../machines/directory.ts';
+import { parseMac } from '../net/address.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { loadMerged } from './config-in-force.ts';
+import { askDaemon } from './control.ts';
+import { printJson } from './output.ts';
+
+const whyShape = z.object({
+  mac: z.string(),
+  machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
+  boots: z.array(
+    z.object({
+      client: z.enum(CLIENT_NAMES),
+      title: z.string(),
+      network: z.string(),
+      lines: z.array(z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() })),
+    }),
+  ),
+  obstacles: z.array(z.string()),
+});
+
+export interface WhyRequest {
+  readonly config: string;
+  readonly machine: string;
+  readonly arch: string | undefined;
+  readonly json: boolean;
+}
+
+/** Prints what a machine would get. @returns 0, or 1 when something stands in its way */
+export async function explainMachine(request: WhyRequest): Promise<number> {
+  const client = parseClient(request.arch);
+  const { answer, note } = await ask(request);
+  const isFree =
+    answer.boots.length > 0 &&
+    answer.obstacles.length === 0 &&
+    answer.boots.every(({ lines }) => lines.every(({ ok }) => ok));
+  if (request.json) printJson({ ...answer, note });
+  else print(answer, note, client === undefined);
+  return isFree ? 0 : 1;
+}
+
+interface Asked {
+  readonly answer: WhyAnswer;
+  /** How it was found out, where that limits it; empty: from the running daemon. */
+  readonly note: string;
+}
+
+async function ask(request: WhyRequest): Promise<Asked> {
+  const { config } = loadMerged(request.config);
+  const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
+  try {
+    return { answer: whyShape.parse(await askDaemon(config.stateDir, `/why?${query}`)), note: '' };
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'not-running')) throw error;
+  }
+  const { machines } = readDesiredState(config.stateDir, () => undefined);
+  const directory = new MachineDirectory(machines);
+  const mac = parseMac(request.machine);
+  const machine =
+    mac === undefined
+      ? (directory.findByHostname(request.machine) ?? machines.find(({ systemId }) => systemId === request.machine))
+      : directory.findByMac(mac);
+  const wanted = mac ?? machine?.macs[0];
+  if (wanted === undefined) {
+    throw new RackError(
+      'not-found',
+      `no machine is called ${request.machine}; without a running daemon, name a hardware address`,
+    );
+  }
+  const { boot, dhcp } = config;
+  const foresight: Foresight = {
+    config,
+    now: systemClock.now(),
+    dhcp: {
+      leases: new LeaseTable(),
+      offers: new Offers(),
+      machines: directory,
+      subnets: indexSubnets(dhcp, undefined),
+      ports: { serverPort: dhcp.serverPort, clientPort: dhcp.clientPort },
+      identifyClient: identifyBootClient,
+      planBoot: (asked) => planBoot(asked, boot),
+    },
+    assets: {
+      config: boot,
+      machines: directory,
+      macOf: () => wanted,
+      hasFile: (path) => existsSync(join(boot.tree, path)),
+    },
+  };
+  const note =
+    'No daemon runs: this follows from the configuration and the cached state alone, without leases and offers.';
+  return { answer: explain(wanted, machine, parseClient(request.arch), foresight, []), note };
+}
+
+function print({ mac, machine, boots, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
+  const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
+  console.log(`${mac}  ${who}`);
+  if (note !== '') console.log(note);
+  for (const obstacle of obstacles) console.log(`! ${obstacle}`);
+  if (boots.length === 0) {
+    console.log('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
+    return;
+  }
+  if (isGuessed) console.log('Its firmware is guessed from what it showed last; --arch names another.');
+  for (const { title, network, lines } of boots) {
+    console.log(`\nas ${title}, in ${network}:`);
+    const width = Math.max(...lines.map(({ topic }) => topic.length));
+    for (const { topic, text, remedy, ok } of lines) {
+      console.log(`${ok ? ' ' : '!'} ${topic.padEnd(width)}  ${text}`);
+      if (remedy !== undefined) console.log(`  ${' '.repeat(width)}  → ${remedy}`);
+    }
+  }
+}

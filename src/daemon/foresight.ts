@@ -1,0 +1,352 @@
+// What a machine would get now: its DISCOVER is made up, and given to the same functions that answer real ones; then each path
+// that its loader would ask for. Pure: nothing is sent, stored, offered or published.
+//
+//   client of a kind ─ DISCOVER ─ decide ─ the offered file ─ resolveBootAsset ─ the loader's configuration ─ decideStep ─ kernel
+//
+// Sources: captures of the DISCOVERs of SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
+//
+// 1. Each line says what and why; an obstacle says what would cure it.
+// 2. What lies on another server is not looked at, and that is said.
+
+import type { AssetContext } from '../boot/asset.ts';
+import { resolveBootAsset } from '../boot/asset.ts';
+import { decideStep } from '../boot/decision.ts';
+import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
+import { formatConfigPath, type LoaderLanguage } from '../boot/paths.ts';
+import type { Instant } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { decide } from '../dhcp/decide.ts';
+import type { DhcpEvent } from '../dhcp/events.ts';
+import type { DhcpState } from '../dhcp/inquiry.ts';
+import { BOOT_REQUEST, type DhcpMessage } from '../dhcp/message.ts';
+import { MESSAGE_TYPE, OPTION } from '../dhcp/options.ts';
+import type { ServedSubnet } from '../dhcp/subnet.ts';
+import type { RackMachine } from '../machines/machine.ts';
+import { ANY, formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../net/address.ts';
+import { formatSpan } from '../observe/quantity.ts';
+import { ALLOCATION_REASONS, dhcpReason } from '../observe/sentences/dhcp.ts';
+import { PURPOSE_SENTENCES } from '../observe/sentences/files.ts';
+
+/** What foresight reads. */
+export interface Foresight {
+  readonly config: RackConfig;
+  readonly dhcp: DhcpState;
+  readonly assets: AssetContext;
+  readonly now: Instant;
+}
+
+/** A kind of firmware or loader that a machine may boot with. */
+interface ClientKind {
+  readonly title: string;
+  /** Option 93. */
+  readonly code: number;
+  /** Option 60. */
+  readonly vendorClass: string;
+  readonly isIpxe?: boolean;
+  readonly cpu: 'amd64' | 'arm64' | 'i386';
+  /** The language of the loader that it is given. */
+  readonly language: LoaderLanguage;
+}
+
+/** The kinds by the name that the command line gives them. */
+export const CLIENT_KINDS = {
+  bios: {
+    title: 'BIOS, PXE',
+    code: 0,
+    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+    cpu: 'amd64',
+    language: 'pxelinux',
+  },
+  'uefi-amd64': {
+    title: 'UEFI amd64, PXE',
+    code: 7,
+    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+    cpu: 'amd64',
+    language: 'grub',
+  },
+  'uefi-arm64': {
+    title: 'UEFI arm64, PXE',
+    code: 11,
+    vendorClass: 'PXEClient:Arch:00011:UNDI:003000',
+    cpu: 'arm64',
+    language: 'grub',
+  },
+  'uefi-i386': {
+    title: 'UEFI i386, PXE',
+    code: 6,
+    vendorClass: 'PXEClient:Arch:00006:UNDI:003000',
+    cpu: 'i386',
+    language: 'grub',
+  },
+  'uefi-http-amd64': {
+    title: 'UEFI amd64, HTTP boot',
+    code: 16,
+    vendorClass: 'HTTPClient:Arch:00016:UNDI:003001',
+    cpu: 'amd64',
+    language: 'ipxe',
+  },
+  'uefi-http-arm64': {
+    title: 'UEFI arm64, HTTP boot',
+    code: 19,
+    vendorClass: 'HTTPClient:Arch:00019:UNDI:003001',
+    cpu: 'arm64',
+    language: 'grub',
+  },
+  ipxe: {
+    title: 'iPXE',
+    code: 0,
+    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+    isIpxe: true,
+    cpu: 'amd64',
+    language: 'ipxe',
+  },
+} as const satisfies Readonly<Record<string, ClientKind>>;
+export type ClientName = keyof typeof CLIENT_KINDS;
+
+export const CLIENT_NAMES: readonly ClientName[] = Object.keys(CLIENT_KINDS).filter(isClientName);
+
+export function isClientName(name: string): name is ClientName {
+  return Object.hasOwn(CLIENT_KINDS, name);
+}
+
+/** One thing that a machine would get, or would not. */
+export interface ForesightLine {
+  readonly topic: string;
+  readonly text: string;
+  /** What would cure it; undefined: it is as it should be. */
+  readonly remedy?: string | undefined;
+  /** False: the boot stops here. */
+  readonly ok: boolean;
+}
+
+/** What a machine with one kind of firmware would get in one network. */
+export interface ForeseenBoot {
+  readonly client: ClientName;
+  readonly title: string;
+  readonly network: string;
+  readonly lines: readonly ForesightLine[];
+}
+
+/** What the built-in loaders need beside them. */
+const COMPANIONS: Readonly<Record<string, string>> = {
+  'lpxelinux.0': 'ldlinux.c32',
+  'bootx64.efi': 'grubx64.efi',
+  'bootaa64.efi': 'grubaa64.efi',
+  'bootia32.efi': 'grubia32.efi',
+};
+const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
+
+/** The kinds that a machine most likely is: by what it showed last, else by its architecture, else the two commonest. */
+export function likelyClients(mac: MacAddress, foresight: Foresight): readonly ClientName[] {
+  const shown = foresight.dhcp.leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
+  for (const { vendorClass } of shown) {
+    const code = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
+    const found = CLIENT_NAMES.find((name) => code !== undefined && CLIENT_KINDS[name].code === Number(code));
+    if (found !== undefined) return [found];
+  }
+  const architecture = foresight.dhcp.machines.findByMac(mac)?.architecture;
+  return architecture === 'arm64' ? ['uefi-arm64'] : ['bios', 'uefi-amd64'];
+}
+
+/** Explains one boot in each network where the machine could be; empty: no network is served. */
+export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {
+  return networksOf(mac, foresight).map((served) => {
+    const { name, network, interfaceName } = served.subnet;
+    const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
+    return {
+      client,
+      title: CLIENT_KINDS[client].title,
+      network: place,
+      lines: new Explanation(mac, CLIENT_KINDS[client], served, foresight).lines(),
+    };
+  });
+}
+
+/** The networks where it has a lease or a fixed address; where it has none, all that are served. */
+function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet[] {
+  const served = dhcp.subnets.served;
+  const own = served.filter(
+    ({ subnet, reservationsByMac }) =>
+      dhcp.leases.findByMac(mac, subnet.network) !== undefined || reservationsByMac.has(mac),
+  );
+  return own.length > 0 ? own : served;
+}
+
+class Explanation {
+  readonly #mac: MacAddress;
+  readonly #client: ClientKind;
+  readonly #served: ServedSubnet;
+  readonly #foresight: Foresight;
+  readonly #machine: RackMachine | undefined;
+  readonly #lines: ForesightLine[] = [];
+
+  constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, foresight: Foresight) {
+    this.#mac = mac;
+    this.#client = client;
+    this.#served = served;
+    this.#foresight = foresight;
+    this.#machine = foresight.dhcp.machines.findByMac(mac);
+  }
+
+  lines(): readonly ForesightLine[] {
+    const event = this.#offer();
+    if (event?.address === undefined) return this.#lines;
+    const local = this.#local();
+    if (this.#loader(event, local)) this.#configuration(event.address, local);
+    this.#name();
+    return this.#lines;
+  }
+
+  #say(topic: string, text: string): void {
+    this.#lines.push({ topic, text, ok: true });
+  }
+
+  #obstacle(topic: string, text: string, remedy: string): void {
+    this.#lines.push({ topic, text, remedy, ok: false });
+  }
+
+  /** The rack's address that the machine is told; behind a relay, the first that the rack has. */
+  #local(): Ipv4 {
+    const [own = ANY] = this.#foresight.dhcp.subnets.ownAddresses;
+    return this.#served.subnet.serverAddress ?? own;
+  }
+
+  #offer(): DhcpEvent | undefined {
+    const { dhcp, now } = this.#foresight;
+    const { interfaceName, network } = this.#served.subnet;
+    // A machine behind a relay is asked for by the relay, whose address lies in its network.
+    const giaddr = interfaceName === undefined ? network.address : ANY;
+    const message = discover(this.#mac, this.#client, giaddr);
+    const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
+    const decision = decide(message, arrival, dhcp, now);
+    const { event } = decision;
+    if (decision.kind !== 'reply') {
+      const [what = '', cure = ''] = dhcpReason(event.reason).split('; ');
+      this.#obstacle('address', `none: ${what}`, cure === '' ? 'see docs/events.md for this reason' : cure);
+      return undefined;
+    }
+    const { address, source, leaseSeconds } = event;
+    const why = source === undefined ? '' : `, ${ALLOCATION_REASONS[source]}`;
+    const span = leaseSeconds === undefined ? '' : `, for ${formatSpan(leaseSeconds * 1000)}`;
+    this.#say('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
+    return event;
+  }
+
+  /** @returns false when the machine cannot go on */
+  #loader({ file, planReason }: DhcpEvent, local: Ipv4): boolean {
+    const { config, assets } = this.#foresight;
+    if (file === undefined) {
+      const key = String(this.#client.code);
+      if (this.#client.vendorClass.startsWith('HTTPClient')) {
+        this.#obstacle('loader', 'none: it boots by HTTP', 'name an address under boot.http.listen');
+      } else {
+        this.#obstacle('loader', `none for architecture ${key}`, `name one under boot.loaders, as ${key}: FILE`);
+      }
+      return false;
+    }
+    const name = this.#nameInTree(file, local);
+    const reason = planReason === undefined ? '' : `, because it is ${planReason}`;
+    if (name === undefined) {
+      this.#say('loader', `${file}${reason}; on another server, not looked at`);
+      return true;
+    }
+    const byTftp = !file.includes('://');
+    if (byTftp && !config.tftp.listen.includes(local)) {
+      this.#obstacle(
+        'loader',
+        `${file}${reason}: TFTP does not listen at ${formatIpv4(local)}`,
+        'add it to tftp.listen',
+      );
+      return false;
+    }
+    const asset = resolveBootAsset({ path: name, via: byTftp ? 'tftp' : 'http', peer: ANY, local }, assets);
+    if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
+      this.#obstacle('loader', `${file}${reason}: it is not in the boot tree`, FETCH_LOADERS);
+      return false;
+    }
+    const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
+    this.#say('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    const companion = COMPANIONS[name];
+    if (companion !== undefined && !assets.hasFile(companion)) {
+      this.#obstacle('loader', `${name} needs ${companion} beside it, which is not in the boot tree`, FETCH_LOADERS);
+    }
+    return true;
+  }
+
+  #nameInTree(file: string, local: Ipv4): string | undefined {
+    if (!file.includes('://')) return file;
+    const endpoint = findEndpointFor(this.#foresight.config.boot.http, local);
+    const base = endpoint === undefined ? undefined : `${formatBaseUrl(endpoint)}/`;
+    return base !== undefined && file.startsWith(base) ? file.slice(base.length) : undefined;
+  }
+
+  #configuration(address: Ipv4, local: Ipv4): void {
+    const { assets, config } = this.#foresight;
+    const { language, cpu } = this.#client;
+    const path = formatConfigPath(
+      language,
+      this.#machine === undefined
+        ? { kind: 'default', architecture: language === 'pxelinux' ? undefined : cpu }
+        : { kind: 'mac', mac: this.#mac },
+    );
+    if (path === undefined) return;
+    if (assets.hasFile(path)) {
+      this.#say('configuration', `${path}: a file of that name in the boot tree is sent, whatever the region wants`);
+      return;
+    }
+    const asset = resolveBootAsset({ path, via: 'http', peer: address, local }, assets);
+    const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
+    const because =
+      this.#machine === undefined
+        ? 'because nobody knows it'
+        : `because the region has ${this.#machine.hostname} as ${this.#machine.statusName}`;
+    this.#say('configuration', `${path}: told ${(PURPOSE_SENTENCES[purpose] ?? purpose).split('; ')[0]}, ${because}`);
+    const endpoint = findEndpointFor(config.boot.http, local);
+    const { step } = decideStep(
+      {
+        machine: this.#machine,
+        architecture: cpu,
+        subarchitecture: undefined,
+        baseUrl: endpoint === undefined ? undefined : formatBaseUrl(endpoint),
+      },
+      assets,
+    );
+    if (step.kind === 'kernel') {
+      this.#say('kernel', `${step.image.kernel}, in the boot tree`);
+      this.#say('initrd', `${step.image.initrd}, in the boot tree`);
+      this.#say('arguments', step.words.join(' '));
+    } else if (step.kind === 'explain') {
+      const [what = '', cure = ''] = step.lines;
+      this.#obstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
+    } else this.#say('then', step.kind === 'local' ? 'it starts its own disk' : 'it switches itself off');
+  }
+
+  #name(): void {
+    const { subnet } = this.#served;
+    const hostname = this.#machine?.hostname ?? this.#served.reservationsByMac.get(this.#mac)?.hostname;
+    const domain = this.#machine?.domain ?? subnet.domain;
+    this.#say(
+      'name',
+      hostname === undefined
+        ? `what it calls itself, under ${domain}`
+        : `${hostname}${domain === '' ? '' : `.${domain}`}`,
+    );
+  }
+}
+
+const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
+
+/** The DISCOVER that a client of a kind sends first. */
+function discover(mac: MacAddress, client: ClientKind, giaddr: Ipv4): DhcpMessage {
+  const chaddr = new Uint8Array(16);
+  chaddr.set(Buffer.from(formatMac(mac, '-').replaceAll('-', ''), 'hex'));
+  const options = new Map<number, Uint8Array>([
+    [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
+    [OPTION.vendorClass, text(client.vendorClass)],
+    [OPTION.clientArchitecture, Uint8Array.of(client.code >> 8, client.code & 0xff)],
+  ]);
+  if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
+  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr };
+  const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid: 0, secs: 0, flags: 0 };
+  return { ...fixed, ...addresses, chaddr, sname: '', file: '', options };
+}

@@ -1,0 +1,89 @@
+// Who is meant on a command line: a machine by its hardware address, address, hostname, full name or system id.
+//
+// 1. What is not known is answered with what is near it: a person mistypes one digit, or looks at the wrong rack.
+
+import { RackError } from '../errors.ts';
+import type { RackMachine } from '../machines/machine.ts';
+import { formatMac, type MacAddress, parseIpv4, parseMac } from '../net/address.ts';
+import type { Timeline } from '../observe/timeline.ts';
+import type { Rack } from './rack.ts';
+
+/** Machines named as near misses. */
+const NEAR_MAX = 5;
+/** Machines among which near misses are looked for. */
+const NEAR_AMONG_MAX = 4096;
+const HEARD = { mayCome: false } as const;
+
+export interface WhoSources {
+  readonly timeline: Timeline;
+  readonly rack: () => Rack | undefined;
+}
+
+/** A machine by its hardware address, and what the region says of it. */
+export interface Who {
+  readonly mac: MacAddress;
+  readonly machine: RackMachine | undefined;
+}
+
+/**
+ * Finds the machine that `machine` of a query names.
+ * @param terms mayCome: a hardware address will do although nothing was heard of it yet
+ * @throws RackError `bad-argument`, `not-found` with what is near
+ */
+export function whoIs(sources: WhoSources, query: URLSearchParams, terms: { readonly mayCome: boolean } = HEARD): Who {
+  const wanted = (query.get('machine') ?? '').trim();
+  if (wanted === '') {
+    throw new RackError('bad-argument', 'name a machine: a hardware address, an address, a hostname or a system id');
+  }
+  const rack = sources.rack();
+  const mac = parseMac(wanted);
+  if (mac !== undefined) return whoseMac(sources, mac, wanted, terms.mayCome);
+  const address = parseIpv4(wanted);
+  if (address !== undefined) {
+    const lease = rack?.dhcp.leases().find((one) => one.address === address);
+    if (lease !== undefined) return { mac: lease.mac, machine: rack?.machines.findByMac(lease.mac) };
+  }
+  const machine = rack?.machines.all.find(
+    ({ systemId, hostname, domain, addresses }) =>
+      [systemId, hostname, `${hostname}.${domain}`].includes(wanted.toLowerCase()) ||
+      addresses.some((fixed) => fixed.address === address),
+  );
+  if (machine !== undefined) return { mac: heardMac(sources, machine), machine };
+  const lease = rack?.dhcp.leases().find(({ hostname }) => hostname?.toLowerCase() === wanted.toLowerCase());
+  if (lease !== undefined) return { mac: lease.mac, machine: rack?.machines.findByMac(lease.mac) };
+  throw new RackError('not-found', `nothing here is called ${wanted}; ${nearText(sources, undefined)}`);
+}
+
+function whoseMac(sources: WhoSources, mac: MacAddress, wanted: string, mayCome: boolean): Who {
+  const machine = sources.rack()?.machines.findByMac(mac);
+  const known = machine !== undefined || sources.timeline.find(mac) !== undefined;
+  if (known || mayCome) return { mac, machine };
+  throw new RackError('not-found', `nothing was heard of ${wanted} since this rack started; ${nearText(sources, mac)}`);
+}
+
+/** Of a machine's addresses the one that was heard of last, else its boot interface's. */
+function heardMac({ timeline }: WhoSources, machine: RackMachine): MacAddress {
+  const heard = machine.macs
+    .map((mac) => ({ mac, at: timeline.find(mac)?.at(-1)?.lastAt }))
+    .filter(({ at }) => at !== undefined)
+    .toSorted((a, b) => (b.at ?? 0) - (a.at ?? 0));
+  const [mac] = [...heard.map((one) => one.mac), ...machine.macs];
+  if (mac === undefined) throw new RackError('not-found', `${machine.hostname} has no hardware address to look for`);
+  return mac;
+}
+
+/** What was seen instead: addresses that differ least from the one wanted, else those heard of last. */
+function nearText({ timeline }: WhoSources, wanted: MacAddress | undefined): string {
+  const seenMacs = timeline.latest(NEAR_AMONG_MAX).map(({ mac }) => mac);
+  if (seenMacs.length === 0) return 'no machine was heard of at all: is it on a network that this rack serves?';
+  const text = wanted === undefined ? '' : formatMac(wanted);
+  const near = seenMacs
+    .map((mac) => ({ mac, differing: [...formatMac(mac)].filter((character, at) => character !== text[at]).length }))
+    .filter(({ differing }) => wanted === undefined || differing <= 4)
+    .toSorted((a, b) => a.differing - b.differing)
+    .slice(0, NEAR_MAX);
+  const names = (near.length > 0 ? near.map(({ mac }) => mac) : seenMacs.slice(0, NEAR_MAX)).map((mac) =>
+    formatMac(mac),
+  );
+  return `${wanted !== undefined && near.length > 0 ? 'near it' : 'heard of last'}: ${names.join(', ')}`;
+}

@@ -1,0 +1,245 @@
+// What a machine would get: for each kind of client, for known and unknown machines, and each obstacle with its remedy.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identifyBootClient } from '../../src/boot/client.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { instant, seconds } from '../../src/clock.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import {
+  CLIENT_NAMES,
+  type ClientName,
+  type Foresight,
+  foreseeBoot,
+  likelyClients,
+} from '../../src/daemon/foresight.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { Offers } from '../../src/dhcp/offers.ts';
+import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import type { RackMachine } from '../../src/machines/machine.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+
+const MAC = mac(0x525400123456);
+const NOW = instant(1_000_000);
+const IMAGES = 'amd64/generic/bookworm/commissioning';
+const WHOLE_TREE = [
+  'lpxelinux.0',
+  'ldlinux.c32',
+  'bootx64.efi',
+  'grubx64.efi',
+  'ipxe.efi',
+  `${IMAGES}/linux`,
+  `${IMAGES}/initrd.gz`,
+];
+
+const MACHINE: RackMachine = {
+  systemId: 'abc123',
+  hostname: 'web1',
+  domain: 'maas',
+  statusName: 'Ready',
+  purpose: 'poweroff',
+  architecture: 'amd64',
+  subarchitecture: 'generic',
+  macs: [MAC],
+  addresses: [],
+};
+
+interface Given {
+  readonly machine?: Partial<RackMachine>;
+  readonly tree?: readonly string[];
+  readonly leases?: readonly Lease[];
+  /** Lines of the configuration instead of the network's own. */
+  readonly network?: string;
+  readonly more?: string;
+}
+
+const NETWORK = [
+  'cluster_interfaces:',
+  '  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109 }',
+].join('\n');
+
+function foresight({ machine, tree = WHOLE_TREE, leases = [], network = NETWORK, more = '' }: Given): Foresight {
+  const parsed = parseConfig(`name: rack\n${network}\n${more}\n`);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { config } = parsed;
+  const machines = new MachineDirectory(machine === undefined ? [] : [{ ...MACHINE, ...machine }]);
+  const table = new LeaseTable();
+  table.load(leases, NOW);
+  return {
+    config,
+    now: NOW,
+    dhcp: {
+      leases: table,
+      offers: new Offers(),
+      machines,
+      subnets: indexSubnets(config.dhcp, undefined),
+      ports: { serverPort: 67, clientPort: 68 },
+      identifyClient: identifyBootClient,
+      planBoot: (query) => planBoot(query, config.boot),
+    },
+    assets: {
+      config: config.boot,
+      machines,
+      macOf: () => MAC,
+      hasFile: (path) => tree.includes(path),
+    },
+  };
+}
+
+/** The explanation in one network as text: obstacles marked, remedies behind an arrow. */
+function explained(client: ClientName, given: Given = {}): string {
+  const [boot] = foreseeBoot(MAC, client, foresight(given));
+  return (boot?.lines ?? [])
+    .map(
+      ({ topic, text, remedy, ok }) =>
+        `${ok ? '' : '! '}${topic}: ${text}${remedy === undefined ? '' : ` → ${remedy}`}`,
+    )
+    .join('\n');
+}
+
+const lease = (address: number, holder: number): Lease => ({
+  address: ipv4(address),
+  mac: mac(holder),
+  state: 'bound',
+  grantedAt: NOW,
+  expiresAt: instant(NOW + 600_000),
+  duration: seconds(600),
+});
+
+const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
+  [
+    'a BIOS machine that nobody knows enlists through lpxelinux',
+    'bios',
+    {},
+    [
+      /^address: 10\.20\.0\.10\d, an address that nobody had before, for 30 s$/m,
+      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1, because it is BIOS, PXE; it is in the boot tree$/m,
+      /^configuration: pxelinux\.cfg\/default: told to enlist itself, because nobody knows it$/m,
+      /^kernel: amd64\/generic\/bookworm\/commissioning\/linux, in the boot tree$/m,
+      /^arguments: .*rackboot=enlist/m,
+    ],
+  ],
+  [
+    'a UEFI machine that is Ready is switched off',
+    'uefi-amd64',
+    { machine: {} },
+    [
+      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to switch off, for it has nothing to do, because the region has web1 as Ready$/m,
+      /^then: it switches itself off$/m,
+      /^name: web1\.maas$/m,
+    ],
+  ],
+  [
+    'a deployed machine starts its own disk from its fixed address',
+    'ipxe',
+    { machine: { purpose: 'local', statusName: 'Deployed', addresses: [{ mac: MAC, address: ipv4(0x0a140014) }] } },
+    [/^address: 10\.20\.0\.20, the address that the region fixed for it/m, /^then: it starts its own disk$/m],
+  ],
+  [
+    'UEFI that boots by HTTP is given a URL',
+    'uefi-http-amd64',
+    {},
+    [/^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m],
+  ],
+  [
+    'a file of the tree wins over what would be rendered',
+    'bios',
+    { machine: {}, tree: [...WHOLE_TREE, 'pxelinux.cfg/01-52-54-00-12-34-56'] },
+    [/^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: a file of that name in the boot tree is sent/m],
+  ],
+  [
+    'a loader on another server is named and not looked at',
+    'bios',
+    { more: 'boot: { loaders: { 0: "http://192.0.2.1/loader" } }', tree: WHOLE_TREE },
+    [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
+  ],
+];
+
+test('what a machine would get is said with its reason', async (t) => {
+  for (const [name, client, given, expected] of KNOWN) {
+    await t.test(name, () => {
+      const text = explained(client, given);
+      for (const pattern of expected) assert.match(text, pattern);
+      assert.doesNotMatch(text, /^!/m);
+    });
+  }
+});
+
+const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
+  [
+    'a range that is used up',
+    'bios',
+    { leases: Array.from({ length: 10 }, (_, index) => lease(0x0a140064 + index, index + 1)) },
+    /^! address: none: every dynamic address is leased, offered or declined → enlarge the dynamic range \(range-exhausted\)$/m,
+  ],
+  [
+    'a loader that is missing',
+    'uefi-amd64',
+    { tree: WHOLE_TREE.filter((name) => name !== 'bootx64.efi') },
+    /^! loader: bootx64\.efi, .* it is not in the boot tree → `rackboot images build`/m,
+  ],
+  [
+    'a second stage that is missing',
+    'uefi-amd64',
+    { tree: WHOLE_TREE.filter((name) => name !== 'grubx64.efi') },
+    /^! loader: bootx64\.efi needs grubx64\.efi beside it.* → `rackboot images build`/m,
+  ],
+  [
+    'an architecture whose images were never imported',
+    'bios',
+    { machine: { purpose: 'commissioning', architecture: 'arm64' } },
+    /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Import the image/m,
+  ],
+  [
+    'HTTP boot without a listener',
+    'uefi-http-amd64',
+    { more: 'boot: { http: { listen: [] } }' },
+    /^! loader: none: it boots by HTTP → name an address under boot\.http\.listen$/m,
+  ],
+  [
+    'TFTP that listens elsewhere',
+    'bios',
+    { more: 'tftp: { listen: [127.0.0.1] }' },
+    /^! loader: .*TFTP does not listen at 10\.20\.0\.1 → add it to tftp\.listen$/m,
+  ],
+  [
+    'kernel arguments that cannot be written down',
+    'bios',
+    { machine: { purpose: 'commissioning', kernelParams: 'a="b' } },
+    /^! kernel: the kernel arguments cannot be used: .* → Correct kernel_params/m,
+  ],
+];
+
+test('each obstacle is said with its remedy', async (t) => {
+  for (const [name, client, given, expected] of OBSTACLES) {
+    await t.test(name, () => assert.match(explained(client, given), expected));
+  }
+});
+
+test('asking changes nothing: the same question has the same answer, and nothing is held', () => {
+  const state = foresight({});
+  const first = CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state));
+  assert.deepEqual(
+    CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state)),
+    first,
+  );
+  assert.equal(state.dhcp.leases.findAllByMac(MAC).length, 0);
+});
+
+test('a machine is explained where it has a lease, else in every network; a relayed one, too', () => {
+  const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
+  const places = (leases: readonly Lease[]): string[] =>
+    foreseeBoot(MAC, 'bios', foresight({ network, leases })).map((boot) => boot.network);
+  assert.deepEqual(places([]), ['lab, 10.20.0.0/24 on eth1', 'far, 10.30.0.0/24, relayed']);
+  assert.deepEqual(places([lease(0x0a1e0064, MAC)]), ['far, 10.30.0.0/24, relayed']);
+  assert.deepEqual(foreseeBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
+});
+
+test('the kind of client is what the machine showed last, else what its architecture suggests', () => {
+  const shown = { ...lease(0x0a140064, MAC), vendorClass: 'PXEClient:Arch:00007:UNDI:003000' };
+  assert.deepEqual(likelyClients(MAC, foresight({ leases: [shown] })), ['uefi-amd64']);
+  assert.deepEqual(likelyClients(MAC, foresight({ machine: { architecture: 'arm64' } })), ['uefi-arm64']);
+  assert.deepEqual(likelyClients(MAC, foresight({})), ['bios', 'uefi-amd64']);
+});
