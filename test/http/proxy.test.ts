@@ -88,7 +88,7 @@ test('the token of a boot is passed on, and the rack says which interface was bo
   const told = seen.map(({ headers }) => [
     headers['x-rackboot-token'],
     headers['x-rackboot-boot'],
-    headers['x_rackboot_boot'],
+    headers.x_rackboot_boot,
   ]);
   assert.deepEqual(told, [
     [TOKEN, '52:54:00:12:34:56', undefined],

@@ -22,6 +22,11 @@ function hostileFacts() {
   return parsed.kind === 'value' ? parsed.value : undefined;
 }
 
+function serialFacts(serial: string) {
+  const parsed = parseHardwareFacts(JSON.stringify({ dmi: { serial } }));
+  return parsed.kind === 'value' ? parsed.value : undefined;
+}
+
 test('the page shows machines as they come, in every width, and takes no script from them', {
   skip: missing('chromium'),
   timeout: 90_000,
@@ -44,6 +49,18 @@ test('the page shows machines as they come, in every width, and takes no script 
     assert.notEqual(await browser.evaluate('document.title'), 'owned');
 
     for (const width of [1280, 820, 390, 320]) {
+      await browser.resize(width, 800);
+      const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
+    }
+    assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waits for you'));
+    const serial = { facts: serialFacts(`SN-${ATTACK}`) };
+    for (const own of [0x525400000002, 0x525400000003]) live.region.enlist(report([own], serial));
+    await browser.until("document.body.innerText.includes('Waits for you')", 10_000);
+    const notice = String(await browser.evaluate("document.querySelector('ul.notices').innerText"));
+    assert.match(notice, /may be the same machine as .*serial number/);
+    assert.match(notice, /rackboot machines merge \w{6} \w{6}/);
+    for (const width of [1280, 390, 320]) {
       await browser.resize(width, 800);
       const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
       assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);

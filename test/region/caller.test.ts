@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNetwork } from '../../src/net/address.ts';
 import { findPeer, type Peer } from '../../src/region/api/caller.ts';
-import { escapeHtml, formatAge, formatDisk } from '../../src/region/api/page.ts';
+import { escapeHtml } from '../../src/region/api/html.ts';
+import { formatAge, formatDisk } from '../../src/region/api/page.ts';
 import { isLocalName } from '../../src/region/api/page-guard.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 

@@ -51,6 +51,9 @@ td .pill { margin-top: 5px; }
 .red { color: var(--red); background: var(--red-ground); }
 .grey { color: var(--grey); background: var(--grey-ground); }
 .violet { color: var(--violet); background: var(--violet-ground); }
+ul.notices { list-style: none; margin: 0; padding: 0; }
+ul.notices li { padding: 10px 14px; border-left: 4px solid var(--amber); overflow-wrap: anywhere; line-height: 1.7; }
+ul.notices li + li { border-top: 1px solid var(--line); }
 .empty { padding: 38px 24px; text-align: center; }
 .empty b { display: block; font-size: 17px; margin-bottom: 6px; }
 ol.events { list-style: none; margin: 0; padding: 0; }

@@ -8,7 +8,9 @@ import { type MachineStatus, STATUSES, statusRow } from '../lifecycle.ts';
 import { type Machine, machineFqdn } from '../machine.ts';
 import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
 import type { Region } from '../region.ts';
+import { escapeHtml } from './html.ts';
 import { addressesOf } from './machine-json.ts';
+import { renderNotices } from './page-notices.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-style.ts';
 
 /** Machines on the page, New ones first; the API lists all. */
@@ -17,17 +19,6 @@ const PAGE_EVENTS = 40;
 const PAGE_MACS = 4;
 /** A number and its unit stay on one line. */
 const SPACE = '\u00a0';
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Text for HTML, between tags and inside quoted attributes. */
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
   new: 'violet',
@@ -162,7 +153,7 @@ export function renderPage(region: Region): string {
   return documentOf(
     total === 0 ? 'Rackboot' : `${total} machines · Rackboot`,
     '<header><h1>Rackboot</h1><span class="soft">machines of this region</span><span class="fresh">live</span></header>' +
-      `<main><ul class="counts">${counts.join('')}</ul><h2>Machines</h2>${table}${cut}<h2>What happened</h2>${log}</main>` +
+      `<main><ul class="counts">${counts.join('')}</ul>${renderNotices(region)}<h2>Machines</h2>${table}${cut}<h2>What happened</h2>${log}</main>` +
       '<footer>This page looks only. To act, use the command line or the API with a key: <code>rackboot apikey</code>.</footer>' +
       `<script>${PAGE_SCRIPT}</script>`,
     '<noscript><meta http-equiv="refresh" content="5"></noscript>',

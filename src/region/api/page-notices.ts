@@ -1,0 +1,43 @@
+// What of the machines waits for a person: those that may be one, and New ones that are too many. Each says what to type.
+//
+// 1. Nothing is shown when nothing waits.
+
+import type { Region } from '../region.ts';
+import type { Conflict } from '../store.ts';
+import { escapeHtml } from './html.ts';
+
+/** Conflicts on the page; `rackboot machines show` tells those of one machine. */
+const PAGE_CONFLICTS_MAX = 10;
+
+const notice = (who: string, what: string, commands: readonly string[]): string =>
+  `<li><b>${escapeHtml(who)}</b> ${escapeHtml(what)}` +
+  `${commands.map((command) => `<br><code>${escapeHtml(command)}</code>`).join('')}</li>`;
+
+function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): string {
+  const name = region.store.findMachine(systemId)?.hostname ?? systemId;
+  return notice(name, `(${systemId}) ${text}. If they are one, or if they are two:`, [
+    `rackboot machines merge ${otherId} ${systemId}`,
+    `rackboot machines keep-apart ${otherId} ${systemId}`,
+  ]);
+}
+
+/** The part of the page with what waits for a person; empty when nothing does. */
+export function renderNotices(region: Region): string {
+  const { newMachinesMax } = region.config();
+  const fresh = region.store.countMachines({ statuses: ['new'] });
+  const full =
+    fresh < newMachinesMax
+      ? []
+      : [
+          notice(
+            `${fresh} machines are New,`,
+            `and no more than ${newMachinesMax} may be (region.new_machines_max): further ones are refused until some are accepted or deleted.`,
+            [],
+          ),
+        ];
+  const conflicts = region.store.listConflicts(PAGE_CONFLICTS_MAX).map((conflict) => conflictNotice(region, conflict));
+  const notices = [...full, ...conflicts];
+  return notices.length === 0
+    ? ''
+    : `<h2>Waits for you</h2><div class="sheet"><ul class="notices">${notices.join('')}</ul></div>`;
+}
