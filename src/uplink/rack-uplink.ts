@@ -5,7 +5,6 @@
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
 
-import type { Worker } from 'node:worker_threads';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
@@ -32,11 +31,21 @@ const HAND_OVER_LOOK_MS = 5;
 /** How long a machine or a person waits for the thread's answer: a disk that is slower counts as one that does not take it. */
 const ANSWER_MS_MAX = 4000;
 
+/** What the rack needs of a thread; `Worker` of node:worker_threads is one. */
+export interface UplinkThread {
+  on(event: 'message', listener: (message: RegionMessage) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
+  once(event: 'exit', listener: () => void): unknown;
+  postMessage(message: RackMessage): void;
+  terminate(): Promise<unknown>;
+}
+
 export interface RackUplinkOptions {
   /** Whether the thread is the region, or carries to one. */
   readonly mode: 'embedded' | 'remote';
   /** Starts the thread. */
-  readonly startThread: () => Worker;
+  readonly startThread: () => UplinkThread;
   /** What this rack says of itself now. */
   readonly rack: () => RackDescription;
   /** Identifies this life of the rack's process. */
@@ -79,7 +88,7 @@ export class RackUplink {
   readonly #cursor;
   readonly #posts: Questions<string | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
-  #worker: Worker | undefined;
+  #worker: UplinkThread | undefined;
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
@@ -104,6 +113,7 @@ export class RackUplink {
   /** Starts the thread and returns at once. */
   start(): void {
     this.#state = 'starting';
+    this.#link = undefined;
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
     this.#worker = worker;
@@ -274,7 +284,7 @@ export class RackUplink {
     }
   }
 
-  #ended(worker: Worker, reason: string): void {
+  #ended(worker: UplinkThread, reason: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     if (this.#closing) return;

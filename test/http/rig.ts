@@ -5,6 +5,7 @@ import type { ResolveAsset } from '../../src/boot/asset.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
+import type { RegionStandIn } from '../../src/http/region-stand-in.ts';
 import { BootHttpServer } from '../../src/http/server.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 
@@ -56,7 +57,11 @@ const resolve: ResolveAsset = ({ path, peer, local }) => {
   return { kind: 'file', path: name, mac: MACHINE };
 };
 
-export async function openRig(region?: { readonly host: string; readonly port: number }) {
+export async function openRig(
+  region?: { readonly host: string; readonly port: number; readonly secure?: boolean },
+  standIn?: RegionStandIn,
+  regionCa?: string,
+) {
   const tree = new MemoryTree();
   const events: RackEvent[] = [];
   const server = new BootHttpServer({
@@ -65,6 +70,8 @@ export async function openRig(region?: { readonly host: string; readonly port: n
     clock: systemClock,
     publish: (event) => void events.push(event),
     rackSecret: SECRET,
+    standIn,
+    regionCa,
     vouchFor: (token, peer) => (token === TOKEN && peer === LOOPBACK ? MACHINE : undefined),
   });
   await server.configure({ listen: [{ address: LOOPBACK, port: 0 }], region });

@@ -10,9 +10,7 @@ import { after } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { Rack } from '../../src/daemon/rack.ts';
-import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
 import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, formatMac, ipv4 } from '../../src/net/address.ts';
@@ -21,6 +19,7 @@ import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { memoryTree, SlowJournal } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire } from './virtual-wire.ts';
 
@@ -37,43 +36,7 @@ const FILES: ReadonlyMap<string, Buffer> = new Map([
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-simulation-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A tree in memory, with the reading side of the real one. */
-const tree = {
-  open: async (path: string): Promise<OpenedFile | undefined> => {
-    const bytes = FILES.get(path);
-    return (
-      bytes && {
-        sizeBytes: bytes.length,
-        modifiedMs: 0,
-        etag: `"${path}"`,
-        read: (offset, length) => bytes.subarray(offset, offset + length),
-        close: () => undefined,
-      }
-    );
-  },
-  hasFile: (path: string) => FILES.has(path),
-};
-
-/** A disk that takes a few milliseconds for each record. */
-class SlowJournal implements LeaseJournal {
-  readonly available = true;
-  #sequence = 0;
-  #listener: LeaseJournalListener | undefined;
-  readonly #clock: VirtualClock;
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
-  append(): number {
-    this.#sequence += 1;
-    const sequence = this.#sequence;
-    this.#clock.schedule(4, () => this.#listener?.onDurable(sequence));
-    return sequence;
-  }
-  listen(listener: LeaseJournalListener): void {
-    this.#listener = listener;
-  }
-  async close(): Promise<void> {}
-}
+const tree = memoryTree(FILES);
 
 const CONFIG = `
 name: rack

@@ -1,0 +1,161 @@
+// What the boot listener does in the place of a remote region that does not answer.
+
+import assert from 'node:assert/strict';
+import { createServer, type ServerResponse } from 'node:http';
+import { after, before, beforeEach, test } from 'node:test';
+import { KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import { openRig, type Rig } from './rig.ts';
+
+const PATH = '/MAAS/api/2.0/machines/';
+const FORM = 'application/x-www-form-urlencoded';
+
+const kept: KeptReport[] = [];
+let isAway = false;
+let isManaged = true;
+let problem: string | undefined;
+let answer: (response: ServerResponse) => void = (response) => response.end('region');
+let asked = 0;
+let rig: Rig;
+let nowhere: Rig;
+
+const region = createServer((request, response) => {
+  asked += 1;
+  request.resume();
+  request.on('end', () => answer(response));
+});
+
+const standIn = {
+  agent: '#!/bin/sh\n# end of agent\n',
+  preseed: undefined,
+  isAway: () => isAway,
+  isManaged: () => isManaged,
+  keep: async (report: KeptReport) => {
+    if (problem === undefined) kept.push(report);
+    return problem;
+  },
+};
+
+before(async () => {
+  await new Promise<void>((resolve) => region.listen(0, '127.0.0.1', resolve));
+  const bound = region.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  rig = await openRig({ host: '127.0.0.1', port }, standIn);
+  nowhere = await openRig({ host: '127.0.0.1', port: 1 }, standIn);
+});
+after(async () => {
+  await rig.server.close();
+  await nowhere.server.close();
+  region.closeAllConnections();
+  region.close();
+});
+beforeEach(() => {
+  kept.length = 0;
+  asked = 0;
+  isAway = false;
+  isManaged = true;
+  problem = undefined;
+  answer = (response) => response.end('region');
+});
+
+function send(to: Rig, method: string, path: string, body = '', headers: Readonly<Record<string, string>> = {}) {
+  const fields = {
+    'Content-Type': FORM,
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return to.speak(`${method} ${path} HTTP/1.1\r\nHost: rack\r\n${lines.join('')}\r\n${body}`);
+}
+const statusOf = (text: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]);
+
+test('a report goes to the region while that takes it', async () => {
+  assert.match(await send(rig, 'POST', PATH, 'a=1'), /region$/);
+  assert.equal(kept.length, 0);
+});
+
+test('a report that the region cannot take is kept, and the machine is told 202 with one line of JSON', async () => {
+  for (const status of [502, 503, 504]) {
+    answer = (response) => response.writeHead(status).end('not now');
+    const text = await send(rig, 'POST', PATH, `a=${status}`);
+    assert.equal(statusOf(text), 202);
+    assert.match(text, /\r\n\r\n\{"status":"queued",[^\n]*\}\n$/);
+  }
+  const text = await send(nowhere, 'POST', `${PATH}?x=1`, 'a=away');
+  assert.equal(statusOf(text), 202);
+  assert.deepEqual(
+    kept.map(({ body }) => Buffer.from(body).toString()),
+    ['a=502', 'a=503', 'a=504', 'a=away'],
+  );
+  const { peer, contentType, path } = kept.at(-1) ?? assert.fail();
+  assert.deepEqual({ peer, contentType, path }, { peer: ipv4(0x7f000001), contentType: FORM, path: `${PATH}?x=1` });
+});
+
+test('a region that is known to be away is not asked first', async () => {
+  isAway = true;
+  assert.equal(statusOf(await send(rig, 'POST', '/MAAS/api/1.0/nodes/?op=new', 'a=1')), 202);
+  assert.equal(asked, 0);
+});
+
+test('a refusal of the region is the machine’s to hear, and nothing is kept', async () => {
+  answer = (response) => response.writeHead(400).end('no');
+  assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 400);
+  assert.equal(kept.length, 0);
+});
+
+test('without room on disk the machine is told to ask again, and why', async () => {
+  isAway = true;
+  problem = 'the outbox is full of posts';
+  const text = await send(rig, 'POST', PATH, 'a=1');
+  assert.equal(statusOf(text), 503);
+  assert.match(text, /Retry-After: \d/);
+  assert.match(text, /the outbox is full of posts/);
+});
+
+test('only an anonymous enlistment of a managed network is kept; everything else is passed on as ever', async () => {
+  isAway = true;
+  const cases: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
+    ['POST', PATH, { Authorization: 'OAuth x="y"' }],
+    ['POST', `${PATH}abc/?op=commission`, {}],
+    ['POST', `${PATH}?op=accept_all`, {}],
+    ['POST', '/MAAS/api/1.0/nodes/?op=release', {}],
+    ['PUT', PATH, {}],
+    ['GET', PATH, {}],
+  ];
+  for (const [method, path, headers] of cases) {
+    const text = await send(nowhere, method, path, '', headers);
+    assert.equal(statusOf(text), 503, `${method} ${path}`);
+  }
+  isManaged = false;
+  assert.equal(statusOf(await send(nowhere, 'POST', PATH, 'a=1')), 503);
+  assert.equal(kept.length, 0);
+});
+
+test('a report larger than its bound is refused, announced or not', async () => {
+  isAway = true;
+  const large = 'x'.repeat(KEPT_BYTES_MAX + 1);
+  const chunk = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
+  const chunked = await nowhere.speak(
+    `POST ${PATH} HTTP/1.1\r\nHost: rack\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunk}`,
+  );
+  assert.equal(statusOf(chunked), 413);
+  assert.equal(statusOf(await send(nowhere, 'POST', PATH, large)), 503);
+  assert.equal(kept.length, 0);
+});
+
+test('a report in pieces is kept whole', async () => {
+  isAway = true;
+  const text = await rig.speak(
+    `POST ${PATH} HTTP/1.1\r\nHost: rack\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\na=1\r\n2\r\n&b\r\n0\r\n\r\n`,
+  );
+  assert.equal(statusOf(text), 202);
+  assert.equal(Buffer.from(kept[0]?.body ?? []).toString(), 'a=1&b');
+});
+
+test('the agent is handed out by the rack while the region is away, and is the region’s own otherwise', async () => {
+  assert.match(await send(rig, 'GET', '/MAAS/rackboot/agent.sh'), /region$/);
+  assert.match(await send(nowhere, 'GET', '/MAAS/rackboot/agent.sh'), /# end of agent\n$/);
+  isAway = true;
+  assert.match(await send(rig, 'GET', '/MAAS/rackboot/agent.sh'), /# end of agent\n$/);
+});

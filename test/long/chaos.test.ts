@@ -1,0 +1,11 @@
+// Thousands of seeds of everything that may happen between a rack and its region, beyond those of every run.
+
+import { test } from 'node:test';
+import { liveThroughSeeds } from '../simulation/chaos.ts';
+
+const FIRST = 1001;
+const LAST = 4000;
+
+test(`rack and region agree whatever happens: seeds ${FIRST} to ${LAST}`, { timeout: 1_800_000 }, () =>
+  liveThroughSeeds(FIRST, LAST),
+);

@@ -1,0 +1,133 @@
+// A real region on its database in virtual time, that can be restarted: what is asked of it while it is down arrives nowhere.
+
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../src/clock.ts';
+import { REFUSALS } from '../../src/region/api/answer.ts';
+import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/api/link.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import type { LinkAnswer, LinkRequest } from '../../src/uplink/link-transport.ts';
+import { authorizationOf, type RegionKey } from '../../src/uplink/region-key.ts';
+import type { RegionEnd } from './chaos-network.ts';
+
+const LINK_PATH = /^\/uplink\/1\/racks\/([0-9a-f-]+)\/(state|events|heartbeat|changes)$/;
+
+interface Running {
+  readonly store: RegionStore;
+  readonly region: Region;
+  readonly app: FastifyInstance;
+}
+
+export class ChaosRegion implements RegionEnd {
+  readonly #config: RegionConfig;
+  readonly #clock: Clock;
+  readonly #key: RegionKey;
+  #running: Running | undefined;
+
+  constructor(config: RegionConfig, clock: Clock, key: RegionKey) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#key = key;
+  }
+
+  start(): void {
+    const store = openRegionStore({ stateDir: this.#config.stateDir });
+    const region = openRegion({ config: this.#config, store, clock: this.#clock, onDesiredState: () => undefined });
+    this.#running = { store, region, app: buildApp(makeContext(region)) };
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    if (running === undefined) return;
+    await running.app.close();
+    running.region.close();
+    running.store.close();
+  }
+
+  get isUp(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** The region and its store while it runs. */
+  get running(): { readonly store: RegionStore; readonly region: Region } {
+    if (this.#running === undefined) throw new Error('the region is down');
+    return this.#running;
+  }
+
+  answer(request: LinkRequest): Promise<LinkAnswer> | undefined {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    const [, uuid, kind] = LINK_PATH.exec(request.path) ?? [];
+    if (uuid === undefined) return this.#inject(running, request, {});
+    const asked: RegionRequest =
+      kind === 'state'
+        ? { kind, ifNoneMatch: request.ifNoneMatch }
+        : { kind: kind === 'events' ? 'events' : 'heartbeat', body: JSON.parse(request.body?.text ?? 'null') };
+    const answer = answerLink(running.region, uuid, this.#authorization(), asked);
+    switch (answer.kind) {
+      case 'json':
+        return Promise.resolve(answerOf(answer.status, answer.value));
+      case 'state':
+        return Promise.resolve(answerOf(200, answer.state));
+      case 'unchanged':
+        return Promise.resolve(answerOf(304, ''));
+      case 'refusal':
+        return Promise.resolve(answerOf(REFUSALS[answer.name], answer.body));
+      default:
+        throw new Error(`an answer of the kind ${answer.kind}`);
+    }
+  }
+
+  /** A machine's request that the rack passes on. */
+  pass(url: string, body: string, peer: string): Promise<LinkAnswer> | undefined {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    const secret = `${this.#key.token}:${this.#key.secret}`;
+    const request = {
+      method: 'POST',
+      path: url.replace('/MAAS', ''),
+      authorized: false,
+      body: { contentType: 'application/x-www-form-urlencoded', text: body },
+    } as const;
+    return this.#inject(running, request, { 'x-forwarded-for': peer, 'x-rackboot-rack': secret });
+  }
+
+  async #inject(
+    { app }: Running,
+    request: LinkRequest,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<LinkAnswer> {
+    const type = request.body === undefined ? {} : { 'content-type': request.body.contentType };
+    const answer = await app.inject({
+      method: request.method,
+      url: `/MAAS${request.path}`,
+      headers: { ...headers, ...type },
+      ...(request.body === undefined ? {} : { payload: request.body.text }),
+    });
+    return { status: answer.statusCode, retryAfterMs: undefined, body: answer.body };
+  }
+
+  follow(path: string, onVersion: (version: number) => void): (() => void) | undefined {
+    const running = this.#running;
+    const uuid = LINK_PATH.exec(path)?.[1];
+    if (running === undefined || uuid === undefined) return undefined;
+    const { region } = running;
+    if (region.racks.find(uuid)?.state !== 'accepted') return undefined;
+    onVersion(region.desiredState(uuid).version);
+    return region.subscribe(() => onVersion(region.desiredState(uuid).version));
+  }
+
+  #authorization(): string {
+    return authorizationOf(this.#key, this.#clock.wallTimeMs(), 1);
+  }
+}
+
+const answerOf = (status: number, value: unknown): LinkAnswer => ({
+  status,
+  retryAfterMs: undefined,
+  body: typeof value === 'string' ? value : JSON.stringify(value),
+});

@@ -1,0 +1,51 @@
+// What a rack in virtual time stands on: a boot tree in memory, and a disk that is only slow.
+
+import type { Clock } from '../../src/clock.ts';
+import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
+import type { OpenedFile } from '../../src/files/opened-file.ts';
+
+const DISK_MS = 4;
+
+/** A tree in memory, with the reading side of the real one. */
+export function memoryTree(files: ReadonlyMap<string, Buffer>) {
+  return {
+    open: async (path: string): Promise<OpenedFile | undefined> => {
+      const bytes = files.get(path);
+      return (
+        bytes && {
+          sizeBytes: bytes.length,
+          modifiedMs: 0,
+          etag: `"${path}"`,
+          read: (offset, length) => bytes.subarray(offset, offset + length),
+          close: () => undefined,
+        }
+      );
+    },
+    hasFile: (path: string) => files.has(path),
+  };
+}
+
+/** A disk that takes a few milliseconds for each record. */
+export class SlowJournal implements LeaseJournal {
+  readonly available = true;
+  #sequence = 0;
+  #listener: LeaseJournalListener | undefined;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  append(): number {
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    this.#clock.schedule(DISK_MS, () => this.#listener?.onDurable(sequence));
+    return sequence;
+  }
+
+  listen(listener: LeaseJournalListener): void {
+    this.#listener = listener;
+  }
+
+  async close(): Promise<void> {}
+}
