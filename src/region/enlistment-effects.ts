@@ -95,7 +95,8 @@ function whyOther({ weighing }: Candidate): string {
 }
 
 function whatIsSame({ weighing }: Candidate): string {
-  const parts = [list(weighing.macs), kindsText(weighing.same)].filter((text) => text !== '');
+  const same = weighing.same.length === 0 ? '' : `the same ${kindsText(weighing.same)}`;
+  const parts = [list(weighing.macs), same].filter((text) => text !== '');
   return parts.join(' and ');
 }
 

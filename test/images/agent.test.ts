@@ -250,6 +250,26 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
       assert.ok(after >= 1800 && after < 1800 + 100, last);
     });
 
+    test(`the token of the boot goes with the report, and nothing goes in its place where there is none (${name})`, () => {
+      const sent = (token: string): readonly string[] =>
+        rehearse(
+          shell,
+          AGENT,
+          `bounded() { shift; "$@"; }\nwget() { for word; do echo "[$word]"; done; }\ntoken=${token}\ntarget=http://x\npost_form`,
+        ).filter((word) => !/problem|answer|form\]/.test(word));
+      const type = '[Content-Type: application/x-www-form-urlencoded]';
+      assert.deepEqual(sent('abc-_9'), [
+        '[-O]',
+        '[--header]',
+        type,
+        '[--header]',
+        '[X-Rackboot-Token: abc-_9]',
+        '[--post-file]',
+        '[http://x]',
+      ]);
+      assert.deepEqual(sent(''), ['[-O]', '[--header]', type, '[--post-file]', '[http://x]']);
+    });
+
     test(`so is the wait for the agent (${name})`, () => {
       const fetch = 'timeout() { now=$((now + $1)); return 1; }\ntail() { echo silence; }\nurl=http://192.0.2.1\n';
       const last = rehearse(shell, ENVIRONMENT, `${failing}${fetch}fetch_agent`).at(-1) ?? '';

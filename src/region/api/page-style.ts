@@ -39,6 +39,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 11px 14px; }
 th { font-size: 12px; font-weight: 600; color: var(--soft); background: var(--ground); border-bottom: 1px solid var(--line); }
 tbody tr + tr td { border-top: 1px solid var(--line); }
+td.first { min-width: 150px; }
 .name { font-weight: 600; overflow-wrap: anywhere; }
 .small { font-size: 13px; color: var(--soft); }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
@@ -76,7 +77,7 @@ code { background: var(--grey-ground); border-radius: 5px; padding: 1px 5px; fon
   tbody tr + tr td { border-top: 0; }
   td { display: grid; grid-template-columns: 92px 1fr; gap: 10px; padding: 4px 14px; }
   td::before { content: attr(data-label); font-size: 12.5px; color: var(--soft); padding-top: 1px; }
-  td.first { display: flex; align-items: center; justify-content: space-between; gap: 12px; }
+  td.first { min-width: 0; display: flex; align-items: center; justify-content: space-between; gap: 12px; }
   td.first .pill { margin-top: 0; }
   td.first::before { content: none; }
   ol.events li { grid-template-columns: 1fr auto; gap: 2px 12px; }
