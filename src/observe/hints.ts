@@ -27,19 +27,21 @@ const LOSS_BLOCKS_MIN = 50;
 /** So many transfers of which no block was ever acknowledged. */
 const UNHEARD_MAX = 2;
 
-/** The patterns, by the name that stays. */
-export type HintName =
-  | 'asked-before-heard'
-  | 'offer-not-taken'
-  | 'other-server'
-  | 'no-loader'
-  | 'loader-loop'
-  | 'file-missing'
-  | 'cannot-start'
-  | 'transfer-stalled'
-  | 'transfer-unheard'
-  | 'packets-lost'
-  | 'report-refused';
+/** The patterns, by the name that stays, each with what it is known by. */
+export const HINTS = {
+  'asked-before-heard': 'The first DISCOVER that arrives says that the machine has asked for a while already.',
+  'offer-not-taken': 'An address is offered again and again, and never asked for.',
+  'other-server': 'The machine takes the offer of another DHCP server.',
+  'no-loader': 'The firmware is of an architecture for which there is no loader.',
+  'loader-loop': 'The same loader is loaded again and again, and no configuration or kernel follows.',
+  'file-missing': 'A file without which the boot cannot go on is not in the boot tree.',
+  'cannot-start': 'The configuration that the machine gets can only show why there is nothing to start.',
+  'transfer-stalled': 'A transfer by TFTP ends in the middle because nothing is heard any more.',
+  'transfer-unheard': 'Transfers by TFTP begin and not one block is acknowledged.',
+  'packets-lost': 'A tenth of the blocks of a file, or more, had to be sent again.',
+  'report-refused': 'The region refuses what the machine reports.',
+} as const satisfies Readonly<Record<string, string>>;
+export type HintName = keyof typeof HINTS;
 
 export interface Hint {
   readonly name: HintName;

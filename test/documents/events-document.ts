@@ -1,0 +1,180 @@
+// docs/events.md, made from the tables of the code and from the types of the fields: every event that is published, and every name
+// under which something is refused.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ASSET_REFUSALS } from '../../src/boot/asset.ts';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { DHCP_REFUSALS } from '../../src/dhcp/events.ts';
+import { RACK_ERROR_CODES } from '../../src/errors.ts';
+import { HTTP_REFUSALS } from '../../src/http/events.ts';
+import { HINTS } from '../../src/observe/hints.ts';
+import { ALLOCATION_REASONS } from '../../src/observe/sentences/dhcp.ts';
+import { PURPOSE_SENTENCES } from '../../src/observe/sentences/files.ts';
+import { REFUSALS } from '../../src/region/api/answer.ts';
+import { TFTP_REFUSALS } from '../../src/tftp/events.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Where the document lies. */
+export const EVENTS_DOCUMENT = join(ROOT, 'docs', 'events.md');
+
+/** A field of an event. */
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  /** Empty: its name says it. */
+  readonly meaning: string;
+}
+
+const FIELD = /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?readonly (\w+)\??: ([^;]+);/g;
+
+function fieldsOf(body: string): readonly Field[] {
+  return [...body.matchAll(FIELD)]
+    .map(([, comment = '', name = '', type = '']) => ({
+      name,
+      type: type
+        .replace(/\s+/g, ' ')
+        .replace(/ \| undefined$/, '')
+        .trim(),
+      meaning: comment.replace(/\s*\n\s*\* ?/g, ' ').trim(),
+    }))
+    .filter(({ name }) => name !== 'kind');
+}
+
+/** The fields of each kind that a room's `events.ts` declares, beside those that every event may have. */
+function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<string, readonly Field[]> {
+  const found = new Map<string, readonly Field[]>();
+  const named = new Map(
+    [...source.matchAll(/interface (\w+)(?: extends RackEvent)? \{([\s\S]*?)\n\}/g)].map(([, name = '', body = '']) => [
+      name,
+      body,
+    ]),
+  );
+  for (const [, text = '', body = '', more] of source.matchAll(
+    /\{\s*readonly kind:([^;]+);?([^{}]*)\}(?:\s*& (\w+))?/g,
+  )) {
+    const fields = fieldsOf(`${body};${more === undefined ? '' : (named.get(more) ?? '')}`.replace(/(\w)\s*;$/, '$1;'));
+    for (const [, kind = ''] of text.matchAll(/'([^']+)'/g)) found.set(kind, fields);
+  }
+  // A room with one shape for all of its events: any of them may have any of the fields.
+  const shared = /interface \w+ extends RackEvent \{([\s\S]*?)\n\}/.exec(source)?.[1];
+  if (shared !== undefined) for (const kind of kinds) if (!found.has(kind)) found.set(kind, fieldsOf(shared));
+  return found;
+}
+
+/** Files that declare events. */
+const SOURCES = ['boot', 'daemon', 'dhcp', 'dns', 'http', 'observe', 'tftp', 'uplink'];
+
+const ROOMS: Readonly<Record<string, string>> = {
+  boot: 'What machines boot, and why they do not',
+  config: 'The configuration',
+  daemon: 'The process',
+  dhcp: 'DHCP',
+  dns: 'DNS',
+  http: 'HTTP',
+  interface: 'The interfaces of this host',
+  log: 'The log',
+  machine: 'Machines of the region',
+  metrics: 'The listener for metrics',
+  outbox: 'What waits for the region',
+  region: 'The region',
+  tftp: 'TFTP',
+};
+
+const INTRODUCTION = `# Events
+
+Everything that happens is an event with a name that stays: \`room.what-happened\`. It is one line of the log, a step in
+\`rackboot trace\`, an entry of the region's log and of a machine's page. This document is made from the code by \`npm run docs\`.
+
+A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 30 info, 40 warning, 50 error), \`event\` (the name),
+\`msg\` (a few words), and the fields of the event. Any event may have \`mac\` and \`address\`, the machine that it concerns, and
+\`count\`: what a stranger can cause at will is published only now and then, and then stands for so many.
+
+What the log shows is set by \`log.level\`, for single rooms by \`log.levels\`, and for a while by \`rackboot log-level\`. The timeline takes
+every event of a machine whatever the log shows.
+`;
+
+const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');
+}
+
+const named = (entries: Readonly<Record<string, string>>): string =>
+  table(
+    ['name', 'meaning, and what to do'],
+    Object.entries(entries).map(([name, text]) => [`\`${name}\``, text]),
+  );
+
+/** The fields that a kind has; those of a shape that is shared by a room are listed once, with the room. */
+function fieldText(fields: readonly Field[]): string {
+  const texts = fields.map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning}`})`);
+  return texts.length === 0 ? 'It has no fields of its own.' : `Fields: ${texts.join('; ')}`;
+}
+
+function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): string {
+  const kinds = [...EVENT_KINDS].filter(([name]) => name.startsWith(`${room}.`));
+  const shapes = new Set(
+    kinds.map(([name]) =>
+      fields
+        .get(name)
+        ?.map((field) => field.name)
+        .join(),
+    ),
+  );
+  const isShared = shapes.size === 1 && kinds.length > 2;
+  const shared = isShared ? (fields.get(kinds[0]?.[0] ?? '') ?? []) : [];
+  const sections = kinds.map(([name, { level, message, explanation }]) =>
+    [
+      `### ${name}`,
+      `*${level}*, "${message}". ${explanation}`,
+      ...(isShared ? [] : [fieldText(fields.get(name) ?? [])]),
+    ].join('\n\n'),
+  );
+  const rows = shared.map((field) => [`\`${field.name}\``, field.type, field.meaning]);
+  const head = isShared
+    ? [`Events of this room have those of these fields that apply:\n\n${table(['field', 'type', 'meaning'], rows)}`]
+    : [];
+  return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
+}
+
+const OTHER_TABLES: readonly (readonly [string, string])[] = [
+  ['Hints of `boot.hint`', named(HINTS)],
+  ['Reasons of DHCP (`dhcp.refused`, `dhcp.nak`)', named(DHCP_REFUSALS)],
+  ['How DHCP chose an address (`source`)', named(ALLOCATION_REASONS)],
+  ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REFUSALS)],
+  ['Reasons of HTTP (`http.refused`)', named(HTTP_REFUSALS)],
+  [
+    'Reasons of files that are missing (`tftp.missing`, `http.missing`)',
+    named({ ...ASSET_REFUSALS, 'not-in-tree': 'There is no such file in the boot tree.' }),
+  ],
+  ['What a machine is told (`purpose`)', named(PURPOSE_SENTENCES)],
+  [
+    'Refusals of the API (header `X-Rackboot-Refusal`)',
+    table(
+      ['name', 'HTTP status'],
+      Object.entries(REFUSALS).map(([name, status]) => [`\`${name}\``, String(status)]),
+    ),
+  ],
+  ['Failures of commands and of the start', named(RACK_ERROR_CODES)],
+];
+
+/** The whole document. */
+export function renderEventsDocument(): string {
+  const kinds = [...EVENT_KINDS.keys()];
+  const fields = new Map(
+    SOURCES.flatMap((room) => {
+      const source = readFileSync(join(ROOT, 'src', room, 'events.ts'), 'utf8');
+      return [
+        ...fieldsByKind(
+          source,
+          kinds.filter((kind) => source.includes(`'${kind}'`)),
+        ),
+      ];
+    }),
+  );
+  const rooms = [...new Set(kinds.map((kind) => kind.slice(0, kind.indexOf('.'))))].sort();
+  const tables = OTHER_TABLES.map(([title, text]) => `## ${title}\n\n${text}`);
+  return `${[INTRODUCTION.trimEnd(), ...rooms.map((room) => roomText(room, fields)), ...tables].join('\n\n')}\n`;
+}

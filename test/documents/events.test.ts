@@ -1,0 +1,48 @@
+// The names of events: none is published that is not in a table, none that was released vanishes, each is documented, and the document
+// is that of the code.
+
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { LOG_ROOMS } from '../../src/observe/log-levels.ts';
+import { EVENTS_DOCUMENT, renderEventsDocument } from './events-document.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+test('every name in the code that looks like an event is in the table of kinds', () => {
+  const names = new RegExp(`'((?:${LOG_ROOMS.join('|')})\\.[a-z]+(?:-[a-z]+)*)'`, 'g');
+  const unknown: string[] = [];
+  for (const file of globSync('src/**/*.ts', { cwd: ROOT })) {
+    // Keys of the configuration, methods of the library and host names have full stops, too.
+    const isOther = /^src\/(?:config|cli|net|doctor|lab)\//.test(file);
+    for (const line of readFileSync(join(ROOT, file), 'utf8').split('\n')) {
+      if (isOther || !/kind|event|\{$/.test(line)) continue;
+      for (const [, name = ''] of line.matchAll(names)) if (!EVENT_KINDS.has(name)) unknown.push(`${file}: ${name}`);
+    }
+  }
+  assert.deepEqual(unknown, [], 'add it to the events.ts of its room');
+});
+
+test('a name that was released stays', () => {
+  const released: unknown = JSON.parse(readFileSync(join(ROOT, 'fixtures/events/released.json'), 'utf8'));
+  assert.ok(Array.isArray(released) && released.length > 0);
+  assert.deepEqual(
+    released.filter((name) => !EVENT_KINDS.has(name)),
+    [],
+    'searches of the log rely on it: keep the name, or tell in CHANGELOG.md what takes its place and take it off the list',
+  );
+});
+
+test('every kind has a message of a few words and an explanation in sentences', () => {
+  for (const [name, { message, explanation }] of EVENT_KINDS) {
+    assert.ok(message.length > 0 && message.length < 60, `${name}: ${message}`);
+    assert.match(explanation, /^[A-Z`].{20,}[.)]$/s, name);
+  }
+});
+
+test('docs/events.md is what the code says; npm run docs writes it anew', () => {
+  assert.ok(existsSync(EVENTS_DOCUMENT));
+  assert.equal(readFileSync(EVENTS_DOCUMENT, 'utf8'), renderEventsDocument(), 'run npm run docs');
+});
