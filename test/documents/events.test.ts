@@ -38,7 +38,7 @@ test('a name that was released stays', () => {
 test('every kind has a message of a few words and an explanation in sentences', () => {
   for (const [name, { message, explanation }] of EVENT_KINDS) {
     assert.ok(message.length > 0 && message.length < 60, `${name}: ${message}`);
-    assert.match(explanation, /^[A-Z`].{20,}[.)]$/s, name);
+    assert.match(explanation, /^[A-Za-z`].{20,}[.)]$/s, name);
   }
 });
 
