@@ -4,7 +4,7 @@
 import { createSocket } from 'node:dgram';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { type Clock, systemClock, type Timer } from '../../src/clock.ts';
+import { type Clock, sleep, systemClock, type Timer } from '../../src/clock.ts';
 import { type BootLease, DhcpClient } from '../../src/lab/dhcp-client.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { TftpDownload } from '../../src/lab/tftp-download.ts';
@@ -153,12 +153,21 @@ export function loadByTftp(address: string, port: number, file: string): Promise
     const startedAt = clock.now();
     const download = new TftpDownload(file, server, startedAt);
     let timer: Timer | undefined;
+    let leaving = 0;
+    // The last acknowledgement leaves before the socket closes.
+    const sent = (): void => {
+      leaving -= 1;
+      if (leaving === 0 && download.result !== undefined) socket.close();
+    };
     const go = (): void => {
-      for (const { bytes, port: to } of download.takeOutgoing()) socket.send(bytes, to === 0 ? port : to, address);
+      for (const { bytes, port: to } of download.takeOutgoing()) {
+        leaving += 1;
+        socket.send(bytes, to === 0 ? port : to, address, sent);
+      }
       timer?.cancel();
       const { result, deadline } = download;
       if (result !== undefined) {
-        socket.close();
+        if (leaving === 0) socket.close();
         if (result.kind === 'done') resolve({ value: result.bytes, ms: clock.now() - startedAt });
         else reject(new Error(`${file} from ${address}: ${result.reason}`));
       } else if (deadline !== undefined) {
@@ -248,6 +257,26 @@ export function loadByHttp(
     });
     const late = clock.schedule(limitMs, () => asking.destroy(new Error(`${host}:${port}${path}: not in time`)));
     asking.on('close', () => late.cancel());
+    asking.on('error', reject);
+    asking.end();
+  });
+}
+
+/** As `loadByHttp` with many pauses: 8 MiB take about two seconds. */
+export function loadSlowly(host: string, port: number, path: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ host, port, path, agent: false }, async (answer) => {
+      const parts: Buffer[] = [];
+      try {
+        for await (const part of answer) {
+          parts.push(part);
+          await sleep(10);
+        }
+        resolve(Buffer.concat(parts));
+      } catch (error) {
+        reject(error);
+      }
+    });
     asking.on('error', reject);
     asking.end();
   });

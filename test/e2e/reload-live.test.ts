@@ -1,0 +1,174 @@
+// What of a running rack moves while it serves: its name, its boot tree, its log, the door to its region, one listener beside another. Nobody
+// who is served notices, and each change is told. Real sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+import { SteadyQuestions } from '../support/steady-questions.ts';
+
+const PLACE = labPlace(30);
+const ADDRESS = `${PLACE.octets}.1`;
+const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
+const KERNEL_BYTES = 8 * 1024 * 1024;
+const MS_MAX = 30_000;
+
+describe('a rack that changes while it serves', { skip: missing('linux') }, () => {
+  let rack: RunningRack;
+  let probes: DhcpProbes;
+  let good = '';
+  /** Where the log was when the running test began. */
+  let from = 0;
+
+  before(async () => {
+    rack = new RunningRack(PLACE);
+    good = readFileSync(rack.configFile, 'utf8');
+    probes = await DhcpProbes.open(PLACE);
+    await rack.startWhole();
+  });
+  after(async () => {
+    await probes.close();
+    await rack.remove();
+  });
+  beforeEach(async () => {
+    from = rack.lines.length;
+    if (readFileSync(rack.configFile, 'utf8') === good) return;
+    rack.configure(good);
+    await applied();
+    from = rack.lines.length;
+  });
+
+  /** The good configuration with one value replaced. */
+  function changed(what: string, into: string): string {
+    assert.ok(good.includes(what), what);
+    return good.replace(what, into);
+  }
+
+  const applied = (): Promise<{ readonly [field: string]: unknown }> => rack.told('config.applied', { from });
+
+  test('takes over a new name, boot tree and log file, and goes back', { timeout: MS_MAX }, async () => {
+    const [tree, log] = [`${rack.tree}2`, join(rack.directory, 'log', 'rackboot.log')];
+    makeStandInTree(tree);
+    writeFileSync(join(tree, 'lpxelinux.0'), Buffer.alloc(1234, 7));
+    const download = loadSlowly(ADDRESS, PLACE.httpPort, KERNEL);
+    rack.configure(
+      changed('name: lab\n', 'name: other\n')
+        .replace(JSON.stringify(rack.tree), JSON.stringify(tree))
+        .concat(`log: { file: ${JSON.stringify(log)} }\n`),
+    );
+    await eventually(
+      'the log is written to its file',
+      () => existsSync(log) && /config\.applied/.test(readFileSync(log, 'utf8')),
+    );
+    assert.match(readFileSync(log, 'utf8'), /"key":"name","before":"lab","after":"other"/);
+    assert.equal((await rack.status()).name, 'other');
+    assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 1234);
+    writeFileSync(join(tree, 'added'), 'x');
+    await eventually('the new tree is watched', () =>
+      loadByTftp(ADDRESS, PLACE.tftpPort, 'added').then(
+        () => true,
+        () => false,
+      ),
+    );
+    assert.equal((await download).length, KERNEL_BYTES, 'what was being loaded is loaded to its end');
+    from = rack.lines.length;
+    rack.configure(good);
+    await applied();
+    assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
+    assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');
+  });
+
+  test('refuses a boot tree and a log file that cannot be, and stays as it was', { timeout: MS_MAX }, async () => {
+    for (const [text, problem] of [
+      [changed(JSON.stringify(rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
+      [good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
+    ] as const) {
+      from = rack.lines.length;
+      rack.configure(text);
+      assert.match(String((await rack.told('config.refused', { from })).problems), problem);
+      assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
+    }
+  });
+
+  test('moves the door to the region while machines go through it, and loses no request', {
+    timeout: MS_MAX,
+  }, async () => {
+    const port = PLACE.regionPort + 1000;
+    let asking = true;
+    const answers: number[] = [];
+    const machines = Array.from({ length: 4 }, async () => {
+      while (asking) {
+        answers.push((await loadByHttp(ADDRESS, PLACE.httpPort, '/MAAS/api/version/')).value.status);
+        await sleep(5);
+      }
+    });
+    try {
+      for (const text of [changed(`"127.0.0.1:${PLACE.regionPort}"`, `"127.0.0.1:${port}"`), good]) {
+        from = rack.lines.length;
+        rack.configure(text);
+        await applied();
+        await sleep(300);
+      }
+    } finally {
+      asking = false;
+      await Promise.all(machines);
+    }
+    assert.ok(answers.length > 50, `${answers.length} requests`);
+    assert.deepEqual([...new Set(answers)], [200]);
+    assert.equal(await isOpen('127.0.0.1', port), false);
+  });
+
+  test('loses nothing of one door while another moves', { timeout: MS_MAX }, async () => {
+    const names = new SteadyQuestions(ADDRESS, PLACE.dnsPort);
+    await names.open();
+    let loaded = 0;
+    let loading = true;
+    const files = (async () => {
+      while (loading) {
+        assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
+        loaded += 1;
+      }
+    })();
+    const http = `["${ADDRESS}:${PLACE.httpPort}"]`;
+    for (let turn = 0; turn < 4; turn += 1) {
+      from = rack.lines.length;
+      rack.configure(turn % 2 === 0 ? changed(http, `["${ADDRESS}:${PLACE.httpPort + 1000}"]`) : good);
+      await applied();
+      await sleep(100);
+    }
+    loading = false;
+    await files;
+    const ofHttp = names.count();
+    // Now TFTP itself moves, to and fro.
+    for (let turn = 0; turn < 4; turn += 1) {
+      from = rack.lines.length;
+      rack.configure(
+        turn % 2 === 0 ? changed(`listen_port: ${PLACE.tftpPort} `, `listen_port: ${PLACE.tftpPort + 1000} `) : good,
+      );
+      await applied();
+      await sleep(100);
+    }
+    const { asked, answered } = await names.close();
+    assert.ok(asked > 300 && ofHttp > 100 && loaded > 4, `${asked} questions, ${loaded} files`);
+    assert.equal(answered, asked, 'every question was answered');
+  });
+
+  test('tells each key that changed, and the leases that the new range strands', { timeout: MS_MAX }, async () => {
+    const leased = addressOf(await probes.lease());
+    const number = Number(leased.split('.')[3]);
+    rack.configure(changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));
+    const told = await applied();
+    assert.equal(told.changes, 1);
+    assert.equal(told.source, 'file');
+    const [change] = rack.events('config.changed', from);
+    assert.equal(change?.key, 'cluster_interfaces.lab.ip_range_low');
+    assert.equal(change?.before, `${PLACE.octets}.100`);
+    const [stranded] = rack.events('config.stranded', from);
+    assert.ok(String(stranded?.addresses).split(' ').includes(leased));
+  });
+});
