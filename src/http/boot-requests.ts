@@ -133,13 +133,20 @@ export class BootRequests {
     if (asset.kind === 'refused') {
       return this.#refuse(exchange, asset.reason === 'path-not-allowed' ? 403 : 404, asset.reason);
     }
+    this.#sending += 1;
+    try {
+      await this.#answerFrom(exchange, asset);
+    } finally {
+      this.#sending -= 1;
+    }
+  }
+
+  async #answerFrom(exchange: Exchange, asset: Exclude<BootAsset, { readonly kind: 'refused' }>): Promise<void> {
     const file = await this.#deps.files.open(asset.path);
     if (file === undefined) return this.#answerWithoutFile(exchange, asset);
-    this.#sending += 1;
     try {
       await this.#sendFile(exchange, asset.path, file);
     } finally {
-      this.#sending -= 1;
       file.close();
     }
   }

@@ -106,6 +106,7 @@ export class BootHttpServer {
   readonly #proxy: RegionProxy;
   readonly #peers = new Map<string, number>();
   readonly #pipelined = new WeakMap<Socket, number>();
+  readonly #sockets = new Set<Socket>();
   #connections = 0;
   #listeners: Listener[] = [];
   /** Listeners that were given up and still serve downloads. */
@@ -167,8 +168,9 @@ export class BootHttpServer {
       const cut = sinceMs >= (this.sending > 0 ? graceMs : Math.min(graceMs, REGION_GRACE_MS));
       for (const server of leaving) {
         if (cut) server.closeAllConnections();
-        else server.closeIdleConnections();
       }
+      // Not closeIdleConnections: it leaves those that have not asked for anything yet.
+      for (const socket of this.#sockets) if ((this.#pipelined.get(socket) ?? 0) === 0) socket.destroySoon();
       looking = clock.schedule(LEAVE_LOOK_MS, look);
     };
     let looking = clock.schedule(0, look);
@@ -243,9 +245,11 @@ export class BootHttpServer {
     }
     this.#counters.add('connections');
     this.#connections += 1;
+    this.#sockets.add(socket);
     this.#peers.set(peer, ofPeer + 1);
     socket.on('close', () => {
       this.#connections -= 1;
+      this.#sockets.delete(socket);
       const left = (this.#peers.get(peer) ?? 1) - 1;
       if (left > 0) this.#peers.set(peer, left);
       else this.#peers.delete(peer);
