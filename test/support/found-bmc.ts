@@ -1,0 +1,134 @@
+// The BMC of a machine nobody knows is found with nothing typed: a virtual machine with a KCS interface to a simulated BMC is
+// enlisted, and an IPMI client of others' making commands the BMC with what the region was told.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { LabNamespace } from '../../src/lab/namespace.ts';
+import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from './first-boot.ts';
+import { missing, type Need } from './needs.ts';
+import { BMC_DEVICES, startSimulatedBmc } from './simulated-bmc.ts';
+
+const NEEDS: readonly Need[] = [
+  ...(['linux', 'root', 'ip', 'qemu-system-x86_64', 'ipmi_sim', 'ipmitool', 'apt-get', 'dpkg-deb', 'depmod'] as const),
+];
+const BOOT_MS_MAX = 400_000;
+const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:01', operator: { name: 'root', password: 'hunter2hunter2' } };
+const CASE: BootCase = {
+  name: 'a machine with a BMC',
+  firmware: 'bios',
+  nic: 'virtio-net-pci',
+  memoryMib: 1024,
+  cpus: 1,
+  diskBytes: GIB,
+  loaders: '{}',
+  boots: 1,
+};
+
+const parametersShape = z.record(z.string(), z.string());
+
+/** What the machine runs, and how often it boots. */
+export interface BmcCase {
+  readonly content: TreeContent;
+  /** A machine that is New reports itself again, and its BMC gets another password. */
+  readonly boots: 1 | 2;
+}
+
+/** Tests that a machine's BMC is found and can be commanded with what the region was told. */
+export function testFoundBmc(given: BmcCase): void {
+  describe(`the BMC of a machine nobody knows (${given.content})`, { skip: missing(...NEEDS) }, () => found(given));
+}
+
+function found({ content, boots }: BmcCase): void {
+  let directory = '';
+  let namespace: LabNamespace;
+  let bmc: ChildProcess | undefined;
+  let tree = '';
+
+  before(async () => {
+    tree = await cachedBootTree(() => undefined, content);
+    directory = mkdtempSync(join(tmpdir(), 'rackboot-bmc-'));
+    namespace = LabNamespace.create(`rb-bmc-${content}-${process.pid}`, '10.77.0.1', 24);
+    bmc = await startSimulatedBmc(namespace, { ...BMC, directory });
+  });
+  after(() => {
+    bmc?.kill('SIGKILL');
+    namespace?.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const ipmitool = (user: string, password: string, ...command: string[]): string => {
+    const login = ['-I', 'lanplus', '-H', BMC.address, '-U', user, '-P', password, '-C', '3', '-L', 'ADMINISTRATOR'];
+    const words = ['netns', 'exec', namespace.name, 'ipmitool', ...login, ...command];
+    return execFileSync('ip', words, { encoding: 'utf8' });
+  };
+
+  test('is found with nothing typed, gets a user of ours, and obeys it', { timeout: BOOT_MS_MAX }, async () => {
+    const stateDir = join(directory, 'state');
+    const config = join(directory, 'rackboot.yaml');
+    writeFileSync(
+      config,
+      configText(stateDir, tree, CASE, content.endsWith('-installer') ? ', enlist_with: installer' : ''),
+    );
+    const lines: LogLine[] = [];
+    const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
+    const machine = new VirtualMachine({ ...specOf(CASE, 0, directory), further: BMC_DEVICES }, namespace);
+    try {
+      const passwords: string[] = [];
+      for (let boot = 0; boot < boots; boot += 1) passwords.push(await enlist(machine, stateDir));
+      assert.equal(new Set(passwords).size, boots);
+      const { name, password: own } = BMC.operator;
+      assert.match(
+        ipmitool(name, own, 'mc', 'info'),
+        /IPMI Version +: 2\.0/,
+        'whoever was there before is still there',
+      );
+
+      const { system_id: systemId } = await theMachine(stateDir);
+      const seen = [machine.console(), JSON.stringify(lines), JSON.stringify(await everythingElse(stateDir, systemId))];
+      for (const text of seen) {
+        for (const password of passwords) assert.ok(!text.includes(password), 'the password is told nowhere else');
+      }
+    } finally {
+      await machine.kill();
+      await daemon.stop();
+    }
+  });
+
+  /** Boots the machine, and returns the password that the region has for its BMC, which was tried. */
+  async function enlist(machine: VirtualMachine, stateDir: string): Promise<string> {
+    assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
+    assert.match(machine.console(), /The BMC is at 10\.77\.0\.5; its user maas has a new password/);
+    const { system_id: systemId, power_type: powerType } = z
+      .object({ system_id: z.string(), power_type: z.string() })
+      .parse(await theMachine(stateDir));
+    assert.equal(powerType, 'ipmi');
+    const path = `/MAAS/api/2.0/machines/${systemId}/?op=power_parameters`;
+    const { power_pass: password = '', ...parameters } = parametersShape.parse(await askDaemon(stateDir, path));
+    assert.deepEqual(parameters, {
+      power_address: BMC.address,
+      power_boot_type: 'auto',
+      power_driver: 'LAN_2_0',
+      mac_address: BMC.mac,
+      power_user: 'maas',
+    });
+    assert.match(password, /^[A-Za-z0-9]{15}$/);
+    assert.match(ipmitool('maas', password, 'chassis', 'power', 'status'), /Chassis Power is/);
+    assert.match(ipmitool('maas', password, 'user', 'list', '1'), /^3 +maas .*ADMINISTRATOR$/m);
+    return password;
+  }
+
+  /** What the region says to those who do not ask for power parameters. */
+  async function everythingElse(stateDir: string, systemId: string): Promise<unknown[]> {
+    const paths = ['machines/', `machines/${systemId}/`, 'events/?op=query'];
+    return Promise.all(paths.map((path) => askDaemon(stateDir, `/MAAS/api/2.0/${path}`)));
+  }
+}
