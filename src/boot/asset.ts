@@ -13,6 +13,9 @@
 // lease), then under the default name with the loader's CPU, without which an image to enlist with could not be chosen.
 //
 // 1. The path's identity comes first; the peer's lease, then the address the region gave, are asked only where the path has none.
+//    A UUID is believed only of the holder of a lease of that very machine, or where nothing is known of the lease. From another
+//    interface it is good for one thing: a machine in use that boots from a new card starts its disk. A stranger of a series with
+//    one UUID must neither be installed nor switched off in its place: it enlists, and the region weighs what else it shows.
 // 2. What cannot be started is shown on the machine's screen; only an unknown machine gets "not found", for loaders take that as
 //    "try the next name".
 // 3. Whoever names a MAC address gets its text, so none holds a secret but the token of the boot, which only the holder of the
@@ -91,6 +94,8 @@ export interface AssetContext {
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /** Tells whether the tree has a file of that relative path: kernels, initrds, loaders. */
   readonly hasFile: HasFile;
+  /** The UUID that a machine showed when it asked for an address (RFC 4578 §2.3), lower case; undefined: none. */
+  readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
   /** Where the token of a boot comes from; undefined: none is given. */
   readonly tokens?: BootTokenSource | undefined;
 }
@@ -130,21 +135,37 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
 /** The machine that the rack gave the address to, or to which the region gave it. */
 function findByPeer(address: Ipv4, context: AssetContext): Asker {
   const mac = context.macOf(address);
-  if (mac !== undefined) return { machine: context.machines.findByMac(mac), mac };
+  if (mac !== undefined) return { machine: findByMac(mac, context), mac };
   const machine = context.machines.findByAddress(address);
   return { machine, mac: machine?.addresses.find((fixed) => fixed.address === address)?.mac };
+}
+
+/** In either order of its first octets: loaders and kernels do not agree on it. */
+function findByUuid(uuid: string, { machines }: AssetContext): RackMachine | undefined {
+  return machines.findByUuid(uuid) ?? machines.findByUuid(swapUuid(uuid));
+}
+
+/** The machine of an interface; of one that the region does not know, the machine in use that shows this UUID. */
+function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefined {
+  const own = context.machines.findByMac(mac);
+  if (own !== undefined) return own;
+  const uuid = context.uuidOf?.(mac);
+  const alike = uuid === undefined ? undefined : findByUuid(uuid, context);
+  return alike?.purpose === 'local' ? alike : undefined;
 }
 
 function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext): Asker {
   switch (identity.kind) {
     case 'mac':
-      return { machine: context.machines.findByMac(identity.mac), mac: identity.mac };
+      return { machine: findByMac(identity.mac, context), mac: identity.mac };
     case 'uuid': {
-      const { machines } = context;
-      const machine = machines.findByUuid(identity.uuid) ?? machines.findByUuid(swapUuid(identity.uuid));
-      // A machine may ask through an interface the region does not know of; then its boot interface stands for it.
-      const ofPeer = machine === undefined || (peer.mac !== undefined && machine.macs.includes(peer.mac));
-      return { machine, mac: ofPeer ? peer.mac : machine.macs[0] };
+      const machine = findByUuid(identity.uuid, context);
+      if (machine === undefined) return { machine, mac: peer.mac };
+      // Nobody here gave it its address: then its boot interface stands for it.
+      if (peer.mac === undefined) return { machine, mac: machine.macs[0] };
+      const isOwn = machine.macs.includes(peer.mac);
+      const isOther = !isOwn && context.machines.findByMac(peer.mac) !== undefined;
+      return { machine: isOwn || (!isOther && machine.purpose === 'local') ? machine : undefined, mac: peer.mac };
     }
     case 'address':
       return findByPeer(identity.address, context);

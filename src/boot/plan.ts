@@ -24,6 +24,8 @@ import { findEndpointAt, findEndpointFor, formatBaseUrl } from './endpoint.ts';
 export interface BootQuery {
   readonly client: BootClient;
   readonly mac: MacAddress;
+  /** Option 97, as its octets lie, lower case; undefined: it shows none. */
+  readonly uuid?: string | undefined;
   /** The rack's own address in the machine's network. */
   readonly serverAddress: Ipv4;
 }

@@ -5,6 +5,7 @@ import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
 import { BootTokens } from '../boot/boot-tokens.ts';
 import { identifyBootClient } from '../boot/client.ts';
 import { planBoot } from '../boot/plan.ts';
+import { ShownUuids } from '../boot/shown-uuids.ts';
 import type { Clock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { LeaseJournal } from '../dhcp/lease-journal.ts';
@@ -55,6 +56,7 @@ export class Rack {
   readonly dns: DnsServer;
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
+  readonly #uuids = new ShownUuids();
   #config: RackConfig;
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
@@ -76,7 +78,10 @@ export class Rack {
       table: parts.table,
       publish,
       identifyClient: identifyBootClient,
-      planBoot: (query) => planBoot(query, this.#config.boot),
+      planBoot: (query) => {
+        this.#uuids.remember(query.mac, query.uuid);
+        return planBoot(query, this.#config.boot);
+      },
       machines: () => this.#machines,
       onLeaseChange: (notice) => this.#leaseChanged(notice),
     });
@@ -199,6 +204,7 @@ export class Rack {
       machines: this.#machines,
       macOf: (peer) => this.#macOf(peer),
       hasFile: (path) => tree.hasFile(path),
+      uuidOf: (mac) => this.#uuids.find(mac),
       tokens: this.#tokens,
     };
   }

@@ -75,6 +75,17 @@ export function optionAddress(options: DhcpOptions, code: number): Ipv4 | undefi
   return value?.length === 4 ? ipv4((u16At(value, 0) << 16) | u16At(value, 2)) : undefined;
 }
 
+const UUID_TYPE = 0;
+const UUID_BYTES = 16;
+
+/** Option 97, the client's UUID in lower case as its octets lie (RFC 4578 §2.3); undefined: absent, or of another form. */
+export function optionUuid(options: DhcpOptions): string | undefined {
+  const value = options.get(OPTION.clientUuid);
+  if (value === undefined || value.length !== 1 + UUID_BYTES || value[0] !== UUID_TYPE) return undefined;
+  const digits = Buffer.from(value.buffer, value.byteOffset + 1, UUID_BYTES).toString('hex');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
 /** Text, one character a byte, without the zero bytes that some clients add at the end; undefined when absent. */
 export function optionText(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);

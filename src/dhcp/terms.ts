@@ -11,7 +11,15 @@ import type { DhcpEvent, DhcpEventKind } from './events.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import { isActive } from './lease-table.ts';
-import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionIdentifier, vendorClass } from './options.ts';
+import {
+  clientHostname,
+  MESSAGE_TYPE,
+  OPTION,
+  optionAddress,
+  optionIdentifier,
+  optionUuid,
+  vendorClass,
+} from './options.ts';
 import type { Settings } from './reply.ts';
 import type { ServedSubnet } from './subnet.ts';
 
@@ -38,7 +46,10 @@ export function settingsFor(
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
     leaseTime,
-    plan: client === undefined ? undefined : state.planBoot({ client, mac, serverAddress }),
+    plan:
+      client === undefined
+        ? undefined
+        : state.planBoot({ client, mac, uuid: optionUuid(inquiry.message.options), serverAddress }),
     hostname: machine?.hostname ?? served.reservationsByMac.get(mac)?.hostname,
     domain: machine?.domain ?? subnet.domain,
   };

@@ -6,6 +6,7 @@ import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
 import { formatMac, type Ipv4 } from '../../src/net/address.ts';
 import { assetContext, type Given, hw, images, ip, MACS, machine, PEER, RACK } from './rack.ts';
 
+const UUID = '00112233-4455-6677-8899-aabbccddeeff';
 const STRANGER = hw('52:54:00:99:99:99');
 
 function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset {
@@ -60,6 +61,48 @@ const CASES: readonly [string, string, Given, string][] = [
     'pxelinux.cfg/11111111-5544-7766-8899-aabbccddeeff',
     { lease: MACS.local },
     `machine-unknown for ${mac('0d')}`,
+  ],
+  [
+    'a UUID is believed of the holder of its machine’s lease',
+    `pxelinux.cfg/${UUID}`,
+    { lease: MACS.commissioning },
+    `commissioning for ${mac('0c')}`,
+  ],
+  [
+    'a stranger of a series with one UUID is not set to work in its place: it walks on, and enlists',
+    `pxelinux.cfg/${UUID}`,
+    { lease: STRANGER },
+    'machine-unknown for 52:54:00:99:99:99',
+  ],
+  [
+    'another machine with the same UUID is known by its address first',
+    `pxelinux.cfg/${UUID}`,
+    { lease: MACS.poweroff },
+    `machine-unknown for ${mac('0f')}`,
+  ],
+  [
+    'a machine in use that boots from a new card starts its disk',
+    `pxelinux.cfg/${UUID}`,
+    { lease: STRANGER, machines: [machine('local', { uuid: UUID })] },
+    'local for 52:54:00:99:99:99',
+  ],
+  [
+    'also where the loader asks by hardware address, by the UUID that its firmware showed',
+    'grub/grub.cfg-52:54:00:99:99:99',
+    { lease: STRANGER, shown: UUID, machines: [machine('local', { uuid: UUID })] },
+    'local for 52:54:00:99:99:99',
+  ],
+  [
+    'which sets nothing to work either',
+    'grub/grub.cfg-52:54:00:99:99:99',
+    { lease: STRANGER, shown: UUID },
+    'machine-unknown for 52:54:00:99:99:99',
+  ],
+  [
+    'and is no evidence where two machines have it',
+    'pxelinux.cfg/default',
+    { lease: STRANGER, shown: UUID, machines: [machine('local', { uuid: UUID }), machine('poweroff', { uuid: UUID })] },
+    'enlist for 52:54:00:99:99:99',
   ],
   [
     'an address in the path is known by its lease',

@@ -84,6 +84,8 @@ export interface Given {
   readonly files?: readonly string[];
   /** The hardware address that leases PEER. */
   readonly lease?: MacAddress;
+  /** The UUID that every boot client showed. */
+  readonly shown?: string;
 }
 
 export function assetContext(given: Given = {}): AssetContext {
@@ -93,5 +95,6 @@ export function assetContext(given: Given = {}): AssetContext {
     machines: new MachineDirectory(given.machines ?? MACHINES),
     macOf: (peer) => (peer === PEER ? given.lease : undefined),
     hasFile: (path) => files.has(path),
+    uuidOf: () => given.shown,
   };
 }

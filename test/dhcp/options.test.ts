@@ -14,6 +14,7 @@ import {
   optionU8,
   optionU16,
   optionU16List,
+  optionUuid,
   textBytes,
   userClasses,
   vendorClass,
@@ -34,6 +35,17 @@ test('a number or address of the wrong length counts as absent', () => {
   assert.equal(optionAddress(one(50, 10, 20, 0), 50), undefined);
   assert.deepEqual(optionU16List(one(93, 0, 7, 0, 16, 9), 93), [7, 16]);
   assert.deepEqual(optionU16List(new Map(), 93), []);
+});
+
+test('RFC 4578 §2.3: a UUID is an octet 0 and 16 octets, and nothing else is one', () => {
+  const octets = [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff];
+  assert.equal(optionUuid(one(97, 0, ...octets)), '00112233-4455-6677-8899-aabbccddeeff');
+  assert.equal(optionUuid(one(97, 1, ...octets)), undefined);
+  assert.equal(optionUuid(one(97, 0, ...octets, 0)), undefined);
+  for (let length = 0; length < 16; length += 1) {
+    assert.equal(optionUuid(one(97, 0, ...octets.slice(0, length))), undefined, String(length));
+  }
+  assert.equal(optionUuid(new Map()), undefined);
 });
 
 test('text loses the zero bytes at its end', () => {

@@ -47,3 +47,10 @@ test('an empty directory finds nothing', () => {
   assert.equal(empty.findByMac(mac(10)), undefined);
   assert.deepEqual(empty.all, []);
 });
+
+test('a UUID that several machines show finds none of them, however many they are', () => {
+  for (const count of [2, 3]) {
+    const alike = Array.from({ length: count }, (_, index) => machine(index + 1, { uuid: UUID }));
+    assert.equal(new MachineDirectory(alike).findByUuid(UUID), undefined);
+  }
+});
