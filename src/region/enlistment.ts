@@ -129,7 +129,10 @@ function decideCreation(
     systemId,
     fields,
     interfaces,
-    events: creationEvents(weighed, found, effects, (type, description) => eventOf(type, description, report, terms)),
+    events: [
+      ...creationEvents(weighed, found, effects, (type, description) => eventOf(type, description, report, terms)),
+      ...powerEvents(report, terms),
+    ],
   };
 }
 
@@ -200,6 +203,7 @@ function decideAmendment(
     events: [
       eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms),
       ...effects.told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
+      ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
   };
 }
@@ -254,6 +258,14 @@ function mergeInterfaces(
     .filter((mac) => !foreign.has(mac))
     .slice(0, INTERFACES_MAX)
     .map((mac) => ({ mac, name: names.get(formatMac(mac)) ?? '' }));
+}
+
+/** That a machine has found its own BMC, and whether it made an account on it. */
+function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly NewMachineEvent[] {
+  const { power_address: address, power_user: user, power_pass: password } = report.powerParameters;
+  if (report.username !== undefined || address === undefined) return [];
+  const account = password === undefined || user === undefined ? '' : `; its user ${user} has a new password`;
+  return [eventOf('NODE_POWER_REPORTED', `its BMC is at ${address} (${report.powerType})${account}`, report, terms)];
 }
 
 function eventOf(

@@ -21,6 +21,7 @@ export const EVENT_TYPES = {
   NODE_DHCP_EVENT: { level: 'debug', title: 'DHCP' },
   NODE_DNS_EVENT: { level: 'debug', title: 'DNS' },
   NODE_RACK_EVENT: { level: 'debug', title: 'Rack' },
+  NODE_POWER_REPORTED: { level: 'info', title: 'BMC reported' },
   NODE_ENLISTMENT_IGNORED: { level: 'warning', title: 'Enlistment report ignored' },
   NODE_ENLISTMENT_REFUSED: { level: 'warning', title: 'Enlistment refused' },
   NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Evidence of another machine' },

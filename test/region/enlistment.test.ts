@@ -100,6 +100,23 @@ test('a New machine takes over what it reports, and keeps its name and what it n
     assert.equal(region.store.findMachine(first.systemId)?.powerType, 'ipmi');
   }));
 
+test('a machine that tells of its BMC says so in its log, and no password', () =>
+  withRegion(({ region }) => {
+    const powerParameters = { power_address: '10.20.0.9', power_user: 'maas', power_pass: 'Secret1' };
+    const told = (): readonly string[] =>
+      region.store
+        .listEvents({ limit: 20 })
+        .filter(({ type }) => type === 'NODE_POWER_REPORTED')
+        .map(({ description }) => description);
+    enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
+    assert.deepEqual(told(), ['its BMC is at 10.20.0.9 (ipmi)']);
+    enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
+    assert.equal(told()[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
+    enlist(region, report([A]));
+    assert.equal(told().length, 2);
+    assert.ok(!JSON.stringify(region.store.listEvents({ limit: 20 })).includes('Secret1'));
+  }));
+
 test('a machine in use is told who it is, is not changed, and the report is in its log', () =>
   withRegion(({ region }) => {
     const machine = enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
