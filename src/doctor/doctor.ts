@@ -164,20 +164,22 @@ async function examineRegion(config: RackConfig, subnet: string, serverAddress: 
 
 /** @returns the architectures that the tree has an environment for */
 function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
-  const { tree, commissioningRelease } = config.boot;
+  const { tree, commissioningRelease, enlistWith } = config.boot;
+  const byInstaller = enlistWith === 'installer';
   const hasFile = (path: string): boolean => statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
   const queryOf = (architecture: Cpu): ImageQuery => ({
     architecture,
     subarchitecture: 'generic',
     releases: [commissioningRelease],
-    directory: 'commissioning',
+    directory: byInstaller ? 'install' : 'commissioning',
   });
   const cpus = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
   const found = cpus.filter((cpu) => findImage(queryOf(cpu), hasFile) !== undefined);
   for (const cpu of found) tell(`images ${cpu}`, true, `${describeImage(queryOf(cpu))} is in the tree`);
   if (found.length === 0) {
     const absent = cpus.map((cpu) => describeImage(queryOf(cpu))).join(' nor ');
-    tell('images', false, `${tree} has neither ${absent}, which new machines boot; \`rackboot images build\` makes it`);
+    const command = byInstaller ? 'import-installer' : 'build';
+    tell('images', false, `${tree} has neither ${absent}, which new machines boot; run \`rackboot images ${command}\``);
   }
   return found;
 }
