@@ -24,6 +24,7 @@ export const RACK_ERROR_CODES = {
   cancelled: 'A person ended a question with Ctrl-C or Ctrl-D.',
   'not-running': 'No running Rackboot answers here.',
   'socket-refused': 'The operating system refused a socket for a reason that has no code of its own.',
+  'certificate-unusable': 'A certificate or its key cannot be used.',
   'native-unavailable': 'Native socket calls are not available on this host.',
 } as const;
 

@@ -3,10 +3,12 @@
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
+import type { RegionTls } from '../region/config.ts';
 import type { WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const REGION_PORT = 5240;
+const REGION_TLS_PORT = 5443;
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
 /** The rack's key, below the state directory. */
@@ -29,6 +31,8 @@ export interface RegionPlace {
   readonly uplink: UplinkConfig;
   /** Where an embedded region listens; empty when it is remote. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Where it listens over TLS; undefined: nowhere. */
+  readonly tls: RegionTls | undefined;
   /** Where requests of machines are passed on to; undefined: the configuration is not usable. */
   readonly door: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
 }
@@ -47,7 +51,24 @@ export function resolveRegionPlace(
     region.listen ?? [...new Set([LOOPBACK, ...own])].map((address) => ({ address, port: REGION_PORT }))
   ).map(({ address, port }) => ({ host: formatIpv4(address), port }));
   if (listen.length === 0) report('listen', 'is empty: the embedded region needs one address, such as 127.0.0.1:5240');
-  return { uplink: { mode: 'embedded' }, listen, door: listen[0] };
+  return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door: listen[0] };
+}
+
+/** By default the plain listeners' addresses, at REGION_TLS_PORT. */
+function resolveTls(
+  tls: WrittenConfig['region']['tls'],
+  plain: RegionPlace['listen'],
+  report: (key: string, message: string) => void,
+): RegionTls | undefined {
+  if (tls === undefined) return undefined;
+  const listen =
+    tls.listen?.map(({ address, port }) => ({ host: formatIpv4(address), port })) ??
+    [...new Set(plain.map(({ host }) => host))].map((host) => ({ host, port: REGION_TLS_PORT }));
+  for (const { host, port } of listen) {
+    if (plain.some((one) => one.host === host && one.port === port))
+      report('tls', `listens at ${host}:${port}, where region.listen does: give one of them another port`);
+  }
+  return { cert: tls.cert, key: tls.key, listen };
 }
 
 function resolveRemote(written: WrittenConfig, report: (key: string, message: string) => void): RegionPlace {
@@ -57,11 +78,18 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
       'listen',
       'is set where the region runs, not on a rack whose region is remote: remove it, or set region.mode to embedded',
     );
+  if (region.tls !== undefined)
+    report('tls', 'is set where the region runs; a rack whose region is remote judges it by region.ca_file: remove it');
   const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
   const url = region.url;
   if (url === undefined) {
     report('url', 'missing: region.mode is remote; give the region its URL, such as http://region:5240/MAAS');
-    return { uplink: { mode: 'remote', url: '', keyFile, caFile: region.ca_file }, listen: [], door: undefined };
+    return {
+      uplink: { mode: 'remote', url: '', keyFile, caFile: region.ca_file },
+      listen: [],
+      tls: undefined,
+      door: undefined,
+    };
   }
   if (region.ca_file !== undefined && !url.secure)
     report('ca_file', 'judges certificates, and region.url is not https');
@@ -69,6 +97,7 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
   return {
     uplink: { mode: 'remote', url: url.text, keyFile, caFile: region.ca_file },
     listen: [],
+    tls: undefined,
     door: { host: url.host, port, secure: url.secure },
   };
 }

@@ -3,20 +3,23 @@
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { readCertificatePair } from '../files/certificate.ts';
 import { parseIpv4 } from '../net/address.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import type { RegionConfig } from '../region/config.ts';
 import { openDatabaseFile } from '../store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../store/region-migrations.ts';
 
-/** @throws RackError as the region itself would: `store-…`, `address-in-use`, `permission-denied` */
-export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'stateDir'>): Promise<void> {
+/** @throws RackError as the region itself would: `store-…`, `certificate-unusable`, `address-in-use`, `permission-denied` */
+export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>): Promise<void> {
   openDatabaseFile(join(config.stateDir, REGION_FILE), REGION_DATABASE).close();
-  for (const { host, port } of config.listen) await checkPort(host, port);
+  if (config.tls !== undefined) readCertificatePair(config.tls);
+  for (const { host, port } of config.listen) await checkPort(host, port, 'region.listen');
+  for (const { host, port } of config.tls?.listen ?? []) await checkPort(host, port, 'region.tls.listen');
 }
 
 /** Opens the port and closes it again. An address that is not here yet is one that the region waits for. */
-function checkPort(host: string, port: number): Promise<void> {
+function checkPort(host: string, port: number, setting: string): Promise<void> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
@@ -25,7 +28,7 @@ function checkPort(host: string, port: number): Promise<void> {
         reject(cause);
         return;
       }
-      const error = socketErrorFrom(cause, { address, port, protocol: 'TCP', setting: 'region.listen' });
+      const error = socketErrorFrom(cause, { address, port, protocol: 'TCP', setting });
       if (error.code === 'address-not-here') resolve();
       else reject(error);
     });

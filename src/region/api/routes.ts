@@ -21,10 +21,12 @@ import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
+import { renderMachinePage } from './machine-page.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
-import { renderPage, renderSignIn } from './page.ts';
+import { renderPage } from './page.ts';
 import { isLocalName, type PageGuard } from './page-guard.ts';
+import { renderGone, renderSignIn } from './page-parts.ts';
 import { PAGE_POLICY } from './page-style.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
 
@@ -37,7 +39,7 @@ const RETRY_SECONDS = 5;
 
 /** Something of the API that an operator should know: it failed in a way that is ours, or an address is not here yet. */
 export interface ApiProblem {
-  readonly kind: 'handler-failed' | 'listener-waits';
+  readonly kind: 'handler-failed' | 'listener-waits' | 'certificate';
   /** Also sent to the client of a failed request, so that both can be matched. */
   readonly id: string;
   readonly text: string;
@@ -114,7 +116,10 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   const { agent, preseed } = context;
   app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(context, request, reply, agent, 'x-shellscript'));
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(context, request, reply, preseed, 'plain'));
-  app.get('/MAAS/', (request, reply) => sendPage(context, request, reply));
+  app.get('/MAAS/', (request, reply) => sendPage(context, request, reply, () => renderPage(context.region)));
+  app.get('/MAAS/machines/:machine/', (request, reply) =>
+    sendPage(context, request, reply, () => renderMachinePage(context.region, pathOf(request).machine ?? '')),
+  );
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
 }
 
@@ -235,7 +240,13 @@ function sendAgent(
   return reply.type(`text/${subtype}; charset=utf-8`).header('Cache-Control', 'no-store').send(text);
 }
 
-async function sendPage(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+/** @param render called for those who may see it; undefined: there is nothing of that name */
+async function sendPage(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  render: () => string | undefined,
+): Promise<FastifyReply> {
   const { region, guard } = context;
   const facts = factsOf(request);
   const peer = findPeer(facts, region.config(), region.racks);
@@ -245,10 +256,14 @@ async function sendPage(context: ApiContext, request: FastifyRequest, reply: Fas
     .header('Content-Security-Policy', PAGE_POLICY)
     .header('X-Content-Type-Options', 'nosniff')
     .header('Referrer-Policy', 'no-referrer');
-  if (peer.isLocal && isLocalName(request.headers.host)) return reply.send(renderPage(region));
+  const show = (): FastifyReply => {
+    const page = render();
+    return page === undefined ? reply.code(REFUSALS['not-found']).send(renderGone()) : reply.send(page);
+  };
+  if (peer.isLocal && isLocalName(request.headers.host)) return show();
   const header = facts.header('authorization');
   const verdict = header === undefined ? 'wrong' : await guard.check(header);
-  if (verdict === 'right') return reply.send(renderPage(region));
+  if (verdict === 'right') return show();
   if (verdict === 'busy' || !limited(context, request)) return send(context, reply, RATE_REFUSAL);
   context.refusals['not-authenticated'] += 1;
   return reply

@@ -5,15 +5,25 @@
 // 1. A request that fails is an answer with an id; it ends neither the listener nor the thread.
 // 2. An address that this host does not have yet is tried again every LISTEN_RETRY_MS; a port that is taken is an error.
 // 3. Headers, bodies, connections and the time each may take are bounded.
+// 4. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
 
 import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { newUuid, type Timer } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import {
+  type CertificateFiles,
+  type CertificatePair,
+  certificateProblem,
+  readCertificatePair,
+} from '../../files/certificate.ts';
 import type { RegionConfig } from '../config.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, type RefusalName, refuse } from './answer.ts';
+import { RegionCounters } from './counters.ts';
 import { EventFollowers } from './event-followers.ts';
 import { PageGuard } from './page-guard.ts';
 import { RateLimiter } from './rate-limit.ts';
@@ -28,6 +38,7 @@ const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
 const LISTEN_RETRY_MS = 1000;
+const CERTIFICATE_LOOK_MS = 43_200_000;
 /** Where the enlistment agent is, and what makes an installer run it. */
 const AGENT = join(import.meta.dirname, '../../images/agent');
 /** Answers under way may end; then their connections are cut. */
@@ -47,8 +58,9 @@ export interface RegionApi {
   /** How often the API refused, by name. */
   refusals(): Readonly<Record<RefusalName, number>>;
   /**
-   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others go on.
-   * @throws RackError `address-in-use`, `permission-denied`: the old listeners are all still open then
+   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others go on. Reads the files of
+   * the certificate again.
+   * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: the old listeners are all still open then
    */
   configure(config: RegionConfig): Promise<void>;
   close(): Promise<void>;
@@ -86,9 +98,30 @@ function readAgent(path: string): string | undefined {
   }
 }
 
-/** One instance with every route, not listening yet. */
-export function buildApp(context: ApiContext): FastifyInstance {
+const HTTP_LIMITS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS_MAX,
+  requireHostHeader: false,
+} as const;
+
+/** What Fastify makes by itself for HTTP, for TLS. */
+function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
+  const { cert, key } = pair;
+  // Only a region that serves over TLS pays for loading it.
+  const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
+  const server = createHttpsServer({ ...HTTP_LIMITS, cert, key, handshakeTimeout: HEADERS_MS_MAX }, handler);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.requestTimeout = REQUEST_MS_MAX;
+  server.setTimeout(IDLE_MS_MAX);
+  return server;
+}
+
+/** One instance with every route, not listening yet. @param pair undefined: without TLS */
+export function buildApp(context: ApiContext, pair?: CertificatePair): FastifyInstance {
+  const secure =
+    pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
   const app = Fastify({
+    ...secure,
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -97,18 +130,23 @@ export function buildApp(context: ApiContext): FastifyInstance {
     exposeHeadRoutes: true,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX, requireHostHeader: false },
+    http: HTTP_LIMITS,
     // A target that cannot be decoded never reaches a route.
     frameworkErrors: (error, _request, reply) => void send(context, reply, refuse('bad-request', error.message)),
   });
   app.server.maxConnections = CONNECTIONS_MAX;
+  const counters = new RegionCounters(context.region.config().counterMemory);
+  app.addHook('onResponse', async (_request, reply) => {
+    const refusal = reply.getHeader('X-Rackboot-Refusal');
+    counters.answered(reply.statusCode, typeof refusal === 'string' ? refusal : undefined);
+  });
   addRoutes(app, context);
   return app;
 }
 
 /**
  * Opens the listeners of a configuration.
- * @throws RackError `address-in-use`, `permission-denied`
+ * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`
  */
 export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
   const api = new ListeningApi(makeContext(region, options));
@@ -124,11 +162,33 @@ export async function startApi(region: Region, config: RegionConfig, options: Ap
 /** `host:port`, as it is written for people. */
 const formatEndpoint = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
+const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
+
+/** One listener that a configuration wants. */
+interface Door {
+  readonly host: string;
+  readonly port: number;
+  readonly isSecure: boolean;
+}
+
+/** `https://` before what listens over TLS. */
+const nameOf = ({ host, port, isSecure }: Door): string => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
+
+function doorsOf(config: RegionConfig): readonly Door[] {
+  return [
+    ...config.listen.map((door) => ({ ...door, isSecure: false })),
+    ...(config.tls?.listen ?? []).map((door) => ({ ...door, isSecure: true })),
+  ];
+}
+
 class ListeningApi implements RegionApi {
   readonly #context: ApiContext;
-  /** By the endpoint of the configuration. */
+  /** By the name of the door. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, Timer>();
+  #pair: CertificatePair | undefined;
+  #tls: CertificateFiles | undefined;
+  #certificateLook: Timer | undefined;
   #closed = false;
 
   constructor(context: ApiContext) {
@@ -136,9 +196,10 @@ class ListeningApi implements RegionApi {
   }
 
   get addresses(): readonly string[] {
-    return [...this.#apps.values()].map((app) => {
+    return [...this.#apps].map(([name, app]) => {
       const address = app.server.address();
-      return typeof address === 'object' && address !== null ? formatEndpoint(address.address, address.port) : '';
+      if (typeof address !== 'object' || address === null) return '';
+      return nameOf({ host: address.address, port: address.port, isSecure: name.startsWith('https:') });
     });
   }
 
@@ -147,10 +208,12 @@ class ListeningApi implements RegionApi {
   }
 
   async configure(config: RegionConfig): Promise<void> {
-    const wanted = new Set(config.listen.map(({ host, port }) => formatEndpoint(host, port)));
-    for (const { host, port } of config.listen) {
-      const endpoint = formatEndpoint(host, port);
-      if (!this.#apps.has(endpoint) && !this.#waiting.has(endpoint)) await this.#listen(host, port);
+    const doors = doorsOf(config);
+    const wanted = new Set(doors.map(nameOf));
+    this.#readCertificate(config.tls);
+    for (const door of doors) {
+      const name = nameOf(door);
+      if (!this.#apps.has(name) && !this.#waiting.has(name)) await this.#listen(door);
     }
     for (const [endpoint, timer] of this.#waiting) {
       if (wanted.has(endpoint)) continue;
@@ -160,31 +223,55 @@ class ListeningApi implements RegionApi {
     await this.#closeApps([...this.#apps.keys()].filter((endpoint) => !wanted.has(endpoint)));
   }
 
-  async #listen(host: string, port: number): Promise<void> {
-    const endpoint = formatEndpoint(host, port);
-    const app = buildApp(this.#context);
+  /** Reads the files anew, and has the listeners that are open use them. @throws RackError `certificate-unusable` */
+  #readCertificate(tls: CertificateFiles | undefined): void {
+    this.#certificateLook?.cancel();
+    this.#tls = tls;
+    if (tls === undefined) return;
+    const pair = readCertificatePair(tls);
+    this.#pair = pair;
+    for (const { server } of this.#apps.values()) {
+      if (isSecure(server)) server.setSecureContext({ cert: pair.cert, key: pair.key });
+    }
+    this.#lookAtCertificate();
+  }
+
+  /** Tells of a certificate that ends soon, again and again. */
+  #lookAtCertificate(): void {
+    const { clock } = this.#context.region;
+    if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
+    const text = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
+    if (text !== undefined) this.#context.onProblem({ kind: 'certificate', id: newUuid(), text });
+    this.#certificateLook = clock.schedule(CERTIFICATE_LOOK_MS, () => this.#lookAtCertificate());
+  }
+
+  async #listen(door: Door): Promise<void> {
+    const { host, port } = door;
+    const name = nameOf(door);
+    const app = buildApp(this.#context, door.isSecure ? this.#pair : undefined);
     try {
       await app.listen({ host, port });
     } catch (error) {
       await app.close();
-      this.#handleListenError(host, port, error);
+      this.#handleListenError(door, error);
       return;
     }
-    this.#apps.set(endpoint, app);
-    this.#waiting.delete(endpoint);
-    if (this.#closed) await this.#closeApps([endpoint]);
+    this.#apps.set(name, app);
+    this.#waiting.delete(name);
+    if (this.#closed) await this.#closeApps([name]);
   }
 
-  #handleListenError(host: string, port: number, cause: unknown): void {
-    const where = formatEndpoint(host, port);
+  #handleListenError(door: Door, cause: unknown): void {
+    const where = formatEndpoint(door.host, door.port);
+    const setting = door.isSecure ? 'region.tls.listen' : 'region.listen';
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL':
-        this.#wait(host, port);
+        this.#wait(door);
         return;
       case 'EADDRINUSE':
         throw new RackError(
           'address-in-use',
-          `${where} is in use: end its owner (ss -ltnp shows it), or change region.listen`,
+          `${where} is in use: end its owner (ss -ltnp shows it), or change ${setting}`,
           {
             cause,
           },
@@ -192,7 +279,7 @@ class ListeningApi implements RegionApi {
       case 'EACCES':
         throw new RackError(
           'permission-denied',
-          `${where} needs a privilege: start with CAP_NET_BIND_SERVICE, or set region.listen to a port above 1023`,
+          `${where} needs a privilege: start with CAP_NET_BIND_SERVICE, or set ${setting} to a port above 1023`,
           { cause },
         );
       default:
@@ -201,25 +288,26 @@ class ListeningApi implements RegionApi {
   }
 
   /** The address may come later: an interface without a link, or one that asks DHCP itself. */
-  #wait(host: string, port: number): void {
+  #wait(door: Door): void {
     if (this.#closed) return;
-    const endpoint = formatEndpoint(host, port);
-    if (!this.#waiting.has(endpoint)) {
-      const text = `${endpoint} is no address of this host yet; the API will listen there once it is`;
+    const name = nameOf(door);
+    if (!this.#waiting.has(name)) {
+      const text = `${name} is no address of this host yet; the API will listen there once it is`;
       this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
     }
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
-      if (this.#closed || !this.#waiting.has(endpoint)) return;
-      this.#listen(host, port).catch((error: unknown) => {
-        this.#waiting.delete(endpoint);
+      if (this.#closed || !this.#waiting.has(name)) return;
+      this.#listen(door).catch((error: unknown) => {
+        this.#waiting.delete(name);
         this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
       });
     });
-    this.#waiting.set(endpoint, timer);
+    this.#waiting.set(name, timer);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#certificateLook?.cancel();
     for (const timer of this.#waiting.values()) timer.cancel();
     this.#waiting.clear();
     this.#context.followers.close();

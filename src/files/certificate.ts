@@ -1,0 +1,93 @@
+// A certificate and its key, from two files: checked as a pair before anything is served by them.
+//
+// Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity).
+//
+// 1. What is read belongs together: the key is the key of the first certificate, and the whole makes a context of TLS.
+// 2. The key is in no message.
+
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+
+/** A chain of certificates with a chain of its length has about this size. */
+const FILE_BYTES_MAX = 1024 * 1024;
+/** An operator is told so long before a certificate ends. */
+const EXPIRING_MS = 14 * 86_400_000;
+const READABLE_BY_ALL = 0o004;
+
+/** A certificate with its key, PEM. */
+export interface CertificatePair {
+  readonly cert: string;
+  readonly key: string;
+  /** Validity, wall time in milliseconds. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The key's file can be read by every user of this host. */
+  readonly isKeyOpen: boolean;
+}
+
+/** The two files of a pair, by their paths. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @throws RackError `certificate-unusable` when a file cannot be read, is no PEM, or the two are no pair */
+export function readCertificatePair(files: CertificateFiles): CertificatePair {
+  const cert = readPem(files.cert);
+  const key = readPem(files.key);
+  const certificate = attempt(() => new X509Certificate(cert), `${files.cert} holds no certificate in PEM form`);
+  const privateKey = attempt(
+    () => createPrivateKey(key),
+    `${files.key} holds no private key in PEM form, or one with a passphrase; write it without one`,
+  );
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new RackError(
+      'certificate-unusable',
+      `${files.key} is not the key of the first certificate in ${files.cert}: name the two that were made together`,
+    );
+  }
+  // Only who serves over TLS pays for loading it.
+  const { createSecureContext } = process.getBuiltinModule('node:tls');
+  attempt(() => createSecureContext({ cert, key }), `${files.cert} and ${files.key} make no context of TLS`);
+  return {
+    cert,
+    key,
+    fromMs: Date.parse(certificate.validFrom),
+    untilMs: Date.parse(certificate.validTo),
+    isKeyOpen: (statSync(files.key).mode & READABLE_BY_ALL) !== 0,
+  };
+}
+
+function readPem(path: string): string {
+  try {
+    if (statSync(path).size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new RackError(
+      'certificate-unusable',
+      `${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): give it to the user that runs Rackboot, or correct region.tls`,
+      { cause },
+    );
+  }
+}
+
+function attempt<T>(work: () => T, problem: string): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new RackError('certificate-unusable', `${problem} (${errorText(cause)})`, { cause });
+  }
+}
+
+/** What an operator should know of a pair that is used now; undefined: nothing. */
+export function certificateProblem(pair: CertificatePair, files: CertificateFiles, nowMs: number): string | undefined {
+  const until = new Date(pair.untilMs).toISOString();
+  if (nowMs >= pair.untilMs) return `the certificate ${files.cert} ended at ${until}: clients refuse it; renew it`;
+  if (nowMs < pair.fromMs) {
+    return `the certificate ${files.cert} begins at ${new Date(pair.fromMs).toISOString()}: is this host's clock right?`;
+  }
+  if (pair.untilMs - nowMs < EXPIRING_MS) return `the certificate ${files.cert} ends at ${until}: renew it`;
+  if (pair.isKeyOpen) return `every user of this host can read the key ${files.key}: chmod 600 ${files.key}`;
+  return undefined;
+}

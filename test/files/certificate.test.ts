@@ -1,0 +1,60 @@
+// A certificate and its key are read as a pair; what is wrong with them is said in one line.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { RackError } from '../../src/errors.ts';
+import { certificateProblem, readCertificatePair } from '../../src/files/certificate.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { missing } from '../support/needs.ts';
+
+test('a pair is read; what is none is refused by name, and an operator is told of what ends', {
+  skip: missing('openssl'),
+}, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-certificate-'));
+  try {
+    const nowMs = systemClock.wallTimeMs();
+    const authority = makeAuthority(directory, nowMs);
+    const good = authority.issue('good');
+    const other = authority.issue('other');
+    const pair = readCertificatePair(good);
+    assert.ok(pair.fromMs < nowMs && pair.untilMs > nowMs);
+    assert.equal(certificateProblem(pair, good, nowMs), undefined);
+
+    const text = join(directory, 'text');
+    writeFileSync(text, 'no PEM at all');
+    const refused: readonly (readonly [string, { cert: string; key: string }, RegExp])[] = [
+      ['a key of another certificate', { cert: good.cert, key: other.key }, /is not the key of/],
+      ['files that were exchanged', { cert: good.key, key: good.cert }, /holds no certificate/],
+      ['a key that is none', { cert: good.cert, key: text }, /holds no private key/],
+      ['a certificate that is none', { cert: text, key: good.key }, /holds no certificate/],
+      ['a file that is not there', { cert: good.cert, key: join(directory, 'none') }, /ENOENT.*region\.tls/],
+    ];
+    for (const [name, files, message] of refused) {
+      assert.throws(
+        () => readCertificatePair(files),
+        (error) =>
+          error instanceof RackError &&
+          error.code === 'certificate-unusable' &&
+          message.test(error.message) &&
+          !error.message.includes('PRIVATE'),
+        name,
+      );
+    }
+
+    const told = (fromDays: number, untilDays: number): string | undefined => {
+      const files = authority.issue(`from${fromDays}until${untilDays}`, fromDays, untilDays);
+      return certificateProblem(readCertificatePair(files), files, nowMs);
+    };
+    assert.match(told(-9, -1) ?? '', /ended at .* renew it/);
+    assert.match(told(-9, 5) ?? '', /ends at .* renew it/);
+    assert.match(told(2, 20) ?? '', /begins at/);
+    chmodSync(good.key, 0o644);
+    assert.match(certificateProblem(readCertificatePair(good), good, nowMs) ?? '', /chmod 600/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
