@@ -39,6 +39,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   daemon: 5,
   'region-thread.ts': 5,
   'uplink-thread.ts': 5,
+  // Reads captured datagrams with the codecs and deciders of every room below.
+  capture: 6,
   cli: 6,
   lab: 6,
   doctor: 6,

@@ -3,9 +3,11 @@
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
+import { captureCommands } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { printFailure } from './output.ts';
+import { regionCommands } from './region-commands.ts';
 import { readVersion } from './version.ts';
 
 const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
@@ -36,7 +38,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     const accounts = accountCommands(base(yargs([...args])), finish);
     const machines = machineCommands(imageCommands(accounts, finish), finish);
     const daemons = daemonCommands(timelineCommands(machines, finish), finish);
-    await configCommands(daemons, { config, json }, finish).parseAsync();
+    const captures = captureCommands(daemons, { config, json }, finish);
+    const regions = regionCommands(captures, { config, json }, finish);
+    await configCommands(regions, { config, json }, finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`rackboot: ${error.message}\nSee rackboot --help.`);

@@ -11,13 +11,14 @@
 // 2. A batch, a fold step and a probe are one transaction each; a fold moves rows, their removal and the remembered sequence at once.
 // 3. `lease` holds at most one row an address, so its size is bounded by the networks that were ever served.
 
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { seconds } from '../clock.ts';
 import type { LeaseState } from '../dhcp/lease.ts';
 import type { StoredLease } from '../dhcp/stored-lease.ts';
-import { ipv4, mac } from '../net/address.ts';
+import { errorText, RackError } from '../errors.ts';
+import { type Ipv4, ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
-import { decodeFields, LeaseBatch, type RecordFields } from './lease-record.ts';
+import { decodeFields, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
 
 /** Rows of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
 export const FOLD_ROWS_MAX = 128;
@@ -25,6 +26,8 @@ export const FOLD_ROWS_MAX = 128;
 export const LOG_HISTORY_MAX = 16_384;
 /** Records handed over in one piece when loading. */
 const LOAD_RECORDS_MAX = 2048;
+/** How long a reader waits for a process that has the file to itself for a moment, in milliseconds. */
+const COPY_WAIT_MS = 2000;
 /** A probe writes as much as the group that failed, within these bounds, in bytes. */
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
@@ -89,17 +92,11 @@ export class LeaseDatabase {
   /** Hands over every record in force, the older of one address before the newer, in encoded pieces. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
     let batch = new LeaseBatch();
-    const queries = [
-      `SELECT seq, ${COLUMNS} FROM lease`,
-      `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${this.#folded} ORDER BY seq`,
-    ];
-    for (const sql of queries) {
-      for (const row of this.#database.prepare(sql, { returnArrays: true }).iterate()) {
-        batch.add(readInteger(row[0]), readLease(row));
-        if (batch.records < LOAD_RECORDS_MAX) continue;
-        deliver(batch.finish());
-        batch = new LeaseBatch();
-      }
+    for (const { sequence, lease } of readRecords(this.#database, this.#folded)) {
+      batch.add(sequence, lease);
+      if (batch.records < LOAD_RECORDS_MAX) continue;
+      deliver(batch.finish());
+      batch = new LeaseBatch();
     }
     if (batch.records > 0) deliver(batch.finish());
   }
@@ -193,6 +190,47 @@ export class LeaseDatabase {
     const row = this.#database.prepare(sql).get();
     return row === undefined ? 0 : readInteger(Object.values(row)[0]);
   }
+}
+
+/** Every record in force, the older of one address before the newer. @param folded the last sequence that is folded */
+function* readRecords(database: DatabaseSync, folded: number): Generator<LeaseRecord> {
+  const queries = [
+    `SELECT seq, ${COLUMNS} FROM lease`,
+    `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${folded} ORDER BY seq`,
+  ];
+  for (const sql of queries) {
+    for (const row of database.prepare(sql, { returnArrays: true }).iterate()) {
+      yield { sequence: readInteger(row[0]), lease: readLease(row) };
+    }
+  }
+}
+
+/**
+ * The leases in force in a file that may be another process's, which goes on writing: one lease an address. Nothing is changed.
+ * @throws RackError `store-unavailable` when it cannot be read, `store-newer`, `store-broken`
+ */
+export function copyLeases(path: string): readonly StoredLease[] {
+  const leases = new Map<Ipv4, StoredLease>();
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
+    // One transaction: what is read belongs to one moment.
+    database.exec('BEGIN');
+    const version = readInteger(Object.values(database.prepare('PRAGMA user_version').get() ?? {})[0]);
+    const owner = readInteger(Object.values(database.prepare('PRAGMA application_id').get() ?? {})[0]);
+    if (owner !== LEASE_DATABASE.applicationId) throw new RackError('store-broken', `${path} is no lease database`);
+    if (version > LEASE_DATABASE.migrations.length) {
+      throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
+    }
+    const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
+    for (const { lease } of readRecords(database, folded)) leases.set(lease.address, lease);
+  } catch (cause) {
+    if (cause instanceof RackError) throw cause;
+    throw new RackError('store-unavailable', `${path} cannot be read: ${errorText(cause)}`, { cause });
+  } finally {
+    database?.close();
+  }
+  return [...leases.values()];
 }
 
 function readLease(row: Record<number, SQLOutputValue>): StoredLease {

@@ -1,0 +1,68 @@
+// Where two answers to one question differ. Pure.
+
+import type { DhcpMessage } from '../dhcp/message.ts';
+import type { Message } from '../dns/message.ts';
+import { formatRdata } from '../dns/record-text.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { bytesText, safeText } from './description.ts';
+import { DHCP_OPTIONS } from './dhcp-option-table.ts';
+import { formatValue } from './dhcp-values.ts';
+import { rcodeName, typeName } from './dns-description.ts';
+
+/** One thing that differs. */
+export interface Difference {
+  readonly what: string;
+  /** What is answered now; `none` where nothing is. */
+  readonly now: string;
+  /** What the capture shows. */
+  readonly captured: string;
+}
+
+const NONE = 'none';
+
+/** Where two DHCP replies differ: the fields that a client acts on, and every option. */
+export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly Difference[] {
+  const found: Difference[] = [];
+  const add = (what: string, a: string, b: string): void => {
+    if (a !== b) found.push({ what, now: a, captured: b });
+  };
+  for (const name of ['yiaddr', 'siaddr', 'ciaddr', 'giaddr'] as const) {
+    add(name, formatIpv4(now[name]), formatIpv4(captured[name]));
+  }
+  add('sname', quoted(now.sname), quoted(captured.sname));
+  add('file', quoted(now.file), quoted(captured.file));
+  const codes = new Set([...now.options.keys(), ...captured.options.keys()]);
+  for (const code of [...codes].toSorted((a, b) => a - b)) {
+    const name = `${code} ${DHCP_OPTIONS.get(code)?.name ?? 'unknown'}`;
+    const [own, theirs] = [now.options.get(code), captured.options.get(code)];
+    if (own !== undefined && theirs !== undefined && Buffer.from(own).equals(theirs)) continue;
+    add(name, optionText(code, own), optionText(code, theirs));
+  }
+  return found;
+}
+
+const quoted = (text: string): string => (text === '' ? NONE : `"${safeText(text)}"`);
+
+function optionText(code: number, value: Uint8Array | undefined): string {
+  if (value === undefined) return NONE;
+  const row = DHCP_OPTIONS.get(code);
+  if (row === undefined) return bytesText(value);
+  const { value: text, parts } = formatValue(row.kind, value, true);
+  return text !== '' ? text : (parts ?? []).map((part) => `${part.name}: ${part.value}`).join('; ') || bytesText(value);
+}
+
+/** Where two DNS answers differ: code, authority, and the data of the answers whatever their order and time to live. */
+export function compareDns(now: Message, captured: Message): readonly Difference[] {
+  const found: Difference[] = [];
+  const add = (what: string, a: string, b: string): void => {
+    if (a !== b) found.push({ what, now: a, captured: b });
+  };
+  add('code', rcodeName(now.rcode), rcodeName(captured.rcode));
+  const answers = (message: Message): string =>
+    message.answers
+      .map(({ type, rdata }) => `${typeName(type)} ${safeText(formatRdata(type, rdata))}`)
+      .toSorted()
+      .join(', ') || NONE;
+  add('answers', answers(now), answers(captured));
+  return found;
+}

@@ -1,0 +1,222 @@
+// Captures as tcpdump and Wireshark write them: packets with their time and the kind of link they were taken from.
+// Sources: the pcap file format (draft-ietf-opsawg-pcap), pcapng (draft-ietf-opsawg-pcapng). Of the packages for this, none that reads
+// both is maintained; it is two headers and a loop.
+//
+// 1. A file is hostile: every length is held against what is there, nothing is allocated by what a length claims, and reading ends at
+//    the first fault with the packets before it.
+// 2. Bytes of a packet are views of the file.
+
+/** The largest file that is read, in bytes. */
+export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
+/** The longest packet that is believed, in bytes: what tcpdump writes at the most. */
+export const PACKET_BYTES_MAX = 262_144;
+/** Interfaces of one section of a pcapng file. */
+const INTERFACES_MAX = 4096;
+
+/** One packet as it was captured. */
+export interface CapturedPacket {
+  /** From 1, as Wireshark counts. */
+  readonly number: number;
+  /** Wall time in milliseconds since 1970, with fraction; undefined: the file does not say. */
+  readonly atMs: number | undefined;
+  /** What the bytes begin with: a LINKTYPE number. */
+  readonly linkType: number;
+  /** The interface's name; undefined: the file does not say. */
+  readonly interfaceName: string | undefined;
+  readonly bytes: Uint8Array;
+  /** How long it was on the wire; more than `bytes` when it was cut. */
+  readonly originalBytes: number;
+}
+
+/** Where reading ended before the end of the file, and why. */
+export interface CaptureFault {
+  /** Offset in the file. */
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface Capture {
+  readonly format: 'pcap' | 'pcapng';
+  readonly packets: readonly CapturedPacket[];
+  readonly fault: CaptureFault | undefined;
+}
+
+/** Reads a capture; undefined: it is neither pcap nor pcapng. */
+export function readCapture(bytes: Uint8Array): Capture | undefined {
+  if (bytes.length < 4) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(0) === SECTION_HEADER) return new PcapngReader(bytes, view).read();
+  for (const littleEndian of [true, false]) {
+    const perSecond = PCAP_MAGICS.get(view.getUint32(0, littleEndian));
+    if (perSecond !== undefined) return readPcap(bytes, view, littleEndian, perSecond);
+  }
+  return undefined;
+}
+
+/** The first number of a pcap file, with what a second is divided into. */
+const PCAP_MAGICS: ReadonlyMap<number, number> = new Map([
+  [0xa1b2c3d4, 1e6],
+  [0xa1b23c4d, 1e9],
+]);
+const PCAP_HEADER_BYTES = 24;
+const PCAP_RECORD_BYTES = 16;
+
+function readPcap(bytes: Uint8Array, view: DataView, little: boolean, perSecond: number): Capture {
+  const packets: CapturedPacket[] = [];
+  const end = (fault?: CaptureFault): Capture => ({ format: 'pcap', packets, fault });
+  if (bytes.length < PCAP_HEADER_BYTES) return end({ offset: bytes.length, text: 'the file ends within its header' });
+  const linkType = view.getUint32(20, little) & 0xffff;
+  let at = PCAP_HEADER_BYTES;
+  while (at < bytes.length) {
+    if (at + PCAP_RECORD_BYTES > bytes.length) return end({ offset: at, text: "a packet's header is cut" });
+    const length = view.getUint32(at + 8, little);
+    if (length > PACKET_BYTES_MAX) return end({ offset: at + 8, text: `a packet of ${length} bytes is claimed` });
+    const from = at + PCAP_RECORD_BYTES;
+    if (from + length > bytes.length) return end({ offset: from, text: 'the last packet is cut' });
+    packets.push({
+      number: packets.length + 1,
+      atMs: view.getUint32(at, little) * 1000 + (view.getUint32(at + 4, little) / perSecond) * 1000,
+      linkType,
+      interfaceName: undefined,
+      bytes: bytes.subarray(from, from + length),
+      originalBytes: view.getUint32(at + 12, little),
+    });
+    at = from + length;
+  }
+  return end();
+}
+
+const SECTION_HEADER = 0x0a0d0d0a;
+const BYTE_ORDER = 0x1a2b3c4d;
+const INTERFACE_DESCRIPTION = 1;
+const SIMPLE_PACKET = 3;
+const ENHANCED_PACKET = 6;
+const OPTION = { end: 0, name: 2, resolution: 9, offset: 14 } as const;
+/** The shortest block: type and its length twice. */
+const BLOCK_BYTES_MIN = 12;
+
+interface Interface {
+  readonly linkType: number;
+  readonly name: string | undefined;
+  readonly ticksPerSecond: number;
+  readonly offsetSeconds: number;
+}
+
+class PcapngReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #packets: CapturedPacket[] = [];
+  #interfaces: Interface[] = [];
+  #little = true;
+
+  constructor(bytes: Uint8Array, view: DataView) {
+    this.#bytes = bytes;
+    this.#view = view;
+  }
+
+  read(): Capture {
+    let at = 0;
+    let fault: CaptureFault | undefined;
+    while (fault === undefined && at < this.#bytes.length) {
+      const length = this.#blockLength(at);
+      if (typeof length === 'number') {
+        fault = this.#readBlock(at, length);
+        at += length;
+      } else fault = length;
+    }
+    return { format: 'pcapng', packets: this.#packets, fault };
+  }
+
+  /** The length of the block at `at`, which lies within the file. */
+  #blockLength(at: number): number | CaptureFault {
+    if (at + BLOCK_BYTES_MIN > this.#bytes.length) return { offset: at, text: "a block's header is cut" };
+    if (this.#view.getUint32(at) === SECTION_HEADER) {
+      if (this.#view.getUint32(at + 8) === BYTE_ORDER) this.#little = false;
+      else if (this.#view.getUint32(at + 8, true) === BYTE_ORDER) this.#little = true;
+      else return { offset: at + 8, text: 'a section has no byte order' };
+    }
+    const length = this.#u32(at + 4);
+    if (length < BLOCK_BYTES_MIN || length % 4 !== 0) return { offset: at + 4, text: `a block of ${length} bytes` };
+    if (at + length > this.#bytes.length) return { offset: at, text: 'the last block is cut' };
+    return length;
+  }
+
+  #readBlock(at: number, length: number): CaptureFault | undefined {
+    const body = at + 8;
+    const end = at + length - 4;
+    switch (this.#u32(at)) {
+      case SECTION_HEADER:
+        this.#interfaces = [];
+        return undefined;
+      case INTERFACE_DESCRIPTION:
+        return this.#readInterface(body, end);
+      case ENHANCED_PACKET: {
+        if (body + 20 > end) return { offset: body, text: 'a packet block is too short' };
+        const known = this.#interfaces[this.#u32(body)];
+        if (known === undefined) return { offset: body, text: `a packet names interface ${this.#u32(body)}` };
+        const ticks = this.#u32(body + 4) * 2 ** 32 + this.#u32(body + 8);
+        const atMs = (ticks / known.ticksPerSecond + known.offsetSeconds) * 1000;
+        return this.#addPacket(known, atMs, body + 20, this.#u32(body + 12), this.#u32(body + 16), end);
+      }
+      case SIMPLE_PACKET: {
+        const known = this.#interfaces[0];
+        if (known === undefined || body + 4 > end) return { offset: body, text: 'a packet before its interface' };
+        const original = this.#u32(body);
+        return this.#addPacket(known, undefined, body + 4, Math.min(original, end - body - 4), original, end);
+      }
+      default:
+        // Statistics, names, comments.
+        return undefined;
+    }
+  }
+
+  #addPacket(
+    known: Interface,
+    atMs: number | undefined,
+    from: number,
+    length: number,
+    originalBytes: number,
+    end: number,
+  ): CaptureFault | undefined {
+    if (from + length > end) return { offset: from, text: `a packet of ${length} bytes does not fit its block` };
+    this.#packets.push({
+      number: this.#packets.length + 1,
+      atMs,
+      linkType: known.linkType,
+      interfaceName: known.name,
+      bytes: this.#bytes.subarray(from, from + length),
+      originalBytes,
+    });
+    return undefined;
+  }
+
+  #readInterface(body: number, end: number): CaptureFault | undefined {
+    if (body + 8 > end) return { offset: body, text: 'an interface block is too short' };
+    if (this.#interfaces.length >= INTERFACES_MAX) return { offset: body, text: `over ${INTERFACES_MAX} interfaces` };
+    let name: string | undefined;
+    let ticksPerSecond = 1e6;
+    let offsetSeconds = 0;
+    for (let at = body + 8; at + 4 <= end; ) {
+      const code = this.#u16(at);
+      const length = this.#u16(at + 2);
+      const value = at + 4;
+      if (code === OPTION.end || value + length > end) break;
+      if (code === OPTION.name) name = Buffer.from(this.#bytes.subarray(value, value + length)).toString('utf8');
+      if (code === OPTION.resolution && length === 1) ticksPerSecond = resolutionOf(this.#bytes[value] ?? 6);
+      if (code === OPTION.offset && length === 8) offsetSeconds = Number(this.#view.getBigInt64(value, this.#little));
+      at = value + length + ((4 - (length % 4)) % 4);
+    }
+    this.#interfaces.push({ linkType: this.#u16(body), name, ticksPerSecond, offsetSeconds });
+    return undefined;
+  }
+
+  #u16(at: number): number {
+    return this.#view.getUint16(at, this.#little);
+  }
+  #u32(at: number): number {
+    return this.#view.getUint32(at, this.#little);
+  }
+}
+
+/** Ticks a second of an if_tsresol: a power of two when the highest bit is set, else of ten. */
+const resolutionOf = (code: number): number => ((code & 0x80) === 0 ? 10 ** code : 2 ** (code & 0x7f));

@@ -1,0 +1,91 @@
+// Which protocol a datagram speaks, and its description. A TFTP transfer goes on between ports that only its request tells of, so
+// requests are remembered.
+//
+// 1. At most TRANSFERS_MAX requests are remembered; the oldest is forgotten first.
+
+import { type Description, hexText } from './description.ts';
+import { describeDhcp, looksLikeDhcp } from './dhcp-description.ts';
+import { describeDns } from './dns-description.ts';
+import type { CapturedDatagram } from './link-layer.ts';
+import { describeTftp } from './tftp-description.ts';
+
+/** Transfers whose ports are remembered. */
+export const TRANSFERS_MAX = 4096;
+
+export type Protocol = 'dhcp' | 'tftp' | 'dns';
+
+const DHCP_PORTS: ReadonlySet<number> = new Set([67, 68]);
+const TFTP_PORT = 69;
+const DNS_PORT = 53;
+
+/** Ports beside the well-known ones. */
+export interface FurtherPorts {
+  readonly tftp?: number | undefined;
+  readonly dns?: number | undefined;
+}
+
+/** Describes datagrams in the order in which they were captured. */
+export class Conversation {
+  readonly #tftpPorts: ReadonlySet<number>;
+  readonly #dnsPorts: ReadonlySet<number>;
+  /** The ends from which files were asked, `address:port` as one number. */
+  readonly #clients = new Set<number>();
+
+  constructor(further: FurtherPorts = {}) {
+    this.#tftpPorts = new Set([TFTP_PORT, further.tftp ?? TFTP_PORT]);
+    this.#dnsPorts = new Set([DNS_PORT, further.dns ?? DNS_PORT]);
+  }
+
+  /** The protocol of a datagram; undefined: none of ours. */
+  protocolOf(datagram: CapturedDatagram): Protocol | undefined {
+    const { from, fromPort, to, toPort, bytes } = datagram;
+    if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort) || looksLikeDhcp(bytes)) return 'dhcp';
+    if (this.#tftpPorts.has(toPort)) {
+      this.#remember(from * 65_536 + fromPort);
+      return 'tftp';
+    }
+    if (this.#clients.has(from * 65_536 + fromPort) || this.#clients.has(to * 65_536 + toPort)) return 'tftp';
+    return this.#dnsPorts.has(toPort) || this.#dnsPorts.has(fromPort) ? 'dns' : undefined;
+  }
+
+  describe(datagram: CapturedDatagram): Description {
+    return describeAs(this.protocolOf(datagram), datagram.bytes);
+  }
+
+  #remember(client: number): void {
+    this.#clients.delete(client);
+    this.#clients.add(client);
+    if (this.#clients.size <= TRANSFERS_MAX) return;
+    for (const oldest of this.#clients) {
+      this.#clients.delete(oldest);
+      break;
+    }
+  }
+}
+
+/** Describes bytes as a datagram of one protocol; of none: their number and beginning. */
+export function describeAs(protocol: Protocol | undefined, bytes: Uint8Array): Description {
+  switch (protocol) {
+    case 'dhcp':
+      return describeDhcp(bytes);
+    case 'tftp':
+      return describeTftp(bytes);
+    case 'dns':
+      return describeDns(bytes);
+    case undefined:
+      return { protocol: 'udp', summary: `${bytes.length} bytes: ${hexText(bytes)}`, fields: [], fault: undefined };
+  }
+}
+
+/** What a payload without ports is most likely: DHCP by its cookie, TFTP by its first bytes, else DNS. */
+export function guessProtocol(bytes: Uint8Array): Protocol {
+  if (looksLikeDhcp(bytes)) return 'dhcp';
+  const isTftp = bytes[0] === 0 && (bytes[1] ?? 0) >= 1 && (bytes[1] ?? 0) <= 6 && !looksLikeDns(bytes);
+  return isTftp ? 'tftp' : 'dns';
+}
+
+/** A header whose counts a message of that length can hold. */
+function looksLikeDns(bytes: Uint8Array): boolean {
+  const questions = ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0);
+  return bytes.length >= 17 && questions === 1 && (bytes[6] ?? 0) === 0 && (bytes[8] ?? 0) === 0;
+}

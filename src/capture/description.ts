@@ -1,0 +1,46 @@
+// What is said of a datagram: one line, and its fields as a person or a program reads them.
+
+/** One field, with what is wrong about it. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+  /** Where it begins in the datagram; undefined: nowhere in particular. */
+  readonly offset?: number | undefined;
+  /** What is wrong with it; undefined: nothing. */
+  readonly wrong?: string | undefined;
+  /** What it consists of. */
+  readonly parts?: readonly Field[] | undefined;
+}
+
+export interface Description {
+  readonly protocol: 'dhcp' | 'tftp' | 'dns' | 'udp';
+  readonly summary: string;
+  readonly fields: readonly Field[];
+  /** Why Rackboot does not understand it; undefined: it does. */
+  readonly fault: { readonly text: string; readonly offset: number } | undefined;
+}
+
+/** Bytes shown in full; of more the first ones are, and their number. */
+const HEX_BYTES_MAX = 64;
+/** Characters of a text that are shown. */
+const TEXT_CHARACTERS_MAX = 512;
+
+/** Bytes as hexadecimal digits, shortened. */
+export function hexText(bytes: Uint8Array): string {
+  const shown = Buffer.from(bytes.subarray(0, HEX_BYTES_MAX)).toString('hex');
+  return bytes.length <= HEX_BYTES_MAX ? shown : `${shown}… (${bytes.length} bytes)`;
+}
+
+/** Text with everything that a terminal would act on written as `\xNN`, shortened. */
+export function safeText(text: string): string {
+  const cut = text.length > TEXT_CHARACTERS_MAX ? `${text.slice(0, TEXT_CHARACTERS_MAX)}…` : text;
+  return cut.replaceAll(/[\0-\x1f\x7f-\x9f\\]/g, (character) =>
+    character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+/** Bytes as text where they are printable, else as hexadecimal digits. */
+export function bytesText(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString('latin1').replace(/\0+$/, '');
+  return text !== '' && /^[\x20-\x7e]+$/.test(text) ? `"${safeText(text)}"` : hexText(bytes);
+}

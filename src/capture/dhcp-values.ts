@@ -1,0 +1,246 @@
+// The values of DHCP options as people read them, and whether their length is one that the option can have.
+// Sources: RFC 2132, 3004 §4, 3397, 3442, 4578, 4702; the PXE specification 2.1 §2.2.
+
+import { formatIpv4, ipv4 } from '../net/address.ts';
+import { ByteReader } from '../net/byte-reader.ts';
+import { bytesText, type Field, hexText, safeText } from './description.ts';
+import {
+  ARCHITECTURE_NAMES,
+  DHCP_OPTIONS,
+  IPXE_SUBOPTIONS,
+  type OptionRow,
+  PXE_SUBOPTIONS,
+  RELAY_SUBOPTIONS,
+  type ValueKind,
+} from './dhcp-option-table.ts';
+
+/** A value, and what is wrong with it. */
+export interface ValueText {
+  readonly value: string;
+  readonly wrong?: string | undefined;
+  readonly parts?: readonly Field[] | undefined;
+}
+
+/** Values of option 53. */
+export const MESSAGE_NAMES: readonly string[] = [
+  '0',
+  'DISCOVER',
+  'OFFER',
+  'REQUEST',
+  'DECLINE',
+  'ACK',
+  'NAK',
+  'RELEASE',
+  'INFORM',
+  'FORCERENEW',
+  'LEASEQUERY',
+];
+
+/** Lengths that a kind can have; kinds that are not listed can have any. */
+const EXACT: Readonly<Partial<Record<ValueKind, number>>> = {
+  address: 4,
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  i32: 4,
+  seconds: 4,
+  'message-type': 1,
+  overload: 1,
+  undi: 3,
+  uuid: 17,
+};
+const MULTIPLE: Readonly<Partial<Record<ValueKind, number>>> = {
+  addresses: 4,
+  'address-pairs': 8,
+  'u16-list': 2,
+  architectures: 2,
+};
+
+/** Says what is wrong with a length; undefined: nothing. */
+function judgeLength(kind: ValueKind, length: number): string | undefined {
+  const exact = EXACT[kind];
+  if (exact !== undefined && length !== exact) return `${length} bytes instead of ${exact}`;
+  const unit = MULTIPLE[kind];
+  if (unit !== undefined && (length === 0 || length % unit !== 0)) return `${length} bytes, no multiple of ${unit}`;
+  if (kind === 'flag' && length > 1) return `${length} bytes instead of 1`;
+  return undefined;
+}
+
+/** The value of an option of this kind. `forPxe`: option 43 is what the PXE specification says of it. */
+export function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean): ValueText {
+  const wrong = judgeLength(kind, bytes.length);
+  if (wrong !== undefined) return { value: hexText(bytes), wrong };
+  switch (kind) {
+    case 'relay':
+      return subOptions(bytes, RELAY_SUBOPTIONS, 'bytes');
+    case 'ipxe':
+      return subOptions(bytes, IPXE_SUBOPTIONS, 'bytes');
+    case 'vendor':
+      return forPxe ? subOptions(bytes, PXE_SUBOPTIONS, 'bytes') : { value: bytesText(bytes) };
+    case 'text':
+      return formatText(bytes);
+    case 'names':
+      return formatNames(bytes);
+    case 'routes':
+      return formatRoutes(bytes);
+    default:
+      return { value: formatPlain(kind, bytes) };
+  }
+}
+
+function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
+  const reader = new ByteReader(bytes);
+  const address = (): string => formatIpv4(ipv4(reader.u32('address')));
+  const list = (unit: number, read: () => string): string =>
+    Array.from({ length: Math.floor(bytes.length / unit) }, read).join(', ');
+  switch (kind) {
+    case 'address':
+      return address();
+    case 'addresses':
+      return list(4, address);
+    case 'address-pairs':
+      return list(8, () => `${address()} by ${address()}`);
+    case 'u8':
+      return String(reader.u8('value'));
+    case 'u16':
+      return String(reader.u16('value'));
+    case 'u32':
+      return String(reader.u32('value'));
+    case 'i32':
+      return String(reader.u32('value') | 0);
+    case 'seconds': {
+      const seconds = reader.u32('value');
+      return seconds === 0xffffffff ? 'for ever' : `${seconds} s`;
+    }
+    case 'flag':
+      return bytes.length === 0 ? 'yes' : (['no', 'yes'][bytes[0] ?? 0] ?? String(bytes[0]));
+    case 'u16-list':
+      return list(2, () => String(reader.u16('value')));
+    case 'codes':
+      return [...bytes].map((code) => `${code} ${DHCP_OPTIONS.get(code)?.name ?? 'unknown'}`).join(', ');
+    case 'message-type':
+      return MESSAGE_NAMES[bytes[0] ?? 0] ?? `type ${bytes[0]}`;
+    case 'overload':
+      return (
+        ['0', 'options go on in file', 'options go on in sname', 'options go on in file and sname'][bytes[0] ?? 0] ??
+        `${bytes[0]}`
+      );
+    case 'architectures':
+      return list(2, () => formatArchitecture(reader.u16('value')));
+    case 'undi':
+      return `${bytes[0] === 1 ? 'UNDI' : `type ${bytes[0]}`} ${bytes[1]}.${bytes[2]}`;
+    case 'uuid':
+      return `type ${bytes[0]}, ${formatUuid(bytes.subarray(1))}`;
+    case 'client-id':
+      return bytes.length === 7 && bytes[0] === 1 ? `Ethernet ${formatHardware(bytes.subarray(1))}` : bytesText(bytes);
+    case 'user-class':
+      return formatUserClass(bytes);
+    case 'fqdn':
+      return bytes.length < 3
+        ? hexText(bytes)
+        : `flags 0x${(bytes[0] ?? 0).toString(16)}, ${bytesText(bytes.subarray(3))}`;
+    case 'secret':
+      return `(${bytes.length} bytes, not shown)`;
+    default:
+      return bytesText(bytes);
+  }
+}
+
+export const formatArchitecture = (code: number): string => `${code} ${ARCHITECTURE_NAMES.get(code) ?? 'unknown'}`;
+
+export const formatHardware = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+
+const formatUuid = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
+function formatText(bytes: Uint8Array): ValueText {
+  const text = Buffer.from(bytes).toString('latin1');
+  const trimmed = text.replace(/\0+$/, '');
+  const value = `"${safeText(trimmed)}"`;
+  return trimmed.includes('\0') ? { value, wrong: 'a zero byte within the text' } : { value };
+}
+
+/** RFC 3004 §4 counts each class; iPXE and others send the bare name. */
+function formatUserClass(bytes: Uint8Array): string {
+  const classes: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const length = bytes[at] ?? 0;
+    if (length === 0 || at + 1 + length > bytes.length) return `${bytesText(bytes)} (not counted)`;
+    classes.push(bytesText(bytes.subarray(at + 1, at + 1 + length)));
+    at += 1 + length;
+  }
+  return classes.join(', ');
+}
+
+/** Names in the form of RFC 1035 §4.1.4, pointers into the option. */
+function formatNames(bytes: Uint8Array): ValueText {
+  const names: string[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const labels: string[] = [];
+    let place = at;
+    let next: number | undefined;
+    // Pointers go back only, so each label is looked at a bounded number of times.
+    let bound = at;
+    for (;;) {
+      const length = bytes[place];
+      if (length === undefined) return { value: names.join(', '), wrong: `a name is cut at byte ${place} of it` };
+      if (length === 0) break;
+      if ((length & 0xc0) === 0xc0) {
+        const target = ((length & 0x3f) << 8) | (bytes[place + 1] ?? 0);
+        next ??= place + 2;
+        if (target >= bound) return { value: names.join(', '), wrong: `a name points forward at byte ${place} of it` };
+        place = target;
+        bound = target;
+        continue;
+      }
+      if (length > 63) return { value: names.join(', '), wrong: `a label of ${length} bytes` };
+      labels.push(safeText(Buffer.from(bytes.subarray(place + 1, place + 1 + length)).toString('latin1')));
+      place += 1 + length;
+    }
+    names.push(labels.join('.'));
+    at = next ?? place + 1;
+  }
+  return { value: names.join(', ') };
+}
+
+/** RFC 3442: the prefix's length, as many bytes of the network as it needs, the router. */
+function formatRoutes(bytes: Uint8Array): ValueText {
+  const routes: string[] = [];
+  const reader = new ByteReader(bytes);
+  while (reader.remaining > 0) {
+    const prefix = reader.u8('prefix');
+    if (prefix > 32) return { value: routes.join(', '), wrong: `a prefix of ${prefix} bits` };
+    const octets = reader.view(Math.ceil(prefix / 8), 'network');
+    const router = formatIpv4(ipv4(reader.u32('router')));
+    if (reader.fault !== undefined) return { value: routes.join(', '), wrong: 'a route is cut' };
+    routes.push(`${[...octets, 0, 0, 0, 0].slice(0, 4).join('.')}/${prefix} by ${router}`);
+  }
+  return { value: routes.join(', ') };
+}
+
+/** Options within an option. 255 ends them, as PXE has it; no sub-option of a relay is 255. */
+function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, OptionRow>, kind: ValueKind): ValueText {
+  const parts: Field[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const code = bytes[at] ?? 0;
+    if (code === 255) break;
+    if (code === 0 && !table.has(0)) {
+      at += 1;
+      continue;
+    }
+    const length = bytes[at + 1];
+    if (length === undefined || at + 2 + length > bytes.length) {
+      return { value: '', parts, wrong: `sub-option ${code} is cut at byte ${at} of it` };
+    }
+    const row = table.get(code);
+    const own = formatValue(row?.kind ?? kind, bytes.subarray(at + 2, at + 2 + length), false);
+    parts.push({ name: `${code} ${row?.name ?? 'unknown'}`, ...own });
+    at += 2 + length;
+  }
+  return { value: '', parts };
+}

@@ -1,0 +1,122 @@
+// From a captured packet to the UDP datagram of IPv4 in it. Sources: LINKTYPE values of tcpdump.org; IEEE 802.1Q; RFC 791 §3.1;
+// RFC 768.
+//
+// 1. Nothing is put together: of a fragmented datagram the first fragment is read as far as it goes, and said to be one.
+// 2. Checksums are not looked at: a capture on the sending host has none that were computed yet.
+
+import { type Ipv4, ipv4 } from '../net/address.ts';
+import { ByteReader } from '../net/byte-reader.ts';
+import type { CapturedPacket } from './capture-file.ts';
+
+/** A UDP datagram of IPv4. */
+export interface CapturedDatagram {
+  readonly kind: 'udp';
+  readonly from: Ipv4;
+  readonly fromPort: number;
+  readonly to: Ipv4;
+  readonly toPort: number;
+  readonly bytes: Uint8Array;
+  /** VLANs it came tagged with, the outer first. */
+  readonly vlans: readonly number[];
+  /** Why `bytes` are not all of it; undefined: they are. */
+  readonly incomplete: string | undefined;
+}
+
+/** Anything else, in a word or two. */
+export interface OtherPacket {
+  readonly kind: 'other';
+  readonly what: string;
+}
+
+const LINK = { null: 0, ethernet: 1, raw: 101, linuxCooked: 113, ipv4: 228, linuxCooked2: 276 } as const;
+const RAW_LINKS: ReadonlySet<number> = new Set([LINK.raw, LINK.ipv4, 12, 14]);
+const ETHERTYPE_IPV4 = 0x0800;
+const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
+/** More tags than this are no network's. */
+const VLAN_TAGS_MAX = 4;
+const PROTOCOL_UDP = 17;
+const UDP_HEADER_BYTES = 8;
+
+/** Finds the datagram in a packet. */
+export function findDatagram(packet: CapturedPacket): CapturedDatagram | OtherPacket {
+  const reader = new ByteReader(packet.bytes);
+  const vlans: number[] = [];
+  const other = (what: string): OtherPacket => ({ kind: 'other', what });
+  if (packet.linkType === LINK.null) {
+    // The address family in the byte order of the host that captured: 2 for IPv4 everywhere.
+    const family = reader.u32('family');
+    if (family !== 2 && family !== 0x02000000) return other('not IPv4');
+  } else if (!RAW_LINKS.has(packet.linkType)) {
+    let type = readEtherType(reader, packet.linkType);
+    if (type === undefined) return other(`link type ${packet.linkType}`);
+    while (VLAN_TYPES.has(type) && vlans.length < VLAN_TAGS_MAX) {
+      vlans.push(reader.u16('tag') & 0xfff);
+      type = reader.u16('type');
+    }
+    if (type !== ETHERTYPE_IPV4) return other(reader.fault === undefined ? 'not IPv4' : 'cut');
+  }
+  return reader.fault === undefined ? readIpv4(reader, packet, vlans) : other('cut');
+}
+
+function readEtherType(reader: ByteReader, linkType: number): number | undefined {
+  switch (linkType) {
+    case LINK.ethernet:
+      reader.skip(12, 'addresses');
+      return reader.u16('type');
+    case LINK.linuxCooked:
+      reader.skip(14, 'header');
+      return reader.u16('type');
+    case LINK.linuxCooked2: {
+      const type = reader.u16('type');
+      reader.skip(18, 'header');
+      return type;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function readIpv4(
+  reader: ByteReader,
+  packet: CapturedPacket,
+  vlans: readonly number[],
+): CapturedDatagram | OtherPacket {
+  const start = reader.offset;
+  const versionAndLength = reader.u8('version');
+  const headerBytes = (versionAndLength & 15) * 4;
+  if (versionAndLength >>> 4 !== 4 || headerBytes < 20) return { kind: 'other', what: 'not IPv4' };
+  reader.skip(1, 'service');
+  const totalBytes = reader.u16('total length');
+  reader.skip(2, 'identification');
+  const fragment = reader.u16('fragment');
+  reader.skip(1, 'time to live');
+  const protocol = reader.u8('protocol');
+  reader.skip(2, 'checksum');
+  const from = ipv4(reader.u32('source'));
+  const to = ipv4(reader.u32('destination'));
+  if (reader.fault !== undefined) return { kind: 'other', what: 'cut' };
+  if (protocol !== PROTOCOL_UDP) return { kind: 'other', what: `IP protocol ${protocol}` };
+  if ((fragment & 0x1fff) !== 0) return { kind: 'other', what: 'a later fragment' };
+  reader.seek(start + headerBytes, 'options');
+  const fromPort = reader.u16('source port');
+  const toPort = reader.u16('destination port');
+  const length = reader.u16('length');
+  reader.skip(2, 'checksum');
+  if (reader.fault !== undefined) return { kind: 'other', what: 'cut' };
+  const payload = Math.max(0, length - UDP_HEADER_BYTES);
+  // Short frames are padded: what lies behind the packet's own length is not the datagram's.
+  const inPacket = totalBytes === 0 ? reader.remaining : Math.max(0, start + totalBytes - reader.offset);
+  const bytes = reader.view(Math.min(payload, inPacket, reader.remaining), 'payload');
+  const missing = payload - bytes.length;
+  return {
+    ...{ kind: 'udp', from, fromPort, to, toPort, bytes, vlans },
+    incomplete: missing > 0 ? reasonOf(missing, fragment, packet) : undefined,
+  };
+}
+
+function reasonOf(missing: number, fragment: number, packet: CapturedPacket): string {
+  if ((fragment & 0x2000) !== 0) return `it is the first fragment: ${missing} bytes follow in others`;
+  if (packet.bytes.length < packet.originalBytes)
+    return `the capture cut ${missing} bytes off (tcpdump -s 0 keeps them)`;
+  return `its length claims ${missing} bytes more than there are`;
+}

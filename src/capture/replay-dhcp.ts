@@ -1,0 +1,185 @@
+// DHCP messages of a capture through the deciding code: what is decided is recorded in copies of leases and offers, so that a REQUEST
+// finds the offer of its DISCOVER. Nothing is sent or stored.
+//
+// 1. A query goes the way of a datagram that came just so: `decide`, then the record, then the reply as bytes.
+// 2. No address is probed; an offer that would wait for a probe is given.
+
+import { identifyBootClient } from '../boot/client.ts';
+import { type BootQuery, planBoot } from '../boot/plan.ts';
+import { instant } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { EVENT_KINDS } from '../daemon/event-kinds.ts';
+import { decide } from '../dhcp/decide.ts';
+import type { DhcpDecision } from '../dhcp/decision.ts';
+import type { DhcpState } from '../dhcp/inquiry.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { LeaseTable } from '../dhcp/lease-table.ts';
+import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../dhcp/message.ts';
+import { Offers } from '../dhcp/offers.ts';
+import { OPTION, optionAddress, optionU8 } from '../dhcp/options.ts';
+import { replyBytesMax } from '../dhcp/reply.ts';
+import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/subnet.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import { ANY, formatIpv4, type Ipv4, LIMITED_BROADCAST, macFromBytes, networkContains } from '../net/address.ts';
+import { eventText } from '../observe/event-text.ts';
+import { compareDhcp } from './answer-comparison.ts';
+import { describeDhcp } from './dhcp-description.ts';
+import { MESSAGE_NAMES } from './dhcp-values.ts';
+import type { CapturedDatagram } from './link-layer.ts';
+import { judge, type Replayed } from './replay-result.ts';
+
+/** Queries whose captured answer may still come. */
+export const QUERIES_WAITING_MAX = 4096;
+
+export interface DhcpReplayParts {
+  readonly config: RackConfig;
+  readonly machines: MachineDirectory;
+  readonly leases: readonly Lease[];
+  /** By which interface broadcasts came, when the capture does not say. */
+  readonly interfaceName: string | undefined;
+}
+
+/** What the capture says of a datagram beside its bytes. */
+export interface Place {
+  readonly number: number;
+  readonly atMs: number;
+  readonly interfaceName: string | undefined;
+}
+
+interface Waiting {
+  readonly result: Replayed;
+  readonly now: DhcpMessage | undefined;
+}
+
+/** Replays DHCP. */
+export class DhcpReplay {
+  readonly table = new LeaseTable();
+  readonly #parts: DhcpReplayParts;
+  readonly #subnets: SubnetIndex;
+  readonly #offers = new Offers();
+  /** The last query of each exchange, by xid and hardware address. */
+  readonly #waiting = new Map<string, Waiting>();
+  #sequence = 0;
+
+  constructor(parts: DhcpReplayParts) {
+    this.#parts = parts;
+    this.#subnets = indexSubnets(parts.config.dhcp, undefined);
+    this.table.load(parts.leases, instant(0));
+  }
+
+  /** Takes one datagram: a query gives a result, an answer is added to that of its query. */
+  take(datagram: CapturedDatagram, place: Place): Replayed | undefined {
+    const decoded = decodeDhcpMessage(datagram.bytes);
+    if (decoded.ok && decoded.value.op === BOOT_REPLY) {
+      this.#takeAnswer(decoded.value, datagram);
+      return undefined;
+    }
+    const { text, decision, reply } = decoded.ok
+      ? this.#ask(decoded.value, datagram, place)
+      : {
+          decision: 'malformed',
+          text: `${decoded.fault.code} in ${decoded.fault.field} at byte ${decoded.fault.offset}`,
+          reply: undefined,
+        };
+    const result: Replayed = {
+      ...{ number: place.number, atMs: place.atMs, protocol: 'dhcp', decision, text },
+      from: `${formatIpv4(datagram.from)}:${datagram.fromPort}`,
+      to: `${formatIpv4(datagram.to)}:${datagram.toPort}`,
+      query: describeDhcp(datagram.bytes).summary,
+      captured: undefined,
+      verdict: judge(reply !== undefined, false, []),
+      differences: [],
+    };
+    if (decoded.ok) this.#wait(decoded.value, { result, now: reply });
+    return result;
+  }
+
+  #ask(message: DhcpMessage, datagram: CapturedDatagram, place: Place) {
+    const { config, machines } = this.#parts;
+    const state: DhcpState = {
+      leases: this.table,
+      offers: this.#offers,
+      machines,
+      subnets: this.#subnets,
+      ports: { serverPort: config.dhcp.serverPort, clientPort: config.dhcp.clientPort },
+      identifyClient: identifyBootClient,
+      planBoot: (query: BootQuery) => planBoot(query, config.boot),
+    };
+    const decision = decide(message, this.#arrivalOf(message, datagram, place), state, instant(place.atMs));
+    this.#apply(decision, place.atMs);
+    const text = eventText(decision.event, EVENT_KINDS.get(decision.event.kind));
+    if (decision.kind !== 'reply') {
+      const word =
+        decision.kind === 'ignore' ? `silence: ${decision.reason}` : decision.event.kind.slice('dhcp.'.length);
+      return { decision: word, text, reply: undefined };
+    }
+    // As the client would read it: encoded within the client's limit, and decoded again.
+    const read = decodeDhcpMessage(encodeDhcpMessage(decision.message, replyBytesMax(message)).bytes);
+    return { decision: nameOf(decision.message), text, reply: read.ok ? read.value : decision.message };
+  }
+
+  #apply(decision: DhcpDecision, atMs: number): void {
+    if (decision.kind === 'ignore') return;
+    if (decision.kind === 'reply' && decision.offer !== undefined) {
+      this.#offers.hold(decision.offer.address, decision.offer.mac, instant(atMs));
+    }
+    for (const lease of decision.records) {
+      this.#sequence += 1;
+      this.table.apply(lease, this.#sequence);
+      this.table.settle(this.#sequence);
+      if (lease.state === 'bound') this.#offers.drop(lease.mac);
+    }
+  }
+
+  /** By which socket it would have come here. A unicast to another server is taken as one to the rack's address of that network. */
+  #arrivalOf(message: DhcpMessage, { to }: CapturedDatagram, { interfaceName }: Place): Arrival {
+    const { served, ownAddresses } = this.#subnets;
+    const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);
+    if (to === LIMITED_BROADCAST || broadcasts)
+      return { interfaceName: this.#deviceFor(interfaceName), localAddress: ANY };
+    if (ownAddresses.has(to)) return { interfaceName: undefined, localAddress: to };
+    const near = message.giaddr !== ANY ? message.giaddr : message.ciaddr !== ANY ? message.ciaddr : to;
+    return { interfaceName: undefined, localAddress: this.#ownAddressNear(near) ?? to };
+  }
+
+  #ownAddressNear(address: Ipv4): Ipv4 | undefined {
+    const found = this.#subnets.served.find(({ subnet }) => networkContains(subnet.network, address));
+    return found?.subnet.serverAddress;
+  }
+
+  #deviceFor(captured: string | undefined): string {
+    const served = this.#subnets.served.flatMap(({ subnet }) => subnet.interfaceName ?? []);
+    if (captured !== undefined && served.includes(captured)) return captured;
+    return this.#parts.interfaceName ?? served[0] ?? captured ?? '';
+  }
+
+  #wait(message: DhcpMessage, waiting: Waiting): void {
+    const key = keyOf(message);
+    this.#waiting.delete(key);
+    this.#waiting.set(key, waiting);
+    if (this.#waiting.size <= QUERIES_WAITING_MAX) return;
+    for (const oldest of this.#waiting.keys()) {
+      this.#waiting.delete(oldest);
+      break;
+    }
+  }
+
+  #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
+    const waiting = this.#waiting.get(keyOf(answer));
+    // A second answer is another server's, which the first one is compared with already.
+    if (waiting === undefined || waiting.result.captured !== undefined) return;
+    const { result, now } = waiting;
+    const server = optionAddress(answer.options, OPTION.serverIdentifier) ?? from;
+    result.captured = `${nameOf(answer)} ${answer.yiaddr === ANY ? '' : `${formatIpv4(answer.yiaddr)} `}from ${formatIpv4(server)}`;
+    result.differences = now === undefined ? [] : compareDhcp(now, answer);
+    result.verdict = judge(now !== undefined, true, result.differences);
+  }
+}
+
+const keyOf = (message: DhcpMessage): string => `${message.xid}/${macFromBytes(message.chaddr)}`;
+
+function nameOf(message: DhcpMessage): string {
+  const type = optionU8(message.options, OPTION.messageType);
+  if (type === undefined) return message.op === BOOT_REQUEST ? 'BOOTP request' : 'BOOTP reply';
+  return MESSAGE_NAMES[type] ?? `type ${type}`;
+}

@@ -1,0 +1,111 @@
+// DNS queries of a capture, asked of the names of the present configuration, leases and machines. What would be asked of an upstream is
+// said, and not asked.
+
+import { type Clock, instant } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { nameMachines, nameReservations } from '../daemon/naming.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { decodeMessage, FLAG, HEADER_OCTETS, type Message } from '../dns/message.ts';
+import { Names } from '../dns/names.ts';
+import { DnsService } from '../dns/service.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { compareDns } from './answer-comparison.ts';
+import { describeDns, summariseDns } from './dns-description.ts';
+import type { CapturedDatagram } from './link-layer.ts';
+import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
+import { judge, type Replayed } from './replay-result.ts';
+
+interface Waiting {
+  readonly result: Replayed;
+  readonly now: Message | undefined;
+}
+
+/** Replays DNS. */
+export class DnsReplay {
+  readonly #service: DnsService;
+  readonly #waiting = new Map<string, Waiting>();
+
+  /** @param leases those that run; `clock` is the capture's */
+  constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
+    const names = new Names({ serial: 1, report: () => undefined });
+    const upstream = { send: () => undefined, stream: () => undefined };
+    this.#service = new DnsService({ clock, publish: () => undefined, names, upstream });
+    this.#service.configure(config.dns);
+    nameReservations(names, config);
+    nameMachines(names, machines, leases, config);
+  }
+
+  /** Takes one datagram: a query gives a result, an answer is added to that of its query. */
+  take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
+    const { bytes, from, fromPort, to, toPort } = datagram;
+    if (bytes.length < HEADER_OCTETS) return undefined;
+    const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+    if (((bytes[2] ?? 0) & (FLAG.QR >>> 8)) !== 0) {
+      this.#takeAnswer(`${to}:${toPort}/${id}`, bytes, formatIpv4(from));
+      return undefined;
+    }
+    const handled = this.#service.handle(bytes, from, 'udp');
+    const read = handled instanceof Uint8Array ? decodeMessage(handled) : undefined;
+    const now = read?.ok === true ? read.value : undefined;
+    const forwarded = handled !== undefined && !(handled instanceof Uint8Array);
+    const text = forwarded
+      ? `an upstream would be asked for ${handled.question.name}`
+      : now === undefined
+        ? 'no answer'
+        : summariseDns(now);
+    const result: Replayed = {
+      ...{ number, atMs, protocol: 'dns', text },
+      from: `${formatIpv4(from)}:${fromPort}`,
+      to: `${formatIpv4(to)}:${toPort}`,
+      query: describeDns(bytes).summary,
+      decision: forwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
+      captured: undefined,
+      verdict: judge(now !== undefined || forwarded, false, []),
+      differences: [],
+    };
+    this.#wait(`${from}:${fromPort}/${id}`, { result, now });
+    return result;
+  }
+
+  #wait(key: string, waiting: Waiting): void {
+    this.#waiting.delete(key);
+    this.#waiting.set(key, waiting);
+    if (this.#waiting.size <= QUERIES_WAITING_MAX) return;
+    for (const oldest of this.#waiting.keys()) {
+      this.#waiting.delete(oldest);
+      break;
+    }
+  }
+
+  #takeAnswer(key: string, bytes: Uint8Array, server: string): void {
+    const waiting = this.#waiting.get(key);
+    const answer = decodeMessage(bytes);
+    if (waiting === undefined || waiting.result.captured !== undefined || !answer.ok) return;
+    const { result, now } = waiting;
+    result.captured = `${summariseDns(answer.value)}, from ${server}`;
+    result.differences = now === undefined ? [] : compareDns(now, answer.value);
+    // What an upstream would say now is not known, so nothing is said to differ.
+    result.verdict = result.decision === 'forward' ? 'same' : judge(now !== undefined, true, result.differences);
+  }
+}
+
+/** A clock that shows the time of the packet at hand, and whose timers never fire. */
+export class CaptureClock implements Clock {
+  #atMs = 0;
+  set(atMs: number): void {
+    this.#atMs = atMs;
+  }
+  now() {
+    return instant(this.#atMs);
+  }
+  wallTimeMs(): number {
+    return this.#atMs;
+  }
+  schedule() {
+    return { cancel: () => undefined };
+  }
+  randomBytes(count: number): Uint8Array {
+    return new Uint8Array(count);
+  }
+}

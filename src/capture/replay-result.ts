@@ -1,0 +1,32 @@
+// What comes of replaying one query.
+
+import type { Difference } from './answer-comparison.ts';
+
+/** - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them did. - `unanswered`: neither. */
+export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unanswered';
+
+/** One query of the capture, asked again. */
+export interface Replayed {
+  /** The packet's number. */
+  readonly number: number;
+  readonly atMs: number | undefined;
+  readonly protocol: 'dhcp' | 'tftp' | 'dns';
+  readonly from: string;
+  readonly to: string;
+  /** What was asked, in a line. */
+  readonly query: string;
+  /** What would be done now: a stable word. */
+  readonly decision: string;
+  /** The decision and its reason, for people. */
+  readonly text: string;
+  /** What the capture shows in answer; undefined: nothing. */
+  captured: string | undefined;
+  verdict: Verdict;
+  differences: readonly Difference[];
+}
+
+export function judge(hasNow: boolean, hasCaptured: boolean, differences: readonly Difference[]): Verdict {
+  if (hasNow && hasCaptured) return differences.length === 0 ? 'same' : 'differs';
+  if (hasNow) return 'only-now';
+  return hasCaptured ? 'only-captured' : 'unanswered';
+}

@@ -1,0 +1,108 @@
+// TFTP requests of a capture: what the loader that asks would be given now, a file of the tree or a rendered configuration, or an error.
+
+import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
+import type { Difference } from './answer-comparison.ts';
+import { safeText } from './description.ts';
+import type { CapturedDatagram } from './link-layer.ts';
+import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
+import { judge, type Replayed } from './replay-result.ts';
+import { describeTftp } from './tftp-description.ts';
+
+/** What would be sent. */
+interface Outcome {
+  readonly decision: 'file' | 'rendered' | 'error';
+  readonly text: string;
+  readonly sizeBytes: number | undefined;
+}
+
+/** Tells the size of a file of the tree; undefined: there is none. */
+export type SizeOf = (path: string) => number | undefined;
+
+/** Replays TFTP. */
+export class TftpReplay {
+  readonly #assets: AssetContext;
+  readonly #sizeOf: SizeOf;
+  /** Requests by the end that asked. */
+  readonly #waiting = new Map<string, { readonly result: Replayed; readonly outcome: Outcome }>();
+
+  constructor(assets: AssetContext, sizeOf: SizeOf) {
+    this.#assets = assets;
+    this.#sizeOf = sizeOf;
+  }
+
+  /** Takes one datagram: a request gives a result, the first packet in answer is added to it. */
+  take(datagram: CapturedDatagram, number: number, atMs: number | undefined): Replayed | undefined {
+    const { bytes, from, fromPort, to, toPort } = datagram;
+    const decoded = decodePacket(bytes);
+    if (!decoded.ok) return undefined;
+    const packet = decoded.value;
+    if (packet.kind !== 'read' && packet.kind !== 'write') {
+      this.#takeAnswer(`${to}:${toPort}`, packet, datagram);
+      return undefined;
+    }
+    const outcome = this.#ask(packet.kind, packet.file, packet.mode, datagram);
+    const result: Replayed = {
+      ...{ number, atMs, protocol: 'tftp', decision: outcome.decision, text: outcome.text },
+      from: `${formatIpv4(from)}:${fromPort}`,
+      to: `${formatIpv4(to)}:${toPort}`,
+      query: describeTftp(bytes).summary,
+      captured: undefined,
+      verdict: 'only-now',
+      differences: [],
+    };
+    const key = `${from}:${fromPort}`;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, { result, outcome });
+    if (this.#waiting.size > QUERIES_WAITING_MAX) this.#forgetOldest();
+    return result;
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#waiting.keys()) {
+      this.#waiting.delete(oldest);
+      break;
+    }
+  }
+
+  #ask(kind: 'read' | 'write', file: string, mode: string, { from, to }: CapturedDatagram): Outcome {
+    const error = (text: string): Outcome => ({ decision: 'error', text, sizeBytes: undefined });
+    if (kind === 'write') return error('refused: this server is read-only');
+    if (mode !== 'octet' && mode !== 'netascii') return error(`refused: mode ${safeText(mode)}`);
+    const asset = resolveBootAsset({ path: file, via: 'tftp', peer: from, local: to }, this.#assets);
+    if (asset.kind === 'refused') return error(`refused: ${asset.reason}`);
+    const sizeBytes = this.#sizeOf(asset.path);
+    if (sizeBytes !== undefined) {
+      return { decision: 'file', text: `the file ${safeText(asset.path)}, ${sizeBytes} bytes`, sizeBytes };
+    }
+    if (asset.kind !== 'rendered')
+      return error(`no such file: ${asset.kind === 'missing' ? asset.reason : 'not-in-tree'}`);
+    const rendered = Buffer.byteLength(asset.text);
+    return {
+      decision: 'rendered',
+      text: `a configuration to ${asset.purpose}, ${rendered} bytes`,
+      sizeBytes: rendered,
+    };
+  }
+
+  #takeAnswer(key: string, packet: TftpPacket, { from, bytes }: CapturedDatagram): void {
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined || waiting.result.captured !== undefined || packet.kind === 'ack') return;
+    const { result, outcome } = waiting;
+    result.captured = `${describeTftp(bytes).summary}, from ${formatIpv4(from)}`;
+    result.differences = differencesOf(outcome, packet);
+    result.verdict = judge(true, true, result.differences);
+  }
+}
+
+function differencesOf(outcome: Outcome, packet: TftpPacket): readonly Difference[] {
+  const capturedError = packet.kind === 'error';
+  if (capturedError !== (outcome.decision === 'error')) {
+    return [{ what: 'answer', now: outcome.text, captured: capturedError ? 'an error' : 'the file' }];
+  }
+  const said =
+    packet.kind === 'options' ? packet.options.find(({ name }) => name.toLowerCase() === 'tsize') : undefined;
+  if (said === undefined || outcome.sizeBytes === undefined || said.value === String(outcome.sizeBytes)) return [];
+  return [{ what: 'size', now: `${outcome.sizeBytes} bytes`, captured: `${safeText(said.value)} bytes` }];
+}

@@ -1,0 +1,73 @@
+// A capture through the deciding code with the present configuration: each query is asked again at the time of its packet, and its
+// captured answer is held against the one it would get now. Nothing is sent, nothing is stored.
+
+import type { AssetContext } from '../boot/asset.ts';
+import { instant } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { isActive } from '../dhcp/lease-table.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { CapturedPacket } from './capture-file.ts';
+import { Conversation, type FurtherPorts } from './conversation.ts';
+import { findDatagram } from './link-layer.ts';
+import { DhcpReplay } from './replay-dhcp.ts';
+import { CaptureClock, DnsReplay } from './replay-dns.ts';
+import type { Replayed } from './replay-result.ts';
+import { type SizeOf, TftpReplay } from './replay-tftp.ts';
+
+/** What is replayed against. */
+export interface ReplayFacts {
+  readonly config: RackConfig;
+  readonly machines: MachineDirectory;
+  /** Copies, with instants that are wall times. */
+  readonly leases: readonly Lease[];
+  readonly sizeOf: SizeOf;
+  /** By which interface broadcasts came, when the capture does not say. */
+  readonly interfaceName: string | undefined;
+  readonly ports: FurtherPorts;
+}
+
+/** Replays packets in their order. @returns one result for each query */
+export function replayPackets(packets: readonly CapturedPacket[], facts: ReplayFacts): readonly Replayed[] {
+  const { config, machines, leases } = facts;
+  const clock = new CaptureClock();
+  const startMs = packets.find(({ atMs }) => atMs !== undefined)?.atMs ?? 0;
+  clock.set(startMs);
+  const dhcp = new DhcpReplay(facts);
+  const assets: AssetContext = {
+    config: config.boot,
+    machines,
+    macOf: (peer) => {
+      const lease = dhcp.table.find(peer);
+      return lease?.state === 'bound' ? lease.mac : undefined;
+    },
+    hasFile: (path) => facts.sizeOf(path) !== undefined,
+  };
+  const tftp = new TftpReplay(assets, facts.sizeOf);
+  const running = leases.filter((lease) => isActive(lease, instant(startMs)));
+  const dns = new DnsReplay(config, machines, running, clock);
+  const conversation = new Conversation({
+    tftp: facts.ports.tftp ?? config.tftp.listenPort,
+    dns: facts.ports.dns ?? config.dns.listenPort,
+  });
+  const results: Replayed[] = [];
+  for (const packet of packets) {
+    const datagram = findDatagram(packet);
+    if (datagram.kind === 'other') continue;
+    // Time may stand still in a capture; it does not run back for what is decided.
+    clock.set(Math.max(clock.wallTimeMs(), packet.atMs ?? 0));
+    const { number, atMs } = packet;
+    const place = { number, atMs: clock.wallTimeMs(), interfaceName: packet.interfaceName };
+    const protocol = conversation.protocolOf(datagram);
+    const result =
+      protocol === 'dhcp'
+        ? dhcp.take(datagram, place)
+        : protocol === 'tftp'
+          ? tftp.take(datagram, number, atMs)
+          : protocol === 'dns'
+            ? dns.take(datagram, number, atMs)
+            : undefined;
+    if (result !== undefined) results.push(result);
+  }
+  return results;
+}

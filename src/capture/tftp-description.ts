@@ -1,0 +1,68 @@
+// A TFTP packet for people. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440.
+
+import { decodePacket, type TftpOption } from '../tftp/packet.ts';
+import { type Description, type Field, hexText, safeText } from './description.ts';
+
+const ERROR_NAMES: readonly string[] = [
+  'not defined',
+  'file not found',
+  'access violation',
+  'disk full',
+  'illegal operation',
+  'unknown transfer',
+  'file exists',
+  'no such user',
+  'option refused',
+];
+
+/** Options and what their value may be; names compare without regard to case. */
+const OPTION_RULES: ReadonlyMap<string, { readonly unit: string; readonly min: number; readonly max: number }> =
+  new Map([
+    ['blksize', { unit: 'bytes', min: 8, max: 65_464 }],
+    ['timeout', { unit: 's', min: 1, max: 255 }],
+    ['tsize', { unit: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER }],
+    ['windowsize', { unit: 'blocks', min: 1, max: 65_535 }],
+  ]);
+
+/** Describes a packet. */
+export function describeTftp(bytes: Uint8Array): Description {
+  const decoded = decodePacket(bytes);
+  if (!decoded.ok) {
+    const { code, field, offset } = decoded.fault;
+    return {
+      protocol: 'tftp',
+      summary: 'TFTP that is not understood',
+      fields: [{ name: 'bytes', value: hexText(bytes) }],
+      fault: { text: `${code} in ${field} at byte ${offset}`, offset },
+    };
+  }
+  const packet = decoded.value;
+  const describe = (summary: string, fields: readonly Field[] = []): Description => {
+    return { protocol: 'tftp', summary, fields, fault: undefined };
+  };
+  switch (packet.kind) {
+    case 'read':
+    case 'write': {
+      const fields = [{ name: 'mode', value: safeText(packet.mode) }, ...packet.options.map(describeOption)];
+      return describe(`${packet.kind} "${safeText(packet.file)}"`, fields);
+    }
+    case 'data':
+      return describe(`data, block ${packet.block}, ${packet.bytes.length} bytes`);
+    case 'ack':
+      return describe(`ACK, block ${packet.block}`);
+    case 'error':
+      return describe(`error ${packet.code} ${ERROR_NAMES[packet.code] ?? 'unknown'}: "${safeText(packet.message)}"`);
+    case 'options':
+      return describe('options granted', packet.options.map(describeOption));
+  }
+}
+
+function describeOption({ name, value }: TftpOption): Field {
+  const rule = OPTION_RULES.get(name.toLowerCase());
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  if (rule === undefined) return { name: safeText(name), value: safeText(value) };
+  if (number === undefined) return { name: safeText(name), value: safeText(value), wrong: 'not a number' };
+  const within = number >= rule.min && number <= rule.max;
+  const field = { name: safeText(name), value: `${number} ${rule.unit}` };
+  return within ? field : { ...field, wrong: `outside ${rule.min} to ${rule.max}` };
+}

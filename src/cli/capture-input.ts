@@ -1,0 +1,47 @@
+// Reads a file of captured datagrams for a command, `-` for standard input, within bounds.
+
+import { readFileSync, statSync } from 'node:fs';
+import { CAPTURE_BYTES_MAX } from '../capture/capture-file.ts';
+import { type CaptureInput, readInput } from '../capture/read-input.ts';
+import { errorText, RackError } from '../errors.ts';
+
+export type KnownInput = Exclude<CaptureInput, { readonly kind: 'unknown' }>;
+
+/** @throws RackError `not-found` when it cannot be read, `bad-argument` when it is too large or no capture */
+export async function loadCapture(file: string): Promise<KnownInput> {
+  const input = readInput(file === '-' ? await readStandardInput() : readFile(file));
+  if (input.kind === 'unknown') throw new RackError('bad-argument', `${nameOf(file)} is no capture: ${input.reason}`);
+  return input;
+}
+
+/** The file's name for people. */
+export const nameOf = (file: string): string => (file === '-' ? 'standard input' : file);
+
+function readFile(file: string): Uint8Array {
+  try {
+    // A FIFO or a device has no size of its own; `-` reads those.
+    if (statSync(file).size > CAPTURE_BYTES_MAX) throw tooLarge(file);
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof RackError) throw error;
+    throw new RackError('not-found', `cannot read ${file}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+async function readStandardInput(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > CAPTURE_BYTES_MAX) throw tooLarge('-');
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (file: string): RackError =>
+  new RackError(
+    'bad-argument',
+    `${nameOf(file)} is larger than ${CAPTURE_BYTES_MAX} bytes; take a part: tcpdump -r FILE -c 10000 -w PART`,
+  );

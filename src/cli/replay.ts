@@ -1,0 +1,146 @@
+// `rackboot replay`: what was asked in a capture, asked of the present configuration. Nothing is sent or stored.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CapturedPacket } from '../capture/capture-file.ts';
+import type { FurtherPorts } from '../capture/conversation.ts';
+import type { HexPayload } from '../capture/hex-file.ts';
+import { replayPackets } from '../capture/replay.ts';
+import type { Replayed, Verdict } from '../capture/replay-result.ts';
+import { instant, systemClock } from '../clock.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { RackError } from '../errors.ts';
+import { splitPath } from '../files/file-tree.ts';
+import { MachineDirectory } from '../machines/directory.ts';
+import { copyLeases } from '../store/lease-database.ts';
+import { LEASE_FILE } from '../store/lease-journal.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { loadCapture } from './capture-input.ts';
+import { loadMerged } from './config-in-force.ts';
+import { formatTime } from './decode.ts';
+import { printJson } from './output.ts';
+
+export interface ReplayOptions {
+  readonly file: string;
+  readonly config: string;
+  readonly interfaceName: string | undefined;
+  readonly withState: boolean;
+  readonly ports: FurtherPorts;
+  readonly json: boolean;
+}
+
+/** Prints a decision for each query. @returns 0; 1 when the file ended in a fault */
+export async function replayFile(options: ReplayOptions): Promise<number> {
+  const { config } = loadMerged(options.config);
+  const input = await loadCapture(options.file);
+  const notes: string[] = [];
+  const { machines, leases } = options.withState ? readState(config, notes) : { machines: [], leases: [] };
+  const packets = input.kind === 'packets' ? input.packets : input.payloads.map(packetOf);
+  const results = replayPackets(packets, {
+    config,
+    machines: new MachineDirectory(machines),
+    leases,
+    sizeOf: (path) => sizeOf(config.boot.tree, path),
+    interfaceName: options.interfaceName,
+    ports: options.ports,
+  });
+  const fault = input.kind === 'packets' ? input.fault : undefined;
+  if (fault !== undefined) notes.push(`the file is damaged at byte ${fault.offset}: ${fault.text}`);
+  const counts = countVerdicts(results);
+  if (options.json) printJson({ file: options.file, queries: results, verdicts: counts, notes });
+  else print(results, counts, notes);
+  return fault === undefined ? 0 : 1;
+}
+
+/** The daemon's state as far as it can be read. */
+function readState(config: RackConfig, notes: string[]) {
+  const { machines } = readDesiredState(config.stateDir, (text) => notes.push(text));
+  const path = join(config.stateDir, LEASE_FILE);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    notes.push(`there is no ${path}: replayed without leases`);
+    return { machines, leases: [] };
+  }
+  try {
+    const leases = copyLeases(path).map(
+      ({ grantedWallMs, expiresWallMs, bootId: _boot, uptimeS: _uptime, ...rest }): Lease => {
+        return { ...rest, grantedAt: instant(grantedWallMs), expiresAt: instant(expiresWallMs) };
+      },
+    );
+    return { machines, leases };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    notes.push(`${error.message}: replayed without leases`);
+    return { machines, leases: [] };
+  }
+}
+
+/** The size of a regular file of the tree, which no name leads out of. */
+function sizeOf(tree: string, path: string): number | undefined {
+  const names = splitPath(path);
+  if (names === undefined) return undefined;
+  const found = statSync(join(tree, ...names), { throwIfNoEntry: false });
+  return found?.isFile() === true ? found.size : undefined;
+}
+
+const CLIENT_PORT = 68;
+const SERVER_PORT = 67;
+const LINK_RAW = 101;
+
+/** A payload without a packet, as a broadcast of a client that has no address: what the fixtures are. */
+function packetOf({ bytes }: HexPayload, index: number): CapturedPacket {
+  const packet = Buffer.alloc(28 + bytes.length);
+  packet.writeUInt8(0x45, 0);
+  packet.writeUInt16BE(packet.length, 2);
+  packet.writeUInt8(17, 9);
+  packet.writeUInt32BE(0xffffffff, 16);
+  packet.writeUInt16BE(CLIENT_PORT, 20);
+  packet.writeUInt16BE(SERVER_PORT, 22);
+  packet.writeUInt16BE(8 + bytes.length, 24);
+  packet.set(bytes, 28);
+  return {
+    number: index + 1,
+    atMs: systemClock.wallTimeMs(),
+    linkType: LINK_RAW,
+    interfaceName: undefined,
+    bytes: packet,
+    originalBytes: packet.length,
+  };
+}
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  same: 'the same',
+  differs: 'DIFFERS',
+  'only-now': 'the capture shows no answer',
+  'only-captured': 'ANSWERED THEN, not now',
+  unanswered: 'the capture shows no answer either',
+};
+
+function countVerdicts(results: readonly Replayed[]): Readonly<Record<Verdict, number>> {
+  const counts = { same: 0, differs: 0, 'only-now': 0, 'only-captured': 0, unanswered: 0 };
+  for (const { verdict } of results) counts[verdict] += 1;
+  return counts;
+}
+
+function print(
+  results: readonly Replayed[],
+  counts: Readonly<Record<Verdict, number>>,
+  notes: readonly string[],
+): void {
+  for (const result of results) {
+    const time = result.atMs === undefined ? '' : `  ${formatTime(result.atMs)}`;
+    console.log(
+      `#${result.number}${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`,
+    );
+    console.log(`    now:      ${result.decision}. ${result.text}`);
+    console.log(`    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`);
+    for (const { what, now, captured } of result.differences) {
+      console.log(`        ${what}: now ${now}; captured ${captured}`);
+    }
+  }
+  for (const note of notes) console.log(`Note: ${note}`);
+  console.log(
+    `${results.length} queries: ${counts.same} answered the same, ${counts.differs} otherwise, ` +
+      `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`,
+  );
+}
