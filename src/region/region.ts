@@ -21,6 +21,7 @@ import { MachineIdentity } from './machine-identity.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
 import { Racks } from './racks.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
+import { StatusDeadlines } from './status-deadlines.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
@@ -101,6 +102,7 @@ class RegionOnStore implements Region {
   readonly settings: RegionSettings;
   readonly identity: MachineIdentity;
   readonly #onDesiredState: (state: DesiredState) => void;
+  readonly #deadlines: StatusDeadlines;
   #mirror = new Map<string, RackMachine>();
   #config: RegionConfig;
   /** The store's version that the mirror shows. */
@@ -130,6 +132,7 @@ class RegionOnStore implements Region {
       onChange: () => this.#announceOwnChange(),
     });
     this.#onDesiredState = options.onDesiredState;
+    this.#deadlines = new StatusDeadlines(options.store, options.clock);
     this.#fillMirror();
     this.#watchOthers();
     this.#drawMissingTokens();
@@ -171,6 +174,7 @@ class RegionOnStore implements Region {
   observe(reports: readonly RackReport[], source = 'rack'): number {
     if (reports.length === 0) return 0;
     const { added, booting } = this.store.recordReports(source, reports);
+    if (booting.size > 0) this.#deadlines.follow();
     for (const [systemId, atMs] of booting) this.#extendDeadline(systemId, atMs);
     return added;
   }
@@ -198,6 +202,7 @@ class RegionOnStore implements Region {
     to: MachineStatus,
     by: { readonly username: string; readonly message?: string | undefined },
   ): MachineChangeOutcome<TransitionRefusal> {
+    this.#deadlines.follow();
     const atMs = this.clock.wallTimeMs();
     const outcome = this.store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
       const refusal = checkTransition(machine.status, to);
@@ -305,13 +310,15 @@ class RegionOnStore implements Region {
     const machine = this.store.findMachine(systemId);
     const minutes = machine === undefined ? undefined : statusRow(machine.status).timeoutMinutes;
     if (machine === undefined || minutes === undefined) return;
-    const fields = { statusDeadlineMs: atMs + minutes * MINUTE_MS };
+    // A rack whose clock is ahead gives no more time than there is.
+    const fields = { statusDeadlineMs: Math.min(atMs, this.clock.wallTimeMs()) + minutes * MINUTE_MS };
     // What a rack tells late does not take back time that was given since.
     if (fields.statusDeadlineMs <= (machine.statusDeadlineMs ?? 0)) return;
     this.store.changeMachine<never>(systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
   }
 
   #endOverdueStates(): void {
+    if (!this.#deadlines.follow()) return;
     for (const machine of this.store.listOverdue(this.clock.wallTimeMs(), OVERDUE_MAX)) {
       const row = statusRow(machine.status);
       const message = `${row.name} did not end within ${row.timeoutMinutes ?? 0} minutes`;
