@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import {
   formatProblems,
+  loadFitting,
   loadUsable,
   readConfigFile,
   readConfigText,
@@ -36,11 +37,8 @@ export interface FoundConfig extends UsableConfig {
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 
-/** The configuration of a file merged with what of the store is cached. @throws RackError as `loadConfig` */
-export function loadMerged(file: string): UsableConfig {
-  const alone = loadUsable(file, NO_SETTINGS);
-  return loadUsable(file, cachedSettings(alone.config.stateDir));
-}
+/** The configuration that a daemon would start with. @throws RackError as `loadConfig` */
+export const loadMerged = (file: string): UsableConfig => loadFitting(file, cachedSettings).usable;
 
 /** What the daemon of this configuration file has in force. @throws RackError as `askDaemon` */
 export async function askConfig(file: string): Promise<FoundConfig> {
@@ -59,7 +57,8 @@ export async function findConfig(file: string): Promise<FoundConfig> {
     return await askConfig(file);
   } catch (error) {
     if (!(error instanceof RackError) || error.code !== 'not-running') throw error;
-    return { ...loadMerged(file), path: file, uuid: undefined, refused: undefined };
+    const { usable, refused } = loadFitting(file, cachedSettings);
+    return { ...usable, path: file, uuid: undefined, refused };
   }
 }
 

@@ -156,6 +156,32 @@ export function loadUsable(path: string, stored: Settings): UsableConfig {
   throw new RackError('config-invalid', formatProblems(path, parsed.problems));
 }
 
+/**
+ * The same where the two may not fit, as at a start: then the file alone, and `refused` says why.
+ *
+ * @param stored gives what is known of the store in this state directory
+ * @throws RackError `config-unreadable`, `config-invalid` when the file cannot be served by itself either
+ */
+export function loadFitting(
+  path: string,
+  stored: (stateDir: string) => Settings | undefined,
+): { readonly usable: UsableConfig; readonly wanted: Settings; readonly refused: string | undefined } {
+  const read = readConfigFile(readConfigText(path));
+  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
+  const alone = resolveFile(read.file, NO_SETTINGS);
+  const wanted = stored(stateDirOf(read.file.values)) ?? NO_SETTINGS;
+  const merged = resolveFile(read.file, wanted);
+  if (merged.ok) return { usable: merged, wanted, refused: undefined };
+  if (!alone.ok) throw new RackError('config-invalid', formatProblems(path, alone.problems));
+  return { usable: alone, wanted, refused: formatProblems(path, merged.problems) };
+}
+
+/** Where the state is, whatever else the file says. */
+function stateDirOf(values: Settings): string {
+  const parsed = writtenConfigSchema.shape.state_dir.safeParse(values.state_dir);
+  return parsed.success ? parsed.data : writtenConfigSchema.shape.state_dir.parse(undefined);
+}
+
 /** @throws RackError `config-unreadable` */
 export function readConfigText(path: string): string {
   try {

@@ -15,7 +15,7 @@ import { RESTART_KEYS } from '../config/keys.ts';
 import {
   type ConfigFile,
   formatProblems,
-  loadUsable,
+  loadFitting,
   readConfigFile,
   readConfigText,
   resolveFile,
@@ -62,11 +62,10 @@ export class Configuration {
    */
   constructor(path: string, stored: (stateDir: string) => Settings | undefined) {
     this.path = path;
-    const alone = loadUsable(path, NO_SETTINGS);
-    this.#wanted = stored(alone.config.stateDir) ?? NO_SETTINGS;
-    const merged = resolveFile(alone.file, this.#wanted);
-    this.#usable = merged.ok ? merged : alone;
-    if (!merged.ok) this.#startProblems = formatProblems(path, merged.problems);
+    const { usable, wanted, refused } = loadFitting(path, stored);
+    this.#usable = usable;
+    this.#wanted = wanted;
+    this.#startProblems = refused;
   }
 
   get config(): RackConfig {

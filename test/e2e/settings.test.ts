@@ -1,0 +1,209 @@
+// The network in the store: a rack whose file says only where it lives is given its network by the command line and by MAAS's API, keeps
+// it over a kill, shows whose each value is, and is told what the file pins. Real daemon, real sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, loadByTftp } from '../support/probes.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(32);
+const ADDRESS = `${PLACE.octets}.1`;
+const MS_MAX = 60_000;
+const NETWORK = `{ interface: lo, ip: ${ADDRESS}, network: ${PLACE.octets}.0/24, ip_range_low: ${PLACE.octets}.100, ip_range_high: ${PLACE.octets}.199 }`;
+
+describe('a configuration in the store', { skip: missing('linux', 'curl') }, () => {
+  let rack: RunningRack;
+  let probes: DhcpProbes;
+  let from = 0;
+
+  before(async () => {
+    // The lab's file without its network.
+    rack = new RunningRack(PLACE, (text) => text.replace(/cluster_interfaces:\n( .*\n)+/, ''));
+    probes = await DhcpProbes.open(PLACE);
+    await rack.startWhole();
+  });
+  after(async () => {
+    await probes.close();
+    await rack.remove();
+  });
+
+  const rackboot = (...words: readonly string[]): Promise<Ended> =>
+    runRackboot([...words, '--config', rack.configFile]);
+  const config = async (...words: readonly string[]): Promise<Ended> => {
+    from = rack.lines.length;
+    return rackboot('config', ...words);
+  };
+  const fine = async (asked: Promise<Ended>): Promise<string> => {
+    const { code, output, complaints } = await asked;
+    assert.equal(code, 0, complaints.join('\n'));
+    return output.join('\n');
+  };
+  const lastOctet = async (): Promise<number> => Number(addressOf(await probes.lease()).split('.')[3]);
+
+  /** As the maas command line sends it: the key by OAuth, the fields as a form. */
+  function maas(key: string, method: string, path: string, fields: Readonly<Record<string, string>>): string {
+    const [consumer, token, secret] = key.split(':');
+    const oauth = `OAuth oauth_version="1.0",oauth_signature_method="PLAINTEXT",oauth_consumer_key="${consumer}",oauth_token="${token}",oauth_signature="%26${secret}"`;
+    const form = Object.entries(fields).flatMap(([name, value]) => ['-F', `${name}=${value}`]);
+    const url = `http://127.0.0.1:${PLACE.regionPort}/MAAS/api/1.0/${path}`;
+    return execFileSync('curl', ['-sS', '-X', method, '-H', `Authorization: ${oauth}`, ...form, url], {
+      encoding: 'utf8',
+      timeout: 10_000,
+    });
+  }
+
+  test('is given its network by one command, and serves it at once', { timeout: MS_MAX }, async () => {
+    assert.equal(await probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
+    assert.match(await fine(config('set', 'cluster_interfaces.lab', NETWORK)), /^cluster_interfaces\.lab: in force\.$/);
+    assert.ok((await lastOctet()) >= 100);
+    const told = await rack.told('config.applied', { from });
+    assert.equal(told.source, 'store');
+    assert.ok(rack.events('config.changed', from).some(({ key }) => key === 'cluster_interfaces.lab'));
+  });
+
+  test('is changed as the guide for MAAS 1.7 has it, and the answer is MAAS’s', { timeout: MS_MAX }, async () => {
+    await fine(runRackboot(['createadmin', '--username', 'ann', '--password', 'pw', '--config', rack.configFile]));
+    const key = await fine(rackboot('apikey', '--username', 'ann'));
+    const [cluster] = JSON.parse(maas(key, 'GET', 'nodegroups/?op=list', {}));
+    from = rack.lines.length;
+    const answer = JSON.parse(
+      maas(key, 'PUT', `nodegroups/${cluster.uuid}/interfaces/lab/`, {
+        ip: ADDRESS,
+        management: '2',
+        subnet_mask: '255.255.255.0',
+        broadcast_ip: `${PLACE.octets}.255`,
+        router_ip: `${PLACE.octets}.254`,
+        ip_range_low: `${PLACE.octets}.150`,
+        ip_range_high: `${PLACE.octets}.199`,
+        static_ip_range_low: `${PLACE.octets}.10`,
+        static_ip_range_high: `${PLACE.octets}.99`,
+      }),
+    );
+    assert.deepEqual(answer, {
+      name: 'lab',
+      ip: ADDRESS,
+      management: 2,
+      interface: 'lo',
+      subnet_mask: '255.255.255.0',
+      broadcast_ip: `${PLACE.octets}.255`,
+      ip_range_low: `${PLACE.octets}.150`,
+      ip_range_high: `${PLACE.octets}.199`,
+      static_ip_range_low: `${PLACE.octets}.10`,
+      static_ip_range_high: `${PLACE.octets}.99`,
+    });
+    await rack.told('config.applied', { from });
+    await rack.told('config.stranded', { from });
+    assert.ok((await lastOctet()) >= 150);
+    assert.equal(maas(key, 'POST', 'maas/?op=set_config', { name: 'kernel_opts', value: 'console=ttyS4' }), 'OK');
+    assert.equal(maas(key, 'GET', 'maas/?op=get_config&name=kernel_opts', {}), '"console=ttyS4"');
+    const refused = JSON.parse(maas(key, 'PUT', `nodegroups/${cluster.uuid}/interfaces/lab/`, { ip_range_low: 'x' }));
+    assert.match(refused.ip_range_low[0], /expected an IPv4 address/);
+  });
+
+  test('shows whose each value is, gives one, and exports the store’s part', { timeout: MS_MAX }, async () => {
+    const shown = await fine(config('show'));
+    assert.match(shown, /^name +lab +\S+rackboot\.yaml:1$/m);
+    assert.match(shown, /^cluster_interfaces\.lab\.router_ip +\S+\.254 +store$/m);
+    assert.match(shown, /^boot\.kernel_params +console=ttyS4 +store$/m);
+    assert.match(shown, /^log\.level +info +default$/m);
+    assert.equal(await fine(config('get', 'cluster_interfaces.lab.ip_range_low')), `${PLACE.octets}.150`);
+    assert.equal(await fine(config('get', 'boot.release')), 'bookworm');
+    assert.match(
+      await fine(config('export')),
+      /^boot:\n {2}kernel_params: console=ttyS4\ncluster_interfaces:\n {2}- name: lab$/m,
+    );
+    const [first] = JSON.parse(await fine(config('show', 'boot.kernel_params', '--json')));
+    assert.deepEqual(first, { key: 'boot.kernel_params', value: 'console=ttyS4', owner: 'store' });
+  });
+
+  test('refuses what is no key, is the file’s, or does not fit, and says which', { timeout: MS_MAX }, async () => {
+    for (const [words, problem] of [
+      [['set', 'dns.upstreem', 'x'], /no such key/],
+      [['set', 'tftp.listen_port', '1069'], /only the configuration file owns it/],
+      [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
+      [['set', 'boot.kernel_params', 'a || b'], /cannot be given to every loader/],
+      [['set', 'dns.upstream', '[1'], /is not YAML/],
+      [['unset', 'boot.release'], /nothing to remove/],
+      [['get', 'nothing.here'], /no such key/],
+      [['show', 'nothing.here'], /no such key/],
+    ] as const) {
+      const { code, complaints } = await config(...words);
+      assert.equal(code, 2, words.join(' '));
+      assert.match(complaints.join('\n'), problem);
+      assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
+    }
+    assert.deepEqual(rack.events('config.refused'), []);
+  });
+
+  test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {
+    await rack.kill();
+    from = rack.lines.length;
+    await rack.startWhole();
+    const order = rack.lines.slice(from).map(({ event }) => event);
+    assert.ok(order.indexOf('interface.serving') < order.indexOf('daemon.ready'), order.join(' '));
+    assert.ok(order.indexOf('daemon.ready') < order.indexOf('region.up'));
+    assert.ok((await lastOctet()) >= 150);
+    const file = Buffer.from((await loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default')).value);
+    assert.match(file.toString('latin1'), /console=ttyS4/);
+  });
+
+  test('is pinned by writing it into the file, and then read-only in the store', { timeout: MS_MAX }, async () => {
+    const before = readFileSync(rack.configFile, 'utf8');
+    const pinned = `${before}${(await fine(config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
+    const next = `${rack.configFile}.next`;
+    writeFileSync(next, pinned.replace(`${PLACE.octets}.150`, `${PLACE.octets}.199`));
+    const shown = await fine(runRackboot(['check', '--diff', next, '--config', rack.configFile]));
+    assert.match(shown, /^cluster_interfaces\.lab\.ip_range_low: \S+\.150 → \S+\.199$/m);
+    assert.match(shown, /^Leases: \d+ are outside the new ranges/m);
+    assert.match(shown, /^Store: cluster_interfaces\.lab is in the store, too; the file wins$/m);
+    from = rack.lines.length;
+    rack.configure(pinned);
+    assert.equal((await rack.told('config.applied', { from })).changes, 0);
+    assert.match(await fine(rackboot('check', '--diff')), /changes nothing of what is in force/);
+    const refused = await config('set', 'cluster_interfaces.lab.management', '1');
+    assert.equal(refused.code, 2);
+    assert.match(refused.complaints.join(), /read-only: written in \S+rackboot\.yaml as cluster_interfaces\.lab/);
+    from = rack.lines.length;
+    rack.configure(before);
+    await rack.told('config.applied', { from });
+  });
+
+  test('that does not fit the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
+    await rack.stop();
+    const before = readFileSync(rack.configFile, 'utf8');
+    appendFileSync(
+      rack.configFile,
+      `cluster_interfaces:\n  - { name: other, interface: lo, ip: 127.9.0.1, network: 127.9.0.0/24, ip_range_low: 127.9.0.9, ip_range_high: 127.9.0.19 }\n`,
+    );
+    from = rack.lines.length;
+    await rack.start();
+    const refused = await rack.told('config.refused', { from });
+    assert.equal(refused.source, 'store');
+    assert.match(
+      String(refused.problems),
+      /the region's store: cluster_interfaces\.lab\.interface: lo is managed by .* already/,
+    );
+    assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused, and not in force/);
+    from = rack.lines.length;
+    rack.configure(before);
+    await rack.told('config.applied', { from });
+    assert.ok(await probes.lease(), 'with the file mended the store is in force again');
+    await rack.stop();
+  });
+
+  test('is changed without a daemon, for when one starts', { timeout: MS_MAX }, async () => {
+    assert.match(await fine(config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/);
+    const shown = await config('show', 'boot.kernel_params');
+    assert.match(shown.output.join('\n'), /quiet splash +store/);
+    assert.match(shown.complaints.join('\n'), /no daemon runs here/);
+    const unfit = await config('set', 'cluster_interfaces.lab.ip', '10.0.0.1');
+    assert.equal(unfit.code, 2);
+    await rack.startWhole();
+    const file = Buffer.from((await loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default')).value);
+    assert.match(file.toString('latin1'), /quiet splash/);
+  });
+});
