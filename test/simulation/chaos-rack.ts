@@ -24,8 +24,8 @@ import { RegionLink } from '../../src/uplink/region-link.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';
 import type { VirtualWire } from './virtual-wire.ts';
 
-/** How long a message takes between threads. */
-const MESSAGE_MS = 1;
+/** How long a message takes between threads: long enough for one of them to die meanwhile. */
+const MESSAGE_MS = 40;
 export const TICK_KIND = 'chaos.tick';
 const TICK: EventKind = { level: 'info', message: 'tick', explanation: 'Counts.' };
 const KINDS = new Map([...EVENT_KINDS, [TICK_KIND, TICK]]);

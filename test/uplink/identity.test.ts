@@ -1,0 +1,104 @@
+// Who the rack is, and by which key it is known: drawn once, kept for its owner alone, refused by name when something is wrong.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import { parseAuthorization } from '../../src/region/authorization.ts';
+import { readRackUuid } from '../../src/uplink/rack-identity.ts';
+import { authorizationOf, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+function withDirectory(work: (directory: string) => void): void {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-identity-'));
+  try {
+    work(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const refused = (code: string, text: RegExp) => (error: unknown) =>
+  error instanceof RackError && error.code === code && text.test(error.message);
+
+test('a rack draws its UUID once, and its owner alone may read it', () => {
+  withDirectory((directory) => {
+    const uuid = readRackUuid(directory);
+    assert.match(uuid, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    assert.equal(readRackUuid(directory), uuid);
+    const file = join(directory, 'rack.json');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { schema: 1, uuid });
+  });
+});
+
+test('a damaged or newer identity is refused and left as it is', () => {
+  withDirectory((directory) => {
+    const file = join(directory, 'rack.json');
+    const cases: readonly (readonly [string, string])[] = [
+      ['', 'store-broken'],
+      ['{"schema":1}', 'store-broken'],
+      ['{"schema":1,"uuid":"ABC"}', 'store-broken'],
+      ['[1]', 'store-broken'],
+      ['null', 'store-broken'],
+      ['{"schema":2,"uuid":"5a5a5a5a-1111-4222-8333-444444444444"}', 'store-newer'],
+    ];
+    for (const [text, code] of cases) {
+      writeFileSync(file, text);
+      assert.throws(() => readRackUuid(directory), refused(code, /rack\.json/), text);
+      assert.equal(readFileSync(file, 'utf8'), text);
+    }
+  });
+});
+
+test('a key is drawn when there is none, and is the same from then on', () => {
+  withDirectory((directory) => {
+    const file = join(directory, 'region.key');
+    const key = readRegionKey(file, new VirtualClock(1, 7));
+    assert.equal(key.isDrawn, true);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual(readRegionKey(file, new VirtualClock(1, 8)), key);
+    assert.match(digestOfSecret(key), /^[0-9a-f]{64}$/);
+  });
+});
+
+test("an administrator's key is taken as it is", () => {
+  withDirectory((directory) => {
+    const file = join(directory, 'region.key');
+    writeFileSync(file, 'abc:def:ghi\n', { mode: 0o600 });
+    const key = readRegionKey(file, new VirtualClock());
+    assert.deepEqual(key, { consumer: 'abc', token: 'def', secret: 'ghi', isDrawn: false });
+  });
+});
+
+test('a key that others may read, and a file that holds none, are refused by name', () => {
+  withDirectory((directory) => {
+    const file = join(directory, 'region.key');
+    writeFileSync(file, 'abc:def:ghi\n', { mode: 0o600 });
+    for (const mode of [0o640, 0o604, 0o660]) {
+      chmodSync(file, mode);
+      assert.throws(() => readRegionKey(file, new VirtualClock()), refused('config-invalid', /chmod 600/));
+    }
+    chmodSync(file, 0o600);
+    for (const text of ['', 'abc:def', 'a:b:c:d', 'a b:c:d', `${'x'.repeat(2000)}:b:c`]) {
+      writeFileSync(file, text);
+      assert.throws(
+        () => readRegionKey(file, new VirtualClock()),
+        refused('config-invalid', /consumer:token:secret/),
+        text,
+      );
+    }
+  });
+});
+
+test('the header is one that the region reads back', () => {
+  const key = { consumer: 'c', token: 't~1', secret: 's-_.~', isDrawn: false };
+  assert.deepEqual(parseAuthorization(authorizationOf(key, 1_700_000_000_000, 42)), {
+    kind: 'key',
+    consumerKey: 'c',
+    tokenKey: 't~1',
+    secret: 's-_.~',
+  });
+});
