@@ -10,12 +10,13 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of an answer that goes on. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
 
-/** How the daemon is asked: POST changes something. */
-export type ControlMethod = 'GET' | 'POST';
+/** How the daemon is asked: POST changes something, DELETE removes it. */
+export type ControlMethod = 'GET' | 'POST' | 'DELETE';
 
 /**
  * Asks the daemon that uses `stateDir`.
  *
+ * @returns the value of a JSON answer, the text of another one, undefined when there is none
  * @param form parameters in URL-encoded form, for what does not fit into a path
  * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, or
  * `not-found` when it does not know the path or what is named in it.
@@ -44,7 +45,9 @@ export function askDaemon(
       answer.on('error', reject);
       answer.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        if (answer.statusCode === 200) resolve(parseAnswer(text, path));
+        const isText = /^text\/plain\b/.test(answer.headers['content-type'] ?? '');
+        if (answer.statusCode === 200) resolve(isText ? text : parseAnswer(text, path));
+        else if (answer.statusCode === 204) resolve(undefined);
         else reject(refusalOf(answer.statusCode ?? 0, text, path));
       });
     });
