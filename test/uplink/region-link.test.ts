@@ -1,0 +1,468 @@
+// The link of a rack to its remote region: what it says, when it asks again, what it never throws away. Virtual time, a scripted region,
+// and the real outbox.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
+import type { RackReport } from '../../src/region/machine-event.ts';
+import { openOutboxStore } from '../../src/store/outbox-database.ts';
+import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
+import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
+import type { OutboxBounds, OutboxStore } from '../../src/uplink/outbox-store.ts';
+import { digestOfSecret, type RegionKey } from '../../src/uplink/region-key.ts';
+import { RegionLink } from '../../src/uplink/region-link.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const UUID = '5a5a5a5a-1111-4222-8333-444444444444';
+const DRAWN: RegionKey = { consumer: 'rack', token: 'token', secret: 'secret', isDrawn: true };
+const GIVEN: RegionKey = { ...DRAWN, consumer: 'abc', isDrawn: false };
+const STATE = { schema: 2, version: 7, machines: [] };
+
+type Script = (request: LinkRequest, name: string) => Partial<LinkAnswer> | Error | undefined;
+
+const HELLO: RackMessage = {
+  kind: 'hello',
+  uplink: 1,
+  life: 'life-1',
+  rack: { uuid: UUID, name: 'far', version: '1.2.3', interfaces: [], pinned: ['dns.upstream'] },
+};
+
+/** What an obliging region answers. */
+function oblige(request: LinkRequest, name: string): Partial<LinkAnswer> {
+  const body: unknown = JSON.parse(request.body?.contentType === 'application/json' ? request.body.text : 'null');
+  switch (name) {
+    case 'events': {
+      const sequences = entriesOf(body).map(({ sequence }) => sequence);
+      return { body: JSON.stringify({ stored: sequences.at(-1), refused: [] }) };
+    }
+    case 'heartbeat':
+      return { body: JSON.stringify({ version: '1.2.4', uplink: 1, now: 0 }) };
+    case 'state':
+      return request.ifNoneMatch === '"7"' ? { status: 304 } : { body: JSON.stringify(STATE) };
+    default:
+      return { body: JSON.stringify({ uuid: UUID, status: 'accepted' }) };
+  }
+}
+
+interface Entry {
+  readonly sequence: number;
+  readonly text: string;
+}
+
+function entriesOf(body: unknown): readonly Entry[] {
+  const entries: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'entries') : [];
+  assert.ok(Array.isArray(entries));
+  return entries.map((entry) => ({ sequence: entry.sequence, text: entry.report?.text ?? entry.post?.body }));
+}
+
+class Place {
+  readonly clock = new VirtualClock();
+  readonly sent: RegionMessage[] = [];
+  readonly requests: { readonly name: string; readonly request: LinkRequest; readonly at: number }[] = [];
+  readonly outbox: OutboxStore;
+  readonly link: RegionLink;
+  script: Script = oblige;
+  stream: LinkListener | undefined;
+  readonly #stateDir = mkdtempSync(join(tmpdir(), 'rackboot-link-'));
+  readonly #startMs = this.clock.now();
+  #reports = 0;
+
+  constructor(
+    key: RegionKey = GIVEN,
+    bounds?: OutboxBounds,
+    wrap: (store: OutboxStore) => OutboxStore = (store) => store,
+  ) {
+    this.outbox = wrap(openOutboxStore({ stateDir: this.#stateDir, bounds }));
+    this.link = new RegionLink({
+      clock: this.clock,
+      outbox: this.outbox,
+      key,
+      url: 'http://region/MAAS',
+      keyFile: '/state/region.key',
+      saveState: () => undefined,
+      send: (message) => void this.sent.push(message),
+      transport: {
+        ask: async (request) => {
+          const name = /\/racks\/[^/]+\/(\w+)$/.exec(request.path)?.[1] ?? 'register';
+          this.requests.push({ name, request, at: this.clock.now() - this.#startMs });
+          const answer = this.script(request, name);
+          if (answer === undefined) return new Promise<LinkAnswer>(() => undefined);
+          if (answer instanceof Error) throw answer;
+          return { status: 200, retryAfterMs: undefined, body: '', ...answer };
+        },
+        follow: (_path, listener) => {
+          this.stream = listener;
+          listener.onOpen();
+          return { close: () => undefined };
+        },
+        close: () => undefined,
+      },
+    });
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 100) {
+      this.clock.advance(Math.min(100, ms - passed));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  report(texts: readonly string[], level: RackReport['level'] = 'info', missed = 0): void {
+    const events = texts.map((text) => {
+      this.#reports += 1;
+      return { sequence: this.#reports, kind: 'test.event', at: 1, text, level };
+    });
+    this.link.receive({ kind: 'events', events, missed });
+  }
+
+  named(name: string): readonly LinkRequest[] {
+    return this.requests.filter((one) => one.name === name).map(({ request }) => request);
+  }
+
+  notices(): readonly string[] {
+    return this.sent.flatMap((message) => (message.kind === 'notice' ? [message.event.kind] : []));
+  }
+
+  /** Everything that went to the region as events, in its order. */
+  carried(): readonly Entry[] {
+    return this.named('events').flatMap(({ body }) => entriesOf(JSON.parse(body?.text ?? 'null')));
+  }
+
+  remove(): void {
+    this.link.close();
+    this.outbox.close();
+    rmSync(this.#stateDir, { recursive: true });
+  }
+}
+
+async function withPlace(place: Place, work: (place: Place) => Promise<void>): Promise<void> {
+  try {
+    await work(place);
+  } finally {
+    place.remove();
+  }
+}
+
+test('a rack with a drawn key registers without it, waits, and is up when it was accepted', () =>
+  withPlace(new Place(DRAWN), async (place) => {
+    place.script = (request, name) =>
+      name === 'register' ? { status: 202, body: '{"text":"accept me"}' } : oblige(request, name);
+    place.link.receive(HELLO);
+    await place.pass(12_000);
+    const [first] = place.named('register');
+    const form = new URLSearchParams(first?.body?.text);
+    assert.equal(first?.authorized, false);
+    assert.deepEqual(
+      [form.get('uuid'), form.get('name'), form.get('uplink'), form.get('token'), form.get('secret_digest')],
+      [UUID, 'far', '1', 'token', digestOfSecret(DRAWN)],
+    );
+    assert.equal(first?.body?.text.includes('secret='), false);
+    assert.equal(place.named('register').length, 3);
+    assert.deepEqual([place.link.status().state, place.link.status().text], ['pending', 'accept me']);
+    assert.deepEqual(place.notices(), ['region.pending']);
+    assert.equal(place.named('state').length, 0);
+    place.script = oblige;
+    await place.pass(6000);
+    assert.equal(place.link.status().state, 'up');
+    assert.equal(place.named('heartbeat')[0]?.authorized, true);
+    assert.equal(place.link.status().regionVersion, '1.2.4');
+  }));
+
+test('a rack with a key that it was given registers with it, and draws nothing', () =>
+  withPlace(new Place(GIVEN), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(100);
+    const [first] = place.named('register');
+    assert.equal(first?.authorized, true);
+    assert.equal(new URLSearchParams(first?.body?.text).has('token'), false);
+    assert.equal(place.link.status().state, 'up');
+  }));
+
+for (const [status, state, notice] of [
+  [401, 'rejected', 'region.rejected'],
+  [403, 'rejected', 'region.rejected'],
+  [409, 'incompatible', 'region.incompatible'],
+] as const) {
+  test(`a registration answered ${status} is told once, with what to do, and asked again after a minute`, () =>
+    withPlace(new Place(), async (place) => {
+      place.script = () => ({ status, body: 'update the rack\nnot this line' });
+      place.link.receive(HELLO);
+      await place.pass(59_000);
+      assert.equal(place.named('register').length, 1);
+      assert.equal(place.link.status().state, state);
+      assert.match(place.link.status().text, /update the rack$/);
+      await place.pass(62_000);
+      assert.equal(place.named('register').length, 3);
+      assert.deepEqual(place.notices(), [notice]);
+    }));
+}
+
+test('a rack that is not known any more registers anew, and not as fast as it can', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) => (name === 'register' ? oblige(request, name) : { status: 401 });
+    place.link.receive(HELLO);
+    await place.pass(30_000);
+    const registrations = place.named('register').length;
+    assert.ok(registrations >= 4 && registrations <= 7, `${registrations} registrations`);
+  }));
+
+test('what the rack reports is acknowledged when it is on disk, and carried in order once the region answers', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = () => new Error('refused');
+    place.link.receive(HELLO);
+    place.report(['a', 'b']);
+    place.report(['c']);
+    assert.deepEqual(
+      place.sent.flatMap((message) => (message.kind === 'stored' ? [message.sequence] : [])),
+      [2, 3],
+    );
+    await place.pass(5000);
+    assert.deepEqual(place.notices(), ['region.away']);
+    assert.equal(place.link.status().waiting, 3);
+    place.script = oblige;
+    await place.pass(60_000);
+    assert.deepEqual(place.carried(), [
+      { sequence: 1, text: 'a' },
+      { sequence: 2, text: 'b' },
+      { sequence: 3, text: 'c' },
+    ]);
+    assert.deepEqual(place.notices(), ['region.away', 'region.back']);
+    assert.equal(place.link.status().waiting, 0);
+  }));
+
+test('nothing is given up for what is wrong with the region, the key or the way', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(200);
+    for (const status of [401, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504, 507]) {
+      place.script = (request, name) => (name === 'events' ? { status } : oblige(request, name));
+      place.report([`at ${status}`]);
+      await place.pass(3000);
+    }
+    assert.equal(place.outbox.deadLetterCount, 0);
+    assert.equal(place.outbox.length, 12);
+    place.script = oblige;
+    await place.pass(120_000);
+    assert.equal(place.outbox.length, 0);
+  }));
+
+test('a batch that cannot be read is halved until the entry that is wrong is found; the others arrive in their order', () =>
+  withPlace(new Place(), async (place) => {
+    const taken: string[] = [];
+    place.script = (request, name) => {
+      if (name !== 'events') return oblige(request, name);
+      const entries = entriesOf(JSON.parse(request.body?.text ?? 'null'));
+      if (entries.some(({ text }) => text === 'bad')) return { status: 400, body: 'cannot be read' };
+      taken.push(...entries.map(({ text }) => text));
+      return oblige(request, name);
+    };
+    place.report([...Array.from({ length: 20 }, (_, index) => `a${index}`), 'bad', 'z1', 'z2']);
+    place.link.receive(HELLO);
+    await place.pass(2000);
+    assert.deepEqual(taken, [...Array.from({ length: 20 }, (_, index) => `a${index}`), 'z1', 'z2']);
+    assert.deepEqual(
+      place.outbox.listDeadLetters().map(({ sequence, reason }) => [sequence, reason]),
+      [[21, '400: cannot be read']],
+    );
+    assert.deepEqual(place.notices(), ['outbox.dead-letter']);
+  }));
+
+test('an entry that the region refuses is kept with its reason, and can be sent again', () =>
+  withPlace(new Place(), async (place) => {
+    let refuses = true;
+    place.script = (request, name) => {
+      const sequence = name === 'events' ? entriesOf(JSON.parse(request.body?.text ?? 'null'))[0]?.sequence : undefined;
+      if (sequence === undefined || !refuses) return oblige(request, name);
+      return { body: JSON.stringify({ stored: sequence, refused: [{ sequence, reason: 'no such thing' }] }) };
+    };
+    place.link.receive(HELLO);
+    place.report(['a']);
+    await place.pass(1000);
+    const [letter] = place.outbox.listDeadLetters();
+    assert.equal(letter?.reason, 'no such thing');
+    assert.equal(place.link.status().deadLetters, 1);
+    refuses = false;
+    place.link.receive({ kind: 'outbox', id: 5, command: { action: 'retry', deadLetter: letter?.id ?? 0 } });
+    place.link.receive({ kind: 'outbox', id: 6, command: { action: 'drop', deadLetter: 99 } });
+    await place.pass(1000);
+    assert.equal(place.outbox.length, 0);
+    const answers = place.sent.filter((message) => message.kind === 'outbox-answer');
+    assert.deepEqual(
+      answers.map(({ id, answer }) => [id, answer.refusal]),
+      [
+        [5, undefined],
+        [6, 'there is no dead letter 99; rackboot outbox --dead shows all'],
+      ],
+    );
+  }));
+
+test('a region that knows more of this outbox than the file does makes it begin anew', () =>
+  withPlace(new Place(), async (place) => {
+    const { id } = place.outbox;
+    place.script = (request, name) =>
+      name === 'events' && request.body?.text.includes(id)
+        ? { body: '{"stored":500,"refused":[]}' }
+        : oblige(request, name);
+    place.report(['a']);
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.notEqual(place.outbox.id, id);
+    assert.equal(place.outbox.length, 0);
+    assert.deepEqual(place.notices(), ['outbox.renumbered']);
+  }));
+
+test('what was lost at the bound is alarmed and told to the region, once', () =>
+  withPlace(new Place(GIVEN, { entriesMax: 5, bytesMax: 1e6, deadLettersMax: 5 }), async (place) => {
+    place.script = () => new Error('away');
+    place.link.receive(HELLO);
+    for (let index = 0; index < 60; index += 1) place.report([`i${index}`]);
+    place.report(['w'], 'warning', 3);
+    await place.pass(1000);
+    assert.ok(place.notices().includes('outbox.full'));
+    assert.ok(place.notices().filter((kind) => kind === 'outbox.full').length < 30, 'sampled');
+    assert.equal(place.link.status().dropped, 59);
+    place.script = oblige;
+    await place.pass(60_000);
+    const missed = place
+      .named('events')
+      .map(({ body }): unknown => Reflect.get(JSON.parse(body?.text ?? 'null'), 'missed'));
+    assert.equal(
+      missed.findLast((count) => count !== 0),
+      59,
+    );
+    place.report(['later']);
+    await place.pass(1000);
+    const last = place.named('events').at(-1);
+    assert.equal(Reflect.get(JSON.parse(last?.body?.text ?? 'null'), 'missed'), 0);
+  }));
+
+test('while the disk refuses nothing is acknowledged, posts are refused by name, and it goes on by itself', () => {
+  let isFull = true;
+  const wrap = (store: OutboxStore): OutboxStore =>
+    new Proxy(store, {
+      get: (target, name) => {
+        if (isFull && (name === 'addReports' || name === 'addPost' || name === 'take')) {
+          return () => {
+            throw new RackError('store-unavailable', 'the disk is full');
+          };
+        }
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  return withPlace(new Place(GIVEN, undefined, wrap), async (place) => {
+    place.link.receive(HELLO);
+    place.report(['a']);
+    const post = { at: 1, peer: '10.0.0.1', contentType: '', path: '/MAAS/api/2.0/machines/', body: '' };
+    place.link.receive({ kind: 'post', id: 1, post });
+    await place.pass(3000);
+    const kinds = (): readonly string[] => place.sent.map(({ kind }) => kind);
+    assert.equal(kinds().includes('stored'), false);
+    assert.equal(place.link.status().outboxProblem, 'the disk is full');
+    assert.deepEqual(place.notices(), ['outbox.unavailable', 'region.post-refused']);
+    isFull = false;
+    await place.pass(3000);
+    place.link.receive({ kind: 'post', id: 2, post });
+    assert.equal(kinds().includes('stored'), true);
+    assert.deepEqual(
+      place.sent.flatMap((message) => (message.kind === 'post-stored' ? [[message.id, message.refusal]] : [])),
+      [
+        [1, 'the outbox cannot be written'],
+        [2, undefined],
+      ],
+    );
+    assert.deepEqual(place.notices().slice(2), ['outbox.available', 'region.post-queued']);
+    await place.pass(2000);
+    assert.equal(place.carried().length, 2);
+  });
+});
+
+test('the first state is fetched whole, later ones by their tag, at each change and once a minute', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.deepEqual(
+      place.named('state').map(({ ifNoneMatch }) => ifNoneMatch),
+      [undefined],
+    );
+    assert.ok(place.sent.some((message) => message.kind === 'desired-state' && message.state.version === 7));
+    place.stream?.onEvent('state', '{"version":7}');
+    await place.pass(1000);
+    assert.equal(place.named('state').length, 1);
+    place.stream?.onEvent('state', '{"version":8}');
+    await place.pass(1000);
+    assert.deepEqual(
+      place.named('state').map(({ ifNoneMatch }) => ifNoneMatch),
+      [undefined, '"7"'],
+    );
+    for (let minute = 0; minute < 3; minute += 1) {
+      place.stream?.onAlive();
+      await place.pass(30_000);
+      place.stream?.onAlive();
+      await place.pass(30_000);
+    }
+    assert.equal(place.named('state').length, 5);
+  }));
+
+test('what is no desired state is told and changes nothing', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.ok(place.sent.some((message) => message.kind === 'problem' && /schema/.test(message.text)));
+    assert.equal(
+      place.sent.some(({ kind }) => kind === 'desired-state'),
+      false,
+    );
+  }));
+
+test('a heartbeat says what is in force as soon as that changes, and else every half minute', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    place.link.receive({ kind: 'applied', version: 7 });
+    await place.pass(1000);
+    const beats = place.named('heartbeat').map(({ body }): unknown => JSON.parse(body?.text ?? 'null'));
+    assert.deepEqual(
+      beats.map((beat) => (typeof beat === 'object' && beat !== null ? Reflect.get(beat, 'applied') : 0)),
+      [0, 7],
+    );
+    assert.deepEqual(Object.keys(Object(beats[1])).toSorted(), [
+      'applied',
+      'deadLetters',
+      'dropped',
+      'interfaces',
+      'life',
+      'pinned',
+      'startedAt',
+      'uplink',
+      'version',
+      'waiting',
+    ]);
+    await place.pass(60_000);
+    assert.equal(place.named('heartbeat').length, 4);
+  }));
+
+test('a stream that ends or falls silent is opened anew, and the region is asked at once whether it is there', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    const first = place.stream;
+    const beats = place.named('heartbeat').length;
+    first?.onEnd('gone', undefined);
+    await place.pass(1500);
+    assert.notEqual(place.stream, first);
+    assert.equal(place.named('heartbeat').length, beats + 1);
+    const second = place.stream;
+    await place.pass(48_000);
+    assert.notEqual(place.stream, second);
+  }));
+
+test('a rack that speaks another version of the messages is refused', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
+    assert.deepEqual(place.sent, [{ kind: 'refused', reason: 'uplink version 2 is not 1' }]);
+  }));
