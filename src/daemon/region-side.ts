@@ -13,7 +13,7 @@ import type { UplinkConfig } from '../config/region-place.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import type { RegionStandIn } from '../http/region-stand-in.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import { formatIpv4, networkContains } from '../net/address.ts';
+import { formatIpv4, formatMac, networkContains } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/rack-description.ts';
@@ -125,13 +125,15 @@ export class RegionSide {
       preseed: readScript('enlist.preseed'),
       isAway: () => this.#uplink?.status().state !== 'up',
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
-      keep: async ({ peer, contentType, path, body }) => {
+      keep: async ({ peer, contentType, path, body, token, bootMac }) => {
         const post = {
           at: Math.round(clock.wallTimeMs()),
           peer: formatIpv4(peer),
           contentType,
           path,
           body: Buffer.from(body).toString('base64'),
+          ...(token === undefined ? {} : { token }),
+          ...(bootMac === undefined ? {} : { bootMac: formatMac(bootMac) }),
         };
         return this.#uplink === undefined ? 'the rack has just started' : await this.#uplink.queuePost(post);
       },

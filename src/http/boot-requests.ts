@@ -20,7 +20,15 @@ import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import type { Forwarding, ForwardOutcome, RegionEndpoint, RegionProxy } from './proxy.ts';
-import { answerQueued, answerScript, BODIES_MAX, type RegionStandIn, readBody, standInFor } from './region-stand-in.ts';
+import {
+  answerQueued,
+  answerScript,
+  BODIES_MAX,
+  type KeptReport,
+  type RegionStandIn,
+  readBody,
+  standInFor,
+} from './region-stand-in.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendFile, sendText } from './send.ts';
 
@@ -55,6 +63,17 @@ interface Exchange {
 
 /** What an event says beyond what the exchange knows. */
 type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
+
+/** What a request says of the boot of its machine. */
+type BootOfCaller = Pick<KeptReport, 'token' | 'bootMac'>;
+
+/** The same as fields for the region. */
+function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, string>> {
+  return {
+    ...(token === undefined ? {} : { 'X-Rackboot-Token': token }),
+    ...(bootMac === undefined ? {} : { 'X-Rackboot-Boot': formatMac(bootMac) }),
+  };
+}
 
 /** What may be the token of a boot: anything else is not passed on. */
 const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
@@ -200,7 +219,11 @@ export class BootRequests {
       response,
       origin,
       region: this.#deps.region(),
-      identity: { 'X-Forwarded-For': formatIpv4(peer), 'X-Rackboot-Rack': rackSecret, ...this.#bootOf(exchange) },
+      identity: {
+        'X-Forwarded-For': formatIpv4(peer),
+        'X-Rackboot-Rack': rackSecret,
+        ...bootFields(this.#bootOf(exchange)),
+      },
       defaultHost: `${formatIpv4(local)}:${request.socket.localPort ?? 80}`,
     };
     const outcome = (await this.#withoutRegion(exchange, forwarding)) ?? (await proxy.forward(forwarding));
@@ -231,11 +254,10 @@ export class BootRequests {
   }
 
   /** What the region is told of the boot of the machine that asks: its token, and the interface for which this rack vouches. */
-  #bootOf({ request, peer }: Exchange): Readonly<Record<string, string>> {
+  #bootOf({ request, peer }: Exchange): BootOfCaller {
     const token = request.headers['x-rackboot-token'];
     if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
-    const mac = this.#deps.vouchFor?.(token, peer);
-    return { 'X-Rackboot-Token': token, ...(mac === undefined ? {} : { 'X-Rackboot-Boot': formatMac(mac) }) };
+    return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
   }
 
   /** What can be done without the region, when it has to be; undefined: the request is one to pass on as ever. */
@@ -275,12 +297,18 @@ export class BootRequests {
 
   async #keep(
     standIn: RegionStandIn,
-    { peer }: Exchange,
+    exchange: Exchange,
     { request, response, origin }: Forwarding,
     body: Uint8Array,
   ): Promise<ForwardOutcome> {
     const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
-    const problem = await standIn.keep({ peer, contentType, path: origin, body });
+    const problem = await standIn.keep({
+      peer: exchange.peer,
+      contentType,
+      path: origin,
+      body,
+      ...this.#bootOf(exchange),
+    });
     if (problem === undefined) {
       answerQueued(response);
       return { kind: 'untaken', reason: 'kept' };

@@ -6,7 +6,7 @@
 // 3. At most BODIES_MAX bodies are held in memory at a time; further requests are passed on as ever.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
 import { answerText } from './answer.ts';
 import { onGone, sendText } from './send.ts';
 
@@ -22,6 +22,10 @@ export interface KeptReport {
   /** In origin form, with the query. */
   readonly path: string;
   readonly body: Uint8Array;
+  /** The token of its boot, as the machine gave it. */
+  readonly token?: string | undefined;
+  /** The interface by which it was booted, for which this rack vouches. */
+  readonly bootMac?: MacAddress | undefined;
 }
 
 /** The port to what keeps reports for a remote region. */

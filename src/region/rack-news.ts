@@ -87,6 +87,10 @@ const post = z.object({
   contentType: z.string().max(256),
   path: z.string().max(2048),
   body: z.base64(),
+  /** The token of the machine's boot, as it gave it. */
+  token: z.string().max(64).optional(),
+  /** The interface by which it was booted, for which the rack vouches. */
+  bootMac: z.string().max(17).optional(),
 });
 
 const entry = z.discriminatedUnion('kind', [

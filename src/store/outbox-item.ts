@@ -80,8 +80,12 @@ function readReport({ kind, at, text, mac, address, level }: Fields): OutboxRepo
   };
 }
 
-function readPost({ at, peer, contentType, path, body }: Fields): QueuedPost | undefined {
+function readPost({ at, peer, contentType, path, body, token, bootMac }: Fields): QueuedPost | undefined {
   if (typeof at !== 'number' || typeof peer !== 'string' || typeof contentType !== 'string') return undefined;
   if (typeof path !== 'string' || typeof body !== 'string') return undefined;
-  return { at, peer, contentType, path, body };
+  return {
+    ...{ at, peer, contentType, path, body },
+    ...(typeof token === 'string' ? { token } : {}),
+    ...(typeof bootMac === 'string' ? { bootMac } : {}),
+  };
 }

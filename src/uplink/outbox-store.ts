@@ -23,6 +23,10 @@ export interface QueuedPost {
   readonly path: string;
   /** Base64. */
   readonly body: string;
+  /** The token of the machine's boot: shown to nobody but the region. */
+  readonly token?: string | undefined;
+  /** The interface by which it was booted, for which this rack vouches. */
+  readonly bootMac?: string | undefined;
 }
 
 export type OutboxItem =

@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import { openRig, type Rig } from './rig.ts';
+import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';
 
 const PATH = '/MAAS/api/2.0/machines/';
 const FORM = 'application/x-www-form-urlencoded';
@@ -73,6 +73,19 @@ const statusOf = (text: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(text)
 test('a report goes to the region while that takes it', async () => {
   assert.match(await send(rig, 'POST', PATH, 'a=1'), /region$/);
   assert.equal(kept.length, 0);
+});
+
+test('with a report are kept the token of its boot and the interface for which this rack vouches', async () => {
+  isAway = true;
+  await send(rig, 'POST', PATH, 'a=1', { 'X-Rackboot-Token': TOKEN, 'X-Rackboot-Boot': '52:54:00:99:99:99' });
+  await send(rig, 'POST', PATH, 'a=1', { 'X-Rackboot-Boot': '52:54:00:99:99:99' });
+  assert.deepEqual(
+    kept.map(({ token, bootMac }) => [token, bootMac]),
+    [
+      [TOKEN, MACHINE],
+      [undefined, undefined],
+    ],
+  );
 });
 
 test('a report that the region cannot take is kept, and the machine is told 202 with one line of JSON', async () => {

@@ -275,6 +275,25 @@ test("a machine's post that a rack kept is run once, as the machine's own from i
     assert.equal(own.filter(({ description }) => description.startsWith('it reported')).length, 1);
   }));
 
+test('with a kept post go the token of its boot and the word of its rack', () =>
+  withLink(async ({ region, rack, store }) => {
+    acceptRack(region);
+    const boot = (sequence: number, more: object) => postEntry(sequence, '52:54:00:00:00:01', more);
+    await rack('events', batchOf([boot(1, { bootMac: '52:54:00:00:00:01', token: 'x'.repeat(32) })]));
+    const [machine] = store.listMachines({}, 0, 10);
+    assert.equal(machine?.vouchedMac, 0x525400000001);
+    region.changeStatus(machine?.systemId ?? '', 'commissioning', { username: 'bob' });
+    const token = region.desiredState().machines[0]?.bootToken;
+    await rack(
+      'events',
+      batchOf([boot(2, { bootMac: '52:54:00:00:00:01' }), boot(3, { token, bootMac: '52:54:00:00:00:01' })]),
+    );
+    const types = store
+      .listEvents({ machines: { systemIds: [machine?.systemId ?? ''] }, limit: 2 })
+      .map(({ type }) => type);
+    assert.deepEqual(types, ['NODE_COMMISSIONING_EVENT', 'NODE_ENLISTMENT_IGNORED']);
+  }));
+
 test('what cannot be taken is refused entry by entry, and told again when the answer was lost', () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);

@@ -6,7 +6,7 @@
 // 3. A post that a rack kept is run with the rights of an anonymous machine in one of this rack's own networks.
 
 import { RackError } from '../../errors.ts';
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4, parseMac } from '../../net/address.ts';
 import { parseAuthorization } from '../authorization.ts';
 import { LINK_VERSION, type Rack } from '../rack.ts';
 import { versionProblem } from '../rack-admission.ts';
@@ -127,17 +127,18 @@ function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undef
     version,
     path: {},
     caller: { kind: 'anonymous' },
-    peer: peerOf(region, rack, post.peer),
+    peer: peerOf(region, rack, post),
     query: query.fields,
   } as const;
   return refusalText(runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
 }
 
 /** The machine that posted, as its rack saw it; believed to be managed in this rack's networks only. */
-function peerOf(region: Region, rack: Rack, text: string): Peer {
-  const address = parseIpv4(text);
+function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Peer {
+  const address = parseIpv4(peer);
   const isManaged = address !== undefined && region.racks.isOf(rack, address);
-  return { address: text, ipv4: address, isManaged, isLocal: false };
+  const vouchedMac = isManaged ? parseMac(bootMac ?? '') : undefined;
+  return { address: peer, ipv4: address, isManaged, isLocal: false, bootToken: token, vouchedMac };
 }
 
 /** The fields of a query and of a body as one. */
