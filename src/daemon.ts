@@ -17,6 +17,7 @@ import { pinnedKeys } from './config/merge.ts';
 import type { RackConfig } from './config/rack-config.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { attributeEvents } from './daemon/attribution.ts';
+import { watchClock } from './daemon/clock-watch.ts';
 import { Configuration, type ConfigurationPorts } from './daemon/configuration.ts';
 import { configurationAnswers } from './daemon/configuration-answer.ts';
 import { EVENT_KINDS } from './daemon/event-kinds.ts';
@@ -199,7 +200,7 @@ class RackProcess implements Daemon {
 
     const moment = { now: clock.now(), wallMs: clock.wallTimeMs(), bootId: readBootId(), uptimeS: uptimeSeconds() };
     const table = new LeaseTable();
-    table.load(restoreLeases(stored.leases, moment), clock.now());
+    table.load(restoreLeases(stored.leases, moment, stored.clocks), clock.now());
     const rack = new Rack(
       {
         clock,
@@ -216,6 +217,8 @@ class RackProcess implements Daemon {
     );
     this.#rack = rack;
     this.#opened.push(() => rack.close());
+    const restamp = (): boolean => rack.dhcp.restamp();
+    this.#opened.push(watchClock({ clock, publish: this.#stream.publish, restamp }).close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
     this.#region.cached(cached);

@@ -22,6 +22,7 @@ export type DaemonEvent = RackEvent &
         readonly graceMs: number;
       }
     | { readonly kind: 'daemon.stopped'; readonly milliseconds: number; readonly cut: number }
+    | { readonly kind: 'clock.stepped'; readonly byMs: number }
     | { readonly kind: 'daemon.note'; readonly text: string }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
     | { readonly kind: 'interface.serving'; readonly interface: string; readonly network: string }
@@ -79,6 +80,14 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'stopped',
     explanation:
       'Everything is closed and the process ends. cut is the number of transfers that did not end in time; their machines try again.',
+  },
+  'clock.stepped': {
+    level: 'warning',
+    message: 'the wall clock was set',
+    explanation:
+      'Somebody or a time server set the clock of this host by byMs milliseconds (negative: back). Leases, transfers, names and states ' +
+      'in progress run on as if nothing had happened; only the times in the log jump. Once after the start this is usual on a host ' +
+      'without a clock of its own; again and again it is a time server that is wrong.',
   },
   'daemon.note': {
     level: 'info',

@@ -25,12 +25,14 @@ export function controlAnswers(sources: StatusSources): Readonly<Record<string, 
 
 function status(sources: StatusSources) {
   const rack = sources.rack();
+  // Instants begin as wall time, and are not moved when the clock is set.
+  const uptimeMs = sources.clock.now() - sources.startedWallMs;
   return {
     name: sources.name(),
     version: sources.version,
     pid: process.pid,
-    startedAt: new Date(sources.startedWallMs).toISOString(),
-    uptimeMs: sources.clock.wallTimeMs() - sources.startedWallMs,
+    startedAt: new Date(sources.clock.wallTimeMs() - uptimeMs).toISOString(),
+    uptimeMs,
     interfaces: sources.interfaces(),
     dhcp: rack && {
       sockets: rack.dhcp.sockets(),

@@ -18,6 +18,7 @@ import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events.ts';
 import type { DhcpState } from './inquiry.ts';
 import type { Lease } from './lease.ts';
+import { isActive } from './lease-table.ts';
 import { type Reply, Responder, type ResponderPorts } from './responder.ts';
 import { planSockets, type WantedSocket } from './socket-plan.ts';
 import { indexSubnets, type LinkState } from './subnet.ts';
@@ -133,6 +134,21 @@ export class DhcpServer {
     while (this.#responder.waiting > 0 && clock.now() < end) {
       await new Promise<void>((resolve) => clock.schedule(DRAIN_LOOK_MS, resolve));
     }
+  }
+
+  /**
+   * Stores a running lease anew, so that the disk knows what the wall clock says since it was stepped (`lease-clock.ts`).
+   * @returns false while the disk takes nothing
+   */
+  restamp(): boolean {
+    const { clock, journal, table } = this.#ports;
+    const now = clock.now();
+    const running = table.all().find((lease) => isActive(lease, now));
+    if (running === undefined) return true;
+    if (!journal.available) return false;
+    // The record of its address is as it was: the table has nothing to follow.
+    journal.append(running);
+    return true;
   }
 
   /** Answers that wait for the disk. */

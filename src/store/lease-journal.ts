@@ -22,7 +22,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, type Instant, instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/lease.ts';
-import { type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
+import { type BootClocks, bootClockOf, type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
 import type { StoredLease } from '../dhcp/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
@@ -41,6 +41,8 @@ export const JOURNAL_PROMPT_MS = 500;
 const BATCH_RECORDS_MAX = 4096;
 /** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** A smaller difference between the clocks is measuring, not a step. */
+const MOMENT_STEP_MS = 100;
 /** How old the reading of the clocks may be that records are stamped with, in milliseconds. */
 const MOMENT_AGE_MAX_MS = 1000;
 /** Upper bounds in seconds by which the time of a batch on its way to the disk and back is counted. */
@@ -76,6 +78,8 @@ export interface OpenedLeaseJournal {
   readonly journal: WorkerLeaseJournal;
   /** What was in force when the file was last written, one lease an address, in no particular order. */
   readonly leases: readonly StoredLease[];
+  /** What the clock of each boot of the host said last. */
+  readonly clocks: BootClocks;
 }
 
 /**
@@ -85,13 +89,23 @@ export interface OpenedLeaseJournal {
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
   const leases = new Map<Ipv4, StoredLease>();
+  const newest = new Map<string, { readonly sequence: number; readonly clock: number }>();
   const { worker, lastSequence } = await startWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
     if (!records.ok) throw new RackError('store-broken', `${path}: a lease does not decode (${records.fault.field})`);
     // In the order of their writing, so that the newest of an address stays.
-    for (const { lease } of records.value) leases.set(lease.address, lease);
+    for (const { sequence, lease } of records.value) {
+      leases.set(lease.address, lease);
+      if (sequence >= (newest.get(lease.bootId)?.sequence ?? 0))
+        newest.set(lease.bootId, { sequence, clock: bootClockOf(lease) });
+    }
   });
-  return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), leases: [...leases.values()] };
+  const clocks = new Map(Array.from(newest, ([bootId, { clock }]) => [bootId, clock]));
+  return {
+    journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock),
+    leases: [...leases.values()],
+    clocks,
+  };
 }
 
 /** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
@@ -374,12 +388,14 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener?.onAvailable();
   }
 
-  /** Every clock of the host, read anew once a second: reading the uptime opens a file. */
+  /** Every clock of the host, read anew once a second, and when the wall clock was stepped: reading the uptime opens a file. */
   #readMoment(): HostMoment {
-    const now = this.#clock.now();
-    if (this.#moment === undefined || now - this.#moment.now > MOMENT_AGE_MAX_MS) {
-      this.#moment = { now, wallMs: this.#clock.wallTimeMs(), bootId: this.#bootId, uptimeS: uptimeSeconds() };
+    const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
+    const known = this.#moment;
+    if (known !== undefined && now - known.now <= MOMENT_AGE_MAX_MS) {
+      if (Math.abs(wallMs - now - (known.wallMs - known.now)) < MOMENT_STEP_MS) return known;
     }
+    this.#moment = { now, wallMs, bootId: this.#bootId, uptimeS: uptimeSeconds() };
     return this.#moment;
   }
 }

@@ -207,13 +207,15 @@ export class RackUplink {
   #collect(limit?: number): void {
     const { events, missed } = this.#cursor.drain(limit);
     if (missed > 0) this.#outbox.addDropped(missed);
+    // Wall time as it is now, also when the clock was set since the start.
+    const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
       const kind = this.#options.kinds.get(event.kind);
       if (kind === undefined || kind.level === 'debug') continue;
       this.#outbox.add({
         kind: event.kind,
         level: kind.level,
-        at: Math.round(event.at),
+        at: Math.round(event.at + wallOffsetMs),
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
         text: eventText(event, kind),

@@ -156,6 +156,26 @@ test('when the disk is slow there is no OFFER, what was appended gets its ACK, a
   assert.deepEqual(rig.told(), ['dhcp.store-restored']);
 });
 
+test('a running lease is stored anew when the clock was set, and nobody is told', async () => {
+  const rig = await start();
+  assert.equal(rig.server.restamp(), true);
+  assert.equal(rig.journal.pending.length, 0, 'without a lease there is nothing to store');
+  rig.ask(select(MAC_A, '10.20.0.105'));
+  rig.told();
+  const notices = rig.notices.length;
+  rig.journal.slow();
+  assert.equal(rig.server.restamp(), false);
+  rig.journal.recover();
+  assert.equal(rig.server.restamp(), true);
+  assert.deepEqual(
+    rig.journal.pending.map(({ lease }) => lease.address),
+    [ip('10.20.0.105')],
+  );
+  rig.journal.commit();
+  assert.equal(rig.notices.length, notices);
+  assert.deepEqual(rig.network.take(), []);
+});
+
 test('when the disk refuses there is no ACK, no OFFER, and the address is free again', async () => {
   const rig = await start();
   rig.network.deliver('eth1', clientBytes(select(MAC_A, '10.20.0.105')));

@@ -262,3 +262,24 @@ test('a journal that is asked how long it is silent asks its worker, which answe
   await until('an answer', () => journal.silentMs() === 0);
   await journal.close();
 });
+
+test('a record after a step of the wall clock tells at once, and the newest record tells what the clock of its boot said', async () => {
+  const own = new VirtualClock();
+  const { journal } = await openLeaseJournal({ stateDir, clock: own });
+  const told = new Told(journal);
+  const at = (): Partial<Lease> => ({ grantedAt: own.now(), expiresAt: later(own.now(), 600_000) });
+  journal.append(lease(1, at()));
+  const before = own.wallTimeMs();
+  own.stepWall(3_600_000);
+  journal.append(lease(2, at()));
+  await until('durable', () => told.durable === 2);
+  await journal.close();
+  const again = await openLeaseJournal({ stateDir, clock: own });
+  await again.journal.close();
+  const [first, second] = [1, 2].map((address) => again.leases.find((one) => one.address === address));
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(first.grantedWallMs, before);
+  assert.equal(second.grantedWallMs, before + 3_600_000);
+  const clockMs = again.clocks.get(second.bootId) ?? 0;
+  assert.ok(Math.abs(clockMs - (second.grantedWallMs - second.uptimeS * 1000)) < 2);
+});

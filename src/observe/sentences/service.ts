@@ -37,6 +37,10 @@ export interface NamedFields {
 export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) => string>> = {
   'daemon.ready': (f) => `${f.text('name')}: Rackboot ${f.text('version')} is ready after ${f.text('startMs')} ms`,
   'daemon.stopping': (f) => `Stopping, for ${f.text('signal')}`,
+  'daemon.finishing': (f) =>
+    `Finishing ${f.text('replies')} answers and ${f.text('transfers')} transfers, for ${f.text('graceMs')} ms at most`,
+  'daemon.stopped': (f) => `Stopped after ${f.text('milliseconds')} ms; ${f.text('cut')} transfers were cut`,
+  'clock.stepped': (f) => `The clock of this host was set by ${f.text('byMs')} ms; what is under way goes on as before`,
   'daemon.note': (f) => capitalise(f.text('text')),
   'interface.waiting': (f) => `${f.text('interface')} is waited for: ${f.text('reason')}`,
   'interface.serving': (f) => `${f.text('interface')} is served: ${f.text('network')}`,
