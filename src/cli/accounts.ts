@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { errorText, RackError } from '../errors.ts';
 import { createAdmin, createApiKey } from '../region/accounts.ts';
 import type { RegionStore } from '../region/store.ts';
@@ -21,7 +21,7 @@ export interface AdministratorFlags {
 
 /** Makes an administrator. @returns 0 */
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
-  const { stateDir } = loadConfig(flags.config);
+  const { stateDir } = loadPlace(flags.config);
   const password = flags.password ?? (await readPassword(flags));
   await withStore(stateDir, (store) =>
     createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
@@ -36,7 +36,7 @@ export async function printApiKey(flags: {
   readonly username: string;
   readonly name: string;
 }): Promise<number> {
-  const { stateDir } = loadConfig(flags.config);
+  const { stateDir } = loadPlace(flags.config);
   const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
   console.log(key);
   return 0;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import {
   formatProblems,
   loadFitting,
-  loadUsable,
+  loadPlace,
   readConfigFile,
   readConfigText,
   resolveFile,
@@ -37,12 +37,12 @@ export interface FoundConfig extends UsableConfig {
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 
-/** The configuration that a daemon would start with. @throws RackError as `loadConfig` */
+/** The configuration that a daemon would start with. @throws RackError as `loadFitting` */
 export const loadMerged = (file: string): UsableConfig => loadFitting(file, cachedSettings).usable;
 
 /** What the daemon of this configuration file has in force. @throws RackError as `askDaemon` */
 export async function askConfig(file: string): Promise<FoundConfig> {
-  const answer = answerShape.parse(await askDaemon(loadUsable(file, NO_SETTINGS).config.stateDir, '/config'));
+  const answer = answerShape.parse(await askDaemon(loadPlace(file).stateDir, '/config'));
   const values = settingsOf(answer.values);
   const onDisk = readConfigFile(readConfigText(file));
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;

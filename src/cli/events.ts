@@ -1,7 +1,7 @@
 // `rackboot events`: the region's log, the oldest line first, and what comes.
 
 import { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { followEvents } from './event-follow.ts';
@@ -39,7 +39,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
     throw new RackError('bad-argument', `--limit ${limit} is not a whole number from 0 to ${LIMIT_MAX}`);
   }
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
   if (request.machine !== undefined) filter.set('id', (await findMachine(stateDir, request.machine)).system_id);
   // The newest is asked for in any case: a stream goes on behind it.

@@ -1,13 +1,13 @@
 // `rackboot leases list`: who holds which address until when.
 
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { askDaemon } from './control.ts';
 import { printJson, printTable } from './output.ts';
 import { leasesShape } from './shapes.ts';
 
 /** Prints the leases by address. @returns 0 */
 export async function listLeases(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadConfig(file).stateDir, '/leases');
+  const raw = await askDaemon(loadPlace(file).stateDir, '/leases');
   if (json) printJson(raw);
   else {
     printTable(

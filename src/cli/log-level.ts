@@ -1,7 +1,7 @@
 // `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes what the log of the running rack shows.
 
 import { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { isLogLevel } from '../observe/log-levels.ts';
 import { askDaemon } from './control.ts';
@@ -22,7 +22,7 @@ export interface LogLevelRequest {
 
 /** Shows the levels, changed first where a level is given. @returns 0 @throws RackError `bad-argument` */
 export async function setLogLevel(request: LogLevelRequest): Promise<number> {
-  const { stateDir } = loadConfig(request.config);
+  const { stateDir } = loadPlace(request.config);
   const { room = '', level: given } = request;
   const isLevel = given === undefined && (isLogLevel(room) || room === 'configured');
   const level = isLevel ? room : given;

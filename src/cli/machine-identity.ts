@@ -2,7 +2,7 @@
 // `machines show` that says by what a machine is recognised.
 
 import { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { formatMac, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
@@ -79,7 +79,7 @@ export async function identityFields(
 
 /** Makes one machine of two. @returns 0 @throws RackError `not-found`, `bad-argument` when the region refuses */
 export async function mergeMachines(file: string, keep: string, other: string, json: boolean): Promise<number> {
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const [kept, gone] = [await findMachine(stateDir, keep), await findMachine(stateDir, other)];
   const form = new URLSearchParams({ other: gone.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(kept, 'merge'), 'POST', form);
@@ -103,7 +103,7 @@ export async function splitMachine(
         throw new RackError('bad-argument', `${text} is not a hardware address such as 52:54:00:12:34:56`);
       return formatMac(mac);
     });
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const machine = await findMachine(stateDir, wanted);
   const form = new URLSearchParams({ mac_addresses: addresses.join(',') }).toString();
   const raw = await askDaemon(stateDir, pathOf(machine, 'split'), 'POST', form);
@@ -115,7 +115,7 @@ export async function splitMachine(
 
 /** Remembers that two machines are two. @returns 0 @throws RackError as `mergeMachines` */
 export async function keepApart(file: string, one: string, other: string, json: boolean): Promise<number> {
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const [first, second] = [await findMachine(stateDir, one), await findMachine(stateDir, other)];
   const form = new URLSearchParams({ other: second.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);

@@ -1,6 +1,6 @@
 // `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
 
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { askDaemon } from './control.ts';
 import { findMachine, identityFields } from './machine-identity.ts';
 import { formatBytes, printFields, printJson, printTable } from './output.ts';
@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 
 /** Prints all machines. @returns 0 */
 export async function listMachines(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadConfig(file).stateDir, MACHINES_PATH);
+  const raw = await askDaemon(loadPlace(file).stateDir, MACHINES_PATH);
   if (json) printJson(raw);
   else {
     printTable(
@@ -38,7 +38,7 @@ function row(machine: MachineShape): string[] {
 
 /** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
 export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const found = await findMachine(stateDir, wanted);
   if (json) {
     printJson(found);

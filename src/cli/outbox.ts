@@ -1,7 +1,7 @@
 // `rackboot outbox`: what waits on this rack for its remote region, and what that region has refused.
 
 import { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { printJson, printTable } from './output.ts';
@@ -33,7 +33,7 @@ type Outbox = z.infer<typeof outboxShape>;
 export async function runOutbox({ config, json, dead, retry, drop }: OutboxArguments): Promise<number> {
   if (retry !== undefined && drop !== undefined)
     throw new RackError('bad-argument', 'either --retry or --drop: not both at a time');
-  const { stateDir } = loadConfig(config);
+  const { stateDir } = loadPlace(config);
   const change = retry !== undefined ? `retry=${number(retry)}` : drop !== undefined ? `drop=${number(drop)}` : '';
   const raw =
     change === '' ? await askDaemon(stateDir, '/outbox') : await askDaemon(stateDir, `/outbox?${change}`, 'POST');

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { formatDuration, printJson, printTable } from './output.ts';
@@ -26,7 +26,7 @@ type RackShape = z.infer<typeof rackShape>;
 
 /** Prints all racks. @returns 1 when one of them is away, else 0 */
 export async function listRacks(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadConfig(file).stateDir, RACKS_PATH);
+  const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
   const racks = z.array(rackShape).parse(raw);
   if (json) printJson(raw);
   else {
@@ -72,7 +72,7 @@ export async function judgeRack(
   wanted: string,
   json: boolean,
 ): Promise<number> {
-  const { stateDir } = loadConfig(file);
+  const { stateDir } = loadPlace(file);
   const rack = findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
   if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
   else await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}&uuid=${rack.uuid}`, 'POST');

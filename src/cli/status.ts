@@ -1,7 +1,7 @@
 // `rackboot status`: what the running rack serves, what waits, and what counts.
 
 import { systemClock } from '../clock.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { askDaemon } from './control.ts';
 import { formatBytes, formatDuration, printJson, printTable } from './output.ts';
 import { regionLines } from './region-lines.ts';
@@ -9,7 +9,7 @@ import { statusShape } from './shapes.ts';
 
 /** Prints the state. @returns 0 when every interface is served and the region answers, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadConfig(file).stateDir, '/status');
+  const raw = await askDaemon(loadPlace(file).stateDir, '/status');
   const status = statusShape.parse(raw);
   const now = systemClock.wallTimeMs();
   const healthy =

@@ -7,7 +7,7 @@
 // 2. Everything that a machine sent is printed with its control characters taken out.
 
 import { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
+import { loadPlace } from '../config/load.ts';
 import { errorText } from '../errors.ts';
 import { formatBytes, formatSpan } from '../observe/quantity.ts';
 import { askDaemon, followDaemon } from './control.ts';
@@ -68,7 +68,7 @@ export interface TraceRequest {
 
 /** Prints a machine's steps. @returns 0 @throws RackError `not-found` with what is near */
 export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
-  const { stateDir } = loadConfig(request.config);
+  const { stateDir } = loadPlace(request.config);
   const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;
   if (request.follow) {

@@ -137,27 +137,8 @@ function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem
 }
 
 /**
- * Reads and parses a configuration file by itself.
- *
- * @throws RackError `config-unreadable` when it cannot be read, `config-invalid` with every problem in its message.
- */
-export function loadConfig(path: string): RackConfig {
-  return loadUsable(path, NO_SETTINGS).config;
-}
-
-/**
- * Reads a configuration file and merges it with what the store owns.
- *
- * @throws RackError `config-unreadable` when it cannot be read, `config-invalid` with every problem in its message.
- */
-export function loadUsable(path: string, stored: Settings): UsableConfig {
-  const parsed = parseConfig(readConfigText(path), stored);
-  if (parsed.ok) return parsed;
-  throw new RackError('config-invalid', formatProblems(path, parsed.problems));
-}
-
-/**
- * The same where the two may not fit, as at a start: then the file alone, and `refused` says why.
+ * Reads a configuration file and merges it with what the store owns; where they do not fit the file is used alone, and `refused` says
+ * why.
  *
  * @param stored gives what is known of the store in this state directory
  * @throws RackError `config-unreadable`, `config-invalid` when the file cannot be served by itself either
@@ -168,18 +149,30 @@ export function loadFitting(
 ): { readonly usable: UsableConfig; readonly wanted: Settings; readonly refused: string | undefined } {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const alone = resolveFile(read.file, NO_SETTINGS);
   const wanted = stored(stateDirOf(read.file.values)) ?? NO_SETTINGS;
   const merged = resolveFile(read.file, wanted);
   if (merged.ok) return { usable: merged, wanted, refused: undefined };
+  const alone = resolveFile(read.file, NO_SETTINGS);
   if (!alone.ok) throw new RackError('config-invalid', formatProblems(path, alone.problems));
   return { usable: alone, wanted, refused: formatProblems(path, merged.problems) };
 }
 
-/** Where the state is, whatever else the file says. */
+/**
+ * Where the daemon of a configuration file keeps its state and answers. The rest of the file may be wrong: a daemon that runs has the
+ * last good one in force, and can be asked.
+ *
+ * @throws RackError `config-unreadable`, `config-invalid` when the file is no YAML
+ */
+export function loadPlace(path: string): { readonly stateDir: string } {
+  const read = readConfigFile(readConfigText(path));
+  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
+  return { stateDir: stateDirOf(read.file.values) };
+}
+
 function stateDirOf(values: Settings): string {
-  const parsed = writtenConfigSchema.shape.state_dir.safeParse(values.state_dir);
-  return parsed.success ? parsed.data : writtenConfigSchema.shape.state_dir.parse(undefined);
+  const { state_dir: schema } = writtenConfigSchema.shape;
+  const parsed = schema.safeParse(values.state_dir);
+  return parsed.success ? parsed.data : schema.parse(undefined);
 }
 
 /** @throws RackError `config-unreadable` */

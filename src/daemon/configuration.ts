@@ -8,6 +8,7 @@
 // 2. A refused file is read again when it is saved; a refused state of the store is tried again with the next file.
 // 3. Keys that only a restart changes keep their running values, and are told.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { compareConfigs, effectsOf, type RunningLease } from '../config/difference.ts';
 import { findHostOverlaps } from '../config/host-check.ts';
@@ -105,7 +106,7 @@ export class Configuration {
   /** Takes over what the store owns now; nothing happens when that is what is known. */
   useStored(ports: ConfigurationPorts, settings: Settings | undefined): void {
     const wanted = settings ?? NO_SETTINGS;
-    if (JSON.stringify(wanted) === JSON.stringify(this.#wanted)) return;
+    if (isDeepStrictEqual(wanted, this.#wanted)) return;
     this.#wanted = wanted;
     this.#enqueue(ports, 'store', () => this.#usable.file);
   }
