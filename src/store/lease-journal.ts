@@ -19,14 +19,15 @@
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Clock, type Instant, instant, readBootId, type Timer, uptimeSeconds } from '../clock.ts';
+import { type Clock, type Instant, instant, type Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/lease.ts';
-import { type BootClocks, bootClockOf, type HostMoment, storeLease } from '../dhcp/lease-clock.ts';
+import { type BootClocks, bootClockOf, storeLease } from '../dhcp/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/lease-journal.ts';
 import type { StoredLease } from '../dhcp/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
 import { decodeLeases, LeaseBatch } from './lease-record.ts';
 
@@ -41,10 +42,6 @@ export const JOURNAL_PROMPT_MS = 500;
 const BATCH_RECORDS_MAX = 4096;
 /** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
-/** A smaller difference between the clocks is measuring, not a step. */
-const MOMENT_STEP_MS = 100;
-/** How old the reading of the clocks may be that records are stamped with, in milliseconds. */
-const MOMENT_AGE_MAX_MS = 1000;
 /** Upper bounds in seconds by which the time of a batch on its way to the disk and back is counted. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
@@ -147,7 +144,7 @@ function startWorker(
 export class WorkerLeaseJournal implements LeaseJournal {
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #bootId = readBootId();
+  readonly #hostClocks: HostClocks;
   #worker: Worker | undefined;
   #listener: LeaseJournalListener | undefined;
   #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
@@ -170,13 +167,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #outstandingBytes = 0;
   #sentAt = 0;
   readonly #writes = new Durations(WRITE_SECONDS);
-  #moment: HostMoment | undefined;
   #closed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
 
   constructor(worker: Worker, lastSequence: number, path: string, clock: Clock) {
     this.#path = path;
     this.#clock = clock;
+    this.#hostClocks = new HostClocks(clock);
     this.#last = lastSequence;
     this.#settled = lastSequence;
     this.#durable = lastSequence;
@@ -204,7 +201,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       this.#gathering = new LeaseBatch();
     }
     this.#last += 1;
-    this.#gathering.add(this.#last, storeLease(lease, this.#readMoment()));
+    this.#gathering.add(this.#last, storeLease(lease, this.#hostClocks.read()));
     if (!this.#outstanding) this.#turnEnd ??= setImmediate(() => this.#send());
     return this.#last;
   }
@@ -386,16 +383,5 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#state = 'open';
     this.#reason = undefined;
     this.#listener?.onAvailable();
-  }
-
-  /** Every clock of the host, read anew once a second, and when the wall clock was stepped: reading the uptime opens a file. */
-  #readMoment(): HostMoment {
-    const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
-    const known = this.#moment;
-    if (known !== undefined && now - known.now <= MOMENT_AGE_MAX_MS) {
-      if (Math.abs(wallMs - now - (known.wallMs - known.now)) < MOMENT_STEP_MS) return known;
-    }
-    this.#moment = { now, wallMs, bootId: this.#bootId, uptimeS: uptimeSeconds() };
-    return this.#moment;
   }
 }

@@ -1,0 +1,31 @@
+// The clocks of the host as records of leases are stamped with them. Source: `dhcp/lease-clock.ts`.
+
+import { type Clock, readBootId, uptimeSeconds } from '../clock.ts';
+import type { HostMoment } from '../dhcp/lease-clock.ts';
+
+/** How old a reading may be, in milliseconds. */
+const READING_AGE_MAX_MS = 1000;
+/** A smaller difference between the clocks is measuring, not a step. */
+const STEP_MS = 100;
+
+/** Reads all clocks together. */
+export class HostClocks {
+  readonly #clock: Clock;
+  readonly #bootId = readBootId();
+  #moment: HostMoment | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Read anew once a second, and when the wall clock was stepped: reading the uptime opens a file. */
+  read(): HostMoment {
+    const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
+    const known = this.#moment;
+    if (known !== undefined && now - known.now <= READING_AGE_MAX_MS) {
+      if (Math.abs(wallMs - now - (known.wallMs - known.now)) < STEP_MS) return known;
+    }
+    this.#moment = { now, wallMs, bootId: this.#bootId, uptimeS: uptimeSeconds() };
+    return this.#moment;
+  }
+}
