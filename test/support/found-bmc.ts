@@ -40,6 +40,8 @@ export interface BmcCase {
   readonly content: TreeContent;
   /** A machine that is New reports itself again, and its BMC gets another password. */
   readonly boots: 1 | 2;
+  /** Also a machine whose BMC is dead. */
+  readonly dies?: boolean;
 }
 
 /** Tests that a machine's BMC is found and can be commanded with what the region was told. */
@@ -47,11 +49,13 @@ export function testFoundBmc(given: BmcCase): void {
   describe(`the BMC of a machine nobody knows (${given.content})`, { skip: missing(...NEEDS) }, () => found(given));
 }
 
-function found({ content, boots }: BmcCase): void {
+function found({ content, boots, dies = false }: BmcCase): void {
   let directory = '';
   let namespace: LabNamespace;
   let bmc: ChildProcess | undefined;
   let tree = '';
+
+  const bootKeys = content.endsWith('-installer') ? ', enlist_with: installer' : '';
 
   before(async () => {
     tree = await cachedBootTree(() => undefined, content);
@@ -74,10 +78,7 @@ function found({ content, boots }: BmcCase): void {
   test('is found with nothing typed, gets a user of ours, and obeys it', { timeout: BOOT_MS_MAX }, async () => {
     const stateDir = join(directory, 'state');
     const config = join(directory, 'rackboot.yaml');
-    writeFileSync(
-      config,
-      configText(stateDir, tree, CASE, content.endsWith('-installer') ? ', enlist_with: installer' : ''),
-    );
+    writeFileSync(config, configText(stateDir, tree, CASE, bootKeys));
     const lines: LogLine[] = [];
     const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
     const machine = new VirtualMachine({ ...specOf(CASE, 0, directory), further: BMC_DEVICES }, namespace);
@@ -102,6 +103,28 @@ function found({ content, boots }: BmcCase): void {
       await daemon.stop();
     }
   });
+
+  if (dies) {
+    test('costs a bounded time when it is dead, and the machine is enlisted without', {
+      timeout: BOOT_MS_MAX,
+    }, async () => {
+      bmc?.kill('SIGKILL');
+      const stateDir = join(directory, 'state-dead');
+      const config = join(directory, 'rackboot-dead.yaml');
+      writeFileSync(config, configText(stateDir, tree, CASE, bootKeys));
+      const daemon = await DaemonProcess.start({ config, namespace, onLine: () => undefined });
+      const machine = new VirtualMachine({ ...specOf(CASE, 1, directory), further: BMC_DEVICES }, namespace);
+      try {
+        assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
+        assert.match(machine.console(), /The BMC: |The BMC did not answer within 60 seconds/);
+        const enlisted = z.object({ power_type: z.string() }).parse(await theMachine(stateDir));
+        assert.equal(enlisted.power_type, '');
+      } finally {
+        await machine.kill();
+        await daemon.stop();
+      }
+    });
+  }
 
   /** Boots the machine, and returns the password that the region has for its BMC, which was tried. */
   async function enlist(machine: VirtualMachine, stateDir: string): Promise<string> {
