@@ -15,6 +15,7 @@ import {
 } from '../../src/region/rack.ts';
 import { decideRegistration, decideVerdict } from '../../src/region/rack-admission.ts';
 import { check, rackInterfaces } from '../../src/region/rack-news.ts';
+import { findRangeConflict } from '../../src/region/rack-ranges.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { UPLINK_VERSION } from '../../src/uplink/messages.ts';
 import { withRegion } from './place.ts';
@@ -243,6 +244,19 @@ test('what another process says of racks is seen at once', () =>
     assert.equal(region.racks.find(RACK_UUID), undefined);
     other.close();
   }));
+
+test('two racks that hand out the same addresses are told of each other', () => {
+  const mine = rack({ state: 'accepted' });
+  const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined =>
+    findRangeConflict(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
+  const same = rackInterface();
+  assert.match(serve([same]) ?? '', /^rack-3 hands out 10\.50\.0\.100 to 10\.50\.0\.199, too/);
+  assert.match(serve([{ ...same, ip_range_low: '10.50.0.199' }]) ?? '', /10\.50\.0\.199 to 10\.50\.0\.199/);
+  assert.equal(serve([{ ...same, ip_range_low: '10.50.0.200', ip_range_high: '10.50.0.210' }]), undefined);
+  assert.equal(serve([{ ...same, management: 0 }]), undefined);
+  assert.equal(serve([{ ...same, ip_range_low: '', ip_range_high: '' }]), undefined);
+  assert.equal(serve([same], 'pending'), undefined);
+});
 
 test('rack and region speak of the same version of their link', () => {
   assert.equal(LINK_VERSION, UPLINK_VERSION);

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../rack.ts';
 import type { RackKey, RackVerdict } from '../rack-admission.ts';
 import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../rack-news.ts';
+import { findRangeConflict } from '../rack-ranges.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -25,6 +26,7 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     status_name: rack.state,
     is_embedded: rack.isEmbedded,
     is_away: isAway(rack, nowMs),
+    conflict: findRangeConflict(rack, call.region.racks.list()) ?? null,
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
     registered: isoTime(rack.registeredMs),
