@@ -300,7 +300,7 @@ class Explanation {
       this.#machine === undefined
         ? 'because nobody knows it'
         : `because the region has ${this.#machine.hostname} as ${this.#machine.statusName}`;
-    this.#say('configuration', `${path}: told ${(PURPOSE_SENTENCES[purpose] ?? purpose).split('; ')[0]}, ${because}`);
+    this.#say('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
     const endpoint = findEndpointFor(config.boot.http, local);
     const { step } = decideStep(
       {

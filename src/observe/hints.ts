@@ -12,7 +12,7 @@ import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
-import { isHttpEvent, isTftpEvent, PURPOSE_SENTENCES } from './sentences/files.ts';
+import { isHttpEvent, isTftpEvent, PURPOSE_CURES } from './sentences/files.ts';
 
 /** A client that says so many seconds in its first DISCOVER has asked before. Quirk: Intel's ROMs begin to count at 4. */
 export const SILENCE_SECONDS_MIN = 5;
@@ -176,8 +176,8 @@ export class BootWatch {
     if (purpose !== undefined) {
       if (purpose === 'chain') return [];
       this.#loads = 0;
-      const isProblem = ['image-missing', 'no-boot-http', 'arguments-not-quotable'].includes(purpose);
-      return isProblem ? [hint('cannot-start', `it is told ${PURPOSE_SENTENCES[purpose] ?? purpose}`)] : [];
+      const cure = PURPOSE_CURES[purpose];
+      return cure === undefined ? [] : [hint('cannot-start', `it cannot start: ${cure}`)];
     }
     if (file === undefined) return [];
     if (isKernelFile(file)) this.#loads = 0;

@@ -12,6 +12,7 @@ import type { ObserveEvent } from './events.ts';
 /** What an event's kind begins with, before the full stop: the rooms that the log knows. */
 export const LOG_ROOMS = [
   'boot',
+  'clock',
   'config',
   'daemon',
   'dhcp',

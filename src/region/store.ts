@@ -153,6 +153,13 @@ export interface EventFilter {
   readonly limit: number;
 }
 
+/** A machine that was heard of and is not known. */
+export interface StrangerSeen {
+  readonly mac: MacAddress;
+  /** Its description does not repeat the hardware address. */
+  readonly event: MachineEvent;
+}
+
 /** What came of a batch of reports. */
 export interface RecordedReports {
   /** How many were new, and are stored. */
@@ -271,6 +278,8 @@ export interface RegionStore {
   listEvents(filter: EventFilter): readonly MachineEvent[];
   /** The ids of the oldest and the newest event that are kept; both 0 when there is none. */
   eventRange(): { readonly oldest: number; readonly newest: number };
+  /** Machines that booted from the network and are not known, heard of since `sinceMs`, the latest first, each with its newest event. */
+  listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
   /** The newest event of each of these machines. */
   newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent>;
 

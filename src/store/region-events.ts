@@ -17,7 +17,7 @@ import {
   type NewMachineEvent,
   type RackReport,
 } from '../region/machine-event.ts';
-import type { EventFilter, RecordedReports } from '../region/store.ts';
+import type { EventFilter, RecordedReports, StrangerSeen } from '../region/store.ts';
 import { cleanText } from '../region/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
@@ -26,6 +26,10 @@ const PRUNE_EVERY = 500;
 const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
 const KIND_MAX = 64;
+
+/** True for what only a machine does that boots from the network; a host that only asks for an address is no machine of ours. */
+const BOOTING_SQL =
+  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR description LIKE '%; to load %' OR description LIKE '%; nothing to load%'";
 
 export interface EventBounds {
   readonly eventsMax: number;
@@ -213,6 +217,19 @@ export class EventTable {
       JSON.stringify(systemIds),
     );
     return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
+  }
+
+  strangers(sinceMs: number, limit: number): readonly StrangerSeen[] {
+    const rows = this.#sql.all(
+      'SELECT event.* FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND mac IS NOT NULL GROUP BY mac ' +
+        `HAVING max(${BOOTING_SQL})) AS newest USING (id) WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
+      sinceMs,
+      limit,
+    );
+    return rows.map((row) => ({
+      mac: macAddress(number(row, 'mac')),
+      event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
+    }));
   }
 
   #prune(): void {

@@ -30,6 +30,7 @@ import type {
   SplitKnowledge,
   SplitOutcome,
   StoredSetting,
+  StrangerSeen,
   User,
 } from '../region/store.ts';
 import { openDatabaseFile } from './database-file.ts';
@@ -204,6 +205,10 @@ class SqliteRegionStore implements RegionStore {
 
   eventRange(): { readonly oldest: number; readonly newest: number } {
     return this.#read(() => this.#events.range());
+  }
+
+  listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[] {
+    return this.#read(() => this.#events.strangers(sinceMs, limit));
   }
 
   newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {

@@ -69,7 +69,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'a configuration that can only explain',
     [offer(), event('http.rendered', { file: '/pxelinux.cfg/default', purpose: 'image-missing' })],
     'cannot-start',
-    /kernel and initrd are not in the boot tree/,
+    /cannot start: its kernel and initrd are not in the boot tree: `rackboot images build`/,
   ],
   [
     'a transfer that ends in the middle',

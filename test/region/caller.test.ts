@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { parseNetwork } from '../../src/net/address.ts';
 import { findPeer, type Peer } from '../../src/region/api/caller.ts';
 import { escapeHtml } from '../../src/region/api/html.ts';
-import { formatAge, formatDisk } from '../../src/region/api/page.ts';
 import { isLocalName } from '../../src/region/api/page-guard.ts';
+import { formatAge, formatDisk } from '../../src/region/api/page-parts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 
 const network = parseNetwork('10.20.0.0/24');

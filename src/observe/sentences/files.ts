@@ -19,12 +19,18 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   local: 'to start its own disk',
   poweroff: 'to switch off, for it has nothing to do',
   chain: 'to ask again and say who it is',
+  'image-missing': 'nothing but that its kernel and initrd are not in the boot tree',
+  'no-boot-http': 'nothing but that this rack has no HTTP listener it could report to',
+  'arguments-not-quotable': 'nothing but that its kernel arguments cannot be written down',
+};
+
+/** What would cure a configuration that can only explain, by its purpose. */
+export const PURPOSE_CURES: Readonly<Record<string, string>> = {
   'image-missing':
-    'nothing but to show that its kernel and initrd are not in the boot tree; `rackboot images build` makes them, or import the image',
-  'no-boot-http':
-    'nothing but to show that this rack has no HTTP listener it could report to; name one under boot.http.listen',
+    'its kernel and initrd are not in the boot tree: `rackboot images build` makes the environment, an import brings an installer',
+  'no-boot-http': 'this rack has no HTTP listener it could report to: name one under boot.http.listen',
   'arguments-not-quotable':
-    'nothing but to show that its kernel arguments cannot be written down; correct kernel_params or its name',
+    'its kernel arguments cannot be written down: correct boot.kernel_params, or the arguments or the name of this machine',
 };
 
 const REASONS: ReadonlyMap<string, string> = new Map(

@@ -64,6 +64,24 @@ ol.events time { color: var(--soft); font-variant-numeric: tabular-nums; white-s
 ol.events .what { overflow-wrap: anywhere; }
 ol.events .who { font-weight: 600; overflow-wrap: anywhere; }
 ol.events .warning, ol.events .error, ol.events .critical { color: var(--red); }
+a { color: var(--accent); text-decoration: none; }
+a:hover, a:focus-visible { text-decoration: underline; }
+.back { font-size: 14px; }
+.head { display: flex; align-items: center; gap: 12px; flex-wrap: wrap; margin: 22px 0 12px; }
+.head h2 { font-size: 21px; margin: 0; overflow-wrap: anywhere; letter-spacing: -0.01em; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); margin: 0; }
+dl.facts div { padding: 11px 14px; border-bottom: 1px solid var(--line); margin-bottom: -1px; }
+dl.facts dt { font-size: 12px; font-weight: 600; color: var(--soft); }
+dl.facts dd { margin: 2px 0 0; overflow-wrap: anywhere; }
+.note { padding: 14px; }
+.boot { display: flex; align-items: baseline; gap: 10px; margin: 20px 0 8px; font-size: 14px; font-weight: 600; }
+.boot .soft { font-weight: 400; }
+ol.steps { list-style: none; margin: 0; padding: 0; }
+ol.steps li { display: grid; grid-template-columns: 76px 150px 1fr; gap: 14px; padding: 7px 14px; font-size: 13.5px; }
+ol.steps li + li { border-top: 1px solid var(--line); }
+ol.steps time { color: var(--soft); text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+ol.steps .what { overflow-wrap: anywhere; }
+ol.steps .warning, ol.steps .error, ol.steps .critical { color: var(--red); }
 footer { padding-top: 22px; padding-bottom: 34px; font-size: 13px; color: var(--soft); }
 code { background: var(--grey-ground); border-radius: 5px; padding: 1px 5px; font-size: 12.5px; }
 .card { max-width: 560px; margin: 12vh auto 0; padding: 30px 32px; }
@@ -85,6 +103,13 @@ code { background: var(--grey-ground); border-radius: 5px; padding: 1px 5px; fon
   ol.events time { grid-column: 2; grid-row: 1; }
   ol.events .kind { display: none; }
   ol.events .what { grid-column: 1 / 3; }
+  dl.facts { grid-template-columns: 1fr; }
+  dl.facts div { display: grid; grid-template-columns: 118px 1fr; gap: 10px; padding: 7px 14px; }
+  dl.facts dd { margin: 0; }
+  ol.steps li { grid-template-columns: 1fr auto; gap: 2px 12px; }
+  ol.steps time { grid-column: 2; grid-row: 1; }
+  ol.steps .kind { grid-column: 1; grid-row: 1; }
+  ol.steps .what { grid-column: 1 / 3; }
   .card { margin: 24px 14px 0; padding: 22px; }
 }
 `;
@@ -101,8 +126,9 @@ async function refresh() {
     document.querySelector('main').replaceWith(next.querySelector('main'));
     fresh.textContent = 'live';
     fresh.classList.remove('stale');
-  } catch {
-    fresh.textContent = 'the region does not answer; trying again';
+  } catch (problem) {
+    const isGone = problem.message === '404';
+    fresh.textContent = isGone ? 'this machine is gone' : 'the region does not answer; trying again';
     fresh.classList.add('stale');
   }
 }

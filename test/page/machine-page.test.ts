@@ -1,0 +1,75 @@
+// The page of one machine in a real Chromium: reached by its link, kept fresh, at the width of a desk and of a phone, with hostile text.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startRegion } from '../region/live.ts';
+import { report } from '../region/place.ts';
+import { missing } from '../support/needs.ts';
+import { openBrowser } from './chromium.ts';
+
+const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+const LONG = 'a-name-without-a-place-to-break-'.repeat(8);
+
+test('a machine is looked at by its link, and what it does appears by itself', {
+  skip: missing('chromium'),
+  timeout: 90_000,
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  const text = async (): Promise<string> => String(await browser.evaluate('document.body.innerText'));
+  let sequence = 0;
+  const tell = (kind: string, mac: string, words: string): void => {
+    sequence += 1;
+    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words }]);
+  };
+  const isNarrow = async (): Promise<void> => {
+    for (const width of [1280, 820, 390, 320]) {
+      await browser.resize(width, 800);
+      const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
+    }
+  };
+  try {
+    live.region.enlist(report([0x525400000001], { hostname: 'web1' }));
+    tell('dhcp.offer', '52:54:00:00:00:01', 'Asked for an address; to load lpxelinux.0, because it is BIOS, PXE');
+    tell('tftp.sent', '52:54:00:00:00:09', `Loaded ${ATTACK}`);
+    await browser.resize(1280, 900);
+    await browser.open(`${live.origin}/MAAS/`);
+    await browser.evaluate("document.querySelector('td a').click()");
+    await browser.until(
+      "document.readyState === 'complete' && document.body.innerText.includes('all machines')",
+      10_000,
+    );
+    const first = await text();
+    for (const expected of [
+      'web1.maas',
+      'New',
+      'Next network boot',
+      '+0.00 s',
+      'to load lpxelinux.0',
+      'rackboot trace',
+    ]) {
+      assert.ok(first.includes(expected), expected);
+    }
+    tell('http.file-sent', '52:54:00:00:00:01', `Loaded ${ATTACK} ${LONG}`);
+    await browser.until(`document.body.innerText.includes('${LONG}')`, 10_000);
+    await isNarrow();
+
+    await browser.open(`${live.origin}/MAAS/`);
+    assert.match(await text(), /Seen, not enlisted/);
+    await isNarrow();
+    await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:09/`);
+    assert.match(await text(), /not enlisted/);
+    assert.ok((await text()).includes(`Loaded ${ATTACK}`));
+    await isNarrow();
+    assert.equal(await browser.evaluate("document.querySelectorAll('img, main script').length"), 0);
+    assert.notEqual(await browser.evaluate('document.title'), 'owned');
+    assert.deepEqual(browser.complaints, []);
+
+    await browser.open(`${live.origin}/MAAS/machines/nobody/`);
+    assert.match(await text(), /Nothing is here/);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
