@@ -47,6 +47,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
   '/usr/share/gocode/src/github.com/juju/gomaasapi': 'golang-github-juju-gomaasapi-dev',
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
+  '/usr/share/doc/libfaketime': 'libfaketime',
 };
 
 export type Need = 'root' | 'linux' | keyof typeof PACKAGES | keyof typeof FILES;

@@ -1,0 +1,96 @@
+// The wall clock is set under a running daemon, as a time server does at the start of a host without a clock: the lease, a transfer,
+// names and a state in progress go on. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
+
+import assert from 'node:assert/strict';
+import { globSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(63);
+const ADDRESS = `${PLACE.octets}.1`;
+const [LIBRARY = ''] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
+const HOUR_MS = 3_600_000;
+
+const leasesShape = z.array(
+  z.object({ mac: z.string(), state: z.string(), grantedAt: z.string(), expiresAt: z.string(), seconds: z.number() }),
+);
+
+/** Runs `work` with a wall clock that `set` sets, in seconds against the true one (`@…`: to that moment). */
+async function withWallClock<T>(file: string, work: (set: (to: string) => void) => Promise<T>): Promise<T> {
+  const set = (to: string): void => writeFileSync(file, `${to}\n`);
+  const said = {
+    LD_PRELOAD: LIBRARY,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+  Object.assign(process.env, said);
+  try {
+    return await work(set);
+  } finally {
+    for (const name of Object.keys(said)) delete process.env[name];
+  }
+}
+
+test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
+  skip: missing('linux', '/usr/share/doc/libfaketime'),
+  timeout: 90_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  const probes = await DhcpProbes.open(PLACE);
+  try {
+    await withWallClock(join(rack.directory, 'clock'), async (set) => {
+      const unset = -Math.round(systemClock.wallTimeMs() / 1000) + 60;
+      set(`${unset}`);
+      await rack.startWhole();
+      const first = await probes.lease();
+      const lease = async () =>
+        leasesShape.parse(await rack.ask('/leases')).find(({ mac }) => mac === formatMac(first.mac));
+      assert.match((await lease())?.grantedAt ?? '', /^1970-01-01T/);
+      const loading = loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
+
+      set('+0');
+      const stepped = await rack.told('clock.stepped');
+      assert.ok(Math.abs(Number(stepped.byMs) + unset * 1000) < 2000, String(stepped.byMs));
+      assert.equal((await loading).value.length, 44_000);
+      const after = await lease();
+      assert.equal(after?.state, 'bound');
+      assert.ok(
+        Math.abs(Date.parse(after?.grantedAt ?? '') - systemClock.wallTimeMs()) < 30_000,
+        'it is shown by the clock of now',
+      );
+      assert.equal(
+        Date.parse(after?.expiresAt ?? '') - Date.parse(after?.grantedAt ?? ''),
+        (after?.seconds ?? 0) * 1000,
+      );
+
+      set('-3600');
+      await rack.told('clock.stepped', { match: ({ byMs }) => Math.abs(Number(byMs) + HOUR_MS) < 2000 });
+      assert.equal((await lease())?.state, 'bound');
+      assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
+      const again = await probes.lease(first.mac);
+      assert.equal(addressOf(again), addressOf(first));
+      machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
+      await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
+      const { uptimeMs } = await rack.status();
+      assert.ok(uptimeMs > 0 && uptimeMs < 60_000, `up for ${uptimeMs} ms`);
+
+      // The process is started again under yet another clock: in the same boot the uptime tells the age.
+      await rack.kill();
+      set('+400000000');
+      await rack.start();
+      assert.equal((await lease())?.state, 'bound');
+    });
+  } finally {
+    await probes.close();
+    await rack.remove();
+  }
+});
