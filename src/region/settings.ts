@@ -4,7 +4,7 @@
 //
 // 1. A value that a rack's file writes is read-only here, and the refusal says which file and key.
 // 2. What is stored can be served: the whole configuration is checked before, in the same transaction.
-// 3. Cluster interfaces are of one rack, by name; every other key is of all racks.
+// 3. Cluster interfaces are of one rack, by name; keys of the region itself go to the rack of its process; every other key is of all racks.
 
 import type { Clock } from '../clock.ts';
 import {
@@ -103,7 +103,7 @@ export class RegionSettings {
 
   /** What one rack is sent; undefined: nothing. @param rack undefined: the rack of this process */
   of(rack: string | undefined): Settings | undefined {
-    const settings = settingsFor(rack ?? this.#parts.ownRack()?.uuid, this.#list);
+    const settings = this.#settingsFor(rack ?? this.#parts.ownRack()?.uuid ?? '', this.#list);
     return Object.keys(settings).length === 0 ? undefined : settings;
   }
 
@@ -121,7 +121,7 @@ export class RegionSettings {
 
   /** The cluster interfaces of a rack: those in force, and of a remote rack those that it has told. */
   interfacesOf(rack: string): readonly Settings[] {
-    const stored = settingsFor(rack, this.#list);
+    const stored = this.#settingsFor(rack, this.#list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
     if (rack === this.#parts.ownRack()?.uuid) return listed;
     const names = new Set(listed.map(({ name }) => name));
@@ -213,12 +213,33 @@ export class RegionSettings {
     const isForAll = changes.some(({ rack }) => rack === '');
     const racks = isForAll ? [own, ...list.map(({ rack }) => rack)] : changes.map(({ rack }) => rack);
     for (const rack of new Set(racks)) {
-      const problems = this.rules.problemsOf(this.#fileOf(rack), settingsFor(rack, list), own !== '' && rack === own);
+      const problems = this.rules.problemsOf(
+        this.#fileOf(rack),
+        this.#settingsFor(rack, list),
+        own !== '' && rack === own,
+      );
       if (problems.length === 0) continue;
       const text = problems.map(({ key, message }) => `${key}: ${message}`).join('\n');
       return { reason: 'setting-invalid', text, problems };
     }
     return undefined;
+  }
+
+  /** The rows of one rack, and those of all, in the form of a configuration file. */
+  #settingsFor(rack: string, list: readonly StoredSetting[]): Settings {
+    const isOwn = rack === (this.#parts.ownRack()?.uuid ?? '');
+    let settings: Settings = NO_SETTINGS;
+    const interfaces: SettingValue[] = [];
+    for (const one of list) {
+      const isOfInterface = one.key.startsWith(`${INTERFACES_KEY}.`);
+      if (isOfInterface && one.rack === rack) {
+        const name = one.key.slice(INTERFACES_KEY.length + 1);
+        interfaces.push({ name, ...(isSettings(one.value) ? one.value : {}) });
+      } else if (!isOfInterface && one.rack === '' && (isOwn || !one.key.startsWith('region.'))) {
+        settings = withValue(settings, one.key, one.value);
+      }
+    }
+    return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };
   }
 
   /** What the file of a rack writes; of a remote one only its region knows nothing. */
@@ -235,17 +256,4 @@ function withChange(list: readonly StoredSetting[], { rack, key, value }: Settin
   if (value === undefined) return list.filter((one) => !isSame(one));
   const changed = { rack, key, value };
   return list.some(isSame) ? list.map((one) => (isSame(one) ? changed : one)) : [...list, changed];
-}
-
-/** The rows of one rack, and those of all, in the form of a configuration file. */
-function settingsFor(rack: string | undefined, list: readonly StoredSetting[]): Settings {
-  let settings: Settings = NO_SETTINGS;
-  const interfaces: SettingValue[] = [];
-  for (const one of list) {
-    if (one.rack !== '' && one.rack !== rack) continue;
-    if (!one.key.startsWith(`${INTERFACES_KEY}.`)) settings = withValue(settings, one.key, one.value);
-    else if (one.rack === (rack ?? ''))
-      interfaces.push({ name: one.key.slice(INTERFACES_KEY.length + 1), ...(isSettings(one.value) ? one.value : {}) });
-  }
-  return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };
 }

@@ -10,6 +10,7 @@ import type { OwnRack } from '../../src/region/config.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
+import { acceptRack } from './rack-place.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
 const LAB = {
@@ -252,15 +253,47 @@ test('a file that pins a key later hides what is stored, which may still be remo
     assert.equal((await call('POST', '2.0/settings/?op=unset', { key: 'boot.release' })).status, 200);
   }));
 
-test('another rack has its own cluster interfaces and shares the rest', () =>
+test('another rack has its own cluster interfaces, is not sent what is the region’s, and shares the rest', () =>
   withSettings({}, async (call, { region }) => {
+    const rack = acceptRack(region);
+    const FAR = `1.0/nodegroups/${rack.uuid}/interfaces/`;
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
     await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
-    assert.deepEqual(region.desiredState('99999999-2222-3333-4444-555555555555').settings, {
-      boot: { release: 'trixie' },
-    });
+    await call('POST', '2.0/settings/?op=set', { key: 'region.new_machines_max', value: '5' });
+    assert.deepEqual(region.desiredState(rack.uuid).settings, { boot: { release: 'trixie' } });
     assert.deepEqual(region.desiredState(UUID), region.desiredState());
-    assert.deepEqual(Object.keys(region.desiredState(UUID).settings ?? {}).sort(), ['boot', 'cluster_interfaces']);
+    assert.deepEqual(Object.keys(region.desiredState().settings ?? {}).sort(), [
+      'boot',
+      'cluster_interfaces',
+      'region',
+    ]);
+
+    // What it told of itself is shown, and can be taken over into the store.
+    const [told] = Object((await call('GET', `${FAR}?op=list`)).json());
+    assert.equal(told.ip_range_low, '10.50.0.100');
+    const taken = await call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' });
+    assert.equal(taken.status, 200, taken.text);
+    const [sent] = Object(region.desiredState(rack.uuid).settings).cluster_interfaces;
+    assert.deepEqual([sent.name, sent.ip_range_low, sent.router_ip], ['far', '10.50.0.120', '10.50.0.1']);
+    const set = await call('POST', '2.0/settings/?op=set', {
+      key: 'cluster_interfaces.far.management',
+      value: '1',
+      rack: rack.uuid,
+    });
+    assert.equal(set.status, 200, set.text);
+    assert.equal(Object((await call('GET', `${FAR}far/`)).json()).management, 1);
+
+    // Once its file writes it, it is read-only.
+    const pulse = { life: 'a', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 1 };
+    region.racks.hear(rack.uuid, {
+      version: rack.version,
+      uplink: 1,
+      interfaces: rack.interfaces,
+      pulse: { ...pulse, pinned: ['cluster_interfaces.far'] },
+    });
+    const refused = await call('PUT', `${FAR}far/`, { management: '2' });
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, /written in the configuration file of the rack rack-2 as cluster_interfaces\.far/);
   }));
 
 test('the store has a bound', () =>
