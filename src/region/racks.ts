@@ -39,6 +39,7 @@ export class Racks {
   readonly #clock: Clock;
   readonly #newcomers = new RateLimit(REGISTRATION_RATE);
   readonly #startedMs: number;
+  readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #networks = new Map<string, readonly Ipv4Network[]>();
   #version = -1;
@@ -85,8 +86,9 @@ export class Racks {
     const token = key.slice(0, colon);
     const secret = key.slice(colon + 1);
     const holders = this.list().filter((rack) => rack.state === 'accepted' && rack.token === token);
-    const isHeld = this.#isSecretOf(holders[0], token, secret);
-    return isHeld && holders.some((rack) => this.isOf(rack, address));
+    // Asked once in any case, so that the time does not tell whether there is such a rack.
+    if (holders.length === 0) return this.#isSecretOf(undefined, token, secret);
+    return holders.some((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address));
   }
 
   /** The rack that has drawn this key, whatever its state. */
@@ -126,7 +128,15 @@ export class Racks {
   /** Accepts, rejects or removes racks: all of them, or none and the reason. */
   judge(uuids: readonly string[], verdict: RackVerdict, username: string): VerdictRefusal | undefined {
     const by = { username, atMs: this.#clock.wallTimeMs() };
-    return this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
+    const refusal = this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
+    if (refusal === undefined) for (const listener of this.#listeners) listener();
+    return refusal;
+  }
+
+  /** Calls `listener` after each verdict of this process. @returns how to end that */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Keeps the rack of this very process, which needs no key; one that was here before under another UUID is gone. */

@@ -4,13 +4,12 @@
 // 2. Events that the log dropped before a follower read them are told as a gap.
 // 3. At most FOLLOWERS_MAX at a time; while there is none, nothing is looked at.
 
-import type { ServerResponse } from 'node:http';
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { MachineEvent } from '../machine-event.ts';
 import type { Region } from '../region.ts';
 import type { EventFilter } from '../store.ts';
-import { EventAnswer } from './event-stream.ts';
+import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 export const FOLLOWERS_MAX = 64;
 /** How often the log is looked at for somebody. */
@@ -48,7 +47,7 @@ export class EventFollowers {
   }
 
   /** Sends events to somebody until they leave. @throws RackError `store-unavailable` before anything was sent */
-  open(response: ServerResponse, following: EventFollowing): void {
+  open(response: StreamResponse, following: EventFollowing): void {
     const place = following.after ?? this.#region.store.eventRange().newest;
     const answer = new EventAnswer(response, {
       clock: this.#region.clock,

@@ -6,11 +6,21 @@
 // 2. A reader that took nothing for STALLED_MS_MAX is cut off.
 // 3. A comment every COMMENT_MS shows both sides that the other is there.
 
-import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../clock.ts';
 
 export const COMMENT_MS = 15_000;
 const STALLED_MS_MAX = 60_000;
+
+/** What a stream needs of `ServerResponse`. */
+export interface StreamResponse {
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+  /** False: the reader has not taken it yet; 'drain' tells when. */
+  write(text: string): boolean;
+  end(): unknown;
+  destroy(): unknown;
+  on(event: 'drain' | 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
 
 /** One event of a stream. */
 export interface StreamEvent {
@@ -32,7 +42,7 @@ export function formatStreamEvent({ id, event, data }: StreamEvent): string {
 
 /** A stream to one reader. */
 export class EventAnswer {
-  readonly #response: ServerResponse;
+  readonly #response: StreamResponse;
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #onComment: (() => void) | undefined;
@@ -47,7 +57,7 @@ export class EventAnswer {
    * @param onEnd called once, when the reader is gone or the stream was closed
    */
   constructor(
-    response: ServerResponse,
+    response: StreamResponse,
     options: {
       readonly clock: Clock;
       readonly onReady: () => void;

@@ -79,7 +79,10 @@ class ChangeStreams {
     const region = this.#region;
     let told = -1;
     const tell = (): void => {
-      if (region.racks.find(uuid)?.state !== 'accepted') answer.close();
+      if (region.racks.find(uuid)?.state !== 'accepted') {
+        answer.close();
+        return;
+      }
       const { version } = region.desiredState(uuid);
       if (!answer.isReady || version === told) return;
       told = version;
@@ -90,11 +93,11 @@ class ChangeStreams {
       onReady: () => tell(),
       onComment: () => tell(),
       onEnd: () => {
-        unsubscribe();
+        for (const end of subscriptions) end();
         this.#forget(uuid, answer);
       },
     });
-    const unsubscribe = region.subscribe(tell);
+    const subscriptions = [region.subscribe(tell), region.racks.subscribe(tell)];
     const own = this.#streams.get(uuid) ?? [];
     own.push(answer);
     this.#streams.set(uuid, own);

@@ -1,0 +1,164 @@
+// The event log as a stream: where it begins, what it leaves out, and what becomes of readers that are slow, many or gone.
+
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
+import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { makeRegion, type RegionPlace } from './place.ts';
+
+/** The answer to a reader that takes what it is sent, until it stops. */
+class Reader extends EventEmitter {
+  text = '';
+  takes = true;
+  isGone = false;
+  writeHead(): this {
+    return this;
+  }
+  write(text: string): boolean {
+    this.text += text;
+    return this.takes;
+  }
+  end(): void {
+    this.destroy();
+  }
+  destroy(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.emit('close');
+  }
+  /** What was sent, by its id. */
+  get ids(): readonly number[] {
+    return [...this.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+  }
+}
+
+const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
+  filter: {},
+  after: undefined,
+  render: (event) => event.description,
+  ...more,
+});
+
+function withFollowers(work: (place: RegionPlace & { followers: EventFollowers }) => void): void {
+  const place = makeRegion();
+  const followers = new EventFollowers(place.region);
+  try {
+    work({ ...place, followers });
+  } finally {
+    followers.close();
+    place.remove();
+  }
+}
+
+function record({ region, clock }: RegionPlace, count: number, level: 'info' | 'warning' = 'info'): void {
+  for (let index = 0; index < count; index += 1) {
+    const event = { type: 'NODE_RACK_EVENT', level, description: `event ${index}`, atMs: clock.wallTimeMs() } as const;
+    region.store.recordEvent({ ...event, username: '' }, undefined);
+  }
+}
+
+test('a follower is sent what comes, or what came behind an id, in order and once', () =>
+  withFollowers((place) => {
+    const { followers, clock } = place;
+    record(place, 5);
+    const [fresh, resumed] = [new Reader(), new Reader()];
+    followers.open(fresh, following());
+    followers.open(resumed, following({ after: 2 }));
+    clock.advance(1000);
+    assert.deepEqual([fresh.ids, resumed.ids], [[], [3, 4, 5]]);
+    record(place, 250);
+    clock.advance(1000);
+    assert.deepEqual(
+      fresh.ids,
+      Array.from({ length: 250 }, (_, index) => index + 6),
+    );
+    assert.equal(resumed.ids.length, 253);
+    assert.match(fresh.text, /^id: 6\nevent: event\ndata: "event 0"\n\n/m);
+  }));
+
+test('a follower gets what it asked for, and goes on behind what it did not', () =>
+  withFollowers((place) => {
+    const { followers, clock } = place;
+    const reader = new Reader();
+    followers.open(reader, following({ filter: { level: 'warning' } }));
+    record(place, 300);
+    record(place, 1, 'warning');
+    clock.advance(1000);
+    record(place, 10);
+    clock.advance(1000);
+    assert.deepEqual(reader.ids, [301]);
+  }));
+
+test('a slow reader is sent nothing more until it has read, and then everything; one that stands still is cut off', () =>
+  withFollowers((place) => {
+    const { followers, clock } = place;
+    const [slow, still] = [new Reader(), new Reader()];
+    followers.open(slow, following());
+    followers.open(still, following());
+    clock.advance(300);
+    slow.takes = false;
+    still.takes = false;
+    record(place, 3);
+    clock.advance(300);
+    const before = slow.ids.length;
+    record(place, 400);
+    clock.advance(30_000);
+    assert.equal(slow.ids.length, before);
+    slow.takes = true;
+    slow.emit('drain');
+    clock.advance(1000);
+    assert.equal(slow.ids.length, 403);
+    assert.equal(new Set(slow.ids).size, 403);
+    clock.advance(60_000);
+    assert.deepEqual([slow.isGone, still.isGone], [false, true]);
+  }));
+
+test('events that are not kept any more are told as a gap', () => {
+  const place = makeRegion();
+  const store = openRegionStore({ stateDir: place.stateDir, bounds: { eventsMax: 600, strangerEventsMax: 600 } });
+  const followers = new EventFollowers({ ...place.region, store, clock: place.clock });
+  try {
+    for (let index = 0; index < 2000; index += 1) {
+      store.recordEvent({ type: 'NODE_RACK_EVENT', description: 'x', atMs: 1, username: '' }, undefined);
+    }
+    const { oldest, newest } = store.eventRange();
+    assert.ok(oldest > 1 && newest === 2000, `${oldest} to ${newest}`);
+    const reader = new Reader();
+    followers.open(reader, following({ after: 1, filter: { level: 'debug' } }));
+    place.clock.advance(5000);
+    assert.ok(reader.text.includes(`event: gap\ndata: {"after":1,"oldest":${oldest}}\n\n`));
+    assert.equal(reader.ids[0], oldest);
+    assert.equal(reader.ids.at(-1), newest);
+  } finally {
+    followers.close();
+    store.close();
+    place.remove();
+  }
+});
+
+test('only so many follow at a time, nothing is looked at for nobody, and comments keep a quiet stream open', () =>
+  withFollowers(({ followers, clock }) => {
+    const pending = clock.pending;
+    const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
+    for (const reader of readers) {
+      assert.equal(followers.isFull, false);
+      followers.open(reader, following());
+    }
+    assert.equal(followers.isFull, true);
+    clock.advance(3 * COMMENT_MS);
+    assert.equal(readers[0]?.text.match(/^: here$/gm)?.length, 4);
+    for (const reader of readers) reader.destroy();
+    clock.advance(1000);
+    assert.equal(followers.isFull, false);
+    assert.equal(clock.pending, pending);
+  }));
+
+test('an event of the stream is lines that end with an empty one', () => {
+  assert.equal(
+    formatStreamEvent({ id: 7, event: 'state', data: { a: 'x\ny' } }),
+    'id: 7\nevent: state\ndata: {"a":"x\\ny"}\n\n',
+  );
+  assert.equal(formatStreamEvent({ data: 1 }), 'data: 1\n\n');
+});
