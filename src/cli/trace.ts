@@ -72,8 +72,7 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;
   if (request.follow) {
-    await follow(stateDir, query, request.json, oldestMs);
-    return 0;
+    return await follow(stateDir, query, request.json, oldestMs);
   }
   const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
   const older = await askOlder(stateDir, trace);
@@ -92,7 +91,8 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   return 0;
 }
 
-async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<void> {
+/** @returns 0 when it was ended here, 1 when the daemon ended */
+async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once('SIGINT', end);
@@ -117,6 +117,9 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     process.off('SIGINT', end);
     process.off('SIGTERM', end);
   }
+  if (stop.signal.aborted) return 0;
+  console.error('rackboot: the daemon ended');
+  return 1;
 }
 
 /** What the region's log knows from before this life of the daemon. */

@@ -145,8 +145,11 @@ export class DhcpProbes {
   }
 }
 
-/** Loads a file by TFTP from `address:port`. Rejects with the server's error, or when it stops answering. */
-export function loadByTftp(address: string, port: number, file: string): Promise<Timed<Uint8Array>> {
+/**
+ * Loads a file by TFTP from `address:port`. Rejects with the server's error, or when it stops answering.
+ * @param from the address to ask from; undefined: any
+ */
+export function loadByTftp(address: string, port: number, file: string, from?: string): Promise<Timed<Uint8Array>> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     const server = parseIpv4(address) ?? ANY;
@@ -177,11 +180,12 @@ export function loadByTftp(address: string, port: number, file: string): Promise
         });
       }
     };
-    socket.on('message', (bytes, from) => {
-      download.receive(bytes, parseIpv4(from.address) ?? ANY, from.port, clock.now());
+    socket.on('message', (bytes, sender) => {
+      download.receive(bytes, parseIpv4(sender.address) ?? ANY, sender.port, clock.now());
       go();
     });
     socket.on('error', () => undefined);
+    if (from !== undefined) socket.bind({ address: from });
     go();
   });
 }

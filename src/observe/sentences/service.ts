@@ -4,6 +4,7 @@ import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
 import { DNS_EVENTS } from '../../dns/events.ts';
 import type { RackEvent } from '../../event.ts';
 import { formatIpv4 } from '../../net/address.ts';
+import { formatSpan } from '../quantity.ts';
 
 export const isDnsEvent = (event: RackEvent): event is DnsEvent => Object.hasOwn(DNS_EVENTS, event.kind);
 
@@ -54,6 +55,29 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'metrics.failed': (f) =>
     `Metrics cannot be served on ${f.text('address')}:${f.text('port')} (${f.text('reason')}): free the port, or set metrics.listen`,
   'region.up': (f) => `The region answers at ${f.text('addresses')}`,
+  'region.down': (f) =>
+    `The region does not run (${f.text('reason')}): it is started again in ${span(f, 'retryMs')}; leases, names and boots go on`,
+  'region.away': (f) =>
+    `The region does not answer since ${f.text('since')} (${f.text('reason')}): leases, names and boots go on, and all is kept for it`,
+  'region.back': (f) =>
+    `The region answers again after ${span(f, 'awayMs')}; ${f.text('waiting')} events are on their way`,
+  'region.pending': (f) => `This rack waits to be accepted: ${f.text('text')}`,
+  'region.rejected': (f) => `The region refuses this rack: ${f.text('text')}`,
+  'region.incompatible': (f) => `Rack and region are of different versions: ${f.text('text')}`,
+  'region.post-queued': (f) =>
+    `Reported to ${f.text('path')} while the region is away: ${f.text('bytes')} bytes are kept for it on disk, and it was told so`,
+  'region.post-refused': (f) =>
+    `A report could not be kept while the region is away (${f.text('reason')}): the machine was told to try again`,
+  'outbox.full': (f) =>
+    `${f.text('waiting')} events wait for the region and no more fit: ${f.text('dropped')} of the least important were dropped; bring the region back`,
+  'outbox.dead-letter': (f) =>
+    `The region refused ${f.text('what')} for good (${f.text('reason')}): \`rackboot outbox --dead\` shows it`,
+  'outbox.renumbered': (f) => `The outbox begins anew: ${f.text('text')}`,
+  'outbox.unavailable': (f) =>
+    `The outbox cannot be written (${f.text('reason')}): events wait in memory; make room on the disk`,
+  'outbox.available': (f) => `The outbox can be written again; ${f.text('waiting')} events wait`,
+  'daemon.close-failed': (f) => `Something could not be closed at the end: ${f.text('reason')}`,
+  'log.gap': (f) => `${f.text('missed')} lines of the log are lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
   'region.cache': (f) => `The cached desired state is not usable: ${f.text('text')}`,
   'region.desired-state': (f) => `The region's wishes, version ${f.text('version')}, are in force`,
@@ -79,6 +103,8 @@ const NEXT_BOOTS: Readonly<Record<string, string>> = {
 const configurationOf = (f: NamedFields): string =>
   f.text('source') === 'store' ? "The configuration of the region's store" : f.text('file');
 const nextBoot = (f: NamedFields): string => NEXT_BOOTS[f.text('purpose')] ?? f.text('purpose');
+/** A duration that a field holds in milliseconds. */
+const span = (f: NamedFields, name: string): string => formatSpan(Number(f.text(name)));
 const logOf = (f: NamedFields): string => (f.text('room') === '' ? 'The log' : `The log of ${f.text('room')}`);
 
 export const capitalise = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
