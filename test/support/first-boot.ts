@@ -14,6 +14,7 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
 import { missing, type Need } from './needs.ts';
+import { checkTrace } from './traced-boot.ts';
 
 const NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
@@ -103,7 +104,9 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         const enlisted = await theMachine(stateDir);
         checkFacts(enlisted, each, machine.spec);
+        await checkVouched(stateDir, enlisted.system_id);
         await checkLease(stateDir, machine.spec.mac);
+        await checkTrace(stateDir, machine.spec.mac);
         checkNames(namespace.name, enlisted, await leaseAddress(stateDir, machine.spec.mac));
 
         if (each.boots === 3) await bootAgain(machine, stateDir, lines, enlisted.system_id);
@@ -212,6 +215,12 @@ function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootC
   // An arm64 processor tells numbers, not a name: 0x41 is Arm, 0xd07 its Cortex-A57.
   assert.match(machine.hardware_info?.cpu_model ?? '', isArm ? /^implementer 0x41 part 0xd07$/ : /QEMU/);
   assert.equal(machine.hardware_uuid, spec.uuid);
+}
+
+/** The secret of its boot went from the rack through loader and kernel to the agent, and came back. */
+async function checkVouched(stateDir: string, systemId: string): Promise<void> {
+  const identity = await askDaemon(stateDir, `/MAAS/api/2.0/machines/${systemId}/?op=identity`);
+  assert.match(JSON.stringify(identity), /"is_vouched":true,/, 'its rack vouches for its boot');
 }
 
 async function leaseAddress(stateDir: string, mac: string): Promise<string> {
