@@ -1,0 +1,52 @@
+// What the timeline of a real firmware's first boot must show: one boot, whole, in its order, and no hint that something is wrong.
+
+import assert from 'node:assert/strict';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+
+const traceShape = z.looseObject({
+  steps: z.array(
+    z.looseObject({
+      boot: z.number(),
+      kind: z.string(),
+      text: z.string(),
+      fields: z.looseObject({
+        file: z.string().optional(),
+        purpose: z.string().optional(),
+        status: z.number().optional(),
+      }),
+    }),
+  ),
+});
+type Step = z.infer<typeof traceShape>['steps'][number];
+
+const sent = (step: Step, file: RegExp): boolean =>
+  /^(?:tftp\.sent|http\.file-sent)$/.test(step.kind) && file.test(step.fields.file ?? '');
+
+/** The stations of a first boot. */
+const STATIONS: readonly (readonly [string, (step: Step) => boolean])[] = [
+  ['an offer', ({ kind }) => kind === 'dhcp.offer'],
+  ['a lease', ({ kind }) => kind === 'dhcp.ack'],
+  ['a configuration that enlists', ({ fields }) => fields.purpose === 'enlist'],
+  ['the kernel', (step) => sent(step, /\/linux$/)],
+  ['the initrd', (step) => sent(step, /\/initrd(?:\.gz)?$/)],
+  ['the lease of the system that runs', ({ kind }) => kind === 'dhcp.ack'],
+  ['the report', ({ kind, fields }) => kind === 'http.posted' && fields.status === 200],
+];
+
+/** Checks the trace of a machine that has booted once, and was enlisted by it. */
+export async function checkTrace(stateDir: string, mac: string): Promise<void> {
+  const { steps } = traceShape.parse(await askDaemon(stateDir, `/trace?machine=${mac}`));
+  const told = steps.map(({ boot, kind, text }) => `${boot} ${kind}: ${text}`).join('\n');
+  let from = 0;
+  for (const [name, isThere] of STATIONS) {
+    const at = steps.findIndex((step, index) => index >= from && isThere(step));
+    assert.notEqual(at, -1, `${name}, in its place:\n${told}`);
+    from = at + 1;
+  }
+  assert.ok(
+    steps.every(({ boot }) => boot === 1),
+    `it is one boot:\n${told}`,
+  );
+  assert.ok(!steps.some(({ kind }) => kind === 'boot.hint'), `nothing is wrong with it:\n${told}`);
+}
