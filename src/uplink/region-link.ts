@@ -309,6 +309,8 @@ export class RegionLink {
     const sinceMs = this.#sinceMs;
     const nowMs = clock.wallTimeMs();
     if (before !== state) this.#sinceMs = nowMs;
+    // Who reads of it in the log and asks for the status must not find the old one.
+    this.#sendStatus();
     switch (state) {
       case 'away':
         this.#notice({ kind: 'region.away', reason: text, since: new Date(this.#sinceMs).toISOString() });
@@ -330,7 +332,6 @@ export class RegionLink {
       default:
         unreachable(state);
     }
-    this.#tell(0);
   }
 
   #notice(body: NoticeBody): void {
@@ -345,15 +346,16 @@ export class RegionLink {
     return outcome;
   }
 
-  /** Another state is told at once, whatever else changes with others that follow. */
-  #tell(pauseMs = STATUS_PAUSE_MS): void {
+  #tell(): void {
     if (this.#closed) return;
-    if (pauseMs === 0) this.#telling?.cancel();
-    else if (this.#telling !== undefined) return;
-    this.#telling = this.#options.clock.schedule(pauseMs, () => {
+    this.#telling ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
       this.#telling = undefined;
-      this.#options.send({ kind: 'link', status: this.status() });
+      this.#sendStatus();
     });
+  }
+
+  #sendStatus(): void {
+    if (!this.#closed) this.#options.send({ kind: 'link', status: this.status() });
   }
 
   /** How the link stands now. */
