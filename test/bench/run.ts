@@ -9,10 +9,18 @@ import { dhcpBenchmark } from './dhcp.ts';
 import { dnsBenchmark } from './dns.ts';
 import { describeHost, formatReport } from './figure.ts';
 import { httpBenchmark } from './http.ts';
+import { isolationBenchmark } from './isolation.ts';
 import { startBenchmark } from './start.ts';
 import { tftpBenchmark } from './tftp.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dhcpBenchmark, dnsBenchmark, tftpBenchmark, httpBenchmark, startBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  dhcpBenchmark,
+  dnsBenchmark,
+  tftpBenchmark,
+  httpBenchmark,
+  startBenchmark,
+  isolationBenchmark,
+];
 
 const words = process.argv.slice(2);
 const json = words.includes('--json');

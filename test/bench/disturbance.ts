@@ -1,0 +1,81 @@
+// Disturbs a daemon from within, for the isolation benchmark: loaded before it (`--import`), in each of its threads. While the file
+// `events` exists in the directory of RACKBOOT_DISTURBANCE, EVENTS_PER_SECOND events are published into the daemon's own ring; while the
+// file `region` does, the region's thread computes without a pause.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMainThread, threadName } from 'node:worker_threads';
+import { systemClock } from '../../src/clock.ts';
+import type { DhcpEvent } from '../../src/dhcp/events.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { EventStream } from '../../src/observe/event-stream.ts';
+
+const EVENTS_PER_SECOND = 100_000;
+/** A tick that comes late makes up for this long at the most, so that the burst is bounded. */
+const CATCH_UP_MS_MAX = 20;
+const LOOK_MS = 50;
+
+const directory = process.env.RACKBOOT_DISTURBANCE;
+if (directory !== undefined && isMainThread) publishOnDemand(join(directory, 'events'));
+if (directory !== undefined && threadName === 'region') computeOnDemand(join(directory, 'region'));
+
+/** Publishes into the first stream that anybody subscribes to: the daemon has one. */
+function publishOnDemand(file: string): void {
+  let stream: EventStream | undefined;
+  const subscribe = EventStream.prototype.subscribe;
+  EventStream.prototype.subscribe = function (this: EventStream, ...args: Parameters<EventStream['subscribe']>) {
+    stream = this;
+    return subscribe.apply(this, args);
+  };
+  let wanted = false;
+  let lastAt = systemClock.now();
+  let count = 0;
+  const look = (): void => {
+    wanted = existsSync(file);
+    systemClock.schedule(LOOK_MS, look);
+  };
+  const tick = (): void => {
+    const now = systemClock.now();
+    const dueMs = Math.min(CATCH_UP_MS_MAX, now - lastAt);
+    lastAt = now;
+    const due = wanted && stream !== undefined ? Math.round((dueMs / 1000) * EVENTS_PER_SECOND) : 0;
+    for (let index = 0; index < due; index += 1) {
+      count += 1;
+      const event: DhcpEvent = {
+        kind: 'dhcp.ack',
+        at: now,
+        mac: mac(0x02dd00000000 + (count % 10_000)),
+        address: ipv4(0x0a580000 + (count % 10_000)),
+        subnet: 'bench',
+        leaseSeconds: 600,
+        hostname: 'noise',
+      };
+      stream?.publish(event);
+    }
+    systemClock.schedule(1, tick);
+  };
+  look();
+  tick();
+}
+
+/** What a list of ten thousand machines costs, again and again. */
+function computeOnDemand(file: string): void {
+  const machines = Array.from({ length: 10_000 }, (_, index) => ({
+    system_id: `node-${index}`,
+    hostname: `machine-${index}`,
+    interface_set: Array.from({ length: 4 }, (_each, place) => ({
+      name: `eth${place}`,
+      mac_address: '52:54:00:00:00:00',
+    })),
+    physicalblockdevice_set: Array.from({ length: 8 }, (_each, place) => ({
+      name: `sd${place}`,
+      size: place * 2 ** 40,
+    })),
+  }));
+  const look = (): void => {
+    const begunAt = systemClock.now();
+    while (existsSync(file) && systemClock.now() - begunAt < 2000) JSON.parse(JSON.stringify(machines));
+    systemClock.schedule(existsSync(file) ? 0 : LOOK_MS, look);
+  };
+  look();
+}

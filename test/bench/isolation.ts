@@ -1,0 +1,191 @@
+// What a machine notices of trouble in the same process: the time to an OFFER while nothing else happens, while the region computes and
+// its database is held, while the lease store takes nothing, and while 100 000 events a second are published.
+//
+//   one daemon ─ idle ─ region ─ journal ─ events ─ (again, ROUNDS times)
+//
+// 1. All cases are asked of one process, one after the other, in each round, so that they can be compared.
+// 2. The daemon may use both processors, as it does in service: pinned to one it would share it with its own region.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep } from '../../src/clock.ts';
+import { DaemonProcess } from '../../src/lab/daemon-process.ts';
+import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
+import type { Benchmark } from './benchmark.ts';
+import { type Figure, Figures, RACKBOOT } from './figure.ts';
+
+const ROUNDS = 3;
+const SERVER = '10.87.0.1';
+const CLIENT = '10.87.0.2';
+const LOAD = { server: SERVER, client: CLIENT, seconds: 8, perSecond: 400, clients: 400, renewEvery: 10 };
+/** The lease store is held so long, then free so long: less than it takes the rack to call it slow. */
+const HELD_MS = 1500;
+const FREE_MS = 500;
+const METRICS = `http://${SERVER}:5249/metrics`;
+
+/** Another process that has a database to itself: always, or on and off. */
+function holdDatabase(path: string, heldMs: number, freeMs: number): ChildProcess {
+  const code = `const { DatabaseSync } = require('node:sqlite');
+    const [path, heldMs, freeMs] = process.argv.slice(1);
+    const database = new DatabaseSync(path, { timeout: 5000 });
+    const hold = () => {
+      try { database.exec('BEGIN IMMEDIATE'); } catch { return setTimeout(hold, 10); }
+      console.log('held');
+      setTimeout(() => { database.exec('ROLLBACK'); setTimeout(hold, Number(freeMs)); }, Number(heldMs));
+    };
+    hold();`;
+  const args = ['--disable-warning=ExperimentalWarning', '-e', code, path, String(heldMs), String(freeMs)];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+class Ground {
+  readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-isolation-'));
+  readonly #namespace = LabNamespace.create(`rackboot-isolation-${process.pid}`, SERVER, 16);
+  readonly #host: string;
+  #daemon: DaemonProcess | undefined;
+
+  constructor() {
+    this.#host = this.#namespace.addHost('load', '52:54:00:be:15:01');
+    execFileSync('ip', ['-netns', this.#host, 'address', 'add', `${CLIENT}/16`, 'dev', 'eth0']);
+  }
+
+  get stateDir(): string {
+    return join(this.directory, 'state');
+  }
+
+  async start(): Promise<void> {
+    const config = join(this.directory, 'rackboot.yaml');
+    const text = [
+      'name: bench',
+      `state_dir: ${JSON.stringify(this.stateDir)}`,
+      'cluster_interfaces:',
+      `  - { name: bench, interface: ${BRIDGE}, management: 1, ip: ${SERVER}, network: 10.87.0.0/16, ip_range_low: 10.87.10.0, ip_range_high: 10.87.20.255 }`,
+      'dns: { listen: [] }',
+      `log: { file: ${JSON.stringify(join(this.directory, 'log'))} }`,
+      `metrics: { listen: ["${SERVER}:5249"] }`,
+      '',
+    ];
+    writeFileSync(config, text.join('\n'));
+    const own = process.env.NODE_OPTIONS;
+    process.env.NODE_OPTIONS = `${own ?? ''} --import=${join(import.meta.dirname, 'disturbance.ts')}`;
+    process.env.RACKBOOT_DISTURBANCE = this.directory;
+    try {
+      this.#daemon = await DaemonProcess.start({
+        config,
+        namespace: this.#namespace,
+        awaitReady: false,
+        onLine: () => undefined,
+      });
+    } finally {
+      if (own === undefined) delete process.env.NODE_OPTIONS;
+      else process.env.NODE_OPTIONS = own;
+    }
+  }
+
+  /** Switches a disturbance from within on or off. */
+  disturb(name: 'events' | 'region', on: boolean): void {
+    const file = join(this.directory, name);
+    if (on) writeFileSync(file, '');
+    else rmSync(file, { force: true });
+  }
+
+  async load(label: string): Promise<readonly Figure[]> {
+    const file = join(import.meta.dirname, 'offer-load.ts');
+    const settings = JSON.stringify({ ...LOAD, label, serverPids: [] });
+    const text = await this.#run(this.#host, process.execPath, '--disable-warning=ExperimentalWarning', file, settings);
+    return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
+  }
+
+  /** A counter of the daemon, summed over its labels. */
+  async counter(name: string, labels = ''): Promise<number> {
+    const code = `fetch('${METRICS}').then((answer) => answer.text()).then((text) => console.log(text))`;
+    const text = await this.#run(undefined, process.execPath, '-e', code);
+    const lines = text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  async #run(host: string | undefined, command: string, ...args: readonly string[]): Promise<string> {
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const child = this.#namespace.spawn(command, args, { stdio, ...(host === undefined ? {} : { host }) });
+    let [out, complaints] = ['', ''];
+    child.stdout?.on('data', (part: Buffer) => {
+      out += part.toString('utf8');
+    });
+    child.stderr?.on('data', (part: Buffer) => {
+      complaints += part.toString('utf8');
+    });
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`${args[0]} ended with ${code}: ${complaints}`);
+    return out;
+  }
+
+  async remove(): Promise<void> {
+    await this.#daemon?.kill();
+    this.#namespace.remove();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs `measure` while the database is held. */
+async function whileHeld<T>(path: string, heldMs: number, freeMs: number, measure: () => Promise<T>): Promise<T> {
+  const holder = holdDatabase(path, heldMs, freeMs);
+  try {
+    if (holder.stdout !== null) await once(holder.stdout, 'data');
+    return await measure();
+  } finally {
+    holder.kill('SIGKILL');
+  }
+}
+
+async function round(ground: Ground, figures: Figures): Promise<void> {
+  const add = (list: readonly Figure[]): void => figures.add(RACKBOOT, list);
+  add(await ground.load('idle'));
+
+  ground.disturb('region', true);
+  add(await whileHeld(join(ground.stateDir, 'region.db'), 3_600_000, 0, () => ground.load('region blocked')));
+  ground.disturb('region', false);
+  await sleep(3000);
+
+  add(await whileHeld(join(ground.stateDir, 'leases.db'), HELD_MS, FREE_MS, () => ground.load('journal blocked')));
+  await sleep(1000);
+
+  const [published, missed] = ['rackboot_events_published_total', 'rackboot_events_missed_total'];
+  const before = [await ground.counter(published), await ground.counter(missed, '"log"')] as const;
+  ground.disturb('events', true);
+  add(await ground.load('100 000 events/s'));
+  ground.disturb('events', false);
+  const after = [await ground.counter(published), await ground.counter(missed, '"log"')] as const;
+  const count = after[0] - before[0];
+  add([
+    { metric: '100 000 events/s, published in all', unit: 'events', value: count },
+    { metric: '100 000 events/s, of them not logged', unit: 'share', value: (after[1] - before[1]) / count },
+  ]);
+  await sleep(2000);
+}
+
+/** Latency beside trouble. */
+export const isolationBenchmark: Benchmark = {
+  what: 'isolation',
+  notes: [
+    `${LOAD.perSecond} queries/s on schedule from ${LOAD.clients} clients with leases, one of ${LOAD.renewEvery} a renewal, ${LOAD.seconds} s a case; one daemon, both cores; medians of ${ROUNDS} rounds.`,
+    'Region blocked: its thread computes without a pause and another process holds region.db.',
+    `Journal blocked: another process holds leases.db for ${HELD_MS} ms of every ${HELD_MS + FREE_MS}; ACKs wait for it, OFFERs must not.`,
+    'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); what readers do not manage is counted as missed.',
+  ],
+  async run() {
+    const ground = new Ground();
+    try {
+      await ground.start();
+      const figures = new Figures();
+      // Compiles the hot paths; not counted.
+      await ground.load('warm-up');
+      for (let count = 0; count < ROUNDS; count += 1) await round(ground, figures);
+      return figures.results();
+    } finally {
+      await ground.remove();
+    }
+  },
+};

@@ -1,0 +1,147 @@
+// Boots without end against one rack in virtual time, each by another machine, to see whether anything in the rack's loop grows: DHCP, TFTP,
+// boot policy, names, the event stream with its timeline and a log that is written nowhere. The region, which is another thread with
+// a heap of its own, is stood in for by one that accepts everything.
+//
+// 1. Memory is read after a full collection, so that what is seen is held, not forgotten.
+// 2. Readings begin after WARM_BOOTS, when every bounded store is full.
+
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { pino } from 'pino';
+import { resolveBootAsset } from '../../src/boot/asset.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { attributeEvents } from '../../src/daemon/attribution.ts';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { Rack } from '../../src/daemon/rack.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
+import { ipv4, mac as macOf } from '../../src/net/address.ts';
+import { EventStream } from '../../src/observe/event-stream.ts';
+import { logEvents } from '../../src/observe/log.ts';
+import { LogLevels } from '../../src/observe/log-levels.ts';
+import { Timeline } from '../../src/observe/timeline.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { memoryTree, SlowJournal } from './rack-parts.ts';
+import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
+import { VirtualWire } from './virtual-wire.ts';
+
+/** Boots before the first reading: the timeline's steps, the ring and the leases of the range are full by then. */
+export const WARM_BOOTS = 6000;
+const RACK = ipv4(0x0a140001);
+const BOOT_MS_MAX = 10 * 60_000;
+const FIRST_MAC = 0x0200_0000_0000;
+/** The address of a machine that left is free again after its short lease of firmware. */
+const BETWEEN_MS = 1000;
+const IMAGE = 'amd64/generic/bookworm/commissioning';
+const FILES: ReadonlyMap<string, Buffer> = new Map([
+  ['lpxelinux.0', Buffer.alloc(3000, 'loader')],
+  [`${IMAGE}/linux`, Buffer.alloc(2000, 'kernel')],
+  [`${IMAGE}/initrd.gz`, Buffer.alloc(2000, 'initrd')],
+]);
+const CONFIG = `
+name: rack
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.199 }
+dns: { listen: [] }
+`;
+
+/** The heap after everything that nobody holds is gone, in bytes. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Boots `count` machines one after the other after WARM_BOOTS others. @returns what was held at `readings` points on the way */
+export async function bootMany(count: number, readings: number): Promise<readonly number[]> {
+  const clock = new VirtualClock();
+  const wire = new VirtualWire(clock, () => 0.5, { loss: 0, duplication: 0, delayMsMax: 1, httpLoss: 0 });
+  const parsed = parseConfig(CONFIG);
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  const { config } = parsed;
+  const stream = new EventStream();
+  const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: stream.publish });
+  logEvents(pino({ level: 'info' }, { write: () => undefined }), stream, EVENT_KINDS, levels);
+  new Timeline(stream.publish).read(stream);
+  const table = new LeaseTable();
+  const rack = new Rack(
+    {
+      clock,
+      network: wire.network(),
+      journal: new SlowJournal(clock),
+      table,
+      tree: memoryTree(FILES),
+      publish: attributeEvents(table, stream.publish),
+      rackSecret: 'secret',
+    },
+    { ...config, http: { listen: [] } },
+  );
+  await rack.open([
+    { name: 'eth1', index: 2, mac: undefined, up: true, carrier: true, addresses: [{ address: RACK, prefix: 24 }] },
+  ]);
+  const serve: ServeHttp = async ({ method, url }, peer) => {
+    if (method === 'POST') return { status: 200, body: Buffer.from('{"system_id":"node-1"}') };
+    const asset = resolveBootAsset(
+      { path: url.replace('http://10.20.0.1:5248', ''), via: 'http', peer, local: RACK },
+      {
+        config: config.boot,
+        machines: rack.machines,
+        macOf: (address) => table.find(address)?.mac,
+        hasFile: (name) => FILES.has(name),
+      },
+    );
+    if (asset.kind === 'rendered') return { status: 200, body: Buffer.from(asset.text) };
+    const bytes = asset.kind === 'file' ? FILES.get(asset.path) : undefined;
+    return { status: bytes === undefined ? 404 : 200, body: bytes ?? Buffer.alloc(0) };
+  };
+
+  const held: number[] = [];
+  const every = Math.floor(count / (readings - 1));
+  for (let boot = 0; boot <= WARM_BOOTS + count; boot += 1) {
+    const since = boot - WARM_BOOTS;
+    if (since >= 0 && since % every === 0 && held.length < readings) held.push(heldBytes());
+    await bootOne(boot, wire, clock, serve);
+  }
+  assert.ok(table.size <= 100, 'one record for each address of the range');
+  assert.equal(rack.tftp.counters().active, 0, 'no transfer is left open');
+  return held;
+}
+
+async function bootOne(index: number, wire: VirtualWire, clock: VirtualClock, serve: ServeHttp): Promise<void> {
+  const mac = macOf(FIRST_MAC + index);
+  const uuid = Buffer.alloc(16);
+  uuid.writeUIntBE(mac, 10, 6);
+  const spec = { mac, uuid, architecture: 0, enlistmentForm: () => 'architecture=amd64', seed: index + 1 };
+  const machine = new WiredMachine(new SimulatedMachine(spec), mac, wire, clock, serve);
+  machine.powerOn();
+  const until = clock.now() + BOOT_MS_MAX;
+  while (machine.outcome === undefined && clock.now() < until) {
+    clock.advance(20);
+    // The engines' promises, and the readers of events, have their turn between two moments.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(
+    machine.outcome?.kind,
+    'enlisted',
+    `boot ${index}: ${JSON.stringify(machine.outcome)}\n${machine.steps.join('\n')}`,
+  );
+  wire.peers.splice(wire.peers.indexOf(machine), 1);
+  clock.advance(BETWEEN_MS);
+}
+
+/** The slope of a line through the readings by least squares, in bytes a boot. */
+export function slopeOf(held: readonly number[], boots: number): number {
+  const step = boots / (held.length - 1);
+  const middle = ((held.length - 1) * step) / 2;
+  const mean = held.reduce((sum, value) => sum + value, 0) / held.length;
+  let [above, below] = [0, 0];
+  held.forEach((value, place) => {
+    above += (place * step - middle) * (value - mean);
+    below += (place * step - middle) ** 2;
+  });
+  return above / below;
+}
