@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { RackError } from '../../src/errors.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
@@ -319,6 +320,54 @@ test('what cannot be taken is refused entry by entry, and told again when the an
     assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), first);
     assert.equal(store.countMachines({}), 1);
     assert.ok((region.racks.find(RACK_UUID)?.refused.length ?? 0) <= REFUSED_KEPT_MAX);
+  }));
+
+test('whatever a rack sends, the region answers, and takes nothing that it does not understand', () =>
+  withLink(async ({ region, rack, store }) => {
+    acceptRack(region);
+    const value = fc.jsonValue({ maxDepth: 3 });
+    const sequence = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.double(), value);
+    const entry = fc.oneof(
+      value,
+      fc.record(
+        {
+          sequence,
+          kind: fc.oneof(fc.constant('report'), fc.constant('post'), value),
+          report: fc.oneof(
+            value,
+            fc.record({ kind: fc.string(), at: sequence, text: fc.string(), mac: value, level: value }),
+          ),
+          post: fc.oneof(
+            value,
+            fc.record({
+              at: sequence,
+              peer: fc.string(),
+              contentType: fc.string(),
+              path: fc.webPath(),
+              body: fc.base64String(),
+            }),
+          ),
+        },
+        { requiredKeys: [] },
+      ),
+    );
+    const source = fc.oneof(fc.constant(SOURCE), fc.string());
+    const batch = fc.oneof(value, fc.record({ source, missed: sequence, entries: fc.oneof(value, fc.array(entry)) }));
+    const beat = fc.record(
+      Object.fromEntries(
+        Object.entries(heartbeatOf()).map(([name, good]) => [name, fc.oneof(fc.constant(good), value)]),
+      ),
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.boolean(), batch, fc.oneof(value, beat), async (isBeat, events, news) => {
+        const answer = isBeat ? await rack('heartbeat', news) : await rack('events', events);
+        assert.ok([200, 400, 409].includes(answer.status), answer.text);
+        assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
+        assert.equal(store.countMachines({}), 0);
+      }),
+      { numRuns: 300 },
+    );
   }));
 
 const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [

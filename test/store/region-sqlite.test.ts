@@ -8,19 +8,23 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
-import { testRegionStore } from '../contract/region-store.ts';
+import { testRackStore } from '../contract/rack-store.ts';
+import { type StorePlace, testRegionStore } from '../contract/region-store.ts';
 
 function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'rackboot-region-'));
 }
 
-testRegionStore('sqlite', () => {
+function makePlace(): StorePlace {
   const stateDir = makeDirectory();
   return {
     open: () => openRegionStore({ stateDir }),
     remove: () => rmSync(stateDir, { recursive: true }),
   };
-});
+}
+
+testRegionStore('sqlite', makePlace);
+testRackStore('sqlite', makePlace);
 
 function withDirectory(work: (stateDir: string, file: string) => void): void {
   const stateDir = makeDirectory();
@@ -111,6 +115,7 @@ test('version 1 of the file is read as it was left', () => {
     assert.equal(store.findUser('admin')?.isAdmin, true);
     assert.equal(store.listKeys('admin')[0]?.name, 'fixture');
     assert.equal(store.listEvents({ limit: 10 }).length, 4);
+    assert.deepEqual(store.racks.list(), []);
     const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
     assert.equal(store.recordReports('rack-1/first', [{ ...report, sequence: 1 }]).added, 0);
     store.close();

@@ -1,0 +1,156 @@
+// What every store of the region must do for racks: keep them, keep how far each has come, and let several steps be one.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Rack } from '../../src/region/rack.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+import { OTHER_UUID, RACK_UUID, registration } from '../region/rack-place.ts';
+import type { StorePlace } from './region-store.ts';
+
+function rack(more: Partial<Rack> = {}): Rack {
+  const { key: _key, ...said } = registration();
+  return {
+    ...said,
+    state: 'pending',
+    isEmbedded: false,
+    token: 'token',
+    secretDigest: 'ab'.repeat(32),
+    registeredMs: 1000,
+    stateSinceMs: 1000,
+    seenMs: undefined,
+    source: undefined,
+    refused: [],
+    pulse: undefined,
+    ...more,
+  };
+}
+
+const put = (store: RegionStore, ...racks: readonly Rack[]): void =>
+  store.racks.change(() => ({ put: racks, events: [], result: undefined }));
+
+const REPORT = { kind: 'tftp.sent', at: 5, text: 'x' } as const;
+
+export function testRackStore(title: string, makePlace: () => StorePlace): void {
+  function check(name: string, work: (store: RegionStore, place: StorePlace) => void): void {
+    test(`${title}: ${name}`, () => {
+      const place = makePlace();
+      const store = place.open();
+      try {
+        work(store, place);
+      } finally {
+        store.close();
+        place.remove();
+      }
+    });
+  }
+
+  check(
+    'racks are kept as they were given, in the order in which they came, whoever opens the store',
+    (store, place) => {
+      assert.deepEqual(store.racks.list(), []);
+      const first = rack();
+      const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
+      const full = { seenMs: 2000, source: 's', refused: [{ sequence: 7, reason: 'no' }], pulse } as const;
+      const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
+      put(store, first, second);
+      const other = place.open();
+      assert.deepEqual(other.racks.list(), [first, { ...second, secretDigest: first.secretDigest }]);
+      put(other, { ...first, state: 'rejected', interfaces: [] });
+      assert.deepEqual(
+        store.racks.list().map(({ uuid, state, interfaces }) => [uuid, state, interfaces.length]),
+        [
+          [RACK_UUID, 'rejected', 0],
+          [OTHER_UUID, 'accepted', 1],
+        ],
+      );
+      store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+      assert.deepEqual(
+        other.racks.list().map(({ uuid }) => uuid),
+        [OTHER_UUID],
+      );
+      other.close();
+    },
+  );
+
+  check('the number of the racks grows with every change, and with nothing else', (store, place) => {
+    const other = place.open();
+    put(store, rack());
+    const version = other.racks.version();
+    assert.ok(version > 0);
+    store.racks.change(() => ({ put: [], events: [], result: undefined }));
+    store.recordReports('rack', [{ ...REPORT, sequence: 1 }]);
+    assert.equal(other.racks.version(), version);
+    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    assert.equal(other.racks.version(), version + 1);
+    assert.equal(other.desiredVersion(), 0);
+    other.close();
+  });
+
+  check('a decision about racks that throws leaves neither racks nor events', (store) => {
+    const event = { type: 'RACK_REGISTERED', description: 'x', atMs: 1, username: '' } as const;
+    store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
+    assert.throws(() =>
+      store.racks.change(() => {
+        throw new Error('no');
+      }),
+    );
+    assert.equal(store.racks.list().length, 1);
+    assert.equal(store.listEvents({ limit: 5 }).length, 1);
+  });
+
+  check('a sequence is accepted once, beside reports of the same source', (store, place) => {
+    assert.equal(store.highestSequence('s'), -1);
+    assert.equal(store.acceptSequence('s', 0, 1), true);
+    assert.equal(store.acceptSequence('s', 0, 1), false);
+    assert.equal(store.recordReports('s', [{ ...REPORT, sequence: 5 }]).added, 1);
+    assert.equal(store.acceptSequence('s', 4, 1), false);
+    assert.equal(store.acceptSequence('s', 6, 1), true);
+    const other = place.open();
+    assert.equal(other.highestSequence('s'), 6);
+    assert.equal(other.recordReports('s', [{ ...REPORT, sequence: 6 }]).added, 0);
+    other.close();
+  });
+
+  check('the source of a rack is remembered, however many others there were since', (store) => {
+    put(store, rack({ source: 'mine' }));
+    store.recordReports('mine', [{ ...REPORT, sequence: 9 }]);
+    for (let index = 0; index < 200; index += 1) {
+      store.recordReports(`life ${index}`, [{ ...REPORT, at: 1000 + index, sequence: 1 }]);
+    }
+    assert.equal(store.highestSequence('mine'), 9);
+    assert.equal(store.highestSequence('life 0'), -1);
+    assert.equal(store.highestSequence('life 199'), 1);
+  });
+
+  check('steps that are one happen whole or not at all; an inner one that fails undoes itself alone', (store) => {
+    assert.throws(() =>
+      store.atomically(() => {
+        put(store, rack());
+        store.acceptSequence('s', 3, 1);
+        throw new Error('no');
+      }),
+    );
+    assert.deepEqual([store.racks.list(), store.highestSequence('s')], [[], -1]);
+    const result = store.atomically(() => {
+      put(store, rack());
+      assert.throws(() =>
+        store.atomically(() => {
+          store.acceptSequence('s', 3, 1);
+          throw new Error('no');
+        }),
+      );
+      store.acceptSequence('s', 2, 1);
+      return 'done';
+    });
+    assert.deepEqual([result, store.racks.list().length, store.highestSequence('s')], ['done', 1, 2]);
+  });
+
+  check('the ends of the log are told', (store) => {
+    assert.deepEqual(store.eventRange(), { oldest: 0, newest: 0 });
+    for (let index = 0; index < 3; index += 1) {
+      store.recordEvent({ type: 'NEW', description: '', atMs: 1, username: '' }, undefined);
+    }
+    const ids = store.listEvents({ limit: 5 }).map(({ id }) => id);
+    assert.deepEqual(store.eventRange(), { oldest: ids.at(-1), newest: ids[0] });
+  });
+}
