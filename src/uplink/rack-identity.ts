@@ -13,7 +13,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * The rack's UUID, drawn when there is none yet.
- * @throws RackError `store-broken` when the file cannot be understood, `store-unwritable`, `store-newer`
+ * @throws RackError `store-broken` when the file cannot be understood, `store-unwritable`, `store-unavailable`, `store-newer`
  */
 export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);
@@ -22,9 +22,9 @@ export function readRackUuid(stateDir: string): string {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if (osErrorCode(cause) !== 'ENOENT') {
-      throw new RackError('store-unwritable', `${path} cannot be read: ${errorText(cause)}; give it to this user`, {
-        cause,
-      });
+      const code = osErrorCode(cause) ?? errorText(cause);
+      const text = `${path} cannot be written or read (${code}): give its directory to the user that runs Rackboot`;
+      throw new RackError('store-unwritable', text, { cause });
     }
     const uuid = newUuid();
     writePrivateFile(path, `${JSON.stringify({ schema: 1, uuid })}\n`);
@@ -56,7 +56,7 @@ function parseIdentity(text: string, path: string): string {
 
 /**
  * Writes a small file that its owner alone may read, in one step that outlives a power cut.
- * @throws RackError `store-unwritable`
+ * @throws RackError `store-unwritable`; `store-unavailable` when the disk is full
  */
 export function writePrivateFile(path: string, text: string): void {
   const part = `${path}.part`;
@@ -67,6 +67,10 @@ export function writePrivateFile(path: string, text: string): void {
     fsyncSync(directory);
     closeSync(directory);
   } catch (cause) {
+    if (osErrorCode(cause) === 'ENOSPC') {
+      const text = `${path} cannot be written: the disk is full; make room and start again`;
+      throw new RackError('store-unavailable', text, { cause });
+    }
     throw new RackError(
       'store-unwritable',
       `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give its directory to the user that runs Rackboot`,
