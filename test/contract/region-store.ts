@@ -244,6 +244,113 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 }).length, 1);
   });
 
+  check('a merge gives interfaces and events to the machine that stays, and counts one version', (store, place) => {
+    create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
+    create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
+    assert.deepEqual([...store.sharedValues(['uuid u-1', 'uuid u-2'])], ['uuid u-1']);
+    const version = store.desiredVersion();
+    assert.throws(() =>
+      store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
+        throw new Error('no');
+      }),
+    );
+    const refused = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
+    assert.equal(refused.kind, 'refuse');
+    assert.deepEqual([store.countMachines({}), store.desiredVersion()], [2, version]);
+    const events = [{ type: 'NODE_IDENTITY_CHANGED', description: 'merged', atMs: 2000, username: 'bob' }] as const;
+    const merged = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
+      kind: 'merge',
+      fields: { description: `${keep.hostname} and ${other.hostname}` },
+      events,
+    }));
+    assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
+    const other = place.open();
+    const kept = other.findMachine('aaaaaa');
+    assert.deepEqual(
+      kept?.interfaces.map((nic) => nic.mac),
+      [MAC_A, MAC_B],
+    );
+    assert.equal(other.findMachine('bbbbbb'), undefined);
+    assert.equal(other.desiredVersion(), version + 1);
+    assert.equal(other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 }).length, 3);
+    assert.equal(other.sharedValues(['uuid u-1']).size, 0);
+    other.close();
+    assert.equal(store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'not-found');
+  });
+
+  check('a split makes a machine of some interfaces, whose addresses stay known', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.100' };
+    store.recordReports('rack', [lease]);
+    const version = store.desiredVersion();
+    const outcome = store.splitMachine('aaaaaa', 2000, (machine, knowledge) => {
+      assert.deepEqual([machine.hostname, knowledge.machines, knowledge.isHostnameTaken('one')], ['one', 1, true]);
+      return {
+        kind: 'split',
+        systemId: 'bbbbbb',
+        fields: { ...FIELDS, hostname: 'two' },
+        macs: [MAC_B],
+        left: { description: 'split' },
+        shared: ['uuid u-9'],
+        events: [],
+        newEvents: [],
+      };
+    });
+    assert.equal(outcome.kind, 'changed');
+    assert.equal(store.findMachine('aaaaaa')?.interfaces.length, 1);
+    assert.equal(store.findMachine('bbbbbb')?.interfaces[0]?.address, ipv4(0x0a140064));
+    assert.equal(store.desiredVersion(), version + 1);
+    assert.equal(store.sharedValues(['uuid u-9']).size, 1);
+    store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, (knowledge) => {
+      const other = store.findMachine('bbbbbb');
+      const [machine] = knowledge.byMac;
+      assert.equal(machine && other && knowledge.verdictOn(machine, other), 'apart');
+      return { kind: 'refuse', refusal: 'x' };
+    });
+  });
+
+  check('machines that may be one are remembered until a person says that they are two, or one is gone', (store) => {
+    for (const [id, mac_] of [
+      ['aaaaaa', MAC_A],
+      ['bbbbbb', MAC_B],
+      ['cccccc', 0x525400000003],
+    ] as const)
+      create(store, id, id, [mac_]);
+    const conflict = (atMs: number, of: string, other: string): void => {
+      store.enlist({ macs: [], values: [], atMs }, () => ({
+        kind: 'amend',
+        systemId: of,
+        fields: {},
+        events: [],
+        conflicts: [{ with: other, text: `like ${other}` }],
+        interfaces: store.findMachine(of)?.interfaces ?? [],
+      }));
+    };
+    conflict(10, 'bbbbbb', 'aaaaaa');
+    conflict(20, 'bbbbbb', 'cccccc');
+    conflict(30, 'aaaaaa', 'bbbbbb');
+    assert.deepEqual(
+      store.listConflicts(10).map(({ systemId, otherId, text }) => [systemId, otherId, text]),
+      [
+        ['aaaaaa', 'bbbbbb', 'like bbbbbb'],
+        ['bbbbbb', 'cccccc', 'like cccccc'],
+      ],
+    );
+    assert.equal(store.listConflicts(1).length, 1);
+    assert.equal(store.listConflicts(10, 'cccccc').length, 1);
+    const event = { type: 'NODE_IDENTITY_CHANGED', description: 'two', atMs: 40, username: 'bob' } as const;
+    assert.equal(store.keepApart('aaaaaa', 'bbbbbb', event), true);
+    assert.equal(store.keepApart('aaaaaa', 'zzzzzz', event), false);
+    assert.equal(store.keepApart('aaaaaa', 'aaaaaa', event), false);
+    conflict(50, 'aaaaaa', 'bbbbbb');
+    assert.deepEqual(
+      store.listConflicts(10).map(({ otherId }) => otherId),
+      ['cccccc'],
+    );
+    store.removeMachine('cccccc', { ...event, type: 'NODE_REMOVED' });
+    assert.deepEqual(store.listConflicts(10), []);
+  });
+
   check('the version grows with every change of a machine, and only with those', (store, place) => {
     create(store, 'aaaaaa', 'one', [MAC_A]);
     const first = store.desiredVersion();

@@ -1,0 +1,74 @@
+// What strangers can add to the tables of identity is bounded: the oldest goes first.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { mac } from '../../src/net/address.ts';
+import type { EnlistmentEffects, RegionStore } from '../../src/region/store.ts';
+import { CONFLICTS_MAX, SHARED_VALUES_MAX } from '../../src/store/region-identity.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { FIELDS } from '../contract/region-store.ts';
+
+function withStore(work: (store: RegionStore) => void): void {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-identity-'));
+  const store = openRegionStore({ stateDir });
+  try {
+    work(store);
+  } finally {
+    store.close();
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+function create(store: RegionStore, systemId: string, address: number): void {
+  store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+    kind: 'create',
+    systemId,
+    fields: { ...FIELDS, hostname: systemId },
+    interfaces: [{ mac: mac(address), name: '' }],
+    events: [],
+  }));
+}
+
+function amend(store: RegionStore, systemId: string, atMs: number, effects: EnlistmentEffects): void {
+  const interfaces = store.findMachine(systemId)?.interfaces ?? [];
+  store.enlist({ macs: [], values: [], atMs }, () => ({
+    kind: 'amend',
+    systemId,
+    fields: {},
+    interfaces,
+    events: [],
+    ...effects,
+  }));
+}
+
+test('at most SHARED_VALUES_MAX values are remembered as shared, the newest', () =>
+  withStore((store) => {
+    create(store, 'aaaaaa', 0x525400000001);
+    const part = (name: string): string[] =>
+      Array.from({ length: SHARED_VALUES_MAX * 0.6 }, (_, index) => `serial ${name}${index}`);
+    amend(store, 'aaaaaa', 10, { shared: part('OLD') });
+    amend(store, 'aaaaaa', 20, { shared: part('NEW') });
+    assert.equal(store.sharedValues(part('NEW')).size, SHARED_VALUES_MAX * 0.6);
+    assert.equal(store.sharedValues(part('OLD')).size, SHARED_VALUES_MAX * 0.4);
+  }));
+
+test('at most CONFLICTS_MAX pairs are kept for a person, the newest; what a person said stays', () =>
+  withStore((store) => {
+    create(store, 'first0', 0x525400000001);
+    create(store, 'apart0', 0x525400000002);
+    const event = { type: 'NODE_IDENTITY_CHANGED', description: 'two', atMs: 1, username: 'bob' } as const;
+    store.keepApart('first0', 'apart0', event);
+    for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {
+      const systemId = `m${index}`;
+      create(store, systemId, 0x525400010000 + index);
+      amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', text: 'alike' }] });
+    }
+    const kept = store.listConflicts(CONFLICTS_MAX * 2);
+    assert.equal(kept.length, CONFLICTS_MAX);
+    assert.equal(kept[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
+    amend(store, 'apart0', 1_000_000, { conflicts: [{ with: 'first0', text: 'alike' }] });
+    assert.equal(store.listConflicts(1)[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
+  }));
