@@ -1,0 +1,256 @@
+// A rack whose region is another process: registration, two racks on one region, a region that is killed and comes back while machines
+// boot, a rack that starts without it, what the region refuses. Real processes and sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { systemClock } from '../../src/clock.ts';
+import { bootSimulatedMachine, type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
+import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { missing } from '../support/needs.ts';
+import { askName } from '../support/probes.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const REGION = labPlace(10);
+const FAR = labPlace(11);
+const FURTHER = labPlace(12);
+const SECURE = labPlace(13);
+/** The first of this file's simulated machines. */
+const MACHINE = 1100;
+
+const macOf = (index: number): string => formatMac(simulatedHardware(MACHINE + index).mac);
+const boot = (place: LabPlace, index: number, onStep: (name: string) => void = () => undefined) =>
+  bootSimulatedMachine(place, MACHINE + index, ({ name }) => onStep(name));
+
+/** A rack whose region is elsewhere. */
+function remoteRack(place: LabPlace, name: string, region: string): RunningRack {
+  return new RunningRack(place, (text) =>
+    text.replace(/^name: .*$/m, `name: ${name}`).replace(/^region: .*$/m, `region: { mode: remote, ${region} }`),
+  );
+}
+
+async function statusOf(rack: RunningRack) {
+  const { region } = await rack.status();
+  return region ?? assert.fail('no region');
+}
+
+const isUp = (rack: RunningRack) =>
+  eventually('the link is up', async () => (await statusOf(rack)).state === 'up', 30_000);
+const isEmpty = (rack: RunningRack) =>
+  eventually('the outbox is empty', async () => (await statusOf(rack)).eventsWaiting === 0, 30_000);
+
+/** The machine that the region knows by a simulated machine's address, when it does. */
+async function machineOf(region: RunningRack, index: number) {
+  const machines = machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
+  return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: mac }) => mac === macOf(index)));
+}
+
+async function accept(region: RunningRack, name: string): Promise<void> {
+  const { code, complaints } = await runRackboot(['racks', 'accept', name, '--config', region.configFile]);
+  assert.deepEqual([code, complaints], [0, []]);
+}
+
+/** Posts a form to a rack as a machine of its network does. @returns the status */
+function post(place: LabPlace, path: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asking = request(
+      {
+        host: `${place.octets}.1`,
+        port: place.httpPort,
+        localAddress: `${place.octets}.77`,
+        method: 'POST',
+        path,
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      },
+      (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.statusCode ?? 0));
+      },
+    );
+    asking.on('error', reject);
+    asking.end(body);
+  });
+}
+
+describe('a rack with its region in another process', { timeout: 280_000 }, () => {
+  const region = new RunningRack(REGION);
+  const far = remoteRack(FAR, 'far', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`);
+  const further = remoteRack(FURTHER, 'further', `url: "http://127.0.0.1:${REGION.regionPort}/MAAS"`);
+
+  before(() => region.startWhole());
+  after(async () => {
+    await Promise.all([far.remove(), further.remove()]);
+    await region.remove();
+  });
+
+  test('it waits until an administrator accepts it, and says what to type; then it is up', async () => {
+    await far.start();
+    const told = await far.told('region.pending');
+    assert.match(String(told.text), /rackboot racks accept far/);
+    assert.equal((await statusOf(far)).state, 'pending');
+    const shown = await runRackboot(['status', '--config', far.configFile]);
+    assert.equal(shown.code, 1);
+    assert.match(shown.output.join('\n'), /pending .*\n.*rackboot racks accept far/);
+    assert.equal(statSync(join(far.stateDir, 'region.key')).mode & 0o777, 0o600);
+    await accept(region, 'far');
+    await isUp(far);
+    assert.equal((await runRackboot(['status', '--config', far.configFile])).code, 0);
+  });
+
+  test('commands about machines say where the region is', async () => {
+    const { code, complaints } = await runRackboot(['machines', 'list', '--config', far.configFile]);
+    assert.equal(code, 1);
+    assert.match(complaints.join('\n'), new RegExp(`http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS`));
+  });
+
+  test('two racks on one region enlist machines of their own networks, and both know them', async () => {
+    await further.start();
+    await further.told('region.pending');
+    await accept(region, 'further');
+    await isUp(further);
+    const outcomes = await Promise.all([boot(FAR, 0), boot(FURTHER, 1)]);
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['enlisted', 'enlisted'],
+    );
+    assert.equal((await machineOf(region, 0))?.status_name, 'New');
+    assert.equal((await machineOf(region, 1))?.status_name, 'New');
+    for (const rack of [far, further])
+      await eventually('the rack knows both', async () => (await rack.status()).machinesKnown === 2);
+    await Promise.all([isEmpty(far), isEmpty(further)]);
+    for (const [index, address] of [FAR, FURTHER].map(({ octets }) => octets).entries()) {
+      const machine = await machineOf(region, index);
+      assert.ok(
+        machine?.ip_addresses[0]?.startsWith(`${address}.`),
+        'the region knows its address from the rack’s events',
+      );
+    }
+  });
+
+  test('the region is killed after the ACK and started after the kernel was loaded: the machine is New', async () => {
+    let killed: Promise<void> | undefined;
+    let started: Promise<unknown> | undefined;
+    const outcome = await boot(FAR, 2, (step) => {
+      if (step === 'address') killed = region.kill();
+      if (step === 'kernel') started = Promise.resolve(killed).then(() => region.startWhole());
+    });
+    assert.ok(outcome.kind === 'enlisted' || outcome.kind === 'queued', JSON.stringify(outcome));
+    await started;
+    const machine = await eventually('the machine is known', () => machineOf(region, 2), 60_000);
+    assert.equal(machine.status_name, 'New');
+    await isEmpty(far);
+    const again = machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
+    assert.equal(again.length, 3, 'each machine is known once');
+  });
+
+  test('with the region gone over a restart it boots, names and enlists, and says since when', async () => {
+    await isUp(far);
+    const known = (await machineOf(region, 0))?.hostname ?? assert.fail();
+    const before = far.lines.length;
+    await region.kill();
+    await far.told('region.away', { from: before, limitMs: 20_000 });
+    await far.stop();
+    const from = far.lines.length;
+    await far.start();
+    await far.told('region.away', { from, limitMs: 20_000 });
+    const status = await statusOf(far);
+    assert.equal(status.state, 'away');
+    assert.ok((status.link?.since ?? 0) > systemClock.wallTimeMs() - 60_000);
+    assert.ok(status.desiredVersion > 0 && status.desiredSince !== undefined, 'the state of the cache is in force');
+    assert.equal((await far.status()).machinesKnown, 3);
+    assert.equal((await boot(FAR, 0)).kind, 'queued', 'a machine it knows');
+    assert.equal((await boot(FAR, 3)).kind, 'queued', 'a machine that nobody knows');
+    assert.notEqual(await askName(`${FAR.octets}.1`, FAR.dnsPort, `${known}.maas`), undefined);
+    const shown = await runRackboot(['status', '--config', far.configFile]);
+    assert.match(shown.output.join('\n'), /Region {2}away at .* since 20/);
+
+    await region.startWhole();
+    await far.told('region.back', { from, limitMs: 90_000 });
+    assert.equal((await eventually('it is known', () => machineOf(region, 3), 30_000)).status_name, 'New');
+    await isEmpty(far);
+  });
+
+  test('what the region refuses is listed with its reason, sent again, and removed', async () => {
+    const before = far.lines.length;
+    await region.kill();
+    await far.told('region.away', { from: before, limitMs: 20_000 });
+    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
+    assert.equal(await post(FAR, '/MAAS/api/2.0/machines/', form), 202);
+    await region.startWhole();
+    await far.told('outbox.dead-letter', { limitMs: 90_000 });
+    const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);
+    const listed = await outbox('--dead');
+    assert.match(listed.output.join('\n'), /mac_addresses/);
+    assert.match((await outbox()).output.join('\n'), /1 were refused/);
+    const id = /^(\d+) /m.exec(listed.output.join('\n'))?.[1] ?? assert.fail();
+    const from = far.lines.length;
+    assert.equal((await outbox('--retry', id)).code, 0);
+    await far.told('outbox.dead-letter', { from });
+    const letters: unknown = JSON.parse((await outbox('--json')).output.join('\n'));
+    const [letter] = Reflect.get(Object(letters), 'deadLetters');
+    assert.equal((await outbox('--drop', String(letter.id))).code, 0);
+    assert.equal((await outbox('--drop', String(letter.id))).code, 1);
+    assert.match((await outbox('--dead')).output.join('\n'), /no dead letters/);
+  });
+
+  test('a rack that was killed comes back as the same one, with what it had on disk', async () => {
+    const identity = readFileSync(join(far.stateDir, 'rack.json'), 'utf8');
+    await far.kill();
+    const from = far.lines.length;
+    await far.start();
+    await isUp(far);
+    assert.equal(readFileSync(join(far.stateDir, 'rack.json'), 'utf8'), identity);
+    assert.equal(far.events('region.pending', from).length, 0);
+    assert.equal((await boot(FAR, 4)).kind, 'enlisted');
+  });
+
+  test('a key that others may read, and certificates that are none, keep the rack from starting, by name', async () => {
+    const other = remoteRack(labPlace(14), 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/dev/null"');
+    try {
+      const run = () => runRackboot(['run', '--config', other.configFile]);
+      assert.match((await run()).complaints.join('\n'), /region\.ca_file: \/dev\/null holds no certificate/);
+      const key = join(other.stateDir, 'region.key');
+      assert.ok(existsSync(key));
+      chmodSync(key, 0o644);
+      assert.match((await run()).complaints.join('\n'), /region\.key has mode 644: .*chmod 600/);
+    } finally {
+      await other.remove();
+    }
+  });
+});
+
+test('over TLS the rack judges its region by region.ca_file, and machines reach it through the rack', {
+  skip: missing('openssl'),
+  timeout: 120_000,
+}, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-remote-tls-'));
+  const authority = makeAuthority(directory, systemClock.wallTimeMs());
+  const { cert, key } = authority.issue('region');
+  const port = SECURE.regionPort + 1000;
+  const tls = `tls: { cert: "${cert}", key: "${key}", listen: ["127.0.0.1:${port}"] }`;
+  const region = new RunningRack(SECURE, (text) => text.replace(/^region: \{/m, `region: { ${tls},`));
+  const url = `url: "https://127.0.0.1:${port}/MAAS"`;
+  const rack = remoteRack(labPlace(15), 'secure', `${url}, ca_file: "${authority.caFile}"`);
+  const doubting = remoteRack(labPlace(16), 'doubting', url);
+  try {
+    await region.startWhole();
+    await rack.start();
+    await rack.told('region.pending', { limitMs: 20_000 });
+    await accept(region, 'secure');
+    await isUp(rack);
+    assert.equal((await boot(labPlace(15), 5)).kind, 'enlisted');
+    await doubting.start();
+    const told = await doubting.told('region.away', { limitMs: 20_000 });
+    assert.match(String(told.reason), /certificate/);
+  } finally {
+    await Promise.all([rack.remove(), doubting.remove()]);
+    await region.remove();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
