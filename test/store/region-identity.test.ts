@@ -61,11 +61,13 @@ test('at most CONFLICTS_MAX pairs are kept for a person, the newest; what a pers
     create(store, 'apart0', 0x525400000002);
     const event = { type: 'NODE_IDENTITY_CHANGED', description: 'two', atMs: 1, username: 'bob' } as const;
     store.keepApart('first0', 'apart0', event);
-    for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {
-      const systemId = `m${index}`;
-      create(store, systemId, 0x525400010000 + index);
-      amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', text: 'alike' }] });
-    }
+    store.atomically(() => {
+      for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {
+        const systemId = `m${index}`;
+        create(store, systemId, 0x525400010000 + index);
+        amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', text: 'alike' }] });
+      }
+    });
     const kept = store.listConflicts(CONFLICTS_MAX * 2);
     assert.equal(kept.length, CONFLICTS_MAX);
     assert.equal(kept[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
