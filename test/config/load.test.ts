@@ -56,6 +56,14 @@ test('an empty file is a configuration that serves nobody and listens on loopbac
   assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
 });
 
+test('machines enlist with the environment and make a user on their BMC, unless the file says otherwise', () => {
+  const { enlistWith, bmcUser } = configOf('').boot;
+  assert.deepEqual([enlistWith, bmcUser], ['environment', true]);
+  const other = configOf('boot: { enlist_with: installer }\nenlistment: { bmc_user: false }\n').boot;
+  assert.deepEqual([other.enlistWith, other.bmcUser], ['installer', false]);
+  assert.match(problemsOf('boot: { enlist_with: d-i }\n'), /boot\.enlist_with.*expected environment .* or installer/);
+});
+
 test('defaults follow from the cluster interface', () => {
   const config = configOf(withInterface({}, 'dns: { upstream: "192.0.2.1 192.0.2.2:5353" }'));
   const subnet = config.dhcp.subnets[0] ?? assert.fail();

@@ -27,7 +27,7 @@ const region = createServer((request, response) => {
 
 const standIn = {
   agent: '#!/bin/sh\n# end of agent\n',
-  preseed: undefined,
+  preseed: 'd-i preseed/early_command string true\n',
   isAway: () => isAway,
   isManaged: () => isManaged,
   keep: async (report: KeptReport) => {
@@ -164,6 +164,15 @@ test('a report in pieces is kept whole', async () => {
   );
   assert.equal(statusOf(text), 202);
   assert.equal(Buffer.from(kept[0]?.body ?? []).toString(), 'a=1&b');
+});
+
+test('the preseed of an installer is handed out by the rack, too', async () => {
+  assert.match(await send(rig, 'GET', '/MAAS/rackboot/enlist.preseed'), /region$/);
+  isAway = true;
+  assert.match(
+    await send(rig, 'GET', '/MAAS/rackboot/enlist.preseed'),
+    /text\/plain[\s\S]*early_command string true\n$/,
+  );
 });
 
 test('the agent is handed out by the rack while the region is away, and is the region’s own otherwise', async () => {
