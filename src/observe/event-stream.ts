@@ -1,18 +1,24 @@
 // The stream of events: a bounded ring that publishers append to and consumers drain by cursor, each in its own turn.
 //
-//   publish ─ ring ┄ next turn ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─ still behind? ┄ next turn ┄ …
+//   publish ─ ring ┄ next turn ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─┬─ a full slice ┄ PAUSE_MS ┄ wake …
+//                                                                                               └─ others behind ┄ next turn ┄ wake …
 //
 // 1. Publishing never throws, never blocks and never grows: the oldest event is overwritten.
 // 2. A consumer that is overtaken is told how many events it missed.
 // 3. One turn of the event loop wakes one consumer, and a consumer that is woken takes EVENTS_PER_TURN_MAX at most: between two
 //    slices the sockets are read, so a flood of events delays an answer by one slice, and costs events instead of answers.
+// 4. After a full slice nobody is woken for PAUSE_MS: a flood takes a part of the loop's time, never all of it, which on a busy host would
+//    also cost the process its precedence over others.
 
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
 
 /** Events kept for consumers that lag. */
 export const EVENT_STREAM_MAX = 4096;
 /** The most events that a consumer takes in the turn in which it is woken. */
 export const EVENTS_PER_TURN_MAX = 128;
+/** How long after a full slice nobody is woken, in milliseconds. */
+const PAUSE_MS = 1;
 /** Turns of the event loop in which a full ring is taken by all consumers, with room to spare. */
 const REST_TURNS_MAX = 1024;
 
@@ -51,9 +57,17 @@ export class EventStream {
   readonly #consumers: Consumer[] = [];
   readonly #missed = new Map<EventConsumer, number>();
   #next = 0;
+  readonly #clock: Pick<Clock, 'schedule'>;
   #waking = false;
+  #pausing: Timer | undefined;
+  /** Everything is to be taken without a rest: the process ends. */
+  #hurried = false;
   /** Whose turn it is among the consumers. */
   #turn = 0;
+
+  constructor(clock: Pick<Clock, 'schedule'> = systemClock) {
+    this.#clock = clock;
+  }
 
   /** Appends an event. */
   readonly publish = (event: RackEvent): void => {
@@ -79,19 +93,28 @@ export class EventStream {
 
   /** Resolves when every consumer has taken what it can, at the latest after REST_TURNS_MAX turns. */
   async rest(): Promise<void> {
+    this.#hurried = true;
+    if (this.#pausing !== undefined) {
+      this.#pausing.cancel();
+      this.#pausing = undefined;
+      this.#waking = false;
+      this.#wakeSoon(this.#consumers.length);
+    }
     for (let turns = 0; this.#waking && turns < REST_TURNS_MAX; turns += 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
   /** @param left so many consumers may be without anything to do before the waking rests */
-  #wakeSoon(left: number): void {
+  #wakeSoon(left: number, afterFullSlice = false): void {
     if (this.#waking || left === 0) return;
     this.#waking = true;
-    setImmediate(() => {
-      this.#waking = false;
+    const wake = (): void => {
+      this.#pausing = undefined;
       this.#wakeOne(left);
-    });
+    };
+    if (afterFullSlice && !this.#hurried) this.#pausing = this.#clock.schedule(PAUSE_MS, wake);
+    else setImmediate(wake);
   }
 
   /** Wakes the next consumer that is behind, and sees to it that those after it are woken in later turns. */
@@ -100,12 +123,16 @@ export class EventStream {
       const consumer = this.#consumers[this.#turn % this.#consumers.length];
       this.#turn += 1;
       if (consumer === undefined || consumer.at >= this.#next) continue;
-      const before = consumer.at;
+      const before = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
+      // What it publishes itself waits as everything else does.
       consumer.onWake?.();
+      this.#waking = false;
+      const taken = consumer.at - before;
       // One that took nothing waits for the next event; the others have their turn yet.
-      this.#wakeSoon(consumer.at > before ? this.#consumers.length : left - 1);
+      this.#wakeSoon(taken > 0 ? this.#consumers.length : left - 1, taken >= EVENTS_PER_TURN_MAX);
       return;
     }
+    this.#waking = false;
   }
 
   #drain(consumer: Consumer, limit: number): EventBatch {

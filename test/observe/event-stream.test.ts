@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import { EVENT_STREAM_MAX, EventStream } from '../../src/observe/event-stream.ts';
+import { EVENT_STREAM_MAX, EVENTS_PER_TURN_MAX, EventStream } from '../../src/observe/event-stream.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const event = (count: number) => ({ kind: 'test.event', at: instant(0), count });
 
@@ -35,4 +36,60 @@ test('a consumer is woken once for many events, in a turn of its own', async () 
   assert.equal(wakes, 0);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(wakes, 1);
+});
+
+test('a flood is taken in slices, one consumer a turn and a pause after each, and what is overwritten is counted', async () => {
+  const clock = new VirtualClock();
+  const stream = new EventStream(clock);
+  const slices: [who: string, events: number][] = [];
+  for (const who of ['log', 'uplink'] as const) {
+    const cursor = stream.subscribe(
+      () => void slices.push([who, cursor.drain(EVENTS_PER_TURN_MAX).events.length]),
+      who,
+    );
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  for (let count = 0; count < EVENTS_PER_TURN_MAX + 10; count += 1) stream.publish(event(count));
+  await turn();
+  await turn();
+  assert.deepEqual(slices, [['log', EVENTS_PER_TURN_MAX]], 'one slice, then a pause');
+  clock.advance(1);
+  clock.advance(1);
+  await turn();
+  await turn();
+  assert.deepEqual(slices.slice(1), [
+    ['uplink', EVENTS_PER_TURN_MAX],
+    ['log', 10],
+    ['uplink', 10],
+  ]);
+  await turn();
+  assert.equal(clock.pending, 0, 'nothing is woken without events');
+  assert.equal(slices.length, 4);
+
+  for (let count = 0; count < EVENT_STREAM_MAX + 5; count += 1) stream.publish(event(count));
+  await stream.rest();
+  const taken = slices.slice(4).reduce((sum, [, events]) => sum + events, 0);
+  assert.equal(taken, 2 * EVENT_STREAM_MAX, 'in the end everything that is there is taken without a pause');
+  const { published, missed } = stream.counters();
+  assert.equal(published, EVENTS_PER_TURN_MAX + 10 + EVENT_STREAM_MAX + 5);
+  assert.deepEqual(
+    [...missed],
+    [
+      ['log', 5],
+      ['uplink', 5],
+    ],
+  );
+});
+
+test('a consumer that takes nothing is not woken again until something is published', async () => {
+  const stream = new EventStream();
+  let idle = 0;
+  stream.subscribe(() => {
+    idle += 1;
+  });
+  const busy = stream.subscribe(() => void busy.drain());
+  stream.publish(event(1));
+  for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(idle >= 1 && idle <= 3, String(idle));
+  assert.deepEqual(busy.drain().events, []);
 });
