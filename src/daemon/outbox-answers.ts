@@ -4,7 +4,7 @@
 
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control.ts';
-import type { DeadLetter, OutboxCommand } from '../uplink/outbox-store.ts';
+import type { OutboxCommand } from '../uplink/outbox-store.ts';
 import type { RackUplink } from '../uplink/rack-uplink.ts';
 
 /** `GET /outbox` lists; `POST /outbox?retry=ID` and `?drop=ID` handle one dead letter and list what is left. */
@@ -32,11 +32,5 @@ async function handle(uplink: RackUplink | undefined, command: OutboxCommand): P
   if (answer === undefined)
     throw new RackError('store-unavailable', 'the outbox does not answer: try again, and see rackboot status');
   if (answer.refusal !== undefined) throw new RackError('not-found', answer.refusal);
-  return { ...answer, deadLetters: answer.deadLetters.map(withoutSecrets) };
-}
-
-function withoutSecrets({ item, ...letter }: DeadLetter): unknown {
-  if (item.kind === 'report') return { ...letter, item };
-  const { body, token: _token, ...post } = item.post;
-  return { ...letter, item: { kind: 'post', post: { ...post, bytes: Buffer.byteLength(body, 'base64') } } };
+  return answer;
 }

@@ -12,7 +12,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/machine-event.ts';
 import type { RackDescription } from '../region/rack-description.ts';
 import type { LinkStatus } from './link-status.ts';
-import type { DeadLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
+import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
 
 export const UPLINK_VERSION = 1;
 
@@ -63,5 +63,5 @@ export interface OutboxAnswer {
   readonly refusal?: string | undefined;
   readonly waiting: number;
   readonly dropped: Readonly<Record<string, number>>;
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: readonly ListedLetter[];
 }

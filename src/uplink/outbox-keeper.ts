@@ -9,7 +9,7 @@ import { errorText, RackError } from '../errors.ts';
 import { parseIpv4 } from '../net/address.ts';
 import type { NoticeBody } from './events.ts';
 import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
-import type { OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
+import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
 
 const STORE_RETRY_MS = 1000;
 
@@ -102,7 +102,12 @@ export class OutboxKeeper {
       if (!(error instanceof RackError)) throw error;
       refusal = error.message;
     }
-    return { refusal, waiting: outbox.length, dropped: outbox.dropped, deadLetters: outbox.listDeadLetters() };
+    return {
+      refusal,
+      waiting: outbox.length,
+      dropped: outbox.dropped,
+      deadLetters: outbox.listDeadLetters().map(toListed),
+    };
   }
 
   /** Remembers, and tells once, that the outbox cannot be used, or can again. */
@@ -117,4 +122,11 @@ export class OutboxKeeper {
   #full(dropped: number): void {
     this.#options.notice({ kind: 'outbox.full', dropped, waiting: this.#options.outbox.length });
   }
+}
+
+function toListed({ item, ...letter }: DeadLetter): ListedLetter {
+  if (item.kind === 'report') return { ...letter, item };
+  const { at, peer, path, bootMac, body } = item.post;
+  const bytes = Buffer.byteLength(body, 'base64');
+  return { ...letter, item: { kind: 'post', post: { at, peer, path, bootMac, bytes } } };
 }

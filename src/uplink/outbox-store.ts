@@ -46,6 +46,16 @@ export interface DeadLetter {
   readonly item: OutboxItem;
 }
 
+/** A dead letter as a person sees it: a machine's post holds passwords and the token of its boot, and is not shown. */
+export interface ListedLetter extends Omit<DeadLetter, 'item'> {
+  readonly item:
+    | Extract<OutboxItem, { kind: 'report' }>
+    | {
+        readonly kind: 'post';
+        readonly post: Pick<QueuedPost, 'at' | 'peer' | 'path' | 'bootMac'> & { readonly bytes: number };
+      };
+}
+
 /** What a person does with dead letters; `list` shows them. */
 export type OutboxCommand =
   | { readonly action: 'list' }

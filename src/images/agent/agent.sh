@@ -320,10 +320,15 @@ collect_facts() {
 
 # ---- BMC ----
 
-# Status 0 where firmware or kernel know of a BMC: SMBIOS has it as type 38, ACPI as IPI0001, a device tree as ipmi-….
+# Status 0 where firmware or kernel know of a BMC: SMBIOS has it as type 38, ACPI as IPI0001, a device tree as ipmi-…, PCI as class
+# 0C07.
 has_bmc() {
   for trace in "$sys"/firmware/dmi/entries/38-* "$sys"/bus/acpi/devices/IPI0001* "$sys"/bus/platform/devices/*ipmi* "$sys"/class/ipmi/*; do
     [ ! -e "$trace" ] || return 0
+  done
+  for device in "$sys"/bus/pci/devices/*/class; do
+    read_value "$device"
+    case $value in 0x0c07*) return 0 ;; esac
   done
   return 1
 }
@@ -460,7 +465,8 @@ report() {
     [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
   done
   name=$(tr -d '\n' <"$work/answer" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p')
-  say "The region knows this machine${name:+ as $name}. Powering off."
+  if grep -q '"status": *"queued"' "$work/answer"; then say "The rack keeps the report until its region is back. Powering off."
+  else say "The region knows this machine${name:+ as $name}. Powering off."; fi
 }
 
 umask 077
