@@ -3,6 +3,13 @@
 import type { Argv } from 'yargs';
 import type { SharedOptions } from './config-commands.ts';
 
+/** How standard input is named to the parser, which drops a lone `-`. */
+const STANDARD_INPUT = '/dev/stdin';
+
+/** The arguments with `-` as a name, where it stands for a file of these commands. */
+export const nameStandardInput = (args: readonly string[]): readonly string[] =>
+  args[0] === 'decode' || args[0] === 'replay' ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
+
 const port = { type: 'number', requiresArg: true } as const;
 
 /** Adds them to a command line. */

@@ -1,4 +1,4 @@
-// Reads a file of captured datagrams for a command, `-` for standard input, within bounds.
+// Reads a file of captured datagrams for a command, or standard input, within bounds.
 
 import { readFileSync, statSync } from 'node:fs';
 import { CAPTURE_BYTES_MAX } from '../capture/capture-file.ts';
@@ -9,17 +9,18 @@ export type KnownInput = Exclude<CaptureInput, { readonly kind: 'unknown' }>;
 
 /** @throws RackError `not-found` when it cannot be read, `bad-argument` when it is too large or no capture */
 export async function loadCapture(file: string): Promise<KnownInput> {
-  const input = readInput(file === '-' ? await readStandardInput() : readFile(file));
+  const input = readInput(isStandardInput(file) ? await readStandardInput() : readFile(file));
   if (input.kind === 'unknown') throw new RackError('bad-argument', `${nameOf(file)} is no capture: ${input.reason}`);
   return input;
 }
 
 /** The file's name for people. */
-export const nameOf = (file: string): string => (file === '-' ? 'standard input' : file);
+export const nameOf = (file: string): string => (isStandardInput(file) ? 'standard input' : file);
+
+const isStandardInput = (file: string): boolean => file === '/dev/stdin';
 
 function readFile(file: string): Uint8Array {
   try {
-    // A FIFO or a device has no size of its own; `-` reads those.
     if (statSync(file).size > CAPTURE_BYTES_MAX) throw tooLarge(file);
     return readFileSync(file);
   } catch (error) {
@@ -34,7 +35,7 @@ async function readStandardInput(): Promise<Uint8Array> {
   for await (const chunk of process.stdin) {
     const part = Buffer.from(chunk);
     bytes += part.length;
-    if (bytes > CAPTURE_BYTES_MAX) throw tooLarge('-');
+    if (bytes > CAPTURE_BYTES_MAX) throw tooLarge('/dev/stdin');
     chunks.push(part);
   }
   return Buffer.concat(chunks);

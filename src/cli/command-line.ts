@@ -3,7 +3,7 @@
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
-import { captureCommands } from './capture-commands.ts';
+import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { printFailure } from './output.ts';
@@ -35,7 +35,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       return await runDaemon(file);
     }
     const { default: yargs } = await import('yargs');
-    const accounts = accountCommands(base(yargs([...args])), finish);
+    const accounts = accountCommands(base(yargs([...nameStandardInput(args)])), finish);
     const machines = machineCommands(imageCommands(accounts, finish), finish);
     const daemons = daemonCommands(timelineCommands(machines, finish), finish);
     const captures = captureCommands(daemons, { config, json }, finish);
@@ -101,10 +101,19 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     .command(
       'doctor',
       'Ask the running rack as a machine would, and say what is wrong',
-      { config, json, 'outside-name': { ...text, describe: 'A name of the outside world to look up' } },
+      {
+        config,
+        json,
+        'outside-name': { ...text, describe: 'A name of the outside world to look up' },
+        'fix-hint': {
+          type: 'boolean',
+          default: false,
+          describe: 'Look at this host too, and say what cures each fault',
+        },
+      },
       async (argv) => {
         const { runDoctor } = await import('./doctor.ts');
-        finish(await runDoctor(argv.config, argv.outsideName, argv.json));
+        finish(await runDoctor(argv.config, argv));
       },
     )
     .command(
@@ -141,18 +150,28 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
 function timelineCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command(
-      'trace <machine>',
+      'trace [machine]',
       'What one machine did, step by step: its hardware address, address, hostname or system id',
       (command) =>
-        command.positional('machine', { type: 'string', demandOption: true }).options({
-          config,
-          json,
-          follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
-          since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
-        }),
+        command
+          .positional('machine', { type: 'string', describe: 'Left out: all machines that were heard of' })
+          .options({
+            config,
+            json,
+            follow: { type: 'boolean', alias: 'f', default: false, describe: 'Go on with each step as it happens' },
+            since: { ...text, describe: 'Only steps as young as 90s, 10m, 2h or 1d' },
+          }),
       async (argv) => {
-        const [{ traceMachine }, { systemClock }] = await Promise.all([import('./trace.ts'), import('../clock.ts')]);
-        finish(await traceMachine(argv, () => systemClock.wallTimeMs()));
+        const [{ listSeen, traceMachine }, { systemClock }] = await Promise.all([
+          import('./trace.ts'),
+          import('../clock.ts'),
+        ]);
+        const { machine, ...rest } = argv;
+        finish(
+          machine === undefined
+            ? await listSeen(argv.config, argv.json)
+            : await traceMachine({ ...rest, machine }, () => systemClock.wallTimeMs()),
+        );
       },
     )
     .command(

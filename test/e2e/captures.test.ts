@@ -2,7 +2,8 @@
 // answer the same again. In a private network, as root.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
@@ -159,4 +160,23 @@ test('what tcpdump captured is decoded whole, and replayed to the same answers',
   } finally {
     await network.remove();
   }
+});
+
+test('a capture comes by standard input, and what is none is refused', () => {
+  const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+  const decode = (input: Buffer) =>
+    spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'decode', '-'], {
+      input,
+      timeout: 30_000,
+    });
+  const fixture = readFileSync(new URL('../../fixtures/packets/dhcp-ovmf-pxe-discover.hex', import.meta.url));
+  const decoded = decode(fixture);
+  assert.equal(decoded.status, 0, decoded.stderr.toString());
+  assert.match(
+    decoded.stdout.toString(),
+    /#1 {2}DHCP {2}DISCOVER from 52:54:00[^]*93 client architecture: 7 UEFI amd64/,
+  );
+  const refused = decode(Buffer.alloc(5000));
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr.toString(), /standard input is no capture/);
 });
