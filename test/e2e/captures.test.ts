@@ -174,7 +174,7 @@ test('a capture comes by standard input, and what is none is refused', () => {
   assert.equal(decoded.status, 0, decoded.stderr.toString());
   assert.match(
     decoded.stdout.toString(),
-    /#1 {2}DHCP {2}DISCOVER from 52:54:00[^]*93 client architecture: 7 UEFI amd64/,
+    /#1 {2}DHCP {2}DISCOVER from 52:54:00.*93 client architecture: 7 UEFI amd64/s,
   );
   const refused = decode(Buffer.alloc(5000));
   assert.equal(refused.status, 2);
