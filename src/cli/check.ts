@@ -1,7 +1,7 @@
 // `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
 
 import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
-import { findHostOverlaps, hostAddresses } from '../config/host-check.ts';
+import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
@@ -28,7 +28,9 @@ export function checkFile(file: string, json: boolean): number {
 }
 
 const problemsOf = (parsed: ParsedConfig) =>
-  parsed.ok ? findHostOverlaps(parsed.config, hostAddresses()) : parsed.problems;
+  parsed.ok
+    ? [...findHostOverlaps(parsed.config, hostAddresses()), ...findCertificateProblems(parsed.config)]
+    : parsed.problems;
 
 function parseMerged(file: string): ParsedConfig {
   const text = readConfigText(file);

@@ -2,6 +2,8 @@
 // make the rack answer on the wrong wire.
 
 import { networkInterfaces } from 'node:os';
+import { RackError } from '../errors.ts';
+import { readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap, parseIpv4 } from '../net/address.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
@@ -57,4 +59,16 @@ export function findHostOverlaps(config: RackConfig, host: readonly HostAddresse
     }
   });
   return problems;
+}
+
+/** What is wrong with the files of region.tls, as they are now. */
+export function findCertificateProblems({ region }: RackConfig): ConfigProblem[] {
+  if (region.tls === undefined) return [];
+  try {
+    readCertificatePair(region.tls);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return [{ path: 'region.tls', line: undefined, message: error.message }];
+  }
 }

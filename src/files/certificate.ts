@@ -64,11 +64,14 @@ function readPem(path: string): string {
     if (statSync(path).size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new RackError(
-      'certificate-unusable',
-      `${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): give it to the user that runs Rackboot, or correct region.tls`,
-      { cause },
-    );
+    const code = osErrorCode(cause);
+    const remedy =
+      code === 'ENOENT'
+        ? 'put it there, or correct region.tls'
+        : 'give it to the user that runs Rackboot, see region.tls';
+    throw new RackError('certificate-unusable', `${path} cannot be read (${code ?? errorText(cause)}): ${remedy}`, {
+      cause,
+    });
   }
 }
 

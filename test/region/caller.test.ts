@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseNetwork } from '../../src/net/address.ts';
-import { findPeer, type Peer } from '../../src/region/api/caller.ts';
+import { formatIpv4, type Ipv4, parseNetwork } from '../../src/net/address.ts';
+import { findPeer, type KnownRacks, type Peer } from '../../src/region/api/caller.ts';
 import { escapeHtml } from '../../src/region/api/html.ts';
 import { isLocalName } from '../../src/region/api/page-guard.ts';
 import { formatAge, formatDisk } from '../../src/region/api/page-parts.ts';
@@ -21,6 +21,21 @@ const CONFIG: RegionConfig = {
 
 function peer(socketAddress: string, headers: Readonly<Record<string, string>> = {}, config = CONFIG): Peer {
   return findPeer({ socketAddress, header: (name) => headers[name] }, config);
+}
+
+const inFar = (address: Ipv4): boolean => formatIpv4(address).startsWith('10.50.0.');
+/** One rack elsewhere, known by `token:right`, that serves 10.50.0.0/24. */
+const FAR: KnownRacks = {
+  serves: inFar,
+  vouches: (key, address) => key === 'token:right' && inFar(address),
+  holderOf: () => undefined,
+};
+
+function remote(forwarded: string | undefined, key: string | undefined = 'token:right', from = '192.0.2.9'): Peer {
+  const headers: Record<string, string> = {};
+  if (forwarded !== undefined) headers['x-forwarded-for'] = forwarded;
+  if (from === '192.0.2.9' || key !== 'token:right') headers['x-rackboot-rack'] = key;
+  return findPeer({ socketAddress: from, header: (name) => headers[name] }, CONFIG, FAR);
 }
 
 const RACK = { 'x-rackboot-rack': 'secret' };
@@ -41,6 +56,19 @@ const PEERS: readonly (readonly [string, Peer, boolean, boolean, string])[] = [
     false,
     '127.0.0.1',
   ],
+  ['a remote rack, of an address in its network', remote('10.50.0.9'), true, false, '10.50.0.9'],
+  ['a remote rack, of an address elsewhere', remote('10.51.0.9'), false, false, '192.0.2.9'],
+  ['a remote rack, of an address of the region', remote('10.20.0.9'), false, false, '192.0.2.9'],
+  ['a remote rack that names nobody', remote(undefined), false, false, '192.0.2.9'],
+  ['a remote rack with a wrong key', remote('10.50.0.9', 'token:wrong'), false, false, '192.0.2.9'],
+  [
+    'one with a wrong key in a managed network',
+    remote(undefined, 'token:wrong', '10.50.0.9'),
+    false,
+    false,
+    '10.50.0.9',
+  ],
+  ["a machine of a remote rack's network", remote(undefined, undefined, '10.50.0.9'), true, false, '10.50.0.9'],
   ['a rack that names nobody', peer('10.20.0.1', RACK), false, false, ''],
   [
     'a rack that names two',
