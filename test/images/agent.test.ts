@@ -250,6 +250,15 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
       assert.ok(after >= 1800 && after < 1800 + 100, last);
     });
 
+    test(`a report that the rack keeps is done, and is not called known (${name})`, () => {
+      const answered = (text: string): string => {
+        const post = `post_form() { printf '%s' '${text}' >"$work/answer"; return 0; }\n`;
+        return rehearse(shell, AGENT, `${failing}${post}report`).at(-1) ?? '';
+      };
+      assert.match(answered('{"status":"queued","text":"the region is away"}'), /^The rack keeps the report/);
+      assert.match(answered('{"system_id":"abc","hostname":"web1"}'), /^The region knows this machine as web1/);
+    });
+
     test(`the token of the boot goes with the report, and nothing goes in its place where there is none (${name})`, () => {
       const sent = (token: string): readonly string[] =>
         rehearse(

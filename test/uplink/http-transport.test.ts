@@ -1,0 +1,144 @@
+// The link over HTTP against a server on loopback: what is sent, what is read, and how each exchange ends.
+
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { after, before, beforeEach, test } from 'node:test';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { parseAuthorization } from '../../src/region/authorization.ts';
+import { openHttpTransport } from '../../src/uplink/http-transport.ts';
+import type { LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const KEY = { consumer: 'rack', token: 'token', secret: 'secret', isDrawn: true };
+const GET: LinkRequest = { method: 'GET', path: '/uplink/1/racks/x/state', authorized: true };
+
+const seen: { readonly request: IncomingMessage; readonly body: string }[] = [];
+let answer: (response: ServerResponse) => void;
+let server: Server;
+let transport: LinkTransport;
+let url = '';
+
+before(async () => {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString('utf8');
+    });
+    request.on('end', () => {
+      seen.push({ request, body });
+      answer(response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const bound = server.address();
+  url = `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}/MAAS`;
+  transport = openHttpTransport({ url, key: KEY, clock: systemClock, userAgent: 'Rackboot/test' });
+});
+after(() => {
+  transport.close();
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  seen.length = 0;
+  answer = (response) => response.end('{}');
+});
+
+test('a request carries the key, the tag and the body, to the path below region.url', async () => {
+  answer = (response) => response.writeHead(503, { 'Retry-After': '7' }).end('later');
+  const body = { contentType: 'application/json', text: '{"é":1}' };
+  const got = await transport.ask({ ...GET, method: 'POST', ifNoneMatch: '"7"', body });
+  assert.deepEqual(got, { status: 503, retryAfterMs: 7000, body: 'later' });
+  const [one] = seen;
+  const headers = one?.request.headers ?? {};
+  assert.equal(one?.request.url, '/MAAS/uplink/1/racks/x/state');
+  assert.equal(one?.body, '{"é":1}');
+  assert.equal(headers['if-none-match'], '"7"');
+  assert.equal(headers['user-agent'], 'Rackboot/test');
+  assert.deepEqual(parseAuthorization(headers.authorization ?? ''), {
+    kind: 'key',
+    consumerKey: 'rack',
+    tokenKey: 'token',
+    secret: 'secret',
+  });
+});
+
+test('a request that is to go without the key goes without it', async () => {
+  await transport.ask({ ...GET, authorized: false });
+  assert.equal(seen[0]?.request.headers.authorization, undefined);
+});
+
+test('a redirection is an answer: the key goes nowhere else', async () => {
+  answer = (response) => response.writeHead(302, { Location: 'http://192.0.2.1/' }).end();
+  assert.equal((await transport.ask(GET)).status, 302);
+  assert.equal(seen.length, 1);
+});
+
+test('nobody there, a connection cut within the answer, and one that is cut before it are failures that name the region', async () => {
+  const nowhere = openHttpTransport({ url: 'http://127.0.0.1:1/MAAS', key: KEY, clock: systemClock, userAgent: 'x' });
+  await assert.rejects(nowhere.ask(GET), /http:\/\/127\.0\.0\.1:1\/MAAS does not answer: .*ECONNREFUSED/);
+  nowhere.close();
+  answer = (response) => {
+    response.writeHead(200, { 'Content-Length': 100 }).write('half');
+    setImmediate(() => response.destroy());
+  };
+  await assert.rejects(transport.ask(GET), /does not answer/);
+  answer = (response) => response.destroy();
+  await assert.rejects(transport.ask(GET), /does not answer/);
+});
+
+test('an answer that does not come ends by itself', async () => {
+  const clock = new VirtualClock();
+  const slow = openHttpTransport({ url, key: KEY, clock, userAgent: 'x' });
+  answer = (response) => void response.writeHead(200).write('a beginning');
+  const asked = slow.ask(GET);
+  asked.catch(() => undefined);
+  for (let tries = 0; tries < 500 && seen.length === 0; tries += 1) await sleep(5);
+  clock.advance(60_000);
+  await assert.rejects(asked, /no whole answer within 60 s/);
+  slow.close();
+});
+
+/** Follows until the stream has ended. */
+function followed(): Promise<{ readonly told: readonly string[]; readonly status: number | undefined }> {
+  return new Promise((resolve) => {
+    const told: string[] = [];
+    transport.follow('/uplink/1/racks/x/changes', {
+      onOpen: () => void told.push('open'),
+      onAlive: () => undefined,
+      onEvent: (event, data) => void told.push(`${event} ${data}`),
+      onEnd: (_reason, status) => resolve({ told, status }),
+    });
+  });
+}
+
+test('a stream tells its events and its end, once', async () => {
+  answer = (response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': hello\n\nevent: state\nda');
+    setImmediate(() => response.end('ta: {"version":3}\n\n'));
+  };
+  assert.deepEqual(await followed(), { told: ['open', 'state {"version":3}'], status: undefined });
+});
+
+test('what answers instead of a stream is told by its status', async () => {
+  answer = (response) => response.writeHead(403).end('no');
+  assert.deepEqual(await followed(), { told: [], status: 403 });
+});
+
+test('a stream that was closed tells nothing more', async () => {
+  let told = 0;
+  answer = (response) => void response.writeHead(200).write('event: state\ndata: 1\n\n');
+  const opened = await new Promise<{ close(): void }>((resolve) => {
+    const stream = transport.follow('/uplink/1/racks/x/changes', {
+      onOpen: () => resolve(stream),
+      onAlive: () => undefined,
+      onEvent: () => undefined,
+      onEnd: () => {
+        told += 1;
+      },
+    });
+  });
+  opened.close();
+  await sleep(30);
+  assert.equal(told, 0);
+});
