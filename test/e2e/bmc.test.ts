@@ -2,4 +2,4 @@
 
 import { testFoundBmc } from '../support/found-bmc.ts';
 
-testFoundBmc({ content: 'amd64', boots: 1 });
+testFoundBmc({ content: 'amd64', bus: 'isa', boots: 1 });

@@ -251,6 +251,17 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
     assert.match(collect(['sh'], found)[1] ?? '', /given: 2/);
   });
 
+  test('begins for a BMC on PCI that the firmware does not tell of, and for no other device there', () => {
+    for (const [value, begins] of [
+      ['0x0c0701', true],
+      ['0x0c0330', false],
+    ] as const) {
+      const device = `mkdir -p "$work/pci/bus/pci/devices/1"; echo ${value} >"$work/pci/bus/pci/devices/1/class"; sys=$work/pci`;
+      const lines = collect(['busybox', 'sh'], 'echo address=10.20.0.254', device);
+      assert.equal(lines[0] === 'say Looking for the BMC of this machine', begins, value);
+    }
+  });
+
   test('does not begin where nothing tells of a BMC', () => {
     assert.deepEqual(collect(['sh'], 'echo address=10.20.0.254', 'sys=/nowhere'), ['type=']);
   });

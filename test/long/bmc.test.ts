@@ -2,5 +2,6 @@
 
 import { testFoundBmc } from '../support/found-bmc.ts';
 
-testFoundBmc({ content: 'amd64', boots: 2, dies: true });
-testFoundBmc({ content: 'amd64-installer', boots: 1 });
+testFoundBmc({ content: 'amd64', bus: 'isa', boots: 2, dies: true });
+testFoundBmc({ content: 'amd64-installer', bus: 'isa', boots: 1 });
+testFoundBmc({ content: 'amd64', bus: 'pci', boots: 1 });

@@ -15,29 +15,42 @@ import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from './first-boot.ts';
 import { missing, type Need } from './needs.ts';
-import { BMC_DEVICES, startSimulatedBmc } from './simulated-bmc.ts';
+import { bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
 
 const NEEDS: readonly Need[] = [
-  ...(['linux', 'root', 'ip', 'qemu-system-x86_64', 'ipmi_sim', 'ipmitool', 'apt-get', 'dpkg-deb', 'depmod'] as const),
+  ...([
+    'linux',
+    'root',
+    'ip',
+    'qemu-system-x86_64',
+    '/usr/share/OVMF/OVMF_CODE_4M.fd',
+    'ipmi_sim',
+    'ipmitool',
+    'apt-get',
+    'dpkg-deb',
+    'depmod',
+  ] as const),
 ];
 const BOOT_MS_MAX = 400_000;
 const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:01', operator: { name: 'root', password: 'hunter2hunter2' } };
-const CASE: BootCase = {
+const machineWith = (bus: BmcCase['bus']): BootCase => ({
   name: 'a machine with a BMC',
-  firmware: 'bios',
+  firmware: bus === 'pci' ? 'uefi' : 'bios',
   nic: 'virtio-net-pci',
   memoryMib: 1024,
   cpus: 1,
   diskBytes: GIB,
   loaders: '{}',
   boots: 1,
-};
+});
 
 const parametersShape = z.record(z.string(), z.string());
 
-/** What the machine runs, and how often it boots. */
+/** What the machine runs, how it reaches its BMC, and how often it boots. */
 export interface BmcCase {
   readonly content: TreeContent;
+  /** ISA: a BIOS machine whose firmware tells of the BMC; PCI: one with UEFI that finds it on its own. */
+  readonly bus: 'isa' | 'pci';
   /** A machine that is New reports itself again, and its BMC gets another password. */
   readonly boots: 1 | 2;
   /** Also a machine whose BMC is dead. */
@@ -45,22 +58,26 @@ export interface BmcCase {
 }
 
 /** Tests that a machine's BMC is found and can be commanded with what the region was told. */
-export function testFoundBmc(given: BmcCase): void {
-  describe(`the BMC of a machine nobody knows (${given.content})`, { skip: missing(...NEEDS) }, () => found(given));
+export function testFoundBmc(found: BmcCase): void {
+  describe(`the BMC of a machine nobody knows (${found.content}, ${found.bus})`, { skip: missing(...NEEDS) }, () =>
+    findBmc(found),
+  );
 }
 
-function found({ content, boots, dies = false }: BmcCase): void {
+function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
   let directory = '';
   let namespace: LabNamespace;
   let bmc: ChildProcess | undefined;
   let tree = '';
 
+  const given = machineWith(bus);
+  const further = bmcDevices(bus);
   const bootKeys = content.endsWith('-installer') ? ', enlist_with: installer' : '';
 
   before(async () => {
     tree = await cachedBootTree(() => undefined, content);
     directory = mkdtempSync(join(tmpdir(), 'rackboot-bmc-'));
-    namespace = LabNamespace.create(`rb-bmc-${content}-${process.pid}`, '10.77.0.1', 24);
+    namespace = LabNamespace.create(`rb-bmc-${content}-${bus}-${process.pid}`, '10.77.0.1', 24);
     bmc = await startSimulatedBmc(namespace, { ...BMC, directory });
   });
   after(() => {
@@ -78,10 +95,10 @@ function found({ content, boots, dies = false }: BmcCase): void {
   test('is found with nothing typed, gets a user of ours, and obeys it', { timeout: BOOT_MS_MAX }, async () => {
     const stateDir = join(directory, 'state');
     const config = join(directory, 'rackboot.yaml');
-    writeFileSync(config, configText(stateDir, tree, CASE, bootKeys));
+    writeFileSync(config, configText(stateDir, tree, given, bootKeys));
     const lines: LogLine[] = [];
     const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
-    const machine = new VirtualMachine({ ...specOf(CASE, 0, directory), further: BMC_DEVICES }, namespace);
+    const machine = new VirtualMachine({ ...specOf(given, 0, directory), further }, namespace);
     try {
       const passwords: string[] = [];
       for (let boot = 0; boot < boots; boot += 1) passwords.push(await enlist(machine, stateDir));
@@ -111,9 +128,9 @@ function found({ content, boots, dies = false }: BmcCase): void {
       bmc?.kill('SIGKILL');
       const stateDir = join(directory, 'state-dead');
       const config = join(directory, 'rackboot-dead.yaml');
-      writeFileSync(config, configText(stateDir, tree, CASE, bootKeys));
+      writeFileSync(config, configText(stateDir, tree, given, bootKeys));
       const daemon = await DaemonProcess.start({ config, namespace, onLine: () => undefined });
-      const machine = new VirtualMachine({ ...specOf(CASE, 1, directory), further: BMC_DEVICES }, namespace);
+      const machine = new VirtualMachine({ ...specOf(given, 1, directory), further }, namespace);
       try {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         assert.match(machine.console(), /The BMC: |The BMC did not answer within 60 seconds/);
@@ -138,7 +155,7 @@ function found({ content, boots, dies = false }: BmcCase): void {
     const { power_pass: password = '', ...parameters } = parametersShape.parse(await askDaemon(stateDir, path));
     assert.deepEqual(parameters, {
       power_address: BMC.address,
-      power_boot_type: 'auto',
+      power_boot_type: bus === 'pci' ? 'efi' : 'auto',
       power_driver: 'LAN_2_0',
       mac_address: BMC.mac,
       power_user: 'maas',

@@ -20,10 +20,10 @@ export interface BmcSpec {
   readonly directory: string;
 }
 
-/** QEMU's arguments for a machine with this BMC behind KCS. */
-export const BMC_DEVICES: readonly string[] = [
+/** QEMU's arguments for a machine with this BMC behind KCS, on the bus that the machine has. */
+export const bmcDevices = (bus: 'isa' | 'pci'): readonly string[] => [
   ...['-chardev', `socket,id=bmc0,host=127.0.0.1,port=${VM_PORT},reconnect=1`],
-  ...['-device', 'ipmi-bmc-extern,id=bmc,chardev=bmc0', '-device', 'isa-ipmi-kcs,bmc=bmc'],
+  ...['-device', 'ipmi-bmc-extern,id=bmc,chardev=bmc0', '-device', `${bus}-ipmi-kcs,bmc=bmc`],
 ];
 
 /** Starts the BMC; kill the process to end it. */
