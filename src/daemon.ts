@@ -234,7 +234,11 @@ class RackProcess implements Daemon {
     this.#opened.push(() => this.#instruments.close());
     this.#notes = [...network.notes, ...interfaces.notes];
     this.#watch = watchConfig(configFile, clock, {
-      onChange: () => this.#configuration.readFile(this.#configurationPorts),
+      onChange: () =>
+        void this.#notices.around(() => {
+          this.#configuration.readFile(this.#configurationPorts);
+          return this.#configuration.settled;
+        }),
       onProblem,
     });
     this.#opened.push(() => this.#watch?.close());

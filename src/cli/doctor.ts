@@ -1,24 +1,59 @@
-// `rackboot doctor`: asks the running rack as a machine would.
+// `rackboot doctor`: asks the running rack as a machine would; with --fix-hint it looks at the host as well, and prints beneath each
+// fault the command or the lines of a file that cure it.
 
+import { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { examine } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { type RunningFacts, readHostFacts } from '../doctor/host-facts.ts';
 import { findConfig } from './config-in-force.ts';
+import { askDaemon } from './control.ts';
 import { printJson } from './output.ts';
 
+export interface DoctorArguments {
+  readonly outsideName?: string | undefined;
+  readonly fixHint: boolean;
+  readonly json: boolean;
+}
+
+const runningShape = z.object({ pid: z.int(), notes: z.array(z.string()) });
+
 /** Prints each finding as it is made. @returns 0 when all is well, else 1 */
-export async function runDoctor(file: string, outsideName: string | undefined, json: boolean): Promise<number> {
+export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
-  const healthy = await examine({
-    config: (await findConfig(file)).config,
+  const { config, refused } = await findConfig(file, ['not-running', 'permission-denied']);
+  const tell = ({ fix, ...told }: Finding): void => {
+    const finding = fixHint && fix !== undefined ? { ...told, fix } : told;
+    findings.push(finding);
+    if (!json) printFinding(finding);
+  };
+  if (refused !== undefined) {
+    const text = `refused, the last good one is in force: ${refused.replaceAll('\n', '; ')}`;
+    tell({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
+  }
+  const isWell = await examine({
+    config,
     outsideName,
+    host: fixHint ? readHostFacts(config, await askRunning(config.stateDir)) : undefined,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
-    onFinding: (finding) => {
-      findings.push(finding);
-      if (!json) console.log(`${finding.ok ? 'ok  ' : 'BAD '} ${finding.check}: ${finding.text}`);
-    },
+    onFinding: tell,
   });
+  const healthy = isWell && refused === undefined;
   if (json) printJson({ healthy, findings });
   else console.log(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
+}
+
+function printFinding({ check, ok, text, fix }: Finding): void {
+  console.log(`${ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
+  for (const line of fix?.split('\n') ?? []) console.log(`       fix: ${line}`);
+}
+
+/** Undefined: no rack runs, or it may not be asked by this user. */
+async function askRunning(stateDir: string): Promise<RunningFacts | undefined> {
+  try {
+    return runningShape.parse(await askDaemon(stateDir, '/status'));
+  } catch {
+    return undefined;
+  }
 }

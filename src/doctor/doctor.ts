@@ -16,6 +16,8 @@ import { openNetwork } from '../net/open-network.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import { probeDns } from './dns-probe.ts';
 import type { Finding, Tell } from './finding.ts';
+import type { HostFacts } from './host-facts.ts';
+import { judgeHost } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { examineLoader } from './loader-check.ts';
 
@@ -36,6 +38,8 @@ const FIRMWARE: readonly Firmware[] = [
 ];
 /** What is built when nothing else is said. */
 const USUAL_CPU: Cpu = 'amd64';
+/** What starts the service, and shows why it does not stay. */
+const START = 'sudo systemctl start rackboot; sudo journalctl -u rackboot -n 20';
 /** A name that exists wherever names of the outside world are known. */
 const OUTSIDE_NAME = 'debian.org';
 
@@ -43,6 +47,8 @@ export interface DoctorOptions {
   readonly config: RackConfig;
   /** The outside name to ask for; undefined: OUTSIDE_NAME. */
   readonly outsideName?: string | undefined;
+  /** Undefined: the host is not looked at. */
+  readonly host?: HostFacts | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
   readonly onFinding: (finding: Finding) => void;
@@ -59,10 +65,13 @@ interface OfferedFile {
 export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
   let healthy = true;
-  const tell: Tell = (check, ok, text) => {
+  const tell: Tell = (check, ok, text, fix) => {
     healthy &&= ok;
-    options.onFinding({ check, ok, text });
+    options.onFinding(fix === undefined ? { check, ok, text } : { check, ok, text, fix });
   };
+  if (options.host !== undefined) {
+    for (const { check, ok, text, fix } of judgeHost(config, options.host)) tell(check, ok, text, fix);
+  }
   if (config.dhcp.subnets.length === 0) tell('dhcp', true, 'no network is managed; nothing to ask');
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
@@ -122,7 +131,7 @@ async function examineOffers(
     const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
     if (offer === undefined) {
       const silence = `no offer of ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
-      tell(check, false, `${silence}; is Rackboot running, and is the interface up? See \`rackboot status\``);
+      tell(check, false, `${silence}; is Rackboot running, and is the interface up? See \`rackboot status\``, START);
     } else if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
@@ -179,7 +188,12 @@ function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
   if (found.length === 0) {
     const absent = cpus.map((cpu) => describeImage(queryOf(cpu))).join(' nor ');
     const command = byInstaller ? 'import-installer' : 'build';
-    tell('images', false, `${tree} has neither ${absent}, which new machines boot; run \`rackboot images ${command}\``);
+    tell(
+      'images',
+      false,
+      `${tree} has neither ${absent}, which new machines boot; run \`rackboot images ${command}\``,
+      `sudo rackboot images ${command}`,
+    );
   }
   return found;
 }
@@ -199,7 +213,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     const seen = `was answered with code ${own.rcode} and ${own.addresses.length} addresses`;
     tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
-    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`);
+    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, START);
     return;
   }
   if (dns.upstream.length === 0) {

@@ -8,10 +8,12 @@ export interface Finding {
   readonly ok: boolean;
   /** What was seen; when not ok also what to do. */
   readonly text: string;
+  /** The command, or the lines of a file, that cure it; undefined: none that could be told from here. */
+  readonly fix?: string | undefined;
 }
 
 /** Tells one finding. */
-export type Tell = (check: string, ok: boolean, text: string) => void;
+export type Tell = (check: string, ok: boolean, text: string, fix?: string | undefined) => void;
 
 /** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

@@ -2,10 +2,15 @@
 
 import { within } from './finding.ts';
 
+/** How long the answer may take to begin, and the whole of it, in milliseconds. */
+const ANSWER_MS_MAX = 10_000;
 const LOAD_MS_MAX = 60_000;
 const LOAD_BYTES_MAX = 64 * 1024 * 1024;
 
-/** The whole content. Rejects for another status than 200, for more than LOAD_BYTES_MAX, or after LOAD_MS_MAX. */
+/**
+ * The whole content. Rejects for another status than 200, for more than LOAD_BYTES_MAX, for one that does not begin within
+ * ANSWER_MS_MAX, or after LOAD_MS_MAX.
+ */
 export async function probeHttp(url: string): Promise<Buffer> {
   const end = new AbortController();
   try {
@@ -16,7 +21,7 @@ export async function probeHttp(url: string): Promise<Buffer> {
 }
 
 async function load(url: string, signal: AbortSignal): Promise<Buffer> {
-  const answer = await fetch(url, { redirect: 'error', signal });
+  const answer = await within(ANSWER_MS_MAX, url, fetch(url, { redirect: 'error', signal }));
   if (answer.status !== 200 || answer.body === null) {
     await answer.body?.cancel();
     throw new Error(`${url} was answered with ${answer.status} ${answer.statusText}`);

@@ -37,9 +37,15 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   }
   const path = join(tree, name ?? file);
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
-  const build = `\`rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}\` puts it into ${tree}`;
+  const command = `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}`;
+  const build = `\`${command}\` puts it into ${tree}`;
   if (sizeBytes === undefined && !wanted) {
-    tell(check, true, `is not there, and no image for ${cpu} either: such machines cannot boot here. ${build}`);
+    tell(
+      check,
+      true,
+      `is not there, and no image for ${cpu} either: such machines cannot boot here. ${build}`,
+      `sudo ${command}`,
+    );
     return;
   }
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
@@ -57,7 +63,13 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     const differs = `${loaded.length} bytes came, and they differ from ${path}: does the rack use another tree?`;
     tell(check, same, same ? `${loaded.length} bytes, as in the tree (sha256 ${sum}…)` : differs);
   } catch (error) {
-    tell(check, false, `${errorText(error)}${sizeBytes === undefined ? `; ${build}` : ''}`);
+    const isMissing = sizeBytes === undefined;
+    tell(
+      check,
+      false,
+      `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
+      isMissing ? `sudo ${command}` : undefined,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-// Who has a UDP port: read from /proc after the system refused us the port, to name the program in the message. Source: proc(5).
+// Who has a port: read from /proc after the system refused us the port, to name the program in the message. Source: proc(5).
 //
 // 1. Best effort: without the rights to look, or without /proc, the answer is undefined, never an exception.
 // 2. The device a socket is bound to is not in /proc/net/udp, so an owner named here may be one of several.
@@ -12,12 +12,25 @@ const ENTRIES_MAX = 64;
 const PROCESSES_MAX = 20_000;
 const DESCRIPTORS_MAX = 4_096;
 
-/** One line of /proc/net/udp. */
+/** The state of a TCP socket that listens, as /proc/net/tcp has it. */
+const LISTENING = '0A';
+
+/** A program that has a port. */
+export interface PortOwner {
+  /** Undefined where only root could tell. */
+  readonly process: { readonly pid: number; readonly name: string } | undefined;
+  /** The user it belongs to. */
+  readonly uid: number;
+}
+
+/** One line of /proc/net/udp or /proc/net/tcp. */
 export interface UdpEntry {
   readonly address: Ipv4;
   readonly port: number;
   readonly uid: number;
   readonly inode: number;
+  /** Two hexadecimal digits. */
+  readonly state: string;
 }
 
 /** The sockets that /proc/net/udp (or udp6, of which only the wildcard address matters here) lists. Lines it cannot read are left out. */
@@ -25,15 +38,16 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
   const entries: UdpEntry[] = [];
   for (const line of text.split('\n')) {
     const match =
-      /^\s*\d+: ([0-9A-F]{8}|0{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} \S+ \S+ \S+ \S+\s+(\d+)\s+\d+ (\d+) /.exec(
+      /^\s*\d+: ([0-9A-F]{8}|0{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} (\S+) \S+ \S+ \S+\s+(\d+)\s+\d+ (\d+) /.exec(
         line,
       );
     if (match?.[1] === undefined) continue;
     entries.push({
       address: littleEndianAddress(match[1]),
       port: Number.parseInt(match[2] ?? '', 16),
-      uid: Number(match[3]),
-      inode: Number(match[4]),
+      state: match[3] ?? '',
+      uid: Number(match[4]),
+      inode: Number(match[5]),
     });
   }
   return entries;
@@ -63,6 +77,21 @@ export function findPortOwner(address: Ipv4, port: number): string | undefined {
   }
   if (stranger !== undefined) return `a process of user ${stranger.uid}`;
   return ours ? 'this process itself' : undefined;
+}
+
+/**
+ * The programs that have `port` at `address` or at every address; for TCP those that listen.
+ * @returns nobody where /proc does not tell
+ */
+export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly PortOwner[] {
+  const table = `/proc/net/${protocol.toLowerCase()}`;
+  const entries = [...readTable(table), ...readTable(`${table}6`)].filter(
+    (entry) =>
+      entry.port === port &&
+      (address === ANY || entry.address === ANY || entry.address === address) &&
+      (protocol === 'UDP' || entry.state === LISTENING),
+  );
+  return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid }));
 }
 
 /** The hexadecimal digits of an address as the kernel prints them: a 32-bit number of the host's byte order. */

@@ -16,14 +16,14 @@ const TABLE_6 = `  sl  local_address                         remote_address     
 describe('the list of UDP sockets', () => {
   it('is read from /proc/net/udp', () => {
     assert.deepEqual(parseUdpTable(TABLE), [
-      { address: 0x7f000001, port: 53, uid: 101, inode: 15313 },
-      { address: 0, port: 67, uid: 0, inode: 99182 },
-      { address: 0x0a140101, port: 6767, uid: 65534, inode: 7 },
+      { address: 0x7f000001, port: 53, uid: 101, inode: 15313, state: '07' },
+      { address: 0, port: 67, uid: 0, inode: 99182, state: '07' },
+      { address: 0x0a140101, port: 6767, uid: 65534, inode: 7, state: '07' },
     ]);
   });
 
   it('has of IPv6 the sockets at every address, which own the IPv4 port too', () => {
-    assert.deepEqual(parseUdpTable(TABLE_6), [{ address: 0, port: 69, uid: 0, inode: 4711 }]);
+    assert.deepEqual(parseUdpTable(TABLE_6), [{ address: 0, port: 69, uid: 0, inode: 4711, state: '07' }]);
   });
 
   it('leaves out what it cannot read, however the text is cut', () => {

@@ -1,0 +1,181 @@
+// What this host says of the rack that runs, or shall run, on it: rights, ports and who has them, interfaces, bounds of the kernel.
+// Everything is read; nothing is opened, bound or changed. Sources: proc(5), capabilities(7), sysfs.
+//
+// 1. What cannot be read is undefined, never an exception: the doctor then says nothing of it.
+
+import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { RackConfig } from '../config/rack-config.ts';
+import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { findPortOwners } from '../net/port-owner.ts';
+
+/** A port that the configuration asks for. */
+export interface WantedPort {
+  readonly protocol: 'UDP' | 'TCP';
+  readonly address: Ipv4;
+  readonly port: number;
+  /** The setting that names it. */
+  readonly setting: string;
+}
+
+/** A stranger that has a wanted port. */
+export interface PortStranger extends WantedPort {
+  /** Undefined where only root could tell. */
+  readonly process: { readonly pid: number; readonly name: string; readonly unit: string | undefined } | undefined;
+  readonly uid: number;
+}
+
+/** The process whose rights count: the running rack, or whoever asks. */
+export interface Actor {
+  readonly pid: number;
+  readonly isRack: boolean;
+  /** The unit of the system's manager that it belongs to: `rackboot.service`. */
+  readonly unit: string | undefined;
+  /** Capabilities in effect, a bit each. */
+  readonly capabilities: bigint | undefined;
+  /** What confines it: the words of AppArmor or SELinux; undefined: nothing. */
+  readonly confinement: string | undefined;
+}
+
+export interface InterfaceFacts {
+  readonly name: string;
+  readonly exists: boolean;
+  readonly up: boolean;
+  readonly addresses: readonly Ipv4[];
+}
+
+export interface HostFacts {
+  readonly actor: Actor;
+  readonly ports: readonly WantedPort[];
+  readonly strangers: readonly PortStranger[];
+  readonly interfaces: readonly InterfaceFacts[];
+  /** The first port that needs no privilege. */
+  readonly unprivilegedPortMin: number;
+  /** net.core.rmem_max in bytes. */
+  readonly receiveBufferBytesMax: number | undefined;
+  readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
+  /** What the running rack says of how it works on this host. */
+  readonly notes: readonly string[];
+}
+
+/** What a running rack says of itself. */
+export interface RunningFacts {
+  readonly pid: number;
+  readonly notes: readonly string[];
+}
+
+/** Looks around. `running` is undefined when no rack answers. */
+export function readHostFacts(config: RackConfig, running: RunningFacts | undefined): HostFacts {
+  const actor = readActor(running);
+  const ports = wantedPorts(config);
+  return {
+    actor,
+    ports,
+    strangers: ports.flatMap((port) => findStrangers(port, actor)),
+    interfaces: config.clusterInterfaces.flatMap(({ interfaceName }) =>
+      interfaceName === undefined ? [] : [readInterface(interfaceName)],
+    ),
+    unprivilegedPortMin: readNumber('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? 1024,
+    receiveBufferBytesMax: readNumber('/proc/sys/net/core/rmem_max'),
+    stateDir: readStateDir(config.stateDir, actor),
+    notes: running?.notes ?? [],
+  };
+}
+
+/** Every port that the configuration asks for. */
+export function wantedPorts(config: RackConfig): readonly WantedPort[] {
+  const { dhcp, tftp, dns, http, region, metrics } = config;
+  const ports: WantedPort[] = [];
+  if (dhcp.subnets.length > 0)
+    ports.push({ protocol: 'UDP', address: ANY, port: dhcp.serverPort, setting: 'cluster_interfaces' });
+  for (const address of tftp.listen)
+    ports.push({ protocol: 'UDP', address, port: tftp.listenPort, setting: 'tftp.listen' });
+  for (const address of dns.listen) {
+    for (const protocol of ['UDP', 'TCP'] as const)
+      ports.push({ protocol, address, port: dns.listenPort, setting: 'dns.listen' });
+  }
+  for (const { address, port } of http.listen)
+    ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
+  for (const { address, port } of metrics.listen)
+    ports.push({ protocol: 'TCP', address, port, setting: 'metrics.listen' });
+  for (const { host, port } of config.uplink.mode === 'remote' ? [] : region.listen) {
+    const address = parseIpv4(host);
+    if (address !== undefined) ports.push({ protocol: 'TCP', address, port, setting: 'region.listen' });
+  }
+  return ports;
+}
+
+function readActor(running: RunningFacts | undefined): Actor {
+  const pid = running?.pid ?? process.pid;
+  const status = readText(`/proc/${pid}/status`);
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
+  const confinement = readText(`/proc/${pid}/attr/current`)?.replaceAll('\0', '').trim();
+  return {
+    pid,
+    isRack: running !== undefined,
+    unit: unitOf(pid),
+    capabilities: effective === undefined ? undefined : BigInt(`0x${effective}`),
+    confinement: confinement === '' || confinement === 'unconfined' ? undefined : confinement,
+  };
+}
+
+/** The service of the system's manager that a process belongs to, by its control group. */
+function unitOf(pid: number): string | undefined {
+  const units = [...(readText(`/proc/${pid}/cgroup`) ?? '').matchAll(/\/([A-Za-z0-9@:._-]+\.service)(?:\/|$)/gm)];
+  return units.at(-1)?.[1];
+}
+
+function findStrangers(port: WantedPort, actor: Actor): PortStranger[] {
+  return findPortOwners(port.protocol, port.address, port.port).flatMap(({ process: owner, uid }) => {
+    // Whose name is hidden may be the rack itself.
+    if (owner === undefined && actor.isRack) return [];
+    if (owner !== undefined && actor.isRack && owner.pid === actor.pid) return [];
+    return [{ ...port, process: owner && { ...owner, unit: unitOf(owner.pid) }, uid }];
+  });
+}
+
+function readInterface(name: string): InterfaceFacts {
+  const flags = readNumber(`/sys/class/net/${name}/flags`);
+  const addresses = (networkInterfaces()[name] ?? []).flatMap(({ address }) => parseIpv4(address) ?? []);
+  return { name, exists: flags !== undefined, up: ((flags ?? 0) & 1) === 1, addresses };
+}
+
+function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return { exists: false, writable: false, freeBytes: undefined };
+  let freeBytes: number | undefined;
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    freeBytes = bavail * bsize;
+  } catch {
+    // A file system that does not say.
+  }
+  return { exists: true, writable: isWritable(path, found.uid, actor), freeBytes };
+}
+
+function isWritable(path: string, owner: number, actor: Actor): boolean {
+  if (actor.isRack) {
+    const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(readText(`/proc/${actor.pid}/status`) ?? '')?.[1]);
+    return uid === 0 || uid === owner;
+  }
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A number as the kernel prints it, decimal or with 0x. */
+function readNumber(path: string): number | undefined {
+  const value = Number(readText(path)?.trim() || Number.NaN);
+  return Number.isNaN(value) ? undefined : value;
+}

@@ -1,0 +1,166 @@
+// What of this host stands in the rack's way, and the exact command or line of the unit that cures it. Pure.
+//
+// 1. A fault is what keeps something from being served; what only makes it slower or needs a broadcast is told as well, and is none.
+// 2. A cure changes nothing by itself: it is printed for a person.
+
+import type { RackConfig } from '../config/rack-config.ts';
+import { formatIpv4, isLoopback } from '../net/address.ts';
+import type { Finding } from './finding.ts';
+import type { Actor, HostFacts, PortStranger } from './host-facts.ts';
+
+/** Bits of capabilities(7). */
+const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
+/** The receive buffer that `net/` asks for, in bytes. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** With less room than this in the state directory the next burst of leases is refused. */
+const FREE_BYTES_MIN = 64 * 1024 * 1024;
+const CAPABILITY_LINES =
+  'AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_RAW';
+const FAMILIES_LINE = 'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET';
+
+/** Every finding about the host, faults and others. */
+export function judgeHost(config: RackConfig, facts: HostFacts): readonly Finding[] {
+  return [
+    ...judgeRights(config, facts),
+    ...facts.strangers.map(judgeStranger),
+    ...judgeInterfaces(config, facts),
+    ...judgeReceiveBuffer(facts),
+    ...judgeSockets(facts),
+    ...judgeStateDir(config, facts),
+    ...judgeConfinement(facts.actor),
+  ];
+}
+
+const nameOf = ({ isRack, pid, unit }: Actor): string =>
+  isRack ? `the running rack (process ${pid}${unit === undefined ? '' : `, ${unit}`})` : 'this user';
+
+/** A line for the [Service] section of the unit, or where there is no unit, how to run by it. */
+function unitCure({ unit, isRack }: Actor, lines: string): string {
+  if (isRack && unit !== undefined)
+    return `sudo systemctl edit ${unit}, and write:\n[Service]\n${lines}\nthen: sudo systemctl restart ${unit}`;
+  return `run it by its unit (sudo systemctl start rackboot), which has:\n${lines}`;
+}
+
+function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: HostFacts): Finding[] {
+  const { capabilities } = actor;
+  if (capabilities === undefined) return [];
+  const has = (name: keyof typeof CAPABILITY): boolean => ((capabilities >> CAPABILITY[name]) & 1n) === 1n;
+  const found: Finding[] = [];
+  const low = [...new Set(ports.map(({ port }) => port).filter((port) => port < unprivilegedPortMin))];
+  if (low.length > 0) {
+    const which = `port${low.length > 1 ? 's' : ''} ${low.join(', ')}`;
+    const ok = has('CAP_NET_BIND_SERVICE');
+    found.push({
+      check: 'right to ports',
+      ok,
+      text: ok
+        ? `${nameOf(actor)} may open ${which}`
+        : `${nameOf(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${which}`,
+      fix: ok ? undefined : unitCure(actor, CAPABILITY_LINES),
+    });
+  }
+  const isServed = config.dhcp.subnets.some(({ serverAddress }) => serverAddress && !isLoopback(serverAddress));
+  if (isServed && !has('CAP_NET_RAW')) {
+    const text = `${nameOf(actor)} lacks CAP_NET_RAW: replies to machines that have no address yet are broadcast`;
+    found.push({ check: 'right to frames', ok: true, text, fix: unitCure(actor, CAPABILITY_LINES) });
+  }
+  return found;
+}
+
+function judgeStranger(stranger: PortStranger): Finding {
+  const { protocol, address, port, setting, process: owner, uid } = stranger;
+  const where = `${formatIpv4(address)}:${port} (${protocol})`;
+  const who = owner === undefined ? `a process of user ${uid}` : `${owner.name} (process ${owner.pid})`;
+  return {
+    check: `port ${port}`,
+    ok: false,
+    text: `${where}, which ${setting} asks for, belongs to ${who}`,
+    fix: strangerCure(stranger),
+  };
+}
+
+function strangerCure({ protocol, port, process: owner }: PortStranger): string {
+  const letter = protocol === 'UDP' ? 'u' : 't';
+  if (owner === undefined) return `see who it is: sudo ss -l${letter}np 'sport = :${port}'`;
+  const { name, unit, pid } = owner;
+  if (name.includes('systemd-resolve')) {
+    return [
+      'free the port of its stub, and let this host ask the servers behind it:',
+      "printf '[Resolve]\\nDNSStubListener=no\\n' | sudo install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/rackboot.conf",
+      'sudo ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf',
+      'sudo systemctl restart systemd-resolved',
+    ].join('\n');
+  }
+  if (unit === 'libvirtd.service' || (name.includes('dnsmasq') && unit?.startsWith('libvirt')))
+    return 'it serves a network of libvirt: sudo virsh net-list, then sudo virsh net-destroy NAME';
+  if (unit !== undefined && !unit.startsWith('user@')) return `sudo systemctl disable --now ${unit}`;
+  return `sudo kill ${pid}`;
+}
+
+function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding[] {
+  return config.clusterInterfaces.flatMap(({ interfaceName, ip, network }) => {
+    const found = interfaces.find(({ name }) => name === interfaceName);
+    if (interfaceName === undefined || found === undefined) return [];
+    const check = `interface ${interfaceName}`;
+    if (!found.exists) {
+      const fix = 'ip -brief link shows the names there are: correct cluster_interfaces, or create it';
+      return [{ check, ok: false, text: 'does not exist', fix }];
+    }
+    if (!found.up) return [{ check, ok: false, text: 'is down', fix: `sudo ip link set ${interfaceName} up` }];
+    if (ip === undefined || isLoopback(ip) || found.addresses.includes(ip)) return [];
+    const address = `${formatIpv4(ip)}/${network.prefix}`;
+    const fix = `sudo ip address add ${address} dev ${interfaceName} (and for the next start, in the host's network configuration)`;
+    return [{ check, ok: false, text: `does not have the address ${formatIpv4(ip)}`, fix }];
+  });
+}
+
+function judgeReceiveBuffer({ receiveBufferBytesMax: bytes }: HostFacts): Finding[] {
+  if (bytes === undefined || bytes >= RECEIVE_BUFFER_BYTES) return [];
+  const line = `net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`;
+  return [
+    {
+      check: 'receive buffers',
+      ok: true,
+      text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${RECEIVE_BUFFER_BYTES / 1024}: when a whole rack is switched on, requests may be lost`,
+      fix: `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot.conf && sudo sysctl -w ${line}, then restart Rackboot`,
+    },
+  ];
+}
+
+/** What a running rack found it cannot do, by the words of its own notes. */
+function judgeSockets({ notes, actor }: HostFacts): Finding[] {
+  return notes.flatMap((text): Finding[] => {
+    if (/EAFNOSUPPORT|netlink/i.test(text))
+      return [{ check: 'sockets', ok: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
+    if (/C library cannot be called/.test(text)) {
+      const fix =
+        'install the package koffi anew: npm ci (or npm rebuild koffi) in the directory of Rackboot; it needs glibc';
+      return [{ check: 'sockets', ok: true, text, fix }];
+    }
+    return [];
+  });
+}
+
+function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {
+  const check = 'state directory';
+  const give = `sudo install -d -o rackboot -g rackboot -m 750 ${path}`;
+  if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give }];
+  if (!stateDir.writable) {
+    const fix = `sudo chown -R rackboot:rackboot ${path}`;
+    return [{ check, ok: false, text: `${path} may not be written by ${nameOf(actor)}`, fix }];
+  }
+  if (stateDir.freeBytes === undefined || stateDir.freeBytes >= FREE_BYTES_MIN) return [];
+  const mib = Math.floor(stateDir.freeBytes / 1024 / 1024);
+  const fix = `make room: sudo du -xsh ${path}/* | sort -h; for example sudo journalctl --vacuum-size=200M`;
+  return [{ check, ok: false, text: `${path} has ${mib} MiB left; without room no lease is given`, fix }];
+}
+
+function judgeConfinement({ confinement }: Actor): Finding[] {
+  if (confinement === undefined || /\((complain|unconfined)\)|unconfined_/.test(confinement)) return [];
+  const isSelinux = confinement.split(':').length >= 3;
+  const text = `runs confined as ${confinement}; what is denied looks like a missing permission`;
+  const fix = isSelinux
+    ? 'sudo ausearch -m avc -ts recent shows what was denied; sudo ausearch -m avc -ts recent | audit2allow -M rackboot makes a rule'
+    : 'sudo journalctl -k -g \'apparmor="DENIED"\' shows what was denied; sudo aa-complain with its profile lets it pass';
+  return [{ check: 'confinement', ok: true, text, fix }];
+}

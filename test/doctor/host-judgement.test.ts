@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+import type { HostFacts } from '../../src/doctor/host-facts.ts';
+import { judgeHost } from '../../src/doctor/host-judgement.ts';
+import { ANY, ipv4 } from '../../src/net/address.ts';
+
+const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
+assert.ok(parsed.ok);
+const CONFIG = parsed.config;
+const [NETWORK] = CONFIG.clusterInterfaces;
+const NAME = NETWORK?.interfaceName ?? '';
+const IP = NETWORK?.ip ?? ANY;
+const BOTH = (1n << 10n) | (1n << 13n);
+
+const GOOD: HostFacts = {
+  actor: { pid: 12, isRack: true, unit: 'rackboot.service', capabilities: BOTH, confinement: undefined },
+  ports: [{ protocol: 'UDP', address: ANY, port: 67, setting: 'cluster_interfaces' }],
+  strangers: [],
+  interfaces: [{ name: NAME, exists: true, up: true, addresses: [IP] }],
+  unprivilegedPortMin: 1024,
+  receiveBufferBytesMax: 4 * 1024 * 1024,
+  stateDir: { exists: true, writable: true, freeBytes: 1e9 },
+  notes: [],
+};
+const DNS = { protocol: 'UDP', address: ipv4(0x7f000001), port: 53, setting: 'dns.listen' } as const;
+const owner = (name: string, unit: string | undefined) => ({ ...DNS, process: { pid: 7, name, unit }, uid: 0 });
+const [actor, iface] = [GOOD.actor, { name: NAME, exists: true, up: true, addresses: [IP] }];
+
+const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, text: RegExp, fix: RegExp][] = [
+  [
+    'no right to ports, under a unit',
+    { actor: { ...actor, capabilities: 1n << 13n } },
+    false,
+    /process 12, rackboot\.service\) lacks CAP_NET_BIND_SERVICE and cannot open port 67$/,
+    /systemctl edit rackboot\.service[\s\S]*\[Service\]\nAmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW\nCapabilityBoundingSet=/,
+  ],
+  [
+    'no right to ports, by hand',
+    { actor: { ...actor, isRack: false, unit: undefined, capabilities: 1n << 13n } },
+    false,
+    /^this user lacks CAP_NET_BIND_SERVICE/,
+    /systemctl start rackboot/,
+  ],
+  [
+    'no right to frames is no fault',
+    { actor: { ...actor, capabilities: 1n << 10n } },
+    true,
+    /lacks CAP_NET_RAW: .*broadcast/,
+    /CAP_NET_RAW/,
+  ],
+  [
+    'a service',
+    { strangers: [owner('named', 'named.service')] },
+    false,
+    /127\.0\.0\.1:53 \(UDP\), which dns\.listen asks for, belongs to named \(process 7\)/,
+    /^sudo systemctl disable --now named\.service$/,
+  ],
+  ['a program of a person', { strangers: [owner('python3', undefined)] }, false, /python3/, /^sudo kill 7$/],
+  ['a program of a login', { strangers: [owner('python3', 'user@1000.service')] }, false, /python3/, /^sudo kill 7$/],
+  [
+    'the stub of systemd',
+    { strangers: [owner('systemd-resolved', 'systemd-resolved.service')] },
+    false,
+    /systemd-resolved/,
+    /DNSStubListener=no[\s\S]*ln -sf \/run\/systemd\/resolve\/resolv\.conf[\s\S]*restart systemd-resolved/,
+  ],
+  [
+    'a network of libvirt',
+    { strangers: [owner('dnsmasq', 'libvirtd.service')] },
+    false,
+    /dnsmasq/,
+    /virsh net-destroy/,
+  ],
+  [
+    'somebody unseen',
+    { strangers: [{ ...DNS, process: undefined, uid: 33 }] },
+    false,
+    /a process of user 33/,
+    /sudo ss -lunp 'sport = :53'/,
+  ],
+  [
+    'somebody unseen on TCP',
+    { strangers: [{ ...DNS, protocol: 'TCP', process: undefined, uid: 33 }] },
+    false,
+    /\(TCP\)/,
+    /ss -ltnp/,
+  ],
+  ['no interface', { interfaces: [{ ...iface, exists: false, up: false }] }, false, /does not exist/, /ip -brief link/],
+  [
+    'an interface that is down',
+    { interfaces: [{ ...iface, up: false }] },
+    false,
+    /is down/,
+    new RegExp(`^sudo ip link set ${NAME} up$`),
+  ],
+  [
+    'no address',
+    { interfaces: [{ ...iface, addresses: [] }] },
+    false,
+    /does not have the address/,
+    new RegExp(`^sudo ip address add \\S+/\\d+ dev ${NAME} `),
+  ],
+  [
+    'small buffers',
+    { receiveBufferBytesMax: 212_992 },
+    true,
+    /208 KiB of 4096/,
+    /net\.core\.rmem_max=4194304 \| sudo tee/,
+  ],
+  [
+    'no netlink',
+    { notes: ['Changes of interfaces are noticed late, because a netlink socket is refused (EAFNOSUPPORT).'] },
+    true,
+    /EAFNOSUPPORT/,
+    /RestrictAddressFamilies=.*AF_NETLINK AF_PACKET/,
+  ],
+  [
+    'no C library',
+    { notes: ['Sockets are the portable ones, because the C library cannot be called (x).'] },
+    true,
+    /portable/,
+    /npm rebuild koffi/,
+  ],
+  [
+    'no state directory',
+    { stateDir: { exists: false, writable: false, freeBytes: undefined } },
+    false,
+    /does not exist/,
+    /^sudo install -d -o rackboot/,
+  ],
+  [
+    'a foreign state directory',
+    { stateDir: { exists: true, writable: false, freeBytes: 1e9 } },
+    false,
+    /may not be written/,
+    /^sudo chown -R rackboot:rackboot /,
+  ],
+  ['a full disk', { stateDir: { exists: true, writable: true, freeBytes: 5e6 } }, false, /has 4 MiB left/, /make room/],
+  [
+    'AppArmor',
+    { actor: { ...actor, confinement: 'rackboot (enforce)' } },
+    true,
+    /confined as rackboot \(enforce\)/,
+    /apparmor/,
+  ],
+  ['SELinux', { actor: { ...actor, confinement: 'system_u:system_r:init_t:s0' } }, true, /init_t/, /ausearch/],
+];
+for (const [name, facts, ok, text, fix] of cases) {
+  test(`${name}: what is wrong and what cures it`, () => {
+    const [finding, ...none] = judgeHost(CONFIG, { ...GOOD, ...facts }).filter((one) => one.fix !== undefined);
+    assert.deepEqual(none, []);
+    assert.equal(finding?.ok, ok);
+    assert.match(finding?.text ?? '', text);
+    assert.match(finding?.fix ?? '', fix);
+  });
+}
+
+test('of a host where all is well nothing is to be cured', () => {
+  for (const confinement of ['unconfined_u:unconfined_r:unconfined_t:s0', 'rackboot (complain)', undefined]) {
+    const found = judgeHost(CONFIG, { ...GOOD, actor: { ...actor, confinement } });
+    assert.deepEqual(found, [
+      {
+        check: 'right to ports',
+        ok: true,
+        text: 'the running rack (process 12, rackboot.service) may open port 67',
+        fix: undefined,
+      },
+    ]);
+  }
+});

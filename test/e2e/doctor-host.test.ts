@@ -1,0 +1,83 @@
+// `rackboot doctor --fix-hint` on a host where something is wrong: each fault that can be made is made, and its cure is named.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(64);
+const ADDRESS = `${PLACE.octets}.1`;
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
+
+const rack = new RunningRack(PLACE);
+const GOOD = readFileSync(rack.configFile, 'utf8');
+after(() => rack.remove());
+
+/** Lines of the report. */
+async function doctor(as: readonly string[] = []): Promise<string> {
+  const { output } = await runRackboot(['doctor', '--fix-hint', '--config', rack.configFile], { as, endMsMax: 60_000 });
+  return output.join('\n');
+}
+
+describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), timeout: 200_000 }, () => {
+  test('names the capability that a user lacks, and the unit line that gives it', async () => {
+    rack.configure(GOOD.replace(`tftp: { listen_port: ${PLACE.tftpPort} }`, 'tftp: { listen_port: 69 }'));
+    execFileSync('chown', ['-R', '65534:65534', rack.directory]);
+    chmodSync(rack.directory, 0o755);
+    const told = await doctor(NOBODY);
+    assert.match(told, /^BAD {2}right to ports: this user lacks CAP_NET_BIND_SERVICE and cannot open port 69$/m);
+    assert.match(told, /^ {7}fix: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW$/m);
+    rack.configure(GOOD);
+    execFileSync('chown', ['-R', '0:0', rack.directory]);
+  });
+
+  test('names a state directory that may not be written, and the command that gives it', async () => {
+    const told = await doctor(NOBODY);
+    assert.match(told, new RegExp(`^BAD {2}state directory: ${rack.stateDir} may not be written by this user$`, 'm'));
+    assert.match(told, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
+  });
+
+  test('names the strangers that have its ports, by UDP and by TCP', async () => {
+    const udp = createSocket('udp4');
+    udp.bind({ address: ADDRESS, port: PLACE.tftpPort, exclusive: true });
+    await once(udp, 'listening');
+    const tcp = createServer((socket) => socket.destroy()).listen({
+      host: ADDRESS,
+      port: PLACE.httpPort,
+      exclusive: true,
+    });
+    await once(tcp, 'listening');
+    rmSync(join(rack.tree, 'amd64'), { recursive: true });
+    const told = await doctor();
+    udp.close();
+    tcp.close();
+    for (const [port, protocol, setting] of [
+      [PLACE.tftpPort, 'UDP', 'tftp.listen'],
+      [PLACE.httpPort, 'TCP', 'boot.http.listen'],
+    ] as const) {
+      const who = `${ADDRESS}:${port} \\(${protocol}\\), which ${setting} asks for, belongs to node \\(process ${process.pid}\\)`;
+      assert.match(
+        told,
+        new RegExp(`^BAD {2}port ${port}: ${who}\n {7}fix: sudo (kill ${process.pid}|systemctl .*)$`, 'm'),
+      );
+    }
+    assert.match(told, /^BAD {2}dhcp lab: BIOS: no offer .*\n {7}fix: sudo systemctl start rackboot; /m);
+    assert.match(told, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build$/m);
+  });
+
+  test('finds no stranger where the rack itself has the ports, and judges its rights, not those of who asks', async () => {
+    await rack.startWhole();
+    const told = await doctor();
+    assert.doesNotMatch(told, /belongs to|BAD {2}(port|right|state|interface)/);
+    const plain = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
+    assert.doesNotMatch(plain.output.join('\n'), /fix:|receive buffers/);
+    await rack.stop();
+  });
+});
