@@ -10,7 +10,7 @@ import {
   resolveFile,
   type UsableConfig,
 } from '../config/load.ts';
-import { RackError } from '../errors.ts';
+import { RackError, type RackErrorCode } from '../errors.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { askDaemon } from './control.ts';
@@ -51,12 +51,18 @@ export async function askConfig(file: string): Promise<FoundConfig> {
   return { ...parsed, path: answer.file, uuid: answer.uuid, refused: answer.refused ?? undefined };
 }
 
-/** The same, and without a daemon what it would start with. */
-export async function findConfig(file: string): Promise<FoundConfig> {
+/**
+ * The same, and without a daemon what it would start with.
+ * @param instead the failures for which the file is enough
+ */
+export async function findConfig(
+  file: string,
+  instead: readonly RackErrorCode[] = ['not-running'],
+): Promise<FoundConfig> {
   try {
     return await askConfig(file);
   } catch (error) {
-    if (!(error instanceof RackError) || error.code !== 'not-running') throw error;
+    if (!(error instanceof RackError) || !instead.includes(error.code)) throw error;
     const { usable, refused } = loadFitting(file, cachedSettings);
     return { ...usable, path: file, uuid: undefined, refused };
   }
