@@ -9,6 +9,7 @@ import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, eventually, RackNetwork, type Running } from './rack-network.ts';
 
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const skip = missing('linux', 'root', 'ip', 'dnsmasq');
 const RACK = '10.77.4.1';
 const OUTSIDE = '192.0.2.53';
@@ -102,13 +103,26 @@ describe('the doctor beside a running rack', { skip }, () => {
     for (const name of ['bootx64.efi', 'ipxe.efi', INITRD, INITRD.replace('initrd.gz', 'linux')])
       copyFileSync(join(rack.tree, name), join(tree, name));
     writeFileSync(join(tree, 'lpxelinux.0'), 'a newer one');
+    // The configuration of a rack that does not run, in the place of the one that does.
     const before = readFileSync(rack.configFile, 'utf8');
-    writeFileSync(rack.configFile, `${before}boot: { tree: ${tree} }\n`);
-    await rack.told('config.needs-restart');
-    const told = await rack.rackboot('doctor');
-    writeFileSync(rack.configFile, before);
+    const other = join(rack.directory, 'other.yaml');
+    writeFileSync(other, `${before.replace(/^state_dir: .*$/m, `state_dir: ${tree}`)}boot: { tree: ${tree} }\n`);
+    const told = await rack.run(undefined, process.execPath, MAIN, 'doctor', '--config', other);
     assert.equal(faults(told).length, 1, told.out);
     assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes came, and they differ from .*other-tree/m);
+  });
+
+  test('names a configuration that the rack has refused', async () => {
+    const before = readFileSync(rack.configFile, 'utf8');
+    writeFileSync(rack.configFile, `${before}colour: red\n`);
+    await rack.told('config.refused');
+    const told = await rack.rackboot('doctor');
+    writeFileSync(rack.configFile, before);
+    assert.equal(told.code, 1);
+    assert.match(
+      told.out,
+      /^BAD {2}configuration: refused, the last good one is in force: \S+:\d+: colour: unknown key/m,
+    );
   });
 
   test('names other DHCP servers of the network, one that answers first and one that is slower than the rack', async () => {
