@@ -226,7 +226,8 @@ describe('the commands beside a running rack', { skip }, () => {
     for (const [words, expected] of [
       [['statu'], /Did you mean status\?/],
       [['frobnicate'], /frobnicate/],
-      [['machines'], /list or show/],
+      [['machines'], /name what to do: list, show/],
+      [['config'], /show, get, set, unset or export/],
       [['leases', 'lst'], /Did you mean list\?/],
       [['status', '--jsn'], /jsn/],
     ] as const) {
