@@ -49,7 +49,8 @@ export function recognise(
     isShared(key: string): boolean;
   },
 ): Recognition {
-  const boot = evidence.macs[0];
+  // An adapter that is carried about says little of the machine that it is plugged into now.
+  const boot = evidence.macs.slice(0, 1).find((mac) => !evidence.portable.has(mac));
   const shared = new Map<string, boolean>();
   const isShared = (key: string): boolean => {
     const known = shared.get(key) ?? knowledge.isShared(key);

@@ -247,6 +247,16 @@ test('of two machines that fit the one with the boot address is amended, and the
     assert.deepEqual(region.store.listConflicts(10), []);
   }));
 
+test('a machine known by its hardware is not taken for the adapter that it boots from', () =>
+  withRegion(({ region }) => {
+    const adapter = enlist(region, report([DONGLE]));
+    const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }));
+    const again = enlist(region, shown({ macs: [DONGLE, A], uuid: UUID_1, serial: 'SN100' }));
+    assert.equal(again.systemId, machine.systemId);
+    assert.deepEqual(macsOf(region.store.findMachine(adapter.systemId)), [DONGLE]);
+    assert.equal(region.store.listConflicts(10).length, 1);
+  }));
+
 const VOUCHED_A = { vouchedMac: mac(A) };
 
 test('a New machine for whose boot a rack vouched is amended by its own boots only', () =>
