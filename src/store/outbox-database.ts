@@ -287,6 +287,7 @@ class SqliteOutbox implements OutboxStore {
   /** Stores an item, after making room for it; false: there is none, and it was not stored. What is dropped is counted in `drops`. */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
+    if (packed.weight === WEIGHT_POST && this.#postBytes() + packed.bytes > bytesMax / 2) return false;
     const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
     for (let weight = WEIGHT_NOTICE; weight <= Math.min(packed.weight, WEIGHT_WARNING) && !fits(); weight += 1) {
       this.#makeRoom(weight, fits, size, drops);
@@ -300,6 +301,12 @@ class SqliteOutbox implements OutboxStore {
     size.entries += 1;
     size.bytes += bytes;
     return true;
+  }
+
+  /** What the posts take that wait: anybody in a managed network can bring them, so they get half of the room and no more. */
+  #postBytes(): number {
+    const posts = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entry WHERE sequence IS NULL AND weight = ?';
+    return number(this.#get(posts, WEIGHT_POST), 'bytes');
   }
 
   /** Drops entries of one weight, the oldest first, until `fits` or none is left. */

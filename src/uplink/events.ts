@@ -4,6 +4,7 @@ import type { EventKind, RackEvent } from '../event.ts';
 
 export type UplinkNotice = RackEvent &
   (
+    | { readonly kind: 'region.linked'; readonly url: string; readonly waiting: number }
     | { readonly kind: 'region.away'; readonly reason: string; readonly since: string }
     | { readonly kind: 'region.back'; readonly awayMs: number; readonly waiting: number }
     | { readonly kind: 'region.pending'; readonly text: string }
@@ -22,6 +23,11 @@ export type UplinkNotice = RackEvent &
 export type NoticeBody<N = UplinkNotice> = N extends UplinkNotice ? Omit<N, 'at'> : never;
 
 export const UPLINK_EVENTS: Readonly<Record<UplinkNotice['kind'], EventKind>> = {
+  'region.linked': {
+    level: 'info',
+    message: 'rack is linked to its region',
+    explanation: 'The remote region has accepted this rack and answers. What waits for it is on its way.',
+  },
   'region.away': {
     level: 'error',
     message: 'region is away',

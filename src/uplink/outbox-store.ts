@@ -5,7 +5,7 @@
 // 2. Entries leave in the order in which they came. An entry gets its sequence when it is first taken, the next whole number; it keeps
 //    it for ever, and is never dropped from then on. So what the region sees has no gaps, however much was dropped in between.
 // 3. At the bounds the least important go first: debug and info reports, then warnings and errors, the oldest of each. A post is never
-//    dropped: where nothing but posts is left, a further one is refused.
+//    dropped: where nothing but posts is left, or those that wait have half of the bytes, a further one is refused.
 
 import type { RackReport } from '../region/machine-event.ts';
 

@@ -1,6 +1,7 @@
 // Events on their way to the region: kept until it says that it has stored them.
 //
-// 1. Sequences have no gaps. At the bound the oldest events that are not on the way yet are dropped, counted, and the region is told.
+// 1. Sequences have no gaps. At the bound one that is not on the way yet is dropped: the oldest that is no warning and no error, else
+//    the oldest. It is counted, and the region is told.
 // 2. One batch is on the way at a time; a batch that was not acknowledged is sent again whole.
 
 import type { UplinkEvent } from './messages.ts';
@@ -18,6 +19,8 @@ export class Outbox {
   #acknowledged = 0;
   #dropped = 0;
   #droppedTold = 0;
+  /** How many the batch on the way tells of. */
+  #missed = 0;
 
   /** Events that wait or are on the way. */
   get length(): number {
@@ -31,14 +34,17 @@ export class Outbox {
   get dropped(): number {
     return this.#dropped;
   }
+  /** Those of them that the other side does not know of yet. */
+  get untold(): number {
+    return this.#dropped - this.#droppedTold;
+  }
 
   add(event: Unnumbered): void {
     this.#waiting.push(event);
-    if (this.#waiting.length > OUTBOX_EVENTS_MAX) {
-      const excess = this.#waiting.length - OUTBOX_EVENTS_MAX;
-      this.#waiting = this.#waiting.slice(excess);
-      this.#dropped += excess;
-    }
+    if (this.#waiting.length <= OUTBOX_EVENTS_MAX) return;
+    const least = this.#waiting.findIndex(({ level }) => level !== 'warning' && level !== 'error');
+    this.#waiting.splice(Math.max(0, least), 1);
+    this.#dropped += 1;
   }
 
   /** Counts events that were lost before they reached the outbox. */
@@ -49,6 +55,7 @@ export class Outbox {
   /** The next batch, or undefined while one is on the way or nothing waits. */
   take(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
     if (this.#sent.length > 0 || this.#waiting.length === 0) return undefined;
+    this.#missed = this.untold;
     this.#sent = this.#waiting
       .splice(0, OUTBOX_BATCH_MAX)
       .map((event, index) => ({ ...event, sequence: this.#acknowledged + 1 + index }));
@@ -66,10 +73,10 @@ export class Outbox {
     if (last === undefined || sequence <= this.#acknowledged) return;
     this.#acknowledged = Math.min(sequence, last);
     this.#sent = this.#sent.filter((event) => event.sequence > this.#acknowledged);
-    if (this.#sent.length === 0) this.#droppedTold = this.#dropped;
+    if (this.#sent.length === 0) this.#droppedTold += this.#missed;
   }
 
   #batch(): { readonly events: readonly UplinkEvent[]; readonly missed: number } {
-    return { events: this.#sent, missed: this.#dropped - this.#droppedTold };
+    return { events: this.#sent, missed: this.#missed };
   }
 }

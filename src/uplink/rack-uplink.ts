@@ -142,7 +142,7 @@ export class RackUplink {
       desiredVersion: this.#desiredVersion,
       desiredSince: this.#desiredSince,
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
-      eventsDropped: this.#outbox.dropped + (link?.dropped ?? 0),
+      eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.untold,
       link,
     };
   }

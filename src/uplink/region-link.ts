@@ -316,8 +316,11 @@ export class RegionLink {
         this.#notice({ kind: 'region.away', reason: text, since: new Date(this.#sinceMs).toISOString() });
         break;
       case 'up':
-        if (before === 'away')
-          this.#notice({ kind: 'region.back', awayMs: Math.max(0, nowMs - sinceMs), waiting: outbox.length });
+        this.#notice(
+          before === 'away'
+            ? { kind: 'region.back', awayMs: Math.max(0, nowMs - sinceMs), waiting: outbox.length }
+            : { kind: 'region.linked', url: this.#options.url, waiting: outbox.length },
+        );
         this.#heartbeat.hasten();
         this.#carrying.hasten();
         this.#follower.hasten();

@@ -150,6 +150,18 @@ test('an info that finds nothing less important than itself is the one that is d
   });
 });
 
+test('posts have half of the bytes at the most, so that they push out nothing but the rest', () => {
+  withStore((open) => {
+    const store = open(SMALL);
+    store.addReports('life', [report(1, 'w', 'warning')], 0);
+    let kept = 0;
+    while (!store.addPost(post('x'.repeat(500))).refused) kept += 1;
+    assert.ok(kept >= 2 && kept <= 3, `${kept} posts`);
+    assert.equal(store.missed, 0);
+    assert.equal(textsOf(all(store))[0], 'w');
+  });
+});
+
 test('a post larger than the outbox is refused and pushes nothing out', () => {
   withStore((open) => {
     const store = open(SMALL);

@@ -43,6 +43,34 @@ test('at the bound the oldest waiting events are dropped, counted, and the regio
   assert.equal(batch?.missed, 5);
 });
 
+test('warnings and errors stay at the bound while there is anything else', () => {
+  const outbox = new Outbox();
+  outbox.add({ ...event('w'), level: 'warning' });
+  outbox.add({ ...event('e'), level: 'error' });
+  for (let index = 0; index < OUTBOX_EVENTS_MAX; index += 1) outbox.add(event(String(index)));
+  assert.equal(outbox.dropped, 2);
+  assert.deepEqual(
+    outbox
+      .take()
+      ?.events.slice(0, 3)
+      .map(({ text }) => text),
+    ['w', 'e', '2'],
+  );
+});
+
+test('what is dropped while a batch is on the way is told with the next one', () => {
+  const outbox = new Outbox();
+  outbox.addDropped(2);
+  outbox.add(event('a'));
+  assert.equal(outbox.take()?.missed, 2);
+  outbox.addDropped(3);
+  assert.equal(outbox.again()?.missed, 2);
+  outbox.acknowledge(1);
+  assert.equal(outbox.untold, 3);
+  outbox.add(event('b'));
+  assert.equal(outbox.take()?.missed, 3);
+});
+
 test('an acknowledgement of something never sent changes nothing', () => {
   const outbox = new Outbox();
   outbox.acknowledge(10);

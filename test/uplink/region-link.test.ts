@@ -122,8 +122,10 @@ class Place {
     return this.requests.filter((one) => one.name === name).map(({ request }) => request);
   }
 
+  /** What was told, but for the link's coming up. */
   notices(): readonly string[] {
-    return this.sent.flatMap((message) => (message.kind === 'notice' ? [message.event.kind] : []));
+    const kinds = this.sent.flatMap((message) => (message.kind === 'notice' ? [message.event.kind] : []));
+    return kinds.filter((kind) => kind !== 'region.linked');
   }
 
   /** Everything that went to the region as events, in its order. */

@@ -57,6 +57,8 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'region.up': (f) => `The region answers at ${f.text('addresses')}`,
   'region.down': (f) =>
     `The region does not run (${f.text('reason')}): it is started again in ${span(f, 'retryMs')}; leases, names and boots go on`,
+  'region.linked': (f) =>
+    `This rack is linked to its region at ${f.text('url')}; ${f.text('waiting')} events wait for it`,
   'region.away': (f) =>
     `The region does not answer since ${f.text('since')} (${f.text('reason')}): leases, names and boots go on, and all is kept for it`,
   'region.back': (f) =>
