@@ -142,13 +142,20 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
 
 /** Accepted at once when an administrator's key says so and its name is free; else it stays what it is. */
 function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
+  const before = racks.find(({ uuid }) => uuid === rack.uuid);
   const namesake = namesakeOf(rack, racks);
+  if (namesake !== undefined && before?.state === 'accepted') {
+    // One that is at work goes on under the name it had.
+    const kept: Rack = { ...rack, name: before.name };
+    const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, which is the name of another one`;
+    const event: NewMachineEvent = { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
+    return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
+  }
   if (namesake !== undefined) {
     const text =
       `a rack ${rack.name} is accepted already (${namesake.uuid}): give this one another name, ` +
       `or on the region: rackboot racks remove ${namesake.uuid}`;
-    const waiting: Rack = { ...rack, state: 'pending' };
-    return { put: [waiting], events: [], result: { kind: 'pending', rack: waiting, text } };
+    return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
   }
   if (rack.state === 'accepted') return { put: [rack], events: [], result: { kind: 'accepted', rack } };
   if (key.kind === 'own') {

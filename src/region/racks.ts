@@ -168,9 +168,10 @@ export class Racks {
   hear(uuid: string, news: RackNews): void {
     const atMs = this.#clock.wallTimeMs();
     this.#change(uuid, (rack) => ({ ...rack, ...news, seenMs: atMs }));
-    if (!this.#away.delete(uuid)) return;
+    if (!this.#away.has(uuid)) return;
     const rack = this.find(uuid);
     if (rack !== undefined) this.#tell('RACK_BACK', `rack ${rack.name} is heard again`);
+    this.#away.delete(uuid);
   }
 
   /** Remembers under which source a rack numbers its events, and what of them was refused. */
@@ -188,8 +189,8 @@ export class Racks {
       // A region that was away itself gives its racks time to come back.
       const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
       if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
-      this.#away.add(rack.uuid);
       this.#tell('RACK_AWAY', `rack ${rack.name} was last heard ${new Date(heard.seenMs).toISOString()}`);
+      this.#away.add(rack.uuid);
     }
   }
 

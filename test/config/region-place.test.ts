@@ -30,6 +30,21 @@ test('without a word the region is embedded, as before', () => {
   assert.deepEqual(parsed.config.http.region, { host: '127.0.0.1', port: 5240 });
 });
 
+test('an embedded region listens over TLS where it listens without, at a port of its own, or where it is told', () => {
+  const listenOf = (region: string): unknown => {
+    const parsed = parseConfig(`state_dir: /tmp/s\nregion: ${region}\n`);
+    if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+    return parsed.config.region.tls?.listen;
+  };
+  const tls = 'cert: /c, key: /k';
+  assert.equal(listenOf('{}'), undefined);
+  assert.deepEqual(listenOf(`{ tls: { ${tls} } }`), [{ host: '127.0.0.1', port: 5443 }]);
+  assert.deepEqual(listenOf(`{ listen: ["127.0.0.2:1", "127.0.0.2:2"], tls: { ${tls} } }`), [
+    { host: '127.0.0.2', port: 5443 },
+  ]);
+  assert.deepEqual(listenOf(`{ tls: { ${tls}, listen: ["127.0.0.3:9"] } }`), [{ host: '127.0.0.3', port: 9 }]);
+});
+
 test('what contradicts the mode is refused with a pointer', () => {
   for (const [region, expected] of [
     ['{ mode: remote }', /region\.url: missing/],
@@ -37,6 +52,10 @@ test('what contradicts the mode is refused with a pointer', () => {
     ['{ mode: remote, url: "http://r:1/MAAS", ca_file: /etc/ca.pem }', /region\.ca_file: .*not https/],
     ['{ url: "http://r:1/MAAS" }', /region\.url: .*set region\.mode to remote/],
     ['{ api_key_file: /k }', /region\.api_key_file: .*set region\.mode to remote/],
+    ['{ mode: remote, url: "http://r:1/MAAS", tls: { cert: /c, key: /k } }', /region\.tls: .*region\.ca_file/],
+    ['{ listen: ["127.0.0.1:5443"], tls: { cert: /c, key: /k } }', /region\.tls: listens at 127\.0\.0\.1:5443, where/],
+    ['{ tls: { cert: /c } }', /region\.tls\.key/],
+    ['{ tls: { cert: c, key: /k } }', /region\.tls\.cert: expected an absolute path/],
     ['{ mode: far }', /region\.mode: expected embedded/],
     ['{ mode: remote, url: "http://r:1/" }', /region\.url: expected the URL of a region/],
   ] as const) {

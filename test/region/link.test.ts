@@ -366,7 +366,7 @@ test('whatever a rack sends, the region answers, and takes nothing that it does 
         assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
         assert.equal(store.countMachines({}), 0);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   }));
 

@@ -81,6 +81,13 @@ const REGISTRATIONS: readonly (readonly [
     'pending',
     2,
   ],
+  [
+    'an accepted rack that takes the name of another one goes on under its own',
+    { name: 'other-0' },
+    [rack({ state: 'accepted' }), ...waiting(1, { state: 'accepted' })],
+    'accepted',
+    2,
+  ],
   ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
   ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],

@@ -4,6 +4,7 @@
 // 2. Of one rack CHANGES_PER_RACK_MAX streams are kept, the newest; one more ends the oldest, which its rack has left.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RackError } from '../../errors.ts';
 import { LINK_VERSION, type Rack } from '../rack.ts';
 import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
@@ -65,6 +66,16 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   });
 }
 
+/** The version of a rack's state; undefined: the store cannot say now, and the next comment asks again. */
+function versionFor(region: Region, uuid: string): number | undefined {
+  try {
+    return region.desiredState(uuid).version;
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'store-unavailable') return undefined;
+    throw error;
+  }
+}
+
 /** The streams of one listener that tell racks of changes. */
 class ChangeStreams {
   readonly #region: Region;
@@ -83,8 +94,8 @@ class ChangeStreams {
         answer.close();
         return;
       }
-      const { version } = region.desiredState(uuid);
-      if (!answer.isReady || version === told) return;
+      const version = versionFor(region, uuid);
+      if (!answer.isReady || version === undefined || version === told) return;
       told = version;
       answer.send({ id: version, event: 'state', data: { version } });
     };
