@@ -13,7 +13,7 @@ const traceShape = z.looseObject({
       fields: z.looseObject({
         file: z.string().optional(),
         purpose: z.string().optional(),
-        status: z.unknown(),
+        status: z.unknown().optional(),
       }),
     }),
   ),
