@@ -12,7 +12,7 @@ import { errorText } from '../errors.ts';
 import { formatBytes, formatSpan } from '../observe/quantity.ts';
 import { askDaemon, followDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
-import { printJson } from './output.ts';
+import { printJson, printTable } from './output.ts';
 
 const stepShape = z.looseObject({
   number: z.number(),
@@ -120,6 +120,25 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
   if (stop.signal.aborted) return 0;
   console.error('rackboot: the daemon ended');
   return 1;
+}
+
+const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
+
+/** Prints which machines were heard of since the daemon started, the latest first. @returns 0 */
+export async function listSeen(config: string, json: boolean): Promise<number> {
+  const raw = await askDaemon(loadPlace(config).stateDir, '/seen');
+  if (json) {
+    printJson(raw);
+    return 0;
+  }
+  printTable(
+    ['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'],
+    seenShape
+      .parse(raw)
+      .map(({ mac, machine, step }) => [mac, machine ?? '(not enlisted)', timeOf(step.lastAt), printable(step.text)]),
+    'No machine was heard of since the rack started: is it on a network that this rack serves?',
+  );
+  return 0;
 }
 
 /** What the region's log knows from before this life of the daemon. */

@@ -24,7 +24,7 @@ import { isDhcpEvent } from './sentences/dhcp.ts';
 export const MACHINES_MAX = 4096;
 /** Steps of one machine; a boot has 30 to 60. */
 export const STEPS_PER_MACHINE_MAX = 256;
-/** Steps of all machines together. Each holds its event, about 450 bytes. */
+/** Steps of all machines together. Each holds its event: 370 bytes were measured, so 15 MB in all. */
 export const STEPS_MAX = 40_000;
 /** So much silence before firmware asks again is a boot of its own. */
 export const QUIET_MS = 120_000;
