@@ -14,7 +14,7 @@ export function configCommands<T>(parser: Argv<T>, { config, json }: SharedOptio
   const rack = {
     type: 'string',
     requiresArg: true,
-    describe: 'UUID of another rack, for its cluster interfaces',
+    describe: 'Another rack, by name or UUID: for its cluster interfaces',
   } as const;
   return parser.command('config', 'The configuration in force, and what of it the store owns', (command) =>
     command

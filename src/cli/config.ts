@@ -25,7 +25,9 @@ const TAKEN_MS_MAX = 3000;
 const LOOK_MS = 50;
 const SETTINGS_PATH = '/MAAS/api/2.0/settings/';
 
-const rowsShape = z.array(z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable() }));
+const rowsShape = z.array(
+  z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
+);
 
 /** Lists every key with its value and owner; with `prefix`, those below it. @returns 0 */
 export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
@@ -61,7 +63,7 @@ export async function getConfig(file: string, key: string, json: boolean): Promi
 
 export interface SettingFlags {
   readonly config: string;
-  /** Whose cluster interface: a UUID; undefined: this rack's. */
+  /** Whose cluster interface: a rack's name or UUID; undefined: this rack's. */
   readonly rack?: string | undefined;
 }
 
@@ -155,9 +157,9 @@ function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, val
 async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings> {
   const rows = rowsShape.parse(await askDaemon(config.stateDir, SETTINGS_PATH));
   const interfaces: SettingValue[] = [];
-  for (const { key, value, rack: owner } of rows) {
+  for (const { key, value, rack: owner, rack_name: name } of rows) {
     const fields = parseSettingValue(value);
-    if (owner !== rack || fields === undefined || typeof fields !== 'object') continue;
+    if ((owner !== rack && name !== rack) || fields === undefined || typeof fields !== 'object') continue;
     interfaces.push({ name: key.slice(INTERFACES_KEY.length + 1), ...Object(fields) });
   }
   return interfaces.length === 0 ? {} : { [INTERFACES_KEY]: interfaces };

@@ -112,11 +112,13 @@ export class RegionSettings {
     return this.rules.valueOf(key, this.#fileOf(undefined), this.of(undefined) ?? NO_SETTINGS);
   }
 
-  /** The UUID of the rack that a path names: its own UUID, or `master` for the rack of this process; undefined: there is none. */
+  /** The UUID of the rack that is named: by it, by its name, or `master` for the rack of this process; undefined: none, or several. */
   findRack(name: string): string | undefined {
     const own = this.#parts.ownRack()?.uuid;
     if (name === 'master' || name === own) return own;
-    return this.#parts.racks.find(name)?.uuid;
+    const racks = this.#parts.racks.list();
+    const named = racks.filter((rack) => rack.name === name);
+    return racks.find(({ uuid }) => uuid === name)?.uuid ?? (named.length === 1 ? named[0]?.uuid : undefined);
   }
 
   /** The cluster interfaces of a rack: those in force, and of a remote rack those that it has told. */

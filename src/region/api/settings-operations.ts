@@ -64,7 +64,9 @@ function listSettings(call: ApiCall): Answer {
   return json(
     settings.list().map(({ rack, key, value: written }) => {
       const pinned = settings.pinnedBy(key, rack);
-      return { key, value: written, rack: rack === '' ? null : rack, shadowed_by: pinned ?? null };
+      const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
+      const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
+      return { key, value: written, ...owner, shadowed_by: pinned ?? null };
     }),
   );
 }
@@ -98,7 +100,7 @@ const key = value(z.string().min(1).max(300)).describe(
 );
 const rack = value(z.string().max(64))
   .optional()
-  .describe('The UUID of the rack whose cluster interface it is. Default: the rack of the region itself.');
+  .describe('The rack whose cluster interface it is, by UUID or name. Default: the rack of the region itself.');
 const name = value(z.string().max(64)).describe(`One of ${NAMES}.`);
 
 export const SETTINGS_OPERATIONS: readonly Operation[] = [
