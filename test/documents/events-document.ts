@@ -12,6 +12,7 @@ import { HINTS } from '../../src/observe/hints.ts';
 import { ALLOCATION_REASONS } from '../../src/observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/observe/sentences/files.ts';
 import { REFUSALS } from '../../src/region/api/answer.ts';
+import { REFUSAL_SENTENCES } from '../../src/region/api/refusal-sentences.ts';
 import { TFTP_REFUSALS } from '../../src/tftp/events.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -139,6 +140,8 @@ function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): 
   return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
 }
 
+const sentences = new Map(Object.entries(REFUSAL_SENTENCES));
+
 const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['Hints of `boot.hint`', named(HINTS)],
   ['Reasons of DHCP (`dhcp.refused`, `dhcp.nak`)', named(DHCP_REFUSALS)],
@@ -153,8 +156,8 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
   [
     'Refusals of the API (header `X-Rackboot-Refusal`)',
     table(
-      ['name', 'HTTP status'],
-      Object.entries(REFUSALS).map(([name, status]) => [`\`${name}\``, String(status)]),
+      ['name', 'HTTP status', 'meaning, and what to do'],
+      Object.entries(REFUSALS).map(([name, status]) => [`\`${name}\``, String(status), sentences.get(name) ?? '']),
     ),
   ],
   ['Failures of commands and of the start', named(RACK_ERROR_CODES)],

@@ -1,0 +1,39 @@
+// Every name under which the API refuses, in a sentence with the remedy: for the document of all reasons. The answer itself names the
+// value that was refused.
+
+import type { RefusalName } from './answer.ts';
+
+/** By name. */
+export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
+  'invalid-parameters': 'A parameter is missing or of the wrong form; the answer names each with what is expected.',
+  'unknown-operation': 'The path has no such `op`; the answer lists those it has.',
+  'setting-invalid': 'The value does not fit its key; the answer says what does.',
+  'setting-unknown': 'There is no setting of that name.',
+  'settings-limit': 'The store holds as many settings as it may; remove some.',
+  'bad-request': 'The request itself is malformed.',
+  'not-authenticated': 'The API key is not valid, or there is none; `rackboot apikey` prints a new one.',
+  'not-allowed': 'The caller is known and may not do this; an administrator may.',
+  'not-from-here': 'Machines enlist from the managed networks only; the caller is in none of them.',
+  'rack-pending': 'The rack waits to be accepted: `rackboot racks accept NAME`.',
+  'rack-rejected': 'An administrator has rejected the rack; remove it to let it register again.',
+  'rack-key': 'The key belongs to another rack, or the rack registered with another key.',
+  'rack-embedded': "The rack of the region's own process is neither rejected nor removed.",
+  'new-machines-limit': 'As many machines are New as region.new_machines_max lets be; accept or delete some.',
+  'machines-limit': 'The region holds as many machines as it may; delete some.',
+  'not-found': 'There is nothing of that name.',
+  'method-not-allowed': 'The path does not know the method; the answer lists those it knows.',
+  'transition-not-allowed': 'The life cycle has no such step from the state the machine is in.',
+  'machine-in-use': 'The machine is at work or has an owner; release it first.',
+  'setting-read-only': 'The value is pinned in a configuration file; the answer names file and key.',
+  'rack-version': 'Rack and region speak different versions of their link; update the older one.',
+  'rack-name': 'Another accepted rack has the name; rename one of them.',
+  'unknown-version': 'The API is spoken in versions 1.0 and 2.0 only.',
+  'body-too-large': 'The body is longer than the region takes.',
+  'unknown-body': 'The body is neither a form nor JSON.',
+  'rate-limit': 'Too many requests without credentials came from one address; wait a little.',
+  'rate-limit-all': 'Too many requests without credentials came from all addresses together; wait a little.',
+  'racks-limit': 'As many racks wait to be accepted as may; accept or reject some.',
+  'followers-limit': 'As many readers follow the event log as may; end one of them.',
+  'internal-error': 'The request failed inside the region; its log says more under the id in the answer.',
+  'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
+};
