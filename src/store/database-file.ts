@@ -95,6 +95,7 @@ function makePrivate(path: string): void {
   } catch (cause) {
     const code = osErrorCode(cause);
     if (code === 'ENOSPC') throw full(path, cause);
+    if (code === 'EROFS') throw readOnly(path, cause);
     throw new RackError(
       'store-unwritable',
       `${path} cannot be written (${code ?? errorText(cause)}): give it to the user that runs Rackboot`,
@@ -179,6 +180,14 @@ function full(path: string, cause: unknown): RackError {
   return new RackError('store-unavailable', `${path} cannot be opened: the disk is full; make room and start again`, {
     cause,
   });
+}
+
+function readOnly(path: string, cause: unknown): RackError {
+  return new RackError(
+    'store-unavailable',
+    `${path} cannot be written: its file system is read-only; see in the kernel's log why (dmesg), check it and mount it anew, and start again`,
+    { cause },
+  );
 }
 
 function freeBytes(directory: string): number {

@@ -23,6 +23,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   ipmi_sim: 'openipmi',
   ipmitool: 'ipmitool',
+  fsfreeze: 'util-linux',
+  'mkfs.ext4': 'e2fsprogs',
   mount: 'mount',
   nsenter: 'util-linux',
   openssl: 'openssl',
