@@ -74,8 +74,13 @@ const dmi = z.object({
   chassis_asset_tag: text,
 });
 
+/** The version of the facts that this region understands; what an agent of another one says is refused whole. */
+export const FACTS_VERSION = 1;
+
+const versioned = z.object({ version: z.int() });
+
 const hardwareFacts = z.object({
-  version: z.literal(1).default(1),
+  version: z.literal(FACTS_VERSION).default(FACTS_VERSION),
   boot_mac: text,
   nics: z.array(nic).max(NICS_MAX).default([]),
   cpu: z.object({ count: count(CPUS_MAX), model: text }).prefault({ count: 0 }),
@@ -99,6 +104,9 @@ export type ParsedFacts =
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
   if (parsed.kind === 'fault') return { kind: 'fault', problems: [`hardware_facts ${parsed.text}`] };
+  const { success: hasVersion, data } = versioned.safeParse(parsed.value);
+  // Before anything else: of facts of another version nothing else can be said. The machine shows this line.
+  if (hasVersion && data.version !== FACTS_VERSION) return { kind: 'fault', problems: [otherVersion(data.version)] };
   const checked = hardwareFacts.safeParse(parsed.value);
   if (checked.success) return { kind: 'value', value: checked.data };
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
@@ -106,6 +114,13 @@ export function parseHardwareFacts(json: string): ParsedFacts {
     return cleanText(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
   });
   return { kind: 'fault', problems };
+}
+
+function otherVersion(version: number): string {
+  const speaks = `version: the boot environment speaks version ${version}, this region version ${FACTS_VERSION}`;
+  return version > FACTS_VERSION
+    ? `${speaks}: upgrade the region, or run its own \`rackboot images build\``
+    : `${speaks}: build the environment anew with \`rackboot images build\``;
 }
 
 /** The facts of a text that `parseHardwareFacts` checked before it was stored. */

@@ -219,6 +219,19 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     });
   }
   test('is whole again: the next start serves', { timeout: MS_MAX }, assertStarts);
+
+  test('the desired state that a newer Rackboot cached is told by its name, and written anew', {
+    timeout: MS_MAX,
+  }, async () => {
+    const cache = join(rack.stateDir, 'desired-state.json');
+    writeFileSync(cache, '{"schema":1000,"version":7,"machines":[]}');
+    const from = rack.lines.length;
+    await rack.startWhole();
+    const { text } = await rack.told('region.cache', { from });
+    assert.match(String(text), /desired-state\.json: schema: 1000 is not 1 or 2/);
+    await rack.stop();
+    assert.doesNotMatch(readFileSync(cache, 'utf8'), /1000/);
+  });
 });
 
 /** @returns the version before */

@@ -84,3 +84,16 @@ test('names that a prototype has are no facts', () => {
   const value = parseHardwareFacts('{"__proto__":{"memory_mib":7},"constructor":1,"memory_mib":5}');
   assert.equal(value.kind === 'value' && value.value.memory_mib, 5);
 });
+
+test('facts of another version are refused by that name, with what to do, whatever else they hold', () => {
+  for (const [version, remedy] of [
+    [2, /speaks version 2, this region version 1: upgrade the region/],
+    [0, /speaks version 0, this region version 1: build the environment anew/],
+  ] as const) {
+    const parsed = parseHardwareFacts(JSON.stringify({ version, nics: 'of another form' }));
+    assert.ok(parsed.kind === 'fault');
+    assert.equal(parsed.problems.length, 1);
+    assert.match(parsed.problems[0] ?? '', remedy);
+    assert.ok((parsed.problems[0] ?? '').length <= 160, 'the machine shows the whole line');
+  }
+});
