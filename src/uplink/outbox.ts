@@ -11,6 +11,12 @@ export const OUTBOX_EVENTS_MAX = 20_000;
 /** Events in one message. */
 export const OUTBOX_BATCH_MAX = 256;
 
+/**
+ * So many events may be over the bound until one looks: what is over is taken out together, because going through all that wait for each
+ * event would hold up the rack in a flood.
+ */
+const OVERRUN_MAX = 1024;
+
 type Unnumbered = Omit<UplinkEvent, 'sequence'>;
 
 export class Outbox {
@@ -24,6 +30,7 @@ export class Outbox {
 
   /** Events that wait or are on the way. */
   get length(): number {
+    this.#trim();
     return this.#waiting.length + this.#sent.length;
   }
   /** So many wait that the next batch has no room for more. */
@@ -32,19 +39,17 @@ export class Outbox {
   }
   /** Events dropped at the bound since the start. */
   get dropped(): number {
+    this.#trim();
     return this.#dropped;
   }
   /** Those of them that the other side does not know of yet. */
   get untold(): number {
-    return this.#dropped - this.#droppedTold;
+    return this.dropped - this.#droppedTold;
   }
 
   add(event: Unnumbered): void {
     this.#waiting.push(event);
-    if (this.#waiting.length <= OUTBOX_EVENTS_MAX) return;
-    const least = this.#waiting.findIndex(({ level }) => level !== 'warning' && level !== 'error');
-    this.#waiting.splice(Math.max(0, least), 1);
-    this.#dropped += 1;
+    if (this.#waiting.length >= OUTBOX_EVENTS_MAX + OVERRUN_MAX) this.#trim();
   }
 
   /** Counts events that were lost before they reached the outbox. */
@@ -55,6 +60,7 @@ export class Outbox {
   /** The next batch, or undefined while one is on the way or nothing waits. */
   take(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
     if (this.#sent.length > 0 || this.#waiting.length === 0) return undefined;
+    this.#trim();
     this.#missed = this.untold;
     this.#sent = this.#waiting
       .splice(0, OUTBOX_BATCH_MAX)
@@ -74,6 +80,19 @@ export class Outbox {
     this.#acknowledged = Math.min(sequence, last);
     this.#sent = this.#sent.filter((event) => event.sequence > this.#acknowledged);
     if (this.#sent.length === 0) this.#droppedTold += this.#missed;
+  }
+
+  /** Takes out what is over the bound. */
+  #trim(): void {
+    let excess = this.#waiting.length - OUTBOX_EVENTS_MAX;
+    if (excess <= 0) return;
+    this.#dropped += excess;
+    this.#waiting = this.#waiting.filter(({ level }) => {
+      if (excess === 0 || level === 'warning' || level === 'error') return true;
+      excess -= 1;
+      return false;
+    });
+    this.#waiting.splice(0, excess);
   }
 
   #batch(): { readonly events: readonly UplinkEvent[]; readonly missed: number } {
