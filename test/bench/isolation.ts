@@ -94,7 +94,7 @@ class Ground {
 
   async load(label: string): Promise<readonly Figure[]> {
     const file = join(import.meta.dirname, 'offer-load.ts');
-    const settings = JSON.stringify({ ...LOAD, label, serverPids: [] });
+    const settings = JSON.stringify({ ...LOAD, label, serverPids: [this.#daemon?.pid ?? 0] });
     const text = await this.#run(this.#host, process.execPath, '--disable-warning=ExperimentalWarning', file, settings);
     return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
   }
@@ -163,6 +163,8 @@ async function round(ground: Ground, figures: Figures): Promise<void> {
     { metric: '100 000 events/s, published in all', unit: 'events', value: count },
     { metric: '100 000 events/s, of them not logged', unit: 'share', value: (after[1] - before[1]) / count },
   ]);
+  // The region stores what it got of them, and the rack's heap comes to rest.
+  while ((await ground.counter('rackboot_outbox_events_waiting')) > 0) await sleep(500);
   await sleep(2000);
 }
 

@@ -8,7 +8,8 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { parseIpv4 } from '../../src/net/address.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { quantile } from './figure.ts';
-import { finishLoad, readSettings } from './load.ts';
+import { finishLoad, readSettings, Span } from './load.ts';
+import { busySecondsOfHost } from './process-cpu.ts';
 
 interface Settings {
   readonly server: string;
@@ -48,6 +49,8 @@ const offerMs: number[] = [];
 const ackMs: number[] = [];
 let xid = 0;
 let measuring = false;
+/** What other processes of the host took meanwhile. */
+let foreignCores = 0;
 
 const network = await openNetwork();
 const socket = await network.open({
@@ -110,6 +113,8 @@ async function introduce(): Promise<void> {
 
 async function run(): Promise<number> {
   measuring = true;
+  const span = new Span(settings);
+  const busy = busySecondsOfHost();
   let lost = 0;
   let sent = 0;
   const startedAt = systemClock.now();
@@ -118,6 +123,8 @@ async function run(): Promise<number> {
     for (; sent < due; sent += 1) ask(sent % settings.clients, sent % settings.renewEvery === 0 ? 3 : 1);
     await sleep(1);
   }
+  const { seconds, serverCpuSeconds, loadCores } = span.end();
+  foreignCores = (busySecondsOfHost() - busy - serverCpuSeconds) / seconds - loadCores;
   await sleep(LOST_MS);
   for (const { type } of asked.values()) if (type === 1) lost += 1;
   return lost;
@@ -138,4 +145,5 @@ finishLoad([
   latency('ACK p50', ackMs, 0.5),
   latency('ACK p99', ackMs, 0.99),
   { metric: `${label}, lost`, unit: '', value: lost },
+  { metric: `${label}, other processes meanwhile`, unit: 'cores', value: Math.max(0, foreignCores) },
 ]);
