@@ -53,6 +53,8 @@ function start(): void {
 try {
   start();
 } catch (error) {
+  // A disk that is full is not full for ever: the thread ends with its reason and is started again.
+  if (error instanceof RackError && error.code === 'store-unavailable') throw error;
   send({ kind: 'refused', reason: error instanceof RackError ? error.message : errorText(error) });
   process.exit(1);
 }

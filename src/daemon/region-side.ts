@@ -18,6 +18,7 @@ import type { EventStream } from '../observe/event-stream.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/rack-description.ts';
+import { openOutboxStore } from '../store/outbox-database.ts';
 import { desiredStateTime } from '../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../uplink/rack-identity.ts';
 import { RackUplink, type UplinkStatus } from '../uplink/rack-uplink.ts';
@@ -91,8 +92,9 @@ export class RegionSide {
 
   /** Whether the region will be able to start. @throws RackError as it would */
   async check(): Promise<void> {
-    const { uplink, region } = this.#parts.config();
+    const { uplink, region, stateDir } = this.#parts.config();
     if (uplink.mode === 'embedded') await checkRegion(region);
+    else checkOutbox(stateDir);
   }
 
   get uuid(): string {
@@ -217,6 +219,15 @@ function readScript(name: 'agent.sh' | 'enlist.preseed'): string | undefined {
   } catch {
     // A machine is told 503 then, as by a region without it.
     return undefined;
+  }
+}
+
+/** @throws RackError when the outbox cannot be used, and will not be by waiting */
+function checkOutbox(stateDir: string): void {
+  try {
+    openOutboxStore({ stateDir }).close();
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
   }
 }
 

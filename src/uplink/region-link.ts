@@ -287,6 +287,11 @@ export class RegionLink {
     if (answer === undefined) return { kind: 'failed' };
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    if (parsed.uplink !== UPLINK_VERSION) {
+      const text = `the region speaks version ${parsed.uplink} of the link, this rack version ${UPLINK_VERSION}`;
+      this.#become('incompatible', `${text}: update ${parsed.uplink < UPLINK_VERSION ? 'the region' : 'the rack'}`);
+      return { kind: 'rest', ms: HEARTBEAT_MS };
+    }
     this.#regionVersion = parsed.version;
     this.#lastHeartbeatMs = clock.wallTimeMs();
     this.#heartbeatMs = Math.round(clock.now() - sentAt);

@@ -2,7 +2,7 @@
 // boot, a rack that starts without it, what the region refuses. Real processes and sockets on loopback, by any user.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -208,6 +208,18 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal(readFileSync(join(far.stateDir, 'rack.json'), 'utf8'), identity);
     assert.equal(far.events('region.pending', from).length, 0);
     assert.equal((await boot(FAR, 4)).kind, 'enlisted');
+  });
+
+  test('an outbox that is none of ours keeps the rack from starting, by name and before a machine is answered', async () => {
+    const other = remoteRack(labPlace(14), 'other', 'url: "http://127.0.0.1:1/MAAS"');
+    try {
+      writeFileSync(join(other.stateDir, 'outbox.db'), 'no database '.repeat(100));
+      const { code, complaints } = await runRackboot(['run', '--config', other.configFile]);
+      assert.equal(code, 1);
+      assert.match(complaints.join('\n'), /outbox\.db is not a sound outbox database/);
+    } finally {
+      await other.remove();
+    }
   });
 
   test('a key that others may read, and certificates that are none, keep the rack from starting, by name', async () => {

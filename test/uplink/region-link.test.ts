@@ -448,6 +448,20 @@ test('a heartbeat says what is in force as soon as that changes, and else every 
     assert.equal(place.named('heartbeat').length, 4);
   }));
 
+test('a region whose heartbeats name another version of the link is told of, with what to update', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) =>
+      name === 'heartbeat'
+        ? { body: '{"version":"9","uplink":2,"now":0}' }
+        : name === 'register'
+          ? oblige(request, name)
+          : undefined;
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.deepEqual(place.notices(), ['region.incompatible']);
+    assert.match(place.link.status().text, /version 2 .* version 1: update the rack$/);
+  }));
+
 test('a stream that ends or falls silent is opened anew, and the region is asked at once whether it is there', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
