@@ -343,11 +343,16 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
 }
 
 function addRegion(out: Exposition, counters: RegionCounters): void {
-  const { answers, refusals } = counters.read();
+  const { answers, refusals, racks } = counters.read();
   out.counter(
     'rackboot_region_api_answers_total',
     'Answers of the region that runs in this process, by class of their status.',
     labelled('class', answers),
   );
   out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by name.', labelled('reason', refusals));
+  out.gauge(
+    'rackboot_region_racks',
+    'Racks of this region; those away are accepted, and silent.',
+    labelled('state', racks),
+  );
 }

@@ -128,6 +128,14 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.match((await rackboot('racks', 'reject', 'rack-2')).complaints.join(), /2 racks are called rack-2/);
     assert.equal((await rackboot('racks', 'reject', OTHER_UUID)).code, 0);
     assert.match(await register({ uuid: OTHER_UUID, ...token }), /rejected by an administrator.* 403$/);
+    const counted = /^rackboot_region_racks\{state="(\w+)"\} (\d+)$/gm;
+    await eventually('racks are counted by their state', async () => {
+      const text = await curl(`http://${PLACE.octets}.1:5249/metrics`);
+      return (
+        [...text.matchAll(counted)].map(([, state, count]) => `${state} ${count}`).join() ===
+        'pending 0,accepted 2,rejected 1,away 0'
+      );
+    });
     assert.equal((await rackboot('racks', 'remove', OTHER_UUID)).code, 0);
   });
 

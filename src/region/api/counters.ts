@@ -1,4 +1,4 @@
-// What the region's API counts: answers by class of their status, refusals by name. Counted in memory that the rack's loop reads
+// What the region's API counts: answers by class of their status, refusals by name; and how many racks there are by their state. Counted in memory that the rack's loop reads
 // without asking.
 
 import { Counters, sharedCounterMemory } from '../../counters.ts';
@@ -8,9 +8,17 @@ const ANSWERS = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const ANSWER_PREFIX = 'answers-';
 const REFUSAL_PREFIX = 'refused-';
 
+/** `away` ones are accepted, and silent. */
+const RACKS = ['pending', 'accepted', 'rejected', 'away'] as const;
+const RACK_PREFIX = 'racks-';
+
+/** How many racks are in each state. */
+export type RackCounts = Readonly<Record<(typeof RACKS)[number], number>>;
+
 const NAMES: readonly string[] = [
   ...ANSWERS.map((name) => `${ANSWER_PREFIX}${name}`),
   ...Object.keys(REFUSALS).map((name) => `${REFUSAL_PREFIX}${name}`),
+  ...RACKS.map((name) => `${RACK_PREFIX}${name}`),
 ];
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
 
@@ -34,13 +42,22 @@ export class RegionCounters {
     }
   }
 
-  /** The present values: answers by class, refusals by name. */
-  read(): { readonly answers: Readonly<Record<string, number>>; readonly refusals: Readonly<Record<string, number>> } {
+  /** Says how many racks there are now. */
+  setRacks(counts: RackCounts): void {
+    const before = this.#counters.read();
+    for (const name of RACKS) {
+      const key = `${RACK_PREFIX}${name}`;
+      this.#counters.add(key, counts[name] - (before[key] ?? 0));
+    }
+  }
+
+  /** The present values: answers by class, refusals by name, racks by state. */
+  read(): Readonly<Record<'answers' | 'refusals' | 'racks', Readonly<Record<string, number>>>> {
     const all = Object.entries(this.#counters.read());
     const under = (prefix: string): Record<string, number> =>
       Object.fromEntries(
         all.flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
       );
-    return { answers: under(ANSWER_PREFIX), refusals: under(REFUSAL_PREFIX) };
+    return { answers: under(ANSWER_PREFIX), refusals: under(REFUSAL_PREFIX), racks: under(RACK_PREFIX) };
   }
 }

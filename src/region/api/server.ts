@@ -21,6 +21,7 @@ import {
   readCertificatePair,
 } from '../../files/certificate.ts';
 import type { RegionConfig } from '../config.ts';
+import { isAway } from '../rack.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, type RefusalName, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
@@ -38,6 +39,7 @@ const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;
 const LISTEN_RETRY_MS = 1000;
+const RACKS_COUNTED_MS = 2000;
 const CERTIFICATE_LOOK_MS = 43_200_000;
 /** Where the enlistment agent is, and what makes an installer run it. */
 const AGENT = join(import.meta.dirname, '../../images/agent');
@@ -183,6 +185,8 @@ function doorsOf(config: RegionConfig): readonly Door[] {
 
 class ListeningApi implements RegionApi {
   readonly #context: ApiContext;
+  readonly #counters: RegionCounters;
+  #rackCount: Timer | undefined;
   /** By the name of the door. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, Timer>();
@@ -193,6 +197,8 @@ class ListeningApi implements RegionApi {
 
   constructor(context: ApiContext) {
     this.#context = context;
+    this.#counters = new RegionCounters(context.region.config().counterMemory);
+    this.#countRacks();
   }
 
   get addresses(): readonly string[] {
@@ -221,6 +227,17 @@ class ListeningApi implements RegionApi {
       this.#waiting.delete(endpoint);
     }
     await this.#closeApps([...this.#apps.keys()].filter((endpoint) => !wanted.has(endpoint)));
+  }
+
+  #countRacks(): void {
+    const { racks, clock } = this.#context.region;
+    const counts = { pending: 0, accepted: 0, rejected: 0, away: 0 };
+    for (const rack of racks.list()) {
+      counts[rack.state] += 1;
+      if (isAway(rack, clock.wallTimeMs())) counts.away += 1;
+    }
+    this.#counters.setRacks(counts);
+    this.#rackCount = clock.schedule(RACKS_COUNTED_MS, () => this.#countRacks());
   }
 
   /** Reads the files anew, and has the listeners that are open use them. @throws RackError `certificate-unusable` */
@@ -308,6 +325,7 @@ class ListeningApi implements RegionApi {
   async close(): Promise<void> {
     this.#closed = true;
     this.#certificateLook?.cancel();
+    this.#rackCount?.cancel();
     for (const timer of this.#waiting.values()) timer.cancel();
     this.#waiting.clear();
     this.#context.followers.close();
