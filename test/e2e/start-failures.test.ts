@@ -5,7 +5,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -219,6 +228,16 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     });
   }
   test('is whole again: the next start serves', { timeout: MS_MAX }, assertStarts);
+
+  test('outbox.db is of a newer Rackboot', { timeout: MS_MAX }, async () => {
+    const path = join(rack.stateDir, 'outbox.db');
+    copyFileSync(new URL('../../fixtures/state/outbox-1.db', import.meta.url), path);
+    setVersion(path, 1000);
+    rack.configure(GOOD.replace(/^region: .*$/m, 'region: { mode: remote, url: "http://127.0.0.1:9/MAAS" }'));
+    assertRefused(await run(), /outbox\.db/, /version 1000/, /newer Rackboot/);
+    removeDatabases('outbox.db');
+    rack.configure(GOOD);
+  });
 
   test('the desired state that a newer Rackboot cached is told by its name, and written anew', {
     timeout: MS_MAX,
