@@ -147,7 +147,9 @@ async function isTaken(
 }
 
 function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
-  const { stateDir, name } = found.config;
+  const { stateDir, name, uplink } = found.config;
+  if (uplink.mode === 'remote')
+    throw new RackError('bad-argument', `${key}: the store is that of the region at ${uplink.url}: set it there`);
   withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, (settings) => {
     const refusal = settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
     if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);

@@ -198,7 +198,7 @@ function isGiven(config: RackConfig, address: Ipv4): boolean {
 }
 
 function listenersOf(config: RackConfig): ReadonlySet<string> {
-  const { dhcp, tftp, dns, http, region } = config;
+  const { dhcp, tftp, dns, http, region, metrics } = config;
   return new Set([
     ...dhcp.subnets.flatMap(({ interfaceName, serverAddress }) =>
       interfaceName === undefined || serverAddress === undefined
@@ -210,5 +210,6 @@ function listenersOf(config: RackConfig): ReadonlySet<string> {
     ...dns.listen.map((address) => `DNS ${formatIpv4(address)}:${dns.listenPort}`),
     ...region.listen.map(({ host, port }) => `API ${host}:${port}`),
     ...(region.tls?.listen ?? []).map(({ host, port }) => `API over TLS ${host}:${port}`),
+    ...metrics.listen.map(({ address, port }) => `metrics ${formatIpv4(address)}:${port}`),
   ]);
 }

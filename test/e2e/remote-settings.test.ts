@@ -83,4 +83,15 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
       60_000,
     );
   });
+
+  test('is not stored beside the rack, which says where its region is', async () => {
+    await far.stop();
+    const words = ['config', 'set', 'boot.kernel_params', 'loud', '--config', far.configFile];
+    const { code, complaints } = await runRackboot(words);
+    assert.equal(code, 2);
+    assert.match(
+      complaints.join('\n'),
+      new RegExp(`region at http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS: set it there`),
+    );
+  });
 });
