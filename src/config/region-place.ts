@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import type { RegionTls } from '../region/config.ts';
+import { parseRegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
@@ -81,7 +82,7 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
   if (region.tls !== undefined)
     report('tls', 'is set where the region runs; a rack whose region is remote judges it by region.ca_file: remove it');
   const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
-  const url = region.url;
+  const url = region.url === undefined ? undefined : parseRegionUrl(region.url);
   if (url === undefined) {
     report('url', 'missing: region.mode is remote; give the region its URL, such as http://region:5240/MAAS');
     return {

@@ -205,7 +205,10 @@ const region = z.strictObject({
       error: 'expected embedded (the region runs in this process) or remote (region.url)',
     })
     .default('embedded'),
-  url: textual('the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS', parseRegionUrl).optional(),
+  url: textual(
+    'the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS',
+    (text) => parseRegionUrl(text)?.text,
+  ).optional(),
   api_key_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   ca_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   listen: z.array(endpoint).max(64).optional(),
