@@ -169,7 +169,7 @@ const isProblems = (value: ConfigFile | readonly ConfigProblem[]): value is read
   Array.isArray(value);
 
 /** The new configuration with the values that only a restart changes taken from the running one, and the keys where they differ. */
-export function holdBack(
+function holdBack(
   running: UsableConfig,
   next: UsableConfig,
 ): { readonly usable: UsableConfig; readonly keys: readonly string[] } {

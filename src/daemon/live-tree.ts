@@ -42,11 +42,6 @@ export class LiveTree implements FileTree {
     return this.#tree.hasFile(path);
   }
 
-  /** What the tree in force holds in memory at this moment. */
-  counters(): ReturnType<BootTree['counters']> {
-    return this.#tree.counters();
-  }
-
   /** Follows changes of the tree from now on. */
   watch(): void {
     this.#watch ??= watchTree(this.#tree.directory, this.#tree, this.#options.clock, this.#options.onProblem);
