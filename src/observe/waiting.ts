@@ -26,7 +26,7 @@ interface Waiting {
 export function describeWaiting(steps: readonly TimelineStep[], now: Instant): string {
   const last = steps.findLast(({ event }) => saysWhatIsNext(event));
   const latest = steps.at(-1);
-  if (last === undefined || latest === undefined) return 'nothing was heard of it yet';
+  if (last === undefined || latest === undefined) return 'its first message: nothing was heard of it yet';
   const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
   const quiet = now - latest.lastAt;
   const heard = `heard of ${formatSpan(quiet)} ago`;

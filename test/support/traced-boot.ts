@@ -48,5 +48,7 @@ export async function checkTrace(stateDir: string, mac: string): Promise<void> {
     steps.every(({ boot }) => boot === 1),
     `it is one boot:\n${told}`,
   );
-  assert.ok(!steps.some(({ kind }) => kind === 'boot.hint'), `nothing is wrong with it:\n${told}`);
+  // A busy host may well be late to hear the first DISCOVER.
+  const hints = steps.filter(({ kind, fields }) => kind === 'boot.hint' && fields.hint !== 'asked-before-heard');
+  assert.equal(hints.length, 0, `nothing is wrong with it:\n${told}`);
 }
