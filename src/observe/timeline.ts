@@ -251,7 +251,6 @@ const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port',
 
 function isSame(a: RackEvent, b: RackEvent): boolean {
   if (a.kind !== b.kind || a.address !== b.address) return false;
-  const others = new Map(Object.entries(b));
-  for (const [name, value] of Object.entries(a)) if (!VARYING.has(name) && others.get(name) !== value) return false;
+  for (const [name, value] of Object.entries(a)) if (!VARYING.has(name) && Reflect.get(b, name) !== value) return false;
   return true;
 }
