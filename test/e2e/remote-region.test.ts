@@ -133,6 +133,26 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     }
   });
 
+  test('what the region’s store owns reaches the rack, and what only a restart changes is held back', async () => {
+    const from = far.lines.length;
+    const set = await runRackboot([
+      'config',
+      'set',
+      'boot.kernel_params',
+      'console=ttyS9',
+      '--config',
+      region.configFile,
+    ]);
+    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await far.told('config.applied', { from, match: ({ source }) => source === 'store' });
+    const written = readFileSync(far.configFile, 'utf8');
+    far.configure(written.replace(/url: "http:[^"]*"/, 'url: "http://127.0.0.1:9/MAAS"'));
+    assert.equal((await far.told('config.needs-restart', { from })).keys, 'region.url');
+    far.configure(written);
+    await far.told('config.applied', { from, match: ({ source }) => source === 'file' });
+    assert.equal((await statusOf(far)).state, 'up');
+  });
+
   test('the region is killed after the ACK and started after the kernel was loaded: the machine is New', async () => {
     let killed: Promise<void> | undefined;
     let started: Promise<unknown> | undefined;
