@@ -5,6 +5,8 @@
 //
 // 1. All cases are asked of one process, one after the other, in each round, so that they can be compared.
 // 2. The daemon may use both processors, as it does in service: pinned to one it would share it with its own region.
+// 3. The rack's own thread and the load's run at real-time priority, so that what is measured is how long the rack holds itself up, not how
+//    long other programs of the host keep both from a processor. The region's thread, the journal's and V8's have none of it.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +18,7 @@ import { DaemonProcess } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
+import { findProgram } from './peer.ts';
 
 const ROUNDS = 3;
 const SERVER = '10.87.0.1';
@@ -24,6 +27,9 @@ const LOAD = { server: SERVER, client: CLIENT, seconds: 8, perSecond: 400, clien
 /** The lease store is held so long, then free so long: less than it takes the rack to call it slow. */
 const HELD_MS = 1500;
 const FREE_MS = 500;
+/** Round robin, at the lowest real-time priority; threads that are made later do not inherit it. */
+const REALTIME = ['-R', '-r'] as const;
+const REALTIME_PRIORITY = '1';
 const METRICS = `http://${SERVER}:5249/metrics`;
 
 /** Another process that has a database to itself: always, or on and off. */
@@ -79,6 +85,7 @@ class Ground {
         awaitReady: false,
         onLine: () => undefined,
       });
+      execFileSync(findProgram('chrt', 'util-linux'), [...REALTIME, '-p', REALTIME_PRIORITY, String(this.#daemon.pid)]);
     } finally {
       if (own === undefined) delete process.env.NODE_OPTIONS;
       else process.env.NODE_OPTIONS = own;
@@ -95,7 +102,8 @@ class Ground {
   async load(label: string): Promise<readonly Figure[]> {
     const file = join(import.meta.dirname, 'offer-load.ts');
     const settings = JSON.stringify({ ...LOAD, label, serverPids: [this.#daemon?.pid ?? 0] });
-    const text = await this.#run(this.#host, process.execPath, '--disable-warning=ExperimentalWarning', file, settings);
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', file, settings];
+    const text = await this.#run(this.#host, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...node);
     return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
   }
 
@@ -173,6 +181,7 @@ export const isolationBenchmark: Benchmark = {
   what: 'isolation',
   notes: [
     `${LOAD.perSecond} queries/s on schedule from ${LOAD.clients} clients with leases, one of ${LOAD.renewEvery} a renewal, ${LOAD.seconds} s a case; one daemon, both cores; medians of ${ROUNDS} rounds.`,
+    "The rack's own thread and the load's run at real-time priority (chrt), its other threads do not: what other programs take is left out.",
     'Region blocked: its thread computes without a pause and another process holds region.db.',
     `Journal blocked: another process holds leases.db for ${HELD_MS} ms of every ${HELD_MS + FREE_MS}; ACKs wait for it, OFFERs must not.`,
     'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); what readers do not manage is counted as missed.',
