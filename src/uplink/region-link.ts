@@ -83,13 +83,12 @@ export class RegionLink {
     const ask = (request: LinkRequest): Promise<LinkAnswer | undefined> => this.#ask(request);
     const path = (name: string): string => `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/${name}`;
     const notice = (body: NoticeBody): void => this.#notice(body);
-    this.#keeper = new OutboxKeeper({
-      clock,
-      outbox,
-      send: options.send,
-      notice,
-      onAdded: () => this.#carrying.poke(),
-    });
+    const send = (message: RegionMessage): void => {
+      // First, so that nobody who adds up what waits finds a batch in neither place.
+      if (message.kind === 'stored') this.#sendStatus();
+      options.send(message);
+    };
+    this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
     const carrier = new EventCarrier({
       clock,
       outbox,
