@@ -75,7 +75,7 @@ test('ready, status, watchdog, reload and stop are told in their order', {
     await eventually('stopping', () => manager.all('STOPPING', before).length === 1);
     assert.equal(manager.all('READY', before).length, 0);
     assert.ok(manager.all('EXTEND_TIMEOUT_USEC', before).length > 0);
-    assert.match(manager.received.at(-1)?.fields.STATUS ?? '', /^stopping: handing over/);
+    assert.match(manager.all('STATUS').at(-1)?.fields.STATUS ?? '', /^stopping: handing over/);
   } finally {
     manager.close();
     await rack.remove();
