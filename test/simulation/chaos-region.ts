@@ -26,6 +26,8 @@ export class ChaosRegion implements RegionEnd {
   readonly #clock: Clock;
   readonly #key: RegionKey;
   #running: Running | undefined;
+  /** Requests under way: a region that stops answers them first, as a server does. */
+  readonly #open = new Set<Promise<unknown>>();
 
   constructor(config: RegionConfig, clock: Clock, key: RegionKey) {
     this.#config = config;
@@ -43,6 +45,7 @@ export class ChaosRegion implements RegionEnd {
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;
+    await Promise.allSettled(this.#open);
     await running.app.close();
     running.region.close();
     running.store.close();
@@ -102,12 +105,14 @@ export class ChaosRegion implements RegionEnd {
     headers: Readonly<Record<string, string>>,
   ): Promise<LinkAnswer> {
     const type = request.body === undefined ? {} : { 'content-type': request.body.contentType };
-    const answer = await app.inject({
+    const asking = app.inject({
       method: request.method,
       url: `/MAAS${request.path}`,
       headers: { ...headers, ...type },
       ...(request.body === undefined ? {} : { payload: request.body.text }),
     });
+    this.#open.add(asking);
+    const answer = await asking.finally(() => this.#open.delete(asking));
     return { status: answer.statusCode, retryAfterMs: undefined, body: answer.body };
   }
 
