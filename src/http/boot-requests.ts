@@ -235,6 +235,8 @@ export class BootRequests {
         counters.add('proxied-bytes', outcome.bytes);
         this.#tell(exchange, isReading(request.method) ? 'http.forwarded' : 'http.posted', {
           status: outcome.status,
+          reason: outcome.refusal,
+          said: outcome.said,
           operation: operationOf(origin),
           bytes: outcome.bytes,
           milliseconds: Math.round(this.#deps.clock.now() - exchange.startedAt),

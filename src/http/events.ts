@@ -80,13 +80,14 @@ export const HTTP_EVENTS = {
     message: 'Report passed on to the region',
     explanation:
       'A machine has sent something to the region through this rack; status is what the region answered, file the path and operation ' +
-      'its op. From 400 on the region refused it, and its own events say why.',
+      'its op. From 400 on the region refused it: reason is the name of its refusal, said how its answer begins.',
   },
   'http.forwarded': {
     level: 'debug',
     message: 'Question passed on to the region',
     explanation:
-      'A machine has read something from the region through this rack: its script, its metadata. status is what the region answered.',
+      'A machine has read something from the region through this rack: its script, its metadata. status is what the region answered; from ' +
+      '400 on reason is the name of its refusal, and said how its answer begins.',
   },
   'http.region-unreachable': {
     level: 'error',
@@ -117,6 +118,8 @@ export interface HttpEvent extends RackEvent {
   readonly port?: number | undefined;
   /** A stable word, or the words of the operating system. */
   readonly reason?: string | undefined;
+  /** How the region's answer begins when it refuses something. */
+  readonly said?: string | undefined;
 }
 
 /** The longest file name in an event. */

@@ -22,6 +22,11 @@ export const REGION_SILENCE_MS = 60_000;
 const UNTAKEN_SILENCE_MS = 10_000;
 /** Answers by which a region, or what stands before it, says that it cannot take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
+/** So much of what the region says to refuse something is told on, in bytes. */
+const SAID_BYTES_MAX = 300;
+/** The field in which the region names its refusal, and what a name looks like. */
+const REFUSAL_FIELD = 'x-rackboot-refusal';
+const REFUSAL_NAME = /^[a-z][a-z-]{0,63}$/;
 /** What a machine is told to wait before it asks again, in seconds. */
 const RETRY_AFTER_S = 5;
 
@@ -55,7 +60,15 @@ export interface Forwarding {
 }
 
 export type ForwardOutcome =
-  | { readonly kind: 'answered'; readonly status: number; readonly bytes: number }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly bytes: number;
+      /** Of an answer from 400 on: the name that the region gives its refusal; undefined: it gives none. */
+      readonly refusal: string | undefined;
+      /** Of an answer from 400 on: how its words begin, without control characters; undefined: it has none. */
+      readonly said: string | undefined;
+    }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: 'body-too-large' | 'proxy-busy' }
   /** Only with `leavesUntaken`: the region cannot take it now, and nothing was answered. */
@@ -118,6 +131,22 @@ export function answeredFields(answer: IncomingMessage): string[] {
     fields.push(lower === 'content-length' ? 'Content-Length' : name, answer.rawHeaders[index + 1] ?? '');
   }
   return fields;
+}
+
+/** Contents that are words and not a page. */
+const WORDS_TYPE = /^(?:text\/plain|application\/json)\b/i;
+
+function refusalName(answer: IncomingMessage): string | undefined {
+  const name = answer.headers[REFUSAL_FIELD];
+  return typeof name === 'string' && REFUSAL_NAME.test(name) ? name : undefined;
+}
+
+function textOf(words: readonly Uint8Array[]): string | undefined {
+  const text = Buffer.concat(words)
+    .toString('utf8')
+    .replace(/[\p{Cc}\s]+/gu, ' ')
+    .trim();
+  return text === '' ? undefined : text;
 }
 
 /** Passes requests on; counts how many are under way. */
@@ -230,13 +259,18 @@ class Passage {
       return;
     }
     let bytes = 0;
+    const words: Uint8Array[] = [];
+    const isTold = status >= 400 && WORDS_TYPE.test(answer.headers['content-type'] ?? '');
     answer.on('data', (chunk: Uint8Array) => {
+      if (isTold && bytes < SAID_BYTES_MAX) words.push(chunk.subarray(0, SAID_BYTES_MAX - bytes));
       bytes += chunk.length;
     });
     response.writeHead(status, answeredFields(answer));
     // An answer cut short ends the connection, so that it is not taken for a whole one.
     pipeline(answer, response, (error) => {
-      this.#end(error === undefined || error === null ? { kind: 'answered', status, bytes } : { kind: 'aborted' });
+      const refusal = status >= 400 ? refusalName(answer) : undefined;
+      const whole: ForwardOutcome = { kind: 'answered', status, bytes, refusal, said: textOf(words) };
+      this.#end(error === undefined || error === null ? whole : { kind: 'aborted' });
     });
   }
 

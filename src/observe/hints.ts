@@ -10,9 +10,10 @@
 
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
+import type { HttpEvent } from '../http/events.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
-import { isHttpEvent, isTftpEvent, PURPOSE_CURES } from './sentences/files.ts';
+import { isHttpEvent, isRefusedReport, isTftpEvent, PURPOSE_CURES, refusalOf } from './sentences/files.ts';
 
 /** A client that says so many seconds in its first DISCOVER has asked before. Quirk: Intel's ROMs begin to count at 4. */
 export const SILENCE_SECONDS_MIN = 5;
@@ -163,9 +164,7 @@ export class BootWatch {
       case 'http.missing':
         return this.#missing(event.file);
       case 'http.posted':
-        return (event.status ?? 0) >= 400
-          ? [hint('report-refused', `the region refused its report with ${event.status}: its events say why`)]
-          : [];
+        return isRefusedReport(event) ? [hint('report-refused', refusedReport(event))] : [];
       default:
         return [];
     }
@@ -242,5 +241,8 @@ export class BootWatch {
     ];
   }
 }
+
+const refusedReport = (event: HttpEvent): string =>
+  `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'it does not say why'}`;
 
 const hint = (name: HintName, text: string): Hint => ({ name, text });

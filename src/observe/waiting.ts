@@ -7,7 +7,7 @@ import type { RackEvent } from '../event.ts';
 import { isKernelFile } from './hints.ts';
 import { formatSpan } from './quantity.ts';
 import { isDhcpEvent } from './sentences/dhcp.ts';
-import { isHttpEvent, isTftpEvent } from './sentences/files.ts';
+import { isHttpEvent, isRefusedReport, isTftpEvent } from './sentences/files.ts';
 import type { TimelineStep } from './timeline.ts';
 
 /** So much silence in the middle of a boot is worth a word. */
@@ -40,6 +40,9 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
   const { event } = step;
   if (isDhcpEvent(event)) return waitingAfterDhcp(event.kind, step, steps);
   if (isTftpEvent(event) || isHttpEvent(event)) {
+    if (isHttpEvent(event) && isRefusedReport(event)) {
+      return { text: `that it reports again: the region refused its report with ${event.status}` };
+    }
     if (event.kind === 'http.posted') return { text: 'nothing more of this rack: it has reported to the region' };
     if (event.kind === 'tftp.aborted' || event.kind === 'http.aborted' || event.kind === 'tftp.timed-out') {
       return { text: `that it asks for ${event.file ?? 'its file'} again, or starts anew`, silence: 'see its screen' };
@@ -64,6 +67,11 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
       const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
       if (file !== undefined)
         return { text: `that it loads ${file}`, silence: 'see its screen: the file was not asked for' };
+      if (isDhcpEvent(event) && event.client !== undefined) {
+        return {
+          text: `nothing: it was given nothing to load${event.planReason === undefined ? '' : `, ${event.planReason}`}`,
+        };
+      }
       return { text: boots ? 'what the system that it runs does' : 'nothing: it does not boot from the network' };
     }
     case 'dhcp.refused':

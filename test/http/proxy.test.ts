@@ -5,6 +5,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX } from '../../src/http/proxy.ts';
+import { isHttpEvent } from '../../src/observe/sentences/files.ts';
 import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
@@ -75,6 +76,25 @@ test('a request reaches the region as it was sent, with who sent it', async () =
   assert.equal(one?.headers['x-forwarded-for'], '127.0.0.1');
   assert.equal(one?.headers['x-rackboot-rack'], SECRET);
   await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
+});
+
+test('what the region says to refuse something is told on, without what a terminal would act on', async () => {
+  answer = (response) => {
+    response.writeHead(400, { 'Content-Type': 'application/json', 'X-Rackboot-Refusal': 'invalid-parameters' });
+    response.end(`{"mac": ["\u001b[31mzz${'z'.repeat(1000)}"]}`);
+  };
+  const got = await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
+  assert.match(got, /^HTTP\/1.1 400 [\s\S]*z{1000}"\]\}\r\n/, 'the machine gets all of it');
+  const told = () => rig.events.filter(isHttpEvent).find(({ kind }) => kind === 'http.posted');
+  await until('told', () => told() !== undefined);
+  assert.equal(told()?.reason, 'invalid-parameters');
+  assert.match(told()?.said ?? '', /^\{"mac": \[" \[31mzzz+$/);
+  assert.ok((told()?.said ?? '').length <= 300);
+  answer = (response) => void response.writeHead(200, { 'X-Rackboot-Refusal': 'none' }).end('fine');
+  rig.events.length = 0;
+  await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
+  await until('told', () => told() !== undefined);
+  assert.deepEqual([told()?.reason, told()?.said], [undefined, undefined]);
 });
 
 test('the token of a boot is passed on, and the rack says which interface was booted; whatever else says so is dropped', async () => {

@@ -79,6 +79,14 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Posted to /MAAS/metadata/ (signal); was refused by the region with 403',
   ],
   [
+    { kind: 'http.posted', file: '/MAAS/x/', status: 400, reason: 'invalid-parameters', said: '{"mac":["bad"]}' },
+    'Posted to /MAAS/x/; was refused by the region with 400: {"mac":["bad"]} (invalid-parameters)',
+  ],
+  [
+    { kind: 'http.forwarded', file: '/MAAS/x/', status: 404, reason: 'not-found', milliseconds: 3 },
+    'Read /MAAS/x/; was refused by the region with 404 after 3 ms: not-found',
+  ],
+  [
     { kind: 'machine.changed', name: 'web1.maas', status: 'Deployed', purpose: 'local' },
     'The region has it as web1.maas, Deployed, now: its next boot starts its own disk',
   ],

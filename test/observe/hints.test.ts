@@ -95,9 +95,9 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
   ],
   [
     'a report that the region refuses',
-    [event('http.posted', { status: 403, file: 'x' })],
+    [event('http.posted', { status: 403, file: 'x', said: 'Too many are New.', reason: 'new-machines-limit' })],
     'report-refused',
-    /with 403/,
+    /with 403: Too many are New\. \(new-machines-limit\)$/,
   ],
 ];
 

@@ -195,6 +195,22 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     2,
     /^nothing more of this rack/,
   ],
+  [
+    [at(0, 'http.posted', { file: 'x', status: 400 })],
+    2,
+    /^that it reports again: the region refused its report with 400; /,
+  ],
+  [
+    [
+      at(0, 'dhcp.ack', {
+        client: 'other',
+        architecture: 27,
+        planReason: 'there is no loader for other, architecture 27',
+      }),
+    ],
+    2,
+    /^nothing: it was given nothing to load, there is no loader for other, architecture 27; /,
+  ],
   [[at(0, 'dhcp.expired')], 2, /^its next boot; /],
 ];
 

@@ -96,12 +96,22 @@ function endpoint({ address, port }: { readonly address?: RackEvent['address']; 
   return `${address === undefined ? 'every address' : formatIpv4(address)}:${port ?? 0}`;
 }
 
+/** True for something that a machine sent and the region did not take. */
+export const isRefusedReport = ({ kind, status }: HttpEvent): boolean => kind === 'http.posted' && (status ?? 0) >= 400;
+
+/** Why the region refused a request, in its own words; undefined: it did not say. */
+export function refusalOf({ said, reason }: HttpEvent): string | undefined {
+  if (said === undefined) return reason;
+  return reason === undefined ? said : `${said} (${reason})`;
+}
+
 function exchanged(event: HttpEvent, verb: string): string {
   const operation = event.operation === undefined ? '' : ` (${event.operation})`;
   const status = event.status ?? 0;
   const outcome = status >= 400 ? `was refused by the region with ${status}` : `the region answered ${status}`;
   const took = event.milliseconds === undefined ? '' : ` after ${formatSpan(event.milliseconds)}`;
-  return `${verb} ${fileOf(event)}${operation}; ${outcome}${took}`;
+  const why = status >= 400 ? refusalOf(event) : undefined;
+  return `${verb} ${fileOf(event)}${operation}; ${outcome}${took}${why === undefined ? '' : `: ${why}`}`;
 }
 
 /** The sentence of each kind of HTTP. */
