@@ -10,6 +10,8 @@
 export const CAPTURE_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest packet that is believed, in bytes: what tcpdump writes at the most. */
 export const PACKET_BYTES_MAX = 262_144;
+/** The most packets of one file: each costs memory, however short it is. */
+export const PACKETS_MAX = 1_000_000;
 /** Interfaces of one section of a pcapng file. */
 const INTERFACES_MAX = 4096;
 
@@ -53,6 +55,8 @@ export function readCapture(bytes: Uint8Array): Capture | undefined {
   return undefined;
 }
 
+const TOO_MANY = `only the first ${PACKETS_MAX} packets of a file are read: take a part of it, as tcpdump -r FILE -w PART udp port 67 does`;
+
 /** The first number of a pcap file, with what a second is divided into. */
 const PCAP_MAGICS: ReadonlyMap<number, number> = new Map([
   [0xa1b2c3d4, 1e6],
@@ -70,6 +74,7 @@ function readPcap(bytes: Uint8Array, view: DataView, little: boolean, perSecond:
   while (at < bytes.length) {
     if (at + PCAP_RECORD_BYTES > bytes.length) return end({ offset: at, text: "a packet's header is cut" });
     const length = view.getUint32(at + 8, little);
+    if (packets.length >= PACKETS_MAX) return end({ offset: at, text: TOO_MANY });
     if (length > PACKET_BYTES_MAX) return end({ offset: at + 8, text: `a packet of ${length} bytes is claimed` });
     const from = at + PCAP_RECORD_BYTES;
     if (from + length > bytes.length) return end({ offset: from, text: 'the last packet is cut' });
@@ -178,6 +183,7 @@ class PcapngReader {
     originalBytes: number,
     end: number,
   ): CaptureFault | undefined {
+    if (this.#packets.length >= PACKETS_MAX) return { offset: from, text: TOO_MANY };
     if (from + length > end) return { offset: from, text: `a packet of ${length} bytes does not fit its block` };
     this.#packets.push({
       number: this.#packets.length + 1,

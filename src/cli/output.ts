@@ -1,5 +1,7 @@
 // What a person sees: tables for reading, JSON for scripts, one line for an error.
 
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import { errorText, RackError } from '../errors.ts';
 
 export { formatBytes, formatDuration } from '../observe/quantity.ts';
@@ -26,6 +28,37 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
 export function printFields(fields: readonly (readonly [string, string])[]): void {
   const width = Math.max(0, ...fields.map(([name]) => name.length));
   for (const [name, value] of fields) console.log(`${name.padEnd(width)}  ${value}`.trimEnd());
+}
+
+/** So much is written at a time, in characters. */
+const WRITE_CHARACTERS = 65_536;
+
+/** Prints as many lines as there are, no faster than they are read, so that they need not fit into memory. */
+export async function printLines(lines: Iterable<string>, to: Writable = process.stdout): Promise<void> {
+  let waiting = '';
+  const write = async (): Promise<void> => {
+    const text = waiting;
+    waiting = '';
+    if (!to.write(text)) await once(to, 'drain');
+  };
+  for (const line of lines) {
+    waiting += `${line}\n`;
+    if (waiting.length >= WRITE_CHARACTERS) await write();
+  }
+  if (waiting !== '') await write();
+}
+
+/** An array as lines of JSON, one element at a time; `before` and `after` are put around it. */
+export function* jsonListLines(before: string, elements: Iterable<unknown>, after: string): Generator<string> {
+  let line = `${before}[`;
+  let separator = '';
+  for (const element of elements) {
+    yield `${line}${separator}`;
+    line = JSON.stringify(element, null, 2);
+    separator = ',';
+  }
+  yield line;
+  yield `]${after}`;
 }
 
 export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));

@@ -19,7 +19,7 @@ import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadCapture } from './capture-input.ts';
 import { loadMerged } from './config-in-force.ts';
 import { formatTime } from './decode.ts';
-import { printJson } from './output.ts';
+import { jsonListLines, printLines } from './output.ts';
 
 export interface ReplayOptions {
   readonly file: string;
@@ -46,10 +46,11 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
     ports: options.ports,
   });
   const fault = input.kind === 'packets' ? input.fault : undefined;
-  if (fault !== undefined) notes.push(`the file is damaged at byte ${fault.offset}: ${fault.text}`);
+  if (fault !== undefined) notes.push(`the file was not read to its end: at byte ${fault.offset}: ${fault.text}`);
   const counts = countVerdicts(results);
-  if (options.json) printJson({ file: options.file, queries: results, verdicts: counts, notes });
-  else print(results, counts, notes);
+  const head = `{ "file": ${JSON.stringify(options.file)}, "queries": `;
+  const tail = `, ${JSON.stringify({ verdicts: counts, notes }).slice(1)}`;
+  await printLines(options.json ? jsonListLines(head, results, tail) : linesOf(results, counts, notes));
   return fault === undefined ? 0 : 1;
 }
 
@@ -122,25 +123,21 @@ function countVerdicts(results: readonly Replayed[]): Readonly<Record<Verdict, n
   return counts;
 }
 
-function print(
+function* linesOf(
   results: readonly Replayed[],
   counts: Readonly<Record<Verdict, number>>,
   notes: readonly string[],
-): void {
+): Generator<string> {
   for (const result of results) {
     const time = result.atMs === undefined ? '' : `  ${formatTime(result.atMs)}`;
-    console.log(
-      `#${result.number}${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`,
-    );
-    console.log(`    now:      ${result.decision}. ${result.text}`);
-    console.log(`    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`);
+    yield `#${result.number}${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`;
+    yield `    now:      ${result.decision}. ${result.text}`;
+    yield `    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`;
     for (const { what, now, captured } of result.differences) {
-      console.log(`        ${what}: now ${now}; captured ${captured}`);
+      yield `        ${what}: now ${now}; captured ${captured}`;
     }
   }
-  for (const note of notes) console.log(`Note: ${note}`);
-  console.log(
-    `${results.length} queries: ${counts.same} answered the same, ${counts.differs} otherwise, ` +
-      `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`,
-  );
+  for (const note of notes) yield `Note: ${note}`;
+  yield `${results.length} queries: ${counts.same} answered the same, ${counts.differs} otherwise, ` +
+    `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCapture } from '../../src/capture/capture-file.ts';
+import { PACKETS_MAX, readCapture } from '../../src/capture/capture-file.ts';
 import { Conversation } from '../../src/capture/conversation.ts';
 import { readHexFile } from '../../src/capture/hex-file.ts';
 import { findDatagram } from '../../src/capture/link-layer.ts';
@@ -159,4 +159,13 @@ test('bytes changed at random are read to the end or to a fault, and described, 
       if (found.kind === 'udp') assert.equal(typeof conversation.describe(found).summary, 'string');
     }
   }
+});
+
+test('of a file of more packets than may be the first ones are read, and it is said where reading ended', () => {
+  const record = Buffer.alloc(16);
+  const file = Buffer.concat([pcap(101, []), Buffer.alloc(record.length * (PACKETS_MAX + 2))]);
+  const capture = readCapture(file);
+  assert.equal(capture?.packets.length, PACKETS_MAX);
+  assert.equal(capture?.fault?.offset, 24 + record.length * PACKETS_MAX);
+  assert.match(capture?.fault?.text ?? '', /only the first 1000000 packets/);
 });
