@@ -1,0 +1,205 @@
+// IPMI over LAN (IPMI v2.0 rev. 1.1 §13, §28) by ipmitool.
+//
+// 1. The password and the key of the BMC are in ipmitool's environment, never among its arguments.
+// 2. A request that got no answer after the session was open may have been carried out: that is `unknown`, not `unreachable`.
+// 3. ipmitool sends a request again when no answer comes. On and off bear that; a power cycle does not, so none is asked for.
+
+import { z } from 'zod';
+import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
+import { checkParameters, listParameters, noted } from './parameters.ts';
+import { type ProgramEnd, runProgram } from './program.ts';
+
+/** ipmitool waits so long for an answer, and asks so often again: 18 s in all for a BMC that is not there. */
+const ANSWER_SECONDS = 2;
+const TRIES = 3;
+/** The longest one run may take: a session is several questions. */
+const RUN_MS_MAX = 30_000;
+const DEFAULT_PORT = 623;
+
+const printable = (charactersMax: number) => z.string().regex(new RegExp(`^[\\x20-\\x7e]{1,${charactersMax}}$`));
+const ADDRESS =
+  /^(?:\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?|[0-9a-fA-F:.]{2,45}|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252}(?::\d{1,5})?)$/;
+
+const schema = z.strictObject({
+  power_address: noted(z.string().regex(ADDRESS), {
+    label: 'Address of the BMC',
+    expects: 'an address or a name, and a port if it is not 623: 10.0.0.5, bmc-7:6230, [fd00::5]:623',
+  }),
+  // IPMI v2.0 §22.28: 16 bytes; §22.30: 20.
+  power_user: noted(printable(16).optional(), { label: 'User', expects: 'at most 16 printable ASCII characters' }),
+  power_pass: noted(printable(20).optional(), {
+    label: 'Password',
+    secret: true,
+    expects: 'at most 20 printable ASCII characters',
+  }),
+  power_driver: noted(z.enum(['LAN_2_0', 'LAN']).default('LAN_2_0'), { label: 'Protocol: IPMI 2.0 or 1.5' }),
+  power_boot_type: noted(z.enum(['auto', 'legacy', 'efi']).default('auto'), { label: 'Firmware to boot by' }),
+  power_off_mode: noted(z.enum(['soft', 'hard']).default('soft'), {
+    label: 'How to switch off: hard where the BMC knows no soft manner',
+  }),
+  cipher_suite_id: noted(z.enum(['0', '1', '2', '3', '6', '7', '8', '11', '12', '15', '16', '17']).default('3'), {
+    label: 'Cipher suite',
+  }),
+  privilege_level: noted(z.enum(['USER', 'OPERATOR', 'ADMIN']).default('OPERATOR'), { label: 'Privilege level' }),
+  k_g: noted(
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{1,20}$/)
+      .optional(),
+    {
+      label: 'Key of the BMC (K_g)',
+      secret: true,
+      expects: 'at most 20 printable ASCII characters: ipmitool takes another key only where everybody can see it',
+    },
+  ),
+  mac_address: noted(
+    z
+      .string()
+      .regex(/^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/)
+      .optional(),
+    { label: 'Hardware address of the BMC', expects: 'six pairs of hexadecimal digits' },
+  ),
+  workaround_flags: noted(
+    z
+      .string()
+      .regex(/^[a-z0-9, ]{0,200}$/)
+      .optional(),
+    { label: "Flags of FreeIPMI's, which ipmitool does not need", expects: 'names with commas between' },
+  ),
+});
+
+type Settings = z.infer<typeof schema>;
+
+/** The driver `ipmi`. */
+export const ipmi: PowerDriver = {
+  name: 'ipmi',
+  label: 'IPMI',
+  byHand: false,
+  parameters: listParameters(schema),
+  open(_machine, values, surroundings) {
+    const checked = checkParameters(schema, values);
+    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
+    const { port } = splitAddress(checked.values.power_address);
+    if (port < 1 || port > 65_535) return { kind: 'bad-parameters', problems: [`power_address: no port ${port}`] };
+    return { kind: 'open', port: openPort(checked.values, checked.secrets, surroundings) };
+  },
+};
+
+function openPort(settings: Settings, secrets: readonly string[], { clock }: PowerSurroundings): PowerPort {
+  const { args, environment } = ipmitoolCall(settings);
+  const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
+    const run = { clock, signal, timeMs: RUN_MS_MAX, environment };
+    return judgeIpmitool(await runProgram('ipmitool', [...args, ...command], run), changes, secrets);
+  };
+  const { host, port } = splitAddress(settings.power_address);
+  const bootType = settings.power_boot_type === 'efi' ? ['options=efiboot'] : [];
+  return {
+    controller: `ipmi ${host.toLowerCase()}:${port}`,
+    on: (signal) => ask(['chassis', 'power', 'on'], true, signal),
+    off: (manner, signal) => ask(['chassis', 'power', offWord(manner, settings)], true, signal),
+    query: (signal) => ask(['chassis', 'power', 'status'], false, signal),
+    // For the next start only (IPMI v2.0 §28.12): what the machine does afterwards stays its own choice.
+    netboot: (signal) => ask(['chassis', 'bootdev', 'pxe', ...bootType], true, signal),
+  };
+}
+
+const offWord = (manner: OffManner, settings: Settings): string =>
+  manner === 'hard' || settings.power_off_mode === 'hard' ? 'off' : 'soft';
+
+/** Host and port of a `power_address`. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(address);
+  const named = /^([^:]+)(?::(\d+))?$/.exec(address);
+  const [, host = address, port] = bracketed ?? named ?? [];
+  return { host, port: port === undefined ? DEFAULT_PORT : Number(port) };
+}
+
+/** How ipmitool is called for a BMC: arguments that everybody may see, and an environment that nobody may. */
+export function ipmitoolCall(settings: Settings): {
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+} {
+  const { host, port } = splitAddress(settings.power_address);
+  const isNew = settings.power_driver === 'LAN_2_0';
+  const level = settings.privilege_level === 'ADMIN' ? 'ADMINISTRATOR' : settings.privilege_level;
+  const args = [
+    // Verbose once: without it a wrong password and a BMC that is not there are told in the same words.
+    ...['-v', '-I', isNew ? 'lanplus' : 'lan', '-H', host, '-p', String(port), '-U', settings.power_user ?? ''],
+    ...['-E', '-L', level, '-N', String(ANSWER_SECONDS), '-R', String(TRIES)],
+    ...(isNew ? ['-C', settings.cipher_suite_id] : []),
+    ...(isNew && settings.k_g !== undefined ? ['-K'] : []),
+  ];
+  const environment = {
+    IPMI_PASSWORD: settings.power_pass ?? '',
+    ...(isNew && settings.k_g !== undefined ? { IPMI_KGKEY: settings.k_g } : {}),
+  };
+  return { args, environment };
+}
+
+/** What it says about itself when it is verbose, whether or not anything is wrong. */
+const NOISE = [
+  /^Loading IANA PEN Registry/,
+  /^Running Get (VSO|PICMG)/,
+  /^Discovered IPMB address/,
+  /^Get HPM\.x Capabilities request failed/,
+  /^Invalid completion code received/,
+  /^No valid response received/,
+  /^Get Device ID command failed/,
+  /^Close Session command failed/,
+];
+
+/** What its complaints mean, the first that fits. `lost`: the request may have been carried out. */
+const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
+  [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost', ''],
+  [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'the password is wrong'],
+  [/unauthorized name|Invalid user name/i, 'wrong-credentials', 'the BMC has no such user'],
+  [
+    /unauthorized GUID|integrity check value|RAKP [34].*(?:invalid|error)/i,
+    'wrong-credentials',
+    'password or key is wrong',
+  ],
+  [/Activate Session (?:command failed|error)/, 'wrong-credentials', 'the password is wrong'],
+  [/[Ii]nvalid role|unauthorized role/, 'wrong-credentials', 'the user may not have that privilege level'],
+  [
+    /invalid (?:authentication|integrity|confidentiality) algorithm|no matching cipher suite|Authentication type .* not supported/i,
+    'refused',
+    'the BMC does not know this cipher suite or protocol; try another cipher_suite_id (17) or power_driver',
+  ],
+  [/insufficient resources|no session slot/i, 'refused', 'all sessions of the BMC are taken'],
+  [/Address lookup for .* failed/, 'unreachable', 'its name is unknown'],
+  [/Insufficient privilege level/i, 'refused', 'the user may not switch power'],
+  [
+    /Get Auth Capabilities|Get Channel Authentication|Could not open socket|no response from/i,
+    'unreachable',
+    'no answer',
+  ],
+  [/Set Session Privilege Level/, 'unreachable', 'the BMC stopped answering'],
+  [/Unable to establish/, 'unreachable', 'no session could be opened'],
+  // After the session: a completion code (IPMI v2.0 §5.2) in ipmitool's words, such as `Node busy`.
+  [/ failed: /, 'refused', ''],
+];
+
+/** What an end of ipmitool means. @param changes false: it only asked */
+export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
+  if (end.kind === 'missing') return outcome('refused', 'ipmitool is not installed: apt-get install ipmitool');
+  if (end.kind === 'not-started')
+    return outcome('refused', `ipmitool was not started: ${cleanWords(end.text, secrets)}`);
+  const said = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));
+  const words = cleanWords(said.join('\n'), secrets);
+  if (end.kind === 'killed') {
+    const text = `ipmitool did not end in time${words === '' ? '' : `: ${words}`}`;
+    return outcome(changes ? 'unknown' : 'unreachable', text);
+  }
+  if (end.code === 0) {
+    const state = /^Chassis Power is (on|off)\s*$/m.exec(end.out)?.[1];
+    if (!changes && state === undefined) return outcome('unknown', `no power state in: ${words || 'nothing'}`);
+    return outcome('done', words || 'done', state === 'on' || state === 'off' ? state : 'unknown');
+  }
+  const text = said.join('\n');
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const, ''];
+  const told = words || `ipmitool ended with ${end.code}`;
+  const shown = meaning === '' ? told : cleanWords(`${meaning} (${told})`, secrets);
+  if (kind === 'lost') return outcome(changes ? 'unknown' : 'unreachable', shown);
+  return outcome(kind, shown);
+}

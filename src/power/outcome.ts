@@ -1,0 +1,54 @@
+// What came of switching a machine, in one of five kinds, with the words of whoever was asked.
+//
+// 1. `done` is said only of what was acknowledged; whatever may or may not have happened is `unknown`, and is not tried again by itself.
+// 2. The words are cleaned: one line of printable characters, bounded, without any secret of the machine.
+
+/** Whether a machine has power; `unknown`: nobody could say. */
+export type PowerState = 'on' | 'off' | 'unknown';
+
+/**
+ * - `done`: it was acknowledged.
+ * - `refused`: whoever was asked said no, or it cannot be asked of it; asking again changes nothing.
+ * - `unreachable`: nobody answered, so nothing was switched.
+ * - `wrong-credentials`: user, password or key were not accepted.
+ * - `unknown`: it may have happened, or not.
+ */
+export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-credentials' | 'unknown';
+
+/** The outcome of one action or question. */
+export interface PowerOutcome {
+  readonly kind: PowerOutcomeKind;
+  /** The driver's own words, for people; never empty. */
+  readonly text: string;
+  /** The state that was seen; `unknown` where none was looked at. */
+  readonly state: PowerState;
+}
+
+/** An outcome. */
+export const outcome = (kind: PowerOutcomeKind, text: string, state: PowerState = 'unknown'): PowerOutcome => ({
+  kind,
+  text,
+  state,
+});
+
+/** The longest text of an outcome. */
+export const OUTCOME_CHARACTERS_MAX = 400;
+const MASK = '••••';
+
+/** `text` with each of `secrets` replaced, as it stands and as it stands in a URL. */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), encodeURI(secret)]);
+  const longestFirst = [...new Set(written)].filter((secret) => secret !== '').sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+}
+
+/** What somebody else said, in one line that can be shown anywhere; the lines that it had are kept apart by semicolons. */
+export function cleanWords(said: string, secrets: readonly string[] = []): string {
+  // Masked before anything is cut or joined: a part of a secret is one as well.
+  const line = maskSecrets(said, secrets)
+    .trim()
+    .replace(/\s*\n\s*/g, '; ')
+    .replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .trim();
+  return line.length > OUTCOME_CHARACTERS_MAX ? `${line.slice(0, OUTCOME_CHARACTERS_MAX - 1)}…` : line;
+}

@@ -1,0 +1,109 @@
+// The parameters of a power driver: what each is called, which are secret, and whether those that a machine has will do. Names are
+// MAAS's `power_parameters`.
+//
+// 1. Every value is a text to a driver, however it was stored; an empty one is none.
+// 2. A parameter that the driver does not know is refused: it would be one with a slip of the pen.
+// 3. A problem never quotes the value of a secret.
+
+import { z } from 'zod';
+
+/** The parameters of one machine, as they are stored. */
+export type PowerValues = Readonly<Record<string, string | number | boolean>>;
+
+/** What people read about a parameter. */
+export interface ParameterNote {
+  readonly label: string;
+  /** True: it is shown to nobody but administrators who ask for it. */
+  readonly secret?: boolean;
+  /** What a value must be, for whoever gave another one. */
+  readonly expects?: string;
+}
+
+/** The notes on all parameters of all drivers. */
+const notes = z.registry<ParameterNote>();
+
+/** Writes a note on a parameter. @returns the parameter */
+export function noted<T extends z.ZodType>(parameter: T, note: ParameterNote): T {
+  notes.add(parameter, note);
+  return parameter;
+}
+
+/** One parameter, as a form shows it. */
+export interface PowerParameter {
+  readonly name: string;
+  readonly label: string;
+  readonly required: boolean;
+  readonly secret: boolean;
+  /** The only values; undefined: any that fits the pattern. */
+  readonly choices?: readonly string[];
+  /** The value when none is given. */
+  readonly default?: string;
+  /** A regular expression that a value matches. */
+  readonly pattern?: string;
+}
+
+const described = z.object({
+  properties: z.record(
+    z.string(),
+    z.looseObject({
+      enum: z.array(z.string()).optional(),
+      default: z.string().optional(),
+      pattern: z.string().optional(),
+    }),
+  ),
+  required: z.array(z.string()).default([]),
+});
+
+/** The parameters of a schema, in its order. */
+export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
+  const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
+  return Object.entries(properties).map(([name, { enum: choices, default: fallback, pattern }]) => {
+    const note = noteOn(schema, name);
+    return {
+      name,
+      label: note?.label ?? name,
+      required: required.includes(name),
+      secret: note?.secret === true,
+      ...(choices === undefined ? {} : { choices }),
+      ...(fallback === undefined ? {} : { default: fallback }),
+      ...(pattern === undefined ? {} : { pattern }),
+    };
+  });
+}
+
+function noteOn(schema: z.ZodObject, name: string): ParameterNote | undefined {
+  const parameter = schema.shape[name];
+  return parameter instanceof z.ZodType ? notes.get(parameter) : undefined;
+}
+
+/** Parameters that will do, or why they will not: one sentence each. */
+export type ParameterCheck<T> =
+  | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
+  | { readonly kind: 'bad'; readonly problems: readonly string[] };
+
+/** Checks the parameters of a machine. */
+export function checkParameters<T extends z.ZodObject>(schema: T, given: PowerValues): ParameterCheck<z.infer<T>> {
+  const texts = Object.fromEntries(
+    Object.entries(given)
+      .map(([name, value]) => [name, String(value).trim()] as const)
+      .filter(([, value]) => value !== ''),
+  );
+  const checked = schema.safeParse(texts);
+  if (!checked.success) return { kind: 'bad', problems: checked.error.issues.map((issue) => problemOf(schema, issue)) };
+  const secrets = Object.entries(texts).flatMap(([name, value]) =>
+    noteOn(schema, name)?.secret === true ? value : [],
+  );
+  return { kind: 'good', values: checked.data, secrets };
+}
+
+function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(schema.shape).join(', ');
+    return `${issue.keys.join(', ')}: no parameter of this driver, which has ${known || 'none'}`;
+  }
+  const name = String(issue.path[0] ?? '');
+  const note = noteOn(schema, name);
+  const isMissing = issue.code === 'invalid_type';
+  const choices = issue.code === 'invalid_value' ? `one of ${issue.values.join(', ')}` : undefined;
+  return `${name}: ${isMissing ? 'is missing' : 'will not do'}; give ${choices ?? note?.expects ?? note?.label ?? 'a text'}`;
+}

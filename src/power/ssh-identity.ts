@@ -1,0 +1,110 @@
+// Rackboot's own SSH key, by which it logs in to hypervisors, and how ssh is called with it.
+//
+//   <state_dir>/ssh/id_ed25519    the private key, mode 600, made once
+//                   known_hosts   each hypervisor's key as it was first seen; another one later is refused
+//                   connect       a script that calls ssh with the two: libvirt runs a program, and gives it no options of ours
+//
+// 1. The key is never replaced; of two processes that make one at the same time the first wins.
+// 2. Nobody is asked for anything: no password, no passphrase, no confirmation.
+
+import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { makeDirectories } from '../files/durable-directory.ts';
+import { cleanWords } from './outcome.ts';
+import { runProgram } from './program.ts';
+
+const KEYGEN_MS_MAX = 20_000;
+const CONNECT_SECONDS = 10;
+/** Paths that neither a shell nor ssh's own configuration reads in another way than they stand. */
+const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
+
+/** The key, and the script that logs in with it. */
+export interface SshIdentity {
+  /** The path of the private key. */
+  readonly key: string;
+  /** The path of the script that takes ssh's arguments. */
+  readonly connect: string;
+  /** The path of the keys of known hosts. */
+  readonly knownHosts: string;
+}
+
+/**
+ * Rackboot's key, made when there is none yet.
+ *
+ * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` when ssh could not read the directory's name
+ */
+export async function openSshIdentity(stateDir: string, clock: Clock): Promise<SshIdentity> {
+  const directory = join(stateDir, 'ssh');
+  if (!PLAIN_PATH.test(directory)) {
+    const text = `${directory} cannot be given to ssh: use a state_dir of letters, digits and ._/+@- only`;
+    throw new RackError('bad-argument', text);
+  }
+  const key = join(directory, 'id_ed25519');
+  const knownHosts = join(directory, 'known_hosts');
+  const connect = join(directory, 'connect');
+  try {
+    makeDirectories(directory, 0o700);
+    if (!existsSync(key)) await makeKey(directory, key, clock);
+    chmodSync(key, 0o600);
+    writeConnect(connect, key, knownHosts);
+  } catch (cause) {
+    if (cause instanceof RackError) throw cause;
+    const text = `${directory} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give it to the user that runs Rackboot`;
+    throw new RackError('store-unwritable', text, { cause });
+  }
+  return { key, connect, knownHosts };
+}
+
+/** The public part of the key: one line of an authorized_keys file. @throws RackError `tool-missing`, `tool-failed` */
+export async function readPublicKey({ key }: SshIdentity, clock: Clock): Promise<string> {
+  return (await keygen(['-y', '-P', '', '-f', key], clock)).trim();
+}
+
+async function makeKey(directory: string, key: string, clock: Clock): Promise<void> {
+  const workshop = mkdtempSync(join(directory, 'new-'));
+  try {
+    const made = join(workshop, 'key');
+    await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', made], clock);
+    linkSync(made, key);
+  } catch (error) {
+    // Another process was faster; its key is as good.
+    if (osErrorCode(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(workshop, { recursive: true, force: true });
+  }
+}
+
+async function keygen(args: readonly string[], clock: Clock): Promise<string> {
+  const { signal } = new AbortController();
+  const end = await runProgram('ssh-keygen', args, { clock, signal, timeMs: KEYGEN_MS_MAX });
+  if (end.kind === 'missing') {
+    const text = 'The program ssh-keygen is not installed. Install the package openssh-client.';
+    throw new RackError('tool-missing', text);
+  }
+  if (end.kind === 'ended' && end.code === 0) return end.out;
+  const said = end.kind === 'not-started' ? end.text : cleanWords(end.err) || 'it did not end in time';
+  throw new RackError('tool-failed', `ssh-keygen failed: ${said}`);
+}
+
+/** Writes the script, unless it is there as it should be. */
+function writeConnect(path: string, key: string, knownHosts: string): void {
+  const options = [
+    ...['-F', 'none', '-i', key, '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none'],
+    ...['-o', `UserKnownHostsFile=${knownHosts}`, '-o', 'GlobalKnownHostsFile=none'],
+    ...['-o', 'StrictHostKeyChecking=accept-new', '-o', 'HashKnownHosts=no', '-o', 'UpdateHostKeys=no'],
+    ...['-o', 'BatchMode=yes', '-o', 'PreferredAuthentications=publickey'],
+    ...['-o', `ConnectTimeout=${CONNECT_SECONDS}`, '-o', 'ConnectionAttempts=1'],
+    ...['-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3'],
+    ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
+  ];
+  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot writes this file anew when it is changed.\nexec ssh ${options.join(' ')} "$@"\n`;
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  const workshop = mkdtempSync(`${path}-`);
+  const part = join(workshop, 'connect');
+  writeFileSync(part, text, { mode: 0o700 });
+  renameSync(part, path);
+  rmSync(workshop, { recursive: true, force: true });
+}

@@ -1,0 +1,105 @@
+// What virsh says, and what it means. Sources: virsh(1) and its own words, 9.0, in the language C.
+
+import { cleanWords, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
+import type { ProgramEnd } from './program.ts';
+
+/** Every word of `virsh domstate`, and whether the machine has power. A paused one would go on where it stopped: it is on. */
+const STATES: Readonly<Record<string, PowerState>> = {
+  running: 'on',
+  idle: 'on',
+  blocked: 'on',
+  paused: 'on',
+  'in shutdown': 'on',
+  dying: 'on',
+  'shut off': 'off',
+  crashed: 'off',
+  pmsuspended: 'off',
+  'no state': 'unknown',
+};
+
+/** A virtual machine of a host. */
+export interface HypervisorGuest {
+  readonly name: string;
+  /** Libvirt's word. */
+  readonly words: string;
+  readonly state: PowerState;
+}
+
+/** The most virtual machines of a host that are listed. */
+export const GUESTS_MAX = 10_000;
+
+/** The machines in the table of `virsh -q list --all`. */
+export function parseGuests(table: string): readonly HypervisorGuest[] {
+  const row = new RegExp(`^ *(?:\\d+|-) {2,}(.+?) {2,}(${Object.keys(STATES).join('|')}) *$`);
+  return table
+    .split('\n')
+    .slice(0, GUESTS_MAX)
+    .flatMap((line) => {
+      const [, name, words] = row.exec(line) ?? [];
+      return name === undefined || words === undefined ? [] : { name, words, state: STATES[words] ?? 'unknown' };
+    });
+}
+
+/** What its complaints mean, the first that fits. `lost`: it may have been done. */
+const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
+  [
+    /Host key verification failed|HOST IDENTIFICATION HAS CHANGED/,
+    'refused',
+    "the host shows another key than before: if that is right, take its line out of Rackboot's ssh/known_hosts",
+  ],
+  [
+    /Permission denied \(|Too many authentication failures/,
+    'wrong-credentials',
+    'the host does not know our key: put the line that `rackboot power key` prints into its authorized_keys',
+  ],
+  [
+    /authentication (?:failed|unavailable)|access denied|Permission denied/i,
+    'wrong-credentials',
+    'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
+  ],
+  [/exec: ssh: not found|ssh: not found/, 'refused', 'ssh is not installed: apt-get install openssh-client'],
+  [/failed to get domain|Domain not found|no domain with matching/i, 'refused', 'the host has no such virtual machine'],
+  [
+    /failed to connect to the hypervisor|Failed to connect socket|Could not resolve hostname|Connection refused|No route to host/i,
+    'unreachable',
+    '',
+  ],
+  [/Disconnected from|client socket is closed|keepalive|end of file|Cannot recv data|Cannot write data/i, 'lost', ''],
+];
+
+/**
+ * What an end of virsh means.
+ *
+ * @param wanted the state that the command was to bring about; undefined: it only asked
+ */
+export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
+  if (end.kind === 'missing') return outcome('refused', 'virsh is not installed: apt-get install libvirt-clients');
+  if (end.kind === 'not-started') return outcome('refused', `virsh was not started: ${cleanWords(end.text)}`);
+  const words = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
+  if (end.kind === 'killed') {
+    const text = `virsh did not end in time${words === '' ? '' : `: ${words}`}`;
+    return outcome(wanted === undefined ? 'unreachable' : 'unknown', text);
+  }
+  if (end.code === 0) {
+    if (wanted !== undefined) return outcome('done', words || 'done');
+    const word = end.out.trim();
+    const state = Object.hasOwn(STATES, word) ? STATES[word] : undefined;
+    return state === undefined
+      ? outcome('unknown', `no state in: ${words || 'nothing'}`)
+      : outcome('done', word, state);
+  }
+  if (wanted === 'on' && /already (?:active|running)/i.test(words)) return outcome('done', words);
+  if (wanted === 'off' && /domain is not running/i.test(words)) return outcome('done', words);
+  const told = words || `virsh ended with ${end.code}`;
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(told)) ?? [undefined, 'refused' as const, ''];
+  const shown = meaning === '' ? told : cleanWords(`${meaning} (${told})`);
+  if (kind === 'lost') return outcome(wanted === undefined ? 'unreachable' : 'unknown', shown);
+  return outcome(kind, shown);
+}
+
+/** True when a machine's definition makes the network its first boot device. */
+export function bootsFromNetwork(xml: string): boolean {
+  const order = /<(interface|disk|hostdev|redirdev)\b(?:(?!<\/\1>)[\s\S])*?<boot order='1'/.exec(xml);
+  if (order !== null) return order[1] === 'interface';
+  return /<boot dev='([a-z]+)'/.exec(xml)?.[1] === 'network';
+}

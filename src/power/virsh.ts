@@ -1,0 +1,152 @@
+// Virtual machines of a libvirt host, by virsh: on this host, or on another one over SSH with Rackboot's own key.
+// Sources: libvirt's "Connection URIs" and "Remote support", virsh(1), 9.0.
+//
+// 1. Of a URI only what names a host is taken: none of libvirt's parameters that run a program of the operator's choice.
+// 2. One thing at a time is asked of a host; each is a connection of its own.
+// 3. The boot order of a machine is looked at and never changed: it is the owner's, and `virsh define` would write the whole machine.
+
+import { z } from 'zod';
+import { errorText } from '../errors.ts';
+import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { outcome, type PowerOutcome } from './outcome.ts';
+import { checkParameters, listParameters, noted } from './parameters.ts';
+import { type ProgramEnd, runProgram } from './program.ts';
+import { bootsFromNetwork, type HypervisorGuest, judgeVirsh, parseGuests } from './virsh-words.ts';
+
+const RUN_MS_MAX = 30_000;
+
+const ADDRESS_EXPECTS =
+  'a libvirt URI: qemu+ssh://user@host/system, qemu:///system, qemu+tls://host/system, test:///default';
+
+const schema = z.strictObject({
+  power_address: noted(z.string().max(512), { label: 'URI of the host', expects: ADDRESS_EXPECTS }),
+  power_id: noted(z.string().regex(/^[^\u0000-\u001f\u007f/]{1,128}$/), {
+    label: 'Name of the virtual machine',
+    expects: "the machine's name or UUID there",
+  }),
+  power_pass: noted(z.string().max(0).optional(), {
+    label: 'Password (not used)',
+    secret: true,
+    expects: 'none: hosts are logged in to by key; `rackboot power key` prints the line for their authorized_keys',
+  }),
+});
+
+/** The driver `virsh`. */
+export const virsh: PowerDriver = {
+  name: 'virsh',
+  label: 'Virsh (virtual machines)',
+  byHand: false,
+  parameters: listParameters(schema),
+  open(_machine, values, surroundings) {
+    const checked = checkParameters(schema, values);
+    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
+    const host = parseHypervisor(checked.values.power_address);
+    if (host === undefined) {
+      return { kind: 'bad-parameters', problems: [`power_address: will not do; give ${ADDRESS_EXPECTS}`] };
+    }
+    return { kind: 'open', port: openPort(host, checked.values.power_id, surroundings) };
+  },
+};
+
+/** A libvirt host. */
+export interface Hypervisor {
+  /** Its URI without parameters, in one spelling. */
+  readonly address: string;
+  readonly overSsh: boolean;
+  /** Parameters that were given and may be. */
+  readonly parameters: readonly (readonly [string, string])[];
+}
+
+const URI =
+  /^(qemu|xen|test)(?:\+(ssh|tls|unix))?:\/\/(?:([a-zA-Z0-9_][a-zA-Z0-9._-]{0,63})@)?(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252})?(?::(\d{1,5}))?(\/(?:system|session|default)?)?(?:\?(.*))?$/;
+/** Libvirt's parameters that only say where on the host its daemon listens. */
+const PARAMETERS: Readonly<Record<string, RegExp>> = {
+  socket: /^\/[A-Za-z0-9._/+@-]+$/,
+  mode: /^(?:auto|direct|legacy)$/,
+  proxy: /^(?:auto|native|netcat)$/,
+};
+
+/** The host that a URI names; undefined: it is no URI of libvirt, or has more in it than a host. */
+export function parseHypervisor(uri: string): Hypervisor | undefined {
+  const match = URI.exec(uri.trim());
+  if (match === null) return undefined;
+  const [, driver = '', transport, user, host, port, path = '', query = ''] = match;
+  const isRemote = transport === 'ssh' || transport === 'tls';
+  if (isRemote !== (host !== undefined)) return undefined;
+  if (!isRemote && (user !== undefined || port !== undefined)) return undefined;
+  if (driver === 'test' && path !== '/default') return undefined;
+  const parameters = [...new URLSearchParams(query)];
+  if (parameters.some(([name, value]) => !Object.hasOwn(PARAMETERS, name) || PARAMETERS[name]?.test(value) !== true)) {
+    return undefined;
+  }
+  const scheme = transport === undefined ? driver : `${driver}+${transport}`;
+  const login = user === undefined ? '' : `${user}@`;
+  const place = `${login}${host?.toLowerCase() ?? ''}${port === undefined ? '' : `:${port}`}`;
+  return { address: `${scheme}://${place}${path}`, overSsh: transport === 'ssh', parameters };
+}
+
+/** The URI that virsh is given. @param connect path of the script that stands for ssh */
+export function virshUri(host: Hypervisor, connect: string | undefined): string {
+  const own: readonly (readonly [string, string])[] =
+    connect === undefined
+      ? []
+      : [
+          ['command', connect],
+          ['no_tty', '1'],
+        ];
+  // Libvirt reads %20 as a space, and + as a plus sign.
+  const query = [...host.parameters, ...own].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  return query === '' ? host.address : `${host.address}?${query}`;
+}
+
+async function runVirsh(
+  host: Hypervisor,
+  command: readonly string[],
+  { clock, sshIdentity }: PowerSurroundings,
+  signal: AbortSignal,
+): Promise<ProgramEnd> {
+  let connect: string | undefined;
+  try {
+    if (host.overSsh) connect = (await sshIdentity()).connect;
+  } catch (error) {
+    return { kind: 'not-started', text: errorText(error) };
+  }
+  return runProgram('virsh', ['-q', '-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
+}
+
+function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundings): PowerPort {
+  const ask = async (command: string, wanted: 'on' | 'off' | undefined, signal: AbortSignal): Promise<PowerOutcome> =>
+    judgeVirsh(await runVirsh(host, [command, `--domain=${guest}`], surroundings, signal), wanted);
+  const offCommand = (manner: OffManner): string => (manner === 'soft' ? 'shutdown' : 'destroy');
+  return {
+    controller: `virsh ${host.address}`,
+    on: (signal) => ask('start', 'on', signal),
+    off: (manner, signal) => ask(offCommand(manner), 'off', signal),
+    query: (signal) => ask('domstate', undefined, signal),
+    async netboot(signal) {
+      const end = await runVirsh(host, ['dumpxml', '--inactive', `--domain=${guest}`], surroundings, signal);
+      if (end.kind !== 'ended' || end.code !== 0) return judgeVirsh(end, undefined);
+      if (bootsFromNetwork(end.out)) return outcome('done', `${guest} boots from the network first`);
+      return outcome(
+        'refused',
+        `${guest} does not boot from the network first, and its boot order is left as it is: virsh edit ${guest}, and put <boot dev='network'/> before the others`,
+      );
+    },
+  };
+}
+
+/** The virtual machines of a host, or why they cannot be listed. */
+export type GuestList =
+  | { readonly kind: 'guests'; readonly guests: readonly HypervisorGuest[] }
+  | { readonly kind: 'failed'; readonly outcome: PowerOutcome };
+
+/** Lists the virtual machines of a host. */
+export async function listGuests(
+  host: Hypervisor,
+  surroundings: PowerSurroundings,
+  signal: AbortSignal,
+): Promise<GuestList> {
+  const end = await runVirsh(host, ['list', '--all'], surroundings, signal);
+  if (end.kind === 'ended' && end.code === 0) return { kind: 'guests', guests: parseGuests(end.out) };
+  return { kind: 'failed', outcome: judgeVirsh(end, undefined) };
+}

@@ -1,0 +1,182 @@
+// A machine that something else switches: three URLs are asked, and the answer to one is searched for the state.
+// Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
+//
+// 1. Credentials go to the scheme, host and port that the operator wrote, and no further: a redirect elsewhere is a refusal.
+// 2. What changes power is sent once: a redirect of it is followed only where HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
+// 3. An expression of the operator's runs for EXPRESSION_MS_MAX at the most, over a bounded text.
+// Deviates from MAAS in that certificates are checked unless power_verify_ssl is `n`.
+
+import { runInNewContext } from 'node:vm';
+import { z } from 'zod';
+import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
+import { checkParameters, listParameters, noted } from './parameters.ts';
+import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts';
+
+const REQUEST_MS_MAX = 20_000;
+const REDIRECTS_MAX = 3;
+const EXPRESSION_MS_MAX = 100;
+/** How much of an answer is shown. */
+const SHOWN_CHARACTERS_MAX = 160;
+
+const isWebUrl = (text: string): boolean => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return (url?.protocol === 'http:' || url?.protocol === 'https:') && url.username === '' && url.password === '';
+};
+const isExpression = (text: string): boolean => {
+  try {
+    return new RegExp(text).source !== '';
+  } catch {
+    return false;
+  }
+};
+
+const uri = (label: string) =>
+  noted(z.string().max(1024).refine(isWebUrl), { label, expects: 'an http or https URL without a user in it' });
+const expression = (label: string, fallback: string) =>
+  noted(z.string().max(512).refine(isExpression).default(fallback), {
+    label,
+    expects: 'a regular expression of at most 512 characters',
+  });
+const credential = (label: string, secret: boolean) =>
+  noted(
+    z
+      .string()
+      .regex(/^[\x20-\x7e]{1,1024}$/)
+      .optional(),
+    { label, secret, expects: 'printable ASCII characters' },
+  );
+
+const schema = z.strictObject({
+  power_on_uri: uri('URL that switches on (POST)'),
+  power_off_uri: uri('URL that switches off (POST)'),
+  power_query_uri: uri('URL that tells the state (GET)'),
+  power_on_regex: expression('Found in its answer when the machine is on', 'status.*\\:.*running'),
+  power_off_regex: expression('Found in its answer when the machine is off', 'status.*\\:.*stopped'),
+  power_user: credential('User', false),
+  power_pass: credential('Password', true),
+  power_token: credential('Token, instead of user and password', true),
+  power_verify_ssl: noted(z.enum(['y', 'n']).default('y'), { label: 'Check the certificate' }),
+});
+type Settings = z.infer<typeof schema>;
+
+/** The driver `webhook`. */
+export const webhook: PowerDriver = {
+  name: 'webhook',
+  label: 'Webhook',
+  byHand: false,
+  parameters: listParameters(schema),
+  open(machine, values, surroundings) {
+    const checked = checkParameters(schema, values);
+    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
+    return { kind: 'open', port: openPort(machine, checked.values, checked.secrets, surroundings) };
+  },
+};
+
+function openPort(
+  machine: string,
+  settings: Settings,
+  secrets: readonly string[],
+  { clock }: PowerSurroundings,
+): PowerPort {
+  const headers = headersOf(machine, settings);
+  const checkCertificate = settings.power_verify_ssl === 'y';
+  const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
+    let url = new URL(target);
+    const deadline = clock.now() + REQUEST_MS_MAX;
+    for (let hop = 0; ; hop += 1) {
+      const timeMs = Math.max(1, deadline - clock.now());
+      const attempt = await requestOnce({ clock, method, url, headers, checkCertificate, timeMs, signal });
+      const next = attempt.kind === 'answer' ? nextUrl(attempt, method, url) : undefined;
+      if (next === undefined || hop >= REDIRECTS_MAX) return attempt;
+      url = next;
+    }
+  };
+  const change = async (target: string, signal: AbortSignal): Promise<PowerOutcome> =>
+    judgeAttempt(await ask('POST', target, signal), true, secrets);
+  return {
+    controller: `webhook ${new URL(settings.power_query_uri).host}`,
+    on: (signal) => change(settings.power_on_uri, signal),
+    off: (_manner, signal) => change(settings.power_off_uri, signal),
+    async query(signal) {
+      const attempt = await ask('GET', settings.power_query_uri, signal);
+      const judged = judgeAttempt(attempt, false, secrets);
+      return judged.kind === 'done' && attempt.kind === 'answer' ? readState(attempt.body, settings, secrets) : judged;
+    },
+  };
+}
+
+function headersOf(machine: string, settings: Settings): Readonly<Record<string, string>> {
+  const { power_user: user, power_pass: pass, power_token: token } = settings;
+  const login =
+    user !== undefined && pass !== undefined ? Buffer.from(`${user}:${pass}`).toString('base64') : undefined;
+  const authorization = token !== undefined ? `Bearer ${token}` : login !== undefined ? `Basic ${login}` : undefined;
+  return {
+    Accept: 'application/json',
+    'User-Agent': 'Rackboot',
+    System_Id: machine,
+    ...(authorization === undefined ? {} : { Authorization: authorization }),
+  };
+}
+
+/** Where a redirect leads, if it may be followed. */
+function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | undefined {
+  const followed = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+  if (!followed.includes(answer.status) || answer.location === undefined) return undefined;
+  const next = URL.canParse(answer.location, from.href) ? new URL(answer.location, from.href) : undefined;
+  return next?.origin === from.origin ? next : undefined;
+}
+
+/** What an attempt means. @param changes false: it only asked */
+export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
+  switch (attempt.kind) {
+    case 'not-sent':
+      return outcome(attempt.isRefusal ? 'refused' : 'unreachable', cleanWords(attempt.text, secrets));
+    case 'no-answer':
+      return outcome(changes ? 'unknown' : 'unreachable', cleanWords(attempt.text, secrets));
+    case 'answer':
+      break;
+  }
+  const { status, location } = attempt;
+  const said = cleanWords(attempt.body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
+  const words = `HTTP ${status}${said === '' ? '' : `: ${said}`}`;
+  if (status >= 200 && status < 300) return outcome('done', words);
+  if (status === 401 || status === 403) return outcome('wrong-credentials', words);
+  if (status >= 300 && status < 400) {
+    const place = cleanWords(location ?? 'nowhere', secrets);
+    return outcome('refused', `HTTP ${status} leads to ${place}, which is not followed: write the URL that answers`);
+  }
+  // A gateway that got no answer does not know what became of the request (RFC 9110 §15.6.3, §15.6.5).
+  if (changes && (status === 502 || status === 504)) return outcome('unknown', words);
+  return outcome('refused', words);
+}
+
+/** The state that an answer tells, by the operator's expressions. */
+export function readState(
+  body: string,
+  settings: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
+  secrets: readonly string[] = [],
+): PowerOutcome {
+  const said = cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX) || 'an empty answer';
+  for (const [name, state] of [
+    ['power_on_regex', 'on'],
+    ['power_off_regex', 'off'],
+  ] as const) {
+    const found = searchFor(settings[name], body);
+    if (found === 'too-slow') {
+      const text = `${name} takes longer than ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
+      return outcome('refused', text);
+    }
+    if (found) return outcome('done', said, state);
+  }
+  return outcome('done', `neither power_on_regex nor power_off_regex is found in: ${said}`, 'unknown');
+}
+
+/** True when an expression is found in a text. The engine is interrupted at the bound; nothing of ours is in its reach. */
+function searchFor(source: string, text: string): boolean | 'too-slow' {
+  try {
+    return runInNewContext('new RegExp(source).test(text)', { source, text }, { timeout: EXPRESSION_MS_MAX }) === true;
+  } catch {
+    return 'too-slow';
+  }
+}
