@@ -1,0 +1,88 @@
+// A directory of small text files that people edit: read when asked for, and again only when changed.
+//
+// 1. A name is one file of this directory: what has a slash in it, or begins with a dot, is not looked for.
+// 2. Nothing but a regular file is read, and of no more than its bound; opening never waits.
+// 3. What is remembered of files is bounded; a file that changed is read anew, told by its times, size and number.
+
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorText, osErrorCode } from '../errors.ts';
+
+/** Bytes of one file. */
+export const TEXT_FILE_BYTES_MAX = 256 * 1024;
+/** Files that are remembered, and names that are listed. */
+const FILES_MAX = 4096;
+
+/** A file's text, or why there is none. */
+export type FoundFile =
+  | { readonly ok: true; readonly path: string; readonly text: string }
+  | { readonly ok: false; readonly path: string; readonly reason: string };
+
+interface Remembered {
+  readonly stamp: string;
+  readonly found: FoundFile;
+}
+
+const isFileName = (name: string): boolean => /^[^./\0][^/\0]{0,254}$/.test(name);
+
+/** The text files of one directory. */
+export class TextDirectory {
+  readonly path: string;
+  readonly #files = new Map<string, Remembered>();
+
+  /** @param path absolute; it need not exist */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The file of that name; undefined: there is none. Never throws. */
+  find(name: string): FoundFile | undefined {
+    if (!isFileName(name)) return undefined;
+    const path = join(this.path, name);
+    try {
+      return this.#read(name, path);
+    } catch (error) {
+      const code = osErrorCode(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
+      return { ok: false, path, reason: `it cannot be read: ${errorText(error)}` };
+    }
+  }
+
+  /** The names of its files, in order; none when it cannot be read. */
+  list(): readonly string[] {
+    try {
+      const entries = readdirSync(this.path, { withFileTypes: true });
+      const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+      return names.filter(isFileName).sort().slice(0, FILES_MAX);
+    } catch {
+      return [];
+    }
+  }
+
+  #read(name: string, path: string): FoundFile {
+    const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { mtimeNs, ctimeNs, size, ino, dev, ...stats } = fstatSync(handle, { bigint: true });
+      const stamp = [mtimeNs, ctimeNs, size, ino, dev].join(' ');
+      const known = this.#files.get(name);
+      if (known?.stamp === stamp) return known.found;
+      const found = readText(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
+      if (this.#files.size >= FILES_MAX) this.#files.clear();
+      this.#files.set(name, { stamp, found });
+      return found;
+    } finally {
+      closeSync(handle);
+    }
+  }
+}
+
+function readText(handle: number, path: string, { size, isFile }: { size: bigint; isFile: boolean }): FoundFile {
+  if (!isFile) return { ok: false, path, reason: 'it is no regular file' };
+  if (size > TEXT_FILE_BYTES_MAX) return { ok: false, path, reason: `it is longer than ${TEXT_FILE_BYTES_MAX} bytes` };
+  try {
+    return { ok: true, path, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(handle)) };
+  } catch (error) {
+    if (osErrorCode(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
+    return { ok: false, path, reason: 'it is not UTF-8' };
+  }
+}

@@ -1,0 +1,276 @@
+// Renders a template: walks its tree, and writes each value as the place where it stands demands.
+//
+//   root ─ inherits? ─▶ the ancestor's text, with the blocks of all of them, the nearest first
+//
+// 1. It ends: steps, output, inclusions and generations are bounded.
+// 2. It never throws: a mistake is a value with file and line. The same request gives the same text.
+
+import { evaluate, type Scope } from './evaluation.ts';
+import { failAt, listed, TemplateFault, type TemplatePlace } from './fault.ts';
+import { type Language, PlaceFollower } from './place.ts';
+import { writeValue } from './quoting.ts';
+import {
+  type Body,
+  type ForNode,
+  type IfNode,
+  type IncludeNode,
+  type OutputNode,
+  parseTemplate,
+  type Template,
+  type TemplateNode,
+} from './template.ts';
+import { isList, isMapping, isTrue, kindOf, type Value, type Variables } from './value.ts';
+
+/** Directives and pieces of text that one rendering goes through. */
+export const STEPS_MAX = 100_000;
+/** Characters of the result. */
+export const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
+/** Characters that filters and sums make on the way, written or not. */
+export const WORK_CHARACTERS_MAX = 16 * 1024 * 1024;
+/** Templates inside templates, blocks in blocks included. */
+export const INCLUSION_DEPTH_MAX = 16;
+/** Templates that inherit from each other. */
+export const GENERATIONS_MAX = 8;
+
+/** What is rendered, and with what. */
+export interface RenderRequest {
+  /** The template's name, for messages. */
+  readonly file: string;
+  readonly source: string;
+  readonly variables: Variables;
+  /** What the template is written in, unless it says so itself. */
+  readonly language: Language;
+  /** Another template's file and text; undefined: there is none of that name. */
+  readonly load: (name: string) => { readonly file: string; readonly text: string } | undefined;
+}
+
+/** The text, or the first mistake. */
+export type Rendered =
+  | {
+      readonly ok: true;
+      readonly text: string;
+      readonly language: Language;
+      /** The files that were read, in that order. */
+      readonly chain: readonly string[];
+    }
+  | { readonly ok: false; readonly file: string; readonly line: number; readonly reason: string };
+
+/** Renders one template. */
+export function renderTemplate(request: RenderRequest): Rendered {
+  try {
+    const lineage = readLineage(request);
+    const rendering = new Rendering(request, lineage);
+    const text = rendering.run();
+    const chain = [...new Set([...lineage.map(({ file }) => file), ...rendering.included])];
+    return { ok: true, text, language: rendering.language, chain };
+  } catch (error) {
+    if (!(error instanceof TemplateFault)) throw error;
+    return { ok: false, file: error.file, line: error.line, reason: error.reason };
+  }
+}
+
+/** The template and those it inherits from, itself first. */
+function readLineage({ file, source, load }: RenderRequest): readonly [Template, ...Template[]] {
+  let last = parseTemplate(file, source);
+  const lineage: [Template, ...Template[]] = [last];
+  while (last.parent !== undefined) {
+    const { name, place } = last.parent;
+    if (lineage.length >= GENERATIONS_MAX)
+      failAt(place, `more than ${GENERATIONS_MAX} templates inherit from each other`);
+    const found = load(name) ?? failAt(place, `there is no template ${JSON.stringify(name)} to inherit`);
+    last = parseTemplate(found.file, found.text);
+    lineage.push(last);
+  }
+  return lineage;
+}
+
+/** What the first line says of the language; undefined: nothing. */
+function languageOf(body: Body): Language | undefined {
+  const first = body.find((node) => node.kind === 'text');
+  if (first?.kind !== 'text') return undefined;
+  if (/^#!.*\b(sh|bash|dash)\b/.test(first.text)) return 'shell';
+  return first.text.startsWith('#cloud-config') ? 'yaml' : undefined;
+}
+
+class Rendering {
+  readonly language: Language;
+  readonly included: string[] = [];
+  readonly #request: RenderRequest;
+  readonly #lineage: readonly [Template, ...Template[]];
+  readonly #blocks = new Map<string, Body>();
+  /** Those that were included, by name: each is read once. */
+  readonly #templates = new Map<string, Template>();
+  readonly #follower: PlaceFollower;
+  /** Innermost last; the first holds what templates gave defaults to. */
+  readonly #scopes: Map<string, Value>[] = [new Map()];
+  readonly #parts: string[] = [];
+  #length = 0;
+  #steps = 0;
+  #spent = 0;
+
+  constructor(request: RenderRequest, lineage: readonly [Template, ...Template[]]) {
+    this.#request = request;
+    this.#lineage = lineage;
+    const said = lineage.map(({ language, body }) => language ?? languageOf(body)).find((one) => one !== undefined);
+    this.language = said ?? request.language;
+    this.#follower = new PlaceFollower(this.language);
+    for (const { blocks } of [...lineage].reverse()) for (const [name, body] of blocks) this.#blocks.set(name, body);
+  }
+
+  run(): string {
+    const [own] = this.#lineage;
+    const eldest = this.#lineage.at(-1) ?? own;
+    // What stands outside of blocks in a template that inherits is written by {{self.body}} only, but its defaults hold.
+    if (eldest !== own) {
+      this.#blocks.set('body', own.body);
+      for (const { body } of this.#lineage.slice(0, -1)) this.#takeDefaults(body);
+    }
+    this.#write(eldest.body, 0);
+    return this.#parts.join('');
+  }
+
+  #takeDefaults(body: Body): void {
+    for (const node of body) if (node.kind === 'default') this.#node(node, 0);
+  }
+
+  #write(body: Body, depth: number): void {
+    for (const node of body) this.#node(node, depth);
+  }
+
+  #node(node: TemplateNode, depth: number): void {
+    this.#step(node);
+    switch (node.kind) {
+      case 'text':
+        this.#append(node.text, node);
+        break;
+      case 'output':
+        this.#output(node);
+        break;
+      case 'if':
+        this.#if(node, depth);
+        break;
+      case 'for':
+        this.#for(node, depth);
+        break;
+      case 'block': {
+        const block = this.#blocks.get(node.name);
+        if (block === undefined)
+          failAt(node, `there is no block ${node.name}; there are: ${listed(this.#blocks.keys()) || 'none'}`);
+        this.#write(block, this.#deeper(depth, node));
+        break;
+      }
+      case 'include':
+        this.#include(node, depth);
+        break;
+      case 'default':
+        if (this.#find(node.name) === undefined)
+          this.#scopes[0]?.set(node.name, evaluate(node.value, this.#scopeAt(node)));
+    }
+  }
+
+  #step(place: TemplatePlace): void {
+    this.#steps += 1;
+    if (this.#steps > STEPS_MAX) failAt(place, `the template takes more than ${STEPS_MAX} steps: a loop in a loop?`);
+  }
+
+  #include(node: IncludeNode, depth: number): void {
+    const inner = this.#deeper(depth, node);
+    const known = this.#templates.get(node.name);
+    const template = known ?? this.#read(node);
+    this.#templates.set(node.name, template);
+    this.#write(template.body, inner);
+  }
+
+  #read(node: IncludeNode): Template {
+    const found = this.#request.load(node.name);
+    if (found === undefined) failAt(node, `there is no template ${JSON.stringify(node.name)} to include`);
+    const template = parseTemplate(found.file, found.text);
+    if (template.parent !== undefined)
+      failAt(node, `${node.name} inherits another: such a template cannot be included`);
+    this.included.push(found.file);
+    for (const [name, body] of template.blocks) if (!this.#blocks.has(name)) this.#blocks.set(name, body);
+    return template;
+  }
+
+  #deeper(depth: number, place: TemplatePlace): number {
+    if (depth >= INCLUSION_DEPTH_MAX)
+      failAt(place, `more than ${INCLUSION_DEPTH_MAX} templates or blocks inside each other`);
+    return depth + 1;
+  }
+
+  #if({ branches, otherwise }: IfNode, depth: number): void {
+    const chosen = branches.find(({ condition, place }) => isTrue(evaluate(condition, this.#scopeAt(place))));
+    this.#write(chosen === undefined ? otherwise : chosen.body, depth);
+  }
+
+  #for(node: ForNode, depth: number): void {
+    const found = evaluate(node.list, this.#scopeAt(node));
+    const list = isMapping(found) ? Object.entries(found) : found;
+    if (!isList(list)) failAt(node, `{{for}} goes through a list, not through ${kindOf(found)}`);
+    for (const one of list) {
+      const scope = new Map<string, Value>();
+      const values: readonly Value[] = node.names.length > 1 && isList(one) ? one : [one];
+      if (values.length !== node.names.length)
+        failAt(node, `{{for}} names ${node.names.length} values, and there are ${values.length} in ${kindOf(one)}`);
+      node.names.forEach((name, index) => {
+        scope.set(name, values[index] ?? null);
+      });
+      this.#scopes.push(scope);
+      // A list with an empty body takes steps, too.
+      this.#step(node);
+      this.#write(node.body, depth);
+      this.#scopes.pop();
+    }
+  }
+
+  #output(node: OutputNode): void {
+    const value = evaluate(node.expression, this.#scopeAt(node));
+    const place = this.#follower.place();
+    const quoted = writeValue(value, place, this.language);
+    if (!quoted.ok) failAt(node, `the value of {{${nameOf(node)}}} cannot stand here: ${quoted.reason}`);
+    this.#append(quoted.text, node);
+  }
+
+  #append(text: string, place: TemplatePlace): void {
+    this.#length += text.length;
+    if (this.#length > OUTPUT_CHARACTERS_MAX)
+      failAt(place, `the text becomes longer than ${OUTPUT_CHARACTERS_MAX} characters`);
+    this.#follower.follow(text);
+    this.#parts.push(text);
+  }
+
+  #find(name: string): Value | undefined {
+    for (let index = this.#scopes.length - 1; index >= 0; index -= 1) {
+      const found = this.#scopes[index]?.get(name);
+      if (found !== undefined) return found;
+    }
+    const { variables } = this.#request;
+    return Object.hasOwn(variables, name) ? variables[name] : undefined;
+  }
+
+  #scopeAt(place: TemplatePlace): Scope {
+    return {
+      find: (name) => this.#find(name),
+      names: () =>
+        new Set([...Object.keys(this.#request.variables), ...this.#scopes.flatMap((scope) => [...scope.keys()])]),
+      language: this.language,
+      spend: (characters) => {
+        this.#spent += characters;
+        if (this.#spent > WORK_CHARACTERS_MAX)
+          failAt(place, `the template makes more than ${WORK_CHARACTERS_MAX} characters of texts`);
+      },
+      place: { file: place.file, line: place.line },
+    };
+  }
+}
+
+/** The name at the root of an expression, for a message; never its value. */
+function nameOf({ expression }: OutputNode): string {
+  let found = expression;
+  for (;;) {
+    if (found.kind === 'name') return found.name;
+    if (found.kind === 'part' || found.kind === 'item') found = found.of;
+    else if (found.kind === 'call' && found.args[0] !== undefined) found = found.args[0];
+    else return '…';
+  }
+}

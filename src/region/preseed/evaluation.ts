@@ -1,0 +1,186 @@
+// The value of an expression, and the functions that a template may call.
+//
+// 1. A name that is not defined is an error wherever it is used, `if` included: a misspelt one must not silently be false.
+// 2. Only own names and parts are seen: `constructor` is not a part of anything.
+
+import type { Expression } from './expression.ts';
+import { failAt, listed, type TemplatePlace } from './fault.ts';
+import type { Language } from './place.ts';
+import {
+  QUOTED_CHARACTERS_MAX,
+  type Quoted,
+  quoteBase64,
+  quoteDebconf,
+  quoteKernel,
+  quoteShell,
+  quoteUrl,
+  quoteYaml,
+} from './quoting.ts';
+import { isList, isMapping, isTrue, kindOf, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
+
+/** What an expression is evaluated in. */
+export interface Scope {
+  /** A name's value; undefined: it has none. */
+  find(name: string): Value | undefined;
+  /** Every name that has a value. */
+  names(): Iterable<string>;
+  /** Told of every text that is made. @throws TemplateFault when there were too many */
+  spend(characters: number): void;
+  readonly language: Language;
+  readonly place: TemplatePlace;
+}
+
+/** What a filter is called, what it does, and where that ends: for the documents too. */
+export const FILTERS: Readonly<Record<string, string>> = {
+  shell: 'One word of a shell, in single quotes unless it is plain. Not inside other quotes.',
+  yaml: 'A YAML value in one line: a text in double quotes, a list or a map. It must be the whole value.',
+  json: 'The same: what it writes is JSON as well.',
+  debconf: 'A debconf value: one line, no back-slash, no blank at its ends.',
+  kernel: 'Kernel arguments: what an installer can carry into the boot loader of the system.',
+  url: 'A part of a URL, percent-encoded.',
+  base64: 'Base64 of the text in UTF-8.',
+  lower: 'In small letters.',
+  join: 'The texts of a list with another text between them: `{{ntp_servers|join(" ")}}`.',
+  'escape.shell': 'As `shell`.',
+  'escape.json': 'As `json`.',
+};
+
+/** The value of an expression. @throws TemplateFault */
+export function evaluate(expression: Expression, scope: Scope): Value {
+  switch (expression.kind) {
+    case 'literal':
+      return typeof expression.value === 'string' ? new Markup(expression.value, 'any') : expression.value;
+    case 'name':
+      return nameValue(expression.name, scope);
+    case 'part':
+      return partValue(evaluate(expression.of, scope), expression.name, scope.place);
+    case 'item':
+      return itemValue(evaluate(expression.of, scope), evaluate(expression.key, scope), scope.place);
+    case 'call':
+      return callValue(expression.name, expression.args, scope);
+    case 'not':
+      return !isTrue(evaluate(expression.of, scope));
+    case 'binary':
+      return binaryValue(expression, scope);
+  }
+}
+
+function nameValue(name: string, scope: Scope): Value {
+  const found = scope.find(name);
+  if (found !== undefined) return found;
+  if (name === 'self') return failAt(scope.place, 'a block is written by {{self.NAME}} alone, with no filter');
+  return failAt(scope.place, `${name} is not defined here; defined are: ${listed(scope.names())}`);
+}
+
+function partValue(value: Value, name: string, place: TemplatePlace): Value {
+  if (!isMapping(value)) return failAt(place, `.${name}: ${kindOf(value)} has no parts`);
+  const found = Object.hasOwn(value, name) ? value[name] : undefined;
+  if (found !== undefined) return found;
+  return failAt(place, `.${name} is not defined here; the parts are: ${listed(Object.keys(value))}`);
+}
+
+function itemValue(value: Value, key: Value, place: TemplatePlace): Value {
+  if (!isList(value)) return partValue(value, textOf(key) ?? '', place);
+  const found = typeof key === 'number' ? value[key] : undefined;
+  return found ?? failAt(place, `[${textOf(key) ?? kindOf(key)}] is not in this list of ${value.length}`);
+}
+
+function binaryValue({ operator, left, right }: Expression & { kind: 'binary' }, scope: Scope): Value {
+  const first = evaluate(left, scope);
+  switch (operator) {
+    case 'or':
+      return isTrue(first) ? first : evaluate(right, scope);
+    case 'and':
+      return isTrue(first) ? evaluate(right, scope) : first;
+    case '==':
+      return isEqual(first, evaluate(right, scope));
+    case '!=':
+      return !isEqual(first, evaluate(right, scope));
+    case 'in':
+      return isIn(first, evaluate(right, scope), scope.place);
+    case 'not in':
+      return !isIn(first, evaluate(right, scope), scope.place);
+    case '+':
+      return joined(first, evaluate(right, scope), scope);
+  }
+}
+
+function isEqual(left: Value, right: Value): boolean {
+  const [first, second] = [left, right].map(plain);
+  return first === second;
+}
+
+/** Text of whatever origin as text. */
+const plain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
+
+function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
+  if (isList(where)) return where.some((one) => isEqual(one, value));
+  const name = textOf(value);
+  if (isMapping(where)) return name !== undefined && Object.hasOwn(where, name);
+  const text = plain(where);
+  if (typeof text === 'string' && name !== undefined) return text.includes(name);
+  return failAt(place, `nothing can be in ${kindOf(where)}`);
+}
+
+/** One text behind the other. It stays trusted only where both are, for the same language. */
+function joined(left: Value, right: Value, { place, spend }: Scope): Value {
+  const [first, second] = [textOf(left), textOf(right)];
+  if (first === undefined || second === undefined)
+    return failAt(place, `${kindOf(left)} and ${kindOf(right)} cannot be joined: only texts can`);
+  if (first.length + second.length > QUOTED_CHARACTERS_MAX)
+    return failAt(place, `the text is longer than ${QUOTED_CHARACTERS_MAX} characters`);
+  spend(first.length + second.length);
+  const language = sharedLanguage(left, right);
+  return language === undefined ? first + second : new Markup(first + second, language);
+}
+
+function sharedLanguage(left: Value, right: Value): MarkupLanguage | undefined {
+  if (!(left instanceof Markup) || !(right instanceof Markup)) return undefined;
+  if (left.language === 'any') return right.language;
+  return right.language === 'any' || right.language === left.language ? left.language : undefined;
+}
+
+function callValue(name: string, args: readonly Expression[], scope: Scope): Value {
+  const { place } = scope;
+  if (!Object.hasOwn(FILTERS, name))
+    return failAt(place, `there is no filter ${name}; there are: ${listed(Object.keys(FILTERS))}`);
+  const [value = null, separator] = args.map((arg) => evaluate(arg, scope));
+  if (args.length === 0 || args.length > (name === 'join' ? 2 : 1))
+    return failAt(place, `${name} takes ${name === 'join' ? 'a list and a text' : 'one value'}`);
+  if (name === 'join') return joinList(value, separator ?? new Markup(' ', 'any'), scope);
+  const take = (quoted: Quoted, language: MarkupLanguage): Value => {
+    if (!quoted.ok) return failAt(place, `|${name}: ${quoted.reason}`);
+    scope.spend(quoted.text.length);
+    return new Markup(quoted.text, language);
+  };
+  if (name === 'yaml' || name === 'json' || name === 'escape.json') return take(quoteYaml(value), 'yaml');
+  const text = textOf(value);
+  if (text === undefined)
+    return failAt(place, `|${name} takes a text, not ${kindOf(value)}; go through it with {{for}}, or |join`);
+  switch (name) {
+    case 'shell':
+    case 'escape.shell':
+      return take(quoteShell(text, scope.language), 'shell');
+    case 'debconf':
+      return take(quoteDebconf(text), 'debconf');
+    case 'kernel':
+      return take(quoteKernel(text), 'kernel');
+    case 'url':
+      return take(quoteUrl(text), 'word');
+    case 'base64':
+      return take(quoteBase64(text), 'word');
+    default:
+      return text.toLowerCase();
+  }
+}
+
+function joinList(list: Value, separator: Value, { place, spend }: Scope): Value {
+  const between = textOf(separator);
+  if (!isList(list) || between === undefined) return failAt(place, `join takes a list, not ${kindOf(list)}`);
+  const texts = list.map((one) => textOf(one) ?? failAt(place, `join: there is ${kindOf(one)} in the list`));
+  const length = texts.reduce((sum, text) => sum + text.length + between.length, 0);
+  if (length > QUOTED_CHARACTERS_MAX)
+    return failAt(place, `the text is longer than ${QUOTED_CHARACTERS_MAX} characters`);
+  spend(length);
+  return texts.join(between);
+}

@@ -1,0 +1,225 @@
+// The expressions inside a directive: names, texts, comparisons, and the functions that quote.
+//
+//   pipeline   = or { '|' filter }                    filter = name [ '(' or { ',' or } ')' ]
+//   or         = and { 'or' and }        and = not { 'and' not }        not = [ 'not' ] compare
+//   compare    = sum [ ( '==' | '!=' | 'in' | 'not in' ) sum ]          sum = postfix { '+' postfix }
+//   postfix    = primary { '.' name | '[' or ']' }
+//   primary    = text | number | True | False | None | name | name '(' or { ',' or } ')' | '(' pipeline ')'
+//
+// 1. Nothing here can run code: a call names a filter, which the evaluator knows or refuses.
+// 2. Depth and number of parts are bounded, whatever the text.
+
+import { failAt, shown, type TemplatePlace } from './fault.ts';
+
+export type Expression =
+  | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'part'; readonly of: Expression; readonly name: string }
+  | { readonly kind: 'item'; readonly of: Expression; readonly key: Expression }
+  | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
+  | { readonly kind: 'not'; readonly of: Expression }
+  | { readonly kind: 'binary'; readonly operator: Operator; readonly left: Expression; readonly right: Expression };
+
+export type Operator = 'or' | 'and' | '==' | '!=' | 'in' | 'not in' | '+';
+
+/** Words and signs of one expression. */
+export const EXPRESSION_TOKENS_MAX = 512;
+/** Brackets inside brackets. */
+export const EXPRESSION_DEPTH_MAX = 32;
+
+interface Token {
+  readonly kind: 'name' | 'text' | 'number' | 'sign' | 'end';
+  readonly text: string;
+}
+
+const END: Token = { kind: 'end', text: 'the end' };
+const TOKEN = /\s*(?:([A-Za-z_]\w*)|(\d{1,15})|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(==|!=|[.+|()[\],]))/sy;
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t' };
+const CONSTANTS: ReadonlyMap<string, boolean | null> = new Map([
+  ['True', true],
+  ['true', true],
+  ['False', false],
+  ['false', false],
+  ['None', null],
+  ['none', null],
+]);
+const RESERVED: ReadonlySet<string> = new Set(['and', 'or', 'not', 'in', 'if', 'else', 'lambda']);
+
+/** Reads an expression with its filters. @throws TemplateFault when it is none */
+export function parseExpression(text: string, place: TemplatePlace): Expression {
+  const parser = new Parser(tokensOf(text, place), place);
+  const found = parser.pipeline(0);
+  parser.expectEnd();
+  return found;
+}
+
+function tokensOf(text: string, place: TemplatePlace): readonly Token[] {
+  const tokens: Token[] = [];
+  TOKEN.lastIndex = 0;
+  const trimmed = text.trimEnd();
+  while (TOKEN.lastIndex < trimmed.length) {
+    const from = TOKEN.lastIndex;
+    const match = TOKEN.exec(trimmed);
+    if (match === null) failAt(place, `${shown(trimmed.slice(from))} is no expression that is understood here`);
+    const [, name, number, double, single, sign] = match;
+    const quoted = double ?? single;
+    if (name !== undefined) tokens.push({ kind: 'name', text: name });
+    else if (number !== undefined) tokens.push({ kind: 'number', text: number });
+    else if (quoted !== undefined) {
+      const text = quoted.replace(/\\(.)/gs, (_, character: string) => ESCAPES[character] ?? character);
+      tokens.push({ kind: 'text', text });
+    } else tokens.push({ kind: 'sign', text: sign ?? '' });
+    if (tokens.length > EXPRESSION_TOKENS_MAX)
+      failAt(place, `the expression has more than ${EXPRESSION_TOKENS_MAX} words`);
+  }
+  return tokens;
+}
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  readonly #place: TemplatePlace;
+  #at = 0;
+
+  constructor(tokens: readonly Token[], place: TemplatePlace) {
+    this.#tokens = tokens;
+    this.#place = place;
+  }
+
+  pipeline(depth: number): Expression {
+    let found = this.#or(depth);
+    while (this.#take('|')) {
+      const name = this.#dottedName();
+      const args = this.#take('(') ? this.#args(depth) : [];
+      found = { kind: 'call', name, args: [found, ...args] };
+    }
+    return found;
+  }
+
+  expectEnd(): void {
+    if (this.#next() !== END) this.#fail('nothing more');
+  }
+
+  #or(depth: number): Expression {
+    if (depth > EXPRESSION_DEPTH_MAX) failAt(this.#place, `more than ${EXPRESSION_DEPTH_MAX} brackets inside brackets`);
+    let left = this.#and(depth);
+    while (this.#take('or')) left = { kind: 'binary', operator: 'or', left, right: this.#and(depth) };
+    return left;
+  }
+
+  #and(depth: number): Expression {
+    let left = this.#not(depth);
+    while (this.#take('and')) left = { kind: 'binary', operator: 'and', left, right: this.#not(depth) };
+    return left;
+  }
+
+  #not(depth: number): Expression {
+    let count = 0;
+    while (this.#take('not')) count += 1;
+    const found = this.#compare(depth);
+    if (count === 0) return found;
+    const once: Expression = { kind: 'not', of: found };
+    return count % 2 === 1 ? once : { kind: 'not', of: once };
+  }
+
+  #compare(depth: number): Expression {
+    const left = this.#sum(depth);
+    const operator = this.#comparison();
+    return operator === undefined ? left : { kind: 'binary', operator, left, right: this.#sum(depth) };
+  }
+
+  #comparison(): Operator | undefined {
+    if (this.#take('==')) return '==';
+    if (this.#take('!=')) return '!=';
+    if (this.#take('in')) return 'in';
+    if (!this.#take('not')) return undefined;
+    if (!this.#take('in')) this.#fail('`in` after `not`');
+    return 'not in';
+  }
+
+  #sum(depth: number): Expression {
+    let left = this.#postfix(depth);
+    while (this.#take('+')) left = { kind: 'binary', operator: '+', left, right: this.#postfix(depth) };
+    return left;
+  }
+
+  #postfix(depth: number): Expression {
+    let found = this.#primary(depth);
+    for (;;) {
+      if (this.#take('.')) {
+        found = { kind: 'part', of: found, name: this.#name() };
+      } else if (this.#take('[')) {
+        found = { kind: 'item', of: found, key: this.#or(depth + 1) };
+        if (!this.#take(']')) this.#fail(']');
+      } else if (this.#take('(')) {
+        // A dotted name such as `escape.shell` is the name of a filter.
+        const name = nameOf(found);
+        if (name === undefined) failAt(this.#place, 'only the functions that quote and join can be called');
+        found = { kind: 'call', name, args: this.#args(depth) };
+      } else return found;
+    }
+  }
+
+  #args(depth: number): readonly Expression[] {
+    const args: Expression[] = [];
+    if (this.#take(')')) return args;
+    do args.push(this.#or(depth + 1));
+    while (this.#take(','));
+    if (!this.#take(')')) this.#fail(')');
+    return args;
+  }
+
+  #primary(depth: number): Expression {
+    const token = this.#next();
+    if (token.kind === 'text' || token.kind === 'number') {
+      this.#at += 1;
+      return { kind: 'literal', value: token.kind === 'text' ? token.text : Number(token.text) };
+    }
+    const constant = token.kind === 'name' ? CONSTANTS.get(token.text) : undefined;
+    if (constant !== undefined) {
+      this.#at += 1;
+      return { kind: 'literal', value: constant };
+    }
+    if (token.kind === 'name') return { kind: 'name', name: this.#name() };
+    if (!this.#take('(')) this.#fail('a name, a text in quotes or a number');
+    const found = this.pipeline(depth + 1);
+    if (!this.#take(')')) this.#fail(')');
+    return found;
+  }
+
+  #dottedName(): string {
+    let name = this.#name();
+    while (this.#take('.')) name += `.${this.#name()}`;
+    return name;
+  }
+
+  #name(): string {
+    const token = this.#next();
+    if (token.kind !== 'name' || RESERVED.has(token.text)) this.#fail('a name');
+    this.#at += 1;
+    return token.text;
+  }
+
+  #next(): Token {
+    return this.#tokens[this.#at] ?? END;
+  }
+
+  #take(text: string): boolean {
+    const token = this.#next();
+    if (token.text !== text || (token.kind !== 'sign' && token.kind !== 'name')) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #fail(expected: string): never {
+    const token = this.#next();
+    failAt(this.#place, `expected ${expected}, found ${token === END ? token.text : shown(token.text)}`);
+  }
+}
+
+/** The words of a name with dots; undefined: it is something else. */
+function nameOf(expression: Expression): string | undefined {
+  if (expression.kind === 'name') return expression.name;
+  if (expression.kind !== 'part') return undefined;
+  const before = nameOf(expression.of);
+  return before === undefined ? undefined : `${before}.${expression.name}`;
+}

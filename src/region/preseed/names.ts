@@ -1,0 +1,58 @@
+// Under which names the template of one machine is looked for, the most particular first.
+//
+//   {prefix}_{os}_{arch}_{subarch}_{release}_{node}
+//   {prefix}_{os}_{arch}_{subarch}_{release}
+//   {prefix}_{os}_{arch}_{subarch}
+//   {prefix}_{os}_{arch}
+//   {prefix}_{os}
+//   {prefix}
+//   generic
+//
+// 1. For Ubuntu each name is followed by itself without the os; a machine without one has no other. So directories that were written
+//    when there was no os part go on working.
+// 2. Every name is one plain file name. A part that is none (a slash, a leading dot, nothing at all) makes no name: what machines
+//    and people call things never leads out of the directory.
+
+import { isPlainName } from '../../boot/images.ts';
+
+/** The parts of a name; an empty one is left out. */
+export interface NameParts {
+  /** Empty: an installer's. */
+  readonly prefix: string;
+  readonly osystem: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly release: string;
+  /** The machine's hostname. */
+  readonly node: string;
+}
+
+/** The name that every search ends with. */
+export const LAST_NAME = 'generic';
+/** The system whose templates were first, and had no os part. */
+const UNNAMED_OS = 'ubuntu';
+/** Characters of a file name. */
+const NAME_MAX = 255;
+
+/** True for a name that a template can have. */
+export const isTemplateName = (name: string): boolean => name.length <= NAME_MAX && isPlainName(name);
+
+/** The names in the order of the search, each once. */
+export function templateNames(parts: NameParts): readonly string[] {
+  const { prefix, osystem } = parts;
+  const rest = [parts.architecture, parts.subarchitecture, parts.release, parts.node];
+  const names = new Set<string>();
+  const add = (words: readonly string[]): void => {
+    const found = words.filter((word) => word !== '');
+    const name = found.join('_');
+    if (found.every(isPlainName) && isTemplateName(name)) names.add(name);
+  };
+  for (let count = rest.length; count >= 0; count -= 1) {
+    const some = rest.slice(0, count);
+    if (osystem !== '') add([prefix, osystem, ...some]);
+    if (osystem === '' || osystem === UNNAMED_OS) add([prefix, ...some]);
+  }
+  add([prefix]);
+  names.delete(LAST_NAME);
+  return [...names, LAST_NAME];
+}

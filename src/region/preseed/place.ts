@@ -1,0 +1,215 @@
+// Where in the text that is being written the next value stands: it decides how the value must be quoted.
+//
+// Sources: debconf-set-selections(1) and the script of that name in Debian's installer (lines that end in a back-slash go on in the
+// next); POSIX Shell Command Language §2.2 (quoting), §2.7.4 (here-documents); YAML 1.2 §7.3 (flow scalars), §6.6 (comments).
+//
+//   debconf   owner question type VALUE        a value, a shell command (…_command, …/run) or kernel arguments
+//   shell     code, comment, here-document
+//   yaml      plain, inside quotes, comment
+//
+// 1. It reads each character once, so that rendering takes time in proportion to its output.
+// 2. Where it can be mistaken (odd nestings of quotes), it errs by saying that a text is quoted: then more is refused, not less.
+
+/** What a template is written in. */
+export const LANGUAGES = ['debconf', 'shell', 'yaml', 'text'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+export const isLanguage = (text: string): text is Language => LANGUAGES.some((language) => language === text);
+
+/** Where a value stands; `quote` is the quotation mark that is open, or empty. */
+export type Place =
+  | { readonly kind: 'comment' | 'debconf-name' | 'debconf-value' | 'kernel' | 'here-document' | 'text' }
+  | { readonly kind: 'shell'; readonly quote: string }
+  /** `isStart`: a value begins here. */
+  | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
+
+/** Characters at the start of a debconf line that are kept, to tell its question. */
+const HEAD_MAX = 1024;
+const DEBCONF_HEAD = /^\s*\S+\s+(\S+)\s+(\S+)\s/;
+const COMMAND_QUESTION = /(_command|\/run)$/;
+const KERNEL_QUESTION = /kernel-opts$/;
+
+/** Follows a text as it is written. */
+export class PlaceFollower {
+  readonly #language: Language;
+  #shell = new ShellFollower();
+  #yaml = new YamlFollower();
+  #head = '';
+  /** What the debconf line is about, once its first three words were written. */
+  #kind: 'debconf-name' | 'debconf-value' | 'kernel' | 'command' | 'comment' = 'debconf-name';
+  #last = '';
+
+  constructor(language: Language) {
+    this.#language = language;
+  }
+
+  /** Goes on by what was written. */
+  follow(text: string): void {
+    for (const character of text) {
+      if (this.#language === 'shell') this.#shell.next(character);
+      else if (this.#language === 'yaml') this.#yaml.next(character);
+      else if (this.#language === 'debconf') this.#nextOfDebconf(character);
+    }
+  }
+
+  /** Where the next character would stand. */
+  place(): Place {
+    if (this.#language === 'text') return { kind: 'text' };
+    if (this.#language === 'yaml') return this.#yaml.place();
+    if (this.#language === 'shell' || this.#kind === 'command') return this.#shell.place();
+    return { kind: this.#kind };
+  }
+
+  #nextOfDebconf(character: string): void {
+    if (character === '\n') {
+      // A comment goes on after a back-slash for one reader and ends for the other: it is taken for ended here.
+      if (this.#last !== '\\' || this.#kind === 'comment') this.#newDebconfLine();
+      // The back-slash and what follows it become a blank, or nothing.
+      else this.#shell.next(' ');
+      this.#last = '';
+      return;
+    }
+    if (this.#last !== '') this.#readDebconf(this.#last);
+    this.#last = '';
+    // A back-slash is held back: at the end of a line it is no part of the value.
+    if (character === '\\') this.#last = character;
+    else this.#readDebconf(character);
+  }
+
+  #newDebconfLine(): void {
+    this.#head = '';
+    this.#kind = 'debconf-name';
+    this.#shell = new ShellFollower();
+  }
+
+  #readDebconf(character: string): void {
+    if (this.#kind === 'command') this.#shell.next(character);
+    if (this.#kind !== 'debconf-name' || this.#head.length >= HEAD_MAX) return;
+    this.#head += character;
+    if (character === '#' && this.#head.trim() === '#') this.#kind = 'comment';
+    // Only where a word ends can the question have become known.
+    if (!/\S\s$/.test(this.#head.slice(-2))) return;
+    const question = DEBCONF_HEAD.exec(this.#head)?.[1];
+    if (question === undefined) return;
+    const isCommand = COMMAND_QUESTION.test(question);
+    this.#kind = isCommand ? 'command' : KERNEL_QUESTION.test(question) ? 'kernel' : 'debconf-value';
+  }
+}
+
+/** Frames inside each other that are told apart: double quotes and command substitutions. */
+const FRAMES_MAX = 64;
+const HERE_DOCUMENT = /<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|\\?([A-Za-z0-9_.-]+))/;
+
+class ShellFollower {
+  /** What is open, outermost first: a double quote, or the bracket of `$(` and of what is in it. */
+  #frames: ('"' | '(')[] = [];
+  #isSingle = false;
+  #isEscaped = false;
+  #isComment = false;
+  #previous = '';
+  #line = '';
+  /** The line that ends the here-document; empty: there is none. */
+  #ending = '';
+  #isInDocument = false;
+
+  next(character: string): void {
+    if (character === '\n') this.#newLine();
+    else if (this.#isInDocument || this.#isComment) this.#line += character;
+    else {
+      this.#line += character;
+      this.#read(character);
+    }
+    this.#previous = character;
+  }
+
+  place(): Place {
+    if (this.#isInDocument) return { kind: 'here-document' };
+    if (this.#isComment) return { kind: 'comment' };
+    const quote = this.#isEscaped ? '\\' : this.#isSingle ? "'" : this.#frames.includes('"') ? '"' : '';
+    return { kind: 'shell', quote };
+  }
+
+  #newLine(): void {
+    const line = this.#line;
+    this.#line = '';
+    this.#isComment = false;
+    this.#isEscaped = false;
+    if (this.#isInDocument) {
+      if (line.replace(/^\t+/, '') === this.#ending) this.#isInDocument = false;
+      return;
+    }
+    if (this.#isSingle || this.#frames.length > 0) return;
+    const [, , single, double, bare] = HERE_DOCUMENT.exec(line) ?? [];
+    this.#ending = single ?? double ?? bare ?? '';
+    this.#isInDocument = this.#ending !== '';
+  }
+
+  #read(character: string): void {
+    if (this.#isEscaped) {
+      this.#isEscaped = false;
+    } else if (this.#isSingle) {
+      if (character === "'") this.#isSingle = false;
+    } else if (character === '\\') {
+      this.#isEscaped = true;
+    } else if (character === '"') {
+      if (this.#frames.at(-1) === '"') this.#frames.pop();
+      else this.#push('"');
+    } else if (this.#frames.at(-1) === '"') {
+      if (character === '(' && this.#previous === '$') this.#push('(');
+    } else if (character === "'") {
+      this.#isSingle = true;
+    } else if (character === '(') {
+      this.#push('(');
+    } else if (character === ')') {
+      if (this.#frames.at(-1) === '(') this.#frames.pop();
+    } else if (character === '#' && /^[\s;&|(]?$/.test(this.#previous)) {
+      this.#isComment = true;
+    }
+  }
+
+  #push(frame: '"' | '('): void {
+    // Beyond the bound everything counts as quoted.
+    if (this.#frames.length < FRAMES_MAX) this.#frames.push(frame);
+    else this.#frames[0] = '"';
+  }
+}
+
+class YamlFollower {
+  #quote = '';
+  #isEscaped = false;
+  #isComment = false;
+  /** The character before, and the one before that was no blank. */
+  #previous = '';
+  #solid = '';
+
+  next(character: string): void {
+    if (character === '\n') {
+      this.#isComment = false;
+      // Where a quoted text goes on in the next line it is still quoted.
+      if (this.#quote === '') this.#solid = '';
+    } else if (!this.#isComment) this.#read(character);
+    this.#previous = character;
+    if (!/\s/.test(character)) this.#solid = character;
+  }
+
+  place(): Place {
+    if (this.#isComment) return { kind: 'comment' };
+    return { kind: 'yaml', quote: this.#quote, isStart: this.#isStart() };
+  }
+
+  #isStart(): boolean {
+    return /^\s?$/.test(this.#previous) ? /^[:\-?,[{|>]?$/.test(this.#solid) : /[[{,]/.test(this.#previous);
+  }
+
+  #read(character: string): void {
+    if (this.#quote !== '') {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (this.#quote === '"' && character === '\\') this.#isEscaped = true;
+      else if (character === this.#quote) this.#quote = '';
+    } else if ((character === '"' || character === "'") && this.#isStart()) {
+      this.#quote = character;
+    } else if (character === '#' && /^\s?$/.test(this.#previous)) {
+      this.#isComment = true;
+    }
+  }
+}

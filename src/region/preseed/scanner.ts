@@ -1,0 +1,104 @@
+// Cuts a template into text and directives.
+//
+//   d-i netcfg/hostname string {{hostname}}          a directive that writes a value
+//   {{if http_proxy}}                                a directive alone on its line: the line vanishes with it
+//   {{# for people #}}                               a comment
+//
+// 1. A directive ends at the first `}}` outside of its quotes. It may span lines.
+// 2. Statements and comments that stand alone on a line take the whole line with them, its break included.
+
+import { failAt } from './fault.ts';
+
+/** Characters of one template. */
+export const TEMPLATE_CHARACTERS_MAX = 256 * 1024;
+
+export type Token =
+  | { readonly kind: 'text'; readonly text: string; readonly line: number }
+  /** `word` is the statement's first word; empty: the directive writes a value. `rest` is what follows it. */
+  | { readonly kind: 'directive'; readonly word: string; readonly rest: string; readonly line: number };
+
+/** The words that begin a statement. */
+export const STATEMENTS: ReadonlySet<string> = new Set([
+  'if',
+  'elif',
+  'else',
+  'endif',
+  'for',
+  'endfor',
+  'def',
+  'enddef',
+  'default',
+  'inherit',
+  'include',
+  'language',
+  'py',
+  'break',
+  'continue',
+]);
+
+/** Cuts a template. @throws TemplateFault for a directive without an end, and for a template that is too long */
+export function scanTemplate(file: string, source: string): readonly Token[] {
+  if (source.length > TEMPLATE_CHARACTERS_MAX)
+    failAt({ file, line: 1 }, `the template is longer than ${TEMPLATE_CHARACTERS_MAX} characters`);
+  const text = source.replace(/^\ufeff/, '').replace(/\r\n/g, '\n');
+  const tokens: Token[] = [];
+  let at = 0;
+  let line = 1;
+  let lineStart = 0;
+  const advance = (end: number): void => {
+    for (let index = at; index < end; index += 1) {
+      if (text.charCodeAt(index) !== 10) continue;
+      line += 1;
+      lineStart = index + 1;
+    }
+    at = end;
+  };
+  while (at < text.length) {
+    const from = at;
+    const textLine = line;
+    const open = text.indexOf('{{', at);
+    advance(open === -1 ? text.length : open);
+    const close = open === -1 ? -1 : findEnd(text, open + 2);
+    if (open !== -1 && close === -1) failAt({ file, line }, 'a directive begins here with {{ and has no }}');
+    const found = open === -1 ? undefined : directive(text.slice(open + 2, close), line);
+    const rest = found === undefined || found.word === '' ? -1 : restOfLine(text, lineStart, open, close + 2);
+    const end = rest === -1 ? at : Math.max(from, lineStart);
+    if (end > from) tokens.push({ kind: 'text', text: text.slice(from, end), line: textLine });
+    if (found === undefined) break;
+    tokens.push(found);
+    advance(rest === -1 ? close + 2 : rest);
+  }
+  return tokens;
+}
+
+/** Where the next line begins, when a directive has its line for itself; else -1. */
+function restOfLine(text: string, lineStart: number, open: number, close: number): number {
+  if (text.slice(lineStart, open).trim() !== '') return -1;
+  const blank = /[ \t]*(?:\n|$)/y;
+  blank.lastIndex = close;
+  return blank.test(text) ? blank.lastIndex : -1;
+}
+
+function findEnd(text: string, from: number): number {
+  if (text[from] === '#') return text.indexOf('}}', from);
+  let quote = '';
+  for (let at = from; at < text.length; at += 1) {
+    const character = text[at] ?? '';
+    if (quote !== '') {
+      if (character === '\\') at += 1;
+      else if (character === quote) quote = '';
+    } else if (character === '"' || character === "'") quote = character;
+    else if (character === '}' && text[at + 1] === '}') return at;
+  }
+  return -1;
+}
+
+function directive(body: string, line: number): Token & { readonly kind: 'directive' } {
+  if (body.startsWith('#')) return { kind: 'directive', word: '#', rest: '', line };
+  const trimmed = body.trim();
+  const [word = ''] = /^[a-z]+(?![\w.])/.exec(trimmed) ?? [];
+  if (!STATEMENTS.has(word)) return { kind: 'directive', word: '', rest: trimmed, line };
+  // The older language ends `if` and its like with a colon, where one likes.
+  const rest = trimmed.slice(word.length).replace(word === 'py' ? /^:/ : /:$/, '');
+  return { kind: 'directive', word, rest: rest.trim(), line };
+}

@@ -1,0 +1,215 @@
+// A template as a tree: what `scanner.ts` cut is put together here, and each directive is checked before anything is rendered.
+//
+//   {{NAME}}  {{NAME|FILTER}}                         a value
+//   {{if X}} … {{elif Y}} … {{else}} … {{endif}}      {{for ONE in LIST}} … {{endfor}}
+//   {{inherit "NAME"}}                                this template only fills the blocks of that one
+//   {{def BLOCK}} … {{enddef}}                        a block, which {{self.BLOCK}} writes
+//   {{include "NAME"}}                                another template, here
+//   {{default NAME = X}}                              a value for a name that has none
+//   {{language LANGUAGE}}                             how values are quoted
+//
+// 1. A tree is as deep as its text nests, which is bounded; so no walk over it can overflow the stack.
+
+import { type Expression, parseExpression } from './expression.ts';
+import { failAt, listed, shown, type TemplatePlace } from './fault.ts';
+import { isLanguage, LANGUAGES, type Language } from './place.ts';
+import { scanTemplate, type Token } from './scanner.ts';
+
+/** `if`, `for` and `def` inside each other. */
+export const NESTING_MAX = 32;
+
+interface Node extends TemplatePlace {
+  readonly kind: string;
+}
+export interface TextNode extends Node {
+  readonly kind: 'text';
+  readonly text: string;
+}
+export interface OutputNode extends Node {
+  readonly kind: 'output';
+  readonly expression: Expression;
+}
+export interface IfNode extends Node {
+  readonly kind: 'if';
+  readonly branches: readonly { readonly condition: Expression; readonly place: TemplatePlace; readonly body: Body }[];
+  readonly otherwise: Body;
+}
+export interface ForNode extends Node {
+  readonly kind: 'for';
+  readonly names: readonly string[];
+  readonly list: Expression;
+  readonly body: Body;
+}
+export interface BlockNode extends Node {
+  readonly kind: 'block';
+  readonly name: string;
+}
+export interface IncludeNode extends Node {
+  readonly kind: 'include';
+  readonly name: string;
+}
+export interface DefaultNode extends Node {
+  readonly kind: 'default';
+  readonly name: string;
+  readonly value: Expression;
+}
+export type TemplateNode = TextNode | OutputNode | IfNode | ForNode | BlockNode | IncludeNode | DefaultNode;
+export type Body = readonly TemplateNode[];
+
+/** A template that was read. */
+export interface Template {
+  readonly file: string;
+  readonly body: Body;
+  readonly blocks: ReadonlyMap<string, Body>;
+  readonly parent: { readonly name: string; readonly place: TemplatePlace } | undefined;
+  readonly language: Language | undefined;
+}
+
+/** Reads a template. @throws TemplateFault when its text is none */
+export function parseTemplate(file: string, source: string): Template {
+  return new Builder(file, scanTemplate(file, source)).build();
+}
+
+type Directive = Token & { readonly kind: 'directive' };
+
+/** What ends the part of a text that is being read. */
+interface Ended {
+  readonly body: Body;
+  readonly end: Directive | undefined;
+}
+
+class Builder {
+  readonly #file: string;
+  readonly #tokens: readonly Token[];
+  readonly #blocks = new Map<string, Body>();
+  #at = 0;
+  #parent: Template['parent'];
+  #language: Language | undefined;
+
+  constructor(file: string, tokens: readonly Token[]) {
+    this.#file = file;
+    this.#tokens = tokens;
+  }
+
+  build(): Template {
+    const { body, end } = this.#body(0);
+    if (end !== undefined) failAt(this.#placeOf(end), `{{${end.word}}} ends nothing that was begun`);
+    return { file: this.#file, body, blocks: this.#blocks, parent: this.#parent, language: this.#language };
+  }
+
+  #placeOf({ line }: Token): TemplatePlace {
+    return { file: this.#file, line };
+  }
+
+  /** Reads up to a directive that ends or parts something. */
+  #body(depth: number): Ended {
+    const body: TemplateNode[] = [];
+    for (;;) {
+      const token = this.#tokens[this.#at];
+      this.#at += 1;
+      if (token === undefined) return { body, end: undefined };
+      if (token.kind === 'text') {
+        body.push({ kind: 'text', text: token.text, ...this.#placeOf(token) });
+        continue;
+      }
+      if (['elif', 'else', 'endif', 'endfor', 'enddef'].includes(token.word)) return { body, end: token };
+      if (depth > NESTING_MAX) failAt(this.#placeOf(token), `more than ${NESTING_MAX} directives inside each other`);
+      const node = this.#node(token, depth);
+      if (node !== undefined) body.push(node);
+    }
+  }
+
+  #node(token: Directive, depth: number): TemplateNode | undefined {
+    const place = this.#placeOf(token);
+    switch (token.word) {
+      case '#':
+        return undefined;
+      case '':
+        return this.#output(token.rest, place);
+      case 'if':
+        return this.#if(token, depth);
+      case 'for':
+        return this.#for(token, depth);
+      case 'def':
+        return this.#def(token, depth);
+      case 'include':
+        return { kind: 'include', name: this.#quotedName(token), ...place };
+      case 'inherit':
+        if (this.#parent !== undefined) failAt(place, `it inherits ${shown(this.#parent.name)} already`);
+        this.#parent = { name: this.#quotedName(token), place };
+        return undefined;
+      case 'default': {
+        const [, name = '', value = ''] = /^([A-Za-z_]\w*)\s*=(?!=)\s*(.+)$/s.exec(token.rest) ?? [];
+        if (name === '') failAt(place, 'expected {{default name = value}}');
+        return { kind: 'default', name, value: parseExpression(value, place), ...place };
+      }
+      case 'language':
+        if (!isLanguage(token.rest))
+          failAt(place, `${shown(token.rest)} is no language; there are ${listed(LANGUAGES)}`);
+        this.#language = token.rest;
+        return undefined;
+      default:
+        return failAt(place, `{{${token.word}}} is not supported: templates choose and repeat, they run no program`);
+    }
+  }
+
+  #output(text: string, place: TemplatePlace): TemplateNode {
+    const block = /^self\.([A-Za-z_]\w*)(?:\(\))?$/.exec(text)?.[1];
+    if (block !== undefined) return { kind: 'block', name: block, ...place };
+    return { kind: 'output', expression: parseExpression(text, place), ...place };
+  }
+
+  #if(first: Directive, depth: number): TemplateNode {
+    const branches: IfNode['branches'][number][] = [];
+    let head = first;
+    for (;;) {
+      const place = this.#placeOf(head);
+      const condition = parseExpression(head.rest, place);
+      const { body, end } = this.#body(depth + 1);
+      branches.push({ condition, place, body });
+      if (end?.word === 'elif') {
+        head = end;
+        continue;
+      }
+      const last = end?.word === 'else' ? this.#body(depth + 1) : { body: [], end };
+      this.#expect(last.end, 'endif', first);
+      return { kind: 'if', branches, otherwise: last.body, ...this.#placeOf(first) };
+    }
+  }
+
+  #for(token: Directive, depth: number): TemplateNode {
+    const place = this.#placeOf(token);
+    const [, names = '', list = ''] =
+      /^([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*){0,7})\s+in\s+(.+)$/s.exec(token.rest) ?? [];
+    if (names === '') failAt(place, 'expected {{for name in list}}');
+    const { body, end } = this.#body(depth + 1);
+    this.#expect(end, 'endfor', token);
+    return { kind: 'for', names: names.split(/\s*,\s*/), list: parseExpression(list, place), body, ...place };
+  }
+
+  #def(token: Directive, depth: number): undefined {
+    const place = this.#placeOf(token);
+    const name = /^([A-Za-z_]\w*)(?:\(\s*\))?$/.exec(token.rest)?.[1];
+    if (name === undefined) failAt(place, 'expected {{def name}}: a block has a name and no arguments');
+    if (depth > 0) failAt(place, `the block ${name} must not stand inside another directive`);
+    if (this.#blocks.has(name)) failAt(place, `there is a block ${name} already`);
+    const { body, end } = this.#body(depth + 1);
+    this.#expect(end, 'enddef', token);
+    this.#blocks.set(name, body);
+    return undefined;
+  }
+
+  #expect(end: Directive | undefined, word: string, begin: Directive): void {
+    if (end?.word === word) return;
+    const found = end === undefined ? 'the template ends' : `{{${end.word}}} comes`;
+    const place = end === undefined ? begin : end;
+    failAt(this.#placeOf(place), `${found} before the {{${word}}} of the {{${begin.word}}} in line ${begin.line}`);
+  }
+
+  #quotedName(token: Directive): string {
+    const [, double, single] = /^(?:"([^"]*)"|'([^']*)')$/.exec(token.rest) ?? [];
+    const name = double ?? single;
+    if (name === undefined) failAt(this.#placeOf(token), `expected {{${token.word} "name"}}`);
+    return name;
+  }
+}
