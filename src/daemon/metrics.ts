@@ -78,7 +78,11 @@ function addDhcp(out: Exposition, { dhcp }: Rack): void {
       decline: decided('dhcp.decline'),
     }),
   );
-  out.counter('rackboot_dhcp_refusals_total', 'Messages without an answer, by reason.', labelled('reason', refusals));
+  out.counter(
+    'rackboot_dhcp_refusals_total',
+    'Messages without an answer, or with a NAK, by reason.',
+    labelled('reason', refusals),
+  );
   out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', decided('dhcp.conflict'));
   out.counter('rackboot_dhcp_leases_ended_total', 'Leases that ran out.', decided('dhcp.expired'));
   out.gauge('rackboot_dhcp_offers', 'Addresses kept for clients that make up their mind.', offers);

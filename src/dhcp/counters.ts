@@ -25,7 +25,7 @@ export interface DhcpCounters {
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
   /** Events told, by kind; of refused and malformed messages only those that were not withheld. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
-  /** Messages without an answer, by reason; all of them. */
+  /** Messages without an answer, or with a NAK, by reason; all of them. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;
   /** Addresses with a record, running or ended. */
   readonly leases: number;

@@ -64,7 +64,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
 /** Every reason, for counting. */
 export const DHCP_REFUSAL_NAMES: readonly DhcpRefusal[] = Object.keys(DHCP_REFUSALS).filter(isRefusal);
 
-function isRefusal(name: string): name is DhcpRefusal {
+/** True for the name of a reason. */
+export function isRefusal(name: string): name is DhcpRefusal {
   return Object.hasOwn(DHCP_REFUSALS, name);
 }
 

@@ -27,7 +27,7 @@ import { decide, setAside } from './decide.ts';
 import type { DhcpDecision, OfferedAddress } from './decision.ts';
 import type { DhcpPorts } from './destination.ts';
 import { DurableQueue } from './durable-queue.ts';
-import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal } from './events.ts';
+import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
 import type { DhcpState, IdentifyClient, PlanBoot } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseJournal } from './lease-journal.ts';
@@ -345,6 +345,10 @@ export class Responder {
     this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
     for (const { event } of outcomes) {
       this.#events.add(event.kind);
+      // A NAK is an answer and a refusal.
+      if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
+        this.#refusals.add(event.reason);
+      }
       this.#ports.publish(event);
     }
   }

@@ -207,6 +207,7 @@ test('a release that was not written leaves the address with its client', async 
   rig.journal.recover();
   assert.equal(rig.table.find(ip('10.20.0.105'))?.mac, MAC_A);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['nak 0.0.0.0']);
+  assert.equal(rig.server.counters().refusals['address-leased'], 1, 'a NAK is counted by its reason');
   assert.deepEqual(rig.ask({ type: 'request', mac: MAC_A, ciaddr: ip('10.20.0.105') }, '10.20.0.1'), [
     'ack 10.20.0.105',
   ]);
