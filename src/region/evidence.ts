@@ -6,8 +6,8 @@
 //   BMC's hardware address     40, -30        BMC's address         20
 //   vendor and product              -30
 //
-// So one address is enough; UUID alone is enough, for the standard wants it unique; a serial number is not, for it is unique to its
-// maker only. A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
+// So one address is enough. A UUID alone is not, though the standard wants it unique: boards are sold with one for all of them
+// (`recognition.ts` asks for a second value). Nor is a serial number, which is unique to its maker only. A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
 //
 // Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
 //

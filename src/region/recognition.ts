@@ -1,8 +1,9 @@
 // Which known machine does a report come from? Every machine that shares a hardware address or a value with it is weighed.
 //
-//   ruled out, or below SUSPECT_SCORE ─► another machine
-//   below SAME_SCORE ─────────────────► perhaps: a person is asked (`suspects`)
-//   else ─────────────────────────────► the machine; of several the one with the boot address, the others are told of (`rivals`)
+//   ruled out, or below SUSPECT_SCORE ─────────────────────► another machine
+//   below SAME_SCORE, or one value and no address in common ─► perhaps: a person is asked (`suspects`)
+//   else ──────────────────────────────────────────────────► the machine; of several the one with the boot address, the others are
+//                                                            told of (`rivals`)
 //
 // 1. A machine is never merged with another by what both merely happen to show: see `evidence.ts`.
 // 2. The same report finds the same machine, whatever the order of its interfaces behind the first.
@@ -62,12 +63,13 @@ export function recognise(
     machine,
     weighing: weigh(evidence, machineEvidence(machine), isShared),
   }));
-  const isSame = ({ weighing }: Candidate): boolean => !weighing.isRuledOut && weighing.score >= SAME_SCORE;
-  const isSuspect = ({ weighing }: Candidate): boolean =>
-    !weighing.isRuledOut &&
-    weighing.score >= SUSPECT_SCORE &&
-    weighing.score < SAME_SCORE &&
-    weighing.macs.length === 0;
+  const isSame = ({ weighing }: Candidate): boolean =>
+    !weighing.isRuledOut && weighing.score >= SAME_SCORE && isProven(weighing);
+  const isSuspect = (candidate: Candidate): boolean =>
+    !candidate.weighing.isRuledOut &&
+    !isSame(candidate) &&
+    candidate.weighing.score >= SUSPECT_SCORE &&
+    candidate.weighing.macs.length === 0;
   const [known, ...rivals] = candidates.filter(isSame).sort((a, b) => compare(a, b, boot));
   return {
     known,
@@ -76,6 +78,9 @@ export function recognise(
     others: candidates.filter((candidate) => !isSame(candidate) && !isSuspect(candidate)),
   };
 }
+
+/** An address, or two values that agree: of one value alone nobody knows how many machines were made with it. */
+const isProven = ({ macs, same }: Weighing): boolean => macs.length > 0 || same.length > 1;
 
 /** The one with the boot address first, then the one of which more speaks, then the one that was known first. */
 function compare(a: Candidate, b: Candidate, boot: MacAddress | undefined): number {

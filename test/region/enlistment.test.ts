@@ -36,10 +36,10 @@ const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport
     true,
   ],
   [
-    'the same UUID without any serial number is the same machine',
+    'the same UUID without a second value that agrees is another machine, until a person says otherwise',
     report([A], { facts: facts({ uuid: UUID_1 }) }),
     report([B], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
-    true,
+    false,
   ],
   [
     'the same UUID with another serial number is another machine',
@@ -61,9 +61,15 @@ const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport
   ],
   [
     'a placeholder for a serial number contradicts nothing',
-    report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
-    report([B], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.', board_serial: 'BB100' }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'SN100', board_serial: 'BB100' }) }),
     true,
+  ],
+  [
+    'nor does it speak for anything',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
+    false,
   ],
   ['an address that a whole series has says nothing', report([A, 0x020000000001]), report([B, 0x020000000001]), false],
 ];

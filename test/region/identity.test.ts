@@ -101,6 +101,18 @@ const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, an
     'two, and a person is asked',
   ],
   [
+    'a UUID alone is no proof: boards are sold with one for all, and without a serial number',
+    { macs: [A], uuid: UUID_1, serial: 'Default string' },
+    { macs: [B], uuid: UUID_1, serial: 'Default string' },
+    'two, and a person is asked',
+  ],
+  [
+    'with the asset tag it is',
+    { macs: [A], uuid: UUID_1, chassis_asset_tag: 'R12-U7' },
+    { macs: [B], uuid: UUID_1, chassis_asset_tag: 'R12-U7' },
+    'same',
+  ],
+  [
     'a serial number alone is no proof, for it is unique to its maker only',
     { macs: [A], serial: 'SN100' },
     { macs: [B], serial: 'SN100' },
@@ -281,6 +293,16 @@ test('a New machine for whose boot a rack vouched is amended by its own boots on
     const swapped = enlist(region, shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }, { vouchedMac: mac(C) }));
     assert.equal(swapped.systemId, machine.systemId);
     assert.equal(region.store.countMachines({}), 1);
+  }));
+
+test('two machines with one UUID and no serial number are both New, though a rack vouched for the boot of each', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, shown({ macs: [A], uuid: UUID_1 }, VOUCHED_A));
+    const two = enlist(region, shown({ macs: [B], uuid: UUID_1 }, { vouchedMac: mac(B) }));
+    assert.notEqual(one.systemId, two.systemId);
+    assert.deepEqual([macsOf(region.store.findMachine(one.systemId)), macsOf(two)], [[A], [B]]);
+    const told = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '';
+    assert.ok(told.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told);
   }));
 
 test('an interface for which a rack vouched is not taken away by a report for which none does', () =>

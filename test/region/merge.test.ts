@@ -94,8 +94,9 @@ test('a machine in use is never the one that goes, and of two in use neither is 
 
 test('a split makes a New machine with its own hardware, and what led to the merge does not lead to it again', () =>
   withRegion(({ region, clock, states }) => {
-    const first = facts({ uuid: UUID }, { memory_mib: 1024, nics: [nic(A)] });
-    const second = facts({ uuid: UUID }, { memory_mib: 2048, nics: [nic(B)] });
+    const series = { uuid: UUID, chassis_asset_tag: 'R12-U7' };
+    const first = facts(series, { memory_mib: 1024, nics: [nic(A)] });
+    const second = facts(series, { memory_mib: 2048, nics: [nic(B)] });
     const merged = enlist(region, report([A], { facts: first }));
     assert.equal(enlist(region, report([B], { facts: second })).systemId, merged.systemId);
     const outcome = region.identity.split(merged.systemId, [mac(B)], 'bob');

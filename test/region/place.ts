@@ -77,7 +77,10 @@ export async function withRegion(
 }
 
 /** Facts with this identity. */
-export function facts(dmi: { readonly uuid?: string; readonly serial?: string }, more: object = {}): HardwareFacts {
+export function facts(
+  dmi: { readonly uuid?: string; readonly serial?: string; readonly board_serial?: string },
+  more: object = {},
+): HardwareFacts {
   const parsed = parseHardwareFacts(JSON.stringify({ version: 1, dmi, ...more }));
   if (parsed.kind === 'fault') throw new Error(parsed.problems.join('; '));
   return parsed.value;
