@@ -68,7 +68,12 @@ export class OutboxKeeper {
     const refusal = this.#add(post);
     if (refusal !== undefined) notice({ kind: 'region.post-refused', address, reason: refusal });
     else {
-      notice({ kind: 'region.post-queued', address, path: post.path, bytes: Buffer.byteLength(post.body, 'base64') });
+      notice({
+        kind: 'region.post-queued',
+        address,
+        path: pathOf(post),
+        bytes: Buffer.byteLength(post.body, 'base64'),
+      });
       onAdded();
     }
     return refusal;
@@ -126,7 +131,10 @@ export class OutboxKeeper {
 
 function toListed({ item, ...letter }: DeadLetter): ListedLetter {
   if (item.kind === 'report') return { ...letter, item };
-  const { at, peer, path, bootMac, body } = item.post;
+  const { at, peer, bootMac, body } = item.post;
   const bytes = Buffer.byteLength(body, 'base64');
-  return { ...letter, item: { kind: 'post', post: { at, peer, path, bootMac, bytes } } };
+  return { ...letter, item: { kind: 'post', post: { at, peer, path: pathOf(item.post), bootMac, bytes } } };
 }
+
+/** Without the query: a machine may put its password there as well as into the body. */
+const pathOf = ({ path }: QueuedPost): string => path.split('?', 1)[0] ?? '';

@@ -382,6 +382,23 @@ test('while the disk refuses nothing is acknowledged, posts are refused by name,
   });
 });
 
+test('what a machine wrote into the query of its post is carried, and told nobody else', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) =>
+      name === 'events'
+        ? { body: JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'no' }] }) }
+        : oblige(request, name);
+    place.link.receive(HELLO);
+    const path = '/MAAS/api/1.0/nodes/?op=new&power_parameters=hunter2';
+    place.link.receive({ kind: 'post', id: 1, post: { at: 1, peer: '10.0.0.1', contentType: '', path, body: '' } });
+    await place.pass(1000);
+    place.link.receive({ kind: 'outbox', id: 2, command: { action: 'list' } });
+    assert.ok(place.notices().includes('region.post-queued'));
+    assert.ok(place.requests.some(({ request }) => request.body?.text.includes('hunter2')));
+    assert.doesNotMatch(JSON.stringify(place.sent), /hunter2/);
+    assert.match(JSON.stringify(place.sent), /"path":"\/MAAS\/api\/1\.0\/nodes\/"/);
+  }));
+
 test('the first state is fetched whole, later ones by their tag, at each change and once a minute', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
