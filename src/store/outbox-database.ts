@@ -75,8 +75,9 @@ export const OUTBOX_DATABASE: DatabaseKind = {
   migrations: [VERSION_1],
 };
 
-/** Under this kind what was lost before it came here is counted. */
+/** Under these kinds what was lost before it came here is counted, and the dead letters beyond their bound. */
 const LOST_KIND = 'lost-before-the-outbox';
+const LETTER_KIND = 'dead-letter';
 /** Entries dropped by one statement. */
 const DROP_CHUNK = 256;
 const DEAD_LETTERS_LISTED_MAX = 500;
@@ -222,18 +223,21 @@ class SqliteOutbox implements OutboxStore {
   }
 
   bury(sequence: number, reason: string, atMs: number): void {
-    const row = this.#sql.one('SELECT 1 AS entries, bytes, item FROM entry WHERE sequence = ?', sequence);
+    const row = this.#sql.one('SELECT bytes, item FROM entry WHERE sequence = ?', sequence);
     if (row === undefined) return;
-    this.#write(() => {
+    this.#change((drops) => {
       const letter = 'INSERT INTO dead_letter (sequence, at_ms, reason, item) VALUES (?, ?, ?, ?)';
       this.#sql.run(letter, sequence, atMs, reason.slice(0, REASON_MAX), text(row, 'item'));
       this.#sql.run('DELETE FROM entry WHERE sequence = ?', sequence);
-      this.#sql.run(
-        'DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?)',
-        this.#bounds.deadLettersMax,
-      );
+      const { deadLettersMax } = this.#bounds;
+      const excess = this.#deadLetters + 1 - deadLettersMax;
+      if (excess > 0) {
+        drops.set(LETTER_KIND, excess);
+        const oldest = 'SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?';
+        this.#sql.run(`DELETE FROM dead_letter WHERE id IN (${oldest})`, deadLettersMax);
+      }
+      return { entries: this.#size.entries - 1, bytes: this.#size.bytes - number(row, 'bytes') };
     });
-    this.#shrink(row);
     this.#countDeadLetters();
   }
 

@@ -102,7 +102,7 @@ export interface OutboxStore {
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[];
   /** The region has everything up to `sequence`, and was told of `missed` dropped ones. */
   acknowledge(sequence: number, missed: number): void;
-  /** Moves an entry to the dead letters; those beyond their bound go, the oldest first. */
+  /** Moves an entry to the dead letters; those beyond their bound go, the oldest first, and are counted as dropped. */
   bury(sequence: number, reason: string, atMs: number): void;
   /** Begins under a new id, from sequence 1, with everything that waits. */
   renumber(): void;

@@ -194,6 +194,7 @@ test('what the region refuses is kept with its reason, up to a bound, and can be
     for (const sequence of [1, 2, 3, 4]) store.bury(sequence, `no: ${sequence}`, 9);
     assert.equal(store.deadLetterCount, 3);
     assert.equal(store.length, 1);
+    assert.deepEqual([store.dropped, store.missed], [{ 'dead-letter': 1 }, 1], 'the one that had no room is counted');
     const [first, second] = open(SMALL).listDeadLetters();
     assert.deepEqual([first?.sequence, first?.reason, first?.atMs], [2, 'no: 2', 9]);
     assert.equal(store.retry(first?.id ?? 0), true);
