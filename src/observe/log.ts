@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
+import { z } from 'zod';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
@@ -86,12 +87,28 @@ function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   }
 }
 
-/** One line as a person reads it. */
-function openTerminalFormat(): (line: string) => string {
+/** Makes of a line of JSON one line as a person reads it: time, level, the event's name, what happened, its fields. */
+export function openTerminalFormat(): (line: string) => string {
   // Loaded only here: a service, whose log is no terminal, need not carry it.
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
-  return prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
+  return (line) => {
+    const { level, time, event, msg, ...fields } = lineShape.parse(JSON.parse(line));
+    const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
+    // Everything is in the message: fields of some names, such as hostname, are otherwise shown elsewhere, and as they came.
+    return pretty({ level, time, msg: printable(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
+  };
 }
+
+const lineShape = z.looseObject({
+  level: z.number(),
+  time: z.string(),
+  event: z.string().optional(),
+  msg: z.string().default(''),
+});
+
+/** Control characters, which a terminal would act on, as question marks. */
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');
 
 /** Writes the events of the stream that `levels` show to the log from now on. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {

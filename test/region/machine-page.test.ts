@@ -49,6 +49,14 @@ test('the log is divided into boots, the newest first', async (t) => {
   }
 });
 
+test('the steps of a boot stand in the order of their times, whoever told of them first', () => {
+  const log = [event(1, 'dhcp.offer', OFFER), { ...event(9, 'enlisted'), id: 2 }, { ...event(5, 'tftp.sent'), id: 3 }];
+  assert.deepEqual(
+    bootsOf(log.toReversed()).map((boot) => boot.map(({ kind }) => kind)),
+    [['dhcp.offer', 'tftp.sent', 'enlisted']],
+  );
+});
+
 const told = (sequence: number, more: Partial<RackReport>): RackReport => ({
   sequence,
   kind: 'dhcp.offer',

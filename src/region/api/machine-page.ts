@@ -148,7 +148,8 @@ export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
     if (current === undefined || startsBoot(event, current)) boots.push([event]);
     else current.push(event);
   }
-  return boots.reverse();
+  // What the region has done itself is in its log before what the rack told at the time: within a boot the time counts.
+  return boots.reverse().map((boot) => boot.toSorted((a, b) => a.atMs - b.atMs));
 }
 
 const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
