@@ -5,7 +5,8 @@
 //   New                                                         enlist: it reports again, so that changed hardware is seen, and powers off
 //   Commissioning, Testing, Disk erasing, Releasing,
 //   Entering rescue mode, Rescue mode                           commissioning: the environment does what the state says
-//   Deploying, network boot on                                  install
+//   Deploying by an image, network boot on                      commissioning: the environment writes the image
+//   Deploying otherwise, network boot on                        install
 //   Deploying, network boot off (the disk is written); Deployed local
 //   Exiting rescue mode                                         what the state before the rescue has
 //   everything else (Ready, Allocated, Broken, failures …)      poweroff
@@ -14,6 +15,7 @@
 
 import type { BootPurpose } from '../machines/machine.ts';
 import type { MachineStatus } from './lifecycle.ts';
+import type { DeployWay } from './work.ts';
 
 /** What decides a machine's next boot. */
 export interface BootState {
@@ -22,6 +24,8 @@ export interface BootState {
   readonly restingStatus?: MachineStatus | undefined;
   /** False once an installer has said that the disk is written. */
   readonly netboot: boolean;
+  /** How its system comes onto the disk; undefined: by an installer. */
+  readonly deployBy?: DeployWay | undefined;
 }
 
 /** What the next network boot of a machine is for. */
@@ -37,7 +41,8 @@ export function bootPurpose(state: BootState): BootPurpose {
     case 'rescue-mode':
       return 'commissioning';
     case 'deploying':
-      return state.netboot ? 'install' : 'local';
+      if (!state.netboot) return 'local';
+      return state.deployBy === 'image' ? 'commissioning' : 'install';
     case 'deployed':
       return 'local';
     case 'exiting-rescue-mode':

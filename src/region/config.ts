@@ -35,6 +35,8 @@ export interface RegionConfig {
   readonly domain: string;
   /** At most this many machines may be New at a time. */
   readonly newMachinesMax: number;
+  /** How often a machine that hung is started again by itself; undefined: once. */
+  readonly retries?: number | undefined;
   /** What machines that enlist are named after; undefined: two words. */
   readonly nameFrom?: NameSource | undefined;
   /**

@@ -72,7 +72,7 @@ export const STATUSES: readonly StatusRow[] = [
     foldedNumber: 1,
     next: ['failed-commissioning', 'ready', 'retired', 'missing', 'new', 'broken', 'testing'],
     failed: 'failed-commissioning',
-    timeoutMinutes: 30,
+    timeoutMinutes: 20,
   },
   {
     status: 'failed-commissioning',

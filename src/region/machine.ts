@@ -4,12 +4,23 @@
 // 1. `systemId` is for ever; everything else may change.
 // 2. A hardware address belongs to at most one machine.
 
+import type { MachineAddress } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerParameters } from './power-parameters.ts';
+import type { MachineWork } from './work.ts';
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
+
+/** What is to be done with a machine's power: on, with the network as the next boot device; off; or off and on again. */
+export type PowerTask = 'on' | 'off' | 'cycle';
+
+/** A tag of a machine: its name, and its kernel arguments, empty for none. */
+export interface MachineTag {
+  readonly name: string;
+  readonly kernelParams: string;
+}
 
 /** A network interface of a machine. */
 export interface MachineInterface {
@@ -66,6 +77,10 @@ export interface MachineFields {
   readonly vouchedMac?: MacAddress | undefined;
   /** The secret of its present boot (`boot-token.ts`): for its rack only. */
   readonly bootToken?: string | undefined;
+  /** What it is about to do; undefined: nothing is under way, or the state was set as such. */
+  readonly work?: MachineWork | undefined;
+  /** How its power is to be switched; undefined: it is not, or that was done. */
+  readonly powerTask?: PowerTask | undefined;
 }
 
 export interface Machine extends MachineFields {
@@ -76,6 +91,10 @@ export interface Machine extends MachineFields {
   readonly updatedMs: number;
   /** The boot interface first. */
   readonly interfaces: readonly MachineInterface[];
+  /** The addresses that it was given, which are nobody else's: what is seen of it never changes them. */
+  readonly addresses: readonly MachineAddress[];
+  /** In the order of their names. */
+  readonly tags: readonly MachineTag[];
 }
 
 /** `hostname.domain`. */

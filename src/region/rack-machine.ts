@@ -6,22 +6,24 @@ import type { RackMachine } from '../machines/machine.ts';
 import { bootPurpose } from './boot-purpose.ts';
 import { statusRow } from './lifecycle.ts';
 import type { Machine } from './machine.ts';
+import { kernelParamsOf } from './tags.ts';
 
 /** What the rack is told of a machine, its UUID included. */
 export function toRackMachine(machine: Machine): RackMachine {
+  const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   return {
     systemId: machine.systemId,
     hostname: machine.hostname,
     domain: machine.domain,
     statusName: statusRow(machine.status).name,
-    purpose: bootPurpose(machine),
+    purpose,
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,
-    release: machine.release === '' ? undefined : machine.release,
+    release: purpose !== 'install' || machine.release === '' ? undefined : machine.release,
     macs: machine.interfaces.map((nic) => nic.mac),
     uuid: machine.uuid,
-    addresses: [],
-    kernelParams: machine.kernelParams,
+    addresses: machine.addresses,
+    kernelParams: kernelParamsOf(machine),
     ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
   };
 }

@@ -12,24 +12,24 @@ import type { DesiredState, RackMachine } from '../machines/machine.ts';
 import { formatMac } from '../net/address.ts';
 import { TOKEN_STATUSES, tokenFor } from './boot-token.ts';
 import type { RegionConfig } from './config.ts';
+import type { FindImage } from './deployment.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './enlistment.ts';
 import { type EnlistmentReport, weighReport } from './enlistment-report.ts';
-import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './lifecycle.ts';
+import { checkTransition, type MachineStatus, type TransitionRefusal } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { MachineIdentity } from './machine-identity.ts';
+import { MachineLife, type PowerControl } from './machine-life.ts';
 import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
 import { Racks } from './racks.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
+import { enterStatus } from './status-change.ts';
 import { StatusDeadlines } from './status-deadlines.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
-/** Machines whose state is ended for its age, in one look; the others follow with the next. */
-const OVERDUE_MAX = 50;
-const MINUTE_MS = 60_000;
 /** Machines read at a time when the mirror is filled. */
 const MIRROR_CHUNK = 500;
 
@@ -39,6 +39,10 @@ export interface RegionOptions {
   readonly clock: Clock;
   /** What a configuration may be; undefined: the store owns none of it. */
   readonly rules?: SettingsRules | undefined;
+  /** What switches machines; undefined: nobody but people do. */
+  readonly power?: PowerControl | undefined;
+  /** The store of images; undefined: there is none. */
+  readonly findImage?: FindImage | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
 }
@@ -64,6 +68,8 @@ export interface Region {
   readonly settings: RegionSettings;
   /** Which machines are one, and which are two. */
   readonly identity: MachineIdentity;
+  /** What people and machines make of a machine's state. */
+  readonly life: MachineLife;
   /** The settings in force. */
   config(): RegionConfig;
   /** Takes new settings; what is under way keeps the old ones. */
@@ -78,7 +84,7 @@ export interface Region {
    * starts anew uses a new source. @returns how many were new */
   observe(reports: readonly RackReport[], source?: string): number;
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
-  /** Moves a machine to another state, or says why not. */
+  /** Moves a machine to another state whatever that means for it, or says why not; people give commands (`life`) instead. */
   changeStatus(
     systemId: string,
     to: MachineStatus,
@@ -87,6 +93,8 @@ export interface Region {
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
   /** False: there is no such machine. */
   removeMachine(systemId: string, username: string): boolean;
+  /** What racks are told of machines was changed beside them: they are read anew. */
+  machinesChanged(): void;
   close(): void;
 }
 
@@ -101,6 +109,7 @@ class RegionOnStore implements Region {
   readonly racks: Racks;
   readonly settings: RegionSettings;
   readonly identity: MachineIdentity;
+  readonly life: MachineLife;
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   #mirror = new Map<string, RackMachine>();
@@ -133,6 +142,16 @@ class RegionOnStore implements Region {
     });
     this.#onDesiredState = options.onDesiredState;
     this.#deadlines = new StatusDeadlines(options.store, options.clock);
+    this.life = new MachineLife({
+      store: options.store,
+      clock: options.clock,
+      deadlines: this.#deadlines,
+      racks: this.racks,
+      power: options.power,
+      findImage: options.findImage,
+      retries: () => this.#config.retries,
+      onChange: (machine) => this.#mirrorChange(machine),
+    });
     this.#fillMirror();
     this.#watchOthers();
     this.#drawMissingTokens();
@@ -173,9 +192,10 @@ class RegionOnStore implements Region {
 
   observe(reports: readonly RackReport[], source = 'rack'): number {
     if (reports.length === 0) return 0;
-    const { added, booting } = this.store.recordReports(source, reports);
+    const { added, booting, leased } = this.store.recordReports(source, reports);
     if (booting.size > 0) this.#deadlines.follow();
-    for (const [systemId, atMs] of booting) this.#extendDeadline(systemId, atMs);
+    for (const [systemId, atMs] of booting) this.life.alive(systemId, atMs);
+    for (const systemId of leased) this.life.leased(systemId);
     return added;
   }
 
@@ -207,12 +227,7 @@ class RegionOnStore implements Region {
     const outcome = this.store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
       const refusal = checkTransition(machine.status, to);
       if (refusal !== undefined) return { kind: 'refuse', refusal };
-      const description = `From '${statusRow(machine.status).name}' to '${statusRow(to).name}'`;
-      return {
-        kind: 'change',
-        fields: statusFields(machine, to, atMs, by, this.clock),
-        events: [{ type: 'NODE_CHANGED_STATUS', description, atMs, username: by.username }],
-      };
+      return enterStatus(machine, to, { atMs, clock: this.clock, ...by });
     });
     if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
     return outcome;
@@ -247,6 +262,11 @@ class RegionOnStore implements Region {
     this.#mirror.delete(systemId);
     this.#announceOwnChange();
     return true;
+  }
+
+  machinesChanged(): void {
+    this.#fillMirror();
+    this.#announce();
   }
 
   close(): void {
@@ -305,27 +325,6 @@ class RegionOnStore implements Region {
     this.#announce();
   }
 
-  /** A machine that boots is at work: the time its state may last begins again. */
-  #extendDeadline(systemId: string, atMs: number): void {
-    const machine = this.store.findMachine(systemId);
-    const minutes = machine === undefined ? undefined : statusRow(machine.status).timeoutMinutes;
-    if (machine === undefined || minutes === undefined) return;
-    // A rack whose clock is ahead gives no more time than there is.
-    const fields = { statusDeadlineMs: Math.min(atMs, this.clock.wallTimeMs()) + minutes * MINUTE_MS };
-    // What a rack tells late does not take back time that was given since.
-    if (fields.statusDeadlineMs <= (machine.statusDeadlineMs ?? 0)) return;
-    this.store.changeMachine<never>(systemId, atMs, () => ({ kind: 'change', fields, events: [] }));
-  }
-
-  #endOverdueStates(): void {
-    if (!this.#deadlines.follow()) return;
-    for (const machine of this.store.listOverdue(this.clock.wallTimeMs(), OVERDUE_MAX)) {
-      const row = statusRow(machine.status);
-      const message = `${row.name} did not end within ${row.timeoutMinutes ?? 0} minutes`;
-      if (row.failed !== undefined) this.changeStatus(machine.systemId, row.failed, { username: '', message });
-    }
-  }
-
   #announce(): void {
     this.#state = undefined;
     this.#announcement ??= this.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
@@ -342,7 +341,7 @@ class RegionOnStore implements Region {
       this.#watchOthers();
       try {
         this.racks.lookForAway();
-        this.#endOverdueStates();
+        this.life.endOverdue();
         if (!this.#isStale && this.store.desiredVersion() === this.#version) return;
         this.#fillMirror();
         this.#announce();
@@ -352,28 +351,4 @@ class RegionOnStore implements Region {
       }
     });
   }
-}
-
-/** What changes with the state: when it began, when it has lasted too long, what it goes back to. */
-function statusFields(
-  machine: Machine,
-  to: MachineStatus,
-  atMs: number,
-  by: { readonly username: string; readonly message?: string | undefined },
-  clock: Clock,
-): Partial<MachineFields> {
-  const isAside = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
-  const minutes = statusRow(to).timeoutMinutes;
-  const resting = isAside(machine.status) ? machine.restingStatus : machine.status;
-  return {
-    status: to,
-    statusMessage: by.message ?? '',
-    statusSinceMs: atMs,
-    statusDeadlineMs: minutes === undefined ? undefined : atMs + minutes * MINUTE_MS,
-    restingStatus: isAside(to) ? resting : undefined,
-    bootToken: tokenFor(machine, to, by.username === '', clock),
-    // Whoever accepts a machine accepts what it said of its power.
-    powerIsProposed: machine.powerIsProposed === true && (by.username === '' || machine.status !== 'new'),
-    netboot: to === 'deployed' ? false : to === 'deploying' || machine.netboot || to === 'ready' || to === 'new',
-  };
 }

@@ -6,8 +6,10 @@
 // 4. Every method throws RackError `store-unavailable` when the disk is full or the database is held by somebody else, and the same
 //    store works again once that is over.
 
+import type { MachineAddress } from '../machines/machine.ts';
 import type { SettingValue } from '../machines/settings.ts';
-import type { MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
@@ -123,8 +125,24 @@ export type SplitOutcome<R> =
 
 /** What becomes of one machine. */
 export type MachineChange<R> =
-  | { readonly kind: 'change'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
+  | {
+      readonly kind: 'change';
+      readonly fields: Partial<MachineFields>;
+      readonly events: readonly NewMachineEvent[];
+      /** All the addresses that it is given from now on. Default: those that it has. */
+      readonly addresses?: readonly MachineAddress[] | undefined;
+      /** What its system runs at its first start; null: nothing. Default: what it was. */
+      readonly userData?: Uint8Array | null | undefined;
+    }
   | { readonly kind: 'refuse'; readonly refusal: R };
+
+/** What the store knows that bears on a change of one machine. */
+export interface ChangeKnowledge {
+  /** The addresses from `low` to `high` that other machines were given. */
+  takenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
+  /** Those with which other machines were seen last: they may still use them. */
+  seenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
+}
 
 export type MachineChangeOutcome<R> =
   | { readonly kind: 'changed'; readonly machine: Machine }
@@ -137,6 +155,8 @@ export interface MachineFilter {
   readonly hostnames?: readonly string[] | undefined;
   readonly macs?: readonly MacAddress[] | undefined;
   readonly statuses?: readonly MachineStatus[] | undefined;
+  /** Seen with one of these addresses. */
+  readonly seenAt?: readonly Ipv4[] | undefined;
 }
 
 /** Which events; newest first. */
@@ -166,6 +186,8 @@ export interface RecordedReports {
   readonly added: number;
   /** The machines that some of these show booting from the network, each with the wall time of its last sign. */
   readonly booting: ReadonlyMap<string, number>;
+  /** The machines that some of these show taking or keeping an address. */
+  readonly leased: ReadonlySet<string>;
 }
 
 export interface User {
@@ -219,6 +241,7 @@ export type SettingsOutcome<R> =
 
 export interface RegionStore {
   readonly racks: RackStore;
+  readonly life: LifeStore;
   /** Runs `work`; all that it does with this store happens whole or not at all. What throws inside it undoes only itself. */
   atomically<T>(work: () => T): T;
 
@@ -248,7 +271,11 @@ export interface RegionStore {
   changeMachine<R>(
     systemId: string,
     atMs: number,
-    decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
+    decide: (
+      machine: Machine,
+      isHostnameTaken: (hostname: string) => boolean,
+      knowledge: ChangeKnowledge,
+    ) => MachineChange<R>,
   ): MachineChangeOutcome<R>;
   /** Removes a machine, its interfaces and keys; its events stay. False: there is none. */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;

@@ -92,17 +92,25 @@ export class EventTable {
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
+    const leased = new Set<number>();
     for (const report of reports) {
       if (report.sequence <= highest) continue;
       highest = report.sequence;
       seenMs = report.at;
       const machineId = this.#addReport(report);
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
+      if (machineId !== undefined && report.kind === 'dhcp.ack') leased.add(machineId);
       added += 1;
     }
-    if (added === 0) return { added, booting: new Map() };
+    if (added === 0) return { added, booting: new Map(), leased: new Set() };
     this.#setSequence(source, highest, seenMs);
-    return { added, booting: this.#bySystemId(booting) };
+    const of = this.#systemIds([...booting.keys(), ...leased]);
+    const named = (id: number): string => of.get(id) ?? '';
+    return {
+      added,
+      booting: new Map([...booting].map(([id, atMs]) => [named(id), atMs])),
+      leased: new Set([...leased].map(named)),
+    };
   }
 
   acceptSequence(source: string, sequence: number, atMs: number): boolean {
@@ -139,10 +147,10 @@ export class EventTable {
     return { oldest: of('min'), newest: of('max') };
   }
 
-  #bySystemId(byId: ReadonlyMap<number, number>): ReadonlyMap<string, number> {
+  #systemIds(ids: readonly number[]): ReadonlyMap<number, string> {
     const query = 'SELECT id, system_id FROM machine WHERE id IN (SELECT value FROM json_each(?))';
-    const rows = this.#sql.all(query, JSON.stringify([...byId.keys()]));
-    return new Map(rows.map((row) => [text(row, 'system_id'), byId.get(number(row, 'id')) ?? 0]));
+    const rows = this.#sql.all(query, JSON.stringify(ids));
+    return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
   }
 
   /** @returns the machine it concerns, when that is known */

@@ -4,7 +4,8 @@
 // 2. What identifies a machine is written beside it whenever it changes.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { MacAddress } from '../net/address.ts';
+import type { MachineAddress } from '../machines/machine.ts';
+import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/evidence.ts';
 import { statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/machine.ts';
@@ -12,6 +13,7 @@ import type { NewMachineEvent } from '../region/machine-event.ts';
 import { toRackMachine } from '../region/rack-machine.ts';
 import { machineEvidence } from '../region/recognition.ts';
 import type {
+  ChangeKnowledge,
   EnlistmentDecision,
   EnlistmentKnowledge,
   EnlistmentOutcome,
@@ -31,8 +33,10 @@ import {
   machineValues,
   number,
   type Row,
+  readAllocation,
   readInterface,
   readMachine,
+  readMachineTag,
   type Statements,
 } from './region-rows.ts';
 
@@ -86,13 +90,22 @@ export class MachineTable {
   change<R>(
     systemId: string,
     atMs: number,
-    decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
+    decide: (
+      machine: Machine,
+      isHostnameTaken: (hostname: string) => boolean,
+      knowledge: ChangeKnowledge,
+    ) => MachineChange<R>,
   ): MachineChangeOutcome<R> {
     const machine = this.find(systemId);
     if (machine === undefined) return { kind: 'not-found' };
-    const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname));
+    const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname), {
+      takenAddresses: (low, high) => this.#addressesIn('allocation', machine.id, low, high),
+      seenAddresses: (low, high) => this.#addressesIn('interface', machine.id, low, high),
+    });
     if (change.kind === 'refuse') return change;
     this.#update(machine, change.fields, atMs);
+    if (change.addresses !== undefined) this.#setAddresses(machine.id, change.addresses);
+    if (change.userData !== undefined) this.#setUserData(machine.id, change.userData);
     for (const event of change.events) this.#events.add(event, machine.id);
     const after = this.get(systemId);
     if (looksDifferent(machine, after)) countVersion(this.#sql);
@@ -178,17 +191,33 @@ export class MachineTable {
   list(sql: string, ...values: (string | number)[]): readonly Machine[] {
     const rows = this.#sql.all(sql, ...values);
     if (rows.length === 0) return [];
-    const interfaces = new Map<number, Row[]>();
     const ids = JSON.stringify(rows.map((row) => number(row, 'id')));
-    const query =
-      'SELECT * FROM interface WHERE machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id, position';
+    const of = 'machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id';
+    const interfaces = this.#byMachine(`SELECT * FROM interface WHERE ${of}, position`, ids);
+    const addresses = this.#byMachine(`SELECT * FROM allocation WHERE ${of}, address`, ids);
+    const tags = this.#byMachine(
+      `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${of}, name`,
+      ids,
+    );
+    return rows.map((row) => {
+      const id = number(row, 'id');
+      return readMachine(row, {
+        interfaces: (interfaces.get(id) ?? []).map(readInterface),
+        addresses: (addresses.get(id) ?? []).map(readAllocation),
+        tags: (tags.get(id) ?? []).map(readMachineTag),
+      });
+    });
+  }
+
+  #byMachine(query: string, ids: string): ReadonlyMap<number, readonly Row[]> {
+    const found = new Map<number, Row[]>();
     for (const row of this.#sql.all(query, ids)) {
       const owner = number(row, 'machine_id');
-      const list = interfaces.get(owner);
-      if (list === undefined) interfaces.set(owner, [row]);
+      const list = found.get(owner);
+      if (list === undefined) found.set(owner, [row]);
       else list.push(row);
     }
-    return rows.map((row) => readMachine(row, (interfaces.get(number(row, 'id')) ?? []).map(readInterface)));
+    return found;
   }
 
   #knowledge(macs: readonly MacAddress[], keys: readonly string[]): EnlistmentKnowledge {
@@ -248,6 +277,25 @@ export class MachineTable {
     return this.list('SELECT * FROM machine WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', ids);
   }
 
+  /** What other machines were given, or were seen with. */
+  #addressesIn(table: 'allocation' | 'interface', machineId: number, low: Ipv4, high: Ipv4): ReadonlySet<Ipv4> {
+    const query = `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
+    return new Set(this.#sql.all(query, machineId, low, high).map((row) => ipv4(number(row, 'address'))));
+  }
+
+  /** An address of another machine is a bug of ours: it throws, and nothing is changed. */
+  #setAddresses(machineId: number, addresses: readonly MachineAddress[]): void {
+    this.#sql.run('DELETE FROM allocation WHERE machine_id = ?', machineId);
+    for (const { address, mac } of addresses) {
+      this.#sql.run('INSERT INTO allocation (address, machine_id, mac) VALUES (?, ?, ?)', address, machineId, mac);
+    }
+  }
+
+  #setUserData(machineId: number, data: Uint8Array | null): void {
+    if (data === null) this.#sql.run('DELETE FROM user_data WHERE machine_id = ?', machineId);
+    else this.#sql.run('INSERT OR REPLACE INTO user_data (machine_id, data) VALUES (?, ?)', machineId, data);
+  }
+
   #setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): void {
     const kept = new Set(interfaces.map((nic) => nic.mac));
     for (const nic of machine.interfaces) {
@@ -289,6 +337,7 @@ export function machineQuery(
   oneOf(`machine.system_id ${listed}`, filter.systemIds);
   oneOf(`machine.hostname ${listed}`, filter.hostnames);
   oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${listed})`, filter.macs);
+  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${listed})`, filter.seenAt);
   oneOf(
     `machine.status ${listed}`,
     filter.statuses?.map((status) => statusRow(status).number),

@@ -105,6 +105,7 @@ CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac 
 
 // Racks: who may speak for which networks, and how far each has come. Settings: what the store owns of their configuration.
 // Identity: what each machine shows of itself, what several show, and which machines may be one or are known to be two.
+// Life: the work under way, addresses that machines were given, what a deployed system runs and who may log in, tags.
 const VERSION_3 = `
 CREATE TABLE rack (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -166,6 +167,43 @@ CREATE TABLE machine_pair (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX machine_pair_high ON machine_pair (high_id);
 CREATE INDEX machine_pair_conflict ON machine_pair (at_ms) WHERE verdict = 'conflict';
+
+ALTER TABLE machine ADD COLUMN work TEXT;
+ALTER TABLE machine ADD COLUMN power_task TEXT;
+
+CREATE TABLE allocation (
+  address INTEGER PRIMARY KEY,
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  mac INTEGER NOT NULL
+) STRICT;
+CREATE INDEX allocation_machine ON allocation (machine_id);
+
+CREATE TABLE user_data (
+  machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE ssh_key (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  username TEXT NOT NULL,
+  key TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  UNIQUE (username, key)
+) STRICT;
+
+CREATE TABLE tag (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  comment TEXT NOT NULL,
+  kernel_params TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE machine_tag (
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  tag_id INTEGER NOT NULL REFERENCES tag (id) ON DELETE CASCADE,
+  PRIMARY KEY (machine_id, tag_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX machine_tag_tag ON machine_tag (tag_id);
 `;
 
 /** The file's name below the state directory. */

@@ -3,12 +3,14 @@
 // 1. A column of another type than the migrations give it is our own bug, or the file was changed by hand: it throws.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/lifecycle.ts';
-import type { Machine, MachineFields, MachineInterface, PowerState } from '../region/machine.ts';
+import type { Machine, MachineFields, MachineInterface, MachineTag, PowerState, PowerTask } from '../region/machine.ts';
 import { readStoredPowerParameters } from '../region/power-parameters.ts';
 import type { ApiKey, User } from '../region/store.ts';
+import { readStoredWork } from '../region/work.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -81,6 +83,27 @@ function powerStateOf(value: string): PowerState {
   return value === 'on' || value === 'off' || value === 'error' ? value : 'unknown';
 }
 
+function powerTaskOf(value: string | undefined): PowerTask | undefined {
+  return value === 'on' || value === 'off' || value === 'cycle' ? value : undefined;
+}
+
+/** What belongs to a machine in tables of its own. */
+export interface MachineParts {
+  readonly interfaces: readonly MachineInterface[];
+  readonly addresses: readonly MachineAddress[];
+  readonly tags: readonly MachineTag[];
+}
+
+export const readAllocation = (row: Row): MachineAddress => ({
+  mac: mac(number(row, 'mac')),
+  address: ipv4(number(row, 'address')),
+});
+
+export const readMachineTag = (row: Row): MachineTag => ({
+  name: text(row, 'name'),
+  kernelParams: text(row, 'kernel_params'),
+});
+
 export function readInterface(row: Row): MachineInterface {
   const address = optionalNumber(row, 'address');
   return {
@@ -91,10 +114,11 @@ export function readInterface(row: Row): MachineInterface {
   };
 }
 
-export function readMachine(row: Row, interfaces: readonly MachineInterface[]): Machine {
+export function readMachine(row: Row, parts: MachineParts): Machine {
   const resting = optionalNumber(row, 'resting_status');
   const facts = optionalText(row, 'facts');
   const vouched = optionalNumber(row, 'vouched_mac');
+  const work = optionalText(row, 'work');
   return {
     id: number(row, 'id'),
     systemId: text(row, 'system_id'),
@@ -124,8 +148,10 @@ export function readMachine(row: Row, interfaces: readonly MachineInterface[]): 
     bootToken: optionalText(row, 'boot_token'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
+    work: work === undefined ? undefined : readStoredWork(work),
+    powerTask: powerTaskOf(optionalText(row, 'power_task')),
     updatedMs: number(row, 'updated_ms'),
-    interfaces,
+    ...parts,
   };
 }
 
@@ -156,6 +182,8 @@ export const MACHINE_COLUMNS = [
   'vouched_mac',
   'boot_token',
   'power_proposed',
+  'work',
+  'power_task',
 ] as const;
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
@@ -185,6 +213,8 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.vouchedMac ?? null,
     fields.bootToken ?? null,
     fields.powerIsProposed === true ? 1 : 0,
+    fields.work === undefined ? null : JSON.stringify(fields.work),
+    fields.powerTask ?? null,
   ];
 }
 

@@ -8,11 +8,13 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { MacAddress } from '../net/address.ts';
+import type { LifeStore } from '../region/life-store.ts';
 import type { Machine } from '../region/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
 import type { RackStore } from '../region/rack-store.ts';
 import type {
   ApiKey,
+  ChangeKnowledge,
   Conflict,
   EnlistmentDecision,
   EnlistmentKnowledge,
@@ -37,6 +39,7 @@ import { openDatabaseFile } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
 import { IdentityTables } from './region-identity.ts';
+import { LifeTables } from './region-life.ts';
 import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
 import { RackTable } from './region-racks.ts';
@@ -64,6 +67,7 @@ class SqliteRegionStore implements RegionStore {
   readonly #database: DatabaseSync;
   readonly #transactions: Transactions;
   readonly racks: RackStore;
+  readonly life: LifeStore;
   readonly #sql: Statements;
   readonly #events: EventTable;
   readonly #accounts: AccountTables;
@@ -81,6 +85,7 @@ class SqliteRegionStore implements RegionStore {
     this.#settings = new SettingTable(this.#sql);
     this.#identity = new IdentityTables(this.#sql);
     this.#machines = new MachineTable(this.#sql, this.#events, this.#identity);
+    this.life = new LifeTables(this.#transactions, this.#sql, this.#events);
   }
 
   enlist<R>(
@@ -93,7 +98,11 @@ class SqliteRegionStore implements RegionStore {
   changeMachine<R>(
     systemId: string,
     atMs: number,
-    decide: (machine: Machine, isHostnameTaken: (hostname: string) => boolean) => MachineChange<R>,
+    decide: (
+      machine: Machine,
+      isHostnameTaken: (hostname: string) => boolean,
+      knowledge: ChangeKnowledge,
+    ) => MachineChange<R>,
   ): MachineChangeOutcome<R> {
     return this.#write(() => this.#machines.change(systemId, atMs, decide));
   }

@@ -378,7 +378,11 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const first = store.recordReports('rack', [mine, { ...report, sequence: 2, at: 9001, address: '10.20.0.100' }]);
     assert.equal(first.added, 2);
     assert.deepEqual([...first.booting], [['aaaaaa', 9001]]);
-    assert.deepEqual(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), { added: 0, booting: new Map() });
+    assert.deepEqual(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), {
+      added: 0,
+      booting: new Map(),
+      leased: new Set(),
+    });
     const other = place.open();
     assert.equal(other.recordReports('rack', [{ ...report, sequence: 2 }]).added, 0);
     assert.equal(other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }]).added, 1);

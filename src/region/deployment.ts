@@ -1,0 +1,42 @@
+// What may be put onto a machine's disk: the port to the store of images.
+//
+// 1. The region knows where an image is and what it must be; it never opens one.
+
+/** An image as a machine is told of it. */
+export interface DeployableImage {
+  readonly os: string;
+  readonly release: string;
+  /** Where the boot listener has it, with a leading `/`. */
+  readonly path: string;
+  /** Of the bytes as they are served; hexadecimal. */
+  readonly sha256: string;
+  /** As served. */
+  readonly bytes: number;
+  /** `raw`, `raw.zst`. */
+  readonly format: string;
+}
+
+/** What is to be deployed. */
+export interface ImageWish {
+  readonly os: string;
+  readonly release: string;
+  /** `amd64`. */
+  readonly architecture: string;
+  readonly subarchitecture: string;
+}
+
+/** Finds the image for a wish; undefined: there is none. */
+export type FindImage = (wish: ImageWish) => DeployableImage | undefined;
+
+/** What a person calls a system: `debian/trixie`, `trixie`, or its two parts apart. */
+export function parseSystem(
+  osystem: string | undefined,
+  series: string | undefined,
+): { readonly osystem: string; readonly release: string } | undefined {
+  const [first = '', second] = (series ?? '').trim().toLowerCase().split('/');
+  const os = (second === undefined ? osystem : first)?.trim().toLowerCase() ?? '';
+  const release = second ?? first;
+  const isName = (name: string): boolean => /^[a-z0-9][a-z0-9_.+-]{0,62}$/.test(name);
+  if (!isName(release) || (os !== '' && !isName(os))) return undefined;
+  return { osystem: os, release };
+}
