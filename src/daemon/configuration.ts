@@ -11,7 +11,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { compareConfigs, effectsOf, type RunningLease } from '../config/difference.ts';
-import { findHostOverlaps } from '../config/host-check.ts';
+import { findCertificateProblems, findHostOverlaps } from '../config/host-check.ts';
 import { RESTART_KEYS } from '../config/keys.ts';
 import {
   type ConfigFile,
@@ -99,7 +99,8 @@ export class Configuration {
   readFile(ports: ConfigurationPorts): void {
     this.#enqueue(ports, 'file', () => {
       const read = readConfigFile(readConfigText(this.path));
-      return read.ok ? read.file : read.problems;
+      if (!read.ok) return read.problems;
+      return isEmpty(read.file) && !isEmpty(this.#usable.file) ? [EMPTIED] : read.file;
     });
   }
 
@@ -126,7 +127,12 @@ export class Configuration {
   async #offer(ports: ConfigurationPorts, source: Source, file: ConfigFile): Promise<void> {
     const before = this.#usable;
     const parsed = resolveFile(file, this.#wanted);
-    const problems = parsed.ok ? findHostOverlaps(parsed.config, ports.host()) : parsed.problems;
+    const problems = parsed.ok
+      ? [
+          ...findHostOverlaps(parsed.config, ports.host()),
+          ...(source === 'file' ? findCertificateProblems(parsed.config) : []),
+        ]
+      : parsed.problems;
     if (!parsed.ok || problems.length > 0) {
       this.#refuse(ports, source, formatProblems(this.path, problems));
       return;
@@ -164,6 +170,14 @@ export class Configuration {
     publish({ kind: 'config.refused', at: clock.now(), file: this.path, source, problems });
   }
 }
+
+/** Serving nobody is a configuration to start with; nobody says it to a rack that serves by a file without a word. */
+const EMPTIED: ConfigProblem = {
+  path: '',
+  line: undefined,
+  message: 'is empty: it was cut short, or its disk is full; write what the rack shall do, or stop it',
+};
+const isEmpty = ({ values }: ConfigFile): boolean => Object.keys(values).length === 0;
 
 const isProblems = (value: ConfigFile | readonly ConfigProblem[]): value is readonly ConfigProblem[] =>
   Array.isArray(value);

@@ -233,6 +233,28 @@ test('of very many changes the first are told one by one, and all are counted', 
     assert.equal(bench.told('config.applied')[0]?.changes, 200);
   }));
 
+test('a file that has become empty is refused: it was cut short, or its disk was full', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
+      bench.write(text);
+      configuration.readFile(bench.ports);
+      await configuration.settled;
+      assert.match(String(bench.told('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
+    }
+    assert.deepEqual([configuration.config.name, bench.steps, bench.told('config.refused').length], ['a', [], 5]);
+  }));
+
+test('a file that names a certificate which cannot be used is refused: the next start would end with it', () =>
+  withBench(async (bench) => {
+    const configuration = bench.open();
+    bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
+    configuration.readFile(bench.ports);
+    await configuration.settled;
+    assert.match(String(bench.told('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
+    assert.deepEqual(bench.steps, []);
+  }));
+
 test('a file that goes away, is no YAML or is no configuration is refused, and the last good one stays', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
