@@ -289,6 +289,8 @@ export class RackUplink {
   #ended(worker: UplinkThread, reason: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#posts.forget();
+    this.#commands.forget();
     if (this.#closing) return;
     this.#addresses = [];
     const { clock } = this.#options;

@@ -1,0 +1,55 @@
+// Questions to a thread: what becomes of them when it is slow, and when it ends.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { QUESTIONS_MAX, Questions } from '../../src/uplink/questions.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const PATIENCE_MS = 4000;
+
+/** Asks without end of a thread that does not answer. */
+function place() {
+  const clock = new VirtualClock();
+  const sent: number[] = [];
+  const questions = new Questions<string>(clock, PATIENCE_MS);
+  return { clock, sent, questions, ask: () => questions.ask((id) => void sent.push(id)) };
+}
+
+test('an answer finds its question', async () => {
+  const { questions, sent, ask } = place();
+  const [first, second] = [ask(), ask()];
+  questions.answer(sent[1] ?? 0, 'b');
+  questions.answer(sent[0] ?? 0, 'a');
+  assert.deepEqual(await Promise.all([first, second]), [
+    { kind: 'answered', value: 'a' },
+    { kind: 'answered', value: 'b' },
+  ]);
+});
+
+test('what was given up still lies before a thread that stands still, so no more than the bound is ever sent to it', async () => {
+  const { clock, questions, sent, ask } = place();
+  const given: string[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const asked = Array.from({ length: QUESTIONS_MAX }, ask);
+    clock.advance(PATIENCE_MS);
+    for (const { kind } of await Promise.all(asked)) given.push(kind);
+  }
+  assert.equal(sent.length, QUESTIONS_MAX);
+  assert.equal(given.filter((kind) => kind === 'too many are asked already').length, 4 * QUESTIONS_MAX);
+  // It goes on: each answer that comes late makes room for one.
+  for (const id of sent.slice(0, 3)) questions.answer(id, 'late');
+  for (let count = 0; count < 5; count += 1) void ask();
+  assert.equal(sent.length, QUESTIONS_MAX + 3);
+});
+
+test('a thread that ends answers nothing, and the next one is asked anew', async () => {
+  const { clock, questions, sent, ask } = place();
+  void ask();
+  clock.advance(PATIENCE_MS);
+  const open = ask();
+  questions.forget();
+  assert.deepEqual(await open, { kind: 'no answer in time' });
+  for (let count = 0; count < QUESTIONS_MAX; count += 1) void ask();
+  assert.equal(sent.length, 2 + QUESTIONS_MAX);
+  assert.equal(clock.pending, QUESTIONS_MAX, 'no timer is left of those that were forgotten');
+});
