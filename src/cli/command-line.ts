@@ -5,8 +5,11 @@ import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
+import { imageCommands } from './image-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { printFailure } from './output.ts';
+import { powerCommands } from './power-commands.ts';
+import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
 import { readVersion } from './version.ts';
 
@@ -36,11 +39,12 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
     const { default: yargs } = await import('yargs');
     const accounts = accountCommands(base(yargs([...nameStandardInput(args)])), finish);
-    const machines = machineCommands(imageCommands(accounts, finish), finish);
+    const machines = machineCommands(imageCommands(accounts, { config, json }, finish), finish);
     const daemons = daemonCommands(timelineCommands(machines, finish), finish);
     const captures = captureCommands(daemons, { config, json }, finish);
-    const regions = regionCommands(captures, { config, json }, finish);
-    await configCommands(regions, { config, json }, finish).parseAsync();
+    const regions = regionCommands(powerCommands(captures, { config, json }, finish), { config, json }, finish);
+    const preseeds = preseedCommands(regions, { config, json }, finish);
+    await configCommands(preseeds, { config, json }, finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -214,40 +218,6 @@ function machineCommands(parser: Parser, finish: Finish): Parser {
         finish(await listLeases(argv.config, argv.json));
       })
       .demandCommand(1, 'name what to do: list'),
-  );
-}
-
-const imageOptions = {
-  config,
-  arch: { ...text, default: 'amd64', describe: 'Architecture of the machines' },
-  release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
-  tree: { ...text, describe: 'Boot tree; default: boot.tree of the configuration' },
-  package: { type: 'string', array: true, describe: 'A .deb file to take instead of fetching it (repeat)' },
-  json,
-} as const;
-
-function imageCommands(parser: Parser, finish: Finish): Parser {
-  return parser.command('images', 'What machines boot', (command) =>
-    command
-      .command(
-        'build',
-        "Build the ephemeral environment and fetch the loaders, from Debian's packages",
-        imageOptions,
-        async (argv) => {
-          const { buildImages } = await import('./images.ts');
-          finish(await buildImages({ ...argv, packages: argv.package }));
-        },
-      )
-      .command(
-        'import-installer',
-        "Import Debian's installer for the network, from Debian's packages (boot.enlist_with: installer)",
-        imageOptions,
-        async (argv) => {
-          const { importInstallerImage } = await import('./images.ts');
-          finish(await importInstallerImage({ ...argv, packages: argv.package }));
-        },
-      )
-      .demandCommand(1, 'name what to do: build or import-installer'),
   );
 }
 

@@ -90,7 +90,8 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-async function makeDirectories(path: string): Promise<void> {
+/** Makes a directory and those above it that are missing, readable by all. */
+export async function makeDirectories(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
@@ -117,7 +118,8 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Has the names of a directory on disk before it returns. */
+export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

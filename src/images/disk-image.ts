@@ -1,0 +1,62 @@
+// Recognises a disk image by its bytes: which format it is, and whether it can be the content of a machine's disk.
+//
+// Sources: RFC 8878 §3.1 (Zstandard); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats.
+//
+// 1. What is taken has a partition table: without one nothing could boot from it, and most likely it is another kind of file.
+// 2. A format that is not taken is named, with the command that makes an image of it.
+
+/** How an image is kept: as it is on the disk, or compressed by Zstandard. */
+export type ImageFormat = 'raw' | 'raw.zst';
+
+/** The kind of an image's partition table. */
+export type PartitionTable = 'gpt' | 'mbr';
+
+/** As many of a disk's first bytes as tell its partition table: GPT of disks with sectors of 4096 bytes too. */
+export const DISK_HEAD_BYTES = 2 * 4096;
+/** As many of a file's first bytes as tell its format. */
+export const FILE_HEAD_BYTES = 64 * 1024;
+
+interface OtherFormat {
+  readonly name: string;
+  readonly magic: string;
+  readonly at: number;
+  readonly remedy: string;
+}
+
+const CONVERT = 'make a raw image of it: qemu-img convert -O raw FILE disk.img';
+const EXPAND = 'expand it first, or compress it with zstd instead';
+
+const OTHER_FORMATS: readonly OtherFormat[] = [
+  { name: 'a QEMU image (qcow2)', magic: 'QFI\xfb', at: 0, remedy: CONVERT },
+  { name: 'a VMware image', magic: 'KDMV', at: 0, remedy: CONVERT },
+  { name: 'a Hyper-V image', magic: 'vhdxfile', at: 0, remedy: CONVERT },
+  { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
+  { name: 'compressed by gzip', magic: '\x1f\x8b', at: 0, remedy: EXPAND },
+  { name: 'compressed by xz', magic: '\xfd7zXZ\0', at: 0, remedy: EXPAND },
+  { name: 'compressed by bzip2', magic: 'BZh', at: 0, remedy: EXPAND },
+  { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: 'give an image of a whole disk, with a partition table' },
+  { name: 'a tar archive', magic: 'ustar', at: 257, remedy: 'give an image of a whole disk, with a partition table' },
+  { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'give the image of an installed disk' },
+];
+
+/** What a file is, by its first FILE_HEAD_BYTES: how its image is kept, or why it is none. */
+export function recogniseFormat(
+  head: Uint8Array,
+): { readonly ok: true; readonly format: ImageFormat } | { readonly ok: false; readonly problem: string } {
+  const text = Buffer.from(head).toString('latin1');
+  if (text.startsWith('\x28\xb5\x2f\xfd')) return { ok: true, format: 'raw.zst' };
+  const other = OTHER_FORMATS.find(({ magic, at }) => text.startsWith(magic, at));
+  if (other !== undefined) return { ok: false, problem: `it is ${other.name}: ${other.remedy}` };
+  return { ok: true, format: 'raw' };
+}
+
+/** The partition table at the begin of a disk; undefined: there is none. */
+export function findPartitionTable(head: Uint8Array): PartitionTable | undefined {
+  const text = Buffer.from(head).toString('latin1');
+  if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
+  if (!text.startsWith('\x55\xaa', 510)) return undefined;
+  // The type of each of the four entries; a file system's boot sector has text or code there, and its state is neither 0 nor 80.
+  const entries = [446, 462, 478, 494].map((at) => ({ state: head[at] ?? 0, type: head[at + 4] ?? 0 }));
+  const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
+  return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;
+}

@@ -1,0 +1,308 @@
+// Adds a disk image to the store: checks it, hashes it while copying, and puts it under its name.
+//
+//   recognise ─▶ room on the disk? ─▶ copy to .part-… (hash, expand, count) ─▶ partition table? ─▶ rename to its hash ─▶ manifest
+//
+// 1. Nothing of an image can be seen before all of it is on disk; what was begun and not finished goes with the next adding.
+// 2. A compressed image is expanded while it is copied: one that is damaged or cut short is refused, and its size is known.
+// 3. Adding the same bytes under the same name again changes nothing.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rename, rm, statfs, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Transform } from 'node:stream';
+import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
+import { newUuid } from '../clock.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import {
+  DISK_HEAD_BYTES,
+  FILE_HEAD_BYTES,
+  findPartitionTable,
+  type ImageFormat,
+  recogniseFormat,
+} from './disk-image.ts';
+import {
+  blobPath,
+  encodeImage,
+  formatImageName,
+  hasBlob,
+  IMAGES_MAX,
+  type ImageName,
+  judgeImageName,
+  manifestPath,
+  readImages,
+  type StoredImage,
+  sweepBlobs,
+} from './image-store.ts';
+import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
+
+/** What to add, and as what. */
+export interface AddRequest {
+  /** The boot tree. */
+  readonly tree: string;
+  /** The image, open for reading; it is not closed. */
+  readonly file: FileHandle;
+  /** What people call the file, for messages. */
+  readonly fileName: string;
+  /** `serial` undefined: the day of `nowMs`, with a number when that is taken. */
+  readonly name: Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
+  /** For people; undefined: made of the name. */
+  readonly title?: string | undefined;
+  /** Keep a raw image compressed by Zstandard. */
+  readonly compress: boolean;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** Told while it is copied, in bytes of the file. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** What was added, or was there already. */
+export interface AddResult {
+  readonly image: StoredImage;
+  readonly added: boolean;
+}
+
+/** What stays free on the disk of the tree. */
+const RESERVE_BYTES = 256 * 1024 * 1024;
+/** Images are compressed once and written many times; 9 takes twice the time of 3 and saves a seventh. */
+const ZSTD_PARAMETERS = { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 };
+/** How much is read at a time. */
+const CHUNK_BYTES = 1024 * 1024;
+const SERIALS_A_DAY_MAX = 9999;
+
+/** What became of the bytes while they were copied. */
+interface Copy {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly diskBytes: number;
+  readonly format: ImageFormat;
+  readonly head: Uint8Array;
+}
+
+/**
+ * Adds an image.
+ *
+ * @throws RackError `bad-argument` for what is no disk image or no name, `already-exists` for a serial that has other bytes,
+ * `store-unwritable` when the disk lacks room or cannot be written
+ */
+export async function addImage(request: AddRequest): Promise<AddResult> {
+  const { tree, name } = request;
+  const wrong = judgeImageName({ ...name, serial: name.serial ?? formatDay(request.nowMs) });
+  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  if (readImages(tree).images.length >= IMAGES_MAX) {
+    throw new RackError('bad-argument', `The store has ${IMAGES_MAX} images already: remove some that nobody needs.`);
+  }
+  const directory = join(tree, 'images');
+  const part = join(directory, `.part-${newUuid()}`);
+  try {
+    await makeDirectories(directory);
+    await sweepBlobs(tree, request.nowMs, new Set());
+    const copy = await copyImage(request, part);
+    return await publish(request, part, copy);
+  } catch (error) {
+    throw asWorldly(error, directory);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+async function copyImage(request: AddRequest, part: string): Promise<Copy> {
+  const { file, fileName } = request;
+  const facts = await file.stat();
+  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file.`);
+  const head = Buffer.alloc(FILE_HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, FILE_HEAD_BYTES, 0);
+  const recognised = recogniseFormat(head.subarray(0, bytesRead));
+  if (!recognised.ok) throw new RackError('bad-argument', `${fileName} cannot be added: ${recognised.problem}.`);
+  await checkRoom(part, facts.size);
+  const copy = await transfer(request, part, facts.size, recognised.format);
+  if (findPartitionTable(copy.head) === undefined) {
+    const remedy = 'give an image of a whole disk, as dd would write it, not of one file system';
+    throw new RackError('bad-argument', `${fileName} cannot be added: it has no partition table; ${remedy}.`);
+  }
+  if (copy.diskBytes % 512 !== 0) {
+    const why = `it has ${copy.diskBytes} bytes, which is no whole number of sectors; it was probably cut short`;
+    throw new RackError('bad-argument', `${fileName} cannot be added: ${why}.`);
+  }
+  return copy;
+}
+
+async function checkRoom(part: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(part));
+  const free = bavail * bsize;
+  if (free >= needed + RESERVE_BYTES) return;
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+  const why = `${dirname(part)} has ${megabytes(free)} left, and ${megabytes(needed + RESERVE_BYTES)} are needed`;
+  throw new RackError('store-unwritable', `${why}: make room, or remove images that nobody needs.`);
+}
+
+/** Copies the file, compressed where that is wanted, while its content is hashed, expanded and counted. */
+async function transfer(request: AddRequest, part: string, total: number, given: ImageFormat): Promise<Copy> {
+  const format = given === 'raw' && request.compress ? 'raw.zst' : given;
+  const hash = createHash('sha256');
+  const disk = new DiskCounter();
+  const out = await open(part, 'wx', 0o644);
+  let bytes = 0;
+  const keep = async (chunk: Uint8Array): Promise<void> => {
+    hash.update(chunk);
+    bytes += chunk.length;
+    await out.writeFile(chunk);
+  };
+  const expander = given === 'raw' ? undefined : new Converter(createZstdDecompress());
+  const packer = given === format ? undefined : new Converter(createZstdCompress({ params: ZSTD_PARAMETERS }));
+  try {
+    for await (const chunk of chunksOf(request.file)) {
+      for (const part of expander === undefined ? [chunk] : await expander.convert(chunk)) disk.take(part);
+      for (const part of packer === undefined ? [chunk] : await packer.convert(chunk)) await keep(part);
+      request.onProgress(chunk.at, total);
+    }
+    for (const part of (await expander?.finish()) ?? []) disk.take(part);
+    for (const part of (await packer?.finish()) ?? []) await keep(part);
+    await out.chmod(0o644);
+    await out.sync();
+  } catch (error) {
+    throw asDamage(error, request.fileName);
+  } finally {
+    expander?.close();
+    packer?.close();
+    await out.close();
+  }
+  return { sha256: hash.digest('hex'), bytes, diskBytes: disk.bytes, format, head: disk.head() };
+}
+
+/** The content of a file, piece by piece; `at`: how much has been read. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array & { readonly at: number }> {
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield Object.assign(buffer.subarray(0, bytesRead), { at });
+  }
+}
+
+/** Compresses or expands, one chunk at a time. */
+class Converter {
+  readonly #stream: Transform;
+  readonly #failed: Promise<never>;
+  #made: Uint8Array[] = [];
+
+  constructor(stream: Transform) {
+    this.#stream = stream;
+    this.#failed = new Promise((_resolve, reject) => stream.once('error', reject));
+    // It is looked at with every chunk; between two chunks nobody waits for it.
+    this.#failed.catch(() => undefined);
+    stream.on('data', (chunk: Uint8Array) => this.#made.push(chunk));
+  }
+
+  /** @returns what the chunk gave; rejects with an error of zlib when it cannot be */
+  async convert(chunk: Uint8Array): Promise<readonly Uint8Array[]> {
+    await Promise.race([this.#failed, new Promise<void>((resolve) => this.#stream.write(chunk, () => resolve()))]);
+    return this.#take();
+  }
+
+  /** @returns the rest */
+  async finish(): Promise<readonly Uint8Array[]> {
+    await Promise.race([this.#failed, new Promise<void>((resolve) => this.#stream.once('end', () => resolve()).end())]);
+    return this.#take();
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  #take(): readonly Uint8Array[] {
+    if (this.#stream.errored !== null) throw this.#stream.errored;
+    const made = this.#made;
+    this.#made = [];
+    return made;
+  }
+}
+
+/** Counts what a disk would hold and keeps its begin. */
+class DiskCounter {
+  bytes = 0;
+  readonly #head: Uint8Array[] = [];
+
+  take(chunk: Uint8Array): void {
+    if (this.bytes < DISK_HEAD_BYTES) this.#head.push(chunk.slice(0, DISK_HEAD_BYTES));
+    this.bytes += chunk.length;
+  }
+
+  head(): Uint8Array {
+    return Buffer.concat(this.#head).subarray(0, DISK_HEAD_BYTES);
+  }
+}
+
+async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
+  const { tree, name, nowMs } = request;
+  const { sha256, bytes, diskBytes, format } = copy;
+  const same = readImages(tree).images.filter(
+    (image) =>
+      image.os === name.os &&
+      image.release === name.release &&
+      image.architecture === name.architecture &&
+      image.subarchitecture === name.subarchitecture &&
+      image.label === name.label,
+  );
+  const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
+  const partitionTable = findPartitionTable(copy.head) ?? 'mbr';
+  const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
+  const serial = present?.serial ?? chooseSerial(request, same);
+  const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
+  const blob = join(tree, blobPath(sha256, format));
+  if (hasBlob(tree, image)) {
+    // Whoever removes images at this moment sees by the time that it is wanted.
+    await utimes(blob, nowMs / 1000, nowMs / 1000);
+  } else {
+    await makeDirectories(dirname(blob));
+    await rename(part, blob);
+    await syncDirectory(dirname(blob));
+  }
+  const kept = present !== undefined && request.title === undefined ? present : image;
+  if (present === undefined || present.title !== kept.title) {
+    await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
+  }
+  if (!hasBlob(tree, image)) {
+    throw new RackError('not-found', `${basename(blob)} was removed while it was added: add it again.`);
+  }
+  return { image: kept, added: present === undefined };
+}
+
+function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string {
+  const { serial } = request.name;
+  const taken = (wanted: string): boolean => same.some((image) => image.serial === wanted);
+  if (serial !== undefined) {
+    if (!taken(serial)) return serial;
+    const name = formatImageName({ ...request.name, serial });
+    throw new RackError(
+      'already-exists',
+      `${name} is there with other bytes: remove it first, or give another serial.`,
+    );
+  }
+  const day = formatDay(request.nowMs);
+  if (!taken(day)) return day;
+  for (let number = 1; number <= SERIALS_A_DAY_MAX; number += 1) {
+    if (!taken(`${day}.${number}`)) return `${day}.${number}`;
+  }
+  throw new RackError('already-exists', `There are ${SERIALS_A_DAY_MAX} images of ${day} already: give a serial.`);
+}
+
+const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
+
+function isDamage(reason: unknown): boolean {
+  const code = osErrorCode(reason) ?? '';
+  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR';
+}
+
+function asDamage(reason: unknown, fileName: string): unknown {
+  if (!isDamage(reason)) return reason;
+  const why = `it cannot be expanded (${errorText(reason)}); it was damaged or cut short, copy it anew`;
+  return new RackError('bad-argument', `${fileName} cannot be added: ${why}.`, { cause: reason });
+}
+
+function asWorldly(error: unknown, directory: string): unknown {
+  if (error instanceof RackError) return error;
+  const code = osErrorCode(error);
+  if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
+  const remedy = code === 'ENOSPC' ? 'make room on its disk' : 'run this as root or as the user that runs Rackboot';
+  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}.`, { cause: error });
+}

@@ -1,0 +1,265 @@
+// The store of disk images that machines are deployed from: blobs named after their content, and one manifest for each image.
+//
+//   TREE/images/ab/abcdef….img[.zst]              the bytes as they are served; the boot listener sends them, ranges too
+//   TREE/images/.manifests/os~release~architecture~subarchitecture~label~serial.json
+//
+// Source: the products of simplestreams, whose names (os, release, label, serial) these are.
+//
+// 1. A blob has the hash in its name, appears whole, and is never changed; two images with the same bytes share it.
+// 2. A manifest appears whole and after its blob; each is a file of its own, so that those who add at once cannot lose one.
+// 3. What is removed is a manifest; a blob goes when no manifest names it.
+// 4. Hidden names are not served, so manifests are not. The bytes of an image are: whoever can boot here can fetch them.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { osErrorCode, RackError } from '../errors.ts';
+import type { ImageFormat, PartitionTable } from './disk-image.ts';
+
+/** What tells one image from another. */
+export interface ImageName {
+  /** `debian`, `ubuntu`, `custom` … */
+  readonly os: string;
+  readonly release: string;
+  /** Debian's name: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  /** `release`, `daily`, `candidate` … */
+  readonly label: string;
+  /** The day it was made or added, and a number where there are several: `20240131`, `20240131.2`. */
+  readonly serial: string;
+}
+
+/** An image of the store. */
+export interface StoredImage extends ImageName {
+  /** For people. */
+  readonly title: string;
+  /** Of the bytes as they are kept and served; hexadecimal. */
+  readonly sha256: string;
+  /** As kept and served. */
+  readonly bytes: number;
+  readonly format: ImageFormat;
+  /** What it fills of a disk. */
+  readonly diskBytes: number;
+  readonly partitionTable: PartitionTable;
+}
+
+/** What the region asks for; labels and serials are the store's choice. */
+export interface ImageWish {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  /** Undefined: generic. */
+  readonly subarchitecture?: string | undefined;
+}
+
+/** An image as a machine is told of it. */
+export interface FoundImage extends StoredImage {
+  /** Where the boot listener has it: `/images/ab/….img.zst`. */
+  readonly path: string;
+}
+
+/** Finds the image for a wish; undefined: the store has none. Reads a few small files, synchronously. */
+export type FindImage = (wish: ImageWish) => FoundImage | undefined;
+
+/** What the store holds. */
+export interface StoreContent {
+  /** By name; of one name the newest first. */
+  readonly images: readonly StoredImage[];
+  /** Manifests that cannot be used, each with the reason. */
+  readonly problems: readonly string[];
+}
+
+/** The most images of a store; one more is refused. */
+export const IMAGES_MAX = 1000;
+/** A longer manifest is not read. */
+const MANIFEST_BYTES_MAX = 16 * 1024;
+/** What lies about for longer than this belongs to nobody who is still adding. */
+const LEFTOVER_MS = 60 * 60 * 1000;
+const GENERIC = 'generic';
+/** The label that comes before all others. */
+const STABLE = 'release';
+
+const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
+const SERIAL = /^\d{8}(?:\.\d{1,4})?$/;
+const HASH = /^[0-9a-f]{64}$/;
+const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'serial'] as const;
+
+const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
+
+/** Where the manifest of an image is. */
+export const manifestPath = (tree: string, name: ImageName): string =>
+  join(manifestsOf(tree), `${FIELDS.map((field) => name[field]).join('~')}.json`);
+
+/** The name of a blob, relative to the tree. */
+export function blobPath(sha256: string, format: ImageFormat): string {
+  return `images/${sha256.slice(0, 2)}/${sha256}.${format === 'raw' ? 'img' : 'img.zst'}`;
+}
+
+/** The name as people write and read it: `debian/bookworm/amd64/generic/release/20240131`. */
+export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
+
+/** What is wrong with a name; undefined: nothing. */
+export function judgeImageName(name: ImageName): string | undefined {
+  const wrong = FIELDS.find((field) => !(field === 'serial' ? SERIAL : NAME).test(name[field]));
+  if (wrong === undefined) return undefined;
+  const rule =
+    wrong === 'serial'
+      ? 'a day and perhaps a number: 20240131, 20240131.2'
+      : 'small letters, digits, and . _ + - within, 63 at most';
+  return `${JSON.stringify(name[wrong])} is no ${wrong} of an image: it is ${rule}.`;
+}
+
+/** The manifest of an image, as it is written. */
+export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ schema: 1, ...image }, undefined, 2)}\n`;
+
+/** Reads a manifest. @returns the image, or what is wrong with it */
+export function decodeImage(text: string): StoredImage | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  if (typeof value !== 'object' || value === null) return 'it is no object';
+  const fields = new Map(Object.entries(value));
+  if (fields.get('schema') !== 1) return `it has the schema ${JSON.stringify(fields.get('schema'))}, not 1`;
+  const word = (key: string): string => {
+    const found = fields.get(key);
+    return typeof found === 'string' ? found : '';
+  };
+  const count = (key: string): number => {
+    const found = fields.get(key);
+    return typeof found === 'number' && Number.isSafeInteger(found) && found > 0 ? found : 0;
+  };
+  const format = word('format');
+  const partitionTable = word('partitionTable');
+  if (format !== 'raw' && format !== 'raw.zst') return 'its format is unknown';
+  if (partitionTable !== 'gpt' && partitionTable !== 'mbr') return 'its partition table is unknown';
+  const image: StoredImage = {
+    os: word('os'),
+    release: word('release'),
+    architecture: word('architecture'),
+    subarchitecture: word('subarchitecture'),
+    label: word('label'),
+    serial: word('serial'),
+    title: word('title').replace(/[^\x20-\x7e\u00a0-\uffff]/g, ''),
+    sha256: word('sha256'),
+    bytes: count('bytes'),
+    format,
+    diskBytes: count('diskBytes'),
+    partitionTable,
+  };
+  if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
+  return judgeImageName(image) ?? image;
+}
+
+/** Reads all manifests; a tree without images is an empty store. */
+export function readImages(tree: string): StoreContent {
+  let names: readonly string[];
+  try {
+    names = readdirSync(manifestsOf(tree));
+  } catch (cause) {
+    if (osErrorCode(cause) === 'ENOENT') return { images: [], problems: [] };
+    const why = `${manifestsOf(tree)} cannot be read (${osErrorCode(cause)}): let the user that runs Rackboot read it`;
+    throw new RackError('tree-unreadable', why, { cause });
+  }
+  const images: StoredImage[] = [];
+  const problems: string[] = [];
+  for (const name of names.filter((one) => one.endsWith('.json')).slice(0, IMAGES_MAX)) {
+    const path = join(manifestsOf(tree), name);
+    const found = readManifest(path);
+    if (typeof found === 'string') problems.push(`${path} is not used: ${found}.`);
+    else if (manifestPath(tree, found) !== path) problems.push(`${path} is not used: it names another image.`);
+    else images.push(found);
+  }
+  return { images: images.sort(compareImages), problems };
+}
+
+function readManifest(path: string): StoredImage | string {
+  try {
+    if (statSync(path).size > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
+    return decodeImage(readFileSync(path, 'utf8'));
+  } catch (error) {
+    return `it cannot be read (${osErrorCode(error) ?? 'unknown'})`;
+  }
+}
+
+/** By name, the newest serial first. */
+export function compareImages(one: StoredImage, other: StoredImage): number {
+  for (const field of FIELDS) {
+    if (one[field] === other[field]) continue;
+    if (field === 'serial') return compareSerials(other.serial, one.serial);
+    return one[field] < other[field] ? -1 : 1;
+  }
+  return 0;
+}
+
+function compareSerials(one: string, other: string): number {
+  const [day = 0, number = 0] = one.split('.').map(Number);
+  const [otherDay = 0, otherNumber = 0] = other.split('.').map(Number);
+  return day - otherDay || number - otherNumber;
+}
+
+/** The image that fits a wish best: of its own sub-architecture before the generic one, stable before others, then the newest. */
+export function chooseImage(wish: ImageWish, images: readonly StoredImage[]): StoredImage | undefined {
+  const fitting = images.filter(
+    ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
+  );
+  for (const subarchitecture of new Set([wish.subarchitecture ?? GENERIC, GENERIC])) {
+    const [best] = fitting
+      .filter((image) => image.subarchitecture === subarchitecture)
+      .sort((a, b) => Number(b.label === STABLE) - Number(a.label === STABLE) || compareSerials(b.serial, a.serial));
+    if (best !== undefined) return best;
+  }
+  return undefined;
+}
+
+/** What the region asks for images of a tree: the best one whose bytes are really there. */
+export function imageFinder(tree: string): FindImage {
+  return (wish) => {
+    const { images } = readImages(tree);
+    const whole = images.filter((image) => hasBlob(tree, image));
+    const image = chooseImage(wish, whole);
+    return image === undefined ? undefined : { ...image, path: `/${blobPath(image.sha256, image.format)}` };
+  };
+}
+
+/** True when the bytes of an image are there, as many as its manifest says. */
+export function hasBlob(tree: string, image: StoredImage): boolean {
+  const found = statSync(join(tree, blobPath(image.sha256, image.format)), { throwIfNoEntry: false });
+  return found?.isFile() === true && found.size === image.bytes;
+}
+
+/**
+ * Removes images from the store, and the blobs that none of those that stay needs.
+ * @param nowMs wall time; leavings of an adding that was killed go after an hour
+ * @returns the bytes that were freed
+ */
+export async function removeImages(tree: string, images: readonly StoredImage[], nowMs: number): Promise<number> {
+  for (const image of images) await rm(manifestPath(tree, image), { force: true });
+  const doomed = new Set(images.map((image) => blobPath(image.sha256, image.format)));
+  return sweepBlobs(tree, nowMs, doomed);
+}
+
+/**
+ * Deletes blobs that no manifest names: those of `doomed` at once, others when they are old enough that nobody is adding them.
+ * While a manifest cannot be read nothing is deleted: it may name what seems to be nobody's.
+ */
+export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
+  const { images, problems } = readImages(tree);
+  if (problems.length > 0) return 0;
+  const kept = new Set(images.map((image) => blobPath(image.sha256, image.format)));
+  let freed = 0;
+  for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
+    const path = join(entry.parentPath, entry.name);
+    const relative = path.slice(tree.length + 1);
+    const isOurs = /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?|\.part-[0-9a-f-]+)$/.test(relative);
+    if (!entry.isFile() || !isOurs || kept.has(relative)) continue;
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined || (!doomed.has(relative) && nowMs - facts.mtimeMs < LEFTOVER_MS)) continue;
+    await rm(path, { force: true });
+    freed += facts.size;
+  }
+  return freed;
+}

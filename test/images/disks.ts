@@ -1,0 +1,16 @@
+// Small disk images, made for tests: nothing in them but what tells that they are disks.
+
+/** A disk with a partition table, filled by a pattern that does not compress to nothing. */
+export function makeDisk(bytes: number, table: 'gpt' | 'mbr' | 'none', seed = 1): Buffer {
+  const disk = Buffer.alloc(bytes);
+  let state = seed;
+  for (let at = 1024; at + 4 <= bytes; at += 64) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    disk.writeUInt32LE(state, at);
+  }
+  if (table === 'none') return disk;
+  disk[450] = table === 'gpt' ? 0xee : 0x83;
+  disk.writeUInt16BE(0x55aa, 510);
+  if (table === 'gpt') disk.write('EFI PART', 512, 'latin1');
+  return disk;
+}

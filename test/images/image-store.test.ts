@@ -1,0 +1,374 @@
+// The store of disk images on a real file system.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { constants, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { RackError } from '../../src/errors.ts';
+import { BootTree } from '../../src/files/file-tree.ts';
+import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
+import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
+import {
+  blobPath,
+  chooseImage,
+  decodeImage,
+  encodeImage,
+  formatImageName,
+  imageFinder,
+  manifestPath,
+  readImages,
+  removeImages,
+  type StoredImage,
+} from '../../src/images/image-store.ts';
+import { makeDisk } from './disks.ts';
+
+const DAY = Date.UTC(2024, 0, 31, 12);
+const HOUR = 3_600_000;
+const MIB = 1024 * 1024;
+const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+const IMAGE: StoredImage = {
+  ...NAME,
+  serial: '20240131',
+  title: 'Debian 12 “bookworm”',
+  sha256: 'ab'.repeat(32),
+  bytes: 10,
+  format: 'raw',
+  diskBytes: 10,
+  partitionTable: 'gpt',
+};
+
+describe('the image store', () => {
+  let scratch = '';
+  let count = 0;
+  before(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'rackboot-store-test-'));
+  });
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  const newTree = (): string => {
+    count += 1;
+    const tree = join(scratch, `tree-${count}`);
+    mkdirSync(tree);
+    return tree;
+  };
+
+  async function add(tree: string, content: Uint8Array, more: Partial<AddRequest> = {}) {
+    const path = join(scratch, 'given');
+    writeFileSync(path, content);
+    const file = await open(path);
+    try {
+      const request = {
+        tree,
+        file,
+        fileName: 'given',
+        name: NAME,
+        compress: false,
+        nowMs: DAY,
+        onProgress: () => undefined,
+      };
+      return await addImage({ ...request, ...more });
+    } finally {
+      await file.close();
+    }
+  }
+
+  const refused = (promise: Promise<unknown>, code: string, words: RegExp): Promise<void> =>
+    assert.rejects(promise, (error) => {
+      assert.ok(error instanceof RackError, String(error));
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, words);
+      return true;
+    });
+
+  const leavings = (tree: string): readonly string[] =>
+    readdirSync(join(tree, 'images')).filter((name) => name.startsWith('.part'));
+
+  test('keeps a raw image under its hash, with its manifest, readable by all', async () => {
+    const tree = newTree();
+    const disk = makeDisk(3 * MIB, 'gpt');
+    const told: number[] = [];
+    const before = process.umask(0o077);
+    const { image, added } = await add(tree, disk, { onProgress: (done) => told.push(done) }).finally(() =>
+      process.umask(before),
+    );
+    assert.equal(added, true);
+    assert.deepEqual(image, {
+      ...NAME,
+      serial: '20240131',
+      title: 'debian bookworm (amd64)',
+      sha256: hashOf(disk),
+      bytes: disk.length,
+      format: 'raw',
+      diskBytes: disk.length,
+      partitionTable: 'gpt',
+    });
+    const blob = join(tree, blobPath(image.sha256, 'raw'));
+    assert.deepEqual(readFileSync(blob), disk);
+    for (const path of [blob, manifestPath(tree, image)]) {
+      assert.equal(statSync(path).mode & 0o777, 0o644, path);
+      assert.equal(statSync(dirname(path)).mode & 0o777, 0o755, dirname(path));
+    }
+    assert.deepEqual(readImages(tree), { images: [image], problems: [] });
+    assert.equal(told.at(-1), disk.length);
+    assert.deepEqual(leavings(tree), []);
+  });
+
+  test('keeps a compressed image as it is and knows how much of a disk it fills', async () => {
+    const tree = newTree();
+    const disk = makeDisk(5 * MIB, 'mbr');
+    const packed = Buffer.concat([zstdCompressSync(disk.subarray(0, MIB)), zstdCompressSync(disk.subarray(MIB))]);
+    const { image } = await add(tree, packed);
+    assert.deepEqual(
+      [image.format, image.bytes, image.diskBytes, image.partitionTable, image.sha256],
+      ['raw.zst', packed.length, disk.length, 'mbr', hashOf(packed)],
+    );
+    assert.deepEqual(readFileSync(join(tree, blobPath(image.sha256, 'raw.zst'))), packed);
+  });
+
+  test('compresses a raw image when that is asked', async () => {
+    const tree = newTree();
+    const disk = makeDisk(5 * MIB, 'gpt');
+    const { image } = await add(tree, disk, { compress: true });
+    const kept = readFileSync(join(tree, blobPath(image.sha256, 'raw.zst')));
+    assert.deepEqual(zstdDecompressSync(kept), disk);
+    assert.deepEqual([image.bytes, image.diskBytes, image.sha256], [kept.length, disk.length, hashOf(kept)]);
+    assert.ok(kept.length < disk.length / 2);
+  });
+
+  const noImages: readonly [string, () => Uint8Array, RegExp][] = [
+    ['nothing', () => Buffer.alloc(0), /no partition table/],
+    ['a file system', () => makeDisk(MIB, 'none'), /no partition table/],
+    ['a compressed file system', () => zstdCompressSync(makeDisk(MIB, 'none')), /no partition table/],
+    ['an image of QEMU', () => Buffer.from('QFI\xfb and more', 'latin1'), /qcow2.*qemu-img convert/],
+    ['an image compressed otherwise', () => gzipSync(makeDisk(MIB, 'gpt')), /gzip: expand it first/],
+    ['half a sector', () => makeDisk(MIB + 100, 'gpt'), /cut short/],
+    ['a compressed image that was cut', () => zstdCompressSync(makeDisk(3 * MIB, 'gpt')).subarray(0, -9), /cut short/],
+    [
+      'a compressed image with a tail',
+      () => Buffer.concat([zstdCompressSync(makeDisk(MIB, 'gpt')), Buffer.from('tail!')]),
+      /expanded/,
+    ],
+    [
+      'a damaged compressed image',
+      () => {
+        const packed = zstdCompressSync(makeDisk(3 * MIB, 'gpt'), { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+        return packed.fill(0xff, 1000, 1100);
+      },
+      /cannot be expanded/,
+    ],
+  ];
+  for (const [name, make, words] of noImages) {
+    test(`refuses ${name}, and leaves nothing behind`, async () => {
+      const tree = newTree();
+      await refused(add(tree, make()), 'bad-argument', words);
+      assert.deepEqual(readdirSync(join(tree, 'images')), []);
+    });
+  }
+
+  test('is the same after the same bytes are added again', async () => {
+    const tree = newTree();
+    const disk = makeDisk(MIB, 'gpt');
+    const first = await add(tree, disk);
+    const again = await add(tree, disk, { nowMs: DAY + 48 * HOUR });
+    assert.deepEqual(again, { image: first.image, added: false });
+    assert.equal(readImages(tree).images.length, 1);
+    const titled = await add(tree, disk, { title: 'Mine' });
+    assert.deepEqual([titled.added, readImages(tree).images[0]?.title], [false, 'Mine']);
+  });
+
+  test('mends an image whose bytes were lost', async () => {
+    const tree = newTree();
+    const disk = makeDisk(MIB, 'gpt');
+    const { image } = await add(tree, disk);
+    truncateSync(join(tree, blobPath(image.sha256, 'raw')), 100);
+    assert.equal(imageFinder(tree)(NAME), undefined);
+    await add(tree, disk);
+    assert.equal(imageFinder(tree)(NAME)?.sha256, hashOf(disk));
+  });
+
+  test('numbers the images of one day, and does not exchange the bytes of a serial', async () => {
+    const tree = newTree();
+    for (const seed of [1, 2, 3]) await add(tree, makeDisk(MIB, 'gpt', seed));
+    assert.deepEqual(
+      readImages(tree).images.map(({ serial }) => serial),
+      ['20240131.2', '20240131.1', '20240131'],
+    );
+    const taken = { ...NAME, serial: '20240131' };
+    await refused(add(tree, makeDisk(MIB, 'gpt', 4), { name: taken }), 'already-exists', /other bytes/);
+    assert.equal((await add(tree, makeDisk(MIB, 'gpt', 1), { name: taken })).added, false);
+  });
+
+  test('keeps bytes that two images share until neither needs them', async () => {
+    const tree = newTree();
+    const disk = makeDisk(MIB, 'gpt');
+    const one = (await add(tree, disk)).image;
+    const other = (await add(tree, disk, { name: { ...NAME, label: 'daily' } })).image;
+    assert.equal(one.sha256, other.sha256);
+    assert.equal(await removeImages(tree, [one], DAY), 0);
+    assert.equal(imageFinder(tree)(NAME)?.label, 'daily');
+    assert.equal(await removeImages(tree, [other], DAY), disk.length);
+    assert.equal(existsSync(join(tree, blobPath(one.sha256, 'raw'))), false);
+    assert.deepEqual(readImages(tree).images, []);
+  });
+
+  test('sweeps what a killed adding left, once it is old, and nothing while a manifest cannot be read', async () => {
+    const tree = newTree();
+    const { image } = await add(tree, makeDisk(MIB, 'gpt', 1));
+    const orphan = join(tree, blobPath('cd'.repeat(32), 'raw'));
+    const part = join(tree, 'images/.part-0123-abcd');
+    const foreign = join(tree, 'images/notes.txt');
+    mkdirSync(dirname(orphan), { recursive: true });
+    for (const path of [orphan, part, foreign]) {
+      writeFileSync(path, 'x');
+      utimesSync(path, DAY / 1000, DAY / 1000);
+    }
+    writeFileSync(join(tree, 'images/.manifests/broken.json'), '{');
+    await removeImages(tree, [], DAY + 2 * HOUR);
+    assert.ok(existsSync(orphan), 'a manifest that cannot be read may name it');
+    rmSync(join(tree, 'images/.manifests/broken.json'));
+    await removeImages(tree, [], DAY + HOUR / 2);
+    assert.ok(existsSync(orphan) && existsSync(part), 'somebody may be adding them');
+    await removeImages(tree, [], DAY + 2 * HOUR);
+    assert.deepEqual([existsSync(orphan), existsSync(part), existsSync(foreign)], [false, false, true]);
+    assert.equal(imageFinder(tree)(NAME)?.sha256, image.sha256);
+  });
+
+  test('says which manifests it cannot use, and uses the others', async () => {
+    const tree = newTree();
+    const { image } = await add(tree, makeDisk(MIB, 'gpt'));
+    const write = (name: string, content: string): void =>
+      writeFileSync(join(tree, 'images/.manifests', name), content);
+    write('a.json', '{"schema":2}');
+    write('b.json', encodeImage(image));
+    write('c.json', 'x'.repeat(20_000));
+    const { images, problems } = readImages(tree);
+    assert.deepEqual(images, [image]);
+    assert.deepEqual(
+      problems.map((text) => /(\w)\.json is not used: (.*)\./.exec(text)?.slice(1, 3).join(' ')).sort(),
+      ['a it has the schema 2, not 1', 'b it names another image', 'c it is longer than 16384 bytes'],
+    );
+  });
+
+  test('two who add at once lose nothing', async () => {
+    const tree = newTree();
+    const disks = [1, 2, 3, 4].map((seed) => makeDisk(MIB, 'gpt', seed));
+    const files = disks.map((disk, index) => {
+      const path = join(scratch, `at-once-${index}`);
+      writeFileSync(path, disk);
+      return path;
+    });
+    await Promise.all(
+      files.map(async (path, index) => {
+        const file = await open(path);
+        const name = { ...NAME, release: `r${index}` };
+        const request = { tree, file, fileName: path, name, compress: false, nowMs: DAY, onProgress: () => undefined };
+        await addImage(request).finally(() => file.close());
+      }),
+    );
+    assert.deepEqual(
+      readImages(tree)
+        .images.map(({ sha256 }) => sha256)
+        .sort(),
+      disks.map(hashOf).sort(),
+    );
+  });
+
+  test('the boot tree serves the bytes at the path that is found, and no manifest', async () => {
+    const tree = newTree();
+    const disk = makeDisk(MIB, 'gpt');
+    const { image } = await add(tree, disk);
+    const found = imageFinder(tree)(NAME);
+    assert.equal(found?.path, `/images/${image.sha256.slice(0, 2)}/${image.sha256}.img`);
+    const boot = await BootTree.open(tree);
+    const file = await boot.open(found.path.slice(1));
+    assert.equal(file?.sizeBytes, disk.length);
+    file?.close();
+    const manifest = manifestPath(tree, image).slice(tree.length + 1);
+    assert.equal(await boot.open(manifest), undefined);
+    boot.close();
+  });
+
+  const odd: readonly [string, Partial<StoredImage>][] = [
+    ['a path', { os: '../etc' }],
+    ['nothing', { release: '' }],
+    ['a space', { label: 'my own' }],
+    ['the separator', { release: 'a~b' }],
+    ['a capital', { architecture: 'AMD64' }],
+    ['a serial in words', { serial: 'today' }],
+  ];
+  for (const [name, more] of odd) {
+    test(`refuses a name with ${name}`, async () => {
+      const request = { name: { ...NAME, ...more } };
+      await refused(add(newTree(), makeDisk(MIB, 'gpt'), request), 'bad-argument', /^".*" is no \w+ of an image/);
+      assert.equal(typeof decodeImage(encodeImage({ ...IMAGE, ...more })), 'string');
+    });
+  }
+});
+
+test('a manifest is read as it was written, and no shortened one is', () => {
+  const text = encodeImage(IMAGE);
+  assert.deepEqual(decodeImage(text), IMAGE);
+  for (let length = 0; length < text.trimEnd().length; length += 1) {
+    assert.equal(typeof decodeImage(text.slice(0, length)), 'string', String(length));
+  }
+});
+
+const choices: readonly [string, Partial<StoredImage>[], Partial<StoredImage> | undefined][] = [
+  ['the newest serial, by number', [{ serial: '20240131.9' }, { serial: '20240131.10' }], { serial: '20240131.10' }],
+  ['a stable one before a newer daily one', [{ label: 'daily', serial: '20250101' }, {}], { label: 'release' }],
+  ['any label where there is no stable one', [{ label: 'daily' }], { label: 'daily' }],
+  ['the own sub-architecture', [{ serial: '20250101' }, { subarchitecture: 'xgene' }], { subarchitecture: 'xgene' }],
+  ['nothing of another release', [{ release: 'trixie' }], undefined],
+  ['nothing of another architecture', [{ architecture: 'arm64' }], undefined],
+  ['nothing of another sub-architecture', [{ subarchitecture: 'hwe' }], undefined],
+];
+for (const [name, images, expected] of choices) {
+  test(`${name} is chosen`, () => {
+    const found = chooseImage(
+      { ...NAME, subarchitecture: 'xgene' },
+      images.map((more) => ({ ...IMAGE, ...more })),
+    );
+    assert.deepEqual(
+      found,
+      expected === undefined ? undefined : { ...IMAGE, ...expected, ...(found && { serial: found.serial }) },
+    );
+  });
+}
+
+test('a boot sector of a file system is no partition table, nor is anything that is cut before its signature', () => {
+  const disk = makeDisk(8192, 'mbr');
+  for (let length = 0; length < 512; length += 1) {
+    assert.equal(findPartitionTable(disk.subarray(0, length)), undefined);
+  }
+  assert.equal(findPartitionTable(disk), 'mbr');
+  assert.equal(findPartitionTable(makeDisk(8192, 'gpt')), 'gpt');
+  const fat = Buffer.from(disk);
+  fat.write('Non-system disk or disk error', 440, 'latin1');
+  assert.equal(findPartitionTable(fat), undefined);
+  const large = Buffer.alloc(8192);
+  large.write('EFI PART', 4096, 'latin1');
+  assert.equal(findPartitionTable(large), 'gpt');
+  assert.deepEqual(recogniseFormat(Buffer.alloc(0)), { ok: true, format: 'raw' });
+});
+
+test('an image is called by the parts of its name', () => {
+  assert.equal(formatImageName(IMAGE), 'debian/bookworm/amd64/generic/release/20240131');
+});
