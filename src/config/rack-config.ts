@@ -7,6 +7,7 @@ import type { HttpConfig } from '../http/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import type { LogLevelSettings } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
+import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import type { UplinkConfig } from './region-place.ts';
 
@@ -33,6 +34,7 @@ export interface RackConfig {
   readonly uplink: UplinkConfig;
   /** Of no use when the region is remote. Without the secret, which each start draws anew. */
   readonly region: Omit<RegionConfig, 'rackSecret'>;
+  readonly preseeds: PreseedConfig;
   /** Where metrics and health are served; empty: nowhere. */
   readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };
   readonly log: LogLevelSettings & { readonly file: string | undefined };

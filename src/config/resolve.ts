@@ -10,6 +10,7 @@ import type { DnsConfig } from '../dns/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
+import type { PreseedConfig } from '../region/preseed/request.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
@@ -79,6 +80,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       newMachinesMax: written.region.new_machines_max,
       nameFrom: written.enlistment.name,
     },
+    preseeds: resolvePreseeds(written),
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
     log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
   };
@@ -193,6 +195,15 @@ function keysOf(key: string): (string | number)[] {
     .split(/[.[\]]+/)
     .filter((part) => part !== '')
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+function resolvePreseeds({ preseeds }: WrittenConfig): PreseedConfig {
+  const [debian = '', ubuntu = '', ubuntuPorts = ''] = [
+    preseeds.debian_mirror,
+    preseeds.ubuntu_mirror,
+    preseeds.ubuntu_ports_mirror,
+  ].map((url) => url.replace(/\/+$/, ''));
+  return { directory: preseeds.directory, mirrors: { debian, ubuntu, ubuntuPorts } };
 }
 
 function roomLevels(written: WrittenConfig): RackConfig['log']['levels'] {

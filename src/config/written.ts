@@ -9,6 +9,7 @@ import type { Seconds } from '../clock.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
+import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
 import { parseRegionUrl } from './region-url.ts';
 
 /** A string that `parse` understands; anything else is the problem `expected`. */
@@ -223,6 +224,17 @@ const region = z.strictObject({
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
 });
 
+const mirrorUrl = (standard: string) =>
+  z
+    .url({ protocol: /^https?$/, error: 'expected the URL of a mirror such as http://mirror.example/debian' })
+    .default(standard);
+const preseeds = z.strictObject({
+  directory: z.string().startsWith('/', { error: 'expected an absolute path' }).default('/etc/rackboot/preseeds'),
+  debian_mirror: mirrorUrl(DEFAULT_MIRRORS.debian),
+  ubuntu_mirror: mirrorUrl(DEFAULT_MIRRORS.ubuntu),
+  ubuntu_ports_mirror: mirrorUrl(DEFAULT_MIRRORS.ubuntuPorts),
+});
+
 const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() });
 
 const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
@@ -243,6 +255,7 @@ export const writtenConfigSchema = z.strictObject({
   tftp: z.strictObject({ listen: z.array(ipv4).max(64).optional(), listen_port: port.default(69) }).prefault({}),
   boot: boot.prefault({}),
   enlistment: enlistment.prefault({}),
+  preseeds: preseeds.prefault({}),
   region: region.prefault({}),
   metrics: metrics.prefault({}),
   log: log.prefault({}),

@@ -97,6 +97,13 @@ export const DEFAULT_MIRRORS: Mirrors = {
   ubuntuPorts: 'http://ports.ubuntu.com/ubuntu-ports',
 };
 
+/** The part of the configuration that preseeds are made by. */
+export interface PreseedConfig {
+  /** The operator's templates, absolute; it need not exist. */
+  readonly directory: string;
+  readonly mirrors: Mirrors;
+}
+
 /** Everything that a rendering depends on, the templates aside. */
 export interface PreseedRequest {
   readonly purpose: Purpose;

@@ -1,0 +1,155 @@
+// `rackboot preseed list`, `show` and `render`: the templates of preseeds, and what one becomes for a machine of the region.
+//
+// 1. No key of a machine is shown: words stand in for it, and standard error says so. Standard output is the file alone.
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
+import { loadPlace } from '../config/load.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { errorText, RackError } from '../errors.ts';
+import { TextDirectory } from '../files/text-directory.ts';
+import { ipv4, networkContains, parseIpv4 } from '../net/address.ts';
+import { namesOf, type PreseedResult, renderPreseed, renderText } from '../region/preseed/preseed.ts';
+import type { PreseedRequest, Purpose } from '../region/preseed/request.ts';
+import { SHIPPED_DIRECTORY, TemplateSource } from '../region/preseed/template-source.ts';
+import { findConfig, loadMerged } from './config-in-force.ts';
+import { findMachine } from './machine-identity.ts';
+import { printJson, printTable } from './output.ts';
+import type { MachineShape } from './shapes.ts';
+
+/** What stands for the key of a machine where people read. */
+const STAND_IN = { consumerKey: 'CONSUMER-KEY', tokenKey: 'TOKEN-KEY', tokenSecret: 'TOKEN-SECRET' } as const;
+
+const installShape = z.looseObject({ osystem: z.string(), distro_series: z.string() });
+
+export interface RenderFlags {
+  readonly config: string;
+  readonly machine: string;
+  readonly purpose: Purpose;
+  readonly osystem?: string | undefined;
+  readonly release?: string | undefined;
+  /** A template instead of the one that is found. */
+  readonly file?: string | undefined;
+  /** `name=value`. */
+  readonly set: readonly string[];
+  /** Only the names that are looked for. */
+  readonly names: boolean;
+  readonly json: boolean;
+}
+
+const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
+  new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
+
+/** Lists all templates. @returns 0 */
+export function listPreseeds(file: string, json: boolean): number {
+  const { config } = loadMerged(file);
+  const templates = sourceOf(config).list();
+  if (json) printJson({ directory: config.preseeds.directory, templates });
+  else {
+    const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
+    printTable(['NAME', 'WHOSE'], rows, 'There are no templates.');
+    console.log(`\nYours are in ${config.preseeds.directory}.`);
+  }
+  return 0;
+}
+
+/** Prints one template as it is. @returns 0 @throws RackError `not-found`, `bad-argument` when it cannot be read */
+export function showPreseed(file: string, name: string): number {
+  const found = sourceOf(loadMerged(file).config).find(name);
+  if (found === undefined)
+    throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
+  if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${found.reason}`);
+  process.stdout.write(found.text);
+  return 0;
+}
+
+/**
+ * Prints what a machine would be told.
+ *
+ * @returns 0, or 1 when the template is at fault
+ * @throws RackError `not-found`, `not-running`, `bad-argument`
+ */
+export async function renderForMachine(flags: RenderFlags): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const machine = await findMachine(stateDir, flags.machine);
+  const { config } = await findConfig(flags.config);
+  const request = requestFor(flags, machine, config);
+  if (flags.names) {
+    if (flags.json) printJson(namesOf(request));
+    else for (const name of namesOf(request)) console.log(name);
+    return 0;
+  }
+  const source = sourceOf(config);
+  const path = flags.file;
+  const result =
+    path === undefined
+      ? renderPreseed(request, source)
+      : renderText(request, { name: path, path, text: readTemplate(path) }, source);
+  print(result, flags.json);
+  return result.ok ? 0 : 1;
+}
+
+function print(result: PreseedResult, json: boolean): void {
+  if (json) printJson(result);
+  else if (!result.ok) console.error(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
+  else {
+    process.stdout.write(result.text);
+    console.error(
+      `rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`,
+    );
+  }
+}
+
+function readTemplate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new RackError('bad-argument', `${path} cannot be read: ${errorText(error)}`, { cause: error });
+  }
+}
+
+function requestFor(flags: RenderFlags, machine: MachineShape, config: RackConfig): PreseedRequest {
+  const { osystem, distro_series: release } = installShape.parse(machine);
+  const [architecture = '', subarchitecture = ''] = (machine.architecture ?? '').split('/');
+  return {
+    purpose: flags.purpose,
+    machine: {
+      systemId: machine.system_id,
+      hostname: machine.hostname,
+      domain: machine.fqdn.slice(machine.hostname.length + 1),
+      architecture,
+      subarchitecture,
+    },
+    osystem: flags.osystem ?? (osystem === '' ? 'debian' : osystem),
+    release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
+    serverUrl: `${baseUrl(machine, config)}/MAAS`,
+    httpProxy: '',
+    mirrors: config.preseeds.mirrors,
+    installDisk: '',
+    sshKeys: [],
+    kernelParams: config.boot.kernelParams,
+    ntpServers: [],
+    credentials: STAND_IN,
+    overrides: Object.fromEntries(flags.set.map(assignment)),
+  };
+}
+
+/** A value as it is given; a list is written with commas, where the name is that of one. */
+function assignment(text: string): readonly [string, string | readonly string[]] {
+  const [, name = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+  if (name === '') throw new RackError('bad-argument', `--set ${JSON.stringify(text)}: expected name=value`);
+  const isList = name === 'ssh_keys' || name === 'ntp_servers';
+  return [name, isList ? value.split(',').filter((one) => one !== '') : value];
+}
+
+/** The rack as this machine reaches it: at its address in the machine's network, else at any. */
+function baseUrl(machine: MachineShape, config: RackConfig): string {
+  const addresses = machine.ip_addresses.map(parseIpv4).filter((address) => address !== undefined);
+  const near = config.clusterInterfaces.find(({ network }) =>
+    addresses.some((address) => networkContains(network, address)),
+  );
+  const local = (near ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? ipv4(0x7f000001);
+  const endpoint = findEndpointFor(config.boot.http, local) ?? config.boot.http[0];
+  return endpoint === undefined ? 'http://127.0.0.1:5240' : formatBaseUrl(endpoint);
+}
