@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   cpio: 'cpio',
   chromium: 'chromium',
   curl: 'curl',
+  'debconf-set-selections': 'debconf',
   depmod: 'kmod',
   dhcpcd: 'dhcpcd-base',
   dhcrelay: 'isc-dhcp-relay',

@@ -1,0 +1,77 @@
+// A directory of texts: read anew when changed, and nothing outside of it, nor anything but files.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { TEXT_FILE_BYTES_MAX, TextDirectory } from '../../src/files/text-directory.ts';
+import { missing } from '../support/needs.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'rackboot-texts-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const path = join(root, 'preseeds');
+mkdirSync(path);
+writeFileSync(join(root, 'outside'), 'secret');
+const directory = new TextDirectory(path);
+const textOf = (name: string): string | undefined => {
+  const found = directory.find(name);
+  return found?.ok === true ? found.text : undefined;
+};
+
+test('a file is read, and read anew when it changed, was replaced or is gone', () => {
+  assert.equal(directory.find('generic'), undefined);
+  writeFileSync(join(path, 'generic'), 'one');
+  assert.equal(textOf('generic'), 'one');
+  assert.equal(textOf('generic'), 'one');
+  writeFileSync(join(path, 'generic'), 'two');
+  assert.equal(textOf('generic'), 'two');
+  writeFileSync(join(path, 'fresh'), 'six');
+  renameSync(join(path, 'fresh'), join(path, 'generic'));
+  assert.equal(textOf('generic'), 'six');
+  assert.deepEqual(directory.list(), ['generic']);
+  rmSync(join(path, 'generic'));
+  assert.equal(directory.find('generic'), undefined);
+});
+
+test('no name leads out of it', () => {
+  for (const name of [
+    '../outside',
+    '..',
+    '.',
+    '',
+    '.hidden',
+    '/etc/passwd',
+    'a/../../outside',
+    'a\0b',
+    'x'.repeat(300),
+  ])
+    assert.equal(directory.find(name), undefined, name);
+});
+
+test('what is no regular text file is refused by its path and reason', { skip: missing('linux') }, () => {
+  mkdirSync(join(path, 'folder'));
+  execFileSync('mkfifo', [join(path, 'pipe')]);
+  writeFileSync(join(path, 'latin'), Buffer.from([0x61, 0xe9, 0x62]));
+  writeFileSync(join(path, 'long'), 'x'.repeat(TEXT_FILE_BYTES_MAX + 1));
+  const table = {
+    folder: /no regular file|cannot be read/,
+    pipe: /no regular file/,
+    latin: /not UTF-8/,
+    long: /longer than/,
+  };
+  for (const [name, reason] of Object.entries(table)) {
+    const found = directory.find(name);
+    assert.ok(found?.ok === false, name);
+    assert.equal(found.path, join(path, name));
+    assert.match(found.reason, reason);
+  }
+  assert.deepEqual(directory.list(), ['latin', 'long']);
+});
+
+test('a directory that does not exist has no files', () => {
+  const none = new TextDirectory(join(root, 'nowhere'));
+  assert.equal(none.find('generic'), undefined);
+  assert.deepEqual(none.list(), []);
+});

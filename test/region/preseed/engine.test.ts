@@ -1,0 +1,224 @@
+// The language of templates: what each directive does, what is said of each mistake, and that nothing makes it run on or fall over.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { OUTPUT_CHARACTERS_MAX, type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
+import type { Language } from '../../../src/region/preseed/place.ts';
+import { TEMPLATE_CHARACTERS_MAX } from '../../../src/region/preseed/scanner.ts';
+import type { Variables } from '../../../src/region/preseed/value.ts';
+
+const VARIABLES: Variables = {
+  name: 'calm-ibis',
+  empty: '',
+  count: 2,
+  yes: true,
+  keys: ['one', 'two'],
+  pairs: [
+    ['a', 'b'],
+    ['c', 'd'],
+  ],
+  node: { hostname: 'calm-ibis', architecture: 'amd64/generic' },
+};
+
+function render(source: string, more: Readonly<Record<string, string>> = {}, language: Language = 'text'): Rendered {
+  return renderTemplate({
+    file: 'root',
+    source,
+    variables: VARIABLES,
+    language,
+    load: (name) => (Object.hasOwn(more, name) ? { file: name, text: more[name] ?? '' } : undefined),
+  });
+}
+
+const GOOD: readonly (readonly [string, string, string])[] = [
+  ['a value', 'x {{name}} y', 'x calm-ibis y'],
+  ['blanks inside the braces do not matter', '{{ name }}', 'calm-ibis'],
+  ['a part of a value', '{{node.hostname}} {{node["architecture"]}}', 'calm-ibis amd64/generic'],
+  ['an item of a list', '{{keys[1]}}', 'two'],
+  ['a number, and true', '{{count}} {{yes}}', '2 true'],
+  ['a text that the author wrote', '{{"{{"}}', '{{'],
+  ['if and else', '{{if empty}}a{{else}}b{{endif}}', 'b'],
+  ['a colon after if, as the older language has it', '{{if name:}}a{{endif}}', 'a'],
+  ['elif', '{{if empty}}a{{elif name}}b{{else}}c{{endif}}', 'b'],
+  ['not, and, or', '{{if not empty and (yes or empty)}}a{{endif}}', 'a'],
+  ['comparison', '{{if name == "calm-ibis"}}a{{endif}}{{if count != 2}}b{{endif}}', 'a'],
+  ['in and not in', "{{if 'one' in keys and 'ibis' in name and 'three' not in keys}}a{{endif}}", 'a'],
+  ['for', '{{for key in keys}}{{key}},{{endfor}}', 'one,two,'],
+  ['for with two names', '{{for a, b in pairs}}{{a}}{{b}} {{endfor}}', 'ab cd '],
+  ['a map gives its names and values', '{{for k, v in node}}{{k}} {{endfor}}', 'hostname architecture '],
+  ['joined texts', '{{"<" + name + ">"}}', '<calm-ibis>'],
+  ['a filter', '{{"A b"|lower}} {{keys|join("+")}} {{"a b/é"|url}} {{"é"|base64}}', 'a b one+two a%20b%2F%C3%A9 w6k='],
+  ['filters one behind the other', '{{keys|join(" ")|shell}}', "'one two'"],
+  ['the names of the older language', '{{name|escape.shell}} {{escape.json(name)}}', 'calm-ibis "calm-ibis"'],
+  ['a comment', "a{{# don't }}b", 'ab'],
+  ['a directive alone on its line takes the line with it', 'a\n  {{if name}}  \nb\n{{endif}}\nc', 'a\nb\nc'],
+  ['and at the ends of the text', '{{if name}}\nb\n{{endif}}', 'b\n'],
+  ['a comment over lines too', 'a\n{{# one\n two }}\nb', 'a\nb'],
+  ['a value alone on its line does not', 'a\n{{empty}}\nb', 'a\n\nb'],
+  ['nor two directives on one', '{{if name}}{{endif}}\nb', '\nb'],
+  ['a default where there is no value', '{{default z = "d"}}{{default name = "x"}}{{z}} {{name}}', 'd calm-ibis'],
+  ['a block of its own', '{{def b}}\nx {{name}}\n{{enddef}}\n[{{self.b}}]', '[x calm-ibis\n]'],
+  ['an inherited one', '{{inherit "base"}}{{def b}}child{{enddef}} unseen', '<child|default>'],
+  ['what stands outside of blocks, where it is asked for', '{{inherit "body"}}text', '<text>'],
+  ['defaults of a template that inherits', '{{inherit "asks"}}{{default z = "w"}}', 'w'],
+  ['the nearest block of three', '{{inherit "middle"}}{{def b}}mine{{enddef}}', '<mine|middle>'],
+  ['another template', '{{for name in keys}}{{include "line"}}{{endfor}}', 'one;two;'],
+  ['carriage returns are dropped', 'a\r\n{{if name}}\r\nb\r\n{{endif}}\r\n', 'a\nb\n'],
+];
+const MORE = {
+  base: '<{{self.b}}|{{self.c}}>{{def b}}base{{enddef}}{{def c}}default{{enddef}}',
+  middle: '{{inherit "base"}}{{def c}}middle{{enddef}}',
+  body: '<{{self.body}}>',
+  asks: '{{z}}',
+  line: '{{name}};',
+  loop: '{{include "loop"}}',
+  ancestor: '{{inherit "ancestor"}}',
+};
+
+for (const [name, source, expected] of GOOD) {
+  test(`it writes ${name}`, () => {
+    const rendered = render(source, MORE);
+    assert.deepEqual(rendered.ok ? rendered.text : rendered, expected);
+  });
+}
+
+const BAD: readonly (readonly [string, string, number, RegExp])[] = [
+  [
+    'a name that is not defined',
+    'a\n\n{{hostnam}}',
+    3,
+    /^hostnam is not defined here; defined are: count, empty, keys, name, /,
+  ],
+  ['even where it is only asked for', '{{if hostnam}}{{endif}}', 1, /hostnam is not defined/],
+  ['a part that is not there', '{{node.hostnam}}', 1, /the parts are: architecture, hostname/],
+  ['what every object has is no part', '{{node.constructor}}', 1, /is not defined/],
+  ['nor a name', '{{constructor}}{{__proto__}}', 1, /is not defined/],
+  ['a mistake in an included template is told with its file', '{{include "wrong"}}', 2, /hostnam is not defined/],
+  ['code', '{{py: import os}}', 1, /run no program/],
+  ['a call of anything but a filter', '{{name.upper()}}', 1, /no filter name.upper/],
+  ['a filter that does not exist', '{{name|uper}}', 1, /no filter uper; there are: base64, /],
+  ['a directive without an end', 'a\n{{name', 2, /no }}/],
+  ['if without endif', '\n{{if name}}', 2, /before the {{endif}} of the {{if}} in line 2/],
+  ['endif without if', 'a\n{{endif}}', 2, /ends nothing/],
+  ['a loop that a condition ends', '{{for a in keys}}{{endif}}', 1, /{{endif}} comes before the {{endfor}}/],
+  ['a list as it is', '{{keys}}', 1, /cannot stand here: a list/],
+  ['a loop through a text', '{{for a in name}}{{endfor}}', 1, /goes through a list, not through a text/],
+  ['a block that nobody defined', '{{self.b}}', 1, /there is no block b/],
+  ['a block through a filter', '{{self.b|shell}}', 1, /written by {{self.NAME}} alone/],
+  ['a parent that is not there', '{{inherit "nobody"}}', 1, /no template "nobody" to inherit/],
+  ['a template that includes itself', '{{include "loop"}}', 1, /inside each other/],
+  ['one that inherits itself', '{{inherit "ancestor"}}', 1, /inherit from each other/],
+  ['an included one that inherits', '{{include "middle"}}', 1, /cannot be included/],
+  ['half an expression', '{{name +}}', 1, /expected a name, a text in quotes or a number, found the end/],
+  ['an odd character', '{{name ; x}}', 1, /no expression/],
+  ['an unknown language', '{{language perl}}', 1, /no language; there are debconf, shell, text, yaml/],
+  ['brackets without end', `{{${'('.repeat(100)}name}}`, 1, /brackets inside brackets/],
+  ['directives without end', '{{if name}}'.repeat(100), 1, /inside each other/],
+  ['a text that doubles itself', doubling(), 21, /longer than|characters of texts/],
+  ['loops in loops', `${'{{for a in keys}}'.repeat(20)}${'{{endfor}}'.repeat(20)}`, 1, /steps/],
+  ['a template that is too long', 'x'.repeat(TEMPLATE_CHARACTERS_MAX + 1), 1, /longer than/],
+  ['a value of two lines', '{{"a" + line}}', 1, /line is not defined/],
+];
+
+function doubling(): string {
+  const lines = Array.from({ length: 40 }, (_, index) => `{{default v${index + 1} = v${index} + v${index}}}`);
+  return ['{{default v0 = "xx"}}', ...lines].join('\n');
+}
+
+for (const [name, source, line, reason] of BAD) {
+  test(`it refuses ${name}`, () => {
+    const rendered = render(source, { ...MORE, wrong: '\n{{hostnam}}' });
+    assert.ok(!rendered.ok, JSON.stringify(rendered).slice(0, 200));
+    assert.match(rendered.reason, reason);
+    assert.equal(rendered.line, line);
+    assert.equal(rendered.file, /included/.test(name) && line === 2 ? 'wrong' : rendered.file);
+  });
+}
+
+test('the language is that of the template, of its first line, or of the purpose', () => {
+  const languageOf = (source: string, more = {}): unknown => {
+    const rendered = render(source, more, 'debconf');
+    return rendered.ok ? rendered.language : rendered;
+  };
+  assert.equal(languageOf('a'), 'debconf');
+  assert.equal(languageOf('{{language yaml}}'), 'yaml');
+  assert.equal(languageOf('#!/bin/sh\n'), 'shell');
+  assert.equal(languageOf('#cloud-config\na: b\n'), 'yaml');
+  assert.equal(languageOf('{{inherit "x"}}', { x: '#!/bin/bash -e\n' }), 'shell');
+});
+
+test('the files that were read are told in their order, each once', () => {
+  const rendered = render('{{inherit "base"}}{{def b}}{{include "line"}}{{include "line"}}{{enddef}}', MORE);
+  assert.deepEqual(rendered.ok && rendered.chain, ['root', 'base', 'line']);
+});
+
+const PIECES = [
+  ...[
+    '{{',
+    '}}',
+    '{{#',
+    '"',
+    "'",
+    '\\',
+    '\n',
+    ' ',
+    '#',
+    '$(',
+    ')',
+    '`',
+    '<<EOF\n',
+    'EOF\n',
+    ': ',
+    '- ',
+    'd-i a/b string ',
+  ],
+  ...[
+    '{{name}}',
+    '{{empty}}',
+    '{{keys}}',
+    '{{name|shell}}',
+    '{{node|yaml}}',
+    '{{node|yaml|shell}}',
+    '{{keys|join(",")}}',
+  ],
+  ...[
+    '{{if name}}',
+    '{{elif empty}}',
+    '{{else}}',
+    '{{endif}}',
+    '{{for a in keys}}',
+    '{{endfor}}',
+    '{{def b}}',
+    '{{enddef}}',
+  ],
+  ...[
+    '{{self.b}}',
+    '{{include "line"}}',
+    '{{include "loop"}}',
+    '{{inherit "base"}}',
+    '{{default z = name + name}}',
+    '{{z}}',
+  ],
+  ...['{{language shell}}', '{{language yaml}}', '{{language debconf}}', '{{py: x}}', 'text', 'é', '\u0000', '\ud800'],
+];
+
+test('whatever a template is made of, it ends, within its bound, and nothing is thrown', () => {
+  const source = fc.array(fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...PIECES) }, fc.string()), {
+    maxLength: 60,
+  });
+  fc.assert(
+    fc.property(source, fc.constantFrom<Language>('debconf', 'shell', 'yaml', 'text'), (pieces, language) => {
+      const rendered = render(pieces.join(''), MORE, language);
+      if (rendered.ok) assert.ok(rendered.text.length <= OUTPUT_CHARACTERS_MAX);
+      else assert.ok(rendered.line >= 1 && rendered.reason !== '' && rendered.file !== '');
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a template as long as may be is read in a moment, whatever it is full of', { timeout: 20_000 }, () => {
+  for (const piece of ['{{', '{{"', '{{name}}', '{{if name}}{{endif}}', ' ', '"', '\\\n', '<< ', '{{(', '{{#', 'a '])
+    for (const language of ['debconf', 'shell', 'yaml'] as const)
+      render(piece.repeat(TEMPLATE_CHARACTERS_MAX / piece.length), MORE, language);
+});
