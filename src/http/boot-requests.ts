@@ -23,7 +23,7 @@ import type { Forwarding, ForwardOutcome, RegionEndpoint, RegionProxy } from './
 import {
   answerQueued,
   answerScript,
-  BODIES_MAX,
+  BodyPlaces,
   type KeptReport,
   type RegionStandIn,
   readBody,
@@ -105,8 +105,7 @@ export class BootRequests {
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
   #sending = 0;
-  /** Reports that are held in memory. */
-  #bodies = 0;
+  readonly #bodies = new BodyPlaces();
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
@@ -279,15 +278,14 @@ export class BootRequests {
       if (outcome.kind === 'untaken') answerScript(response, kind, script);
       return outcome;
     }
-    if (!standIn.isManaged(exchange.peer) || this.#bodies >= BODIES_MAX) return undefined;
-    this.#bodies += 1;
+    if (!standIn.isManaged(exchange.peer) || !this.#bodies.take(exchange.peer)) return undefined;
     try {
       const body = await readBody(request, response);
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);
       return outcome.kind === 'untaken' ? await this.#keep(standIn, exchange, forwarding, body) : outcome;
     } finally {
-      this.#bodies -= 1;
+      this.#bodies.leave(exchange.peer);
     }
   }
 

@@ -3,7 +3,8 @@
 //
 // 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
 // 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
-// 3. At most BODIES_MAX bodies are held in memory at a time; further requests are passed on as ever.
+// 3. At most BODIES_MAX bodies are held in memory at a time, and BODIES_PER_PEER_MAX of one machine; further requests are passed on as
+//    ever.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
@@ -14,6 +15,8 @@ import { onGone, sendText } from './send.ts';
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /** Reports that are held in memory at a time. */
 export const BODIES_MAX = 16;
+/** Of one machine, which has one: what it sends slowly must not keep the others out. */
+const BODIES_PER_PEER_MAX = 2;
 
 /** A report as it came. */
 export interface KeptReport {
@@ -55,6 +58,23 @@ export function standInFor(request: IncomingMessage, origin: string): 'report' |
   if (/^\/MAAS\/api\/1\.0\/nodes\/?$/.test(path))
     return operation === null || operation === 'new' ? 'report' : undefined;
   return undefined;
+}
+
+/** The places for bodies that are held in memory. */
+export class BodyPlaces {
+  readonly #taken: Ipv4[] = [];
+
+  /** False: there is no place for one more of this peer. */
+  take(peer: Ipv4): boolean {
+    const own = this.#taken.filter((one) => one === peer).length;
+    if (this.#taken.length >= BODIES_MAX || own >= BODIES_PER_PEER_MAX) return false;
+    this.#taken.push(peer);
+    return true;
+  }
+
+  leave(peer: Ipv4): void {
+    this.#taken.splice(this.#taken.indexOf(peer), 1);
+  }
 }
 
 /** The whole body; undefined: it is larger than KEPT_BYTES_MAX, or its sender went away. */

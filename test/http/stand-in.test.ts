@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
+import { createConnection } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
-import { KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
+import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';
 
@@ -103,6 +104,23 @@ test('a report that the region cannot take is kept, and the machine is told 202 
   );
   const { peer, contentType, path } = kept.at(-1) ?? assert.fail();
   assert.deepEqual({ peer, contentType, path }, { peer: ipv4(0x7f000001), contentType: FORM, path: `${PATH}?x=1` });
+});
+
+test('one host that sends its reports slowly, all at once, does not keep the others from being told 202', async () => {
+  isAway = true;
+  const slow = Array.from({ length: BODIES_MAX }, () => {
+    const socket = createConnection({ port: rig.port, host: '127.0.0.1', localAddress: '127.0.0.66' });
+    socket.on('error', () => undefined);
+    socket.write(`POST ${PATH} HTTP/1.1\r\nHost: rack\r\nContent-Length: 1000\r\n\r\na`);
+    return socket;
+  });
+  try {
+    const before = rig.server.counters().requests;
+    while (rig.server.counters().requests < before + BODIES_MAX) await new Promise((next) => setImmediate(next));
+    assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 202);
+  } finally {
+    for (const socket of slow) socket.destroy();
+  }
 });
 
 test('a region that is known to be away is not asked first', async () => {
