@@ -83,7 +83,8 @@ export class EventCarrier {
     if (parsed.stored > last) {
       outbox.renumber();
       this.#options.onRenumbered();
-      return { kind: 'again' };
+      // After a pause that grows: what says so of every outbox is no region, and each beginning is written to the disk.
+      return { kind: 'failed' };
     }
     for (const entry of entries) {
       const refusal = parsed.refused.find(({ sequence }) => sequence === entry.sequence);

@@ -316,6 +316,17 @@ test('a region that knows more of this outbox than the file does makes it begin 
     assert.deepEqual(place.notices(), ['outbox.renumbered']);
   }));
 
+test('what claims to know more of every outbox is asked ever more seldom', () =>
+  withPlace(new Place(), async (place) => {
+    place.script = (request, name) =>
+      name === 'events' ? { body: '{"stored":500,"refused":[]}' } : oblige(request, name);
+    place.report(['a']);
+    place.link.receive(HELLO);
+    await place.pass(120_000);
+    assert.ok(place.named('events').length < 15, String(place.named('events').length));
+    assert.equal(place.outbox.length, 1);
+  }));
+
 test('what was lost at the bound is alarmed and told to the region, once', () =>
   withPlace(new Place(GIVEN, { entriesMax: 5, bytesMax: 1e6, deadLettersMax: 5 }), async (place) => {
     place.script = () => new Error('away');
