@@ -10,8 +10,8 @@ import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 import { checkParameters, listParameters, noted } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 
-/** ipmitool waits so long for an answer, and asks so often again: 18 s in all for a BMC that is not there. */
-const ANSWER_SECONDS = 2;
+/** ipmitool waits so long for the first answer, longer each time, and asks so often again: 12 s in all for a BMC that is not there. */
+const ANSWER_SECONDS = 1;
 const TRIES = 3;
 /** The longest one run may take: a session is several questions. */
 const RUN_MS_MAX = 30_000;

@@ -7,7 +7,19 @@
 // 1. The key is never replaced; of two processes that make one at the same time the first wins.
 // 2. Nobody is asked for anything: no password, no passphrase, no confirmation.
 
-import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
@@ -68,6 +80,9 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   try {
     const made = join(workshop, 'key');
     await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', made], clock);
+    const file = openSync(made, 'r');
+    fsyncSync(file);
+    closeSync(file);
     linkSync(made, key);
   } catch (error) {
     // Another process was faster; its key is as good.

@@ -164,7 +164,7 @@ export function readState(
   ] as const) {
     const found = searchFor(settings[name], body);
     if (found === 'too-slow') {
-      const text = `${name} takes longer than ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
+      const text = `${name} cannot be searched for within ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
       return outcome('refused', text);
     }
     if (found) return outcome('done', said, state);

@@ -1,0 +1,105 @@
+// Controllers in memory, for the parts that switch them: each does what it is told, after a while of virtual time, and counts.
+
+import type { PowerDriver, PowerPort } from '../../src/power/driver.ts';
+import { outcome, type PowerOutcome, type PowerState } from '../../src/power/outcome.ts';
+import type { VirtualClock } from '../support/virtual-clock.ts';
+
+/** What a controller can be made to do. */
+export type Behaviour = 'obeys' | 'ignores' | 'refuses' | 'hangs' | 'is-away';
+
+/** One controller of one machine. */
+export class Controller {
+  state: PowerState = 'off';
+  behaviour: Behaviour = 'obeys';
+  netboot: Behaviour = 'obeys';
+  /** What it was asked, in order. */
+  readonly asked: string[] = [];
+  /** How many things are asked of it at this moment, and were at the most. */
+  active = 0;
+  activeMost = 0;
+  readonly name: string;
+  readonly #clock: VirtualClock;
+  readonly #takesMs: number;
+
+  constructor(name: string, clock: VirtualClock, takesMs = 100) {
+    this.name = name;
+    this.#clock = clock;
+    this.#takesMs = takesMs;
+  }
+
+  port(isDead: () => boolean = () => false): PowerPort {
+    const port = this.#port();
+    const alive = <T>(ask: () => Promise<T>): Promise<T> => (isDead() ? new Promise<T>(() => undefined) : ask());
+    return {
+      controller: this.name,
+      on: (signal) => alive(() => port.on(signal)),
+      off: (manner, signal) => alive(() => port.off(manner, signal)),
+      query: (signal) => alive(() => port.query(signal)),
+      netboot: (signal) => alive(() => port.netboot(signal)),
+    };
+  }
+
+  #port(): Required<PowerPort> {
+    return {
+      controller: this.name,
+      on: (signal) => this.#ask('on', signal, this.behaviour, () => this.#become('on')),
+      off: (manner, signal) => this.#ask(`off ${manner}`, signal, this.behaviour, () => this.#become('off')),
+      query: (signal) =>
+        this.#ask(
+          'query',
+          signal,
+          this.behaviour === 'refuses' || this.behaviour === 'ignores' ? 'obeys' : this.behaviour,
+          () => outcome('done', `it is ${this.state}`, this.state),
+        ),
+      netboot: (signal) => this.#ask('netboot', signal, this.netboot, () => outcome('done', 'network first')),
+    };
+  }
+
+  #become(state: PowerState): PowerOutcome {
+    if (this.behaviour === 'obeys') this.state = state;
+    return outcome('done', `switched ${state}`);
+  }
+
+  async #ask(what: string, signal: AbortSignal, behaviour: Behaviour, act: () => PowerOutcome): Promise<PowerOutcome> {
+    this.asked.push(what);
+    this.active += 1;
+    this.activeMost = Math.max(this.activeMost, this.active);
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) return resolve();
+      signal.addEventListener('abort', () => resolve());
+      if (behaviour !== 'hangs') this.#clock.schedule(this.#takesMs, resolve);
+    });
+    this.active -= 1;
+    if (signal.aborted) return outcome('unknown', 'called off');
+    if (behaviour === 'refuses') return outcome('refused', 'no');
+    if (behaviour === 'is-away') return outcome('unreachable', 'nobody there');
+    return act();
+  }
+}
+
+/** A driver for controllers; `power_address` names one. The driver of a dead process asks nothing more. */
+export function controllerDriver(
+  controllers: ReadonlyMap<string, Controller>,
+  isDead: () => boolean = () => false,
+): PowerDriver {
+  return {
+    name: 'memory',
+    label: 'Memory',
+    byHand: false,
+    parameters: [],
+    open(_machine, values) {
+      const controller = controllers.get(String(values.power_address));
+      if (controller === undefined) return { kind: 'bad-parameters', problems: ['power_address: no such controller'] };
+      return { kind: 'open', port: controller.port(isDead) };
+    },
+  };
+}
+
+/** Lets virtual time pass, and what waits for it run. */
+export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
+  for (let gone = 0; gone < ms; gone += stepMs) {
+    clock.advance(Math.min(stepMs, ms - gone));
+    // Promises that follow one another need a few turns.
+    for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}

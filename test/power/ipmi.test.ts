@@ -1,0 +1,216 @@
+// How ipmitool is called, and what its words mean. The words are those of ipmitool 1.8.19 (Debian 12) against ipmi_sim 1.0.13 of
+// OpenIPMI, with a relay before it that swallows datagrams where an answer is lost; those marked * are composed of ipmitool's table
+// of completion codes, which ipmi_sim never gives.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipmitoolCall, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
+import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
+import type { ProgramEnd } from '../../src/power/program.ts';
+
+const SETTINGS = {
+  power_address: '10.0.0.5',
+  power_driver: 'LAN_2_0',
+  power_boot_type: 'auto',
+  power_off_mode: 'soft',
+  cipher_suite_id: '3',
+  privilege_level: 'OPERATOR',
+} as const;
+
+test('neither password nor key is among the arguments', () => {
+  const { args, environment } = ipmitoolCall({ ...SETTINGS, power_user: 'maas', power_pass: 'hunter2', k_g: 'k3y' });
+  assert.equal(args.join(' '), '-v -I lanplus -H 10.0.0.5 -p 623 -U maas -E -L OPERATOR -N 1 -R 3 -C 3 -K');
+  assert.deepEqual(environment, { IPMI_PASSWORD: 'hunter2', IPMI_KGKEY: 'k3y' });
+});
+
+test('IPMI 1.5 has no cipher suite and no key', () => {
+  const { args, environment } = ipmitoolCall({
+    ...SETTINGS,
+    power_driver: 'LAN',
+    k_g: 'k3y',
+    privilege_level: 'ADMIN',
+  });
+  assert.equal(args.join(' '), '-v -I lan -H 10.0.0.5 -p 623 -U  -E -L ADMINISTRATOR -N 1 -R 3');
+  assert.deepEqual(environment, { IPMI_PASSWORD: '' });
+});
+
+const ADDRESSES: readonly (readonly [string, string, number])[] = [
+  ['10.0.0.5', '10.0.0.5', 623],
+  ['10.0.0.5:6230', '10.0.0.5', 6230],
+  ['bmc-7.lan:1', 'bmc-7.lan', 1],
+  ['fd00::5', 'fd00::5', 623],
+  ['[fd00::5]', 'fd00::5', 623],
+  ['[fd00::5]:6230', 'fd00::5', 6230],
+];
+for (const [address, host, port] of ADDRESSES) {
+  test(`${address} is ${host} at port ${port}`, () => assert.deepEqual(splitAddress(address), { host, port }));
+}
+
+const HEAD = 'Loading IANA PEN Registry...\n';
+const VERBOSE = `${HEAD}Running Get VSO Capabilities my_addr 0x20, transit 0, target 0x20\nInvalid completion code received: Invalid command\nDiscovered IPMB address 0x0\n`;
+const NO_SESSION = 'Error: Unable to establish IPMI v2 / RMCP+ session\n';
+const OLD_NO_SESSION = 'Error: Unable to establish LAN session\nError: Unable to establish IPMI v1.5 / RMCP session\n';
+
+const failed = (err: string): ProgramEnd => ({ kind: 'ended', code: 1, out: '', err });
+const worked = (out: string, err = VERBOSE): ProgramEnd => ({ kind: 'ended', code: 0, out, err });
+
+interface Case {
+  readonly name: string;
+  readonly end: ProgramEnd;
+  /** Of a question; undefined: as of a change. */
+  readonly asked?: PowerOutcomeKind;
+  readonly changed: PowerOutcomeKind;
+  readonly text: RegExp;
+  readonly state?: PowerState;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: 'switched on',
+    end: worked('Chassis Power Control: Up/On\n'),
+    asked: 'unknown',
+    changed: 'done',
+    text: /Up\/On/,
+  },
+  {
+    name: 'told the boot device',
+    end: worked('Set Boot Device to pxe\n'),
+    asked: 'unknown',
+    changed: 'done',
+    text: /pxe/,
+  },
+  { name: 'is on', end: worked('Chassis Power is on\n'), changed: 'done', text: /^Chassis Power is on$/, state: 'on' },
+  { name: 'is off', end: worked('Chassis Power is off\n'), changed: 'done', text: /is off$/, state: 'off' },
+  {
+    name: 'a wrong password',
+    end: failed(`${HEAD}> RAKP 2 HMAC is invalid\n${NO_SESSION}`),
+    changed: 'wrong-credentials',
+    text: /^the password is wrong/,
+  },
+  {
+    name: 'a user that is not there',
+    end: failed(`${HEAD}RAKP 2 message indicates an error : unauthorized name\n${NO_SESSION}`),
+    changed: 'wrong-credentials',
+    text: /^the BMC has no such user/,
+  },
+  {
+    name: 'a wrong password by IPMI 1.5',
+    end: failed(`${HEAD}Activate Session command failed\n${OLD_NO_SESSION}`),
+    changed: 'wrong-credentials',
+    text: /^the password is wrong/,
+  },
+  {
+    name: 'a user that is not there by IPMI 1.5',
+    end: failed(`${HEAD}Invalid user name\n${OLD_NO_SESSION}`),
+    changed: 'wrong-credentials',
+    text: /^the BMC has no such user/,
+  },
+  {
+    name: 'a cipher suite that is not there',
+    end: failed(`Error in open session response message : invalid authentication algorithm\n${NO_SESSION}`),
+    changed: 'refused',
+    text: /cipher_suite_id/,
+  },
+  {
+    name: 'sessions that are all taken *',
+    end: failed(`Error in open session response message : insufficient resources for session\n${NO_SESSION}`),
+    changed: 'refused',
+    text: /^all sessions of the BMC are taken/,
+  },
+  {
+    name: 'nobody there',
+    end: failed(
+      `${HEAD}Get Auth Capabilities error\nError issuing Get Channel Authentication Capabilities request\n${NO_SESSION}`,
+    ),
+    changed: 'unreachable',
+    text: /^no answer/,
+  },
+  {
+    name: 'nobody there by IPMI 1.5',
+    end: failed(`${HEAD}Get Auth Capabilities command failed\n${OLD_NO_SESSION}`),
+    changed: 'unreachable',
+    text: /^no answer/,
+  },
+  {
+    name: 'a name that nobody knows',
+    end: failed(`Address lookup for nosuch.invalid failed\nCould not open socket!\n${NO_SESSION}`),
+    changed: 'unreachable',
+    text: /^its name is unknown/,
+  },
+  {
+    name: 'silence in the middle of the login',
+    end: failed(
+      `${HEAD}> Error: no response from RAKP 1 message\nSet Session Privilege Level to ADMINISTRATOR failed\n${NO_SESSION}`,
+    ),
+    changed: 'unreachable',
+    text: /RAKP 1/,
+  },
+  {
+    name: 'silence after the login',
+    end: failed(
+      `${HEAD}Set Session Privilege Level to ADMINISTRATOR failed\n${NO_SESSION}Close Session command failed\n`,
+    ),
+    changed: 'unreachable',
+    text: /^the BMC stopped answering/,
+  },
+  {
+    name: 'silence after the command',
+    end: failed(
+      `${HEAD}Running Get VSO Capabilities my_addr 0x20, transit 0, target 0x20\nNo valid response received\nDiscovered IPMB address 0x0\nUnable to set Chassis Power Control to Up/On\nClose Session command failed\n`,
+    ),
+    asked: 'unreachable',
+    changed: 'unknown',
+    text: /^Unable to set Chassis Power Control to Up\/On$/,
+  },
+  {
+    name: 'a privilege that the user has not',
+    end: failed(
+      'Get HPM.x Capabilities request failed, compcode = d4\nInvalid completion code received: Insufficient privilege level\nSet Chassis Power Control to Up/On failed: Insufficient privilege level\n',
+    ),
+    changed: 'refused',
+    text: /^the user may not switch power/,
+  },
+  {
+    name: 'a busy BMC *',
+    end: failed(`${VERBOSE}Set Chassis Power Control to Up/On failed: Node busy\n`),
+    changed: 'refused',
+    text: /Node busy$/,
+  },
+  {
+    name: 'words that nobody has seen before',
+    end: failed('Something new\n'),
+    asked: 'unreachable',
+    changed: 'unknown',
+    text: /^Something new$/,
+  },
+  { name: 'no words', end: failed(''), asked: 'unreachable', changed: 'unknown', text: /^ipmitool ended with 1$/ },
+  {
+    name: 'its time over',
+    end: { kind: 'killed', out: '', err: HEAD },
+    asked: 'unreachable',
+    changed: 'unknown',
+    text: /^ipmitool did not end in time$/,
+  },
+  { name: 'no ipmitool', end: { kind: 'missing' }, changed: 'refused', text: /apt-get install ipmitool/ },
+];
+
+for (const { name, end, asked, changed, text, state = 'unknown' } of CASES) {
+  test(`ipmitool, ${name}: ${changed}`, () => {
+    for (const [changes, expected] of [
+      [true, changed],
+      [false, asked ?? changed],
+    ] as const) {
+      const judged = judgeIpmitool(end, changes, []);
+      assert.equal(judged.kind, expected, judged.text);
+      assert.equal(judged.state, state);
+      if (judged.kind !== 'unknown' || changes) assert.match(judged.text, text);
+    }
+  });
+}
+
+test('a secret in its words is masked', () => {
+  assert.equal(
+    judgeIpmitool(failed('bad password hunter2 given\n'), true, ['hunter2']).text,
+    'bad password •••• given',
+  );
+});

@@ -1,0 +1,105 @@
+// The parameters of each driver: MAAS's names, and what is refused.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
+import type { PowerValues } from '../../src/power/parameters.ts';
+import { surroundings } from './surroundings.ts';
+
+const IPMI: PowerValues = { power_address: '10.0.0.5' };
+const VIRSH: PowerValues = { power_address: 'qemu+ssh://root@10.0.0.6/system', power_id: 'one' };
+const WEBHOOK: PowerValues = {
+  power_on_uri: 'http://10.0.0.7/on',
+  power_off_uri: 'http://10.0.0.7/off',
+  power_query_uri: 'http://10.0.0.7:8000/state',
+};
+
+test('there are the drivers manual, ipmi, virsh and webhook, and none that could only wake a machine', () => {
+  assert.deepEqual(
+    POWER_DRIVERS.map(({ name, byHand }) => [name, byHand]),
+    [
+      ['manual', true],
+      ['ipmi', false],
+      ['virsh', false],
+      ['webhook', false],
+    ],
+  );
+  assert.equal(findDriver('ether_wake'), undefined);
+  assert.equal(findDriver('constructor'), undefined);
+});
+
+test('the parameters of a driver are listed with what a form needs', () => {
+  const ipmi = findDriver('ipmi')?.parameters ?? [];
+  assert.deepEqual(
+    ipmi.filter(({ secret }) => secret).map(({ name }) => name),
+    ['power_pass', 'k_g'],
+  );
+  assert.deepEqual(
+    ipmi.find(({ name }) => name === 'power_driver'),
+    {
+      name: 'power_driver',
+      label: 'Protocol: IPMI 2.0 or 1.5',
+      required: false,
+      secret: false,
+      choices: ['LAN_2_0', 'LAN'],
+      default: 'LAN_2_0',
+    },
+  );
+  assert.equal(ipmi.find(({ name }) => name === 'cipher_suite_id')?.default, '3');
+  const webhook = findDriver('webhook')?.parameters ?? [];
+  assert.deepEqual(
+    webhook.filter(({ required }) => required).map(({ name }) => name),
+    ['power_on_uri', 'power_off_uri', 'power_query_uri'],
+  );
+  assert.deepEqual(
+    webhook.filter(({ secret }) => secret).map(({ name }) => name),
+    ['power_pass', 'power_token'],
+  );
+});
+
+const CONTROLLERS: readonly (readonly [driver: string, values: PowerValues, controller: string])[] = [
+  ['manual', {}, 'manual abc'],
+  ['ipmi', IPMI, 'ipmi 10.0.0.5:623'],
+  ['ipmi', { power_address: 'BMC-7:6230' }, 'ipmi bmc-7:6230'],
+  ['ipmi', { power_address: '[fd00::5]:6230' }, 'ipmi fd00::5:6230'],
+  ['ipmi', { power_address: 'fd00::5' }, 'ipmi fd00::5:623'],
+  ['ipmi', { ...IPMI, power_pass: '', power_user: ' ', k_g: '' }, 'ipmi 10.0.0.5:623'],
+  ['ipmi', { ...IPMI, cipher_suite_id: 17, mac_address: '52:54:00:00:00:01' }, 'ipmi 10.0.0.5:623'],
+  ['virsh', VIRSH, 'virsh qemu+ssh://root@10.0.0.6/system'],
+  ['webhook', WEBHOOK, 'webhook 10.0.0.7:8000'],
+];
+for (const [driver, values, controller] of CONTROLLERS) {
+  test(`${driver} with ${JSON.stringify(values)} asks ${controller}`, () => {
+    const opened = findDriver(driver)?.open('abc', values, surroundings());
+    assert.equal(opened?.kind === 'open' ? opened.port.controller : opened, controller);
+  });
+}
+
+const REFUSED: readonly (readonly [name: string, driver: string, values: PowerValues, problem: RegExp])[] = [
+  ['a missing address', 'ipmi', {}, /^power_address: is missing; give an address or a name/],
+  ['an option in the place of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: will not do/],
+  ['a space in an address', 'ipmi', { power_address: '10.0.0.5 -v' }, /^power_address: will not do/],
+  ['a port that there is not', 'ipmi', { power_address: '10.0.0.5:70000' }, /no port 70000/],
+  ['a slip of the pen', 'ipmi', { ...IPMI, power_adress: 'x' }, /^power_adress: no parameter of this driver/],
+  ['another protocol', 'ipmi', { ...IPMI, power_driver: 'LAN_3' }, /one of LAN_2_0, LAN/],
+  ['a user with a newline', 'ipmi', { ...IPMI, power_user: 'a\nb' }, /^power_user: will not do/],
+  ['a password that is too long', 'ipmi', { ...IPMI, power_pass: 'p'.repeat(21) }, /^power_pass: will not do/],
+  ['a machine without a name', 'virsh', { ...VIRSH, power_id: '' }, /^power_id: is missing/],
+  ['a slash in a machine', 'virsh', { ...VIRSH, power_id: 'a/b' }, /^power_id: will not do/],
+  ['a password for SSH', 'virsh', { ...VIRSH, power_pass: 'hunter2' }, /^power_pass: .*rackboot power key/],
+  ['another scheme', 'webhook', { ...WEBHOOK, power_on_uri: 'file:///etc/passwd' }, /^power_on_uri: will not do/],
+  ['a user in a URL', 'webhook', { ...WEBHOOK, power_on_uri: 'http://u:hunter2@h/' }, /^power_on_uri: will not do/],
+  ['a broken expression', 'webhook', { ...WEBHOOK, power_on_regex: '(' }, /^power_on_regex: will not do/],
+  ['an expression that is too long', 'webhook', { ...WEBHOOK, power_on_regex: 'a'.repeat(513) }, /^power_on_regex/],
+  ['a token with a newline', 'webhook', { ...WEBHOOK, power_token: 'a\r\nHost: b' }, /^power_token: will not do/],
+  ['anything for manual', 'manual', { power_address: 'x' }, /which has none/],
+];
+for (const [name, driver, values, problem] of REFUSED) {
+  test(`${driver} refuses ${name}, and quotes no secret`, () => {
+    const opened = findDriver(driver)?.open('abc', values, surroundings());
+    assert.equal(opened?.kind, 'bad-parameters');
+    const problems = opened.kind === 'bad-parameters' ? opened.problems.join('\n') : '';
+    assert.match(problems, problem);
+    assert.doesNotMatch(problems, /hunter2|pppp/);
+  });
+}

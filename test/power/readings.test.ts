@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later } from '../../src/clock.ts';
+import { outcome } from '../../src/power/outcome.ts';
+import { AFTER_COMMAND_MS, INTERVALS_MAX, PowerReadings, QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+
+const NOW = instant(1_000_000);
+const AWAY = outcome('unreachable', 'nobody there');
+
+test('what is watched is asked for within an interval, and then once in each', () => {
+  const readings = new PowerReadings();
+  readings.watch('m', NOW, 0.5);
+  assert.equal(readings.takeDue(later(NOW, QUESTION_EVERY_MS / 2 - 1), 0), undefined);
+  const due = later(NOW, QUESTION_EVERY_MS / 2);
+  assert.equal(readings.takeDue(due, 0.5), 'm');
+  assert.equal(readings.takeDue(due, 0.5), undefined);
+  assert.equal(readings.nextAt, later(due, QUESTION_EVERY_MS));
+});
+
+test('a state that was seen keeps its age while nobody answers, and is asked for less and less often', () => {
+  const readings = new PowerReadings();
+  readings.watch('m', NOW, 0);
+  readings.answered('m', outcome('done', 'on', 'on'), NOW, 0.5);
+  assert.deepEqual(readings.get('m'), { state: 'on', seenAt: NOW, failure: undefined });
+  const waits = [1, 2, 3, 4, 5].map((minutes) => {
+    const at = later(NOW, minutes * 60_000);
+    readings.answered('m', AWAY, at, 0.5);
+    assert.deepEqual(readings.get('m'), { state: 'on', seenAt: NOW, failure: AWAY });
+    return ((readings.nextAt ?? 0) - at) / QUESTION_EVERY_MS;
+  });
+  assert.deepEqual(waits, [2, 4, 8, INTERVALS_MAX, INTERVALS_MAX]);
+  readings.answered('m', outcome('done', 'off', 'off'), later(NOW, 1), 0.5);
+  assert.equal(readings.nextAt, later(NOW, 1 + QUESTION_EVERY_MS));
+});
+
+test('the end of a command is a reading, and is looked after soon', () => {
+  const readings = new PowerReadings();
+  readings.watch('m', NOW, 1);
+  readings.commanded('m', outcome('done', 'switched', 'on'), NOW);
+  assert.equal(readings.get('m')?.state, 'on');
+  assert.equal(readings.nextAt, later(NOW, AFTER_COMMAND_MS));
+  const lost = outcome('unknown', 'no end');
+  readings.commanded('m', lost, later(NOW, 5));
+  assert.deepEqual(readings.get('m'), { state: 'unknown', seenAt: later(NOW, 5), failure: lost });
+});
+
+test('what is forgotten is neither known nor asked for', () => {
+  const readings = new PowerReadings();
+  readings.watch('m', NOW, 0);
+  readings.forget('m');
+  readings.answered('m', AWAY, NOW, 0);
+  assert.equal(readings.get('m'), undefined);
+  assert.equal(readings.nextAt, undefined);
+});

@@ -1,0 +1,9 @@
+// What drivers are given in these tests: a clock that stands still, and no key.
+
+import type { PowerSurroundings } from '../../src/power/driver.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+export const surroundings = (clock = new VirtualClock()): PowerSurroundings => ({
+  clock,
+  sshIdentity: () => Promise.reject(new Error('no key here')),
+});

@@ -1,0 +1,272 @@
+// The switchboard over controllers in memory, in virtual time, with a ledger that outlives it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
+import { manual } from '../../src/power/manual.ts';
+import type { PowerOutcome } from '../../src/power/outcome.ts';
+import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../../src/power/switchboard.ts';
+import { printedRandom } from '../support/printed-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { Controller, controllerDriver, pass } from './controllers.ts';
+
+class MemoryLedger implements PowerLedger {
+  readonly entries = new Map<string, LedgerEntry>();
+  isBroken = false;
+
+  find(id: string): LedgerEntry | undefined {
+    return this.entries.get(id);
+  }
+
+  begin(entry: Omit<LedgerEntry, 'end'>): void {
+    if (this.isBroken) throw new Error('the disk is full');
+    assert.ok(!this.entries.has(entry.id), 'begun twice');
+    this.entries.set(entry.id, entry);
+  }
+
+  end(id: string, result: PowerOutcome, atMs: number): void {
+    const entry = this.entries.get(id);
+    assert.ok(entry !== undefined && entry.end === undefined, 'ended twice');
+    this.entries.set(id, { ...entry, end: { atMs, outcome: result } });
+  }
+
+  listUnended(): readonly LedgerEntry[] {
+    return [...this.entries.values()].filter(({ end }) => end === undefined);
+  }
+}
+
+class Place {
+  readonly clock = new VirtualClock();
+  readonly ledger = new MemoryLedger();
+  readonly controllers = new Map<string, Controller>();
+  readonly ended: EndedCommand[] = [];
+  readonly states: string[] = [];
+  board: PowerSwitchboard;
+
+  constructor(...names: string[]) {
+    for (const name of names) this.controllers.set(name, new Controller(name, this.clock));
+    this.board = this.start();
+  }
+
+  /** A switchboard of a new process. The one before is dead: it asks nothing more, writes nothing, and nobody hears it. */
+  start(): PowerSwitchboard {
+    const isDead = (): boolean => this.board !== board;
+    const memory = controllerDriver(this.controllers, isDead);
+    const { clock, ledger } = this;
+    const board: PowerSwitchboard = new PowerSwitchboard({
+      clock: {
+        now: () => clock.now(),
+        wallTimeMs: () => clock.wallTimeMs(),
+        randomBytes: (count) => clock.randomBytes(count),
+        schedule: (ms, action) => clock.schedule(ms, () => (isDead() ? undefined : action())),
+      },
+      sshIdentity: () => Promise.reject(new Error('no key here')),
+      findDriver: (name) => [memory, manual].find((driver) => driver.name === name),
+      ledger: {
+        find: (id) => ledger.find(id),
+        listUnended: () => ledger.listUnended(),
+        begin(entry) {
+          if (isDead()) throw new Error('dead');
+          ledger.begin(entry);
+        },
+        end(id, result, atMs) {
+          if (!isDead()) ledger.end(id, result, atMs);
+        },
+      },
+      onEnd: (ended: EndedCommand) => {
+        if (!isDead()) this.ended.push(ended);
+      },
+      onState: (machine, reading) => this.states.push(`${machine} ${reading.state}`),
+    });
+    this.board = board;
+    return board;
+  }
+
+  target(name: string, machine = name): PowerTarget {
+    return { machine, driver: 'memory', values: { power_address: name } };
+  }
+
+  controller(name: string): Controller {
+    const controller = this.controllers.get(name);
+    assert.ok(controller !== undefined);
+    return controller;
+  }
+}
+
+const ON = { kind: 'on', netboot: true } as const;
+const OFF = { kind: 'off', manner: 'hard' } as const;
+
+test('a command is taken at once, is in the book while it runs, and is told its end', async () => {
+  const place = new Place('a');
+  assert.deepEqual(place.board.command('1', place.target('a'), ON), { kind: 'taken' });
+  assert.equal(place.board.commandOf('a'), '1');
+  assert.equal(place.ledger.find('1')?.end, undefined);
+  await pass(place.clock, 1_000);
+  assert.deepEqual(
+    place.ended.map(({ id, outcome: { kind, state } }) => [id, kind, state]),
+    [['1', 'done', 'on']],
+  );
+  assert.equal(place.ledger.find('1')?.end?.outcome.kind, 'done');
+  assert.equal(place.board.commandOf('a'), undefined);
+  assert.equal(place.controller('a').state, 'on');
+});
+
+test('the same command given again is known, while it runs and ever after', async () => {
+  const place = new Place('a');
+  place.board.command('1', place.target('a'), ON);
+  assert.equal(place.board.command('1', place.target('a'), ON).kind, 'known');
+  await pass(place.clock, 1_000);
+  const again = place.board.command('1', place.target('a'), ON);
+  assert.equal(again.kind === 'known' && again.entry.end?.outcome.kind, 'done');
+  assert.equal(place.controller('a').asked.filter((what) => what === 'on').length, 1);
+});
+
+test('of two commands at once one wins, and the other is told', () => {
+  const place = new Place('a');
+  place.board.command('1', place.target('a'), ON);
+  const second = place.board.command('2', place.target('a'), OFF);
+  assert.deepEqual(second, { kind: 'busy', by: '1', text: 'the machine is under another command: on' });
+});
+
+test('what was under way when the process died is unknown, and is not done again', async () => {
+  const place = new Place('a');
+  place.board.command('1', place.target('a'), ON);
+  const asked = place.controller('a').asked.length;
+  place.start();
+  place.board.recover();
+  assert.deepEqual(
+    place.ended.map(({ id, outcome: { kind } }) => [id, kind]),
+    [['1', 'unknown']],
+  );
+  assert.equal(place.board.command('1', place.target('a'), ON).kind, 'known');
+  assert.equal(place.controller('a').asked.length, asked);
+});
+
+test('a command that cannot be written down is not done', async () => {
+  const place = new Place('a');
+  place.ledger.isBroken = true;
+  assert.equal(place.board.command('1', place.target('a'), ON).kind, 'taken');
+  await pass(place.clock, 1_000);
+  assert.equal(place.ended[0]?.outcome.kind, 'refused');
+  assert.match(place.ended[0]?.outcome.text ?? '', /the disk is full/);
+  assert.deepEqual(place.controller('a').asked, []);
+});
+
+test('a driver that hangs is left at its deadline, and its controller is free again', async () => {
+  const place = new Place('a');
+  place.controller('a').behaviour = 'hangs';
+  place.board.command('1', place.target('a', 'one'), ON);
+  place.board.command('2', place.target('a', 'two'), OFF);
+  await pass(place.clock, 125_000, 5_000);
+  assert.deepEqual(
+    place.ended.map(({ id, outcome: { kind, text } }) => [id, kind, text]),
+    [['1', 'unknown', 'no end within 120 s']],
+  );
+  place.controller('a').behaviour = 'obeys';
+  await pass(place.clock, 90_000, 5_000);
+  assert.equal(place.ended.length, 2);
+});
+
+test('a driver that there is not, and parameters that will not do, are refused at once', () => {
+  const place = new Place('a');
+  const noDriver = place.board.command('1', { machine: 'm', driver: 'ether_wake', values: {} }, ON);
+  assert.deepEqual(noDriver, {
+    kind: 'refused',
+    text: 'there is no power driver ether_wake: give the machine a power_type',
+  });
+  const noController = place.board.command('2', place.target('b'), ON);
+  assert.deepEqual(noController, {
+    kind: 'refused',
+    text: 'power_parameters: power_address: no such controller',
+  });
+});
+
+test('a machine switched by hand is told so, and is not watched', async () => {
+  const place = new Place();
+  const target = { machine: 'm', driver: 'manual', values: {} };
+  place.board.watch([target]);
+  assert.equal(place.board.reading('m'), undefined);
+  assert.equal(place.board.command('1', target, ON).kind, 'taken');
+  await pass(place.clock, 100);
+  assert.equal(place.ended[0]?.outcome.kind, 'unknown');
+  assert.match(place.ended[0]?.outcome.text ?? '', /^somebody has to switch it on/);
+});
+
+test('watched machines are asked in turn, and a change is told with its age', async () => {
+  const place = new Place('a', 'b');
+  place.controller('a').state = 'on';
+  place.board.watch([place.target('a'), place.target('b')]);
+  await pass(place.clock, QUESTION_EVERY_MS + 1_000, 500);
+  assert.deepEqual([...place.states].sort(), ['a on', 'b off']);
+  const seenAt = place.board.reading('a')?.seenAt;
+  assert.ok(seenAt !== undefined && place.clock.now() - seenAt <= QUESTION_EVERY_MS + 1_000);
+  place.controller('a').state = 'off';
+  place.controller('b').behaviour = 'is-away';
+  await pass(place.clock, 2 * QUESTION_EVERY_MS, 500);
+  assert.equal(place.board.reading('a')?.state, 'off');
+  assert.equal(place.board.reading('b')?.state, 'off');
+  assert.equal(place.board.reading('b')?.failure?.kind, 'unreachable');
+  place.board.watch([]);
+  assert.equal(place.board.reading('a'), undefined);
+});
+
+test('at its end it stops what runs, which is told, and forgets what waits', async () => {
+  const place = new Place('a');
+  place.controller('a').behaviour = 'hangs';
+  place.board.command('1', place.target('a', 'one'), ON);
+  place.board.command('2', place.target('a', 'two'), ON);
+  await place.board.close();
+  assert.deepEqual(
+    place.ended.map(({ id, outcome: { kind } }) => [id, kind]),
+    [['1', 'unknown']],
+  );
+  assert.equal(place.ledger.find('2'), undefined);
+  assert.equal(place.board.command('3', place.target('a'), ON).kind, 'refused');
+});
+
+test('a thousand machines on a hundred controllers are switched, one at a time each', async () => {
+  const names = Array.from({ length: 100 }, (_, index) => `c${index}`);
+  const place = new Place(...names);
+  for (let index = 0; index < 1_000; index += 1) {
+    place.board.command(`${index}`, place.target(`c${index % 100}`, `m${index}`), { kind: 'on', netboot: false });
+  }
+  await pass(place.clock, 60_000, 100);
+  assert.equal(place.ended.length, 1_000);
+  assert.ok(place.ended.every(({ outcome: { kind } }) => kind === 'done'));
+  for (const controller of place.controllers.values()) assert.equal(controller.activeMost, 1);
+});
+
+test('whenever the process dies, no command is done twice, and each that was begun has an end', async () => {
+  const random = printedRandom('power');
+  const place = new Place('a', 'b', 'c');
+  const given = new Map<string, { readonly target: PowerTarget; readonly command: typeof ON | typeof OFF }>();
+  for (let step = 0; step < 400; step += 1) {
+    const name = ['a', 'b', 'c'][random(3)] ?? 'a';
+    given.set(`${step}`, { target: place.target(name), command: random(2) === 0 ? ON : OFF });
+    // As a region does: what has no end is given again, with its id.
+    for (const [id, { target, command }] of given) {
+      const admission = place.board.command(id, target, command);
+      if (admission.kind === 'known' && admission.entry.end !== undefined) given.delete(id);
+      if (admission.kind === 'busy') given.delete(id);
+    }
+    await pass(place.clock, random(400));
+    if (random(5) === 0) {
+      place.start();
+      // The dead process does nothing more, and its programs were killed with it.
+      for (const controller of place.controllers.values()) controller.active = 0;
+      place.board.recover();
+    }
+  }
+  await pass(place.clock, 200_000, 10_000);
+  const ends = place.ended.map(({ id }) => id);
+  assert.equal(new Set(ends).size, ends.length);
+  assert.deepEqual([...ends].sort(), [...place.ledger.entries.keys()].sort());
+  assert.ok(ends.length > 50, `${ends.length} ends`);
+  assert.ok(place.ended.some(({ outcome: { kind } }) => kind === 'unknown'));
+  for (const [name, controller] of place.controllers) {
+    const begun = [...place.ledger.entries.values()].filter(({ machine }) => machine === name).length;
+    const switched = controller.asked.filter((what) => what === 'on' || what === 'off hard').length;
+    assert.ok(switched <= begun, `${name}: switched ${switched} times for ${begun} commands`);
+  }
+});

@@ -1,0 +1,201 @@
+// Which URIs are taken, and what virsh's words mean. The words are those of virsh 9.0.0 (Debian 12) against its test driver, a
+// libvirtd with QEMU, and sshd 9.2; those marked * are libvirt's, from its sources.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
+import type { ProgramEnd } from '../../src/power/program.ts';
+import { parseHypervisor, virshUri } from '../../src/power/virsh.ts';
+import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
+
+const TAKEN: readonly (readonly [uri: string, given: string])[] = [
+  ['qemu:///system', 'qemu:///system'],
+  ['test:///default', 'test:///default'],
+  ['qemu+ssh://user@Host/system', 'qemu+ssh://user@host/system?command=%2Fs%2Fssh%2Fconnect&no_tty=1'],
+  [
+    'qemu+ssh://u@10.0.0.6:2222/session?socket=/run/x',
+    'qemu+ssh://u@10.0.0.6:2222/session?socket=%2Frun%2Fx&command=%2Fs%2Fssh%2Fconnect&no_tty=1',
+  ],
+  ['qemu+ssh://[fd00::6]/system', 'qemu+ssh://[fd00::6]/system?command=%2Fs%2Fssh%2Fconnect&no_tty=1'],
+  ['qemu+tls://host/system', 'qemu+tls://host/system'],
+  [
+    'qemu+unix:///session?socket=/run/libvirt-sock&mode=direct',
+    'qemu+unix:///session?socket=%2Frun%2Flibvirt-sock&mode=direct',
+  ],
+];
+for (const [uri, given] of TAKEN) {
+  test(`${uri} is taken`, () => {
+    const host = parseHypervisor(uri);
+    assert.ok(host !== undefined);
+    assert.equal(virshUri(host, host.overSsh ? '/s/ssh/connect' : undefined), given);
+  });
+}
+
+const REFUSED: readonly string[] = [
+  '',
+  'host',
+  'http://host/',
+  'qemu+ssh:///system',
+  'qemu://host/system',
+  'qemu+ext://host/system?command=/bin/sh',
+  'qemu+ssh://host/system?command=/bin/sh',
+  'qemu+ssh://host/system?netcat=/bin/sh',
+  'qemu+ssh://host/system?no_verify=1',
+  'qemu+ssh://host/system?socket=relative',
+  'qemu+ssh://host/system?socket=/a%0Ab',
+  'qemu+ssh://-oProxyCommand=x/system',
+  'qemu+ssh://-x@host/system',
+  "qemu+ssh://ho'st/system",
+  'qemu+ssh://host/other',
+  'qemu+unix://host/system',
+  'test:///etc/passwd',
+];
+for (const uri of REFUSED) {
+  test(`${JSON.stringify(uri)} is refused`, () => assert.equal(parseHypervisor(uri), undefined));
+}
+
+const failed = (err: string): ProgramEnd => ({ kind: 'ended', code: 1, out: '', err });
+const worked = (out: string): ProgramEnd => ({ kind: 'ended', code: 0, out, err: '' });
+const NO_HOST = 'error: failed to connect to the hypervisor\n';
+
+interface Case {
+  readonly name: string;
+  readonly end: ProgramEnd;
+  readonly wanted: 'on' | 'off' | undefined;
+  readonly kind: PowerOutcomeKind;
+  readonly text: RegExp;
+  readonly state?: PowerState;
+}
+const CASES: readonly Case[] = [
+  { name: 'started', end: worked("Domain 'test' started\n\n"), wanted: 'on', kind: 'done', text: /started$/ },
+  { name: 'without a word', end: worked('\n'), wanted: 'on', kind: 'done', text: /^done$/ },
+  { name: 'running', end: worked('running\n\n'), wanted: undefined, kind: 'done', text: /^running$/, state: 'on' },
+  { name: 'shut off', end: worked('shut off\n\n'), wanted: undefined, kind: 'done', text: /^shut off$/, state: 'off' },
+  { name: 'in shutdown', end: worked('in shutdown\n'), wanted: undefined, kind: 'done', text: /shutdown/, state: 'on' },
+  { name: 'another word', end: worked('constructor\n'), wanted: undefined, kind: 'unknown', text: /no state in/ },
+  { name: 'on already', end: failed('error: Domain is already active\n'), wanted: 'on', kind: 'done', text: /already/ },
+  {
+    name: 'off already',
+    end: failed(
+      "error: Failed to destroy domain 'x'\nerror: Requested operation is not valid: domain is not running\n",
+    ),
+    wanted: 'off',
+    kind: 'done',
+    text: /^Failed to destroy domain 'x'; Requested operation is not valid: domain is not running$/,
+  },
+  {
+    name: 'a machine that is not there',
+    end: failed("error: failed to get domain 'nope'\n"),
+    wanted: 'on',
+    kind: 'refused',
+    text: /no such virtual machine/,
+  },
+  {
+    name: 'a start that QEMU refuses *',
+    end: failed(
+      "error: Failed to start domain 'x'\nerror: internal error: process exited while connecting to monitor\n",
+    ),
+    wanted: 'on',
+    kind: 'refused',
+    text: /process exited/,
+  },
+  {
+    name: 'no daemon',
+    end: failed(
+      `${NO_HOST}error: Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory\n`,
+    ),
+    wanted: 'on',
+    kind: 'unreachable',
+    text: /libvirt-sock/,
+  },
+  {
+    name: 'no host',
+    end: failed(
+      `${NO_HOST}error: Cannot recv data: ssh: connect to host 127.0.0.1 port 2299: Connection refused: Connection reset by peer\n`,
+    ),
+    wanted: 'on',
+    kind: 'unreachable',
+    text: /port 2299/,
+  },
+  {
+    name: 'a name that nobody knows',
+    end: failed(
+      `${NO_HOST}error: Cannot recv data: ssh: Could not resolve hostname nosuch.invalid: Name or service not known: Connection reset by peer\n`,
+    ),
+    wanted: undefined,
+    kind: 'unreachable',
+    text: /nosuch/,
+  },
+  {
+    name: 'a host that does not know our key',
+    end: failed(
+      `${NO_HOST}error: Cannot recv data: root@127.0.0.1: Permission denied (publickey).: Connection reset by peer\n`,
+    ),
+    wanted: 'on',
+    kind: 'wrong-credentials',
+    text: /rackboot power key/,
+  },
+  {
+    name: 'a host that shows another key',
+    end: failed(`${NO_HOST}error: Cannot recv data: Host key verification failed.: Connection reset by peer\n`),
+    wanted: 'on',
+    kind: 'refused',
+    text: /known_hosts/,
+  },
+  {
+    name: 'a user that may not manage *',
+    end: failed(
+      `${NO_HOST}error: authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'\n`,
+    ),
+    wanted: 'on',
+    kind: 'wrong-credentials',
+    text: /group libvirt/,
+  },
+  {
+    name: 'a connection that breaks *',
+    end: failed("error: Failed to start domain 'x'\nerror: Disconnected from qemu+ssh://h/system due to end of file\n"),
+    wanted: 'on',
+    kind: 'unknown',
+    text: /end of file/,
+  },
+  { name: 'its time over', end: { kind: 'killed', out: '', err: '' }, wanted: 'off', kind: 'unknown', text: /in time/ },
+  {
+    name: 'its time over for a question',
+    end: { kind: 'killed', out: '', err: '' },
+    wanted: undefined,
+    kind: 'unreachable',
+    text: /in time/,
+  },
+  { name: 'no virsh', end: { kind: 'missing' }, wanted: 'on', kind: 'refused', text: /libvirt-clients/ },
+];
+for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
+  test(`virsh, ${name}: ${kind}`, () => {
+    const judged = judgeVirsh(end, wanted);
+    assert.equal(judged.kind, kind, judged.text);
+    assert.match(judged.text, text);
+    assert.equal(judged.state, state);
+  });
+}
+
+test('virtual machines are read from the table, whatever they are called', () => {
+  const table =
+    ' 1    test              running\n -    a b               shut off\n -    shut off   paused  in shutdown\n -    x\n\n';
+  assert.deepEqual(parseGuests(table), [
+    { name: 'test', words: 'running', state: 'on' },
+    { name: 'a b', words: 'shut off', state: 'off' },
+    { name: 'shut off   paused', words: 'in shutdown', state: 'on' },
+  ]);
+  assert.deepEqual(parseGuests(''), []);
+});
+
+const ORDERS: readonly (readonly [name: string, xml: string, expected: boolean])[] = [
+  ['the network before the disk', "<os><boot dev='network'/><boot dev='hd'/></os>", true],
+  ['the disk before the network', "<os><boot dev='hd'/><boot dev='network'/></os>", false],
+  ['an interface that is first', "<interface type='x'><mac/><boot order='1'/></interface>", true],
+  ['a disk that is first', "<disk><boot order='1'/></disk><interface type='x'><boot order='2'/></interface>", false],
+  ['nothing said', '<os></os>', false],
+];
+for (const [name, xml, expected] of ORDERS) {
+  test(`with ${name} a machine ${expected ? 'boots' : 'does not boot'} from the network first`, () =>
+    assert.equal(bootsFromNetwork(xml), expected));
+}
