@@ -51,7 +51,14 @@ export interface RegionOptions {
 export type MachineEdit = Partial<
   Pick<
     MachineFields,
-    'hostname' | 'domain' | 'description' | 'architecture' | 'subarchitecture' | 'powerType' | 'powerParameters'
+    | 'hostname'
+    | 'domain'
+    | 'description'
+    | 'architecture'
+    | 'subarchitecture'
+    | 'powerType'
+    | 'powerParameters'
+    | 'kernelParams'
   >
 >;
 

@@ -157,6 +157,10 @@ export interface MachineFilter {
   readonly statuses?: readonly MachineStatus[] | undefined;
   /** Seen with one of these addresses. */
   readonly seenAt?: readonly Ipv4[] | undefined;
+  /** Held by one of these users. */
+  readonly owners?: readonly string[] | undefined;
+  /** With one of these tags. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** Which events; newest first. */

@@ -32,8 +32,9 @@ export class LifeTables implements LifeStore {
         key.key,
         key.createdMs,
       );
+      const id = this.#sql.number('SELECT last_insert_rowid()');
       this.#events.add(event, undefined);
-      return { ...key, id: this.#sql.number('SELECT last_insert_rowid()') };
+      return { ...key, id };
     });
   }
 

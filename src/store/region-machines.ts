@@ -336,8 +336,11 @@ export function machineQuery(
   const listed = 'IN (SELECT value FROM json_each(?))';
   oneOf(`machine.system_id ${listed}`, filter.systemIds);
   oneOf(`machine.hostname ${listed}`, filter.hostnames);
+  oneOf(`machine.owner ${listed}`, filter.owners);
   oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${listed})`, filter.macs);
   oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${listed})`, filter.seenAt);
+  const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${listed}`;
+  oneOf(`machine.id IN (${tagged})`, filter.tags);
   oneOf(
     `machine.status ${listed}`,
     filter.statuses?.map((status) => statusRow(status).number),

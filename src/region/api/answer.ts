@@ -18,6 +18,8 @@ export const REFUSALS = {
   'not-authenticated': 401,
   'not-allowed': 403,
   'not-from-here': 403,
+  'not-owner': 403,
+  'not-this-boot': 403,
   'rack-pending': 403,
   'rack-rejected': 403,
   'rack-key': 403,
@@ -28,6 +30,11 @@ export const REFUSALS = {
   'method-not-allowed': 405,
   'transition-not-allowed': 409,
   'machine-in-use': 409,
+  'nothing-matches': 409,
+  'no-ssh-key': 409,
+  'image-missing': 409,
+  'address-refused': 409,
+  'addresses-exhausted': 409,
   'setting-read-only': 409,
   'rack-version': 409,
   'rack-name': 409,
@@ -54,7 +61,7 @@ export interface Refusal {
 
 export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
-  | { readonly kind: 'text'; readonly text: string; readonly contentType: string }
+  | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   /** A list in parts, each read when the one before has been sent. */
   | { readonly kind: 'list'; readonly chunks: Iterator<readonly unknown[]> }
   /** The desired state of a rack, and the entity tag of its version; `unchanged`: it has it already. */

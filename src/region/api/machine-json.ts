@@ -110,12 +110,12 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
 export const storageMb = (machine: Machine): number =>
   Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
 
-/** The addresses with which a machine was seen. */
-export const addressesOf = (machine: Machine): readonly string[] =>
-  machine.interfaces
-    .map((nic) => nic.address)
-    .filter((address): address is Ipv4 => address !== undefined)
-    .map((address) => formatIpv4(address));
+/** The addresses that a machine was given, then those with which it was seen. */
+export function addressesOf(machine: Machine): readonly string[] {
+  const given = machine.addresses.map(({ address }) => address);
+  const seen = machine.interfaces.map((nic) => nic.address).filter((address): address is Ipv4 => address !== undefined);
+  return [...new Set([...given, ...seen])].map((address) => formatIpv4(address));
+}
 
 /** What both API versions show alike. */
 export function sharedJson(machine: Machine): Record<string, unknown> {
@@ -132,7 +132,7 @@ export function sharedJson(machine: Machine): Record<string, unknown> {
     owner: machine.owner ?? null,
     power_type: machine.powerType,
     power_state: machine.powerState,
-    tag_names: [],
+    tag_names: machine.tags.map(({ name }) => name),
     ip_addresses: addressesOf(machine),
     disable_ipv4: false,
     physicalblockdevice_set: diskJson(machine),
@@ -169,7 +169,7 @@ export function machineJson(machine: Machine): Record<string, unknown> {
     status: row.number,
     status_name: row.name,
     status_message: machine.statusMessage,
-    status_action: '',
+    status_action: machine.work?.stage ?? '',
     error_description: machine.statusMessage,
     owner_data: {},
     workload_annotations: {},

@@ -10,6 +10,7 @@ import type { Machine } from '../machine.ts';
 import { parsePowerParameters } from '../power-parameters.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
+import { kernelParamsProblem } from '../tags.ts';
 import { cleanText } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture, powerFields } from './enlistment-operations.ts';
@@ -93,6 +94,9 @@ const editParameters = z.object({
   hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
   description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
   architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
+  kernel_params: value(z.string().max(4096))
+    .optional()
+    .describe('Kernel arguments instead of those of its tags and the global ones; empty: those.'),
   ...powerFields,
 });
 
@@ -109,8 +113,11 @@ function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
   if (given.power_parameters !== undefined && power === undefined) {
     return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
   }
+  const problem = kernelParamsProblem(given.kernel_params ?? '');
+  if (problem !== undefined) return refuseField('kernel_params', problem);
   return {
     ...(hostname === undefined ? {} : { hostname }),
+    ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...(given.description === undefined ? {} : { description: cleanText(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
     ...(given.power_type === undefined ? {} : { powerType: given.power_type }),
@@ -135,19 +142,6 @@ function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answer
     case 'refuse':
       return answerRefusal(outcome.refusal);
   }
-}
-
-const moveParameters = z.object({
-  comment: value(z.string().max(255)).optional().describe('Why, for the event log.'),
-});
-
-/** An operation that does nothing but move the machine to another state. */
-function moveTo(status: MachineStatus) {
-  return (call: ApiCall, given: z.output<typeof moveParameters>): Answer => {
-    const message = cleanText(given.comment ?? '', 255);
-    const outcome = call.region.changeStatus(systemIdOf(call), status, { username: usernameOf(call), message });
-    return answerChange(call, outcome, ({ reason, text }) => refuse(reason, text));
-  };
 }
 
 function powerParameters(call: ApiCall): Answer {
@@ -205,8 +199,6 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 function changingOf(version: ApiVersion): readonly Operation[] {
   const { one, single } = namesOf(version);
   const common = { versions: [version], path: one, handler: single, access: 'admin' } as const;
-  const move = (op: string, status: MachineStatus, doc: string): Operation =>
-    defineOperation({ ...common, method: 'POST', op, doc, parameters: moveParameters, run: moveTo(status) });
   return [
     defineOperation({ ...common, method: 'PUT', doc: 'Change a machine.', parameters: editParameters, run: edit }),
     defineOperation({
@@ -216,9 +208,6 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       parameters: nothing,
       run: remove,
     }),
-    move('commission', 'commissioning', 'Accept a machine, and have it measured and tested at its next start.'),
-    move('mark_broken', 'broken', 'Mark a machine as broken, so that nothing uses it.'),
-    move('mark_fixed', 'ready', 'Mark a broken machine as fixed, so that it may be used again.'),
   ];
 }
 

@@ -24,7 +24,7 @@ export function nodeJson(machine: Machine): Record<string, unknown> {
     substatus: row.number,
     substatus_name: row.name,
     substatus_message: machine.statusMessage,
-    substatus_action: '',
+    substatus_action: machine.work?.stage ?? '',
     boot_type: 'fastpath',
     routers: [],
     macaddress_set: macs,

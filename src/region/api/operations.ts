@@ -11,11 +11,14 @@ import { EVENT_OPERATIONS } from './event-operations.ts';
 import type { Fields } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
+import { LIFE_OPERATIONS } from './life-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
 import { RACK_OPERATIONS } from './rack-operations.ts';
 import { SETTINGS_OPERATIONS } from './settings-operations.ts';
+import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
+import { TAG_OPERATIONS } from './tag-operations.ts';
 
 /** The MAAS release whose API 2.0 is spoken; clients compare it with what they need. */
 const SPOKEN_RELEASE = '2.9.0';
@@ -37,13 +40,16 @@ const VERSION_OPERATION = defineOperation({
 export const OPERATIONS: readonly Operation[] = [
   VERSION_OPERATION,
   ...MACHINE_OPERATIONS,
+  ...LIFE_OPERATIONS,
   ...ENLISTMENT_OPERATIONS,
   ...IDENTITY_OPERATIONS,
   ...EVENT_OPERATIONS,
   ...RACK_OPERATIONS,
   ...INTERFACE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
+  ...TAG_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
+  ...SSHKEY_OPERATIONS,
 ];
 
 export const API_VERSIONS: readonly ApiVersion[] = ['1.0', '2.0'];

@@ -14,8 +14,9 @@ import { RackError } from '../../errors.ts';
 import type { Rate } from '../../rate-limit.ts';
 import { versionProblem } from '../rack-admission.ts';
 import type { Region } from '../region.ts';
+import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
-import { type Caller, type CallerFacts, findCaller, findPeer, type Peer } from './caller.ts';
+import { type CallerFacts, findCaller, findPeer } from './caller.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
@@ -113,9 +114,13 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     send: (reply, answer) => send(context, reply, answer),
   });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
-  const { agent, preseed } = context;
-  app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(context, request, reply, agent, 'x-shellscript'));
-  app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(context, request, reply, preseed, 'plain'));
+  addAgentRoutes(app, {
+    region: context.region,
+    agent: context.agent,
+    preseed: context.preseed,
+    identify: (request) => identify(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
   app.get('/MAAS/', (request, reply) => sendPage(context, request, reply, () => renderPage(context.region)));
   app.get('/MAAS/machines/:machine/', (request, reply) =>
     sendPage(context, request, reply, () => renderMachinePage(context.region, pathOf(request).machine ?? '')),
@@ -124,10 +129,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 /** Who asks; or a refusal because they ask too much, or are not who they say. */
-function identify(
-  context: ApiContext,
-  request: FastifyRequest,
-): { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller } | Answer {
+function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
   const { region } = context;
   const facts = factsOf(request);
   const config = region.config();
@@ -218,26 +220,6 @@ function describe(
 function limited(context: ApiContext, request: FastifyRequest): boolean {
   const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
   return context.limiter.allows(peer.address, context.region.clock.now());
-}
-
-/** The agent, or the preseed that has an installer run it: `text`. */
-function sendAgent(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  text: string | undefined,
-  subtype: 'x-shellscript' | 'plain',
-): FastifyReply {
-  const who = identify(context, request);
-  if (who.kind !== 'identified') return send(context, reply, who);
-  if (!who.peer.isManaged && who.caller.kind === 'anonymous') {
-    const reason = `${who.peer.address} is in none of the managed networks: machines enlist from those only.`;
-    return send(context, reply, refuse('not-from-here', reason));
-  }
-  if (text === undefined) {
-    return send(context, reply, refuse('not-found', 'The enlistment agent is not part of this installation.'));
-  }
-  return reply.type(`text/${subtype}; charset=utf-8`).header('Cache-Control', 'no-store').send(text);
 }
 
 /** @param render called for those who may see it; undefined: there is nothing of that name */

@@ -1,0 +1,366 @@
+// The operations that move a machine through its life, by the names of each version of MAAS's API.
+//
+// Sources: MAAS API 1.0 (`nodes/`: acquire, start, release, accept, abort_operation …), 2.0 (`machines/`: allocate, deploy, release, abort …).
+//
+// 1. An operation answers at once with the machine in its new state; its power follows.
+// 2. Whether the command is allowed, and to whom, `commands.ts` says: here is only its form.
+
+import { z } from 'zod';
+import { parseIpv4 } from '../../net/address.ts';
+import { type Constraints, meets, parseStorage } from '../allocation.ts';
+import type { Actor, CommandName, CommandRefusal, MachineCommand } from '../commands.ts';
+import { parseSystem } from '../deployment.ts';
+import type { Machine } from '../machine.ts';
+import type { CommandOptions } from '../machine-life.ts';
+import type { MachineChangeOutcome } from '../store.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { machineJson } from './machine-json.ts';
+import { nodeJson } from './node-json.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+
+const COMMENT_MAX = 255;
+/** What a system runs at its first start, in bytes. */
+export const USER_DATA_MAX = 512 * 1024;
+/** Machines of one command for many. */
+const MANY_MAX = 500;
+/** Machines looked at in one query for those that meet the conditions. */
+const CANDIDATES_CHUNK = 100;
+const LIST_CHUNK = 25;
+const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
+const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
+
+const shown = (call: ApiCall, machine: Machine): Record<string, unknown> =>
+  call.version === '1.0' ? nodeJson(machine) : machineJson(machine);
+
+/** Who gives the command. Machines and racks never come here: the operations are for users. */
+function actorOf(call: ApiCall, why: string | undefined): Actor {
+  const text = cleanText(why ?? '', COMMENT_MAX);
+  if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment: text };
+  return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment: text };
+}
+
+const refuseCommand = ({ reason, text }: CommandRefusal): Refusal => refuse(reason, text);
+
+function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+  switch (outcome.kind) {
+    case 'changed':
+      return json(shown(call, outcome.machine));
+    case 'not-found':
+      return refuse('not-found', 'No machine has this system id.');
+    case 'refuse':
+      return refuseCommand(outcome.refusal);
+  }
+}
+
+/** Gives one command to the machine of the path. */
+function give(call: ApiCall, command: MachineCommand, why: string | undefined, options?: CommandOptions): Answer {
+  return answerCommand(call, call.region.life.command(call.path.system_id ?? '', command, actorOf(call, why), options));
+}
+
+const releaseParameters = z.object({
+  ...comment,
+  erase: flag('True: erase the disks before.'),
+  quick_erase: flag('True: of the disks only what makes them look used, which takes seconds.'),
+  secure_erase: flag('Taken as `erase`.'),
+});
+
+function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answer {
+  const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
+  const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
+  return give(call, { name: 'release', erase }, given.comment);
+}
+
+const deployParameters = z.object({
+  ...comment,
+  distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
+  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` has it.'),
+  user_data: value(z.string().max(USER_DATA_MAX * 2))
+    .optional()
+    .describe('What cloud-init runs at the first start, in Base64.'),
+  disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
+    .optional()
+    .describe('The disk to write. Default: the first.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address that it gets. Default: a free one.'),
+});
+
+function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer {
+  const system = parseSystem(given.osystem, given.distro_series);
+  const machine = call.region.store.findMachine(call.path.system_id ?? '');
+  if (machine === undefined) return refuse('not-found', 'No machine has this system id.');
+  const wanted = system ?? { osystem: machine.osystem, release: machine.release };
+  if (given.distro_series !== undefined && system === undefined) {
+    return refuseField('distro_series', 'Give the release to deploy, such as trixie or debian/trixie.');
+  }
+  const userData = parseUserData(given.user_data);
+  if (userData === null) return refuseField('user_data', `Give Base64 of at most ${USER_DATA_MAX} bytes.`);
+  const address = addressOf(given.ip_address);
+  if (address !== undefined && 'kind' in address) return address;
+  // Under which name the image is kept, the machine remembers, too.
+  const image = call.region.life.findImage(machine, wanted.osystem, wanted.release);
+  const deployment = {
+    osystem: image?.os ?? wanted.osystem,
+    release: image?.release ?? wanted.release,
+    deployBy: 'image' as const,
+    disk: given.disk,
+    userData,
+  };
+  return give(call, { name: 'deploy', deployment }, given.comment, address);
+}
+
+/** The bytes; undefined: none are given; null: they are too many or no Base64. */
+function parseUserData(text: string | undefined): Uint8Array | undefined | null {
+  if (text === undefined || text === '') return undefined;
+  const plain = text.replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(plain)) return null;
+  const bytes = Buffer.from(plain, 'base64');
+  return bytes.length > USER_DATA_MAX ? null : bytes;
+}
+
+function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
+  if (text === undefined || text === '') return undefined;
+  const address = parseIpv4(text);
+  return address === undefined ? refuseField('ip_address', 'Give an IPv4 address such as 10.20.0.10.') : { address };
+}
+
+const size = (what: string) =>
+  value(z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'is not a number'))
+    .optional()
+    .describe(what);
+
+const allocateParameters = z.object({
+  ...comment,
+  name: value(z.string().max(255)).optional().describe('The machine of this name.'),
+  system_id: value(z.string().max(64)).optional().describe('The machine of this system id.'),
+  arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
+  cpu_count: size('At least so many processors.'),
+  mem: size('At least so much memory, in MiB.'),
+  tags: values(50).optional().describe('Machines with all of these tags.'),
+  not_tags: values(50).optional().describe('Machines with none of these tags.'),
+  storage: value(z.string().max(500)).optional().describe('Disks of at least so many GB: `root:50,100`.'),
+  zone: value(z.string().max(255)).optional().describe('The zone; there is one, `default`.'),
+  pool: value(z.string().max(255)).optional().describe('The pool; there is one, `default`.'),
+  not_in_zone: values(50).optional().describe('Machines of none of these zones.'),
+  not_in_pool: values(50).optional().describe('Machines of none of these pools.'),
+  interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
+  dry_run: flag('True: say which machine it would be, and take none.'),
+  ip_address: value(z.string().max(15)).optional().describe('The address that it gets. Default: a free one.'),
+});
+
+function constraintsOf(given: z.output<typeof allocateParameters>): Constraints | Refusal {
+  const disks = parseStorage(given.storage ?? '');
+  if (disks === undefined)
+    return refuseField('storage', 'Give sizes in GB: root:50,100. Tags of disks are not supported.');
+  if (given.interfaces) return refuseField('interfaces', 'Conditions on interfaces are not supported: choose by tags.');
+  return {
+    name: given.name || undefined,
+    systemId: given.system_id || undefined,
+    architecture: given.arch || undefined,
+    cpuCount: given.cpu_count === undefined ? undefined : Number(given.cpu_count),
+    memoryMib: given.mem === undefined ? undefined : Number(given.mem),
+    tags: given.tags,
+    notTags: given.not_tags,
+    diskBytes: disks,
+    zone: given.zone,
+    pool: given.pool,
+    notZones: given.not_in_zone,
+    notPools: given.not_in_pool,
+  };
+}
+
+function* candidatesOf(call: ApiCall, wanted: Constraints): Generator<Machine> {
+  let afterId = 0;
+  for (;;) {
+    const machines = call.region.store.listMachines({ statuses: ['ready'] }, afterId, CANDIDATES_CHUNK);
+    yield* machines.filter((machine) => meets(machine, wanted));
+    const last = machines.at(-1);
+    if (last === undefined) return;
+    afterId = last.id;
+  }
+}
+
+function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Answer {
+  const wanted = constraintsOf(given);
+  if ('kind' in wanted) return wanted;
+  const address = addressOf(given.ip_address);
+  if (address !== undefined && 'kind' in address) return address;
+  const candidates = candidatesOf(call, wanted);
+  if (isTrue(given.dry_run)) {
+    const [machine] = candidates.take(1);
+    return machine === undefined ? refuseNoMatch() : json(shown(call, machine));
+  }
+  const outcome = call.region.life.allocate(candidates, actorOf(call, given.comment), address);
+  return outcome === undefined ? refuseNoMatch() : answerCommand(call, outcome);
+}
+
+const refuseNoMatch = (): Refusal =>
+  refuse(
+    'nothing-matches',
+    'No machine that is Ready meets these conditions: accept one, release one, or ask for less.',
+  );
+
+/** One command for several machines: those that take it, in the shape of `answer`; one that does not exist refuses all. */
+function giveMany(
+  call: ApiCall,
+  systemIds: readonly string[],
+  command: MachineCommand,
+  answer: (machine: Machine) => unknown,
+): Answer {
+  const missing = systemIds.filter((systemId) => call.region.store.findMachine(systemId) === undefined);
+  if (missing.length > 0)
+    return refuse('not-found', `No machine has the system id ${cleanText(missing.join(', '), 200)}.`);
+  const done: unknown[] = [];
+  const refused: CommandRefusal[] = [];
+  for (const systemId of systemIds) {
+    const outcome = call.region.life.command(systemId, command, actorOf(call, undefined));
+    if (outcome.kind === 'changed') done.push(answer(outcome.machine));
+    if (outcome.kind === 'refuse') refused.push(outcome.refusal);
+  }
+  const [first] = refused;
+  if (first === undefined || done.length > 0) return json(done);
+  return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
+}
+
+function acceptAll(call: ApiCall): Answer {
+  const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);
+  return giveMany(call, news, { name: 'accept' }, (machine) => shown(call, machine));
+}
+
+function* heldMachines(call: ApiCall): Generator<readonly unknown[]> {
+  const { username } = actorOf(call, undefined);
+  let afterId = 0;
+  for (;;) {
+    const machines = call.region.store.listMachines({ owners: [username] }, afterId, LIST_CHUNK);
+    const last = machines.at(-1);
+    if (last === undefined) return;
+    afterId = last.id;
+    yield machines.map((machine) => shown(call, machine));
+  }
+}
+
+const listAllocated = (call: ApiCall): Answer => ({ kind: 'list', chunks: heldMachines(call) });
+
+const acceptParameters = z.object({
+  ...comment,
+  skip_commissioning: flag('True: Ready at once, for a machine that cannot be measured.'),
+});
+
+/** Operations on one machine that take nothing but a reason: name in 2.0, name in 1.0, the command, and what it is for. */
+const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
+  ['commission', 'commission', 'commission', 'Have a machine measured and tested at its next start.'],
+  ['abort', 'abort_operation', 'abort', 'End what a machine is doing, and go back to where it was.'],
+  ['mark_broken', 'mark_broken', 'mark-broken', 'Mark a machine as broken, so that nothing uses it.'],
+  ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
+  ['rescue_mode', 'rescue_mode', 'rescue', 'Start a machine from the network, for people to log in by their keys.'],
+  ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End the rescue of a machine, and go back to where it was.'],
+  ['override_failed_testing', 'override_failed_testing', 'override-failed', 'Use a machine although its tests failed.'],
+  ['retire', 'retire', 'retire', 'Put a machine out of use, and keep its records.'],
+  ['reinstate', 'reinstate', 'reinstate', 'Make a retired machine New again.'],
+];
+
+/** The paths and groups of one API version. */
+function namesOf(version: ApiVersion) {
+  const isOld = version === '1.0';
+  const many = isOld ? 'nodes' : 'machines';
+  const common = { versions: [version], method: 'POST', access: 'user' } as const;
+  return {
+    isOld,
+    many,
+    one: { ...common, path: `${many}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' },
+    all: { ...common, path: many, handler: isOld ? 'NodesHandler' : 'MachinesHandler' },
+  } as const;
+}
+
+/** Commands to one machine. */
+function singleOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, one } = namesOf(version);
+  return [
+    ...PLAIN.map(([op, oldOp, name, doc]) =>
+      defineOperation({
+        ...one,
+        op: isOld ? oldOp : op,
+        doc,
+        parameters: z.object(comment),
+        run: (call, given) => give(call, { name }, given.comment),
+      }),
+    ),
+    defineOperation({
+      ...one,
+      op: 'accept',
+      doc: 'Accept a machine that is New, and have it measured and tested at its next start.',
+      parameters: acceptParameters,
+      run: (call, given) =>
+        give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
+    }),
+    defineOperation({
+      ...one,
+      op: isOld ? 'start' : 'deploy',
+      doc: 'Put a system onto the disk of a machine. It is refused for an owner who has no SSH key.',
+      parameters: deployParameters,
+      run: deploy,
+    }),
+    defineOperation({
+      ...one,
+      op: 'release',
+      doc: 'Give a machine back, with its address and its name in DNS.',
+      parameters: releaseParameters,
+      run: release,
+    }),
+  ];
+}
+
+/** Commands to several machines, or to one that is looked for. */
+function pluralOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, many, all } = namesOf(version);
+  const ids = z.object({ [many]: values(MANY_MAX).describe('System ids.') });
+  const idsOf = (given: z.output<typeof ids>): readonly string[] => given[many] ?? [];
+  return [
+    defineOperation({
+      ...all,
+      op: isOld ? 'acquire' : 'allocate',
+      doc: 'Take a machine that is Ready and meets all conditions.',
+      parameters: allocateParameters,
+      run: allocate,
+    }),
+    defineOperation({
+      ...all,
+      op: 'release',
+      doc: 'Give several machines back. The answer names those that are.',
+      parameters: ids,
+      run: (call, given) => giveMany(call, idsOf(given), { name: 'release' }, ({ systemId }) => systemId),
+    }),
+    defineOperation({
+      ...all,
+      op: 'accept',
+      access: 'admin',
+      doc: 'Accept several machines that are New.',
+      parameters: ids,
+      run: (call, given) => giveMany(call, idsOf(given), { name: 'accept' }, (machine) => shown(call, machine)),
+    }),
+    defineOperation({
+      ...all,
+      op: 'accept_all',
+      access: 'admin',
+      doc: 'Accept all machines that are New.',
+      parameters: z.object({}),
+      run: acceptAll,
+    }),
+    defineOperation({
+      ...all,
+      method: 'GET',
+      op: 'list_allocated',
+      doc: 'List the machines that the caller holds.',
+      parameters: z.object({}),
+      run: listAllocated,
+    }),
+  ];
+}
+
+/** The operations of the life of machines, in both versions. */
+export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
+  ...singleOf(version),
+  ...pluralOf(version),
+]);

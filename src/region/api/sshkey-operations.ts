@@ -1,0 +1,109 @@
+// The keys by which people log in to machines: listed, added, removed.
+//
+// Source: MAAS's `account/prefs/sshkeys/`, in 1.0 with `op=list` and `op=new`.
+//
+// 1. Everybody has their own; an administrator names whose are meant with `username`.
+
+import { z } from 'zod';
+import type { SshKey } from '../life-store.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
+import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../ssh-keys.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value } from './operation.ts';
+
+const PATH = 'account/prefs/sshkeys';
+
+const username = value(z.string().max(150))
+  .optional()
+  .describe('Whose keys, for administrators. Default: the own ones.');
+
+function keyJson(call: ApiCall, { id, key }: SshKey): Record<string, unknown> {
+  return { id, key, keysource: null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
+}
+
+/** Whose keys the call is about, or a refusal. */
+function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
+  const { caller } = call;
+  if (caller.kind !== 'user') return refuse('not-allowed', 'Only a person has SSH keys.');
+  if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
+  if (!caller.isAdmin) return refuse('not-allowed', 'Only an administrator may see to the keys of others.');
+  if (call.region.store.findUser(wanted) === undefined) return refuse('not-found', `There is no user ${wanted}.`);
+  return wanted;
+}
+
+function eventOf(call: ApiCall, description: string): NewMachineEvent {
+  const by = call.caller.kind === 'user' ? call.caller.username : '';
+  return { type: 'AUTHORISATION', description, atMs: call.region.clock.wallTimeMs(), username: by };
+}
+
+interface Whose {
+  readonly username?: string | undefined;
+}
+
+function list(call: ApiCall, given: Whose): Answer {
+  const user = userOf(call, given.username);
+  if (typeof user !== 'string') return user;
+  return json(call.region.store.life.listSshKeys(user).map((key) => keyJson(call, key)));
+}
+
+function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
+  const user = userOf(call, given.username);
+  if (typeof user !== 'string') return user;
+  const parsed = parseSshKey(given.key);
+  if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.text}.`);
+  const { region } = call;
+  const added = region.store.life.addSshKey(
+    { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
+    SSH_KEYS_PER_USER_MAX,
+    eventOf(call, `added an SSH key of ${user}`),
+  );
+  if (added === 'exists') return refuseField('key', 'This key has already been added.');
+  if (added === 'limit') return refuseField('key', `A user has at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`);
+  return json(keyJson(call, added));
+}
+
+const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
+const noKey = (): Refusal => refuse('not-found', 'There is no SSH key of this id.');
+
+function read(call: ApiCall, given: Whose): Answer {
+  const user = userOf(call, given.username);
+  if (typeof user !== 'string') return user;
+  const found = call.region.store.life.listSshKeys(user).find(({ id }) => id === idOf(call));
+  return found === undefined ? noKey() : json(keyJson(call, found));
+}
+
+function remove(call: ApiCall, given: Whose): Answer {
+  const user = userOf(call, given.username);
+  if (typeof user !== 'string') return user;
+  const event = eventOf(call, `removed an SSH key of ${user}`);
+  return call.region.store.life.removeSshKey(user, idOf(call), event) ? { kind: 'empty' } : noKey();
+}
+
+function operationsOf(version: ApiVersion): readonly Operation[] {
+  const isOld = version === '1.0';
+  const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler', access: 'user' } as const;
+  const one = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler', access: 'user' } as const;
+  const whose = z.object({ username });
+  return [
+    defineOperation({
+      ...many,
+      method: 'GET',
+      op: isOld ? 'list' : undefined,
+      doc: 'List SSH keys.',
+      parameters: whose,
+      run: list,
+    }),
+    defineOperation({
+      ...many,
+      method: 'POST',
+      op: isOld ? 'new' : undefined,
+      doc: 'Add an SSH key.',
+      parameters: z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') }),
+      run: add,
+    }),
+    defineOperation({ ...one, method: 'GET', doc: 'Read one SSH key.', parameters: whose, run: read }),
+    defineOperation({ ...one, method: 'DELETE', doc: 'Remove an SSH key.', parameters: whose, run: remove }),
+  ];
+}
+
+export const SSHKEY_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);

@@ -1,0 +1,195 @@
+// Tags: made, changed, given to machines; with the kernel arguments that go with them.
+//
+// Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
+//
+// 1. A tag is given by hand: a `definition`, by which MAAS finds machines itself, is refused.
+
+import { z } from 'zod';
+import type { Tag } from '../life-store.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
+import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../tags.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { machineJson } from './machine-json.ts';
+import { nodeJson } from './node-json.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+
+const COMMENT_MAX = 1000;
+const LIST_CHUNK = 25;
+
+const fields = {
+  comment: value(z.string().max(COMMENT_MAX)).optional().describe('What it is for.'),
+  definition: value(z.string().max(10_000)).optional().describe('Not supported: give the tag by update_nodes.'),
+  kernel_opts: value(z.string().max(4096))
+    .optional()
+    .describe('Kernel arguments of its machines, instead of the global ones.'),
+};
+const newTag = z.object({ name: value(z.string().max(256)).describe('Letters, digits, - and _.'), ...fields });
+const changedTag = z.object({ name: value(z.string().max(256)).optional().describe('Its new name.'), ...fields });
+const changes = z.object({
+  add: values(TAGGED_MAX).optional().describe('System ids of machines that get the tag.'),
+  remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
+});
+
+function tagJson(call: ApiCall, { name, comment, kernelParams }: Tag): Record<string, unknown> {
+  return {
+    name,
+    comment,
+    definition: '',
+    kernel_opts: kernelParams,
+    resource_uri: `/MAAS/api/${call.version}/tags/${name}/`,
+  };
+}
+
+function eventOf(call: ApiCall, description: string): NewMachineEvent {
+  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  return { type: 'TAG', description, atMs: call.region.clock.wallTimeMs(), username };
+}
+
+const noTag = (): Refusal => refuse('not-found', 'There is no tag of this name.');
+const findTag = (call: ApiCall): Tag | undefined =>
+  call.region.store.life.listTags().find(({ name }) => name === call.path.name);
+
+/** The tag that the parameters make of one that there is, or the refusal of the first that is wrong. */
+function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
+  const name = given.name ?? before.name;
+  if (!isTagName(name)) return refuseField('name', 'Give letters, digits, - and _, at most 64.');
+  if (given.definition) return refuseField('definition', 'Tags are given by hand: use update_nodes.');
+  const problem = kernelParamsProblem(given.kernel_opts ?? '');
+  if (problem !== undefined) return refuseField('kernel_opts', problem);
+  return {
+    name,
+    comment: given.comment === undefined ? before.comment : cleanText(given.comment, COMMENT_MAX),
+    kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
+  };
+}
+
+function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
+  const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
+  if ('kind' in tag) return tag;
+  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, eventOf(call, `made the tag ${tag.name}`));
+  if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
+  if (outcome === 'limit') return refuseField('name', `There are at most ${TAGS_MAX} tags: delete some.`);
+  return json(tagJson(call, tag));
+}
+
+function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
+  const before = findTag(call);
+  if (before === undefined) return noTag();
+  const tag = tagOf(given, before);
+  if ('kind' in tag) return tag;
+  const outcome = call.region.store.life.changeTag(before.name, tag, eventOf(call, `changed the tag ${before.name}`));
+  if (outcome === 'not-found') return noTag();
+  if (outcome === 'exists') return refuseField('name', 'Tag with this Name already exists.');
+  call.region.machinesChanged();
+  return json(tagJson(call, tag));
+}
+
+function remove(call: ApiCall): Answer {
+  const name = call.path.name ?? '';
+  if (!call.region.store.life.removeTag(name, eventOf(call, `deleted the tag ${name}`))) return noTag();
+  call.region.machinesChanged();
+  return { kind: 'empty' };
+}
+
+function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
+  const name = call.path.name ?? '';
+  const done = call.region.store.life.tagMachines(
+    name,
+    given.add ?? [],
+    given.remove ?? [],
+    eventOf(call, `changed which machines have the tag ${name}`),
+  );
+  if (done === undefined) return noTag();
+  call.region.machinesChanged();
+  return json(done);
+}
+
+function* taggedMachines(call: ApiCall, name: string): Generator<readonly unknown[]> {
+  const show = call.version === '1.0' ? nodeJson : machineJson;
+  let afterId = 0;
+  for (;;) {
+    const machines = call.region.store.listMachines({ tags: [name] }, afterId, LIST_CHUNK);
+    const last = machines.at(-1);
+    if (last === undefined) return;
+    afterId = last.id;
+    yield machines.map(show);
+  }
+}
+
+function listMachines(call: ApiCall): Answer {
+  const tag = findTag(call);
+  return tag === undefined ? noTag() : { kind: 'list', chunks: taggedMachines(call, tag.name) };
+}
+
+function readTag(call: ApiCall): Answer {
+  const tag = findTag(call);
+  return tag === undefined ? noTag() : json(tagJson(call, tag));
+}
+
+function operationsOf(version: ApiVersion): readonly Operation[] {
+  const isOld = version === '1.0';
+  const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
+  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  const nothing = z.object({});
+  const listing = (op: string): Operation =>
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op,
+      access: 'user',
+      doc: 'List the machines that have the tag.',
+      parameters: nothing,
+      run: listMachines,
+    });
+  return [
+    defineOperation({
+      ...many,
+      method: 'GET',
+      op: isOld ? 'list' : undefined,
+      access: 'user',
+      doc: 'List tags.',
+      parameters: nothing,
+      run: (call) => json(call.region.store.life.listTags().map((tag) => tagJson(call, tag))),
+    }),
+    defineOperation({
+      ...many,
+      method: 'POST',
+      op: isOld ? 'new' : undefined,
+      access: 'admin',
+      doc: 'Make a tag.',
+      parameters: newTag,
+      run: add,
+    }),
+    defineOperation({ ...one, method: 'GET', access: 'user', doc: 'Read one tag.', parameters: nothing, run: readTag }),
+    defineOperation({
+      ...one,
+      method: 'PUT',
+      access: 'admin',
+      doc: 'Change a tag.',
+      parameters: changedTag,
+      run: change,
+    }),
+    defineOperation({
+      ...one,
+      method: 'DELETE',
+      access: 'admin',
+      doc: 'Delete a tag.',
+      parameters: nothing,
+      run: remove,
+    }),
+    defineOperation({
+      ...one,
+      method: 'POST',
+      op: 'update_nodes',
+      access: 'admin',
+      doc: 'Give the tag to machines, and take it from others.',
+      parameters: changes,
+      run: updateNodes,
+    }),
+    listing('nodes'),
+    ...(isOld ? [] : [listing('machines')]),
+  ];
+}
+
+export const TAG_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);

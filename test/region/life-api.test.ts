@@ -1,0 +1,325 @@
+// The life of machines over the API: by the operations of both versions, and by what the agent on a machine asks and tells.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import { facts, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+
+const A = 0x525400000001;
+const IMAGE = {
+  os: 'debian',
+  release: 'trixie',
+  path: '/images/aa/a.img.zst',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'raw.zst',
+};
+const keyOf = (fill: number, comment = ''): string => {
+  const bytes = Buffer.concat([
+    Buffer.from([0, 0, 0, 11]),
+    Buffer.from('ssh-ed25519'),
+    Buffer.from([0, 0, 0, 32]),
+    Buffer.alloc(32, fill),
+  ]);
+  return `ssh-ed25519 ${bytes.toString('base64')}${comment === '' ? '' : ` ${comment}`}`;
+};
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly refusal: unknown;
+}
+
+class Client {
+  readonly region: Region;
+  readonly place: RegionPlace;
+  readonly #app;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(place: RegionPlace, region: Region, key: string) {
+    this.place = place;
+    this.region = region;
+    this.#app = buildApp(makeContext(region));
+    const [consumer, token, secret] = key.split(':');
+    this.#headers = {
+      authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+    };
+  }
+
+  /** As the administrator, or with `headers` as somebody else. */
+  async ask(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    fields?: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = this.#headers,
+  ): Promise<Answered> {
+    const form = fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() };
+    const type = fields === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+    const url = path.startsWith('/') ? path : `/MAAS/api/${path}`;
+    const answer = await this.#app.inject({
+      method,
+      url,
+      remoteAddress: '10.20.0.50',
+      headers: { ...type, ...headers },
+      ...form,
+    });
+    return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
+  }
+
+  enlist(address: number, more: object = {}): string {
+    const hardware = facts(
+      {},
+      {
+        cpu: { count: 4, model: 'x' },
+        memory_mib: 2048,
+        disks: [{ name: 'vda', bytes: 1e11, model: '', serial: '', rotational: false }],
+        ...more,
+      },
+    );
+    const outcome = this.region.enlist(report([address], { facts: hardware }));
+    assert.ok(outcome.kind === 'create');
+    return outcome.machine.systemId;
+  }
+}
+
+async function withLife(work: (client: Client) => Promise<void>): Promise<void> {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, config } = place;
+  const findImage = ({ os, release }: { os: string; release: string }) =>
+    os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined;
+  const region = openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
+  try {
+    await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+    await work(new Client(place, region, createApiKey(store, clock, 'admin')));
+  } finally {
+    region.close();
+    place.remove();
+  }
+}
+
+test('2.0: accepted, allocated by its conditions, deployed, released; each refusal has its name', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const one = `2.0/machines/${id}/`;
+    const none = await client.ask('POST', '2.0/machines/?op=allocate', {});
+    assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
+    const accepted = await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true', comment: 'by hand' });
+    assert.equal(JSON.parse(accepted.text).status_name, 'Ready');
+    for (const [name, value, status] of [
+      ['name', 'nobody', 409],
+      ['cpu_count', '8', 409],
+      ['mem', '4096.0', 409],
+      ['arch', 'arm64', 409],
+      ['tags', 'gpu', 409],
+      ['storage', '200', 409],
+      ['zone', 'elsewhere', 409],
+      ['not_in_pool', 'default', 409],
+      ['storage', 'root:50(ssd)', 400],
+      ['interfaces', 'a:space=1', 400],
+      ['ip_address', 'x', 400],
+    ] as const) {
+      const answer = await client.ask('POST', '2.0/machines/?op=allocate', { [name]: value });
+      assert.equal(answer.status, status, `${name}=${value}: ${answer.text}`);
+    }
+    const wanted = {
+      cpu_count: '4',
+      mem: '2048',
+      arch: 'amd64/generic',
+      storage: 'root:50',
+      zone: 'default',
+      agent_name: 'x',
+    };
+    const dry = await client.ask('POST', '2.0/machines/?op=allocate', { ...wanted, dry_run: 'true' });
+    assert.equal(JSON.parse(dry.text).status_name, 'Ready');
+    const got = JSON.parse((await client.ask('POST', '2.0/machines/?op=allocate', wanted)).text);
+    assert.deepEqual([got.system_id, got.status_name, got.owner], [id, 'Allocated', 'admin']);
+    assert.deepEqual(got.constraints_by_type, {});
+    const held = JSON.parse((await client.ask('GET', '2.0/machines/?op=list_allocated')).text);
+    assert.equal(held.length, 1);
+    const keyless = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
+    assert.deepEqual([keyless.status, keyless.refusal], [409, 'no-ssh-key']);
+    assert.match(keyless.text, /rackboot sshkeys add/);
+    await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
+    const missing = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'ubuntu/trixie' });
+    assert.deepEqual([missing.status, missing.refusal], [409, 'image-missing']);
+    for (const fields of [{ distro_series: '../x' }, { user_data: '***' }, { disk: '/dev/sda' }]) {
+      const answer = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', ...fields });
+      assert.equal(answer.status, 400, JSON.stringify(fields));
+    }
+    const deploying = JSON.parse((await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' })).text);
+    assert.deepEqual(
+      [deploying.status_name, deploying.osystem, deploying.distro_series],
+      ['Deploying', 'debian', 'trixie'],
+    );
+    const twice = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
+    assert.deepEqual([twice.status, twice.refusal], [409, 'transition-not-allowed']);
+    const aborted = JSON.parse((await client.ask('POST', `${one}?op=abort`, {})).text);
+    assert.equal(aborted.status_name, 'Allocated');
+    const released = await client.ask('POST', '2.0/machines/?op=release', { machines: id });
+    assert.deepEqual(JSON.parse(released.text), [id]);
+    const unknown = await client.ask('POST', '2.0/machines/?op=release', { machines: 'zzzzzz' });
+    assert.equal(unknown.status, 404);
+  }));
+
+test('1.0: the same by the names of old clients', () =>
+  withLife(async (client) => {
+    const ids = [client.enlist(A), client.enlist(A + 1)];
+    const all = JSON.parse((await client.ask('POST', '1.0/nodes/?op=accept_all', {})).text);
+    assert.deepEqual(
+      all.map((node: { substatus: number }) => node.substatus),
+      [1, 1],
+    );
+    const [id = ''] = ids;
+    await client.ask('POST', `1.0/nodes/${id}/?op=abort_operation`, {});
+    await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: '1' });
+    const got = JSON.parse(
+      (await client.ask('POST', '1.0/nodes/?op=acquire', { name: client.region.store.findMachine(id)?.hostname ?? '' }))
+        .text,
+    );
+    assert.deepEqual([got.status, got.substatus], [6, 10]);
+    assert.equal((await client.ask('POST', '1.0/account/prefs/sshkeys/?op=new', { key: keyOf(2) })).status, 200);
+    const started = JSON.parse(
+      (await client.ask('POST', `1.0/nodes/${id}/?op=start`, { distro_series: 'trixie' })).text,
+    );
+    assert.equal(started.substatus, 9);
+    const freed = JSON.parse((await client.ask('POST', `1.0/nodes/${id}/?op=release`, {})).text);
+    assert.equal(freed.status, 4);
+  }));
+
+test('SSH keys are checked, listed, found twice, and removed', () =>
+  withLife(async (client) => {
+    const path = '2.0/account/prefs/sshkeys/';
+    for (const [key, why] of [
+      ['', /field is required|not|line/],
+      ['hello', /kind of key/],
+      ['ssh-rsa AAAA', /Base64/],
+      [`ssh-rsa ${keyOf(1).split(' ')[1]}`, /not of the kind ssh-rsa/],
+      [`command="rm -rf /" ${keyOf(1)}`, /kind of key/],
+      [`${keyOf(1)}\nssh-rsa x`, /one line/],
+      ['-----BEGIN OPENSSH PRIVATE KEY-----', /private key/],
+      [keyOf(1).slice(0, 40), /cut off|Base64/],
+    ] as const) {
+      const answer = await client.ask('POST', path, { key });
+      assert.equal(answer.status, 400, key);
+      assert.match(answer.text, why, key);
+    }
+    const added = JSON.parse((await client.ask('POST', path, { key: `${keyOf(3)}   me  at home` })).text);
+    assert.equal(added.key, `${keyOf(3)} me at home`);
+    assert.match((await client.ask('POST', path, { key: `${keyOf(3)} me at home` })).text, /already been added/);
+    assert.equal(JSON.parse((await client.ask('GET', path)).text).length, 1);
+    assert.equal(JSON.parse((await client.ask('GET', `${path}${added.id}/`)).text).id, added.id);
+    assert.equal((await client.ask('GET', `${path}?username=nobody`)).status, 404);
+    assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 204);
+    assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 404);
+  }));
+
+test('tags are made, given and taken; kernel arguments that a loader cannot be given are refused', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const made = await client.ask('POST', '2.0/tags/', { name: 'serial', kernel_opts: 'console=ttyS4' });
+    assert.equal(JSON.parse(made.text).kernel_opts, 'console=ttyS4');
+    for (const fields of [
+      { name: 'serial' },
+      { name: 'a b' },
+      { name: 'x', definition: '//node' },
+      { name: 'x', kernel_opts: "a'b" },
+      { name: 'x', kernel_opts: 'a\nb' },
+      { name: 'x', kernel_opts: 'a=\x24{net0/mac}' },
+    ]) {
+      assert.equal((await client.ask('POST', '2.0/tags/', fields)).status, 400, JSON.stringify(fields));
+    }
+    const done = await client.ask('POST', '2.0/tags/serial/?op=update_nodes', { add: `${id},zzzzzz` });
+    assert.deepEqual(JSON.parse(done.text), { added: 1, removed: 0 });
+    const [machine] = JSON.parse((await client.ask('GET', '2.0/tags/serial/?op=machines')).text);
+    assert.deepEqual([machine.system_id, machine.tag_names], [id, ['serial']]);
+    assert.equal(client.region.desiredState().machines[0]?.kernelParams, 'console=ttyS4');
+    await client.ask('PUT', '2.0/tags/serial/', { name: 'tty', kernel_opts: 'console=ttyS1' });
+    assert.equal(client.region.desiredState().machines[0]?.kernelParams, 'console=ttyS1');
+    assert.equal((await client.ask('DELETE', '2.0/tags/tty/')).status, 204);
+    assert.equal(client.region.desiredState().machines[0]?.kernelParams, undefined);
+    assert.equal((await client.ask('PUT', `2.0/machines/${id}/`, { kernel_params: 'x"' })).status, 400);
+  }));
+
+test('the agent: only with the token of its boot and from its address it is told its job; its last word may come twice', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const other = client.enlist(A + 1);
+    await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
+    await client.ask('POST', `2.0/machines/${id}/?op=accept`, {});
+    const token = (systemId = id): string => client.region.store.findMachine(systemId)?.bootToken ?? '';
+    const rack = (bootToken: string, mac = '52:54:00:00:00:01') => ({
+      'x-forwarded-for': '10.20.0.60',
+      'x-rackboot-rack': SECRET,
+      'x-rackboot-token': bootToken,
+      'x-rackboot-boot': mac,
+      host: '10.20.0.1:5248',
+    });
+    const job = (headers: Readonly<Record<string, string>>) =>
+      client.ask('GET', '/MAAS/rackboot/1/job', undefined, headers);
+    assert.equal((await job(rack(token()))).text, 'job=commission\nscripts=0\n');
+    assert.notEqual(client.region.store.findMachine(id)?.statusDeadlineMs, undefined);
+    await client.ask('POST', `2.0/machines/${other}/?op=accept`, {});
+    for (const headers of [
+      rack('wrong'),
+      rack(token(), '52:54:00:00:00:02'),
+      rack(token(other)),
+      { 'x-rackboot-token': token() },
+      { ...rack(token()), 'x-rackboot-rack': 'wrong' },
+      {},
+    ]) {
+      const answer = await job(headers);
+      assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot'], JSON.stringify(headers));
+    }
+    const first = token();
+    const tell = (fields: Readonly<Record<string, string>>, bootToken: string) =>
+      client.ask('POST', '/MAAS/rackboot/1/signal', fields, rack(bootToken));
+    for (const fields of [
+      {},
+      { status: 'MAYBE' },
+      { status: 'OK', done_bytes: '-1' },
+      { status: 'OK', output: 'x'.repeat(70_000) },
+    ]) {
+      assert.equal((await tell(fields, first)).status, 400);
+    }
+    const failed = {
+      status: 'WORKING',
+      stage: 'testing',
+      script: 'disk',
+      exit_status: '1',
+      output: 'read error\u0000',
+    };
+    assert.equal((await tell(failed, first)).text, 'OK');
+    assert.match(
+      client.region.store.listEvents({ limit: 1 })[0]?.description ?? '',
+      /testing: disk ended with 1; it said: read error/,
+    );
+    for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');
+    assert.equal(client.region.store.findMachine(id)?.status, 'ready');
+    assert.equal((await job(rack(first))).status, 403);
+    const data = Buffer.from('#!/bin/sh\n').toString('base64');
+    await client.ask('POST', `2.0/machines/${id}/?op=deploy`, { distro_series: 'trixie', user_data: data });
+    assert.equal((await tell({ status: 'FAILED' }, first)).text, 'OK');
+    assert.equal(client.region.store.findMachine(id)?.status, 'deploying');
+    const lines = (await job(rack(token()))).text.trim().split('\n');
+    assert.deepEqual(lines, [
+      'job=deploy',
+      `hostname=${client.region.store.findMachine(id)?.hostname}`,
+      'domain=maas',
+      'disk=vda',
+      'image_url=http://10.20.0.1:5248/images/aa/a.img.zst',
+      `image_sha256=${IMAGE.sha256}`,
+      'image_bytes=10',
+      'image_format=raw.zst',
+      'ssh_keys_url=http://10.20.0.1:5248/MAAS/rackboot/1/ssh-keys',
+      'user_data_url=http://10.20.0.1:5248/MAAS/rackboot/1/user-data',
+      'address=dhcp',
+    ]);
+    const fetch = (name: string) => client.ask('GET', `/MAAS/rackboot/1/${name}`, undefined, rack(token()));
+    assert.equal((await fetch('ssh-keys')).text, `${keyOf(1, 'me')}\n`);
+    assert.equal((await fetch('user-data')).text, '#!/bin/sh\n');
+    assert.equal((await tell({ status: 'OK', stage: 'written' }, token())).text, 'OK');
+    assert.equal((await job(rack(token()))).text, 'job=none\n');
+  }));
