@@ -1,7 +1,7 @@
 // Where in the text that is being written the next value stands: it decides how the value must be quoted.
 //
 // Sources: debconf-set-selections(1) and the script of that name in Debian's installer (lines that end in a back-slash go on in the
-// next); POSIX Shell Command Language §2.2 (quoting), §2.7.4 (here-documents); YAML 1.2 §7.3 (flow scalars), §6.6 (comments).
+// next); YAML 1.2 §7.3 (flow scalars), §6.6 (comments).
 //
 //   debconf   owner question type VALUE        a value, a shell command (…_command, …/run) or kernel arguments
 //   shell     code, comment, here-document
@@ -9,6 +9,8 @@
 //
 // 1. It reads each character once, so that rendering takes time in proportion to its output.
 // 2. Where it can be mistaken (odd nestings of quotes), it errs by saying that a text is quoted: then more is refused, not less.
+
+import { ShellFollower } from './shell-follower.ts';
 
 /** What a template is written in. */
 export const LANGUAGES = ['debconf', 'shell', 'yaml', 'text'] as const;
@@ -56,6 +58,8 @@ export class PlaceFollower {
   place(): Place {
     if (this.#language === 'text') return { kind: 'text' };
     if (this.#language === 'yaml') return this.#yaml.place();
+    // A back-slash that is held back stands before what comes next.
+    if (this.#kind === 'command' && this.#last !== '') return { kind: 'shell', quote: this.#last };
     if (this.#language === 'shell' || this.#kind === 'command') return this.#shell.place();
     return { kind: this.#kind };
   }
@@ -93,84 +97,6 @@ export class PlaceFollower {
     if (question === undefined) return;
     const isCommand = COMMAND_QUESTION.test(question);
     this.#kind = isCommand ? 'command' : KERNEL_QUESTION.test(question) ? 'kernel' : 'debconf-value';
-  }
-}
-
-/** Frames inside each other that are told apart: double quotes and command substitutions. */
-const FRAMES_MAX = 64;
-const HERE_DOCUMENT = /<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|\\?([A-Za-z0-9_.-]+))/;
-
-class ShellFollower {
-  /** What is open, outermost first: a double quote, or the bracket of `$(` and of what is in it. */
-  #frames: ('"' | '(')[] = [];
-  #isSingle = false;
-  #isEscaped = false;
-  #isComment = false;
-  #previous = '';
-  #line = '';
-  /** The line that ends the here-document; empty: there is none. */
-  #ending = '';
-  #isInDocument = false;
-
-  next(character: string): void {
-    if (character === '\n') this.#newLine();
-    else if (this.#isInDocument || this.#isComment) this.#line += character;
-    else {
-      this.#line += character;
-      this.#read(character);
-    }
-    this.#previous = character;
-  }
-
-  place(): Place {
-    if (this.#isInDocument) return { kind: 'here-document' };
-    if (this.#isComment) return { kind: 'comment' };
-    const quote = this.#isEscaped ? '\\' : this.#isSingle ? "'" : this.#frames.includes('"') ? '"' : '';
-    return { kind: 'shell', quote };
-  }
-
-  #newLine(): void {
-    const line = this.#line;
-    this.#line = '';
-    this.#isComment = false;
-    this.#isEscaped = false;
-    if (this.#isInDocument) {
-      if (line.replace(/^\t+/, '') === this.#ending) this.#isInDocument = false;
-      return;
-    }
-    if (this.#isSingle || this.#frames.length > 0) return;
-    const [, , single, double, bare] = HERE_DOCUMENT.exec(line) ?? [];
-    this.#ending = single ?? double ?? bare ?? '';
-    this.#isInDocument = this.#ending !== '';
-  }
-
-  #read(character: string): void {
-    if (this.#isEscaped) {
-      this.#isEscaped = false;
-    } else if (this.#isSingle) {
-      if (character === "'") this.#isSingle = false;
-    } else if (character === '\\') {
-      this.#isEscaped = true;
-    } else if (character === '"') {
-      if (this.#frames.at(-1) === '"') this.#frames.pop();
-      else this.#push('"');
-    } else if (this.#frames.at(-1) === '"') {
-      if (character === '(' && this.#previous === '$') this.#push('(');
-    } else if (character === "'") {
-      this.#isSingle = true;
-    } else if (character === '(') {
-      this.#push('(');
-    } else if (character === ')') {
-      if (this.#frames.at(-1) === '(') this.#frames.pop();
-    } else if (character === '#' && /^[\s;&|(]?$/.test(this.#previous)) {
-      this.#isComment = true;
-    }
-  }
-
-  #push(frame: '"' | '('): void {
-    // Beyond the bound everything counts as quoted.
-    if (this.#frames.length < FRAMES_MAX) this.#frames.push(frame);
-    else this.#frames[0] = '"';
   }
 }
 

@@ -124,8 +124,11 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
     return written(text);
   switch (place.kind) {
     case 'comment':
-    case 'debconf-value':
+      // Whether this is a comment of a shell can be seen wrongly; plain words do no harm elsewhere either.
+      if (language === 'shell') return WORD.test(text) ? written(text) : refused(wordsOnly('in a comment'));
       return language === 'debconf' ? quoteDebconf(text) : oneLine(text);
+    case 'debconf-value':
+      return quoteDebconf(text);
     case 'text':
       return oneLine(text);
     case 'kernel':
