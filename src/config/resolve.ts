@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../boot/quotable.ts';
 import type { Seconds } from '../clock.ts';
 import type { DhcpSubnet } from '../dhcp/config.ts';
-import type { DnsConfig } from '../dns/config.ts';
+import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
+import { parseName } from '../dns/name.ts';
+import { parseRdata } from '../dns/record-text.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
@@ -48,6 +50,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       `cannot be given to every loader (${unquotable}): no control characters, no ' \\ or ||, no word that begins with # or holds \${, at most ${KERNEL_PARAMS_BYTES_MAX} bytes`,
     );
   const dns = resolveDns(written, managed, own);
+  checkRecords(dns, report);
   return {
     name: written.name ?? defaultName(),
     stateDir: written.state_dir,
@@ -75,9 +78,13 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       tls: place.tls,
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
+      // Every configured network is one of ours, with management 0 too: what boots there by somebody else's DHCP gets its loader
+      // and its script from this rack, and is meant to enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),
       domain: written.dns.domain,
       newMachinesMax: written.region.new_machines_max,
+      retries: written.region.retries,
+      imageTree: boot.tree ?? join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
     },
     preseeds: resolvePreseeds(written),
@@ -179,6 +186,29 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: re
     selfAddresses: own,
     selfName: written.name ?? defaultName(),
   };
+}
+
+/** What a record of each type holds, for people. */
+const RECORD_FORMS: Readonly<Record<ConfiguredRecord['type'], string>> = {
+  A: 'an IPv4 address such as 10.20.0.5',
+  CNAME: 'a domain name',
+  NS: 'a domain name',
+  PTR: 'a domain name',
+  TXT: 'text, or strings in double quotes',
+  MX: 'a preference and a name: 10 mail.example.net',
+  SRV: 'priority, weight, port and name: 0 5 5060 sip.example.net',
+};
+
+/** Data that the DNS room could not read would be told of there, and served to nobody. */
+function checkRecords({ records }: DnsConfig, report: ReportProblem): void {
+  records.forEach(({ type, data, name }, index) => {
+    if (parseName(name) === undefined) report(['dns', 'records', index, 'name'], `"${name}" is no domain name`);
+    if (parseRdata(type, data) === undefined)
+      report(
+        ['dns', 'records', index, 'data'],
+        `"${data.slice(0, 80)}" is no ${type} data: expected ${RECORD_FORMS[type]}`,
+      );
+  });
 }
 
 /** The host's own name, made a label: the rack's where the file gives none. */

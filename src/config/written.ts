@@ -22,6 +22,17 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   });
 }
 
+/** A mapping with names that people choose. `__proto__` is none: zod would pass over it in silence. */
+function named<T extends z.ZodType>(mapping: T) {
+  return z.preprocess((value, context) => {
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+      const message = 'no key may be called so; remove it';
+      context.issues.push({ code: 'custom', message, input: value, path: ['__proto__'] });
+    }
+    return value;
+  }, mapping);
+}
+
 const ipv4 = textual<Ipv4>('an IPv4 address such as 10.20.0.1', parseIpv4);
 const mac = textual<MacAddress>('a hardware address such as 52:54:00:12:34:56', parseMac);
 const network = textual<Ipv4Network>('a network such as 10.20.0.0/24, with no bit set beyond its prefix', (text) =>
@@ -156,14 +167,14 @@ const dns = z.strictObject({
         'Name an upstream that validates',
     })
     .default('no'),
-  forward_zones: z
-    .record(
+  forward_zones: named(
+    z.record(
       domain,
       z.union([z.array(upstreamEntry).min(1).max(16), upstreamList], {
         error: 'expected the servers of this domain, each an address or address:port',
       }),
-    )
-    .default({}),
+    ),
+  ).default({}),
   records: z.array(record).max(65_536).default([]),
   allow_recursion: z.array(network).max(256).default([]),
 });
@@ -171,14 +182,14 @@ const dns = z.strictObject({
 const loaderKey = /^(ipxe|\d{1,5})$/;
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
-  loaders: z
-    .record(
+  loaders: named(
+    z.record(
       z.string().regex(loaderKey, { error: 'expected an option 93 number or ipxe' }),
       z
         .string()
         .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
-    )
-    .default({}),
+    ),
+  ).default({}),
   kernel_params: z.string().max(1024).default(''),
   release: textual('a release name such as bookworm', (text) =>
     /^[a-z0-9][a-z0-9.+-]{0,62}$/i.test(text) ? text : undefined,
@@ -222,6 +233,7 @@ const region = z.strictObject({
     .optional(),
   public_url: z.url({ protocol: /^https?$/ }).optional(),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
+  retries: z.number().int().min(0).max(5).default(1),
 });
 
 const mirrorUrl = (standard: string) =>
@@ -240,9 +252,9 @@ const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() })
 const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
 const log = z.strictObject({
   level: logLevel.default('info'),
-  levels: z
-    .partialRecord(z.enum(LOG_ROOMS, { error: `expected one of ${LOG_ROOMS.join(', ')}` }), logLevel)
-    .default({}),
+  levels: named(
+    z.partialRecord(z.enum(LOG_ROOMS, { error: `expected one of ${LOG_ROOMS.join(', ')}` }), logLevel),
+  ).default({}),
   file: z.string().startsWith('/').optional(),
 });
 

@@ -35,7 +35,7 @@ export interface KeptReport {
 export interface RegionStandIn {
   /** True: it is known not to take anything at the moment, and is not asked first. */
   isAway(): boolean;
-  /** True for an address in a network of this rack. */
+  /** True for an address in a network of this rack, whatever its management: as `managedNetworks` of the region. */
   isManaged(address: Ipv4): boolean;
   /** Undefined: it is on disk; else why it is not. Never rejects. */
   keep(report: KeptReport): Promise<string | undefined>;

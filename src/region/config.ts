@@ -29,12 +29,17 @@ export interface RegionConfig {
   readonly stateDir: string;
   /** Base URL that people use, `http://rack:5240/MAAS`; undefined: from the request. */
   readonly publicUrl?: string | undefined;
-  /** Where anonymous machines may enlist from. */
+  /**
+   * Where anonymous machines may enlist from: the network of every configured cluster interface. Its management says who gives
+   * DHCP and DNS there, not whose machines these are: with 0 they boot from this rack by somebody else's DHCP.
+   */
   readonly managedNetworks: readonly Ipv4Network[];
   /** The default forward domain of new machines. */
   readonly domain: string;
   /** At most this many machines may be New at a time. */
   readonly newMachinesMax: number;
+  /** The boot tree, with its store of images; undefined: there is none here. */
+  readonly imageTree?: string | undefined;
   /** How often a machine that hung is started again by itself; undefined: once. */
   readonly retries?: number | undefined;
   /** What machines that enlist are named after; undefined: two words. */

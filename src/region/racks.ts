@@ -70,7 +70,7 @@ export class Racks {
     return this.list().find((rack) => rack.uuid === uuid);
   }
 
-  /** True when an address lies in a network of a rack that is accepted. */
+  /** True when an address lies in a network of a rack that is accepted, whatever its management, as in `managedNetworks`. */
   serves(address: Ipv4): boolean {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
   }

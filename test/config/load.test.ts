@@ -96,6 +96,11 @@ test('management 0 has no DHCP and needs no range', () => {
   assert.deepEqual(config.tftp.listen.map(formatIpv4), ['10.20.0.1']);
 });
 
+test('a network with management 0 is one of ours: machines that boot there by foreign DHCP may enlist', () => {
+  const config = configOf(withInterface({ management: '0', ip_range_low: undefined, ip_range_high: undefined }));
+  assert.deepEqual(config.region.managedNetworks.map(formatNetwork), ['10.20.0.0/24']);
+});
+
 test('the network follows from ip and subnet_mask', () => {
   const config = configOf(withInterface({ network: undefined, subnet_mask: '255.255.255.0' }));
   assert.equal(formatNetwork(config.dhcp.subnets[0]?.network ?? assert.fail()), '10.20.0.0/24');
@@ -164,6 +169,25 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /boot\.kernel_params: cannot be given to every loader/,
   ],
   ['an empty region.listen', 'region: { listen: [] }', /region\.listen: is empty/],
+  [
+    'an address record whose data is no address',
+    'dns: { records: [{ name: a.maas, type: A, data: 10.20.0.5 }, { name: b.maas, type: A, data: garbage }] }',
+    /^f:1: dns\.records\[1\]\.data: "garbage" is no A data: expected an IPv4 address/,
+  ],
+  [
+    'a service record without its numbers',
+    'dns: { records: [{ name: _sip._udp.maas, type: SRV, data: sip.maas }] }',
+    /dns\.records\[0\]\.data: .*priority, weight, port and name/,
+  ],
+  ...[
+    'log: { levels: { __proto__: debug } }',
+    'boot: { loaders: { __proto__: x } }',
+    'dns: { forward_zones: { __proto__: 10.0.0.1 } }',
+  ].map((text): readonly [string, string, RegExp] => [
+    `the key __proto__ in ${text}`,
+    text,
+    /^f:1: \w+\.\w+\.__proto__: no key may be called so/,
+  ]),
   ['text that is not YAML', 'a: [', /f:1: not valid YAML/],
   ['a list instead of a mapping', '- a', /f: .*expected/i],
 ];
