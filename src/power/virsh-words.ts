@@ -28,7 +28,7 @@ export interface HypervisorGuest {
 /** The most virtual machines of a host that are listed. */
 export const GUESTS_MAX = 10_000;
 
-/** The machines in the table of `virsh -q list --all`. */
+/** The machines in the table of `virsh list --all`. */
 export function parseGuests(table: string): readonly HypervisorGuest[] {
   const row = new RegExp(`^ *(?:\\d+|-) {2,}(.+?) {2,}(${Object.keys(STATES).join('|')}) *$`);
   return table

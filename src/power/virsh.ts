@@ -111,7 +111,7 @@ async function runVirsh(
   } catch (error) {
     return { kind: 'not-started', text: errorText(error) };
   }
-  return runProgram('virsh', ['-q', '-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
+  return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
 }
 
 function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundings): PowerPort {

@@ -99,7 +99,7 @@ function readAnswer(
 /** What an error says, and whether it says no. */
 function complaint(error: Error, host: string): [text: string, isRefusal: boolean] {
   const code = osErrorCode(error) ?? '';
-  if (/CERT|SIGNED|ISSUER|ALTNAME|^ERR_TLS/.test(code)) {
+  if (/CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)) {
     const text = `the certificate of ${host} is not believed (${code}): give it one of a known authority, or set power_verify_ssl to n`;
     return [text, true];
   }

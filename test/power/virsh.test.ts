@@ -179,7 +179,7 @@ for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
 
 test('virtual machines are read from the table, whatever they are called', () => {
   const table =
-    ' 1    test              running\n -    a b               shut off\n -    shut off   paused  in shutdown\n -    x\n\n';
+    ' Id   Name              State\n-------------------------------\n 1    test              running\n -    a b               shut off\n -    shut off   paused  in shutdown\n -    x\n\n';
   assert.deepEqual(parseGuests(table), [
     { name: 'test', words: 'running', state: 'on' },
     { name: 'a b', words: 'shut off', state: 'off' },

@@ -1,0 +1,256 @@
+// Machines are switched: ipmitool against a BMC of OpenIPMI, webhooks against a server that does its worst.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { type PowerCommand, performCommand } from '../../src/power/command.ts';
+import type { PowerPort, PowerSurroundings } from '../../src/power/driver.ts';
+import { findDriver } from '../../src/power/drivers.ts';
+import type { PowerOutcome } from '../../src/power/outcome.ts';
+import type { PowerValues } from '../../src/power/parameters.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { freeUdpPort, LoopbackBmc, startSwallowingRelay } from '../support/loopback-bmc.ts';
+import { missing } from '../support/needs.ts';
+
+const surroundings = { clock: systemClock, sshIdentity: () => Promise.reject(new Error('no key here')) };
+const noSignal = (): AbortSignal => new AbortController().signal;
+
+function open(driver: string, values: PowerValues, means: PowerSurroundings = surroundings): PowerPort {
+  const opened = findDriver(driver)?.open('abc', values, means);
+  assert.ok(opened?.kind === 'open', JSON.stringify(opened));
+  return opened.port;
+}
+
+const perform = (port: PowerPort, command: PowerCommand): Promise<PowerOutcome> =>
+  performCommand(port, command, { clock: systemClock, signal: noSignal() });
+
+// At the same time: most of it is waiting for somebody who does not answer.
+describe('power', { concurrency: true }, () => {
+  describe('ipmi', { skip: missing('linux', 'ipmi_sim', 'ipmitool'), concurrency: true }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
+    const password = 's3cret-$x"';
+    const starting = LoopbackBmc.start(directory, [
+      { name: 'maas', password: 's3cret-$x', level: 'operator' },
+      { name: 'guest', password: 'guest', level: 'user' },
+    ]);
+    const values = async (more: PowerValues = {}): Promise<PowerValues> => {
+      const { port } = await starting;
+      return { power_address: `127.0.0.1:${port}`, power_user: 'maas', power_pass: 's3cret-$x', ...more };
+    };
+    after(async () => {
+      await (await starting).stop();
+      rmSync(directory, { recursive: true, force: true });
+    });
+
+    test('a machine is asked about, started from the network, started anew, and switched off', async () => {
+      const bmc = await starting;
+      const port = open('ipmi', await values({ power_boot_type: 'efi' }));
+      assert.deepEqual(await port.query(noSignal()), { kind: 'done', state: 'off', text: 'Chassis Power is off' });
+      const started = await perform(port, { kind: 'on', netboot: true });
+      assert.deepEqual([started.kind, started.state, bmc.power, bmc.boot], ['done', 'on', 'on', 'pxe'], started.text);
+      const cycled = await perform(port, { kind: 'cycle', netboot: true });
+      assert.deepEqual([cycled.kind, cycled.state, bmc.power], ['done', 'on', 'on'], cycled.text);
+      assert.deepEqual(bmc.changes, ['boot pxe', 'power 1', 'power 0', 'boot pxe', 'power 1']);
+      const asked = await perform(port, { kind: 'off', manner: 'soft' });
+      assert.deepEqual([asked.kind, asked.text], ['done', 'Chassis Power Control: Soft']);
+      const ended = await perform(port, { kind: 'off', manner: 'hard' });
+      assert.deepEqual([ended.kind, ended.state, bmc.power], ['done', 'off', 'off'], ended.text);
+      const old = open('ipmi', await values({ power_driver: 'LAN' }));
+      assert.equal((await old.query(noSignal())).state, 'off');
+    });
+
+    for (const driver of ['LAN_2_0', 'LAN']) {
+      test(`${driver}: a wrong password and a user that is not there are wrong credentials, and are not shown`, async () => {
+        for (const more of [{ power_pass: password }, { power_user: 'nobody' }]) {
+          const answer = await open('ipmi', await values({ power_driver: driver, ...more })).query(noSignal());
+          assert.equal(answer.kind, 'wrong-credentials', answer.text);
+          assert.ok(!answer.text.includes('s3cret'), answer.text);
+        }
+      });
+    }
+
+    test('a user without the privilege is refused', async () => {
+      const guest = { power_user: 'guest', power_pass: 'guest', privilege_level: 'USER' };
+      const answer = await open('ipmi', await values(guest)).on(noSignal());
+      assert.equal(answer.kind, 'refused', answer.text);
+      assert.match(answer.text, /Insufficient privilege level/);
+    });
+
+    test('a cipher suite that the BMC does not know is refused', async () => {
+      const answer = await open('ipmi', await values({ cipher_suite_id: 17 })).query(noSignal());
+      assert.equal(answer.kind, 'refused', answer.text);
+    });
+
+    test('a BMC that is not there is unreachable', async () => {
+      const address = `127.0.0.1:${await freeUdpPort()}`;
+      const answer = await perform(open('ipmi', await values({ power_address: address })), {
+        kind: 'on',
+        netboot: true,
+      });
+      assert.equal(answer.kind, 'unreachable', answer.text);
+    });
+
+    test('a BMC that stops answering after the command leaves it unknown', async () => {
+      // Nine datagrams log in and ask what the BMC is; the tenth is the command.
+      const relay = await startSwallowingRelay((await starting).port, 9);
+      try {
+        const port = open('ipmi', await values({ power_address: `127.0.0.1:${relay.port}` }));
+        const answer = await port.on(noSignal());
+        assert.equal(answer.kind, 'unknown', answer.text);
+      } finally {
+        relay.stop();
+      }
+    });
+
+    test('an abort ends ipmitool', async () => {
+      const port = open('ipmi', await values({ power_address: `127.0.0.1:${await freeUdpPort()}` }));
+      const stop = new AbortController();
+      const asked = port.on(stop.signal);
+      const from = systemClock.now();
+      systemClock.schedule(300, () => stop.abort());
+      assert.equal((await asked).kind, 'unknown');
+      assert.ok(systemClock.now() - from < 5_000);
+    });
+  });
+
+  interface Answering {
+    readonly server: Server;
+    readonly origin: string;
+    readonly seen: { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers'] }[];
+  }
+
+  async function serve(
+    answer: RequestListener,
+    tls?: { readonly key: string; readonly cert: string },
+  ): Promise<Answering> {
+    const seen: Answering['seen'] = [];
+    const listener: RequestListener = (request, response) => {
+      seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
+      answer(request, response);
+    };
+    const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { server, origin: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`, seen };
+  }
+
+  const hooks = (origin: string, more: PowerValues = {}): PowerValues => ({
+    power_on_uri: `${origin}/on`,
+    power_off_uri: `${origin}/off`,
+    power_query_uri: `${origin}/state`,
+    ...more,
+  });
+
+  describe('webhook', { concurrency: true }, () => {
+    test('a machine is switched on and off by POST, asked about by GET, with its credentials', async () => {
+      let state = 'stopped';
+      const { origin, seen } = await serve((request, response) => {
+        if (request.url === '/on') state = 'running';
+        if (request.url === '/off') state = 'stopped';
+        response.end(JSON.stringify({ status: state }));
+      });
+      const port = open('webhook', hooks(origin, { power_user: 'u', power_pass: 'p w' }));
+      const started = await perform(port, { kind: 'on', netboot: true });
+      assert.deepEqual([started.kind, started.state], ['done', 'on'], started.text);
+      const ended = await perform(port, { kind: 'off', manner: 'hard' });
+      assert.deepEqual([ended.kind, ended.state], ['done', 'off'], ended.text);
+      assert.deepEqual(
+        seen.map(({ method, url }) => `${method} ${url}`),
+        ['POST /on', 'GET /state', 'POST /off', 'GET /state'],
+      );
+      assert.equal(seen[0]?.headers.authorization, `Basic ${Buffer.from('u:p w').toString('base64')}`);
+      assert.equal(seen[0]?.headers.system_id, 'abc');
+      assert.equal(seen[0]?.headers['content-type'], undefined);
+      await open('webhook', hooks(origin, { power_user: 'u', power_pass: 'p', power_token: 't' })).query(noSignal());
+      assert.equal(seen.at(-1)?.headers.authorization, 'Bearer t');
+    });
+
+    test('credentials follow no redirect to another server, and a change none that may have done it', async () => {
+      const other = await serve((_request, response) => response.end('status: running'));
+      const { origin, seen } = await serve((request, response) => {
+        if (request.url === '/here') return void response.end('status: running');
+        const place = request.url === '/state' ? '/here' : `${other.origin}/x`;
+        response.writeHead(request.url === '/off' ? 302 : 307, { Location: place }).end();
+      });
+      const port = open('webhook', hooks(origin, { power_token: 'hunter2' }));
+      const started = await port.on(noSignal());
+      assert.equal(started.kind, 'refused');
+      assert.match(started.text, /HTTP 307 leads to http:/);
+      assert.equal((await port.off('hard', noSignal())).kind, 'refused');
+      assert.equal((await port.query(noSignal())).state, 'on');
+      assert.equal(other.seen.length, 0);
+      assert.equal(seen.length, 4);
+    });
+
+    test('a server that redirects for ever is refused', async () => {
+      const { origin, seen } = await serve((_request, response) =>
+        response.writeHead(302, { Location: '/state' }).end(),
+      );
+      assert.equal((await open('webhook', hooks(origin)).query(noSignal())).kind, 'refused');
+      assert.equal(seen.length, 4);
+    });
+
+    test('an answer without end is cut', async () => {
+      const { origin } = await serve((_request, response) => {
+        response.write('status: running ');
+        const more = (): void => {
+          while (response.write('x'.repeat(16_384)));
+        };
+        response.on('drain', more);
+        more();
+      });
+      const answer = await open('webhook', hooks(origin)).query(noSignal());
+      assert.deepEqual([answer.kind, answer.state], ['done', 'on']);
+      assert.ok(answer.text.length < 500);
+    });
+
+    test('a server that hangs leaves a change unknown, and ends in its time', async () => {
+      const { origin } = await serve((request, response) => {
+        if (request.url !== '/on') response.write('a part, and no more');
+      });
+      // Its time passes ten times as fast.
+      const clock = { ...systemClock, schedule: (ms: number, act: () => void) => systemClock.schedule(ms / 10, act) };
+      const port = open('webhook', hooks(origin), { ...surroundings, clock });
+      const from = systemClock.now();
+      const [on, query] = await Promise.all([port.on(noSignal()), port.query(noSignal())]);
+      assert.deepEqual([on.kind, query.kind], ['unknown', 'unreachable']);
+      assert.match(on.text, /did not answer in 20 s/);
+      assert.ok(systemClock.now() - from < 10_000);
+    });
+
+    test('a server that is not there is unreachable; one that ends in the middle leaves a change unknown', async () => {
+      const nowhere = await open('webhook', hooks('http://127.0.0.1:1')).on(noSignal());
+      assert.equal(nowhere.kind, 'unreachable', nowhere.text);
+      const { origin } = await serve((request) => request.socket.destroy());
+      const broken = await open('webhook', hooks(origin)).on(noSignal());
+      assert.equal(broken.kind, 'unknown', broken.text);
+    });
+
+    test('a certificate that nobody vouches for is refused, unless it is not to be checked', {
+      skip: missing('openssl'),
+    }, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'rackboot-power-tls-'));
+      after(() => rmSync(directory, { recursive: true, force: true }));
+      const { cert, key } = makeAuthority(directory, systemClock.wallTimeMs()).issue('hook');
+      const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+      const { origin, seen } = await serve((_request, response) => response.end('status: running'), tls);
+      const refused = await open('webhook', hooks(origin)).on(noSignal());
+      assert.equal(refused.kind, 'refused', refused.text);
+      assert.match(refused.text, /power_verify_ssl/);
+      assert.equal(seen.length, 0);
+      assert.equal((await open('webhook', hooks(origin, { power_verify_ssl: 'n' })).query(noSignal())).state, 'on');
+    });
+  });
+});
