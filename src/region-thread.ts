@@ -7,9 +7,11 @@ import { newUuid, systemClock } from './clock.ts';
 import { hostAddresses } from './config/host-check.ts';
 import { settingsRules } from './config/settings-rules.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
+import { imageFinder } from './images/image-store.ts';
 import type { DesiredState } from './machines/machine.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
+import type { DeployableImage, ImageWish } from './region/deployment.ts';
 import type { RackDescription } from './region/rack-description.ts';
 import { openRegion, type Region } from './region/region.ts';
 import { openRegionStore } from './store/region-sqlite.ts';
@@ -34,6 +36,7 @@ async function start(): Promise<void> {
     store,
     clock: systemClock,
     rules: settingsRules(hostAddresses),
+    findImage: (wish) => findImage(wish, region.config().imageTree),
     onDesiredState: announce,
   });
   const api = await startApi(region, config, {
@@ -49,6 +52,10 @@ async function start(): Promise<void> {
   announce(region.desiredState());
   send({ kind: 'listening', addresses: api.addresses });
   flushCompileCache();
+}
+
+function findImage(wish: ImageWish, tree: string | undefined): DeployableImage | undefined {
+  return tree === undefined ? undefined : imageFinder(tree)(wish);
 }
 
 /** Tells the rack, and leaves it a copy for a start at which this thread does not come up; the rack's own loop writes no file. */

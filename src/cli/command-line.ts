@@ -6,6 +6,7 @@ import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { imageCommands } from './image-commands.ts';
+import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { printFailure } from './output.ts';
 import { powerCommands } from './power-commands.ts';
@@ -39,7 +40,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
     const { default: yargs } = await import('yargs');
     const accounts = accountCommands(base(yargs([...nameStandardInput(args)])), finish);
-    const machines = machineCommands(imageCommands(accounts, { config, json }, finish), finish);
+    const keys = sshkeysCommand(accounts, { config, json }, finish);
+    const machines = machineCommands(imageCommands(keys, { config, json }, finish), finish);
     const daemons = daemonCommands(timelineCommands(machines, finish), finish);
     const captures = captureCommands(daemons, { config, json }, finish);
     const regions = regionCommands(powerCommands(captures, { config, json }, finish), { config, json }, finish);

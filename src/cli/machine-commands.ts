@@ -2,14 +2,16 @@
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from './config-commands.ts';
+import { lifeCommands } from './life-commands.ts';
 
 /** Adds `machines` to a command line. */
 export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
   return parser.command('machines', 'The machines of the region', (command) =>
-    identityCommands(readingCommands(command, shared, finish), shared, finish).demandCommand(
-      1,
-      'name what to do: list, show, merge, split or keep-apart',
-    ),
+    lifeCommands(
+      identityCommands(readingCommands(command, shared, finish), shared, finish),
+      shared,
+      finish,
+    ).demandCommand(1, 'name what to do: list, show, accept, deploy, release …'),
   );
 }
 

@@ -51,6 +51,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.tls', FILE],
   ['region.public_url', EITHER],
   ['region.new_machines_max', EITHER],
+  ['region.retries', EITHER],
   ['metrics', FILE],
   ['log.level', EITHER],
   ['log.levels', EITHER],

@@ -1,0 +1,104 @@
+// The life of a machine by the command line, on a real daemon and real sockets of loopback: accepted, allocated with an address that DHCP
+// gives it and DNS names, also after a kill, refused where it must be, released.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { mac } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, askName, DhcpProbes } from '../support/probes.ts';
+import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(70);
+const RACK = `${PLACE.octets}.1`;
+const MACHINE = '52:54:00:b0:77:01';
+const MAC = mac(0x525400b07701);
+const MS_MAX = 60_000;
+
+describe('the life of a machine by the command line', { skip: missing('linux', 'curl') }, () => {
+  let rack: RunningRack;
+  let probes: DhcpProbes;
+
+  before(async () => {
+    const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
+    rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+    probes = await DhcpProbes.open(PLACE);
+    await rack.startWhole();
+    // As the agent reports it, at the rack's own address in the machine's network.
+    const form = ['architecture=amd64', 'subarchitecture=generic', 'power_type=', `mac_addresses=${MACHINE}`];
+    const url = `http://${RACK}:${PLACE.httpPort}/MAAS/api/2.0/machines/`;
+    const fields = form.flatMap((field) => ['--data-urlencode', field]);
+    execFileSync('curl', ['-sSf', '--interface', `${PLACE.octets}.50`, ...fields, url], { timeout: 10_000 });
+  });
+  after(async () => {
+    await probes.close();
+    await rack.remove();
+  });
+
+  const machines = (...words: readonly string[]): Promise<Ended> =>
+    runRackboot(['machines', ...words, '--config', rack.configFile]);
+  const said = async (asked: Promise<Ended>): Promise<string> => {
+    const { code, output, complaints } = await asked;
+    assert.equal(code, 0, complaints.join('\n'));
+    return output.join('\n');
+  };
+  const refused = async (asked: Promise<Ended>): Promise<string> => {
+    const { code, complaints } = await asked;
+    assert.notEqual(code, 0);
+    return complaints.join('\n');
+  };
+  const named = async (name: string): Promise<string | undefined> =>
+    (await askName(RACK, PLACE.dnsPort, name)).value.address;
+
+  test('is accepted without being measured, and allocated with an address of the static range', {
+    timeout: MS_MAX,
+  }, async () => {
+    const possible = await refused(machines('allocate', MACHINE));
+    assert.match(possible, /No machine that is Ready/);
+    assert.match(await said(machines('accept', MACHINE, '--skip-commissioning')), /is Ready now/);
+    const allocated = await said(machines('allocate', MACHINE, '--comment', 'for the site'));
+    assert.match(allocated, new RegExp(`is Allocated now: for the site; ${PLACE.octets}\\.10`));
+    assert.match(
+      await refused(machines('accept', MACHINE)),
+      /is Allocated, from where there is no accept; possible: deploy/,
+    );
+  });
+
+  test('gets that address by DHCP, and its name leads there, also after the daemon was killed', {
+    timeout: MS_MAX,
+  }, async () => {
+    assert.equal(addressOf(await probes.lease(MAC)), `${PLACE.octets}.10`);
+    const [machine] = JSON.parse(await said(machines('list', '--json')));
+    assert.equal(await named(machine.fqdn), `${PLACE.octets}.10`);
+    await rack.kill();
+    await rack.startWhole();
+    assert.equal(addressOf(await probes.lease(MAC)), `${PLACE.octets}.10`);
+    await eventually('its name', async () => (await named(machine.fqdn)) === `${PLACE.octets}.10`);
+  });
+
+  test('is not deployed for an owner without an SSH key, nor without an image', { timeout: MS_MAX }, async () => {
+    assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /has no SSH key/);
+    const key = join(rack.stateDir, 'key.pub');
+    const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
+    writeFileSync(key, `# mine\nssh-ed25519 ${bytes.toString('base64')} me@here\n`);
+    const keys = (...words: readonly string[]): Promise<Ended> =>
+      runRackboot(['sshkeys', ...words, '--config', rack.configFile]);
+    assert.match(await said(keys('add', key)), /The key is added/);
+    assert.match(await said(keys('list')), /ssh-ed25519 +….* me@here/);
+    assert.match(await refused(keys('add', key)), /already been added/);
+    assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /no image of debian\/trixie for amd64/);
+  });
+
+  test('is released, retired and forgotten', { timeout: MS_MAX }, async () => {
+    const [machine] = JSON.parse(await said(machines('list', '--json')));
+    assert.match(await said(machines('release', MACHINE)), /is Ready now/);
+    const freed = JSON.parse(await said(machines('list', '--json')));
+    assert.equal(freed[0]?.owner, null);
+    assert.match(await said(machines('retire', MACHINE)), /is Retired now/);
+    assert.match(await said(machines('remove', MACHINE)), /is forgotten/);
+    assert.equal(machine.system_id, freed[0]?.system_id);
+  });
+});
