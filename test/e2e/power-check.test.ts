@@ -1,0 +1,68 @@
+// `rackboot power check MACHINE` beside a running daemon: what holds a machine's power is asked, and its secrets are not shown.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { after, test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
+
+test('a machine is asked about by its name, and nothing is shown of its secrets', {
+  skip: missing('linux'),
+}, async () => {
+  const rack = new RunningRack(labPlace(95));
+  after(() => rack.remove());
+  let asked = '';
+  const hook = createServer((request, response) => {
+    asked = request.headers.authorization ?? '';
+    response.end('status: running');
+  }).listen(0, '127.0.0.1');
+  after(() => hook.close());
+  await once(hook, 'listening');
+  const address = hook.address();
+  const origin = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  await rack.startWhole();
+
+  const enlist = async (hostname: string, mac: string, power: Readonly<Record<string, string>>): Promise<void> => {
+    const { power_type: type = '', ...parameters } = power;
+    const fields = { hostname, mac_addresses: mac, architecture: 'amd64', power_type: type };
+    const form = new URLSearchParams({ ...fields, power_parameters: JSON.stringify(parameters) }).toString();
+    await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form);
+  };
+  await enlist('hooked', '52:54:00:95:00:01', {
+    power_type: 'webhook',
+    power_on_uri: `${origin}/on`,
+    power_off_uri: `${origin}/off`,
+    power_query_uri: `${origin}/state`,
+    power_token: 'hunter2',
+  });
+  await enlist('wrong', '52:54:00:95:00:02', { power_type: 'ipmi', power_pass: 'hunter2', power_adress: '10.0.0.5' });
+  await enlist('waker', '52:54:00:95:00:03', { power_type: 'ether_wake' });
+  const check = (what: string, ...more: readonly string[]) =>
+    runRackboot(['power', 'check', what, ...more, '--config', rack.configFile]);
+
+  const good = await check('hooked', '--json');
+  assert.equal(good.code, 0, good.complaints.join('\n'));
+  const { system_id: _, ...answer } = JSON.parse(good.output.join('\n'));
+  assert.deepEqual(answer, {
+    power_type: 'webhook',
+    controller: `webhook ${origin.slice(7)}`,
+    outcome: 'done',
+    state: 'on',
+    text: 'status: running',
+  });
+  assert.equal(asked, 'Bearer hunter2');
+
+  const wrong = await check('wrong');
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.complaints.join('\n'), /power_parameters of wrong\.\S+ will not do: .*power_adress: no parameter/);
+  assert.doesNotMatch(wrong.complaints.join('\n'), /hunter2/);
+  const waker = await check('waker');
+  assert.match(
+    waker.complaints.join('\n'),
+    /no power_type that Rackboot knows \(ether_wake\): manual, ipmi, virsh, webhook/,
+  );
+  assert.equal((await check('nobody')).code, 1);
+});

@@ -1,0 +1,51 @@
+// The programs by which machines are switched are bounded, and see nothing of this process that is not theirs.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { type ProgramRun, runProgram } from '../../src/power/program.ts';
+
+const run = (more: Partial<ProgramRun> = {}): ProgramRun => ({
+  clock: systemClock,
+  signal: new AbortController().signal,
+  timeMs: 10_000,
+  ...more,
+});
+
+test('a program ends with its code and words, and is given its environment and no more', async () => {
+  process.env.RACKBOOT_OTHER_SECRET = 'hunter2';
+  const end = await runProgram('sh', ['-c', 'echo "$OWN $LC_ALL [$RACKBOOT_OTHER_SECRET]"; echo no >&2; exit 3'], {
+    ...run(),
+    environment: { OWN: 'mine' },
+  });
+  assert.deepEqual(end, { kind: 'ended', code: 3, out: 'mine C []\n', err: 'no\n' });
+});
+
+test('a program that is not there is missing', async () => {
+  assert.deepEqual(await runProgram('rackboot-no-such-program', [], run()), { kind: 'missing' });
+});
+
+test('a program that hangs is killed with all that it started', async () => {
+  const from = systemClock.now();
+  const end = await runProgram('sh', ['-c', 'sleep 100 & echo $!; wait'], run({ timeMs: 500 }));
+  assert.equal(end.kind, 'killed');
+  assert.ok(systemClock.now() - from < 5_000);
+  const grandchild = end.kind === 'killed' ? Number(end.out) : 0;
+  assert.ok(grandchild > 0);
+  await sleep(50);
+  const isThere = await runProgram('sh', ['-c', `grep -qs '^State:.[^Z]' /proc/${grandchild}/status`], run());
+  assert.ok(isThere.kind === 'ended' && isThere.code !== 0);
+});
+
+test('of endless output the beginning is kept', async () => {
+  const end = await runProgram('sh', ['-c', 'yes'], run({ timeMs: 300 }));
+  assert.equal(end.kind === 'killed' && end.out.length, 256 * 1024);
+});
+
+test('an aborted run is not begun, and one under way is killed', async () => {
+  const stop = new AbortController();
+  const running = runProgram('sleep', ['100'], run({ signal: stop.signal }));
+  stop.abort();
+  assert.equal((await running).kind, 'killed');
+  assert.equal((await runProgram('sleep', ['100'], run({ signal: stop.signal }))).kind, 'not-started');
+});
