@@ -89,14 +89,14 @@ export class PowerSwitchboard {
   /** Gives a command. Returns at once; its end is told by onEnd. @param id the same for the same command, for ever */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
     if (this.#isClosed) return { kind: 'refused', text: 'Rackboot is ending' };
-    const task = this.#taskOf(id, target, command);
-    if (task.kind === 'refused') return task;
     try {
       const entry = this.#parts.ledger.find(id);
       if (entry !== undefined) return { kind: 'known', entry };
     } catch (error) {
       return { kind: 'refused', text: `the book of commands cannot be read: ${errorText(error)}` };
     }
+    const task = this.#taskOf(id, target, command);
+    if (task.kind === 'refused') return task;
     const admission = this.#queue.submit(task.task, this.#parts.clock.now());
     this.#turn();
     switch (admission.kind) {
