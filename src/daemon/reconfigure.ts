@@ -1,7 +1,7 @@
 // How a configuration takes the place of another in everything that runs: the boot tree, the log, the region's door, the rack's doors.
 //
-//   next: tree ─ log ─ region's new listeners beside the old ─ rack (the door among them) ─┬─ region's old listeners close
-//                                                                                         └─ failed: the same back to `before`
+//   next: ports free? ─ tree ─ log ─ region's new listeners beside the old ─ rack (the door among them) ─┬─ old listeners close
+//                                                                                                        └─ failed: back to `before`
 //
 // 1. What can fail comes before what cannot be taken back; after a failure everything is as before.
 // 2. The door through which requests of machines reach the region is open before the rack uses it, and until it no longer does.
@@ -19,6 +19,7 @@ import type { ConfigurationPorts } from './configuration.ts';
 import type { DaemonEvent } from './events.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
+import { checkNewListeners } from './region-preflight.ts';
 
 /** How long the region may take to open a listener. */
 const DOOR_MS_MAX = 5000;
@@ -46,6 +47,8 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     host: parts.host,
     leases: () => runningLeases(parts),
     async apply(next, before) {
+      // What the next start would refuse is refused now, before anything has moved; a remote region has no listener here.
+      if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
         await putInForce(parts, next, before);
       } catch (error) {

@@ -18,6 +18,33 @@ export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 
   for (const { host, port } of config.tls?.listen ?? []) await checkPort(host, port, 'region.tls.listen');
 }
 
+type Place = RegionConfig['listen'][number];
+const EVERYWHERE = '0.0.0.0';
+
+/** The listeners of `next` on ports that the region does not hold by `before`: what it holds is no stranger's. */
+export function newListeners(
+  next: Pick<RegionConfig, 'listen' | 'tls'>,
+  before: Pick<RegionConfig, 'listen' | 'tls'>,
+): Pick<RegionConfig, 'listen'> & { readonly tlsListen: readonly Place[] } {
+  const held = [...before.listen, ...(before.tls?.listen ?? [])];
+  const isNew = (place: Place): boolean =>
+    !held.some(
+      ({ host, port }) =>
+        port === place.port && (host === place.host || host === EVERYWHERE || place.host === EVERYWHERE),
+    );
+  return { listen: next.listen.filter(isNew), tlsListen: (next.tls?.listen ?? []).filter(isNew) };
+}
+
+/** Whether a running region will be able to open its further listeners. @throws RackError as the start does */
+export async function checkNewListeners(
+  next: Pick<RegionConfig, 'listen' | 'tls'>,
+  before: Pick<RegionConfig, 'listen' | 'tls'>,
+): Promise<void> {
+  const { listen, tlsListen } = newListeners(next, before);
+  for (const { host, port } of listen) await checkPort(host, port, 'region.listen');
+  for (const { host, port } of tlsListen) await checkPort(host, port, 'region.tls.listen');
+}
+
 /** Opens the port and closes it again. An address that is not here yet is one that the region waits for. */
 function checkPort(host: string, port: number, setting: string): Promise<void> {
   const server = createServer();

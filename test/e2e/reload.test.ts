@@ -121,8 +121,12 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     const holder = createServer((socket) => socket.destroy()).listen(port, ADDRESS);
     await once(holder, 'listening');
     rack.configure(further);
-    const problem = await rack.told('region.problem', { from });
-    assert.match(String(problem.text), new RegExp(`:${port} is in use`));
+    const refused = await rack.told('config.refused', { from });
+    assert.match(String(refused.problems), new RegExp(`:${port} \\(TCP\\) is in use.*region\\.listen`));
+    assert.deepEqual(rack.events('config.applied', from), [], 'what a start would refuse is not applied');
+    rack.configure(good);
+    from = rack.lines.length;
+    await applied();
     holder.close();
     assert.equal((await loadByHttp('127.0.0.1', PLACE.regionPort, '/MAAS/api/version/')).value.status, 200);
     assert.equal((await rack.status()).region?.state, 'up');
