@@ -7,7 +7,14 @@
 // 3. Two accepted racks never have one name: it is what people type.
 
 import type { NewMachineEvent } from './machine-event.ts';
-import { LINK_VERSION, PENDING_KEPT_MS, PENDING_RACKS_MAX, RACKS_MAX, type Rack } from './rack.ts';
+import {
+  LINK_VERSION,
+  PENDING_KEPT_MS,
+  PENDING_RACKS_MAX,
+  PENDING_RACKS_PER_ADDRESS_MAX,
+  RACKS_MAX,
+  type Rack,
+} from './rack.ts';
 import type { RackInterface } from './rack-description.ts';
 import type { RackChange } from './rack-store.ts';
 
@@ -71,12 +78,7 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
     return refuse('rack-key', 'another rack has registered this key: let this one draw its own (remove its key file)');
   }
   const room = roomFor(registration, racks, atMs);
-  if (room === undefined) {
-    const text =
-      `${racks.length} racks are known and ${racks.filter(({ state }) => state === 'pending').length} wait: ` +
-      'accept or remove some (rackboot racks list), then start this one again';
-    return refuse('racks-limit', text);
-  }
+  if (typeof room === 'string') return refuse('racks-limit', room);
   const rack: Rack = {
     uuid,
     name,
@@ -97,14 +99,35 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   return { ...decision, remove: room, events: [event, ...decision.events] };
 }
 
-/** Waiting racks to be forgotten so that one more has room; undefined: there is none. */
-function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): readonly string[] | undefined {
-  const pending = racks.filter(({ state }) => state === 'pending');
-  const isFull = racks.length >= RACKS_MAX || (registration.key.kind === 'own' && pending.length >= PENDING_RACKS_MAX);
-  if (!isFull) return [];
-  const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
-  const oldest = pending.toSorted((a, b) => heardMs(a) - heardMs(b))[0];
-  return oldest !== undefined && atMs - heardMs(oldest) > PENDING_KEPT_MS ? [oldest.uuid] : undefined;
+const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
+
+/** Waiting racks to be forgotten so that one more has room, oldest first; a text: why there is none. */
+function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): readonly string[] | string {
+  const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
+  const isOwn = registration.key.kind === 'own';
+  const neighbours = pending.filter(({ address }) => address === registration.address);
+  const isCrowded = isOwn && neighbours.length >= PENDING_RACKS_PER_ADDRESS_MAX;
+  const isFull = racks.length >= RACKS_MAX || (isOwn && pending.length >= PENDING_RACKS_MAX);
+  if (!isCrowded && !isFull) return [];
+  const oldest = (isCrowded ? neighbours : pending)[0];
+  if (oldest !== undefined && atMs - heardMs(oldest) > PENDING_KEPT_MS) return [oldest.uuid];
+  return `${isCrowded ? crowdText(neighbours) : fullText(racks, pending)}; ${oldestText(oldest, atMs)}`;
+}
+
+const crowdText = (neighbours: readonly Rack[]): string =>
+  `${neighbours.length} racks wait that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
+
+const fullText = (racks: readonly Rack[], pending: readonly Rack[]): string =>
+  `${racks.length} racks are known and ${pending.length} wait, and no more may`;
+
+function oldestText(oldest: Rack | undefined, atMs: number): string {
+  const remedy = 'accept or remove some on the region (rackboot racks list)';
+  if (oldest === undefined) return remedy;
+  const seconds = Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000));
+  return (
+    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${seconds} s ago, ` +
+    `and after ${PENDING_KEPT_MS / 60_000} minutes without a word its place is free`
+  );
 }
 
 function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {

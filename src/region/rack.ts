@@ -14,8 +14,10 @@ export const RACKS_MAX = 256;
 export const PENDING_RACKS_MAX = 32;
 /** Of one rack. */
 export const RACK_INTERFACES_MAX = 256;
-/** A waiting rack that was silent for so long makes room when there is none. */
-export const PENDING_KEPT_MS = 86_400_000;
+/** Of them from one address, so that one host does not take all the places. */
+export const PENDING_RACKS_PER_ADDRESS_MAX = 4;
+/** A waiting rack asks every few seconds; one that did not for so long makes room when there is none. */
+export const PENDING_KEPT_MS = 600_000;
 /** What was refused of a rack's events is remembered, so that an answer that was lost can be given again; at most so many entries. */
 export const REFUSED_KEPT_MAX = 256;
 /** Keys of its file that a rack may say it owns. */

@@ -51,10 +51,19 @@ function rack(more: Partial<Rack> = {}): Rack {
 
 const waiting = (count: number, more: Partial<Rack> = {}): readonly Rack[] =>
   Array.from({ length: count }, (_, index) =>
-    rack({ uuid: `${index}`, name: `other-${index}`, token: `token-${index}`, ...more }),
+    rack({
+      uuid: `${index}`,
+      name: `other-${index}`,
+      token: `token-${index}`,
+      address: `192.0.2.${10 + index}`,
+      ...more,
+    }),
   );
 
 const SILENT: Partial<Rack> = { registeredMs: NOW - PENDING_KEPT_MS - 1 };
+/** From the address of `registration()`. */
+const HERE: Partial<Rack> = { address: '192.0.2.9' };
+const silentFirst = (one: Rack, index: number): Rack => (index === 0 ? { ...one, ...SILENT } : one);
 const REGISTRATIONS: readonly (readonly [
   name: string,
   given: Parameters<typeof registration>[0],
@@ -90,6 +99,9 @@ const REGISTRATIONS: readonly (readonly [
   ],
   ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
+  ['four wait from one address, and no more may', {}, waiting(4, HERE), 'racks-limit', 4],
+  ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
+  ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
   ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],
   ['so many are known that no more may', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
@@ -106,6 +118,13 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
     if (outcome === 'rack-version') assert.match(JSON.stringify(result), /version 2 of the link.*version 1/);
   });
 }
+
+test('who finds no room is told who holds it, and for how long', () => {
+  const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
+  assert.match(JSON.stringify(full.result), /32 wait.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
+  const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
+  assert.match(JSON.stringify(crowded.result), /4 racks wait that registered from 192\.0\.2\.9/);
+});
 
 test('an administrator accepts, rejects and removes: all that are named, or none', () => {
   const racks = [
@@ -233,7 +252,9 @@ test('racks that nobody knows come slowly, those that are known are not held up'
     for (let index = 0; index < 100; index += 1) {
       const uuid = `${RACK_UUID.slice(0, -2)}${String(index).padStart(2, '0')}`;
       const key = { kind: 'own', token: `token-${index}`, secretDigest: digestOf('x') } as const;
-      const outcome = region.racks.register(registration({ uuid, name: `r${index}`, key }));
+      const outcome = region.racks.register(
+        registration({ uuid, name: `r${index}`, key, address: `192.0.2.${index}` }),
+      );
       if (outcome === undefined || outcome.kind === 'refuse') refused += 1;
     }
     assert.equal(refused, 100 - PENDING_RACKS_MAX);
