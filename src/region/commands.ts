@@ -175,10 +175,11 @@ export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
 /** What a command makes of a machine, or why not. */
 export function decideCommand(
   machine: Machine,
-  command: MachineCommand,
+  given: MachineCommand,
   terms: CommandTerms,
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
+  const command = ownOf(given);
   const refusal = refuseActor(machine, command.name, by) ?? refusePath(machine, command);
   if (refusal !== undefined) return { kind: 'refuse', refusal };
   const path = pathOf(machine, command, terms.switches);
@@ -200,6 +201,13 @@ export function decideCommand(
     events: [audit, ...change.events],
     ...(command.deployment?.userData === undefined ? {} : { userData: command.deployment.userData }),
   };
+}
+
+/** The command with what is its own: nothing is deployed or erased by another one. */
+function ownOf({ name, skipsCommissioning, erase, deployment }: MachineCommand): MachineCommand {
+  if (name === 'deploy') return { name, deployment };
+  if (name === 'release') return { name, erase };
+  return { name, skipsCommissioning };
 }
 
 function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRefusal | undefined {
