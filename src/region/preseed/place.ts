@@ -1,7 +1,7 @@
 // Where in the text that is being written the next value stands: it decides how the value must be quoted.
 //
 // Sources: debconf-set-selections(1) and the script of that name in Debian's installer (lines that end in a back-slash go on in the
-// next); YAML 1.2 §7.3 (flow scalars), §6.6 (comments).
+// next). The quotes of shells and of YAML are followed in `shell-follower.ts` and `yaml-follower.ts`.
 //
 //   debconf   owner question type VALUE        a value, a shell command (…_command, …/run) or kernel arguments
 //   shell     code, comment, here-document
@@ -11,6 +11,7 @@
 // 2. Where it can be mistaken (odd nestings of quotes), it errs by saying that a text is quoted: then more is refused, not less.
 
 import { ShellFollower } from './shell-follower.ts';
+import { YamlFollower } from './yaml-follower.ts';
 
 /** What a template is written in. */
 export const LANGUAGES = ['debconf', 'shell', 'yaml', 'text'] as const;
@@ -20,7 +21,16 @@ export const isLanguage = (text: string): text is Language => LANGUAGES.some((la
 
 /** Where a value stands; `quote` is the quotation mark that is open, or empty. */
 export type Place =
-  | { readonly kind: 'comment' | 'debconf-name' | 'debconf-value' | 'kernel' | 'here-document' | 'text' }
+  | {
+      readonly kind:
+        | 'comment'
+        | 'shell-comment'
+        | 'debconf-name'
+        | 'debconf-value'
+        | 'kernel'
+        | 'here-document'
+        | 'text';
+    }
   | { readonly kind: 'shell'; readonly quote: string }
   /** `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
@@ -97,45 +107,5 @@ export class PlaceFollower {
     if (question === undefined) return;
     const isCommand = COMMAND_QUESTION.test(question);
     this.#kind = isCommand ? 'command' : KERNEL_QUESTION.test(question) ? 'kernel' : 'debconf-value';
-  }
-}
-
-class YamlFollower {
-  #quote = '';
-  #isEscaped = false;
-  #isComment = false;
-  /** The character before, and the one before that was no blank. */
-  #previous = '';
-  #solid = '';
-
-  next(character: string): void {
-    if (character === '\n') {
-      this.#isComment = false;
-      // Where a quoted text goes on in the next line it is still quoted.
-      if (this.#quote === '') this.#solid = '';
-    } else if (!this.#isComment) this.#read(character);
-    this.#previous = character;
-    if (!/\s/.test(character)) this.#solid = character;
-  }
-
-  place(): Place {
-    if (this.#isComment) return { kind: 'comment' };
-    return { kind: 'yaml', quote: this.#quote, isStart: this.#isStart() };
-  }
-
-  #isStart(): boolean {
-    return /^\s?$/.test(this.#previous) ? /^[:\-?,[{|>]?$/.test(this.#solid) : /[[{,]/.test(this.#previous);
-  }
-
-  #read(character: string): void {
-    if (this.#quote !== '') {
-      if (this.#isEscaped) this.#isEscaped = false;
-      else if (this.#quote === '"' && character === '\\') this.#isEscaped = true;
-      else if (character === this.#quote) this.#quote = '';
-    } else if ((character === '"' || character === "'") && this.#isStart()) {
-      this.#quote = character;
-    } else if (character === '#' && /^\s?$/.test(this.#previous)) {
-      this.#isComment = true;
-    }
   }
 }

@@ -4,7 +4,9 @@
 //
 // 1. The same request and the same templates give the same text; nothing is remembered.
 // 2. A mistake in a template is an answer with file and line, and never half a text.
+// 3. What is to be YAML is read as such before it is given to anybody.
 
+import { parseAllDocuments } from 'yaml';
 import { type Rendered, renderTemplate } from './engine.ts';
 import { LAST_NAME, templateNames } from './names.ts';
 import type { Language } from './place.ts';
@@ -78,7 +80,19 @@ export function renderText(
   });
   // That a file cannot be read says more than that it is not there.
   if (broken !== undefined) return broken;
-  return rendered.ok ? { ...rendered, name: template.name } : rendered;
+  if (!rendered.ok) return rendered;
+  const problem = rendered.language === 'yaml' ? yamlProblem(rendered.text) : undefined;
+  if (problem !== undefined) return { ok: false, file: template.path, line: 0, reason: problem };
+  return { ...rendered, name: template.name };
+}
+
+/** What keeps a text from being YAML; undefined: it is some, or becomes so only at the machine. Says nothing of what is in it. */
+function yamlProblem(text: string): string | undefined {
+  if (text.startsWith('## template: jinja')) return undefined;
+  const [error] = parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false }).flatMap(
+    ({ errors }) => errors,
+  );
+  return error && `what it makes is no YAML: ${error.code} in line ${error.linePos?.[0].line ?? 1} of the result`;
 }
 
 const unreadable = ({ path, reason }: FoundText & { readonly ok: false }): PreseedResult => ({

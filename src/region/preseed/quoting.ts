@@ -124,8 +124,6 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
     return written(text);
   switch (place.kind) {
     case 'comment':
-      // Whether this is a comment of a shell can be seen wrongly; plain words do no harm elsewhere either.
-      if (language === 'shell') return WORD.test(text) ? written(text) : refused(wordsOnly('in a comment'));
       return language === 'debconf' ? quoteDebconf(text) : oneLine(text);
     case 'debconf-value':
       return quoteDebconf(text);
@@ -133,6 +131,8 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
       return oneLine(text);
     case 'kernel':
       return quoteKernel(text);
+    // Whether this is a comment of a shell can be seen wrongly; plain words do no harm elsewhere either.
+    case 'shell-comment':
     case 'debconf-name':
     case 'here-document':
       return WORD.test(text) ? written(text) : refused(wordsOnly('in this place'));

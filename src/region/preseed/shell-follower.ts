@@ -11,7 +11,7 @@ type Frame = '"' | '(' | '`' | '{' | '$((';
 
 /** Where in a script the next character stands. */
 export type ShellPlace =
-  | { readonly kind: 'comment' | 'here-document' }
+  | { readonly kind: 'shell-comment' | 'here-document' }
   /** `quote` is what is open, or empty. */
   | { readonly kind: 'shell'; readonly quote: string };
 
@@ -46,7 +46,7 @@ export class ShellFollower {
 
   place(): ShellPlace {
     if (this.#ending !== undefined) return { kind: 'here-document' };
-    if (this.#isComment) return { kind: 'comment' };
+    if (this.#isComment) return { kind: 'shell-comment' };
     const isOpen = this.#isUnsure || this.#frames.some((frame) => frame !== '(');
     return { kind: 'shell', quote: this.#isEscaped ? '\\' : this.#isSingle ? "'" : isOpen ? '"' : '' };
   }
@@ -110,10 +110,15 @@ export class ShellFollower {
     } else if (character === '(') this.#push('(');
     else if (character === ')') {
       if (this.#frames.at(-1) === '(' || this.#frames.at(-1) === '$((') this.#frames.pop();
-    } else if (character === '#' && WORD_START.test(previous) && this.#frames.at(-1) !== '{') {
+    } else if (character === '#' && WORD_START.test(previous) && !this.#isExpression()) {
       this.#isComment = true;
       if (this.#frames.includes('`')) this.#isUnsure = true;
     } else if (character === 'e' && this.#frames.length > 0 && this.#line.endsWith('case')) this.#isUnsure = true;
+  }
+
+  /** Where `#` begins no comment. */
+  #isExpression(): boolean {
+    return this.#frames.at(-1) === '{' || this.#frames.includes('$((');
   }
 
   #beginArithmetic(): void {

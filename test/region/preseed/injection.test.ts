@@ -79,6 +79,7 @@ const FOUND: readonly (readonly ['shell' | 'debconf', string])[] = [
   ['shell', 'cat <<A <<B\nA\n{{x|shell}}\nB\n'],
   ['shell', 'a=$(cat <<E\n{{x|shell}}\nE\n)'],
   ['shell', 'cat <<E\n\tE\n{{x|shell}}\nE\n'],
+  ['debconf', "$((1}<<'E'\n<<'E'\n#{{x}}a))"],
   ['debconf', "\\{{x|shell}}#case a in a) );;esac)$'"],
 ];
 

@@ -183,6 +183,8 @@ const DOCUMENTS: readonly (readonly [string, (found: unknown) => unknown])[] = [
   ['a: "{{x}}"\n', (found) => at(found, 'a')],
   ["a: '{{x}}'\n", (found) => at(found, 'a')],
   ['a: [b, {{x}}]\n', (found) => at(at(found, 'a'), '1')],
+  ['a: &b {{x}}\n', (found) => at(found, 'a')],
+  ['a: &b {{x|yaml}}\n', (found) => at(found, 'a')],
 ];
 const at = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;

@@ -230,3 +230,12 @@ test('templates in the older form go on working, with its names', () => {
   assert.match(result.text, /--no-proxy "http:\S+by-id\/4y3h7n\/" --post-data "op=netboot_off"/);
   assert.match(result.text, /^d-i passwd\/username string ubuntu$/m, 'what it does not define is the shipped one');
 });
+
+test('a template that makes no YAML is refused, and the refusal tells nothing of what it made', () => {
+  const own = { vendordata: '#cloud-config\na: secret\n  b: {{hostname}}\n' };
+  const result = renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(own));
+  assert.deepEqual(result.ok || [result.file, result.line], ['/own/vendordata', 0]);
+  assert.match(result.ok ? '' : result.reason, /^what it makes is no YAML: [A-Z_]+ in line \d of the result$/);
+  const jinja = { vendordata: '## template: jinja\n#cloud-config\n{{language yaml}}{{"{%"}} if a %}\na: b\n' };
+  assert.ok(renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(jinja)).ok);
+});

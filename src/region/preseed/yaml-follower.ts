@@ -1,0 +1,72 @@
+// Follows a YAML text as it is written, to tell whether a value begins at the next character, or stands inside quotes.
+//
+// Source: YAML 1.2 §6.6 (comments), §6.9 (tags and anchors), §7.3 (flow scalars), §7.4 (flow collections), §8.2 (block collections).
+//
+// 1. A value begins at the start of a line, after an indicator that stands where one may, and after tags and anchors.
+// 2. A line that goes on with the plain text of the line before is not told apart; what is quoted there makes a text that no reader takes.
+
+/** Where in a YAML text the next character stands. */
+export type YamlPlace =
+  | { readonly kind: 'comment' }
+  /** `quote` is what is open, or empty; `isStart`: a value begins here. */
+  | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
+
+export class YamlFollower {
+  #quote = '';
+  #isEscaped = false;
+  #isComment = false;
+  #previous = '';
+  /** A value begins here. */
+  #isFresh = true;
+  /** After a blank a value begins: what is read is an indicator, a tag or an anchor. */
+  #isPending = false;
+  /** A tag or an anchor is being read. */
+  #isMark = false;
+  /** Lists and maps in brackets that are open. */
+  #flows = 0;
+
+  next(character: string): void {
+    if (this.#isComment && character !== '\n') return;
+    if (this.#quote !== '') this.#readQuoted(character);
+    else if (/\s/.test(character)) this.#readBlank(character);
+    else if (character === '#' && /^\s?$/.test(this.#previous)) this.#isComment = true;
+    else this.#read(character);
+    this.#previous = character;
+  }
+
+  place(): YamlPlace {
+    if (this.#isComment) return { kind: 'comment' };
+    return { kind: 'yaml', quote: this.#quote, isStart: this.#isFresh };
+  }
+
+  #readQuoted(character: string): void {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (this.#quote === '"' && character === '\\') this.#isEscaped = true;
+    else if (character === this.#quote) this.#quote = '';
+  }
+
+  #readBlank(character: string): void {
+    if (this.#isPending) this.#isFresh = true;
+    this.#isPending = false;
+    this.#isMark = false;
+    if (character !== '\n') return;
+    this.#isComment = false;
+    if (this.#flows === 0) this.#isFresh = true;
+  }
+
+  #read(character: string): void {
+    if (this.#isMark) return;
+    const isFresh = this.#isFresh;
+    this.#isFresh = false;
+    this.#isPending = character === ':' || (isFresh && /[-?&!]/.test(character));
+    if (isFresh && (character === '&' || character === '!')) this.#isMark = true;
+    else if (isFresh && (character === '"' || character === "'")) this.#quote = character;
+    else if (isFresh && (character === '[' || character === '{')) {
+      this.#flows += 1;
+      this.#isFresh = true;
+    } else if (this.#flows > 0) {
+      if (character === ',') this.#isFresh = true;
+      else if (character === ']' || character === '}') this.#flows -= 1;
+    }
+  }
+}
