@@ -16,6 +16,8 @@ import type { RunOutcome } from './repeater.ts';
 /** Entries of one batch, and their bytes on disk; an entry larger than that goes alone. */
 export const BATCH_ENTRIES_MAX = 256;
 const BATCH_BYTES_MAX = 1024 * 1024;
+/** The judgement of a batch in which every entry is refused with its reason. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
 /** With nothing to carry it looks again after this time, though it is told when something comes. */
 const IDLE_MS = 30_000;
 /** What no repetition makes better. */
@@ -66,6 +68,7 @@ export class EventCarrier {
       method: 'POST',
       path: path(),
       authorized: true,
+      answerBytesMax: ANSWER_BYTES_MAX,
       body: { contentType: 'application/json', text: encodeBatch(source, missed, entries) },
     });
     if (answer === undefined) return { kind: 'failed' };

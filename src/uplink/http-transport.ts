@@ -3,7 +3,7 @@
 // Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
 //
 // 1. Every request ends: by its whole answer, or by ANSWER_MS_MAX, or by an answer larger than its bound.
-// 2. Nothing is redirected: the key goes where region.url says and nowhere else.
+// 2. Nothing is redirected (a redirection is an answer like another): the key goes where region.url says and nowhere else.
 // 3. A certificate is judged by the name in region.url, and by region.ca_file where there is one.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
@@ -11,15 +11,19 @@ import { isIP } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
-import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from './link-transport.ts';
+import {
+  ANSWER_BYTES_MAX,
+  type LinkAnswer,
+  type LinkListener,
+  type LinkRequest,
+  type LinkTransport,
+} from './link-transport.ts';
 import { authorizationOf, type RegionKey } from './region-key.ts';
 
 /** How long a whole exchange may take: a batch with a machine's post on a slow line, or the state of a hundred thousand machines. */
 const ANSWER_MS_MAX = 60_000;
 /** How long a connection may take to be answered at all. */
 const SILENCE_MS_MAX = 20_000;
-/** The desired state of MACHINES_MAX machines has about this size. */
-const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** Connections that are kept for the next request. */
 const SOCKETS_MAX = 6;
 
@@ -64,7 +68,7 @@ class HttpTransport implements LinkTransport {
   ask(request: LinkRequest): Promise<LinkAnswer> {
     return new Promise((resolve, reject) => {
       const asking = this.#begin(request, (answer) => {
-        collect(answer, resolve, (error) => asking.destroy(error));
+        collect(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX, resolve, (error) => asking.destroy(error));
       });
       const late = this.#options.clock.schedule(ANSWER_MS_MAX, () =>
         asking.destroy(new Error(`no whole answer within ${ANSWER_MS_MAX / 1000} s`)),
@@ -173,17 +177,24 @@ class HttpTransport implements LinkTransport {
 }
 
 /** The whole of an answer. */
-function collect(answer: IncomingMessage, resolve: (answer: LinkAnswer) => void, fail: (error: Error) => void): void {
+function collect(
+  answer: IncomingMessage,
+  bytesMax: number,
+  resolve: (answer: LinkAnswer) => void,
+  fail: (error: Error) => void,
+): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) fail(new Error(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`));
+    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes`));
     else chunks.push(chunk);
   });
   answer.on('end', () => {
     const retryAfterS = Number(answer.headers['retry-after']);
+    const { location } = answer.headers;
     resolve({
+      ...(location === undefined ? {} : { location }),
       status: answer.statusCode ?? 0,
       retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1000 : undefined,
       body: Buffer.concat(chunks).toString('utf8'),

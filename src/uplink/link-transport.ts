@@ -1,5 +1,8 @@
 // How a remote region is spoken to: the port. `http-transport.ts` implements it.
 
+/** What a region has to say but for the state and the judgement of a batch is a line or two. */
+export const ANSWER_BYTES_MAX = 64 * 1024;
+
 /** One request. The path is below region.url, `/uplink/1/racks/…`. */
 export interface LinkRequest {
   readonly method: 'GET' | 'POST';
@@ -7,6 +10,8 @@ export interface LinkRequest {
   /** False: it goes without the rack's key, which the region does not know yet. */
   readonly authorized: boolean;
   readonly ifNoneMatch?: string | undefined;
+  /** The largest answer that is read, in bytes; undefined: ANSWER_BYTES_MAX. */
+  readonly answerBytesMax?: number | undefined;
   readonly body?: { readonly contentType: string; readonly text: string } | undefined;
 }
 
@@ -15,6 +20,8 @@ export interface LinkAnswer {
   /** What the region asks to wait, in milliseconds; undefined: it does not say. */
   readonly retryAfterMs: number | undefined;
   readonly body: string;
+  /** Where a redirection leads, as it was said. */
+  readonly location?: string | undefined;
 }
 
 /** Told of a stream of events. `onEnd` is the last call. */

@@ -192,6 +192,10 @@ export class RegionLink {
       this.#lost(`${this.#options.url} answers ${answer.status}: ${textOf(answer.body)}`);
       return undefined;
     }
+    if (isRedirection(answer.status)) {
+      this.#lost(redirectionText(this.#options.url, answer));
+      return undefined;
+    }
     this.#lastContactMs = clock.wallTimeMs();
     if (!this.#linked || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
@@ -386,3 +390,12 @@ export class RegionLink {
 
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+/** 304 is an answer about the state, and redirects nobody. */
+const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
+
+/** The rack's key goes only where region.url says, so a person has to say it. */
+function redirectionText(url: string, { status, location }: LinkAnswer): string {
+  const where = location === undefined ? '' : ` to ${textOf(location)}`;
+  return `${url} answers ${status} and sends elsewhere${where}: that is not followed, set region.url to the region itself`;
+}

@@ -16,6 +16,8 @@ import { Repeater, type RunOutcome } from './repeater.ts';
 
 /** How often the state is looked at though nothing told of a change. */
 const POLL_MS = 60_000;
+/** The desired state of MACHINES_MAX machines has about this size. */
+const STATE_BYTES_MAX = 256 * 1024 * 1024;
 /** The region writes a comment every 15 s. */
 const STREAM_SILENCE_MS_MAX = 45_000;
 /** After a stream that was open and ended. */
@@ -72,6 +74,7 @@ export class StateFollower {
       method: 'GET',
       path: path('state'),
       authorized: true,
+      answerBytesMax: STATE_BYTES_MAX,
       ifNoneMatch: known === undefined ? undefined : `"${known}"`,
     });
     if (answer === undefined) return { kind: 'failed' };

@@ -70,8 +70,15 @@ test('a request that is to go without the key goes without it', async () => {
 
 test('a redirection is an answer: the key goes nowhere else', async () => {
   answer = (response) => response.writeHead(302, { Location: 'http://192.0.2.1/' }).end();
-  assert.equal((await transport.ask(GET)).status, 302);
+  const { status, location } = await transport.ask(GET);
+  assert.deepEqual([status, location], [302, 'http://192.0.2.1/']);
   assert.equal(seen.length, 1);
+});
+
+test('an answer is read up to the bound of its kind', async () => {
+  answer = (response) => response.end('x'.repeat(70_000));
+  await assert.rejects(transport.ask(GET), /its answer is larger than 65536 bytes/);
+  assert.equal((await transport.ask({ ...GET, answerBytesMax: 100_000 })).body.length, 70_000);
 });
 
 test('nobody there, a connection cut within the answer, and one that is cut before it are failures that name the region', async () => {

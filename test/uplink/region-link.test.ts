@@ -148,6 +148,22 @@ async function withPlace(place: Place, work: (place: Place) => Promise<void>): P
   }
 }
 
+test('a region that redirects is not up: who reads the status is told where it sends, and what to do', () =>
+  withPlace(new Place(), async (place) => {
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.equal(place.link.status().state, 'up');
+    place.script = () => ({ status: 302, location: 'https://other/MAAS' });
+    await place.pass(40_000);
+    const { state, text } = place.link.status();
+    assert.equal(state, 'away');
+    assert.match(
+      text,
+      /^http:\/\/region\/MAAS answers 302 and sends elsewhere to https:\/\/other\/MAAS: .*region\.url/,
+    );
+    assert.deepEqual(place.named('state')[0]?.answerBytesMax, 256 * 1024 * 1024);
+  }));
+
 test('a rack with a drawn key registers without it, waits, and is up when it was accepted', () =>
   withPlace(new Place(DRAWN), async (place) => {
     place.script = (request, name) =>
