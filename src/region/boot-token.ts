@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { equalSecrets } from './accounts.ts';
 import { bootPurpose } from './boot-purpose.ts';
+import { heldMacs } from './interface-source.ts';
 import { type MachineStatus, STATUSES, statusRow } from './lifecycle.ts';
 import type { Machine } from './machine.ts';
 
@@ -60,5 +61,7 @@ export function tokenFor(
 export function provesBoot(proof: BootProof, machine: Machine): boolean {
   const { token, vouchedMac, address } = proof;
   if (token === undefined || machine.bootToken === undefined || !equalSecrets(token, machine.bootToken)) return false;
-  return machine.interfaces.some((nic) => nic.mac === vouchedMac || (address !== undefined && nic.address === address));
+  const held = heldMacs(machine);
+  const own = machine.interfaces.filter((nic) => held.includes(nic.mac));
+  return own.some((nic) => nic.mac === vouchedMac || (address !== undefined && nic.address === address));
 }

@@ -7,6 +7,7 @@
 import { formatMac, type MacAddress } from '../net/address.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import { kindsText } from './evidence.ts';
+import { isEstablished } from './interface-source.ts';
 import type { Machine } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
@@ -38,7 +39,9 @@ export function effectsOf(
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
     const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
-    if (moved.length > 0) told.push(`${list(moved)} came from ${nameOf(other)}, ${whyOther(other)}: a card was moved`);
+    if (isMere(other)) told.push(claimText(other, typeof own === 'string' ? own : own.systemId, moved));
+    else if (moved.length > 0)
+      told.push(`${list(moved)} came from ${nameOf(other)}, ${whyOther(other)}: a card was moved`);
     if (kept.length > 0) told.push(`it shows ${list(kept)}, which stays with ${nameOf(other)}, ${whyOther(other)}`);
   }
   for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
@@ -53,16 +56,36 @@ export function effectsOf(
     if (verdict === undefined)
       told.push(`it ${text}. ${whatToType(typeof own === 'string' ? own : own.systemId, candidate.machine)}`);
   }
+  for (const { machine, weighing } of found.others.filter(isMere)) {
+    const text = `claimed ${list(weighing.macs)}, by which this machine booted`;
+    conflicts.push({
+      with: machine.systemId,
+      text: `may be the same machine as ${machine.hostname} (${machine.systemId}), which ${text}`,
+    });
+  }
+  // What only a stranger says takes nothing away from a machine of which more is known.
+  const isHeard = weighed.vouched !== undefined || weighed.report.username !== undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
-    weighing.other.length > 0 ? keysInCommon(weighed.evidence, machine) : [],
+    weighing.other.length > 0 && (isHeard || !isEstablished(machine)) ? keysInCommon(weighed.evidence, machine) : [],
   );
   return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, told };
 }
 
 /** True for an address that goes along with a card to another chassis. */
 function isMoved(mac: MacAddress, from: Candidate, { vouched }: WeighedReport): boolean {
-  if (from.machine.status !== 'new') return false;
-  return from.machine.vouchedMac !== mac || vouched === mac;
+  if (vouched === mac && (from.isClaim || from.machine.status === 'new')) return true;
+  if (from.isClaim || from.machine.status !== 'new') return false;
+  const source = from.machine.interfaces.find((nic) => nic.mac === mac)?.source;
+  return source === 'shown' ? vouched !== undefined : source === 'hearsay' || source === 'replaced';
+}
+
+/** It had the interface by which the machine booted, and nothing else says that it is another. */
+const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
+
+/** That a machine had the interface by which another booted. */
+function claimText(other: Candidate, own: string, moved: readonly MacAddress[]): string {
+  const claim = `it booted by ${list(moved)}, which ${nameOf(other)} had shown as its own and has lost to it`;
+  return `${claim}. ${whatToType(own, other.machine)}`;
 }
 
 /** The events of a machine that was not known before. */

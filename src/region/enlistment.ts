@@ -7,26 +7,26 @@
 //
 // 1. A report never changes a machine that is in use, unless it shows the token of that machine's present boot; and never removes one.
 // 2. The same report again changes nothing but the time.
-// 3. Addresses are only ever added, but for a card that was moved: it goes from a New machine to the one whose UUID and serial
-//    number it is now reported with. It is never taken from a machine that is not New, nor from one for whose boot by that very
-//    address a rack vouched, unless a rack vouches for the new one too.
+// 3. Addresses are only ever added, but for hearsay that the machine itself does not show (`interface-source.ts`), and for a card that
+//    was moved: it goes from a New machine to the one whose UUID and serial number it is now reported with, never from one for whose
+//    boot by that very address a rack vouched, unless a rack vouches for the new one too. What a machine merely claims goes to the one
+//    that boots by it.
 // 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
 
 import type { Clock } from '../clock.ts';
-import { formatMac, type MacAddress } from '../net/address.ts';
+import { formatMac } from '../net/address.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, effectsOf } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
+import { firmMacs, heldMacs, isSwapped, mergeInterfaces } from './interface-source.ts';
 import { statusRow } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
-import type { EnlistmentDecision, EnlistmentKnowledge, ReportedInterface } from './store.ts';
+import type { EnlistmentDecision, EnlistmentKnowledge } from './store.ts';
 
-/** Of one machine; further ones of a report are refused, further known ones are forgotten. */
-export const INTERFACES_MAX = 64;
 /** Machines that one region keeps; what a rack is told is bounded by it. */
 export const MACHINES_MAX = 100_000;
 
@@ -51,8 +51,8 @@ export function decideEnlistment(
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentDecision<EnlistmentRefusal> {
-  const { report, evidence } = weighed;
-  const found = recognise(evidence, knowledge);
+  const { report } = weighed;
+  const found = recognise(weighed, knowledge);
   if (report.username !== undefined) {
     const taken = knowledge.byMac[0] ?? found.known?.machine;
     if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
@@ -80,12 +80,17 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): strin
       : 'it reported itself without the token of its boot while it is Commissioning';
   }
   if (machine.status !== 'new') return `it reported itself while it is ${statusRow(machine.status).name}`;
-  if (machine.vouchedMac === undefined) return undefined;
-  if (vouched === undefined)
-    return 'somebody reported as this machine without the token that its rack gives to its boot';
-  const isOwn = machine.interfaces.some((nic) => nic.mac === vouched);
-  const isSwapped = weighing.same.includes('uuid') && weighing.same.includes('serial');
-  return isOwn || isSwapped ? undefined : `${formatMac(vouched)} reported as this machine, which is another`;
+  if (vouched === undefined) {
+    return machine.vouchedMac === undefined
+      ? undefined
+      : 'somebody reported as this machine without the token that its rack gives to its boot';
+  }
+  if (firmMacs(machine).length === 0 || heldMacs(machine).includes(vouched) || isSwapped(weighing)) return undefined;
+  const shown = weighing.macs.map((mac) => formatMac(mac)).join(' ');
+  return (
+    `${formatMac(vouched)} reported as this machine, which is another by all that is known: it showed ${shown}. If it has that card now, ` +
+    `\`rackboot machines split ${machine.systemId} --mac ${shown}\`, or delete this machine`
+  );
 }
 
 function decideCreation(
@@ -99,7 +104,7 @@ function decideCreation(
   if (refusal !== undefined) return { kind: 'refuse', refusal };
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const effects = effectsOf(weighed, found, systemId, knowledge);
-  const interfaces = mergeInterfaces(weighed, undefined, effects.foreign);
+  const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
   const hostname = chooseName(report, knowledge, terms);
   if (hostname === undefined) {
@@ -188,6 +193,9 @@ function decideAmendment(
 ): EnlistmentDecision<EnlistmentRefusal> {
   const { report, vouched } = weighed;
   const effects = effectsOf(weighed, found, known, knowledge);
+  // Only a report that shows the token of its boot amends a machine that is being commissioned.
+  const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
+  const gone = merged.dropped.map((mac) => formatMac(mac)).join(' ');
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   return {
     ...effects.changes,
@@ -199,9 +207,13 @@ function decideAmendment(
       ...(takesPower(report, known) ? power : {}),
       ...(takesPower(report, known) && known.status === 'new' ? { powerIsProposed: true } : {}),
     },
-    interfaces: mergeInterfaces(weighed, known, effects.foreign),
+    interfaces: merged.interfaces,
     events: [
       eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms),
+      ...(gone === ''
+        ? []
+        : [`${gone} was in its record by a stranger's word, and the machine does not show it: it was taken out`]
+      ).map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
       ...effects.told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
@@ -240,24 +252,6 @@ function hardwareOf(
     ...(uuid === undefined ? {} : { uuid }),
     ...(serial === undefined ? {} : { serial }),
   };
-}
-
-/** The reported interfaces in their order, then those known before; without those that stay with other machines. */
-function mergeInterfaces(
-  { report, evidence }: WeighedReport,
-  known: Machine | undefined,
-  foreign: ReadonlySet<MacAddress>,
-): readonly ReportedInterface[] {
-  const names = new Map<string, string>();
-  for (const nic of known?.interfaces ?? []) names.set(formatMac(nic.mac), nic.name);
-  for (const nic of report.facts?.nics ?? []) {
-    if (nic.name !== '') names.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.name);
-  }
-  const macs = new Set([...evidence.macs, ...(known?.interfaces ?? []).map((nic) => nic.mac)]);
-  return [...macs]
-    .filter((mac) => !foreign.has(mac))
-    .slice(0, INTERFACES_MAX)
-    .map((mac) => ({ mac, name: names.get(formatMac(mac)) ?? '' }));
 }
 
 /** That a machine has found its own BMC, and whether it made an account on it. */

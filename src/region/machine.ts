@@ -22,6 +22,10 @@ export interface MachineTag {
   readonly kernelParams: string;
 }
 
+/** Where it is known from that an interface is a machine's own (`interface-source.ts`); from the least to the most. */
+export const INTERFACE_SOURCES = ['replaced', 'hearsay', 'shown', 'vouched', 'person'] as const;
+export type InterfaceSource = (typeof INTERFACE_SOURCES)[number];
+
 /** A network interface of a machine. */
 export interface MachineInterface {
   readonly id: number;
@@ -30,6 +34,8 @@ export interface MachineInterface {
   readonly mac: MacAddress;
   /** The address with which it was last seen; undefined: never. */
   readonly address?: Ipv4 | undefined;
+  /** Where it is known from that it is this machine's. */
+  readonly source: InterfaceSource;
 }
 
 /** What a machine's owner or its own report may set. */

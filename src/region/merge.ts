@@ -8,9 +8,10 @@
 
 import type { Clock } from '../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
-import { INTERFACES_MAX, MACHINES_MAX } from './enlistment.ts';
+import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
 import { chooseHostname, chooseSystemId } from './hostname.ts';
+import { INTERFACES_MAX } from './interface-source.ts';
 import { type MachineStatus, statusRow } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';

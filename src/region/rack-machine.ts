@@ -1,9 +1,11 @@
 // The part of a machine that a rack is told.
 //
-// 1. A UUID that several machines show identifies none of them, so the rack is not told it.
+// 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
+// 2. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`).
 
 import type { RackMachine } from '../machines/machine.ts';
 import { bootPurpose } from './boot-purpose.ts';
+import { heldMacs, isEstablished } from './interface-source.ts';
 import { statusRow } from './lifecycle.ts';
 import type { Machine } from './machine.ts';
 import { kernelParamsOf } from './tags.ts';
@@ -20,8 +22,8 @@ export function toRackMachine(machine: Machine): RackMachine {
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,
     release: purpose !== 'install' || machine.release === '' ? undefined : machine.release,
-    macs: machine.interfaces.map((nic) => nic.mac),
-    uuid: machine.uuid,
+    macs: heldMacs(machine),
+    uuid: isEstablished(machine) ? machine.uuid : undefined,
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
     ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),

@@ -9,6 +9,7 @@
 // 2. The same report finds the same machine, whatever the order of its interfaces behind the first.
 
 import type { MacAddress } from '../net/address.ts';
+import type { WeighedReport } from './enlistment-report.ts';
 import {
   type Evidence,
   evidenceOf,
@@ -18,12 +19,15 @@ import {
   type Weighing,
   weigh,
 } from './evidence.ts';
+import { claimsOnly, firmMacs, isSwapped } from './interface-source.ts';
 import type { Machine } from './machine.ts';
 
 /** A known machine, held against a report. */
 export interface Candidate {
   readonly machine: Machine;
   readonly weighing: Weighing;
+  /** It has the interface by which the report's machine booted, and it is another machine. */
+  readonly isClaim: boolean;
 }
 
 export interface Recognition {
@@ -33,7 +37,7 @@ export interface Recognition {
   readonly rivals: readonly Candidate[];
   /** Machines that share something with it, but not enough. */
   readonly suspects: readonly Candidate[];
-  /** Machines with something in common that are other machines all the same. */
+  /** Machines with something in common that are other machines all the same; those that merely claim its boot interface too. */
   readonly others: readonly Candidate[];
 }
 
@@ -43,13 +47,14 @@ export const machineEvidence = (machine: Machine): Evidence =>
 
 /** Finds the machine of a report among those that have something in common with it. */
 export function recognise(
-  evidence: Evidence,
+  weighed: WeighedReport,
   knowledge: {
     readonly byMac: readonly Machine[];
     readonly byValue: readonly Machine[];
     isShared(key: string): boolean;
   },
 ): Recognition {
+  const { evidence, vouched } = weighed;
   // An adapter that is carried about says little of the machine that it is plugged into now.
   const boot = evidence.macs.slice(0, 1).find((mac) => !evidence.portable.has(mac));
   const shared = new Map<string, boolean>();
@@ -59,12 +64,19 @@ export function recognise(
     return known;
   };
   const machines = new Map([...knowledge.byMac, ...knowledge.byValue].map((machine) => [machine.id, machine]));
-  const candidates = [...machines.values()].map((machine) => ({
-    machine,
-    weighing: weigh(evidence, machineEvidence(machine), isShared),
-  }));
-  const isSame = ({ weighing }: Candidate): boolean =>
-    !weighing.isRuledOut && weighing.score >= SAME_SCORE && isProven(weighing);
+  const candidates = [...machines.values()].map((machine) => {
+    const weighing = weigh(evidence, machineEvidence(machine), isShared);
+    return { machine, weighing, isClaim: claimsOnly({ machine, weighing }, weighed) };
+  });
+  // Whose boot a rack vouched for is not joined by what everybody hears, or guesses.
+  const isWeak = ({ machine, weighing }: Candidate): boolean =>
+    vouched !== undefined && weighing.macs.length === 0 && firmMacs(machine).length > 0 && !isSwapped(weighing);
+  const isSame = (candidate: Candidate): boolean =>
+    !candidate.weighing.isRuledOut &&
+    !candidate.isClaim &&
+    candidate.weighing.score >= SAME_SCORE &&
+    isProven(candidate.weighing) &&
+    !isWeak(candidate);
   const isSuspect = (candidate: Candidate): boolean =>
     !candidate.weighing.isRuledOut &&
     !isSame(candidate) &&

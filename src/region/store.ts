@@ -11,7 +11,7 @@ import type { SettingValue } from '../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
-import type { Machine, MachineFields } from './machine.ts';
+import type { InterfaceSource, Machine, MachineFields } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 
@@ -20,6 +20,8 @@ export interface ReportedInterface {
   readonly mac: MacAddress;
   /** Empty: it did not say. */
   readonly name: string;
+  /** Default: hearsay. */
+  readonly source?: InterfaceSource | undefined;
 }
 
 /** What the store knows that bears on one enlistment. */

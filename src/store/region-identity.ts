@@ -5,6 +5,7 @@
 // 2. What strangers can add to is bounded: the oldest shared values and conflicts are forgotten; what a person said is not.
 
 import { identityKeys } from '../region/evidence.ts';
+import { statusRow } from '../region/lifecycle.ts';
 import type { Machine } from '../region/machine.ts';
 import { machineEvidence } from '../region/recognition.ts';
 import type { Conflict, PairVerdict } from '../region/store.ts';
@@ -17,6 +18,12 @@ export const CONFLICTS_MAX = 1000;
 /** Machines of one value that are looked at: beyond that it says nothing anyway. */
 const HOLDERS_MAX = 8;
 const TEXT_MAX = 500;
+
+/** The machines that show a value and are established (`interface-source.ts`); two are enough to know. */
+const ESTABLISHED_HOLDERS =
+  'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = ? AND ' +
+  `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
+  "WHERE interface.machine_id = machine.id AND interface.source IN ('person', 'vouched'))) LIMIT 2";
 
 /** The tables `identity`, `shared_identity` and `machine_pair`. */
 export class IdentityTables {
@@ -44,10 +51,11 @@ export class IdentityTables {
     return [...found];
   }
 
-  /** True for a value that several machines show, or have shown. */
+  /** True for a value that several machines show, or have shown. Who only says so of himself takes it from no established machine. */
   isShared(key: string): boolean {
     if (this.#sql.one('SELECT 1 FROM shared_identity WHERE value = ?', key) !== undefined) return true;
-    return this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length > 1;
+    if (this.#sql.all('SELECT 1 FROM identity WHERE value = ? LIMIT 2', key).length < 2) return false;
+    return this.#sql.all(ESTABLISHED_HOLDERS, key).length !== 1;
   }
 
   /** Remembers values as shared, beyond the machines that show them now. */

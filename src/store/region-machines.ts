@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/evidence.ts';
+import { heldMacs } from '../region/interface-source.ts';
 import { statusRow } from '../region/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/machine.ts';
 import type { NewMachineEvent } from '../region/machine-event.ts';
@@ -134,6 +135,7 @@ export class MachineTable {
     const shown = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
     const macs = other.interfaces.map((nic) => nic.mac);
     this.#take(keep.id, macs);
+    this.#accept([...heldMacs(keep), ...macs]);
     this.#sql.run(
       'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN (SELECT value FROM json_each(?))',
       keep.interfaces.length,
@@ -162,6 +164,7 @@ export class MachineTable {
     this.#create(decision.systemId, decision.fields, atMs);
     const made = this.get(decision.systemId);
     this.#take(made.id, decision.macs);
+    this.#accept([...decision.macs, ...heldMacs(machine)]);
     this.#update(machine, decision.left, atMs);
     for (const one of [systemId, decision.systemId]) this.#identity.setValues(this.get(one));
     this.#identity.addShared(decision.shared, atMs);
@@ -277,6 +280,12 @@ export class MachineTable {
     return this.list('SELECT * FROM machine WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', ids);
   }
 
+  /** A person said whose they are. */
+  #accept(macs: readonly MacAddress[]): void {
+    const query = "UPDATE interface SET source = 'person' WHERE mac IN (SELECT value FROM json_each(?))";
+    this.#sql.run(query, JSON.stringify(macs));
+  }
+
   /** What other machines were given, or were seen with. */
   #addressesIn(table: 'allocation' | 'interface', machineId: number, low: Ipv4, high: Ipv4): ReadonlySet<Ipv4> {
     const query = `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
@@ -303,12 +312,13 @@ export class MachineTable {
     }
     interfaces.forEach((nic, position) => {
       this.#sql.run(
-        'INSERT INTO interface (machine_id, position, mac, name) VALUES (?1, ?2, ?3, ?4) ' +
-          'ON CONFLICT (mac) DO UPDATE SET position = ?2, name = ?4 WHERE machine_id = ?1',
+        'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?1, ?2, ?3, ?4, ?5) ' +
+          'ON CONFLICT (mac) DO UPDATE SET position = ?2, name = ?4, source = ?5 WHERE machine_id = ?1',
         machine.id,
         position,
         nic.mac,
         nic.name,
+        nic.source ?? 'hearsay',
       );
     });
   }

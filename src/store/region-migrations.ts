@@ -141,6 +141,10 @@ ALTER TABLE machine ADD COLUMN vouched_mac INTEGER;
 ALTER TABLE machine ADD COLUMN facts_ms INTEGER;
 ALTER TABLE machine ADD COLUMN power_proposed INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE interface ADD COLUMN source TEXT NOT NULL DEFAULT 'hearsay';
+-- What an administrator has accepted stays accepted.
+UPDATE interface SET source = 'person' WHERE machine_id IN (SELECT id FROM machine WHERE status <> 0);
+
 CREATE TABLE identity (
   value TEXT NOT NULL,
   machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,

@@ -7,7 +7,16 @@ import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/lifecycle.ts';
-import type { Machine, MachineFields, MachineInterface, MachineTag, PowerState, PowerTask } from '../region/machine.ts';
+import {
+  INTERFACE_SOURCES,
+  type InterfaceSource,
+  type Machine,
+  type MachineFields,
+  type MachineInterface,
+  type MachineTag,
+  type PowerState,
+  type PowerTask,
+} from '../region/machine.ts';
 import { readStoredPowerParameters } from '../region/power-parameters.ts';
 import type { ApiKey, User } from '../region/store.ts';
 import { readStoredWork } from '../region/work.ts';
@@ -104,6 +113,11 @@ export const readMachineTag = (row: Row): MachineTag => ({
   kernelParams: text(row, 'kernel_params'),
 });
 
+/** What nobody knows of is hearsay. */
+function sourceOf(value: string): InterfaceSource {
+  return INTERFACE_SOURCES.find((source) => source === value) ?? 'hearsay';
+}
+
 export function readInterface(row: Row): MachineInterface {
   const address = optionalNumber(row, 'address');
   return {
@@ -111,6 +125,7 @@ export function readInterface(row: Row): MachineInterface {
     name: text(row, 'name'),
     mac: mac(number(row, 'mac')),
     address: address === undefined ? undefined : ipv4(address),
+    source: sourceOf(text(row, 'source')),
   };
 }
 

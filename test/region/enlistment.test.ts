@@ -100,7 +100,7 @@ test('a New machine takes over what it reports, and keeps its name and what it n
     assert.equal(after?.powerType, 'ipmi');
     assert.deepEqual(
       after?.interfaces.map((nic) => nic.mac),
-      [B, A],
+      [A, B],
     );
     enlist(region, report([A], { powerType: 'manual' }));
     assert.equal(region.store.findMachine(first.systemId)?.powerType, 'ipmi');

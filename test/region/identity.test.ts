@@ -17,6 +17,7 @@ const C = 0x525400000003;
 const DONGLE = 0x0050b6000001;
 const UUID_1 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
+const VOUCHED_A = { vouchedMac: mac(A) };
 const DELL = '4c4c4544-0051-3010-8053-b4c04f515331';
 
 /** What of a machine's SMBIOS and BMC a line shows. */
@@ -188,8 +189,8 @@ test('the weight of two descriptions is the same whichever is asked about the ot
 
 test('a moved card leaves its New machine, with an event that names both', () =>
   withRegion(({ region, states, clock }) => {
-    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
-    const two = enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }));
+    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    const two = enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }, { vouchedMac: mac(B) }));
     assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
     assert.deepEqual(macsOf(two), [B, C]);
     const [told] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
@@ -268,8 +269,6 @@ test('a machine known by its hardware is not taken for the adapter that it boots
     assert.deepEqual(macsOf(region.store.findMachine(adapter.systemId)), [DONGLE]);
     assert.equal(region.store.listConflicts(10).length, 1);
   }));
-
-const VOUCHED_A = { vouchedMac: mac(A) };
 
 test('a New machine for whose boot a rack vouched is amended by its own boots only', () =>
   withRegion(({ region }) => {

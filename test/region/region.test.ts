@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
+import { mac } from '../../src/net/address.ts';
 import { createAdmin, createApiKey, findApiKey, KEYS_PER_USER_MAX, verifyPassword } from '../../src/region/accounts.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
@@ -41,9 +42,9 @@ test('the rack is told of changes together, shortly after, with a version that g
 
 test('a UUID that two machines show is told to the rack for neither', () =>
   withRegion(({ region }) => {
-    enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }) });
+    enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
     assert.equal(region.desiredState().machines[0]?.uuid, UUID);
-    enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }) });
+    enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }), vouchedMac: mac(B) });
     assert.deepEqual(
       region.desiredState().machines.map((machine) => machine.uuid),
       [undefined, undefined],

@@ -6,11 +6,12 @@
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
-import { INTERFACES_MAX } from '../enlistment.ts';
+
 import type { EnlistmentReport } from '../enlistment-report.ts';
 import { parseHardwareFacts } from '../hardware-facts.ts';
 import { isIdentifyingMac } from '../hardware-identity.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
+import { INTERFACES_MAX } from '../interface-source.ts';
 import { parsePowerParameters } from '../power-parameters.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { introductionJson, machineJson } from './machine-json.ts';

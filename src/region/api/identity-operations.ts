@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
-import { INTERFACES_MAX } from '../enlistment.ts';
+import { INTERFACES_MAX } from '../interface-source.ts';
 import type { IdentityView } from '../machine-identity.ts';
 import type { IdentityRefusal } from '../merge.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
