@@ -34,6 +34,8 @@ interface Repository {
 
 /** The search for libraries ends here; no program that is packed needs a tenth of them. */
 const LIBRARY_PACKAGES_MAX = 200;
+/** Names of packages that hold libraries: zlib1g keeps its own. */
+const LIBRARY = /^z?lib/;
 
 const APT = 'apt';
 /** Every failure of apt here is one of its lists, its mirrors or the way to them. */
@@ -88,7 +90,7 @@ export class Apt {
       '--no-all-versions',
       ...names,
     ]);
-    const parts = [...text.matchAll(/^Depends: (.*)$/gm)].flatMap(([, line = '']) => line.split(','));
+    const parts = [...text.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)].flatMap(([, line = '']) => line.split(','));
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
@@ -97,7 +99,7 @@ export class Apt {
     const found = new Set<string>();
     let names = [name];
     while (names.length > 0 && found.size < LIBRARY_PACKAGES_MAX) {
-      const next = (await this.dependenciesOf(...names)).filter((one) => one.startsWith('lib') && !found.has(one));
+      const next = (await this.dependenciesOf(...names)).filter((one) => LIBRARY.test(one) && !found.has(one));
       names = [...new Set(next)];
       for (const one of names) found.add(one);
     }

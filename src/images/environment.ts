@@ -15,6 +15,7 @@ import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
+import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
@@ -43,8 +44,8 @@ export interface EnvironmentRequest {
   /** Debian's code name: `bookworm`. */
   readonly release: string;
   /**
-   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware, and for the search for a BMC
-   * `freeipmi-tools` with its libraries. Undefined: fetched by apt.
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware, for the search for a BMC
+   * `freeipmi-tools`, and to deploy `zstd`, `fdisk` and `e2fsprogs`, each with its libraries. Undefined: fetched by apt.
    */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during one. */
@@ -62,7 +63,7 @@ const SCRIPTS = new URL('./environment/', import.meta.url);
 const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /**
- * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,manifest.json}` of the tree.
+ * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,manifest.json}` of the tree.
  *
  * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt and dpkg-deb, with the remedy
@@ -83,15 +84,21 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
     request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
+    const place = [request.arch, 'generic', request.release, 'commissioning'];
+    const withTools = hasDeployTools(packages.map(({ name }) => name));
+    if (!withTools) request.onProgress('Leaving out the tools to deploy with: zstd, fdisk or e2fsprogs is not there');
+    const tools = withTools ? await makeDeployTools(unpacked, place.join('/')) : undefined;
     const archive = encodeCpio([
       ...(await systemEntries(unpacked)),
       ...(await moduleEntries(kernel, modules)),
       ...(await firmwareEntries(firmware, modules)),
       ...(withIpmi ? await ipmiToolEntries(unpacked) : []),
+      ...(tools === undefined ? [] : [tools.entry]),
     ]);
     const images = [
       { name: 'linux', data: await readFile(kernel.image) },
       { name: 'initrd.gz', data: await compress(archive) },
+      ...(tools === undefined ? [] : [tools.archive]),
     ];
     const files = images.map(describeFile);
     const manifest = encodeManifest({
@@ -102,7 +109,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
       initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
       modules: modules.map(({ info }) => info.name),
     });
-    const directory = join(request.tree, request.arch, 'generic', request.release, 'commissioning');
+    const directory = join(request.tree, ...place);
     await publishDirectory(directory, [...images, manifest]);
     return { directory, files: [...files, describeFile(manifest)] };
   } finally {
@@ -154,7 +161,11 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   const meta = `linux-image-${architecture}`;
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
   if (kernel === undefined) throw new RackError('tool-failed', `The package ${meta} of ${release} names no kernel.`);
-  return apt.download([kernel, 'busybox-static', ...(await ipmiToolPackages(apt))]);
+  return apt.download([
+    kernel,
+    'busybox-static',
+    ...new Set([...(await ipmiToolPackages(apt)), ...(await deployToolPackages(apt))]),
+  ]);
 }
 
 /** A module as the environment carries it: compressed, so that the whole set takes little memory while few are loaded. */
