@@ -14,6 +14,8 @@ export interface DeployableImage {
   readonly bytes: number;
   /** `raw`, `raw.zst`. */
   readonly format: string;
+  /** What it fills of a disk; undefined: not known. */
+  readonly diskBytes?: number | undefined;
 }
 
 /** What is to be deployed. */

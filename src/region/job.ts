@@ -81,6 +81,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['image_url', `${origin}${image.path}`],
     ['image_sha256', image.sha256],
     ['image_bytes', image.bytes],
+    ['image_disk_bytes', image.diskBytes],
     ['image_format', image.format],
     ['ssh_keys_url', keys],
     ['user_data_url', terms.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],

@@ -194,6 +194,7 @@ const REFUSED: readonly (readonly [string, Asked, number, string])[] = [
   ['a target that cannot be decoded', { url: '/MAAS/api/2.0/machines/%zz/' }, 400, 'bad-request'],
   ['a foreign network', { method: 'POST', url: '/MAAS/api/2.0/machines/', from: ELSEWHERE }, 403, 'not-from-here'],
   ['loopback', { method: 'POST', url: '/MAAS/api/2.0/machines/', from: '127.0.0.1' }, 403, 'not-from-here'],
+  ['the jobs of the agent elsewhere', { url: '/MAAS/rackboot/job.sh', from: ELSEWHERE }, 403, 'not-from-here'],
   ['the agent elsewhere', { url: '/MAAS/rackboot/agent.sh', from: ELSEWHERE }, 403, 'not-from-here'],
   [
     'a forwarded address without the secret',
@@ -282,6 +283,8 @@ test('a rack passes a machine on with its secret', () =>
     const agent = await client.ask({ url: '/MAAS//rackboot/agent.sh', from: '127.0.0.1', headers });
     assert.equal(agent.status, 200);
     assert.match(agent.text, /^#!\/bin\/sh/);
+    const job = await client.ask({ url: '/MAAS/rackboot/job.sh', from: '127.0.0.1', headers });
+    assert.match(job.text, /# end of job\n$/);
   }));
 
 test('the control secret makes a local administrator, an empty secret nobody', async () => {

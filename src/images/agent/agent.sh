@@ -27,6 +27,9 @@
 # 2. Away regions are waited for, with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
 # 3. A BMC that cannot be reached or does not answer costs BMC_SECONDS_MAX and nothing else. Its password is said nowhere.
 # 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went.
+#
+# A machine that boots in the ephemeral environment for another purpose than to enlist, with the token of its boot, asks the region for
+# its job first (URL/rackboot/1/job) and does it as URL/rackboot/job.sh says; a region without jobs is told the facts as ever.
 
 sys=${RACKBOOT_SYS:-/sys}
 proc=${RACKBOOT_PROC:-/proc}
@@ -408,6 +411,11 @@ post_form() {
     ${token:+--header "X-Rackboot-Token: $token"} --post-file "$work/form" "$target" 2>"$work/problem"; then
     return 0
   fi
+  read_problem
+}
+
+# Sets $status and $problem from what wget said; status 1.
+read_problem() {
   # Quirk: busybox says "server returned error: HTTP/1.1 400 Bad Request", GNU wget "ERROR 400: Bad Request."
   status=$(sed -n 's/.*server returned error: HTTP\/1\.[01] \([0-9][0-9][0-9]\).*/\1/p; s/.*ERROR \([0-9][0-9][0-9]\):.*/\1/p' "$work/problem" | tail -n 1)
   problem=$(grep -v '^$' "$work/problem" | tail -n 1 | tr -cd '\040-\176' | cut -c1-160)
@@ -431,6 +439,14 @@ show_refusal() {
   while read -r line; do
     [ -z "$line" ] || say "  $line"
   done <"$work/refusal"
+}
+
+# Fetches $1 to the file $2, with the token of this boot. Status 0 when it came; else as post_form says it.
+fetch() {
+  if bounded "$REQUEST_SECONDS_MAX" wget -O "$2" ${token:+--header "X-Rackboot-Token: $token"} "$1" 2>"$work/problem"; then
+    return 0
+  fi
+  read_problem
 }
 
 uptime_seconds() {
@@ -466,7 +482,30 @@ report() {
   done
   name=$(tr -d '\n' <"$work/answer" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p')
   if grep -q '"status": *"queued"' "$work/answer"; then say "The rack keeps the report until its region is back. Powering off."
-  else say "The region knows this machine${name:+ as $name}. Powering off."; fi
+  else say "The region knows this machine${name:+ as $name}.${then- Powering off.}"; fi
+}
+
+# Fetches $1 to the file $2, waiting for a region that is away. Status 1 when the region has no such thing for this machine.
+fetch_patiently() {
+  pause=2
+  began=$(uptime_seconds)
+  while ! fetch "$1" "$2"; do
+    case $status in 408 | 425 | 429) ;; 4??) return 1 ;; esac
+    [ $(($(uptime_seconds) - began)) -lt $REPORT_SECONDS_MAX ] || fail "the region did not answer: $problem ($1)"
+    say "The region does not answer yet: $problem; next try in $pause seconds."
+    sleep $pause
+    pause=$((pause * 3 / 2 + 1))
+    [ $pause -le $PAUSE_SECONDS_MAX ] || pause=$PAUSE_SECONDS_MAX
+  done
+}
+
+# Does what the region wants of this machine and ends; returns when it wants nothing but the facts.
+do_job() {
+  [ -n "$RACKBOOT_STAY" ] && [ -n "$token" ] && [ "$purpose" != enlist ] || return 0
+  fetch_patiently "$url/rackboot/1/job" "$work/job" && grep -q '^job=' "$work/job" || return 0
+  fetch_patiently "$url/rackboot/job.sh" "$work/job.sh" || return 0
+  [ "$(tail -n 1 "$work/job.sh")" = '# end of job' ] || fail "what came as job.sh is not whole"
+  . "$work/job.sh"
 }
 
 umask 077
@@ -486,6 +525,7 @@ url=${url%/}
 purpose=${purpose:-enlist}
 case $url in http://* | https://*) ;; *) fail "the kernel line has no rackboot_url" ;; esac
 [ -n "$macs" ] || fail "this machine has no network interface with a driver"
+do_job
 collect_bmc
 say "Reporting $macs to $url"
 report

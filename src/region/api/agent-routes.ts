@@ -25,6 +25,8 @@ export interface AgentListener {
   readonly region: Region;
   /** The agent, and the preseed that has an installer run it; undefined: not part of this installation. */
   readonly agent: string | undefined;
+  /** What the agent does beyond the report; undefined: not part of this installation. */
+  readonly job: string | undefined;
   readonly preseed: string | undefined;
   identify(request: FastifyRequest): Identified | Answer;
   send(reply: FastifyReply, answer: Answer): FastifyReply;
@@ -49,9 +51,10 @@ const NOT_THIS_BOOT = refuse(
 
 /** Adds the routes of the agent to an instance. */
 export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): void {
-  const { region, agent, preseed, send } = listener;
+  const { region, agent, job, preseed, send } = listener;
   const work = new MachineAgent(region.store, region.clock, region.life, region.racks);
   app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(listener, request, reply, agent, 'x-shellscript'));
+  app.get('/MAAS/rackboot/job.sh', (request, reply) => sendAgent(listener, request, reply, job, 'x-shellscript'));
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
   const forWorker = (answer: (machine: Machine, request: FastifyRequest) => Answer) => {
     return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {

@@ -56,6 +56,8 @@ export interface ApiContext {
   readonly refusals: Record<RefusalName, number>;
   /** The enlistment agent; undefined: it is not part of this installation. */
   readonly agent: string | undefined;
+  /** What it does beyond the report; undefined: it is not part of this installation. */
+  readonly job: string | undefined;
   /** What makes Debian's installer run it; undefined: it is not part of this installation. */
   readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
@@ -117,6 +119,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addAgentRoutes(app, {
     region: context.region,
     agent: context.agent,
+    job: context.job,
     preseed: context.preseed,
     identify: (request) => identify(context, request),
     send: (reply, answer) => send(context, reply, answer),

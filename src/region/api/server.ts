@@ -79,6 +79,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     guard: new PageGuard(region.store, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
+    job: readAgent(join(AGENT, 'job.sh')),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),
     onProblem: options.onProblem ?? warnOf,
   };

@@ -1,0 +1,207 @@
+// A machine without firmware or loader in between is deployed by the real environment: a small system's image is streamed to its disk
+// over HTTP, verified, its last partition grown and its system personalised; then the disk is looked at. Then it is erased.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
+import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { missing } from '../support/needs.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+const IMAGE = 'amd64/generic/bookworm/commissioning';
+const MAC = '52:54:00:aa:00:31';
+const TOKEN = 'token-of-this-boot_01234';
+const MIB = 1024 * 1024;
+const IMAGE_MIB = 64;
+const DISK_BYTES = 256 * MIB;
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFake owner@example.net\n';
+const BUILD_MS_MAX = 300_000;
+const RUN_MS_MAX = 200_000;
+
+type Signal = Readonly<Record<string, string>>;
+
+/** Serves scripts, tools, the image and one job, and keeps what it is told. */
+class Rack {
+  job = '';
+  readonly signals: Signal[] = [];
+  readonly #server: Server;
+  port = 0;
+
+  constructor(tree: string, image: Buffer) {
+    this.#server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const path = request.url ?? '';
+        const script = /^\/MAAS\/rackboot\/((?:agent|job)\.sh)$/.exec(path)?.[1];
+        if (script !== undefined) response.end(readFileSync(join(ROOT, 'src/images/agent', script)));
+        else if (path === `/${IMAGE}/tools.cpio.gz`)
+          createReadStream(join(tree, IMAGE, 'tools.cpio.gz')).pipe(response);
+        else if (path === '/images/it') response.end(image);
+        else if (request.headers['x-rackboot-token'] !== TOKEN) response.writeHead(403).end();
+        else if (path === '/MAAS/rackboot/1/job') response.end(this.job);
+        else if (path === '/MAAS/rackboot/1/ssh-keys') response.end(KEY);
+        else if (path === '/MAAS/rackboot/1/signal') {
+          this.signals.push(Object.fromEntries(new URLSearchParams(Buffer.concat(parts).toString('latin1'))));
+          response.end('OK');
+        } else response.writeHead(404).end();
+      });
+    });
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    this.port = typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+const NEEDS = ['linux', 'apt-get', 'dpkg-deb', 'qemu-system-x86_64', 'mkfs.ext4', 'sfdisk'] as const;
+
+describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
+  let scratch = '';
+  let tree = '';
+  let image: Buffer = Buffer.alloc(0);
+  let rack: Rack;
+
+  before(
+    async () => {
+      scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
+      tree = await cachedBootTree(() => undefined);
+      image = makeImage();
+      rack = new Rack(tree, image);
+      await rack.listen();
+      writeFileSync(join(scratch, 'disk'), Buffer.alloc(IMAGE_MIB * MIB + 4096, 0x5a));
+      truncateSync(join(scratch, 'disk'), DISK_BYTES);
+    },
+    { timeout: BUILD_MS_MAX },
+  );
+  after(() => {
+    rack?.close();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  /** A disk with one partition, a system of a few files in it, compressed. */
+  function makeImage(): Buffer {
+    const system = join(scratch, 'system');
+    const files = {
+      'etc/os-release': 'ID=tiny\n',
+      'etc/hostname': 'image\n',
+      'etc/hosts': '127.0.0.1 localhost\n127.0.1.1 image\n',
+      'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
+      'etc/passwd': 'root:x:0:0::/root:/bin/sh\nowner:x:1000:1000::/home/owner:/bin/sh\n',
+      'etc/netplan/50-dhcp.yaml': 'network: {}\n',
+      'home/owner/mine': 'mine\n',
+    };
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(system, path)), { recursive: true });
+      writeFileSync(join(system, path), content);
+    }
+    const [disk, root] = ['image', 'root'].map((name) => join(scratch, name)) as [string, string];
+    const quiet = { stdio: ['pipe', 'ignore', 'inherit'] as ['pipe', 'ignore', 'inherit'] };
+    writeFileSync(root, '');
+    // As large as its partition: what a table and its copy need is left at both ends.
+    truncateSync(root, (IMAGE_MIB - 2) * MIB);
+    execFileSync('mkfs.ext4', ['-q', '-d', system, root], quiet);
+    writeFileSync(disk, '');
+    truncateSync(disk, IMAGE_MIB * MIB);
+    execFileSync('sfdisk', ['-q', disk], {
+      ...quiet,
+      input: `label: gpt\nstart=1MiB, size=${IMAGE_MIB - 2}MiB, type=linux\n`,
+    });
+    const bytes = readFileSync(disk);
+    readFileSync(root).copy(bytes, MIB);
+    return zstdCompressSync(bytes);
+  }
+
+  /** Powers the machine on and waits until it restarts or is off. */
+  async function boot(): Promise<string> {
+    const serial = join(scratch, 'serial');
+    const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${TOKEN}`;
+    const args = [
+      ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '512'],
+      ...['-nodefaults', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', `file:${serial}`],
+      ...['-kernel', join(tree, IMAGE, 'linux'), '-initrd', join(tree, IMAGE, 'initrd.gz')],
+      ...['-append', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=ttyS0,115200`],
+      ...['-netdev', 'user,id=n0', '-device', `virtio-net-pci,netdev=n0,mac=${MAC}`],
+      ...['-drive', `file=${join(scratch, 'disk')},format=raw,if=none,id=d0`, '-device', 'virtio-blk-pci,drive=d0'],
+    ];
+    const machine = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: RUN_MS_MAX });
+    const [status] = await once(machine, 'exit');
+    const shown = readFileSync(serial, 'latin1').replaceAll('\r', '');
+    assert.equal(status, 0, shown.slice(-3000));
+    return shown;
+  }
+
+  /** A file of the root file system on the disk. */
+  function read(path: string): string {
+    const place = `${join(scratch, 'disk')}?offset=${MIB}`;
+    return execFileSync('debugfs', ['-R', `cat ${path}`, place], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+  }
+
+  test('has the image, grown to the end of its disk, with its own name, keys and address', {
+    timeout: RUN_MS_MAX,
+  }, async () => {
+    const sha256 = createHash('sha256').update(image).digest('hex');
+    rack.job = Object.entries({
+      job: 'deploy',
+      hostname: 'calm-ibis',
+      domain: 'maas',
+      image_url: '/images/it',
+      image_sha256: sha256,
+      image_bytes: image.length,
+      image_disk_bytes: IMAGE_MIB * MIB,
+      image_format: 'raw.zst',
+      ssh_keys_url: `http://10.0.2.2:${rack.port}/MAAS/rackboot/1/ssh-keys`,
+      address: '10.20.0.10/24',
+      router: '10.20.0.1',
+      dns: '10.20.0.1',
+    })
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('');
+    const shown = await boot();
+    assert.match(shown, /Deploying to vda/);
+    assert.match(shown, /reboot: Restarting system/);
+    const last = rack.signals.at(-1);
+    assert.deepEqual([last?.status, last?.stage], ['OK', 'written'], JSON.stringify(last));
+    assert.equal(read('/etc/hostname'), 'calm-ibis\n');
+    assert.equal(read('/etc/hosts'), '127.0.0.1 localhost\n127.0.1.1 calm-ibis.maas calm-ibis\n');
+    assert.equal(read('/etc/machine-id'), '');
+    assert.equal(read('/home/owner/.ssh/authorized_keys'), KEY);
+    assert.match(
+      read('/etc/netplan/90-rackboot.yaml'),
+      /macaddress: "52:54:00:aa:00:31" \}\n {6}addresses: \[10.20.0.10\/24\]/,
+    );
+    const table = execFileSync('sfdisk', ['-J', join(scratch, 'disk')]).toString();
+    const { partitions } = JSON.parse(table).partitiontable;
+    assert.ok(partitions[0].size * 512 > DISK_BYTES - 3 * MIB, table);
+    const facts = execFileSync('dumpe2fs', ['-h', `${join(scratch, 'disk')}?offset=${MIB}`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [blocks = 0, size = 0] = ['Block count', 'Block size'].map((name) =>
+      Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(facts.toString())?.[1]),
+    );
+    assert.ok(blocks * size > DISK_BYTES - 4 * MIB, `${blocks} × ${size}`);
+  });
+
+  test('is empty after it was erased', { timeout: RUN_MS_MAX }, async () => {
+    rack.job = 'job=erase\nmode=all\n';
+    rack.signals.length = 0;
+    assert.match(await boot(), /reboot: Power down/);
+    assert.deepEqual([rack.signals.at(-1)?.status, rack.signals.at(-1)?.stage], ['OK', 'erased']);
+    assert.ok(readFileSync(join(scratch, 'disk')).equals(Buffer.alloc(DISK_BYTES)));
+  });
+});
