@@ -63,6 +63,7 @@ export async function identityFields(
     return [TITLES[line.kind] ?? line.kind, `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`];
   });
   const conflicts = identity.conflicts.map((conflict): readonly [string, string] => {
+    if (conflict.system_id === conflict.other) return ['Conflict', `${conflict.system_id} ${conflict.text}`];
     const ids = `${conflict.system_id} ${conflict.other}`;
     return [
       'Conflict',

@@ -13,8 +13,10 @@ import type { NewMachineEvent } from './machine-event.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 import type { EnlistmentEffects, EnlistmentKnowledge } from './store.ts';
 
-/** Machines of one report that a person is told of. */
+/** Machines of one report that a person is told of, and addresses of one machine. */
 const CONFLICTS_MAX = 8;
+/** No card is swapped within this time of the last report. */
+const SWAP_MS = 30 * 60 * 1000;
 
 export interface Effects {
   readonly changes: EnlistmentEffects;
@@ -86,6 +88,29 @@ const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighin
 function claimText(other: Candidate, own: string, moved: readonly MacAddress[]): string {
   const claim = `it booted by ${list(moved)}, which ${nameOf(other)} had shown as its own and has lost to it`;
   return `${claim}. ${whatToType(own, other.machine)}`;
+}
+
+/**
+ * That a machine may be two with one UUID and one serial number; undefined: nothing says so. Another card soon after the last report,
+ * or the old one again, is no swap.
+ * @param replaced the addresses whose place the reported ones took
+ */
+export function doubtOf(
+  { vouched }: WeighedReport,
+  known: Machine,
+  replaced: readonly MacAddress[],
+  atMs: number,
+): string | undefined {
+  if (vouched === undefined || replaced.length === 0) return undefined;
+  const isBack = known.interfaces.some(({ mac, source }) => mac === vouched && source === 'replaced');
+  const isSoon = known.factsMs !== undefined && atMs - known.factsMs < SWAP_MS;
+  if (!isBack && !isSoon) return undefined;
+  const macs = replaced.slice(0, CONFLICTS_MAX).map((mac) => formatMac(mac));
+  return (
+    `may be two machines with one UUID and one serial number: ${formatMac(vouched)} booted ${isBack ? 'again ' : ''}` +
+    `without ${macs.join(', ')}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
+    `If they are two: rackboot machines split ${known.systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`
+  );
 }
 
 /** The events of a machine that was not known before. */

@@ -14,13 +14,13 @@
 // 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
 
 import type { Clock } from '../clock.ts';
-import { formatMac } from '../net/address.ts';
+import { formatMac, type MacAddress } from '../net/address.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
-import { creationEvents, effectsOf } from './enlistment-effects.ts';
+import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
-import { firmMacs, heldMacs, isSwapped, mergeInterfaces } from './interface-source.ts';
+import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from './interface-source.ts';
 import { statusRow } from './lifecycle.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';
@@ -195,10 +195,16 @@ function decideAmendment(
   const effects = effectsOf(weighed, found, known, knowledge);
   // Only a report that shows the token of its boot amends a machine that is being commissioned.
   const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
-  const gone = merged.dropped.map((mac) => formatMac(mac)).join(' ');
+  const doubt = doubtOf(weighed, known, merged.replaced, terms.atMs);
+  const told = [...toldOfInterfaces(known, merged, doubt, knowledge), ...effects.told];
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
+  const conflicts = [
+    ...(effects.changes.conflicts ?? []),
+    ...(doubt === undefined ? [] : [{ with: known.systemId, text: doubt }]),
+  ];
   return {
     ...effects.changes,
+    conflicts,
     kind: 'amend',
     systemId: known.systemId,
     fields: {
@@ -210,14 +216,29 @@ function decideAmendment(
     interfaces: merged.interfaces,
     events: [
       eventOf('NODE_COMMISSIONING_EVENT', 'it reported its hardware', report, terms),
-      ...(gone === ''
-        ? []
-        : [`${gone} was in its record by a stranger's word, and the machine does not show it: it was taken out`]
-      ).map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
-      ...effects.told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
+      ...told.map((text) => eventOf('NODE_ENLISTMENT_CONFLICT', text, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
   };
+}
+
+/** What a person is told of the interfaces that a machine lost by its own report; that it may be two machines, once. */
+function toldOfInterfaces(
+  known: Machine,
+  { dropped, replaced }: MergedInterfaces,
+  doubt: string | undefined,
+  knowledge: EnlistmentKnowledge,
+): readonly string[] {
+  const list = (macs: readonly MacAddress[]): string => macs.map((mac) => formatMac(mac)).join(', ');
+  return [
+    ...(dropped.length === 0
+      ? []
+      : [
+          `${list(dropped)} was in its record by a stranger's word, and the machine does not show it: it was taken out`,
+        ]),
+    ...(doubt === undefined && replaced.length > 0 ? [`another card took the place of ${list(replaced)}`] : []),
+    ...(doubt === undefined || knowledge.verdictOn(known, known) !== undefined ? [] : [`it ${doubt}`]),
+  ];
 }
 
 /**

@@ -47,7 +47,7 @@ export interface EnlistmentKnowledge {
  */
 export type PairVerdict = 'conflict' | 'apart';
 
-/** Two machines that may be one, for a person. */
+/** Two machines that may be one, or one that may be two (both ids are its own, until it is accepted or split), for a person. */
 export interface Conflict {
   readonly systemId: string;
   readonly otherId: string;

@@ -107,13 +107,19 @@ export class IdentityTables {
     );
   }
 
+  /** A person said that a machine is two. */
+  forgetDoubt(id: number): void {
+    this.#sql.run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
+  }
+
   /** The newest conflicts, or those of one machine. */
   conflicts(limit: number, systemId: string | undefined): readonly Conflict[] {
     const query =
       'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.text, pair.at_ms FROM machine_pair AS pair ' +
       'JOIN machine AS one ON one.id = pair.told_by ' +
       'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
-      "WHERE pair.verdict = 'conflict' AND (?1 IS NULL OR one.system_id = ?1 OR two.system_id = ?1) " +
+      `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
+      'AND (?1 IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
       'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
     return this.#sql.all(query, systemId ?? null, limit).map((row) => ({
       systemId: text(row, 'one_id'),

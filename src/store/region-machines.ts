@@ -169,6 +169,7 @@ export class MachineTable {
     for (const one of [systemId, decision.systemId]) this.#identity.setValues(this.get(one));
     this.#identity.addShared(decision.shared, atMs);
     this.#identity.setVerdict(machine.id, made.id, 'apart', '', atMs);
+    this.#identity.forgetDoubt(machine.id);
     for (const event of decision.events) this.#events.add(event, machine.id);
     for (const event of decision.newEvents) this.#events.add(event, made.id);
     countVersion(this.#sql);

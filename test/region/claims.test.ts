@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
+import { formatMac, mac } from '../../src/net/address.ts';
+import { renderNotices } from '../../src/region/api/page-notices.ts';
 import type { EnlistmentReport } from '../../src/region/enlistment-report.ts';
 import type { Machine } from '../../src/region/machine.ts';
 import type { Region } from '../../src/region/region.ts';
@@ -146,4 +147,59 @@ test("a stranger's report with the UUID of a machine in use takes nothing from i
     // A machine that a rack booted is evidence of a series with one UUID.
     enlist(region, { ...vouched(C), facts: facts({ uuid: UUID, serial: 'SN300' }) });
     assert.deepEqual([uuidOf(), isShared()], [undefined, true]);
+  }));
+
+for (const [name, dmi] of [
+  ["UUID and the board's serial number", { uuid: UUID, board_serial: 'BB100' }],
+  ['UUID and the serial number', { uuid: UUID, serial: 'SN100' }],
+] as const) {
+  test(`a booted machine whose card was swapped is known by its ${name}, and its old card is no longer its own`, () =>
+    withRegion(({ region, clock }) => {
+      const machine = enlist(region, { ...vouched(V), facts: facts(dmi) });
+      clock.advance(3600_000);
+      assert.equal(enlist(region, { ...vouched(C), facts: facts(dmi) }).systemId, machine.systemId);
+      assert.deepEqual(region.store.listConflicts(10), []);
+      go(region, machine, 'commissioning');
+      assert.deepEqual(holders(region, machine), [C]);
+    }));
+}
+
+test('a UUID and an asset tag, which are heard and guessed, join no booted machine: a person is asked, with what to type', () =>
+  withRegion(({ region }) => {
+    const tagged = facts({ uuid: UUID, chassis_asset_tag: 'R12-U7' } as object);
+    const one = enlist(region, { ...vouched(V), facts: tagged });
+    const two = enlist(region, { ...vouched(C), facts: tagged });
+    assert.notEqual(one.systemId, two.systemId);
+    assert.equal(region.store.listConflicts(10).length, 1);
+    assert.ok(told(region)[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`));
+  }));
+
+test('two machines with one UUID and one serial number are told of when they boot soon after each other, or in turns, until they are split', () =>
+  withRegion(({ region, clock }) => {
+    for (const [pause, boots] of [
+      [60_000, [V, C]],
+      [3600_000, [V2, ATT, V2]],
+    ] as const) {
+      const dmi = facts({ uuid: UUID.replace(/1$/, String(pause % 7)), serial: `SN${pause}` });
+      let machine: Machine | undefined;
+      for (const boot of boots) {
+        machine = enlist(region, { ...vouched(boot), facts: dmi });
+        clock.advance(pause);
+      }
+      if (machine === undefined) throw new Error('unreachable');
+      const other = mac(boots[boots.length - 2] ?? 0);
+      const [conflict] = region.store.listConflicts(10, machine.systemId);
+      assert.deepEqual([conflict?.systemId, conflict?.otherId], [machine.systemId, machine.systemId]);
+      const toType = `rackboot machines split ${machine.systemId} --mac ${formatMac(other)}`;
+      assert.ok(conflict?.text.includes(toType), conflict?.text);
+      assert.ok(told(region)[0]?.includes(toType), told(region)[0]);
+      assert.ok(renderNotices(region).includes(toType));
+      const outcome = region.identity.split(machine.systemId, [other], 'bob');
+      assert.equal(outcome.kind, 'changed');
+      assert.deepEqual(region.store.listConflicts(10), []);
+      const before = region.store.countMachines({});
+      for (const boot of boots) enlist(region, { ...vouched(boot), facts: dmi });
+      assert.equal(region.store.countMachines({}), before);
+      assert.deepEqual(region.store.listConflicts(10), []);
+    }
   }));

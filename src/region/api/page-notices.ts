@@ -15,6 +15,7 @@ const notice = (who: string, what: string, commands: readonly string[]): string 
 
 function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): string {
   const name = region.store.findMachine(systemId)?.hostname ?? systemId;
+  if (systemId === otherId) return notice(name, `(${systemId}) ${text}.`, []);
   return notice(name, `(${systemId}) ${text}. If they are one, or if they are two:`, [
     `rackboot machines merge ${otherId} ${systemId}`,
     `rackboot machines keep-apart ${otherId} ${systemId}`,
