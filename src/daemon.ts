@@ -222,7 +222,7 @@ class RackProcess implements Daemon {
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
     this.#region.cached(cached);
-    this.#apply(cached);
+    void this.#apply(cached);
     await rack.open(this.#host);
     this.#tellInterfaces();
 
@@ -360,8 +360,8 @@ class RackProcess implements Daemon {
   }
 
   #describe(uuid: string): RackDescription {
-    const pinned = pinnedKeys(this.#configuration.usable.file.values);
-    return describeRack(this.#config, uuid, this.#options.version, pinned);
+    const { usable, settingsRefused } = this.#configuration;
+    return describeRack(this.#config, uuid, this.#options.version, pinnedKeys(usable.file.values), settingsRefused);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {
@@ -375,15 +375,13 @@ class RackProcess implements Daemon {
     };
   }
 
-  #apply(state: DesiredState): void {
+  /** Ends when its settings are in force, or refused; its machines are at once. */
+  #apply(state: DesiredState): Promise<void> {
+    const { version, machines, settings } = state;
     this.#rack?.setDesiredState(state);
-    this.#configuration.useStored(this.#configurationPorts, state.settings);
-    this.#publish({
-      kind: 'region.desired-state',
-      at: this.#options.clock.now(),
-      version: state.version,
-      machines: state.machines.length,
-    });
+    this.#configuration.useStored(this.#configurationPorts, settings);
+    this.#publish({ kind: 'region.desired-state', at: this.#options.clock.now(), version, machines: machines.length });
+    return this.#configuration.settled;
   }
 
   async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {

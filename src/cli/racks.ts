@@ -16,6 +16,8 @@ const rackShape = z.looseObject({
   is_embedded: z.boolean(),
   is_away: z.boolean(),
   conflict: z.string().nullable(),
+  /** A region of an older version does not say. */
+  settings_refused: z.string().nullable().default(null),
   version: z.string(),
   last_seen: z.string().nullable(),
   events_waiting: z.number(),
@@ -25,7 +27,7 @@ const rackShape = z.looseObject({
 });
 type RackShape = z.infer<typeof rackShape>;
 
-/** Prints all racks. @returns 1 when one of them is away or two of them hand out the same addresses, else 0 */
+/** Prints all racks. @returns 1 when one is away or does not use its settings, or two hand out the same addresses; else 0 */
 export async function listRacks(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
   const racks = z.array(rackShape).parse(raw);
@@ -38,12 +40,14 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       'No rack is known yet.',
     );
     for (const { name, conflict } of racks) if (conflict !== null) console.log(`BAD  ${name}: ${conflict}`);
+    for (const { name, settings_refused: why } of racks)
+      if (why !== null) console.log(`BAD  ${name} does not use its settings of the store: ${why}`);
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
       const isOnly = racks.filter((rack) => rack.name === name).length === 1;
       console.log(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
     }
   }
-  return racks.some((rack) => rack.is_away || rack.conflict !== null) ? 1 : 0;
+  return racks.some((rack) => rack.is_away || rack.conflict !== null || rack.settings_refused !== null) ? 1 : 0;
 }
 
 function row(rack: RackShape, nowMs: number): string[] {

@@ -41,6 +41,8 @@ export interface ConfigurationPorts {
   readonly apply: (next: RackConfig, before: RackConfig) => Promise<void>;
   /** Told after a configuration has taken effect. */
   readonly applied: (config: RackConfig) => void;
+  /** Told after one was refused, whoever it came from. */
+  readonly refused: () => void;
 }
 
 /** Who asked for a change. */
@@ -81,6 +83,12 @@ export class Configuration {
   /** The problems of what was refused last, until something else is in force. */
   get refused(): string | undefined {
     return this.#refused;
+  }
+
+  /** Why what the store owns is not in force; undefined: it is. */
+  get settingsRefused(): string | undefined {
+    if (isDeepStrictEqual(this.#wanted, this.#usable.stored)) return undefined;
+    return this.#refused ?? this.#startProblems;
   }
 
   /** Ends when every change that was asked for so far is in force or refused. */
@@ -165,9 +173,10 @@ export class Configuration {
     publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
   }
 
-  #refuse({ clock, publish }: ConfigurationPorts, source: Source, problems: string): void {
+  #refuse({ clock, publish, refused }: ConfigurationPorts, source: Source, problems: string): void {
     this.#refused = problems;
     publish({ kind: 'config.refused', at: clock.now(), file: this.path, source, problems });
+    refused();
   }
 }
 

@@ -2,18 +2,24 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { formatIpv4, formatNetwork, type Ipv4 } from '../net/address.ts';
-import type { RackDescription, RackInterface } from '../region/rack-description.ts';
+import { type RackDescription, type RackInterface, SETTINGS_REFUSED_LENGTH_MAX } from '../region/rack-description.ts';
 
 const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
 
-/** @param pinned keys that the configuration file owns */
+/**
+ * @param pinned keys that the configuration file owns
+ * @param settingsRefused why what the region's store owns is not in force; undefined: it is
+ */
 export function describeRack(
   config: RackConfig,
   uuid: string,
   version: string,
   pinned: readonly string[] = [],
+  settingsRefused?: string,
 ): RackDescription {
-  return { uuid, name: config.name, version, interfaces: describeInterfaces(config), pinned };
+  const refused =
+    settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
+  return { uuid, name: config.name, version, interfaces: describeInterfaces(config), pinned, ...refused };
 }
 
 function describeInterfaces(config: RackConfig): RackInterface[] {

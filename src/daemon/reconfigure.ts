@@ -61,6 +61,8 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       parts.uplink()?.introduce();
       parts.applied(config);
     },
+    // What the rack says of itself names what it could not use.
+    refused: () => parts.uplink()?.introduce(),
   };
 }
 

@@ -46,7 +46,7 @@ export interface RegionSideParts {
   readonly regionConfig: (config: RackConfig) => RegionConfig;
   readonly describe: (uuid: string) => RackDescription;
   /** Puts a desired state into force. */
-  readonly apply: (state: DesiredState) => void;
+  readonly apply: (state: DesiredState) => Promise<void>;
   /** The region cannot start, and never did. */
   readonly onFatal: (error: RackError) => void;
 }

@@ -20,6 +20,9 @@ export interface RackInterface {
   readonly router_ip: string;
 }
 
+/** In UTF-16 units: the first problems, for people. */
+export const SETTINGS_REFUSED_LENGTH_MAX = 1000;
+
 /** A rack, as it introduces itself. */
 export interface RackDescription {
   /** Drawn at the rack's first start, for ever. */
@@ -30,4 +33,6 @@ export interface RackDescription {
   readonly interfaces: readonly RackInterface[];
   /** Keys that its configuration file owns, as they are written there: `dns.upstream`. */
   readonly pinned: readonly string[];
+  /** Why it does not use what the region's store owns of its configuration; undefined: it does. */
+  readonly settingsRefused?: string | undefined;
 }

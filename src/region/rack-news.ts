@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { parseIpv4, parseNetwork } from '../net/address.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from './machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX } from './rack.ts';
+import { SETTINGS_REFUSED_LENGTH_MAX } from './rack-description.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
@@ -68,6 +69,7 @@ export const heartbeat = z.object({
   pinned: z.array(z.string().max(200)).max(PINNED_MAX),
   interfaces: rackInterfaces,
   startedAt: count,
+  settingsRefused: z.string().max(SETTINGS_REFUSED_LENGTH_MAX).optional(),
 });
 
 const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);

@@ -50,6 +50,8 @@ export interface RackPulse {
   readonly deadLetters: number;
   /** Keys that its file owns. */
   readonly pinned: readonly string[];
+  /** Why it does not use the settings that we gave it; undefined: it does. */
+  readonly settingsRefused?: string | undefined;
   /** Wall time of the rack, in milliseconds. */
   readonly startedMs: number;
 }

@@ -33,6 +33,8 @@ export interface RackNews {
   readonly pulse: RackPulse;
 }
 
+const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
+
 /** The racks of one region. */
 export class Racks {
   readonly #store: RegionStore;
@@ -142,7 +144,7 @@ export class Racks {
   /** Keeps the rack of this very process, which needs no key; one that was here before under another UUID is gone. */
   greet(description: RackDescription): void {
     const atMs = this.#clock.wallTimeMs();
-    const { uuid, name, version, interfaces } = description;
+    const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
     this.#store.racks.change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
       const rack: Rack = {
@@ -158,6 +160,8 @@ export class Racks {
         stateSinceMs: known?.stateSinceMs ?? atMs,
         seenMs: atMs,
         refused: [],
+        // It sends no heartbeat; only this of one matters here.
+        ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
       };
       const gone = racks.filter((one) => one.isEmbedded && one.uuid !== uuid).map((one) => one.uuid);
       return { put: [rack], remove: gone, events: [], result: undefined };

@@ -52,6 +52,7 @@ const pulse = z.object({
   dropped: z.number(),
   deadLetters: z.number(),
   pinned: z.array(z.string()),
+  settingsRefused: z.string().optional(),
   startedMs: z.number(),
 });
 

@@ -1,5 +1,7 @@
 // What a remote region answers, checked. A field that is missing or of another type makes the whole answer unusable.
 
+import type { LinkAnswer } from './link-transport.ts';
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** An entry that the region will not take, however often it is sent. */
@@ -52,4 +54,13 @@ export function textOf(body: string): string {
   const said = parse(body)?.text;
   const text = typeof said === 'string' ? said : (body.trim().split('\n', 1)[0] ?? '');
   return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, ' ').slice(0, 300);
+}
+
+/** True for an answer that sends elsewhere: 304 is an answer about the state, and redirects nobody. */
+export const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
+
+/** What a redirection means for people: the rack's key goes only where region.url says, so a person has to say it. */
+export function redirectionText(url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): string {
+  const where = location === undefined ? '' : ` to ${textOf(location)}`;
+  return `${url} answers ${status} and sends elsewhere${where}: that is not followed, set region.url to the region itself`;
 }

@@ -57,8 +57,11 @@ export interface RackUplinkOptions {
   readonly publish: Publish;
   /** The state that was put into force before this began, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
-  /** Puts a desired state into force; synchronous. */
-  readonly onDesiredState: (state: DesiredState) => void;
+  /**
+   * Puts a desired state into force. Machines are when it returns; the promise, which never rejects, ends when the settings are, too, or
+   * when what the rack says of itself names why they are not.
+   */
+  readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** The region answers on these addresses. */
   readonly onListening: (addresses: readonly string[]) => void;
   /** Something failed inside the region that an operator should know. */
@@ -249,10 +252,7 @@ export class RackUplink {
   #receive(message: RegionMessage): void {
     switch (message.kind) {
       case 'desired-state':
-        this.#options.onDesiredState(message.state);
-        this.#desiredVersion = message.state.version;
-        this.#desiredSince = this.#options.clock.wallTimeMs();
-        this.#post({ kind: 'applied', version: message.state.version });
+        this.#putInForce(message.state);
         break;
       case 'stored':
         this.#outbox.acknowledge(message.sequence);
@@ -284,6 +284,13 @@ export class RackUplink {
       default:
         unreachable(message);
     }
+  }
+
+  #putInForce(state: DesiredState): void {
+    const done = this.#options.onDesiredState(state);
+    this.#desiredVersion = state.version;
+    this.#desiredSince = this.#options.clock.wallTimeMs();
+    void done.then(() => this.#post({ kind: 'applied', version: state.version }));
   }
 
   #ended(worker: UplinkThread, reason: string): void {

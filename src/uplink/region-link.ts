@@ -16,7 +16,7 @@ import { EventSampler } from '../rate-limit.ts';
 import type { RackDescription } from '../region/rack-description.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
-import { parseHeartbeatAnswer, textOf } from './link-answers.ts';
+import { isRedirection, parseHeartbeatAnswer, redirectionText, textOf } from './link-answers.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
@@ -283,6 +283,7 @@ export class RegionLink {
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
       startedAt: this.#startedAtMs,
+      settingsRefused: this.#rack?.settingsRefused,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const path = `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/heartbeat`;
@@ -390,12 +391,3 @@ export class RegionLink {
 
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
-
-/** 304 is an answer about the state, and redirects nobody. */
-const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
-
-/** The rack's key goes only where region.url says, so a person has to say it. */
-function redirectionText(url: string, { status, location }: LinkAnswer): string {
-  const where = location === undefined ? '' : ` to ${textOf(location)}`;
-  return `${url} answers ${status} and sends elsewhere${where}: that is not followed, set region.url to the region itself`;
-}

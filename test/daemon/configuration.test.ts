@@ -29,6 +29,7 @@ class Bench {
   readonly events: DaemonEvent[] = [];
   /** Every configuration that was put into force, and then that it was told. */
   readonly steps: string[] = [];
+  refusals = 0;
   /** What putting the next one into force fails with. */
   failure: Error | undefined;
   readonly ports: ConfigurationPorts = {
@@ -42,6 +43,7 @@ class Bench {
       if (this.failure !== undefined) throw this.failure;
     },
     applied: (config) => void this.steps.push(`applied ${config.name}`),
+    refused: () => void this.refusals++,
   };
 
   constructor(text = FILE) {
@@ -157,6 +159,8 @@ test('a change that is refused changes nothing, and the next file is tried with 
     assert.deepEqual(bench.steps, []);
     assert.match(configuration.refused ?? '', /tftp: only the configuration file may own this/);
     assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
+    assert.match(configuration.settingsRefused ?? '', /tftp: only the configuration file may own this/);
+    assert.equal(bench.refusals, 1, 'the region is told, too');
     bench.write(`${FILE}log: { level: debug }\n`);
     configuration.readFile(bench.ports);
     await configuration.settled;
@@ -165,6 +169,7 @@ test('a change that is refused changes nothing, and the next file is tried with 
     await configuration.settled;
     assert.equal(configuration.config.boot.commissioningRelease, 'sid');
     assert.equal(configuration.refused, undefined);
+    assert.equal(configuration.settingsRefused, undefined);
     configuration.readFile(bench.ports);
     await configuration.settled;
     assert.equal(configuration.config.log.level, 'debug');
@@ -179,6 +184,7 @@ test('what cannot be put into force is refused with its reason, and the former s
     await configuration.settled;
     assert.equal(configuration.config.name, 'a');
     assert.equal(bench.told('config.refused')[0]?.problems, 'the port is taken');
+    assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not what the store owns');
     assert.deepEqual(bench.told('config.applied'), []);
     bench.failure = undefined;
     configuration.readFile(bench.ports);

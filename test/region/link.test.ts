@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RackError } from '../../src/errors.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { renderRacks } from '../../src/region/api/page-racks.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { REFUSED_KEPT_MAX } from '../../src/region/rack.ts';
@@ -431,9 +432,26 @@ test("a heartbeat keeps what the rack says, and answers with the region's time",
     assert.deepEqual([known?.pulse?.applied, known?.pulse?.waiting, known?.pulse?.pinned], [3, 7, ['dns.upstream']]);
     assert.equal(known?.interfaces[0]?.network, '10.51.0.0/24');
     assert.equal(store.desiredVersion(), version);
+    assert.equal(known?.pulse?.settingsRefused, undefined);
     assert.equal((await rack('heartbeat', heartbeatOf({ uplink: 2 }))).status, 409);
     assert.equal((await rack('heartbeat', heartbeatOf({ waiting: -1 }))).status, 400);
     assert.equal((await rack('heartbeat', heartbeatOf({ life: undefined }))).status, 400);
+  }));
+
+test('a rack that does not use its settings is shown with the reason, until it does', () =>
+  withLink(async ({ region, rack, clock }) => {
+    acceptRack(region);
+    const why = "the region's store: tftp <port> is taken";
+    await rack('heartbeat', heartbeatOf({ settingsRefused: why }));
+    assert.equal(region.racks.find(RACK_UUID)?.pulse?.settingsRefused, why);
+    assert.match(renderRacks(region, clock.wallTimeMs()), /does not use the settings.*tftp &lt;port&gt; is taken/);
+    await rack('heartbeat', heartbeatOf());
+    assert.doesNotMatch(renderRacks(region, clock.wallTimeMs()), /does not use/);
+    const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
+    region.racks.greet({ ...own, settingsRefused: why });
+    assert.match(renderRacks(region, clock.wallTimeMs()), /does not use the settings/, 'the rack of this process too');
+    region.racks.greet(own);
+    assert.doesNotMatch(renderRacks(region, clock.wallTimeMs()), /does not use/);
   }));
 
 test('machines of a remote rack enlist through it, from the networks that it has registered', () =>

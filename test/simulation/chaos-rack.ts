@@ -95,7 +95,7 @@ export class ChaosRack {
       kinds: KINDS,
       publish: stream.publish,
       cached: { version: cached.version, sinceMs: undefined },
-      onDesiredState: (state) => rack.setDesiredState(state),
+      onDesiredState: async (state) => rack.setDesiredState(state),
       onListening: () => undefined,
       onProblem: (id, text) => {
         throw new Error(`${id}: ${text}`);

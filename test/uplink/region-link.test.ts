@@ -148,6 +148,18 @@ async function withPlace(place: Place, work: (place: Place) => Promise<void>): P
   }
 }
 
+test('a heartbeat says why the settings of the region are not in force, while they are not', () =>
+  withPlace(new Place(), async (place) => {
+    const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
+    const said = () => Object(JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}')).settingsRefused;
+    place.link.receive({ ...HELLO, rack: { ...rack, settingsRefused: 'the port is taken' } });
+    await place.pass(1000);
+    assert.equal(said(), 'the port is taken');
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    assert.equal(said(), undefined);
+  }));
+
 test('a region that redirects is not up: who reads the status is told where it sends, and what to do', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);

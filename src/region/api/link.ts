@@ -99,11 +99,22 @@ function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
 function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
   const checked = check(heartbeat, body);
   if (!checked.ok) return refuse('bad-request', checked.problem);
-  const { version, uplink, interfaces, life, applied, waiting, dropped, deadLetters, pinned, startedAt } =
-    checked.value;
+  const {
+    version,
+    uplink,
+    interfaces,
+    life,
+    applied,
+    waiting,
+    dropped,
+    deadLetters,
+    pinned,
+    startedAt,
+    settingsRefused,
+  } = checked.value;
   const problem = versionProblem(uplink);
   if (problem !== undefined) return refuse('rack-version', problem);
-  const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt };
+  const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
   region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse });
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });

@@ -1,7 +1,7 @@
 // The part of the page with the region's racks: who serves which networks, who is away, who waits and what to type for that.
 //
 // 1. Every text that was not written in this file goes through `escapeHtml`: a rack that nobody has accepted has written some of it.
-// 2. A region whose only rack is its own shows nothing.
+// 2. A region whose only rack is its own shows nothing while all is well with it.
 
 import { isAway, type Rack } from '../rack.ts';
 import { findRangeConflict } from '../rack-ranges.ts';
@@ -34,6 +34,8 @@ function remark(rack: Rack, racks: readonly Rack[], nowMs: number): string {
   }
   const conflict = findRangeConflict(rack, racks);
   if (conflict !== undefined) return `<b>${escapeHtml(conflict)}</b>`;
+  const why = rack.pulse?.settingsRefused;
+  if (why !== undefined) return `<b>it does not use the settings that it has here: ${escapeHtml(why)}</b>`;
   if (!isAway(rack, nowMs)) return '';
   return 'it goes on with the machines it knows; what it saw arrives when it is back';
 }
@@ -77,7 +79,7 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): string {
 /** The racks, in the order in which they came; empty when there is none but the region's own. */
 export function renderRacks(region: Region, nowMs: number): string {
   const racks = region.racks.list();
-  if (racks.every(({ isEmbedded }) => isEmbedded)) return '';
+  if (racks.every(({ isEmbedded, pulse }) => isEmbedded && pulse?.settingsRefused === undefined)) return '';
   const headings = ['Rack', 'Networks', 'Events', 'Version', 'Last seen'].map((text) => `<th>${text}</th>`).join('');
   const rows = racks.map((rack) => rackRow(rack, racks, nowMs)).join('');
   return `<h2>Racks</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
