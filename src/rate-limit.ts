@@ -48,19 +48,24 @@ export interface Sample {
 
 const ITSELF: Sample = {};
 
-/** Lets some events of each key through, and counts those it withholds. Keys are closed unions, so its memory is bounded. */
-export class EventSampler {
+/** Lets some events of each key through, and counts those it withholds. Its memory is bounded by the number of keys. */
+export class EventSampler<Key = string> {
   readonly #rate: Rate;
-  readonly #keys = new Map<string, { readonly limit: RateLimit; withheld: number }>();
+  readonly #keysMax: number;
+  readonly #keys = new Map<Key, { readonly limit: RateLimit; withheld: number }>();
 
-  constructor(rate = EVENT_RATE) {
+  /** @param keysMax beyond so many the key that came first is forgotten, with what was withheld of it; a closed union needs none */
+  constructor(rate = EVENT_RATE, keysMax = Number.POSITIVE_INFINITY) {
     this.#rate = rate;
+    this.#keysMax = keysMax;
   }
 
   /** The fields to add to an event that is to be published; undefined: it is withheld. */
-  take(key: string, now: Instant): Sample | undefined {
+  take(key: Key, now: Instant): Sample | undefined {
     let known = this.#keys.get(key);
     if (known === undefined) {
+      const [first] = this.#keys.size >= this.#keysMax ? this.#keys.keys() : [];
+      if (first !== undefined) this.#keys.delete(first);
       known = { limit: new RateLimit(this.#rate), withheld: 0 };
       this.#keys.set(key, known);
     }

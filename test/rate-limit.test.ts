@@ -42,3 +42,9 @@ test('a flood of one event is published in part, with the number of the rest', (
   assert.equal(published.length, EVENT_RATE.burst);
   assert.deepEqual(sampler.take('x', instant(500)), { count: 81 });
 });
+
+test('beyond its bound the key that came first is forgotten, and only that', () => {
+  const sampler = new EventSampler<number>({ perSecond: 1, burst: 1 }, 2);
+  const taken = [1, 1, 2, 3, 2, 1].map((key) => sampler.take(key, instant(0)) !== undefined);
+  assert.deepEqual(taken, [true, false, true, true, false, true]);
+});

@@ -21,7 +21,7 @@ import type { MachineDirectory } from '../machines/directory.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
-import { EventSampler } from '../rate-limit.ts';
+import { EventSampler, type Rate, type Sample } from '../rate-limit.ts';
 import { type DhcpCounters, MESSAGE_NAMES, messageName } from './counters.ts';
 import { decide, setAside } from './decide.ts';
 import type { DhcpDecision, OfferedAddress } from './decision.ts';
@@ -48,6 +48,11 @@ export const EXPIRED_PER_TURN_MAX = 256;
  * answer; a client that waited this long has asked again.
  */
 export const REPLY_AGE_MAX_MS = 10_000;
+
+/** How often refusals of one known machine are told. */
+const KNOWN_RATE: Rate = { perSecond: 1, burst: 10 };
+/** Known machines whose refusals are counted at a time. */
+const KNOWN_SAMPLED_MAX = 4096;
 
 /** A reply on its way out. */
 export interface Reply {
@@ -112,6 +117,7 @@ export class Responder {
   readonly #probes = new ProbeBook();
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
+  readonly #knownSampler = new EventSampler<MacAddress>(KNOWN_RATE, KNOWN_SAMPLED_MAX);
   readonly #messages = new Counters(MESSAGE_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
@@ -355,11 +361,18 @@ export class Responder {
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal): void {
     this.#refusals.add(reason);
-    const sample = this.#sampler.take(reason, event.at);
+    const sample = this.#sampleRefusal(event.mac, reason, event.at);
     if (sample === undefined) return;
     const { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds } = event;
     const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds, reason, ...sample };
     this.#conclude({ reply: undefined, event: { kind: 'dhcp.refused', ...fields } });
+  }
+
+  /** A machine that is known is told of by itself, so that a flood of strangers hides no step of its boot. */
+  #sampleRefusal(mac: MacAddress | undefined, reason: DhcpRefusal, at: Instant): Sample | undefined {
+    const { machines, table } = this.#ports;
+    const isKnown = mac !== undefined && (machines().findByMac(mac) ?? table.findAllByMac(mac)[0]) !== undefined;
+    return isKnown ? this.#knownSampler.take(mac, at) : this.#sampler.take(reason, at);
   }
 
   #reportMalformed(fault: WireFault, arrival: Arrival, now: Instant): void {

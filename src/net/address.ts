@@ -50,10 +50,14 @@ export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
+/** With colons, with hyphens, in three groups with dots as switches show it, or bare. */
+const WRITTEN_MAC =
+  /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
+
 /** Six octets in hexadecimal, separated by `:` or `-` (one kind), or twelve digits without separator; or undefined. */
 export function parseMac(text: string): MacAddress | undefined {
-  if (!/^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{12})$/i.test(text)) return undefined;
-  return Number.parseInt(text.replace(/[:-]/g, ''), 16) as MacAddress;
+  if (!WRITTEN_MAC.test(text)) return undefined;
+  return Number.parseInt(text.replace(/[:.-]/g, ''), 16) as MacAddress;
 }
 
 /** Lower-case hexadecimal octets, joined by `separator`. */

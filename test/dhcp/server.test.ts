@@ -294,6 +294,18 @@ test('a bad datagram is counted, told of in part, and stops nothing', async () =
   assert.match(told[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);
 });
 
+test('a flood of strangers hides no refusal of a machine that holds a lease', async () => {
+  const rig = await start();
+  assert.deepEqual(rig.ask(select(MAC_A, '10.20.0.105')), ['ack 10.20.0.105']);
+  rig.network.deliver('eth1', clientBytes(select(MAC_B, '10.20.0.106')));
+  rig.journal.fail();
+  for (let number = 0; number < 500; number += 1) rig.ask(discover(mac(0x525400100000 + number)));
+  rig.ask(discover(MAC_A));
+  const refused = rig.events.filter(({ kind }) => kind === 'dhcp.refused');
+  assert.equal(refused.at(-1)?.mac, MAC_A);
+  assert.ok(refused.length < 30);
+});
+
 test('interfaces come and go: sockets follow, others stay, and nothing is answered without the configured address', async () => {
   const second = { ...relayedSubnet(), name: 'second', interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
   const rig = await start(config(subnet(), second));
