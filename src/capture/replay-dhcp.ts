@@ -27,9 +27,7 @@ import { describeDhcp } from './dhcp-description.ts';
 import { MESSAGE_NAMES } from './dhcp-values.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
-
-/** Queries whose captured answer may still come. */
-export const QUERIES_WAITING_MAX = 4096;
+import { keepWaiting } from './waiting-queries.ts';
 
 export interface DhcpReplayParts {
   readonly config: RackConfig;
@@ -90,7 +88,7 @@ export class DhcpReplay {
       verdict: judge(reply !== undefined, false, []),
       differences: [],
     };
-    if (decoded.ok) this.#wait(decoded.value, { result, now: reply });
+    if (decoded.ok) keepWaiting(this.#waiting, keyOf(decoded.value), { result, now: reply });
     return result;
   }
 
@@ -151,17 +149,6 @@ export class DhcpReplay {
     const served = this.#subnets.served.flatMap(({ subnet }) => subnet.interfaceName ?? []);
     if (captured !== undefined && served.includes(captured)) return captured;
     return this.#parts.interfaceName ?? served[0] ?? captured ?? '';
-  }
-
-  #wait(message: DhcpMessage, waiting: Waiting): void {
-    const key = keyOf(message);
-    this.#waiting.delete(key);
-    this.#waiting.set(key, waiting);
-    if (this.#waiting.size <= QUERIES_WAITING_MAX) return;
-    for (const oldest of this.#waiting.keys()) {
-      this.#waiting.delete(oldest);
-      break;
-    }
   }
 
   #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {

@@ -13,8 +13,8 @@ import { formatIpv4 } from '../net/address.ts';
 import { compareDns } from './answer-comparison.ts';
 import { describeDns, summariseDns } from './dns-description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
-import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 import { judge, type Replayed } from './replay-result.ts';
+import { keepWaiting } from './waiting-queries.ts';
 
 interface Waiting {
   readonly result: Replayed;
@@ -64,18 +64,8 @@ export class DnsReplay {
       verdict: judge(now !== undefined || forwarded, false, []),
       differences: [],
     };
-    this.#wait(`${from}:${fromPort}/${id}`, { result, now });
+    keepWaiting(this.#waiting, `${from}:${fromPort}/${id}`, { result, now });
     return result;
-  }
-
-  #wait(key: string, waiting: Waiting): void {
-    this.#waiting.delete(key);
-    this.#waiting.set(key, waiting);
-    if (this.#waiting.size <= QUERIES_WAITING_MAX) return;
-    for (const oldest of this.#waiting.keys()) {
-      this.#waiting.delete(oldest);
-      break;
-    }
   }
 
   #takeAnswer(key: string, bytes: Uint8Array, server: string): void {

@@ -6,9 +6,9 @@ import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
 import type { Difference } from './answer-comparison.ts';
 import { safeText } from './description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
-import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 import { judge, type Replayed } from './replay-result.ts';
 import { describeTftp } from './tftp-description.ts';
+import { keepWaiting } from './waiting-queries.ts';
 
 /** What would be sent. */
 interface Outcome {
@@ -52,18 +52,8 @@ export class TftpReplay {
       verdict: 'only-now',
       differences: [],
     };
-    const key = `${from}:${fromPort}`;
-    this.#waiting.delete(key);
-    this.#waiting.set(key, { result, outcome });
-    if (this.#waiting.size > QUERIES_WAITING_MAX) this.#forgetOldest();
+    keepWaiting(this.#waiting, `${from}:${fromPort}`, { result, outcome });
     return result;
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#waiting.keys()) {
-      this.#waiting.delete(oldest);
-      break;
-    }
   }
 
   #ask(kind: 'read' | 'write', file: string, mode: string, { from, to }: CapturedDatagram): Outcome {

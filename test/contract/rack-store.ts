@@ -1,11 +1,10 @@
 // What every store of the region must do for racks: keep them, keep how far each has come, and let several steps be one.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { Rack } from '../../src/region/rack.ts';
 import type { RegionStore } from '../../src/region/store.ts';
 import { OTHER_UUID, RACK_UUID, registration } from '../region/rack-place.ts';
-import type { StorePlace } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
 
 function rack(more: Partial<Rack> = {}): Rack {
   const { key: _key, ...said } = registration();
@@ -31,18 +30,7 @@ const put = (store: RegionStore, ...racks: readonly Rack[]): void =>
 const REPORT = { kind: 'tftp.sent', at: 5, text: 'x' } as const;
 
 export function testRackStore(title: string, makePlace: () => StorePlace): void {
-  function check(name: string, work: (store: RegionStore, place: StorePlace) => void): void {
-    test(`${title}: ${name}`, () => {
-      const place = makePlace();
-      const store = place.open();
-      try {
-        work(store, place);
-      } finally {
-        store.close();
-        place.remove();
-      }
-    });
-  }
+  const check = storeChecks(title, makePlace);
 
   check(
     'racks are kept as they were given, in the order in which they came, whoever opens the store',

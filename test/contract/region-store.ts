@@ -1,16 +1,10 @@
 // What every store of the region must do. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { ipv4, mac } from '../../src/net/address.ts';
 import type { MachineFields } from '../../src/region/machine.ts';
 import type { RegionStore, SettingChange } from '../../src/region/store.ts';
-
-/** A place for stores: each `open` opens the same state again, as another process would. */
-export interface StorePlace {
-  open(): RegionStore;
-  remove(): void;
-}
+import { type StorePlace, storeChecks } from './store-place.ts';
 
 export const FIELDS: MachineFields = {
   hostname: 'calm-otter',
@@ -43,18 +37,7 @@ function create(store: RegionStore, systemId: string, hostname: string, macs: re
 }
 
 export function testRegionStore(title: string, makePlace: () => StorePlace): void {
-  function check(name: string, work: (store: RegionStore, place: StorePlace) => void): void {
-    test(`${title}: ${name}`, () => {
-      const place = makePlace();
-      const store = place.open();
-      try {
-        work(store, place);
-      } finally {
-        store.close();
-        place.remove();
-      }
-    });
-  }
+  const check = storeChecks(title, makePlace);
 
   check('a new store is empty', (store) => {
     assert.deepEqual(store.listMachines({}, 0, 10), []);

@@ -9,7 +9,8 @@ import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testRackStore } from '../contract/rack-store.ts';
-import { type StorePlace, testRegionStore } from '../contract/region-store.ts';
+import { testRegionStore } from '../contract/region-store.ts';
+import type { StorePlace } from '../contract/store-place.ts';
 
 function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'rackboot-region-'));

@@ -1,0 +1,26 @@
+// Where a contract of the region's stores is checked: each check in a place of its own, which is gone afterwards.
+
+import { test } from 'node:test';
+import type { RegionStore } from '../../src/region/store.ts';
+
+/** A place for stores: each `open` opens the same state again, as another process would. */
+export interface StorePlace {
+  open(): RegionStore;
+  remove(): void;
+}
+
+/** What makes a test of each check: its name begins with the store's. */
+export function storeChecks(title: string, makePlace: () => StorePlace) {
+  return (name: string, work: (store: RegionStore, place: StorePlace) => void): void => {
+    test(`${title}: ${name}`, () => {
+      const place = makePlace();
+      const store = place.open();
+      try {
+        work(store, place);
+      } finally {
+        store.close();
+        place.remove();
+      }
+    });
+  };
+}
