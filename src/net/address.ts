@@ -66,6 +66,9 @@ export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'):
   return separator === '' ? digits : (digits.match(/../g) ?? []).join(separator);
 }
 
+/** True for the hardware address of one host: no group bit, not zero. */
+export const isHostMac = (mac: MacAddress): boolean => mac !== 0 && Math.floor(mac / 0x100_0000_0000) % 2 === 0;
+
 /** The first six bytes as a hardware address. */
 export function macFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
   const high = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);

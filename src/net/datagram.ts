@@ -7,6 +7,7 @@
 // 4. What was handed to `send` or `sendSegments` is the caller's again when it returns.
 
 import type { Ipv4, MacAddress } from './address.ts';
+import type { FrameTap, TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 
 /** The most datagrams handed over in one call. */
@@ -28,6 +29,8 @@ export interface ReceivedDatagram {
 export interface OutgoingDatagram {
   readonly bytes: Uint8Array;
   readonly to: Destination;
+  /** From a device socket: leave with this source, an address of the device, in place of the socket's own. */
+  readonly source?: Ipv4 | undefined;
 }
 
 /** What a socket counted since it was opened. */
@@ -96,6 +99,8 @@ export interface DatagramNetwork {
    * `native-unavailable` for a second device on one port where sockets cannot be bound to devices.
    */
   open(request: SocketRequest): Promise<DatagramSocket>;
+  /** Opens a tap on a device (`frame-tap.ts`); left out, or answering undefined: not possible here. The caller closes it. */
+  tap?(request: TapRequest): FrameTap | undefined;
   /** Closes every socket that is still open. */
   close(): Promise<void>;
 }

@@ -13,6 +13,7 @@ import { parseIpv4, parseMac } from './address.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
 import { sameInterfaces } from './interface-table.ts';
 import type { NetThread } from './net-thread.ts';
+import { ThreadWire, type Wire } from './wire.ts';
 
 /** How often one looks where the kernel does not tell, in milliseconds. */
 const POLL_INTERVAL_MS = 2000;
@@ -25,6 +26,8 @@ export interface InterfaceWatch {
   readonly kind: 'netlink' | 'polled';
   /** What is missing here and what follows from it, one sentence each. */
   readonly notes: readonly string[];
+  /** The wires behind the interfaces. */
+  readonly wire: Wire;
   /** The interfaces, by index. */
   current(): readonly HostInterface[];
   /** Has `listener` called with every new list from now on; the result ends that. */
@@ -48,6 +51,7 @@ export async function openInterfaceWatch(options: InterfaceWatchOptions): Promis
 }
 
 class HostWatch implements InterfaceWatch {
+  readonly wire: ThreadWire;
   readonly #clock: Clock;
   readonly #listeners = new Set<(interfaces: readonly HostInterface[]) => void>();
   #kind: InterfaceWatch['kind'] = 'netlink';
@@ -59,13 +63,14 @@ class HostWatch implements InterfaceWatch {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.wire = new ThreadWire(clock);
   }
 
   get kind(): InterfaceWatch['kind'] {
     return this.#kind;
   }
   get notes(): readonly string[] {
-    return this.#notes;
+    return [...this.#notes, ...this.wire.notes];
   }
 
   current(): readonly HostInterface[] {
@@ -81,6 +86,7 @@ class HostWatch implements InterfaceWatch {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.wire.connect(undefined);
     this.#timer?.cancel();
     this.#listeners.clear();
     await this.#thread?.stop();
@@ -116,16 +122,21 @@ class HostWatch implements InterfaceWatch {
     // Imported only here, so that a host without the koffi package still runs.
     const { NetThread } = await import('./net-thread.ts');
     if (this.#closed) return;
-    this.#thread = new NetThread({
-      onInterfaces: (interfaces) => {
-        this.#update(interfaces);
+    const thread = new NetThread({
+      onMessage: (message) => {
+        if (this.#closed) return;
+        if (message.kind !== 'interfaces') return this.wire.take(message);
+        this.#update(message.interfaces);
         settle();
       },
       onFailure: (reason) => {
+        this.wire.connect(undefined);
         if (!this.#closed) this.look(lookingBecause(errorText(reason)));
         settle();
       },
     });
+    this.#thread = thread;
+    this.wire.connect((message) => thread.tell(message));
   }
 
   #lookAgain(): void {
@@ -137,6 +148,7 @@ class HostWatch implements InterfaceWatch {
   #update(interfaces: readonly HostInterface[]): void {
     if (this.#closed || sameInterfaces(this.#current, interfaces)) return;
     this.#current = interfaces;
+    this.wire.interfacesChanged(interfaces);
     for (const listener of this.#listeners) listener(interfaces);
   }
 }

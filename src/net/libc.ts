@@ -18,6 +18,15 @@ export interface Libc {
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
+  /** `from` is filled with the sender's address, and `fromLength`, an int, with its length. */
+  recvfrom(
+    fd: number,
+    into: Uint8Array,
+    length: number,
+    flags: number,
+    from: Uint8Array,
+    fromLength: Uint8Array,
+  ): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
@@ -44,6 +53,7 @@ export function loadLibc(): Libc {
     sendmmsg: library.func('int sendmmsg(int, void *, unsigned int, int)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     recv: library.func('intptr_t recv(int, void *, size_t, int)'),
+    recvfrom: library.func('intptr_t recvfrom(int, void *, size_t, int, void *, void *)'),
     send: library.func('intptr_t send(int, const void *, size_t, int)'),
     sendto: library.func('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
     poll: library.func('int poll(void *, unsigned long, int)'),

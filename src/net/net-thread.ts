@@ -1,10 +1,10 @@
-// The main thread's side of the net worker: starts it, hears it, and wakes it so that it can end.
+// The main thread's side of the net worker: starts it, hears it, tells it what to do, and wakes it so that it can end.
 //
-// 1. After its first word the worker does not keep the process alive, and the process never waits for its sleep: on `exit` the eventfd is written.
+// 1. After its first word of the interfaces the worker does not keep the process alive, and the process never waits for its sleep:
+//    on `exit` the eventfd is written.
 // 2. The eventfd is closed only after the worker has ended: its number could be another file's.
 
 import { Worker } from 'node:worker_threads';
-import type { HostInterface } from './host-interface.ts';
 import { type Libc, loadLibc } from './libc.ts';
 import type { FromNetWorker, NetWorkerData, ToNetWorker } from './net-message.ts';
 import { EVENTFD_FLAGS } from './wire-structs.ts';
@@ -14,7 +14,7 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 
 
 /** Who is told what the worker says. */
 export interface NetThreadListener {
-  onInterfaces(interfaces: readonly HostInterface[]): void;
+  onMessage(message: FromNetWorker): void;
   /** The thread ended by itself; nothing more is told. */
   onFailure(reason: unknown): void;
 }
@@ -24,9 +24,10 @@ export class NetThread {
   readonly #libc: Libc;
   readonly #eventFd: number;
   readonly #worker: Worker;
-  readonly #onExit = (): void => this.#wake();
+  readonly #onExit = (): void => this.#end();
   #ended: Promise<void>;
   #stopping = false;
+  #over = false;
 
   /** Throws where the C library cannot be called. */
   constructor(listener: NetThreadListener) {
@@ -38,8 +39,8 @@ export class NetThread {
     const workerData: NetWorkerData = { eventFd: this.#eventFd };
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
     this.#worker.on('message', (message: FromNetWorker) => {
-      this.#worker.unref();
-      listener.onInterfaces(message.interfaces);
+      if (message.kind === 'interfaces') this.#worker.unref();
+      listener.onMessage(message);
     });
     let failure: unknown = 'the thread ended';
     this.#worker.on('error', (error) => {
@@ -48,6 +49,7 @@ export class NetThread {
     this.#ended = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         process.off('exit', this.#onExit);
+        this.#over = true;
         this.#libc.close(this.#eventFd);
         if (!this.#stopping) listener.onFailure(failure);
         resolve();
@@ -56,19 +58,28 @@ export class NetThread {
     process.on('exit', this.#onExit);
   }
 
+  /** Has the worker do something. After its end this does nothing. */
+  tell(message: ToNetWorker): void {
+    if (this.#over || this.#stopping) return;
+    this.#worker.postMessage(message);
+    this.#wake();
+  }
+
   /** Ends the worker and waits until it has ended. */
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#worker.ref();
-      this.#wake();
+      this.#end();
     }
     await this.#ended;
   }
 
-  #wake(): void {
+  #end(): void {
+    this.tell({ kind: 'stop' });
     this.#stopping = true;
-    const message: ToNetWorker = { kind: 'stop' };
-    this.#worker.postMessage(message);
+  }
+
+  #wake(): void {
     const one = new Uint8Array(8);
     one[0] = 1;
     this.#libc.write(this.#eventFd, one, one.length);

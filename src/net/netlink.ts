@@ -10,17 +10,21 @@ import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader
 
 /** Multicast groups as a bit mask: links, and IPv4 addresses. */
 export const NETLINK_GROUPS = 0x11;
+/** The multicast group of the kernel's neighbour tables, as a bit mask. */
+export const NETLINK_NEIGHBOUR_GROUP = 0x4;
 /** A buffer that the longest datagram of a dump fits in: the kernel fills at most 32 KiB. */
 export const NETLINK_DATAGRAM_BYTES_MAX = 32_768;
 
 export const RTM_GETLINK = 18;
 export const RTM_GETADDR = 22;
+export const RTM_GETNEIGH = 30;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
+const RTM_NEWNEIGH = 28;
 /** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: all there are. */
 const DUMP_FLAGS = 0x301;
 /** NLM_F_DUMP_INTR: the list changed while it was read, so something may be missing. */
@@ -29,6 +33,7 @@ const INTERRUPTED_FLAG = 0x10;
 const HEADER_BYTES = 16;
 const LINK_FIXED_BYTES = 16;
 const ADDRESS_FIXED_BYTES = 8;
+const NEIGHBOUR_FIXED_BYTES = 12;
 const ATTRIBUTE_HEADER_BYTES = 4;
 const FAMILY_INET = 2;
 const IFF_UP = 0x1;
@@ -37,6 +42,12 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+/** NUD_REACHABLE: heard of within the last half minute or so. */
+const STATE_REACHABLE = 0x02;
+/** NUD_STALE, NUD_DELAY and NUD_PROBE: known, and not heard of lately. Other states have no hardware address or were written by hand. */
+const STATES_REMEMBERED = 0x1c;
 
 /** One thing the kernel said. `sequence` is that of the request it answers. */
 export type NetlinkMessage =
@@ -51,14 +62,31 @@ export type NetlinkMessage =
   | { readonly kind: 'link-gone'; readonly index: number }
   | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
+  /** An entry of the kernel's neighbour table that names a host; `heard`: just now. */
+  | {
+      readonly kind: 'neighbour';
+      readonly index: number;
+      readonly address: Ipv4;
+      readonly mac: MacAddress;
+      readonly heard: boolean;
+    }
   /** The list is complete; `interrupted`: ask again, it changed meanwhile. */
   | { readonly kind: 'done'; readonly sequence: number; readonly interrupted: boolean }
   /** The kernel refused; `errno` is 0 for a plain acknowledgement. */
   | { readonly kind: 'refused'; readonly sequence: number; readonly errno: number };
 
-/** The request for all links (RTM_GETLINK) or all IPv4 addresses (RTM_GETADDR). */
-export function encodeDumpRequest(type: typeof RTM_GETLINK | typeof RTM_GETADDR, sequence: number): Uint8Array {
-  const fixed = type === RTM_GETLINK ? LINK_FIXED_BYTES : ADDRESS_FIXED_BYTES;
+/** What can be asked for whole. */
+export type DumpType = typeof RTM_GETLINK | typeof RTM_GETADDR | typeof RTM_GETNEIGH;
+
+const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
+  [RTM_GETLINK]: LINK_FIXED_BYTES,
+  [RTM_GETADDR]: ADDRESS_FIXED_BYTES,
+  [RTM_GETNEIGH]: NEIGHBOUR_FIXED_BYTES,
+};
+
+/** The request for all links (RTM_GETLINK), all IPv4 addresses (RTM_GETADDR) or all IPv4 neighbours (RTM_GETNEIGH). */
+export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array {
+  const fixed = DUMP_FIXED_BYTES[type];
   const bytes = new Uint8Array(HEADER_BYTES + fixed);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
@@ -117,6 +145,9 @@ function decodeMessage(view: DataView): MessageOrNone {
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return decodeAddress(view, type === RTM_DELADDR);
+    // A neighbour that the kernel forgets (RTM_DELNEIGH) has gone nowhere: it needed the room.
+    case RTM_NEWNEIGH:
+      return decodeNeighbour(view);
     default:
       return decoded(undefined);
   }
@@ -158,6 +189,26 @@ function decodeAddress(view: DataView, gone: boolean): MessageOrNone {
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
   const address = ipv4(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
   return decoded({ kind: gone ? 'address-gone' : 'address', index, address, prefix });
+}
+
+function decodeNeighbour(view: DataView): MessageOrNone {
+  const attributesAt = HEADER_BYTES + NEIGHBOUR_FIXED_BYTES;
+  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'neighbour');
+  const state = view.getUint16(HEADER_BYTES + 8, true);
+  if (view.getUint8(HEADER_BYTES) !== FAMILY_INET || (state & (STATE_REACHABLE | STATES_REMEMBERED)) === 0) {
+    return decoded(undefined);
+  }
+  const index = view.getInt32(HEADER_BYTES + 4, true);
+  const attributes = decodeAttributes(view, attributesAt);
+  if (!attributes.ok) return attributes;
+  const bytes = attributes.value.get(NDA_DST);
+  const hardware = attributes.value.get(NDA_LLADDR);
+  // A tunnel's neighbours have no hardware address of six bytes.
+  if (bytes === undefined || hardware?.length !== 6) return decoded(undefined);
+  if (bytes.length !== 4) return fault('bad-value', HEADER_BYTES, 'neighbour');
+  const address = ipv4(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  const heard = (state & STATE_REACHABLE) !== 0;
+  return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
 }
 
 /** Attributes by type; of a type that occurs twice the last counts. */

@@ -230,7 +230,7 @@ export class LinuxSocket implements DatagramSocket {
   #queue(datagram: OutgoingDatagram): void {
     const { to, bytes } = datagram;
     const { sendBatch } = this.#parts;
-    const source = this.request.source;
+    const source = datagram.source ?? this.request.source;
     const frame = to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
       this.#refuse('EMSGSIZE', to);

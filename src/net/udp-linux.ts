@@ -9,6 +9,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { RackError } from '../errors.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
+import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { socketInode } from './port-owner.ts';
@@ -81,6 +82,10 @@ class LinuxNetwork implements HostNetwork {
       this.#guardPort(socket.localPort);
       return socket;
     });
+  }
+
+  tap(request: TapRequest): FrameTap | undefined {
+    return this.#closed ? undefined : openFrameTap(this.#libc, request);
   }
 
   interfacesChanged(interfaces: readonly HostInterface[]): void {

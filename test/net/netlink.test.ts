@@ -62,6 +62,13 @@ function message(type: number, rest: readonly number[], flags = 0, sequence = 0)
 
 const LINK_FIXED = [0, 0, 1, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
 const ADDRESS_FIXED = [2, 24, 0, 0, 5, 0, 0, 0];
+/** A neighbour of interface 5 in a state, at 10.20.0.50, with 52:54:00:12:34:56. */
+const neighbour = (state: number, family = 2): readonly number[] => [
+  ...[family, 0, 0, 0, 5, 0, 0, 0, state, 0, 0, 1],
+  ...[8, 0, 1, 0, 10, 20, 0, 50],
+  ...[10, 0, 2, 0, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0, 0],
+];
+const NEIGHBOUR = { kind: 'neighbour', index: 5, address: ip('10.20.0.50'), mac: mac(0x525400123456) } as const;
 
 describe('netlink decoding', () => {
   for (const [name, expected] of CAPTURED) {
@@ -110,6 +117,13 @@ describe('netlink decoding', () => {
     ['an address without its fixed part', message(20, ADDRESS_FIXED.slice(1)), 'truncated', 'address'],
     ['an address of three bytes', message(20, [...ADDRESS_FIXED, 7, 0, 2, 0, 10, 0, 0]), 'bad-value', 'address'],
     ['a prefix of 33 bits', message(20, [2, 33, 0, 0, 5, 0, 0, 0, 8, 0, 2, 0, 10, 0, 0, 1]), 'bad-value', 'address'],
+    ['a neighbour without its fixed part', message(28, neighbour(2).slice(0, 11)), 'truncated', 'neighbour'],
+    [
+      'a neighbour of three bytes',
+      message(28, [...neighbour(2).slice(0, 12), 7, 0, 1, 0, 10, 20, 0, 0, ...neighbour(2).slice(20)]),
+      'bad-value',
+      'neighbour',
+    ],
     ['a refusal without its number', message(2, [1, 0]), 'truncated', 'error'],
   ];
   for (const [name, bytes, code, field] of broken) {
@@ -129,6 +143,13 @@ describe('netlink decoding', () => {
     ],
     ['a refusal', message(2, [0xf0, 0xff, 0xff, 0xff], 0, 9), [{ kind: 'refused', sequence: 9, errno: 16 }]],
     ['a link without a name', message(16, LINK_FIXED), []],
+    ['a neighbour that was heard (NUD_REACHABLE)', message(28, neighbour(2)), [{ ...NEIGHBOUR, heard: true }]],
+    ['a neighbour that is remembered (NUD_STALE)', message(28, neighbour(4)), [{ ...NEIGHBOUR, heard: false }]],
+    ['a neighbour that does not answer (NUD_FAILED)', message(28, neighbour(0x20)), []],
+    ['a neighbour written by hand (NUD_PERMANENT)', message(28, neighbour(0x80)), []],
+    ['a neighbour without a hardware address', message(28, neighbour(2).slice(0, 20)), []],
+    ['an IPv6 neighbour', message(28, neighbour(2, 10)), []],
+    ['a neighbour that the kernel forgets (RTM_DELNEIGH)', message(29, neighbour(2)), []],
     [
       'a link without a hardware address',
       message(16, [...LINK_FIXED, 8, 0, 3, 0, 0x74, 0x31, 0, 0]),

@@ -1,0 +1,185 @@
+// Hears what an interface receives for one UDP port, beside the host's own sockets, and sends as a host without an address does: to
+// look at a wire as a DHCP client would, without taking the client's port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768,
+// the kernel's documentation of its packet filter.
+//
+// 1. The kernel's filter lets nothing through but whole IPv4 UDP datagrams for the port, so that other traffic costs next to nothing.
+// 2. What this host itself sends is not heard, and what the tap sends no socket of this host hears: it shows the other side only.
+// 3. Nothing wakes anybody: whoever opens a tap looks into it, and closes it.
+
+import {
+  ANY,
+  BROADCAST_MAC,
+  type Ipv4,
+  ipv4,
+  LIMITED_BROADCAST,
+  type MacAddress,
+  macFromBytes,
+  macToBytes,
+} from './address.ts';
+import { errorName, type Libc } from './libc.ts';
+import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
+import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW, SOL_SOCKET } from './wire-structs.ts';
+
+/** The most datagrams taken in one look; the rest waits for the next one. */
+export const TAKEN_MAX = 64;
+
+const ETHERNET_HEADER_BYTES = 14;
+const ETHERTYPE_IPV4 = 0x0800;
+const PROTOCOL_UDP = 17;
+const IPV4_HEADER_BYTES_MIN = 20;
+const UDP_HEADER_BYTES = 8;
+/** The more-fragments flag and the offset: both zero in a whole datagram. */
+const FRAGMENT_BITS = 0x3fff;
+const SO_ATTACH_FILTER = 26;
+const FRAME_BYTES_MAX = 16_384;
+
+/** What was heard. */
+export interface TappedDatagram {
+  /** A copy. */
+  readonly bytes: Uint8Array;
+  readonly from: Ipv4;
+  /** Whose frame it came in: the sender's, or that of the router or relay before it. */
+  readonly mac: MacAddress;
+}
+
+/** An open tap. */
+export interface FrameTap {
+  /** Sends a datagram from 0.0.0.0 to all hosts of the wire. @returns the error's code (`ENETDOWN`), or undefined */
+  broadcast(payload: Uint8Array, port: number): string | undefined;
+  /** What has come since the last call, the oldest first, TAKEN_MAX at most. */
+  take(): readonly TappedDatagram[];
+  close(): void;
+}
+
+export interface TapRequest {
+  readonly device: string;
+  /** The device's hardware address, which frames are sent from. */
+  readonly mac: MacAddress;
+  /** The UDP port whose datagrams are heard, and from which is sent. */
+  readonly port: number;
+}
+
+/** Opens a tap; undefined where that is not allowed (CAP_NET_RAW) or the device does not exist. */
+export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): FrameTap | undefined {
+  const index = libc.if_nametoindex(device);
+  if (index === 0) return undefined;
+  // Protocol 0 hears nothing yet: the filter is in place before the first frame.
+  const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
+  if (fd < 0) return undefined;
+  const place = linkAddress(index);
+  if (!attachFilter(libc, fd, port) || libc.bind(fd, place, place.length) !== 0) {
+    libc.close(fd);
+    return undefined;
+  }
+  return new LinuxTap(libc, fd, mac, port);
+}
+
+class LinuxTap implements FrameTap {
+  readonly #libc: Libc;
+  readonly #mac: MacAddress;
+  readonly #port: number;
+  readonly #frame = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX);
+  #fd: number | undefined;
+
+  constructor(libc: Libc, fd: number, mac: MacAddress, port: number) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#mac = mac;
+    this.#port = port;
+  }
+
+  broadcast(payload: Uint8Array, port: number): string | undefined {
+    if (this.#fd === undefined) return 'EBADF';
+    const frame = broadcastFrame(payload, this.#mac, this.#port, port);
+    const sent = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
+    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+  }
+
+  take(): readonly TappedDatagram[] {
+    const taken: TappedDatagram[] = [];
+    for (let looks = 0; looks < TAKEN_MAX && this.#fd !== undefined; looks += 1) {
+      const length = this.#libc.recv(this.#fd, this.#frame, FRAME_BYTES_MAX, MSG_DONTWAIT);
+      if (length < 0) break;
+      const datagram = readTappedFrame(this.#frame.subarray(0, length), this.#port);
+      if (datagram !== undefined) taken.push(datagram);
+    }
+    return taken;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) this.#libc.close(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+/** An Ethernet frame to everybody with a UDP datagram from 0.0.0.0 in it. */
+export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: number, toPort: number): Uint8Array {
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + FRAME_HEADER_BYTES + payload.length);
+  frame.set(macToBytes(BROADCAST_MAC));
+  frame.set(macToBytes(mac), 6);
+  new DataView(frame.buffer).setUint16(12, ETHERTYPE_IPV4);
+  const header = { source: ANY, sourcePort: fromPort, destination: LIMITED_BROADCAST, destinationPort: toPort };
+  writeFrame(frame.subarray(ETHERNET_HEADER_BYTES), { ...header, identification: 0 }, payload);
+  return frame;
+}
+
+/** Reads a frame; undefined: it holds no whole UDP datagram for `port`. Checksums are not looked at, for the card may owe them. */
+export function readTappedFrame(frame: Uint8Array, port: number): TappedDatagram | undefined {
+  if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const ip = ETHERNET_HEADER_BYTES;
+  if (view.getUint16(12) !== ETHERTYPE_IPV4 || view.getUint8(ip) >>> 4 !== 4) return undefined;
+  const headerBytes = (view.getUint8(ip) & 0x0f) * 4;
+  const udp = ip + headerBytes;
+  if (headerBytes < IPV4_HEADER_BYTES_MIN || udp + UDP_HEADER_BYTES > frame.length) return undefined;
+  if (view.getUint8(ip + 9) !== PROTOCOL_UDP || (view.getUint16(ip + 6) & FRAGMENT_BITS) !== 0) return undefined;
+  if (view.getUint16(udp + 2) !== port) return undefined;
+  const end = udp + view.getUint16(udp + 4);
+  if (end < udp + UDP_HEADER_BYTES || end > frame.length) return undefined;
+  return {
+    bytes: frame.slice(udp + UDP_HEADER_BYTES, end),
+    from: ipv4(view.getUint32(ip + 12)),
+    mac: macFromBytes(frame, 6),
+  };
+}
+
+/** A `sockaddr_ll` that binds to the IPv4 frames of one device. */
+function linkAddress(index: number): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETHERTYPE_IPV4);
+  view.setInt32(4, index, true);
+  return bytes;
+}
+
+/** What the kernel runs on each frame: code, jump if true, jump if false, operand (`struct sock_filter`). */
+const filterFor = (port: number): readonly (readonly [number, number, number, number])[] => [
+  [0x28, 0, 0, 12],
+  [0x15, 0, 8, ETHERTYPE_IPV4],
+  [0x30, 0, 0, 23],
+  [0x15, 0, 6, PROTOCOL_UDP],
+  [0x28, 0, 0, 20],
+  [0x45, 4, 0, FRAGMENT_BITS],
+  [0xb1, 0, 0, ETHERNET_HEADER_BYTES],
+  [0x48, 0, 0, ETHERNET_HEADER_BYTES + 2],
+  [0x15, 0, 1, port],
+  [0x06, 0, 0, 0xffff],
+  [0x06, 0, 0, 0],
+];
+
+function attachFilter(libc: Libc, fd: number, port: number): boolean {
+  const filter = filterFor(port);
+  const program = Buffer.allocUnsafeSlow(filter.length * 8);
+  filter.forEach(([code, ifTrue, ifFalse, operand], index) => {
+    program.writeUInt16LE(code, index * 8);
+    program.writeUInt8(ifTrue, index * 8 + 2);
+    program.writeUInt8(ifFalse, index * 8 + 3);
+    program.writeUInt32LE(operand, index * 8 + 4);
+  });
+  const pointer = Buffer.alloc(16);
+  pointer.writeUInt16LE(filter.length, 0);
+  pointer.writeBigUInt64LE(libc.addressOf(program), 8);
+  // The kernel copies the program during the call.
+  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, pointer, pointer.length) === 0;
+}

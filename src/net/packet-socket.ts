@@ -1,0 +1,171 @@
+// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel takes Ethernet's header off and
+// puts it on). Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
+//
+// 1. It is filtered before it is bound, so nothing that is not asked for ever waits in it.
+// 2. It belongs to no device: interfaces come and go without it. Group memberships are a device's and have to be made again.
+// 3. Frames that this host sends, and those for another host (a VLAN that has no device here, a promiscuous port), are not heard.
+// 4. The kernel copies a filter while it is attached; receive buffers are fields.
+
+import { type MacAddress, macFromBytes, macToBytes } from './address.ts';
+import { errorName, type Libc } from './libc.ts';
+import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOL_SOCKET } from './wire-structs.ts';
+
+/** Ethernet's numbers of what is inside a frame. */
+export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
+
+/** One instruction of a filter: operation, jump if true, jump if false, operand. */
+export type FilterInstruction = readonly [number, number, number, number];
+
+const SO_ATTACH_FILTER = 26;
+const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const SOCKADDR_LL_BYTES = 20;
+const FILTER_INSTRUCTION_BYTES = 8;
+/** SKF_AD_OFF + SKF_AD_IFINDEX: where a filter reads by which interface the frame came. */
+const LOAD_INTERFACE_INDEX = 0xfffff008;
+/** A jump reaches 255 instructions. */
+const FILTERED_INTERFACES_MAX = 200;
+/** Longer frames are cut: nothing that is read here is longer. */
+const FRAME_BYTES_MAX = 2048;
+/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2; what is above is not for this host, or from it. */
+const PACKET_TYPE_MAX = 2;
+
+/** A frame that was heard. */
+export interface HeardFrame {
+  /** Overwritten by the next one. */
+  readonly bytes: Uint8Array;
+  readonly interfaceIndex: number;
+  /** By whom it was put on the wire. */
+  readonly from: MacAddress;
+}
+
+/** Hears and sends frames of one kind. */
+export class PacketSocket {
+  readonly fd: number;
+  readonly #libc: Libc;
+  readonly #protocol: number;
+  readonly #frame = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX);
+  readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
+  readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
+  readonly #filter: readonly FilterInstruction[];
+
+  /**
+   * Opens and binds it; what `filter` takes is heard on the interfaces of `hearOnly`, and none is named yet.
+   * @throws Error named after the system's code, `EPERM` without CAP_NET_RAW
+   */
+  constructor(libc: Libc, protocol: number, filter: readonly FilterInstruction[]) {
+    this.#libc = libc;
+    this.#protocol = protocol;
+    this.#filter = filter;
+    this.fd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (this.fd < 0) throw new Error(errorName(libc.errno()));
+    const address = linkAddress(protocol, 0, undefined);
+    const refused =
+      this.hearOnly([]) ?? (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
+    if (refused === undefined) return;
+    libc.close(this.fd);
+    throw new Error(refused);
+  }
+
+  /** Hears these interfaces and no others: what is on a wire that nobody serves wakes nobody. @returns the system's code where that was refused */
+  hearOnly(interfaceIndexes: readonly number[]): string | undefined {
+    const filter = encodeFilter([...onlyFrom(interfaceIndexes), ...this.#filter]);
+    const program = Buffer.allocUnsafeSlow(16).fill(0);
+    program.writeUInt16LE(filter.length / FILTER_INSTRUCTION_BYTES, 0);
+    program.writeBigUInt64LE(this.#libc.addressOf(filter), 8);
+    const code =
+      this.#libc.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0
+        ? undefined
+        : errorName(this.#libc.errno());
+    // The kernel has copied it; until then it had to be alive.
+    return filter.length === 0 ? 'EINVAL' : code;
+  }
+
+  /** The next frame for this host; undefined: none waits. @throws Error named after the system's code */
+  receive(): HeardFrame | undefined {
+    for (;;) {
+      this.#fromLength.set(intBytes(SOCKADDR_LL_BYTES));
+      const length = this.#libc.recvfrom(
+        this.fd,
+        this.#frame,
+        FRAME_BYTES_MAX,
+        MSG_DONTWAIT,
+        this.#from,
+        this.#fromLength,
+      );
+      if (length < 0) {
+        const code = errorName(this.#libc.errno());
+        if (code === 'EAGAIN') return undefined;
+        // An interface went down: said once, and of no interest to a socket of all interfaces.
+        if (code === 'EINTR' || code === 'ENETDOWN') continue;
+        throw new Error(code);
+      }
+      const bytes = (this.#from[10] ?? 0) > PACKET_TYPE_MAX ? this.#frame.subarray(0, 0) : this.#frame;
+      return {
+        bytes: bytes.subarray(0, length),
+        interfaceIndex: this.#from.readInt32LE(4),
+        from: macFromBytes(this.#from, 12),
+      };
+    }
+  }
+
+  /** Sends a frame's content. @returns the system's code where it was refused */
+  send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress): string | undefined {
+    const address = linkAddress(this.#protocol, interfaceIndex, to);
+    const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
+    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+  }
+
+  /** Has an interface take frames for a group. @returns the system's code where it was refused */
+  join(interfaceIndex: number, group: MacAddress): string | undefined {
+    const request = Buffer.allocUnsafeSlow(16).fill(0);
+    request.writeInt32LE(interfaceIndex, 0);
+    request.writeUInt16LE(6, 6);
+    request.set(macToBytes(group), 8);
+    const joined = this.#libc.setsockopt(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
+    return joined === 0 ? undefined : errorName(this.#libc.errno());
+  }
+
+  close(): void {
+    this.#libc.close(this.fd);
+  }
+}
+
+/** A `sockaddr_ll`. */
+function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | undefined): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, protocol);
+  view.setInt32(4, interfaceIndex, true);
+  if (mac === undefined) return bytes;
+  view.setUint8(11, 6);
+  bytes.set(macToBytes(mac), 12);
+  return bytes;
+}
+
+/** Passes frames of these interfaces on to the instructions that follow, and drops all others. Of very many interfaces it drops none. */
+function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
+  const count = interfaceIndexes.length;
+  if (count > FILTERED_INTERFACES_MAX) return [];
+  return [
+    [0x20, 0, 0, LOAD_INTERFACE_INDEX],
+    // Past the rest of the list and the instruction that drops.
+    ...interfaceIndexes.map((index, place): FilterInstruction => [0x15, count - place, 0, index]),
+    [6, 0, 0, 0],
+  ];
+}
+
+/** An array of `sock_filter`, with a store of its own. */
+function encodeFilter(filter: readonly FilterInstruction[]): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(filter.length * FILTER_INSTRUCTION_BYTES);
+  filter.forEach(([code, ifTrue, ifFalse, operand], index) => {
+    const at = index * FILTER_INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, at);
+    bytes.writeUInt8(ifTrue, at + 2);
+    bytes.writeUInt8(ifFalse, at + 3);
+    bytes.writeUInt32LE(operand, at + 4);
+  });
+  return bytes;
+}

@@ -1,0 +1,137 @@
+// IPv6 router discovery, as far as a rack takes part in it: it hears who looks for a router and who is one, and answers a booting
+// machine that there is none. Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (what is valid), §6.2.3 (a router that is none);
+// RFC 4443 §2.3 (checksum); RFC 4291 §2.5.1 (interface identifiers).
+//
+// 1. Only valid messages are read: hop limit 255, so that they come from this wire, code 0, a right checksum, whole options.
+// 2. The advertisement that is sent carries nothing: lifetime 0 (do not route by me), no prefix, no other option.
+// 3. It goes to its asker alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
+
+import type { MacAddress } from './address.ts';
+import { macToBytes } from './address.ts';
+import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
+import { internetChecksum, sumWords } from './raw-frame.ts';
+
+/** Bytes of an IPv6 address. */
+export const IPV6_BYTES = 16;
+/** Bytes of the advertisement that is sent, without Ethernet's header. */
+export const EMPTY_ADVERTISEMENT_BYTES = 56;
+/** The group of all routers of a wire (ff02::2), as Ethernet addresses it (RFC 2464 §7). */
+export const ALL_ROUTERS_MAC: MacAddress = 0x333300000002 as MacAddress;
+/** The group of all hosts of a wire (ff02::1), as Ethernet addresses it. */
+export const ALL_NODES_MAC: MacAddress = 0x333300000001 as MacAddress;
+
+const IPV6_HEADER_BYTES = 40;
+const NEXT_HEADER_ICMP = 58;
+const HOP_LIMIT = 255;
+const TYPE_SOLICITATION = 133;
+const TYPE_ADVERTISEMENT = 134;
+const SOLICITATION_BYTES = 8;
+const ADVERTISEMENT_BYTES = 16;
+/** What the hosts of the wire shall put into their own packets: 64, as the rest of the world does. */
+const ADVERTISED_HOP_LIMIT = 64;
+
+/** What was heard. */
+export type RouterDiscovery =
+  /** Somebody looks for a router; `source` is the link-local address to answer to. */
+  | { readonly kind: 'solicitation'; readonly source: Uint8Array }
+  /** Somebody looks for a router and has no address yet: only an answer to all would reach it. */
+  | { readonly kind: 'nameless-solicitation' }
+  /** Somebody is a router, or says that he is none any more. */
+  | { readonly kind: 'advertisement'; readonly lifetimeSeconds: number };
+
+/** Reads an IPv6 packet without Ethernet's header. The source address is a copy. */
+export function decodeRouterDiscovery(bytes: Uint8Array): Decoded<RouterDiscovery> {
+  if (bytes.length < IPV6_HEADER_BYTES + SOLICITATION_BYTES) return fault('truncated', bytes.length, 'packet');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(0) >>> 4 !== 6) return fault('bad-value', 0, 'version');
+  if (view.getUint8(6) !== NEXT_HEADER_ICMP) return fault('bad-value', 6, 'next header');
+  if (view.getUint8(7) !== HOP_LIMIT) return fault('bad-value', 7, 'hop limit');
+  const length = view.getUint16(4);
+  const end = IPV6_HEADER_BYTES + length;
+  if (end > bytes.length) return fault('truncated', bytes.length, 'payload');
+  if (length < SOLICITATION_BYTES) return fault('bad-length', 4, 'payload length');
+  if (view.getUint8(41) !== 0) return fault('bad-value', 41, 'code');
+  if (checksumOf(bytes, end) !== 0) return fault('bad-value', 42, 'checksum');
+  const source = bytes.slice(8, 24);
+  switch (view.getUint8(40)) {
+    case TYPE_SOLICITATION:
+      return decodeSolicitation(view, source, end);
+    case TYPE_ADVERTISEMENT: {
+      if (length < ADVERTISEMENT_BYTES) return fault('bad-length', 4, 'payload length');
+      if (!isLinkLocal(source)) return fault('bad-value', 8, 'source');
+      const options = checkOptions(view, IPV6_HEADER_BYTES + ADVERTISEMENT_BYTES, end);
+      return options.ok ? decoded({ kind: 'advertisement', lifetimeSeconds: view.getUint16(46) }) : options;
+    }
+    default:
+      return fault('bad-value', 40, 'type');
+  }
+}
+
+function decodeSolicitation(view: DataView, source: Uint8Array, end: number): Decoded<RouterDiscovery> {
+  const options = checkOptions(view, IPV6_HEADER_BYTES + SOLICITATION_BYTES, end);
+  if (!options.ok) return options;
+  if (source.every((byte) => byte === 0)) return decoded({ kind: 'nameless-solicitation' });
+  // A global source would be valid too; an answer from a link-local address is for the wire.
+  return isLinkLocal(source) ? decoded({ kind: 'solicitation', source }) : fault('bad-value', 8, 'source');
+}
+
+/** Options are whole, and none is empty: a length of 0 would never end (RFC 4861 §4.6). */
+function checkOptions(view: DataView, start: number, end: number): Decoded<true> {
+  for (let at = start; at < end; ) {
+    if (at + 2 > end) return fault('truncated', at, 'option');
+    const length = view.getUint8(at + 1) * 8;
+    if (length === 0) return fault('bad-length', at, 'option');
+    if (at + length > end) return fault('truncated', at, 'option');
+    at += length;
+  }
+  return decoded(true);
+}
+
+/** fe80::/10 (RFC 4291 §2.4). */
+export const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
+
+/** The link-local address that a text of the system names; undefined: it names something else. */
+export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
+  const match = /^fe80::((?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})$/i.exec(text);
+  const groups = match?.[1]?.split(':');
+  if (groups === undefined || groups.length > 6) return undefined;
+  const bytes = new Uint8Array(IPV6_BYTES);
+  bytes.set([0xfe, 0x80]);
+  groups.forEach((group, index) => {
+    const value = Number.parseInt(group, 16);
+    bytes.set([value >>> 8, value & 0xff], IPV6_BYTES - 2 * (groups.length - index));
+  });
+  return bytes;
+}
+
+/** The link-local address that follows from a hardware address (RFC 4291 appendix A). */
+export function linkLocalOf(mac: MacAddress): Uint8Array {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
+  return new Uint8Array([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+}
+
+/** The empty advertisement, from and to link-local addresses of 16 bytes each. */
+export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(EMPTY_ADVERTISEMENT_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, 0x60);
+  view.setUint16(4, ADVERTISEMENT_BYTES);
+  view.setUint8(6, NEXT_HEADER_ICMP);
+  view.setUint8(7, HOP_LIMIT);
+  bytes.set(source.subarray(0, IPV6_BYTES), 8);
+  bytes.set(destination.subarray(0, IPV6_BYTES), 24);
+  view.setUint8(40, TYPE_ADVERTISEMENT);
+  view.setUint8(44, ADVERTISED_HOP_LIMIT);
+  view.setUint16(42, checksumOf(bytes, bytes.length));
+  return bytes;
+}
+
+/** The checksum over both addresses, the length, the next header and the message up to `end`; 0 over a right message. */
+function checksumOf(bytes: Uint8Array, end: number): number {
+  const length = end - IPV6_HEADER_BYTES;
+  return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));
+}
+
+function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {
+  return faulty({ code, offset, field });
+}

@@ -1,0 +1,328 @@
+// What is heard of the wires, in the thread that may sleep: ARP, the kernel's neighbours, who looks for an IPv6 router and who is
+// one; and what is said there: ARP probes, and that there is no router. Sources: packet(7), RFC 5227, RFC 4861.
+//
+// 1. Nothing of a stranger's making throws, and no flood of his keeps the thread busy: at most FRAMES_MAX frames a wake, after
+//    which the frames' sockets rest for REST_MS while the kernel drops what is too much.
+// 2. Only interfaces that are served, are up and have a hardware address take part; they are found by name again after each change.
+// 3. A socket that cannot be had, or fails, is told of once, with what it is missed for; the others go on.
+// 4. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { type Instant, later, systemClock } from '../clock.ts';
+import { errorText } from '../errors.ts';
+import { RateLimit } from '../rate-limit.ts';
+import { isHostMac, type MacAddress } from './address.ts';
+import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
+import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
+import type { HostInterface } from './host-interface.ts';
+import type { Libc } from './libc.ts';
+import { type Sighting, SightingFilter } from './neighbours.ts';
+import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
+import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from './netlink.ts';
+import { NetlinkDump } from './netlink-dump.ts';
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV6,
+  type FilterInstruction,
+  type HeardFrame,
+  PacketSocket,
+} from './packet-socket.ts';
+import {
+  ALL_NODES_MAC,
+  ALL_ROUTERS_MAC,
+  decodeRouterDiscovery,
+  encodeEmptyAdvertisement,
+  isLinkLocal,
+  linkLocalOf,
+  parseIpv6LinkLocal,
+} from './router-discovery.ts';
+
+/** Frames of one kind that are read in one wake. */
+export const FRAMES_MAX = 256;
+/** How long the sockets of frames rest after so many, in milliseconds. */
+export const REST_MS = 10;
+/** Sightings of one message to the main thread. */
+const SIGHTINGS_MAX = 1024;
+/** Solicitations that are passed on: every machine of a rack asks a few times when it starts. */
+const SOLICITATION_RATE = { perSecond: 100, burst: 400 };
+/** How often the same router is told of, in milliseconds. */
+const ROUTER_RETELL_MS = 60_000;
+
+const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
+const TAKE_ALL: readonly FilterInstruction[] = [[6, 0, 0, 0xffff]];
+/** IPv6 with ICMPv6 inside, of type 133 (solicitation) or 134 (advertisement): bytes 6 and 40 of the packet. */
+const ROUTER_DISCOVERY: readonly FilterInstruction[] = [
+  [0x30, 0, 0, 6],
+  [0x15, 0, 4, 58],
+  [0x30, 0, 0, 40],
+  [0x15, 1, 0, 133],
+  [0x15, 0, 1, 134],
+  [6, 0, 0, 0xffff],
+  [6, 0, 0, 0],
+];
+
+interface ServedLink {
+  readonly name: string;
+  readonly index: number;
+  readonly mac: MacAddress;
+}
+
+/** The ears and the mouth of the net worker. */
+export class WireEar {
+  readonly #tell: (message: FromNetWorker) => void;
+  readonly #probes = new ArpProbes();
+  readonly #filter = new SightingFilter();
+  readonly #solicitations = new RateLimit(SOLICITATION_RATE);
+  readonly #routersToldAt = new Map<string, Instant>();
+  #arp: PacketSocket | undefined;
+  #routers: PacketSocket | undefined;
+  #neighbours: NetlinkDump | undefined;
+  readonly #problems = { arp: '', routers: '' };
+  #names: ReadonlySet<string> = new Set();
+  #host: readonly HostInterface[] = [];
+  #links = new Map<number, ServedLink>();
+  #sightings: Sighting[] = [];
+  #restUntil: Instant | undefined;
+
+  /** Opens what can be opened, and says what cannot. */
+  constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
+    this.#tell = tell;
+    this.#arp = this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, TAKE_ALL));
+    this.#routers = this.#open('routers', () => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
+    try {
+      this.#neighbours = new NetlinkDump(libc, NETLINK_NEIGHBOUR_GROUP, [RTM_GETNEIGH], {
+        onDump: () => undefined,
+        onMessage: (message) => this.#onNeighbour(message),
+        onDumped: () => undefined,
+      });
+    } catch {
+      // Neighbours that only the kernel knows are then not shown.
+    }
+    this.#tellSenses();
+  }
+
+  /** The descriptors to wait for; fewer while the sockets of frames rest. */
+  descriptors(now: Instant): readonly number[] {
+    const resting = this.#restUntil !== undefined && this.#restUntil > now;
+    const frames = resting ? [] : [this.#arp?.fd, this.#routers?.fd];
+    return [...frames, this.#neighbours?.fd].filter((fd) => fd !== undefined);
+  }
+
+  /** When something is due though nothing was heard; undefined: nothing is. */
+  get nextAt(): Instant | undefined {
+    const next = this.#probes.nextAt;
+    if (this.#restUntil === undefined) return next;
+    return next === undefined || this.#restUntil < next ? this.#restUntil : next;
+  }
+
+  /** Takes a command of the main thread. */
+  command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
+    if (message.kind === 'serve') this.#serve(message.names);
+    else if (message.kind === 'advertise') this.#advertise(message);
+    else this.#probe(message.id, message);
+  }
+
+  /** The host's interfaces have changed. */
+  interfacesChanged(host: readonly HostInterface[]): void {
+    this.#host = host;
+    this.#findLinks();
+  }
+
+  /** Reads what has arrived and does what is due. */
+  work(): void {
+    const now = systemClock.now();
+    if (this.#restUntil === undefined || this.#restUntil <= now) {
+      this.#restUntil = undefined;
+      this.#drain('arp', this.#arp, (frame) => this.#onArp(frame, now), now);
+      this.#drain('routers', this.#routers, (frame) => this.#onRouterDiscovery(frame, now), now);
+    }
+    try {
+      this.#neighbours?.drain();
+      this.#neighbours?.recover();
+    } catch {
+      this.#neighbours?.close();
+      this.#neighbours = undefined;
+    }
+    this.#tellSightings();
+    this.#runProbes();
+  }
+
+  close(): void {
+    for (const socket of [this.#arp, this.#routers, this.#neighbours]) socket?.close();
+  }
+
+  #open(name: 'arp' | 'routers', open: () => PacketSocket): PacketSocket | undefined {
+    try {
+      return open();
+    } catch (error) {
+      this.#problems[name] = errorText(error);
+      return undefined;
+    }
+  }
+
+  #tellSenses(): void {
+    this.#tell({ kind: 'senses', ...this.#problems });
+  }
+
+  #serve(names: readonly string[]): void {
+    const before = this.#names;
+    this.#names = new Set(names);
+    this.#findLinks();
+    // Who begins to listen is told of everybody who is known.
+    if (names.every((name) => before.has(name))) return;
+    this.#filter.clear();
+    this.#neighbours?.dump();
+  }
+
+  #findLinks(): void {
+    const links = new Map<number, ServedLink>();
+    for (const { name, index, mac, up } of this.#host) {
+      if (mac === undefined || !isHostMac(mac) || !up || !this.#names.has(name)) continue;
+      links.set(index, { name, index, mac });
+      if (this.#links.get(index)?.name === name) continue;
+      // A device that cannot do it hears those who ask it alone; the next change tries again.
+      for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#routers?.join(index, group);
+    }
+    this.#links = links;
+    for (const socket of [this.#arp, this.#routers]) socket?.hearOnly([...links.keys()]);
+  }
+
+  #linkNamed(name: string): ServedLink | undefined {
+    for (const link of this.#links.values()) if (link.name === name) return link;
+    return undefined;
+  }
+
+  #drain(
+    name: 'arp' | 'routers',
+    socket: PacketSocket | undefined,
+    take: (frame: HeardFrame) => void,
+    now: Instant,
+  ): void {
+    if (socket === undefined) return;
+    try {
+      for (let count = 0; count < FRAMES_MAX; count += 1) {
+        const frame = socket.receive();
+        if (frame === undefined) return;
+        take(frame);
+      }
+      this.#restUntil = later(now, REST_MS);
+    } catch (error) {
+      this.#fail(name, errorText(error));
+    }
+  }
+
+  /** A socket that fails would fail again at once: it is closed, and said to be missing. */
+  #fail(name: 'arp' | 'routers', code: string): void {
+    const socket = name === 'arp' ? this.#arp : this.#routers;
+    socket?.close();
+    if (name === 'arp') this.#arp = undefined;
+    else this.#routers = undefined;
+    this.#problems[name] = code;
+    this.#tellSenses();
+  }
+
+  #onArp({ bytes, interfaceIndex }: HeardFrame, now: Instant): void {
+    const link = this.#links.get(interfaceIndex);
+    if (link === undefined) return;
+    const packet = decodeArp(bytes);
+    if (!packet.ok) return;
+    const verdict = this.#probes.hear(packet.value, interfaceIndex);
+    if (verdict !== undefined) this.#tellProbed(verdict);
+    const { sender, senderMac } = packet.value;
+    if (senderMac === link.mac || !isHostMac(senderMac) || !isHostAddress(sender)) return;
+    if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
+      this.#sightings.push({ interfaceName: link.name, address: sender, mac: senderMac, heard: true });
+    }
+  }
+
+  #onNeighbour(message: NetlinkMessage): void {
+    if (message.kind !== 'neighbour') return;
+    const { index, address, mac, heard } = message;
+    const link = this.#links.get(index);
+    if (link === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
+    if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
+    this.#sightings.push({ interfaceName: link.name, address, mac, heard });
+    if (this.#sightings.length >= SIGHTINGS_MAX) this.#tellSightings();
+  }
+
+  #tellSightings(): void {
+    if (this.#sightings.length === 0) return;
+    this.#tell({ kind: 'sightings', sightings: this.#sightings });
+    this.#sightings = [];
+  }
+
+  #onRouterDiscovery({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
+    const link = this.#links.get(interfaceIndex);
+    if (link === undefined || from === link.mac || !isHostMac(from)) return;
+    const heard = decodeRouterDiscovery(bytes);
+    if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
+    if (heard.value.kind === 'solicitation') {
+      const { source } = heard.value;
+      if (!this.#solicitations.allows(now)) return;
+      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: link.name, mac: from, source } });
+      return;
+    }
+    const toldAt = this.#routersToldAt.get(link.name);
+    if (toldAt !== undefined && later(toldAt, ROUTER_RETELL_MS) > now) return;
+    this.#routersToldAt.set(link.name, now);
+    this.#tell({ kind: 'router', interfaceName: link.name, mac: from });
+  }
+
+  #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
+    const link = this.#linkNamed(interfaceName);
+    const question = { id, address, interfaceIndex: link?.index ?? 0, own: link?.mac ?? BROADCAST };
+    const started = link !== undefined && this.#arp !== undefined && this.#probes.start(question, systemClock.now());
+    if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });
+  }
+
+  #runProbes(): void {
+    const now = systemClock.now();
+    for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) {
+      if ('free' in due) this.#tellProbed(due.free);
+      else this.#sendProbe(due.send);
+    }
+  }
+
+  #sendProbe(question: ProbeQuestion): void {
+    const { id, own, address, interfaceIndex } = question;
+    if (this.#arp?.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST) === undefined) return;
+    this.#probes.cancel(question);
+    this.#tell({ kind: 'probed', id, user: undefined, made: false });
+  }
+
+  #tellProbed({ id, user }: ProbeVerdict): void {
+    this.#tell({ kind: 'probed', id, user, made: true });
+  }
+
+  #advertise({ interfaceName, mac, source }: Solicitation): void {
+    const solicitation: Solicitation = { interfaceName, mac, source };
+    const link = this.#linkNamed(interfaceName);
+    let code = 'ENODEV';
+    if (link !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
+    else if (link !== undefined && this.#routers !== undefined) {
+      const packet = encodeEmptyAdvertisement(linkLocalAddress(link), source);
+      code = this.#routers.send(packet, link.index, mac) ?? '';
+    }
+    this.#tell({ kind: 'advertised', solicitation, code });
+  }
+}
+
+/** The interface's own link-local address; where it has none, the one that follows from its hardware address, which nobody else has. */
+function linkLocalAddress({ name, mac }: ServedLink): Uint8Array {
+  for (const { family, address } of networkInterfaces()[name] ?? []) {
+    const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
+    if (bytes !== undefined && isLinkLocal(bytes)) return bytes;
+  }
+  return linkLocalOf(mac);
+}
+
+/** True where the kernel forwards IPv6 packets that arrive by the interface. */
+function forwardsIpv6(name: string): boolean {
+  try {
+    return readFileSync(`/proc/sys/net/ipv6/conf/${name}/forwarding`, 'latin1').trim() !== '0';
+  } catch {
+    // No IPv6 here at all.
+    return false;
+  }
+}

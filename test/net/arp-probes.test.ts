@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { ANY, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import type { ArpPacket } from '../../src/net/arp.ts';
+import { ArpProbes, PROBE_MS, PROBES_MAX, type ProbeQuestion } from '../../src/net/arp-probes.ts';
+
+const ADDRESS = ipv4(0x0a140064);
+const OTHER = ipv4(0x0a140065);
+const OWN = mac(0x52540000000a);
+const HOST = mac(0x525400123456);
+const QUESTION: ProbeQuestion = { id: 1, address: ADDRESS, interfaceIndex: 3, own: OWN };
+
+const said = (sender: number, senderMac: MacAddress, target: number = 0x0a140001): ArpPacket => ({
+  operation: 'request',
+  senderMac,
+  sender: ipv4(sender),
+  target: ipv4(target),
+});
+
+/** Everything that is due at a time, as words. */
+function due(probes: ArpProbes, at: number): readonly string[] {
+  const words: string[] = [];
+  for (let one = probes.take(instant(at)); one !== undefined; one = probes.take(instant(at))) {
+    words.push('free' in one ? `free ${one.free.id}` : `send ${one.send.id}`);
+  }
+  return words;
+}
+
+describe('ARP probes', () => {
+  it('ask twice and take the silence for an answer', () => {
+    const probes = new ArpProbes();
+    assert.equal(probes.nextAt, undefined);
+    assert.ok(probes.start(QUESTION, instant(1000)));
+    assert.deepEqual(due(probes, 1000), ['send 1']);
+    assert.equal(probes.nextAt, 1150);
+    assert.deepEqual(due(probes, 1149), []);
+    assert.deepEqual(due(probes, 1150), ['send 1']);
+    assert.deepEqual(due(probes, 1000 + PROBE_MS - 1), []);
+    assert.deepEqual(due(probes, 1000 + PROBE_MS), ['free 1']);
+    assert.equal(probes.size, 0);
+    assert.equal(probes.nextAt, undefined);
+  });
+
+  for (const [what, packet, user] of [
+    ['an answer', said(ADDRESS, HOST), HOST],
+    ['an announcement', said(ADDRESS, HOST, ADDRESS), HOST],
+    ["another host's probe for the same address", said(ANY, HOST, ADDRESS), HOST],
+    ["another host's probe for another address", said(ANY, HOST, OTHER), undefined],
+    ['word of another address', said(OTHER, HOST, ADDRESS), undefined],
+    ['our own probe, come back', said(ANY, OWN, ADDRESS), undefined],
+    ['a sender that is a group', said(ADDRESS, mac(0xffffffffffff)), undefined],
+  ] as const) {
+    it(`${user === undefined ? 'are not ended by' : 'are ended by'} ${what}`, () => {
+      const probes = new ArpProbes();
+      probes.start(QUESTION, instant(0));
+      due(probes, 0);
+      assert.equal(probes.hear(packet, 4), undefined, 'on another interface');
+      assert.deepEqual(probes.hear(packet, 3), user === undefined ? undefined : { id: 1, user });
+      assert.equal(probes.size, user === undefined ? 1 : 0);
+      assert.deepEqual(due(probes, 10_000), user === undefined ? ['send 1'] : []);
+    });
+  }
+
+  it('ask about one address of an interface once at a time, and about no more than PROBES_MAX', () => {
+    const probes = new ArpProbes();
+    assert.ok(probes.start(QUESTION, instant(0)));
+    assert.ok(!probes.start({ ...QUESTION, id: 2 }, instant(0)));
+    assert.ok(probes.start({ ...QUESTION, id: 3, interfaceIndex: 4 }, instant(0)));
+    for (let id = 4; id <= PROBES_MAX + 1; id += 1) {
+      assert.ok(probes.start({ ...QUESTION, id, address: ipv4(0x0b000000 + id) }, instant(0)));
+    }
+    assert.ok(!probes.start({ ...QUESTION, id: 9999, address: OTHER }, instant(0)));
+    probes.cancel(QUESTION);
+    assert.ok(probes.start({ ...QUESTION, id: 9999, address: OTHER }, instant(0)));
+  });
+});

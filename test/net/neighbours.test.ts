@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { NEIGHBOURS_MAX, NeighbourTable, RETELL_MS, type Sighting, SightingFilter } from '../../src/net/neighbours.ts';
+
+const A = ipv4(0x0a140032);
+const FIRST = mac(0x525400000001);
+const SECOND = mac(0x525400000002);
+const seen = (changes: Partial<Sighting> = {}): Sighting => ({
+  interfaceName: 'eth1',
+  address: A,
+  mac: FIRST,
+  heard: true,
+  ...changes,
+});
+
+describe('the neighbour table', () => {
+  it('tells new, seen again and moved, and keeps who was there before', () => {
+    const table = new NeighbourTable();
+    assert.equal(table.see(seen(), instant(1000)), 'new');
+    assert.equal(table.see(seen(), instant(2000)), 'seen');
+    assert.deepEqual([table.find('eth1', A)?.firstSeen, table.find('eth1', A)?.lastSeen], [1000, 2000]);
+    assert.equal(table.see(seen({ mac: SECOND }), instant(3000)), 'moved');
+    const after = { firstSeen: 3000, lastSeen: 3000, previousMac: FIRST, movedAt: 3000 };
+    assert.deepEqual(table.find('eth1', A), { interfaceName: 'eth1', address: A, mac: SECOND, ...after });
+    assert.equal(table.see(seen({ mac: SECOND }), instant(4000)), 'seen');
+    assert.equal(table.find('eth1', A)?.previousMac, FIRST);
+  });
+
+  it('does not take what the kernel remembers for something heard', () => {
+    const table = new NeighbourTable();
+    table.see(seen(), instant(1000));
+    assert.equal(table.see(seen({ heard: false }), instant(9000)), 'seen');
+    assert.equal(table.find('eth1', A)?.lastSeen, 1000);
+  });
+
+  it('knows one address behind each interface, and the one heard last of all', () => {
+    const table = new NeighbourTable();
+    table.see(seen(), instant(1000));
+    assert.equal(table.see(seen({ interfaceName: 'eth2', mac: SECOND }), instant(2000)), 'new');
+    assert.equal(table.size, 2);
+    assert.equal(table.findAnywhere(A, ['eth1', 'eth2'])?.mac, SECOND);
+    assert.equal(table.findAnywhere(A, ['eth1'])?.mac, FIRST);
+    assert.equal(table.findAnywhere(A, []), undefined);
+  });
+
+  it('forgets the one that was silent longest when there are too many', () => {
+    const table = new NeighbourTable();
+    for (let index = 0; index < NEIGHBOURS_MAX; index += 1)
+      table.see(seen({ address: ipv4(index + 1) }), instant(index));
+    table.see(seen({ address: ipv4(1) }), instant(NEIGHBOURS_MAX));
+    table.see(seen({ address: ipv4(0x0b000000) }), instant(NEIGHBOURS_MAX + 1));
+    assert.equal(table.size, NEIGHBOURS_MAX);
+    assert.equal(table.all().length, NEIGHBOURS_MAX);
+    assert.notEqual(table.find('eth1', ipv4(1)), undefined);
+    assert.equal(table.find('eth1', ipv4(2)), undefined);
+  });
+});
+
+describe('the filter of sightings', () => {
+  it('lets the same one through once in RETELL_MS, and another host at once', () => {
+    const filter = new SightingFilter();
+    assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
+    assert.ok(!filter.allows(3, A, FIRST, true, instant(RETELL_MS - 1)));
+    assert.ok(filter.allows(4, A, FIRST, true, instant(1)));
+    assert.ok(filter.allows(3, A, SECOND, true, instant(2)));
+    assert.ok(filter.allows(3, A, SECOND, true, instant(RETELL_MS + 2)));
+    assert.ok(!filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)), 'what is remembered is told once');
+    filter.clear();
+    assert.ok(filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)));
+  });
+
+  it('lets a flood of strangers through slowly, and loses none of them for good', () => {
+    const filter = new SightingFilter();
+    let through = 0;
+    for (let index = 0; index < 100_000; index += 1) {
+      if (filter.allows(3, ipv4(0x0a000000 + index), FIRST, true, instant(index / 100))) through += 1;
+    }
+    assert.ok(through >= 2000 && through <= 2600, `${through}`);
+    assert.ok(filter.allows(3, ipv4(0x0a000000 + 99_999), FIRST, true, instant(10_000)));
+  });
+});

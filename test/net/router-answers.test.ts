@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { type MacAddress, mac } from '../../src/net/address.ts';
+import type { Solicitation } from '../../src/net/net-message.ts';
+import { BOOTING_MAX, BOOTING_MS, KEPT_MAX, KEPT_MS, ROUTER_MS, RouterAnswers } from '../../src/net/router-answers.ts';
+
+const A = mac(0x525400000001);
+const from = (asker: MacAddress, interfaceName = 'eth1'): Solicitation => ({
+  interfaceName,
+  mac: asker,
+  source: new Uint8Array(16),
+});
+
+function answers(): RouterAnswers {
+  const decider = new RouterAnswers();
+  decider.configure(['eth1']);
+  return decider;
+}
+
+describe('answers to router solicitations', () => {
+  it('are for machines that boot, and for as long as they do', () => {
+    const decider = answers();
+    assert.equal(decider.shallAnswer(from(mac(0x525400000002)), instant(0)), false);
+    assert.equal(decider.noteBooting(A, instant(0)), undefined);
+    assert.equal(decider.shallAnswer(from(A), instant(BOOTING_MS - 1)), true);
+    assert.equal(decider.shallAnswer(from(A), instant(BOOTING_MS)), false);
+  });
+
+  it('are given when the DISCOVER follows the solicitation, unless that is long ago', () => {
+    const decider = answers();
+    const asked = from(A);
+    assert.equal(decider.shallAnswer(asked, instant(0)), false);
+    assert.equal(decider.noteBooting(A, instant(KEPT_MS - 1)), asked);
+    assert.equal(decider.noteBooting(A, instant(KEPT_MS - 1)), undefined, 'once');
+    const late = answers();
+    late.shallAnswer(asked, instant(0));
+    assert.equal(late.noteBooting(A, instant(KEPT_MS)), undefined);
+  });
+
+  it('are a real router’s to give while it is there', () => {
+    const decider = answers();
+    decider.noteBooting(A, instant(0));
+    assert.equal(decider.noteRouter('eth1', instant(0)), true);
+    assert.equal(decider.noteRouter('eth1', instant(1000)), false, 'known already');
+    assert.equal(decider.shallAnswer(from(A), instant(2000)), false);
+    decider.noteBooting(A, instant(ROUTER_MS + 1000));
+    assert.equal(decider.shallAnswer(from(A), instant(ROUTER_MS + 1000)), true, 'it has gone');
+    assert.equal(decider.noteRouter('eth1', instant(ROUTER_MS + 2000)), true);
+    const waiting = answers();
+    waiting.shallAnswer(from(A), instant(0));
+    waiting.noteRouter('eth1', instant(1));
+    assert.equal(waiting.noteBooting(A, instant(2)), undefined, 'one that was kept, too');
+  });
+
+  it('are given only where they are wanted', () => {
+    const decider = answers();
+    decider.noteBooting(A, instant(0));
+    assert.equal(decider.shallAnswer(from(A, 'eth2'), instant(1)), false);
+    assert.equal(decider.shallAnswer(from(A), instant(1)), true);
+    decider.configure([]);
+    assert.equal(decider.shallAnswer(from(A), instant(2)), false);
+  });
+
+  it('remember no more machines and solicitations than their bounds', () => {
+    const decider = answers();
+    for (let index = 0; index <= BOOTING_MAX; index += 1) decider.noteBooting(mac(0x525400100000 + index), instant(0));
+    assert.equal(decider.shallAnswer(from(mac(0x525400100000)), instant(1)), false);
+    assert.equal(decider.shallAnswer(from(mac(0x525400100001)), instant(1)), true);
+    const kept = answers();
+    for (let index = 0; index <= KEPT_MAX; index += 1) kept.shallAnswer(from(mac(0x525400100000 + index)), instant(0));
+    assert.equal(kept.noteBooting(mac(0x525400100000), instant(1)), undefined);
+    assert.notEqual(kept.noteBooting(mac(0x525400100001), instant(1)), undefined);
+  });
+});

@@ -1,0 +1,113 @@
+// The main thread's side of the wire, in virtual time, with a thread that answers as the test says.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Ipv4, ipv4, mac } from '../../src/net/address.ts';
+import { PROBES_MAX } from '../../src/net/arp-probes.ts';
+import type { HostInterface } from '../../src/net/host-interface.ts';
+import type { FromNetWorker, ToNetWorker } from '../../src/net/net-message.ts';
+import { ThreadWire } from '../../src/net/wire.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const ADDRESS: Ipv4 = ipv4(0x0a140064);
+const HOST = mac(0x525400000001);
+const link = (changes: Partial<HostInterface> = {}): HostInterface => ({
+  ...{ name: 'eth1', index: 2, mac: mac(0x52540000000a), up: true, carrier: true, addresses: [] },
+  ...changes,
+});
+
+function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {}) {
+  const clock = new VirtualClock();
+  const wire = new ThreadWire(clock);
+  const told: ToNetWorker[] = [];
+  wire.connect((message) => void told.push(message));
+  wire.take({ kind: 'senses', arp: '', routers: '', ...senses });
+  wire.interfacesChanged([link()]);
+  /** What becomes of a question. */
+  const ask = (): Promise<string> =>
+    wire.findUser(ADDRESS, 'eth1').then(
+      (user) => (user === undefined ? 'nobody' : user.toString(16)),
+      ({ code }) => code,
+    );
+  const idOf = (place: number): number => {
+    const probe = told.filter((message) => message.kind === 'probe')[place];
+    return probe?.id ?? assert.fail('no such question');
+  };
+  return { clock, wire, told, ask, idOf };
+}
+
+describe('the main thread’s side of the wire', () => {
+  it('hands each answer to its question', async () => {
+    const rig = start();
+    const answers = [rig.ask(), rig.ask(), rig.ask()];
+    rig.wire.take({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
+    rig.wire.take({ kind: 'probed', id: rig.idOf(2), user: undefined, made: false });
+    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: undefined, made: true });
+    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
+    rig.wire.take({ kind: 'probed', id: 4711, user: HOST, made: true });
+    assert.deepEqual(await Promise.all(answers), ['nobody', '525400000001', 'native-unavailable']);
+    assert.equal(rig.clock.pending, 0, 'and leaves no timer');
+  });
+
+  it('ends questions that a busy thread does not answer, or that ended with it', async () => {
+    const rig = start();
+    const late = rig.ask();
+    rig.clock.advance(2000);
+    assert.equal(await late, 'native-unavailable');
+    const cut = rig.ask();
+    rig.wire.connect(undefined);
+    assert.equal(await cut, 'native-unavailable');
+    assert.equal(await rig.ask(), 'native-unavailable');
+    assert.equal(rig.wire.notes.length, 2);
+    assert.equal(rig.clock.pending, 0);
+  });
+
+  it('asks about no more addresses at a time than the thread takes', async () => {
+    const rig = start();
+    const answers = Array.from({ length: PROBES_MAX + 1 }, () => rig.ask());
+    assert.equal(await answers.at(-1), 'native-unavailable');
+    assert.equal(rig.told.length, PROBES_MAX);
+    rig.wire.connect(undefined);
+    await Promise.all(answers);
+  });
+
+  for (const [what, change] of [
+    ['down', { up: false }],
+    ['without a cable', { carrier: false }],
+    ['loopback', { mac: mac(0) }],
+    ['a tunnel', { mac: undefined }],
+    ['another', { name: 'eth2' }],
+  ] as const) {
+    it(`cannot be asked when the interface is ${what}`, async () => {
+      const rig = start();
+      rig.wire.interfacesChanged([link(change)]);
+      assert.equal(rig.wire.canProbe('eth1'), false);
+      assert.equal(await rig.ask(), 'native-unavailable');
+      rig.wire.interfacesChanged([link()]);
+      assert.equal(rig.wire.canProbe('eth1'), true);
+    });
+  }
+
+  it('cannot be asked without the privilege, and says what is missed', async () => {
+    const rig = start({ arp: 'EPERM' });
+    assert.equal(rig.wire.canProbe('eth1'), false);
+    assert.equal(await rig.ask(), 'native-unavailable');
+    assert.deepEqual(rig.told, []);
+    assert.match(rig.wire.notes.join('\n'), /^Addresses are offered without asking the wire .*EPERM.*$/);
+    assert.deepEqual(start().wire.notes, []);
+  });
+
+  it('tells a thread what to listen to once, and a thread that comes later too', () => {
+    const rig = start();
+    rig.wire.serve(['eth1', 'eth2']);
+    rig.wire.serve(['eth1', 'eth2']);
+    rig.wire.serve(['eth1']);
+    assert.deepEqual(
+      rig.told.map((message) => (message.kind === 'serve' ? message.names : [])),
+      [['eth1', 'eth2'], ['eth1']],
+    );
+    const later: ToNetWorker[] = [];
+    rig.wire.connect((message) => void later.push(message));
+    assert.deepEqual(later, [{ kind: 'serve', names: ['eth1'] }]);
+  });
+});
