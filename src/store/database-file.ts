@@ -151,10 +151,11 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   }
 }
 
-/** Writes a copy that is whole or not there at all; an earlier one of the same name is replaced. */
+/** Writes a copy, as private as the file, that is whole or not there at all; an earlier one of the same name is replaced. */
 function copyFile(database: DatabaseSync, target: string): void {
   const part = `${target}.part`;
   rmSync(part, { force: true });
+  makePrivate(part);
   database.prepare('VACUUM INTO ?').run(part);
   const copy = openSync(part, 'r+');
   fsyncSync(copy);

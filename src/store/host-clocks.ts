@@ -8,7 +8,15 @@ const READING_AGE_MAX_MS = 1000;
 /** A smaller difference between the clocks is measuring, not a step. */
 const STEP_MS = 100;
 
-/** Reads all clocks together. */
+/** Reads all clocks of the host now. */
+export const readHostMoment = (clock: Clock, bootId = readBootId()): HostMoment => ({
+  now: clock.now(),
+  wallMs: clock.wallTimeMs(),
+  bootId,
+  uptimeS: uptimeSeconds(),
+});
+
+/** Reads all clocks together, again and again. */
 export class HostClocks {
   readonly #clock: Clock;
   readonly #bootId = readBootId();
@@ -25,7 +33,7 @@ export class HostClocks {
     if (known !== undefined && now - known.now <= READING_AGE_MAX_MS) {
       if (Math.abs(wallMs - now - (known.wallMs - known.now)) < STEP_MS) return known;
     }
-    this.#moment = { now, wallMs, bootId: this.#bootId, uptimeS: uptimeSeconds() };
+    this.#moment = readHostMoment(this.#clock, this.#bootId);
     return this.#moment;
   }
 }

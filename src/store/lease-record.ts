@@ -170,17 +170,18 @@ export function decodeFields(bytes: Uint8Array): Decoded<readonly RecordFields[]
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
   const fields = decodeFields(bytes);
   if (!fields.ok) return fields;
-  // Nearly all leases of a batch come from one boot: they share one string.
-  const boots = new Map<string, string>();
-  const intern = (id: string): string => {
-    const known = boots.get(id);
-    if (known === undefined) boots.set(id, id);
-    return known ?? id;
+  // Nearly all leases of a batch come from one boot, and of few kinds of clients: they share these strings.
+  const shared = new Map<string, string>();
+  const intern = (text: string): string => {
+    const known = shared.get(text);
+    if (known === undefined) shared.set(text, text);
+    return known ?? text;
   };
   return { ok: true, value: fields.value.map((one) => ({ sequence: one.sequence, lease: toLease(one, intern) })) };
 }
 
-function toLease(fields: RecordFields, intern: (id: string) => string): StoredLease {
+function toLease(fields: RecordFields, intern: (text: string) => string): StoredLease {
+  const vendorClass = latin1(fields.vendorClass);
   return {
     address: ipv4(fields.address),
     mac: mac(fields.mac),
@@ -188,7 +189,7 @@ function toLease(fields: RecordFields, intern: (id: string) => string): StoredLe
     duration: seconds(fields.durationS),
     hostname: fields.hostname,
     clientId: latin1(fields.clientId),
-    vendorClass: latin1(fields.vendorClass),
+    vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
     circuitId: latin1(fields.circuitId),
     remoteId: latin1(fields.remoteId),
     grantedWallMs: fields.grantedMs,

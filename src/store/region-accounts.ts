@@ -2,7 +2,7 @@
 //
 // 1. A key belongs to a user or to a machine, and goes with them.
 
-import type { ApiKey, User } from '../region/store.ts';
+import type { ApiKey, User, UserChange } from '../region/store.ts';
 import { readKey, readUser, type Statements } from './region-rows.ts';
 
 const KEY_QUERY =
@@ -37,6 +37,18 @@ export class AccountTables {
 
   listUsers(): readonly User[] {
     return this.#sql.all('SELECT * FROM user ORDER BY id').map(readUser);
+  }
+
+  changeUser(username: string, { passwordHash, isAdmin }: UserChange): boolean {
+    const sql =
+      'UPDATE user SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin) WHERE username = ?';
+    return this.#sql.run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, username) > 0;
+  }
+
+  /** With their keys of both kinds: a later user of this name must not have them. */
+  removeUser(username: string): boolean {
+    this.#sql.run('DELETE FROM ssh_key WHERE username = ?', username);
+    return this.#sql.run('DELETE FROM user WHERE username = ?', username) > 0;
   }
 
   addKey(key: ApiKey, keysMax: number): void {

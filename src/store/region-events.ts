@@ -10,7 +10,9 @@ import {
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
+  isAddressTaken,
   isBootEvent,
+  isNetworkStart,
   type MachineEvent,
   type MachineEventLevel,
   type MachineEventType,
@@ -92,6 +94,7 @@ export class EventTable {
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
+    const started = new Map<number, number>();
     const leased = new Set<number>();
     for (const report of reports) {
       if (report.sequence <= highest) continue;
@@ -99,16 +102,18 @@ export class EventTable {
       seenMs = report.at;
       const machineId = this.#addReport(report);
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
-      if (machineId !== undefined && report.kind === 'dhcp.ack') leased.add(machineId);
+      if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
+      if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
       added += 1;
     }
-    if (added === 0) return { added, booting: new Map(), leased: new Set() };
+    if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     this.#setSequence(source, highest, seenMs);
-    const of = this.#systemIds([...booting.keys(), ...leased]);
+    const of = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
     const named = (id: number): string => of.get(id) ?? '';
     return {
       added,
       booting: new Map([...booting].map(([id, atMs]) => [named(id), atMs])),
+      started: new Map([...started].map(([id, atMs]) => [named(id), atMs])),
       leased: new Set([...leased].map(named)),
     };
   }

@@ -4,10 +4,10 @@
 // 1. `identity` follows from the machines' own rows, and is written with them.
 // 2. What strangers can add to is bounded: the oldest shared values and conflicts are forgotten; what a person said is not.
 
-import { identityKeys } from '../region/evidence.ts';
-import { statusRow } from '../region/lifecycle.ts';
+import { identityKeys } from '../region/identity/evidence.ts';
+import { machineEvidence } from '../region/identity/recognition.ts';
+import { statusRow } from '../region/life/lifecycle.ts';
 import type { Machine } from '../region/machine.ts';
-import { machineEvidence } from '../region/recognition.ts';
 import type { Conflict, PairVerdict } from '../region/store.ts';
 import { number, type Statements, text } from './region-rows.ts';
 

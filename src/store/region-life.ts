@@ -1,15 +1,15 @@
-// Tags, SSH keys and what deployed systems run, of region.db. Each method is one transaction of its own.
+// Tags, SSH keys, keys of machines and what deployed systems run, of region.db. Each method is one transaction of its own.
 //
 // 1. A change of a tag changes what racks are told of its machines, and counts one version.
 
-import type { LifeStore, SshKey, Tag } from '../region/life-store.ts';
+import type { LifeStore, MachineKey, SshKey, Tag } from '../region/life/life-store.ts';
 import type { NewMachineEvent } from '../region/machine-event.ts';
 import type { EventTable } from './region-events.ts';
 import { countVersion } from './region-machines.ts';
 import { number, type Row, type Statements, text } from './region-rows.ts';
 import type { Transactions } from './region-transactions.ts';
 
-/** The tables `ssh_key`, `tag`, `machine_tag` and `user_data`. */
+/** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
 export class LifeTables implements LifeStore {
   readonly #transactions: Transactions;
   readonly #sql: Statements;
@@ -121,6 +121,35 @@ export class LifeTables implements LifeStore {
     return data instanceof Uint8Array ? data : undefined;
   }
 
+  machineKey(systemId: string): MachineKey | undefined {
+    return this.#transactions.read(() => this.#machineKey('machine.system_id', systemId));
+  }
+
+  findMachineKey(tokenKey: string): MachineKey | undefined {
+    return this.#transactions.read(() => this.#machineKey('machine_key.token_key', tokenKey));
+  }
+
+  keepMachineKey(key: MachineKey): MachineKey | undefined {
+    return this.#transactions.write(() => {
+      const columns = 'machine_id, consumer_key, token_key, token_secret, created_ms';
+      this.#sql.run(
+        `INSERT OR IGNORE INTO machine_key (${columns}) SELECT id, ?, ?, ?, ? FROM machine WHERE system_id = ?`,
+        key.consumerKey,
+        key.tokenKey,
+        key.tokenSecret,
+        key.createdMs,
+        key.systemId,
+      );
+      return this.#machineKey('machine.system_id', key.systemId);
+    });
+  }
+
+  #machineKey(column: 'machine.system_id' | 'machine_key.token_key', value: string): MachineKey | undefined {
+    const tables = 'machine_key JOIN machine ON machine.id = machine_id';
+    const row = this.#sql.one(`SELECT machine_key.*, system_id FROM ${tables} WHERE ${column} = ?`, value);
+    return row === undefined ? undefined : readMachineKey(row);
+  }
+
   #keys(username: string): readonly SshKey[] {
     return this.#sql.all('SELECT * FROM ssh_key WHERE username = ? ORDER BY id', username).map(readSshKey);
   }
@@ -134,6 +163,14 @@ const readSshKey = (row: Row): SshKey => ({
   id: number(row, 'id'),
   username: text(row, 'username'),
   key: text(row, 'key'),
+  createdMs: number(row, 'created_ms'),
+});
+
+const readMachineKey = (row: Row): MachineKey => ({
+  systemId: text(row, 'system_id'),
+  consumerKey: text(row, 'consumer_key'),
+  tokenKey: text(row, 'token_key'),
+  tokenSecret: text(row, 'token_secret'),
   createdMs: number(row, 'created_ms'),
 });
 

@@ -6,13 +6,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
-import { identityKeys } from '../region/evidence.ts';
-import { heldMacs } from '../region/interface-source.ts';
-import { statusRow } from '../region/lifecycle.ts';
-import type { Machine, MachineFields } from '../region/machine.ts';
+import { identityKeys } from '../region/identity/evidence.ts';
+import { machineEvidence } from '../region/identity/recognition.ts';
+import { statusRow } from '../region/life/lifecycle.ts';
+import type { Machine, MachineFields, PowerTask } from '../region/machine.ts';
 import type { NewMachineEvent } from '../region/machine-event.ts';
-import { toRackMachine } from '../region/rack-machine.ts';
-import { machineEvidence } from '../region/recognition.ts';
+import { heldMacs } from '../region/racks/interface-source.ts';
+import { toRackMachine } from '../region/racks/rack-machine.ts';
 import type {
   ChangeKnowledge,
   EnlistmentDecision,
@@ -107,6 +107,7 @@ export class MachineTable {
     this.#update(machine, change.fields, atMs);
     if (change.addresses !== undefined) this.#setAddresses(machine.id, change.addresses);
     if (change.userData !== undefined) this.#setUserData(machine.id, change.userData);
+    if (change.endsKey === true) this.#sql.run('DELETE FROM machine_key WHERE machine_id = ?', machine.id);
     for (const event of change.events) this.#events.add(event, machine.id);
     const after = this.get(systemId);
     if (looksDifferent(machine, after)) countVersion(this.#sql);
@@ -262,8 +263,21 @@ export class MachineTable {
     const after = { ...machine, ...fields };
     const sql = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
     this.#sql.run(sql, atMs, ...machineValues(after), machine.id);
+    if (Object.hasOwn(fields, 'powerTask')) this.#namePowerTask(machine, fields.powerTask);
     const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
     if (shown(machine) !== shown(after)) this.#identity.setValues(after);
+  }
+
+  /** A power task has a name of its own, by which it is known whether it was begun; also one like the one before. */
+  #namePowerTask({ id, systemId }: Machine, task: PowerTask | undefined): void {
+    if (task !== undefined) {
+      this.#sql.run(
+        "INSERT INTO counter (name, value) VALUES ('power-task', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+      );
+    }
+    const count = task === undefined ? 0 : this.#sql.number("SELECT value FROM counter WHERE name = 'power-task'");
+    const name = task === undefined ? null : `${systemId}/${count}`;
+    this.#sql.run('UPDATE machine SET power_task_id = ? WHERE id = ?', name, id);
   }
 
   /** Gives addresses of other machines to this one. @returns those machines as they are now */

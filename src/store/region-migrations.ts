@@ -210,6 +210,89 @@ CREATE TABLE machine_tag (
 CREATE INDEX machine_tag_tag ON machine_tag (tag_id);
 `;
 
+// Power: the book of commands that were begun, so that none is done twice. Scripts of operators, and what came of each.
+const VERSION_4 = `
+CREATE TABLE power_command (
+  id TEXT PRIMARY KEY,
+  system_id TEXT NOT NULL,
+  command TEXT NOT NULL,
+  begun_ms INTEGER NOT NULL,
+  ended_ms INTEGER,
+  outcome TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX power_command_unended ON power_command (begun_ms) WHERE ended_ms IS NULL;
+ALTER TABLE machine ADD COLUMN power_task_id TEXT;
+UPDATE machine SET power_task_id = lower(hex(randomblob(12))) WHERE power_task IS NOT NULL;
+CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
+
+ALTER TABLE machine ADD COLUMN owner_data TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE machine ADD COLUMN is_locked INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE machine_key (
+  machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  consumer_key TEXT NOT NULL,
+  token_key TEXT NOT NULL UNIQUE,
+  token_secret TEXT NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE debug_login (
+  machine_id INTEGER PRIMARY KEY REFERENCES machine (id) ON DELETE CASCADE,
+  username TEXT NOT NULL,
+  opened_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  token_digest TEXT,
+  host_key TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE script (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  timeout_seconds INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  content TEXT NOT NULL,
+  changed_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE script_run (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  machine_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
+  purpose TEXT NOT NULL,
+  begun_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX script_run_machine ON script_run (machine_id, id);
+
+CREATE TABLE script_result (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id INTEGER NOT NULL REFERENCES script_run (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  exit_status INTEGER,
+  started_ms INTEGER,
+  ended_ms INTEGER,
+  timeout_seconds INTEGER NOT NULL,
+  output BLOB NOT NULL,
+  output_bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX script_result_run ON script_result (run_id, position);
+
+CREATE TRIGGER script_result_aborted AFTER UPDATE OF status ON machine WHEN OLD.status <> NEW.status
+BEGIN
+  UPDATE script_result SET status = 'aborted', ended_ms = NEW.status_since_ms
+  WHERE ended_ms IS NULL AND run_id = (SELECT max(id) FROM script_run WHERE machine_id = NEW.id);
+END;
+
+CREATE TABLE rack_images (
+  rack_uuid TEXT PRIMARY KEY REFERENCES rack (uuid) ON DELETE CASCADE,
+  images TEXT NOT NULL
+) STRICT;
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -217,5 +300,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4],
 };

@@ -3,9 +3,10 @@
 // 1. A change of the table counts one under `racks-version`, so that another process's change is seen by reading one number.
 
 import { z } from 'zod';
-import type { Rack, RackState } from '../region/rack.ts';
-import type { RackInterface } from '../region/rack-description.ts';
-import type { RackChange, RackStore } from '../region/rack-store.ts';
+import type { Rack, RackState } from '../region/racks/rack.ts';
+import type { RackInterface } from '../region/racks/rack-description.ts';
+import { parseRackImages, type RackImage } from '../region/racks/rack-images.ts';
+import type { RackChange, RackStore } from '../region/racks/rack-store.ts';
 import { parseJson } from '../region/text-json.ts';
 import type { EventTable } from './region-events.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
@@ -42,6 +43,8 @@ const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
     static_ip_range_low: z.string(),
     static_ip_range_high: z.string(),
     router_ip: z.string(),
+    foreign_dhcp_ip: z.string().optional(),
+    reservations: z.array(z.object({ mac: z.string(), ip: z.string() })).optional(),
   }),
 );
 const refused = z.array(z.object({ sequence: z.number(), reason: z.string() }));
@@ -74,6 +77,26 @@ export class RackTable implements RackStore {
 
   version(): number {
     return this.#transactions.read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'racks-version'"));
+  }
+
+  images(uuid: string): readonly RackImage[] {
+    return this.#transactions.read(() => {
+      const [row] = this.#sql.all('SELECT images FROM rack_images WHERE rack_uuid = ?', uuid);
+      if (row === undefined) return [];
+      const parsed = parseJson(text(row, 'images'));
+      return parsed.kind === 'value' ? parseRackImages(parsed.value) : [];
+    });
+  }
+
+  putImages(uuid: string, images: readonly RackImage[]): void {
+    this.#transactions.write(() => {
+      this.#sql.run(
+        'INSERT INTO rack_images (rack_uuid, images) SELECT uuid, ? FROM rack WHERE uuid = ? ' +
+          'ON CONFLICT (rack_uuid) DO UPDATE SET images = excluded.images',
+        JSON.stringify(images),
+        uuid,
+      );
+    });
   }
 
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): R {

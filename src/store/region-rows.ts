@@ -6,7 +6,8 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/hardware-facts.ts';
-import { findStatusByNumber, type MachineStatus, statusRow } from '../region/lifecycle.ts';
+import { findStatusByNumber, type MachineStatus, statusRow } from '../region/life/lifecycle.ts';
+import { readStoredWork } from '../region/life/work.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -14,12 +15,12 @@ import {
   type MachineFields,
   type MachineInterface,
   type MachineTag,
+  POWER_TASKS,
   type PowerState,
   type PowerTask,
 } from '../region/machine.ts';
 import { readStoredPowerParameters } from '../region/power-parameters.ts';
 import type { ApiKey, User } from '../region/store.ts';
-import { readStoredWork } from '../region/work.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -93,7 +94,7 @@ function powerStateOf(value: string): PowerState {
 }
 
 function powerTaskOf(value: string | undefined): PowerTask | undefined {
-  return value === 'on' || value === 'off' || value === 'cycle' ? value : undefined;
+  return POWER_TASKS.find((task) => task === value);
 }
 
 /** What belongs to a machine in tables of its own. */
@@ -165,6 +166,9 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     createdMs: number(row, 'created_ms'),
     work: work === undefined ? undefined : readStoredWork(work),
     powerTask: powerTaskOf(optionalText(row, 'power_task')),
+    powerTaskId: optionalText(row, 'power_task_id'),
+    ownerData: JSON.parse(text(row, 'owner_data')),
+    isLocked: number(row, 'is_locked') !== 0,
     updatedMs: number(row, 'updated_ms'),
     ...parts,
   };
@@ -199,6 +203,8 @@ export const MACHINE_COLUMNS = [
   'power_proposed',
   'work',
   'power_task',
+  'owner_data',
+  'is_locked',
 ] as const;
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
@@ -230,6 +236,8 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.powerIsProposed === true ? 1 : 0,
     fields.work === undefined ? null : JSON.stringify(fields.work),
     fields.powerTask ?? null,
+    JSON.stringify(fields.ownerData ?? {}),
+    fields.isLocked === true ? 1 : 0,
   ];
 }
 

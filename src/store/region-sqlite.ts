@@ -8,10 +8,13 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { MacAddress } from '../net/address.ts';
-import type { LifeStore } from '../region/life-store.ts';
+import type { PowerLedger } from '../power/ledger.ts';
+import type { LifeStore } from '../region/life/life-store.ts';
+import type { LoginStore } from '../region/life/login-store.ts';
 import type { Machine } from '../region/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/machine-event.ts';
-import type { RackStore } from '../region/rack-store.ts';
+import type { RackStore } from '../region/racks/rack-store.ts';
+import type { ScriptStore } from '../region/scripts/script-store.ts';
 import type {
   ApiKey,
   ChangeKnowledge,
@@ -34,16 +37,20 @@ import type {
   StoredSetting,
   StrangerSeen,
   User,
+  UserChange,
 } from '../region/store.ts';
 import { openDatabaseFile } from './database-file.ts';
 import { AccountTables } from './region-accounts.ts';
 import { type EventBounds, EventTable } from './region-events.ts';
 import { IdentityTables } from './region-identity.ts';
 import { LifeTables } from './region-life.ts';
+import { LoginTable } from './region-logins.ts';
 import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-migrations.ts';
+import { PowerTable } from './region-power.ts';
 import { RackTable } from './region-racks.ts';
 import { Statements } from './region-rows.ts';
+import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -68,6 +75,9 @@ class SqliteRegionStore implements RegionStore {
   readonly #transactions: Transactions;
   readonly racks: RackStore;
   readonly life: LifeStore;
+  readonly logins: LoginStore;
+  readonly scripts: ScriptStore;
+  readonly power: PowerLedger;
   readonly #sql: Statements;
   readonly #events: EventTable;
   readonly #accounts: AccountTables;
@@ -86,6 +96,9 @@ class SqliteRegionStore implements RegionStore {
     this.#identity = new IdentityTables(this.#sql);
     this.#machines = new MachineTable(this.#sql, this.#events, this.#identity);
     this.life = new LifeTables(this.#transactions, this.#sql, this.#events);
+    this.logins = new LoginTable(this.#transactions, this.#sql, this.#events);
+    this.scripts = new ScriptTables(this.#transactions, this.#sql, this.#events);
+    this.power = new PowerTable(this.#transactions, this.#sql);
   }
 
   enlist<R>(
@@ -165,6 +178,11 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#machines.list(sql, nowMs, limit));
   }
 
+  listPowerTasks(afterId: number, limit: number): readonly Machine[] {
+    const sql = 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ? ORDER BY id LIMIT ?';
+    return this.#read(() => this.#machines.list(sql, afterId, limit));
+  }
+
   desiredVersion(): number {
     return this.#read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'desired-version'"));
   }
@@ -226,6 +244,22 @@ class SqliteRegionStore implements RegionStore {
 
   addUser(user: Omit<User, 'id'>): User | undefined {
     return this.#write(() => this.#accounts.addUser(user));
+  }
+
+  changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean {
+    return this.#write(() => {
+      const isChanged = this.#accounts.changeUser(username, change);
+      if (isChanged) this.#events.add(event, undefined);
+      return isChanged;
+    });
+  }
+
+  removeUser(username: string, event: NewMachineEvent): boolean {
+    return this.#write(() => {
+      const isRemoved = this.#accounts.removeUser(username);
+      if (isRemoved) this.#events.add(event, undefined);
+      return isRemoved;
+    });
   }
 
   findUser(username: string): User | undefined {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -241,6 +250,7 @@ test('a migration that fails changes nothing', () => {
   assert.equal(count('PRAGMA user_version'), 1);
   assert.equal(count("SELECT count(*) FROM pragma_table_info('lease') WHERE name = 'note'"), 0);
   assert.ok(existsSync(`${path}.version-1`));
+  assert.equal(statSync(`${path}.version-1`).mode & 0o777, 0o600, 'the copy is as private as the file');
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.endsWith('.part')),
     [],

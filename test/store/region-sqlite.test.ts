@@ -8,8 +8,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { testLoginStore } from '../contract/login-store.ts';
 import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
+import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
 
 function makeDirectory(): string {
@@ -26,6 +28,8 @@ function makePlace(): StorePlace {
 
 testRegionStore('sqlite', makePlace);
 testRackStore('sqlite', makePlace);
+testScriptStore('sqlite', makePlace);
+testLoginStore('sqlite', makePlace);
 
 function withDirectory(work: (stateDir: string, file: string) => void): void {
   const stateDir = makeDirectory();
@@ -119,6 +123,25 @@ test('version 1 of the file is read as it was left', () => {
     assert.deepEqual(store.racks.list(), []);
     const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
     assert.equal(store.recordReports('rack-1/first', [{ ...report, sequence: 1 }]).added, 0);
+    store.close();
+  });
+});
+
+test('version 3 of the file is read as it was left: who holds a machine, its address, its tags', () => {
+  withDirectory((stateDir, file) => {
+    copyFileSync(new URL('../../fixtures/state/region-3.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const machine = store.listMachines({ hostnames: ['web3'] }, 0, 2)[0];
+    assert.equal(machine?.status, 'allocated');
+    assert.equal(machine?.owner, 'admin');
+    assert.deepEqual(machine?.addresses, [{ mac: 0x525400000031, address: 0x0a14000a }]);
+    assert.deepEqual(machine?.tags, [{ name: 'serial', kernelParams: 'console=ttyS1' }]);
+    assert.equal(store.life.listSshKeys('admin').length, 1);
+    assert.deepEqual(
+      store.racks.list().map(({ name }) => name),
+      ['rack-1'],
+    );
+    assert.equal(store.listEvents({ limit: 10 }).length, 9);
     store.close();
   });
 });

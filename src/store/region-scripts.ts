@@ -1,0 +1,224 @@
+// Operators' scripts and what came of them, of region.db. Each method is one transaction of its own.
+//
+// 1. What a machine has not ended when it leaves its state is aborted by the trigger `script_result_aborted`, whoever changes the state.
+
+import type { NewMachineEvent } from '../region/machine-event.ts';
+import { outputText } from '../region/scripts/script-output.ts';
+import {
+  type PlannedScript,
+  type RawResult,
+  RESULT_STATUSES,
+  type ResultChange,
+  type ResultFilter,
+  RUNS_MAX,
+  SCRIPT_KINDS,
+  type Script,
+  type ScriptKind,
+  type ScriptResult,
+  type ScriptStore,
+  type WrittenScript,
+} from '../region/scripts/script-store.ts';
+import type { EventTable } from './region-events.ts';
+import { number, optionalNumber, type Row, type Statements, text } from './region-rows.ts';
+import type { Transactions } from './region-transactions.ts';
+
+const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
+  length(CAST(content AS BLOB)) AS bytes FROM script`;
+const RESULT = (
+  output: string,
+): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
+  timeout_seconds, output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
+  JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
+const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
+const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
+
+/** The tables `script`, `script_run` and `script_result`. */
+export class ScriptTables implements ScriptStore {
+  readonly #transactions: Transactions;
+  readonly #sql: Statements;
+  readonly #events: EventTable;
+
+  constructor(transactions: Transactions, sql: Statements, events: EventTable) {
+    this.#transactions = transactions;
+    this.#sql = sql;
+    this.#events = events;
+  }
+
+  listScripts(kind?: ScriptKind): readonly Script[] {
+    const all = this.#transactions.read(() => this.#sql.all(`${SCRIPT} ORDER BY position, name`).map(readScript));
+    return kind === undefined ? all : all.filter((script) => script.kind === kind);
+  }
+
+  findScript(name: string): (Script & { readonly content: string }) | undefined {
+    return this.#transactions.read(() => {
+      const script = this.#find(name);
+      const row = this.#sql.one('SELECT content FROM script WHERE name = ?', name);
+      return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
+    });
+  }
+
+  addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Script | 'exists' | 'limit' {
+    return this.#transactions.write(() => {
+      if (this.#find(script.name) !== undefined) return 'exists';
+      if (this.#sql.number('SELECT count(*) FROM script') >= scriptsMax) return 'limit';
+      const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+      this.#sql.run(sql, ...valuesOf(script));
+      this.#events.add(event, undefined);
+      return this.#find(script.name) ?? 'limit';
+    });
+  }
+
+  changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Script | 'exists' | 'not-found' {
+    return this.#transactions.write(() => {
+      if (this.#find(name) === undefined) return 'not-found';
+      if (script.name !== name && this.#find(script.name) !== undefined) return 'exists';
+      const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
+        changed_ms = ? WHERE name = ?`;
+      this.#sql.run(sql, ...valuesOf(script), name);
+      this.#events.add(event, undefined);
+      return this.#find(script.name) ?? 'not-found';
+    });
+  }
+
+  removeScript(name: string, event: NewMachineEvent): boolean {
+    return this.#transactions.write(() => {
+      if (this.#sql.run('DELETE FROM script WHERE name = ?', name) === 0) return false;
+      this.#events.add(event, undefined);
+      return true;
+    });
+  }
+
+  beginRun(
+    systemId: string,
+    purpose: ScriptKind,
+    planned: readonly PlannedScript[],
+    atMs: number,
+  ): readonly ScriptResult[] | undefined {
+    return this.#transactions.write(() => {
+      const machine = this.#sql.number(MACHINE, systemId);
+      if (machine === 0) return undefined;
+      this.#endNewest(machine, atMs);
+      this.#sql.run('INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?)', machine, purpose, atMs);
+      const run = this.#sql.number('SELECT last_insert_rowid()');
+      planned.forEach(({ name, kind, timeoutSeconds }, position) => {
+        const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
+          VALUES (?, ?, ?, ?, 'pending', ?, x'', 0)`;
+        this.#sql.run(sql, run, position, name, kind, timeoutSeconds);
+      });
+      this.#sql.run(
+        `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
+          (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
+        machine,
+      );
+      return this.#list(systemId, { run });
+    });
+  }
+
+  listResults(systemId: string, filter: ResultFilter = {}): readonly ScriptResult[] {
+    return this.#transactions.read(() => this.#list(systemId, filter));
+  }
+
+  changeResult(
+    systemId: string,
+    id: number,
+    decide: (result: RawResult) => ResultChange | undefined,
+  ): RawResult | undefined {
+    return this.#transactions.write(() => {
+      const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
+      const row = this.#sql.one(sql, id, systemId);
+      if (row === undefined) return undefined;
+      const result = readRaw(row);
+      const change = result.endedMs === undefined ? decide(result) : undefined;
+      if (change === undefined) return result;
+      const next = { ...result, ...change };
+      this.#sql.run(
+        `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
+        next.status,
+        next.exitStatus ?? null,
+        next.startedMs ?? null,
+        next.endedMs ?? null,
+        next.tail,
+        next.outputBytes,
+        id,
+      );
+      return next;
+    });
+  }
+
+  /** Forgets the newest run of a machine when nothing of it has begun; else ends what has not. */
+  #endNewest(machine: number, atMs: number): void {
+    const run = this.#sql.number(NEWEST_RUN, machine);
+    const begun = this.#sql.number("SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'", run);
+    if (begun === 0) this.#sql.run('DELETE FROM script_run WHERE id = ?', run);
+    const sql = "UPDATE script_result SET status = 'aborted', ended_ms = ? WHERE run_id = ? AND ended_ms IS NULL";
+    this.#sql.run(sql, atMs, run);
+  }
+
+  #find(name: string): Script | undefined {
+    const row = this.#sql.one(`${SCRIPT} WHERE name = ?`, name);
+    return row === undefined ? undefined : readScript(row);
+  }
+
+  #list(systemId: string, { runs = RUNS_MAX, run, withOutput = true }: ResultFilter): readonly ScriptResult[] {
+    const which =
+      run === undefined
+        ? 'run_id IN (SELECT id FROM script_run WHERE machine_id = machine.id ORDER BY id DESC LIMIT ?)'
+        : 'run_id = ?';
+    const sql = `${RESULT(withOutput ? 'output' : "x''")} WHERE machine.system_id = ? AND ${which}
+      ORDER BY run_id DESC, script_result.position`;
+    return this.#sql.all(sql, systemId, run ?? runs).map((row) => {
+      const { tail, ...result } = readRaw(row);
+      return { ...result, output: outputText(tail) };
+    });
+  }
+}
+
+const valuesOf = (script: WrittenScript) =>
+  [
+    script.name,
+    script.kind,
+    script.title,
+    script.description,
+    script.timeoutSeconds,
+    script.position,
+    script.content,
+    script.changedMs,
+  ] as const;
+
+function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
+  const found = values.find((value) => value === row[column]);
+  if (found === undefined) throw new Error(`column ${column} of region.db holds ${String(row[column])}`);
+  return found;
+}
+
+const readScript = (row: Row): Script => ({
+  id: number(row, 'id'),
+  name: text(row, 'name'),
+  kind: oneOf(row, 'kind', SCRIPT_KINDS),
+  title: text(row, 'title'),
+  description: text(row, 'description'),
+  timeoutSeconds: number(row, 'timeout_seconds'),
+  position: number(row, 'position'),
+  changedMs: number(row, 'changed_ms'),
+  bytes: number(row, 'bytes'),
+});
+
+function readRaw(row: Row): RawResult {
+  const { output } = row;
+  return {
+    id: number(row, 'id'),
+    systemId: text(row, 'system_id'),
+    run: number(row, 'run_id'),
+    purpose: oneOf(row, 'purpose', SCRIPT_KINDS),
+    name: text(row, 'name'),
+    kind: oneOf(row, 'kind', ['builtin', ...SCRIPT_KINDS] as const),
+    status: oneOf(row, 'status', RESULT_STATUSES),
+    exitStatus: optionalNumber(row, 'exit_status'),
+    startedMs: optionalNumber(row, 'started_ms'),
+    endedMs: optionalNumber(row, 'ended_ms'),
+    timeoutSeconds: number(row, 'timeout_seconds'),
+    outputBytes: number(row, 'output_bytes'),
+    tail: output instanceof Uint8Array ? output : new Uint8Array(),
+  };
+}

@@ -1,0 +1,111 @@
+// The book of power commands in region.db, and the names of power tasks.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { outcome } from '../../src/power/outcome.ts';
+import { ENDED_MAX, PowerTable } from '../../src/store/region-power.ts';
+import { Statements } from '../../src/store/region-rows.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { Transactions } from '../../src/store/region-transactions.ts';
+import { report, withRegion } from '../region/place.ts';
+
+const DAY_MS = 86_400_000;
+const ON = { kind: 'on', netboot: true } as const;
+const OFF = { kind: 'off', manner: 'soft' } as const;
+
+function withDirectory(work: (stateDir: string) => void): void {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
+  try {
+    work(stateDir);
+  } finally {
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+test('a command that was begun is in the book when the process starts anew, without an end; one that ended is known with it', () =>
+  withDirectory((stateDir) => {
+    let store = openRegionStore({ stateDir });
+    store.power.begin({ id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 });
+    store.power.begin({ id: 'b/2', machine: 'b', command: OFF, begunAtMs: 6 });
+    const done = outcome('done', 'it said yes', 'off');
+    store.power.end('b/2', done, 9);
+    store.close();
+    store = openRegionStore({ stateDir });
+    const begun = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5, end: undefined };
+    assert.deepEqual(store.power.listUnended(), [begun]);
+    assert.deepEqual(store.power.find('a/1'), begun);
+    assert.deepEqual(store.power.find('b/2')?.end, { atMs: 9, outcome: done });
+    assert.deepEqual(store.power.find('b/2')?.command, OFF);
+    assert.equal(store.power.find('c/3'), undefined);
+    store.close();
+  }));
+
+test('a command has one end, and is begun once', () =>
+  withDirectory((stateDir) => {
+    const store = openRegionStore({ stateDir });
+    const entry = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 };
+    store.power.begin(entry);
+    assert.throws(() => store.power.begin(entry));
+    store.power.end('a/1', outcome('unknown', 'lost'), 7);
+    store.power.end('a/1', outcome('done', 'late'), 8);
+    assert.equal(store.power.find('a/1')?.end?.outcome.kind, 'unknown');
+    store.close();
+  }));
+
+test('old commands are forgotten, but none that has not ended, and none that a machine still names', () =>
+  withRegion(({ region, store, stateDir }) => {
+    const enlisted = region.enlist(report([0x525400000001]));
+    assert.ok(enlisted.kind !== 'refuse');
+    const { systemId } = enlisted.machine;
+    const changed = store.changeMachine<never>(systemId, 1, () => ({
+      kind: 'change',
+      fields: { powerTask: 'on' },
+      events: [],
+    }));
+    assert.ok(changed.kind === 'changed' && changed.machine.powerTaskId !== undefined);
+    const named = changed.machine.powerTaskId;
+    const database = new DatabaseSync(join(stateDir, 'region.db'));
+    const open = (endedMax: number) =>
+      new PowerTable(new Transactions(database, 'region.db'), new Statements(database), endedMax);
+    const book = open(ENDED_MAX);
+    const add = (id: string, atMs: number, ends = true): void => {
+      book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
+      if (ends) book.end(id, outcome('done', 'yes'), atMs);
+    };
+    add(named, 0);
+    add('unended', 0, false);
+    for (let day = 0; day < 40; day += 1) add(`day ${day}`, day * DAY_MS);
+    const count = () => database.prepare('SELECT count(*) AS n FROM power_command').get()?.n;
+    assert.equal(count(), 42);
+    open(ENDED_MAX).begin({ id: 'x', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
+    assert.equal(book.find('day 9'), undefined);
+    assert.ok(
+      book.find('day 10') !== undefined && book.find(named) !== undefined && book.find('unended') !== undefined,
+    );
+    open(5).begin({ id: 'y', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
+    assert.equal(book.find('day 34'), undefined);
+    assert.ok(book.find('day 35') !== undefined && book.find(named) !== undefined && book.find('x') !== undefined);
+    database.close();
+  }));
+
+test('each power task has a name of its own, also one like the one before; it goes with the task', () =>
+  withRegion(({ region, store }) => {
+    const enlisted = region.enlist(report([0x525400000001]));
+    assert.ok(enlisted.kind !== 'refuse');
+    const { systemId } = enlisted.machine;
+    const names = ([{ powerTask: 'on' }, { powerTask: 'on' }, {}, { powerTask: undefined }] as const).map((fields) => {
+      const changed = store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+      return changed.kind === 'changed' ? changed.machine.powerTaskId : undefined;
+    });
+    assert.deepEqual(names, [`${systemId}/1`, `${systemId}/2`, `${systemId}/2`, undefined]);
+    assert.deepEqual(store.listPowerTasks(0, 10), []);
+    store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: { powerTask: 'off' }, events: [] }));
+    assert.deepEqual(
+      store.listPowerTasks(0, 10).map(({ powerTask, powerTaskId }) => [powerTask, powerTaskId]),
+      [['off', `${systemId}/3`]],
+    );
+  }));
