@@ -21,7 +21,7 @@ export const NO_SETTINGS: Settings = {};
 export const INTERFACES_KEY = 'cluster_interfaces';
 
 /** Bounds of one configuration, in the file or in the store. */
-export const SETTINGS_DEPTH_MAX = 8;
+export const SETTINGS_DEPTH_MAX = 14;
 export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;

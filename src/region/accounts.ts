@@ -17,6 +17,8 @@ export const KEYS_PER_USER_MAX = 32;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
+/** Under this name the deeds of who uses the control socket of this host are recorded, and their SSH keys kept. */
+export const LOCAL_ADMINISTRATOR = 'local-administrator';
 
 /** scrypt's cost: 2^15 blocks of 1 KiB take 32 MiB and about 100 ms of one core. */
 const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
@@ -39,6 +41,12 @@ const newUser = z.object({
 
 /** What a new account takes. */
 export type NewUser = z.input<typeof newUser>;
+
+/** What is wrong with a new account, for a person; undefined: nothing. */
+export function newUserProblem(account: NewUser): string | undefined {
+  const checked = newUser.safeParse(account);
+  return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
+}
 
 function derive(password: string, salt: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -79,11 +87,9 @@ export function equalSecrets(a: string, b: string): boolean {
  * @throws RackError `bad-argument` when name, e-mail or password are unusable, `already-exists` when the name is taken
  */
 export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
-  const checked = newUser.safeParse(account);
-  if (!checked.success) {
-    throw new RackError('bad-argument', checked.error.issues.map((issue) => issue.message).join('; '));
-  }
-  const { username, email, password } = checked.data;
+  const problem = newUserProblem(account);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
+  const { username, email, password } = newUser.parse(account);
   const passwordHash = await hashPassword(password, clock);
   const user = store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
   if (user === undefined) throw new RackError('already-exists', `a user ${username} exists: choose another name`);
@@ -116,11 +122,11 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 
-/** Letters and digits only: some clients split keys at anything else. */
-function keyPart(clock: Clock, bytes: number): string {
+/** A random part of a key, of letters and digits only: some clients split keys at anything else. */
+export function keyPart(clock: Clock, characters: number): string {
   const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789';
   let text = '';
-  for (let pair = 0; pair < bytes; pair += 1) {
+  for (let count = 0; count < characters; count += 1) {
     const [high = 0, low = 0, extra = 0] = clock.randomBytes(3);
     text += alphabet.charAt((high * 65_536 + low * 256 + extra) % alphabet.length);
   }

@@ -4,6 +4,7 @@ import type { CertificateFiles } from '../files/certificate.ts';
 import type { Settings } from '../machines/settings.ts';
 import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './hostname.ts';
+import type { PreseedConfig } from './preseed/request.ts';
 
 /** The rack of the region's own process, and what its configuration file writes. */
 export interface OwnRack {
@@ -18,6 +19,15 @@ export interface OwnRack {
 /** Listeners over TLS, and the files of their certificate. */
 export interface RegionTls extends CertificateFiles {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** What machines that install are told. */
+export interface InstallConfig {
+  readonly preseeds: PreseedConfig;
+  /** The proxy, a URL; empty: none; undefined: the rack's own port 8000, when something answers there. */
+  readonly httpProxy?: string | undefined;
+  /** Kernel arguments of machines that have none of their own. */
+  readonly kernelParams: string;
 }
 
 export interface RegionConfig {
@@ -40,6 +50,8 @@ export interface RegionConfig {
   readonly newMachinesMax: number;
   /** The boot tree, with its store of images; undefined: there is none here. */
   readonly imageTree?: string | undefined;
+  /** Undefined: the shipped templates and the distributions' own mirrors. */
+  readonly install?: InstallConfig | undefined;
   /** How often a machine that hung is started again by itself; undefined: once. */
   readonly retries?: number | undefined;
   /** What machines that enlist are named after; undefined: two words. */

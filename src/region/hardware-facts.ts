@@ -3,8 +3,10 @@
 // 1. Whatever the text holds, the result has only the fields below, each within its bounds; unknown keys are dropped.
 // 2. Text is cleaned and cut rather than refused: firmware writes anything into its tables, and a machine with an odd serial
 //    number must still be able to enlist. Numbers, lists and addresses out of bounds are refused with their path.
+// 3. The firmware's table comes raw and is kept decoded (`smbios.ts`); one that cannot be read tells nothing.
 
 import { z } from 'zod';
+import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanText, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
@@ -18,12 +20,21 @@ const MEMORY_MIB_MAX = 2 ** 30;
 /** One zebibyte is beyond exact numbers; eight pebibytes are not. */
 const DISK_BYTES_MAX = Number.MAX_SAFE_INTEGER;
 const PROBLEMS_MAX = 10;
+/** The firmware's table in Base64: four characters for three bytes. */
+const SMBIOS_CHARACTERS_MAX = Math.ceil(SMBIOS_BYTES_MAX / 3) * 4;
 
 const text = z
   .string()
   .max(FACT_TEXT_RECEIVED_MAX)
   .nullish()
   .transform((value) => cleanText(value ?? '', FACT_TEXT_MAX));
+
+/** Text that older agents do not send: absent then. */
+const more = z
+  .string()
+  .max(FACT_TEXT_RECEIVED_MAX)
+  .optional()
+  .transform((value) => (value === undefined ? undefined : cleanText(value, FACT_TEXT_MAX)));
 
 /** A switch as sysfs and shells write it: 1, 0, true, false, "1", "0", null. */
 const flag = z
@@ -43,6 +54,10 @@ const nic = z.object({
   operstate: text,
   /** Mbit/s; 0: not known (sysfs says -1 without a link). */
   speed: count(10_000_000),
+  /** `8086:100e`, the maker and the model at its bus. */
+  ids: more,
+  /** `pci`, `virtio`, `usb`. */
+  bus: more,
 });
 
 const disk = z.object({
@@ -51,6 +66,11 @@ const disk = z.object({
   model: text,
   serial: text,
   rotational: flag,
+  /** `nvme`, `ata`, `scsi`, `usb`, `virtio`, `mmc`. */
+  bus: more,
+  firmware: more,
+  /** Bytes of a logical block. */
+  block_size: z.number().int().min(1).max(1_048_576).optional().catch(undefined),
 });
 
 const dmi = z.object({
@@ -89,11 +109,14 @@ const hardwareFacts = z.object({
   dmi: dmi.prefault({}),
   virtualization: text,
   uefi: flag,
+  /** Undefined: the firmware did not say. */
+  secure_boot: flag,
   kernel: text,
+  smbios: z.string().max(SMBIOS_CHARACTERS_MAX).optional().catch(undefined),
 });
 
 /** A machine's hardware as it reported it. Sizes: memory in MiB, disks in bytes, link speed in Mbit/s. */
-export type HardwareFacts = Readonly<z.infer<typeof hardwareFacts>>;
+export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
 /** Facts, or what is wrong with them: one line a problem, each with its path, at most ten. */
 export type ParsedFacts =
@@ -108,7 +131,11 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   // Before anything else: of facts of another version nothing else can be said. The machine shows this line.
   if (hasVersion && data.version !== FACTS_VERSION) return { kind: 'fault', problems: [otherVersion(data.version)] };
   const checked = hardwareFacts.safeParse(parsed.value);
-  if (checked.success) return { kind: 'value', value: checked.data };
+  if (checked.success) {
+    const { smbios, ...facts } = checked.data;
+    const parts = smbios === undefined ? {} : decodeSmbios(Buffer.from(smbios, 'base64'));
+    return { kind: 'value', value: { ...facts, ...parts } };
+  }
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = issue.path.map(String).join('.');
     return cleanText(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);

@@ -7,7 +7,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
-import { identifyingSerial } from './hardware-identity.ts';
+import { identifyingSerial } from './identity/hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
 /** How often two words are drawn before a number is added, and how often a number before giving up. */

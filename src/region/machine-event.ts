@@ -33,8 +33,10 @@ export const EVENT_TYPES = {
   NODE_POWERED_OFF: { level: 'debug', title: 'Node powered off' },
   NODE_POWER_ON_FAILED: { level: 'error', title: 'Failed to power on node' },
   NODE_POWER_OFF_FAILED: { level: 'error', title: 'Failed to power off node' },
+  NODE_POWER_QUERY_FAILED: { level: 'warning', title: 'Failed to query node power' },
   NODE_HUNG: { level: 'warning', title: 'Started again' },
   TAG: { level: 'audit', title: 'Tag' },
+  SCRIPT: { level: 'audit', title: 'Script' },
   NODE_REMOVED: { level: 'audit', title: 'Node' },
   RACK_REGISTERED: { level: 'info', title: 'Rack registered' },
   RACK_CHANGED: { level: 'audit', title: 'Rack' },
@@ -92,6 +94,15 @@ export interface RackReport {
 /** True for what a machine does while it boots from the network. */
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
+
+/** True for what a machine does once or a few times as it starts from the network, and not while it loads. */
+export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>): boolean =>
+  kind === 'dhcp.offer'
+    ? /; to load /.test(text)
+    : isBootEvent(eventTypeOf(kind)) && /^Got its configuration /.test(text);
+
+/** True for what tells that a machine has an address: from a rack, or from another DHCP server where a rack only helps to boot. */
+export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 
 /** The type under which a rack's event is shown. */
 export function eventTypeOf(kind: string): MachineEventType {

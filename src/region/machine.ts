@@ -7,14 +7,18 @@
 import type { MachineAddress } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HardwareFacts } from './hardware-facts.ts';
-import type { MachineStatus } from './lifecycle.ts';
+import type { MachineStatus } from './life/lifecycle.ts';
+import type { MachineWork } from './life/work.ts';
 import type { PowerParameters } from './power-parameters.ts';
-import type { MachineWork } from './work.ts';
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
 
-/** What is to be done with a machine's power: on, with the network as the next boot device; off; or off and on again. */
-export type PowerTask = 'on' | 'off' | 'cycle';
+/**
+ * What is to be done with a machine's power: on, off at once, off by asking its system, or off and on again. When it is to boot from the
+ * network, that is made its next boot device.
+ */
+export const POWER_TASKS = ['on', 'off', 'soft-off', 'cycle'] as const;
+export type PowerTask = (typeof POWER_TASKS)[number];
 
 /** A tag of a machine: its name, and its kernel arguments, empty for none. */
 export interface MachineTag {
@@ -69,6 +73,10 @@ export interface MachineFields {
   readonly powerState: PowerState;
   /** User who holds it; undefined: nobody. */
   readonly owner?: string | undefined;
+  /** What clients keep with it while somebody holds it. */
+  readonly ownerData?: Readonly<Record<string, string>> | undefined;
+  /** No command changes its state until it is unlocked; its power may be switched, and a debug login opened. */
+  readonly isLocked?: boolean | undefined;
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
   /** SMBIOS UUID, lower case; undefined: none that identifies. */
@@ -81,7 +89,7 @@ export interface MachineFields {
   readonly factsMs?: number | undefined;
   /** The interface for which a rack vouched at its newest report; undefined: no rack ever did. */
   readonly vouchedMac?: MacAddress | undefined;
-  /** The secret of its present boot (`boot-token.ts`): for its rack only. */
+  /** The secret of its present boot (`life/boot-token.ts`): for its rack only. */
   readonly bootToken?: string | undefined;
   /** What it is about to do; undefined: nothing is under way, or the state was set as such. */
   readonly work?: MachineWork | undefined;
@@ -101,6 +109,8 @@ export interface Machine extends MachineFields {
   readonly addresses: readonly MachineAddress[];
   /** In the order of their names. */
   readonly tags: readonly MachineTag[];
+  /** Names its power task, and no other one ever; undefined: there is none. */
+  readonly powerTaskId?: string | undefined;
 }
 
 /** `hostname.domain`. */

@@ -15,6 +15,30 @@ export type PowerParameters = Readonly<Record<string, PowerValue>>;
 /** The most parameters of one machine. */
 export const POWER_PARAMETERS_MAX = 32;
 
+/** The parameters of all drivers, each of which may be given by itself. */
+export const POWER_PARAMETER_NAMES = [
+  'power_address',
+  'power_user',
+  'power_pass',
+  'power_driver',
+  'power_boot_type',
+  'power_off_mode',
+  'cipher_suite_id',
+  'privilege_level',
+  'k_g',
+  'mac_address',
+  'workaround_flags',
+  'power_id',
+  'power_on_uri',
+  'power_off_uri',
+  'power_query_uri',
+  'power_on_regex',
+  'power_off_regex',
+  'power_token',
+  'power_verify_ssl',
+] as const;
+export type PowerParameterName = (typeof POWER_PARAMETER_NAMES)[number];
+
 const powerParameters = z.record(
   z.string().regex(/^[a-z0-9_]{1,64}$/i),
   z.union([

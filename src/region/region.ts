@@ -10,21 +10,25 @@ import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
 import { formatMac } from '../net/address.ts';
-import { TOKEN_STATUSES, tokenFor } from './boot-token.ts';
 import type { RegionConfig } from './config.ts';
-import type { FindImage } from './deployment.ts';
-import { decideEnlistment, type EnlistmentRefusal } from './enlistment.ts';
-import { type EnlistmentReport, weighReport } from './enlistment-report.ts';
-import { checkTransition, type MachineStatus, type TransitionRefusal } from './lifecycle.ts';
+import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
+import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
+import { MachineIdentity } from './identity/machine-identity.ts';
+import { isInUse } from './identity/merge.ts';
+import { TOKEN_STATUSES, tokenFor } from './life/boot-token.ts';
+import type { FindImage, ListImages } from './life/deployment.ts';
+import type { HasInstaller } from './life/installer.ts';
+import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './life/lifecycle.ts';
+import { MachineLife } from './life/machine-life.ts';
+import type { PowerControl } from './life/power-life.ts';
+import { enterStatus } from './life/status-change.ts';
+import { StatusDeadlines } from './life/status-deadlines.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
-import { MachineIdentity } from './machine-identity.ts';
-import { MachineLife, type PowerControl } from './machine-life.ts';
-import { toRackMachine, withoutSharedUuids } from './rack-machine.ts';
-import { Racks } from './racks.ts';
+import { MachinePreseeds } from './metadata/machine-preseeds.ts';
+import { toRackMachine, withoutSharedUuids } from './racks/rack-machine.ts';
+import { Racks } from './racks/racks.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
-import { enterStatus } from './status-change.ts';
-import { StatusDeadlines } from './status-deadlines.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
@@ -43,6 +47,9 @@ export interface RegionOptions {
   readonly power?: PowerControl | undefined;
   /** The store of images; undefined: there is none. */
   readonly findImage?: FindImage | undefined;
+  readonly listImages?: ListImages | undefined;
+  /** Tells of installers; undefined: nothing is known of them. */
+  readonly hasInstaller?: HasInstaller | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
 }
@@ -77,6 +84,10 @@ export interface Region {
   readonly identity: MachineIdentity;
   /** What people and machines make of a machine's state. */
   readonly life: MachineLife;
+  /** What switches machines; undefined: nobody but people do. */
+  readonly power: PowerControl | undefined;
+  /** What can be deployed; undefined: there is no store of images. */
+  readonly images: ListImages | undefined;
   /** The settings in force. */
   config(): RegionConfig;
   /** Takes new settings; what is under way keeps the old ones. */
@@ -98,8 +109,8 @@ export interface Region {
     by: { readonly username: string; readonly message?: string | undefined },
   ): MachineChangeOutcome<TransitionRefusal>;
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
-  /** False: there is no such machine. */
-  removeMachine(systemId: string, username: string): boolean;
+  /** Forgets a machine, with all that it was given. `in-use`: somebody holds it, or it is at work, and it was not forced. */
+  removeMachine(systemId: string, username: string, isForced?: boolean): 'removed' | 'in-use' | 'not-found';
   /** What racks are told of machines was changed beside them: they are read anew. */
   machinesChanged(): void;
   close(): void;
@@ -117,6 +128,8 @@ class RegionOnStore implements Region {
   readonly settings: RegionSettings;
   readonly identity: MachineIdentity;
   readonly life: MachineLife;
+  readonly power: PowerControl | undefined;
+  readonly images: ListImages | undefined;
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   #mirror = new Map<string, RackMachine>();
@@ -136,6 +149,7 @@ class RegionOnStore implements Region {
     this.racks = new Racks(options.store, options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
       for (const systemId of removed) this.#mirror.delete(systemId);
+      this.power?.follow(removed);
       this.#mirrorChange(...changed);
     });
     this.#config = options.config;
@@ -149,6 +163,9 @@ class RegionOnStore implements Region {
     });
     this.#onDesiredState = options.onDesiredState;
     this.#deadlines = new StatusDeadlines(options.store, options.clock);
+    this.power = options.power;
+    this.images = options.listImages;
+    const preseeds = new MachinePreseeds({ store: options.store, clock: options.clock, config: () => this.#config });
     this.life = new MachineLife({
       store: options.store,
       clock: options.clock,
@@ -156,6 +173,8 @@ class RegionOnStore implements Region {
       racks: this.racks,
       power: options.power,
       findImage: options.findImage,
+      hasInstaller: options.hasInstaller,
+      installProblem: (machine) => preseeds.installProblem(machine),
       retries: () => this.#config.retries,
       onChange: (machine) => this.#mirrorChange(machine),
     });
@@ -199,8 +218,9 @@ class RegionOnStore implements Region {
 
   observe(reports: readonly RackReport[], source = 'rack'): number {
     if (reports.length === 0) return 0;
-    const { added, booting, leased } = this.store.recordReports(source, reports);
+    const { added, booting, started, leased } = this.store.recordReports(source, reports);
     if (booting.size > 0) this.#deadlines.follow();
+    for (const [systemId, atMs] of started) this.life.started(systemId, atMs);
     for (const [systemId, atMs] of booting) this.life.alive(systemId, atMs);
     for (const systemId of leased) this.life.leased(systemId);
     return added;
@@ -260,15 +280,22 @@ class RegionOnStore implements Region {
     return outcome;
   }
 
-  removeMachine(systemId: string, username: string): boolean {
-    const machine = this.store.findMachine(systemId);
-    if (machine === undefined) return false;
-    const description = `deleted ${machine.hostname} (${systemId})`;
-    const event: NewMachineEvent = { type: 'NODE_REMOVED', description, atMs: this.clock.wallTimeMs(), username };
-    if (!this.store.removeMachine(systemId, event)) return false;
+  removeMachine(systemId: string, username: string, isForced = false): 'removed' | 'in-use' | 'not-found' {
+    const outcome = this.store.atomically(() => {
+      const machine = this.store.findMachine(systemId);
+      if (machine === undefined) return 'not-found';
+      const isUsed = isInUse(machine) || machine.isLocked === true;
+      if (isUsed && !isForced) return 'in-use';
+      const although = isUsed ? `, although it was ${statusRow(machine.status).name}` : '';
+      const description = `deleted ${machine.hostname} (${systemId})${although}`;
+      const event: NewMachineEvent = { type: 'NODE_REMOVED', description, atMs: this.clock.wallTimeMs(), username };
+      return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
+    });
+    if (outcome !== 'removed') return outcome;
     this.#mirror.delete(systemId);
+    this.power?.follow([systemId]);
     this.#announceOwnChange();
-    return true;
+    return outcome;
   }
 
   machinesChanged(): void {
@@ -320,6 +347,7 @@ class RegionOnStore implements Region {
 
   #mirrorChange(...machines: readonly Machine[]): void {
     for (const machine of machines) this.#mirror.set(machine.systemId, toRackMachine(machine));
+    this.power?.follow(machines.map(({ systemId }) => systemId));
     this.#announceOwnChange();
   }
 

@@ -16,7 +16,7 @@ import {
   withValue,
 } from '../machines/settings.ts';
 import type { OwnRack } from './config.ts';
-import type { Racks } from './racks.ts';
+import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './store.ts';
 
 /** Keys that the store holds, of all racks together. */

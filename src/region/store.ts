@@ -9,11 +9,14 @@
 import type { MachineAddress } from '../machines/machine.ts';
 import type { SettingValue } from '../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { LifeStore } from './life-store.ts';
-import type { MachineStatus } from './lifecycle.ts';
+import type { PowerLedger } from '../power/ledger.ts';
+import type { LifeStore } from './life/life-store.ts';
+import type { MachineStatus } from './life/lifecycle.ts';
+import type { LoginStore } from './life/login-store.ts';
 import type { InterfaceSource, Machine, MachineFields } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
-import type { RackStore } from './rack-store.ts';
+import type { RackStore } from './racks/rack-store.ts';
+import type { ScriptStore } from './scripts/script-store.ts';
 
 /** A network interface as a machine reports it. */
 export interface ReportedInterface {
@@ -135,6 +138,8 @@ export type MachineChange<R> =
       readonly addresses?: readonly MachineAddress[] | undefined;
       /** What its system runs at its first start; null: nothing. Default: what it was. */
       readonly userData?: Uint8Array | null | undefined;
+      /** The key by which the machine was known is worth nothing from now on. Default: it stays. */
+      readonly endsKey?: boolean | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
@@ -192,6 +197,8 @@ export interface RecordedReports {
   readonly added: number;
   /** The machines that some of these show booting from the network, each with the wall time of its last sign. */
   readonly booting: ReadonlyMap<string, number>;
+  /** Those that some of these show as they start to, each with the wall time of the last one. */
+  readonly started: ReadonlyMap<string, number>;
   /** The machines that some of these show taking or keeping an address. */
   readonly leased: ReadonlySet<string>;
 }
@@ -205,6 +212,9 @@ export interface User {
   readonly isAdmin: boolean;
   readonly createdMs: number;
 }
+
+/** What changes of a user. */
+export type UserChange = Partial<Pick<User, 'passwordHash' | 'isAdmin'>>;
 
 /** An API key: of a user, or of a machine. Of the secret only a digest is kept. */
 export interface ApiKey {
@@ -248,6 +258,10 @@ export type SettingsOutcome<R> =
 export interface RegionStore {
   readonly racks: RackStore;
   readonly life: LifeStore;
+  readonly logins: LoginStore;
+  readonly scripts: ScriptStore;
+  /** The power commands that were begun, and how they ended. */
+  readonly power: PowerLedger;
   /** Runs `work`; all that it does with this store happens whole or not at all. What throws inside it undoes only itself. */
   atomically<T>(work: () => T): T;
 
@@ -291,6 +305,8 @@ export interface RegionStore {
   countMachines(filter: MachineFilter): number;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): readonly Machine[];
+  /** At most `limit` machines with an id above `afterId` whose power is to be switched, in the order of their ids. */
+  listPowerTasks(afterId: number, limit: number): readonly Machine[];
   /** Grows with every change of what a rack would be told; a number of the database, not of the process. */
   desiredVersion(): number;
 
@@ -320,6 +336,10 @@ export interface RegionStore {
   addUser(user: Omit<User, 'id'>): User | undefined;
   findUser(username: string): User | undefined;
   listUsers(): readonly User[];
+  /** False: there is no such user. */
+  changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean;
+  /** Removes a user with their API keys and SSH keys. False: there is none. */
+  removeUser(username: string, event: NewMachineEvent): boolean;
   /** Adds a key; beyond `keysMax` keys of its owner the ones unused for longest go. */
   addKey(key: ApiKey, keysMax: number): void;
   findKey(tokenKey: string): ApiKey | undefined;

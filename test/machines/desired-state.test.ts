@@ -65,7 +65,7 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
     { ...STATE, settings: { boot: { kernel_params: 'x'.repeat(5000) } } },
     /^settings: boot\.kernel_params: longer than 4096 characters$/,
   ],
-  ['settings without end', { ...STATE, settings: deep(10) }, /^settings: .*deeper than 8 levels$/],
+  ['settings without end', { ...STATE, settings: deep(20) }, /^settings: .*deeper than 14 levels$/],
   ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 1/],
   ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
   ['machines that are no list', { ...STATE, machines: {} }, /^machines: object is not a list$/],

@@ -27,7 +27,7 @@ const REFUSED: readonly (readonly [string, unknown, RegExp])[] = [
   ['a number that cannot be written', { a: [1, Number.NaN] }, /^a\[1\]: NaN is not a number/],
   ['a text beyond the bound', { a: 'x'.repeat(SETTINGS_TEXT_MAX + 1) }, /^a: longer than 4096 characters$/],
   ['a key beyond the bound', { a: { ['x'.repeat(SETTINGS_TEXT_MAX + 1)]: 1 } }, /^a: longer than 4096 characters$/],
-  ['more levels than the bound', { a: nested(SETTINGS_DEPTH_MAX) }, /deeper than 8 levels$/],
+  ['more levels than the bound', { a: nested(SETTINGS_DEPTH_MAX) }, /deeper than 14 levels$/],
   ['more values than the bound', { a: Array(SETTINGS_VALUES_MAX).fill(0) }, /^more than 1000000 values$/],
 ];
 

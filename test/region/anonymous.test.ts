@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
-import { STATUSES } from '../../src/region/lifecycle.ts';
+import { STATUSES } from '../../src/region/life/lifecycle.ts';
 import type { Machine } from '../../src/region/machine.ts';
+import { PAGES } from '../../src/region/page/pages.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const INSIDE = '10.20.0.100';
@@ -81,8 +82,9 @@ test('nothing beside the operations tells a stranger of a machine', () =>
     const rack = '8a6f2f2e-0000-4000-8000-000000000001';
     const urls = [
       '/',
-      '/MAAS/',
-      `/MAAS/machines/${systemId}/`,
+      ...PAGES.map(({ path }) => path.replace(':machine', systemId).replace(/:\w+/g, 'on')),
+      '/MAAS/login/',
+      '/MAAS/logout/',
       '/MAAS/rackboot/agent.sh',
       '/MAAS/rackboot/enlist.preseed',
       '/MAAS/api/version/',

@@ -367,8 +367,10 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine })).status, 404);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: machine })).status, 403);
     assert.equal((await client.ask({ method: 'DELETE', url, headers: machine })).status, 403);
-    assert.equal((await client.ask({ method: 'DELETE', url, headers: admin })).status, 204);
+    assert.equal((await client.ask({ method: 'DELETE', url, headers: admin })).status, 409);
+    assert.equal((await client.ask({ method: 'DELETE', url: `${url}?force=true`, headers: admin })).status, 204);
     assert.equal((await client.ask({ url, headers: admin })).status, 404);
+    assert.equal((await client.ask({ url, headers: machine })).status, 401);
   }));
 
 test('the event log is read in pages that link to each other', () =>

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, type Ipv4, parseNetwork } from '../../src/net/address.ts';
 import { findPeer, type KnownRacks, type Peer } from '../../src/region/api/caller.ts';
-import { escapeHtml } from '../../src/region/api/html.ts';
-import { isLocalName } from '../../src/region/api/page-guard.ts';
-import { formatAge, formatDisk } from '../../src/region/api/page-parts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
+import { isLocalName } from '../../src/region/page/guard.ts';
+import { escapeHtml } from '../../src/region/page/html.ts';
+import { formatAge, formatDisk } from '../../src/region/page/values.ts';
 
 const network = parseNetwork('10.20.0.0/24');
 const CONFIG: RegionConfig = {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { renderJob } from '../../src/region/life/job.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { facts, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
@@ -136,7 +137,8 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.equal(JSON.parse(dry.text).status_name, 'Ready');
     const got = JSON.parse((await client.ask('POST', '2.0/machines/?op=allocate', wanted)).text);
     assert.deepEqual([got.system_id, got.status_name, got.owner], [id, 'Allocated', 'admin']);
-    assert.deepEqual(got.constraints_by_type, {});
+    // The one disk is the one that was asked for by its label.
+    assert.deepEqual(Object.keys(got.constraints_by_type.storage), ['root']);
     const held = JSON.parse((await client.ask('GET', '2.0/machines/?op=list_allocated')).text);
     assert.equal(held.length, 1);
     const keyless = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
@@ -161,7 +163,65 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const released = await client.ask('POST', '2.0/machines/?op=release', { machines: id });
     assert.deepEqual(JSON.parse(released.text), [id]);
     const unknown = await client.ask('POST', '2.0/machines/?op=release', { machines: 'zzzzzz' });
-    assert.equal(unknown.status, 404);
+    assert.deepEqual([unknown.status, unknown.refusal], [400, 'bad-request']);
+    // A client whose answer was lost asks again.
+    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text).status_name, 'Ready');
+    assert.deepEqual((await client.ask('POST', '2.0/machines/?op=release', { machines: id })).text, '[]');
+    const other = client.enlist(A + 1);
+    await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
+    const mixed = await client.ask('POST', '2.0/machines/?op=release', { machines: `${id},${other}`, comment: 'all' });
+    assert.deepEqual([mixed.status, mixed.refusal], [409, 'transition-not-allowed']);
+    assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
+  }));
+
+test('a machine that is in use is deleted by force only, and leaves no address, name or key', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const one = `2.0/machines/${id}/`;
+    await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
+    await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
+    const refused = await client.ask('DELETE', one);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'machine-in-use']);
+    assert.match(refused.text, /is Allocated and belongs to admin: release or abort it first, or delete it by force/);
+    assert.equal((await client.ask('DELETE', `${one}?force=true`)).status, 204);
+    assert.equal((await client.ask('GET', one)).status, 404);
+    assert.deepEqual(client.region.desiredState().machines, []);
+    const [event] = client.region.store.listEvents({ limit: 1 });
+    assert.match(event?.description ?? '', /^deleted .* although it was Allocated$/);
+    const idle = client.enlist(A + 1);
+    assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 204);
+    assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 404);
+  }));
+
+test('data of the owner and a lock: kept with the machine, refused by name, gone with the release', () =>
+  withLife(async (client) => {
+    const id = client.enlist(A);
+    const one = `2.0/machines/${id}/`;
+    await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
+    await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
+    const data = { 'juju-units-deployed': 'mysql/0', other: 'y', toString: 'z' };
+    const set = JSON.parse((await client.ask('POST', `${one}?op=set_owner_data`, data)).text);
+    assert.deepEqual(set.owner_data, data);
+    const less = JSON.parse((await client.ask('POST', `${one}?op=set_owner_data`, { other: '', toString: '' })).text);
+    assert.deepEqual(less.workload_annotations, { 'juju-units-deployed': 'mysql/0' });
+    const many = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`key-${index}`, 'v']));
+    const refused = await client.ask('POST', `${one}?op=set_owner_data`, many);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'owner-data-limit']);
+    for (const fields of [{ 'a\u0001': 'x' }, { key: 'v'.repeat(5000) }]) {
+      const answer = await client.ask('POST', `${one}?op=set_owner_data`, fields);
+      assert.equal(answer.status, 400, JSON.stringify(fields).slice(0, 40));
+    }
+    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=lock`, { comment: 'mine' })).text).locked, true);
+    for (const [method, path] of [
+      ['POST', `${one}?op=release`],
+      ['DELETE', one],
+    ] as const) {
+      const answer = await client.ask(method, path, method === 'POST' ? {} : undefined);
+      assert.deepEqual([answer.status, answer.refusal], [409, 'machine-locked'], answer.text);
+    }
+    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=unlock`, {})).text).locked, false);
+    const freed = JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text);
+    assert.deepEqual([freed.status_name, freed.owner_data], ['Ready', {}]);
   }));
 
 test('1.0: the same by the names of old clients', () =>
@@ -259,7 +319,7 @@ test('the agent: only with the token of its boot and from its address it is told
     });
     const job = (headers: Readonly<Record<string, string>>) =>
       client.ask('GET', '/MAAS/rackboot/1/job', undefined, headers);
-    assert.equal((await job(rack(token()))).text, 'job=commission\nscripts=0\n');
+    assert.match((await job(rack(token()))).text, /^job=commission\npurpose=commissioning\n.*\nscripts=5\n$/s);
     assert.notEqual(client.region.store.findMachine(id)?.statusDeadlineMs, undefined);
     await client.ask('POST', `2.0/machines/${other}/?op=accept`, {});
     for (const headers of [
@@ -308,12 +368,12 @@ test('the agent: only with the token of its boot and from its address it is told
       'job=deploy',
       `hostname=${client.region.store.findMachine(id)?.hostname}`,
       'domain=maas',
-      'disk=vda',
       'image_url=http://10.20.0.1:5248/images/aa/a.img.zst',
       `image_sha256=${IMAGE.sha256}`,
       'image_bytes=10',
       'image_format=raw.zst',
       'ssh_keys_url=http://10.20.0.1:5248/MAAS/rackboot/1/ssh-keys',
+      'cloud_config_url=http://10.20.0.1:5248/MAAS/rackboot/1/cloud-config',
       'user_data_url=http://10.20.0.1:5248/MAAS/rackboot/1/user-data',
       'address=dhcp',
     ]);
@@ -321,5 +381,38 @@ test('the agent: only with the token of its boot and from its address it is told
     assert.equal((await fetch('ssh-keys')).text, `${keyOf(1, 'me')}\n`);
     assert.equal((await fetch('user-data')).text, '#!/bin/sh\n');
     assert.equal((await tell({ status: 'OK', stage: 'written' }, token())).text, 'OK');
-    assert.equal((await job(rack(token()))).text, 'job=none\n');
+    assert.equal((await job(rack(token()))).text, 'job=reboot\n');
+  }));
+
+test('the disk that a person named is in the job, by its serial number where that is its own; else the machine chooses', () =>
+  withLife(async (client) => {
+    await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
+    const disk = (name: string, serial: string) => ({ name, bytes: 1e11, model: '', serial, rotational: false });
+    const cases: readonly (readonly [readonly string[], string | undefined, string | undefined])[] = [
+      [['S1', 'S2'], undefined, undefined],
+      [['S1', 'S2'], 'sda', 'serial:S1'],
+      [['S1', 'S2'], 'sdb', 'serial:S2'],
+      [['', ''], undefined, undefined],
+      [['', ''], 'sda', 'sda'],
+      [['same', 'same'], 'sdb', 'sdb'],
+      [["it's odd", 'S2'], 'sda', 'sda'],
+      [['S1', 'S2'], 'sdz', 'sdz'],
+    ];
+    for (const [index, [serials, wanted, expected]] of cases.entries()) {
+      const disks = serials.map((serial, place) => disk(place === 0 ? 'sda' : 'sdb', serial));
+      const id = client.enlist(A + index, { disks });
+      await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: 'true' });
+      const fields = { distro_series: 'trixie', ...(wanted === undefined ? {} : { disk: wanted }) };
+      assert.equal((await client.ask('POST', `2.0/machines/${id}/?op=deploy`, fields)).status, 200);
+      const machine = client.region.store.findMachine(id);
+      assert.ok(machine !== undefined);
+      const job = renderJob(machine, {
+        origin: '',
+        httpProxy: '',
+        image: IMAGE,
+        network: undefined,
+        hasUserData: false,
+      });
+      assert.equal(/^disk=(.*)$/m.exec(job)?.[1], expected, serials.join(' '));
+    }
   }));

@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RackError } from '../../src/errors.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { renderRacks } from '../../src/region/api/page-racks.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
-import { REFUSED_KEPT_MAX } from '../../src/region/rack.ts';
-import { ENTRIES_MAX } from '../../src/region/rack-news.ts';
+import { renderRacks } from '../../src/region/page/racks-part.ts';
+import { REFUSED_KEPT_MAX } from '../../src/region/racks/rack.ts';
+import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { makeRegion, type RegionPlace, report } from './place.ts';
 import {
   acceptRack,
@@ -25,7 +25,7 @@ import {
   registrationFields,
   reportEntry,
   SOURCE,
-} from './rack-place.ts';
+} from './racks/rack-place.ts';
 
 interface Answered {
   readonly status: number;
@@ -452,6 +452,23 @@ test('a rack that does not use its settings is shown with the reason, until it d
     assert.match(renderRacks(region, clock.wallTimeMs()), /does not use the settings/, 'the rack of this process too');
     region.racks.greet(own);
     assert.doesNotMatch(renderRacks(region, clock.wallTimeMs()), /does not use/);
+  }));
+
+test('another DHCP server that a rack sees is shown beside it, until it is gone', () =>
+  withLink(async ({ region, rack, clock }) => {
+    acceptRack(region);
+    const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };
+    assert.equal((await rack('heartbeat', heartbeatOf({ interfaces: [seen] }))).status, 200);
+    assert.match(renderRacks(region, clock.wallTimeMs()), /another DHCP server answers there: 10\.50\.0\.66 on far/);
+    assert.equal(
+      (await rack('heartbeat', heartbeatOf({ interfaces: [{ ...seen, foreign_dhcp_ip: 'x' }] }))).status,
+      400,
+    );
+    await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface()] }));
+    assert.doesNotMatch(renderRacks(region, clock.wallTimeMs()), /another DHCP server/);
+    const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', pinned: [] };
+    region.racks.greet({ ...own, interfaces: [{ ...rackInterface('10.60.0.0/24'), foreign_dhcp_ip: '10.60.0.66' }] });
+    assert.match(renderRacks(region, clock.wallTimeMs()), /another DHCP server/, 'the rack of this process too');
   }));
 
 test('machines of a remote rack enlist through it, from the networks that it has registered', () =>

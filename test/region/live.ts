@@ -10,7 +10,7 @@ import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import type { ApiProblem } from '../../src/region/api/routes.ts';
 import { type RegionApi, startApi } from '../../src/region/api/server.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
-import { openRegion, type Region } from '../../src/region/region.ts';
+import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 
 export const PASSWORD = 'correct horse';
@@ -35,7 +35,11 @@ export function authorizationOf(key: string): string {
   return `OAuth realm="MAAS API",oauth_version="1.0",oauth_signature_method="PLAINTEXT",${parameters}`;
 }
 
-export async function startRegion(overrides: Partial<RegionConfig> = {}): Promise<LiveRegion> {
+/** @param parts what the region is given beside its store: power, images */
+export async function startRegion(
+  overrides: Partial<RegionConfig> = {},
+  parts: Partial<Pick<RegionOptions, 'power' | 'findImage' | 'listImages'>> = {},
+): Promise<LiveRegion> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const loopback = parseNetwork('127.0.0.0/8');
   const config: RegionConfig = {
@@ -53,6 +57,7 @@ export async function startRegion(overrides: Partial<RegionConfig> = {}): Promis
     store,
     clock: systemClock,
     rules: settingsRules(() => []),
+    ...parts,
     onDesiredState: () => {},
   });
   await createAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });

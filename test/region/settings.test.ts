@@ -10,7 +10,7 @@ import type { OwnRack } from '../../src/region/config.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
-import { acceptRack } from './rack-place.ts';
+import { acceptRack, rackInterface } from './racks/rack-place.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
 const LAB = {
@@ -90,6 +90,18 @@ test('a cluster interface is made, read, changed and deleted as MAAS does it, ro
     assert.equal((await call('DELETE', `${INTERFACES}eth0/`)).status, 204);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 404);
     assert.equal(region.desiredState().settings, undefined);
+  }));
+
+test('another DHCP server that the rack has seen is answered as foreign_dhcp_ip while it is there', () =>
+  withSettings({}, async (call, { region }) => {
+    await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+    const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
+    const seen = { ...rackInterface('10.20.0.0/24'), name: 'eth0', foreign_dhcp_ip: '10.20.0.66' };
+    region.racks.greet({ ...own, interfaces: [seen] });
+    assert.match((await call('GET', `${INTERFACES}eth0/`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
+    assert.match((await call('GET', `${INTERFACES}?op=list`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
+    region.racks.greet({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
+    assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 
 test('the rack of the region itself is called master, too, and another UUID is nobody', () =>

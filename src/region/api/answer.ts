@@ -30,11 +30,15 @@ export const REFUSALS = {
   'method-not-allowed': 405,
   'transition-not-allowed': 409,
   'machine-in-use': 409,
+  'machine-locked': 409,
+  'owner-data-limit': 409,
   'nothing-matches': 409,
   'no-ssh-key': 409,
   'image-missing': 409,
   'address-refused': 409,
+  'power-by-hand': 409,
   'addresses-exhausted': 409,
+  'preseed-faulty': 409,
   'setting-read-only': 409,
   'rack-version': 409,
   'rack-name': 409,
@@ -47,6 +51,7 @@ export const REFUSALS = {
   'followers-limit': 429,
   'internal-error': 500,
   'store-unavailable': 503,
+  'power-busy': 503,
 } as const;
 export type RefusalName = keyof typeof REFUSALS;
 
@@ -67,6 +72,8 @@ export type Answer =
   /** The desired state of a rack, and the entity tag of its version; `unchanged`: it has it already. */
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'unchanged'; readonly tag: string }
+  /** One that somebody else is asked for first, within a bounded time; it never fails. */
+  | { readonly kind: 'later'; readonly answer: Promise<Answer> }
   /** The event log as it grows. */
   | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }

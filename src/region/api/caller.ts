@@ -6,9 +6,10 @@
 
 import type { Clock } from '../../clock.ts';
 import { type Ipv4, ipv4, type MacAddress, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
-import { equalSecrets, findApiKey } from '../accounts.ts';
+import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts.ts';
 import { parseAuthorization } from '../authorization.ts';
 import type { RegionConfig } from '../config.ts';
+import { machineOfKey } from '../metadata/machine-keys.ts';
 import type { RegionStore } from '../store.ts';
 
 /** Where a request comes from. */
@@ -57,9 +58,6 @@ export interface CallerFacts {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;
 }
-
-/** The name under which the local administrator's deeds are recorded. */
-const LOCAL_ADMINISTRATOR = 'local-administrator';
 
 function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
   return given !== undefined && config.rackSecret !== '' && equalSecrets(given, config.rackSecret);
@@ -120,7 +118,9 @@ export function findCaller(
   const key = findApiKey(store, clock, credentials);
   if (key === undefined) {
     const rack = racks.holderOf(credentials);
-    return rack === undefined ? { kind: 'rejected' } : { kind: 'rack', uuid: rack.uuid };
+    if (rack !== undefined) return { kind: 'rack', uuid: rack.uuid };
+    const systemId = machineOfKey(store, credentials);
+    return systemId === undefined ? { kind: 'rejected' } : { kind: 'machine', systemId };
   }
   if (key.systemId !== undefined) return { kind: 'machine', systemId: key.systemId };
   const user = key.username === undefined ? undefined : store.findUser(key.username);

@@ -6,17 +6,16 @@
 
 import { z } from 'zod';
 import { type MacAddress, parseMac } from '../../net/address.ts';
-
-import type { EnlistmentReport } from '../enlistment-report.ts';
 import { parseHardwareFacts } from '../hardware-facts.ts';
-import { isIdentifyingMac } from '../hardware-identity.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
-import { INTERFACES_MAX } from '../interface-source.ts';
-import { parsePowerParameters } from '../power-parameters.ts';
+import type { EnlistmentReport } from '../identity/enlistment-report.ts';
+import { isIdentifyingMac } from '../identity/hardware-identity.ts';
+import { INTERFACES_MAX } from '../racks/interface-source.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
-import { introductionJson, machineJson } from './machine-json.ts';
-import { nodeJson } from './node-json.ts';
+import { introductionJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { powerFields, readPower, refusePower } from './power-fields.ts';
+import { showMachine } from './shown-machine.ts';
 
 /** Names of processors as kernels write them, and as boot resources are called. */
 const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
@@ -46,14 +45,6 @@ export function parseArchitecture(
     ? { architecture, subarchitecture: sub }
     : undefined;
 }
-
-/** How a machine is switched, in a report of it or an edit. */
-export const powerFields = {
-  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
-    .optional()
-    .describe('How the machine is switched: `ipmi`, `virsh`, `manual` ….'),
-  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
-};
 
 const parameters = z.object({
   architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
@@ -85,16 +76,17 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   }
   if (macs.length === 0)
     return refuseField('mac_addresses', 'At least one address of a network interface is required.');
-  const power = parsePowerParameters(given.power_parameters || '{}');
-  if (power === undefined) {
-    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
-  }
+  const power = readPower(given, undefined);
+  if ('kind' in power) return power;
   const facts =
     given.hardware_facts === undefined || given.hardware_facts === ''
       ? undefined
       : parseHardwareFacts(given.hardware_facts);
   if (facts?.kind === 'fault') return refuse('invalid-parameters', { hardware_facts: facts.problems });
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
+  // Of what a machine says of itself only so much is kept as can do no harm, and whoever accepts it sees whether it will do.
+  const problem = username === undefined ? undefined : refusePower(call, power, given, undefined);
+  if (problem !== undefined) return problem;
   const label = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (username !== undefined && given.hostname && label === undefined) {
     return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
@@ -107,9 +99,10 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     hostname: label,
     domain: (username === undefined ? undefined : domain) || call.region.config().domain,
     powerType: given.power_type ?? '',
-    powerParameters: power,
+    powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
     username,
+    isOrdinary: call.caller.kind === 'user' && !call.caller.isAdmin,
     token: call.peer.bootToken,
     vouchedMac: call.peer.vouchedMac,
     address: call.peer.ipv4,
@@ -124,7 +117,7 @@ function enlist(call: ApiCall, given: Parameters): Answer {
   const outcome = call.region.enlist(report);
   if (outcome.kind !== 'refuse') {
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
-    return json(call.version === '1.0' ? nodeJson(outcome.machine) : machineJson(outcome.machine));
+    return json(showMachine(call, outcome.machine));
   }
   const { reason, text } = outcome.refusal;
   switch (reason) {

@@ -3,12 +3,12 @@
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
-import { INTERFACES_MAX } from '../interface-source.ts';
-import type { IdentityView } from '../machine-identity.ts';
-import type { IdentityRefusal } from '../merge.ts';
+import type { IdentityView } from '../identity/machine-identity.ts';
+import type { IdentityRefusal } from '../identity/merge.ts';
+import { INTERFACES_MAX } from '../racks/interface-source.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { machineJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { showMachine } from './shown-machine.ts';
 
 const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
@@ -35,7 +35,7 @@ const other = z.object({
 function merge(call: ApiCall, given: z.output<typeof other>): Answer {
   const outcome = call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
-  return outcome.kind === 'not-found' ? notFound() : json(machineJson(outcome.machine));
+  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.machine));
 }
 
 const interfaces = z.object({
@@ -53,7 +53,7 @@ function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
   }
   const outcome = call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
-  return outcome.kind === 'not-found' ? notFound() : json(machineJson(outcome.made));
+  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.made));
 }
 
 function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {

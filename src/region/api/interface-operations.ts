@@ -45,16 +45,29 @@ const ADDRESS_FIELDS = [
   'static_ip_range_high',
 ] as const;
 
-/** A cluster interface as MAAS shows it; what is not set is null. */
-export function interfaceJson(entry: Settings): Record<string, unknown> {
+/**
+ * A cluster interface as MAAS shows it; what is not set is null. `foreign_dhcp_ip`, which MAAS knows and does not answer, is there
+ * while `foreign`, another DHCP server, is seen.
+ */
+export function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
   const network = networkOfEntry(entry);
   const derived: Readonly<Record<string, SettingValue>> =
     network === undefined
       ? {}
       : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
   const all: Settings = { management: 2, ...derived, ...entry };
-  return Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null]));
+  const shown = Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null]));
+  return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
 }
+
+/** As its rack described it last. */
+function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefined {
+  const described = call.region.racks.list().find(({ uuid }) => uuid === rack);
+  return described?.interfaces.find(({ name }) => name === entry.name)?.foreign_dhcp_ip;
+}
+
+const show = (call: ApiCall, rack: string, entry: Settings): Record<string, unknown> =>
+  interfaceJson(entry, seenAt(call, rack, entry));
 
 function networkOfEntry(entry: Settings) {
   const { network, ip, subnet_mask: mask } = entry;
@@ -100,14 +113,16 @@ const noEntry = (call: ApiCall): Answer =>
 
 function list(call: ApiCall): Answer {
   const rack = rackOf(call);
-  return rack === undefined ? noRack(call) : json(call.region.settings.interfacesOf(rack).map(interfaceJson));
+  return rack === undefined
+    ? noRack(call)
+    : json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
 }
 
 function read(call: ApiCall): Answer {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
-  return entry === undefined ? noEntry(call) : json(interfaceJson(entry));
+  return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
 }
 
 /** The entry with what was given put in; an empty value takes a field away. */
@@ -165,7 +180,7 @@ function store(call: ApiCall, rack: string, name: string, entry: Settings, forme
   const { name: _name, ...value } = entry;
   const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}`, value: undefined }];
   const refusal = change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
-  return refusal ?? json(interfaceJson({ ...value, name }));
+  return refusal ?? json(show(call, rack, { ...value, name }));
 }
 
 function remove(call: ApiCall): Answer {

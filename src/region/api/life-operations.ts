@@ -7,17 +7,22 @@
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../net/address.ts';
-import { type Constraints, meets, parseStorage } from '../allocation.ts';
-import type { Actor, CommandName, CommandRefusal, MachineCommand } from '../commands.ts';
-import { parseSystem } from '../deployment.ts';
+import { type Constraints, matchStorage, meets, parseStorage } from '../life/allocation.ts';
+import type { Actor, CommandName, CommandRefusal, MachineCommand } from '../life/commands.ts';
+import { parseSystem } from '../life/deployment.ts';
+import { distributionOf } from '../life/installer.ts';
+import type { CommandOptions } from '../life/machine-life.ts';
+import type { DeployWay } from '../life/work.ts';
 import type { Machine } from '../machine.ts';
-import type { CommandOptions } from '../machine-life.ts';
+import { judgeUserData } from '../preseed/user-data.ts';
 import type { MachineChangeOutcome } from '../store.ts';
 import { cleanText } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { machineJson } from './machine-json.ts';
-import { nodeJson } from './node-json.ts';
+import { diskJson } from './machine-json.ts';
+import { giveMany } from './many-machines.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import { switchPower } from './power-operations.ts';
+import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 255;
 /** What a system runs at its first start, in bytes. */
@@ -33,9 +38,6 @@ const comment = { comment: value(z.string().max(4096)).optional().describe('Why,
 const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
 
-const shown = (call: ApiCall, machine: Machine): Record<string, unknown> =>
-  call.version === '1.0' ? nodeJson(machine) : machineJson(machine);
-
 /** Who gives the command. Machines and racks never come here: the operations are for users. */
 function actorOf(call: ApiCall, why: string | undefined): Actor {
   const text = cleanText(why ?? '', COMMENT_MAX);
@@ -48,7 +50,7 @@ const refuseCommand = ({ reason, text }: CommandRefusal): Refusal => refuse(reas
 function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
     case 'changed':
-      return json(shown(call, outcome.machine));
+      return json(showMachine(call, outcome.machine));
     case 'not-found':
       return refuse('not-found', 'No machine has this system id.');
     case 'refuse':
@@ -57,7 +59,12 @@ function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefus
 }
 
 /** Gives one command to the machine of the path. */
-function give(call: ApiCall, command: MachineCommand, why: string | undefined, options?: CommandOptions): Answer {
+export function give(
+  call: ApiCall,
+  command: MachineCommand,
+  why: string | undefined,
+  options?: CommandOptions,
+): Answer {
   return answerCommand(call, call.region.life.command(call.path.system_id ?? '', command, actorOf(call, why), options));
 }
 
@@ -68,9 +75,18 @@ const releaseParameters = z.object({
   secure_erase: flag('Taken as `erase`.'),
 });
 
+/** What is asked for has happened, or is happening: clients ask again when an answer was lost. */
+const isReleased = ({ status, owner }: Machine): boolean =>
+  owner === undefined && (status === 'ready' || status === 'releasing');
+
+const isAccepted = ({ status, owner }: Machine): boolean =>
+  owner === undefined && (status === 'ready' || status === 'commissioning');
+
 function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answer {
   const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
   const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
+  const machine = call.region.store.findMachine(call.path.system_id ?? '');
+  if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
   return give(call, { name: 'release', erase }, given.comment);
 }
 
@@ -81,9 +97,16 @@ const deployParameters = z.object({
   user_data: value(z.string().max(USER_DATA_MAX * 2))
     .optional()
     .describe('What cloud-init runs at the first start, in Base64.'),
+  deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
+    .optional()
+    .describe(
+      '`image` (default): an image is written to the disk. `installer`: the installer of the distribution, by a preseed.',
+    ),
   disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
-    .describe('The disk to write. Default: the first.'),
+    .describe(
+      'The disk to write. Default: chosen by the machine: the smallest that holds the image, USB last; an installer takes the first.',
+    ),
   ip_address: value(z.string().max(15)).optional().describe('The address that it gets. Default: a free one.'),
 });
 
@@ -91,6 +114,8 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   const system = parseSystem(given.osystem, given.distro_series);
   const machine = call.region.store.findMachine(call.path.system_id ?? '');
   if (machine === undefined) return refuse('not-found', 'No machine has this system id.');
+  // In the old version `start` is also how a machine that has its system is switched on.
+  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const wanted = system ?? { osystem: machine.osystem, release: machine.release };
   if (given.distro_series !== undefined && system === undefined) {
     return refuseField('distro_series', 'Give the release to deploy, such as trixie or debian/trixie.');
@@ -99,16 +124,23 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   if (userData === null) return refuseField('user_data', `Give Base64 of at most ${USER_DATA_MAX} bytes.`);
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;
-  // Under which name the image is kept, the machine remembers, too.
-  const image = call.region.life.findImage(machine, wanted.osystem, wanted.release);
-  const deployment = {
-    osystem: image?.os ?? wanted.osystem,
-    release: image?.release ?? wanted.release,
-    deployBy: 'image' as const,
-    disk: given.disk,
-    userData,
-  };
+  const judged = judgeUserData(userData ?? new Uint8Array());
+  if (!judged.ok) return refuseField('user_data', judged.reason);
+  const deployBy = given.deploy_by ?? 'image';
+  const deployment = { ...systemFor(call, machine, deployBy, wanted), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
+}
+
+/** Under which name the image is kept, the machine remembers, too; of an installer the distribution is known by its release. */
+function systemFor(
+  call: ApiCall,
+  machine: Machine,
+  by: DeployWay,
+  { osystem, release }: Pick<Machine, 'osystem' | 'release'>,
+): Pick<Machine, 'osystem' | 'release'> {
+  if (by === 'installer') return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
+  const image = call.region.life.findImage(machine, osystem, release);
+  return { osystem: image?.os ?? osystem, release: image?.release ?? release };
 }
 
 /** The bytes; undefined: none are given; null: they are too many or no Base64. */
@@ -190,10 +222,19 @@ function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): An
   const candidates = candidatesOf(call, wanted);
   if (isTrue(given.dry_run)) {
     const [machine] = candidates.take(1);
-    return machine === undefined ? refuseNoMatch() : json(shown(call, machine));
+    return machine === undefined ? refuseNoMatch() : json(showMachine(call, machine));
   }
   const outcome = call.region.life.allocate(candidates, actorOf(call, given.comment), address);
-  return outcome === undefined ? refuseNoMatch() : answerCommand(call, outcome);
+  if (outcome === undefined) return refuseNoMatch();
+  return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
+}
+
+/** The machine, and which of its disks are those that were asked for. */
+function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<typeof allocateParameters>) {
+  const disks = diskJson(machine);
+  const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
+  const constraints = matched.length === 0 ? {} : { storage: Object.fromEntries(matched) };
+  return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
 const refuseNoMatch = (): Refusal =>
@@ -202,31 +243,11 @@ const refuseNoMatch = (): Refusal =>
     'No machine that is Ready meets these conditions: accept one, release one, or ask for less.',
   );
 
-/** One command for several machines: those that take it, in the shape of `answer`; one that does not exist refuses all. */
-function giveMany(
-  call: ApiCall,
-  systemIds: readonly string[],
-  command: MachineCommand,
-  answer: (machine: Machine) => unknown,
-): Answer {
-  const missing = systemIds.filter((systemId) => call.region.store.findMachine(systemId) === undefined);
-  if (missing.length > 0)
-    return refuse('not-found', `No machine has the system id ${cleanText(missing.join(', '), 200)}.`);
-  const done: unknown[] = [];
-  const refused: CommandRefusal[] = [];
-  for (const systemId of systemIds) {
-    const outcome = call.region.life.command(systemId, command, actorOf(call, undefined));
-    if (outcome.kind === 'changed') done.push(answer(outcome.machine));
-    if (outcome.kind === 'refuse') refused.push(outcome.refusal);
-  }
-  const [first] = refused;
-  if (first === undefined || done.length > 0) return json(done);
-  return refuse(first.reason, refused.map(({ text }) => text).join('\n'));
-}
-
 function acceptAll(call: ApiCall): Answer {
   const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);
-  return giveMany(call, news, { name: 'accept' }, (machine) => shown(call, machine));
+  return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call, undefined) }, (machine) =>
+    showMachine(call, machine),
+  );
 }
 
 function* heldMachines(call: ApiCall): Generator<readonly unknown[]> {
@@ -237,7 +258,7 @@ function* heldMachines(call: ApiCall): Generator<readonly unknown[]> {
     const last = machines.at(-1);
     if (last === undefined) return;
     afterId = last.id;
-    yield machines.map((machine) => shown(call, machine));
+    yield machines.map((machine) => showMachine(call, machine));
   }
 }
 
@@ -250,15 +271,15 @@ const acceptParameters = z.object({
 
 /** Operations on one machine that take nothing but a reason: name in 2.0, name in 1.0, the command, and what it is for. */
 const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
-  ['commission', 'commission', 'commission', 'Have a machine measured and tested at its next start.'],
   ['abort', 'abort_operation', 'abort', 'End what a machine is doing, and go back to where it was.'],
   ['mark_broken', 'mark_broken', 'mark-broken', 'Mark a machine as broken, so that nothing uses it.'],
   ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
+  ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing: it is not there, and nothing uses it.'],
   ['rescue_mode', 'rescue_mode', 'rescue', 'Start a machine from the network, for people to log in by their keys.'],
   ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End the rescue of a machine, and go back to where it was.'],
   ['override_failed_testing', 'override_failed_testing', 'override-failed', 'Use a machine although its tests failed.'],
   ['retire', 'retire', 'retire', 'Put a machine out of use, and keep its records.'],
-  ['reinstate', 'reinstate', 'reinstate', 'Make a retired machine New again.'],
+  ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
 ];
 
 /** The paths and groups of one API version. */
@@ -314,9 +335,10 @@ function singleOf(version: ApiVersion): readonly Operation[] {
 
 /** Commands to several machines, or to one that is looked for. */
 function pluralOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, many, all } = namesOf(version);
-  const ids = z.object({ [many]: values(MANY_MAX).describe('System ids.') });
-  const idsOf = (given: z.output<typeof ids>): readonly string[] => given[many] ?? [];
+  const { isOld, all } = namesOf(version);
+  const list = values(MANY_MAX).describe('System ids.');
+  const ids = isOld ? z.object({ nodes: list, ...comment }) : z.object({ machines: list, ...comment });
+  const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
   return [
     defineOperation({
       ...all,
@@ -330,7 +352,10 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       op: 'release',
       doc: 'Give several machines back. The answer names those that are.',
       parameters: ids,
-      run: (call, given) => giveMany(call, idsOf(given), { name: 'release' }, ({ systemId }) => systemId),
+      run: (call, given) => {
+        const terms = { command: { name: 'release' }, by: actorOf(call, given.comment), isDone: isReleased } as const;
+        return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
+      },
     }),
     defineOperation({
       ...all,
@@ -338,7 +363,10 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       access: 'admin',
       doc: 'Accept several machines that are New.',
       parameters: ids,
-      run: (call, given) => giveMany(call, idsOf(given), { name: 'accept' }, (machine) => shown(call, machine)),
+      run: (call, given) => {
+        const terms = { command: { name: 'accept' }, by: actorOf(call, given.comment), isDone: isAccepted } as const;
+        return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
+      },
     }),
     defineOperation({
       ...all,

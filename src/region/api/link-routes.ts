@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
-import { LINK_VERSION, type Rack } from '../rack.ts';
+import { LINK_VERSION, type Rack } from '../racks/rack.ts';
 import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, refuse } from './answer.ts';
@@ -13,6 +13,8 @@ import { EventAnswer } from './event-stream.ts';
 import { answerLink, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
 const CHANGES_PER_RACK_MAX = 4;
+/** A heartbeat tells all networks and images of a rack. */
+const HEARTBEAT_BYTES_MAX = 1024 * 1024;
 
 /** What the routes take of their listener. */
 export interface LinkListener {
@@ -56,7 +58,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
   );
   app.post(`${base}/events`, { onRequest, bodyLimit: LINK_BODY_BYTES_MAX }, post('events'));
-  app.post(`${base}/heartbeat`, { onRequest }, post('heartbeat'));
+  app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat'));
   app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
     const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind !== 'rack') return send(reply, found);

@@ -8,10 +8,10 @@
 import { RackError } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import { parseAuthorization } from '../authorization.ts';
-import { LINK_VERSION, type Rack } from '../rack.ts';
-import { versionProblem } from '../rack-admission.ts';
-import { takeBatch } from '../rack-batch.ts';
-import { check, heartbeat, type KeptPost, parseBatch } from '../rack-news.ts';
+import { LINK_VERSION, type Rack } from '../racks/rack.ts';
+import { versionProblem } from '../racks/rack-admission.ts';
+import { takeBatch } from '../racks/rack-batch.ts';
+import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { Region } from '../region.ts';
 import { type Answer, json, refuse } from './answer.ts';
 import type { Peer } from './caller.ts';
@@ -111,11 +111,12 @@ function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
     pinned,
     startedAt,
     settingsRefused,
+    images,
   } = checked.value;
   const problem = versionProblem(uplink);
   if (problem !== undefined) return refuse('rack-version', problem);
   const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
-  region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse });
+  region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }

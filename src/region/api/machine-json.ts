@@ -8,7 +8,8 @@
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../net/address.ts';
 import type { HardwareFacts } from '../hardware-facts.ts';
-import { statusRow } from '../lifecycle.ts';
+import { statusRow } from '../life/lifecycle.ts';
+import type { PowerView } from '../life/power-life.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../machine.ts';
 
 const BASE = '/MAAS/api/2.0';
@@ -43,6 +44,19 @@ function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> 
   };
 }
 
+/** What MAAS's clients have no place for: the parts of a machine, as its firmware tells them. */
+function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
+  return {
+    processors: facts?.processors ?? [],
+    memory_banks: facts?.memory_banks ?? [],
+    memory_slots: facts?.memory_slots ?? 0,
+    memory_max_mib: facts?.memory_max_mib ?? 0,
+    bmc: facts?.bmc ?? null,
+    virtualization: facts?.virtualization ?? '',
+    secure_boot: facts?.secure_boot ?? null,
+  };
+}
+
 /** One interface, the `position`th of its machine. */
 function interfaceJson(machine: Machine, nic: MachineInterface, position: number): Record<string, unknown> {
   const reported = machine.facts?.nics.find(
@@ -66,7 +80,8 @@ function interfaceJson(machine: Machine, nic: MachineInterface, position: number
     tags: [],
     params: '',
     vendor: null,
-    product: null,
+    product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
+    driver: reported?.driver ?? null,
     firmware_version: null,
     numa_node: 0,
     sriov_max_vf: 0,
@@ -89,7 +104,8 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
       model: disk.model,
       serial: disk.serial,
       size: disk.bytes,
-      block_size: 512,
+      block_size: disk.block_size ?? 512,
+      bus: disk.bus ?? null,
       available_size: disk.bytes,
       used_size: 0,
       used_for: 'Unused',
@@ -99,7 +115,7 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
       partition_table_type: null,
       partitions: [],
       storage_pool: null,
-      firmware_version: null,
+      firmware_version: disk.firmware === undefined || disk.firmware === '' ? null : disk.firmware,
       numa_node: 0,
       resource_uri: `${BASE}/nodes/${machine.systemId}/blockdevices/${id}/`,
     };
@@ -118,7 +134,7 @@ export function addressesOf(machine: Machine): readonly string[] {
 }
 
 /** What both API versions show alike. */
-export function sharedJson(machine: Machine): Record<string, unknown> {
+export function sharedJson(machine: Machine, power: PowerView | undefined): Record<string, unknown> {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
@@ -132,6 +148,10 @@ export function sharedJson(machine: Machine): Record<string, unknown> {
     owner: machine.owner ?? null,
     power_type: machine.powerType,
     power_state: machine.powerState,
+    // Of our own: how old that is in seconds, why it could not be seen, and what is being done to it.
+    power_state_age: power?.ageSeconds ?? null,
+    power_state_text: power?.text ?? '',
+    power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
     ip_addresses: addressesOf(machine),
     disable_ipv4: false,
@@ -155,13 +175,13 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
   };
 }
 
-/** The whole machine. */
-export function machineJson(machine: Machine): Record<string, unknown> {
+/** The whole machine. @param power what is known of its power; undefined: nothing */
+export function machineJson(machine: Machine, power?: PowerView): Record<string, unknown> {
   const row = statusRow(machine.status);
   const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));
   const disks = diskJson(machine);
   return {
-    ...sharedJson(machine),
+    ...sharedJson(machine, power),
     hostname: machine.hostname,
     fqdn: machineFqdn(machine),
     domain: { id: 0, name: machine.domain, authoritative: true, ttl: null, is_default: true, resource_record_count: 0 },
@@ -171,16 +191,16 @@ export function machineJson(machine: Machine): Record<string, unknown> {
     status_message: machine.statusMessage,
     status_action: machine.work?.stage ?? '',
     error_description: machine.statusMessage,
-    owner_data: {},
-    workload_annotations: {},
+    owner_data: machine.ownerData ?? {},
+    workload_annotations: machine.ownerData ?? {},
     node_type: 0,
     node_type_name: 'Machine',
     pool: POOL,
     parent: null,
     pod: null,
     virtualmachine_id: null,
-    locked: false,
-    cpu_speed: 0,
+    locked: machine.isLocked === true,
+    cpu_speed: Math.max(0, ...(machine.facts?.processors ?? []).map(({ speed }) => speed)),
     cpu_test_status: -1,
     memory_test_status: -1,
     network_test_status: -1,
@@ -200,6 +220,7 @@ export function machineJson(machine: Machine): Record<string, unknown> {
     bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',
     hardware_uuid: machine.uuid ?? null,
     hardware_info: hardwareInfo(machine.facts),
+    hardware_parts: partsOf(machine.facts),
     address_ttl: null,
     default_gateways: { ipv4: { gateway_ip: null, link_id: null }, ipv6: { gateway_ip: null, link_id: null } },
     interface_set: interfaces,

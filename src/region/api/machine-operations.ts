@@ -5,25 +5,22 @@
 import { z } from 'zod';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
-import { type MachineStatus, parseStatus } from '../lifecycle.ts';
+import { type MachineStatus, parseStatus, statusRow } from '../life/lifecycle.ts';
+import { kernelParamsProblem } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
-import { parsePowerParameters } from '../power-parameters.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
-import { kernelParamsProblem } from '../tags.ts';
 import { cleanText } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { parseArchitecture, powerFields } from './enlistment-operations.ts';
-import { machineJson } from './machine-json.ts';
-import { nodeJson } from './node-json.ts';
+import { parseArchitecture } from './enlistment-operations.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import { powerFields, readPower, refusePower } from './power-fields.ts';
+import { showMachine } from './shown-machine.ts';
 
 /** Machines in one part of a list: with eight disks one is 11 KB of text, and a part must not hold up the thread. */
 export const LIST_CHUNK = 25;
 const FILTER_VALUES_MAX = 500;
 const DESCRIPTION_MAX = 1000;
-
-const shapeOf = (version: ApiVersion): ((machine: Machine) => unknown) => (version === '1.0' ? nodeJson : machineJson);
 
 /** The parameters that narrow a list of machines; events take the same. */
 export const filterParameters = z.object({
@@ -49,14 +46,13 @@ const listParameters = filterParameters.extend({
 });
 
 function* chunksOf(call: ApiCall, filter: MachineFilter): Generator<readonly unknown[]> {
-  const show = shapeOf(call.version);
   let afterId = 0;
   for (;;) {
     const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
     const last = machines.at(-1);
     if (last === undefined) return;
     afterId = last.id;
-    yield machines.map(show);
+    yield machines.map((machine) => showMachine(call, machine));
     if (machines.length < LIST_CHUNK) return;
   }
 }
@@ -83,11 +79,35 @@ function read(call: ApiCall): Answer {
   // A machine may look at itself only.
   if (call.caller.kind === 'machine' && call.caller.systemId !== systemId) return notFound();
   const machine = call.region.store.findMachine(systemId);
-  return machine === undefined ? notFound() : json(shapeOf(call.version)(machine));
+  return machine === undefined ? notFound() : json(showMachine(call, machine));
 }
 
-function remove(call: ApiCall): Answer {
-  return call.region.removeMachine(systemIdOf(call), usernameOf(call)) ? { kind: 'empty' } : notFound();
+const removeParameters = z.object({
+  force: value(z.string().max(16)).optional().describe('True: also a machine that somebody holds, or that is at work.'),
+});
+
+function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer {
+  const isForced = /^(?:1|true|yes|on)$/i.test(given.force ?? '');
+  switch (call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
+    case 'removed':
+      return { kind: 'empty' };
+    case 'in-use':
+      return refuseUsed(call);
+    case 'not-found':
+      return notFound();
+  }
+}
+
+function refuseUsed(call: ApiCall): Refusal {
+  const machine = call.region.store.findMachine(systemIdOf(call));
+  if (machine === undefined) return notFound();
+  const { status, owner, hostname } = machine;
+  if (machine.isLocked === true) {
+    return refuse('machine-locked', `${hostname} is locked: unlock it first, or delete it by force.`);
+  }
+  const whose = owner === undefined ? '' : ` and belongs to ${owner}`;
+  const text = `${hostname} is ${statusRow(status).name}${whose}: release or abort it first, or delete it by force.`;
+  return refuse('machine-in-use', text);
 }
 
 const editParameters = z.object({
@@ -100,7 +120,7 @@ const editParameters = z.object({
   ...powerFields,
 });
 
-function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
+function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: Machine): MachineEdit | Refusal {
   const hostname = given.hostname === undefined ? undefined : parseHostname(given.hostname.split('.', 1)[0] ?? '');
   if (given.hostname !== undefined && hostname === undefined) {
     return refuseField('hostname', `Give letters, digits and hyphens, at most ${HOSTNAME_MAX}, no address.`);
@@ -109,10 +129,10 @@ function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
   if (given.architecture !== undefined && architecture === undefined) {
     return refuseField('architecture', 'Give an architecture such as amd64/generic.');
   }
-  const power = given.power_parameters === undefined ? undefined : parsePowerParameters(given.power_parameters || '{}');
-  if (given.power_parameters !== undefined && power === undefined) {
-    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
-  }
+  const power = readPower(given, before);
+  if ('kind' in power) return power;
+  const misfit = refusePower(call, power, given, before);
+  if (misfit !== undefined) return misfit;
   const problem = kernelParamsProblem(given.kernel_params ?? '');
   if (problem !== undefined) return refuseField('kernel_params', problem);
   return {
@@ -120,13 +140,14 @@ function editOf(given: z.output<typeof editParameters>): MachineEdit | Refusal {
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
     ...(given.description === undefined ? {} : { description: cleanText(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
-    ...(given.power_type === undefined ? {} : { powerType: given.power_type }),
-    ...(power === undefined ? {} : { powerParameters: power }),
+    ...power,
   };
 }
 
 function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
-  const changes = editOf(given);
+  const before = call.region.store.findMachine(systemIdOf(call));
+  if (before === undefined) return notFound();
+  const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, ({ text }) => refuseField('hostname', text));
@@ -136,17 +157,12 @@ function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
 function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
   switch (outcome.kind) {
     case 'changed':
-      return json(shapeOf(call.version)(outcome.machine));
+      return json(showMachine(call, outcome.machine));
     case 'not-found':
       return notFound();
     case 'refuse':
       return answerRefusal(outcome.refusal);
   }
-}
-
-function powerParameters(call: ApiCall): Answer {
-  const machine = call.region.store.findMachine(systemIdOf(call));
-  return machine === undefined ? notFound() : json(machine.powerParameters);
 }
 
 const nothing = z.object({});
@@ -182,16 +198,6 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       parameters: nothing,
       run: read,
     }),
-    defineOperation({
-      ...common,
-      path: one,
-      op: 'power_parameters',
-      handler: single,
-      access: 'admin',
-      doc: 'Read the parameters of the power driver, with their secrets.',
-      parameters: nothing,
-      run: powerParameters,
-    }),
   ];
 }
 
@@ -204,8 +210,8 @@ function changingOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...common,
       method: 'DELETE',
-      doc: 'Delete a machine. Should it start again, it enlists as a new one.',
-      parameters: nothing,
+      doc: 'Delete a machine. Should it start again, it enlists as a new one. One that is in use is deleted by force only.',
+      parameters: removeParameters,
       run: remove,
     }),
   ];

@@ -12,10 +12,15 @@ import type { Fields } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
+import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { MACHINE_OPERATIONS } from './machine-operations.ts';
 import type { ApiCall } from './operation.ts';
 import { type ApiVersion, defineOperation, type Method, type Operation } from './operation.ts';
+import { OWNERSHIP_OPERATIONS } from './ownership-operations.ts';
+import { POWER_OPERATIONS } from './power-operations.ts';
 import { RACK_OPERATIONS } from './rack-operations.ts';
+import { RESULT_OPERATIONS } from './result-operations.ts';
+import { SCRIPT_OPERATIONS } from './script-operations.ts';
 import { SETTINGS_OPERATIONS } from './settings-operations.ts';
 import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
@@ -41,6 +46,9 @@ export const OPERATIONS: readonly Operation[] = [
   VERSION_OPERATION,
   ...MACHINE_OPERATIONS,
   ...LIFE_OPERATIONS,
+  ...OWNERSHIP_OPERATIONS,
+  ...LOGIN_OPERATIONS,
+  ...POWER_OPERATIONS,
   ...ENLISTMENT_OPERATIONS,
   ...IDENTITY_OPERATIONS,
   ...EVENT_OPERATIONS,
@@ -48,6 +56,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...INTERFACE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
   ...TAG_OPERATIONS,
+  ...SCRIPT_OPERATIONS,
+  ...RESULT_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
   ...SSHKEY_OPERATIONS,
 ];
@@ -111,6 +121,6 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
       : refuse('not-allowed', 'Only an administrator may do this.');
   }
   if (caller.kind === 'rack') return refuse('not-allowed', 'A rack may not do this.');
-  const isOpenToMachines = operation.access === 'managed' || operation.access === 'machine';
-  return isOpenToMachines ? undefined : refuse('not-allowed', 'A machine may not do this.');
+  // Its key is for what is its own; what anybody of a managed network may do, it does without.
+  return operation.access === 'machine' ? undefined : refuse('not-allowed', 'A machine may not do this.');
 }

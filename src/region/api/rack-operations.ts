@@ -5,10 +5,10 @@
 // 1. Anybody may register; that alone gives no right.
 
 import { z } from 'zod';
-import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../rack.ts';
-import type { RackKey, RackVerdict } from '../rack-admission.ts';
-import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../rack-news.ts';
-import { findRangeConflict } from '../rack-ranges.ts';
+import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
+import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
+import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
+import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -36,6 +36,7 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     events_waiting: pulse?.waiting ?? 0,
     events_dropped: pulse?.dropped ?? 0,
     dead_letters: pulse?.deadLetters ?? 0,
+    images: call.region.racks.imagesOf(rack.uuid),
     interfaces: rack.interfaces,
     resource_uri: `/MAAS/api/${call.version}/nodegroups/${rack.uuid}/`,
   };

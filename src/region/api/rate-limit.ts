@@ -11,6 +11,11 @@ export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };
 export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 100, burst: 600 };
 const ADDRESSES_MAX = 4096;
 
+/** A machine at work, by the token of its boot: each of its scripts takes three requests at once, and then one a few seconds. */
+export const WORKER_RATE: Rate = { perSecond: 5, burst: 100 };
+/** All machines at work together. */
+export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
+
 /** The buckets of all addresses. */
 export class RateLimiter {
   readonly #each: Rate;
@@ -39,5 +44,11 @@ export class RateLimiter {
     // An address that is over its own limit takes nothing from the others.
     if (!own.allows(now)) return 'address';
     return this.#total.allows(now) ? undefined : 'all';
+  }
+
+  /** The last request of this address was not a stranger's: it is not counted. */
+  giveBack(address: string): void {
+    this.#byAddress.get(address)?.giveBack();
+    this.#total.giveBack();
   }
 }

@@ -26,12 +26,17 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'method-not-allowed': 'The path does not know the method; the answer lists those it knows.',
   'transition-not-allowed': 'The life cycle has no such step from the state the machine is in.',
   'machine-in-use': 'The machine is at work or has an owner; release it first.',
+  'machine-locked': 'The machine is locked; `rackboot machines unlock` takes the lock off.',
+  'owner-data-limit': 'The machine has as many owner data as it may; remove some by empty values.',
   'nothing-matches': 'No machine that is Ready meets the conditions; accept or release one, or ask for less.',
   'no-ssh-key': 'The owner has no SSH key, so nobody could log in; `rackboot sshkeys add` adds one.',
   'image-missing':
     'There is no image of that system for the architecture of the machine; `rackboot images add` takes one.',
+  'power-by-hand':
+    'The machine is not switched by Rackboot: it has no power driver, or nobody has accepted its own words.',
   'address-refused': 'The address that was asked for cannot be given; the answer says why.',
   'addresses-exhausted': 'All addresses of the static range are given; release a machine, or widen the range.',
+  'preseed-faulty': 'A template of a preseed is wrong; the answer names file, line and what would be right.',
   'setting-read-only': 'The value is pinned in a configuration file; the answer names file and key.',
   'rack-version': 'Rack and region speak different versions of their link; update the older one.',
   'rack-name': 'Another accepted rack has the name; rename one of them.',
@@ -44,4 +49,5 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'followers-limit': 'As many readers follow the event log as may; end one of them.',
   'internal-error': 'The request failed inside the region; its log says more under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
+  'power-busy': 'The power of the machine is being switched; wait until that has ended.',
 };

@@ -12,7 +12,11 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { Rate } from '../../rate-limit.ts';
-import { versionProblem } from '../rack-admission.ts';
+import type { MetadataService } from '../metadata/metadata-service.ts';
+import type { PageGuard } from '../page/guard.ts';
+import { addPageRoutes } from '../page/routes.ts';
+import type { Sessions } from '../page/sessions.ts';
+import { versionProblem } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
@@ -22,13 +26,10 @@ import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
-import { renderMachinePage } from './machine-page.ts';
+import { addMetadataRoutes } from './metadata-routes.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
-import { renderPage } from './page.ts';
-import { isLocalName, type PageGuard } from './page-guard.ts';
-import { renderGone, renderSignIn } from './page-parts.ts';
-import { PAGE_POLICY } from './page-style.ts';
+import { addPreseedRoutes } from './preseed-routes.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -53,11 +54,13 @@ export interface ApiContext {
   readonly limiter: RateLimiter;
   readonly followers: EventFollowers;
   readonly guard: PageGuard;
+  readonly metadata: MetadataService;
+  readonly sessions: Sessions;
   readonly refusals: Record<RefusalName, number>;
   /** The enlistment agent; undefined: it is not part of this installation. */
   readonly agent: string | undefined;
-  /** What it does beyond the report; undefined: it is not part of this installation. */
-  readonly job: string | undefined;
+  /** The scripts by which it does more than to report, by their file names. */
+  readonly parts: ReadonlyMap<string, string>;
   /** What makes Debian's installer run it; undefined: it is not part of this installation. */
   readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
@@ -116,19 +119,43 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     send: (reply, answer) => send(context, reply, answer),
   });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
-  addAgentRoutes(app, {
+  addMetadataRoutes(app, {
     region: context.region,
-    agent: context.agent,
-    job: context.job,
-    preseed: context.preseed,
+    metadata: context.metadata,
     identify: (request) => identify(context, request),
     send: (reply, answer) => send(context, reply, answer),
   });
-  app.get('/MAAS/', (request, reply) => sendPage(context, request, reply, () => renderPage(context.region)));
-  app.get('/MAAS/machines/:machine/', (request, reply) =>
-    sendPage(context, request, reply, () => renderMachinePage(context.region, pathOf(request).machine ?? '')),
-  );
-  app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
+  addPreseedRoutes(app, {
+    region: context.region,
+    metadata: context.metadata,
+    identify: (request) => identify(context, request),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  addAgentRoutes(app, {
+    region: context.region,
+    metadata: context.metadata,
+    agent: context.agent,
+    parts: context.parts,
+    preseed: context.preseed,
+    identify: (request) => identify(context, request),
+    giveBack: ({ address }) => context.limiter.giveBack(address),
+    send: (reply, answer) => send(context, reply, answer),
+  });
+  addPageRoutes(app, {
+    region: context.region,
+    guard: context.guard,
+    sessions: context.sessions,
+    peerOf: (request) => findPeer(factsOf(request), context.region.config(), context.region.racks),
+    pathOf,
+    excess: (request) => {
+      const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
+      return refuseRate(context, peer.address);
+    },
+    send: (reply, answer) => send(context, reply, answer),
+    count: (refusal) => {
+      context.refusals[refusal] += 1;
+    },
+  });
 }
 
 /** Who asks; or a refusal because they ask too much, or are not who they say. */
@@ -225,39 +252,6 @@ function limited(context: ApiContext, request: FastifyRequest): boolean {
   return context.limiter.allows(peer.address, context.region.clock.now());
 }
 
-/** @param render called for those who may see it; undefined: there is nothing of that name */
-async function sendPage(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  render: () => string | undefined,
-): Promise<FastifyReply> {
-  const { region, guard } = context;
-  const facts = factsOf(request);
-  const peer = findPeer(facts, region.config(), region.racks);
-  reply
-    .type('text/html; charset=utf-8')
-    .header('Cache-Control', 'no-store')
-    .header('Content-Security-Policy', PAGE_POLICY)
-    .header('X-Content-Type-Options', 'nosniff')
-    .header('Referrer-Policy', 'no-referrer');
-  const show = (): FastifyReply => {
-    const page = render();
-    return page === undefined ? reply.code(REFUSALS['not-found']).send(renderGone()) : reply.send(page);
-  };
-  if (peer.isLocal && isLocalName(request.headers.host)) return show();
-  const header = facts.header('authorization');
-  const verdict = header === undefined ? 'wrong' : await guard.check(header);
-  if (verdict === 'right') return show();
-  if (verdict === 'busy' || !limited(context, request)) return send(context, reply, RATE_REFUSAL);
-  context.refusals['not-authenticated'] += 1;
-  return reply
-    .code(REFUSALS['not-authenticated'])
-    .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
-    .header('X-Rackboot-Refusal', 'not-authenticated')
-    .send(renderSignIn());
-}
-
 function answerOfUnknownPath(request: FastifyRequest): Answer {
   const version = /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
   const link = /^\/+MAAS\/+uplink\/+(\d{1,5})\//.exec(request.raw.url ?? '')?.[1];
@@ -309,6 +303,9 @@ export function send(
       return sendFollowing(context, reply, answer.following);
     case 'list':
       return sendList(reply, answer.chunks);
+    case 'later':
+      void answer.answer.then((now) => send(context, reply, now));
+      return reply;
     case 'refusal': {
       context.refusals[answer.name] += 1;
       reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);

@@ -7,7 +7,7 @@
 // 3. Headers, bodies, connections and the time each may take are bounded.
 // 4. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
@@ -20,13 +20,17 @@ import {
   certificateProblem,
   readCertificatePair,
 } from '../../files/certificate.ts';
+import { answersAt } from '../../net/port-answer.ts';
 import type { RegionConfig } from '../config.ts';
-import { isAway } from '../rack.ts';
+import { MetadataService } from '../metadata/metadata-service.ts';
+import type { AnswersAt } from '../metadata/proxy-finder.ts';
+import { PageGuard } from '../page/guard.ts';
+import { Sessions } from '../page/sessions.ts';
+import { isAway } from '../racks/rack.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, type RefusalName, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
 import { EventFollowers } from './event-followers.ts';
-import { PageGuard } from './page-guard.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { type ApiContext, type ApiProblem, addRoutes, send } from './routes.ts';
 
@@ -49,6 +53,8 @@ const CLOSE_MS = 2000;
 export interface ApiOptions {
   /** The enlistment agent's script. Default: the one of this installation. */
   readonly agentFile?: string | undefined;
+  /** Tells whether something takes connections at a port. Default: asked of the network; without listeners nobody does. */
+  readonly answersAt?: AnswersAt | undefined;
   /** Told of what an operator should know. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
@@ -68,6 +74,8 @@ export interface RegionApi {
   close(): Promise<void>;
 }
 
+const noneAnswers: AnswersAt = () => Promise.resolve(false);
+
 /** What the listeners of a region share, made once. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
   const refusals = { ...REFUSALS };
@@ -77,9 +85,11 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     limiter: new RateLimiter(),
     followers: new EventFollowers(region),
     guard: new PageGuard(region.store, region.clock),
+    metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
+    sessions: new Sessions(region.store, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
-    job: readAgent(join(AGENT, 'job.sh')),
+    parts: readParts(AGENT),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),
     onProblem: options.onProblem ?? warnOf,
   };
@@ -98,6 +108,25 @@ function readAgent(path: string): string | undefined {
     throw new RackError('tree-unreadable', `the enlistment agent ${path} cannot be read: ${errorText(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** What the agent does beyond the report: every other script beside it. */
+function readParts(directory: string): ReadonlyMap<string, string> {
+  const parts = new Map<string, string>();
+  for (const name of listAgent(directory)) {
+    const text = /^[a-z]+\.sh$/.test(name) && name !== 'agent.sh' ? readAgent(join(directory, name)) : undefined;
+    if (text !== undefined) parts.set(name, text);
+  }
+  return parts;
+}
+
+function listAgent(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 
@@ -152,7 +181,7 @@ export function buildApp(context: ApiContext, pair?: CertificatePair): FastifyIn
  * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`
  */
 export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
-  const api = new ListeningApi(makeContext(region, options));
+  const api = new ListeningApi(makeContext(region, { answersAt, ...options }));
   try {
     await api.configure(config);
   } catch (error) {

@@ -5,14 +5,13 @@
 // 1. A tag is given by hand: a `definition`, by which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
-import type { Tag } from '../life-store.ts';
+import type { Tag } from '../life/life-store.ts';
+import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../life/tags.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
-import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../tags.ts';
 import { cleanText } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { machineJson } from './machine-json.ts';
-import { nodeJson } from './node-json.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import { showMachine } from './shown-machine.ts';
 
 const COMMENT_MAX = 1000;
 const LIST_CHUNK = 25;
@@ -106,14 +105,13 @@ function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
 }
 
 function* taggedMachines(call: ApiCall, name: string): Generator<readonly unknown[]> {
-  const show = call.version === '1.0' ? nodeJson : machineJson;
   let afterId = 0;
   for (;;) {
     const machines = call.region.store.listMachines({ tags: [name] }, afterId, LIST_CHUNK);
     const last = machines.at(-1);
     if (last === undefined) return;
     afterId = last.id;
-    yield machines.map(show);
+    yield machines.map((machine) => showMachine(call, machine));
   }
 }
 

@@ -82,6 +82,13 @@ export interface MachineCredentials {
   readonly tokenSecret: string;
 }
 
+/** What stands for the key of a machine where people read. */
+export const STAND_IN: MachineCredentials = {
+  consumerKey: 'CONSUMER-KEY',
+  tokenKey: 'TOKEN-KEY',
+  tokenSecret: 'TOKEN-SECRET',
+};
+
 /** Where installers find their packages, as URLs without a slash at the end. */
 export interface Mirrors {
   readonly debian: string;
@@ -120,6 +127,8 @@ export interface PreseedRequest {
   readonly mirrors: Mirrors;
   /** A device such as `/dev/vda`; empty: the first that there is. */
   readonly installDisk: string;
+  /** A pattern of its serial number, as udev has it in `ID_SERIAL`; empty: its name must do. */
+  readonly installDiskSerial: string;
   readonly sshKeys: readonly string[];
   readonly kernelParams: string;
   readonly ntpServers: readonly string[];

@@ -6,8 +6,8 @@
 
 import { machineFqdn } from '../machine.ts';
 import { quoteDebconf, quoteYaml } from './quoting.ts';
-import type { PreseedRequest } from './request.ts';
-import { Markup, type Value, type Variables } from './value.ts';
+import { type PreseedRequest, PURPOSES } from './request.ts';
+import { isMapping, Markup, type Value, type Variables } from './value.ts';
 
 /** One name. */
 export interface VariableDescription {
@@ -55,6 +55,10 @@ function nodeParts(request: PreseedRequest): Value | undefined {
   );
 }
 
+/** The name behind a key means nothing to whoever checks it; `DOMAIN\user` is common there, and debconf keeps no back-slash. */
+const sshKeysOf = ({ sshKeys, purpose }: PreseedRequest): Value =>
+  PURPOSES[purpose].language === 'debconf' ? sshKeys.map((key) => key.replaceAll('\\', '/')) : sshKeys;
+
 /** The header by which the machine's requests are known. */
 function authorization({ credentials }: PreseedRequest): Value | undefined {
   if (credentials === undefined) return undefined;
@@ -85,9 +89,36 @@ function datasource(request: PreseedRequest): Value | undefined {
     datasource_list: ['MAAS'],
     datasource: { MAAS: { ...key, metadata_url: `${metadataUrl(request)}/${isCurtin ? 'curtin/' : ''}` } },
     reporting: {
-      rackboot: { type: 'webhook', endpoint: `${metadataUrl(request)}/status/${machine.systemId}`, ...key },
+      rackboot: {
+        type: 'webhook',
+        // What an environment that only installs reports is kept apart from what the installed system says.
+        endpoint: `${metadataUrl(request)}/${isCurtin ? 'curtin/' : ''}status/${machine.systemId}`,
+        ...key,
+      },
     },
   };
+}
+
+/**
+ * The same as lines of a file for cloud-init.
+ *
+ * Quirk: what looks for a data source at the start of a system (ds-identify) reads line by line: `datasource_list:` and `MAAS:` have to
+ * begin one each, or cloud-init is not started at all.
+ */
+export function cloudConfigLines(request: PreseedRequest): readonly string[] | undefined {
+  const found = datasource(request);
+  if (found === undefined || !isMapping(found)) return undefined;
+  const lines: string[] = [];
+  for (const [name, value] of Object.entries(found)) {
+    if (isMapping(value)) lines.push(`${name}:`);
+    const parts: readonly (readonly [string, Value])[] = isMapping(value) ? Object.entries(value) : [[name, value]];
+    for (const [key, one] of parts) {
+      const quoted = quoteYaml(one);
+      if (!quoted.ok) return undefined;
+      lines.push(`${isMapping(value) ? '  ' : ''}${key}: ${quoted.text}`);
+    }
+  }
+  return lines;
 }
 
 /** The same for a package that is configured by debconf, or as a document of its own. */
@@ -96,8 +127,8 @@ function preseedData(request: PreseedRequest): Value | undefined {
   const found = datasource(request);
   if (found === undefined || credentials === undefined) return undefined;
   if (purpose !== 'install') {
-    const quoted = quoteYaml(found);
-    return quoted.ok ? new Markup(`#cloud-config\n${quoted.text}`, 'yaml') : undefined;
+    const lines = cloudConfigLines(request);
+    return lines && new Markup(['#cloud-config', ...lines].join('\n'), 'yaml');
   }
   const key = new URLSearchParams({
     oauth_consumer_key: credentials.consumerKey,
@@ -146,9 +177,10 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     read: nodeParts,
   },
   ssh_keys: {
-    meaning: "The SSH keys of the machine's owner, a list.",
+    meaning:
+      "The SSH keys of the machine's owner, a list. Where debconf carries them, a back-slash in the name of one is written as a slash.",
     example: '[ssh-ed25519 AAAA… ada]',
-    read: ({ sshKeys }) => sshKeys,
+    read: sshKeysOf,
   },
   default_user: {
     meaning: 'The user that the keys open.',
@@ -159,6 +191,12 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     meaning: 'The disk that is filled; empty: the first one.',
     example: '/dev/vda',
     read: ({ installDisk }) => installDisk,
+  },
+  install_disk_serial: {
+    meaning:
+      "A pattern of that disk's serial number, as udev's `ID_SERIAL` has it; empty: it is known by its name only.",
+    example: '*_S59ANMFN*',
+    read: ({ installDiskSerial }) => installDiskSerial,
   },
   kernel_opts: {
     meaning: 'Kernel arguments for the installed system.',
@@ -238,6 +276,20 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     meaning: 'A secret: the configuration by which cloud-init finds its metadata, for `|json` or `|yaml`.',
     example: '{"datasource_list": ["MAAS"], …}',
     read: datasource,
+  },
+  cloud_config: {
+    meaning:
+      'A secret: the same as the lines of a file for `/etc/cloud/cloud.cfg.d`, a list. What starts cloud-init reads them as lines.',
+    example: '[datasource_list: ["MAAS"], datasource:, …]',
+    read: cloudConfigLines,
+  },
+  cloud_config_text: {
+    meaning: 'A secret: these lines as one text.',
+    example: '',
+    read: (request) =>
+      cloudConfigLines(request)
+        ?.map((line) => `${line}\n`)
+        .join(''),
   },
   preseed_data: {
     meaning:

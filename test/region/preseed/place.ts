@@ -35,6 +35,7 @@ export const REQUEST: PreseedRequest = {
   httpProxy: '',
   mirrors: DEFAULT_MIRRORS,
   installDisk: '',
+  installDiskSerial: '',
   sshKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB ada@example'],
   kernelParams: 'console=ttyS0,115200n8',
   ntpServers: [],

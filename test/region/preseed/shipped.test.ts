@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { parseSshKey } from '../../../src/region/life/ssh-keys.ts';
 import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { type PreseedRequest, PURPOSES, type Purpose } from '../../../src/region/preseed/request.ts';
 import { missing } from '../../support/needs.ts';
@@ -118,6 +119,18 @@ test('the mirror, the proxy and the disk are those that were asked for', () => {
   assert.match(ubuntu, /hostname string ports\.ubuntu\.com$/m);
 });
 
+test('autoinstall knows its disk by its serial number where it can, else by its name; the Debian installer by its name', () => {
+  const request = { ...REQUEST, osystem: 'ubuntu', installDisk: '/dev/nvme0n1' };
+  const serial = { ...request, installDiskSerial: '*_S59ANMFN*' };
+  const matchOf = (asked: PreseedRequest) => {
+    const file = parse(textOf({ ...asked, purpose: 'autoinstall' }));
+    return file.autoinstall.storage.layout.match;
+  };
+  assert.deepEqual(matchOf(serial), { serial: '*_S59ANMFN*' });
+  assert.deepEqual(matchOf(request), { path: '/dev/nvme0n1' });
+  assert.match(textOf(serial), /^d-i partman-auto\/disk string \/dev\/nvme0n1$/m);
+});
+
 /** What an installer has, for a shell of this host; `T` is the directory that stands for the new system. */
 const FAKES = `in_target() { :; }; wget() { for word; do printf '%s\\n' "$word"; done >"$T/wget"; }`;
 
@@ -135,7 +148,10 @@ test('the late command puts keys, sudo and the data source where they belong, an
   const [keys, sudo, datasource = '', wget = ''] = out.split('--\n');
   assert.equal(keys, `${sshKeys.join('\n')}\n`);
   assert.equal(sudo, 'debian ALL=(ALL) NOPASSWD:ALL\n');
-  assert.equal(at(JSON.parse(datasource), 'datasource', 'MAAS', 'token_secret'), 'secret');
+  assert.equal(at(parse(datasource), 'datasource', 'MAAS', 'token_secret'), 'secret');
+  // As ds-identify reads it, which starts cloud-init or does not: one key a line.
+  assert.match(datasource, /^datasource_list: \["MAAS"\]$/m);
+  assert.match(datasource, /^ *MAAS: /m);
   const words = wget.split('\n');
   assert.match(words[words.indexOf('--header') + 1] ?? '', /^Authorization: OAuth .*oauth_signature="%26secret"/);
   assert.equal(words[words.indexOf('--post-data') + 1], 'op=netboot_off');
@@ -174,6 +190,7 @@ test('no hostname, disk, address or kernel argument gets out of its place', { sk
       { ...REQUEST, machine: { ...machine, hostname: value, domain: value } },
       { ...REQUEST, machine: { ...machine, systemId: value } },
       { ...REQUEST, installDisk: value },
+      { ...REQUEST, installDiskSerial: value },
       { ...REQUEST, kernelParams: value },
       { ...REQUEST, httpProxy: value },
       { ...REQUEST, ntpServers: [value] },
@@ -192,6 +209,19 @@ test('no hostname, disk, address or kernel argument gets out of its place', { sk
           checkShell(commandOf(result.text, 'preseed/late_command'));
         }
       }
+    }
+  }
+});
+
+test('each key that can be stored reaches every kind of installer, whatever its name', () => {
+  const key = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32)]).toString('base64')}`;
+  const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index));
+  for (const name of ['CORP\\ada@host', ...printable.map((character) => `a${character}b`)]) {
+    const parsed = parseSshKey(`${key} ${name}`);
+    assert.ok(parsed.kind === 'key');
+    for (const purpose of ['install', 'autoinstall', 'vendordata'] as const) {
+      const result = renderPreseed({ ...REQUEST, purpose, sshKeys: [parsed.key] }, templates());
+      assert.ok(result.ok, `${purpose} ${name}: ${JSON.stringify(result)}`);
     }
   }
 });

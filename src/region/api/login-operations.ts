@@ -1,0 +1,88 @@
+// The operations by which people come to log in to machines that run the environment: the debug login, and how one logs in now.
+
+import { z } from 'zod';
+import type { Actor } from '../life/commands.ts';
+import {
+  closeDebugLogin,
+  DEBUG_SECONDS,
+  DEBUG_SECONDS_MAX,
+  describeLogins,
+  type LoginDescription,
+  openDebugLogin,
+} from '../life/logins.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+const COMMENT_MAX = 255;
+const NOT_FOUND = refuse('not-found', 'No machine has this system id.');
+
+const debugParameters = z.object({
+  comment: value(z.string().max(4096)).optional().describe('Why, for the event log.'),
+  seconds: value(z.string().max(16))
+    .optional()
+    .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
+  off: value(z.string().max(16)).optional().describe('True: close it at once.'),
+});
+
+function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Answer {
+  const { region, caller } = call;
+  const machine = region.store.findMachine(call.path.system_id ?? '');
+  if (machine === undefined) return NOT_FOUND;
+  const seconds = Number(given.seconds || DEBUG_SECONDS);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
+    return refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
+  const isUser = caller.kind === 'user';
+  const by: Actor = {
+    username: isUser ? caller.username : '',
+    isAdmin: isUser && caller.isAdmin,
+    comment: cleanText(given.comment ?? '', COMMENT_MAX),
+  };
+  const closes = /^(?:1|true|yes|on)$/i.test(given.off ?? '');
+  const refusal = closes ? closeDebugLogin(region, machine, by) : openDebugLogin(region, machine, by, seconds);
+  return refusal === undefined ? listLogins(call) : refuse(refusal.reason, refusal.text);
+}
+
+function listLogins({ region, path }: ApiCall): Answer {
+  const machine = region.store.findMachine(path.system_id ?? '');
+  return machine === undefined ? NOT_FOUND : json(describeLogins(region, machine).map(loginJson));
+}
+
+const loginJson = ({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
+  kind,
+  ssh: ssh ?? null,
+  host_key: hostKey ?? null,
+  username,
+  keys,
+  seconds_left: secondsLeft ?? null,
+});
+
+/** The operations of logins, in both versions. */
+export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
+  const place = {
+    versions: [version],
+    path: version === '1.0' ? 'nodes/{system_id}' : 'machines/{system_id}',
+    handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
+    access: 'user',
+  } as const;
+  return [
+    defineOperation({
+      ...place,
+      method: 'POST',
+      op: 'debug_login',
+      doc:
+        'Let the SSH keys of the caller log in, for a while, to a machine that is commissioned, tested, deployed or erased, and let ' +
+        'it stay on when that fails; or end that. Answers with the logins that are possible.',
+      parameters: debugParameters,
+      run: debugLogin,
+    }),
+    defineOperation({
+      ...place,
+      method: 'GET',
+      op: 'logins',
+      doc: 'List how people log in to the machine now: in rescue mode, and to debug.',
+      parameters: z.object({}),
+      run: listLogins,
+    }),
+  ];
+});

@@ -1,0 +1,96 @@
+// The operations of whoever holds a machine: notes that clients keep with it, and its lock.
+//
+// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju keeps with a machine which
+// of its units are there.
+
+import { z } from 'zod';
+import type { Actor, CommandRefusal } from '../life/commands.ts';
+import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
+import type { MachineChangeOutcome } from '../store.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { machineJson } from './machine-json.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+const COMMENT_MAX = 255;
+const common = {
+  versions: ['2.0'],
+  path: 'machines/{system_id}',
+  method: 'POST',
+  handler: 'MachineHandler',
+  access: 'user',
+} as const;
+
+const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+
+function actorOf(call: ApiCall, why: string | undefined): Actor {
+  const comment = cleanText(why ?? '', COMMENT_MAX);
+  if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment };
+  return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment };
+}
+
+function answer(outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+  switch (outcome.kind) {
+    case 'changed':
+      return json(machineJson(outcome.machine));
+    case 'not-found':
+      return refuse('not-found', 'No machine has this system id.');
+    case 'refuse':
+      return refuse(outcome.refusal.reason, outcome.refusal.text);
+  }
+}
+
+/** Every parameter but `op` is a key with its value, so that no schema has their names. */
+function setOwnerData(op: string): Operation {
+  return {
+    ...common,
+    op,
+    doc: 'Keep data with a machine: every parameter is a key with its value, and an empty value removes the key.\n\n:param key: The value.',
+    parameters: [],
+    run(call, fields) {
+      const data = new Map<string, string>();
+      for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
+      const problem = ownerDataProblem(data);
+      if (problem !== undefined) return refuseField('key', problem);
+      const { store, clock } = call.region;
+      const atMs = clock.wallTimeMs();
+      return answer(
+        store.changeMachine(systemIdOf(call), atMs, (machine) =>
+          decideOwnerData(machine, data, actorOf(call, undefined), atMs),
+        ),
+      );
+    },
+  };
+}
+
+const why = z.object({ comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') });
+
+function lock(call: ApiCall, isLocked: boolean, comment: string | undefined): Answer {
+  const { store, clock } = call.region;
+  const atMs = clock.wallTimeMs();
+  return answer(
+    store.changeMachine(systemIdOf(call), atMs, (machine) =>
+      decideLock(machine, isLocked, actorOf(call, comment), atMs),
+    ),
+  );
+}
+
+/** Notes and locks of machines. */
+export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
+  setOwnerData('set_owner_data'),
+  setOwnerData('set_workload_annotations'),
+  defineOperation({
+    ...common,
+    op: 'lock',
+    doc: 'Lock a machine: it takes no command that would change its state, until it is unlocked.',
+    parameters: why,
+    run: (call, given) => lock(call, true, given.comment),
+  }),
+  defineOperation({
+    ...common,
+    op: 'unlock',
+    doc: 'Unlock a machine.',
+    parameters: why,
+    run: (call, given) => lock(call, false, given.comment),
+  }),
+];

@@ -1,0 +1,102 @@
+// How a machine is switched, as a form says it: a driver and its parameters, whole as JSON or one by one, checked by the driver before
+// anything is stored.
+//
+// Sources: MAAS's API (`power_type`, `power_parameters`, `power_parameters_NAME`, `power_parameters_skip_check`).
+//
+// 1. A refusal names parameters, and never the value of a secret one.
+// 2. A parameter of its own changes that one; with another driver nothing of the one before is left.
+
+import { z } from 'zod';
+import type { Machine } from '../machine.ts';
+import {
+  POWER_PARAMETER_NAMES,
+  type PowerParameterName,
+  type PowerParameters,
+  parsePowerParameters,
+} from '../power-parameters.ts';
+import { type Refusal, refuse, refuseField } from './answer.ts';
+import { type ApiCall, value } from './operation.ts';
+
+const single = (name: PowerParameterName) =>
+  value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: none.`);
+
+/** How a machine is switched, in a report of it or an edit. */
+export const powerFields = {
+  power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
+    .optional()
+    .describe('How the machine is switched: `ipmi`, `virsh`, `webhook`, `manual`.'),
+  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+  power_parameters_power_address: single('power_address'),
+  power_parameters_power_user: single('power_user'),
+  power_parameters_power_pass: single('power_pass'),
+  power_parameters_power_driver: single('power_driver'),
+  power_parameters_power_boot_type: single('power_boot_type'),
+  power_parameters_power_off_mode: single('power_off_mode'),
+  power_parameters_cipher_suite_id: single('cipher_suite_id'),
+  power_parameters_privilege_level: single('privilege_level'),
+  power_parameters_k_g: single('k_g'),
+  power_parameters_mac_address: single('mac_address'),
+  power_parameters_workaround_flags: single('workaround_flags'),
+  power_parameters_power_id: single('power_id'),
+  power_parameters_power_on_uri: single('power_on_uri'),
+  power_parameters_power_off_uri: single('power_off_uri'),
+  power_parameters_power_query_uri: single('power_query_uri'),
+  power_parameters_power_on_regex: single('power_on_regex'),
+  power_parameters_power_off_regex: single('power_off_regex'),
+  power_parameters_power_token: single('power_token'),
+  power_parameters_power_verify_ssl: single('power_verify_ssl'),
+  power_parameters_skip_check: value(z.string().max(16))
+    .optional()
+    .describe('True: store the parameters unchecked; a power action fails should they not do.'),
+};
+
+/** Those fields, as they were given. */
+export type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
+
+/** What is to be stored; a member that is absent stays as it is. */
+export interface PowerEdit {
+  readonly powerType?: string;
+  readonly powerParameters?: PowerParameters;
+}
+
+/** Reads the fields. @param before the machine as it is; undefined: it is new */
+export function readPower(given: GivenPower, before: Machine | undefined): PowerEdit | Refusal {
+  const { power_type: type, power_parameters: json } = given;
+  const whole = json === undefined ? undefined : parsePowerParameters(json || '{}');
+  if (json !== undefined && whole === undefined) {
+    return refuseField('power_parameters', 'Give a JSON object of texts, numbers and switches, at most 32 of them.');
+  }
+  const named = POWER_PARAMETER_NAMES.flatMap((name) => {
+    const text = given[`power_parameters_${name}`];
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  const isOther = type !== undefined && type !== (before?.powerType ?? '');
+  const kept = isOther ? {} : (before?.powerParameters ?? {});
+  const isChanged = whole !== undefined || named.length > 0 || isOther;
+  const merged = { ...(whole ?? kept), ...Object.fromEntries(named) };
+  const parameters = Object.fromEntries(Object.entries(merged).filter(([, one]) => one !== ''));
+  // What came one by one is held to the same rules as what came whole.
+  const checked = parsePowerParameters(JSON.stringify(parameters));
+  if (checked === undefined) return refuseField('power_parameters', 'Give printable texts, at most 32 of them.');
+  return {
+    ...(type === undefined ? {} : { powerType: type }),
+    ...(isChanged ? { powerParameters: checked } : {}),
+  };
+}
+
+/** Why this cannot be stored; undefined: it can. @param before the machine as it is; undefined: it is new */
+export function refusePower(
+  { region }: Pick<ApiCall, 'region'>,
+  edit: PowerEdit,
+  given: GivenPower,
+  before: Machine | undefined,
+): Refusal | undefined {
+  const { powerType, powerParameters } = edit;
+  const isSkipped = /^(?:1|true|yes|on)$/i.test(given.power_parameters_skip_check ?? '');
+  if ((powerType === undefined && powerParameters === undefined) || isSkipped) return undefined;
+  const type = powerType ?? before?.powerType ?? '';
+  const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];
+  if (problems.length === 0) return undefined;
+  const isUnknown = problems.some((problem) => problem.startsWith('there is no power driver'));
+  return refuse('invalid-parameters', { [isUnknown ? 'power_type' : 'power_parameters']: problems });
+}

@@ -1,0 +1,163 @@
+// The operations on the power of machines: switch it, ask for it, read how it is held.
+//
+// Sources: MAAS API 1.0 (`nodes/`: start, stop, query_power_state, power_parameters), 2.0 (`machines/`: power_on, power_off,
+// query_power_state, power_parameters).
+//
+// 1. Whoever switches is answered at once; the power follows. Whoever asks for the state waits ASK_MS_MAX at the most.
+// 2. A machine that is being switched is left alone: 503, as a client may try again.
+
+import { z } from 'zod';
+import type { PowerView } from '../life/power-life.ts';
+import type { Machine, PowerTask } from '../machine.ts';
+import { cleanText } from '../text-json.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import { showMachine } from './shown-machine.ts';
+
+/** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
+const ASK_MS_MAX = 12_000;
+const COMMENT_MAX = 255;
+const MACHINES_MAX = 500;
+
+const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
+const notFound = (): Answer => refuse('not-found', 'No machine has this system id.');
+const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
+
+/** Has the power of the machine in the path switched. @param why in the caller's words */
+export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
+  if (call.caller.kind !== 'user') return refuse('not-allowed', 'Only a person may do this.');
+  const { username, isAdmin } = call.caller;
+  const actor = { username, isAdmin, comment: cleanText(why ?? '', COMMENT_MAX) };
+  const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
+  switch (outcome.kind) {
+    case 'changed':
+      return json(showMachine(call, outcome.machine));
+    case 'not-found':
+      return notFound();
+    case 'refuse': {
+      const { reason, text } = outcome.refusal;
+      return refuse(reason, text, reason === 'power-busy' ? { 'Retry-After': '5' } : undefined);
+    }
+  }
+}
+
+const offParameters = z.object({
+  ...comment,
+  stop_mode: value(z.string().max(16)).optional().describe('`hard`: its power is cut; `soft`: its system is asked.'),
+});
+
+function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Answer {
+  const mode = given.stop_mode || 'hard';
+  if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'Give hard or soft.');
+  return switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
+}
+
+const viewJson = ({ state, ageSeconds, text }: PowerView): Answer =>
+  json({ state, age: ageSeconds ?? null, text: text.slice(0, 400) });
+
+function queryState(call: ApiCall): Answer {
+  const machine = machineOf(call);
+  const { region } = call;
+  if (machine === undefined) return notFound();
+  if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
+    return viewJson({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'it is switched by hand' });
+  }
+  if (machine.powerTask !== undefined) {
+    return refuse('power-busy', `${machine.hostname} is being switched at this moment.`, { 'Retry-After': '5' });
+  }
+  const late = Promise.withResolvers<PowerView>();
+  const text = `no answer within ${ASK_MS_MAX / 1000} s`;
+  const timer = region.clock.schedule(ASK_MS_MAX, () =>
+    late.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text }),
+  );
+  const asked = Promise.race([region.power.ask(machine), late.promise]);
+  const failed = (): Answer => refuse('internal-error', 'The power could not be asked for.');
+  return { kind: 'later', answer: asked.then(viewJson, failed).finally(() => timer.cancel()) };
+}
+
+function powerParameters(call: ApiCall): Answer {
+  const machine = machineOf(call);
+  return machine === undefined ? notFound() : json(machine.powerParameters);
+}
+
+const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
+
+function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Answer {
+  const machines = call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
+  return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
+}
+
+/** The paths and groups of one API version. */
+function namesOf(version: ApiVersion) {
+  const isOld = version === '1.0';
+  const plural = isOld ? 'nodes' : 'machines';
+  const one = { versions: [version], path: `${plural}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' };
+  const all = { versions: [version], path: plural, handler: isOld ? 'NodesHandler' : 'MachinesHandler' };
+  return { isOld, one, all };
+}
+
+/** Switching, which in 1.0 `start` and `stop` do; `start` also deploys, and stands there (`life-operations.ts`). */
+function switchingOf(version: ApiVersion): readonly Operation[] {
+  const { isOld, one } = namesOf(version);
+  const common = { ...one, method: 'POST', access: 'user' } as const;
+  const off = defineOperation({
+    ...common,
+    op: isOld ? 'stop' : 'power_off',
+    doc: 'Switch a machine off. The answer comes before it is.',
+    parameters: offParameters,
+    run: powerOff,
+  });
+  if (isOld) return [off];
+  const on = (op: string, task: PowerTask, doc: string): Operation =>
+    defineOperation({
+      ...common,
+      op,
+      doc,
+      parameters: z.object(comment),
+      run: (call, given) => switchPower(call, task, given.comment),
+    });
+  return [
+    off,
+    on('power_on', 'on', 'Switch a machine on. The answer comes before it is.'),
+    on('power_cycle', 'cycle', 'Switch a machine off and on again. The answer comes before it is.'),
+  ];
+}
+
+function readingOf(version: ApiVersion): readonly Operation[] {
+  const { one, all } = namesOf(version);
+  return [
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op: 'query_power_state',
+      access: 'user',
+      doc: 'Ask whoever holds the power of a machine whether it is on: `on`, `off`, `unknown` or `error`.',
+      parameters: z.object({}),
+      run: queryState,
+    }),
+    defineOperation({
+      ...one,
+      method: 'GET',
+      op: 'power_parameters',
+      access: 'admin',
+      doc: 'Read the parameters of the power driver, with their secrets.',
+      parameters: z.object({}),
+      run: powerParameters,
+    }),
+    defineOperation({
+      ...all,
+      method: 'GET',
+      op: 'power_parameters',
+      access: 'admin',
+      doc: 'Read the parameters of the power drivers of several machines, with their secrets, by system id.',
+      parameters: many,
+      run: manyPowerParameters,
+    }),
+  ];
+}
+
+/** The operations on power, in both versions. */
+export const POWER_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
+  ...switchingOf(version),
+  ...readingOf(version),
+]);

@@ -1,0 +1,269 @@
+// Machines are commissioned and tested, and what came of it: the results of checks and scripts, with what they said.
+//
+// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
+//
+// 1. An output is Base64 in JSON, as MAAS's clients expect; `op=download` gives it as it is.
+
+import { z } from 'zod';
+import type { Machine } from '../machine.ts';
+import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../scripts/script-store.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { formatEventTime } from './event-operations.ts';
+import { give } from './life-operations.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+const NAMES_MAX = 100;
+const STATUSES: Readonly<Record<ResultStatus, readonly [number, string]>> = {
+  pending: [0, 'Pending'],
+  running: [1, 'Running'],
+  passed: [2, 'Passed'],
+  failed: [3, 'Failed'],
+  'timed-out': [4, 'Timed out'],
+  aborted: [5, 'Aborted'],
+  skipped: [9, 'Skipped'],
+};
+/** What a run is as a whole: the first of these that one of its scripts is. */
+const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
+const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
+  commissioning: [0, 'Commissioning'],
+  testing: [2, 'Testing'],
+};
+const CURRENT = /^current-(commissioning|testing)$/;
+
+const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000);
+const moment = (ms: number | undefined): string | null => (ms === undefined ? null : formatEventTime(ms));
+
+function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'endedMs'>): string {
+  if (startedMs === undefined || endedMs === undefined) return '';
+  const whole = Math.max(0, Math.round((endedMs - startedMs) / 1000));
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+function resultJson(result: ScriptResult, withOutput: boolean): Record<string, unknown> {
+  const [status, statusName] = STATUSES[result.status];
+  const output = Buffer.from(result.output).toString('base64');
+  return {
+    id: result.id,
+    name: result.name,
+    kind: result.kind,
+    status,
+    status_name: statusName,
+    exit_status: result.exitStatus ?? null,
+    started: moment(result.startedMs),
+    ended: moment(result.endedMs),
+    starttime: seconds(result.startedMs),
+    endtime: seconds(result.endedMs),
+    runtime: runtime(result),
+    estimated_runtime: '',
+    timeout_seconds: result.timeoutSeconds,
+    output_bytes: result.outputBytes,
+    created: moment(result.startedMs),
+    updated: moment(result.endedMs ?? result.startedMs),
+    parameters: {},
+    script_id: null,
+    script_revision_id: null,
+    suppressed: false,
+    interface: null,
+    physical_blockdevice: null,
+    ...(withOutput ? { output, stdout: output, stderr: '', result: '' } : {}),
+  };
+}
+
+/** One run, in the shape of MAAS's script sets. @param results of one run, at least one */
+function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<string, unknown> {
+  const [first] = results;
+  if (first === undefined) return {};
+  const worst = WORST.find((status) => results.some((result) => result.status === status)) ?? 'pending';
+  const [status, statusName] = STATUSES[worst];
+  const [type, typeName] = TYPES[first.purpose];
+  const starts = results.flatMap(({ startedMs }) => startedMs ?? []);
+  const ends = results.flatMap(({ endedMs }) => endedMs ?? []);
+  const startedMs = starts.length === 0 ? undefined : Math.min(...starts);
+  const endedMs = ends.length < results.length ? undefined : Math.max(...ends);
+  return {
+    id: first.run,
+    system_id: first.systemId,
+    type,
+    type_name: typeName,
+    last_ping: moment(ends.length + starts.length === 0 ? undefined : Math.max(...starts, ...ends)),
+    status,
+    status_name: statusName,
+    started: moment(startedMs),
+    ended: moment(endedMs),
+    runtime: runtime({ startedMs, endedMs }),
+    results: results.map((result) => resultJson(result, withOutput)),
+    resource_uri: `/MAAS/api/2.0/nodes/${first.systemId}/results/${first.run}/`,
+  };
+}
+
+const include = value(z.string().max(16)).optional().describe('True: with what they said, in Base64.');
+const filters = values(NAMES_MAX).optional().describe('Only those of these names.');
+const listParameters = z.object({
+  type: value(z.string().max(64)).optional().describe('Only runs of this type: `commissioning` (0) or `testing` (2).'),
+  include_output: include,
+  filters,
+});
+
+const findMachine = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
+const noMachine = (): Refusal => refuse('not-found', 'No machine has this system id.');
+
+function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
+  const machine = findMachine(call);
+  if (machine === undefined) return noMachine();
+  const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
+  const withOutput = isTrue(given.include_output);
+  const { scripts } = call.region.store;
+  const all = scripts.listResults(machine.systemId, { withOutput: false });
+  const runs = [...new Set(all.map(({ run }) => run))];
+  return { kind: 'list', chunks: runsOf() };
+
+  // A run at a time: what scripts said may be much.
+  function* runsOf(): Generator<readonly unknown[]> {
+    for (const run of runs) {
+      const results = scripts
+        .listResults(machine?.systemId ?? '', { run, withOutput })
+        .filter(({ name }) => given.filters?.includes(name) ?? true);
+      const [first] = results;
+      if (first === undefined) continue;
+      const [number, title] = TYPES[first.purpose];
+      const isWanted = wanted?.some((word) => word === String(number) || word === title.toLowerCase()) ?? true;
+      if (isWanted) yield [runJson(results, withOutput)];
+    }
+  }
+}
+
+/** The results of the run that the path names: its id, or the newest one of a type. */
+function findRun(call: ApiCall, machine: Machine, withOutput: boolean): readonly ScriptResult[] {
+  const { scripts } = call.region.store;
+  const wanted = call.path.id ?? '';
+  if (/^\d{1,15}$/.test(wanted)) return scripts.listResults(machine.systemId, { run: Number(wanted), withOutput });
+  const purpose = CURRENT.exec(wanted)?.[1];
+  if (purpose === undefined) return [];
+  const known = scripts.listResults(machine.systemId, { withOutput: false }).find((one) => one.purpose === purpose);
+  return known === undefined ? [] : scripts.listResults(machine.systemId, { run: known.run, withOutput });
+}
+
+const noRun = (): Refusal =>
+  refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
+
+function read(call: ApiCall, given: { include_output?: string | undefined; filters?: string[] | undefined }): Answer {
+  const machine = findMachine(call);
+  if (machine === undefined) return noMachine();
+  const withOutput = isTrue(given.include_output);
+  const results = findRun(call, machine, withOutput).filter(({ name }) => given.filters?.includes(name) ?? true);
+  return results.length === 0 ? noRun() : json(runJson(results, withOutput));
+}
+
+function download(call: ApiCall, given: { filters?: string[] | undefined }): Answer {
+  const machine = findMachine(call);
+  if (machine === undefined) return noMachine();
+  const results = findRun(call, machine, true).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const [first] = results;
+  if (first === undefined) return noRun();
+  const text =
+    results.length === 1
+      ? first.output
+      : results.map(({ name, output }) => `==== ${name} ====\n${output.replace(/(?<=[^\n])$/, '\n')}`).join('\n');
+  return { kind: 'text', text, contentType: 'text/plain; charset=utf-8' };
+}
+
+const scriptNames = (description: string) => values(NAMES_MAX).optional().describe(description);
+const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
+const testing = scriptNames('The testing scripts to run; `none` for none.');
+
+/** The names that are given of scripts of one kind, each known; or the refusal of one that is not. Undefined: none are given. */
+function namesOf(
+  scripts: readonly Script[],
+  kind: ScriptKind,
+  given: readonly string[] | undefined,
+): readonly string[] | Refusal | undefined {
+  if (given === undefined || given.length === 0) return undefined;
+  if (given.length === 1 && given[0] === 'none') return [];
+  const known = scripts.filter((script) => script.kind === kind).map(({ name }) => name);
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return given;
+  const text = `There is no ${kind} script ${unknown}; there are: ${known.join(', ') || 'none'}.`;
+  return refuseField(`${kind}_scripts`, text);
+}
+
+const isRefusal = (value: readonly string[] | Refusal | undefined): value is Refusal =>
+  value !== undefined && 'kind' in value;
+
+const commissionParameters = z.object({
+  comment,
+  commissioning_scripts: scriptNames('The commissioning scripts to run; `none` for none. Default: all.'),
+  testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
+});
+
+function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Answer {
+  const scripts = call.region.store.scripts.listScripts();
+  const first = namesOf(scripts, 'commissioning', given.commissioning_scripts);
+  if (isRefusal(first)) return first;
+  const tests = namesOf(scripts, 'testing', given.testing_scripts);
+  if (isRefusal(tests)) return tests;
+  const all = scripts.filter(({ kind }) => kind === 'commissioning').map(({ name }) => name);
+  const isPlain = first === undefined && (tests === undefined || tests.length === 0);
+  const chosen = isPlain ? undefined : [...(first ?? all), ...(tests ?? [])];
+  return give(call, { name: 'commission', scripts: chosen }, given.comment);
+}
+
+const testParameters = z.object({ comment, testing_scripts: testing });
+
+function test(call: ApiCall, given: z.output<typeof testParameters>): Answer {
+  const chosen = namesOf(call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
+  return isRefusal(chosen) ? chosen : give(call, { name: 'test', scripts: chosen }, given.comment);
+}
+
+const MEASURE = 'Have a machine measured and tested at its next start.';
+const runs = { versions: ['2.0'], method: 'GET', path: 'nodes/{system_id}/results', access: 'user' } as const;
+const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeResultHandler' } as const;
+
+/** The operations of runs and their results. */
+export const RESULT_OPERATIONS: readonly Operation[] = [
+  ...(['2.0', '1.0'] as const).map((version) =>
+    defineOperation({
+      versions: [version],
+      method: 'POST',
+      path: version === '1.0' ? 'nodes/{system_id}' : 'machines/{system_id}',
+      handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
+      op: 'commission',
+      access: 'user',
+      doc: MEASURE,
+      parameters: commissionParameters,
+      run: commission,
+    }),
+  ),
+  defineOperation({
+    versions: ['2.0'],
+    method: 'POST',
+    path: 'machines/{system_id}',
+    handler: 'MachineHandler',
+    op: 'test',
+    access: 'user',
+    doc: 'Have a machine checked and tested at its next start; then it is where it was before.',
+    parameters: testParameters,
+    run: test,
+  }),
+  defineOperation({
+    ...runs,
+    handler: 'NodeResultsHandler',
+    doc: 'List what came of the runs of scripts on a machine, the newest first.',
+    parameters: listParameters,
+    run: list,
+  }),
+  defineOperation({
+    ...run,
+    doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
+    parameters: z.object({ include_output: include, filters }),
+    run: read,
+  }),
+  defineOperation({
+    ...run,
+    op: 'download',
+    doc: 'Read what the scripts of a run said.',
+    parameters: z.object({ filters }),
+    run: download,
+  }),
+];

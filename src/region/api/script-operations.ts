@@ -1,0 +1,287 @@
+// The scripts of operators: listed, added, changed, removed, fetched.
+//
+// Sources: MAAS's `scripts/` of API 2.0, and `commissioning-scripts/` of 1.0, which older clients of 2.0 use too.
+//
+// 1. Everybody may read them; only an administrator changes what runs as root on machines.
+
+import { z } from 'zod';
+import type { NewMachineEvent } from '../machine-event.ts';
+import type { Script, ScriptKind, WrittenScript } from '../scripts/script-store.ts';
+import {
+  POSITION_DEFAULT,
+  POSITION_MAX,
+  parseKind,
+  parseScript,
+  parseTimeout,
+  SCRIPT_BYTES_MAX,
+  SCRIPTS_MAX,
+  TIMEOUT_SECONDS_DEFAULT,
+} from '../scripts/script-text.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { formatEventTime } from './event-operations.ts';
+import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+
+const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
+const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing script' } as const;
+/** Names of one request. */
+const NAMES_MAX = 100;
+
+const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+const optional = (charactersMax: number, description: string) =>
+  value(z.string().max(charactersMax)).optional().describe(description);
+
+const written = {
+  name: optional(256, 'Its name. Default: what its own comment says.'),
+  script: value(z.string().max(SCRIPT_BYTES_MAX * 2)).describe(
+    `The script itself, text of at most ${SCRIPT_BYTES_MAX} bytes whose first line names its interpreter.`,
+  ),
+  type: optional(16, '`commissioning` or 0, `testing` or 2. Default: what its own comment says, else commissioning.'),
+  title: optional(1024, 'A title, for people.'),
+  description: optional(4096, 'What it is for.'),
+  timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
+  position: value(z.string().regex(/^\d{1,3}$/, `is not a number up to ${POSITION_MAX}`))
+    .optional()
+    .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
+  packages: optional(4096, 'Not supported: nothing is installed before a script.'),
+  may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
+};
+const newScript = z.object(written);
+const changedScript = z.object({ ...written, script: written.script.optional().describe('Its new text.') });
+
+function clockTime(seconds: number): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+function scriptJson(script: Script, content?: string): Record<string, unknown> {
+  const { id, name, kind, title, description, timeoutSeconds, position, changedMs, bytes } = script;
+  const data = content === undefined ? {} : { data: Buffer.from(content).toString('base64') };
+  return {
+    id,
+    name,
+    title,
+    description,
+    type: KIND_NUMBERS[kind],
+    type_name: KIND_TITLES[kind],
+    tags: [],
+    hardware_type: 0,
+    hardware_type_name: 'Node',
+    parallel: 0,
+    parallel_name: 'Disabled',
+    results: {},
+    parameters: {},
+    packages: {},
+    timeout: clockTime(timeoutSeconds),
+    timeout_seconds: timeoutSeconds,
+    position,
+    bytes,
+    destructive: false,
+    default: false,
+    for_hardware: [],
+    may_reboot: false,
+    recommission: false,
+    apply_configured_networking: false,
+    history: [{ id, comment: '', created: formatEventTime(changedMs), ...data }],
+    resource_uri: `/MAAS/api/2.0/scripts/${name}`,
+  };
+}
+
+function eventOf(call: ApiCall, description: string): NewMachineEvent {
+  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  return { type: 'SCRIPT', description, atMs: call.region.clock.wallTimeMs(), username };
+}
+
+const noScript = (): Refusal => refuse('not-found', 'There is no script of this name.');
+
+/** The script of the path, by its name or its id. */
+function findScript(call: ApiCall): (Script & { readonly content: string }) | undefined {
+  const { scripts } = call.region.store;
+  const wanted = call.path.name ?? '';
+  const name = /^\d+$/.test(wanted) ? scripts.listScripts().find(({ id }) => String(id) === wanted)?.name : wanted;
+  return name === undefined ? undefined : scripts.findScript(name);
+}
+
+const listParameters = z.object({
+  type: optional(16, 'Only those for `commissioning` or `testing`.'),
+  filters: values(NAMES_MAX).optional().describe('Only those of these names.'),
+  include_script: optional(16, 'True: with their texts, in Base64.'),
+});
+
+function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
+  const kind = given.type === undefined ? undefined : parseKind(given.type);
+  if (given.type !== undefined && kind === undefined) return refuseField('type', 'Give commissioning or testing.');
+  const { scripts } = call.region.store;
+  const wanted = scripts.listScripts(kind).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const contentOf = (name: string): string | undefined =>
+    isTrue(given.include_script) ? scripts.findScript(name)?.content : undefined;
+  return json(wanted.map((script) => scriptJson(script, contentOf(script.name))));
+}
+
+type Given = z.output<typeof changedScript>;
+
+/** The script that the parameters make, of one that there is or of nothing; or what is wrong with them. */
+function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined): WrittenScript | Refusal {
+  if (given.packages) return refuseField('packages', 'Nothing is installed before a script: it runs with busybox.');
+  if (isTrue(given.may_reboot)) return refuseField('may_reboot', 'A script may not restart its machine.');
+  const kind = given.type === undefined ? before?.kind : parseKind(given.type);
+  if (given.type !== undefined && kind === undefined)
+    return refuseField('type', 'Give commissioning (0) or testing (2).');
+  const timeout = given.timeout === undefined ? before?.timeoutSeconds : parseTimeout(given.timeout);
+  if (given.timeout !== undefined && timeout === undefined) return refuseField('timeout', 'Give seconds, or 01:30:00.');
+  const parsed = parseScript({
+    content: given.script ?? before?.content ?? '',
+    name: given.name ?? before?.name,
+    kind,
+    title: given.title ?? before?.title,
+    description: given.description ?? before?.description,
+    timeoutSeconds: timeout,
+    position: given.position === undefined ? before?.position : Number(given.position),
+  });
+  if (parsed.kind === 'fault') return refuse('invalid-parameters', parsed.problems);
+  return { ...parsed.script, changedMs: call.region.clock.wallTimeMs() };
+}
+
+function add(call: ApiCall, given: Given): Answer {
+  const script = scriptOf(call, given, undefined);
+  if (script.kind === 'refusal') return script;
+  const added = call.region.store.scripts.addScript(
+    script,
+    SCRIPTS_MAX,
+    eventOf(call, `added the script ${script.name}`),
+  );
+  if (added === 'exists')
+    return refuseField('name', `There is a script ${script.name}: change it, or choose another name.`);
+  if (added === 'limit') return refuseField('name', `There are ${SCRIPTS_MAX} scripts, as many as may be: remove one.`);
+  return json(scriptJson(added));
+}
+
+function change(call: ApiCall, given: Given): Answer {
+  const before = findScript(call);
+  if (before === undefined) return noScript();
+  const script = scriptOf(call, given, before);
+  if (script.kind === 'refusal') return script;
+  const event = eventOf(call, `changed the script ${before.name}`);
+  const changed = call.region.store.scripts.changeScript(before.name, script, event);
+  if (changed === 'exists') return refuseField('name', `There is a script ${script.name} already.`);
+  return changed === 'not-found' ? noScript() : json(scriptJson(changed));
+}
+
+function remove(call: ApiCall): Answer {
+  const script = findScript(call);
+  if (script === undefined) return noScript();
+  call.region.store.scripts.removeScript(script.name, eventOf(call, `removed the script ${script.name}`));
+  return { kind: 'empty' };
+}
+
+function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Answer {
+  const script = findScript(call);
+  if (script === undefined) return noScript();
+  return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
+}
+
+function download(call: ApiCall, kind?: ScriptKind): Answer {
+  const script = findScript(call);
+  if (script === undefined || (kind !== undefined && script.kind !== kind)) return noScript();
+  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8' };
+}
+
+const many = { versions: ['2.0'], path: 'scripts', handler: 'NodeScriptsHandler' } as const;
+const one = { versions: ['2.0'], path: 'scripts/{name}', handler: 'NodeScriptHandler' } as const;
+const oldMany = {
+  versions: ['1.0', '2.0'],
+  path: 'commissioning-scripts',
+  handler: 'CommissioningScriptsHandler',
+} as const;
+const oldOne = { ...oldMany, path: 'commissioning-scripts/{name}', handler: 'CommissioningScriptHandler' } as const;
+const nothing = z.object({});
+const oldContent = z.object({ content: written.script });
+
+const OLD_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...oldMany,
+    method: 'GET',
+    access: 'user',
+    doc: 'List the names of the commissioning scripts.',
+    parameters: nothing,
+    run: (call) => json(call.region.store.scripts.listScripts('commissioning').map(({ name }) => name)),
+  }),
+  defineOperation({
+    ...oldMany,
+    method: 'POST',
+    access: 'admin',
+    doc: 'Add a commissioning script.',
+    parameters: z.object({ name: written.name, content: written.script }),
+    run: (call, { name, content }) => add(call, { name, script: content, type: 'commissioning' }),
+  }),
+  defineOperation({
+    ...oldOne,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read the text of a commissioning script.',
+    parameters: nothing,
+    run: (call) => download(call, 'commissioning'),
+  }),
+  defineOperation({
+    ...oldOne,
+    method: 'PUT',
+    access: 'admin',
+    doc: 'Replace the text of a commissioning script.',
+    parameters: oldContent,
+    run: (call, { content }) => change(call, { script: content }),
+  }),
+  defineOperation({
+    ...oldOne,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Remove a commissioning script. Its results stay.',
+    parameters: nothing,
+    run: remove,
+  }),
+];
+
+/** The operations of scripts. */
+export const SCRIPT_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...many,
+    method: 'GET',
+    access: 'user',
+    doc: 'List scripts.',
+    parameters: listParameters,
+    run: list,
+  }),
+  defineOperation({ ...many, method: 'POST', access: 'admin', doc: 'Add a script.', parameters: newScript, run: add }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read one script.',
+    parameters: z.object({ include_script: listParameters.shape.include_script }),
+    run: read,
+  }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    op: 'download',
+    access: 'user',
+    doc: 'Read the text of a script.',
+    parameters: nothing,
+    run: (call) => download(call),
+  }),
+  defineOperation({
+    ...one,
+    method: 'PUT',
+    access: 'admin',
+    doc: 'Change a script.',
+    parameters: changedScript,
+    run: change,
+  }),
+  defineOperation({
+    ...one,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Remove a script. Its results stay.',
+    parameters: nothing,
+    run: remove,
+  }),
+  ...OLD_OPERATIONS,
+];

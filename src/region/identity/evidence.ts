@@ -1,0 +1,155 @@
+// How much speaks for two descriptions being of one machine: hardware addresses, UUID, serial numbers, asset tag and BMC, weighed.
+//
+//   address of an interface   100, one more in common 20 on top; of an adapter that is carried about 50
+//   UUID                       60 when it is the same, -40 when it is not
+//   serial number              40, -50        board's serial number 20, -20        asset tag 10
+//   BMC's hardware address     40, -30        BMC's address         20
+//   vendor and product              -30
+//
+// So one address is enough. A UUID alone is not, though the standard wants it unique: boards are sold with one for all of them
+// (`recognition.ts` asks for a second value). Nor is a serial number, which is unique to its maker only. A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
+//
+// Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
+//
+// 1. Values that do not identify (`hardware-identity.ts`), and those that several machines of this region show, weigh nothing.
+// 2. Without an address in common another UUID or another serial number rules it out, whatever else is the same.
+// 3. The weight is the same whichever of the two is asked about the other.
+
+import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import type { HardwareFacts } from '../hardware-facts.ts';
+import type { PowerParameters } from '../power-parameters.ts';
+import { identifyingSerial, identifyingUuid, isBmcLink, isIdentifyingMac, isPortableNic } from './hardware-identity.ts';
+
+/** What is compared besides the addresses of interfaces. */
+export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'bmc-mac', 'bmc-address'] as const;
+export type IdentityKind = (typeof IDENTITY_KINDS)[number];
+
+/** How much each thing says when it is the same, and when it is not. */
+export const WEIGHTS = {
+  mac: 100,
+  furtherMac: 20,
+  portableMac: 50,
+  uuid: { same: 60, other: -40 },
+  serial: { same: 40, other: -50 },
+  'board-serial': { same: 20, other: -20 },
+  'asset-tag': { same: 10, other: 0 },
+  'bmc-mac': { same: 40, other: -30 },
+  'bmc-address': { same: 20, other: 0 },
+  otherProduct: -30,
+} as const;
+
+/** From this score on two descriptions are of one machine. */
+export const SAME_SCORE = 50;
+/** From this score on they may be, and a person is asked. */
+export const SUSPECT_SCORE = 30;
+
+/** What a machine shows of itself. */
+export interface Evidence {
+  /** The boot interface first. */
+  readonly macs: readonly MacAddress[];
+  /** Those of them that are carried from one machine to the next. */
+  readonly portable: ReadonlySet<MacAddress>;
+  readonly values: Readonly<Partial<Record<IdentityKind, string>>>;
+  /** Vendor and product, lower case; empty: not known. */
+  readonly product: string;
+}
+
+/** What a store looks values up by: kind and value in one text. */
+export const identityKey = (kind: IdentityKind, value: string): string => `${kind} ${value}`;
+
+/** The keys of all values. */
+export function identityKeys(evidence: Evidence): readonly string[] {
+  return IDENTITY_KINDS.flatMap((kind) => {
+    const value = evidence.values[kind];
+    return value === undefined ? [] : [identityKey(kind, value)];
+  });
+}
+
+/** Of what describes a machine, that which identifies it. */
+export function evidenceOf(of: {
+  readonly macs: readonly MacAddress[];
+  readonly facts: HardwareFacts | undefined;
+  readonly uuid?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly powerParameters: PowerParameters;
+}): Evidence {
+  const { facts } = of;
+  const dmi = facts?.dmi;
+  const drivers = new Map<string, string>();
+  for (const nic of facts?.nics ?? []) drivers.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.driver);
+  const driverOf = (mac: MacAddress): string => drivers.get(formatMac(mac)) ?? '';
+  const boot = of.macs[0];
+  const macs = of.macs.filter((mac) => isIdentifyingMac(mac) && (mac === boot || !isBmcLink(driverOf(mac))));
+  return {
+    macs,
+    portable: new Set(macs.filter((mac) => isPortableNic(mac, driverOf(mac)))),
+    values: defined({
+      uuid: identifyingUuid(dmi?.uuid) ?? of.uuid,
+      serial: (identifyingSerial(dmi?.serial) ?? of.serial)?.toUpperCase(),
+      'board-serial': identifyingSerial(dmi?.board_serial)?.toUpperCase(),
+      'asset-tag': identifyingSerial(dmi?.chassis_asset_tag)?.toUpperCase(),
+      'bmc-mac': bmcMacOf(of.powerParameters),
+      'bmc-address': bmcAddressOf(of.powerParameters),
+    }),
+    product: `${dmi?.vendor ?? ''} ${dmi?.product ?? ''}`.trim().toLowerCase(),
+  };
+}
+
+function defined(values: Readonly<Record<IdentityKind, string | undefined>>): Evidence['values'] {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function bmcMacOf(parameters: PowerParameters): string | undefined {
+  const given = parameters.mac_address;
+  const mac = typeof given === 'string' ? parseMac(given) : undefined;
+  return mac === undefined || !isIdentifyingMac(mac) ? undefined : formatMac(mac);
+}
+
+function bmcAddressOf(parameters: PowerParameters): string | undefined {
+  const given = parameters.power_address;
+  return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
+}
+
+/** What came of holding two descriptions against each other. */
+export interface Weighing {
+  readonly score: number;
+  /** Addresses that both show. */
+  readonly macs: readonly MacAddress[];
+  /** What both show alike, and what each shows otherwise. */
+  readonly same: readonly IdentityKind[];
+  readonly other: readonly IdentityKind[];
+  /** It cannot be one machine. */
+  readonly isRuledOut: boolean;
+}
+
+/** Holds two descriptions against each other; `isShared` tells of values that say nothing. */
+export function weigh(a: Evidence, b: Evidence, isShared: (key: string) => boolean): Weighing {
+  const macs = a.macs.filter((mac) => b.macs.includes(mac));
+  const fixed = macs.filter((mac) => !a.portable.has(mac) && !b.portable.has(mac));
+  const first = fixed.length > 0 ? WEIGHTS.mac : macs.length > 0 ? WEIGHTS.portableMac : 0;
+  let score = first + (macs.length > 1 ? WEIGHTS.furtherMac : 0);
+  const same: IdentityKind[] = [];
+  const other: IdentityKind[] = [];
+  for (const kind of IDENTITY_KINDS) {
+    const [mine, yours] = [a.values[kind], b.values[kind]];
+    if (mine === undefined || yours === undefined) continue;
+    if (isShared(identityKey(kind, mine)) || isShared(identityKey(kind, yours))) continue;
+    (mine === yours ? same : other).push(kind);
+    score += mine === yours ? WEIGHTS[kind].same : WEIGHTS[kind].other;
+  }
+  if (a.product !== '' && b.product !== '' && a.product !== b.product) score += WEIGHTS.otherProduct;
+  const isRuledOut = macs.length === 0 && (other.includes('uuid') || other.includes('serial'));
+  return { score, macs, same, other, isRuledOut };
+}
+
+const WORDS: Readonly<Record<IdentityKind, string>> = {
+  uuid: 'UUID',
+  serial: 'serial number',
+  'board-serial': "board's serial number",
+  'asset-tag': 'asset tag',
+  'bmc-mac': "BMC's hardware address",
+  'bmc-address': "BMC's address",
+};
+
+/** The kinds as people call them: `UUID, serial number`. */
+export const kindsText = (kinds: readonly IdentityKind[]): string => kinds.map((kind) => WORDS[kind]).join(', ');

@@ -1,0 +1,176 @@
+// A person says that two machines of the records are one, or that one is two. Decisions; the store makes them so.
+//
+//   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware when that is newer; OTHER is gone
+//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware when it was told by one of them
+//
+// 1. A machine in use never disappears: it may be KEEP, not OTHER, and of two in use neither is merged.
+// 2. After a split the two are not merged again: what both showed is remembered as shared, and that they are two.
+
+import type { Clock } from '../../clock.ts';
+import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import { chooseHostname, chooseSystemId } from '../hostname.ts';
+import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
+import type { Machine, MachineFields } from '../machine.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
+import { INTERFACES_MAX } from '../racks/interface-source.ts';
+import type { MergeDecision, SplitDecision, SplitKnowledge } from '../store.ts';
+import { MACHINES_MAX } from './enlistment.ts';
+import { identityKeys } from './evidence.ts';
+import { machineEvidence } from './recognition.ts';
+
+/** Why two machines are not merged, or one is not split. */
+export interface IdentityRefusal {
+  readonly reason: 'in-use' | 'same-machine' | 'interfaces' | 'machines-limit';
+  readonly text: string;
+}
+
+/** Who does it, and when. */
+export interface IdentityTerms {
+  readonly clock: Clock;
+  readonly atMs: number;
+  readonly username: string;
+}
+
+const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
+  'new',
+  'ready',
+  'failed-commissioning',
+  'failed-testing',
+  'missing',
+  'retired',
+  'broken',
+]);
+
+/** True for a machine that somebody holds, or on which work is under way. */
+export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
+
+const nameOf = (machine: Machine): string => `${machine.hostname} (${machine.systemId})`;
+const stateOf = (machine: Machine): string => `${nameOf(machine)} is ${statusRow(machine.status).name}`;
+
+const refuse = (reason: IdentityRefusal['reason'], text: string): { kind: 'refuse'; refusal: IdentityRefusal } => ({
+  kind: 'refuse',
+  refusal: { reason, text },
+});
+
+/** What becomes of two machines that are one. */
+export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
+  if (keep.id === other.id) return refuse('same-machine', `${nameOf(keep)} cannot be merged with itself`);
+  if (isInUse(other)) {
+    return refuse(
+      'in-use',
+      isInUse(keep)
+        ? `both are in use (${stateOf(keep)}, ${stateOf(other)}): release one of them first`
+        : `${stateOf(other)}, so it is the one to keep: rackboot machines merge ${other.systemId} ${keep.systemId}`,
+    );
+  }
+  if (keep.interfaces.length + other.interfaces.length > INTERFACES_MAX) {
+    return refuse('interfaces', `a machine has at most ${INTERFACES_MAX} interfaces`);
+  }
+  const isNewer = other.facts !== undefined && (keep.facts === undefined || (other.factsMs ?? 0) > (keep.factsMs ?? 0));
+  const hardware: Partial<MachineFields> = isNewer
+    ? {
+        facts: other.facts,
+        factsMs: other.factsMs,
+        uuid: other.uuid ?? keep.uuid,
+        serial: other.serial ?? keep.serial,
+        architecture: other.architecture,
+        subarchitecture: other.subarchitecture,
+      }
+    : { uuid: keep.uuid ?? other.uuid, serial: keep.serial ?? other.serial };
+  const power: Partial<MachineFields> =
+    keep.powerType === '' && other.powerType !== ''
+      ? {
+          powerType: other.powerType,
+          powerParameters: other.powerParameters,
+          powerIsProposed: other.powerIsProposed,
+        }
+      : {};
+  const macs = other.interfaces.map((nic) => formatMac(nic.mac)).join(' ');
+  const description = `${nameOf(other)} was merged into it${macs === '' ? '' : `, with ${macs}`}`;
+  return {
+    kind: 'merge',
+    fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac },
+    events: [changed(description, terms)],
+  };
+}
+
+/** What becomes of a machine that is two. */
+export function decideSplit(
+  machine: Machine,
+  macs: readonly MacAddress[],
+  knowledge: SplitKnowledge,
+  terms: IdentityTerms,
+): SplitDecision<IdentityRefusal> {
+  const own = machine.interfaces.map((nic) => nic.mac);
+  const foreign = macs.filter((mac) => !own.includes(mac));
+  if (foreign.length > 0 || macs.length === 0) {
+    const which = foreign.map((mac) => formatMac(mac)).join(' ');
+    const shown = own.map((mac) => formatMac(mac)).join(' ');
+    return refuse('interfaces', `${nameOf(machine)} has no ${which === '' ? 'such address' : which}; it has ${shown}`);
+  }
+  const left = own.filter((mac) => !macs.includes(mac));
+  if (left.length === 0) return refuse('interfaces', `no address would be left to ${nameOf(machine)}: name fewer`);
+  if (knowledge.machines >= MACHINES_MAX) {
+    return refuse('machines-limit', `${knowledge.machines} machines are all that one region keeps: delete some`);
+  }
+  const told = toldBy(machine, macs);
+  const goes = told.byThese && !told.byOthers;
+  const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
+  const hostname = chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
+  const moved = macs.map((mac) => formatMac(mac)).join(' ');
+  return {
+    kind: 'split',
+    systemId,
+    fields: madeOf(machine, macs, { hostname, goes }, terms),
+    macs,
+    left: {
+      ...(goes ? { facts: undefined, factsMs: undefined } : {}),
+      ...(machine.vouchedMac !== undefined && macs.includes(machine.vouchedMac) ? { vouchedMac: undefined } : {}),
+    },
+    // One report with addresses of both was of one machine or of a moved card: then it was no shared value that led astray.
+    shared: told.byThese && told.byOthers ? [] : identityKeys(machineEvidence(machine)),
+    events: [changed(`${hostname} (${systemId}) was split off, with ${moved}`, terms)],
+    newEvents: [{ ...changed(`split off ${nameOf(machine)}`, terms), type: 'NEW' }],
+  };
+}
+
+/** The fields of the machine that is made. */
+function madeOf(
+  machine: Machine,
+  macs: readonly MacAddress[],
+  { hostname, goes }: { readonly hostname: string; readonly goes: boolean },
+  terms: IdentityTerms,
+): MachineFields {
+  const vouched = machine.vouchedMac;
+  return {
+    hostname,
+    domain: machine.domain,
+    description: '',
+    status: 'new',
+    statusMessage: '',
+    statusSinceMs: terms.atMs,
+    architecture: machine.architecture,
+    subarchitecture: machine.subarchitecture,
+    osystem: '',
+    release: '',
+    netboot: true,
+    powerType: '',
+    powerParameters: {},
+    powerState: 'unknown',
+    ...(vouched !== undefined && macs.includes(vouched) ? { vouchedMac: vouched } : {}),
+    ...(goes ? { facts: machine.facts, factsMs: machine.factsMs, uuid: machine.uuid, serial: machine.serial } : {}),
+  };
+}
+
+/** Whose interfaces the newest report of a machine held: some of these, some of its others. */
+function toldBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
+  const shown = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
+  return {
+    byThese: macs.some((mac) => shown.has(mac)),
+    byOthers: machine.interfaces.some((nic) => !macs.includes(nic.mac) && shown.has(nic.mac)),
+  };
+}
+
+function changed(description: string, { atMs, username }: IdentityTerms): NewMachineEvent {
+  return { type: 'NODE_IDENTITY_CHANGED', description, atMs, username };
+}

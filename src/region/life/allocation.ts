@@ -1,0 +1,95 @@
+// Which machine somebody wants: the conditions of an allocation, and whether a machine meets them. Pure.
+//
+// Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
+
+import type { Machine } from '../machine.ts';
+import { machineFqdn } from '../machine.ts';
+
+/** All conditions that are given must hold. */
+export interface Constraints {
+  /** Hostname, or with its domain. */
+  readonly name?: string | undefined;
+  readonly systemId?: string | undefined;
+  /** `amd64`, or `amd64/generic`. */
+  readonly architecture?: string | undefined;
+  /** At least so many processors. */
+  readonly cpuCount?: number | undefined;
+  /** At least so much memory, in MiB. */
+  readonly memoryMib?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly notTags?: readonly string[] | undefined;
+  /** For each a disk of its own of at least so many bytes. */
+  readonly diskBytes?: readonly number[] | undefined;
+  /** There is one zone and one pool, `default`. */
+  readonly zone?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly notZones?: readonly string[] | undefined;
+  readonly notPools?: readonly string[] | undefined;
+}
+
+const THE_PLACE = 'default';
+
+/** True for a machine that meets all conditions. */
+export function meets(machine: Machine, wanted: Constraints): boolean {
+  const tags = new Set(machine.tags.map(({ name }) => name));
+  const name = wanted.name?.toLowerCase();
+  return (
+    (name === undefined || name === machine.hostname || name === machineFqdn(machine)) &&
+    (wanted.systemId === undefined || wanted.systemId === machine.systemId) &&
+    isOfArchitecture(machine, wanted.architecture) &&
+    (machine.facts?.cpu.count ?? 0) >= (wanted.cpuCount ?? 0) &&
+    (machine.facts?.memory_mib ?? 0) >= (wanted.memoryMib ?? 0) &&
+    (wanted.tags ?? []).every((tag) => tags.has(tag)) &&
+    !(wanted.notTags ?? []).some((tag) => tags.has(tag)) &&
+    hasDisks(machine, wanted.diskBytes ?? []) &&
+    isDefault(wanted.zone, wanted.notZones) &&
+    isDefault(wanted.pool, wanted.notPools)
+  );
+}
+
+function isOfArchitecture(machine: Machine, wanted: string | undefined): boolean {
+  if (wanted === undefined || wanted === '') return true;
+  const [architecture, subarchitecture] = wanted.toLowerCase().split('/');
+  return (
+    machine.architecture === architecture &&
+    (subarchitecture === undefined || machine.subarchitecture === subarchitecture)
+  );
+}
+
+/** The largest wish takes the largest disk, and so on. */
+function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
+  const descending = (a: number, b: number): number => b - a;
+  const disks = (machine.facts?.disks ?? []).map(({ bytes }) => bytes).sort(descending);
+  return wanted.toSorted(descending).every((bytes, index) => (disks[index] ?? -1) >= bytes);
+}
+
+const isDefault = (wanted: string | undefined, others: readonly string[] | undefined): boolean =>
+  (wanted === undefined || wanted === '' || wanted === THE_PLACE) && !(others ?? []).includes(THE_PLACE);
+
+/** Which disk of a machine is for which label of `storage`: the place of the disk in its report, by label. The text was checked. */
+export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {
+  const wishes = text.split(',').flatMap((part) => {
+    const [, label, size] = /^(?:([A-Za-z0-9_-]+):)?([\d.]+)$/.exec(part.trim()) ?? [];
+    return size === undefined ? [] : [{ label, bytes: Number(size) * 1e9 }];
+  });
+  const disks = (machine.facts?.disks ?? []).map(({ bytes }, place) => ({ bytes, place }));
+  const descending = (a: { readonly bytes: number }, b: { readonly bytes: number }): number => b.bytes - a.bytes;
+  disks.sort(descending);
+  const matched = new Map<string, number>();
+  wishes.toSorted(descending).forEach(({ label }, index) => {
+    const disk = disks[index];
+    if (label !== undefined && disk !== undefined) matched.set(label, disk.place);
+  });
+  return matched;
+}
+
+/** The sizes of `storage`, as MAAS's clients write it: `root:50(ssd),100`; in GB. Undefined: it is not of that form, or names tags. */
+export function parseStorage(text: string): readonly number[] | undefined {
+  const sizes: number[] = [];
+  for (const part of text.split(',').filter((one) => one.trim() !== '')) {
+    const size = /^(?:[A-Za-z0-9_-]+:)?(\d{1,7}(?:\.\d{1,3})?)$/.exec(part.trim())?.[1];
+    if (size === undefined) return undefined;
+    sizes.push(Number(size) * 1e9);
+  }
+  return sizes;
+}

@@ -1,0 +1,357 @@
+// The life of a machine: its states, which may follow which, and what they are called by the clients of each API version.
+// Sources: the numbers, names and transitions that MAAS 1.4, 1.7 and 3.x publish; API 1.0 folds newer states into older ones.
+//
+//   New ── Commissioning ── Ready ── Allocated ── Deploying ── Deployed
+//    │            │           ▲                        │            │
+//    └ enlists    └ Failed    └──── Releasing ◄────────┴────────────┘        Broken, Testing and Rescue mode beside them
+//
+// Missing is entered by a person only, and left when the machine is found, written off or given back. Reserved is a state of old clients:
+// nothing here enters it; a machine that is in it, from another's records, is released like one that is Allocated.
+//
+// 1. A status never changes but through `checkTransition`.
+// 2. Every in-progress state has exactly one failed state, which it may enter.
+// 3. Numbers and names are what clients compare with; they never change.
+
+/** A state in which a machine can be, as the code spells it. */
+export type MachineStatus =
+  | 'new'
+  | 'commissioning'
+  | 'failed-commissioning'
+  | 'missing'
+  | 'ready'
+  | 'reserved'
+  | 'deployed'
+  | 'retired'
+  | 'broken'
+  | 'deploying'
+  | 'allocated'
+  | 'failed-deployment'
+  | 'releasing'
+  | 'failed-releasing'
+  | 'disk-erasing'
+  | 'failed-disk-erasing'
+  | 'rescue-mode'
+  | 'entering-rescue-mode'
+  | 'failed-entering-rescue-mode'
+  | 'exiting-rescue-mode'
+  | 'failed-exiting-rescue-mode'
+  | 'testing'
+  | 'failed-testing';
+
+/** What there is to know of one state. */
+export interface StatusRow {
+  readonly status: MachineStatus;
+  /** The number in the APIs. */
+  readonly number: number;
+  /** The name people read: `Failed commissioning`. */
+  readonly name: string;
+  /** The name in MAAS 1.4, for the states it had. */
+  readonly oldName?: string | undefined;
+  /** `status` in API 1.0, whose clients know 0 to 8 only; the number itself is `substatus` there. */
+  readonly foldedNumber: number;
+  /** The states that may follow. */
+  readonly next: readonly MachineStatus[];
+  /** The state it enters when the work fails or takes too long; undefined: no work is under way. */
+  readonly failed?: MachineStatus | undefined;
+  /** How long the state may last without a sign of life, in minutes; undefined: for ever. */
+  readonly timeoutMinutes?: number | undefined;
+}
+
+/** Every state, in the order of its number. */
+export const STATUSES: readonly StatusRow[] = [
+  {
+    status: 'new',
+    number: 0,
+    name: 'New',
+    oldName: 'Declared',
+    foldedNumber: 0,
+    next: ['commissioning', 'missing', 'ready', 'retired', 'broken', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'commissioning',
+    number: 1,
+    name: 'Commissioning',
+    oldName: 'Commissioning',
+    foldedNumber: 1,
+    next: ['failed-commissioning', 'ready', 'retired', 'missing', 'new', 'broken', 'testing'],
+    failed: 'failed-commissioning',
+    timeoutMinutes: 20,
+  },
+  {
+    status: 'failed-commissioning',
+    number: 2,
+    name: 'Failed commissioning',
+    oldName: 'Failed tests',
+    foldedNumber: 2,
+    next: ['commissioning', 'missing', 'retired', 'broken', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'missing',
+    number: 3,
+    name: 'Missing',
+    oldName: 'Missing',
+    foldedNumber: 3,
+    next: ['new', 'ready', 'allocated', 'commissioning', 'broken'],
+  },
+  {
+    status: 'ready',
+    number: 4,
+    name: 'Ready',
+    oldName: 'Ready',
+    foldedNumber: 4,
+    next: ['commissioning', 'allocated', 'reserved', 'retired', 'missing', 'broken', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'reserved',
+    number: 5,
+    name: 'Reserved',
+    oldName: 'Reserved',
+    foldedNumber: 5,
+    next: ['ready', 'allocated', 'retired', 'missing', 'broken', 'disk-erasing', 'releasing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'deployed',
+    number: 6,
+    name: 'Deployed',
+    oldName: 'Allocated',
+    foldedNumber: 6,
+    next: [
+      'allocated',
+      'missing',
+      'broken',
+      'ready',
+      'disk-erasing',
+      'releasing',
+      'deploying',
+      'testing',
+      'entering-rescue-mode',
+    ],
+  },
+  {
+    status: 'retired',
+    number: 7,
+    name: 'Retired',
+    oldName: 'Retired',
+    foldedNumber: 7,
+    next: ['new', 'ready', 'missing', 'broken'],
+  },
+  {
+    status: 'broken',
+    number: 8,
+    name: 'Broken',
+    foldedNumber: 8,
+    next: ['commissioning', 'ready', 'disk-erasing', 'releasing', 'deployed', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'deploying',
+    number: 9,
+    name: 'Deploying',
+    foldedNumber: 6,
+    next: ['allocated', 'missing', 'broken', 'failed-deployment', 'deployed', 'ready', 'disk-erasing', 'releasing'],
+    failed: 'failed-deployment',
+    timeoutMinutes: 40,
+  },
+  {
+    status: 'allocated',
+    number: 10,
+    name: 'Allocated',
+    foldedNumber: 6,
+    next: [
+      'ready',
+      'retired',
+      'missing',
+      'broken',
+      'deploying',
+      'disk-erasing',
+      'releasing',
+      'testing',
+      'entering-rescue-mode',
+    ],
+  },
+  {
+    status: 'failed-deployment',
+    number: 11,
+    name: 'Failed deployment',
+    foldedNumber: 6,
+    next: [
+      'allocated',
+      'missing',
+      'broken',
+      'ready',
+      'disk-erasing',
+      'releasing',
+      'deploying',
+      'testing',
+      'entering-rescue-mode',
+    ],
+  },
+  {
+    status: 'releasing',
+    number: 12,
+    name: 'Releasing',
+    foldedNumber: 6,
+    next: ['ready', 'broken', 'missing', 'failed-releasing'],
+    failed: 'failed-releasing',
+    timeoutMinutes: 5,
+  },
+  {
+    status: 'failed-releasing',
+    number: 13,
+    name: 'Releasing failed',
+    foldedNumber: 6,
+    next: ['releasing', 'disk-erasing', 'ready', 'broken', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'disk-erasing',
+    number: 14,
+    name: 'Disk erasing',
+    foldedNumber: 6,
+    next: ['broken', 'disk-erasing', 'failed-disk-erasing', 'ready', 'releasing'],
+    failed: 'failed-disk-erasing',
+    timeoutMinutes: 30,
+  },
+  {
+    status: 'failed-disk-erasing',
+    number: 15,
+    name: 'Failed disk erasing',
+    foldedNumber: 6,
+    next: ['disk-erasing', 'releasing', 'broken', 'allocated', 'ready', 'testing', 'entering-rescue-mode'],
+  },
+  {
+    status: 'rescue-mode',
+    number: 16,
+    name: 'Rescue mode',
+    foldedNumber: 6,
+    next: ['broken', 'entering-rescue-mode', 'exiting-rescue-mode', 'missing', 'releasing'],
+  },
+  {
+    status: 'entering-rescue-mode',
+    number: 17,
+    name: 'Entering rescue mode',
+    foldedNumber: 6,
+    next: ['rescue-mode', 'failed-entering-rescue-mode', 'exiting-rescue-mode', 'broken'],
+    failed: 'failed-entering-rescue-mode',
+    timeoutMinutes: 30,
+  },
+  {
+    status: 'failed-entering-rescue-mode',
+    number: 18,
+    name: 'Failed to enter rescue mode',
+    foldedNumber: 6,
+    next: ['entering-rescue-mode', 'exiting-rescue-mode', 'broken', 'releasing'],
+  },
+  {
+    status: 'exiting-rescue-mode',
+    number: 19,
+    name: 'Exiting rescue mode',
+    foldedNumber: 6,
+    next: [
+      'new',
+      'failed-commissioning',
+      'ready',
+      'reserved',
+      'allocated',
+      'deployed',
+      'broken',
+      'failed-deployment',
+      'failed-releasing',
+      'failed-disk-erasing',
+      'failed-testing',
+      'failed-exiting-rescue-mode',
+    ],
+    failed: 'failed-exiting-rescue-mode',
+    timeoutMinutes: 5,
+  },
+  {
+    status: 'failed-exiting-rescue-mode',
+    number: 20,
+    name: 'Failed to exit rescue mode',
+    foldedNumber: 6,
+    next: ['entering-rescue-mode', 'exiting-rescue-mode', 'broken', 'ready', 'releasing'],
+  },
+  {
+    status: 'testing',
+    number: 21,
+    name: 'Testing',
+    foldedNumber: 1,
+    next: [
+      'failed-testing',
+      'commissioning',
+      'new',
+      'failed-commissioning',
+      'ready',
+      'allocated',
+      'deployed',
+      'broken',
+      'failed-deployment',
+      'failed-releasing',
+      'failed-disk-erasing',
+      'missing',
+    ],
+    failed: 'failed-testing',
+    timeoutMinutes: 30,
+  },
+  {
+    status: 'failed-testing',
+    number: 22,
+    name: 'Failed testing',
+    foldedNumber: 2,
+    next: [
+      'testing',
+      'commissioning',
+      'ready',
+      'deployed',
+      'allocated',
+      'releasing',
+      'broken',
+      'retired',
+      'missing',
+      'entering-rescue-mode',
+    ],
+  },
+];
+
+const BY_STATUS: ReadonlyMap<string, StatusRow> = new Map(STATUSES.map((row) => [row.status, row]));
+
+/** The row of a state. */
+export function statusRow(status: MachineStatus): StatusRow {
+  const row = BY_STATUS.get(status);
+  if (row === undefined) throw new Error(`no row for status ${status}`);
+  return row;
+}
+
+/** The state of a number, or undefined. */
+export function findStatusByNumber(number: number): MachineStatus | undefined {
+  return STATUSES[number]?.status;
+}
+
+/** The state that a filter of the API names: a number, or a name in any case with spaces, `_` or `-`; or undefined. */
+export function parseStatus(text: string): MachineStatus | undefined {
+  if (/^\d{1,2}$/.test(text)) return findStatusByNumber(Number(text));
+  const wanted = text.toLowerCase().replace(/[ _]/g, '-');
+  return STATUSES.find((row) => row.status === wanted || row.name.toLowerCase().replace(/ /g, '-') === wanted)?.status;
+}
+
+/** A transition that the table does not have. */
+export interface TransitionRefusal {
+  readonly reason: 'transition-not-allowed';
+  readonly from: MachineStatus;
+  readonly to: MachineStatus;
+  readonly allowed: readonly MachineStatus[];
+  /** One sentence for a person, naming both states and what would be allowed. */
+  readonly text: string;
+}
+
+/** Undefined when a machine may go from one state to the other; else why not. */
+export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
+  const row = statusRow(from);
+  if (row.next.includes(to)) return undefined;
+  const allowed = row.next.map((status) => statusRow(status).name).join(', ');
+  return {
+    reason: 'transition-not-allowed',
+    from,
+    to,
+    allowed: row.next,
+    text: `A machine that is ${row.name} cannot become ${statusRow(to).name}; from here it can become ${allowed}.`,
+  };
+}

@@ -1,0 +1,192 @@
+// Which address of a static range a machine is given. Pure: what others have, it is told.
+//
+// 1. An address is given to one machine at a time; a rack's own, its router's, those of a dynamic range, and those that a rack's
+//    configuration keeps for another client, to none.
+// 2. An address with which another machine was seen comes last: that machine may still use it.
+// 3. The network is the one in which the machine was seen, its boot interface first; one that was never seen gets an address only where
+//    there is one network.
+// 4. What a rack's configuration keeps for the machine itself is what the machine is given.
+// 5. Several racks may serve one network: what any of them keeps is kept, and each has its own static range.
+
+import type { MachineAddress } from '../../machines/machine.ts';
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  type Ipv4Network,
+  ipv4,
+  type MacAddress,
+  networkContains,
+  parseIpv4,
+  parseMac,
+  parseNetwork,
+} from '../../net/address.ts';
+import type { Machine } from '../machine.ts';
+import type { Rack } from '../racks/rack.ts';
+import type { RackInterface } from '../racks/rack-description.ts';
+import type { ChangeKnowledge } from '../store.ts';
+import type { CommandRefusal } from './commands.ts';
+import type { JobNetwork } from './job.ts';
+
+/** Addresses of one range that are looked at; a longer range is used up to there. */
+const RANGE_MAX = 65_536;
+
+/** A network of an accepted rack, as this rack serves it. */
+interface Served {
+  readonly network: Ipv4Network;
+  /** First and last address; undefined: it has no such range. */
+  readonly fixed: readonly [Ipv4, Ipv4] | undefined;
+  readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
+  readonly kept: ReadonlySet<Ipv4>;
+  /** For whom an address is kept. */
+  readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
+}
+
+export type AddressChoice =
+  | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
+  | { readonly kind: 'refuse'; readonly refusal: CommandRefusal };
+
+/** The address for a machine. @param asked undefined: any of the static range, or none where there is no such range */
+export function chooseAddresses(
+  machine: Machine,
+  racks: readonly Rack[],
+  knowledge: ChangeKnowledge,
+  asked: Ipv4 | undefined,
+): AddressChoice {
+  const networks = racks
+    .filter((rack) => rack.state === 'accepted')
+    .flatMap(({ interfaces }) => interfaces.flatMap(servedOf));
+  if (asked !== undefined) return takeAsked(machine, networks, knowledge, asked);
+  const place = placeOf(machine, networks);
+  if (place === undefined) return { kind: 'given', addresses: [] };
+  const { served, mac } = place;
+  const reserved = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac);
+  if (reserved !== undefined) {
+    const choice = takeAsked(machine, networks, knowledge, reserved[0]);
+    if (choice.kind === 'given') return choice;
+  }
+  const ranges = served.flatMap(({ fixed }) => (fixed === undefined ? [] : [fixed]));
+  if (ranges.length === 0) return { kind: 'given', addresses: [] };
+  const own = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
+  if (own !== undefined) return { kind: 'given', addresses: [own] };
+  const address = findFree(served, ranges, mac, knowledge);
+  if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
+  const names = ranges.map(([low, high]) => `${formatIpv4(low)} to ${formatIpv4(high)}`).join(' and ');
+  const text = `all addresses from ${names} are given: release a machine, or widen the static range`;
+  return { kind: 'refuse', refusal: { reason: 'addresses-exhausted', text } };
+}
+
+/** The first address that nobody has; one with which another machine was seen only when there is no other. */
+function findFree(
+  served: readonly Served[],
+  ranges: readonly (readonly [Ipv4, Ipv4])[],
+  mac: MacAddress,
+  knowledge: ChangeKnowledge,
+): Ipv4 | undefined {
+  let second: Ipv4 | undefined;
+  for (const [low, high] of ranges) {
+    const last = ipv4(Math.min(high, low + RANGE_MAX - 1));
+    const taken = knowledge.takenAddresses(low, last);
+    const seen = knowledge.seenAddresses(low, last);
+    for (let value: number = low; value <= last; value += 1) {
+      const address = ipv4(value);
+      if (taken.has(address) || whyKept(served, address, mac) !== undefined) continue;
+      if (!seen.has(address)) return address;
+      second ??= address;
+    }
+  }
+  return second;
+}
+
+function takeAsked(
+  machine: Machine,
+  networks: readonly Served[],
+  knowledge: ChangeKnowledge,
+  asked: Ipv4,
+): AddressChoice {
+  const refuse = (text: string): AddressChoice => ({ kind: 'refuse', refusal: { reason: 'address-refused', text } });
+  const name = formatIpv4(asked);
+  const served = networks.filter(({ network }) => networkContains(network, asked));
+  if (served.length === 0)
+    return refuse(`${name} lies in no network of a rack: ask for one of a network that is served`);
+  const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
+  if (mac === undefined) return refuse(`${machine.hostname} has no network interface`);
+  const kept = whyKept(served, asked, mac);
+  if (kept !== undefined) return refuse(`${name} is ${kept}: ask for another one`);
+  if (knowledge.takenAddresses(asked, asked).size > 0)
+    return refuse(`${name} is another machine's: ask for another one`);
+  return { kind: 'given', addresses: [{ mac, address: asked }] };
+}
+
+/** Of the network of a fixed address; undefined: no accepted rack serves it. */
+export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
+  for (const rack of racks.filter(({ state }) => state === 'accepted')) {
+    for (const nic of rack.interfaces) {
+      const network = parseNetwork(nic.network);
+      if (network === undefined || !networkContains(network, address)) continue;
+      return { prefix: network.prefix, router: nic.router_ip, dns: nic.management === 2 ? nic.ip : '' };
+    }
+  }
+  return undefined;
+}
+
+/** Why an address is not for this machine, by any rack that serves its network; undefined: it may be given. */
+function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): string | undefined {
+  for (const { network, dynamic, kept, reserved } of served) {
+    if (!networkContains(network, address)) continue;
+    const size = 2 ** (32 - network.prefix);
+    if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
+      return 'the address of the network itself';
+    if (kept.has(address)) return "the rack's or the router's";
+    if (dynamic !== undefined && isIn(dynamic, address)) return 'of the dynamic range';
+    const whose = reserved.get(address);
+    if (whose !== undefined && whose !== mac) return `kept for ${formatMac(whose)} by the configuration of a rack`;
+  }
+  return undefined;
+}
+
+const isIn = ([low, high]: readonly [Ipv4, Ipv4], address: Ipv4): boolean => address >= low && address <= high;
+
+/** The interface of a machine that was seen in one of these networks. */
+const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefined =>
+  machine.interfaces.find(
+    ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
+  )?.mac;
+
+/** The network in which a machine was seen, as all racks serve it, and its interface there; or the one network with a static range. */
+function placeOf(
+  machine: Machine,
+  networks: readonly Served[],
+): { readonly served: readonly Served[]; readonly mac: MacAddress } | undefined {
+  for (const { mac, address } of machine.interfaces) {
+    const served = networks.filter(({ network }) => address !== undefined && networkContains(network, address));
+    if (served.length > 0) return { served, mac };
+  }
+  const [nic] = machine.interfaces;
+  const [only, ...others] = networks.filter(({ fixed }) => fixed !== undefined);
+  const isUnseen = machine.interfaces.every(({ address }) => address === undefined);
+  if (nic === undefined || only === undefined || !isUnseen) return undefined;
+  if (others.some(({ network }) => !isSame(network, only.network))) return undefined;
+  return { served: networks.filter(({ network }) => isSame(network, only.network)), mac: nic.mac };
+}
+
+const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
+
+function servedOf(nic: RackInterface): readonly Served[] {
+  const network = parseNetwork(nic.network);
+  if (network === undefined || nic.management === 0) return [];
+  const kept = [parseIpv4(nic.ip), parseIpv4(nic.router_ip)].filter((one) => one !== undefined);
+  const reserved = new Map<Ipv4, MacAddress>();
+  for (const { mac, ip } of nic.reservations ?? []) {
+    const [whose, address] = [parseMac(mac), parseIpv4(ip)];
+    if (whose !== undefined && address !== undefined) reserved.set(address, whose);
+  }
+  const fixed = rangeOf(nic.static_ip_range_low, nic.static_ip_range_high);
+  const dynamic = rangeOf(nic.ip_range_low, nic.ip_range_high);
+  return [{ network, fixed, dynamic, kept: new Set(kept), reserved }];
+}
+
+function rangeOf(first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
+  const [low, high] = [parseIpv4(first), parseIpv4(last)];
+  return low === undefined || high === undefined ? undefined : [low, high];
+}

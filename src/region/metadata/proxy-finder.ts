@@ -1,0 +1,92 @@
+// Which proxy machines that install are given: the one of the configuration; without a word there the rack's own at port 8000, when
+// something answers.
+//
+// 1. Only addresses that an accepted rack has are asked, at one port: a machine that names another host in its request has us connect
+//    to nobody.
+// 2. An answer holds for PROBE_HOLDS_MS, so that a hall of machines costs one connection; at most HOSTS_MAX are remembered.
+
+import type { Clock, Instant } from '../../clock.ts';
+import { later } from '../../clock.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import type { Rack } from '../racks/rack.ts';
+
+/** Where proxies for packages are by custom. */
+const PROXY_PORT = 8000;
+const PROBE_MS = 500;
+const PROBE_HOLDS_MS = 60_000;
+const HOSTS_MAX = 256;
+
+/** The port to the network: true when a connection was taken in time. */
+export type AnswersAt = (host: string, port: number, timeoutMs: number) => Promise<boolean>;
+
+export interface ProxyFinderParts {
+  readonly clock: Clock;
+  readonly racks: { list(): readonly Rack[] };
+  readonly answersAt: AnswersAt;
+  /** As configured: a URL, empty for none, undefined when nothing is said. */
+  readonly configured: () => string | undefined;
+}
+
+interface Probed {
+  readonly answers: Promise<boolean>;
+  readonly until: Instant;
+  /** Undefined: it is not known yet. */
+  known: boolean | undefined;
+}
+
+export class ProxyFinder {
+  readonly #parts: ProxyFinderParts;
+  readonly #probed = new Map<Ipv4, Probed>();
+
+  constructor(parts: ProxyFinderParts) {
+    this.#parts = parts;
+  }
+
+  /** The proxy of a machine that reaches us at this origin, `http://10.20.0.1:5248`; empty: none. Never rejects. */
+  async find(origin: string): Promise<string> {
+    const asked = this.#ask(origin);
+    return typeof asked === 'string' ? asked : this.#named(asked.host, await asked.probed.answers);
+  }
+
+  /** The same at once; undefined: it is being found out, ask again. */
+  known(origin: string): string | undefined {
+    const asked = this.#ask(origin);
+    if (typeof asked === 'string') return asked;
+    return asked.probed.known === undefined ? undefined : this.#named(asked.host, asked.probed.known);
+  }
+
+  #named(host: Ipv4, answers: boolean): string {
+    return answers ? `http://${formatIpv4(host)}:${PROXY_PORT}/` : '';
+  }
+
+  #ask(origin: string): string | { readonly host: Ipv4; readonly probed: Probed } {
+    const configured = this.#parts.configured();
+    if (configured !== undefined) return configured;
+    const host = parseIpv4(URL.parse(origin)?.hostname ?? '');
+    if (host === undefined || !this.#isRack(host)) return '';
+    return { host, probed: this.#probe(host) };
+  }
+
+  #isRack(host: Ipv4): boolean {
+    const text = formatIpv4(host);
+    const accepted = this.#parts.racks.list().filter(({ state }) => state === 'accepted');
+    return accepted.some(({ interfaces }) => interfaces.some(({ ip }) => ip === text));
+  }
+
+  #probe(host: Ipv4): Probed {
+    const { clock, answersAt } = this.#parts;
+    const now = clock.now();
+    const before = this.#probed.get(host);
+    if (before !== undefined && before.until > now) return before;
+    const answers = answersAt(formatIpv4(host), PROXY_PORT, PROBE_MS);
+    const probed: Probed = { answers, until: later(now, PROBE_HOLDS_MS), known: undefined };
+    void answers.then((found) => {
+      probed.known = found;
+    });
+    this.#probed.delete(host);
+    this.#probed.set(host, probed);
+    const oldest = this.#probed.size > HOSTS_MAX ? this.#probed.keys().next().value : undefined;
+    if (oldest !== undefined) this.#probed.delete(oldest);
+    return probed;
+  }
+}

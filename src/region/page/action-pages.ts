@@ -1,0 +1,195 @@
+// The forms of the actions on one machine: what will happen, what is to be chosen, why.
+//
+// 1. A form sends what the operation of the API takes; nothing is decided here.
+// 2. What a system runs at its first start is written as it is, and sent as the operation takes it.
+
+import { statusRow } from '../life/lifecycle.ts';
+import type { Machine } from '../machine.ts';
+import type { ScriptKind } from '../scripts/script-store.ts';
+import { deployFields, deployValues } from './deploy-form.ts';
+import { checkField, formOf, radioField, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
+import { pageOf, renderRefused } from './parts.ts';
+import { formatDisk } from './values.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const COMMENT_MAX = 255;
+
+function findAction(view: View): MachineAction | undefined {
+  return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
+}
+
+const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
+
+/** What is chosen beside the reason. */
+function fieldsOf(view: View, machine: Machine, action: MachineAction): string {
+  switch (action.name) {
+    case 'accept':
+      return radioField(view, {
+        name: 'skip_commissioning',
+        label: 'How',
+        value: 'false',
+        choices: [
+          ['false', 'Measure and test it', 'It starts from the network, and is Ready when all tests have passed.'],
+          [
+            'true',
+            'Make it Ready at once',
+            'For a machine that cannot be measured. What it said of itself is believed.',
+          ],
+        ],
+      });
+    case 'allocate':
+      return addressField(view);
+    case 'deploy':
+      return deployFields(view, machine);
+    case 'test':
+    case 'commission':
+      return scriptFields(view, action.name === 'test' ? 'testing' : 'commissioning');
+    case 'release':
+      return radioField(view, {
+        name: 'erase',
+        label: 'Its disks',
+        value: 'none',
+        choices: [
+          ['none', 'Leave them as they are', 'Whoever gets the machine next can read what is on them.'],
+          [
+            'quick',
+            'Erase what makes them look used',
+            'Partition tables and signatures; takes seconds. The rest can be recovered.',
+          ],
+          [
+            'all',
+            'Erase them whole',
+            `Everything is overwritten or discarded, which may take hours${sizeOf(machine)}.`,
+          ],
+        ],
+      });
+    case 'delete':
+      return forceField(view, machine);
+    default:
+      return '';
+  }
+}
+
+/** For a machine that somebody holds, or that is at work. */
+function forceField(view: View, { owner, status }: Machine): string {
+  if (owner === undefined && statusRow(status).failed === undefined) return '';
+  const why = owner === undefined ? `It is at work (${statusRow(status).name}).` : `It belongs to ${owner}.`;
+  const hint = `${why} To abort or release it first is the orderly way.`;
+  return checkField(view, { name: 'force', label: 'Delete it although it is in use', hint });
+}
+
+function sizeOf({ facts }: Machine): string {
+  const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
+  return bytes === 0 ? '' : ` (${formatDisk(bytes)})`;
+}
+
+/** Which of the operators' scripts run beside the checks that are built in. */
+function scriptFields(view: View, kind: ScriptKind): string {
+  const scripts = view.region.store.scripts.listScripts(kind);
+  if (scripts.length === 0) return '';
+  const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
+  const items = scripts.map(
+    ({ name, title, description }) =>
+      `<label class="choice"><input type="checkbox" name="scripts" value="${escapeHtml(name)}"${(chosen?.has(name) ?? true) ? ' checked' : ''}>` +
+      `<span><b>${escapeHtml(name)}</b><span class="soft">${escapeHtml(title === '' ? description : title)}</span></span></label>`,
+  );
+  return `<fieldset class="field"><legend>Scripts, after the checks that are built in</legend>${items.join('')}</fieldset>`;
+}
+
+const addressField = (view: View): string =>
+  textField(view, {
+    name: 'ip_address',
+    label: 'Address',
+    placeholder: '10.20.0.10',
+    hint: 'Leave it empty to get a free one of the static range.',
+    charactersMax: 15,
+  });
+
+/** The parameters of the operation. */
+function valuesOf(
+  view: View,
+  machine: Machine,
+  action: MachineAction,
+): Record<string, string | readonly string[] | undefined> {
+  const comment = given(view, 'comment');
+  const reason = comment === '' ? {} : { comment };
+  switch (action.name) {
+    case 'accept':
+      return { ...reason, skip_commissioning: given(view, 'skip_commissioning') };
+    case 'allocate':
+      return { ...reason, system_id: machine.systemId, ip_address: given(view, 'ip_address') || undefined };
+    case 'deploy':
+      return { ...reason, ...deployValues(view) };
+    case 'test':
+    case 'commission': {
+      const kind = action.name === 'test' ? 'testing' : 'commissioning';
+      if (view.region.store.scripts.listScripts(kind).length === 0) return reason;
+      const chosen = view.given.get('scripts') ?? [];
+      return { ...reason, [`${kind}_scripts`]: chosen.length === 0 ? 'none' : chosen };
+    }
+    case 'release': {
+      const erase = given(view, 'erase');
+      return { ...reason, ...(erase === 'quick' ? { quick_erase: 'true' } : erase === 'all' ? { erase: 'true' } : {}) };
+    }
+    case 'delete':
+      return { force: given(view, 'force') || undefined };
+    default:
+      return reason;
+  }
+}
+
+function render(view: View): string | undefined {
+  const action = findAction(view);
+  const machine = findMachine(view);
+  if (action === undefined || machine === undefined) return undefined;
+  const back = machinePath(machine.systemId);
+  const isPossible = actionsFor(machine, view.viewer).includes(action);
+  if (!isPossible && view.refusal === undefined) {
+    const text = `${machine.hostname} has gone on meanwhile, or is not yours: ${action.label} is not possible now.`;
+    return renderRefused(view, text, back);
+  }
+  const effects = action
+    .effects(machine, isSwitched(view.region, machine))
+    .map((text) => `<li>${escapeHtml(text)}</li>`)
+    .join('');
+  const comment =
+    action.name === 'delete'
+      ? ''
+      : textField(view, {
+          name: 'comment',
+          label: 'Why',
+          charactersMax: COMMENT_MAX,
+          hint: 'For the log of the machine.',
+        });
+  return pageOf(view, {
+    title: `${action.label} ${machine.hostname}`,
+    place: 'machines',
+    main:
+      `<div class="bar"><h1>${escapeHtml(action.label)} ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<div class="sheet narrow"><ul class="effects">${effects}</ul>` +
+      `${formOf(view, {
+        body: fieldsOf(view, machine, action) + comment,
+        submit: action.label,
+        tone: action.tone === 'danger' ? 'danger' : 'primary',
+        back,
+      })}</div>`,
+  });
+}
+
+function act(view: View): Outcome {
+  const action = findAction(view);
+  const machine = findMachine(view);
+  if (action === undefined || machine === undefined) return undefined;
+  const { systemId, hostname } = machine;
+  const isAllocate = action.name === 'allocate';
+  const operation = isAllocate ? { ...action.operation, path: 'machines' } : action.operation;
+  const answer = operate(view, operation, isAllocate ? {} : { system_id: systemId }, valuesOf(view, machine, action));
+  const to = action.name === 'delete' ? '/MAAS/' : machinePath(systemId);
+  return outcomeOf(answer, to, `${hostname} ${action.done}.`);
+}
+
+export const ACTION_PAGES: readonly PageDefinition[] = [
+  { path: '/MAAS/machines/:machine/do/:action/', access: 'user', render, act },
+];

@@ -1,0 +1,80 @@
+// The form in which an administrator changes what people say of a machine: its name, its note, its tags, its kernel parameters.
+//
+// 1. Each part is taken by its own operation of the API; the first that is refused says why, and those before it stay.
+
+import type { Machine } from '../machine.ts';
+import { areaField, formOf, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { machinePath } from './machine-actions.ts';
+import { pageOf } from './parts.ts';
+import { given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
+
+/** Tags that are offered to be ticked; the page of a tag takes machines too. */
+const TAGS_SHOWN_MAX = 100;
+
+const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
+
+function tagsField(view: View, machine: Machine): string {
+  const tags = view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX);
+  if (tags.length === 0) return '';
+  const own = new Set(
+    view.refusal === undefined ? machine.tags.map(({ name }) => name) : (view.given.get('tags') ?? []),
+  );
+  const items = tags.map(
+    ({ name, comment }) =>
+      `<label class="choice"><input type="checkbox" name="tags" value="${escapeHtml(name)}"${own.has(name) ? ' checked' : ''}>` +
+      `<span><b>${escapeHtml(name)}</b><span class="soft">${escapeHtml(comment)}</span></span></label>`,
+  );
+  return `<fieldset class="field"><legend>Tags</legend>${items.join('')}</fieldset>`;
+}
+
+function render(view: View): string | undefined {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const body = [
+    textField(view, { name: 'hostname', label: 'Name', value: machine.hostname, required: true, charactersMax: 63 }),
+    areaField(view, { name: 'description', label: 'Note', value: machine.description, rows: 3, hint: 'For people.' }),
+    tagsField(view, machine),
+    textField(view, {
+      name: 'kernel_params',
+      label: 'Kernel parameters',
+      value: machine.kernelParams ?? '',
+      hint: 'Instead of those of its tags and of the global ones. Empty: those.',
+    }),
+  ].join('');
+  return pageOf(view, {
+    title: `Edit ${machine.hostname}`,
+    place: 'machines',
+    main:
+      `<div class="bar"><h1>Edit ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<div class="sheet narrow">${formOf(view, { body, submit: 'Save', back: machinePath(machine.systemId) })}</div>`,
+  });
+}
+
+function act(view: View): Outcome {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const { systemId } = machine;
+  const edited = operate(
+    view,
+    { method: 'PUT', path: 'machines/{system_id}' },
+    { system_id: systemId },
+    {
+      hostname: given(view, 'hostname'),
+      description: given(view, 'description').replaceAll('\r\n', '\n').trim(),
+      kernel_params: given(view, 'kernel_params'),
+    },
+  );
+  if (edited.kind === 'refusal') return edited;
+  const wanted = new Set(view.given.get('tags') ?? []);
+  const own = new Set(machine.tags.map(({ name }) => name));
+  for (const { name } of view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX)) {
+    if (wanted.has(name) === own.has(name)) continue;
+    const change = wanted.has(name) ? { add: systemId } : { remove: systemId };
+    const answer = operate(view, { method: 'POST', path: 'tags/{name}', op: 'update_nodes' }, { name }, change);
+    if (answer.kind === 'refusal') return answer;
+  }
+  return { kind: 'done', to: machinePath(systemId), text: `${given(view, 'hostname')} is changed.` };
+}
+
+export const EDIT_PAGE: PageDefinition = { path: '/MAAS/machines/:machine/edit/', access: 'admin', render, act };

@@ -1,0 +1,106 @@
+// How people log in to a machine that runs no system of its own: in rescue mode, and to debug; and the switch that lets them debug.
+//
+// 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
+
+import { describeLogins, type LoginDescription } from '../life/logins.ts';
+import type { Machine } from '../machine.ts';
+import { choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { machinePath } from './machine-actions.ts';
+import { pageOf } from './parts.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
+
+const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
+
+function loginText({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDescription): string {
+  const isReady = hostKey !== undefined && ssh !== undefined;
+  const whose = `the ${keys === 1 ? 'key' : `${keys} keys`} of ${username === '' ? 'nobody' : username}`;
+  const line = isReady
+    ? `<span class="copy">${escapeHtml(ssh)}</span><div class="small">host key <span class="mono break">${escapeHtml(hostKey)}</span></div>`
+    : '<span class="soft">not yet: the machine has not said that it is there</span>';
+  const left = secondsLeft === undefined ? '' : `, for ${minutes(secondsLeft)} still`;
+  return (
+    `<dt>${kind === 'rescue' ? 'Rescue' : 'Debug'}</dt>` +
+    `<dd>${line}<div class="small">${escapeHtml(`with ${whose}${left}`)}</div></dd>`
+  );
+}
+
+/** True when this person may open a debug login. */
+const mayDebug = ({ viewer }: View, machine: Machine): boolean =>
+  viewer.kind === 'person' && (viewer.isAdmin || machine.owner === viewer.username);
+
+/** The part of the page; empty: nobody can log in, and nobody could be let in. */
+export function renderLogins(view: View, machine: Machine): string {
+  if (view.viewer.kind !== 'person') return '';
+  const logins = describeLogins(view.region, machine);
+  if (logins.length === 0) return '';
+  const isOpen = logins.some(({ kind }) => kind === 'debug');
+  const close =
+    isOpen && mayDebug(view, machine)
+      ? `<div class="card-foot">${formOf(view, {
+          to: `${machinePath(machine.systemId)}debug-login/`,
+          body: hiddenField('do', 'close'),
+          submit: 'End the debug login',
+          tone: 'plain',
+          isInline: true,
+        })}</div>`
+      : '';
+  return `<section class="sheet"><div class="card-head"><h2>Log in</h2></div><dl class="pairs">${logins.map(loginText).join('')}</dl>${close}</section>`;
+}
+
+/** The button that leads to the switch; empty: it is not theirs to switch. */
+export const debugButton = (view: View, machine: Machine): string =>
+  mayDebug(view, machine)
+    ? `<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
+    : '';
+
+const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
+
+function render(view: View): string | undefined {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const body =
+    choiceField(view, {
+      name: 'seconds',
+      label: 'For how long',
+      value: '3600',
+      choices: [
+        ['900', '15 minutes'],
+        ['3600', '1 hour'],
+        ['14400', '4 hours'],
+        ['86400', '1 day'],
+      ],
+    }) + textField(view, { name: 'comment', label: 'Why', charactersMax: 255, hint: 'For the log of the machine.' });
+  return pageOf(view, {
+    title: `Debug login to ${machine.hostname}`,
+    place: 'machines',
+    main:
+      `<div class="bar"><h1>Debug login to ${escapeHtml(machine.hostname)}</h1></div><div class="sheet narrow"><ul class="effects">` +
+      '<li>While it is commissioned, tested, deployed or erased, your SSH keys let you in as root, and it stays on when that fails.</li>' +
+      '<li>It ends by itself, and is in the log with your name.</li></ul>' +
+      `${formOf(view, { body, submit: 'Open it', back: machinePath(machine.systemId) })}</div>`,
+  });
+}
+
+function act(view: View): Outcome {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const closes = given(view, 'do') === 'close';
+  const values = closes
+    ? { off: 'true' }
+    : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
+  const answer = operate(view, DEBUG, { system_id: machine.systemId }, values);
+  const text = closes
+    ? 'The debug login is ended.'
+    : 'The debug login is open: it works from the next step of the machine on.';
+  return outcomeOf(answer, machinePath(machine.systemId), text);
+}
+
+export const DEBUG_PAGE: PageDefinition = {
+  path: '/MAAS/machines/:machine/debug-login/',
+  access: 'user',
+  render,
+  act,
+};

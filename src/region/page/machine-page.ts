@@ -1,0 +1,130 @@
+// The page of one machine at /MAAS/machines/SYSTEM-ID/: what it is, what it does, what can be done with it, and what it did, boot by boot.
+// A machine that is not enlisted has one too, under its hardware address.
+//
+// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
+// 2. Power parameters are not shown: they hold passwords. What a script wrote is shown to people with an account only.
+// 3. Each part has an id, and is kept fresh by itself.
+
+import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { statusRow } from '../life/lifecycle.ts';
+import { type Machine, machineFqdn } from '../machine.ts';
+import type { Region } from '../region.ts';
+import { escapeHtml } from './html.ts';
+import { debugButton, renderLogins } from './logins-part.ts';
+import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
+import { renderHardware, renderSystem } from './machine-facts.ts';
+import { pageOf } from './parts.ts';
+import { renderPower } from './power-part.ts';
+import { renderResults } from './results-part.ts';
+import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
+import { asSentence, statusPill } from './values.ts';
+import type { PageDefinition, View } from './view.ts';
+import { isWaiting, renderWork } from './work-part.ts';
+
+/** The page as it is now; undefined: no machine is called so, and nothing was heard of such a hardware address. */
+export function renderMachinePage(view: View): string | undefined {
+  const wanted = view.path.machine ?? '';
+  const mac = parseMac(wanted);
+  const machine = mac === undefined ? view.region.store.findMachine(wanted) : ofMac(view.region, mac);
+  if (machine !== undefined) return renderKnown(view, machine);
+  return mac === undefined ? undefined : renderStranger(view, mac);
+}
+
+const ofMac = (region: Region, mac: MacAddress): Machine | undefined =>
+  region.store.listMachines({ macs: [mac] }, 0, 1)[0];
+
+const footerOf = (trace: string): string =>
+  `On the rack: <code>rackboot trace ${escapeHtml(trace)} --follow</code> shows each step as it happens, ` +
+  `<code>rackboot why ${escapeHtml(trace)}</code> what it would get now.`;
+
+function renderKnown(view: View, machine: Machine): string {
+  const { region, nowMs } = view;
+  const { systemId } = machine;
+  const events = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
+  const isAtWork = statusRow(machine.status).failed !== undefined;
+  return pageOf(view, {
+    title: machineFqdn(machine),
+    place: 'machines',
+    isLive: true,
+    main: [
+      `<div id="head" class="head"><h1>${escapeHtml(machineFqdn(machine))}</h1>${statusPill(machine.status)}</div>`,
+      `<div id="state"${isAtWork ? ' data-at-work' : ''}>${stateOf(view, machine)}</div>`,
+      `<div id="actions">${buttonsOf(view, machine)}</div>`,
+      `<div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>`,
+      `<div id="results">${renderResults(view, machine)}</div>`,
+      `<div id="hardware">${renderHardware(machine, nowMs)}</div>`,
+      `<div id="timeline"><h2>What it did</h2>${renderTimeline(events, nowMs)}</div>`,
+    ].join(''),
+    footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
+  });
+}
+
+/** Why it is in its state, and how far its work is. */
+function stateOf(view: View, machine: Machine): string {
+  const { status, statusMessage } = machine;
+  const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
+  const text = isBad && statusMessage === '' ? 'Nobody has said why.' : statusMessage;
+  const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
+  const why =
+    text === '' || (tone === '' && statusRow(status).failed !== undefined)
+      ? ''
+      : tone === ''
+        ? `<p class="soft">${escapeHtml(asSentence(text))}</p>`
+        : `<div class="alert ${tone}"><b>${escapeHtml(statusRow(status).name)}</b>${escapeHtml(asSentence(text))}</div>`;
+  return `${why}${renderWork(machine, view.nowMs)}`;
+}
+
+const linkOf = (machine: Machine, action: MachineAction): string => {
+  const tone = toneOf(action, machine);
+  return `<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${escapeHtml(action.label)}</a>`;
+};
+
+function buttonsOf(view: View, machine: Machine): string {
+  const { viewer } = view;
+  if (viewer.kind === 'visitor') {
+    return `<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to do something with it.</p>`;
+  }
+  const actions = actionsFor(machine, viewer);
+  const main = actions.filter(({ where }) => where === 'main');
+  const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
+  const edit = viewer.isAdmin ? `<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>` : '';
+  const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
+  const more = [debugButton(view, machine), ...rare].filter((html) => html !== '');
+  const hidden =
+    more.length === 0
+      ? ''
+      : `<details id="more" class="more"><summary>More</summary><div class="buttons">${more.join('')}</div></details>`;
+  const whose =
+    main.length > 0 || machine.owner === undefined || machine.owner === viewer.username
+      ? ''
+      : `<p class="small">It belongs to ${escapeHtml(machine.owner)}.</p>`;
+  return `<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}</div>${hidden}${whose}`;
+}
+
+const weightOf = (action: MachineAction, machine: Machine): number =>
+  ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
+
+function renderStranger(view: View, mac: MacAddress): string | undefined {
+  const { region, nowMs } = view;
+  const events = region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
+  if (events.length === 0) return undefined;
+  const name = formatMac(mac);
+  const prefix = `${name}: `;
+  const own = events.map((event) => ({ ...event, description: event.description.replace(prefix, '') }));
+  return pageOf(view, {
+    title: name,
+    place: 'machines',
+    isLive: true,
+    main:
+      `<div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">not enlisted</span></div>` +
+      '<div id="state"><div class="sheet note">It was heard of on the network and has not reported itself: nothing else is known of it.</div></div>' +
+      `<div id="timeline">${renderTimeline(own, nowMs)}</div>`,
+    footer: footerOf(name),
+  });
+}
+
+export const MACHINE_PAGE: PageDefinition = {
+  path: '/MAAS/machines/:machine/',
+  access: 'look',
+  render: renderMachinePage,
+};

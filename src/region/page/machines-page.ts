@@ -1,0 +1,310 @@
+// The page at /MAAS/: the machines, what each is and does, what waits for a person, and what happened last.
+//
+// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
+// 2. At most PAGE_MACHINES_MAX are shown, those with a problem first; a search looks through all, a part of them a turn.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import { type MachineStatus, STATUSES, statusRow } from '../life/lifecycle.ts';
+import { type Machine, machineFqdn } from '../machine.ts';
+import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
+import type { Region } from '../region.ts';
+import type { MachineFilter } from '../store.ts';
+import { formOf } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { machinePath } from './machine-actions.ts';
+import { renderNotices } from './notices.ts';
+import { cell, pageOf } from './parts.ts';
+import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
+import { renderRacks } from './racks-part.ts';
+import { isTakenSignal } from './timeline.ts';
+import { asSentence, disksText, formatAge, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
+import { asked, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { isWaiting, progressBar, workText } from './work-part.ts';
+
+/** Machines on the page; the API lists all. */
+export const PAGE_MACHINES_MAX = 200;
+/** Machines that a search reads in one turn. */
+const SEARCH_CHUNK = 100;
+const SEARCH_CHARACTERS_MAX = 100;
+const PAGE_EVENTS = 40;
+/** Events among which those of the page are. */
+const PAGE_EVENTS_READ = 400;
+const PAGE_MACS = 2;
+/** Machines that were seen and are not enlisted: so many, and heard of within a day. */
+const PAGE_STRANGERS = 12;
+const STRANGER_AGE_MS = 86_400_000;
+
+const statusesOf = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
+  STATUSES.map((row) => row.status).filter(test);
+const isProblem = (status: MachineStatus): boolean =>
+  status.startsWith('failed') || status === 'broken' || status === 'missing';
+const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
+const PROBLEMS = statusesOf(isProblem);
+const AT_WORK = statusesOf(isWork);
+const CALM = statusesOf((status) => status !== 'new' && !isProblem(status) && !isWork(status));
+
+/** In which order they are shown. */
+const ORDER: readonly (readonly MachineStatus[])[] = [PROBLEMS, ['new'], AT_WORK, CALM];
+
+function stateCell(machine: Machine): string {
+  const { status, statusMessage } = machine;
+  const text = isProblem(status)
+    ? `<div class="why">${escapeHtml(asSentence(statusMessage))}</div>`
+    : isWork(status) && !isWaiting(machine)
+      ? `${progressBar(machine)}<div class="small">${escapeHtml(workText(machine))}</div>`
+      : isWaiting(machine)
+        ? '<div class="small waits">waiting to be switched on</div>'
+        : `<div class="small">${escapeHtml(asSentence(statusMessage))}</div>`;
+  return `${statusPill(status)}${text}`;
+}
+
+function networkCell(machine: Machine): string {
+  const given = machine.addresses.map(({ address }) => formatIpv4(address));
+  const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
+  const addresses = [...new Set([...given, ...seen])].slice(0, PAGE_MACS);
+  const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => `<span>${formatMac(nic.mac)}</span>`);
+  const more = machine.interfaces.length - macs.length;
+  if (more > 0) macs.push(`<span class="soft">and ${more} more</span>`);
+  const own = addresses.length === 0 ? '' : `<div>${escapeHtml(addresses.join(', '))}</div>`;
+  return `${own}<div class="mono">${macs.join('')}</div>`;
+}
+
+function hardwareCell(machine: Machine): string {
+  const { facts } = machine;
+  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
+  const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
+  const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
+  const rest = [disksText(machine), machine.architecture, maker].filter((text) => text !== '');
+  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>`;
+}
+
+function powerCell(view: View, machine: Machine): string {
+  const { state, age, problem } = powerOf(view, machine);
+  const task = powerTaskText(machine);
+  const below =
+    task !== '' ? task : problem !== '' ? '' : [driverName(machine), age].filter((text) => text !== '').join(' · ');
+  const why = problem === '' || task !== '' ? '' : `<div class="why">${escapeHtml(problem)}</div>`;
+  return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
+}
+
+function machineRow(view: View, machine: Machine, event: MachineEvent | undefined): string {
+  const last =
+    event === undefined
+      ? none
+      : `${escapeHtml(asSentence(event.description))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+  const system = [machine.osystem, machine.release].filter((text) => text !== '').join(' ');
+  const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
+  return [
+    '<tr>',
+    `<td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${escapeHtml(machineFqdn(machine))}</a></div>`,
+    `<div class="small mono">${escapeHtml(machine.systemId)}</div>${tags}</div></td>`,
+    cell('State', stateCell(machine)),
+    cell(
+      'Owner',
+      `${orNone(machine.owner ?? '')}<div class="small">${escapeHtml(system)}</div>`,
+      machine.owner === undefined ? 'nearer' : '',
+    ),
+    cell('Network', networkCell(machine)),
+    cell('Power', powerCell(view, machine)),
+    cell('Hardware', hardwareCell(machine), 'nearer'),
+    cell('Last seen', last, 'nearer'),
+    '</tr>',
+  ].join('');
+}
+
+/** Who did it, with the way to its page: a machine by its name, a stranger by the hardware address before its text. */
+function whoOf({ systemId, hostname, username, description }: MachineEvent): {
+  readonly who: string;
+  readonly what: string;
+} {
+  const what = asSentence(description);
+  const by = username === '' ? '' : ` (${username})`;
+  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${what}${by}` };
+  const [, mac, text] = STRANGER.exec(description) ?? [];
+  if (mac !== undefined && text !== undefined) return { who: linkTo(mac, mac), what: asSentence(text) };
+  return { who: username === '' ? none : escapeHtml(username), what };
+}
+
+const STRANGER = /^((?:[0-9a-f]{2}:){5}[0-9a-f]{2}): (.+)$/s;
+
+const linkTo = (machine: string, text: string): string => `<a href="${machinePath(machine)}">${escapeHtml(text)}</a>`;
+
+function eventItem(event: MachineEvent, nowMs: number): string {
+  const { who, what } = whoOf(event);
+  return [
+    `<li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>`,
+    `<span class="who">${who}</span>`,
+    `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
+    `<span class="what ${event.level}">${escapeHtml(what)}</span></li>`,
+  ].join('');
+}
+
+/** Machines that boot from the network and have not enlisted: an operator who waits for one sees here how far it came. */
+function strangers({ region, nowMs }: View): string {
+  const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
+  if (seen.length === 0) return '';
+  const items = seen.map(({ mac, event }) =>
+    eventItem({ ...event, description: `${formatMac(mac)}: ${event.description}` }, nowMs),
+  );
+  return `<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items.join('')}</ol></div>`;
+}
+
+/** What is looked for. */
+interface Wanted {
+  /** Lower case; empty: everything. */
+  readonly text: string;
+  readonly status: string;
+  readonly owner: string;
+}
+
+const wantedOf = (view: View): Wanted => ({
+  text: asked(view, 'q').trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX),
+  status: asked(view, 'status'),
+  owner: asked(view, 'owner').trim(),
+});
+
+/** The groups of states that are shown, in their order. */
+function groupsOf({ status }: Wanted): readonly (readonly MachineStatus[])[] {
+  if (status === 'problem') return [PROBLEMS];
+  if (status === 'work') return [AT_WORK];
+  const one = statusesOf((own) => own === status);
+  return one.length > 0 ? [one] : ORDER;
+}
+
+function hasText(machine: Machine, text: string): boolean {
+  const words = [
+    machineFqdn(machine),
+    machine.systemId,
+    machine.owner ?? '',
+    machine.serial ?? '',
+    machine.description,
+    machine.facts?.dmi.product ?? '',
+    ...machine.tags.map(({ name }) => name),
+    ...machine.interfaces.flatMap(({ mac, address }) => [
+      formatMac(mac),
+      address === undefined ? '' : formatIpv4(address),
+    ]),
+    ...machine.addresses.map(({ address }) => formatIpv4(address)),
+  ];
+  return words.some((word) => word.toLowerCase().includes(text));
+}
+
+/** Those that are looked for, up to the bound. */
+async function machinesShown(region: Region, wanted: Wanted): Promise<readonly Machine[]> {
+  const found: Machine[] = [];
+  const owners = wanted.owner === '' ? {} : { owners: [wanted.owner] };
+  for (const statuses of groupsOf(wanted)) {
+    const filter: MachineFilter = { statuses, ...owners };
+    for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
+      const machines = region.store.listMachines(filter, afterId, SEARCH_CHUNK);
+      found.push(...machines.filter((machine) => wanted.text === '' || hasText(machine, wanted.text)));
+      const last = machines.at(-1);
+      if (last === undefined || machines.length < SEARCH_CHUNK) break;
+      afterId = last.id;
+      await nextTurn();
+    }
+  }
+  return found.slice(0, PAGE_MACHINES_MAX);
+}
+
+function countsOf(region: Region, wanted: Wanted): string {
+  const counts = STATUSES.map((row) => ({ row, count: region.store.countMachines({ statuses: [row.status] }) }))
+    .filter(({ count }) => count > 0)
+    .map(({ row, count }) => {
+      const isChosen = wanted.status === row.status;
+      const to = isChosen ? '/MAAS/' : `/MAAS/?status=${row.status}`;
+      return `<li><a href="${to}"${isChosen ? ' aria-current="true"' : ''}><b>${count}</b>${statusPill(row.status)}</a></li>`;
+    });
+  return `<ul class="counts">${counts.join('')}</ul>`;
+}
+
+function filtersOf(view: View, wanted: Wanted): string {
+  const states = [
+    ['', 'in any state'],
+    ['problem', 'with a problem'],
+    ['work', 'at work'],
+    ...STATUSES.map((row) => [row.status, row.name]),
+  ].map(
+    ([value = '', text = '']) =>
+      `<option value="${value}"${value === wanted.status ? ' selected' : ''}>${escapeHtml(text)}</option>`,
+  );
+  const mine =
+    view.viewer.kind === 'person'
+      ? `<select name="owner" aria-label="Owner"><option value="">of anybody</option><option value="${escapeHtml(view.viewer.username)}"${
+          wanted.owner === view.viewer.username ? ' selected' : ''
+        }>mine</option></select>`
+      : '';
+  const all =
+    wanted.text === '' && wanted.status === '' && wanted.owner === '' ? '' : '<a href="/MAAS/">all machines</a>';
+  return (
+    `<form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${escapeHtml(asked(view, 'q'))}" ` +
+    `placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">` +
+    `<select name="status" aria-label="State">${states.join('')}</select>${mine}<button class="button plain">Search</button>${all}</form>`
+  );
+}
+
+/** One button for all that are New. */
+function acceptAll(view: View): string {
+  const count = view.region.store.countMachines({ statuses: ['new'] });
+  if (count === 0 || view.viewer.kind !== 'person' || !view.viewer.isAdmin) return '';
+  const label = count === 1 ? 'Accept the new machine' : `Accept ${count} new machines`;
+  return formOf(view, { body: '', submit: label, tone: 'plain', isInline: true });
+}
+
+function tableOf(view: View, machines: readonly Machine[]): string {
+  const newest = view.region.store.newestEvents(machines.map(({ systemId }) => systemId));
+  const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last seen'];
+  const head = headings.map((text) => `<th>${text}</th>`).join('');
+  const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId))).join('');
+  return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+/** The page as it is now. */
+export async function renderPage(view: View): Promise<string> {
+  const { region, nowMs } = view;
+  const wanted = wantedOf(view);
+  const machines = await machinesShown(region, wanted);
+  const total = region.store.countMachines({});
+  const events = region.store
+    .listEvents({ limit: PAGE_EVENTS_READ })
+    .filter((event) => !isTakenSignal(event))
+    .slice(0, PAGE_EVENTS);
+  const table =
+    total === 0
+      ? '<div class="sheet empty"><b>No machines yet</b><span class="soft">Start one from the network: it appears here by itself, ' +
+        'usually within a minute.</span></div>'
+      : machines.length === 0
+        ? '<div class="sheet empty soft">No machine is like that.</div>'
+        : tableOf(view, machines);
+  const cut =
+    machines.length < PAGE_MACHINES_MAX
+      ? ''
+      : `<p class="small">${machines.length} of ${total} are shown; a search finds the others.</p>`;
+  const log =
+    events.length === 0
+      ? '<div class="sheet empty soft">Nothing has happened yet.</div>'
+      : `<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs)).join('')}</ol></div>`;
+  return pageOf(view, {
+    title: total === 1 ? '1 machine' : `${total} machines`,
+    place: 'machines',
+    isLive: true,
+    main: [
+      `<div id="counts">${countsOf(region, wanted)}</div>`,
+      `<div id="notices">${renderNotices(region)}</div>`,
+      `<div id="bar" class="bar"><h1>Machines</h1>${acceptAll(view)}</div>`,
+      `<div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>`,
+      `<div id="machines">${table}${cut}</div>`,
+      `<div id="strangers">${strangers(view)}</div>`,
+      `<div id="racks">${renderRacks(region, nowMs)}</div>`,
+      `<div id="log"><h2>What happened</h2>${log}</div>`,
+    ].join(''),
+  });
+}
+
+function act(view: View): Outcome {
+  const answer = operate(view, { method: 'POST', path: 'machines', op: 'accept_all' }, {}, {});
+  return outcomeOf(answer, '/MAAS/', 'They are accepted.');
+}
+
+export const MACHINES_PAGE: PageDefinition = { path: '/MAAS/', access: 'look', render: renderPage, act };

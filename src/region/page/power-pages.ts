@@ -1,0 +1,221 @@
+// Switching a machine's power, and saying how it is switched: one form per driver, made of the driver's own table of parameters.
+//
+// 1. The value of a secret parameter is never sent to a browser; left empty, it stays as it is.
+// 2. What cannot be undone (power is cut) is asked before.
+
+import type { PowerParameter } from '../../power/parameters.ts';
+import { refuse } from '../api/answer.ts';
+import type { PowerDriverTable } from '../life/power-life.ts';
+import { type Machine, POWER_TASKS, type PowerTask } from '../machine.ts';
+import type { PowerParameters, PowerValue } from '../power-parameters.ts';
+import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { isSwitched, machinePath } from './machine-actions.ts';
+import { pageOf } from './parts.ts';
+import { asSentence } from './values.ts';
+import { asked, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
+const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
+
+/** The driver whose form is shown: the one that was asked for, else the machine's, else the first. */
+function driverShown(view: View, machine: Machine): PowerDriverTable | undefined {
+  const drivers = driversOf(view);
+  const wanted = given(view, 'power_type') || asked(view, 'driver') || machine.powerType;
+  return drivers.find(({ name }) => name === wanted) ?? drivers[0];
+}
+
+function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): string {
+  const { name, label, required, secret, choices, default: fallback, expects, isUnused } = parameter;
+  if (isUnused === true) return `<p class="hint">${codeIn(`${label}: ${expects ?? 'none'}.`)}</p>`;
+  const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
+  if (secret) {
+    const isKept = stored !== undefined && stored !== '';
+    return textField(view, {
+      name,
+      label,
+      type: 'password',
+      required: required && !isKept,
+      autocomplete: 'new-password',
+      hint: isKept ? 'One is kept. Leave this empty to go on with it.' : hintOf(expects),
+    });
+  }
+  const value = stored === undefined ? (fallback ?? '') : String(stored);
+  if (choices !== undefined) {
+    const offered = choices.map((choice) => [choice, choice] as const);
+    const all = required || fallback !== undefined ? offered : [['', 'as usual'] as const, ...offered];
+    return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
+  }
+  return textField(view, {
+    name,
+    label,
+    value,
+    required,
+    placeholder: fallback,
+    charactersMax: 1024,
+    hint: hintOf(expects),
+  });
+}
+
+/** Text in which commands stand between accents grave. */
+const codeIn = (text: string): string => escapeHtml(text).replace(/`([^`]*)`/g, '<code>$1</code>');
+
+const hintOf = (expects: string | undefined): string | undefined =>
+  expects === undefined ? undefined : `${asSentence(expects)}.`;
+
+function renderDriver(view: View): string | undefined {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const back = machinePath(machine.systemId);
+  const driver = driverShown(view, machine);
+  const links = driversOf(view).map(
+    ({ name, label }) =>
+      `<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? ' aria-current="true"' : ''}>${escapeHtml(label)}</a>`,
+  );
+  const form =
+    driver === undefined
+      ? '<p class="lead">There is no power driver in this process.</p>'
+      : formOf(view, {
+          to: `${back}power/`,
+          body:
+            hiddenField('power_type', driver.name) +
+            (driver.byHand
+              ? '<p class="hint">Somebody switches it when its page says so. Nothing is to be given.</p>'
+              : '') +
+            driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)).join(''),
+          submit: 'Save',
+          back,
+        });
+  return pageOf(view, {
+    title: `Power of ${machine.hostname}`,
+    place: 'machines',
+    main:
+      `<div class="bar"><h1>Power of ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<nav class="tabs" aria-label="Drivers">${links.join('')}</nav><div class="sheet narrow">${form}</div>`,
+  });
+}
+
+/** What the form holds, with the secrets that it left as they are. */
+function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): PowerParameters {
+  const kept: Record<string, PowerValue> = {};
+  for (const { name, secret } of driver.parameters) {
+    const value = given(view, name);
+    const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
+    if (value !== '') kept[name] = value;
+    else if (secret && stored !== undefined) kept[name] = stored;
+  }
+  return kept;
+}
+
+function keepDriver(view: View): Outcome {
+  const machine = findMachine(view);
+  if (machine === undefined) return undefined;
+  const driver = driversOf(view).find(({ name }) => name === given(view, 'power_type'));
+  if (driver === undefined) return refuse('invalid-parameters', 'There is no such power driver.');
+  const parameters = parametersOf(view, machine, driver);
+  const problems = view.region.power?.problemsOf(driver.name, parameters) ?? [];
+  if (problems.length > 0) return refuse('invalid-parameters', problems.join(' · '));
+  const answer = operate(
+    view,
+    { method: 'PUT', path: 'machines/{system_id}' },
+    { system_id: machine.systemId },
+    { power_type: driver.name, power_parameters: JSON.stringify(parameters) },
+  );
+  return outcomeOf(
+    answer,
+    machinePath(machine.systemId),
+    `${machine.hostname} is switched by ${driver.label} from now on.`,
+  );
+}
+
+interface TaskText {
+  readonly label: string;
+  readonly effect: string;
+  readonly done: string;
+}
+
+const TASKS: Readonly<Record<'on' | 'off' | 'cycle', TaskText>> = {
+  on: { label: 'Switch on', effect: 'It is switched on.', done: 'is being switched on' },
+  off: {
+    label: 'Switch off',
+    effect: 'Whoever works on it is cut off, and what it has not yet written is lost when its power is cut.',
+    done: 'is being switched off',
+  },
+  cycle: {
+    label: 'Switch off and on',
+    effect: 'Its power is cut and comes back: what it has not yet written is lost.',
+    done: 'is being switched off and on',
+  },
+};
+
+const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
+  const task = view.path.task ?? '';
+  return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
+};
+
+function renderTask(view: View): string | undefined {
+  const machine = findMachine(view);
+  const task = taskOf(view);
+  if (machine === undefined || task === undefined) return undefined;
+  const back = machinePath(machine.systemId);
+  const { label, effect } =
+    task === 'query' ? { label: 'Ask now', effect: 'Its driver is asked whether it is on.' } : TASKS[task];
+  const manner =
+    task !== 'off'
+      ? ''
+      : radioField(view, {
+          name: 'manner',
+          label: 'How',
+          value: 'soft-off',
+          choices: [
+            [
+              'soft-off',
+              'Ask its system to shut down',
+              'As if somebody pressed its power button; a system that hangs stays on.',
+            ],
+            ['off', 'Cut its power', 'At once, whatever it does.'],
+          ],
+        });
+  return pageOf(view, {
+    title: `${label} ${machine.hostname}`,
+    place: 'machines',
+    main:
+      `<div class="bar"><h1>${label}: ${escapeHtml(machine.hostname)}</h1></div>` +
+      `<div class="sheet narrow"><p class="lead">${effect}</p>` +
+      `${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
+  });
+}
+
+/** The task that a form asks for. */
+function chosenTask(view: View, task: 'on' | 'off' | 'cycle'): PowerTask {
+  const manner = POWER_TASKS.find((one) => one === given(view, 'manner'));
+  return task === 'off' && manner === 'soft-off' ? manner : task;
+}
+
+async function switchPower(view: View): Promise<Outcome> {
+  const machine = findMachine(view);
+  const task = taskOf(view);
+  const { viewer, region } = view;
+  if (machine === undefined || task === undefined || viewer.kind !== 'person') return undefined;
+  const to = machinePath(machine.systemId);
+  if (!isSwitched(region, machine)) {
+    return refuse('power-by-hand', `${machine.hostname} is switched by hand: give it a power driver first.`);
+  }
+  const { username, isAdmin } = viewer;
+  if (task === 'query') {
+    if (!isAdmin && machine.owner !== username) return refuse('not-owner', `${machine.hostname} is not yours.`);
+    const seen = await region.power?.ask(machine);
+    const text =
+      seen === undefined ? 'nobody looks after its power' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
+    return { kind: 'done', to, text: `The power of ${machine.hostname} is ${text}.` };
+  }
+  const outcome = region.life.switchPower(machine.systemId, chosenTask(view, task), { username, isAdmin, comment: '' });
+  if (outcome.kind === 'not-found') return undefined;
+  if (outcome.kind === 'refuse') return refuse(outcome.refusal.reason, outcome.refusal.text);
+  return { kind: 'done', to, text: `${machine.hostname} ${TASKS[task].done}.` };
+}
+
+export const POWER_PAGES: readonly PageDefinition[] = [
+  { path: '/MAAS/machines/:machine/power/', access: 'admin', render: renderDriver, act: keepDriver },
+  { path: '/MAAS/machines/:machine/power/:task/', access: 'user', render: renderTask, act: switchPower },
+];

@@ -1,0 +1,98 @@
+// The power of a machine on its page: what is known of it and how old that is, the driver's own words, what is being done; and its buttons.
+//
+// 1. No parameter of a driver is shown but in the form for administrators, and of that no secret.
+
+import type { Machine, PowerTask } from '../machine.ts';
+import { formOf } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { isSwitched, machinePath } from './machine-actions.ts';
+import { formatAge } from './values.ts';
+import type { View } from './view.ts';
+
+const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
+  on: 'green',
+  off: 'grey',
+  unknown: 'grey',
+  error: 'red',
+};
+
+const TASK_WORDS: Readonly<Record<PowerTask, string>> = {
+  on: 'being switched on',
+  off: 'being switched off',
+  'soft-off': 'being asked to shut down',
+  cycle: 'being switched off and on',
+};
+
+/** What a driver is called. */
+export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
+  powerType === '' || powerType === 'manual' ? 'by hand' : powerType;
+
+/** What is known of the power of a machine that is shown. */
+export function powerOf(
+  view: Pick<View, 'region'>,
+  machine: Machine,
+): {
+  readonly state: Machine['powerState'];
+  /** `12 s ago`; empty: not known. */
+  readonly age: string;
+  /** Why nobody could say; empty: somebody could. */
+  readonly problem: string;
+} {
+  const reading = view.region.power?.reading(machine.systemId);
+  const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
+  return { state: reading?.state ?? machine.powerState, age, problem: reading?.text ?? '' };
+}
+
+/** The state as a word in its colour. */
+export const powerPill = (state: Machine['powerState']): string =>
+  `<span class="pill ${COLOURS[state]}">${state === 'error' ? 'no answer' : state}</span>`;
+
+/** What is being done to it; empty: nothing. */
+export const powerTaskText = ({ powerTask }: Machine): string => (powerTask === undefined ? '' : TASK_WORDS[powerTask]);
+
+/** The tasks that a person can ask for, with what their buttons say. */
+export const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label: string])[] = [
+  ['on', 'On'],
+  ['off', 'Off'],
+  ['cycle', 'Off and on'],
+  ['query', 'Ask now'],
+];
+
+function buttonsOf(view: View, machine: Machine): string {
+  const { viewer } = view;
+  if (viewer.kind !== 'person') return '';
+  const base = `${machinePath(machine.systemId)}power/`;
+  const mayEdit = viewer.isAdmin ? `<a class="button plain" href="${base}">Driver</a>` : '';
+  const isTheirs = viewer.isAdmin || machine.owner === viewer.username;
+  if (!isSwitched(view.region, machine) || !isTheirs)
+    return mayEdit === '' ? '' : `<div class="card-foot">${mayEdit}</div>`;
+  // While one thing is being done, another is refused.
+  const offered = POWER_BUTTONS.filter(([task]) => task === 'query' || machine.powerTask === undefined);
+  const buttons = offered.map(([task, label]) =>
+    task === 'query' || task === 'on'
+      ? formOf(view, { to: `${base}${task}/`, body: '', submit: label, tone: 'plain', isInline: true })
+      : `<a class="button plain" href="${base}${task}/">${label}</a>`,
+  );
+  return `<div class="card-foot">${buttons.join('')}${mayEdit}</div>`;
+}
+
+/** The part of the page. */
+export function renderPower(view: View, machine: Machine): string {
+  const { state, age, problem } = powerOf(view, machine);
+  const task = powerTaskText(machine);
+  const proposed =
+    machine.powerIsProposed === true
+      ? '<dt>Proposed</dt><dd>The machine said so itself: it is believed once the machine is accepted.</dd>'
+      : '';
+  const hint = isSwitched(view.region, machine)
+    ? ''
+    : '<dt>Switched</dt><dd>by a person: Rackboot has no driver for it, or it will not do.</dd>';
+  return (
+    `<section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div><dl class="pairs">` +
+    `<dt>Driver</dt><dd>${escapeHtml(driverName(machine))}</dd>` +
+    (age === '' ? '' : `<dt>Seen</dt><dd>${escapeHtml(age)}</dd>`) +
+    (task === '' ? '' : `<dt>Now</dt><dd><b>${escapeHtml(task)}</b></dd>`) +
+    (problem === '' ? '' : `<dt>Driver says</dt><dd class="why">${escapeHtml(problem)}</dd>`) +
+    `${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`
+  );
+}

@@ -1,0 +1,98 @@
+// What came of the scripts that ran on a machine: the newest run with what each says while it runs, and the runs before it.
+//
+// 1. What a script wrote is shown to people with an account only, and goes through `escapeHtml`.
+// 2. Of the runs before the newest only what came of them is read, not what they wrote.
+
+import type { Machine } from '../machine.ts';
+import type { ResultStatus, ScriptResult } from '../scripts/script-store.ts';
+import { escapeHtml } from './html.ts';
+import { machinePath } from './machine-actions.ts';
+import { formatAge } from './values.ts';
+import type { View } from './view.ts';
+
+/** Runs on the page. */
+const RUNS_SHOWN_MAX = 4;
+
+const COLOURS: Readonly<Record<ResultStatus, string>> = {
+  pending: 'grey',
+  running: 'amber',
+  passed: 'green',
+  failed: 'red',
+  'timed-out': 'red',
+  skipped: 'grey',
+  aborted: 'grey',
+};
+
+const pill = (status: ResultStatus): string =>
+  `<span class="pill ${COLOURS[status]}">${status === 'timed-out' ? 'timed out' : status}</span>`;
+
+/** How long it took, or has taken; empty: it has not begun. */
+function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string {
+  if (startedMs === undefined) return '';
+  const seconds = Math.max(0, ((endedMs ?? nowMs) - startedMs) / 1000);
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): string {
+  const { id, name, kind, status, exitStatus, output, outputBytes } = result;
+  const isBad = status === 'failed' || status === 'timed-out';
+  const facts = [
+    kind === 'builtin' ? 'built in' : '',
+    exitStatus === undefined || exitStatus === 0 ? '' : `exit ${exitStatus}`,
+    durationOf(result, nowMs),
+  ].filter((text) => text !== '');
+  const head = `${pill(status)}<span class="name">${escapeHtml(name)}</span><span class="small">${escapeHtml(facts.join(' · '))}</span>`;
+  if (!showsOutput || output === '') return `<div class="result">${head}</div>`;
+  const cut =
+    outputBytes > Buffer.byteLength(output) ? '<p class="hint cut">Only the end of what it wrote is kept.</p>' : '';
+  const open = isBad || status === 'running' ? ' open' : '';
+  return `<details id="result-${id}"${open}><summary>${head}</summary>${cut}<pre class="output" id="output-${id}" tabindex="0" aria-label="Output of ${escapeHtml(name)}">${escapeHtml(output)}</pre></details>`;
+}
+
+/** Results by their run, the newest first. */
+function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResult[])[] {
+  const runs = new Map<number, ScriptResult[]>();
+  for (const result of results) {
+    const run = runs.get(result.run);
+    if (run === undefined) runs.set(result.run, [result]);
+    else run.push(result);
+  }
+  return [...runs.values()];
+}
+
+function countsOf(run: readonly ScriptResult[]): string {
+  const counts = new Map<ResultStatus, number>();
+  for (const { status } of run) counts.set(status, (counts.get(status) ?? 0) + 1);
+  return [...counts].map(([status, count]) => `${count} ${status === 'timed-out' ? 'timed out' : status}`).join(', ');
+}
+
+function earlierRun(run: readonly ScriptResult[], nowMs: number): string {
+  const [first] = run;
+  if (first === undefined) return '';
+  const age = first.startedMs === undefined ? '' : formatAge(nowMs - first.startedMs);
+  const items = run.map((result) => resultItem(result, nowMs, false)).join('');
+  const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
+  return `<details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${countsOf(run)}</span><span class="small">${age}</span></summary>${items}</details>`;
+}
+
+/** The part of the page; empty: nothing ever ran. */
+export function renderResults(view: View, machine: Machine): string {
+  const { region, nowMs, viewer } = view;
+  const results = region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
+  const [newest, ...earlier] = runsOf(results);
+  const [first] = newest ?? [];
+  if (newest === undefined || first === undefined) return '';
+  const isPerson = viewer.kind === 'person';
+  const shown = isPerson ? region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
+  const sign = isPerson
+    ? ''
+    : `<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read what they wrote.</p>`;
+  const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
+  const items = shown.map((result) => resultItem(result, nowMs, isPerson)).join('');
+  const before =
+    earlier.length === 0
+      ? ''
+      : `<div class="sheet stacked">${earlier.map((run) => earlierRun(run, nowMs)).join('')}</div>`;
+  return `<div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>${sign}<div class="sheet">${items}</div>${before}`;
+}

@@ -1,0 +1,256 @@
+// The pages as routes: who looks, what they may open, and forms that are taken only from people who have signed in, and from our own pages.
+//
+// Sources: RFC 9110 §15.4.4 (303 after a form); RFC 6265; RFC 7617 for programs.
+//
+// 1. Nothing is changed by GET. A form needs a session, its `csrf`, and an origin that is ours.
+// 2. Who has to say who they are first passes the rate limit of those who have not, before a password is looked at.
+// 3. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { equalSecrets } from '../accounts.ts';
+import { type Answer, REFUSALS, type Refusal, refuse } from '../api/answer.ts';
+import type { Peer } from '../api/caller.ts';
+import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
+import { parseAuthorization } from '../authorization.ts';
+import type { Region } from '../region.ts';
+import type { User } from '../store.ts';
+import { isLocalName, type PageGuard } from './guard.ts';
+import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
+import { PAGES } from './pages.ts';
+import { mayOpen, renderGone, renderRefused, renderSignIn } from './parts.ts';
+import { PAGE_POLICY } from './script.ts';
+import { findCookie, type Sessions } from './sessions.ts';
+import { type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
+
+/** What the pages take of their listener. */
+export interface PageListener {
+  readonly region: Region;
+  readonly guard: PageGuard;
+  readonly sessions: Sessions;
+  peerOf(request: FastifyRequest): Peer;
+  pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
+  /** Undefined: this address may ask; else the refusal of one who asks too much. */
+  excess(request: FastifyRequest): Answer | undefined;
+  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  /** Counts a refusal that a page tells in its own words. */
+  count(refusal: Refusal['name']): void;
+}
+
+const NO_FIELDS: Fields = new Map();
+const LOGIN = '/MAAS/login/';
+
+/** Adds every page to an instance. */
+export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
+  app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
+  app.get(LOGIN, (request, reply) => {
+    const to = safeTarget(queryOf(request).get('to')?.at(-1) ?? '');
+    return begin(reply).send(renderSignIn(to));
+  });
+  app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
+  app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
+  for (const page of PAGES) {
+    app.get(page.path, (request, reply) => show(listener, page, request, reply));
+    if (page.act !== undefined) app.post(page.path, (request, reply) => take(listener, page, request, reply));
+  }
+}
+
+/** The headers of every page. */
+function begin(reply: FastifyReply): FastifyReply {
+  return reply
+    .type('text/html; charset=utf-8')
+    .header('Cache-Control', 'no-store')
+    .header('Content-Security-Policy', PAGE_POLICY)
+    .header('X-Content-Type-Options', 'nosniff')
+    .header('X-Frame-Options', 'DENY')
+    .header('Referrer-Policy', 'same-origin');
+}
+
+const headerOf = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+};
+
+function queryOf(request: FastifyRequest): Fields {
+  const target = request.raw.url ?? '';
+  const mark = target.indexOf('?');
+  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
+  return parsed.kind === 'fields' ? parsed.fields : NO_FIELDS;
+}
+
+const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
+const tokenOf = (request: FastifyRequest): string | undefined =>
+  findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
+
+const personOf = ({ username, email, isAdmin }: User, csrf: string): Person => ({
+  kind: 'person',
+  username,
+  email,
+  isAdmin,
+  csrf,
+});
+
+/** Who looks; undefined: nobody who may look at anything. */
+async function viewerOf(
+  { guard, sessions, excess }: PageListener,
+  request: FastifyRequest,
+  peer: Peer,
+): Promise<Viewer | Answer | undefined> {
+  const token = tokenOf(request);
+  const session = token === undefined ? undefined : sessions.find(token);
+  if (session !== undefined) return personOf(session.user, session.csrf);
+  const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
+  if (credentials?.kind === 'password') {
+    const user = await guard.check(credentials.username, credentials.password);
+    if (typeof user === 'object') return personOf(user, '');
+    if (user === 'busy') return BUSY;
+  }
+  if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
+  return excess(request);
+}
+
+const BUSY = refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', {
+  'Retry-After': '5',
+});
+
+async function show(
+  listener: PageListener,
+  page: PageDefinition,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const peer = listener.peerOf(request);
+  const viewer = await viewerOf(listener, request, peer);
+  if (viewer !== undefined && viewer.kind !== 'person' && viewer.kind !== 'visitor')
+    return listener.send(reply, viewer);
+  begin(reply);
+  if (viewer === undefined || (viewer.kind === 'visitor' && !mayOpen(viewer, page.access))) {
+    return askWho(listener, request, reply);
+  }
+  const view = viewOf(listener, viewer, peer, request, NO_FIELDS);
+  if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
+  const text = await page.render(view);
+  return text === undefined ? reply.code(REFUSALS['not-found']).send(renderGone(view)) : reply.send(text);
+}
+
+const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
+
+function viewOf(
+  { region, sessions, pathOf }: PageListener,
+  viewer: Viewer,
+  peer: Peer,
+  request: FastifyRequest,
+  given: Fields,
+): View {
+  const isWhole = request.method === 'GET' && headerOf(request, 'x-rackboot-live') === undefined;
+  const told = isWhole ? sessions.takeTold(tokenOf(request) ?? '') : '';
+  const nowMs = region.clock.wallTimeMs();
+  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request), told, given };
+}
+
+/** A person is led to where they say who they are, a program is told how. */
+function askWho(listener: PageListener, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const to = safeTarget(request.raw.url ?? '');
+  const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
+  if (isBrowser || headerOf(request, 'x-rackboot-live') !== undefined) {
+    return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
+  }
+  listener.count('not-authenticated');
+  return reply
+    .code(REFUSALS['not-authenticated'])
+    .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
+    .header('X-Rackboot-Refusal', 'not-authenticated')
+    .send(renderSignIn('/MAAS/'));
+}
+
+function refused(
+  listener: PageListener,
+  reply: FastifyReply,
+  view: View,
+  refusal: Refusal,
+  text = renderRefused(view, refusalText(refusal)),
+): FastifyReply {
+  listener.count(refusal.name);
+  return reply.code(REFUSALS[refusal.name]).header('X-Rackboot-Refusal', refusal.name).send(text);
+}
+
+/** The fields of a form; or why they are none of ours. */
+function formOf(request: FastifyRequest): Fields | Refusal {
+  const own = isOwnOrigin({
+    origin: headerOf(request, 'origin'),
+    site: headerOf(request, 'sec-fetch-site'),
+    host: request.headers.host,
+  });
+  if (!own) return refuse('not-allowed', 'This form was sent by another site: open the page itself, and try again.');
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const parsed = parseBody(request.headers['content-type'] ?? '', body);
+  return parsed.kind === 'fault' ? refuse(parsed.name, parsed.text) : parsed.fields;
+}
+
+const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
+
+async function take(
+  listener: PageListener,
+  page: PageDefinition,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { sessions } = listener;
+  const peer = listener.peerOf(request);
+  const token = tokenOf(request);
+  const session = token === undefined ? undefined : sessions.find(token);
+  begin(reply);
+  if (token === undefined || session === undefined) {
+    const tooMuch = listener.excess(request);
+    return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
+  }
+  const fields = formOf(request);
+  const viewer = personOf(session.user, session.csrf);
+  const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
+  if (isRefusal(fields)) return refused(listener, reply, view, fields);
+  if (!equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) return refused(listener, reply, view, STALE);
+  if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
+  const outcome = await page.act?.(view);
+  if (outcome === undefined) return reply.code(REFUSALS['not-found']).send(renderGone(view));
+  if (outcome.kind === 'done') {
+    sessions.tell(token, outcome.text);
+    return reply.redirect(outcome.to, 303);
+  }
+  const text = await page.render({ ...view, refusal: refusalText(outcome) });
+  return refused(listener, reply, view, outcome, text);
+}
+
+const STALE = refuse('not-allowed', 'This form is from before you signed in: open the page anew, and try again.');
+
+async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const tooMuch = listener.excess(request);
+  if (tooMuch !== undefined) return listener.send(reply, tooMuch);
+  const fields = formOf(request);
+  if (isRefusal(fields)) return listener.send(reply, fields);
+  const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
+  const to = safeTarget(value('to'));
+  const user = await listener.guard.check(value('username'), value('password'));
+  if (user === 'busy') return listener.send(reply, BUSY);
+  begin(reply);
+  if (user === 'wrong') {
+    listener.count('not-authenticated');
+    return reply
+      .code(REFUSALS['not-allowed'])
+      .header('X-Rackboot-Refusal', 'not-authenticated')
+      .send(renderSignIn(to, 'This user name and this password do not belong together.'));
+  }
+  // Whoever knew the token of before knows nothing of the new one.
+  listener.sessions.close(tokenOf(request) ?? '');
+  const cookie = cookieOf(cookieNameOf(request), listener.sessions.open(user), request.protocol === 'https');
+  return reply.header('Set-Cookie', cookie).redirect(to, 303);
+}
+
+async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const token = tokenOf(request);
+  const session = token === undefined ? undefined : listener.sessions.find(token);
+  const fields = formOf(request);
+  if (token !== undefined && session !== undefined && !isRefusal(fields)) {
+    if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) listener.sessions.close(token);
+  }
+  const cookie = cookieOf(cookieNameOf(request), '', request.protocol === 'https');
+  return begin(reply).header('Set-Cookie', cookie).redirect('/MAAS/', 303);
+}

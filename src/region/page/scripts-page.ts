@@ -1,0 +1,144 @@
+// The operators' scripts that machines run while they are commissioned or tested: list, add, change, remove.
+//
+// 1. The text of a script is shown to administrators only: it may hold what others need not know.
+// 2. Whether a text is a script `script-text.ts` says.
+
+import type { Script } from '../scripts/script-store.ts';
+import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
+import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { pageOf } from './parts.ts';
+import { formatAge } from './values.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const PATH = '/MAAS/scripts/';
+const isAdmin = ({ viewer }: View): boolean => viewer.kind === 'person' && viewer.isAdmin;
+const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
+
+function timeText(seconds: number): string {
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+function scriptItem(view: View, script: Script): string {
+  const { name, title, description, timeoutSeconds, position, changedMs } = script;
+  const facts = [
+    `place ${position}`,
+    `at most ${timeText(timeoutSeconds)}`,
+    `changed ${formatAge(view.nowMs - changedMs)}`,
+  ];
+  const edit = isAdmin(view) ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>` : '';
+  const words = [title, description].filter((text) => text !== '').join(': ');
+  return (
+    `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div>${escapeHtml(words)}</div>` +
+    `<div class="small">${facts.join(' · ')}</div></div>${edit}</div>`
+  );
+}
+
+function listOf(view: View, kind: Script['kind'], title: string, empty: string): string {
+  const scripts = view.region.store.scripts.listScripts(kind);
+  const items =
+    scripts.length === 0
+      ? `<div class="note soft">${empty}</div>`
+      : scripts.map((one) => scriptItem(view, one)).join('');
+  return `<h2>${title}</h2><div class="sheet narrow">${items}</div>`;
+}
+
+const KINDS = [
+  ['commissioning', 'while a machine is commissioned'],
+  ['testing', 'while a machine is tested'],
+] as const;
+
+const fieldsOf = (view: View, script?: Script & { readonly content: string }): string =>
+  [
+    textField(view, { name: 'name', label: 'Name', value: script?.name, required: true, charactersMax: 64 }),
+    choiceField(view, { name: 'type', label: 'It runs', value: script?.kind ?? 'commissioning', choices: KINDS }),
+    textField(view, { name: 'description', label: 'What it is for', value: script?.description, charactersMax: 1024 }),
+    textField(view, {
+      name: 'timeout',
+      label: 'Longest time',
+      value: String(script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
+      hint: 'Seconds, or 10m, 2h, 01:30:00.',
+      charactersMax: 12,
+    }),
+    textField(view, {
+      name: 'position',
+      label: 'Place',
+      value: String(script?.position ?? 50),
+      hint: 'Lower ones run first.',
+      charactersMax: 3,
+    }),
+    fileField({ name: 'file', label: 'A file', hint: 'Its text instead of the one below.' }),
+    areaField(view, {
+      name: 'script',
+      label: 'Text',
+      rows: 14,
+      required: true,
+      value: script?.content ?? '#!/bin/sh\nset -eu\n',
+      hint: 'The first line names the interpreter. It fails when it ends with another status than 0.',
+    }),
+  ].join('');
+
+function renderAll(view: View): string {
+  const add = isAdmin(view)
+    ? `<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the script', isUpload: true })}</div>`
+    : '';
+  return pageOf(view, {
+    title: 'Scripts',
+    place: 'scripts',
+    main:
+      `<div class="bar"><h1>Scripts</h1></div>` +
+      listOf(view, 'commissioning', 'Commissioning', 'There is none of yours: the checks that are built in run.') +
+      listOf(view, 'testing', 'Testing', 'There is none of yours: the checks that are built in run.') +
+      add,
+  });
+}
+
+const valuesOf = (view: View): Record<string, string> => ({
+  name: given(view, 'name').trim(),
+  type: given(view, 'type'),
+  description: given(view, 'description'),
+  timeout: given(view, 'timeout'),
+  position: given(view, 'position'),
+  script: (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, ''),
+});
+
+function add(view: View): Outcome {
+  if (!isAdmin(view)) return undefined;
+  const answer = operate(view, { method: 'POST', path: 'scripts' }, {}, valuesOf(view));
+  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} runs from now on.`);
+}
+
+function renderOne(view: View): string | undefined {
+  const script = view.region.store.scripts.findScript(view.path.script ?? '');
+  if (script === undefined) return undefined;
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the script', tone: 'danger' });
+  return pageOf(view, {
+    title: `Script ${script.name}`,
+    place: 'scripts',
+    main:
+      `<div class="bar"><h1>${escapeHtml(script.name)}</h1></div>` +
+      `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: 'Save', back: PATH, isUpload: true })}</div>` +
+      `<h2>Delete it</h2><div class="sheet narrow"><p class="lead">It runs no more. What came of it on machines is kept.</p>${remove}</div>`,
+  });
+}
+
+function change(view: View): Outcome {
+  const script = view.region.store.scripts.findScript(view.path.script ?? '');
+  if (script === undefined) return undefined;
+  const path = { name: script.name };
+  if (given(view, 'do') === 'remove') {
+    return outcomeOf(
+      operate(view, { method: 'DELETE', path: 'scripts/{name}' }, path, {}),
+      PATH,
+      `${script.name} is deleted.`,
+    );
+  }
+  const answer = operate(view, { method: 'PUT', path: 'scripts/{name}' }, path, valuesOf(view));
+  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
+}
+
+export const SCRIPT_PAGES: readonly PageDefinition[] = [
+  { path: PATH, access: 'user', render: renderAll, act: add },
+  { path: `${PATH}:script/`, access: 'admin', render: renderOne, act: change },
+];

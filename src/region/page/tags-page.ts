@@ -1,0 +1,112 @@
+// Tags: which there are, how many machines have each, and the kernel parameters that go with them.
+
+import type { Tag } from '../life/life-store.ts';
+import { formOf, hiddenField, textField } from './forms.ts';
+import { escapeHtml } from './html.ts';
+import { pageOf } from './parts.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const PATH = '/MAAS/tags/';
+/** Tags on the page. */
+const SHOWN_MAX = 300;
+
+const isAdmin = ({ viewer }: View): boolean => viewer.kind === 'person' && viewer.isAdmin;
+const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
+
+function tagItem(view: View, { name, comment, kernelParams }: Tag): string {
+  const count = view.region.store.countMachines({ tags: [name] });
+  const edit = isAdmin(view) ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>` : '';
+  const params = kernelParams === '' ? '' : `<div class="small"><code>${escapeHtml(kernelParams)}</code></div>`;
+  return (
+    `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div class="small">${escapeHtml(comment)}</div>${params}</div>` +
+    `<div class="row"><a class="small" href="/MAAS/?q=${encodeURIComponent(name)}">${count} ${count === 1 ? 'machine' : 'machines'}</a>${edit}</div></div>`
+  );
+}
+
+const fieldsOf = (view: View, tag?: Tag): string =>
+  [
+    textField(view, {
+      name: 'name',
+      label: 'Name',
+      value: tag?.name,
+      required: true,
+      charactersMax: 64,
+      hint: 'Letters, digits, - and _.',
+    }),
+    textField(view, { name: 'comment', label: 'What it is for', value: tag?.comment, charactersMax: 1000 }),
+    textField(view, {
+      name: 'kernel_opts',
+      label: 'Kernel parameters',
+      value: tag?.kernelParams,
+      hint: 'Instead of the global ones. Of several tags the first that has some counts, by name.',
+    }),
+  ].join('');
+
+function renderAll(view: View): string {
+  const tags = view.region.store.life.listTags();
+  const list =
+    tags.length === 0
+      ? '<div class="note soft">There is none yet. A tag puts machines together, and may give them kernel parameters.</div>'
+      : tags
+          .slice(0, SHOWN_MAX)
+          .map((tag) => tagItem(view, tag))
+          .join('');
+  const add = isAdmin(view)
+    ? `<h2>Make a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Make the tag' })}</div>`
+    : '';
+  return pageOf(view, {
+    title: 'Tags',
+    place: 'tags',
+    main: `<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
+    footer: 'A machine is given tags where it is edited.',
+  });
+}
+
+const valuesOf = (view: View): Record<string, string> => ({
+  name: given(view, 'name').trim(),
+  comment: given(view, 'comment'),
+  kernel_opts: given(view, 'kernel_opts'),
+});
+
+function add(view: View): Outcome {
+  const answer = operate(view, { method: 'POST', path: 'tags' }, {}, valuesOf(view));
+  return outcomeOf(answer, PATH, `There is a tag ${given(view, 'name').trim()} now.`);
+}
+
+const findTag = (view: View): Tag | undefined =>
+  view.region.store.life.listTags().find(({ name }) => name === view.path.tag);
+
+function renderOne(view: View): string | undefined {
+  const tag = findTag(view);
+  if (tag === undefined) return undefined;
+  const count = view.region.store.countMachines({ tags: [tag.name] });
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the tag', tone: 'danger' });
+  return pageOf(view, {
+    title: `Tag ${tag.name}`,
+    place: 'tags',
+    main:
+      `<div class="bar"><h1>${escapeHtml(tag.name)}</h1></div>` +
+      `<div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>` +
+      `<h2>Delete it</h2><div class="sheet narrow"><p class="lead">${count} ${count === 1 ? 'machine loses' : 'machines lose'} it, with its kernel parameters.</p>${remove}</div>`,
+  });
+}
+
+function change(view: View): Outcome {
+  const tag = findTag(view);
+  if (tag === undefined) return undefined;
+  const path = { name: tag.name };
+  if (given(view, 'do') === 'remove') {
+    return outcomeOf(
+      operate(view, { method: 'DELETE', path: 'tags/{name}' }, path, {}),
+      PATH,
+      `${tag.name} is deleted.`,
+    );
+  }
+  const answer = operate(view, { method: 'PUT', path: 'tags/{name}' }, path, valuesOf(view));
+  return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
+}
+
+export const TAG_PAGES: readonly PageDefinition[] = [
+  { path: PATH, access: 'look', render: renderAll, act: add },
+  { path: `${PATH}:tag/`, access: 'admin', render: renderOne, act: change },
+];

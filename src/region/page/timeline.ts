@@ -1,0 +1,87 @@
+// What a machine did, boot by boot, as the region's log has it.
+//
+// 1. Every text that was not written in this file goes through `escapeHtml`, also inside attributes.
+
+import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
+import { escapeHtml } from './html.ts';
+import { asSentence, formatAge } from './values.ts';
+
+/** Events on the page, the newest; the API has them all. */
+export const PAGE_STEPS_MAX = 300;
+/** So much silence before firmware asks again is a boot of its own. */
+const QUIET_MS = 120_000;
+
+/**
+ * True for a machine's word of its work that the region took: one every few seconds, of which the log says by itself what is new, and
+ * the progress bar the rest.
+ */
+export const isTakenSignal = ({ kind, description }: MachineEvent): boolean =>
+  kind === 'http.posted' && /^Posted to \/+MAAS\/+rackboot\/1\/[^ ;]*; the region answered 2/.test(description);
+
+/** The whole timeline. @param events the newest first */
+export function renderTimeline(events: readonly MachineEvent[], nowMs: number): string {
+  const boots = bootsOf(events.filter((event) => !isTakenSignal(event))).map((boot) => renderBoot(boot, nowMs));
+  const cut =
+    events.length < PAGE_STEPS_MAX ? '' : `<p class="small">The newest ${PAGE_STEPS_MAX} steps; the API lists all.</p>`;
+  return boots.length === 0
+    ? '<div class="sheet empty soft">Nothing was heard of it yet.</div>'
+    : `${boots.join('')}${cut}`;
+}
+
+/** The steps of one boot, the first of them first. */
+type Boot = readonly MachineEvent[];
+
+/** Divides the log into boots, the newest first. */
+export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
+  const boots: MachineEvent[][] = [];
+  for (const event of events.toReversed()) {
+    const current = boots.at(-1);
+    if (current === undefined || startsBoot(event, current)) boots.push([event]);
+    else current.push(event);
+  }
+  // What the region has done itself is in its log before what the rack told at the time: within a boot the time counts.
+  return boots.reverse().map((boot) => boot.toSorted((a, b) => a.atMs - b.atMs));
+}
+
+const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
+
+/** True for an offer to firmware after something was loaded, or after a long silence. iPXE goes on with the boot that loaded it. */
+function startsBoot(event: MachineEvent, current: Boot): boolean {
+  if (event.kind !== 'dhcp.offer' || !/; (?:to load|nothing to load)/.test(event.description)) return false;
+  const last = current.at(-1);
+  if (last !== undefined && event.atMs - last.atMs > QUIET_MS) return true;
+  const hasKernel = current.some(
+    ({ kind, description }) => kind === 'http.file-sent' && /\/linux by/.test(description),
+  );
+  const hasLoaded = current.some(({ kind }) => LOADED.test(kind ?? ''));
+  return /because it is iPXE$/.test(event.description) ? hasKernel : hasLoaded;
+}
+
+/** One boot with its steps. */
+function renderBoot(boot: Boot, nowMs: number): string {
+  const [first] = boot;
+  if (first === undefined) return '';
+  const items = boot.map((event) =>
+    [
+      `<li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>`,
+      `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
+      `<span class="what ${event.level}">${escapeHtml(asSentence(event.description))}${byWhom(event)}</span></li>`,
+    ].join(''),
+  );
+  const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
+  const at = `${new Date(first.atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  return (
+    `<div class="boot"><span>${isBoot ? 'Boot' : 'Log'}, ${formatAge(nowMs - first.atMs)}</span><span class="soft">${at}</span></div>` +
+    `<div class="sheet"><ol class="steps">${items.join('')}</ol></div>`
+  );
+}
+
+const byWhom = ({ username }: MachineEvent): string =>
+  username === '' ? '' : ` <span class="soft">(${escapeHtml(username)})</span>`;
+
+/** Seconds since the boot began; minutes and more where that is long. */
+function formatOffset(ms: number): string {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}

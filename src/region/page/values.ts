@@ -1,0 +1,69 @@
+// Values as people read them: states as pills, ages, sizes.
+//
+// 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
+
+import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
+import type { Machine } from '../machine.ts';
+import { escapeHtml } from './html.ts';
+
+/** A number and its unit stay on one line. */
+export const SPACE = '\u00a0';
+
+const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
+  new: 'violet',
+  ready: 'green',
+  deployed: 'green',
+  allocated: 'blue',
+  reserved: 'blue',
+  retired: 'grey',
+  missing: 'amber',
+  broken: 'red',
+};
+
+function colourOf(status: MachineStatus): string {
+  if (status.startsWith('failed')) return 'red';
+  return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
+}
+
+/** Text that begins with a capital. */
+export const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
+/** The state of a machine as a coloured pill, with what stands before its name. */
+export const statusPill = (status: MachineStatus): string =>
+  `<span class="pill ${colourOf(status)}">${escapeHtml(statusRow(status).name)}</span>`;
+
+/** `3 s ago`, `5 min ago`, `2 h ago`, `4 d ago`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+/** Memory in the unit people buy it in. */
+export function formatMemory(mib: number): string {
+  if (mib === 0) return '';
+  return mib < 1024 ? `${mib}${SPACE}MiB` : `${Math.round((mib / 1024) * 10) / 10}${SPACE}GiB`;
+}
+
+/** Disks in the unit people buy them in: powers of ten. */
+export function formatDisk(bytes: number): string {
+  const [unit, size] = bytes >= 1e12 ? ['TB', 1e12] : bytes >= 1e9 ? ['GB', 1e9] : ['MB', 1e6];
+  return `${Math.round((bytes / size) * 10) / 10}${SPACE}${unit}`;
+}
+
+/** The sizes of a machine's disks, like ones together. */
+export function disksText(machine: Machine): string {
+  const sizes = new Map<string, number>();
+  for (const disk of machine.facts?.disks ?? []) {
+    const size = formatDisk(disk.bytes);
+    sizes.set(size, (sizes.get(size) ?? 0) + 1);
+  }
+  return [...sizes].map(([size, count]) => (count === 1 ? size : `${count}${SPACE}×${SPACE}${size}`)).join(', ');
+}
+
+/** Nothing, as it stands in a table. */
+export const none = '<span class="soft">–</span>';
+/** The text, or what stands for nothing. */
+export const orNone = (text: string): string => (text === '' ? none : escapeHtml(text));

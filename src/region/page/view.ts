@@ -1,0 +1,103 @@
+// What a page is rendered from: the region, who looks, and what was asked for; and what may come of a form.
+//
+// 1. A visitor looks only: whoever changes something has signed in.
+
+import type { Answer, Refusal } from '../api/answer.ts';
+import { refuse } from '../api/answer.ts';
+import type { Peer } from '../api/caller.ts';
+import type { Fields } from '../api/form-body.ts';
+import type { Method } from '../api/operation.ts';
+import { OPERATIONS, runOperation } from '../api/operations.ts';
+import type { Region } from '../region.ts';
+
+/** Somebody who has signed in. */
+export interface Person {
+  readonly kind: 'person';
+  readonly username: string;
+  readonly email: string;
+  readonly isAdmin: boolean;
+  /** What their forms carry; empty: they cannot send any (the password came with the request). */
+  readonly csrf: string;
+}
+
+/** Who looks at a page; a visitor sits at this host and has not signed in. */
+export type Viewer = Person | { readonly kind: 'visitor' };
+
+export interface View {
+  readonly region: Region;
+  readonly viewer: Viewer;
+  readonly peer: Peer;
+  readonly nowMs: number;
+  /** What stands in the path for `:name`. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: Fields;
+  /** What was done just now; empty: nothing. */
+  readonly told: string;
+  /** Why the form was not taken; undefined: none was sent. */
+  readonly refusal?: string | undefined;
+  /** What was in it. */
+  readonly given: Fields;
+}
+
+/** What came of a form: where to go on, with a sentence of what was done; or why it was not; undefined: there is no such thing. */
+export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
+
+/** One page, with what can be sent to it. */
+export interface PageDefinition {
+  /** `/MAAS/machines/:machine/` */
+  readonly path: string;
+  /** `look`: visitors too. `user`: whoever has signed in. `admin`: administrators. */
+  readonly access: 'look' | 'user' | 'admin';
+  /** The page; undefined: there is no such thing. */
+  readonly render: (view: View) => string | undefined | Promise<string | undefined>;
+  /** Takes a form; undefined: there is none on it. */
+  readonly act?: (view: View) => Outcome | Promise<Outcome>;
+}
+
+/** The last value of a field; empty: it is not given. */
+export const given = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
+
+/** The last value of a parameter of the address; empty: it is not there. */
+export const asked = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
+
+/** An operation of API 2.0, by which a form does what it does. */
+export interface WantedOperation {
+  readonly method: Method;
+  /** As in the table: `machines/{system_id}`. */
+  readonly path: string;
+  readonly op?: string | undefined;
+}
+
+const of = ({ path }: WantedOperation) =>
+  OPERATIONS.filter((operation) => operation.path === path && operation.versions.includes('2.0'));
+
+/** Runs an operation as the person who looks: with the same checks, rights and log as from anywhere else. */
+export function operate(
+  { region, viewer, peer }: View,
+  wanted: WantedOperation,
+  path: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string | readonly string[] | undefined>>,
+): Answer {
+  if (viewer.kind !== 'person') return refuse('not-authenticated', 'Sign in first.');
+  const fields = new Map<string, readonly string[]>();
+  if (wanted.op !== undefined) fields.set('op', [wanted.op]);
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) fields.set(name, typeof value === 'string' ? [value] : value);
+  }
+  const { username, email, isAdmin } = viewer;
+  const caller = { kind: 'user', username, email, isAdmin } as const;
+  const call = { region, version: '2.0', path, caller, peer, query: new Map() } as const;
+  return runOperation(of(wanted), wanted.method, call, fields);
+}
+
+/** What a form comes to whose operation gave this answer. */
+export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
+  answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
+
+/** A refusal as people read it. */
+export function refusalText({ body }: Refusal): string {
+  if (typeof body === 'string') return body;
+  return Object.entries(body)
+    .map(([field, messages]) => `${field.replaceAll('_', ' ')}: ${messages.join(' ')}`)
+    .join(' · ');
+}

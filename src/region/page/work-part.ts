@@ -1,0 +1,57 @@
+// How far the work of a machine is: what it does, in bytes where it counts them, and what it waits for.
+
+import { statusRow } from '../life/lifecycle.ts';
+import type { Machine } from '../machine.ts';
+import { escapeHtml } from './html.ts';
+import { asSentence, formatAge, formatDisk } from './values.ts';
+
+const MINUTE_MS = 60_000;
+
+/** True while nobody but a person can switch on a machine that has something to do. */
+export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
+
+/** `<progress>`; without a length it shows that something goes on. Empty: nothing is under way, or it waits. */
+export function progressBar(machine: Machine): string {
+  if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return '';
+  const { doneBytes, totalBytes } = machine.work ?? {};
+  const label = escapeHtml(statusRow(machine.status).name);
+  if (doneBytes === undefined || totalBytes === undefined || totalBytes === 0) {
+    return `<progress aria-label="${label}"></progress>`;
+  }
+  const done = Math.min(doneBytes, totalBytes);
+  return `<progress aria-label="${label}" max="${totalBytes}" value="${done}"></progress>`;
+}
+
+/** What it said last of how far it is; empty: nothing yet. */
+export function workText({ work, statusMessage }: Machine): string {
+  const { stage = '', message = '', doneBytes, totalBytes } = work ?? {};
+  const said = message !== '' ? message : stage;
+  const bytes =
+    doneBytes === undefined || totalBytes === undefined || totalBytes === 0
+      ? ''
+      : `${formatDisk(doneBytes)} of ${formatDisk(totalBytes)} (${Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100)} %)`;
+  return [asSentence(said === '' ? statusMessage : said), bytes].filter((text) => text !== '').join(' · ');
+}
+
+function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
+  if (statusDeadlineMs === undefined) return '';
+  const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
+  return minutes <= 0 ? 'its time is over' : `fails after ${minutes} min without a sign`;
+}
+
+/** The bar with its texts; empty: nothing is under way. */
+export function renderWork(machine: Machine, nowMs: number): string {
+  const bar = progressBar(machine);
+  if (bar === '') return '';
+  const { attempts = 0, toldMs } = machine.work ?? {};
+  const notes = [
+    attempts > 0 ? `started again ${attempts === 1 ? 'once' : `${attempts} times`}` : '',
+    toldMs === undefined ? '' : `said ${formatAge(nowMs - toldMs)}`,
+    deadlineText(machine, nowMs),
+  ].filter((text) => text !== '');
+  const text = workText(machine);
+  return (
+    `<div class="sheet work"><div class="line"><b>${escapeHtml(text === '' ? `${statusRow(machine.status).name} …` : text)}</b>` +
+    `<span class="soft">${escapeHtml(notes.join(' · '))}</span></div>${bar}</div>`
+  );
+}

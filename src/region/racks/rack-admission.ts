@@ -1,0 +1,257 @@
+// Who becomes a rack of this region: what registers, what an administrator says to it. Pure.
+//
+// Sources: the outcomes of `nodegroups/?op=register`, `op=accept`, `op=reject` of MAAS.
+//
+// 1. Only an administrator makes a rack accepted: by the key it comes with, or by a verdict. Rejected stays rejected until removed.
+// 2. Who does not hold a known rack's key changes nothing of it, and is told so.
+// 3. Two accepted racks never have one name: it is what people type.
+
+import type { NewMachineEvent } from '../machine-event.ts';
+import {
+  LINK_VERSION,
+  PENDING_KEPT_MS,
+  PENDING_RACKS_MAX,
+  PENDING_RACKS_PER_ADDRESS_MAX,
+  RACKS_MAX,
+  type Rack,
+} from './rack.ts';
+import type { RackInterface } from './rack-description.ts';
+import type { RackChange } from './rack-store.ts';
+
+/** How a rack that registers will be known from then on. */
+export type RackKey =
+  /** By an administrator's API key. */
+  | { readonly kind: 'administrator'; readonly token: string; readonly username: string }
+  /** By a key that it has drawn itself. */
+  | { readonly kind: 'own'; readonly token: string; readonly secretDigest: string };
+
+/** What a rack says when it registers; checked already. */
+export interface RackRegistration {
+  readonly uuid: string;
+  readonly name: string;
+  readonly version: string;
+  readonly uplink: number;
+  readonly interfaces: readonly RackInterface[];
+  readonly key: RackKey;
+  /** Where it registers from, as text. */
+  readonly address: string;
+}
+
+export interface RackRefusal {
+  readonly reason: 'rack-rejected' | 'rack-key' | 'rack-version' | 'racks-limit';
+  readonly text: string;
+}
+
+export type RegistrationOutcome =
+  | { readonly kind: 'accepted'; readonly rack: Rack }
+  | { readonly kind: 'pending'; readonly rack: Rack; readonly text: string }
+  | { readonly kind: 'refuse'; readonly refusal: RackRefusal };
+
+type Decision = RackChange<RegistrationOutcome>;
+
+const refuse = (reason: RackRefusal['reason'], text: string): Decision => ({
+  put: [],
+  events: [],
+  result: { kind: 'refuse', refusal: { reason, text } },
+});
+
+/** Why a rack that speaks another version of the link cannot be served. */
+export function versionProblem(uplink: number): string | undefined {
+  if (uplink === LINK_VERSION) return undefined;
+  const older = uplink < LINK_VERSION ? 'the rack' : 'the region';
+  return `the rack speaks version ${uplink} of the link, this region version ${LINK_VERSION}: update ${older}`;
+}
+
+/** What becomes of a registration. */
+export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
+  const other = versionProblem(registration.uplink);
+  if (other !== undefined) return refuse('rack-version', other);
+  const known = racks.find(({ uuid }) => uuid === registration.uuid);
+  return known === undefined
+    ? decideNewRack(registration, racks, atMs)
+    : decideKnownRack(registration, known, racks, atMs);
+}
+
+function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
+  const { uuid, name, version, uplink, interfaces, key, address } = registration;
+  if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
+    return refuse('rack-key', 'another rack has registered this key: let this one draw its own (remove its key file)');
+  }
+  const room = roomFor(registration, racks, atMs);
+  if (typeof room === 'string') return refuse('racks-limit', room);
+  const rack: Rack = {
+    uuid,
+    name,
+    version,
+    uplink,
+    interfaces,
+    address,
+    state: 'pending',
+    isEmbedded: false,
+    registeredMs: atMs,
+    stateSinceMs: atMs,
+    refused: [],
+    ...keyOf(key),
+  };
+  const decision = admit(rack, registration, racks, atMs);
+  const description = `rack ${name} (${uuid}) registered from ${address}`;
+  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username: '' };
+  return { ...decision, remove: room, events: [event, ...decision.events] };
+}
+
+const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
+
+/** Waiting racks to be forgotten so that one more has room, oldest first; a text: why there is none. */
+function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): readonly string[] | string {
+  const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
+  const isOwn = registration.key.kind === 'own';
+  const neighbours = pending.filter(({ address }) => address === registration.address);
+  const isCrowded = isOwn && neighbours.length >= PENDING_RACKS_PER_ADDRESS_MAX;
+  const isFull = racks.length >= RACKS_MAX || (isOwn && pending.length >= PENDING_RACKS_MAX);
+  if (!isCrowded && !isFull) return [];
+  const oldest = (isCrowded ? neighbours : pending)[0];
+  if (oldest !== undefined && atMs - heardMs(oldest) > PENDING_KEPT_MS) return [oldest.uuid];
+  return `${isCrowded ? crowdText(neighbours) : fullText(racks, pending)}; ${oldestText(oldest, atMs)}`;
+}
+
+const crowdText = (neighbours: readonly Rack[]): string =>
+  `${neighbours.length} racks wait that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
+
+const fullText = (racks: readonly Rack[], pending: readonly Rack[]): string =>
+  `${racks.length} racks are known and ${pending.length} wait, and no more may`;
+
+function oldestText(oldest: Rack | undefined, atMs: number): string {
+  const remedy = 'accept or remove some on the region (rackboot racks list)';
+  if (oldest === undefined) return remedy;
+  const seconds = Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000));
+  return (
+    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was heard ${seconds} s ago, ` +
+    `and after ${PENDING_KEPT_MS / 60_000} minutes without a word its place is free`
+  );
+}
+
+function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
+  return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
+}
+
+function decideKnownRack(registration: RackRegistration, known: Rack, racks: readonly Rack[], atMs: number): Decision {
+  const { uuid, name, version, uplink, interfaces, key, address } = registration;
+  const remove = `on the region: rackboot racks remove ${uuid}`;
+  if (known.state === 'rejected') {
+    return refuse('rack-rejected', `this rack was rejected by an administrator; to let it register again, ${remove}`);
+  }
+  if (known.isEmbedded) {
+    return refuse('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`);
+  }
+  const isSame =
+    key.kind === 'own'
+      ? known.token === key.token && known.secretDigest === key.secretDigest
+      : known.token === key.token;
+  if (!isSame && key.kind === 'own') {
+    return refuse('rack-key', `${uuid} is registered with another key; if this rack has lost its own, ${remove}`);
+  }
+  const rack: Rack = {
+    ...known,
+    name,
+    version,
+    uplink,
+    interfaces,
+    address,
+    seenMs: atMs,
+    ...(isSame ? {} : keyOf(key)),
+  };
+  return admit(rack, registration, racks, atMs);
+}
+
+/** Accepted at once when an administrator's key says so and its name is free; else it stays what it is. */
+function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
+  const before = racks.find(({ uuid }) => uuid === rack.uuid);
+  const namesake = namesakeOf(rack, racks);
+  if (namesake !== undefined && before?.state === 'accepted') {
+    // One that is at work goes on under the name it had.
+    const kept: Rack = { ...rack, name: before.name };
+    const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, which is the name of another one`;
+    const event: NewMachineEvent = { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
+    return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
+  }
+  if (namesake !== undefined) {
+    const text =
+      `a rack ${rack.name} is accepted already (${namesake.uuid}): give this one another name, ` +
+      `or on the region: rackboot racks remove ${namesake.uuid}`;
+    return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
+  }
+  if (rack.state === 'accepted') return { put: [rack], events: [], result: { kind: 'accepted', rack } };
+  if (key.kind === 'own') {
+    const text = `waiting for an administrator; on the region: rackboot racks accept ${rack.name}`;
+    return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
+  }
+  const accepted: Rack = { ...rack, state: 'accepted', stateSinceMs: atMs };
+  return {
+    put: [accepted],
+    events: [verdictEvent('accepted', accepted, key.username, atMs)],
+    result: { kind: 'accepted', rack: accepted },
+  };
+}
+
+function namesakeOf(rack: Rack, racks: readonly Rack[]): Rack | undefined {
+  return racks.find(({ uuid, name, state }) => uuid !== rack.uuid && name === rack.name && state === 'accepted');
+}
+
+function verdictEvent(done: string, rack: Rack, username: string, atMs: number): NewMachineEvent {
+  return { type: 'RACK_CHANGED', description: `${done} rack ${rack.name} (${rack.uuid})`, atMs, username };
+}
+
+export type RackVerdict = 'accept' | 'reject' | 'remove';
+
+export interface VerdictRefusal {
+  readonly reason: 'not-found' | 'rack-embedded' | 'rack-name';
+  readonly text: string;
+}
+
+/** What an administrator says to racks; undefined: it is done. All of them, or none. */
+export function decideVerdict(
+  uuids: readonly string[],
+  verdict: RackVerdict,
+  racks: readonly Rack[],
+  by: { readonly username: string; readonly atMs: number },
+): RackChange<VerdictRefusal | undefined> {
+  const no = (reason: VerdictRefusal['reason'], text: string): RackChange<VerdictRefusal> => ({
+    put: [],
+    events: [],
+    result: { reason, text },
+  });
+  const put: Rack[] = [];
+  const remove: string[] = [];
+  const events: NewMachineEvent[] = [];
+  let now = racks;
+  for (const uuid of new Set(uuids)) {
+    const rack = now.find((one) => one.uuid === uuid);
+    if (rack === undefined) return no('not-found', `there is no rack ${uuid}; rackboot racks list shows all`);
+    if (rack.isEmbedded) {
+      if (verdict === 'accept') continue;
+      return no(
+        'rack-embedded',
+        `${rack.name} is the rack of the region's own process: it is neither rejected nor removed`,
+      );
+    }
+    if (verdict === 'remove') {
+      remove.push(uuid);
+      events.push(verdictEvent('removed', rack, by.username, by.atMs));
+      continue;
+    }
+    const namesake = verdict === 'accept' ? namesakeOf(rack, now) : undefined;
+    if (namesake !== undefined) {
+      return no(
+        'rack-name',
+        `a rack ${rack.name} is accepted already (${namesake.uuid}): remove one of them, or rename it`,
+      );
+    }
+    const state = verdict === 'accept' ? 'accepted' : 'rejected';
+    if (rack.state === state) continue;
+    const judged: Rack = { ...rack, state, stateSinceMs: by.atMs };
+    now = now.map((one) => (one.uuid === uuid ? judged : one));
+    put.push(judged);
+    events.push(verdictEvent(state, rack, by.username, by.atMs));
+  }
+  return { put, remove, events, result: undefined };
+}

@@ -1,0 +1,90 @@
+// The disk images that remote racks say they have: checked, kept, and chosen for a machine by the racks that boot it.
+//
+// 1. A machine is given an image only where every rack that may boot it has that image; racks that are away are not asked.
+// 2. Of a list that is partly unusable the rest counts: one odd image stops no heartbeat.
+// 3. What a rack told is kept until it tells otherwise, so that a machine at work loses no image while the region starts.
+
+import { z } from 'zod';
+import { type Ipv4, networkContains, parseNetwork } from '../../net/address.ts';
+import type { Machine } from '../machine.ts';
+import { isAway, type Rack } from './rack.ts';
+
+/** An image of a rack's store, as its heartbeat tells it. */
+export interface RackImage {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly subarchitecture: string;
+  readonly label: string;
+  readonly serial: string;
+  /** Where the rack's boot listener has it. */
+  readonly path: string;
+  /** Of the bytes as they are served; hexadecimal. */
+  readonly sha256: string;
+  /** As served. */
+  readonly bytes: number;
+  /** What it fills of a disk. */
+  readonly diskBytes: number;
+  readonly format: 'raw' | 'raw.zst';
+}
+
+/** Images that one rack may tell; of more the first count. */
+export const RACK_IMAGES_MAX = 256;
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
+const size = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const rackImage = z
+  .object({
+    os: name,
+    release: name,
+    architecture: name,
+    subarchitecture: name,
+    label: name,
+    serial: z.string().regex(/^\d{8}(?:\.\d{1,4})?$/),
+    path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?$/),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    bytes: size,
+    diskBytes: size,
+    format: z.enum(['raw', 'raw.zst']),
+  })
+  .refine(({ path, sha256 }) => path.includes(sha256));
+
+/** The images of a list that are images. */
+export function parseRackImages(list: unknown): readonly RackImage[] {
+  if (!Array.isArray(list)) return [];
+  return list.slice(0, RACK_IMAGES_MAX).flatMap((entry: unknown) => {
+    const checked = rackImage.safeParse(entry);
+    return checked.success ? [checked.data] : [];
+  });
+}
+
+/** What is known of the racks. */
+export interface RackImageKnowledge {
+  readonly racks: readonly Rack[];
+  readonly imagesOf: (uuid: string) => readonly RackImage[];
+  readonly nowMs: number;
+}
+
+/** What the racks have that boot a machine; undefined: this host boots it, whose own store counts. */
+export function imagesForMachine(
+  machine: Pick<Machine, 'interfaces' | 'addresses'>,
+  known: RackImageKnowledge,
+): readonly RackImage[] | undefined {
+  const accepted = known.racks.filter(({ state }) => state === 'accepted');
+  const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [address]));
+  const addresses = [...seen, ...machine.addresses.map(({ address }) => address)];
+  const serving = accepted.filter((rack) => addresses.some((address) => isServed(rack, address)));
+  const asked = serving.length > 0 ? serving : accepted;
+  if (asked.length === 0 || asked.some(({ isEmbedded }) => isEmbedded)) return undefined;
+  const present = asked.filter((rack) => !isAway(rack, known.nowMs));
+  const [first, ...others] = present.length > 0 ? present : asked;
+  if (first === undefined) return undefined;
+  const paths = others.map(({ uuid }) => new Set(known.imagesOf(uuid).map(({ path }) => path)));
+  return known.imagesOf(first.uuid).filter(({ path }) => paths.every((has) => has.has(path)));
+}
+
+const isServed = ({ interfaces }: Rack, address: Ipv4): boolean =>
+  interfaces.some((nic) => {
+    const network = parseNetwork(nic.network);
+    return network !== undefined && networkContains(network, address);
+  });

@@ -1,0 +1,40 @@
+// The part of a machine that a rack is told.
+//
+// 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
+// 2. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`).
+
+import type { RackMachine } from '../../machines/machine.ts';
+import { bootPurpose } from '../life/boot-purpose.ts';
+import { statusRow } from '../life/lifecycle.ts';
+import { kernelParamsOf } from '../life/tags.ts';
+import type { Machine } from '../machine.ts';
+import { heldMacs, isEstablished } from './interface-source.ts';
+
+/** What the rack is told of a machine, its UUID included. */
+export function toRackMachine(machine: Machine): RackMachine {
+  const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
+  return {
+    systemId: machine.systemId,
+    hostname: machine.hostname,
+    domain: machine.domain,
+    statusName: statusRow(machine.status).name,
+    purpose,
+    architecture: machine.architecture,
+    subarchitecture: machine.subarchitecture,
+    release: purpose !== 'install' || machine.release === '' ? undefined : machine.release,
+    macs: heldMacs(machine),
+    uuid: isEstablished(machine) ? machine.uuid : undefined,
+    addresses: machine.addresses,
+    kernelParams: kernelParamsOf(machine),
+    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
+  };
+}
+
+/** The machines with the UUIDs that occur more than once taken away. */
+export function withoutSharedUuids(machines: readonly RackMachine[]): readonly RackMachine[] {
+  const seen = new Map<string, number>();
+  for (const { uuid } of machines) if (uuid !== undefined) seen.set(uuid, (seen.get(uuid) ?? 0) + 1);
+  return machines.map((machine) =>
+    machine.uuid !== undefined && (seen.get(machine.uuid) ?? 0) > 1 ? { ...machine, uuid: undefined } : machine,
+  );
+}

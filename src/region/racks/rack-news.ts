@@ -1,0 +1,171 @@
+// What a rack says of itself over a wire, checked before it is believed: its name, its networks, its heartbeat, its events.
+//
+// 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is no network of one rack.
+// 2. One entry of a batch that cannot be understood does not stop the others.
+
+import { z } from 'zod';
+import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
+import { EVENT_LEVELS, type MachineEventLevel } from '../machine-event.ts';
+import { PINNED_MAX, RACK_INTERFACES_MAX } from './rack.ts';
+import { RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from './rack-description.ts';
+import { parseRackImages, type RackImage } from './rack-images.ts';
+
+/** Entries of one batch. */
+export const ENTRIES_MAX = 1024;
+const NETWORK_PREFIX_MIN = 8;
+const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A UUID in lower case. */
+export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
+/** One label of a domain name. */
+export const rackName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');
+/** A version of Rackboot. */
+export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'is not a version');
+
+const address = z
+  .string()
+  .refine((text) => text === '' || parseIpv4(text) !== undefined, 'is not an IPv4 address')
+  .default('');
+const network = z.string().refine((text) => {
+  const parsed = parseNetwork(text);
+  return parsed !== undefined && parsed.prefix >= NETWORK_PREFIX_MIN;
+}, `is not a network such as 10.20.0.0/24, with a prefix of at least ${NETWORK_PREFIX_MIN}`);
+
+/** The interfaces of a rack. */
+export const rackInterfaces = z
+  .array(
+    z.object({
+      name: z.string().regex(/^[\w:.-]{1,64}$/, 'is not a name'),
+      interface: z
+        .string()
+        .regex(/^[^\s/]{0,15}$/, 'is not the name of an interface')
+        .default(''),
+      ip: address,
+      network,
+      management: z.literal([0, 1, 2]),
+      ip_range_low: address,
+      ip_range_high: address,
+      static_ip_range_low: address,
+      static_ip_range_high: address,
+      router_ip: address,
+      foreign_dhcp_ip: z.ipv4().optional(),
+      reservations: z
+        .array(
+          z.object({
+            mac: z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address'),
+            ip: address,
+          }),
+        )
+        .max(RESERVATIONS_TOLD_MAX)
+        .optional(),
+    }),
+  )
+  .max(RACK_INTERFACES_MAX);
+
+const count = z.number().int().min(0).max(COUNT_MAX);
+
+/** The body of a heartbeat. */
+export const heartbeat = z.object({
+  version: rackVersion,
+  uplink: z.number().int().min(0).max(65_535),
+  life: z.string().min(1).max(64),
+  applied: count,
+  waiting: count,
+  dropped: count,
+  deadLetters: count,
+  pinned: z.array(z.string().max(200)).max(PINNED_MAX),
+  interfaces: rackInterfaces,
+  startedAt: count,
+  settingsRefused: z.string().max(SETTINGS_REFUSED_LENGTH_MAX).optional(),
+  /** Left out by a rack whose images are as it told them, and by one that knows of none. */
+  images: z
+    .array(z.unknown())
+    .transform((list): readonly RackImage[] => parseRackImages(list))
+    .optional(),
+});
+
+const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
+
+const report = z.object({
+  kind: z.string().min(1).max(64),
+  at: count,
+  mac: z.string().max(17).optional(),
+  address: z.string().max(15).optional(),
+  text: z.string().max(4096),
+  level: z.string().refine(isLevel, 'is not a level').optional(),
+});
+
+const post = z.object({
+  at: count,
+  peer: z.string().max(64),
+  contentType: z.string().max(256),
+  path: z.string().max(2048),
+  body: z.base64(),
+  /** The token of the machine's boot, as it gave it. */
+  token: z.string().max(64).optional(),
+  /** The interface by which it was booted, for which the rack vouches. */
+  bootMac: z.string().max(17).optional(),
+});
+
+const entry = z.discriminatedUnion('kind', [
+  z.object({ sequence: count, kind: z.literal('report'), report }),
+  z.object({ sequence: count, kind: z.literal('post'), post }),
+]);
+
+const batch = z.object({
+  source: z.string().max(128),
+  missed: count,
+  entries: z.array(z.looseObject({ sequence: count })).max(ENTRIES_MAX),
+});
+
+/** One entry of a batch: what it is, or why it is nothing. */
+export type LinkEntry =
+  | z.output<typeof entry>
+  | { readonly kind: 'fault'; readonly sequence: number; readonly reason: string };
+
+/** A machine's post that a rack kept while the region was away. */
+export type KeptPost = z.output<typeof post>;
+
+export interface LinkBatch {
+  readonly source: string;
+  /** Events that were lost before they reached the rack's outbox or at its bound, since the batch before. */
+  readonly missed: number;
+  /** In the order of their sequences. */
+  readonly entries: readonly LinkEntry[];
+}
+
+/** The first thing that is wrong, by its path. */
+function problemOf(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return issue === undefined ? 'is not understood' : `${issue.path.map(String).join('.')}: ${issue.message}`;
+}
+
+/** A checked value, or the first thing that is wrong with it. */
+export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+/** Checks a value by a schema. */
+export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
+  const checked = schema.safeParse(value);
+  return checked.success ? { ok: true, value: checked.data } : { ok: false, problem: problemOf(checked.error) };
+}
+
+/** A batch of the rack `uuid`; entries that are not understood become faults of their own. */
+export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
+  const outer = check(batch, value);
+  if (!outer.ok) return outer;
+  const { source, missed, entries } = outer.value;
+  if (!source.startsWith(`${uuid}/`)) return { ok: false, problem: `source: must begin with ${uuid}/` };
+  let last = -1;
+  const parsed: LinkEntry[] = [];
+  for (const raw of entries) {
+    if (raw.sequence <= last) return { ok: false, problem: `entries: ${raw.sequence} follows ${last}` };
+    last = raw.sequence;
+    const one = check(entry, raw);
+    parsed.push(one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem });
+  }
+  return { ok: true, value: { source, missed, entries: parsed } };
+}

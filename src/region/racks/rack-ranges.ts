@@ -1,0 +1,32 @@
+// Whether two racks hand out the same addresses: a dynamic range belongs to one rack at a time. Pure.
+
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import type { Rack } from './rack.ts';
+
+interface Range {
+  readonly low: Ipv4;
+  readonly high: Ipv4;
+}
+
+function rangesOf(rack: Rack): readonly Range[] {
+  return rack.interfaces.flatMap(({ management, ip_range_low, ip_range_high }) => {
+    const low = parseIpv4(ip_range_low);
+    const high = parseIpv4(ip_range_high);
+    return management === 0 || low === undefined || high === undefined ? [] : [{ low, high }];
+  });
+}
+
+/** What two racks that serve machines both hand out, in words for people; undefined: nothing. */
+export function findRangeConflict(rack: Rack, racks: readonly Rack[]): string | undefined {
+  if (rack.state !== 'accepted') return undefined;
+  for (const other of racks) {
+    if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
+    for (const a of rangesOf(rack)) {
+      const b = rangesOf(other).find(({ low, high }) => low <= a.high && a.low <= high);
+      if (b === undefined) continue;
+      const [low, high] = [a.low > b.low ? a.low : b.low, a.high < b.high ? a.high : b.high];
+      return `${other.name} hands out ${formatIpv4(low)} to ${formatIpv4(high)}, too: give these addresses to one of them`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,245 @@
+// The racks of a region: registered, judged, heard. What the API, the link and the page ask.
+//
+// 1. The list in memory is what the store holds; it is read again when the store's number says that it changed, whoever changed it.
+// 2. A rack's secret is compared in constant time, also when there is no such rack.
+
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { type Ipv4, type Ipv4Network, networkContains, parseNetwork } from '../../net/address.ts';
+import { RateLimit } from '../../rate-limit.ts';
+import { equalSecrets, findApiKey } from '../accounts.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
+import type { RegionStore } from '../store.ts';
+import { Acknowledgements } from './acknowledgements.ts';
+import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
+import {
+  decideRegistration,
+  decideVerdict,
+  type RackRegistration,
+  type RackVerdict,
+  type RegistrationOutcome,
+  type VerdictRefusal,
+} from './rack-admission.ts';
+import type { RackDescription, RackInterface } from './rack-description.ts';
+import type { RackImage } from './rack-images.ts';
+
+/** Racks that nobody knows yet, of all callers together. */
+const REGISTRATION_RATE = { perSecond: 0.2, burst: 32 } as const;
+
+/** What a rack says of itself each time. */
+export interface RackNews {
+  readonly version: string;
+  readonly uplink: number;
+  readonly interfaces: readonly RackInterface[];
+  readonly pulse: RackPulse;
+  /** Undefined: as it told them last. */
+  readonly images?: readonly RackImage[] | undefined;
+}
+
+const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
+
+/** The racks of one region. */
+export class Racks {
+  /** Which desired state they have in force. */
+  readonly acknowledgements: Acknowledgements;
+  readonly #store: RegionStore;
+  readonly #clock: Clock;
+  readonly #newcomers = new RateLimit(REGISTRATION_RATE);
+  readonly #startedMs: number;
+  readonly #listeners = new Set<() => void>();
+  #list: readonly Rack[] = [];
+  #networks = new Map<string, readonly Ipv4Network[]>();
+  #version = -1;
+  readonly #images = new Map<string, readonly RackImage[]>();
+  /** Racks that were told to be away. */
+  #away = new Set<string>();
+
+  constructor(store: RegionStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#startedMs = clock.wallTimeMs();
+    this.acknowledgements = new Acknowledgements(this, clock);
+  }
+
+  /** All racks, in the order in which they came. While the store cannot be read, those that were known last. */
+  list(): readonly Rack[] {
+    try {
+      const version = this.#store.racks.version();
+      if (version === this.#version) return this.#list;
+      this.#list = this.#store.racks.list();
+      this.#networks = new Map(this.#list.map((rack) => [rack.uuid, networksOf(rack)]));
+      this.#version = version;
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    }
+    return this.#list;
+  }
+
+  find(uuid: string): Rack | undefined {
+    return this.list().find((rack) => rack.uuid === uuid);
+  }
+
+  /** True when an address lies in a network of a rack that is accepted, whatever its management, as in `managedNetworks`. */
+  serves(address: Ipv4): boolean {
+    return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
+  }
+
+  /** True when an address lies in one of this rack's networks. */
+  isOf(rack: Rack, address: Ipv4): boolean {
+    return (this.#networks.get(rack.uuid) ?? []).some((network) => networkContains(network, address));
+  }
+
+  /** True when one of the accepted racks that hold this key, `token:secret`, serves this address. */
+  vouches(key: string, address: Ipv4): boolean {
+    const colon = key.indexOf(':');
+    const token = key.slice(0, colon);
+    const secret = key.slice(colon + 1);
+    const holders = this.list().filter((rack) => rack.state === 'accepted' && rack.token === token);
+    // Asked once in any case, so that the time does not tell whether there is such a rack.
+    if (holders.length === 0) return this.#isSecretOf(undefined, token, secret);
+    return holders.some((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address));
+  }
+
+  /** The rack that has drawn this key, whatever its state. */
+  holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): Rack | undefined {
+    const rack = this.list().find(
+      ({ token, secretDigest }) => token === credentials.tokenKey && secretDigest !== undefined,
+    );
+    return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret) ? rack : undefined;
+  }
+
+  /** True when these are the credentials of this rack; the use of an API key is recorded. */
+  isKeyOf(
+    rack: Rack | undefined,
+    credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
+  ): boolean {
+    if (rack?.token !== undefined && rack.secretDigest === undefined) {
+      return rack.token === credentials.tokenKey && findApiKey(this.#store, this.#clock, credentials) !== undefined;
+    }
+    return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret);
+  }
+
+  #isSecretOf(rack: Rack | undefined, token: string, secret: string): boolean {
+    const given = createHash('sha256').update(secret).digest('hex');
+    const kept = rack?.secretDigest ?? (rack === undefined ? undefined : this.#store.findKey(token)?.secretDigest);
+    const matches = equalSecrets(given, kept ?? '');
+    return rack !== undefined && rack.token === token && kept !== undefined && matches;
+  }
+
+  /** Takes the registration of a rack, or says why not. Undefined: too many unknown ones came lately. */
+  register(registration: RackRegistration): RegistrationOutcome | undefined {
+    const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
+    if (isNew && !this.#newcomers.allows(this.#clock.now())) return undefined;
+    const atMs = this.#clock.wallTimeMs();
+    return this.#store.racks.change((racks) => decideRegistration(registration, racks, atMs));
+  }
+
+  /** Accepts, rejects or removes racks: all of them, or none and the reason. */
+  judge(uuids: readonly string[], verdict: RackVerdict, username: string): VerdictRefusal | undefined {
+    const by = { username, atMs: this.#clock.wallTimeMs() };
+    const refusal = this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
+    // Who was removed and comes again tells its images anew.
+    for (const uuid of uuids) this.#images.delete(uuid);
+    if (refusal === undefined) for (const listener of this.#listeners) listener();
+    return refusal;
+  }
+
+  /** Calls `listener` after each verdict of this process. @returns how to end that */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Keeps the rack of this very process, which needs no key; one that was here before under another UUID is gone. */
+  greet(description: RackDescription): void {
+    const atMs = this.#clock.wallTimeMs();
+    const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
+    this.#store.racks.change((racks) => {
+      const known = racks.find((rack) => rack.uuid === uuid);
+      const rack: Rack = {
+        uuid,
+        name,
+        version,
+        interfaces,
+        state: 'accepted',
+        isEmbedded: true,
+        uplink: LINK_VERSION,
+        address: '',
+        registeredMs: known?.registeredMs ?? atMs,
+        stateSinceMs: known?.stateSinceMs ?? atMs,
+        seenMs: atMs,
+        refused: [],
+        // It sends no heartbeat; only this of one matters here.
+        ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
+      };
+      const gone = racks.filter((one) => one.isEmbedded && one.uuid !== uuid).map((one) => one.uuid);
+      return { put: [rack], remove: gone, events: [], result: undefined };
+    });
+  }
+
+  /** Keeps what a rack's heartbeat said. */
+  hear(uuid: string, news: RackNews): void {
+    const atMs = this.#clock.wallTimeMs();
+    const { images, ...said } = news;
+    this.#change(uuid, (rack) => ({ ...rack, ...said, seenMs: atMs }));
+    this.acknowledgements.told();
+    if (images !== undefined) {
+      this.#store.racks.putImages(uuid, images);
+      this.#images.set(uuid, images);
+    }
+    if (!this.#away.has(uuid)) return;
+    const rack = this.find(uuid);
+    if (rack !== undefined) this.#tell('RACK_BACK', `rack ${rack.name} is heard again`);
+    this.#away.delete(uuid);
+  }
+
+  /** The images that a remote rack told last; while the store cannot be read, those that are known here. */
+  imagesOf(uuid: string): readonly RackImage[] {
+    const known = this.#images.get(uuid);
+    if (known !== undefined) return known;
+    try {
+      const images = this.#store.racks.images(uuid);
+      this.#images.set(uuid, images);
+      return images;
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      return [];
+    }
+  }
+
+  /** Remembers under which source a rack numbers its events, and what of them was refused. */
+  keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): void {
+    this.#change(uuid, (rack) => {
+      const before = rack.source === source ? rack.refused : [];
+      return { ...rack, source, refused: [...before, ...refused].slice(-REFUSED_KEPT_MAX) };
+    });
+  }
+
+  /** Tells of racks that have gone away; asked now and then. */
+  lookForAway(): void {
+    const nowMs = this.#clock.wallTimeMs();
+    for (const rack of this.list()) {
+      // A region that was away itself gives its racks time to come back.
+      const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
+      if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
+      this.#tell('RACK_AWAY', `rack ${rack.name} was last heard ${new Date(heard.seenMs).toISOString()}`);
+      this.#away.add(rack.uuid);
+    }
+  }
+
+  #tell(type: NewMachineEvent['type'], description: string): void {
+    this.#store.recordEvent({ type, description, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
+  }
+
+  #change(uuid: string, next: (rack: Rack) => Rack): void {
+    this.#store.racks.change((racks) => {
+      const known = racks.find((rack) => rack.uuid === uuid);
+      return { put: known === undefined ? [] : [next(known)], events: [], result: undefined };
+    });
+  }
+}
+
+function networksOf(rack: Rack): readonly Ipv4Network[] {
+  return rack.interfaces.map(({ network }) => parseNetwork(network)).filter((network) => network !== undefined);
+}

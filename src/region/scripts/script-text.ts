@@ -1,0 +1,167 @@
+// A script as an operator writes it: a text whose first line names its interpreter, and which may say in a comment what it is called, how
+// long it may take and what it is for.
+//
+//   #!/bin/sh
+//   # --- Start MAAS 1.0 script metadata ---
+//   # name: burn-in
+//   # title: Burn-in of memory
+//   # script_type: testing
+//   # timeout: 01:00:00
+//   # --- End MAAS 1.0 script metadata ---
+//
+// Source: the metadata of MAAS's commissioning and testing scripts, of which what would change the run and is not done here is refused by
+// its name rather than passed over.
+//
+// 1. Whatever the text holds, the result is within the bounds below, or a list of problems.
+
+import { cleanText } from '../text-json.ts';
+import { BUILTIN_NAMES } from './script-run.ts';
+import type { ScriptKind } from './script-store.ts';
+
+export const SCRIPT_BYTES_MAX = 256 * 1024;
+/** Scripts of one region. */
+export const SCRIPTS_MAX = 100;
+export const TIMEOUT_SECONDS_DEFAULT = 600;
+export const TIMEOUT_SECONDS_MAX = 24 * 3600;
+export const POSITION_DEFAULT = 50;
+export const POSITION_MAX = 999;
+const TITLE_MAX = 128;
+const DESCRIPTION_MAX = 1024;
+const HEADER_LINES_MAX = 200;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Words of paths, so that they are no names. */
+const RESERVED = /^(?:current-\w+|none|all)$/;
+
+const START = /^#\s*-+\s*start maas 1\.0 script metadata\s*-+\s*$/i;
+const END = /^#\s*-+\s*end maas 1\.0 script metadata\s*-+\s*$/i;
+/** Metadata that would change what a run does, and is not done here, with what to do instead. */
+const NOT_DONE: Readonly<Record<string, string>> = {
+  packages: 'nothing is installed before a script: it runs with what busybox has',
+  parameters: 'a script takes no parameters: write the values into it',
+  may_reboot: 'a script may not restart its machine',
+  for_hardware: 'choose the machines when you start the run',
+  apply_configured_networking: 'a script has the network of the boot',
+};
+
+/** What a person gives beside the text; what they do not give, the text may say. */
+export interface ScriptRequest {
+  readonly content: string;
+  readonly name?: string | undefined;
+  readonly kind?: ScriptKind | undefined;
+  readonly title?: string | undefined;
+  readonly description?: string | undefined;
+  readonly timeoutSeconds?: number | undefined;
+  readonly position?: number | undefined;
+}
+
+/** A script that is sound, or what is wrong with it: by field, each a sentence. */
+export type ParsedScript =
+  | {
+      readonly kind: 'script';
+      readonly script: {
+        readonly name: string;
+        readonly kind: ScriptKind;
+        readonly title: string;
+        readonly description: string;
+        readonly timeoutSeconds: number;
+        readonly position: number;
+        readonly content: string;
+      };
+    }
+  | { readonly kind: 'fault'; readonly problems: Readonly<Record<string, readonly string[]>> };
+
+/** Checks a script and completes what is said of it from its own comment. */
+export function parseScript(request: ScriptRequest): ParsedScript {
+  const problems: Record<string, string[]> = {};
+  const complain = (field: string, text: string): void => {
+    problems[field] ??= [];
+    problems[field].push(text);
+  };
+  const content = request.content.replace(/\r\n/g, '\n');
+  const contentProblem = problemOf(content);
+  if (contentProblem !== undefined) complain('script', contentProblem);
+  const header = contentProblem === undefined ? headerOf(content) : new Map<string, string>();
+  for (const [key, why] of Object.entries(NOT_DONE)) {
+    const value = header.get(key);
+    if (value !== undefined && !/^(?:|false|no|\{\}|\[\])$/i.test(value)) complain('script', `${key}: ${why}.`);
+  }
+  const name = request.name ?? header.get('name') ?? '';
+  const nameProblem = nameProblemOf(name);
+  if (nameProblem !== undefined) complain('name', nameProblem);
+  const kind = request.kind ?? parseKind(header.get('script_type') ?? header.get('type') ?? 'commissioning');
+  if (kind === undefined) complain('type', 'Give commissioning (0) or testing (2).');
+  const timeoutSeconds = request.timeoutSeconds ?? parseTimeout(header.get('timeout') ?? '');
+  if (timeoutSeconds === undefined || timeoutSeconds > TIMEOUT_SECONDS_MAX) {
+    complain('timeout', `Give seconds up to ${TIMEOUT_SECONDS_MAX}, or hours, minutes and seconds as 01:30:00.`);
+  }
+  const position = request.position ?? POSITION_DEFAULT;
+  if (kind === undefined || timeoutSeconds === undefined || Object.keys(problems).length > 0) {
+    return { kind: 'fault', problems };
+  }
+  const title = cleanText(request.title ?? header.get('title') ?? '', TITLE_MAX);
+  const description = cleanText(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
+  return { kind: 'script', script: { name, kind, title, description, timeoutSeconds, position, content } };
+}
+
+/** Why a text is no script that can be run; undefined: it may be one. */
+function problemOf(content: string): string | undefined {
+  const bytes = Buffer.byteLength(content);
+  if (bytes === 0) return 'The script is empty.';
+  if (bytes > SCRIPT_BYTES_MAX) return `The script has ${bytes} bytes; at most ${SCRIPT_BYTES_MAX} are taken.`;
+  if (/[\u0000\ufffd]/.test(content)) return 'This is no text in UTF-8: programs are not taken, scripts are.';
+  if (!/^#! ?\/[\x21-\x7e]/.test(content)) {
+    return 'The first line must name an interpreter: #!/bin/sh. Machines have those of busybox: sh and awk.';
+  }
+  return undefined;
+}
+
+function nameProblemOf(name: string): string | undefined {
+  if (!NAME.test(name)) {
+    return 'Give a name of at most 64 letters, digits, dots, dashes and underscores, which begins with a letter or digit.';
+  }
+  if (BUILTIN_NAMES.has(name) || RESERVED.test(name)) return `${name} is a name of Rackboot's own: choose another.`;
+  // A number names a result.
+  return /^\d+$/.test(name) ? 'A name is not made of digits only.' : undefined;
+}
+
+/** The values of the comment, by their names in small letters; empty: there is no such comment. */
+function headerOf(content: string): ReadonlyMap<string, string> {
+  const lines = content.split('\n', HEADER_LINES_MAX);
+  const start = lines.findIndex((line) => START.test(line));
+  const values = new Map<string, string>();
+  if (start === -1) return values;
+  for (const line of lines.slice(start + 1)) {
+    if (END.test(line)) break;
+    const pair = /^#\s?([A-Za-z_]+)\s*:\s*(.*?)\s*$/.exec(line);
+    const [, key, value] = pair ?? [];
+    if (key !== undefined && value !== undefined) values.set(key.toLowerCase(), unquoted(value));
+  }
+  return values;
+}
+
+const unquoted = (value: string): string => /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
+
+/** What a script is for, by its name or by MAAS's number; undefined: neither. */
+export function parseKind(text: string): ScriptKind | undefined {
+  const word = text.trim().toLowerCase();
+  if (word === '0' || word === 'commission' || word === 'commissioning') return 'commissioning';
+  return word === '2' || word === 'test' || word === 'testing' ? 'testing' : undefined;
+}
+
+/**
+ * Seconds of `90`, `90s`, `10m`, `2h`, `01:30:00`; the default for nothing, the most that there is for 0, which says "for ever".
+ * Undefined: it is none of these.
+ */
+export function parseTimeout(text: string): number | undefined {
+  const given = text.trim();
+  if (given === '') return TIMEOUT_SECONDS_DEFAULT;
+  const clock = /^(?:(\d{1,3}):)?(\d{1,3}):(\d{2})$/.exec(given);
+  const plain = /^(\d{1,6})([smh]?)$/.exec(given);
+  const seconds =
+    clock !== null
+      ? Number(clock[1] ?? 0) * 3600 + Number(clock[2]) * 60 + Number(clock[3])
+      : plain !== null
+        ? Number(plain[1]) * (plain[2] === 'h' ? 3600 : plain[2] === 'm' ? 60 : 1)
+        : undefined;
+  return seconds === 0 ? TIMEOUT_SECONDS_MAX : seconds;
+}

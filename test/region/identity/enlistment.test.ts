@@ -1,0 +1,306 @@
+// A machine that reports itself is recognised however it reports, and two machines never become one.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { mac } from '../../../src/net/address.ts';
+import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/region/hostname.ts';
+import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
+import {
+  identifyingSerial,
+  identifyingUuid,
+  isIdentifyingMac,
+} from '../../../src/region/identity/hardware-identity.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { facts, makeRegion, report, withRegion } from '../place.ts';
+
+const A = 0x525400000001;
+const B = 0x525400000002;
+const C = 0x525400000003;
+const UUID_1 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
+const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
+
+function enlist(region: Region, of: EnlistmentReport): Machine {
+  const outcome = region.enlist(of);
+  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  return outcome.machine;
+}
+
+const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport, boolean])[] = [
+  ['the same report again is the same machine', report([A]), report([A]), true],
+  ['one address in common is enough', report([A, B]), report([C, B]), true],
+  ['another order of the addresses changes nothing', report([A, B]), report([B, A]), true],
+  ['other addresses are another machine', report([A]), report([B]), false],
+  [
+    'a new card with the same UUID and serial number is the same machine',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
+    report([B], { facts: facts({ uuid: UUID_1.toUpperCase(), serial: 'SN100' }) }),
+    true,
+  ],
+  [
+    'the same UUID without a second value that agrees is another machine, until a person says otherwise',
+    report([A], { facts: facts({ uuid: UUID_1 }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
+    false,
+  ],
+  [
+    'the same UUID with another serial number is another machine',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'SN200' }) }),
+    false,
+  ],
+  [
+    'a UUID that a vendor left in many machines says nothing',
+    report([A], { facts: facts({ uuid: '03000200-0400-0500-0006-000700080009' }) }),
+    report([B], { facts: facts({ uuid: '03000200-0400-0500-0006-000700080009' }) }),
+    false,
+  ],
+  [
+    'the same serial number with another UUID says nothing',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'SN100' }) }),
+    report([B], { facts: facts({ uuid: UUID_2, serial: 'SN100' }) }),
+    false,
+  ],
+  [
+    'a placeholder for a serial number contradicts nothing',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.', board_serial: 'BB100' }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'SN100', board_serial: 'BB100' }) }),
+    true,
+  ],
+  [
+    'nor does it speak for anything',
+    report([A], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
+    report([B], { facts: facts({ uuid: UUID_1, serial: 'To be filled by O.E.M.' }) }),
+    false,
+  ],
+  ['an address that a whole series has says nothing', report([A, 0x020000000001]), report([B, 0x020000000001]), false],
+];
+
+for (const [name, first, second, isSame] of RECOGNISED) {
+  test(name, () =>
+    withRegion(({ region }) => {
+      const one = enlist(region, first);
+      const two = enlist(region, second);
+      assert.equal(one.systemId === two.systemId, isSame);
+      assert.equal(region.store.countMachines({}), isSame ? 1 : 2);
+    }),
+  );
+}
+
+test('a New machine takes over what it reports, and keeps its name and what it no longer says', () =>
+  withRegion(({ region }) => {
+    const first = enlist(
+      region,
+      report([A], { hostname: 'web1', facts: facts({ uuid: UUID_1 }, { memory_mib: 1024 }) }),
+    );
+    const power = { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } };
+    enlist(region, report([B, A], { hostname: 'other', architecture: 'arm64', ...power }));
+    const after = region.store.findMachine(first.systemId);
+    assert.equal(after?.hostname, 'web1');
+    assert.equal(after?.architecture, 'arm64');
+    assert.equal(after?.facts?.memory_mib, 1024);
+    assert.equal(after?.powerType, 'ipmi');
+    assert.deepEqual(
+      after?.interfaces.map((nic) => nic.mac),
+      [A, B],
+    );
+    enlist(region, report([A], { powerType: 'manual' }));
+    assert.equal(region.store.findMachine(first.systemId)?.powerType, 'ipmi');
+  }));
+
+test('a machine that tells of its BMC says so in its log, and no password', () =>
+  withRegion(({ region }) => {
+    const powerParameters = { power_address: '10.20.0.9', power_user: 'maas', power_pass: 'Secret1' };
+    const told = (): readonly string[] =>
+      region.store
+        .listEvents({ limit: 20 })
+        .filter(({ type }) => type === 'NODE_POWER_REPORTED')
+        .map(({ description }) => description);
+    enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
+    assert.deepEqual(told(), ['its BMC is at 10.20.0.9 (ipmi)']);
+    enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
+    assert.equal(told()[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
+    enlist(region, report([A]));
+    assert.equal(told().length, 2);
+    assert.ok(!JSON.stringify(region.store.listEvents({ limit: 20 })).includes('Secret1'));
+  }));
+
+test('a machine in use is told who it is, is not changed, and the report is in its log', () =>
+  withRegion(({ region }) => {
+    const machine = enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
+    region.changeStatus(machine.systemId, 'ready', { username: 'bob' });
+    const before = region.store.findMachine(machine.systemId);
+    const version = region.store.desiredVersion();
+    const outcome = region.enlist(report([A, C], { architecture: 'arm64', facts: facts({ uuid: UUID_2 }) }));
+    assert.equal(outcome.kind, 'unchanged');
+    assert.deepEqual(region.store.findMachine(machine.systemId), before);
+    assert.equal(region.store.desiredVersion(), version);
+    assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+  }));
+
+test('a machine that is commissioning may change its hardware with the token of its boot, but not what an operator set', () =>
+  withRegion(({ region }) => {
+    const machine = enlist(region, report([A]));
+    region.changeStatus(machine.systemId, 'commissioning', { username: 'bob' });
+    const token = region.desiredState().machines[0]?.bootToken;
+    assert.match(token ?? '', /^[\w-]{32}$/);
+    const again = { powerType: 'ipmi', facts: facts({}, { memory_mib: 2048 }) };
+    const proofs = [{}, { token }, { vouchedMac: mac(A) }, { token: 'x'.repeat(32), vouchedMac: mac(A) }];
+    for (const proof of proofs) {
+      enlist(region, report([A], { ...again, ...proof }));
+      assert.equal(region.store.findMachine(machine.systemId)?.facts, undefined);
+      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+    }
+    enlist(region, report([A], { ...again, token, vouchedMac: mac(A) }));
+    const after = region.store.findMachine(machine.systemId);
+    assert.equal(after?.facts?.memory_mib, 2048);
+    assert.equal(after?.powerType, '');
+    assert.equal(after?.status, 'commissioning');
+    region.changeStatus(machine.systemId, 'ready', { username: '' });
+    assert.equal(region.desiredState().machines[0]?.bootToken, undefined);
+    const shown = JSON.stringify(region.store.listEvents({ limit: 100 }));
+    assert.ok(token !== undefined && !shown.includes(token));
+  }));
+
+test('addresses of another machine stay with it, and the log says so', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, report([A]));
+    const two = enlist(region, report([B]));
+    const again = enlist(region, report([A, B, C]));
+    assert.equal(again.systemId, one.systemId);
+    assert.deepEqual(
+      again.interfaces.map((nic) => nic.mac),
+      [A, C],
+    );
+    assert.equal(region.store.findMachine(two.systemId)?.interfaces[0]?.mac, B);
+    assert.ok(region.store.listEvents({ limit: 5 }).some((event) => event.type === 'NODE_ENLISTMENT_CONFLICT'));
+  }));
+
+test('no more machines than the limit are New by themselves; the refusal names the limit', () =>
+  withRegion(
+    ({ region }) => {
+      enlist(region, report([A]));
+      enlist(region, report([B]));
+      const outcome = region.enlist(report([C]));
+      assert.equal(outcome.kind, 'refuse');
+      assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'new-machines-limit');
+      assert.match(outcome.kind === 'refuse' ? outcome.refusal.text : '', /2/);
+      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_REFUSED');
+      assert.equal(enlist(region, report([A])).status, 'new');
+      assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');
+    },
+    { newMachinesMax: 2 },
+  ));
+
+test('a wanted hostname is given when it is free; a taken or empty-handed one is replaced by two words', () =>
+  withRegion(({ region }) => {
+    assert.equal(enlist(region, report([A], { hostname: 'web1' })).hostname, 'web1');
+    assert.match(enlist(region, report([B], { hostname: 'web1' })).hostname, /^[a-z]+-[a-z]+$/);
+    assert.match(enlist(region, report([C], { hostname: 'maas-enlist' })).hostname, /^[a-z]+-[a-z]+$/);
+    const taken = region.enlist(report([0x525400000009], { hostname: 'web1', username: 'bob' }));
+    assert.equal(taken.kind === 'refuse' && taken.refusal.reason, 'hostname-taken');
+    const known = region.enlist(report([A], { username: 'bob' }));
+    assert.equal(known.kind === 'refuse' && known.refusal.reason, 'mac-taken');
+  }));
+
+test('the same machines, posted in any order and any number of times, become as many machines', () => {
+  const machine = fc.record({
+    uuid: fc.constantFrom('good', 'shared-with-serial', 'known-bad', 'none'),
+    nics: fc.integer({ min: 1, max: 4 }),
+  });
+  const plan = fc.record({
+    machines: fc.array(machine, { minLength: 1, maxLength: 5 }),
+    posts: fc.array(fc.record({ machine: fc.nat(), turn: fc.nat(), first: fc.nat() }), { maxLength: 15 }),
+  });
+  fc.assert(
+    fc.property(plan, ({ machines, posts }) => {
+      const place = makeRegion();
+      try {
+        const reports = machines.map(({ uuid, nics }, index) => {
+          const macs = Array.from({ length: nics }, (_, nic) => 0x525400000000 + index * 16 + nic);
+          const dmi = {
+            good: { uuid: `0fd4c0a2-2c4e-4a3c-9a3b-00000000000${index}` },
+            'shared-with-serial': { uuid: UUID_2.replace('9a3b', 'ffff'), serial: `SERIAL-${index}` },
+            'known-bad': { uuid: '12345678-1234-5678-90ab-cddeefaabbcc' },
+            none: {},
+          }[uuid];
+          return { macs, dmi };
+        });
+        const ids = new Map<number, string>();
+        const everyOne = reports.map((_, index) => ({ machine: index, turn: 0, first: 0 }));
+        for (const post of [...posts, ...everyOne]) {
+          const index = post.machine % reports.length;
+          const of = reports[index];
+          if (of === undefined) continue;
+          const turn = post.turn % of.macs.length;
+          const turned = [...of.macs.slice(turn), ...of.macs.slice(0, turn)];
+          const { systemId } = enlist(place.region, report(turned, { facts: facts(of.dmi) }));
+          assert.equal(ids.get(index) ?? systemId, systemId);
+          ids.set(index, systemId);
+        }
+        assert.equal(place.store.countMachines({}), reports.length);
+        assert.equal(new Set(ids.values()).size, reports.length);
+      } finally {
+        place.remove();
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('what identifies is told from what does not', () => {
+  assert.equal(identifyingUuid('00000000-0000-0000-0000-000000000000'), undefined);
+  assert.equal(identifyingUuid('4C4C4544-0000-2010-8020-80C04F202020'), undefined);
+  assert.equal(identifyingUuid('not a uuid'), undefined);
+  assert.equal(identifyingUuid(undefined), undefined);
+  assert.equal(identifyingUuid(` ${UUID_1.toUpperCase()} `), UUID_1);
+  for (const serial of ['', '0', '00000000', '0123456789', '123456789', 'None', 'System Serial Number', '........']) {
+    assert.equal(identifyingSerial(serial), undefined, serial);
+  }
+  assert.equal(identifyingSerial(' ABC123 '), 'ABC123');
+  for (const value of [0, 0xffffffffffff, 0x010000000000, 0x333300000001, 0x020000000001]) {
+    assert.equal(isIdentifyingMac(mac(value)), false, value.toString(16));
+  }
+  assert.equal(isIdentifyingMac(mac(A)), true);
+});
+
+test('hostnames are single labels that are no address', () => {
+  const cases: [string, string | undefined][] = [
+    ['web1', 'web1'],
+    ['WEB-1', 'web-1'],
+    ['a', 'a'],
+    ['x'.repeat(63), 'x'.repeat(63)],
+    ['x'.repeat(64), undefined],
+    ['-a', undefined],
+    ['a-', undefined],
+    ['a.b', undefined],
+    ['a_b', undefined],
+    ['', undefined],
+    ['10-20-0-100', undefined],
+    ['123', undefined],
+    ['a\u0000b', undefined],
+    ['ü', undefined],
+  ];
+  for (const [text, expected] of cases) assert.equal(parseHostname(text), expected, text);
+});
+
+test('chosen names are valid and free, also when most words are taken; system ids have six characters', () => {
+  const clock = new VirtualClock(0, 7);
+  const taken = new Set<string>();
+  for (let count = 0; count < 500; count += 1) {
+    const name = chooseHostname(clock, (candidate) => taken.has(candidate));
+    assert.equal(parseHostname(name), name);
+    assert.ok(!taken.has(name));
+    taken.add(name);
+    assert.match(
+      chooseSystemId(clock, () => false),
+      /^[4678abcdefghkmnpqrstwxy][34678abcdefghkmnpqrstwxy]{5}$/,
+    );
+  }
+  assert.match(
+    chooseHostname(clock, (name) => !/\d{4}$/.test(name)),
+    /-\d{4}$/,
+  );
+});

@@ -1,0 +1,445 @@
+// Machines are told apart and recognised by evidence that is weighed: a line for each way in which they were confused before, and
+// properties over machines that show the same placeholders.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type MacAddress, mac } from '../../../src/net/address.ts';
+import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
+import { evidenceOf, weigh } from '../../../src/region/identity/evidence.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { facts, makeRegion, report, withRegion } from '../place.ts';
+
+const A = 0x525400000001;
+const B = 0x525400000002;
+const C = 0x525400000003;
+const DONGLE = 0x0050b6000001;
+const UUID_1 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
+const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
+const VOUCHED_A = { vouchedMac: mac(A) };
+const DELL = '4c4c4544-0051-3010-8053-b4c04f515331';
+
+/** What of a machine's SMBIOS and BMC a line shows. */
+interface Shown {
+  readonly macs: readonly number[];
+  readonly uuid?: string;
+  readonly serial?: string;
+  readonly board_serial?: string;
+  readonly chassis_asset_tag?: string;
+  readonly product?: string;
+  readonly bmc?: readonly [address: string, mac: string];
+}
+
+function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {}): EnlistmentReport {
+  const [address, bmcMac] = bmc ?? [];
+  return report(macs, {
+    facts: facts({ vendor: 'ACME', product: 'Server', ...dmi } as object),
+    ...(address === undefined || bmcMac === undefined
+      ? {}
+      : { powerType: 'ipmi', powerParameters: { power_address: address, mac_address: bmcMac } }),
+    ...more,
+  });
+}
+
+function enlist(region: Region, of: EnlistmentReport): Machine {
+  const outcome = region.enlist(of);
+  if (outcome.kind === 'refuse') throw new Error(outcome.refusal.text);
+  return outcome.machine;
+}
+
+const eventsOf = (region: Region, type: string): readonly string[] =>
+  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [event.description] : []));
+const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
+
+const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, and a person is asked'])[] = [
+  [
+    'a machine whose card was swapped stays itself',
+    { macs: [A], uuid: UUID_1, serial: 'SN100' },
+    { macs: [B], uuid: UUID_1, serial: 'SN100' },
+    'same',
+  ],
+  [
+    'a card that moved to another chassis goes with the new evidence',
+    { macs: [A], uuid: UUID_1, serial: 'SN100' },
+    { macs: [A], uuid: UUID_2, serial: 'SN200' },
+    'two',
+  ],
+  [
+    'so do the four ports of one card',
+    { macs: [A, B, C, C + 1], uuid: UUID_1, serial: 'SN100' },
+    { macs: [A, B, C, C + 1], uuid: UUID_2, serial: 'SN200' },
+    'two',
+  ],
+  [
+    'a machine whose firmware shows another UUID than before stays itself',
+    { macs: [A], uuid: UUID_1, serial: 'SN100' },
+    { macs: [A], uuid: UUID_2, serial: 'SN100' },
+    'same',
+  ],
+  [
+    'a machine whose board was replaced, and got its serial number again, stays itself',
+    { macs: [A], uuid: UUID_1, serial: 'SN100', board_serial: 'BB100' },
+    { macs: [A], uuid: UUID_2, serial: 'SN100', board_serial: 'BB200' },
+    'same',
+  ],
+  [
+    'two machines of a series with one UUID are two, by their serial numbers',
+    { macs: [A], uuid: DELL, serial: 'SN100' },
+    { macs: [B], uuid: DELL, serial: 'SN200' },
+    'two',
+  ],
+  [
+    'and by the serial numbers of their boards',
+    { macs: [A], uuid: DELL, board_serial: 'BB100' },
+    { macs: [B], uuid: DELL, board_serial: 'BB200' },
+    'two, and a person is asked',
+  ],
+  [
+    'one UUID on two products is two machines',
+    { macs: [A], uuid: DELL, product: 'One' },
+    { macs: [B], uuid: DELL, product: 'Other' },
+    'two, and a person is asked',
+  ],
+  [
+    'a UUID alone is no proof: boards are sold with one for all, and without a serial number',
+    { macs: [A], uuid: UUID_1, serial: 'Default string' },
+    { macs: [B], uuid: UUID_1, serial: 'Default string' },
+    'two, and a person is asked',
+  ],
+  [
+    'with the asset tag it is',
+    { macs: [A], uuid: UUID_1, chassis_asset_tag: 'R12-U7' },
+    { macs: [B], uuid: UUID_1, chassis_asset_tag: 'R12-U7' },
+    'same',
+  ],
+  [
+    'a serial number alone is no proof, for it is unique to its maker only',
+    { macs: [A], serial: 'SN100' },
+    { macs: [B], serial: 'SN100' },
+    'two, and a person is asked',
+  ],
+  [
+    'with the serial number of the board it is',
+    { macs: [A], serial: 'SN100', board_serial: 'BB100' },
+    { macs: [B], serial: 'sn100', board_serial: 'BB100' },
+    'same',
+  ],
+  [
+    'a BMC is found again by both its addresses',
+    { macs: [A], bmc: ['10.9.0.1', '00:25:90:00:00:01'] },
+    { macs: [B], bmc: ['10.9.0.1', '00:25:90:00:00:01'] },
+    'same',
+  ],
+  [
+    'but not by its address of today, which another had yesterday',
+    { macs: [A], bmc: ['10.9.0.1', '00:25:90:00:00:01'] },
+    { macs: [B], bmc: ['10.9.0.1', '00:25:90:00:00:02'] },
+    'two',
+  ],
+  [
+    'a BMC whose hardware address is the same in every machine joins none of them',
+    { macs: [A], serial: 'SN100', uuid: UUID_1, bmc: ['10.9.0.1', '00:25:90:00:00:01'] },
+    { macs: [B], serial: 'SN200', uuid: UUID_2, bmc: ['10.9.0.1', '00:25:90:00:00:01'] },
+    'two',
+  ],
+  [
+    'an adapter that is carried about identifies its machine while nothing speaks against it',
+    { macs: [DONGLE] },
+    { macs: [DONGLE], serial: 'SN100' },
+    'same',
+  ],
+  [
+    'the next machine that it is plugged into is another',
+    { macs: [DONGLE], serial: 'SN100' },
+    { macs: [DONGLE], serial: 'SN200' },
+    'two',
+  ],
+  [
+    'asset tags that nobody filled in join nothing',
+    { macs: [A], chassis_asset_tag: 'No Asset Tag', serial: 'SN100' },
+    { macs: [B], chassis_asset_tag: 'No Asset Tag', serial: 'SN100' },
+    'two, and a person is asked',
+  ],
+];
+
+for (const [name, first, second, verdict] of LINES) {
+  test(name, () =>
+    withRegion(({ region }) => {
+      const one = enlist(region, shown(first));
+      const two = enlist(region, shown(second));
+      assert.equal(one.systemId === two.systemId ? 'same' : 'two', verdict.slice(0, 4).replace(',', '').trim());
+      const conflicts = region.store.listConflicts(10);
+      assert.equal(conflicts.length, verdict.includes('asked') ? 1 : 0, JSON.stringify(conflicts));
+    }),
+  );
+}
+
+test('the weight of two descriptions is the same whichever is asked about the other', () => {
+  for (const [name, first, second] of LINES) {
+    const [a, b] = [first, second].map((one) => {
+      const of = shown(one);
+      return evidenceOf(of);
+    });
+    if (a === undefined || b === undefined) throw new Error('unreachable');
+    const isShared = (): boolean => false;
+    assert.deepEqual(weigh(a, b, isShared), weigh(b, a, isShared), name);
+  }
+});
+
+test('a moved card leaves its New machine, with an event that names both', () =>
+  withRegion(({ region, states, clock }) => {
+    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    const two = enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }, { vouchedMac: mac(B) }));
+    assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
+    assert.deepEqual(macsOf(two), [B, C]);
+    const [told] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    assert.match(
+      told ?? '',
+      new RegExp(`52:54:00:00:00:02 came from ${one.hostname} \\(${one.systemId}\\).*UUID, serial number`),
+    );
+    clock.advance(100);
+    assert.deepEqual(
+      states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
+      [[A], [B, C]],
+    );
+  }));
+
+test('a card is never taken from a machine in use: the report is refused, and says what to type', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
+    region.changeStatus(one.systemId, 'ready', { username: 'bob' });
+    const before = region.store.findMachine(one.systemId);
+    const outcome = region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
+    assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'mac-taken');
+    const text = outcome.kind === 'refuse' ? outcome.refusal.text : '';
+    assert.ok(text.includes(`rackboot machines split ${one.systemId} --mac 52:54:00:00:00:02`), text);
+    assert.deepEqual(region.store.findMachine(one.systemId), before);
+    assert.ok(eventsOf(region, 'NODE_ENLISTMENT_REFUSED')[0]?.includes('rackboot machines split'));
+    const third = enlist(region, shown({ macs: [C, B], uuid: UUID_2, serial: 'SN200' }));
+    assert.deepEqual(macsOf(third), [C]);
+    assert.deepEqual(region.store.findMachine(one.systemId), before);
+  }));
+
+test('a UUID on two machines is evidence for none of them from then on, and no rack is told it', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }));
+    const two = enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }));
+    assert.match(
+      eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '',
+      new RegExp(`UUID of ${one.hostname}.*another serial number`),
+    );
+    assert.deepEqual(
+      region.desiredState().machines.map(({ uuid }) => uuid),
+      [undefined, undefined],
+    );
+    // Without a serial number, as with a third machine of the series.
+    const three = enlist(region, shown({ macs: [C], uuid: DELL }));
+    assert.equal(region.store.countMachines({}), 3);
+    // Also when the others are gone again.
+    for (const { systemId } of [two, three]) region.removeMachine(systemId, 'bob');
+    enlist(region, shown({ macs: [C], uuid: DELL }));
+    assert.equal(region.store.countMachines({}), 2);
+  }));
+
+test('of two machines that fit the one with the boot address is amended, and the other is told of once', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, shown({ macs: [A] }));
+    const two = enlist(region, shown({ macs: [B] }));
+    for (let count = 0; count < 2; count += 1) {
+      const again = enlist(region, shown({ macs: [B, A], serial: 'SN100' }));
+      assert.equal(again.systemId, two.systemId);
+    }
+    assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
+    const told = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    assert.equal(told.length, 1);
+    assert.ok(told[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told[0]);
+    assert.equal(region.identity.keepApart(one.systemId, two.systemId, 'bob'), true);
+    enlist(region, shown({ macs: [B, A] }));
+    assert.equal(eventsOf(region, 'NODE_ENLISTMENT_CONFLICT').length, 1);
+    assert.deepEqual(region.store.listConflicts(10), []);
+  }));
+
+test('a machine known by its hardware is not taken for the adapter that it boots from', () =>
+  withRegion(({ region }) => {
+    const adapter = enlist(region, report([DONGLE]));
+    const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }));
+    const again = enlist(region, shown({ macs: [DONGLE, A], uuid: UUID_1, serial: 'SN100' }));
+    assert.equal(again.systemId, machine.systemId);
+    assert.deepEqual(macsOf(region.store.findMachine(adapter.systemId)), [DONGLE]);
+    assert.equal(region.store.listConflicts(10).length, 1);
+  }));
+
+test('a New machine for whose boot a rack vouched is amended by its own boots only', () =>
+  withRegion(({ region }) => {
+    const machine = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    assert.equal(machine.vouchedMac, A);
+    const lies: readonly EnlistmentReport[] = [
+      shown({ macs: [A], product: 'Lie' }),
+      shown({ macs: [A], product: 'Lie' }, { vouchedMac: mac(C) }),
+      shown({ macs: [C, A], product: 'Lie' }, { vouchedMac: mac(C) }),
+      shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }),
+    ];
+    const before = region.store.findMachine(machine.systemId);
+    for (const lie of lies) {
+      assert.equal(region.enlist(lie).kind, 'unchanged');
+      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+    }
+    assert.deepEqual(region.store.findMachine(machine.systemId), before);
+    assert.equal(region.enlist(shown({ macs: [A, B] }, VOUCHED_A)).kind, 'amend');
+    // Its second interface boots; its card is swapped.
+    assert.equal(region.enlist(shown({ macs: [B, A] }, { vouchedMac: mac(B) })).kind, 'amend');
+    const swapped = enlist(region, shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }, { vouchedMac: mac(C) }));
+    assert.equal(swapped.systemId, machine.systemId);
+    assert.equal(region.store.countMachines({}), 1);
+  }));
+
+test('two machines with one UUID and no serial number are both New, though a rack vouched for the boot of each', () =>
+  withRegion(({ region }) => {
+    const one = enlist(region, shown({ macs: [A], uuid: UUID_1 }, VOUCHED_A));
+    const two = enlist(region, shown({ macs: [B], uuid: UUID_1 }, { vouchedMac: mac(B) }));
+    assert.notEqual(one.systemId, two.systemId);
+    assert.deepEqual([macsOf(region.store.findMachine(one.systemId)), macsOf(two)], [[A], [B]]);
+    const told = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '';
+    assert.ok(told.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told);
+  }));
+
+test('an interface for which a rack vouched is not taken away by a report for which none does', () =>
+  withRegion(({ region }) => {
+    const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    assert.equal(region.enlist(shown({ macs: [A], uuid: UUID_2, serial: 'SN200' })).kind, 'refuse');
+    assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), [A]);
+    const moved = enlist(region, shown({ macs: [A], uuid: UUID_2, serial: 'SN200' }, VOUCHED_A));
+    assert.notEqual(moved.systemId, machine.systemId);
+    assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), []);
+  }));
+
+test('what a machine says of its power is kept to what a BMC needs, and is proposed until the machine is accepted', () =>
+  withRegion(({ region }) => {
+    const account = { power_address: '10.9.0.1', power_user: 'maas', mac_address: '00:25:90:00:00:01' };
+    const first = { ...account, power_pass: 'one', power_on_uri: 'http://10.0.0.1/', power_driver: 'LAN_2_0' };
+    const machine = enlist(region, report([A], { powerType: 'ipmi', powerParameters: first }));
+    assert.deepEqual(machine.powerParameters, { ...account, power_pass: 'one', power_driver: 'LAN_2_0' });
+    assert.equal(machine.powerIsProposed, true);
+    const second = { ...account, power_pass: 'two' };
+    assert.equal(
+      enlist(region, report([A], { powerType: 'ipmi', powerParameters: second })).powerParameters.power_pass,
+      'two',
+    );
+    for (const powerType of ['webhook', 'virsh', 'constructor', '__proto__']) {
+      const lie = enlist(region, report([B], { powerType, powerParameters: { power_address: 'qemu+ssh://x/system' } }));
+      assert.deepEqual([lie.powerType, lie.powerParameters], ['', {}], powerType);
+    }
+    const name = enlist(region, report([C], { powerType: 'ipmi', powerParameters: { power_address: 'bmc.example' } }));
+    assert.deepEqual(name.powerParameters, {});
+    region.changeStatus(machine.systemId, 'ready', { username: 'bob' });
+    assert.equal(region.store.findMachine(machine.systemId)?.powerIsProposed, false);
+    const by = report([0x525400000009], {
+      username: 'bob',
+      powerType: 'virsh',
+      powerParameters: { power_address: 'qemu:///system' },
+    });
+    const made = enlist(region, by);
+    assert.deepEqual([made.powerType, made.powerIsProposed], ['virsh', false]);
+  }));
+
+test('a token is drawn when work begins, another each time a person begins it, and ends with it', () =>
+  withRegion(({ region }) => {
+    const machine = enlist(region, report([A]));
+    const token = (): string | undefined => region.desiredState().machines[0]?.bootToken;
+    const go = (to: Parameters<Region['changeStatus']>[1], username = 'bob'): void => {
+      assert.equal(region.changeStatus(machine.systemId, to, { username }).kind, 'changed', to);
+    };
+    assert.equal(token(), undefined);
+    go('commissioning');
+    const first = token();
+    go('testing', '');
+    assert.equal(token(), first);
+    go('ready', '');
+    assert.equal(token(), undefined);
+    go('commissioning');
+    assert.notEqual(token(), first);
+    go('failed-commissioning', '');
+    assert.equal(token(), undefined);
+    go('entering-rescue-mode');
+    const rescue = token();
+    go('rescue-mode', '');
+    assert.equal(token(), rescue);
+    go('exiting-rescue-mode');
+    assert.equal(token(), rescue, 'by it the machine learns that it leaves');
+    go('failed-commissioning', '');
+    assert.equal(token(), undefined);
+  }));
+
+test('machines are named after what their firmware says, where that is a free name', () => {
+  const named = (nameFrom: 'serial' | 'asset-tag', dmi: Omit<Shown, 'macs'>, hostname?: string): string => {
+    const place = makeRegion({ nameFrom });
+    try {
+      enlist(place.region, report([B], { hostname: 'sn100' }));
+      return enlist(place.region, shown({ macs: [A], ...dmi }, { hostname })).hostname;
+    } finally {
+      place.remove();
+    }
+  };
+  assert.equal(named('serial', { serial: 'CZ-3A/17 b' }), 'cz-3a-17-b');
+  assert.equal(named('serial', { serial: '7720001' }), 'sn-7720001');
+  assert.equal(named('serial', { serial: '10-20-0-100' }), 'sn-10-20-0-100');
+  assert.equal(named('asset-tag', { serial: 'SN1', chassis_asset_tag: 'Rack 4, U 12' }), 'rack-4-u-12');
+  assert.equal(named('asset-tag', { chassis_asset_tag: '00417' }), 'asset-00417');
+  for (const serial of ['SN100', '---', 'To be filled by O.E.M.', '\u00fc\u00fc']) {
+    assert.match(named('serial', { serial }), /^[a-z]+-[a-z]+$/, serial);
+  }
+  assert.equal(named('serial', { serial: 'None' }, 'web1'), 'web1');
+});
+
+/** Values that machines of many owners show: some known as such, some not. */
+const PLACEHOLDER = {
+  uuid: fc.constantFrom(undefined, DELL, '03000200-0400-0500-0006-000700080009', UUID_2),
+  board_serial: fc.constantFrom(undefined, 'BB100', 'None'),
+  chassis_asset_tag: fc.constantFrom(undefined, 'ACME-1', 'No Asset Tag'),
+  product: fc.constantFrom('Server', 'Other'),
+  bmc: fc.constantFrom(undefined, ['10.9.0.1', '00:25:90:00:00:01'] as const),
+};
+
+test('machines with addresses and serial numbers of their own are never merged, whatever else they show alike, nor doubled', () => {
+  const machine = fc.record({ ...PLACEHOLDER, nics: fc.integer({ min: 1, max: 4 }) });
+  const post = fc.record({ machine: fc.nat(), turn: fc.nat(), drop: fc.nat({ max: 2 }), forgetsSerial: fc.boolean() });
+  const plan = fc.record({
+    machines: fc.array(machine, { minLength: 2, maxLength: 5 }),
+    posts: fc.array(post, { maxLength: 20 }),
+  });
+  fc.assert(
+    fc.property(plan, ({ machines, posts }) => {
+      const place = makeRegion();
+      try {
+        const ids = new Map<number, string>();
+        const order = machines.map((_, index) => ({ machine: index, turn: 0, drop: 0, forgetsSerial: false }));
+        for (const { machine: which, turn, drop, forgetsSerial } of [...order, ...posts]) {
+          const index = which % machines.length;
+          const of = machines[index];
+          if (of === undefined) continue;
+          const all = Array.from({ length: of.nics }, (_, nic) => 0x525400000000 + index * 16 + nic);
+          const start = turn % all.length;
+          const turned = [...all.slice(start), ...all.slice(0, start)];
+          const macs = turned.slice(0, Math.max(1, turned.length - drop));
+          const { nics: _nics, bmc, ...dmi } = of;
+          const seen = Object.fromEntries(Object.entries(dmi).filter(([, value]) => value !== undefined));
+          const serial = forgetsSerial && ids.has(index) ? {} : { serial: `SERIAL-${index}` };
+          const { systemId } = enlist(
+            place.region,
+            shown({ macs, ...seen, ...serial, ...(bmc === undefined ? {} : { bmc }) }),
+          );
+          assert.equal(ids.get(index) ?? systemId, systemId);
+          ids.set(index, systemId);
+        }
+        assert.equal(place.store.countMachines({}), machines.length);
+        assert.equal(new Set(ids.values()).size, machines.length);
+        const owners = place.store.listMachines({}, 0, 100).flatMap((one) => one.interfaces.map(({ mac: own }) => own));
+        assert.equal(new Set<MacAddress>(owners).size, owners.length);
+      } finally {
+        place.remove();
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

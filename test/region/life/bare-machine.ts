@@ -1,0 +1,33 @@
+// A machine of nothing in particular, for tests of what its state alone decides.
+
+import type { MachineStatus } from '../../../src/region/life/lifecycle.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+
+/** A machine in a state, held by bob, without hardware, addresses or power. */
+export function bareMachine(status: MachineStatus, fields: Partial<Machine> = {}): Machine {
+  return {
+    id: 1,
+    systemId: 'aaaaaa',
+    createdMs: 0,
+    updatedMs: 0,
+    interfaces: [],
+    addresses: [],
+    tags: [],
+    hostname: 'calm-otter',
+    domain: 'maas',
+    description: '',
+    status,
+    statusMessage: '',
+    statusSinceMs: 0,
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    osystem: '',
+    release: '',
+    netboot: true,
+    powerType: '',
+    powerParameters: {},
+    powerState: 'unknown',
+    owner: 'bob',
+    ...fields,
+  };
+}

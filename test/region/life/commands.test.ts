@@ -1,0 +1,188 @@
+// Every command in every state: where it leads, or that it is refused by its name; and what each way gives and takes back.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMAND_NAMES, type CommandName, commandsFrom, decideCommand } from '../../../src/region/life/commands.ts';
+import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/life/lifecycle.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { report, withRegion } from '../place.ts';
+import { bareMachine } from './bare-machine.ts';
+
+const ADMIN = { username: 'admin', isAdmin: true, comment: '' };
+
+/** For each command, the states from which it leads somewhere, each with where a machine ends whose power nobody but people switch. */
+const EXPECTED: Readonly<Record<CommandName, string>> = {
+  accept: 'new>commissioning',
+  commission:
+    'new>commissioning failed-commissioning>commissioning missing>commissioning ready>commissioning broken>commissioning failed-testing>commissioning',
+  allocate: 'ready>allocated',
+  deploy: 'ready>deploying allocated>deploying failed-deployment>deploying',
+  release:
+    'reserved>ready deployed>ready broken>ready deploying>ready allocated>ready failed-deployment>ready failed-releasing>ready ' +
+    'failed-disk-erasing>ready missing>ready rescue-mode>ready failed-entering-rescue-mode>ready failed-exiting-rescue-mode>ready failed-testing>ready',
+  abort:
+    'commissioning>new deploying>allocated disk-erasing>failed-disk-erasing entering-rescue-mode>deployed testing>deployed',
+  'mark-broken':
+    'new commissioning failed-commissioning missing ready reserved deployed retired deploying allocated failed-deployment releasing ' +
+    'failed-releasing disk-erasing failed-disk-erasing rescue-mode entering-rescue-mode failed-entering-rescue-mode exiting-rescue-mode ' +
+    'failed-exiting-rescue-mode testing failed-testing',
+  'mark-fixed': 'broken>deployed',
+  'mark-missing':
+    'new commissioning failed-commissioning ready reserved deployed retired deploying allocated failed-deployment releasing ' +
+    'rescue-mode testing failed-testing',
+  rescue:
+    'new failed-commissioning ready reserved deployed broken allocated failed-deployment failed-releasing failed-disk-erasing ' +
+    'rescue-mode failed-entering-rescue-mode failed-exiting-rescue-mode failed-testing',
+  'exit-rescue':
+    'rescue-mode>deployed entering-rescue-mode>deployed failed-entering-rescue-mode>deployed failed-exiting-rescue-mode>deployed',
+  retire: 'new>retired failed-commissioning>retired ready>retired failed-testing>retired',
+  reinstate: 'retired>new missing>new',
+  'override-failed': 'failed-testing>deployed',
+  test: 'ready allocated broken failed-commissioning failed-deployment failed-releasing failed-disk-erasing failed-testing',
+};
+const DEFAULT_ENDS: Partial<Record<CommandName, MachineStatus>> = {
+  'mark-broken': 'broken',
+  'mark-missing': 'missing',
+  rescue: 'entering-rescue-mode',
+  test: 'testing',
+};
+
+function endsOf(name: CommandName): ReadonlyMap<string, string> {
+  return new Map(
+    EXPECTED[name].split(' ').map((entry): [string, string] => {
+      const [from = '', to = DEFAULT_ENDS[name] ?? ''] = entry.split('>');
+      return [from, to];
+    }),
+  );
+}
+
+/** A machine in a state, which was Deployed before it was set aside. */
+function machineIn(status: MachineStatus): Machine {
+  const isAside = /rescue|testing|broken/.test(status);
+  return bareMachine(status, { restingStatus: isAside ? 'deployed' : undefined });
+}
+
+for (const name of COMMAND_NAMES) {
+  test(`${name}: in every state it leads where the table says, or is refused with what is possible`, () => {
+    const expected = endsOf(name);
+    const clock = new VirtualClock();
+    for (const { status } of STATUSES) {
+      const machine = machineIn(status);
+      const terms = { atMs: 5, clock, by: ADMIN, switches: false };
+      const decision = decideCommand(machine, { name }, terms);
+      const end = expected.get(status);
+      if (decision.kind === 'refuse') {
+        assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
+        assert.equal(decision.refusal.reason, 'transition-not-allowed');
+        for (const possible of commandsFrom(status)) assert.ok(decision.refusal.text.includes(possible), possible);
+        continue;
+      }
+      assert.equal(decision.fields.status, end, status);
+      assert.equal(decision.events[0]?.type, 'NODE');
+      assert.equal(decision.events[0]?.username, 'admin');
+      assert.equal(decision.fields.powerTask, undefined);
+      for (const switches of [false, true]) assertSteps(machine, name, switches);
+    }
+  });
+}
+
+/** Each step of a way is one of the table of states; the log names them all. */
+function assertSteps(machine: Machine, name: CommandName, switches: boolean): void {
+  const decision = decideCommand(machine, { name }, { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches });
+  assert.equal(decision.kind, 'change');
+  if (decision.kind !== 'change') return;
+  let at = machine.status;
+  for (const { type, description } of decision.events) {
+    if (type !== 'NODE_CHANGED_STATUS') continue;
+    const to = STATUSES.find((row) => description.endsWith(`to '${row.name}'`))?.status;
+    assert.ok(to !== undefined && checkTransition(at, to) === undefined, description);
+    at = to;
+  }
+  assert.equal(decision.fields.status, at);
+}
+
+test('an erasure is possible from whatever somebody holds, and is refused from the ways of a rescue', () => {
+  const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
+  for (const [status, isPossible] of [
+    ['deployed', true],
+    ['allocated', true],
+    ['failed-deployment', true],
+    ['broken', true],
+    ['rescue-mode', false],
+    ['failed-testing', false],
+  ] as const) {
+    const decision = decideCommand(machineIn(status), { name: 'release', erase: 'all' }, terms);
+    assert.equal(decision.kind === 'change', isPossible, status);
+    if (decision.kind !== 'change') continue;
+    assert.equal(decision.fields.status, 'disk-erasing');
+    assert.equal(decision.fields.work?.erase, 'all');
+    assert.equal(decision.fields.powerTask, 'cycle');
+    assert.equal(decision.fields.owner, undefined);
+    assert.equal('owner' in decision.fields, false);
+  }
+});
+
+test('who may give a command: the owner what is the owner’s, anybody what nobody holds, an administrator all', () => {
+  const bob = { username: 'bob', isAdmin: false, comment: '' };
+  const eve = { username: 'eve', isAdmin: false, comment: '' };
+  const decide = (status: MachineStatus, name: CommandName, by: typeof bob, owner?: string): string => {
+    const decision = decideCommand(
+      { ...machineIn(status), owner },
+      { name },
+      { atMs: 5, clock: new VirtualClock(), by, switches: true },
+    );
+    return decision.kind === 'refuse' ? decision.refusal.reason : 'done';
+  };
+  assert.equal(decide('ready', 'allocate', eve), 'done');
+  assert.equal(decide('allocated', 'deploy', bob, 'bob'), 'done');
+  assert.equal(decide('allocated', 'deploy', eve, 'bob'), 'not-owner');
+  assert.equal(decide('deployed', 'release', eve, 'bob'), 'not-owner');
+  assert.equal(decide('deployed', 'release', bob, 'bob'), 'done');
+  assert.equal(decide('new', 'commission', bob), 'not-owner');
+  assert.equal(decide('new', 'accept', eve), 'not-owner');
+  assert.equal(decide('new', 'accept', ADMIN), 'done');
+});
+
+test('an aborted commissioning leads back to the state that was left for it, where the table has that way, and ends switched off', () => {
+  const expected: readonly (readonly [MachineStatus, MachineStatus])[] = [
+    ['new', 'new'],
+    ['ready', 'ready'],
+    ['broken', 'broken'],
+    ['failed-commissioning', 'failed-commissioning'],
+    ['failed-testing', 'new'],
+    ['missing', 'missing'],
+  ];
+  const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
+  for (const [before, end] of expected) {
+    const work = { waitsForBoot: false, attempts: 0, before };
+    const decision = decideCommand({ ...machineIn('commissioning'), work }, { name: 'abort' }, terms);
+    if (decision.kind !== 'change') assert.fail(before);
+    assert.deepEqual([decision.fields.status, decision.fields.powerTask], [end, 'off'], before);
+  }
+});
+
+test('two commands at once: one wins, the other is told the state that it finds', () =>
+  withRegion(({ region }) => {
+    const outcome = region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    const accepted = region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, ADMIN);
+    assert.equal(accepted.kind, 'changed');
+    const bob = region.life.command(
+      systemId,
+      { name: 'allocate' },
+      { ...ADMIN, username: 'bob', comment: 'for tests' },
+    );
+    const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
+    assert.equal(bob.kind, 'changed');
+    assert.ok(eve.kind === 'refuse' && eve.refusal.reason === 'transition-not-allowed');
+    assert.match(eve.refusal.text, /is Allocated, from where there is no allocate; possible: deploy, release/);
+    assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
+    const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
+    assert.ok(
+      audit.some(
+        (event) => event.type === 'NODE' && event.description === 'allocate: for tests' && event.username === 'bob',
+      ),
+    );
+  }));

@@ -1,0 +1,128 @@
+// A machine that starts from the network again and again without a word of its work: started once more, and failed then.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MachineCommand } from '../../../src/region/life/commands.ts';
+import type { PowerControl } from '../../../src/region/life/power-life.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { type RegionPlace, report, withRegion } from '../place.ts';
+import { heldPower, powerEnd } from './held-power.ts';
+
+const MINUTE_MS = 60_000;
+const BOB = { username: 'bob', isAdmin: true, comment: '' };
+const KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 1)]).toString('base64')} bob`;
+const IMAGE = {
+  os: 'debian',
+  release: 'trixie',
+  path: '/images/aa/a.img',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'raw',
+};
+const DEPLOY: MachineCommand = {
+  name: 'deploy',
+  deployment: { osystem: 'debian', release: 'trixie', deployBy: 'image' },
+};
+
+/** A machine that boots and never reaches its agent, in a region opened anew. */
+class LoopingMachine {
+  readonly region: Region;
+  readonly systemId: string;
+  readonly #clock: RegionPlace['clock'];
+  #sequence = 0;
+
+  constructor({ region, store, config, clock }: RegionPlace, power?: PowerControl) {
+    region.close();
+    const findImage = () => IMAGE;
+    this.region = openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
+    this.#clock = clock;
+    const login = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'bob' } as const;
+    store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
+    const outcome = this.region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    this.systemId = outcome.machine.systemId;
+  }
+
+  order(command: MachineCommand): void {
+    const outcome = this.region.life.command(this.systemId, command, BOB);
+    assert.equal(outcome.kind, 'changed');
+    this.switchOn();
+  }
+
+  switchOn(): void {
+    if (this.now().powerTask !== undefined) this.region.life.powerSwitched(this.systemId, powerEnd(this.now()));
+  }
+
+  /** Several minutes pass, then it starts once: each step is told, some twice. */
+  boot(minutes = 5): void {
+    this.#clock.advance(minutes * MINUTE_MS);
+    for (let count = 0; count < 2; count += 1) {
+      this.#see('dhcp.offer', 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0');
+      this.#clock.advance(4000);
+      this.#see('tftp.sent', 'Loaded lpxelinux.0 by TFTP');
+      this.#see('http.rendered', 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to commission');
+    }
+    // Loading takes long on some days.
+    this.#clock.advance(2 * MINUTE_MS);
+    this.#see('http.file-sent', 'Loaded initrd by HTTP');
+  }
+
+  now(): Machine {
+    const machine = this.region.store.findMachine(this.systemId);
+    assert.ok(machine);
+    return machine;
+  }
+
+  #see(kind: string, text: string): void {
+    this.#sequence += 1;
+    const at = this.#clock.wallTimeMs();
+    this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text }]);
+  }
+}
+
+for (const [name, failed, command] of [
+  ['commissioning', 'failed-commissioning', { name: 'accept' }],
+  ['deploying', 'failed-deployment', DEPLOY],
+] as const) {
+  test(`${name}: what starts from the network seven times and never tells of its work is started once more, and has failed then`, () =>
+    withRegion((place) => {
+      const looping = new LoopingMachine(place, heldPower());
+      if (name === 'deploying') looping.order({ name: 'accept', skipsCommissioning: true });
+      looping.order(command);
+      for (let count = 0; count < 6; count += 1) looping.boot();
+      assert.deepEqual([looping.now().status, looping.now().work?.boots], [name, 6]);
+      const token = looping.now().bootToken;
+      looping.boot();
+      const again = looping.now();
+      assert.deepEqual([again.status, again.work?.attempts, again.work?.boots, again.powerTask], [name, 1, 0, 'cycle']);
+      assert.notEqual(again.bootToken, token);
+      assert.equal(looping.region.desiredState().machines[0]?.bootToken, again.bootToken);
+      assert.match(
+        again.statusMessage,
+        /it started from the network 7 times and never told of its work; it is started/,
+      );
+      // Until it is switched, it does what it did.
+      looping.boot();
+      assert.equal(looping.now().work?.boots, 0);
+      looping.switchOn();
+      for (let count = 0; count < 7; count += 1) looping.boot();
+      assert.equal(looping.now().status, failed);
+      assert.match(looping.now().statusMessage, /^it started from the network 7 times and never told of its work$/);
+      looping.region.close();
+    }));
+}
+
+test('a machine that nobody but a person switches fails at once; a word of its work begins the count anew', () =>
+  withRegion((place) => {
+    const looping = new LoopingMachine(place);
+    looping.order({ name: 'accept' });
+    for (let round = 0; round < 2; round += 1) {
+      for (let count = 0; count < 6; count += 1) looping.boot();
+      looping.region.life.signal(looping.systemId, { status: 'WORKING', stage: 'started', message: '' });
+    }
+    assert.deepEqual([looping.now().status, looping.now().work?.boots], ['commissioning', undefined]);
+    for (let count = 0; count < 7; count += 1) looping.boot();
+    assert.equal(looping.now().status, 'failed-commissioning');
+    looping.region.close();
+  }));

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { statusRow } from '../../../src/region/life/lifecycle.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { type RegionPlace, report, withRegion } from '../place.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const ALLOWED_MS = (statusRow('commissioning').timeoutMinutes ?? 0) * MINUTE_MS;
+/** The region looks every two seconds. */
+const LOOK_MS = 2500;
+const ADMIN = { username: 'admin' };
+
+/** A machine that is being commissioned. */
+function beginCommissioning({ region }: Pick<RegionPlace, 'region'>): string {
+  const outcome = region.enlist(report([0x525400000001]));
+  assert.ok(outcome.kind === 'create');
+  const { systemId } = outcome.machine;
+  assert.equal(region.changeStatus(systemId, 'commissioning', ADMIN).kind, 'changed');
+  return systemId;
+}
+
+for (const [name, byMs] of [
+  ['forwards by a day', DAY_MS],
+  ['backwards by a day', -DAY_MS],
+  ['forwards by 56 years, as a host without a clock does', 56 * 365 * DAY_MS],
+] as const) {
+  test(`a clock that is stepped ${name} ends no state early, and none late`, () =>
+    withRegion((place) => {
+      const { clock, store } = place;
+      const systemId = beginCommissioning(place);
+      const status = () => store.findMachine(systemId)?.status;
+      clock.advance(ALLOWED_MS / 2);
+      clock.stepWall(byMs);
+      clock.advance(ALLOWED_MS / 2 - LOOK_MS);
+      assert.equal(status(), 'commissioning');
+      clock.advance(2 * LOOK_MS);
+      assert.equal(status(), 'failed-commissioning');
+    }));
+}
+
+test('many small steps, and a state that begins right after one', () =>
+  withRegion((place) => {
+    const { clock, store } = place;
+    clock.stepWall(DAY_MS);
+    const systemId = beginCommissioning(place);
+    for (let count = 0; count < 100; count += 1) {
+      clock.stepWall(900);
+      clock.advance(500);
+    }
+    clock.advance(ALLOWED_MS - 50_000 - LOOK_MS - 1000);
+    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
+    clock.advance(2 * LOOK_MS + 1000);
+    assert.equal(store.findMachine(systemId)?.status, 'failed-commissioning');
+  }));
+
+test('a deadline of a clock that was in another year is bounded at the start', () =>
+  withRegion((place) => {
+    const { clock, store, config } = place;
+    const systemId = beginCommissioning(place);
+    place.region.close();
+    // The host was started without a clock: everything stored seems to lie far ahead.
+    clock.stepWall(-50 * 365 * DAY_MS);
+    const region = openRegion({ config, store, clock, onDesiredState: () => undefined });
+    clock.advance(LOOK_MS);
+    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
+    assert.ok((store.findMachine(systemId)?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
+    clock.stepWall(50 * 365 * DAY_MS);
+    clock.advance(ALLOWED_MS - 2 * LOOK_MS);
+    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
+    clock.advance(3 * LOOK_MS);
+    assert.equal(store.findMachine(systemId)?.status, 'failed-commissioning');
+    region.close();
+  }));
+
+test('a rack whose clock is ahead gives a machine no more than its time', () =>
+  withRegion((place) => {
+    const { clock, store, region } = place;
+    const systemId = beginCommissioning(place);
+    const at = clock.wallTimeMs() + DAY_MS;
+    const seen = { level: 'info', at, mac: '52:54:00:00:00:01', address: undefined, text: '' } as const;
+    region.observe([
+      { ...seen, sequence: 1, kind: 'http.rendered' },
+      { ...seen, sequence: 2, kind: 'dhcp.offer' },
+    ]);
+    assert.ok((store.findMachine(systemId)?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
+  }));

@@ -1,0 +1,121 @@
+// Every step of the table of states is made by something: a command, a word of the machine, a deadline, its power; or it is named here,
+// with the way that leads there instead.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMAND_NAMES, decideCommand, restingStatus } from '../../../src/region/life/commands.ts';
+import { type MachineStatus, STATUSES, statusRow } from '../../../src/region/life/lifecycle.ts';
+import { decideSignal, SIGNAL_STATUSES } from '../../../src/region/life/signal.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import type { NewMachineEvent } from '../../../src/region/machine-event.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { bareMachine } from './bare-machine.ts';
+
+/** Steps that nothing takes, though clients of MAAS know them; each with the way there. */
+const BY_ANOTHER_WAY: Readonly<Record<string, string>> = {
+  // Nothing here enters Reserved, so nothing but `release`, `mark-broken`, `mark-missing` and `rescue` leads out of it.
+  'release, or a command of its own': 'ready>reserved reserved>ready reserved>allocated reserved>retired',
+  'release: by Releasing, in the same step where nothing has to be switched off':
+    'deployed>ready deploying>ready allocated>ready failed-deployment>ready failed-releasing>ready failed-disk-erasing>ready ' +
+    'failed-exiting-rescue-mode>ready disk-erasing>ready',
+  'release, then retire': 'allocated>retired',
+  'release, then deploy': 'deployed>deploying deployed>allocated',
+  'abort, then retire': 'commissioning>retired',
+  'abort, then commission': 'testing>commissioning commissioning>testing',
+  'reinstate, then accept': 'retired>ready missing>allocated',
+  'deploy again, then abort': 'failed-deployment>allocated',
+  'release, then allocate': 'failed-disk-erasing>allocated failed-testing>allocated',
+  'accept, which tests too': 'new>testing',
+  'release, then test, for a test uses the disks': 'deployed>testing',
+  'it stays where it is': 'disk-erasing>disk-erasing failed-testing>testing',
+};
+
+const RESTING: readonly MachineStatus[] = [
+  'new',
+  'ready',
+  'deployed',
+  'allocated',
+  'reserved',
+  'failed-commissioning',
+  'broken',
+  'failed-deployment',
+  'failed-releasing',
+  'failed-disk-erasing',
+  'failed-testing',
+];
+const BY = { username: 'admin', isAdmin: true, comment: '' };
+
+function* variantsOf(status: MachineStatus): Generator<Machine> {
+  for (const resting of RESTING) {
+    for (const netboot of [true, false]) {
+      const isAtWork = statusRow(status).failed !== undefined;
+      yield bareMachine(status, {
+        restingStatus: resting,
+        netboot,
+        ...(isAtWork ? { work: { waitsForBoot: false, attempts: 0, before: resting } } : {}),
+      });
+    }
+  }
+}
+
+/** Every step that something takes, as `from>to`. */
+function madeSteps(): ReadonlySet<string> {
+  const made = new Set<string>();
+  const clock = new VirtualClock();
+  const take = (from: MachineStatus, events: readonly NewMachineEvent[]): void => {
+    let at = from;
+    for (const { type, description } of events) {
+      const name = type === 'NODE_CHANGED_STATUS' ? /^From '.*' to '(.*)'/.exec(description)?.[1] : undefined;
+      const to = STATUSES.find((row) => row.name === name)?.status;
+      if (to === undefined) continue;
+      made.add(`${at}>${to}`);
+      at = to;
+    }
+  };
+  for (const { status, failed } of STATUSES) {
+    if (failed !== undefined) made.add(`${status}>${failed}`);
+    for (const machine of variantsOf(status)) {
+      if (status === 'exiting-rescue-mode') made.add(`${status}>${restingStatus(machine)}`);
+      for (const switches of [true, false]) {
+        for (const stage of ['written', 'installed', '']) {
+          for (const word of SIGNAL_STATUSES) {
+            take(status, decideSignal(machine, { status: word, stage, message: '' }, 5, clock, switches).events);
+          }
+        }
+        for (const name of COMMAND_NAMES) {
+          for (const more of [{}, { erase: 'all', skipsCommissioning: true } as const]) {
+            const change = decideCommand(machine, { name, ...more }, { atMs: 5, clock, by: BY, switches });
+            if (change.kind === 'change') take(status, change.events);
+          }
+        }
+      }
+    }
+  }
+  return made;
+}
+
+test('every step of the table of states is taken by something, or another way is named', () => {
+  const made = madeSteps();
+  const named = new Set(Object.values(BY_ANOTHER_WAY).flatMap((steps) => steps.split(' ')));
+  const missing: string[] = [];
+  for (const { status, next } of STATUSES) {
+    for (const to of next) {
+      const step = `${status}>${to}`;
+      if (!made.has(step) && !named.has(step)) missing.push(step);
+    }
+  }
+  // By the result of a machine's power, and by its lease.
+  assert.ok(made.has('releasing>ready') && made.has('deploying>deployed'));
+  assert.deepEqual(missing, []);
+});
+
+test('every state can be left by a command', () => {
+  const clock = new VirtualClock();
+  for (const { status } of STATUSES) {
+    const [machine] = variantsOf(status);
+    assert.ok(machine);
+    const terms = { atMs: 5, clock, by: BY, switches: true };
+    const ways = COMMAND_NAMES.filter((name) => decideCommand(machine, { name }, terms).kind === 'change');
+    assert.ok(ways.length > 0, status);
+  }
+});

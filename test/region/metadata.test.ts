@@ -1,0 +1,731 @@
+// The metadata service over the API: what a machine reads of itself and tells, by its key and by its boot, and what others get there.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { preseedSecret } from '../../src/boot/preseed-secret.ts';
+import { createApiKey } from '../../src/region/accounts.ts';
+import { MACHINE_RATE } from '../../src/region/api/metadata-routes.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { DeployWay } from '../../src/region/life/work.ts';
+import type { Machine } from '../../src/region/machine.ts';
+import { keyOfMachine } from '../../src/region/metadata/machine-keys.ts';
+import { DEFAULT_MIRRORS, type MachineCredentials } from '../../src/region/preseed/request.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
+
+const A = 0x525400000001;
+const B = 0x525400000002;
+const ORIGIN = '10.20.0.1:5248';
+const HERE = '10.20.0.50';
+const THERE = '10.20.0.51';
+const FOREIGN = '192.0.2.9';
+const KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')} ada`;
+const IMAGE = { os: 'debian', release: 'trixie', path: '/i', sha256: 'a'.repeat(64), bytes: 1, format: 'raw' };
+const BY = { username: 'admin', isAdmin: true, comment: '' };
+const METADATA = '/MAAS/metadata';
+const USER_DATA = Buffer.from('#cloud-config\nruncmd: [touch /ran]\n');
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly refusal: unknown;
+}
+interface Asking {
+  readonly from?: string;
+  readonly key?: MachineCredentials | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly body?: { readonly type: string; readonly text: string };
+}
+
+const headerOf = ({ consumerKey, tokenKey, tokenSecret }: MachineCredentials): string =>
+  `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumerKey}", oauth_token="${tokenKey}", ` +
+  `oauth_signature="%26${tokenSecret}", oauth_nonce="1", oauth_timestamp="1"`;
+
+/** A region with machines at work, and those who ask it. */
+class Service {
+  readonly place: RegionPlace;
+  readonly region: Region;
+  readonly asked: string[] = [];
+  /** What happens elsewhere while it is asked of the network whether there is a proxy. */
+  meanwhile: () => void = () => undefined;
+  readonly #app;
+
+  constructor(place: RegionPlace, region: Region, answers: boolean) {
+    this.place = place;
+    this.region = region;
+    const answersAt = (host: string, port: number): Promise<boolean> => {
+      this.asked.push(`${host}:${port}`);
+      this.meanwhile();
+      return Promise.resolve(answers);
+    };
+    this.#app = buildApp(makeContext(region, { answersAt }));
+  }
+
+  async ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, asking: Asking = {}): Promise<Answered> {
+    const { from = HERE, key, headers, form, json, body } = asking;
+    const sent =
+      form !== undefined
+        ? { type: 'application/x-www-form-urlencoded', text: new URLSearchParams(form).toString() }
+        : json !== undefined
+          ? { type: 'application/json', text: JSON.stringify(json) }
+          : body;
+    const answer = await this.#app.inject({
+      method,
+      url: path,
+      remoteAddress: from,
+      headers: {
+        host: ORIGIN,
+        ...(sent === undefined ? {} : { 'content-type': sent.type }),
+        ...(key === undefined ? {} : { authorization: headerOf(key) }),
+        ...headers,
+      },
+      ...(sent === undefined ? {} : { payload: sent.text }),
+    });
+    return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
+  }
+
+  get(path: string, asking: Asking = {}): Promise<Answered> {
+    return this.ask('GET', `${METADATA}/${path}`, asking);
+  }
+
+  machine(systemId: string): Machine {
+    return this.region.store.findMachine(systemId) ?? assert.fail(`no machine ${systemId}`);
+  }
+
+  /** A Ready machine, seen at an address. */
+  ready(mac: number, address: string): string {
+    const outcome = this.region.enlist(report([mac]));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    this.give(systemId, { name: 'accept', skipsCommissioning: true });
+    const hardware = Array.from(mac.toString(16).padStart(12, '0').matchAll(/../g), ([pair]) => pair).join(':');
+    const { clock } = this.place;
+    const seen = { kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: hardware, address, text: 'ack' };
+    this.region.observe([{ ...seen, sequence: 1 }], `rack of ${mac}`);
+    assert.ok(this.machine(systemId).interfaces[0]?.address !== undefined, 'it was seen');
+    return systemId;
+  }
+
+  /** The rack through which the machines ask is known. */
+  greetRack(): void {
+    this.region.racks.greet({
+      uuid: '11111111-2222-4333-8444-555555555555',
+      name: 'rack-1',
+      version: '1',
+      interfaces: [
+        {
+          name: 'lab',
+          interface: 'eth1',
+          management: 2,
+          ip: '10.20.0.1',
+          network: '10.20.0.0/24',
+          router_ip: '',
+          ip_range_low: '',
+          ip_range_high: '',
+          static_ip_range_low: '',
+          static_ip_range_high: '',
+        },
+      ],
+      pinned: [],
+    });
+  }
+
+  give(systemId: string, command: Parameters<Region['life']['command']>[1]): void {
+    const outcome = this.region.life.command(systemId, command, BY);
+    assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
+  }
+
+  /** A machine that is being deployed. */
+  deploying(mac: number, address: string, deployBy: DeployWay = 'installer', osystem = 'debian'): string {
+    const systemId = this.ready(mac, address);
+    const deployment = { osystem, release: 'trixie', deployBy, disk: 'vda', userData: USER_DATA };
+    this.give(systemId, { name: 'deploy', deployment });
+    return systemId;
+  }
+
+  key(systemId: string): MachineCredentials {
+    return keyOfMachine(this.region.store, this.place.clock, systemId) ?? assert.fail('no key');
+  }
+
+  token(systemId: string): string {
+    return this.machine(systemId).bootToken ?? assert.fail('no token');
+  }
+
+  /** Where the installer of a machine asks. */
+  preseedPath(systemId: string, op = 'get_preseed'): string {
+    return `latest/by-id/${systemId}/?boot=${preseedSecret(this.token(systemId))}&op=${op}`;
+  }
+
+  /** What its log says, the newest first. */
+  log(systemId: string): string {
+    const events = this.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 100 });
+    return events.map(({ type, level, description }) => `${type} ${level} ${description}`).join('\n');
+  }
+}
+
+async function withService(
+  work: (service: Service) => Promise<void>,
+  { httpProxy, answers = false }: { httpProxy?: string; answers?: boolean } = {},
+): Promise<void> {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, stateDir } = place;
+  const preseeds = { directory: join(stateDir, 'preseeds'), mirrors: DEFAULT_MIRRORS };
+  mkdirSync(preseeds.directory);
+  const config = { ...place.config, install: { preseeds, httpProxy, kernelParams: 'console=ttyS0' } };
+  const findImage = () => IMAGE;
+  const hasInstaller = ({ release }: { readonly release: string }) => release !== 'sid';
+  const region = openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });
+  try {
+    store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
+    const event = { type: 'NODE', description: 'x', atMs: 0, username: 'admin' } as const;
+    store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
+    await work(new Service(place, region, answers));
+  } finally {
+    region.close();
+    place.remove();
+  }
+}
+
+test('a machine reads its own documents by its key, whatever slashes are in the path', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const { hostname } = service.machine(id);
+    const key = service.key(id);
+    for (const [path, expected] of [
+      ['', 'latest\n2012-03-01'],
+      ['latest/', 'meta-data/\nuser-data'],
+      ['2012-03-01/meta-data/', 'instance-id\nlocal-hostname\npublic-keys\nvendor-data'],
+      ['2012-03-01/meta-data/instance-id', id],
+      ['/2012-03-01//meta-data///local-hostname', `${hostname}.maas`],
+      ['latest/meta-data/public-keys', KEY],
+      ['latest/user-data', USER_DATA.toString()],
+      ['curtin/latest/meta-data/local-hostname/', `${hostname}.maas`],
+    ] as const) {
+      const answer = await service.get(path, { key });
+      assert.deepEqual([answer.status, answer.text], [200, expected], path);
+    }
+    const vendor = parse((await service.get('2012-03-01/meta-data/vendor-data', { key })).text);
+    const document = parse(String(vendor['cloud-init']));
+    assert.deepEqual([document.hostname, document.ssh_authorized_keys], [hostname, [KEY]]);
+    const curtin = await service.get('curtin/2012-03-01/user-data', { key });
+    assert.match(curtin.text, /^#cloud-config\nlate_commands:/);
+    for (const path of ['1.0/meta-data/instance-id', 'latest/meta-data/x509', 'latest/maas-scripts', 'latest/x/y/z']) {
+      assert.equal((await service.get(path, { key })).status, 404, path);
+    }
+  }));
+
+test('nobody else reaches them: who they are, where they are and how long ago decides', () =>
+  withService(async (service) => {
+    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
+    const key = service.key(id);
+    const otherKey = service.key(other);
+    const admin = createApiKey(service.region.store, service.place.clock, 'admin').split(':');
+    const [consumerKey = '', tokenKey = '', tokenSecret = ''] = admin;
+    const callers: readonly (readonly [string, Asking, number])[] = [
+      ['a stranger', {}, 401],
+      ['a stranger from elsewhere', { from: FOREIGN }, 401],
+      ['another secret', { key: { ...key, tokenSecret: otherKey.tokenSecret } }, 401],
+      ['another consumer', { key: { ...key, consumerKey: otherKey.consumerKey } }, 401],
+      ['half a key', { key: { ...key, tokenSecret: key.tokenSecret.slice(1) } }, 401],
+      ['a token that is nobody’s', { key: { ...key, tokenKey: 'x' } }, 401],
+      ['an administrator', { key: { consumerKey, tokenKey, tokenSecret } }, 403],
+      ['the token of a boot instead of a key', { headers: { 'x-rackboot-token': service.token(id) } }, 401],
+    ];
+    for (const [who, asking, status] of callers) {
+      service.place.clock.advance(60_000);
+      for (const path of ['latest/meta-data/instance-id', 'latest/user-data', 'latest/meta-data/vendor-data', '']) {
+        const answer = await service.get(path, asking);
+        assert.equal(answer.status, status, `${who}: ${path}`);
+        assert.ok(!answer.text.includes(id), who);
+      }
+      const posted = await service.ask('POST', `${METADATA}/status/${id}`, { ...asking, json: {} });
+      assert.equal(posted.status, status, who);
+    }
+    // With its own key each sees itself, and only itself.
+    assert.equal((await service.get('latest/meta-data/instance-id', { key: otherKey })).text, other);
+    const told = { event_type: 'finish', name: 'modules-final', description: '', result: 'SUCCESS' };
+    const foreign = await service.ask('POST', `${METADATA}/status/${id}`, { key: otherKey, json: told });
+    assert.deepEqual([foreign.status, foreign.refusal], [403, 'not-allowed']);
+    for (const op of ['netboot_off', 'netboot_on']) {
+      const answer = await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key: otherKey, form: { op } });
+      assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot']);
+    }
+    assert.equal(service.machine(id).netboot, true);
+    // After its release the key is nobody's.
+    service.give(id, { name: 'release' });
+    assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
+    service.give(id, { name: 'deploy', deployment: { osystem: 'debian', release: 'trixie', deployBy: 'installer' } });
+    assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
+    assert.notEqual(service.key(id).tokenSecret, key.tokenSecret);
+    // And of one that was deleted.
+    assert.equal(service.region.removeMachine(other, 'admin', true), 'removed');
+    assert.equal((await service.get('latest/meta-data/instance-id', { key: otherKey })).status, 401);
+  }));
+
+test('the key of a machine opens no operation of the API but to read itself', () =>
+  withService(async (service) => {
+    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
+    const key = service.key(id);
+    const own = await service.ask('GET', `/MAAS/api/2.0/machines/${id}/`, { key });
+    assert.equal(JSON.parse(own.text).system_id, id);
+    assert.ok(!own.text.includes(key.tokenSecret) && !own.text.includes(service.token(id)));
+    for (const [method, path, status] of [
+      ['GET', `2.0/machines/${other}/`, 404],
+      ['GET', '2.0/machines/', 403],
+      ['POST', '2.0/machines/', 403],
+      ['GET', '2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:02', 403],
+      ['POST', '1.0/nodes/?op=new', 403],
+      ['POST', `2.0/machines/${id}/?op=release`, 403],
+      ['POST', `2.0/machines/${id}/?op=deploy`, 403],
+      ['PUT', `2.0/machines/${id}/`, 403],
+      ['DELETE', `2.0/machines/${id}/`, 403],
+      ['GET', `2.0/machines/${id}/?op=power_parameters`, 403],
+      ['GET', '2.0/events/?op=query', 403],
+      ['GET', '2.0/account/prefs/sshkeys/', 403],
+      ['GET', '2.0/users/?op=whoami', 403],
+      ['GET', '2.0/tags/', 403],
+    ] as const) {
+      const answer = await service.ask(method, `/MAAS/api/${path}`, {
+        key,
+        ...(method === 'POST' ? { form: {} } : {}),
+      });
+      assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
+    }
+  }));
+
+test('an installer gets its answers by the secret in their address, at the address of its machine, while it installs', () =>
+  withService(async (service) => {
+    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
+    const path = service.preseedPath(id);
+    const preseed = await service.get(path);
+    assert.equal(preseed.status, 200, preseed.text);
+    const { hostname } = service.machine(id);
+    for (const line of [
+      `d-i netcfg/hostname string ${hostname}`,
+      'd-i partman-auto/disk string /dev/vda',
+      'd-i debian-installer/add-kernel-opts string console=ttyS0',
+      'd-i mirror/http/hostname string ftp.debian.org',
+      'd-i mirror/http/proxy string ',
+      `cloud-init cloud-init/maas-metadata-url string http://${ORIGIN}/MAAS/metadata/`,
+    ])
+      assert.ok(`${preseed.text}`.includes(`${line}\n`), line);
+    const key = service.key(id);
+    assert.ok(preseed.text.includes(key.tokenSecret) && preseed.text.includes(KEY));
+    const secret = preseedSecret(service.token(id));
+    const refused: readonly (readonly [string, string, Asking])[] = [
+      ['from elsewhere', path, { from: FOREIGN }],
+      ['from the address of another machine', path, { from: THERE }],
+      ['the secret of another machine', path.replace(secret, preseedSecret(service.token(other))), {}],
+      ['another machine’s answers with the own secret', path.replace(id, other), {}],
+      ['no secret', path.replace(`boot=${secret}&`, ''), {}],
+      ['the token in its place', path.replace(secret, service.token(id)), {}],
+      ['no such machine', path.replace(id, 'zzzzzz'), {}],
+      ['another machine’s key', `latest/by-id/${id}/?op=get_preseed`, { key: service.key(other), from: THERE }],
+    ];
+    for (const [what, at, asking] of refused) {
+      const answer = await service.get(at, asking);
+      assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot'], what);
+      assert.ok(!answer.text.includes(hostname), what);
+    }
+    // The token itself, in a header, does what it always does.
+    const headers = { 'x-rackboot-token': service.token(id) };
+    assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers })).status, 200);
+    assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers, from: FOREIGN })).status, 403);
+    // The secret signs nothing.
+    const signed = await service.ask('POST', `${METADATA}/latest/by-id/${id}/?boot=${secret}`, {
+      form: { op: 'netboot_off' },
+    });
+    assert.equal(signed.status, 403);
+    assert.equal((await service.get('latest/user-data', { headers: { 'x-rackboot-token': secret } })).status, 401);
+    // The late command, by the key that was in the answers; then there are no more answers.
+    const by = { key, form: { op: 'netboot_off' } };
+    assert.equal((await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, by)).text, 'OK');
+    assert.equal(service.machine(id).netboot, false);
+    assert.equal(service.region.desiredState().machines.find(({ systemId }) => systemId === id)?.purpose, 'local');
+    assert.equal((await service.get(path)).status, 403);
+    assert.match(service.log(id), /NODE_DISK_WRITTEN/);
+    for (const one of [secret, service.token(id), key.tokenSecret]) assert.ok(!service.log(id).includes(one));
+  }));
+
+test('what is not installed by an installer has no answers for one', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE, 'image');
+    assert.equal((await service.get(service.preseedPath(id))).status, 403);
+    assert.equal((await service.get(service.preseedPath(id, 'user-data'))).status, 403);
+    const commissioned = service.ready(B, THERE);
+    service.give(commissioned, { name: 'commission' });
+    const document = await service.get(service.preseedPath(commissioned), { from: THERE });
+    assert.equal(parse(document.text).datasource.MAAS.token_secret, service.key(commissioned).tokenSecret);
+  }));
+
+test('deploying by an installer takes the system by its release, and is refused where there is no installer of it', () =>
+  withService(async (service) => {
+    const id = service.ready(A, HERE);
+    const headers = { 'x-rackboot-control': SECRET };
+    const deploy = (fields: Readonly<Record<string, string>>): Promise<Answered> =>
+      service.ask('POST', `/MAAS/api/2.0/machines/${id}/?op=deploy`, { headers, form: fields });
+    // The local administrator has no key of its own.
+    const event = { type: 'NODE', description: 'x', atMs: 0, username: '' } as const;
+    service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
+    for (const [fields, status, why] of [
+      [{ deploy_by: 'magic', distro_series: 'trixie' }, 400, /neither image nor installer/],
+      [{ deploy_by: 'installer' }, 409, /say what to install/],
+      [{ deploy_by: 'installer', distro_series: 'sid' }, 409, /no amd64\/generic\/sid\/install/],
+      [{ deploy_by: 'installer', distro_series: 'jammy', user_data: 'aGVsbG8=' }, 400, /passes over user data/],
+    ] as const) {
+      const answer = await deploy(fields);
+      assert.equal(answer.status, status, answer.text);
+      assert.match(answer.text, why);
+    }
+    const answer = JSON.parse((await deploy({ deploy_by: 'installer', distro_series: 'jammy' })).text);
+    assert.deepEqual([answer.status_name, answer.osystem, answer.distro_series], ['Deploying', 'ubuntu', 'jammy']);
+    const machine = service.region.desiredState().machines.find(({ systemId }) => systemId === id);
+    assert.deepEqual([machine?.purpose, machine?.release], ['install', 'jammy']);
+  }));
+
+test('what would keep an installer from its answers is refused when it is to install, with file and line', () =>
+  withService(async (service) => {
+    const id = service.ready(A, HERE);
+    const install = (osystem: string): string => {
+      const deployment = { osystem, release: 'trixie', deployBy: 'installer' } as const;
+      const outcome = service.region.life.command(id, { name: 'deploy', deployment }, BY);
+      return outcome.kind === 'refuse' ? `${outcome.refusal.reason} ${outcome.refusal.text}` : outcome.kind;
+    };
+    service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
+    assert.match(install('debian'), /^preseed-faulty .*\/preseed_master:\d+: .*it holds ;, which would not reach/);
+    service.region.editMachine(id, { kernelParams: 'console=ttyS0' }, 'admin');
+    const template = join(service.place.stateDir, 'preseeds', 'debian');
+    writeFileSync(template, '# one\n# {{hostnam}}\n');
+    assert.match(install('debian'), /^preseed-faulty .*\/preseeds\/debian:2: hostnam is not defined here/);
+    assert.equal(service.machine(id).status, 'ready');
+    rmSync(template);
+    assert.equal(install('debian'), 'changed');
+  }));
+
+test('Ubuntu’s installer reads its files at one address', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE, 'installer', 'ubuntu');
+    const user = await service.get(service.preseedPath(id, 'user-data'));
+    assert.equal(parse(user.text).autoinstall.version, 1);
+    assert.equal(parse((await service.get(service.preseedPath(id, 'meta-data'))).text)['instance-id'], id);
+    assert.deepEqual(await service.get(service.preseedPath(id, 'vendor-data')), {
+      status: 200,
+      text: '',
+      refusal: undefined,
+    });
+    assert.equal((await service.get(service.preseedPath(id, 'network-config'))).status, 400);
+  }));
+
+test('a template that is wrong fails the deployment, with file and line', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const directory = join(service.place.stateDir, 'preseeds');
+    writeFileSync(join(directory, 'debian'), '# one\n# {{hostnam}}\n');
+    const answer = await service.get(service.preseedPath(id));
+    assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
+    const { status, statusMessage } = service.machine(id);
+    assert.equal(status, 'failed-deployment');
+    assert.match(statusMessage, /preseed: .*\/preseeds\/debian:2: hostnam is not defined here/);
+  }));
+
+test('the image’s agent is told where its system finds its metadata, and by which key', () =>
+  withService(
+    async (service) => {
+      const id = service.deploying(A, HERE, 'image');
+      const headers = { 'x-rackboot-token': service.token(id) };
+      const job = (await service.ask('GET', '/MAAS/rackboot/1/job', { headers })).text;
+      const url = `http://${ORIGIN}/MAAS/rackboot/1/cloud-config`;
+      assert.ok(job.split('\n').includes(`cloud_config_url=${url}`), job);
+      assert.ok(job.split('\n').includes('proxy=http://proxy:3128/'), job);
+      const { text } = await service.ask('GET', '/MAAS/rackboot/1/cloud-config', { headers });
+      assert.match(text, /^datasource_list: \["MAAS"\]$/m);
+      assert.match(text, /^ {2}MAAS: /m);
+      const { datasource, reporting } = parse(text);
+      const { consumerKey, tokenKey, tokenSecret } = service.key(id);
+      const key = { consumer_key: consumerKey, token_key: tokenKey, token_secret: tokenSecret };
+      assert.deepEqual(datasource, { MAAS: { ...key, metadata_url: `http://${ORIGIN}/MAAS/metadata/` } });
+      const endpoint = `http://${ORIGIN}/MAAS/metadata/status/${id}`;
+      assert.deepEqual(reporting, { rackboot: { type: 'webhook', endpoint, ...key } });
+      for (const asking of [{}, { headers, from: FOREIGN }, { headers: { 'x-rackboot-token': 'x'.repeat(32) } }]) {
+        assert.equal((await service.ask('GET', '/MAAS/rackboot/1/cloud-config', asking)).status, 403);
+      }
+    },
+    { httpProxy: 'http://proxy:3128/' },
+  ));
+
+const step = (name: string, event_type: string, result?: string) => ({
+  event_type,
+  name,
+  description: `${name} of cloud-init`,
+  origin: 'cloudinit',
+  timestamp: 1,
+  ...(result === undefined ? {} : { result }),
+});
+
+test('the webhook of the installed system tells its start, and its end is Deployed', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = service.key(id);
+    const tell = (json: unknown, at = 'status'): Promise<Answered> =>
+      service.ask('POST', `${METADATA}//${at}//${id}`, { key, json });
+    // Before its disk is written nothing can be up.
+    assert.equal((await tell(step('modules-final', 'finish', 'SUCCESS'))).status, 204);
+    assert.equal(service.machine(id).status, 'deploying');
+    await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
+    // Nor does an environment that installs say so.
+    await tell(step('modules-final', 'finish', 'SUCCESS'), 'curtin/status');
+    assert.equal(service.machine(id).status, 'deploying');
+    service.place.clock.advance(60_000);
+    const before = service.machine(id).statusDeadlineMs ?? 0;
+    await tell(step('init-network', 'start'));
+    assert.ok((service.machine(id).statusDeadlineMs ?? 0) > before, 'it is a sign of life');
+    assert.equal(service.machine(id).work?.stage, 'init-network');
+    await tell(step('init-network/config-ssh', 'start'));
+    assert.equal(service.machine(id).work?.stage, 'init-network');
+    await tell(step('modules-final', 'finish', 'SUCCESS'));
+    assert.equal(service.machine(id).status, 'deployed');
+    // Later starts of it, and what fails in them, are in its log.
+    await tell(step('modules-final', 'finish', 'FAIL'));
+    assert.equal(service.machine(id).status, 'deployed');
+    assert.match(service.log(id), /^NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
+    assert.equal((await service.get('latest/user-data', { key })).status, 200);
+  }));
+
+test('what the old system says while its machine is rescued or measured is no word of that work', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = service.key(id);
+    const tell = (json: unknown): Promise<Answered> => service.ask('POST', `${METADATA}/status/${id}`, { key, json });
+    await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
+    await tell(step('modules-final', 'finish', 'SUCCESS'));
+    service.give(id, { name: 'rescue' });
+    await tell(step('modules-final', 'finish', 'SUCCESS'));
+    await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'signal', status: 'OK' } });
+    await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'signal', status: 'FAILED' } });
+    await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'netboot_off' } });
+    assert.equal(service.machine(id).status, 'entering-rescue-mode');
+    const measured = service.ready(B, THERE);
+    service.give(measured, { name: 'commission' });
+    const own = service.key(measured);
+    const json = step('modules-final', 'finish', 'SUCCESS');
+    await service.ask('POST', `${METADATA}/status/${measured}`, { key: own, json });
+    assert.equal(service.machine(measured).status, 'commissioning');
+  }));
+
+test('user data that fail are told, and the system is Deployed all the same', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = service.key(id);
+    await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
+    await service.ask('POST', `${METADATA}/status/${id}`, { key, json: step('modules-final', 'finish', 'FAIL') });
+    assert.equal(service.machine(id).status, 'deployed');
+    assert.match(service.log(id), /NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
+  }));
+
+test('reports that are none are refused, and nothing comes of them', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = service.key(id);
+    const path = `${METADATA}/status/${id}`;
+    for (const body of [
+      '',
+      'x',
+      '[]',
+      '{}',
+      '{"event_type":"finish","name":1}',
+      '{"event_type":"other","name":"modules-final"}',
+      `{"event_type":"finish","name":"${'x'.repeat(2000)}"}`,
+      '['.repeat(100),
+    ]) {
+      const answer = await service.ask('POST', path, { key, body: { type: 'application/json', text: body } });
+      assert.deepEqual([answer.status, answer.refusal], [400, 'bad-request'], body.slice(0, 60));
+    }
+    assert.equal((await service.ask('GET', path, { key })).status, 405);
+    const hostile = { ...step('modules-\u0000\u001b[31mfinal', 'start'), description: 'a\nb\u202e'.repeat(400) };
+    assert.equal((await service.ask('POST', path, { key, json: hostile })).status, 204);
+    assert.doesNotMatch(service.log(id).replaceAll('\n', ' '), /[\u0000-\u001f\u202e]/);
+    assert.equal(service.machine(id).status, 'deploying');
+  }));
+
+test('signals of curtin and scripts move the machine on as those of the agent do', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = service.key(id);
+    const path = `${METADATA}/latest/`;
+    const boundary = 'AaB';
+    const part = (name: string, value: string): string =>
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from(value).toString('base64')}\r\n`;
+    const multipart = (fields: Readonly<Record<string, string>>): Asking => ({
+      key,
+      body: {
+        type: `multipart/form-data; boundary=${boundary}`,
+        text: `${Object.entries(fields)
+          .map(([name, value]) => part(name, value))
+          .join('')}--${boundary}--\r\n`,
+      },
+    });
+    for (const [fields, status] of [
+      [{ op: 'signal', status: 'INSTALLING' }, 200],
+      [{ op: 'signal', status: 'OK' }, 200],
+      [{ op: 'signal', status: 'NOTHING' }, 400],
+      [{ op: 'signal' }, 400],
+      [{ op: 'other' }, 400],
+    ] as const)
+      assert.equal((await service.ask('POST', path, multipart(fields))).status, status, JSON.stringify(fields));
+    assert.deepEqual([service.machine(id).status, service.machine(id).netboot], ['deploying', true]);
+    await service.ask('POST', `${path}?op=netboot_off`, { key });
+    assert.equal(service.machine(id).netboot, false);
+    await service.ask('POST', path, { key, form: { op: 'netboot_on' } });
+    assert.equal(service.machine(id).netboot, true);
+    await service.ask('POST', path, multipart({ op: 'signal', status: 'FAILED', error: 'no space left' }));
+    assert.equal(service.machine(id).status, 'failed-deployment');
+    assert.match(service.machine(id).statusMessage, /no space left/);
+    // A repeat is harmless.
+    assert.equal((await service.ask('POST', path, multipart({ op: 'signal', status: 'OK' }))).status, 200);
+    assert.equal(service.machine(id).status, 'failed-deployment');
+    const commissioned = service.ready(B, THERE);
+    service.give(commissioned, { name: 'commission' });
+    const own = service.key(commissioned);
+    await service.ask('POST', path, { key: own, form: { op: 'signal', status: 'OK' } });
+    assert.equal(service.machine(commissioned).status, 'ready');
+    assert.equal((await service.get('latest/meta-data/instance-id', { key: own })).status, 401);
+  }));
+
+test('a machine that nobody knows is told how to enlist, in a managed network only', () =>
+  withService(async (service) => {
+    const preseed = await service.get('latest/enlist-preseed/?op=get_enlist_preseed');
+    assert.equal(parse(preseed.text).datasource.MAAS.metadata_url, `http://${ORIGIN}/MAAS/metadata/enlist`);
+    assert.match((await service.get('enlist/2012-03-01/meta-data/instance-id')).text, /^\S+$/);
+    assert.match((await service.get('enlist/2012-03-01/user-data')).text, /^#!\/bin\/sh\n/);
+    assert.equal((await service.get('enlist/2012-03-01/meta-data/public-keys')).status, 404);
+    for (const path of ['latest/enlist-preseed/?op=get_enlist_preseed', 'enlist/latest/user-data', 'enlist/latest/']) {
+      const answer = await service.get(path, { from: FOREIGN });
+      assert.deepEqual([answer.status, answer.refusal], [403, 'not-from-here'], path);
+      assert.equal((await service.ask('POST', `${METADATA}/${path}`, { form: {} })).status, 405, path);
+    }
+  }));
+
+test('a rack passes the address of a machine on, and nobody else does', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const path = service.preseedPath(id);
+    const passed = { 'x-forwarded-for': HERE };
+    const byRack = { from: '127.0.0.1', headers: { ...passed, 'x-rackboot-rack': SECRET } };
+    assert.equal((await service.get(path, byRack)).status, 200);
+    assert.equal((await service.get(path, { from: FOREIGN, headers: passed })).status, 403);
+    const wrong = { from: FOREIGN, headers: { ...passed, 'x-rackboot-rack': 'x:y' } };
+    assert.equal((await service.get(path, wrong)).status, 403);
+  }));
+
+test('so does a remote rack that was accepted, for its own network', () =>
+  withService(async (service) => {
+    const far = '10.50.0.100';
+    acceptRack(service.region);
+    const id = service.deploying(A, far);
+    const path = service.preseedPath(id);
+    const passed = (key: string, address = far) => ({
+      from: '192.0.2.7',
+      headers: { 'x-forwarded-for': address, 'x-rackboot-rack': key },
+    });
+    const right = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
+    assert.equal((await service.get(path, passed(right))).status, 200);
+    assert.equal((await service.get(path, passed(right, '10.50.0.101'))).status, 403);
+    assert.equal((await service.get(path, passed(`${RACK_TOKEN}:x`))).status, 403);
+    // It speaks for no machine in another network, and its own key is no machine's.
+    const here = service.deploying(B, HERE);
+    assert.equal((await service.get(service.preseedPath(here), passed(right, HERE))).status, 403);
+    const authorization = rackAuthorization();
+    assert.equal((await service.get('latest/user-data', { headers: { authorization } })).status, 403);
+    const documents = await service.get('latest/meta-data/instance-id', { ...passed(right), key: service.key(id) });
+    assert.equal(documents.text, id);
+  }));
+
+test('a machine whose rack has no installer for it fails, and gets no image instead', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const headers = { 'x-rackboot-token': service.token(id) };
+    assert.equal((await service.ask('GET', '/MAAS/rackboot/1/job', { headers })).text, 'job=none\n');
+    const { status, statusMessage } = service.machine(id);
+    assert.equal(status, 'failed-deployment');
+    assert.match(statusMessage, /has no installer in its tree: amd64\/generic\/trixie\/install/);
+  }));
+
+test('a machine that asks without end is refused for a while, and the others are not', () =>
+  withService(async (service) => {
+    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
+    const key = service.key(id);
+    let last = 200;
+    for (let count = 0; count <= MACHINE_RATE.burst && last === 200; count += 1)
+      last = (await service.get('latest/meta-data/instance-id', { key })).status;
+    assert.equal(last, 429);
+    assert.equal((await service.get('latest/meta-data/instance-id', { key: service.key(other) })).status, 200);
+    service.place.clock.advance(1000);
+    assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 200);
+  }));
+
+test('guesses at keys and secrets run into the limit of their address', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE);
+    const key = { ...service.key(id), tokenSecret: 'x' };
+    const seen = new Set<number>();
+    for (let count = 0; count < 60; count += 1) {
+      seen.add((await service.get('latest/user-data', { key, from: FOREIGN })).status);
+      seen.add((await service.get(`latest/by-id/${id}/?boot=x&op=get_preseed`, { from: THERE })).status);
+    }
+    assert.deepEqual([...seen].sort(), [401, 403, 429]);
+  }));
+
+test('the default proxy is the rack’s own, when something answers there; no other host is asked', () =>
+  withService(
+    async (service) => {
+      const id = service.deploying(A, HERE);
+      const path = service.preseedPath(id);
+      assert.match((await service.get(path)).text, /^d-i mirror\/http\/proxy string $/m);
+      assert.deepEqual(service.asked, [], 'it is not known to be a rack');
+      service.greetRack();
+      assert.match((await service.get(path)).text, /^d-i mirror\/http\/proxy string http:\/\/10\.20\.0\.1:8000\/$/m);
+      await service.get(path);
+      assert.deepEqual(service.asked, ['10.20.0.1:8000']);
+      service.place.clock.advance(60_000);
+      await service.get(path);
+      assert.equal(service.asked.length, 2);
+      await service.get(path, { headers: { host: '192.0.2.1:80' } });
+      assert.equal(service.asked.length, 2);
+    },
+    { answers: true },
+  ));
+
+const ENDED_MEANWHILE: readonly (readonly [
+  what: string,
+  status: number,
+  ask: (service: Service, id: string) => [string, Asking],
+])[] = [
+  ['its wishes', 401, (service, id) => ['latest/meta-data/vendor-data', { key: service.key(id) }]],
+  ['curtin’s configuration', 401, (service, id) => ['curtin/latest/user-data', { key: service.key(id) }]],
+  ['its preseed', 403, (service, id) => [service.preseedPath(id), {}]],
+  [
+    'its preseed, by the token of its boot',
+    403,
+    (service, id) => [`latest/by-id/${id}/?op=get_preseed`, { headers: { 'x-rackboot-token': service.token(id) } }],
+  ],
+];
+
+for (const [what, status, ask] of ENDED_MEANWHILE) {
+  test(`what ends while a proxy is looked for has ended, and no key is drawn anew: ${what}`, () =>
+    withService(async (service) => {
+      const id = service.deploying(A, HERE);
+      service.greetRack();
+      service.meanwhile = () => service.give(id, { name: 'release' });
+      const answer = await service.get(...ask(service, id));
+      assert.equal(service.asked.length, 1, 'it was released while it asked');
+      assert.equal(answer.status, status, answer.text);
+      assert.equal(service.region.store.life.machineKey(id), undefined);
+    }));
+}

@@ -1,0 +1,145 @@
+// The page of one machine: its boots told apart, strangers shown, nothing of it taken for markup, and no power parameter on it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mac } from '../../../src/net/address.ts';
+import type { MachineEvent, RackReport } from '../../../src/region/machine-event.ts';
+import { machinePath } from '../../../src/region/page/machine-actions.ts';
+import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
+import { renderPage } from '../../../src/region/page/machines-page.ts';
+import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
+import { report, withRegion } from '../place.ts';
+import { viewOf } from './view.ts';
+
+const MAC = '52:54:00:00:00:01';
+const ATTACK = `<img src=x onerror="alert(1)">'"&`;
+const OFFER = 'Asked for an address and was offered 10.20.0.100; to load lpxelinux.0, because it is BIOS, PXE';
+const IPXE = 'Asked for an address and was offered 10.20.0.100; to load http://r/ipxe.cfg, because it is iPXE';
+
+function event(seconds: number, kind: string, description = ''): MachineEvent {
+  return { id: seconds, atMs: seconds * 1000, type: 'NODE_DHCP_EVENT', level: 'info', description, username: '', kind };
+}
+
+const BOOTS: readonly (readonly [string, readonly MachineEvent[], readonly number[]])[] = [
+  ['nothing is no boot', [], []],
+  [
+    'a boot and the system that it runs',
+    [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(9, 'dhcp.offer', 'offered'), event(10, 'http.posted')],
+    [4],
+  ],
+  ['two boots', [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(30, 'dhcp.offer', OFFER)], [1, 2]],
+  ['one that only asks', [event(1, 'dhcp.offer', OFFER), event(5, 'dhcp.offer', OFFER)], [2]],
+  [
+    'one that asks again after a long silence',
+    [event(1, 'dhcp.offer', OFFER), event(500, 'dhcp.offer', OFFER)],
+    [1, 1],
+  ],
+  [
+    'iPXE goes on with the boot that loaded it',
+    [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(3, 'dhcp.offer', IPXE), event(4, 'http.rendered')],
+    [4],
+  ],
+];
+
+test('the log is divided into boots, the newest first', async (t) => {
+  for (const [name, events, sizes] of BOOTS) {
+    await t.test(name, () =>
+      assert.deepEqual(
+        bootsOf(events.toReversed()).map((boot) => boot.length),
+        sizes,
+      ),
+    );
+  }
+});
+
+test('what a machine says of its work every few seconds is no step; what the region refused is', () => {
+  const html = renderTimeline(
+    [
+      event(4, 'http.posted', 'Posted to /MAAS/rackboot/1/signal; the region answered 200 after 8 ms'),
+      event(3, 'http.posted', 'Posted to /MAAS/rackboot/1/signal; was refused by the region with 403'),
+      event(2, 'http.posted', 'Posted to /MAAS/api/2.0/machines/; the region answered 200 after 8 ms'),
+      event(1, 'http.rendered', 'Got its configuration'),
+    ],
+    5000,
+  );
+  assert.equal(html.match(/<li>/g)?.length, 3);
+  assert.doesNotMatch(html, /signal; the region answered/);
+});
+
+test('the steps of a boot stand in the order of their times, whoever told of them first', () => {
+  const log = [event(1, 'dhcp.offer', OFFER), { ...event(9, 'enlisted'), id: 2 }, { ...event(5, 'tftp.sent'), id: 3 }];
+  assert.deepEqual(
+    bootsOf(log.toReversed()).map((boot) => boot.map(({ kind }) => kind)),
+    [['dhcp.offer', 'tftp.sent', 'enlisted']],
+  );
+});
+
+const told = (sequence: number, more: Partial<RackReport>): RackReport => ({
+  sequence,
+  kind: 'dhcp.offer',
+  at: 1_700_000_000_000 + sequence,
+  mac: MAC,
+  text: OFFER,
+  ...more,
+});
+
+test('a machine has a page under its system id and each of its hardware addresses; others have none', () =>
+  withRegion(async ({ region }) => {
+    const outcome = region.enlist(
+      report([0x525400000001], { powerType: 'ipmi', powerParameters: { power_pass: 'geheim' } }),
+    );
+    assert.ok(outcome.kind === 'create');
+    region.observe([told(1, {}), told(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
+    const { systemId } = outcome.machine;
+    const page = renderMachinePage(viewOf(region, { path: { machine: systemId } }));
+    assert.ok(page !== undefined);
+    assert.equal(renderMachinePage(viewOf(region, { path: { machine: MAC } })), page);
+    assert.match(page, /Asked for an address and was offered 10\.20\.0\.100/);
+    assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
+    assert.ok(!page.includes('<img') && !page.includes('geheim'));
+    assert.ok((await renderPage(viewOf(region))).includes(`href="${machinePath(systemId)}"`));
+    for (const wanted of ['zzzzzz', '', '../..', ATTACK, '52:54:00:00:00:ff']) {
+      assert.equal(renderMachinePage(viewOf(region, { path: { machine: wanted } })), undefined);
+    }
+  }));
+
+test('a machine that boots and is not enlisted is on the page and has one of its own; a host that only asks for an address is not', () =>
+  withRegion(async ({ region, store, clock }) => {
+    region.observe([
+      told(1, {}),
+      told(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
+      told(3, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
+    ]);
+    const seen = store.listStrangers(0, 10);
+    assert.deepEqual(
+      seen.map((one) => [one.mac, one.event.description]),
+      [[mac(0x525400000001), ATTACK]],
+    );
+    const page = await renderPage(viewOf(region));
+    assert.match(page, /Seen, not enlisted/);
+    assert.ok(page.includes(`href="${machinePath(MAC)}"`));
+    assert.ok(!page.includes('<img'));
+    const own = renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? '';
+    assert.match(own, /not enlisted/);
+    assert.ok(own.includes('&lt;img') && !own.includes('<img'));
+    assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each step');
+
+    region.enlist(report([0x525400000001]));
+    assert.deepEqual(store.listStrangers(0, 10), []);
+    assert.doesNotMatch(await renderPage(viewOf(region)), /Seen, not enlisted/);
+    assert.match(
+      renderMachinePage(viewOf(region, { path: { machine: MAC } })) ?? '',
+      /to load lpxelinux\.0/,
+      'what it did before is its own',
+    );
+    assert.equal(store.listStrangers(clock.wallTimeMs() + 1, 10).length, 0);
+  }));
+
+test('the events of a hardware address are those of its machine and those of before it was known', () =>
+  withRegion(async ({ region, store }) => {
+    region.observe([told(1, {}), told(2, { mac: '52:54:00:00:00:02' })]);
+    const ofMac = () => store.listEvents({ machines: { macs: [mac(0x525400000001)] }, limit: 10 }).length;
+    assert.equal(ofMac(), 1);
+    region.enlist(report([0x525400000001]));
+    assert.equal(ofMac(), 2);
+  }));

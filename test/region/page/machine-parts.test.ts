@@ -1,0 +1,142 @@
+// The parts of a machine's page: each command has its button for who may give it, secrets stay away, scripts' words go to people only.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
+import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.ts';
+import { STATUSES } from '../../../src/region/life/lifecycle.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
+import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import { refusalText, type Viewer } from '../../../src/region/page/view.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { heldPower } from '../life/held-power.ts';
+import { makeRegion, type RegionPlace, report } from '../place.ts';
+import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
+
+const SECRET = 'sehr-geheim';
+const ATTACK = `<img src=x onerror="alert(1)">'"&`;
+
+function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, config } = place;
+  const power = {
+    ...heldPower((machine) => machine.powerType === 'ipmi'),
+    drivers: POWER_DRIVERS,
+    reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
+  };
+  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  const powerParameters = { power_address: '10.0.0.5', power_user: 'ADMIN', power_pass: SECRET };
+  const outcome = region.enlist(
+    report([0x525400000001], { hostname: 'web1', powerType: 'ipmi', powerParameters, username: 'admin' }),
+  );
+  assert.ok(outcome.kind === 'create');
+  return work(region, place, outcome.machine.systemId).finally(() => {
+    region.close();
+    place.remove();
+  });
+}
+
+const pageOf = (region: Region, machine: string, viewer: Viewer): string =>
+  renderMachinePage(viewOf(region, { viewer, path: { machine } })) ?? '';
+
+test('every command of the life has a button, and is offered where it leads somewhere', () =>
+  withPower(async (region, _place, systemId) => {
+    assert.deepEqual(
+      COMMAND_NAMES.filter((name) => !MACHINE_ACTIONS.some((action) => action.name === name)),
+      [],
+    );
+    const machine = region.store.findMachine(systemId);
+    assert.ok(machine !== undefined);
+    for (const { status } of STATUSES) {
+      const one: Machine = { ...machine, status };
+      const offered = actionsFor(one, ADMIN).map(({ name }) => name);
+      assert.deepEqual(new Set(offered), new Set([...commandsFrom(status), 'delete']), status);
+      assert.deepEqual(actionsFor(one, VISITOR), []);
+      const theirs = actionsFor({ ...one, owner: 'bob' }, USER);
+      assert.deepEqual(theirs, [], `${status}: what belongs to somebody else`);
+    }
+  }));
+
+test('no secret of the power driver is in any page, and its own words are no markup', () =>
+  withPower(async (region, _place, machine) => {
+    for (const viewer of [ADMIN, USER, VISITOR]) {
+      for (const page of PAGES) {
+        const path = { machine, action: 'accept', task: 'off', tag: 'x', script: 'x' };
+        const text = (await page.render(viewOf(region, { viewer, path }))) ?? '';
+        assert.ok(!text.includes(SECRET) && !text.includes('<img'), page.path);
+      }
+    }
+    const text = pageOf(region, machine, ADMIN);
+    assert.match(text, /no answer &lt;img/);
+    assert.match(text, /1 min ago/);
+    const driver = await PAGES.find(({ path }) => path.endsWith('/power/'))?.render(
+      viewOf(region, { viewer: ADMIN, path: { machine } }),
+    );
+    assert.match(driver ?? '', /value="10\.0\.0\.5"/);
+    assert.match(driver ?? '', /One is kept/);
+  }));
+
+test('the form of a driver keeps a secret that was left empty, and refuses what the driver refuses', () =>
+  withPower(async (region, _place, machine) => {
+    const page = PAGES.find(({ path }) => path.endsWith('/power/'));
+    const send = (fields: Readonly<Record<string, string>>) => {
+      const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
+      return page?.act?.(viewOf(region, { viewer: ADMIN, path: { machine }, given }));
+    };
+    const kept = await send({ power_type: 'ipmi', power_address: '10.0.0.6', power_user: 'root', power_pass: '' });
+    assert.equal(kept?.kind, 'done');
+    const stored = region.store.findMachine(machine)?.powerParameters;
+    assert.deepEqual([stored?.power_address, stored?.power_user, stored?.power_pass], ['10.0.0.6', 'root', SECRET]);
+    assert.equal((await send({ power_type: 'nothing' }))?.kind, 'refusal');
+    assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
+    assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver has none of it');
+  }));
+
+test('what scripts say is shown to people, how they ended to everybody; nothing of it is markup', () =>
+  withPower(async (region, { clock }, machine) => {
+    const { scripts } = region.store;
+    const planned = [{ name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 }] as const;
+    region.life.command(machine, { name: 'accept' }, { username: 'admin', isAdmin: true, comment: '' });
+    const [result] = scripts.beginRun(machine, 'commissioning', planned, clock.wallTimeMs()) ?? [];
+    assert.ok(result !== undefined);
+    const tail = Buffer.from(`said ${ATTACK}`);
+    const startedMs = clock.wallTimeMs() - 65_000;
+    scripts.changeResult(machine, result.id, () => ({ status: 'running', startedMs, tail, outputBytes: tail.length }));
+    const seen = pageOf(region, machine, USER);
+    assert.match(seen, /running<\/span>.*burn-in.*1 min 5 s/s);
+    assert.match(seen, /said &lt;img/);
+    const visited = pageOf(region, machine, VISITOR);
+    assert.match(visited, /burn-in/);
+    assert.ok(!visited.includes('said ') && visited.includes('Sign in'));
+    scripts.changeResult(machine, result.id, () => ({ status: 'failed', exitStatus: 3, endedMs: startedMs + 2500 }));
+    assert.match(pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
+  }));
+
+test('a script is written into its form, or comes as a file; what is no script is refused by its field', () =>
+  withPower(async (region) => {
+    const page = PAGES.find(({ path }) => path === '/MAAS/scripts/');
+    const send = (fields: Readonly<Record<string, string>>) => {
+      const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
+      return page?.act?.(viewOf(region, { viewer: ADMIN, given }));
+    };
+    const form = { type: 'testing', description: '', timeout: '10m', position: '7', file: '' };
+    assert.equal((await send({ ...form, name: 'one', script: '\r\n#!/bin/sh\r\ntrue\r\n' }))?.kind, 'done');
+    assert.equal((await send({ ...form, name: 'two', script: '', file: '#!/bin/sh\nfalse\n' }))?.kind, 'done');
+    const [one, two] = ['one', 'two'].map((name) => region.store.scripts.findScript(name));
+    assert.deepEqual([one?.content, one?.timeoutSeconds, one?.position], ['#!/bin/sh\ntrue\n', 600, 7]);
+    assert.equal(two?.content, '#!/bin/sh\nfalse\n');
+    const refused = await send({ ...form, name: 'three', script: 'no interpreter' });
+    assert.ok(refused?.kind === 'refusal');
+    assert.match(refusalText(refused), /^script: The first line must name an interpreter/);
+    assert.equal(
+      (
+        await PAGES.find(({ path }) => path === '/MAAS/scripts/:script/')?.render(
+          viewOf(region, { viewer: ADMIN, path: { script: 'one' } }),
+        )
+      )?.includes('enctype="multipart/form-data"'),
+      true,
+    );
+  }));

@@ -1,0 +1,97 @@
+// The list of machines: what is shown first, what a search finds, how far work is, what waits for a person.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderPage } from '../../../src/region/page/machines-page.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { report, withRegion } from '../place.ts';
+import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
+
+const BY = { username: 'alice', isAdmin: true, comment: '' };
+
+function makeMachines(region: Region): Readonly<Record<'fresh' | 'held' | 'broken' | 'waiting', string>> {
+  const make = (index: number, hostname: string): string => {
+    const outcome = region.enlist(report([0x525400000000 + index], { hostname }));
+    assert.ok(outcome.kind === 'create');
+    return outcome.machine.systemId;
+  };
+  const ids = {
+    held: make(1, 'held1'),
+    fresh: make(2, 'fresh1'),
+    broken: make(3, 'broken1'),
+    waiting: make(4, 'waits1'),
+  };
+  region.life.command(ids.held, { name: 'accept', skipsCommissioning: true }, BY);
+  region.life.command(ids.held, { name: 'allocate' }, BY);
+  region.life.command(ids.broken, { name: 'mark-broken' }, { ...BY, comment: 'its fan is loud' });
+  region.life.command(ids.waiting, { name: 'accept' }, BY);
+  return ids;
+}
+
+const namesIn = (page: string): readonly string[] =>
+  [...page.matchAll(/<div class="name"><a [^>]+>(\w+)\.maas</g)].map(([, name = '']) => name);
+
+const SEARCHES: readonly (readonly [query: Readonly<Record<string, string>>, found: readonly string[]])[] = [
+  [{}, ['broken1', 'fresh1', 'waits1', 'held1']],
+  [{ q: 'FRESH' }, ['fresh1']],
+  [{ q: '52:54:00:00:00:03' }, ['broken1']],
+  [{ q: 'alice' }, ['held1']],
+  [{ owner: 'alice' }, ['held1']],
+  [{ owner: 'nobody' }, []],
+  [{ status: 'problem' }, ['broken1']],
+  [{ status: 'work' }, ['waits1']],
+  [{ status: 'new' }, ['fresh1']],
+  [{ status: 'no such state' }, ['broken1', 'fresh1', 'waits1', 'held1']],
+  [{ q: '"><script>' }, []],
+];
+
+test('machines with a problem come first, then new ones; a search narrows them', () =>
+  withRegion(async ({ region }) => {
+    makeMachines(region);
+    for (const [fields, found] of SEARCHES) {
+      const query = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
+      const page = await renderPage(viewOf(region, { viewer: USER, query }));
+      assert.deepEqual(namesIn(page), found, JSON.stringify(fields));
+      assert.ok(!page.includes('"><script>'));
+    }
+  }));
+
+test('a problem stands with its reason, a machine that nobody can switch waits for a person', () =>
+  withRegion(async ({ region }) => {
+    makeMachines(region);
+    const page = await renderPage(viewOf(region));
+    assert.match(page, /<div class="why">Its fan is loud<\/div>/);
+    assert.match(page, /waiting to be switched on/);
+    assert.ok(!page.includes('<progress'), 'what waits makes no progress');
+  }));
+
+test('how far work is is shown in bytes; without a number it only goes on', () =>
+  withRegion(async ({ region, store, clock }) => {
+    const { waiting } = makeMachines(region);
+    const tell = (more: object): void => {
+      store.changeMachine<never>(waiting, clock.wallTimeMs(), ({ work }) => ({
+        kind: 'change',
+        fields: { work: { waitsForBoot: false, attempts: 0, before: 'new', ...work, ...more } },
+        events: [],
+      }));
+    };
+    tell({ waitsForBoot: false, message: 'writing' });
+    assert.match(await renderPage(viewOf(region)), /<progress aria-label="Commissioning"><\/progress>/);
+    tell({ doneBytes: 250e6, totalBytes: 1e9 });
+    const page = await renderPage(viewOf(region));
+    assert.match(page, /<progress aria-label="Commissioning" max="1000000000" value="250000000">/);
+    assert.match(page.replaceAll('\u00a0', ' '), /Writing · 250 MB of 1 GB \(25 %\)/);
+  }));
+
+test('only an administrator is offered to accept all that are new', () =>
+  withRegion(async ({ region }) => {
+    makeMachines(region);
+    for (const [viewer, isOffered] of [
+      [ADMIN, true],
+      [USER, false],
+      [VISITOR, false],
+    ] as const) {
+      const page = await renderPage(viewOf(region, { viewer }));
+      assert.equal(page.includes('Accept the new machine'), isOffered);
+    }
+  }));

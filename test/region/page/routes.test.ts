@@ -1,0 +1,270 @@
+// The pages as routes: who may open which, how people sign in and out, and which forms are taken.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAdmin, hashPassword } from '../../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/api/server.ts';
+import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
+import { SESSION_IDLE_MS, SESSION_MS_MAX, SESSIONS_MAX, Sessions } from '../../../src/region/page/sessions.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { makeRegion, type RegionPlace, report } from '../place.ts';
+
+const ELSEWHERE = '10.20.0.50';
+const PASSWORD = 'correct horse';
+const HOST = 'rack.example:5240';
+
+interface Asked {
+  readonly method?: 'GET' | 'POST';
+  readonly from?: string;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+class Browser {
+  readonly place: RegionPlace;
+  readonly #app;
+  cookie = '';
+
+  constructor(place: RegionPlace, app: ReturnType<typeof buildApp>) {
+    this.place = place;
+    this.#app = app;
+  }
+
+  async ask(url: string, { method = 'GET', from = ELSEWHERE, form, headers = {} }: Asked = {}) {
+    const answer = await this.#app.inject({
+      method,
+      url,
+      remoteAddress: from,
+      headers: {
+        host: HOST,
+        accept: 'text/html',
+        ...(this.cookie === '' ? {} : { cookie: this.cookie }),
+        ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...headers,
+      },
+      ...(form === undefined ? {} : { payload: new URLSearchParams(form).toString() }),
+    });
+    const set = String(answer.headers['set-cookie'] ?? '');
+    if (set !== '') this.cookie = set.split(';', 1)[0] ?? '';
+    return { status: answer.statusCode, text: answer.body, to: answer.headers.location, set, headers: answer.headers };
+  }
+
+  async signIn(username: string, password = PASSWORD) {
+    return this.ask('/MAAS/login/', { method: 'POST', form: { username, password, to: '/MAAS/tags/' } });
+  }
+
+  async csrf(): Promise<string> {
+    return /name="csrf" value="([^"]+)"/.exec((await this.ask('/MAAS/account/')).text)?.[1] ?? '';
+  }
+
+  /** Sends a form with the session's own token. */
+  async send(url: string, form: Readonly<Record<string, string>> = {}, more: Asked = {}) {
+    return this.ask(url, { method: 'POST', form: { csrf: await this.csrf(), ...form }, ...more });
+  }
+
+  machine(address = 0x525400000001): string {
+    const outcome = this.place.region.enlist(report([address]));
+    assert.ok(outcome.kind === 'create');
+    return outcome.machine.systemId;
+  }
+}
+
+async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
+  const place = makeRegion();
+  const app = buildApp(makeContext(place.region));
+  try {
+    const { store, clock } = place;
+    await createAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
+    const passwordHash = await hashPassword(PASSWORD, clock);
+    store.addUser({ username: 'alice', email: '', passwordHash, isAdmin: false, createdMs: clock.wallTimeMs() });
+    await work(new Browser(place, app));
+  } finally {
+    await app.close();
+    place.remove();
+  }
+}
+
+test('who is not signed in is led to the form, and from there to where they wanted to go', () =>
+  withBrowser(async (browser) => {
+    const asked = await browser.ask('/MAAS/tags/');
+    assert.deepEqual([asked.status, asked.to], [303, '/MAAS/login/?to=%2FMAAS%2Ftags%2F']);
+    assert.match((await browser.ask('/MAAS/login/?to=/MAAS/tags/')).text, /name="to" value="\/MAAS\/tags\/"/);
+    const wrong = await browser.signIn('admin', 'wrong');
+    assert.equal(wrong.status, 403);
+    assert.equal(wrong.set, '');
+    assert.ok(!wrong.text.includes('wrong<'));
+    const right = await browser.signIn('admin');
+    assert.deepEqual([right.status, right.to], [303, '/MAAS/tags/']);
+    assert.match(right.set, /^rackboot-\d+=[\w-]{32}; Path=\/MAAS\/; HttpOnly; SameSite=Lax$/);
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 200);
+    await browser.send('/MAAS/logout/');
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+  }));
+
+test('a program gives its password with the request, looks, and sends no form', () =>
+  withBrowser(async (browser) => {
+    const basic = (password: string) => ({
+      accept: '*/*',
+      authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`,
+    });
+    assert.equal((await browser.ask('/MAAS/', { headers: { accept: '*/*' } })).status, 401);
+    assert.equal((await browser.ask('/MAAS/', { headers: basic('wrong') })).status, 401);
+    const page = await browser.ask('/MAAS/people/', { headers: basic(PASSWORD) });
+    assert.equal(page.status, 200);
+    assert.ok(!page.text.includes('method="post"'));
+    const sent = await browser.ask('/MAAS/tags/', { method: 'POST', form: { name: 'x' }, headers: basic(PASSWORD) });
+    assert.equal(sent.status, 303);
+    assert.deepEqual(browser.place.store.life.listTags(), []);
+  }));
+
+test('somebody at this host looks without an account, and changes nothing', () =>
+  withBrowser(async (browser) => {
+    const systemId = browser.machine();
+    const local = { from: '127.0.0.1', headers: { host: '127.0.0.1:5240' } };
+    const page = await browser.ask(`/MAAS/machines/${systemId}/`, local);
+    assert.equal(page.status, 200);
+    assert.ok(!page.text.includes('method="post"') && page.text.includes('Sign in'));
+    assert.equal((await browser.ask(`/MAAS/machines/${systemId}/do/accept/`, local)).status, 303);
+    for (const path of ['people', 'account', 'scripts', 'settings']) {
+      assert.equal((await browser.ask(`/MAAS/${path}/`, local)).status, 303, path);
+    }
+    const rebound = { from: '127.0.0.1', headers: { host: 'evil.example' } };
+    assert.equal((await browser.ask('/MAAS/', rebound)).status, 303);
+    await browser.ask(`/MAAS/machines/${systemId}/do/accept/`, { method: 'POST', form: {}, ...local });
+    assert.equal(browser.place.store.findMachine(systemId)?.status, 'new');
+  }));
+
+const FOREIGN: readonly (readonly [
+  name: string,
+  headers: Readonly<Record<string, string>>,
+  token: 'own' | 'other' | 'none',
+])[] = [
+  ['without its token', {}, 'none'],
+  ['with the token of another session', {}, 'other'],
+  ['from a page of another site', { origin: 'https://evil.example' }, 'own'],
+  ['from a page without an origin', { origin: 'null' }, 'own'],
+  ['from another site of the same owner', { 'sec-fetch-site': 'same-site' }, 'own'],
+];
+
+test('a form is taken only with the token of its session, and from a page of ours', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('admin');
+    const systemId = browser.machine();
+    const url = `/MAAS/machines/${systemId}/do/accept/`;
+    for (const [name, headers, token] of FOREIGN) {
+      const csrf = token === 'own' ? { csrf: await browser.csrf() } : token === 'other' ? { csrf: 'x'.repeat(32) } : {};
+      const answer = await browser.ask(url, { method: 'POST', form: csrf, headers });
+      assert.equal(answer.status, 403, name);
+      assert.equal(browser.place.store.findMachine(systemId)?.status, 'new', name);
+    }
+    const own = { origin: `http://${HOST}`, 'sec-fetch-site': 'same-origin' };
+    const answer = await browser.send(url, { skip_commissioning: 'true' }, { headers: own });
+    assert.deepEqual([answer.status, answer.to], [303, `/MAAS/machines/${systemId}/`]);
+    assert.equal(browser.place.store.findMachine(systemId)?.status, 'ready');
+    const live = await browser.ask(`/MAAS/machines/${systemId}/`, { headers: { 'x-rackboot-live': '1' } });
+    assert.ok(!live.text.includes('is accepted'), 'what was done is told to people, not to the refresh');
+    assert.match((await browser.ask(`/MAAS/machines/${systemId}/`)).text, /is accepted\./);
+    assert.doesNotMatch((await browser.ask(`/MAAS/machines/${systemId}/`)).text, /is accepted\./);
+  }));
+
+test('a user does what a user may, and sees no button for more', () =>
+  withBrowser(async (browser) => {
+    const systemId = browser.machine();
+    await browser.signIn('alice');
+    for (const path of ['people', 'settings', `machines/${systemId}/power`, `machines/${systemId}/edit`]) {
+      assert.equal((await browser.ask(`/MAAS/${path}/`)).status, 403, path);
+      assert.equal((await browser.send(`/MAAS/${path}/`)).status, 403, path);
+    }
+    const page = (await browser.ask(`/MAAS/machines/${systemId}/`)).text;
+    for (const word of ['do/accept/', 'do/delete/', '/power/', '/edit/']) assert.ok(!page.includes(word), word);
+    assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/accept/`)).status, 403);
+    assert.equal((await browser.send('/MAAS/tags/', { name: 'gpu' })).status, 403);
+    browser.place.region.life.command(
+      systemId,
+      { name: 'accept', skipsCommissioning: true },
+      { username: 'admin', isAdmin: true, comment: '' },
+    );
+    assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/allocate/`)).status, 303);
+    assert.equal(browser.place.store.findMachine(systemId)?.owner, 'alice');
+  }));
+
+test('a session ends by its age, and without use', async () => {
+  const clock = new VirtualClock(1_700_000_000_000, 1);
+  const user = { id: 1, username: 'ann', email: '', passwordHash: 'hash', isAdmin: false, createdMs: 0 };
+  const sessions = new Sessions({ findUser: () => user }, clock);
+  const idle = sessions.open(user);
+  clock.advance(SESSION_IDLE_MS);
+  assert.equal(sessions.find(idle)?.user.username, 'ann');
+  clock.advance(SESSION_IDLE_MS + 1);
+  assert.equal(sessions.find(idle), undefined);
+  const used = sessions.open(user);
+  for (let age = 0; age < SESSION_MS_MAX; age += SESSION_IDLE_MS) {
+    assert.ok(sessions.find(used) !== undefined);
+    clock.advance(SESSION_IDLE_MS);
+  }
+  clock.advance(1);
+  assert.equal(sessions.find(used), undefined);
+  const [first = ''] = Array.from({ length: SESSIONS_MAX + 1 }, () => sessions.open(user));
+  assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
+});
+
+test('a session ends with its password, and with its account', () =>
+  withBrowser(async (browser) => {
+    const { clock, store } = browser.place;
+    const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
+    const event = { type: 'AUTHORISATION', description: '', atMs: 0, username: '' } as const;
+    await browser.signIn('alice');
+    store.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
+    assert.ok(!(await isIn()));
+    await browser.signIn('alice', 'another');
+    assert.ok(await isIn());
+    store.removeUser('alice', event);
+    assert.ok(!(await isIn()));
+  }));
+
+test('after signing in nobody is led elsewhere', () => {
+  for (const to of [
+    '//evil.example/',
+    'https://evil.example/',
+    '/MAAS//evil.example',
+    '/MAAS/\\evil',
+    'javascript:1',
+    '',
+    '/',
+  ]) {
+    assert.equal(safeTarget(to), '/MAAS/', to);
+  }
+  assert.equal(safeTarget('/MAAS/machines/abc123/?x=1'), '/MAAS/machines/abc123/?x=1');
+  assert.notEqual(cookieName(5240), cookieName(5241));
+});
+
+test('people: an administrator adds, raises and removes accounts; not their own, and none that holds a machine', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('admin');
+    const { store } = browser.place;
+    const person = { do: 'add', username: 'bob', new: 'long enough', again: 'long enough' };
+    for (const [form, expected] of [
+      [{ ...person, again: 'other' }, 400],
+      [{ ...person, new: 'short', again: 'short' }, 400],
+      [{ ...person, username: 'a b' }, 400],
+      [{ ...person, username: 'alice' }, 400],
+      [person, 303],
+      [{ do: 'make-admin', username: 'bob' }, 303],
+      [{ do: 'make-user', username: 'admin' }, 404],
+      [{ do: 'remove', username: 'admin' }, 404],
+      [{ do: 'remove', username: 'nobody' }, 404],
+    ] as const) {
+      assert.equal((await browser.send('/MAAS/people/', form)).status, expected, JSON.stringify(form));
+    }
+    assert.equal(store.findUser('bob')?.isAdmin, true);
+    const systemId = browser.machine();
+    const by = { username: 'bob', isAdmin: true, comment: '' };
+    browser.place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, by);
+    browser.place.region.life.command(systemId, { name: 'allocate' }, by);
+    assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 409);
+    browser.place.region.life.command(systemId, { name: 'release' }, by);
+    assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 303);
+    assert.equal(store.findUser('bob'), undefined);
+    const page = (await browser.ask('/MAAS/people/')).text;
+    assert.ok(!page.includes('scrypt'));
+  }));

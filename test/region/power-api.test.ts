@@ -1,0 +1,233 @@
+// The power of machines over the API: switched, asked for, its parameters checked by the driver and shown to administrators only.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PowerSide } from '../../src/daemon/power-side.ts';
+import { POWER_DRIVERS } from '../../src/power/drivers.ts';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { POWER_PARAMETER_NAMES } from '../../src/region/power-parameters.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
+import { Controller, controllerDriver, pass } from '../power/controllers.ts';
+import { makeRegion, type RegionPlace, report } from './place.ts';
+
+const SECRET = 'hush-hush-7';
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly refusal: unknown;
+}
+
+class Client {
+  readonly place: RegionPlace;
+  readonly region: Region;
+  readonly controller: Controller;
+  readonly #app;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(place: RegionPlace, region: Region, controller: Controller, key: string) {
+    this.place = place;
+    this.region = region;
+    this.controller = controller;
+    this.#app = buildApp(makeContext(region));
+    const [consumer, token, secret] = key.split(':');
+    this.#headers = {
+      authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+    };
+  }
+
+  async ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    fields?: Readonly<Record<string, string>>,
+  ): Promise<Answered> {
+    const type = fields === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+    const form = fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() };
+    const headers = { ...type, ...this.#headers };
+    const url = `/MAAS/api/${path}`;
+    const answer = await this.#app.inject({ method, url, remoteAddress: '10.20.0.50', headers, ...form });
+    return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
+  }
+
+  async good(method: 'GET' | 'POST' | 'PUT', path: string, fields?: Readonly<Record<string, string>>) {
+    const { status, text } = await this.ask(method, path, fields);
+    assert.equal(status, 200, text);
+    return JSON.parse(text);
+  }
+
+  enlist(): string {
+    const outcome = this.region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    return outcome.machine.systemId;
+  }
+
+  async enlistPowered(): Promise<string> {
+    const id = this.enlist();
+    await this.good('PUT', `2.0/machines/${id}/`, { power_type: 'memory', power_parameters_power_address: 'a' });
+    return id;
+  }
+}
+
+async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, config, stateDir } = place;
+  const controller = new Controller('a', clock);
+  const drivers = [...POWER_DRIVERS, controllerDriver(new Map([['a', controller]]))];
+  const power = new PowerSide({ store, clock, stateDir, drivers });
+  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  power.begin(region.life);
+  try {
+    await createAdmin(store, clock, { username: 'bob', email: '', password: 'correct horse' });
+    await work(new Client(place, region, controller, createApiKey(store, clock, 'bob', 'test')));
+  } finally {
+    await power.close();
+    region.close();
+    place.remove();
+  }
+}
+
+test('every parameter of every driver may be given by itself', () => {
+  const names = POWER_DRIVERS.flatMap(({ parameters }) => parameters.map(({ name }) => name));
+  assert.deepEqual([...POWER_PARAMETER_NAMES].sort(), [...new Set(names)].sort());
+});
+
+test('parameters are checked by their driver when they are stored, each problem named and no secret told', () =>
+  withClient(async (client) => {
+    const id = client.enlist();
+    const set = (fields: Readonly<Record<string, string>>) => client.ask('PUT', `2.0/machines/${id}/`, fields);
+    const cases: readonly (readonly [Readonly<Record<string, string>>, RegExp])[] = [
+      [{ power_type: 'amt' }, /"power_type":\["there is no power driver amt: there are manual, ipmi, virsh, webhook/],
+      [{ power_type: 'ipmi' }, /power_address: is missing/],
+      [{ power_type: 'ipmi', power_parameters: `{"power_pass":"${SECRET} ${'x'.repeat(80)}"}` }, /power_address: is/],
+      [{ power_type: 'ipmi', power_parameters: '{"power_adress":"10.0.0.1"}' }, /power_adress: no parameter of this/],
+      [
+        { power_type: 'virsh', power_parameters_power_address: 'http://x', power_parameters_power_id: 'vm' },
+        /power_add/,
+      ],
+      [{ power_type: 'manual', power_parameters_power_pass: SECRET }, /power_pass: no parameter of this driver/],
+      [{ power_type: 'ipmi', power_parameters: '[1]' }, /Give a JSON object/],
+      [{ power_type: 'ipmi', power_parameters_power_user: 'a\nb' }, /Give printable texts/],
+      [{ power_parameters: '{"power_address":"10.0.0.1"}' }, /give a power_type with the parameters/],
+    ];
+    for (const [fields, said] of cases) {
+      const { status, text, refusal } = await set(fields);
+      assert.deepEqual([status, refusal], [400, 'invalid-parameters'], text);
+      assert.match(text, said);
+      assert.ok(!text.includes(SECRET), text);
+    }
+    assert.equal(client.region.store.findMachine(id)?.powerType, '');
+    await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'amt', power_parameters_skip_check: 'true' });
+    const ipmi = { power_address: '10.0.0.9', power_user: 'maas', power_pass: SECRET };
+    const shown = await client.ask('PUT', `2.0/machines/${id}/`, {
+      power_type: 'ipmi',
+      power_parameters: JSON.stringify(ipmi),
+    });
+    assert.equal(shown.status, 200, shown.text);
+    assert.ok(!shown.text.includes(SECRET));
+    await client.good('PUT', `2.0/machines/${id}/`, { power_parameters_power_user: 'root', description: 'x' });
+    const stored = { ...ipmi, power_user: 'root' };
+    assert.deepEqual(await client.good('GET', `2.0/machines/${id}/?op=power_parameters`), stored);
+    assert.deepEqual(await client.good('GET', `2.0/machines/?op=power_parameters&id=${id}`), { [id]: stored });
+    await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'manual' });
+    assert.deepEqual(await client.good('GET', `1.0/nodes/${id}/?op=power_parameters`), {});
+    const events = JSON.stringify(client.region.store.listEvents({ limit: 100 }));
+    assert.ok(!events.includes(SECRET));
+  }));
+
+test('who adds a machine is told of bad parameters; of what a machine says of itself only what can do no harm is kept', () =>
+  withClient(async (client) => {
+    const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07' };
+    const refused = await client.ask('POST', '2.0/machines/', { ...fields, power_type: 'ipmi' });
+    assert.deepEqual([refused.status, /power_address: is missing/.test(refused.text)], [400, true]);
+    const more = { power_type: 'memory', power_parameters_power_address: 'a' };
+    const made = await client.good('POST', '2.0/machines/', { ...fields, ...more });
+    assert.deepEqual(client.region.store.findMachine(made.system_id)?.powerParameters, { power_address: 'a' });
+  }));
+
+test('how a user who is no administrator wants a machine to be switched is asked of nobody before it is accepted', () =>
+  withClient(async (client) => {
+    const { store, clock } = client.place;
+    const account = { username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 };
+    store.addUser(account);
+    const eve = new Client(client.place, client.region, client.controller, createApiKey(store, clock, 'eve', 'test'));
+    const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07', power_type: 'memory' };
+    const made = await eve.good('POST', '2.0/machines/', { ...fields, power_parameters_power_address: 'a' });
+    await pass(clock, 3 * 60_000, 1_000);
+    assert.deepEqual(client.controller.asked, []);
+    const shown = await eve.good('GET', `2.0/machines/${made.system_id}/?op=query_power_state`);
+    assert.deepEqual([client.controller.asked, shown.state], [[], 'unknown']);
+    await client.good('POST', `2.0/machines/${made.system_id}/?op=commission`);
+    await pass(clock, 3_000);
+    assert.deepEqual(client.controller.asked.slice(0, 1), ['off hard']);
+  }));
+
+test('power is switched after the answer, one thing at a time, and shown with its age', () =>
+  withClient(async (client) => {
+    const { clock } = client.place;
+    const id = await client.enlistPowered();
+    const begun = await client.good('POST', `2.0/machines/${id}/?op=power_on`, { comment: 'for a look' });
+    assert.deepEqual([begun.power_state, begun.power_task, begun.power_state_age], ['unknown', 'on', null]);
+    const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
+    assert.deepEqual([busy.status, busy.refusal], [503, 'power-busy']);
+    assert.match(busy.text, /is being switched on at this moment/);
+    assert.equal((await client.ask('GET', `2.0/machines/${id}/?op=query_power_state`)).refusal, 'power-busy');
+    await pass(clock, 5_500);
+    const on = await client.good('GET', `2.0/machines/${id}/`);
+    assert.deepEqual([on.power_state, on.power_task], ['on', '']);
+    assert.ok(on.power_state_age >= 4 && on.power_state_age <= 5, String(on.power_state_age));
+    const odd = await client.ask('POST', `2.0/machines/${id}/?op=power_off`, { stop_mode: 'rude' });
+    assert.deepEqual([odd.status, odd.text], [400, '{"stop_mode":["Give hard or soft."]}']);
+    await client.good('POST', `2.0/machines/${id}/?op=power_off`, { stop_mode: 'soft' });
+    await pass(clock, 500);
+    await client.good('POST', `2.0/machines/${id}/?op=power_cycle`);
+    await pass(clock, 2_000);
+    await client.good('POST', `1.0/nodes/${id}/?op=stop`);
+    await pass(clock, 2_000);
+    const changes = client.controller.asked.filter((what) => what !== 'query');
+    assert.deepEqual(changes, ['netboot', 'on', 'off soft', 'off hard', 'netboot', 'on', 'off hard']);
+    assert.equal((await client.good('GET', `1.0/nodes/${id}/`)).power_state, 'off');
+    const said = client.region.store.listEvents({ limit: 100 }).map(({ description }) => description);
+    assert.ok(said.includes('power on: for a look'));
+  }));
+
+test('in 1.0 start switches a deployed machine on, by its disk', () =>
+  withClient(async (client) => {
+    const id = await client.enlistPowered();
+    for (const status of ['ready', 'allocated', 'deploying', 'deployed'] as const) {
+      client.region.changeStatus(id, status, { username: 'bob' });
+    }
+    const started = await client.good('POST', `1.0/nodes/${id}/?op=start`);
+    assert.deepEqual([started.substatus_name, started.power_task], ['Deployed', 'on']);
+    await pass(client.place.clock, 1_000);
+    assert.deepEqual(
+      client.controller.asked.filter((what) => what !== 'query'),
+      ['on'],
+    );
+  }));
+
+test('a state is asked for at once, and the answer comes in bounded time', () =>
+  withClient(async (client) => {
+    const { clock } = client.place;
+    const id = await client.enlistPowered();
+    const query = async (ms: number): Promise<unknown> => {
+      const asked = client.good('GET', `2.0/machines/${id}/?op=query_power_state`);
+      await pass(clock, ms, 100);
+      return asked;
+    };
+    assert.deepEqual(await query(500), { state: 'off', age: 0, text: '' });
+    client.controller.behaviour = 'is-away';
+    const away = await client.good('GET', `2.0/machines/${id}/`);
+    assert.equal(away.power_state, 'off');
+    assert.deepEqual(await query(500), { state: 'error', age: 0, text: 'nobody there' });
+    client.controller.behaviour = 'hangs';
+    assert.deepEqual(await query(13_000), { state: 'unknown', age: null, text: 'no answer within 12 s' });
+    await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'manual' });
+    assert.deepEqual(await query(100), { state: 'unknown', age: null, text: 'it is switched by hand' });
+    const refused = await client.ask('POST', `2.0/machines/${id}/?op=power_on`);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'power-by-hand']);
+    assert.match(refused.text, /manual is switched by people only/);
+    assert.equal((await client.ask('POST', '2.0/machines/nobody/?op=power_on')).status, 404);
+    assert.equal((await client.ask('GET', '2.0/machines/nobody/?op=query_power_state')).status, 404);
+  }));

@@ -1,0 +1,110 @@
+// What racks tell of their images is checked, kept, and chosen for a machine by the racks that boot it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseIpv4, parseMac } from '../../../src/net/address.ts';
+import { answerLink } from '../../../src/region/api/link.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import { AWAY_AFTER_MS, type Rack } from '../../../src/region/racks/rack.ts';
+import {
+  imagesForMachine,
+  parseRackImages,
+  RACK_IMAGES_MAX,
+  type RackImage,
+} from '../../../src/region/racks/rack-images.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { withRegion } from '../place.ts';
+import { acceptRack, heartbeatOf, RACK_UUID, rackAuthorization, rackInterface, registration } from './rack-place.ts';
+
+const NOW = 1_700_000_000_000;
+
+function image(more: Partial<RackImage> = {}, digit = 'a'): RackImage {
+  const sha256 = digit.repeat(64);
+  return {
+    ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+    ...{ serial: '20260101', path: `/images/${digit}${digit}/${sha256}.img.zst`, sha256, format: 'raw.zst' },
+    ...{ bytes: 1000, diskBytes: 4096 },
+    ...more,
+  };
+}
+
+const odd: readonly (readonly [string, unknown])[] = [
+  ['no object', 'debian'],
+  ['a path outside of the store', image({ path: '/etc/passwd' })],
+  ['a path of other bytes', image({ path: `/images/bb/${'b'.repeat(64)}.img` })],
+  ['a name with a line break', image({ release: 'bookworm\njob=erase' })],
+  ['a size that is none', { ...image(), bytes: -1 }],
+  ['a format that nobody knows', { ...image(), format: 'qcow2' }],
+  ['no serial', { ...image(), serial: undefined }],
+];
+for (const [name, entry] of odd) {
+  test(`an image with ${name} does not count, and the others do`, () => {
+    assert.deepEqual(parseRackImages([entry, image()]), [image()]);
+  });
+}
+
+test('what is no list is no images, and of too many the first count', () => {
+  assert.deepEqual([parseRackImages('x'), parseRackImages(undefined)], [[], []]);
+  assert.equal(parseRackImages(Array.from({ length: 300 }, () => image())).length, RACK_IMAGES_MAX);
+});
+
+function rack(uuid: string, network: string, more: Partial<Rack> = {}): Rack {
+  const { key: _key, ...said } = registration({ uuid, interfaces: [rackInterface(network)] });
+  return {
+    ...said,
+    ...{ state: 'accepted', isEmbedded: false, registeredMs: NOW, stateSinceMs: NOW, seenMs: NOW, refused: [] },
+    ...more,
+  };
+}
+
+type Seen = Pick<Machine, 'interfaces' | 'addresses'>;
+const seenAt = (text: string): Seen => {
+  const mac = parseMac('52:54:00:00:00:31');
+  const address = parseIpv4(text);
+  assert.ok(mac !== undefined);
+  return { interfaces: [{ id: 1, name: 'eth0', mac, address, source: 'vouched' }], addresses: [] };
+};
+const here = rack('here', '10.20.0.0/24', { isEmbedded: true });
+const far = rack('far', '10.50.0.0/24');
+const twin = rack('twin', '10.50.0.0/24');
+const gone = rack('gone', '10.50.0.0/24', { seenMs: NOW - AWAY_AFTER_MS - 1 });
+const stranger = rack('stranger', '10.50.0.0/24', { state: 'pending' });
+const A = image();
+const B = image({ release: 'trixie' }, 'b');
+
+const choices: readonly (readonly [string, Seen, readonly Rack[], readonly RackImage[] | undefined])[] = [
+  ['a machine of this host is given what this host has', seenAt('10.20.0.7'), [here, far], undefined],
+  ['a machine of a remote rack is given what that rack has', seenAt('10.50.0.7'), [here, far], [A, B]],
+  ['a machine of two racks is given what both have', seenAt('10.50.0.7'), [here, far, twin], [A]],
+  ['a rack that is away is not asked', seenAt('10.50.0.7'), [far, gone], [A, B]],
+  ['racks that are all away are believed what they told', seenAt('10.50.0.7'), [gone], []],
+  ['a rack that is not accepted is believed nothing', seenAt('10.50.0.7'), [far, stranger], [A, B]],
+  ['a machine that was seen nowhere is given what every rack has', { interfaces: [], addresses: [] }, [far, twin], [A]],
+  ['a region without racks has what this host has', seenAt('10.50.0.7'), [], undefined],
+];
+for (const [name, seen, racks, expected] of choices) {
+  test(name, () => {
+    const told: Readonly<Record<string, readonly RackImage[]>> = { far: [A, B], twin: [A], stranger: [B] };
+    assert.deepEqual(imagesForMachine(seen, { racks, imagesOf: (uuid) => told[uuid] ?? [], nowMs: NOW }), expected);
+  });
+}
+
+test('what a heartbeat tells is kept over a start of the region, until it tells otherwise or the rack is removed', () =>
+  withRegion(({ region, store, clock, config }) => {
+    acceptRack(region);
+    const beat = (more: object): unknown =>
+      answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body: heartbeatOf(more) }).kind;
+    assert.equal(beat({ images: [image(), { os: 'odd' }] }), 'json');
+    assert.equal(beat({}), 'json', 'a rack of another version tells none');
+    assert.deepEqual(region.racks.imagesOf(RACK_UUID), [image()]);
+    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
+    assert.deepEqual(again.racks.imagesOf(RACK_UUID), [image()]);
+    again.close();
+    assert.equal(beat({ images: [] }), 'json');
+    assert.deepEqual(region.racks.imagesOf(RACK_UUID), []);
+    assert.equal(beat({ images: [image()] }), 'json');
+    region.racks.judge([RACK_UUID], 'remove', 'admin');
+    assert.deepEqual([region.racks.imagesOf(RACK_UUID), store.racks.images(RACK_UUID)], [[], []]);
+    store.racks.putImages(RACK_UUID, [image()]);
+    assert.deepEqual(store.racks.images(RACK_UUID), [], 'nobody keeps images for a rack that is unknown');
+  }));

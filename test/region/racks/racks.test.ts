@@ -1,0 +1,307 @@
+// Racks register, are judged, are known by their keys, and are missed when they go.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4, parseIpv4 } from '../../../src/net/address.ts';
+import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
+import {
+  AWAY_AFTER_MS,
+  isAway,
+  LINK_VERSION,
+  PENDING_KEPT_MS,
+  PENDING_RACKS_MAX,
+  RACKS_MAX,
+  type Rack,
+} from '../../../src/region/racks/rack.ts';
+import { decideRegistration, decideVerdict } from '../../../src/region/racks/rack-admission.ts';
+import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
+import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
+import { withRegion } from '../place.ts';
+import {
+  acceptRack,
+  digestOf,
+  OTHER_UUID,
+  RACK_KEY_SECRET,
+  RACK_TOKEN,
+  RACK_UUID,
+  rackInterface,
+  registration,
+} from './rack-place.ts';
+
+const NOW = 1_700_000_000_000;
+const ADMIN = { kind: 'administrator', token: 'admin-token', username: 'admin' } as const;
+const OTHER_KEY = { kind: 'own', token: 'another-token', secretDigest: digestOf('x') } as const;
+
+function rack(more: Partial<Rack> = {}): Rack {
+  const { key: _key, ...said } = registration();
+  return {
+    ...said,
+    state: 'pending',
+    isEmbedded: false,
+    token: RACK_TOKEN,
+    secretDigest: digestOf(RACK_KEY_SECRET),
+    registeredMs: NOW,
+    stateSinceMs: NOW,
+    refused: [],
+    ...more,
+  };
+}
+
+const waiting = (count: number, more: Partial<Rack> = {}): readonly Rack[] =>
+  Array.from({ length: count }, (_, index) =>
+    rack({
+      uuid: `${index}`,
+      name: `other-${index}`,
+      token: `token-${index}`,
+      address: `192.0.2.${10 + index}`,
+      ...more,
+    }),
+  );
+
+const SILENT: Partial<Rack> = { registeredMs: NOW - PENDING_KEPT_MS - 1 };
+/** From the address of `registration()`. */
+const HERE: Partial<Rack> = { address: '192.0.2.9' };
+const silentFirst = (one: Rack, index: number): Rack => (index === 0 ? { ...one, ...SILENT } : one);
+const REGISTRATIONS: readonly (readonly [
+  name: string,
+  given: Parameters<typeof registration>[0],
+  known: readonly Rack[],
+  outcome: string,
+  racks: number,
+])[] = [
+  ['a rack that nobody knows waits', {}, [], 'pending', 1],
+  ['one with the key of an administrator is accepted at once', { key: ADMIN }, [], 'accepted', 1],
+  ['one that waits still waits', {}, [rack()], 'pending', 1],
+  ['one that waits is accepted with the key of an administrator', { key: ADMIN }, [rack()], 'accepted', 1],
+  ['one that is accepted is accepted again', {}, [rack({ state: 'accepted' })], 'accepted', 1],
+  ['one that was rejected stays rejected', {}, [rack({ state: 'rejected' })], 'rack-rejected', 1],
+  ['also with the key of an administrator', { key: ADMIN }, [rack({ state: 'rejected' })], 'rack-rejected', 1],
+  ['another key for a rack that waits is refused', { key: OTHER_KEY }, [rack()], 'rack-key', 1],
+  ['and for one that is accepted', { key: OTHER_KEY }, [rack({ state: 'accepted' })], 'rack-key', 1],
+  ['one key cannot be drawn by two racks', { uuid: OTHER_UUID, name: 'rack-3' }, [rack()], 'rack-key', 1],
+  ["the UUID of the region's own rack is nobody else's", {}, [rack({ isEmbedded: true })], 'rack-key', 1],
+  ['a rack of another link is told of both versions', { uplink: 2 }, [], 'rack-version', 0],
+  [
+    'a second rack of an accepted name waits, whatever its key',
+    { uuid: OTHER_UUID, key: ADMIN },
+    [rack({ state: 'accepted' })],
+    'pending',
+    2,
+  ],
+  [
+    'an accepted rack that takes the name of another one goes on under its own',
+    { name: 'other-0' },
+    [rack({ state: 'accepted' }), ...waiting(1, { state: 'accepted' })],
+    'accepted',
+    2,
+  ],
+  ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
+  ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
+  ['four wait from one address, and no more may', {}, waiting(4, HERE), 'racks-limit', 4],
+  ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
+  ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
+  ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],
+  ['so many are known that no more may', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
+];
+
+for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
+  test(name, () => {
+    const decision = decideRegistration(registration(given), known, NOW);
+    const { result } = decision;
+    assert.equal(result.kind === 'refuse' ? result.refusal.reason : result.kind, outcome);
+    const left = new Map(known.map((one) => [one.uuid, one]));
+    for (const uuid of decision.remove ?? []) left.delete(uuid);
+    for (const one of decision.put) left.set(one.uuid, one);
+    assert.equal(left.size, racks);
+    if (outcome === 'rack-version') assert.match(JSON.stringify(result), /version 2 of the link.*version 1/);
+  });
+}
+
+test('who finds no room is told who holds it, and for how long', () => {
+  const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
+  assert.match(JSON.stringify(full.result), /32 wait.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
+  const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
+  assert.match(JSON.stringify(crowded.result), /4 racks wait that registered from 192\.0\.2\.9/);
+});
+
+test('an administrator accepts, rejects and removes: all that are named, or none', () => {
+  const racks = [
+    rack(),
+    rack({ uuid: OTHER_UUID, token: 'b' }),
+    rack({ uuid: 'own', name: 'rack-1', isEmbedded: true, state: 'accepted' }),
+  ];
+  const say = (uuids: readonly string[], verdict: 'accept' | 'reject' | 'remove', of: readonly Rack[] = racks) => {
+    const { put, remove, events, result } = decideVerdict(uuids, verdict, of, { username: 'bob', atMs: NOW });
+    assert.ok(events.every(({ type, username }) => type === 'RACK_CHANGED' && username === 'bob'));
+    return result?.reason ?? [put.map(({ uuid, state }) => `${uuid} ${state}`), remove, events.length];
+  };
+  assert.deepEqual(say([RACK_UUID], 'accept'), [[`${RACK_UUID} accepted`], [], 1]);
+  assert.deepEqual(say([RACK_UUID], 'reject'), [[`${RACK_UUID} rejected`], [], 1]);
+  assert.deepEqual(say([RACK_UUID, RACK_UUID], 'remove'), [[], [RACK_UUID], 1]);
+  assert.equal(say([RACK_UUID, 'nobody'], 'accept'), 'not-found');
+  assert.equal(say([RACK_UUID, OTHER_UUID], 'accept'), 'rack-name');
+  assert.equal(say(['own'], 'reject'), 'rack-embedded');
+  assert.equal(say(['own'], 'remove'), 'rack-embedded');
+  assert.deepEqual(say(['own'], 'accept'), [[], [], 0]);
+  assert.deepEqual(say([RACK_UUID], 'accept', [rack({ state: 'accepted' })]), [[], [], 0]);
+});
+
+test('only an accepted rack is believed its networks, and only its own', () =>
+  withRegion(({ region }) => {
+    const address = parseIpv4('10.50.0.9') ?? ipv4(0);
+    const key = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
+    region.racks.register(registration());
+    assert.equal(region.racks.serves(address), false);
+    assert.equal(region.racks.vouches(key, address), false);
+    region.racks.judge([RACK_UUID], 'accept', 'admin');
+    assert.equal(region.racks.serves(address), true);
+    assert.equal(region.racks.vouches(key, address), true);
+    assert.equal(region.racks.vouches(`${key}x`, address), false);
+    assert.equal(region.racks.vouches(key, parseIpv4('10.51.0.9') ?? ipv4(0)), false);
+    for (const wrong of ['', ':', RACK_TOKEN, `${RACK_TOKEN}:`]) {
+      assert.equal(region.racks.vouches(wrong, address), false, wrong);
+    }
+    region.racks.judge([RACK_UUID], 'reject', 'admin');
+    assert.equal(region.racks.vouches(key, address), false);
+  }));
+
+test(
+  'a rack that came with the key of an administrator is known by it, until that key is deleted',
+  {
+    timeout: 20_000,
+  },
+  () =>
+    withRegion(async ({ region, store, clock }) => {
+      await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+      const [consumerKey = '', tokenKey = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
+      for (const [uuid, name] of [
+        [RACK_UUID, 'rack-2'],
+        [OTHER_UUID, 'rack-3'],
+      ] as const) {
+        const network = uuid === RACK_UUID ? '10.50.0.0/24' : '10.60.0.0/24';
+        const key = { kind: 'administrator', token: tokenKey, username: 'admin' } as const;
+        const outcome = region.racks.register(registration({ uuid, name, key, interfaces: [rackInterface(network)] }));
+        assert.equal(outcome?.kind, 'accepted');
+      }
+      const known = region.racks.find(RACK_UUID);
+      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), true);
+      assert.equal(region.racks.isKeyOf(known, { consumerKey: 'x', tokenKey, secret }), false);
+      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret: 'x' }), false);
+      // One key of two racks vouches for the networks of both.
+      for (const text of ['10.50.0.9', '10.60.0.9']) {
+        assert.equal(region.racks.vouches(`${tokenKey}:${secret}`, parseIpv4(text) ?? ipv4(0)), true, text);
+      }
+      store.removeKey('admin', tokenKey);
+      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), false);
+      assert.equal(region.racks.vouches(`${tokenKey}:${secret}`, parseIpv4('10.50.0.9') ?? ipv4(0)), false);
+    }),
+);
+
+test('the rack of this process is always accepted, and is one, also with a new UUID', () =>
+  withRegion(({ region }) => {
+    const said = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface()], pinned: [] };
+    region.racks.greet({ ...said, uuid: RACK_UUID });
+    region.racks.greet({ ...said, uuid: OTHER_UUID, name: 'rack-one' });
+    assert.deepEqual(
+      region.racks.list().map(({ uuid, name, state, isEmbedded }) => [uuid, name, state, isEmbedded]),
+      [[OTHER_UUID, 'rack-one', 'accepted', true]],
+    );
+  }));
+
+test('a rack that falls silent is told away once, and back once', () =>
+  withRegion(({ region, clock, store }) => {
+    acceptRack(region);
+    const told = (): readonly string[] =>
+      store
+        .listEvents({ limit: 50 })
+        .map(({ type }) => type)
+        .filter((type) => /^RACK_(AWAY|BACK)$/.test(type));
+    const news = { version: '0.1.0', uplink: 1, interfaces: [rackInterface()] };
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    region.racks.hear(RACK_UUID, { ...news, pulse });
+    clock.advance(AWAY_AFTER_MS - 5000);
+    assert.deepEqual(told(), []);
+    clock.advance(60_000);
+    assert.deepEqual(told(), ['RACK_AWAY']);
+    const known = region.racks.find(RACK_UUID);
+    assert.equal(known !== undefined && isAway(known, clock.wallTimeMs()), true);
+    region.racks.hear(RACK_UUID, { ...news, pulse });
+    clock.advance(10_000);
+    assert.deepEqual(told(), ['RACK_BACK', 'RACK_AWAY']);
+  }));
+
+test('a region that was away itself gives its racks time to come back', () =>
+  withRegion(({ region, clock, store, config }) => {
+    acceptRack(region);
+    region.close();
+    clock.advance(3_600_000);
+    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
+    clock.advance(10_000);
+    assert.equal(
+      store.listEvents({ limit: 50 }).some(({ type }) => type === 'RACK_AWAY'),
+      false,
+    );
+    again.close();
+  }));
+
+test('racks that nobody knows come slowly, those that are known are not held up', () =>
+  withRegion(({ region }) => {
+    let refused = 0;
+    for (let index = 0; index < 100; index += 1) {
+      const uuid = `${RACK_UUID.slice(0, -2)}${String(index).padStart(2, '0')}`;
+      const key = { kind: 'own', token: `token-${index}`, secretDigest: digestOf('x') } as const;
+      const outcome = region.racks.register(
+        registration({ uuid, name: `r${index}`, key, address: `192.0.2.${index}` }),
+      );
+      if (outcome === undefined || outcome.kind === 'refuse') refused += 1;
+    }
+    assert.equal(refused, 100 - PENDING_RACKS_MAX);
+    const key = { kind: 'own', token: 'token-0', secretDigest: digestOf('x') } as const;
+    const uuid = `${RACK_UUID.slice(0, -2)}00`;
+    assert.equal(region.racks.register(registration({ uuid, name: 'r0', key }))?.kind, 'pending');
+  }));
+
+test('what another process says of racks is seen at once', () =>
+  withRegion(({ region, store, clock, config }) => {
+    const other = openRegion({ config, store, clock, onDesiredState: () => {} });
+    acceptRack(other);
+    assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
+    other.racks.judge([RACK_UUID], 'remove', 'admin');
+    assert.equal(region.racks.find(RACK_UUID), undefined);
+    other.close();
+  }));
+
+test('two racks that hand out the same addresses are told of each other', () => {
+  const mine = rack({ state: 'accepted' });
+  const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined =>
+    findRangeConflict(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
+  const same = rackInterface();
+  assert.match(serve([same]) ?? '', /^rack-3 hands out 10\.50\.0\.100 to 10\.50\.0\.199, too/);
+  assert.match(serve([{ ...same, ip_range_low: '10.50.0.199' }]) ?? '', /10\.50\.0\.199 to 10\.50\.0\.199/);
+  assert.equal(serve([{ ...same, ip_range_low: '10.50.0.200', ip_range_high: '10.50.0.210' }]), undefined);
+  assert.equal(serve([{ ...same, management: 0 }]), undefined);
+  assert.equal(serve([{ ...same, ip_range_low: '', ip_range_high: '' }]), undefined);
+  assert.equal(serve([same], 'pending'), undefined);
+});
+
+test('rack and region speak of the same version of their link', () => {
+  assert.equal(LINK_VERSION, UPLINK_VERSION);
+});
+
+const INTERFACES: readonly (readonly [name: string, change: object, isGood: boolean])[] = [
+  ['an interface as a rack sends it', {}, true],
+  ['a relayed network, without addresses of the rack', { interface: '', ip: '', router_ip: '' }, true],
+  ['the whole internet', { network: '0.0.0.0/0' }, false],
+  ['a network with bits beyond its prefix', { network: '10.50.0.1/24' }, false],
+  ['an address that is none', { ip: '10.50.0.256' }, false],
+  ['a management that does not exist', { management: 3 }, false],
+  ['a name with a slash', { name: 'a/b' }, false],
+  ['an interface name that is too long', { interface: 'x'.repeat(16) }, false],
+];
+for (const [name, change, isGood] of INTERFACES) {
+  test(`${name} is ${isGood ? 'taken' : 'refused'}`, () => {
+    assert.equal(check(rackInterfaces, [{ ...rackInterface(), ...change }]).ok, isGood);
+  });
+}

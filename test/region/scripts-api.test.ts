@@ -1,0 +1,278 @@
+// Scripts and their results over the API, in the words of MAAS's clients; and a machine that is tested.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+
+const SCRIPT = '#!/bin/sh\necho grüße\n';
+const HEADER = `#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: fan
+# title: Fans
+# script_type: testing
+# timeout: 00:01:30
+# --- End MAAS 1.0 script metadata ---
+`;
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  /** Undefined: the answer is no JSON. */
+  readonly json: ReturnType<typeof JSON.parse>;
+}
+
+async function withApi(
+  work: (
+    ask: (
+      method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+      path: string,
+      fields?: object,
+      headers?: object,
+    ) => Promise<Answered>,
+    place: RegionPlace,
+    systemId: string,
+  ) => Promise<void>,
+): Promise<void> {
+  const place = makeRegion();
+  try {
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'pw' });
+    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
+    const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    const app = buildApp(makeContext(place.region));
+    const outcome = place.region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    await work(
+      async (method, path, fields, headers = { authorization }) => {
+        const answer = await app.inject({
+          method,
+          url: path.startsWith('/') ? path : `/MAAS/api/${path}`,
+          remoteAddress: '10.20.0.50',
+          headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+          ...(fields === undefined ? {} : { payload: new URLSearchParams({ ...fields }).toString() }),
+        });
+        const isJson = /json/.test(String(answer.headers['content-type']));
+        return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
+      },
+      place,
+      outcome.machine.systemId,
+    );
+  } finally {
+    place.remove();
+  }
+}
+
+test('a script is added, listed, read, changed, fetched and removed; each refusal names the field', () =>
+  withApi(async (ask) => {
+    const added = await ask('POST', '2.0/scripts/', {
+      name: 'hello',
+      script: SCRIPT,
+      type: '0',
+      timeout: '90',
+      position: '7',
+    });
+    assert.deepEqual(
+      [added.status, added.json.name, added.json.type, added.json.type_name, added.json.timeout, added.json.position],
+      [200, 'hello', 0, 'Commissioning script', '0:01:30', 7],
+    );
+    const own = await ask('POST', '2.0/scripts/', { script: HEADER });
+    assert.deepEqual([own.json.name, own.json.type, own.json.title, own.json.timeout_seconds], ['fan', 2, 'Fans', 90]);
+    const names = async (query: string): Promise<string> =>
+      (await ask('GET', `2.0/scripts/${query}`)).json.map(({ name }: { name: string }) => name).join(' ');
+    assert.deepEqual(
+      [await names(''), await names('?type=testing'), await names('?filters=hello,none')],
+      ['hello fan', 'fan', 'hello'],
+    );
+    const [whole] = (await ask('GET', '2.0/scripts/?include_script=true')).json;
+    assert.equal(Buffer.from(whole.history[0].data, 'base64').toString(), SCRIPT);
+    assert.equal((await ask('GET', '2.0/scripts/hello/?op=download')).text, SCRIPT);
+    assert.equal((await ask('GET', `2.0/scripts/${added.json.id}/`)).json.name, 'hello');
+    const changed = await ask('PUT', '2.0/scripts/hello/', { title: 'Hello', timeout: '00:10:00' });
+    assert.deepEqual([changed.json.title, changed.json.timeout_seconds, changed.json.position], ['Hello', 600, 7]);
+    for (const [fields, field] of [
+      [{ name: 'hello', script: SCRIPT }, 'name'],
+      [{ name: 'x' }, 'script'],
+      [{ name: 'x', script: 'no interpreter' }, 'script'],
+      [{ name: '../x', script: SCRIPT }, 'name'],
+      [{ name: 'x', script: SCRIPT, type: 'installation' }, 'type'],
+      [{ name: 'x', script: SCRIPT, timeout: 'soon' }, 'timeout'],
+      [{ name: 'x', script: SCRIPT, position: '-1' }, 'position'],
+      [{ name: 'x', script: SCRIPT, packages: '{"apt": ["fio"]}' }, 'packages'],
+      [{ name: 'x', script: SCRIPT, may_reboot: 'true' }, 'may_reboot'],
+    ] as const) {
+      const refused = await ask('POST', '2.0/scripts/', fields);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
+    }
+    assert.equal((await ask('PUT', '2.0/scripts/hello/', { name: 'fan' })).status, 400);
+    assert.equal((await ask('DELETE', '2.0/scripts/hello/')).status, 204);
+    for (const method of ['GET', 'PUT', 'DELETE'] as const) {
+      assert.equal((await ask(method, '2.0/scripts/hello/')).status, 404);
+    }
+    assert.equal((await ask('POST', '2.0/scripts/', { script: SCRIPT, name: 'x' }, {})).status, 401);
+  }));
+
+test('1.0: commissioning scripts by their old names', () =>
+  withApi(async (ask) => {
+    assert.equal((await ask('POST', '1.0/commissioning-scripts/', { name: 'hello', content: SCRIPT })).status, 200);
+    await ask('POST', '2.0/scripts/', { script: HEADER });
+    assert.deepEqual((await ask('GET', '1.0/commissioning-scripts/')).json, ['hello']);
+    assert.equal((await ask('GET', '1.0/commissioning-scripts/hello/')).text, SCRIPT);
+    assert.equal((await ask('GET', '1.0/commissioning-scripts/fan/')).status, 404);
+    await ask('PUT', '1.0/commissioning-scripts/hello/', { content: '#!/bin/sh\n' });
+    assert.equal((await ask('GET', '1.0/commissioning-scripts/hello/')).text, '#!/bin/sh\n');
+    assert.equal((await ask('DELETE', '1.0/commissioning-scripts/hello/')).status, 204);
+  }));
+
+test('a machine is commissioned and tested with the scripts that were chosen, and the results are read as they come', () =>
+  withApi(async (ask, place, id) => {
+    for (const name of ['c1', 'c2']) await ask('POST', '2.0/scripts/', { name, script: SCRIPT });
+    await ask('POST', '2.0/scripts/', { script: HEADER });
+    const agent = (): object => ({
+      'x-forwarded-for': '10.20.0.60',
+      'x-rackboot-rack': SECRET,
+      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-boot': '52:54:00:00:00:01',
+    });
+    const tell = (fields: object) =>
+      ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', ...fields }, agent());
+    for (const [op, fields] of [
+      ['commission', { commissioning_scripts: 'c9' }],
+      ['commission', { testing_scripts: 'c1' }],
+    ] as const) {
+      const refused = await ask('POST', `2.0/machines/${id}/?op=${op}`, fields);
+      assert.deepEqual([refused.status, Object.values(refused.json).flat().length], [400, 1]);
+    }
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/current-commissioning/`)).status, 404);
+    await ask('POST', `2.0/machines/${id}/?op=commission`, { commissioning_scripts: 'c2', testing_scripts: 'fan' });
+    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, agent())).text.trim().split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.split(' ').slice(1).join(' ')),
+      [
+        'builtin 600 inventory',
+        'builtin 900 disks',
+        'builtin 600 memory',
+        'builtin 60 link',
+        'builtin 60 clock',
+        'commissioning 600 c2',
+        'testing 90 fan',
+      ],
+    );
+    const ids = lines.map((line) => line.split(' ')[0] ?? '');
+    assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, agent())).text, SCRIPT);
+    for (const wrong of [ids[0], '0', '999999', 'x']) {
+      assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${wrong}`, undefined, agent())).status, 404);
+    }
+    assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, {})).status, 403);
+    const base64 = (text: string): string => Buffer.from(text).toString('base64url');
+    const running = { script: 'c2', script_id: ids[5], offset: '0', output_base64: base64('grü') };
+    assert.equal((await tell(running)).text, 'OK');
+    const current = `2.0/nodes/${id}/results/current-commissioning/`;
+    const live = (await ask('GET', `${current}?include_output=true&filters=c2`)).json;
+    assert.deepEqual([live.status_name, live.results.length, live.results[0].status_name], ['Running', 1, 'Running']);
+    assert.equal(Buffer.from(live.results[0].output, 'base64').toString(), 'grü');
+    for (const bad of [{ script_id: 'x' }, { script_id: ids[5], ended: 'gone' }, { script_id: ids[5], offset: '-1' }]) {
+      assert.equal((await tell(bad)).status, 400);
+    }
+    await tell({
+      script: 'c2',
+      script_id: ids[5],
+      ended: 'exited',
+      exit_status: '0',
+      offset: '4',
+      output_base64: base64('ße\n'),
+    });
+    await tell({
+      script: 'fan',
+      script_id: ids[6],
+      ended: 'exited',
+      exit_status: '4',
+      offset: '0',
+      output_base64: base64('it stands still\n'),
+    });
+    assert.equal((await ask('GET', `${current}?op=download&filters=c2`)).text, 'grüße\n');
+    assert.match(
+      (await ask('GET', `${current}?op=download`)).text,
+      /==== c2 ====\ngrüße\n\n==== fan ====\nit stands still\n$/,
+    );
+    // It says that all is well; what it told of its scripts says otherwise.
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, agent());
+    const failed = (await ask('GET', `2.0/machines/${id}/`)).json;
+    assert.deepEqual(
+      [failed.status_name, failed.status_message],
+      ['Failed commissioning', 'tested: fan ended with status 4: it stands still'],
+    );
+    await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'none', comment: 'quickly' });
+    assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.status_name, 'Testing');
+    const tests = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, agent())).text.trim().split('\n');
+    assert.equal(tests.length, 4);
+    for (const line of tests) await tell({ script_id: line.split(' ')[0], ended: 'exited', exit_status: '0' });
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, agent());
+    assert.equal(
+      (await ask('GET', `2.0/machines/${id}/`)).json.status_name,
+      'Failed commissioning',
+      'where it was before',
+    );
+    const all = (await ask('GET', `2.0/nodes/${id}/results/`)).json;
+    assert.deepEqual(
+      all.map((run: { type_name: string; status_name: string }) => `${run.type_name} ${run.status_name}`),
+      ['Testing Passed', 'Commissioning Failed'],
+    );
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?type=testing`)).json.length, 1);
+    assert.equal((await ask('GET', `2.0/nodes/${id}/results/${all[1].id}/`)).json.results.length, 7);
+    assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
+  }));
+
+test('a script that goes on beyond its time, though its machine lives, fails the commissioning', () =>
+  withApi(async (ask, place, id) => {
+    await ask('POST', '2.0/scripts/', { name: 'endless', script: SCRIPT, timeout: '60' });
+    await ask('POST', `2.0/machines/${id}/?op=accept`, {});
+    const headers = (): object => ({
+      'x-forwarded-for': '10.20.0.60',
+      'x-rackboot-rack': SECRET,
+      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-boot': '52:54:00:00:00:01',
+    });
+    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, headers())).text.trim().split('\n');
+    const script_id = lines.at(-1)?.split(' ')[0];
+    const beat = { status: 'WORKING', stage: 'testing', message: 'running endless', script: 'endless', script_id };
+    const tell = () => ask('POST', '/MAAS/rackboot/1/signal', beat, headers());
+    for (let minute = 0; minute < 6; minute += 1) {
+      assert.equal((await tell()).status, 200);
+      assert.equal(place.store.findMachine(id)?.status, 'commissioning', `after ${minute} minutes`);
+      place.clock.advance(60_000);
+    }
+    place.clock.advance(1000);
+    await tell();
+    const machine = place.store.findMachine(id);
+    assert.equal(machine?.status, 'failed-commissioning');
+    assert.match(machine?.statusMessage ?? '', /endless did not end within 60 seconds/);
+    const named = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
+    assert.deepEqual(named.slice(-2), ['clock aborted', 'endless timed-out']);
+  }));
+
+test('a machine that comes back in the middle runs all anew', () =>
+  withApi(async (ask, place, id) => {
+    await ask('POST', `2.0/machines/${id}/?op=accept`, {});
+    const headers = (): object => ({
+      'x-forwarded-for': '10.20.0.60',
+      'x-rackboot-rack': SECRET,
+      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-boot': '52:54:00:00:00:01',
+    });
+    const begin = async (): Promise<string[]> =>
+      (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, headers())).text.trim().split('\n');
+    const [first] = await begin();
+    const tell = (script_id: string | undefined, more: object) =>
+      ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', script_id, ...more }, headers());
+    await tell(first?.split(' ')[0], { script: 'inventory' });
+    const again = await begin();
+    assert.notEqual(again[0], first);
+    const kept = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
+    assert.deepEqual([kept[0], kept[5], kept[6]], ['inventory pending', 'inventory aborted', 'disks aborted']);
+    // What the first boot says late changes nothing of the second.
+    await tell(first?.split(' ')[0], { ended: 'exited', exit_status: '1' });
+    for (const line of again) await tell(line.split(' ')[0], { ended: 'exited', exit_status: '0' });
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, headers());
+    assert.equal(place.store.findMachine(id)?.status, 'ready');
+  }));

@@ -1,0 +1,208 @@
+// What is run on a machine, what comes of it, and how a script says of itself what it is.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { appendOutput, lastWords, outputText } from '../../../src/region/scripts/script-output.ts';
+import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
+import {
+  OUTPUT_BYTES_MAX,
+  type RawResult,
+  type Script,
+  type ScriptResult,
+} from '../../../src/region/scripts/script-store.ts';
+import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
+
+const SH = '#!/bin/sh\nexit 0\n';
+const script = (name: string, kind: Script['kind']): Script => ({
+  id: 1,
+  name,
+  kind,
+  title: '',
+  description: '',
+  timeoutSeconds: 60,
+  position: 50,
+  changedMs: 0,
+  bytes: 1,
+});
+const SCRIPTS = [script('t1', 'testing'), script('c1', 'commissioning'), script('c2', 'commissioning')];
+const result: RawResult = {
+  id: 1,
+  systemId: 'aaaaaa',
+  run: 1,
+  purpose: 'commissioning',
+  name: 'c1',
+  kind: 'commissioning',
+  status: 'pending',
+  timeoutSeconds: 60,
+  outputBytes: 0,
+  tail: new Uint8Array(),
+};
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+test('a run has the checks first, then the scripts of its kind, or those that were chosen, tests last', () => {
+  const names = (purpose: Script['kind'], chosen?: readonly string[]): string =>
+    planRun(purpose, SCRIPTS, chosen)
+      .map(({ name }) => name)
+      .join(' ');
+  assert.equal(names('commissioning'), 'inventory disks memory link clock c1 c2');
+  assert.equal(names('testing'), 'disks memory link clock t1');
+  assert.equal(names('commissioning', ['t1', 'c2']), 'inventory disks memory link clock c2 t1');
+  assert.equal(names('testing', []), 'disks memory link clock');
+});
+
+test('news begin, go on with and end a result; an output is put together whatever comes twice or not at all', () => {
+  const begun = { ...result, ...takeNews(result, { id: 1 }, 1000) };
+  assert.deepEqual([begun.status, begun.startedMs], ['running', 1000]);
+  const some = { ...begun, ...takeNews(begun, { id: 1, piece: { offset: 0, bytes: bytes('hello ') } }, 2000) };
+  const again = { ...some, ...takeNews(some, { id: 1, piece: { offset: 0, bytes: bytes('hello wo') } }, 3000) };
+  const twice = { ...again, ...takeNews(again, { id: 1, piece: { offset: 2, bytes: bytes('llo') } }, 3000) };
+  assert.equal(outputText(twice.tail), 'hello wo');
+  const end = takeNews(
+    twice,
+    { id: 1, ended: 'exited', exitStatus: 0, piece: { offset: 10, bytes: bytes('d') } },
+    4000,
+  );
+  assert.equal(outputText(end.tail ?? bytes('')), 'hello wo\n[2 bytes did not arrive]\nd');
+  assert.deepEqual(
+    [end.status, end.exitStatus, end.startedMs, end.endedMs, end.outputBytes],
+    ['passed', 0, 1000, 4000, 11],
+  );
+  assert.equal(takeNews(begun, { id: 1, ended: 'exited', exitStatus: 3 }, 1).status, 'failed');
+  assert.equal(takeNews(begun, { id: 1, ended: 'exited' }, 1).status, 'failed', 'who does not say how it ended failed');
+  assert.equal(takeNews(begun, { id: 1, ended: 'timed-out', exitStatus: 143 }, 1).status, 'timed-out');
+  assert.equal(takeNews(begun, { id: 1, ended: 'skipped' }, 1).status, 'skipped');
+});
+
+test('of an output the end is kept; people read it without what moves a cursor, also when it is cut in a character', () => {
+  const long = appendOutput({ tail: bytes('x'.repeat(OUTPUT_BYTES_MAX)), outputBytes: 1e9 }, 1e9, bytes('ü!'));
+  assert.deepEqual([long.tail.length, long.outputBytes], [OUTPUT_BYTES_MAX, 1e9 + 3]);
+  const half = appendOutput({ tail: new Uint8Array(), outputBytes: 0 }, 0, bytes('grüße').subarray(0, 3));
+  assert.equal(outputText(appendOutput(half, 3, bytes('grüße').subarray(3)).tail), 'grüße');
+  for (const [raw, shown] of [
+    ['a\tb\r\nc\n', 'a\tb\nc\n'],
+    ['10%\r50%\r100%\ndone', '100%\ndone'],
+    ['\r\r\nx\r', '\nx'],
+    [`${'y'.repeat(65_000)}\r`, 'y'.repeat(65_000)],
+    [`${'\r'.repeat(65_000)}z`, 'z'],
+    ['\u001b[31mred\u001b[0m \u001b]0;title\u0007x\u001b(B', 'red x'],
+    ['a\u0000b\u0007\u202ec\ufeff', 'abc'],
+  ] as const) {
+    assert.equal(outputText(bytes(raw)), shown);
+  }
+  assert.equal(lastWords(bytes('one\n  two \t words\n\n'), 7), 'two wor');
+  assert.equal(lastWords(bytes(''), 9), '');
+});
+
+test('a script is overdue only when it runs, and its time and some more is over', () => {
+  const running: RawResult = { ...result, status: 'running', startedMs: 0 };
+  assert.equal(isOverdue(running, 360_000), false);
+  assert.equal(isOverdue(running, 360_001), true);
+  assert.equal(isOverdue(result, 1e12), false);
+});
+
+test('a failure names the scripts with how they ended and their last words, and counts the others', () => {
+  const all = (...changes: readonly Partial<ScriptResult>[]): ScriptResult[] =>
+    changes.map((change) => ({ ...result, output: '', status: 'passed', ...change }));
+  assert.equal(failureOf(all({}, { status: 'skipped' }, { kind: 'builtin', status: 'pending' })), undefined);
+  assert.equal(
+    failureOf(
+      all({ status: 'failed', exitStatus: 3, output: 'a\nno such disk\n' }, { name: 'c2', status: 'timed-out' }),
+    ),
+    'c1 ended with status 3: no such disk; c2 did not end within 60 seconds',
+  );
+  assert.equal(failureOf(all({ status: 'pending' })), 'c1 was not run to its end');
+  assert.match(failureOf(all(...Array(5).fill({ status: 'failed', exitStatus: 1 }))) ?? '', /; and 2 more failed$/);
+});
+
+test('a script says of itself what it is; what a person says beside it wins', () => {
+  const text = `#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: burn-in
+# title: "Burn in"
+# description: for long
+# script_type: testing
+# timeout: 01:30:00
+# hardware_type: memory
+# may_reboot: False
+# --- End MAAS 1.0 script metadata ---
+exit 0
+`;
+  const expected = {
+    name: 'burn-in',
+    kind: 'testing',
+    title: 'Burn in',
+    description: 'for long',
+    timeoutSeconds: 5400,
+  };
+  assert.deepEqual(parseScript({ content: text }), {
+    kind: 'script',
+    script: { ...expected, position: 50, content: text },
+  });
+  const given = parseScript({
+    content: text,
+    name: 'x',
+    kind: 'commissioning',
+    timeoutSeconds: 5,
+    position: 1,
+    title: '',
+  });
+  assert.ok(given.kind === 'script');
+  assert.deepEqual(
+    [given.script.name, given.script.kind, given.script.timeoutSeconds, given.script.position, given.script.title],
+    ['x', 'commissioning', 5, 1, ''],
+  );
+  const plain = parseScript({ content: SH, name: 'plain' });
+  assert.ok(plain.kind === 'script' && plain.script.kind === 'commissioning' && plain.script.timeoutSeconds === 600);
+  const windows = parseScript({ content: '#!/bin/sh\r\nexit 0\r\n', name: 'plain' });
+  assert.ok(windows.kind === 'script' && windows.script.content === SH);
+});
+
+const header = (line: string): string =>
+  `#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# ${line}\n# --- End MAAS 1.0 script metadata ---\n`;
+const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], string, RegExp])[] = [
+  ['nothing', { content: '', name: 'a' }, 'script', /empty/],
+  ['too much', { content: `#!/bin/sh\n${'x'.repeat(SCRIPT_BYTES_MAX)}`, name: 'a' }, 'script', /at most 262144/],
+  ['a program', { content: '#!/bin/sh\n\u0000', name: 'a' }, 'script', /no text/],
+  ['no interpreter', { content: 'echo hello\n', name: 'a' }, 'script', /must name an interpreter/],
+  ['an interpreter without a path', { content: '#!sh\n', name: 'a' }, 'script', /must name an interpreter/],
+  ['no name', { content: SH }, 'name', /Give a name/],
+  ['a name that leaves its place', { content: SH, name: '../x' }, 'name', /Give a name/],
+  ['a name with a line end', { content: SH, name: 'a\nb' }, 'name', /Give a name/],
+  ['a name of ours', { content: SH, name: 'memory' }, 'name', /Rackboot's own/],
+  ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot's own/],
+  ['a number', { content: SH, name: '12' }, 'name', /digits only/],
+  ['an unknown kind', { content: header('script_type: installation'), name: 'a' }, 'type', /commissioning \(0\)/],
+  ['a time that is none', { content: header('timeout: soon'), name: 'a' }, 'timeout', /seconds up to/],
+  ['a time beyond all', { content: SH, name: 'a', timeoutSeconds: 1e6 }, 'timeout', /seconds up to 86400/],
+  [
+    'packages',
+    { content: header('packages: {apt: stress-ng}'), name: 'a' },
+    'script',
+    /packages: nothing is installed/,
+  ],
+  ['parameters', { content: header('parameters: {storage: {type: storage}}'), name: 'a' }, 'script', /parameters:/],
+  ['a restart', { content: header('may_reboot: true'), name: 'a' }, 'script', /may_reboot/],
+];
+for (const [name, request, field, message] of REFUSED) {
+  test(`a script with ${name} is refused with what to do`, () => {
+    const parsed = parseScript(request);
+    assert.ok(parsed.kind === 'fault');
+    assert.match((parsed.problems[field] ?? []).join(' '), message, JSON.stringify(parsed.problems));
+  });
+}
+
+test('times are seconds, with a unit, or as a clock shows them; 0 is the longest that there is', () => {
+  for (const [text, seconds] of [
+    ['', 600],
+    ['90', 90],
+    ['10m', 600],
+    ['2h', 7200],
+    ['00:05:00', 300],
+    ['05:10', 310],
+    ['0', 86_400],
+    ['1d', undefined],
+    ['-5', undefined],
+  ] as const) {
+    assert.equal(parseTimeout(text), seconds, text);
+  }
+});
