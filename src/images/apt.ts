@@ -148,19 +148,36 @@ async function listRepositories(): Promise<Repository[]> {
   });
 }
 
+/**
+ * Lines of sources.list for a release, from the mirrors that the host uses.
+ * @throws RackError `tool-missing`; `tool-failed` also when the host has no lists of a Debian mirror
+ */
+export async function listMirrors(release: string): Promise<string[]> {
+  const lines = sourceLines(await listRepositories(), release);
+  if (lines.length > 0) return lines;
+  const remedy = 'Run apt-get update as root on a Debian host, or name one with --mirror.';
+  throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
+}
+
+/** The lines for what the host uses of Debian, with another release in its place. */
+function sourceLines(repositories: readonly Repository[], release: string): string[] {
+  const lines = repositories
+    .filter(({ component }) => component === 'main')
+    .map(({ uri, codename }) => {
+      const suite = `${release}${/-.*$/.exec(codename)?.[0] ?? ''}`;
+      return `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
+    });
+  return [...new Set(lines)];
+}
+
 /** Writes what apt needs to keep lists of its own, with the host's mirrors and proxies; returns the configuration file. */
 async function writePrivateConfiguration(query: AptQuery, repositories: readonly Repository[]): Promise<string> {
   const root = join(query.directory, `apt-${query.release}-${query.architecture}`);
   for (const directory of ['lists/partial', 'cache/archives/partial', 'parts']) {
     await mkdir(join(root, directory), { recursive: true });
   }
-  const lines = repositories
-    .filter(({ component }) => component === 'main')
-    .map(({ uri, codename }) => {
-      const suite = `${query.release}${/-.*$/.exec(codename)?.[0] ?? ''}`;
-      return `deb [signed-by=${KEYRING}] ${uri} ${suite} main\n`;
-    });
-  await writeFile(join(root, 'sources.list'), [...new Set(lines)].join(''));
+  const lines = sourceLines(repositories, query.release).map((line) => `${line}\n`);
+  await writeFile(join(root, 'sources.list'), lines.join(''));
   await writeFile(join(root, 'status'), '');
   const acquire = (await runProgram('apt-config', ['dump', 'Acquire'], { package: APT })).toString('utf8');
   const kept = acquire.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));

@@ -1,18 +1,8 @@
-// The programs that deploying needs and busybox lacks: zstd, sfdisk, e2fsck and resize2fs. They lie beside the initrd as an archive of
-// their own, which only machines fetch that are deployed; the initrd has its path and its hash.
-//
-// 1. The initrd and its archive are published together; a machine takes no archive but the one that was built with its initrd.
-// 2. The same packages give the same bytes.
+// The programs that deploying needs and busybox lacks: zstd, sfdisk, e2fsck, resize2fs, xfs_growfs. They lie beside the initrd as an archive of
+// their own, which only machines fetch that are deployed or rescued; the initrd has its path and its hash.
 
-import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { RackError } from '../errors.ts';
 import type { Apt } from './apt.ts';
-import { compress } from './compression.ts';
-import { type CpioEntry, encodeCpio } from './cpio.ts';
-import { collectPrograms, type ProgramFile } from './linked-programs.ts';
-import type { FileContent } from './publication.ts';
+import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
 /** Program and the package that has it. */
 const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
@@ -21,14 +11,14 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['e2fsck', 'e2fsprogs'],
   ['resize2fs', 'e2fsprogs'],
 ];
-const PACKAGES = [...new Set(PROGRAMS.map(([, name]) => name))];
-const ARCHIVE = 'tools.cpio.gz';
+/** What is taken where its package is given: a system on xfs is not grown without. */
+const FURTHER_PROGRAMS: typeof PROGRAMS = [['xfs_growfs', 'xfsprogs']];
+const packagesOf = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
+const PACKAGES = packagesOf(PROGRAMS);
 
 /** Names of the packages that hold the programs and their libraries. */
-export async function deployToolPackages(apt: Apt): Promise<string[]> {
-  const libraries = await Promise.all(PACKAGES.map((name) => apt.librariesOf(name)));
-  return [...new Set([...PACKAGES, ...libraries.flat()])];
-}
+export const deployToolPackages = (apt: Apt): Promise<string[]> =>
+  toolPackages(apt, [...PACKAGES, ...packagesOf(FURTHER_PROGRAMS)]);
 
 /** True for a list of packages that has all the programs. */
 export const hasDeployTools = (names: readonly string[]): boolean => PACKAGES.every((name) => names.includes(name));
@@ -38,33 +28,17 @@ export const hasDeployTools = (names: readonly string[]): boolean => PACKAGES.ev
  *
  * @param unpacked where the packages of `deployToolPackages` were unpacked
  * @param directory where the archive will be, relative to the boot tree
+ * @param names of the packages that were unpacked
  * @throws RackError `bad-argument` naming a program or a library that none of the packages has
  */
-export async function makeDeployTools(
+export const makeDeployTools = (
   unpacked: string,
   directory: string,
-): Promise<{ readonly archive: FileContent; readonly entry: CpioEntry }> {
-  const places = await Promise.all(PROGRAMS.map(([name]) => findProgram(unpacked, name)));
-  const files = await collectPrograms(unpacked, places);
-  const entries = [...files]
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([path, data]): CpioEntry => ({ kind: 'file', path, mode: 0o755, data }));
-  const data = await compress(encodeCpio(entries));
-  const sha256 = createHash('sha256').update(data).digest('hex');
-  const line = Buffer.from(`${directory}/${ARCHIVE} ${sha256}\n`, 'latin1');
-  const entry = { kind: 'file', path: 'lib/rackboot/tools', mode: 0o644, data: line } as const;
-  return { archive: { name: ARCHIVE, data }, entry };
-}
-
-/** Where a package has a program depends on its release. */
-async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
-  for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
-    const path = join(unpacked, place, name);
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return { name, path };
-  }
-  throw new RackError('bad-argument', `The packages to deploy with have no program ${name}.`);
-}
+  names: readonly string[],
+): Promise<ToolArchive> => {
+  const further = FURTHER_PROGRAMS.filter(([, name]) => names.includes(name));
+  return makeToolArchive({
+    ...{ unpacked, directory, name: 'tools' },
+    programs: [...PROGRAMS, ...further].map(([name]) => name),
+  });
+};

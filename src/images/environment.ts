@@ -26,6 +26,7 @@ import {
   readModule,
   readModuleInfo,
 } from './kernel-package.ts';
+import { hasLoginTools, loginToolPackages, makeLoginTools } from './login-tools.ts';
 import {
   MODULE_DIRECTORIES,
   MODULE_DIRECTORIES_WITHOUT,
@@ -34,6 +35,7 @@ import {
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
 import { describeFile, encodeManifest, type PublishedFile, publishDirectory } from './publication.ts';
+import type { ToolArchive } from './tool-archive.ts';
 
 /** What to build, and where. */
 export interface EnvironmentRequest {
@@ -45,7 +47,7 @@ export interface EnvironmentRequest {
   readonly release: string;
   /**
    * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware, for the search for a BMC
-   * `freeipmi-tools`, and to deploy `zstd`, `fdisk` and `e2fsprogs`, each with its libraries. Undefined: fetched by apt.
+   * `freeipmi-tools`, to deploy `zstd`, `fdisk` and `e2fsprogs`, and for logins `dropbear-bin`, each with its libraries. Undefined: fetched by apt.
    */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during one. */
@@ -63,7 +65,7 @@ const SCRIPTS = new URL('./environment/', import.meta.url);
 const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /**
- * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,manifest.json}` of the tree.
+ * Builds the environment and publishes it as `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}` of the tree.
  *
  * @throws RackError `bad-argument` for an odd architecture, release or set of packages; `tool-missing` and `tool-failed` from
  * apt and dpkg-deb, with the remedy
@@ -85,20 +87,18 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     if (!withIpmi) request.onProgress('Leaving out the search for a BMC: there is no package freeipmi-tools');
     request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
     const place = [request.arch, 'generic', request.release, 'commissioning'];
-    const withTools = hasDeployTools(packages.map(({ name }) => name));
-    if (!withTools) request.onProgress('Leaving out the tools to deploy with: zstd, fdisk or e2fsprogs is not there');
-    const tools = withTools ? await makeDeployTools(unpacked, place.join('/')) : undefined;
+    const tools = await makeTools(request, packages, unpacked, place.join('/'));
     const archive = encodeCpio([
       ...(await systemEntries(unpacked)),
       ...(await moduleEntries(kernel, modules)),
       ...(await firmwareEntries(firmware, modules)),
       ...(withIpmi ? await ipmiToolEntries(unpacked) : []),
-      ...(tools === undefined ? [] : [tools.entry]),
+      ...tools.map(({ entry }) => entry),
     ]);
     const images = [
       { name: 'linux', data: await readFile(kernel.image) },
       { name: 'initrd.gz', data: await compress(archive) },
-      ...(tools === undefined ? [] : [tools.archive]),
+      ...tools.map(({ archive }) => archive),
     ];
     const files = images.map(describeFile);
     const manifest = encodeManifest({
@@ -115,6 +115,22 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }
+}
+
+/** The archives of programs that only some machines fetch. */
+async function makeTools(
+  { onProgress }: EnvironmentRequest,
+  packages: readonly DebianPackage[],
+  unpacked: string,
+  directory: string,
+): Promise<readonly ToolArchive[]> {
+  const names = packages.map(({ name }) => name);
+  const tools: ToolArchive[] = [];
+  if (hasDeployTools(names)) tools.push(await makeDeployTools(unpacked, directory, names));
+  else onProgress('Leaving out the tools to deploy with: zstd, fdisk or e2fsprogs is not there');
+  if (hasLoginTools(names)) tools.push(await makeLoginTools(unpacked, directory));
+  else onProgress('Leaving out logins to machines in rescue: there is no package dropbear-bin');
+  return tools;
 }
 
 /**
@@ -164,7 +180,11 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   return apt.download([
     kernel,
     'busybox-static',
-    ...new Set([...(await ipmiToolPackages(apt)), ...(await deployToolPackages(apt))]),
+    ...new Set([
+      ...(await ipmiToolPackages(apt)),
+      ...(await deployToolPackages(apt)),
+      ...(await loginToolPackages(apt)),
+    ]),
   ]);
 }
 

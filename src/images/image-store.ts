@@ -186,7 +186,7 @@ function readManifest(path: string): StoredImage | string {
 }
 
 /** By name, the newest serial first. */
-export function compareImages(one: StoredImage, other: StoredImage): number {
+export function compareImages(one: ImageName, other: ImageName): number {
   for (const field of FIELDS) {
     if (one[field] === other[field]) continue;
     if (field === 'serial') return compareSerials(other.serial, one.serial);
@@ -202,7 +202,7 @@ function compareSerials(one: string, other: string): number {
 }
 
 /** The image that fits a wish best: of its own sub-architecture before the generic one, stable before others, then the newest. */
-export function chooseImage(wish: ImageWish, images: readonly StoredImage[]): StoredImage | undefined {
+export function chooseImage<T extends ImageName>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
   );

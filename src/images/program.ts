@@ -3,13 +3,20 @@
 // 1. A program gets no shell and no terminal; its language is C, so that its words can be read.
 // 2. Its time and its output are bounded.
 
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { osErrorCode, RackError } from '../errors.ts';
 
-const RUN_MS_MAX = 15 * 60 * 1000;
+const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** The most lines of what a program said last that are shown; they become one. */
 const SHOWN_LINES_MAX = 3;
+
+// One may be mounting and writing: it ends, and tidies up, when this process does.
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGTERM');
+});
 
 /** How to run a program. */
 export interface ProgramOptions {
@@ -23,6 +30,12 @@ export interface ProgramOptions {
   readonly task?: string;
   /** What to do when it fails. */
   readonly remedy?: string;
+  /** Its standard input; undefined: nothing. */
+  readonly input?: string;
+  /** Ended after so many minutes; undefined: 15. */
+  readonly minutesMax?: number;
+  /** Told each line that it writes to its standard error, as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /**
@@ -31,15 +44,17 @@ export interface ProgramOptions {
  * @throws RackError `tool-missing` when it is not installed; `tool-failed`, with its last words, when it fails or takes too long.
  */
 export function runProgram(name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> {
+  const { minutesMax = RUN_MINUTES_MAX, onLine } = options;
   return new Promise((resolve, reject) => {
     const settings = {
       cwd: options.directory,
       env: { ...process.env, LC_ALL: 'C', LANGUAGE: '', ...options.environment },
       encoding: 'buffer' as const,
-      timeout: RUN_MS_MAX,
+      timeout: minutesMax * 60_000,
       maxBuffer: OUTPUT_BYTES_MAX,
     };
     const child = execFile(name, [...args], settings, (error, stdout, stderr) => {
+      running.delete(child);
       if (error === null) return resolve(stdout);
       if (osErrorCode(error) === 'ENOENT' && child.pid === undefined) {
         const remedy = `Install the package ${options.package} (apt-get install ${options.package}).`;
@@ -47,13 +62,16 @@ export function runProgram(name: string, args: readonly string[], options: Progr
           new RackError('tool-missing', `The program ${name} is not installed. ${remedy}`, { cause: error }),
         );
       }
-      const late = error.killed === true ? `no end within ${RUN_MS_MAX / 60_000} minutes` : `exit code ${error.code}`;
+      const late = error.killed === true ? `no end within ${minutesMax} minutes` : `exit code ${error.code}`;
       const why = complaintOf(stderr.toString('utf8')) || late;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
       const remedy = options.remedy === undefined ? '' : ` ${options.remedy}`;
       reject(new RackError('tool-failed', `${task} failed: ${why}.${remedy}`, { cause: error }));
     });
-    child.stdin?.end();
+    running.add(child);
+    if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
+    // Who reads none of it has its reasons, and tells them.
+    child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 

@@ -45,7 +45,12 @@ const MACHINE: Tree = {
     'processor\t: 0\nmodel name\t: Some "fast" CPU\\ @ 2GHz\nflags\t\t: fpu vme\n\nprocessor\t: 1\nmodel name\t: x\n',
   'proc/uptime': '12.34 20.00\n',
   'proc/meminfo': 'MemTotal:        1000000 kB\n',
-  ...nic('eth0', '52:54:00:aa:00:01', 'e1000', { 'sys/class/net/eth0/speed': '1000\n' }),
+  ...nic('eth0', '52:54:00:aa:00:01', 'e1000', {
+    'sys/class/net/eth0/speed': '1000\n',
+    'sys/class/net/eth0/device/subsystem': { link: '../../../bus/pci' },
+    'sys/class/net/eth0/device/vendor': '0x8086\n',
+    'sys/class/net/eth0/device/device': '0x100e\n',
+  }),
   ...nic('eth1', '52:54:00:aa:00:02', 'vmxnet3', {
     'sys/class/net/eth1/operstate': 'unknown\n',
     'sys/class/net/eth1/speed': '-1\n',
@@ -62,6 +67,8 @@ const MACHINE: Tree = {
   'sys/block/nvme0n1/size': '16\n',
   'sys/block/nvme0n1/queue/rotational': '0\n',
   'sys/block/nvme0n1/device/serial': 'NVME01  \n',
+  'sys/block/nvme0n1/device/firmware_rev': 'F1\n',
+  'sys/block/nvme0n1/queue/logical_block_size': '4096\n',
   'sys/block/vda/size': '8\n',
   'sys/block/vda/serial': 'DISK001',
   'sys/block/sdb/size': '99\n',
@@ -115,19 +122,74 @@ describe('the agent', { skip: missing('busybox') }, () => {
         cpu: { count: 2, model: 'Some "fast" CPU\\ @ 2GHz' },
         memory_mib: 4096 + 65_536 + 2,
         disks: [
-          { name: 'nvme0n1', bytes: 8192, model: '', serial: 'NVME01', rotational: false },
-          { name: 'sda', bytes: 2000409264 * 512, model: 'FAST DISK', serial: 'SER123', rotational: true },
-          { name: 'vda', bytes: 4096, model: '', serial: 'DISK001', rotational: false },
+          {
+            name: 'nvme0n1',
+            bytes: 8192,
+            model: '',
+            serial: 'NVME01',
+            rotational: false,
+            bus: 'nvme',
+            firmware: 'F1',
+            block_size: 4096,
+          },
+          {
+            name: 'sda',
+            bytes: 2000409264 * 512,
+            model: 'FAST DISK',
+            serial: 'SER123',
+            rotational: true,
+            bus: 'scsi',
+            firmware: '',
+            block_size: 512,
+          },
+          {
+            name: 'vda',
+            bytes: 4096,
+            model: '',
+            serial: 'DISK001',
+            rotational: false,
+            bus: 'virtio',
+            firmware: '',
+            block_size: 512,
+          },
         ],
         virtualization: 'none',
         uefi: false,
+        secure_boot: null,
         uptime: 12.34,
       });
       assert.equal(kernel, release());
       assert.deepEqual(nics, [
-        { name: 'eth0', mac: '52:54:00:aa:00:01', driver: 'e1000', carrier: true, operstate: 'up', speed: 1000 },
-        { name: 'eth1', mac: '52:54:00:aa:00:02', driver: 'vmxnet3', carrier: true, operstate: 'unknown', speed: null },
-        { name: 'usb0', mac: '02:00:00:00:00:07', driver: 'cdc_ether', carrier: false, operstate: 'up', speed: null },
+        {
+          name: 'eth0',
+          mac: '52:54:00:aa:00:01',
+          driver: 'e1000',
+          carrier: true,
+          operstate: 'up',
+          speed: 1000,
+          bus: 'pci',
+          ids: '8086:100e',
+        },
+        {
+          name: 'eth1',
+          mac: '52:54:00:aa:00:02',
+          driver: 'vmxnet3',
+          carrier: true,
+          operstate: 'unknown',
+          speed: null,
+          bus: '',
+          ids: '',
+        },
+        {
+          name: 'usb0',
+          mac: '02:00:00:00:00:07',
+          driver: 'cdc_ether',
+          carrier: false,
+          operstate: 'up',
+          speed: null,
+          bus: '',
+          ids: '',
+        },
       ]);
       assert.equal(dmi.vendor, 'Maker & Shne', 'what is not ASCII is left out');
       assert.equal(dmi.product, 'x'.repeat(128));
@@ -152,7 +214,28 @@ describe('the agent', { skip: missing('busybox') }, () => {
     });
   }
 
+  const variable = 'sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
+  const table = Buffer.from([127, 4, 0, 0, 0, 0]);
   const cases: readonly [string, Tree, (facts: Record<string, unknown>) => unknown, unknown][] = [
+    [
+      'tells that the firmware starts only what is signed',
+      { [variable]: Buffer.from([6, 0, 0, 0, 1]) },
+      (facts) => [facts.uefi, facts.secure_boot],
+      [true, true],
+    ],
+    ['tells that it does not', { [variable]: Buffer.from([6, 0, 0, 0, 0]) }, (facts) => facts.secure_boot, false],
+    [
+      'sends the firmware’s table when it is commissioned',
+      { 'proc/cmdline': 'rackboot=commissioning\n', 'sys/firmware/dmi/tables/DMI': table },
+      (facts) => facts.smbios,
+      table.toString('base64'),
+    ],
+    [
+      'keeps the table to itself otherwise',
+      { 'proc/cmdline': 'rackboot=enlist\n', 'sys/firmware/dmi/tables/DMI': table },
+      (facts) => facts.smbios,
+      undefined,
+    ],
     [
       'takes memory from the kernel’s blocks where SMBIOS has none',
       {

@@ -1,4 +1,4 @@
-// Imports an installer from small packages made here; the real one is imported and booted in test/e2e/first-boot-installer.test.ts.
+// Imports an installer from small packages made here; the real one is imported and booted in test/long/first-boot-installer.test.ts.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

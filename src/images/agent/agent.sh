@@ -14,19 +14,22 @@
 #   { version: 1,
 #     purpose: 'enlist' | 'commissioning' | '',        what the kernel line said
 #     boot_mac: text,                                  the interface that booted the machine
-#     nics: [{ name, mac, driver: text, carrier: true | false | null, operstate: text, speed: Mbit/s | null }],
+#     nics: [{ name, mac, driver: text, carrier: true | false | null, operstate: text, speed: Mbit/s | null, bus: text,
+#       ids: 'VENDOR:DEVICE' }],
 #     cpu: { count: number, model: text },
 #     memory_mib: number,                              installed, not what the kernel left over
-#     disks: [{ name: text, bytes: number, model, serial: text, rotational: boolean }],
+#     disks: [{ name: text, bytes: number, model, serial: text, rotational: boolean, bus, firmware: text, block_size: bytes }],
 #     dmi: { vendor, product, version, serial, uuid, board_vendor, board_name, board_serial, bios_vendor, bios_version,
 #            bios_date, chassis_type, chassis_serial, chassis_asset_tag: text },
 #     virtualization: 'none' | 'qemu' | 'vmware' | 'virtualbox' | 'hyperv' | 'xen' | 'unknown',
-#     uefi: boolean, kernel: text, uptime: seconds with fraction }
+#     uefi: boolean, secure_boot: true | false | null, kernel: text, uptime: seconds with fraction,
+#     smbios: Base64 of the firmware's table, when the machine is commissioned }
 #
 # 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
 # 2. Away regions are waited for, with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
 # 3. A BMC that cannot be reached or does not answer costs BMC_SECONDS_MAX and nothing else. Its password is said nowhere.
-# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went.
+# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status says how it went. Only a machine that was
+#    to enlist, and has work by now, starts again: its rack did not know yet.
 #
 # A machine that boots in the ephemeral environment for another purpose than to enlist, with the token of its boot, asks the region for
 # its job first (URL/rackboot/1/job) and does it as URL/rackboot/job.sh says; a region without jobs is told the facts as ever.
@@ -41,10 +44,12 @@ REPORT_SECONDS_MAX=1800
 REQUEST_SECONDS_MAX=60
 PAUSE_SECONDS_MAX=30
 SHOW_SECONDS=60
+RESTART_SECONDS=5
 BMC_SECONDS_MAX=60
 BMC_USER=maas
 NICS_MAX=64
 DISKS_MAX=256
+SMBIOS_BYTES_MAX=65536
 
 # One line for the people in front of the machine.
 say() {
@@ -206,7 +211,12 @@ collect_nics() {
     quote "${nic##*/}"; json="{\"name\":$text"
     quote "$mac"; json="$json,\"mac\":$text"
     quote "$driver"; json="$json,\"driver\":$text,\"carrier\":$carrier"
-    quote_file "$nic/operstate"; json="$json,\"operstate\":$text,\"speed\":$number}"
+    quote_file "$nic/operstate"; json="$json,\"operstate\":$text,\"speed\":$number"
+    bus=$(readlink "$nic/device/subsystem")
+    read_value "$nic/device/vendor"; ids=${value#0x}
+    read_value "$nic/device/device"; ids=$ids:${value#0x}
+    quote "${bus##*/}"; json="$json,\"bus\":$text"
+    quote "${ids#:}"; json="$json,\"ids\":$text}"
     nics="$nics${nics:+,}$json"
     # Quirk: the interface between a host and its BMC has the same address in every machine of a series.
     case $driver in cdc_ether | cdc_ncm | cdc_subset | rndis_host) [ "$mac" = "$boot_mac" ] || continue ;; esac
@@ -238,8 +248,29 @@ collect_disks() {
     quote "$name"
     read_value "$disk/queue/rotational"
     if [ "$value" = 1 ]; then rotational=true; else rotational=false; fi
-    disks="$disks${disks:+,}{\"name\":$text,\"bytes\":$bytes,\"model\":$model,\"serial\":$serial,\"rotational\":$rotational}"
+    disks="$disks${disks:+,}{\"name\":$text,\"bytes\":$bytes,\"model\":$model,\"serial\":$serial,\"rotational\":$rotational"
+    disk_bus
+    read_value "$disk/device/firmware_rev"
+    [ -n "$value" ] || read_value "$disk/device/rev"
+    quote "$value"; disks="$disks,\"bus\":\"$bus\",\"firmware\":$text"
+    read_value "$disk/queue/logical_block_size"
+    take_number "$value" 512
+    disks="$disks,\"block_size\":$number}"
   done
+}
+
+# Sets $bus to how the disk $name at $disk is connected, as its place among the devices tells.
+disk_bus() {
+  case $name/$(readlink "$disk") in
+    nvme*) bus=nvme ;;
+    mmcblk*) bus=mmc ;;
+    */usb*) bus=usb ;;
+    */virtio*) bus=virtio ;;
+    */ata*) bus=ata ;;
+    sd*) bus=scsi ;;
+    vd*) bus=virtio ;;
+    *) bus= ;;
+  esac
 }
 
 # The unit serial number of a SCSI or ATA disk: vital product data page 0x80, text after a header of four bytes (SPC-4).
@@ -295,6 +326,27 @@ virtualization() {
   fi
 }
 
+# Says whether the firmware starts only what is signed: true, false, or null when it does not tell. The variable has its value behind
+# four bytes of attributes (UEFI 2.10 §3.3); a kernel that has no such file system has said it when it started.
+secure_boot() {
+  variable=$(dd if="$sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c" bs=1 skip=4 count=1 2>/dev/null | tr '\000\001' '01')
+  case $variable in
+    1) echo true; return ;;
+    0) echo false; return ;;
+  esac
+  if [ ! -d "$sys/firmware/efi" ]; then echo null
+  elif dmesg 2>/dev/null | grep -qi 'secure boot enabled'; then echo true
+  elif dmesg 2>/dev/null | grep -qi 'secure boot disabled'; then echo false
+  else echo null; fi
+}
+
+# Sets $smbios to the firmware's table of parts, for the JSON; empty when it is not wanted or cannot be read.
+collect_smbios() {
+  smbios=
+  [ "$purpose" = commissioning ] && [ -r "$sys/firmware/dmi/tables/DMI" ] && command -v base64 >/dev/null 2>&1 || return 0
+  smbios=",\"smbios\":\"$(head -c $SMBIOS_BYTES_MAX "$sys/firmware/dmi/tables/DMI" | base64 | tr -d '\n')\""
+}
+
 cpu_model() {
   model=$(sed -n 's/^model name[^:]*: *//p' "$proc/cpuinfo" | head -n 1)
   [ -n "$model" ] || model=$(awk -F': *' '/^CPU implementer/ { i = $2 } /^CPU part/ { print "implementer " i " part " $2; exit }' "$proc/cpuinfo")
@@ -306,6 +358,7 @@ collect_facts() {
   collect_nics
   collect_disks
   collect_dmi
+  collect_smbios
   count=$(grep -c '^processor' "$proc/cpuinfo")
   take_number "$count" 0; cpus=$number
   quote "$(cpu_model)"; model=$text
@@ -318,7 +371,8 @@ collect_facts() {
   [ ! -d "$sys/firmware/efi" ] || uefi=true
   facts="{\"version\":1,\"purpose\":$purpose_json,\"boot_mac\":$boot_json,\"nics\":[$nics]"
   facts="$facts,\"cpu\":{\"count\":$cpus,\"model\":$model},\"memory_mib\":$(memory_mib),\"disks\":[$disks],\"dmi\":{$dmi_json}"
-  facts="$facts,\"virtualization\":\"$(virtualization)\",\"uefi\":$uefi,\"kernel\":$kernel,\"uptime\":${uptime:-0}}"
+  facts="$facts,\"virtualization\":\"$(virtualization)\",\"uefi\":$uefi,\"secure_boot\":$(secure_boot)"
+  facts="$facts,\"kernel\":$kernel,\"uptime\":${uptime:-0}$smbios}"
 }
 
 # ---- BMC ----
@@ -482,7 +536,18 @@ report() {
   done
   name=$(tr -d '\n' <"$work/answer" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p')
   if grep -q '"status": *"queued"' "$work/answer"; then say "The rack keeps the report until its region is back. Powering off."
+  elif is_wanted; then say "The region knows this machine${name:+ as $name}, and has work for it."
   else say "The region knows this machine${name:+ as $name}.${then- Powering off.}"; fi
+}
+
+# Status 0 when the answer to an enlistment names a state in which the machine is to work: it was given work after its rack had told it to
+# enlist. Only the region, which counts such starts, ends them.
+is_wanted() {
+  [ "$purpose" = enlist ] || return 1
+  for state in Commissioning Testing Deploying 'Disk erasing' 'Entering rescue mode'; do
+    ! grep -q "\"status_name\": *\"$state\"" "$work/answer" || return 0
+  done
+  return 1
 }
 
 # Fetches $1 to the file $2, waiting for a region that is away. Status 1 when the region has no such thing for this machine.
@@ -529,5 +594,10 @@ do_job
 collect_bmc
 say "Reporting $macs to $url"
 report
+if is_wanted; then
+  say "This machine starts again in $RESTART_SECONDS seconds, for its work."
+  sleep $RESTART_SECONDS
+  reboot -f
+fi
 finish 0
 # end of agent

@@ -1,0 +1,372 @@
+# How the agent commissions and tests a machine: the region's list of checks and operators' scripts, run one after the other, each within
+# its time. Read into the agent by `read_part` of job.sh, whose functions it uses.
+#
+#   commission ─▶ list ─▶ each: WORKING running ─▶ start ─▶ follow (output, heart-beats) ─▶ WORKING ended ─▶ OK tested, or FAILED
+#
+# The list is URL/rackboot/1/scripts, "ID KIND SECONDS NAME" a line; a script is URL/rackboot/1/scripts/ID. A signal of a script has
+# script, script_id, and at its end ended (exited, timed-out, skipped) and exit_status; what it said is output_base64, which begins at
+# byte offset of all that it says.
+#
+# 1. What one script does to itself or to others ends none of those after it: all run, whatever came before.
+# 2. A script that is over its time is ended with all that it has started, also what runs in a session of its own.
+# 3. A silent script is a sign of life every HEART_SECONDS; when the region does not want this boot any more, everything ends.
+# 4. What a script says takes SAID_BYTES_MAX of memory: of one that says more than can be told, the middle is left out.
+
+HEART_SECONDS=45
+END_SECONDS=10
+FOLLOW_REQUEST_SECONDS_MAX=10
+SAID_BYTES_MAX=65536
+PIECE_BYTES_MAX=131072
+SCRIPTS_MAX=200
+READ_SAMPLES=32
+MEMORY_BLOCKS_MAX=256
+MEMORY_SECONDS_MAX=10
+CLOCK_SECONDS_MAX=5
+
+# ---- what a script says ----
+
+size_of() {
+  if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
+}
+
+# Adds what was held back to what is to be told, and says how much was left out before it.
+give_latest() {
+  [ -e "$run/latest" ] || return 0
+  [ $left_out -eq 0 ] || printf '\n[%s bytes are left out]\n' $left_out >>"$run/said"
+  left_out=0
+  cat "$run/latest" >>"$run/said"
+  rm "$run/latest"
+}
+
+# Reads what a script says to its end, into $run/said as long as that is told as fast as it grows.
+collect_output() {
+  left_out=0
+  while dd bs=32768 count=1 of="$run/chunk" 2>/dev/null && [ -s "$run/chunk" ]; do
+    if [ "$(size_of "$run/said")" -lt $SAID_BYTES_MAX ]; then
+      give_latest
+      cat "$run/chunk" >>"$run/said"
+    else
+      left_out=$((left_out + $(size_of "$run/latest")))
+      mv "$run/chunk" "$run/latest"
+    fi
+  done
+  give_latest
+  # Where there is no room for what it says, it is not ended for that.
+  cat >/dev/null
+}
+
+# Sets $piece to the file of what is told next, empty when there is nothing, and $told to where it begins.
+take_piece() {
+  piece=
+  if [ ! -s "$run/saying" ] && [ -s "$run/said" ]; then
+    mv "$run/said" "$run/saying"
+    # Who was just writing into it has done so then.
+    sleep 0.2
+  fi
+  [ -s "$run/saying" ] || return 0
+  piece=$run/saying
+  size=$(size_of "$piece")
+  [ "$size" -gt $PIECE_BYTES_MAX ] || return 0
+  tail -c $PIECE_BYTES_MAX "$piece" >"$run/cut"
+  mv "$run/cut" "$piece"
+  told=$((told + size - PIECE_BYTES_MAX))
+}
+
+# What was told is not told again.
+drop_piece() {
+  [ -z "$piece" ] || { told=$((told + $(size_of "$piece"))); rm -f "$piece"; }
+  piece=
+}
+
+# ---- running one ----
+
+# Sets $launcher to what runs the script, empty when the kernel finds its interpreter by itself. Status 1: there is none here. The
+# programs of this environment are in other places than those of an installed system.
+find_interpreter() {
+  launcher=
+  read -r first <"$run/script"
+  first=${first#\#!}
+  set -f
+  # shellcheck disable=SC2086
+  set -- $first
+  set +f
+  [ ! -x "$1" ] || [ "${1##*/}" = env ] || return 0
+  interpreter=$1
+  program=${1##*/}
+  shift
+  if [ "$program" = env ]; then
+    program=$1
+    interpreter=$1
+    [ $# -eq 0 ] || shift
+  fi
+  case $program in dash | ash) program=sh ;; esac
+  command -v "$program" >/dev/null 2>&1 || return 1
+  launcher="$program $*"
+}
+
+# Starts the script, or the check of its name, with its output going to collect_output.
+start_script() {
+  {
+    if [ "$kind" = builtin ]; then
+      (export RACKBOOT_SCRIPT_ID="$id"; "check_$name") </dev/null 2>&1 &
+    else
+      # shellcheck disable=SC2086
+      (cd "$run/home" && exec setsid env -i PATH="$PATH" HOME="$run/home" TMPDIR="$run/home" LC_ALL=C \
+        RACKBOOT_URL="$url" RACKBOOT_PURPOSE="$(job_value purpose)" RACKBOOT_SYSTEM_ID="$(job_value system_id)" \
+        RACKBOOT_HOSTNAME="$(job_value hostname)" RACKBOOT_FACTS="$work/run/facts.json" RACKBOOT_SCRIPT="$name" \
+        RACKBOOT_SCRIPT_ID="$id" RACKBOOT_TIMEOUT="$seconds" $launcher "$run/script") </dev/null 2>&1 &
+    fi
+    echo $! >"$run/pid"
+    wait $!
+    echo $? >"$run/status.new"
+    mv "$run/status.new" "$run/status"
+  } | collect_output &
+  collector=$!
+}
+
+# Sends signal $1 to the script and what it has started; with a second argument only to what a script that has ended left behind, whose
+# own number may be another process by now.
+kill_script() {
+  read -r pid <"$run/pid" 2>/dev/null || return 0
+  kill -s "$1" -- "-$pid" 2>/dev/null
+  [ -n "$2" ] || kill -s "$1" "$pid" 2>/dev/null
+  # What has a session of its own shows by its environment whose it is.
+  for environ in "$proc"/[0-9]*/environ; do
+    [ -r "$environ" ] && tr '\000' '\n' <"$environ" 2>/dev/null | grep -qx "RACKBOOT_SCRIPT_ID=$id" || continue
+    pid=${environ%/environ}
+    kill -s "$1" "${pid##*/}" 2>/dev/null
+  done
+}
+
+# Waits $1 tenths of a second for the end of the script.
+await_end() {
+  tenths=0
+  while [ ! -e "$run/status" ] && [ $tenths -lt "$1" ]; do
+    sleep 0.1
+    tenths=$((tenths + 1))
+  done
+  [ -e "$run/status" ]
+}
+
+end_script() {
+  kill_script TERM
+  await_end $((END_SECONDS * 10))
+  kill_script KILL
+  # One that waits for a broken disk is not ended even so; it is left behind.
+  await_end 20
+}
+
+# The region does not want this boot any more: nothing of it goes on.
+check_wanted() {
+  case $status in
+    408 | 425 | 429) ;;
+    4??)
+      [ -z "$collector" ] || end_script
+      fail "the region does not want this work any more: $problem" ;;
+  esac
+}
+
+# Waits for the end of what runs, tells what it says and that it lives, and ends it when its time is over. Sets $ended.
+follow_script() {
+  ended=exited
+  begun=$(uptime_seconds)
+  last=$begun
+  while ! await_end 10; do
+    now=$(uptime_seconds)
+    if [ $((now - begun)) -ge "$seconds" ]; then
+      ended=timed-out
+      end_script
+      break
+    fi
+    [ $((now - last)) -ge $SIGNAL_SECONDS ] || continue
+    take_piece
+    [ -n "$piece" ] || [ $((now - last)) -ge $HEART_SECONDS ] || continue
+    last=$now
+    status=
+    # A region that hangs must not give the script more time than it has.
+    limit=$REQUEST_SECONDS_MAX
+    REQUEST_SECONDS_MAX=$FOLLOW_REQUEST_SECONDS_MAX
+    if signal WORKING testing "running $name" "script=$name" "script_id=$id"; then drop_piece; else check_wanted; fi
+    REQUEST_SECONDS_MAX=$limit
+    piece=
+  done
+  # What it has left behind holds its output open, and is not of this script any more.
+  kill_script KILL left
+  waited=0
+  while kill -0 $collector 2>/dev/null && [ $waited -lt 20 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+  done
+  kill $collector 2>/dev/null
+  collector=
+}
+
+# Tells how the script ended: $1 is what to call it.
+tell_end() {
+  [ ! -e "$run/said" ] || { cat "$run/said" >>"$run/saying"; rm "$run/said"; }
+  take_piece
+  say "  $name: $1"
+  signal_surely WORKING testing "$name: $1" "script=$name" "script_id=$id" "ended=$ended" ${code:+"exit_status=$code"} || check_wanted
+  drop_piece
+}
+
+run_script() {
+  told=0
+  code=
+  # A place of its own: what is left behind of another one writes nowhere near.
+  run=$work/run/$id
+  mkdir -p "$run/home"
+  say "Running $name"
+  signal_surely WORKING testing "running $name" "script=$name" "script_id=$id" || check_wanted
+  if [ "$kind" != builtin ]; then
+    status=
+    if ! fetch_patiently "$url/rackboot/1/scripts/$id" "$run/script"; then
+      [ "$status" = 404 ] || check_wanted
+      ended=skipped
+      tell_end "skipped, for it was removed"
+      return 0
+    fi
+    chmod 700 "$run/script"
+    if ! find_interpreter; then
+      echo "no interpreter $interpreter: scripts run with those of busybox, which are sh and awk" >"$run/said"
+      ended=exited
+      code=127
+      failed="$failed $name"
+      tell_end "failed, for there is no interpreter $interpreter"
+      return 0
+    fi
+  fi
+  start_script
+  follow_script
+  [ ! -e "$run/status" ] || code=$(cat "$run/status")
+  if [ "$ended" = exited ] && [ "$code" = 0 ]; then
+    tell_end passed
+    return 0
+  fi
+  failed="$failed $name"
+  if [ "$ended" = timed-out ]; then tell_end "ended after its $seconds seconds"; else tell_end "failed with status $code"; fi
+}
+
+# ---- checks ----
+
+# Reports the facts, with the BMC. What cannot go on here ends this check only.
+check_inventory() {
+  fail() {
+    echo "$*"
+    exit 1
+  }
+  collect_bmc
+  report
+  echo "$cpus processors, $(memory_mib) MiB of memory"
+  list_disks | while read -r bytes name; do echo "disk $name: $bytes bytes"; done
+  [ -z "$power_type" ] || echo "BMC at $address"
+}
+
+check_disks() {
+  list_disks >"$work/disks"
+  bad=0
+  while read -r bytes disk; do
+    mib=$((bytes / 1048576))
+    sample=0
+    errors=0
+    while [ $sample -lt $READ_SAMPLES ]; do
+      dd if="$dev/$disk" of=/dev/null bs=1M count=1 skip=$((sample * (mib > 0 ? mib - 1 : 0) / (READ_SAMPLES - 1))) 2>"$work/dd.err" || {
+        errors=$((errors + 1))
+        words_of "$work/dd.err"
+        echo
+      }
+      sample=$((sample + 1))
+    done
+    echo "$disk: $READ_SAMPLES places of $bytes bytes read, $errors with errors"
+    bad=$((bad + errors))
+  done <"$work/disks"
+  [ $bad -eq 0 ]
+}
+
+# Half of what is free is filled with noise and compared, as much of it as MEMORY_SECONDS_MAX allow: an emulated machine is slow.
+check_memory() {
+  free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB.*/\1/p' "$proc/meminfo")
+  take_number "$free" 0
+  blocks=$((number / 2048))
+  # The file system in memory takes a part of it only, and what else is in there needs room, too.
+  set -- $(stat -f -c '%b %a %S' "$work" 2>/dev/null)
+  if [ $# -eq 3 ] && [ "$1" -gt 0 ]; then
+    room=$(($2 * ($3 / 512) / 2048 * 3 / 4))
+    [ $blocks -le $room ] || blocks=$room
+  fi
+  [ $blocks -le $MEMORY_BLOCKS_MAX ] || blocks=$MEMORY_BLOCKS_MAX
+  mkdir -p "$work/memory"
+  dd if=/dev/urandom of="$work/memory/0" bs=1M count=1 2>/dev/null || { echo "there is no room to write to"; return 1; }
+  block=1
+  began=$(uptime_seconds)
+  while [ $block -lt $blocks ] && [ $(($(uptime_seconds) - began)) -lt $((MEMORY_SECONDS_MAX / 2)) ]; do
+    cat "$work/memory/0" >"$work/memory/$block" || { rm -f "$work/memory/$block"; break; }
+    block=$((block + 1))
+  done
+  wrong=0
+  read=0
+  for copy in "$work"/memory/*; do
+    [ $(($(uptime_seconds) - began)) -lt $MEMORY_SECONDS_MAX ] || break
+    cmp -s "$work/memory/0" "$copy" || wrong=$((wrong + 1))
+    read=$((read + 1))
+  done
+  rm -rf "$work/memory"
+  echo "$block MiB written, $read of them read, $wrong of them differ"
+  [ $wrong -eq 0 ]
+}
+
+check_link() {
+  booted=1
+  for nic in "$sys"/class/net/*; do
+    [ -e "$nic/device" ] || continue
+    read_value "$nic/carrier"
+    carrier=$value
+    read_value "$nic/speed"
+    # A card that does not know says -1.
+    case $value in '' | *[!0-9]*) speed= ;; *) speed=$value ;; esac
+    read_value "$nic/address"
+    if [ "$carrier" = 1 ]; then state="link${speed:+, $speed Mbit/s}"; else state='no link'; fi
+    echo "${nic##*/} ($value): $state"
+    [ "$value" != "$boot_mac" ] || [ "$carrier" != 0 ] || booted=0
+  done
+  [ $booted -eq 1 ]
+}
+
+# Compares the clock with the rack's, by the date of its answers, and sets it when it is wrong.
+check_clock() {
+  wget -S -O /dev/null "$url/rackboot/agent.sh" >"$work/head" 2>&1
+  theirs=$(sed -n 's/^ *[Dd]ate: *//p' "$work/head" | head -n 1)
+  [ -n "$theirs" ] || { echo "the rack does not tell the time"; return 0; }
+  theirs=$(date -u -D '%a, %d %b %Y %T GMT' -d "$theirs" +%s 2>/dev/null)
+  take_number "$theirs" 0
+  [ "$number" -gt 0 ] || { echo "the rack's time cannot be read"; return 0; }
+  off=$(($(date -u +%s) - number))
+  echo "$off seconds ahead of the rack's clock"
+  [ ${off#-} -gt $CLOCK_SECONDS_MAX ] || return 0
+  date -u -s "@$number" >/dev/null 2>&1 && hwclock -u -w 2>/dev/null && echo "set to the rack's"
+  return 0
+}
+
+commission() {
+  mkdir -p "$work/run"
+  collector=
+  piece=
+  fetch_patiently "$url/rackboot/1/scripts" "$work/list" || fail_job testing "the region gave no list of scripts: $problem"
+  # What is no line of a list runs nothing.
+  grep -E '^[0-9]{1,15} (builtin|commissioning|testing) [0-9]{1,6} [A-Za-z0-9][A-Za-z0-9._-]{0,63}$' "$work/list" | head -n $SCRIPTS_MAX >"$work/scripts"
+  [ -s "$work/scripts" ] || fail_job testing "the region's list of scripts is empty"
+  printf '%s\n' "$facts" >"$work/run/facts.json"
+  failed=
+  while read -r id kind seconds name; do
+    case $kind/$name in builtin/inventory | builtin/disks | builtin/memory | builtin/link | builtin/clock) ;; builtin/*) continue ;; esac
+    run_script
+    rm -rf "$run"
+  done <"$work/scripts"
+  rm -rf "$work/run"
+  [ -z "$failed" ] || fail_job testing "these failed:$failed"
+  signal_surely OK tested "all checks and scripts passed" || fail "the region refuses to hear that all passed: $problem"
+  say "Done. Powering off."
+  finish 0
+}
+
+# end of commission

@@ -1,0 +1,184 @@
+# How the agent puts an image on a disk. Read into the agent by `read_part` of job.sh, whose functions it uses; personalise.sh sets up
+# the system that the image holds.
+#
+#   deploy ─▶ tools ─▶ choose_disk ─▶ write_image ─▶ grow_last ─▶ personalise ─▶ OK written ─▶ reboot
+#                                        ▲    │ stalled, cut short, another hash: from its begin again, WRITE_TRIES_MAX in all
+#                                        └────┘
+#
+# 1. Nothing is written to a disk before it is chosen, and nothing but that disk.
+# 2. "written" is said after the hash of what came was compared and the disk has taken every byte.
+# 3. A download that stands still is seen by what reaches the disk, told with the bytes that it had, and never waited for without end.
+# 4. The firmware's order of boot devices stays as it is, so the network stays first and the rack says what is booted; UEFI finds the
+#    disk by \EFI\BOOT, which needs no entry of its own.
+
+WRITE_TRIES_MAX=3
+WRITE_SECONDS_MAX=14400
+DIRTY_BYTES=268435456
+
+# Sets $disk to the name of the disk to deploy to: the one that the job names (by name, path or serial number), else the smallest that
+# holds the image, those at USB last.
+choose_disk() {
+  wanted=$(job_value disk)
+  wanted=${wanted#/dev/}
+  needed=$(job_value image_disk_bytes)
+  [ -n "$needed" ] || needed=$(job_value image_bytes)
+  take_number "$needed" 1
+  needed=$number
+  disk=
+  best=
+  list_disks >"$work/disks"
+  while read -r bytes name; do
+    if [ -n "$wanted" ]; then
+      # As the facts have it, by which the region knows it.
+      read_value "$sys/block/$name/serial"
+      [ -n "$value" ] || read_value "$sys/block/$name/device/serial"
+      [ -n "$value" ] || value=$(scsi_serial "$sys/block/$name/device/vpd_pg80")
+      quote "$value"
+      case $wanted in serial:*) is="serial:$text" named="serial:\"${wanted#serial:}\"" ;; *) is=$name named=$wanted ;; esac
+      [ "$is" != "$named" ] || { disk=$name; best=$bytes; }
+      continue
+    fi
+    [ "$bytes" -ge "$needed" ] || continue
+    usb=0
+    case $(readlink -f "$sys/block/$name") in */usb*) usb=1 ;; esac
+    if [ -z "$disk" ] || [ $usb -lt "$best_usb" ] || { [ $usb -eq "$best_usb" ] && [ "$bytes" -lt "$best" ]; }; then
+      disk=$name
+      best=$bytes
+      best_usb=$usb
+    fi
+  done <"$work/disks"
+  seen=$(tr '\n' ',' <"$work/disks")
+  case $disk$wanted in serial:*) fail_job partitioning "the disk with the serial number ${wanted#serial:} is not there; there are: ${seen:-none}; when disks were changed, commission the machine again" ;; esac
+  [ -n "$disk" ] || fail_job partitioning "there is no disk ${wanted:-of $needed bytes or more}; there are: ${seen:-none}"
+  [ "$best" -ge "$needed" ] || fail_job partitioning "the disk $disk has $best bytes, the image needs $needed"
+}
+
+expand() {
+  if [ "$format" = raw.zst ]; then tool zstd -dc -q 2>"$work/zstd.err"; else cat; fi
+  echo $? >"$work/expand.status"
+}
+
+# Quirk: wget of Debian 12's static busybox crashes with -T; who waits for it ends it by its number.
+fetch_image() {
+  sh -c 'echo $$ >"$1/wget.pid"; exec wget -O - "$0" 2>"$1/wget.err"' "$image" "$work"
+  echo $? >"$work/wget.status"
+}
+
+# Streams the image to the disk while its hash is made. Sets $problem and status 1 when it did not come whole.
+stream_image() {
+  rm -f "$work"/*.status "$work"/*.pid "$work/copy"
+  position=0
+  mkfifo "$work/copy"
+  sha256sum <"$work/copy" >"$work/sum" &
+  summing=$!
+  fetch_image | tee "$work/copy" | expand | write_device "$dev/$disk" bs=1M &
+  follow $! writing 0 "$total"
+  stalled=$?
+  wait $summing
+  got=$(cut -d ' ' -f 1 "$work/sum")
+  problem=
+  if [ $stalled -ne 0 ]; then
+    problem="the download stands still: $position bytes of $total are on $disk, and none came for $STALL_SECONDS_MAX seconds"
+  elif [ "$(cat "$work/dd.status")" != 0 ]; then
+    fail_job writing "the disk $disk does not take the image: $(words_of "$work/dd.err")"
+  elif case $(cat "$work/wget.status") in 0 | 141) false ;; esac; then
+    problem="$image cannot be fetched ($position bytes are on $disk): $(words_of "$work/wget.err")"
+  elif [ "$(cat "$work/expand.status")" != 0 ]; then
+    # Who reads no more ends who fetches, by signal 13.
+    problem="the image cannot be expanded: $(words_of "$work/zstd.err")"
+  elif [ "$got" != "$hash" ]; then
+    problem="what came from $image has the sha256 $got, not $hash"
+  fi
+  [ -z "$problem" ]
+}
+
+write_image() {
+  image=$(job_value image_url)
+  case $image in /*) image=$base$image ;; esac
+  case $image in http://*) ;; *) fail_job writing "the region named no image" ;; esac
+  hash=$(job_value image_sha256)
+  [ ${#hash} -eq 64 ] || fail_job writing "the region gave no hash of the image"
+  format=$(job_value image_format)
+  case $format in raw | raw.zst) ;; *) fail_job writing "the image has the format ${format:-of none}, which this environment does not know" ;; esac
+  total=$(job_value image_disk_bytes)
+  [ -n "$total" ] || [ "$format" != raw ] || total=$(job_value image_bytes)
+  take_number "$total" 0
+  total=$number
+  # What waits in memory is bounded, so that progress is what the disk has taken and the last bytes do not take minutes.
+  [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
+  try=1
+  started=$(uptime_seconds)
+  until stream_image; do
+    [ $try -lt $WRITE_TRIES_MAX ] || fail_job writing "$problem (tried $try times)"
+    [ $(($(uptime_seconds) - started)) -lt $WRITE_SECONDS_MAX ] || fail_job writing "$problem (tried for $WRITE_SECONDS_MAX seconds)"
+    say "$problem; trying again."
+    signal WORKING writing "$problem; trying again" "done_bytes=$position" "total_bytes=$total"
+    try=$((try + 1))
+    sleep 2
+  done
+  say "The image is on $disk, its hash is right."
+}
+
+# Prints $3 bytes of the partition $1 from byte $2 on, in hexadecimal.
+hex_at() {
+  dd if="$dev/$1" bs=1 skip="$2" count="$3" 2>/dev/null | hexdump -v -e '1/1 "%02x"'
+}
+
+# Says what is on the partition $1: ext, xfs, btrfs, LVM, LUKS, or nothing that is known here.
+file_system_of() {
+  [ "$(hex_at "$1" 1080 2)" != 53ef ] || { echo ext; return; }
+  [ "$(hex_at "$1" 0 4)" != 58465342 ] || { echo xfs; return; }
+  [ "$(hex_at "$1" 65600 8)" != 5f42485266535f4d ] || { echo btrfs; return; }
+  [ "$(hex_at "$1" 512 8)" != 4c4142454c4f4e45 ] || { echo LVM; return; }
+  [ "$(hex_at "$1" 0 6)" != 4c554b53babe ] || echo LUKS
+}
+
+grow_xfs() {
+  mkdir -p "$root"
+  mount -t xfs "$dev/$1" "$root" 2>"$work/resize" || return 1
+  tool xfs_growfs "$root" >>"$work/resize" 2>&1
+  grown=$?
+  umount "$root"
+  return $grown
+}
+
+# Lets the last partition, when it has a file system that can grow, and the file system reach to the end of the disk.
+grow_last() {
+  reread_partitions
+  last=$(list_partitions | tail -n 1)
+  [ -n "$last" ] || fail_job personalising "the kernel sees no partition on $disk after the image was written"
+  # shellcheck disable=SC2086
+  set -- $last
+  kind=$(file_system_of "$3")
+  case $kind in ext | xfs) ;; *) say "The last partition, $3, has no file system that is grown here${kind:+: it is $kind}."; return 0 ;; esac
+  tool sfdisk -q --relocate gpt-bak-std "$dev/$disk" >"$work/sfdisk" 2>&1
+  if ! echo ', +' | tool sfdisk -q --no-reread --force -N "$2" "$dev/$disk" >>"$work/sfdisk" 2>&1; then
+    fail_job personalising "the partition $3 cannot be grown: $(words_of "$work/sfdisk")"
+  fi
+  reread_partitions
+  case $kind in
+    ext)
+      tool e2fsck -f -y "$dev/$3" >"$work/resize" 2>&1
+      [ $? -le 2 ] && tool resize2fs "$dev/$3" >>"$work/resize" 2>&1 ;;
+    xfs) grow_xfs "$3" ;;
+  esac || fail_job personalising "the file system of $3 ($kind) cannot be grown: $(words_of "$work/resize")"
+}
+
+deploy() {
+  signal_surely WORKING started "fetching the tools" || fail "the region does not take this machine's signals: $problem"
+  fetch_tools
+  signal WORKING partitioning "choosing the disk"
+  choose_disk
+  say "Deploying to $disk"
+  write_image
+  signal WORKING personalising "growing and personalising $disk"
+  grow_last
+  personalise
+  sync
+  signal_surely OK written "the image is on $disk, verified" || fail "the region refuses to hear that the disk is written: $problem"
+  say "Deployed; starting from $disk."
+  sleep 1
+  reboot -f
+  finish 0
+}
+# end of deploy

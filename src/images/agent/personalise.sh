@@ -1,0 +1,209 @@
+# How the agent makes a deployed system this machine's: name, identity, keys, network, and what cloud-init is told. Read into the agent by
+# `read_part` of job.sh; deploy.sh calls personalise with $disk set.
+#
+# Sources: hostname(5), machine-id(5), systemd.network(5), interfaces(5) for its patterns of hardware addresses, the netplan reference,
+# cloud-init's NoCloud and MAAS datasources, apt.conf(5).
+#
+# 1. Values of the job go into files only after they were checked to be what they should; files that hold secrets are root's alone.
+# 2. What the image had of another machine goes: its machine-id, host keys, leases, names of interfaces, cloud-init's memory.
+# 3. A Linux system whose root cannot be opened here is refused by the name of what it is on: its owner could not log in. What is no
+#    Linux system that is known here is left as it is.
+
+# Mounts the root of the installed system at $root; status 1 when there is none, with $foreign naming what could not be opened.
+mount_root() {
+  mkdir -p "$root"
+  foreign=
+  for part in $(list_partitions | cut -d ' ' -f 3); do
+    kind=$(file_system_of "$part")
+    case $kind in
+      ext) type=ext4 ;;
+      xfs) type=xfs ;;
+      btrfs | LVM | LUKS) foreign="$foreign $part ($kind)"; continue ;;
+      *) continue ;;
+    esac
+    mount -t $type "$dev/$part" "$root" 2>"$work/problem" || { foreign="$foreign $part ($kind: $(words_of "$work/problem"))"; continue; }
+    [ ! -e "$root/etc/os-release" ] && [ ! -L "$root/etc/os-release" ] || return 0
+    umount "$root"
+  done
+  return 1
+}
+
+# Status 0 when $1 is made of the characters $2 only, and is not empty.
+made_of() {
+  [ -n "$1" ] && [ -z "$(printf %s "$1" | tr -d "$2")" ]
+}
+
+# Writes standard input to the file $1 of the system, which everybody may read.
+put_file() {
+  mkdir -p "$root${1%/*}"
+  rm -f "$root$1"
+  (umask 022; cat >"$root$1")
+}
+
+# Where the keys of the owner go: the home of the first user of people, else of root. Sets $home, $owner.
+find_login() {
+  line=$(awk -F: '$3 == 1000 { print; exit }' "$root/etc/passwd")
+  [ -n "$line" ] || line=$(grep '^root:' "$root/etc/passwd")
+  home=$(echo "$line" | cut -d : -f 6)
+  owner=$(echo "$line" | cut -d : -f 3,4)
+  [ -n "$home" ] || { home=/root; owner=0:0; }
+}
+
+# Fetches URL $1 with the token of this boot to the file $2.
+fetch_private() {
+  case $1 in /*) from=$base$1 ;; *) from=$1 ;; esac
+  bounded "$REQUEST_SECONDS_MAX" wget -O "$2" ${token:+--header "X-Rackboot-Token: $token"} "$from" 2>"$work/problem" ||
+    fail_job personalising "$from cannot be fetched: $(words_of "$work/problem")"
+}
+
+write_keys() {
+  from=$(job_value ssh_keys_url)
+  [ -n "$from" ] || return 0
+  fetch_private "$from" "$work/keys"
+  find_login
+  mkdir -p "$root$home/.ssh"
+  cp "$work/keys" "$root$home/.ssh/authorized_keys"
+  chmod 700 "$root$home/.ssh"
+  chmod 600 "$root$home/.ssh/authorized_keys"
+  chown -R "$owner" "$root$home/.ssh"
+}
+
+write_name() {
+  hostname=$(job_value hostname)
+  domain=$(job_value domain)
+  made_of "$hostname" 'A-Za-z0-9-' || fail_job personalising "the region gave no host name"
+  [ -z "$domain" ] || made_of "$domain" 'A-Za-z0-9.-' || fail_job personalising "the domain is no name"
+  echo "$hostname" | put_file /etc/hostname
+  { grep -v '^127\.0\.1\.1[[:space:]]' "$root/etc/hosts" 2>/dev/null; echo "127.0.1.1 ${domain:+$hostname.$domain }$hostname"; } >"$work/hosts"
+  put_file /etc/hosts <"$work/hosts"
+}
+
+# Gives the system an identity of its own: it draws a machine-id at its first start, and its SSH host keys are made here.
+write_identity() {
+  put_file /etc/machine-id </dev/null
+  rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed" "$root"/var/lib/dhcp/*.lease* "$root"/var/lib/NetworkManager/*.lease
+  rm -f "$root/etc/udev/rules.d/70-persistent-net.rules"
+  rm -rf "$root/var/lib/cloud/instance" "$root/var/lib/cloud/instances" "$root/var/lib/cloud/data" "$root/var/lib/cloud/sem"
+  [ -x "$root/usr/bin/ssh-keygen" ] || return 0
+  rm -f "$root"/etc/ssh/ssh_host_*
+  (umask 022; chroot "$root" /usr/bin/ssh-keygen -A >"$work/keygen" 2>&1) || say "No SSH host keys were made: $(words_of "$work/keygen")"
+}
+
+# ---- network ----
+
+# For netplan. The name sorts before those of images, which say how every interface is configured; the first that fits is used.
+static_netplan() {
+  {
+    printf 'network:\n  version: 2\n  ethernets:\n    00-rackboot:\n      match: { macaddress: "%s" }\n' "$boot_mac"
+    if [ "$address" = dhcp ]; then printf '      dhcp4: true\n'; else printf '      addresses: [%s]\n' "$address"; fi
+    [ -z "$router" ] || printf '      routes: [{ to: default, via: %s }]\n' "$router"
+    [ -z "$servers$domain" ] ||
+      printf '      nameservers: { addresses: [%s], search: [%s] }\n' "$(echo $servers | sed 's/ /, /g')" "$domain"
+  } | put_file /etc/netplan/90-rackboot.yaml
+  chmod 600 "$root/etc/netplan/90-rackboot.yaml"
+}
+
+static_networkd() {
+  {
+    printf '[Match]\nMACAddress=%s\n\n[Network]\n' "$boot_mac"
+    if [ "$address" = dhcp ]; then printf 'DHCP=ipv4\n'; else printf 'Address=%s\n' "$address"; fi
+    [ -z "$router" ] || printf 'Gateway=%s\n' "$router"
+    for server in $servers; do printf 'DNS=%s\n' "$server"; done
+    [ -z "$domain" ] || printf 'Domains=%s\n' "$domain"
+  } | put_file /etc/systemd/network/10-rackboot.network
+}
+
+# For ifupdown, which has no names that sort: what the image says of its interfaces is kept beside. How the interface of a hardware
+# address will be called is not known here, so it is named by that address.
+static_ifupdown() {
+  mv "$root/etc/network/interfaces" "$root/etc/network/interfaces.image"
+  {
+    printf 'auto lo\niface lo inet loopback\n\nauto mac/%s=rackboot\n' "$boot_mac"
+    if [ "$address" = dhcp ]; then printf 'iface rackboot inet dhcp\n'; else printf 'iface rackboot inet static\n  address %s\n' "$address"; fi
+    [ -z "$router" ] || printf '  gateway %s\n' "$router"
+    [ -z "$servers" ] || printf '  dns-nameservers %s\n' "$servers"
+    [ -z "$domain" ] || printf '  dns-search %s\n' "$domain"
+  } | put_file /etc/network/interfaces
+  # Without resolvconf nothing reads the name servers there.
+  [ -z "$servers" ] || [ -x "$root/sbin/resolvconf" ] || [ -L "$root/etc/resolv.conf" ] || {
+    [ -z "$domain" ] || printf 'search %s\n' "$domain"
+    for server in $servers; do printf 'nameserver %s\n' "$server"; done
+  } | put_file /etc/resolv.conf
+}
+
+# A static address, for the tool that the system configures its network with. A system without cloud-init cannot say that it is up: it
+# asks for the same address by DHCP, which the rack keeps for it, and is known to be up by that.
+write_network() {
+  address=$(job_value address)
+  case $address in '' | dhcp) return 0 ;; esac
+  router=$(job_value router)
+  servers=$(job_value dns | tr ',' ' ')
+  made_of "$address" '0-9./' && { [ -z "$router" ] || made_of "$router" '0-9.'; } && { [ -z "$servers" ] || made_of "$servers" '0-9. '; } ||
+    fail_job personalising "the address, router or name servers of the job are none"
+  made_of "$boot_mac" '0-9a-f:' || fail_job personalising "the interface that booted this machine is not known"
+  [ -d "$root/etc/cloud" ] || { address=dhcp; router=; servers=; domain=; }
+  # Links of the system lead nowhere from here: that they are there says enough.
+  networkd=$root/etc/systemd/system/multi-user.target.wants/systemd-networkd.service
+  if [ -d "$root/etc/netplan" ]; then
+    static_netplan
+  elif [ -e "$networkd" ] || [ -L "$networkd" ]; then
+    static_networkd
+  elif [ -e "$root/etc/network/interfaces" ]; then
+    static_ifupdown
+  else
+    say "How this system configures its network is not known: it keeps its own way."
+    return 0
+  fi
+  [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
+}
+
+# By which proxy apt fetches packages.
+write_proxy() {
+  proxy=$(job_value proxy)
+  [ -n "$proxy" ] && [ -d "$root/etc/apt" ] || return 0
+  case $proxy in http://?* | https://?*) ;; *) fail_job personalising "the proxy of the job is no address" ;; esac
+  made_of "$proxy" 'A-Za-z0-9._~:/@%[]-' || fail_job personalising "the proxy of the job is no address"
+  printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy" | put_file /etc/apt/apt.conf.d/90rackboot-proxy
+}
+
+# ---- cloud-init ----
+
+# Where cloud-init finds the metadata of this machine, with its key: for root alone. Status 1 when it is not told.
+write_cloud_config() {
+  from=$(job_value cloud_config_url)
+  [ -n "$from" ] && [ -d "$root/etc/cloud" ] || return 1
+  mkdir -p "$root/etc/cloud/cloud.cfg.d"
+  fetch_private "$from" "$work/cloud.cfg"
+  target=$root/etc/cloud/cloud.cfg.d/90_rackboot.cfg
+  rm -f "$target"
+  (umask 077; cat "$work/cloud.cfg" >"$target")
+  rm -rf "$root/var/lib/cloud/seed"
+}
+
+# User data for cloud-init, in the place where it looks for it without a network.
+write_user_data() {
+  from=$(job_value user_data_url)
+  [ -n "$from" ] && [ -d "$root/etc/cloud" ] || return 0
+  seed=$root/var/lib/cloud/seed/nocloud
+  mkdir -p "$seed"
+  fetch_private "$from" "$seed/user-data"
+  printf 'instance-id: %s-%s\nlocal-hostname: %s\n' "$hostname" "$(cut -c1-8 "$proc/sys/kernel/random/uuid")" "$hostname" >"$seed/meta-data"
+}
+
+personalise() {
+  if ! mount_root; then
+    [ -z "$foreign" ] ||
+      fail_job personalising "the system cannot be set up, for its root is not on ext4 or xfs:$foreign; deploy an image whose root is"
+    say "There is no root of a Linux system on $disk that is known here: nothing is set in it."
+    return 0
+  fi
+  write_name
+  write_identity
+  write_keys
+  write_network
+  write_proxy
+  write_cloud_config || write_user_data
+  sync
+  umount "$root" 2>"$work/problem" || fail_job personalising "the disk cannot be unmounted: $(words_of "$work/problem")"
+}
+# end of personalise

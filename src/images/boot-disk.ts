@@ -1,0 +1,244 @@
+// Makes the image of a disk from which a machine starts by BIOS or UEFI: a partition table, GRUB, and one file system with the system.
+//
+//   1 MiB  core of GRUB (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last: it can grow
+//
+// Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
+// sfdisk(8), mke2fs(8), mformat(1).
+//
+// 1. Nothing is mounted and no loop device is used: who is not root can do it, and no page of a mount is missed.
+// 2. Who is not root works under fakeroot, which remembers the owners of the files.
+// 3. The same root, identifiers and time give the same table and the same starting code.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../errors.ts';
+import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
+import { isRoot } from './debian-root.ts';
+import { runProgram } from './program.ts';
+
+/** What to make a disk of. */
+export interface BootDiskRequest {
+  /** The root directory as an archive. */
+  readonly archive: string;
+  /** The image; it is made. */
+  readonly file: string;
+  /** For what is unpacked. */
+  readonly workDir: string;
+  readonly platform: DebianPlatform;
+  readonly ids: FileSystemIds;
+  readonly epochSeconds: number;
+  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs and some room. */
+  readonly bytes?: number | undefined;
+  readonly onProgress: (text: string) => void;
+}
+
+/** A partition, in MiB. */
+interface Place {
+  readonly startMib: number;
+  readonly mib: number;
+}
+
+interface Layout {
+  readonly bios: Place | undefined;
+  readonly esp: Place;
+  readonly root: Place;
+}
+
+const MIB = 1024 * 1024;
+const SECTOR_BYTES = 512;
+const SECTORS_PER_MIB = MIB / SECTOR_BYTES;
+const BIOS_MIB = 1;
+/** Large enough for FAT32, which is what every firmware reads. */
+const ESP_MIB = 64;
+/** What the table and its copy take, aligned. */
+const TABLES_MIB = 2;
+/** What a first start writes: logs, lists of packages. */
+const ROOM_MIB = 192;
+/** Directories, maps and the journal of the file system, beside its files. */
+const OVERHEAD = 0.06;
+const JOURNAL_MIB = 32;
+/** Where GRUB's first sector has the number of the block that it loads, and where that block has the number of the next. */
+const BOOT_SECTOR_BLOCK_AT = 0x5c;
+const CORE_BLOCK_AT = 0x1f4;
+/** So much of the first sector is code; what follows is the old partition table's. */
+const BOOT_CODE_BYTES = 440;
+
+const TYPES = {
+  bios: '21686148-6449-6E6F-744E-656564454649',
+  esp: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
+  root: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+} as const;
+
+/**
+ * Makes the image.
+ *
+ * @returns its size in bytes
+ * @throws RackError `tool-missing`, `tool-failed`; `bad-argument` when `bytes` is too little
+ */
+export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
+  const { archive, workDir, platform, onProgress } = request;
+  const root = join(workDir, 'root');
+  await mkdir(root);
+  onProgress('Unpacking the system');
+  await asOwner(request, 'tar', ['--extract', '--numeric-owner', '--file', archive, '--directory', root], 'tar');
+  const layout = chooseLayout(platform, await measure(root), request.bytes);
+  const bytes = (layout.root.startMib + layout.root.mib + 1) * MIB;
+  const image = await open(request.file, 'wx', 0o644);
+  try {
+    await image.truncate(bytes);
+  } finally {
+    await image.close();
+  }
+  onProgress('Writing the partitions');
+  await writeTable(request, layout);
+  await writeEsp(request, layout.esp, root);
+  if (layout.bios !== undefined) await writeBiosCode(request, layout.bios, root);
+  onProgress('Writing the file system');
+  await writeRoot(request, layout.root, root);
+  return bytes;
+}
+
+/** What a tree takes in a file system with blocks of 4 KiB, in MiB. */
+async function measure(root: string): Promise<number> {
+  const text = (await runProgram('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' })).toString(
+    'latin1',
+  );
+  return Number(/^\d+/.exec(text)?.[0] ?? 0);
+}
+
+function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number | undefined): Layout {
+  const bios = platform.hasBios ? { startMib: 1, mib: BIOS_MIB } : undefined;
+  const esp = { startMib: 1 + (bios?.mib ?? 0), mib: ESP_MIB };
+  const startMib = esp.startMib + esp.mib;
+  const needed = Math.ceil(filesMib * (1 + OVERHEAD)) + JOURNAL_MIB;
+  const given = bytes === undefined ? undefined : Math.floor(bytes / MIB) - startMib - 1;
+  if (given !== undefined && given < needed) {
+    const least = needed + startMib + TABLES_MIB;
+    throw new RackError(
+      'bad-argument',
+      `The system does not fit on ${Math.floor((bytes ?? 0) / MIB)} MiB: give --size ${least}M or more.`,
+    );
+  }
+  return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
+}
+
+/** An identifier that follows from the file system's: the disk's and its partitions'. */
+function deriveUuid(ids: FileSystemIds, name: string): string {
+  return formatUuid(createHash('sha256').update(`${ids.root} ${name}`).digest());
+}
+
+/** The first 16 of some bytes as a version 4 UUID (RFC 9562 §5.4). */
+export function formatUuid(bytes: Uint8Array): string {
+  const taken = Buffer.from(bytes.subarray(0, 16));
+  taken.writeUInt8((taken.readUInt8(6) & 0x0f) | 0x40, 6);
+  taken.writeUInt8((taken.readUInt8(8) & 0x3f) | 0x80, 8);
+  return taken.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promise<void> {
+  const line = (name: keyof typeof TYPES, place: Place | undefined): string =>
+    place === undefined
+      ? ''
+      : `start=${place.startMib}MiB, size=${place.mib}MiB, type=${TYPES[name]}, uuid=${deriveUuid(ids, name)}, name=${name}\n`;
+  const lines = [line('bios', layout.bios), line('esp', layout.esp), line('root', layout.root)];
+  const script = `label: gpt\nlabel-id: ${deriveUuid(ids, 'disk')}\n${lines.join('')}`;
+  await runProgram('sfdisk', ['--quiet', file], { package: 'fdisk', input: script });
+}
+
+/** The loaders where every firmware looks, and where Debian keeps its own; GRUB's configuration leads to that of the root. */
+async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
+  const { file, platform, ids, workDir, epochSeconds } = request;
+  const { efi } = platform;
+  const target = `${file}@@${place.startMib}M`;
+  const options = {
+    package: 'mtools',
+    environment: { SOURCE_DATE_EPOCH: String(epochSeconds), MTOOLS_SKIP_CHECK: '1' },
+  };
+  const sectors = String(place.mib * SECTORS_PER_MIB);
+  const serial = ids.esp.replace('-', '');
+  await runProgram(
+    'mformat',
+    ['-i', target, '-F', '-T', sectors, '-h', '64', '-s', '32', '-N', serial, '-v', 'ESP', '::'],
+    options,
+  );
+  await runProgram('mmd', ['-i', target, '::/EFI', '::/EFI/BOOT', '::/EFI/debian'], options);
+  const folder = efi === 'x64' ? 'x86_64-efi' : 'arm64-efi';
+  const shim = join(root, `usr/lib/shim/shim${efi}.efi.signed`);
+  const keys = join(root, `usr/lib/shim/mm${efi}.efi.signed`);
+  const grub = join(root, `usr/lib/grub/${folder}-signed/grub${efi}.efi.signed`);
+  const configuration = join(workDir, 'grub.cfg');
+  await writeText(
+    configuration,
+    `search.fs_uuid ${ids.root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n`,
+  );
+  for (const [from, to] of [
+    [shim, `BOOT/BOOT${efi.toUpperCase()}.EFI`],
+    [keys, `BOOT/mm${efi}.efi`],
+    [grub, `BOOT/grub${efi}.efi`],
+    [shim, `debian/shim${efi}.efi`],
+    [keys, `debian/mm${efi}.efi`],
+    [grub, `debian/grub${efi}.efi`],
+    [configuration, 'debian/grub.cfg'],
+  ] as const) {
+    await runProgram('mcopy', ['-i', target, '-m', from, `::/EFI/${to}`], options);
+  }
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', 0o644);
+  try {
+    await file.writeFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+/** GRUB's first sector before the table, and its core in a partition of its own, each with the number of the block that it goes on at. */
+async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
+  const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
+  const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));
+  if (core.length > place.mib * MIB) {
+    throw new RackError('tool-failed', `GRUB's core has ${core.length} bytes, more than its partition.`);
+  }
+  const block = BigInt(place.startMib * SECTORS_PER_MIB);
+  first.writeBigUInt64LE(block, BOOT_SECTOR_BLOCK_AT);
+  core.writeBigUInt64LE(block + 1n, CORE_BLOCK_AT);
+  const image = await open(file, 'r+');
+  try {
+    await image.write(first, 0, BOOT_CODE_BYTES, 0);
+    await image.write(core, 0, core.length, place.startMib * MIB);
+  } finally {
+    await image.close();
+  }
+}
+
+async function writeRoot(request: BootDiskRequest, place: Place, root: string): Promise<void> {
+  const { file, ids, epochSeconds } = request;
+  const extended = `offset=${place.startMib * MIB},hash_seed=${ids.root},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0`;
+  const args = [
+    ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-J', `size=${JOURNAL_MIB}`, '-L', 'root', '-U', ids.root],
+    // Quirk: GRUB 2.06 and older tools do not read file systems that have these, which a newer mke2fs would use.
+    ...['-O', '^metadata_csum_seed,^orphan_file', '-E', extended, '-d', root, file, `${place.mib}M`],
+  ];
+  await asOwner(request, 'mke2fs', args, 'e2fsprogs', { E2FSPROGS_FAKE_TIME: String(epochSeconds) });
+}
+
+/** Runs a program that makes or reads files of many owners. */
+async function asOwner(
+  { workDir }: BootDiskRequest,
+  name: string,
+  args: readonly string[],
+  packageName: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  if (isRoot()) {
+    await runProgram(name, args, { package: packageName, environment });
+    return;
+  }
+  // What one run says of owners the next one believes.
+  const state = join(workDir, 'fakeroot');
+  const known = existsSync(state) ? ['-i', state] : [];
+  await runProgram('fakeroot', [...known, '-s', state, '--', name, ...args], { package: 'fakeroot', environment });
+}

@@ -1,0 +1,249 @@
+// Builds the root directory of a Debian system from packages, as an archive, by mmdebstrap.
+//
+// Sources: mmdebstrap(1), sources.list(5); the root is finished by debian/customise.sh.
+//
+// 1. Root is not needed where mmdebstrap can make namespaces of its own: `unshare` mode, for which a user needs newuidmap and a range
+//    in /etc/subuid.
+// 2. Packages are kept between builds; what the mirrors do not have any more is dropped.
+// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, addresses of mirrors without quotes.
+
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { osErrorCode, RackError } from '../errors.ts';
+import { listMirrors } from './apt.ts';
+import { type ProgramOptions, runProgram } from './program.ts';
+
+/** What is built. */
+export interface DebianRequest {
+  /** Debian's code name: `bookworm`, `trixie`. */
+  readonly release: string;
+  /** `amd64` or `arm64`. */
+  readonly arch: string;
+  /** Put cloud-init into it. */
+  readonly cloudInit: boolean;
+  /** Names of further packages. */
+  readonly packages: readonly string[];
+  /** Mirrors to build from, each an address or a line of sources.list; empty: those of the host. */
+  readonly mirrors: readonly string[];
+  /** Packages are kept here between builds. */
+  readonly cacheDir: string;
+  /** Lasting time of what is built, in seconds since 1970. */
+  readonly epochSeconds: number;
+  readonly onProgress: (text: string) => void;
+}
+
+/** Identifiers of file systems, of which the system's configuration speaks. */
+export interface FileSystemIds {
+  readonly root: string;
+  /** `1234-ABCD`. */
+  readonly esp: string;
+}
+
+/** What differs between architectures. */
+export interface DebianPlatform {
+  /** How UEFI calls the architecture in file names. */
+  readonly efi: 'x64' | 'aa64';
+  readonly console: string;
+  readonly packages: readonly string[];
+  /** True where a BIOS may start it. */
+  readonly hasBios: boolean;
+}
+
+export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
+  [
+    'amd64',
+    {
+      efi: 'x64',
+      console: 'ttyS0,115200n8',
+      packages: ['linux-image-amd64', 'grub-pc-bin', 'grub-efi-amd64-signed', 'shim-signed'],
+      hasBios: true,
+    },
+  ],
+  [
+    'arm64',
+    {
+      efi: 'aa64',
+      console: 'ttyAMA0',
+      packages: ['linux-image-arm64', 'grub-efi-arm64-signed', 'shim-signed'],
+      hasBios: false,
+    },
+  ],
+]);
+
+const PACKAGES = [
+  ...['initramfs-tools', 'zstd', 'e2fsprogs', 'kmod', 'udev', 'grub2-common'],
+  ...['systemd-sysv', 'systemd-resolved', 'systemd-timesyncd', 'dbus', 'libpam-systemd'],
+  ...['iproute2', 'iputils-ping', 'netbase', 'ca-certificates', 'openssh-server', 'sudo', 'less'],
+];
+const CLOUD_INIT_PACKAGES = ['cloud-init'];
+/** Drivers of what servers do not have or use without a person before them: a third of the kernel's package. */
+const DRIVERS_LEFT_OUT = [
+  ...[
+    'sound',
+    'drivers/media',
+    'drivers/staging',
+    'drivers/iio',
+    'drivers/comedi',
+    'drivers/bluetooth',
+    'net/bluetooth',
+  ],
+  ...[
+    'drivers/net/wireless',
+    'net/wireless',
+    'net/mac80211',
+    'drivers/isdn',
+    'drivers/accessibility',
+    'drivers/input/joystick',
+    'drivers/input/touchscreen',
+  ],
+  ...['amd', 'i915', 'nouveau', 'radeon', 'gma500', 'vmwgfx'].map((name) => `drivers/gpu/drm/${name}`),
+];
+/** What dpkg does not unpack, as it is told. */
+const PATHS_LEFT_OUT = [
+  ...['man', 'info', 'locale', 'doc'].map((name) => `path-exclude=/usr/share/${name}/*`),
+  ...['locale/locale.alias', 'doc/*/copyright'].map((name) => `path-include=/usr/share/${name}`),
+  ...DRIVERS_LEFT_OUT.flatMap((name) =>
+    ['', '/usr'].map((base) => `path-exclude=${base}/lib/modules/*/kernel/${name}/*`),
+  ),
+];
+
+const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
+const MIRROR_URL = /^https?:\/\/[A-Za-z0-9._~:[\]/%+-]+$/;
+const MIRROR_LINE =
+  /^deb (?:\[[A-Za-z0-9=,./ _+-]+\] )?https?:\/\/[A-Za-z0-9._~:[\]/%+-]+ [a-z0-9/._-]+(?: [a-z0-9-]+)+$/;
+/** The most packages and mirrors that a person may name. */
+const NAMES_MAX = 200;
+const BUILD_MINUTES_MAX = 60;
+const MMDEBSTRAP = 'mmdebstrap';
+
+/**
+ * Checks what a person asked for.
+ * @throws RackError `bad-argument`
+ */
+export function checkDebianRequest(
+  request: Pick<DebianRequest, 'arch' | 'release' | 'packages' | 'mirrors'>,
+): DebianPlatform {
+  const { arch, release, packages, mirrors } = request;
+  const platform = DEBIAN_PLATFORMS.get(arch);
+  if (platform === undefined) {
+    const known = [...DEBIAN_PLATFORMS.keys()].join(', ');
+    throw new RackError('bad-argument', `No image is built for ${JSON.stringify(arch)}; there are: ${known}.`);
+  }
+  if (!/^[a-z]{2,20}$/.test(release)) {
+    throw new RackError('bad-argument', `${JSON.stringify(release)} is no release of Debian: bookworm, trixie …`);
+  }
+  const wrong = packages.find((name) => !PACKAGE_NAME.test(name));
+  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is no name of a package.`);
+  const odd = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
+  if (odd !== undefined) {
+    const rule = 'an address (http://mirror.example/debian) or a line of sources.list, without a password';
+    throw new RackError('bad-argument', `${JSON.stringify(odd)} is no mirror: it is ${rule}.`);
+  }
+  if (packages.length > NAMES_MAX || mirrors.length > NAMES_MAX) {
+    throw new RackError('bad-argument', `More than ${NAMES_MAX} packages or mirrors are named.`);
+  }
+  return platform;
+}
+
+/**
+ * Builds the root into the archive `file`.
+ *
+ * @throws RackError `bad-argument`, `tool-missing`, `tool-failed` with the words of what failed and the remedy
+ */
+export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds, file: string): Promise<void> {
+  const platform = checkDebianRequest(request);
+  const { release, arch, cacheDir, onProgress } = request;
+  const given = request.mirrors.map((mirror) => (MIRROR_URL.test(mirror) ? `deb ${mirror} ${release} main` : mirror));
+  const mirrors = given.length > 0 ? given : await listMirrors(release);
+  await mkdir(cacheDir, { recursive: true });
+  const freshCache = `${cacheDir}.new`;
+  await rm(freshCache, { recursive: true, force: true });
+  await mkdir(freshCache);
+  const names = [
+    ...PACKAGES,
+    ...platform.packages,
+    ...(request.cloudInit ? CLOUD_INIT_PACKAGES : []),
+    ...request.packages,
+  ];
+  const script = await readFile(new URL('./debian/customise.sh', import.meta.url), 'utf8');
+  const values = {
+    root_uuid: ids.root,
+    esp_uuid: ids.esp,
+    efi: platform.efi,
+    console: platform.console,
+    cloud_init: request.cloudInit ? 'yes' : 'no',
+    left_out: PATHS_LEFT_OUT.join('\n'),
+  };
+  const assignments = Object.entries(values).map(([name, value]) => `${name}='${value}'\n`);
+  const args = [
+    `--mode=${isRoot() ? 'root' : 'unshare'}`,
+    '--variant=minbase',
+    `--architectures=${arch}`,
+    '--format=tar',
+    // Devices are the running kernel's to make, and who is not root cannot.
+    '--skip=essential/unlink,output/mknod',
+    `--include=${[...new Set(names)].join(',')}`,
+    ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
+    '--aptopt=Acquire::Languages "none"',
+    '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
+    `--setup-hook=sync-in ${quote(cacheDir)} /var/cache/apt/archives`,
+    `--customize-hook=${assignments.join('')}${script}`,
+    `--customize-hook=sync-out /var/cache/apt/archives ${quote(freshCache)}`,
+    release,
+    file,
+    ...mirrors,
+  ];
+  onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(addressOf))].join(', ')}`);
+  try {
+    await runProgram(MMDEBSTRAP, args, buildOptions(request));
+    await rm(cacheDir, { recursive: true, force: true });
+    await rename(freshCache, cacheDir);
+  } finally {
+    await rm(freshCache, { recursive: true, force: true });
+  }
+}
+
+function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
+  const foreign = arch !== hostArchitecture() ? ` For ${arch}, also install qemu-user-static and binfmt-support.` : '';
+  const rootless = isRoot()
+    ? ''
+    : ' Without root it needs the package uidmap and a range of this user in /etc/subuid; or run this as root.';
+  return {
+    package: MMDEBSTRAP,
+    environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
+    task: `building Debian ${release}`,
+    remedy: `See that this host reaches the mirrors, or name others with --mirror.${foreign}${rootless}`,
+    minutesMax: BUILD_MINUTES_MAX,
+    onLine: (line) => {
+      const step = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/.exec(line)?.[1];
+      if (step !== undefined) onProgress(`${step[0]?.toUpperCase()}${step.slice(1)}`);
+    },
+  };
+}
+
+/** True when this process may do everything. */
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+function hostArchitecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}
+
+const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
+
+/** For mmdebstrap's own hooks, which split their text as a shell does. @throws RackError `bad-argument` */
+function quote(path: string): string {
+  if (path.includes("'"))
+    throw new RackError('bad-argument', `${path} has a quotation mark in its name: use another directory.`);
+  return `'${path}'`;
+}
+
+/** What went wrong with a file of ours, as a RackError; other errors as they are. */
+export function asRoomError(error: unknown, directory: string): unknown {
+  const code = osErrorCode(error);
+  if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
+  const remedy =
+    code === 'ENOSPC' ? 'make room there, or set TMPDIR to a directory with more' : 'use a directory of your own';
+  return new RackError('store-unwritable', `${join(directory)} cannot be written (${code}): ${remedy}.`, {
+    cause: error,
+  });
+}

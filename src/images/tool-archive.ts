@@ -1,0 +1,73 @@
+// Programs for the ephemeral environment that only some machines need: an archive beside the initrd, which has its path and its hash.
+//
+// 1. The initrd and its archives are published together; a machine takes no archive but the one that was built with its initrd.
+// 2. The same packages give the same bytes.
+
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../errors.ts';
+import type { Apt } from './apt.ts';
+import { compress } from './compression.ts';
+import { type CpioEntry, encodeCpio } from './cpio.ts';
+import { collectPrograms, type ProgramFile } from './linked-programs.ts';
+import type { FileContent } from './publication.ts';
+
+/** An archive, and the entry of the initrd that names it. */
+export interface ToolArchive {
+  readonly archive: FileContent;
+  readonly entry: CpioEntry;
+}
+
+/** What an archive is made of. */
+export interface ToolArchiveRequest {
+  /** Where the packages of `toolPackages` were unpacked. */
+  readonly unpacked: string;
+  /** Where the archive will be, relative to the boot tree. */
+  readonly directory: string;
+  /** The archive is `NAME.cpio.gz`; the initrd names it in `/lib/rackboot/NAME`. */
+  readonly name: string;
+  readonly programs: readonly string[];
+}
+
+/** The packages given and those of the libraries that they need. */
+export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
+  const libraries = await Promise.all(names.map((name) => apt.librariesOf(name)));
+  return [...new Set([...names, ...libraries.flat()])];
+}
+
+/**
+ * Makes an archive of programs with their libraries and their linker.
+ *
+ * @throws RackError `bad-argument` naming a program or a library that none of the packages has
+ */
+export async function makeToolArchive({
+  unpacked,
+  directory,
+  name,
+  programs,
+}: ToolArchiveRequest): Promise<ToolArchive> {
+  const places = await Promise.all(programs.map((program) => findProgram(unpacked, program)));
+  const files = await collectPrograms(unpacked, places);
+  const entries = [...files]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([path, data]): CpioEntry => ({ kind: 'file', path, mode: 0o755, data }));
+  const data = await compress(encodeCpio(entries));
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  const archive = { name: `${name}.cpio.gz`, data };
+  const line = Buffer.from(`${directory}/${archive.name} ${sha256}\n`, 'latin1');
+  return { archive, entry: { kind: 'file', path: `lib/rackboot/${name}`, mode: 0o644, data: line } };
+}
+
+/** Where a package has a program depends on its release. */
+async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
+  for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
+    const path = join(unpacked, place, name);
+    const isThere = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return { name, path };
+  }
+  throw new RackError('bad-argument', `None of the packages for the environment has a program ${name}.`);
+}

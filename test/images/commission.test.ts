@@ -1,0 +1,255 @@
+// Runs the agent's commissioning under busybox against a real region, over disks that are files: its checks, and scripts of an operator
+// that pass, fail, hang, run wild, say too much, or have no interpreter.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { FastifyInstance } from 'fastify';
+import { parseNetwork } from '../../src/net/address.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { Machine } from '../../src/region/machine.ts';
+import type { ScriptResult } from '../../src/region/scripts/script-store.ts';
+import { parseScript } from '../../src/region/scripts/script-text.ts';
+import { makeRegion, type RegionPlace, report } from '../region/place.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+import { missing } from '../support/needs.ts';
+
+const AGENTS = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
+const MIB = 1024 * 1024;
+const MAC = '52:54:00:aa:00:01';
+const RUN_MS_MAX = 60_000;
+const BOB = { username: 'bob', isAdmin: true, comment: '' };
+
+// What would touch this host, and waits that a test need not wait. The time is the host's.
+const HARMLESS = `
+say() { echo "$*" >&2; }
+uptime_seconds() { date +%s; }
+poweroff() { echo "powered off" >>"$work/ends"; }
+sync() { :; }
+hwclock() { :; }
+`;
+
+describe('the agent commissions a machine', { skip: missing('linux', 'busybox') }, () => {
+  let scratch = '';
+  let place: RegionPlace;
+  let app: FastifyInstance;
+  let url = '';
+  let systemId = '';
+  let count = 0;
+  let ticking: NodeJS.Timeout;
+
+  before(async () => {
+    scratch = mkdtempSync(join(tmpdir(), 'rackboot-commission-'));
+    const network = parseNetwork('127.0.0.0/8');
+    place = makeRegion({ managedNetworks: network === undefined ? [] : [network] });
+    const context = makeContext(place.region);
+    const parts = new Map(context.parts);
+    // Nobody watches: the region that ends the work is the one that is asked.
+    parts.delete('login.sh');
+    const job = readFileSync(join(AGENTS, 'job.sh'), 'utf8');
+    parts.set(
+      'job.sh',
+      job.replace('SIGNAL_SECONDS=5', 'SIGNAL_SECONDS=1').replace(/^output=\nthen=\ncase /m, `${HARMLESS}\n$&`),
+    );
+    const commission = readFileSync(join(AGENTS, 'commission.sh'), 'utf8');
+    parts.set(
+      'commission.sh',
+      commission.replace('END_SECONDS=10', 'END_SECONDS=1').replace('HEART_SECONDS=45', 'HEART_SECONDS=2'),
+    );
+    app = buildApp({ ...context, parts });
+    // The rate of requests is bounded by the region's own clock.
+    ticking = setInterval(() => place.clock.advance(100), 100);
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const address = app.server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    url = `http://127.0.0.1:${address.port}/MAAS`;
+    const outcome = place.region.enlist(report([0x525400aa0001]));
+    assert.ok(outcome.kind === 'create');
+    systemId = outcome.machine.systemId;
+    const at = { sequence: 1, at: place.clock.wallTimeMs(), mac: MAC, address: '127.0.0.1' };
+    place.region.observe([{ ...at, kind: 'dhcp.ack', text: 'gave 127.0.0.1' }]);
+    place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
+  });
+  after(async () => {
+    clearInterval(ticking);
+    await app.close();
+    place.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  function addScript(name: string, content: string, more: { timeout?: number; kind?: 'testing' } = {}): void {
+    const parsed = parseScript({ name, content, timeoutSeconds: more.timeout, kind: more.kind });
+    assert.ok(parsed.kind === 'script');
+    const event = { type: 'SETTINGS', description: '', atMs: 1, username: '' } as const;
+    place.store.scripts.addScript({ ...parsed.script, changedMs: 1 }, 99, event);
+  }
+
+  function removeScripts(): void {
+    for (const { name } of place.store.scripts.listScripts()) {
+      place.store.scripts.removeScript(name, { type: 'SETTINGS', description: '', atMs: 1, username: '' });
+    }
+  }
+
+  const machine = (): Machine => place.store.findMachine(systemId) ?? assert.fail('it is gone');
+  const results = (): readonly ScriptResult[] => place.store.scripts.listResults(systemId, { runs: 1 });
+  const result = (name: string): ScriptResult =>
+    results().find((one) => one.name === name) ?? assert.fail(`no result of ${name}`);
+  const shown = (): string =>
+    results()
+      .map(({ name, status }) => `${name} ${status}`)
+      .join(', ');
+
+  /** Powers the machine on in its present state. @returns its process, and how it ended */
+  function boot(): {
+    readonly agent: ChildProcess;
+    readonly ended: Promise<{ readonly code: number | null; readonly said: string }>;
+  } {
+    count += 1;
+    const root = join(scratch, String(count));
+    const put = (path: string, content: string | Uint8Array): void => {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), content);
+    };
+    const line = `rackboot=commissioning rackboot_url=${url} rackboot_token=${machine().bootToken}`;
+    put('proc/cmdline', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')}\n`);
+    put('proc/cpuinfo', 'processor : 0\n');
+    put('proc/meminfo', 'MemTotal: 16384 kB\nMemAvailable: 8192 kB\n');
+    put('proc/uptime', '1.00 1.00\n');
+    put('sys/class/net/eth0/type', '1\n');
+    put('sys/class/net/eth0/address', `${MAC}\n`);
+    put('sys/class/net/eth0/carrier', '1\n');
+    put('sys/class/net/eth0/device/x', '');
+    put('sys/block/sda/size', `${(4 * MIB) / 512}\n`);
+    put('dev/sda', Buffer.alloc(4 * MIB));
+    put('tmp/x', '');
+    const agent = readFileSync(join(AGENTS, 'agent.sh'), 'utf8').replace(/^umask 077$/m, `${HARMLESS}\n$&`);
+    put('agent.sh', agent);
+    const env = {
+      PATH: process.env.PATH ?? '',
+      RACKBOOT_STAY: '1',
+      RACKBOOT_SYS: join(root, 'sys'),
+      RACKBOOT_PROC: join(root, 'proc'),
+      RACKBOOT_TMP: join(root, 'tmp'),
+      RACKBOOT_DEV: join(root, 'dev'),
+    };
+    const words = ['-s', 'KILL', String(RUN_MS_MAX / 1000), 'busybox', 'sh', join(root, 'agent.sh')];
+    const child = spawn('timeout', words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr?.on('data', (text: Buffer) => {
+      said += text.toString('utf8');
+    });
+    const ended = new Promise<{ code: number | null; said: string }>((resolve) => {
+      child.on('close', (code) => resolve({ code, said }));
+    });
+    return { agent: child, ended };
+  }
+
+  const command = (name: 'commission' | 'test' | 'abort', scripts?: readonly string[]): void => {
+    const outcome = place.region.life.command(systemId, { name, scripts }, BOB);
+    assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
+  };
+
+  test('its checks are results with what they found, and it is Ready with its facts', {
+    timeout: RUN_MS_MAX,
+  }, async () => {
+    command('commission');
+    const { code, said } = await boot().ended;
+    assert.equal(code, 0, said);
+    assert.equal(machine().status, 'ready', said);
+    assert.equal(shown(), 'inventory passed, disks passed, memory passed, link passed, clock passed');
+    assert.match(result('inventory').output, /^1 processors, \d+ MiB of memory\ndisk sda: 4194304 bytes\n$/m);
+    assert.match(result('disks').output, /^sda: 32 places of 4194304 bytes read, 0 with errors\n$/);
+    assert.match(result('memory').output, /^\d MiB written, \d of them read, 0 of them differ\n$/);
+    assert.match(result('link').output, /^eth0 \(52:54:00:aa:00:01\): link\n$/);
+    assert.match(result('clock').output, /^-?\d seconds ahead of the rack's clock\n$/);
+    assert.equal(machine().facts?.disks[0]?.bytes, 4 * MIB);
+  });
+
+  test('scripts run in order, each within its time, and the failed ones are named with their last words', {
+    timeout: RUN_MS_MAX,
+  }, async () => {
+    addScript(
+      'a-good',
+      '#!/bin/sh\necho "$RACKBOOT_SCRIPT on $RACKBOOT_HOSTNAME, grüße"\ngrep -c version "$RACKBOOT_FACTS"\npwd >x; cat x\n',
+    );
+    addScript('b-bad', '#!/bin/sh\necho first\necho the fan stands still >&2\nexit 3\n');
+    // What has a session of its own would hold the output open.
+    addScript('c-slow', '#!/bin/sh\ntrap "" TERM\necho waiting\nsleep 77 &\nwhile :; do sleep 1; done\n', {
+      timeout: 2,
+    });
+    addScript('d-python', '#!/usr/bin/python9 -u\n');
+    addScript('e-awk', '#!/nowhere/bin/awk -f\nBEGIN { print "in awk" }\n');
+    addScript('f-env', '#!/usr/bin/env sh\nprintf "no line end"');
+    addScript('g-leaves', '#!/bin/sh\nsleep 66 &\necho left\n');
+    addScript('x-test', '#!/bin/sh\nexit 1\n', { kind: 'testing' });
+    command('commission');
+    const { code, said } = await boot().ended;
+    assert.equal(code, 1, said);
+    assert.equal(
+      shown().split('clock passed, ')[1],
+      'a-good passed, b-bad failed, c-slow timed-out, d-python failed, e-awk passed, f-env passed, g-leaves passed',
+    );
+    assert.match(result('a-good').output, new RegExp(`^a-good on ${machine().hostname}, grüße\\n1\\n/.*/home\\n$`));
+    assert.deepEqual([result('b-bad').exitStatus, result('b-bad').output], [3, 'first\nthe fan stands still\n']);
+    assert.equal(result('c-slow').output, 'waiting\n');
+    assert.deepEqual(
+      [result('d-python').exitStatus, result('d-python').output],
+      [127, 'no interpreter /usr/bin/python9: scripts run with those of busybox, which are sh and awk\n'],
+    );
+    assert.deepEqual(
+      [result('e-awk').output, result('f-env').output, result('g-leaves').output],
+      ['in awk\n', 'no line end', 'left\n'],
+    );
+    assert.equal(machine().status, 'failed-commissioning');
+    assert.match(
+      machine().statusMessage,
+      /b-bad ended with status 3: the fan stands still; c-slow did not end within 2 seconds: waiting; d-python ended/,
+    );
+    const left = execFileSync('sh', ['-c', 'pgrep -f "^sleep (77|66)$" || :']).toString();
+    assert.equal(left, '', 'nothing that a script has started goes on');
+    removeScripts();
+  });
+
+  test('what a script says is there while it runs, heart-beats keep its machine alive, and too much is cut in the middle', {
+    timeout: RUN_MS_MAX,
+  }, async () => {
+    addScript('chatty', '#!/bin/sh\necho begun\nsleep 3\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
+    command('test', ['chatty']);
+    const { ended } = boot();
+    const begun = await eventuallyWithin(20_000, 'what it says at first', () =>
+      results().find(({ name, output }) => name === 'chatty' && output === 'begun\n'),
+    );
+    assert.equal(begun.status, 'running');
+    const deadline = machine().statusDeadlineMs ?? 0;
+    await eventuallyWithin(20_000, 'a sign of life', () => (machine().statusDeadlineMs ?? 0) > deadline);
+    const { code, said } = await ended;
+    assert.equal(code, 0, said);
+    const { output, outputBytes, status } = result('chatty');
+    assert.equal(status, 'passed');
+    assert.match(output, /0123456789abcdef\n[\s\S]*the end\n$/);
+    assert.match(output, /\[\d+ bytes (?:are left out|did not arrive)\]/);
+    assert.ok(outputBytes < 3_000_000 && output.length <= 65_536, `${outputBytes} ${output.length}`);
+    assert.equal(machine().status, 'failed-commissioning', 'where it was before its test');
+    removeScripts();
+  });
+
+  test('who aborts ends the script that runs, and what was not run is aborted', { timeout: RUN_MS_MAX }, async () => {
+    addScript('forever', '#!/bin/sh\nsleep 88\n');
+    addScript('later', '#!/bin/sh\n');
+    command('commission', ['forever', 'later']);
+    const { ended } = boot();
+    await eventuallyWithin(20_000, 'the script runs', () =>
+      results().find(({ name, status }) => name === 'forever' && status === 'running'),
+    );
+    command('abort');
+    const { code, said } = await ended;
+    assert.equal(code, 1);
+    assert.match(said, /does not want this work any more/);
+    assert.equal(shown().split('clock passed, ')[1], 'forever aborted, later aborted');
+    assert.equal(execFileSync('sh', ['-c', 'pgrep -f "^sleep 88$" || :']).toString(), '');
+    removeScripts();
+  });
+});

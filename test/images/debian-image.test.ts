@@ -1,0 +1,157 @@
+// What a Debian to deploy is asked for is checked, and its disk is made as BIOS and UEFI want it. The system here is a few small files;
+// test/long/deploy-debian.test.ts starts a whole one.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { parseSize } from '../../src/cli/debian-image.ts';
+import { formatUuid, makeBootDisk } from '../../src/images/boot-disk.ts';
+import { checkDebianRequest, DEBIAN_PLATFORMS } from '../../src/images/debian-root.ts';
+import { findPartitionTable } from '../../src/images/disk-image.ts';
+import { missing } from '../support/needs.ts';
+
+const MIB = 1024 * 1024;
+const IDS = { root: '11111111-2222-4333-8444-555555555555', esp: '12AB-34CD' };
+const WANTED = { arch: 'amd64', release: 'bookworm', packages: [], mirrors: [] };
+
+test('what can be made passes: packages by name, mirrors by address or as lines', () => {
+  const packages = ['vim', 'g++', 'libc6-dev'];
+  const mirrors = ['http://mirror.example/debian', 'deb [trusted=yes] https://mirror.example:3142/debian trixie main'];
+  assert.equal(checkDebianRequest({ ...WANTED, packages, mirrors }), DEBIAN_PLATFORMS.get('amd64'));
+});
+
+const refused: readonly (readonly [string, Partial<typeof WANTED> | object, RegExp])[] = [
+  ['an architecture that nobody starts', { arch: 'sparc' }, /"sparc"; there are: amd64, arm64/],
+  ['a release that is a path', { release: '../etc' }, /no release of Debian/],
+  ['a package that is an option', { packages: ['--rootdir=/'] }, /no name of a package/],
+  ['a package that is a command', { packages: ['a;reboot'] }, /no name of a package/],
+  ['a mirror that is a command', { mirrors: ['http://x/$(reboot)'] }, /no mirror/],
+  [
+    'a mirror with a password, which the image would have',
+    { mirrors: ['http://me:secret@mirror.example/'] },
+    /no mirror/,
+  ],
+  ['a mirror that is a file', { mirrors: ['file:///srv/debian'] }, /no mirror/],
+];
+for (const [name, more, message] of refused) {
+  test(`${name} is refused`, () => {
+    assert.throws(() => checkDebianRequest({ ...WANTED, ...more }), { code: 'bad-argument', message });
+  });
+}
+
+const sizes: readonly (readonly [string, number | undefined])[] = [
+  ['2G', 2048 * MIB],
+  ['900M', 900 * MIB],
+  ['3GiB', 3072 * MIB],
+  ['1t', 1024 ** 4],
+  ['0G', undefined],
+  ['2', undefined],
+  ['-1G', undefined],
+  ['2.5G', undefined],
+];
+for (const [text, bytes] of sizes) {
+  test(`a disk of ${text} ${bytes === undefined ? 'is refused' : `has ${bytes} bytes`}`, () => {
+    if (bytes === undefined) assert.throws(() => parseSize(text), { code: 'bad-argument', message: /900M, 2G/ });
+    else assert.equal(parseSize(text), bytes);
+  });
+}
+
+test('an identifier is a UUID of version 4, whatever bytes it is made of', () => {
+  assert.equal(formatUuid(Buffer.alloc(32, 0xff)), 'ffffffff-ffff-4fff-bfff-ffffffffffff');
+  assert.equal(formatUuid(Buffer.alloc(16)), '00000000-0000-4000-8000-000000000000');
+});
+
+describe('a disk to start from', {
+  skip: missing('root', 'linux', 'mformat', 'sfdisk', 'mkfs.ext4'),
+}, () => {
+  function request(t: TestContext, arch: string) {
+    const platform = DEBIAN_PLATFORMS.get(arch) ?? assert.fail(arch);
+    const workDir = mkdtempSync(join(tmpdir(), 'rackboot-disk-'));
+    t.after(() => rmSync(workDir, { recursive: true, force: true }));
+    const system = join(workDir, 'system');
+    const folder = arch === 'amd64' ? 'x86_64' : 'arm64';
+    const files: Readonly<Record<string, string | Buffer>> = {
+      'etc/os-release': 'ID=tiny\n',
+      [`usr/lib/shim/shim${platform.efi}.efi.signed`]: 'shim',
+      [`usr/lib/shim/mm${platform.efi}.efi.signed`]: 'keys',
+      [`usr/lib/grub/${folder}-efi-signed/grub${platform.efi}.efi.signed`]: 'grub',
+      ...(arch === 'amd64'
+        ? { 'boot/grub/i386-pc/boot.img': Buffer.alloc(512, 1), 'boot/grub/i386-pc/core.img': Buffer.alloc(30_000, 2) }
+        : {}),
+    };
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(system, path)), { recursive: true });
+      writeFileSync(join(system, path), content);
+    }
+    const archive = join(workDir, 'root.tar');
+    execFileSync('tar', ['--create', '--owner=0', '--group=0', '--file', archive, '--directory', system, '.']);
+    const file = join(workDir, 'disk.img');
+    return { archive, file, workDir, platform, ids: IDS, epochSeconds: 1_700_000_000, onProgress: () => undefined };
+  }
+  const tableOf = (file: string) => JSON.parse(execFileSync('sfdisk', ['-J', file]).toString()).partitiontable;
+  const espFile = (file: string, at: number, name: string): string =>
+    execFileSync('mtype', ['-i', `${file}@@${at}M`, `::/EFI/${name}`]).toString();
+  const rootFile = (file: string, at: number, name: string): string => {
+    const place = `${file}?offset=${at * MIB}`;
+    return execFileSync('debugfs', ['-R', `cat ${name}`, place], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+  };
+
+  test('has the core of GRUB for BIOS, loaders for UEFI, and the root last', async (t) => {
+    const given = request(t, 'amd64');
+    const bytes = await makeBootDisk(given);
+    const { file } = given;
+    assert.equal(statSync(file).size, bytes);
+    const image = readFileSync(file);
+    assert.equal(findPartitionTable(image.subarray(0, 8192)), 'gpt');
+    const { id, partitions } = tableOf(file);
+    assert.deepEqual(
+      partitions.map(({ start, name }: { start: number; name: string }) => [start / 2048, name]),
+      [
+        [1, 'bios'],
+        [2, 'esp'],
+        [66, 'root'],
+      ],
+    );
+    assert.equal(image.readBigUInt64LE(0x5c), 2048n, 'the first sector goes on at the core');
+    assert.equal(image.readBigUInt64LE(MIB + 0x1f4), 2049n, 'the core goes on behind its first sector');
+    assert.equal(image.subarray(440, 446).equals(Buffer.alloc(6)), true, 'the table begins where it should');
+    assert.equal(image.readUInt8(MIB + 29_999), 2);
+    for (const name of ['BOOT/BOOTX64.EFI', 'debian/shimx64.efi']) assert.equal(espFile(file, 2, name), 'shim', name);
+    for (const name of ['BOOT/grubx64.efi', 'debian/grubx64.efi']) assert.equal(espFile(file, 2, name), 'grub', name);
+    assert.match(espFile(file, 2, 'debian/grub.cfg'), new RegExp(`^search\\.fs_uuid ${IDS.root} root\\n`));
+    assert.equal(rootFile(file, 66, '/etc/os-release'), 'ID=tiny\n');
+    const again = request(t, 'amd64');
+    await makeBootDisk(again);
+    assert.equal(tableOf(again.file).id, id, 'the same request gives the same identifiers');
+  });
+
+  test('has only loaders for UEFI where there is no BIOS, and the size that was asked for', async (t) => {
+    const given = { ...request(t, 'arm64'), bytes: 300 * MIB };
+    assert.equal(await makeBootDisk(given), 300 * MIB);
+    const { partitions } = tableOf(given.file);
+    assert.deepEqual(
+      partitions.map(({ start, name }: { start: number; name: string }) => [start / 2048, name]),
+      [
+        [1, 'esp'],
+        [65, 'root'],
+      ],
+    );
+    assert.equal(espFile(given.file, 1, 'BOOT/BOOTAA64.EFI'), 'shim');
+    const facts = execFileSync('dumpe2fs', ['-h', `${given.file}?offset=${65 * MIB}`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    assert.match(facts.toString(), new RegExp(`Filesystem UUID: *${IDS.root}`));
+    assert.doesNotMatch(facts.toString(), /orphan_file|metadata_csum_seed/);
+  });
+
+  test('that is too small for its system is refused with the size that is enough', async (t) => {
+    const given = { ...request(t, 'amd64'), bytes: 80 * MIB };
+    await assert.rejects(makeBootDisk(given), {
+      code: 'bad-argument',
+      message: /fit on 80 MiB: give --size \d+M or more/,
+    });
+  });
+});

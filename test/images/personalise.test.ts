@@ -1,0 +1,219 @@
+// What the agent writes into an installed system, whose files are in a directory of the test.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { missing } from '../support/needs.ts';
+import { AgentRuns, TOKEN } from './agent-run.ts';
+import { makeDisk } from './disks.ts';
+
+const MIB = 1024 * 1024;
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFake owner@example.net\n';
+const NETWORKD = 'etc/systemd/system/multi-user.target.wants/systemd-networkd.service';
+const SYSTEM = {
+  'etc/os-release': 'ID=tiny\n',
+  'etc/hosts': '127.0.0.1 localhost\n127.0.1.1 image\n',
+  'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
+  'etc/passwd': 'root:x:0:0::/root:/bin/sh\nowner:x:1000:1000::/home/owner:/bin/sh\n',
+};
+const STATIC = { address: '10.20.0.10/24', router: '10.20.0.1', dns: '10.20.0.1,10.20.0.2', domain: 'maas' };
+
+describe('a system that was written to a disk', { skip: missing('busybox') }, () => {
+  const runs = new AgentRuns();
+  const image = makeDisk(3 * MIB, 'gpt', 7);
+  before(async () => {
+    await runs.open();
+    const { files } = runs.region;
+    files.set('/images/it', image);
+    files.set('/MAAS/rackboot/1/ssh-keys', Buffer.from(KEY));
+    files.set('/MAAS/rackboot/1/cloud-config', Buffer.from('datasource: { MAAS: { token_secret: hidden } }\n'));
+    files.set('/MAAS/rackboot/1/user-data', Buffer.from('#cloud-config\n{}\n'));
+  });
+  after(() => runs.close());
+
+  const base = {
+    job: 'deploy',
+    hostname: 'calm-ibis',
+    image_url: '/images/it',
+    image_sha256: createHash('sha256').update(image).digest('hex'),
+    image_format: 'raw',
+    image_disk_bytes: image.length,
+  };
+  const deploy = (more: Record<string, string>, system: Record<string, string>, functions = '') =>
+    runs.run({
+      job: { ...base, ...more },
+      disks: { sda: Buffer.alloc(4 * MIB) },
+      system: { ...SYSTEM, ...system },
+      functions,
+    });
+
+  test('has its own name, keys of its owner and no identity of the image', async () => {
+    const leavings = {
+      'var/lib/dbus/machine-id': 'x\n',
+      'var/lib/systemd/random-seed': 'x\n',
+      'var/lib/dhcp/dhclient.eth0.leases': 'x\n',
+      'etc/udev/rules.d/70-persistent-net.rules': 'x\n',
+      'var/lib/cloud/data/instance-id': 'x\n',
+      'etc/ssh/ssh_host_rsa_key': 'x\n',
+      'usr/bin/ssh-keygen': '',
+    };
+    const keygen = 'chmod 755 "$root/usr/bin/ssh-keygen"\n';
+    const done = await deploy({ domain: 'maas', ssh_keys_url: '/MAAS/rackboot/1/ssh-keys' }, leavings, keygen);
+    assert.equal(done.code, 0, done.said);
+    assert.equal(done.read('etc/hostname'), 'calm-ibis\n');
+    assert.equal(done.read('etc/hosts'), '127.0.0.1 localhost\n127.0.1.1 calm-ibis.maas calm-ibis\n');
+    assert.equal(done.read('etc/machine-id'), '');
+    assert.equal(done.read('home/owner/.ssh/authorized_keys'), KEY);
+    for (const path of Object.keys(leavings).slice(0, -1)) assert.equal(done.read(path), undefined, path);
+    assert.ok(done.ends.includes('owner 1000:1000 /home/owner/.ssh'), done.ends.join('\n'));
+    assert.ok(done.ends.includes('ran /usr/bin/ssh-keygen -A'), done.ends.join('\n'));
+  });
+
+  const networks: readonly (readonly [string, Record<string, string>, string, string])[] = [
+    [
+      'netplan',
+      { 'etc/netplan/50-dhcp.yaml': '' },
+      'etc/netplan/90-rackboot.yaml',
+      `network:
+  version: 2
+  ethernets:
+    00-rackboot:
+      match: { macaddress: "52:54:00:aa:00:01" }
+      addresses: [10.20.0.10/24]
+      routes: [{ to: default, via: 10.20.0.1 }]
+      nameservers: { addresses: [10.20.0.1, 10.20.0.2], search: [maas] }
+`,
+    ],
+    [
+      'networkd',
+      { [NETWORKD]: '' },
+      'etc/systemd/network/10-rackboot.network',
+      `[Match]
+MACAddress=52:54:00:aa:00:01
+
+[Network]
+Address=10.20.0.10/24
+Gateway=10.20.0.1
+DNS=10.20.0.1
+DNS=10.20.0.2
+Domains=maas
+`,
+    ],
+    [
+      'ifupdown',
+      { 'etc/network/interfaces': 'auto eth0\niface eth0 inet dhcp\n' },
+      'etc/network/interfaces',
+      `auto lo
+iface lo inet loopback
+
+auto mac/52:54:00:aa:00:01=rackboot
+iface rackboot inet static
+  address 10.20.0.10/24
+  gateway 10.20.0.1
+  dns-nameservers 10.20.0.1 10.20.0.2
+  dns-search maas
+`,
+    ],
+  ];
+  for (const [name, system, file, text] of networks) {
+    test(`has its static address by ${name}, which cloud-init leaves alone`, async () => {
+      const done = await deploy(STATIC, { ...system, 'etc/cloud/cloud.cfg.d/05_logging.cfg': '' });
+      assert.equal(done.code, 0, done.said);
+      assert.equal(done.read(file), text);
+      assert.match(done.read('etc/cloud/cloud.cfg.d/99-rackboot-network.cfg') ?? '', /config: disabled/);
+    });
+
+    test(`keeps its own way by ${name} when its address comes by DHCP`, async () => {
+      const done = await deploy({ address: 'dhcp' }, system);
+      assert.equal(done.code, 0, done.said);
+      assert.equal(done.read(file), system[file]);
+    });
+  }
+
+  test('is known to use networkd by a link that leads nowhere from the environment', async () => {
+    const link = `mkdir -p "$root/etc/systemd/system/multi-user.target.wants"; ln -s /nowhere "$root/${NETWORKD}"\n`;
+    const done = await deploy(STATIC, { 'etc/cloud/': '' }, link);
+    assert.equal(done.code, 0, done.said);
+    assert.match(done.read('etc/systemd/network/10-rackboot.network') ?? '', /Address=10\.20\.0\.10\/24/);
+  });
+
+  const seenByLease: readonly (readonly [string, Record<string, string>, string, RegExp])[] = [
+    ['netplan', { 'etc/netplan/50-dhcp.yaml': '' }, 'etc/netplan/90-rackboot.yaml', /00:01" \}\n {6}dhcp4: true\n$/],
+    ['networkd', { [NETWORKD]: '' }, 'etc/systemd/network/10-rackboot.network', /\[Network\]\nDHCP=ipv4\n$/],
+    ['ifupdown', { 'etc/network/interfaces': '' }, 'etc/network/interfaces', /=rackboot\niface rackboot inet dhcp\n$/],
+  ];
+  for (const [name, system, file, text] of seenByLease) {
+    test(`without cloud-init asks for its address by DHCP, by ${name}: nothing else would tell that it is up`, async () => {
+      const done = await deploy(STATIC, system);
+      assert.equal(done.code, 0, done.said);
+      assert.match(done.read(file) ?? '', text);
+    });
+  }
+
+  test('has the key of its metadata for root alone, and no other seed then', async () => {
+    const urls = { cloud_config_url: '/MAAS/rackboot/1/cloud-config', user_data_url: '/MAAS/rackboot/1/user-data' };
+    const done = await deploy(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });
+    assert.equal(done.code, 0, done.said);
+    const file = 'etc/cloud/cloud.cfg.d/90_rackboot.cfg';
+    assert.match(done.read(file) ?? '', /token_secret: hidden/);
+    assert.equal(statSync(join(done.system, file)).mode & 0o777, 0o600);
+    assert.equal(done.read('var/lib/cloud/seed/nocloud/user-data'), undefined);
+    assert.deepEqual([...runs.region.tokens], [TOKEN]);
+  });
+
+  test('has its user data as a seed when no metadata is named, and neither without cloud-init', async () => {
+    const user = { user_data_url: '/MAAS/rackboot/1/user-data' };
+    const done = await deploy(user, { 'etc/cloud/': '' });
+    assert.equal(done.read('var/lib/cloud/seed/nocloud/user-data'), '#cloud-config\n{}\n', done.said);
+    const without = await deploy({ ...user, cloud_config_url: '/MAAS/rackboot/1/cloud-config' }, {});
+    assert.deepEqual([without.read('etc/cloud'), without.read('var/lib/cloud')], [undefined, undefined]);
+  });
+
+  test('fetches packages by the proxy of the site', async () => {
+    const done = await deploy({ proxy: 'http://10.20.0.1:8000/' }, { 'etc/apt/': '' });
+    assert.match(
+      done.read('etc/apt/apt.conf.d/90rackboot-proxy') ?? '',
+      /^Acquire::http::Proxy "http:\/\/10.20.0.1:8000\/";$/m,
+    );
+  });
+
+  const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+    ['a proxy with a quotation mark', { proxy: 'http://a";' }, /proxy of the job is no address/],
+    ['a proxy that is none', { proxy: 'socks' }, /proxy of the job is no address/],
+    ['a host name that is a command', { hostname: 'a$(b)' }, /no host name/],
+    ['an address that is none', { ...STATIC, address: '10.0.0.1; reboot' }, /address, router or name servers/],
+    ['a domain that is none', { domain: 'a b' }, /domain is no name/],
+  ];
+  for (const [name, more, message] of refused) {
+    test(`is not called written when the job has ${name}`, async () => {
+      const done = await deploy(more, { 'etc/apt/': '' });
+      assert.equal(done.code, 1);
+      assert.equal(runs.region.told().at(-1), 'FAILED personalising');
+      assert.match(runs.region.signals.at(-1)?.message ?? '', message);
+    });
+  }
+
+  const marks: readonly (readonly [string, number, string])[] = [
+    ['btrfs', 65_600, '_BHRfS_M'],
+    ['LVM', 512, 'LABELONE'],
+    ['LUKS', 0, 'LUKS\xba\xbe'],
+  ];
+  for (const [name, at, mark] of marks) {
+    test(`is refused by name when its root is on ${name}`, async () => {
+      const octal = [...Buffer.from(mark, 'latin1')].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+      const write = `rm "$dev/sda1"; printf '${octal}' | dd of="$dev/sda1" bs=1 seek=${at} 2>/dev/null\n`;
+      const done = await deploy({}, {}, write);
+      assert.equal(done.code, 1, done.said);
+      assert.match(runs.region.signals.at(-1)?.message ?? '', new RegExp(`not on ext4 or xfs: sda1 \\(${name}\\)`));
+    });
+  }
+
+  test('is left as it is when it is no Linux that is known', async () => {
+    const done = await deploy({}, {}, ': >"$dev/sda1"\n');
+    assert.equal(done.code, 0, done.said);
+    assert.equal(done.read('etc/hostname'), undefined);
+    assert.equal(runs.region.told().at(-1), 'OK written');
+  });
+});
