@@ -40,6 +40,10 @@ export interface PowerParameter {
   readonly default?: string;
   /** A regular expression that a value matches. */
   readonly pattern?: string;
+  /** What a value must be. */
+  readonly expects?: string;
+  /** True: it takes nothing but an empty text. */
+  readonly isUnused?: true;
 }
 
 const described = z.object({
@@ -49,6 +53,7 @@ const described = z.object({
       enum: z.array(z.string()).optional(),
       default: z.string().optional(),
       pattern: z.string().optional(),
+      maxLength: z.number().optional(),
     }),
   ),
   required: z.array(z.string()).default([]),
@@ -57,7 +62,7 @@ const described = z.object({
 /** The parameters of a schema, in its order. */
 export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
   const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
-  return Object.entries(properties).map(([name, { enum: choices, default: fallback, pattern }]) => {
+  return Object.entries(properties).map(([name, { enum: choices, default: fallback, pattern, maxLength }]) => {
     const note = noteOn(schema, name);
     return {
       name,
@@ -67,6 +72,8 @@ export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
       ...(choices === undefined ? {} : { choices }),
       ...(fallback === undefined ? {} : { default: fallback }),
       ...(pattern === undefined ? {} : { pattern }),
+      ...(note?.expects === undefined ? {} : { expects: note.expects }),
+      ...(maxLength === 0 ? { isUnused: true } : {}),
     };
   });
 }

@@ -118,6 +118,13 @@ export class PowerQueue<T extends PowerTask> {
     return undefined;
   }
 
+  /** Takes out a command that waits. False: there is none of this name that does. */
+  withdraw(id: string): boolean {
+    const place = this.#commands.get(id);
+    if (place !== undefined) this.#forget(place.task);
+    return place !== undefined;
+  }
+
   /** What ran has ended. */
   finish(task: T): void {
     if (!this.#running.delete(task.id)) return;

@@ -1,6 +1,7 @@
 // What is known of each machine's power, how old that is, and when it is asked for again. No clock, no process.
 //
-// 1. Questions are spread: the first by chance over the interval, each next one by a tenth more or less.
+// 1. Questions are spread: the first by chance over the interval, each next one by a tenth more or less. Where many machines are watched
+//    the interval is longer, so that one question follows the other QUESTIONS_APART_MS later on average: each costs a process.
 // 2. A machine whose controller does not answer is asked less and less often, down to once in INTERVALS_MAX intervals.
 // 3. What was seen once is kept with its age when later questions fail; nothing is made younger than it is.
 
@@ -8,8 +9,9 @@ import { type Instant, later } from '../clock.ts';
 import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { PowerOutcome, PowerState } from './outcome.ts';
 
-/** The interval of questions about one machine, in milliseconds. */
+/** The interval of questions about one machine, in milliseconds; the shortest one. */
 export const QUESTION_EVERY_MS = 60_000;
+export const QUESTIONS_APART_MS = 250;
 export const INTERVALS_MAX = 10;
 /** After a command the state is looked at this much later. */
 export const AFTER_COMMAND_MS = 10_000;
@@ -51,7 +53,7 @@ export class PowerReadings {
     if (this.#watched.has(machine)) return;
     const watched: Watched = { machine, reading: NOTHING, failures: 0, place: -1 };
     this.#watched.set(machine, watched);
-    this.#due.set(watched, later(now, chance * QUESTION_EVERY_MS));
+    this.#due.set(watched, later(now, chance * this.#everyMs));
   }
 
   /** Watches it no more, and forgets what was known. */
@@ -97,6 +99,10 @@ export class PowerReadings {
 
   #askAgain(watched: Watched, now: Instant, chance: number): void {
     const intervals = Math.min(2 ** Math.min(watched.failures, INTERVALS_MAX), INTERVALS_MAX);
-    this.#due.set(watched, later(now, QUESTION_EVERY_MS * intervals * (0.9 + 0.2 * chance)));
+    this.#due.set(watched, later(now, this.#everyMs * intervals * (0.9 + 0.2 * chance)));
+  }
+
+  get #everyMs(): number {
+    return Math.max(QUESTION_EVERY_MS, this.#watched.size * QUESTIONS_APART_MS);
   }
 }

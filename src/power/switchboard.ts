@@ -34,7 +34,9 @@ export type Submission =
   | { readonly kind: 'taken' }
   | { readonly kind: 'busy'; readonly by: string; readonly text: string }
   | { readonly kind: 'known'; readonly entry: LedgerEntry }
-  | { readonly kind: 'refused'; readonly text: string };
+  | { readonly kind: 'refused'; readonly text: string }
+  /** Nothing speaks against it but the moment: it may be given again. */
+  | { readonly kind: 'not-now'; readonly text: string };
 
 /** A command that is over. */
 export interface EndedCommand {
@@ -50,8 +52,8 @@ export interface SwitchboardParts extends PowerSurroundings {
   readonly ledger: PowerLedger;
   /** Told of the end of each command. */
   readonly onEnd: (ended: EndedCommand) => void;
-  /** Told when a state was seen that is another than the one before. */
-  readonly onState: (machine: string, reading: PowerReading) => void;
+  /** Told when a state was seen that is another than the one before, and when questions begin to fail or do so no more. */
+  readonly onReading: (machine: string, reading: PowerReading) => void;
 }
 
 interface Task extends PowerTask {
@@ -69,6 +71,8 @@ export class PowerSwitchboard {
   readonly #readings = new PowerReadings();
   readonly #targets = new Map<string, PowerTarget>();
   readonly #running = new Map<string, Task>();
+  /** Those who wait for the next answer about a machine. */
+  readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
   readonly #alarm: Alarm;
   #questions = 0;
   #isClosed = false;
@@ -88,12 +92,12 @@ export class PowerSwitchboard {
 
   /** Gives a command. Returns at once; its end is told by onEnd. @param id the same for the same command, for ever */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
-    if (this.#isClosed) return { kind: 'refused', text: 'Rackboot is ending' };
+    if (this.#isClosed) return { kind: 'not-now', text: 'Rackboot is ending' };
     try {
       const entry = this.#parts.ledger.find(id);
       if (entry !== undefined) return { kind: 'known', entry };
     } catch (error) {
-      return { kind: 'refused', text: `the book of commands cannot be read: ${errorText(error)}` };
+      return { kind: 'not-now', text: `the book of commands cannot be read: ${errorText(error)}` };
     }
     const task = this.#taskOf(id, target, command);
     if (task.kind === 'refused') return task;
@@ -101,14 +105,15 @@ export class PowerSwitchboard {
     this.#turn();
     switch (admission.kind) {
       case 'waiting':
+        if (admission.dropped !== undefined) this.#settle(target.machine, outcome('refused', underCommand(command)));
         return { kind: 'taken' };
       case 'busy': {
         const { by } = admission;
         if (by.id === id) return { kind: 'taken' };
-        return { kind: 'busy', by: by.id, text: `the machine is under another command: ${by.command.kind}` };
+        return { kind: 'busy', by: by.id, text: underCommand(by.command) };
       }
       case 'full':
-        return { kind: 'refused', text: 'too many commands wait for their controllers; try again later' };
+        return { kind: 'not-now', text: 'too many commands wait for their controllers; try again later' };
     }
   }
 
@@ -117,21 +122,45 @@ export class PowerSwitchboard {
     return this.#queue.commandOf(machine)?.id;
   }
 
-  /** Watches these machines and no others. One whose driver or parameters changed is begun anew. */
-  watch(targets: readonly PowerTarget[]): void {
+  /** Takes back a command that has not begun: it has no end. False: it has begun, or there is none. */
+  withdraw(id: string): boolean {
+    return this.#queue.withdraw(id);
+  }
+
+  /** Asks about a machine out of its turn. Those who ask at the same time have the same answer. Never throws. */
+  async ask(target: PowerTarget): Promise<PowerOutcome> {
+    if (this.#isClosed) return outcome('unreachable', 'Rackboot is ending');
+    const { machine } = target;
+    const others = this.#askers.get(machine);
+    if (others !== undefined) return others.promise;
+    const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
+    if (task.kind === 'refused') return outcome('refused', task.text);
+    const admission = this.#queue.submit(task.task, this.#parts.clock.now());
+    if (admission.kind === 'full') return outcome('refused', 'too many questions wait; ask again later');
+    if (admission.kind === 'busy' && !admission.by.isQuestion) {
+      return outcome('refused', underCommand(admission.by.command));
+    }
+    const asker = Promise.withResolvers<PowerOutcome>();
+    this.#askers.set(machine, asker);
+    this.#turn();
+    return asker.promise;
+  }
+
+  /**
+   * Watches a machine from now on; one whose driver or parameters changed is begun anew, and what waits to be asked of them is taken
+   * back. Undefined: it is watched no more.
+   */
+  watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#parts;
-    const wanted = new Map(targets.map((target) => [target.machine, target]));
-    for (const [machine, target] of this.#targets) {
-      const next = wanted.get(machine);
-      if (next !== undefined && isSame(target, next)) continue;
-      this.#targets.delete(machine);
-      this.#readings.forget(machine);
-    }
-    for (const [machine, target] of wanted) {
-      if (this.#targets.has(machine) || findDriver(target.driver)?.byHand !== false) continue;
-      this.#targets.set(machine, target);
-      this.#readings.watch(machine, clock.now(), this.#chance());
-    }
+    const before = this.#targets.get(machine);
+    if (before !== undefined && target !== undefined && isSame(before, target)) return;
+    const waiting = before === undefined ? undefined : this.commandOf(machine);
+    if (waiting !== undefined) this.withdraw(waiting);
+    this.#targets.delete(machine);
+    this.#readings.forget(machine);
+    if (target === undefined || findDriver(target.driver)?.byHand !== false) return;
+    this.#targets.set(machine, target);
+    this.#readings.watch(machine, clock.now(), this.#chance());
     this.#turn();
   }
 
@@ -140,14 +169,21 @@ export class PowerSwitchboard {
     return this.#readings.get(machine);
   }
 
-  /** Begins nothing more, and stops what runs. Done when all of that has been told its end; what waits is forgotten. */
-  async close(): Promise<void> {
+  /**
+   * Begins nothing more; what waits is forgotten. Commands that run may end within `graceMs`, and are stopped then. Done when all of that
+   * has been told its end.
+   */
+  async close(graceMs = 0): Promise<void> {
     this.#isClosed = true;
     this.#alarm.cancel();
     this.#queue.clear();
+    for (const machine of [...this.#askers.keys()]) this.#settle(machine, outcome('unreachable', 'Rackboot is ending'));
     const running = [...this.#running.values()];
-    for (const { stop } of running) stop.abort();
+    const stop = (task: Task): void => task.stop.abort();
+    running.filter(({ isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
+    const late = this.#parts.clock.schedule(graceMs, () => running.forEach(stop));
     await Promise.all(running.map(({ over }) => over.promise));
+    late.cancel();
   }
 
   #taskOf(
@@ -194,11 +230,21 @@ export class PowerSwitchboard {
   #ask(machine: string): void {
     const target = this.#targets.get(machine);
     if (target === undefined) return;
-    this.#questions += 1;
-    const task = this.#taskOf(`question ${this.#questions}`, target, { kind: 'query' });
+    const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
     // Not taken: the machine is under a command, and is asked about when its turn comes again.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
     else this.#answered(machine, outcome('refused', task.text));
+  }
+
+  #nextQuestion(): string {
+    this.#questions += 1;
+    return `question ${this.#questions}`;
+  }
+
+  #settle(machine: string, answer: PowerOutcome): void {
+    const asker = this.#askers.get(machine);
+    this.#askers.delete(machine);
+    asker?.resolve(answer);
   }
 
   #begin(task: Task): void {
@@ -245,6 +291,7 @@ export class PowerSwitchboard {
     this.#changeReading(machine, () =>
       this.#readings.answered(machine, answer, this.#parts.clock.now(), this.#chance()),
     );
+    this.#settle(machine, answer);
   }
 
   #end(ended: EndedCommand): void {
@@ -259,16 +306,20 @@ export class PowerSwitchboard {
   }
 
   #changeReading(machine: string, change: () => void): void {
-    const before = this.#readings.get(machine)?.state;
+    const before = this.#readings.get(machine);
     change();
     const after = this.#readings.get(machine);
-    if (after !== undefined && after.state !== before) this.#parts.onState(machine, after);
+    if (after === undefined) return;
+    const isOther = after.state !== before?.state || after.failure?.kind !== before.failure?.kind;
+    if (isOther) this.#parts.onReading(machine, after);
   }
 
   #chance(): number {
     return (this.#parts.clock.randomBytes(1)[0] ?? 0) / 256;
   }
 }
+
+const underCommand = ({ kind }: PowerCommand): string => `the machine is under another command: ${kind}`;
 
 function isSame(one: PowerTarget, other: PowerTarget): boolean {
   const names = Object.keys(one.values);

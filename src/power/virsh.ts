@@ -3,7 +3,8 @@
 //
 // 1. Of a URI only what names a host is taken: none of libvirt's parameters that run a program of the operator's choice.
 // 2. One thing at a time is asked of a host; each is a connection of its own.
-// 3. The boot order of a machine is looked at and never changed: it is the owner's, and `virsh define` would write the whole machine.
+// 3. A machine is named by its name or UUID: a number, which virsh takes for the ID that it gives anew at each start, is refused.
+// 4. The boot order of a machine is looked at and never changed: it is the owner's, and `virsh define` would write the whole machine.
 
 import { z } from 'zod';
 import { errorText } from '../errors.ts';
@@ -20,14 +21,14 @@ const ADDRESS_EXPECTS =
 
 const schema = z.strictObject({
   power_address: noted(z.string().max(512), { label: 'URI of the host', expects: ADDRESS_EXPECTS }),
-  power_id: noted(z.string().regex(/^[^\u0000-\u001f\u007f/]{1,128}$/), {
+  power_id: noted(z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/), {
     label: 'Name of the virtual machine',
-    expects: "the machine's name or UUID there",
+    expects: "the machine's name or UUID there; of a name that is a number, its UUID (virsh domuuid NAME)",
   }),
   power_pass: noted(z.string().max(0).optional(), {
-    label: 'Password (not used)',
+    label: 'Password',
     secret: true,
-    expects: 'none: hosts are logged in to by key; `rackboot power key` prints the line for their authorized_keys',
+    expects: 'none, as hosts are logged in to by key; `rackboot power key` prints the line for their authorized_keys',
   }),
 });
 

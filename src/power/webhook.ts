@@ -3,7 +3,7 @@
 //
 // 1. Credentials go to the scheme, host and port that the operator wrote, and no further: a redirect elsewhere is a refusal.
 // 2. What changes power is sent once: a redirect of it is followed only where HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
-// 3. An expression of the operator's runs for EXPRESSION_MS_MAX at the most, over a bounded text.
+// 3. An answer is searched by the operator's expressions for EXPRESSION_MS_MAX altogether, for the thread waits meanwhile, and is bounded.
 // Deviates from MAAS in that certificates are checked unless power_verify_ssl is `n`.
 
 import { runInNewContext } from 'node:vm';
@@ -15,7 +15,7 @@ import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-const EXPRESSION_MS_MAX = 100;
+const EXPRESSION_MS_MAX = 200;
 /** How much of an answer is shown. */
 const SHOWN_CHARACTERS_MAX = 160;
 
@@ -158,25 +158,31 @@ export function readState(
   secrets: readonly string[] = [],
 ): PowerOutcome {
   const said = cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX) || 'an empty answer';
-  for (const [name, state] of [
-    ['power_on_regex', 'on'],
-    ['power_off_regex', 'off'],
-  ] as const) {
-    const found = searchFor(settings[name], body);
-    if (found === 'too-slow') {
-      const text = `${name} cannot be searched for within ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
-      return outcome('refused', text);
-    }
-    if (found) return outcome('done', said, state);
+  const found = searchFor(settings, body);
+  if (found.kind === 'too-slow') {
+    const text = `${found.name} cannot be searched for within ${EXPRESSION_MS_MAX} ms: write it without a repetition of a repetition`;
+    return outcome('refused', text);
   }
+  if (found.state !== undefined) return outcome('done', said, found.state);
   return outcome('done', `neither power_on_regex nor power_off_regex is found in: ${said}`, 'unknown');
 }
 
-/** True when an expression is found in a text. The engine is interrupted at the bound; nothing of ours is in its reach. */
-function searchFor(source: string, text: string): boolean | 'too-slow' {
+type Search =
+  | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
+  | { readonly kind: 'too-slow'; readonly name: string };
+
+/** What is found in a text. The engine is interrupted at the bound; nothing of ours is in its reach. */
+function searchFor(
+  { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
+  text: string,
+): Search {
+  const place: Record<string, string> = { on, off, text, name: 'power_on_regex' };
+  const script =
+    "new RegExp(on).test(text) ? 'on' : ((name = 'power_off_regex'), new RegExp(off).test(text)) ? 'off' : ''";
   try {
-    return runInNewContext('new RegExp(source).test(text)', { source, text }, { timeout: EXPRESSION_MS_MAX }) === true;
+    const found: unknown = runInNewContext(script, place, { timeout: EXPRESSION_MS_MAX });
+    return { kind: 'searched', state: found === 'on' || found === 'off' ? found : undefined };
   } catch {
-    return 'too-slow';
+    return { kind: 'too-slow', name: place.name ?? 'power_on_regex' };
   }
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../src/clock.ts';
 import { outcome } from '../../src/power/outcome.ts';
-import { AFTER_COMMAND_MS, INTERVALS_MAX, PowerReadings, QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+import {
+  AFTER_COMMAND_MS,
+  INTERVALS_MAX,
+  PowerReadings,
+  QUESTION_EVERY_MS,
+  QUESTIONS_APART_MS,
+} from '../../src/power/readings.ts';
 
 const NOW = instant(1_000_000);
 const AWAY = outcome('unreachable', 'nobody there');
@@ -51,4 +57,17 @@ test('what is forgotten is neither known nor asked for', () => {
   readings.answered('m', AWAY, NOW, 0);
   assert.equal(readings.get('m'), undefined);
   assert.equal(readings.nextAt, undefined);
+});
+
+test('many machines are asked about less often, so that a second has no more than a few questions', () => {
+  const readings = new PowerReadings();
+  const count = 4000;
+  for (let index = 0; index < count; index += 1) readings.watch(`m${index}`, NOW, index / count);
+  let asked = 0;
+  const hourMs = 3_600_000;
+  for (let at = NOW; at <= NOW + hourMs; at = later(at, 1000)) {
+    for (let due = readings.takeDue(at, 0.5); due !== undefined; due = readings.takeDue(at, 0.5)) asked += 1;
+  }
+  const most = (hourMs / QUESTIONS_APART_MS) * 1.2;
+  assert.ok(asked > count && asked < most, `${asked} questions in an hour`);
 });

@@ -77,7 +77,8 @@ class Place {
       onEnd: (ended: EndedCommand) => {
         if (!isDead()) this.ended.push(ended);
       },
-      onState: (machine, reading) => this.states.push(`${machine} ${reading.state}`),
+      onReading: (machine, { state, failure }) =>
+        this.states.push(`${machine} ${state}${failure === undefined ? '' : ` ${failure.kind}`}`),
     });
     this.board = board;
     return board;
@@ -185,7 +186,7 @@ test('a driver that there is not, and parameters that will not do, are refused a
 test('a machine switched by hand is told so, and is not watched', async () => {
   const place = new Place();
   const target = { machine: 'm', driver: 'manual', values: {} };
-  place.board.watch([target]);
+  place.board.watch('m', target);
   assert.equal(place.board.reading('m'), undefined);
   assert.equal(place.board.command('1', target, ON).kind, 'taken');
   await pass(place.clock, 100);
@@ -196,9 +197,11 @@ test('a machine switched by hand is told so, and is not watched', async () => {
 test('watched machines are asked in turn, and a change is told with its age', async () => {
   const place = new Place('a', 'b');
   place.controller('a').state = 'on';
-  place.board.watch([place.target('a'), place.target('b')]);
+  for (const name of ['a', 'b']) place.board.watch(name, place.target(name));
   await pass(place.clock, QUESTION_EVERY_MS + 1_000, 500);
   assert.deepEqual([...place.states].sort(), ['a on', 'b off']);
+  // Told again, and nothing new: what is known stays.
+  place.board.watch('a', place.target('a'));
   const seenAt = place.board.reading('a')?.seenAt;
   assert.ok(seenAt !== undefined && place.clock.now() - seenAt <= QUESTION_EVERY_MS + 1_000);
   place.controller('a').state = 'off';
@@ -207,8 +210,62 @@ test('watched machines are asked in turn, and a change is told with its age', as
   assert.equal(place.board.reading('a')?.state, 'off');
   assert.equal(place.board.reading('b')?.state, 'off');
   assert.equal(place.board.reading('b')?.failure?.kind, 'unreachable');
-  place.board.watch([]);
+  assert.deepEqual(place.states.slice(2).sort(), ['a off', 'b off unreachable']);
+  place.board.watch('a', undefined);
   assert.equal(place.board.reading('a'), undefined);
+});
+
+test('whoever asks has an answer at once, those at the same time the same, and none while the machine is switched', async () => {
+  const place = new Place('a');
+  const { board } = place;
+  const [one, other] = [board.ask(place.target('a')), board.ask(place.target('a'))];
+  await pass(place.clock, 500);
+  assert.deepEqual([(await one).state, await other], ['off', await one]);
+  assert.deepEqual(place.controller('a').asked, ['query']);
+  board.command('1', place.target('a'), ON);
+  assert.match((await board.ask(place.target('a'))).text, /under another command: on/);
+  await pass(place.clock, 1_000);
+  const waits = board.ask(place.target('a', 'm'));
+  const late = board.ask(place.target('a', 'late'));
+  assert.equal(board.command('2', place.target('a', 'late'), OFF).kind, 'taken');
+  assert.match((await late).text, /under another command: off/);
+  place.controller('a').behaviour = 'hangs';
+  const lost = board.ask(place.target('a', 'lost'));
+  await board.close();
+  assert.equal((await waits).kind, 'unreachable');
+  assert.equal((await lost).text, 'Rackboot is ending');
+  assert.equal((await board.ask(place.target('a'))).text, 'Rackboot is ending');
+});
+
+test('a command that has not begun can be taken back, and is in no book; one that has cannot', async () => {
+  const place = new Place('a');
+  place.board.command('1', place.target('a', 'one'), ON);
+  place.board.command('2', place.target('a', 'two'), ON);
+  assert.equal(place.board.withdraw('1'), false);
+  assert.equal(place.board.withdraw('2'), true);
+  assert.equal(place.board.commandOf('two'), undefined);
+  await pass(place.clock, 2_000);
+  assert.deepEqual(
+    place.ended.map(({ id }) => id),
+    ['1'],
+  );
+});
+
+test('at its end a command that runs may end by itself within the grace', async () => {
+  const place = new Place('a', 'b');
+  place.controller('b').behaviour = 'hangs';
+  place.board.command('1', place.target('a'), ON);
+  place.board.command('2', place.target('b'), ON);
+  const closed = place.board.close(2_000);
+  await pass(place.clock, 2_500);
+  await closed;
+  assert.deepEqual(
+    place.ended.map(({ id, outcome: { kind } }) => [id, kind]),
+    [
+      ['1', 'done'],
+      ['2', 'unknown'],
+    ],
+  );
 });
 
 test('at its end it stops what runs, which is told, and forgets what waits', async () => {
@@ -222,7 +279,7 @@ test('at its end it stops what runs, which is told, and forgets what waits', asy
     [['1', 'unknown']],
   );
   assert.equal(place.ledger.find('2'), undefined);
-  assert.equal(place.board.command('3', place.target('a'), ON).kind, 'refused');
+  assert.equal(place.board.command('3', place.target('a'), ON).kind, 'not-now');
 });
 
 test('a thousand machines on a hundred controllers are switched, one at a time each', async () => {

@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
-import { parseHypervisor, virshUri } from '../../src/power/virsh.ts';
+import { parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
 import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
+import { surroundings } from './surroundings.ts';
 
 const TAKEN: readonly (readonly [uri: string, given: string])[] = [
   ['qemu:///system', 'qemu:///system'],
@@ -52,6 +53,24 @@ const REFUSED: readonly string[] = [
 ];
 for (const uri of REFUSED) {
   test(`${JSON.stringify(uri)} is refused`, () => assert.equal(parseHypervisor(uri), undefined));
+}
+
+// What virsh takes for an ID is another machine after each start; a name that only begins with a number is none.
+for (const [id, isTaken] of [
+  ['3', false],
+  ['007', false],
+  [' 3', false],
+  ['+3', false],
+  ['3a', true],
+  ['node-3', true],
+  ['6695eb01-f6a4-8304-79aa-97f2502e193f', true],
+] as const) {
+  test(`the machine ${JSON.stringify(id)} is ${isTaken ? 'taken' : 'refused, and its UUID asked for'}`, () => {
+    const values = { power_address: 'test:///default', power_id: id };
+    const opened = virsh.open('abc', values, surroundings());
+    if (isTaken) assert.equal(opened.kind, 'open');
+    else assert.match(opened.kind === 'bad-parameters' ? opened.problems.join() : 'open', /^power_id: .*UUID/);
+  });
 }
 
 const failed = (err: string): ProgramEnd => ({ kind: 'ended', code: 1, out: '', err });

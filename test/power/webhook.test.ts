@@ -57,6 +57,14 @@ test('an expression that would run for ever is interrupted, and named', () => {
   assert.match(judged.text, /^power_off_regex cannot be searched for within/);
 });
 
+test('an answer is searched once, however many of its expressions are too slow', () => {
+  const before = process.cpuUsage();
+  const judged = readState(`${'a'.repeat(60)}!`, { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' });
+  const { user, system } = process.cpuUsage(before);
+  assert.match(judged.text, /^power_on_regex cannot be searched for within 200 ms/);
+  assert.ok(user + system < 380_000, `it worked for ${user + system} µs`);
+});
+
 test('an expression cannot reach out of its engine', () => {
   const evil = '").constructor.constructor("process.exit()';
   assert.equal(readState('x', { ...DEFAULTS, power_on_regex: 'x).*(y|z' }).kind, 'refused');
