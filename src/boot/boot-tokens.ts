@@ -4,7 +4,8 @@
 //                                                   └─ a New or unknown one ► a token drawn here, kept with MAC and address
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
-// 1. A token is given to, and taken from, nobody but the holder of the lease of the address that asks.
+// 1. A token is given to, and taken from, nobody but the holder of the lease of the address that asks; where another server gives the
+//    addresses, the machine that was seen to take it.
 // 2. Tokens are 192 random bits and compared in constant time. One of a New machine is remembered until TOKEN_MS after it was last given,
 //    and at most TOKENS_MAX of them are: the one that was given longest ago goes first, and its machine is merely not vouched for.
 // 3. In no log, event, URL or answer but the configuration itself.
@@ -42,6 +43,11 @@ export interface BootTokensDeps {
   readonly machines: () => MachineDirectory;
   /** The hardware address that has the lease of an address. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
+  /**
+   * True for an address of another DHCP server's: its machine may have had another one when it was given its token, because firmware,
+   * loader and system call themselves differently there. Undefined: there are none.
+   */
+  readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
   readonly publish: Publish;
 }
 
@@ -89,7 +95,8 @@ export class BootTokens implements BootTokenSource {
     const ofMachine = this.#deps.machines().findByMac(mac)?.bootToken;
     if (ofMachine !== undefined && areEqual(token, ofMachine)) return mac;
     const given = this.#given.get(mac);
-    if (given === undefined || given.address !== peer || given.until < this.#deps.clock.now()) return undefined;
+    const isThere = given !== undefined && (given.address === peer || this.#deps.mayMove?.(peer) === true);
+    if (!isThere || given.until < this.#deps.clock.now()) return undefined;
     return areEqual(token, given.token) ? mac : undefined;
   }
 

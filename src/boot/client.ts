@@ -37,6 +37,8 @@ export type BootClient =
 
 /** iPXE's user class, alone and counted as RFC 3004 §4 wants. */
 const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
+/** Its forerunner's. Quirk: gPXE sends option 175 as well, but reads no script that begins with `#!ipxe`; it starts a loader of BIOS. */
+const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
 /** The first number that has a row in the table, else the first at all, else the one in the vendor class, else 0 (BIOS). */
 function chooseArchitecture(facts: BootClientFacts): number {
@@ -55,7 +57,8 @@ function chooseArchitecture(facts: BootClientFacts): number {
  */
 export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
   const architecture = chooseArchitecture(facts);
-  if (facts.ipxeOptions || facts.userClasses.some((name) => IPXE_CLASSES.has(name))) {
+  const isIpxe = facts.ipxeOptions || facts.userClasses.some((name) => IPXE_CLASSES.has(name));
+  if (isIpxe && !facts.userClasses.some((name) => GPXE_CLASSES.has(name))) {
     return { kind: 'ipxe', architecture };
   }
   const byHttp = facts.vendorClass.startsWith('HTTPClient');

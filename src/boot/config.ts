@@ -1,6 +1,7 @@
 // The boot settings as used, after the configuration file was resolved.
 
 import type { Ipv4 } from '../net/address.ts';
+import type { QuirkRule } from './quirks.ts';
 
 /** One `address:port` of the boot HTTP listener. */
 export interface HttpEndpoint {
@@ -13,6 +14,8 @@ export interface BootConfig {
   readonly tree: string;
   /** Overrides of the built-in table: option 93 number as text, or `ipxe`, to a file name in the tree or a URL. */
   readonly loaders: ReadonlyMap<string, string>;
+  /** What the operator says of machines with a peculiar firmware; undefined: nothing. */
+  readonly quirks?: readonly QuirkRule[] | undefined;
   /** Kernel arguments for every machine, as written. */
   readonly kernelParams: string;
   /** The release of the ephemeral environment and its architecture default: `bookworm`. */

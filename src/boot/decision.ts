@@ -9,15 +9,19 @@
 import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { BootConfig } from './config.ts';
-import { describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
+import { type BootImage, describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
 import {
   ENLIST_INSTALLER,
   ephemeralWords,
   installerWords,
+  type KernelLineFacts,
+  liveInstallerWords,
   machinePreseedPath,
+  machineSeedPath,
   NO_BMC_USER,
   parseKernelParams,
 } from './kernel-line.ts';
+import { preseedSecret } from './preseed-secret.ts';
 import type { BootStep } from './step.ts';
 
 /** Who is to do something. */
@@ -130,8 +134,20 @@ function decideKernel(
       'Rename it.',
     ]);
   }
-  const words = installerWords({ ...facts, preseedPath: machinePreseedPath(systemId), hostname, domain });
-  return { step: { kind: 'kernel', image, words }, purpose, title };
+  return { step: { kind: 'kernel', image, words: wordsOfInstaller(machine, image, baseUrl, facts) }, purpose, title };
+}
+
+/** What the installer of a known machine is told. By its key, which is in its preseed, it says all that it has to: the token stays here. */
+function wordsOfInstaller(
+  { systemId, hostname, domain }: RackMachine,
+  { iso }: BootImage,
+  baseUrl: string,
+  { token, ...facts }: KernelLineFacts,
+): readonly string[] {
+  const secret = token === undefined ? undefined : preseedSecret(token);
+  if (iso !== undefined)
+    return liveInstallerWords({ ...facts, seedPath: machineSeedPath(systemId, secret), isoUrl: `${baseUrl}/${iso}` });
+  return installerWords({ ...facts, preseedPath: machinePreseedPath(systemId, secret), hostname, domain });
 }
 
 function explain(purpose: string, name: string, lines: readonly string[]): Decision {

@@ -12,11 +12,25 @@ export const BOOT_EVENTS = {
       'whoever asked cannot report in its name. If it was the machine itself, it has its address from another DHCP server, or it ' +
       'booted from an interface that the region does not know: see `rackboot machines show`.',
   },
+  'boot.loader-loop': {
+    level: 'warning',
+    message: 'a loader started itself again and again',
+    explanation:
+      'A machine loaded the same loader (file) so often (loads) within ten minutes, and never asked for a configuration: it is iPXE, and ' +
+      'was taken for the firmware that started it. It is told iPXE’s script (instead) now, and so gets on. Each of its boots goes the same ' +
+      'rounds until the cause is mended: use an iPXE that says so in DHCP (user class iPXE, or option 175), or let `boot.loaders` name no ' +
+      'loader for `ipxe`. Firmware that cannot start its loader at all, such as under Secure Boot, shows the same.',
+  },
 } as const satisfies Record<string, EventKind>;
 
 /** An event of this room. */
 export interface BootEvent extends RackEvent {
   readonly kind: keyof typeof BOOT_EVENTS;
   /** The hostname of the machine whose configuration it is. */
-  readonly machine: string;
+  readonly machine?: string | undefined;
+  /** The loader that DHCP named, and what it names in its place. */
+  readonly file?: string | undefined;
+  readonly instead?: string | undefined;
+  /** How often it was loaded. */
+  readonly loads?: number | undefined;
 }

@@ -1,4 +1,5 @@
-// Which kernel and initrd of the boot tree a machine is given: `arch/subarch/release/purpose/{linux,initrd.gz}`.
+// Which kernel and initrd of the boot tree a machine is given: `arch/subarch/release/purpose/{linux,initrd.gz}`, and for an installer that
+// runs from an image of its own `installer.iso` beside them.
 //
 // 1. Every part of the path is a plain name: what is not is never looked for, nor written into a configuration.
 // 2. The machine's own sub-architecture comes before `generic`, its own release before the rack's.
@@ -7,6 +8,8 @@
 export interface BootImage {
   readonly kernel: string;
   readonly initrd: string;
+  /** The image that an installer runs from, which is beside them; undefined: it needs none. */
+  readonly iso?: string | undefined;
 }
 
 /** What to look for. */
@@ -24,6 +27,7 @@ export type HasFile = (path: string) => boolean;
 
 const GENERIC = 'generic';
 const INITRD_NAMES = ['initrd.gz', 'initrd'] as const;
+const ISO_NAME = 'installer.iso';
 
 /** True for a name that can stand in a path, a loader's configuration and a kernel line as it is. */
 export function isPlainName(name: string): boolean {
@@ -39,7 +43,9 @@ export function findImage(query: ImageQuery, hasFile: HasFile): BootImage | unde
       const directory = [...names, query.directory].join('/');
       const kernel = `${directory}/linux`;
       const initrd = INITRD_NAMES.map((name) => `${directory}/${name}`).find(hasFile);
-      if (initrd !== undefined && hasFile(kernel)) return { kernel, initrd };
+      if (initrd === undefined || !hasFile(kernel)) continue;
+      const iso = `${directory}/${ISO_NAME}`;
+      return query.directory === 'install' && hasFile(iso) ? { kernel, initrd, iso } : { kernel, initrd };
     }
   }
   return undefined;

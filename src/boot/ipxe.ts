@@ -100,8 +100,11 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
  */
 function otherLoader(architecture: string, place: RenderPlace): readonly string[] {
   const base = place.baseUrl ?? '';
+  const rack = place.baseUrl === undefined ? undefined : URL.parse(place.baseUrl)?.hostname;
   return [
     ':other',
+    // Where another DHCP server gives the addresses, the next loader would go on asking that one.
+    ...(rack === undefined ? [] : [`set netX/next-server ${rack} ||`]),
     `iseq ${setting('platform')} efi && chain --replace ${base}/grub${formatEfiSuffix(architecture)}.efi ||`,
     `iseq ${setting('platform')} pcbios && chain --replace ${base}/lpxelinux.0 ||`,
     say('the next loader could not be started.'),

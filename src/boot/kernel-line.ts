@@ -86,8 +86,17 @@ export interface InstallerFacts extends KernelLineFacts {
   readonly domain: string;
 }
 
-/** Where the installer of a machine that is known gets its preseed. */
-export const machinePreseedPath = (systemId: string): string => `/metadata/latest/by-id/${systemId}/?op=get_preseed`;
+/**
+ * Where the installer of a machine that is known gets its preseed.
+ *
+ * @param secret `preseedSecret` of the token of its boot; undefined: it has none, and will be refused
+ */
+export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
+  `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
+
+/** The same for an installer that asks for several files, whose names it puts at the end of the address. */
+export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
+  `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
 /** An installer that only enlists: its preseed, and the names that it would otherwise ask for; nobody sees them. */
 export const ENLIST_INSTALLER = {
@@ -120,6 +129,34 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
     `rackboot=${facts.purpose}`,
     `rackboot_url=${facts.rackbootUrl}`,
     ...tokenWords(facts),
+    ...facts.params,
+  ];
+}
+
+/** What Ubuntu's installer is told: where its file system is, and where its answers. */
+export interface LiveInstallerFacts extends KernelLineFacts {
+  /** `machineSeedPath`. */
+  readonly seedPath: string;
+  /** The address of the image that it runs from. */
+  readonly isoUrl: string;
+}
+
+/**
+ * Words for Ubuntu's installer since 20.04, which runs from an image that it loads into memory and takes its answers from cloud-init's
+ * NoCloud data source.
+ *
+ * Quirk: cloud-init takes `url=` for a configuration of its own and would load the whole image a second time; `cloud-config-url`
+ * comes before it.
+ */
+export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[] {
+  return [
+    'root=/dev/ram0',
+    'ramdisk_size=1500000',
+    'ip=dhcp',
+    `url=${facts.isoUrl}`,
+    'cloud-config-url=/dev/null',
+    'autoinstall',
+    `ds=nocloud-net;s=${facts.rackbootUrl}${facts.seedPath}`,
     ...facts.params,
   ];
 }

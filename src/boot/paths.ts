@@ -5,6 +5,7 @@
 //   pxelinux.cfg/4c4c4544-0043-…             by SMBIOS UUID
 //   pxelinux.cfg/0A140064                    by address; then shortened digit by digit
 //   pxelinux.cfg/default[-arch[-subarch]]    for anybody (default.arch too)
+//   ppc64el/pxelinux.cfg/…, s390x/…          the same, of firmware that reads pxelinux configurations and was told such a prefix
 //   grub/grub.cfg                            the first name GRUB asks; says nothing of the machine
 //   grub/grub.cfg-52:54:00:12:34:56          with colons, as GRUB writes it, or dashes
 //   grub/grub.cfg-default-arch[-subarch]
@@ -80,8 +81,8 @@ export function parseBootPath(asked: string): BootPath {
   const path = normalizePath(asked);
   if (path === undefined) return { kind: 'refused' };
 
-  const pxelinux = /^pxelinux\.cfg\/([^/]+)$/.exec(path)?.[1];
-  const identity = pxelinux === undefined ? undefined : parsePxelinuxName(pxelinux);
+  const pxelinux = /^(?:(ppc64el|s390x)\/)?pxelinux\.cfg\/([^/]+)$/.exec(path);
+  const identity = pxelinux?.[2] === undefined ? undefined : parsePxelinuxName(pxelinux[2], pxelinux[1]);
   if (identity !== undefined) return { kind: 'config', path, language: 'pxelinux', identity };
 
   const suffixed = /^(?:(?:.*\/)?(grub)\.cfg|(ipxe)\.cfg)(?:-(.+))?$/.exec(path);
@@ -93,7 +94,8 @@ export function parseBootPath(asked: string): BootPath {
   return { kind: 'file', path, fallback: findLoaderName(path) };
 }
 
-function parsePxelinuxName(name: string): ConfigIdentity | undefined {
+/** @param directory the architecture whose directory the name is in; undefined: it is in none */
+function parsePxelinuxName(name: string, directory: string | undefined): ConfigIdentity | undefined {
   const lower = name.toLowerCase();
   const digits = /^01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})$/.exec(lower)?.[1];
   const mac = digits === undefined ? undefined : parseMac(digits);
@@ -102,7 +104,9 @@ function parsePxelinuxName(name: string): ConfigIdentity | undefined {
   // pxelinux writes these in capitals; so a file named `default` or `face` is not taken for one.
   if (/^[0-9A-F]{8}$/.test(name)) return { kind: 'address', address: ipv4(Number.parseInt(name, 16)) };
   if (/^[0-9A-F]{1,7}$/.test(name)) return { kind: 'address-prefix', digits: name };
-  return parseDefault(lower);
+  const identity = parseDefault(lower);
+  if (directory === undefined || identity?.kind !== 'default') return identity;
+  return { ...identity, architecture: identity.architecture ?? directory };
 }
 
 function parseSuffix(suffix: string): ConfigIdentity | undefined {

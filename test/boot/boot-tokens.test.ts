@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { BootTokens, TOKEN_MS, TOKENS_MAX } from '../../src/boot/boot-tokens.ts';
+import { decideStep } from '../../src/boot/decision.ts';
+import { preseedSecret } from '../../src/boot/preseed-secret.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose } from '../../src/machines/machine.ts';
@@ -20,6 +22,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
   const clock = new VirtualClock(1_700_000_000_000, 3);
   const events: RackEvent[] = [];
   const table = new Map(leases);
+  const movable = new Set<Ipv4>();
   const machines = new MachineDirectory([
     machine('commissioning', { bootToken: TOKEN, systemId: 'com111' }),
     machine('install', { bootToken: TOKEN, systemId: 'ins111', release: 'trixie' }),
@@ -32,6 +35,7 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
     clock,
     machines: () => machines,
     macOf,
+    mayMove: (peer) => movable.has(peer),
     publish: (event) => void events.push(event),
   });
   const context = {
@@ -45,9 +49,9 @@ function place(leases: readonly (readonly [Ipv4, MacAddress])[]) {
   const words = (path: string, peer: Ipv4): string | undefined => {
     const asset = resolveBootAsset({ path, via: 'http', peer, local: RACK }, context);
     assert.equal(asset.kind, 'rendered', path);
-    return /rackboot_token=([\w-]+)/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
+    return /(?:rackboot_token|boot)=([\w-]{22,})/.exec(asset.kind === 'rendered' ? asset.text : '')?.[1];
   };
-  return { clock, events, table, tokens, words };
+  return { clock, events, table, movable, tokens, words };
 }
 
 /** The names under which each loader asks for one machine. */
@@ -59,7 +63,8 @@ const namesOf = (of: MacAddress): readonly string[] => [
 
 const OWN: readonly (readonly [BootPurpose, string | undefined])[] = [
   ['commissioning', TOKEN],
-  ['install', TOKEN],
+  // In an address, which is written into logs, what is made from the token stands in its place.
+  ['install', preseedSecret(TOKEN)],
   ['local', undefined],
   ['poweroff', undefined],
 ];
@@ -71,6 +76,36 @@ for (const [purpose, expected] of OWN) {
     assert.deepEqual(events, []);
   });
 }
+
+test('an installer has the secret of its preseed in an address, and its token nowhere', () => {
+  const secret = preseedSecret(TOKEN);
+  assert.match(secret, /^[\w-]{32}$/);
+  assert.notEqual(secret, preseedSecret(`${TOKEN}x`));
+  const directory = 'amd64/generic/trixie/install';
+  const wordsWith = (...more: readonly string[]): string => {
+    const files = [...images(directory), ...more];
+    const query = {
+      machine: machine('install', { systemId: 'ins111', release: 'trixie' }),
+      architecture: undefined,
+      subarchitecture: undefined,
+      baseUrl: 'http://10.20.0.1:5248',
+      token: TOKEN,
+    };
+    const { step } = decideStep(query, { config: bootConfig(), hasFile: (name) => files.includes(name) });
+    return step.kind === 'kernel' ? step.words.join(' ') : step.kind;
+  };
+  const base = 'http://10.20.0.1:5248/MAAS/metadata/latest/by-id/ins111/';
+  const debian = wordsWith();
+  assert.ok(debian.includes(`auto=true priority=critical url=${base}?boot=${secret}&op=get_preseed `), debian);
+  const ubuntu = wordsWith(`${directory}/installer.iso`);
+  assert.ok(
+    ubuntu.includes(`url=http://10.20.0.1:5248/${directory}/installer.iso cloud-config-url=/dev/null `),
+    ubuntu,
+  );
+  // cloud-init puts the name of each file behind it.
+  assert.ok(ubuntu.includes(`autoinstall ds=nocloud-net;s=${base}?boot=${secret}&op=`), ubuntu);
+  for (const words of [debian, ubuntu]) assert.ok(!words.includes(TOKEN), words);
+});
 
 test('asked from elsewhere, the configuration is rendered without its token, and an event says so without showing it', () => {
   const { words, events } = place([[ELSEWHERE, STRANGER]]);
@@ -126,6 +161,18 @@ test('a rack vouches for the boot interface of whoever sends its token from its 
   // The address went to another machine in the meantime.
   table.set(PEER, MACS.poweroff);
   assert.equal(tokens.vouchFor(next ?? '', PEER), undefined);
+});
+
+test('where another server gives the addresses, loader and system of one machine may have two', () => {
+  const { words, tokens, table, movable } = place([[PEER, STRANGER]]);
+  const given = words('pxelinux.cfg/default', PEER) ?? '';
+  table.delete(PEER);
+  table.set(ELSEWHERE, STRANGER);
+  assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined, 'an address of this rack’s is asked for strictly');
+  movable.add(ELSEWHERE);
+  assert.equal(tokens.vouchFor(given, ELSEWHERE), STRANGER);
+  table.set(ELSEWHERE, MACS.poweroff);
+  assert.equal(tokens.vouchFor(given, ELSEWHERE), undefined, 'another machine has it');
 });
 
 test('at most TOKENS_MAX boots are remembered: the one that was given its token longest ago is forgotten', () => {

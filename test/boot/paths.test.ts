@@ -54,6 +54,11 @@ const CONFIGS: readonly [string, LoaderLanguage, ConfigIdentity][] = [
   ['pxelinux.cfg/0A14006', 'pxelinux', { kind: 'address-prefix', digits: '0A14006' }],
   ['pxelinux.cfg/0', 'pxelinux', { kind: 'address-prefix', digits: '0' }],
   ['pxelinux.cfg/default', 'pxelinux', { kind: 'default', architecture: undefined, subarchitecture: undefined }],
+  [
+    'ppc64el/pxelinux.cfg/default',
+    'pxelinux',
+    { kind: 'default', architecture: 'ppc64el', subarchitecture: undefined },
+  ],
   ['pxelinux.cfg/default-arm64', 'pxelinux', { kind: 'default', architecture: 'arm64', subarchitecture: undefined }],
   ['pxelinux.cfg/default.arm64', 'pxelinux', { kind: 'default', architecture: 'arm64', subarchitecture: undefined }],
   [

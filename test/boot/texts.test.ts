@@ -189,6 +189,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
       'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
       'exit 0',
       ':other',
+      'set netX/next-server 10.20.0.1 ||',
       'iseq $\u007bplatform} efi && chain --replace http://10.20.0.1:5248/grubx64.efi ||',
       'iseq $\u007bplatform} pcbios && chain --replace http://10.20.0.1:5248/lpxelinux.0 ||',
       'echo Rackboot: the next loader could not be started.',

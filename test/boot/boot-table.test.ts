@@ -1,0 +1,147 @@
+// The table of MAAS's boot methods, from what a client's DHCP says to what it is told: the same choices, loader by loader. What a row of
+// MAAS's has that this one has not is said in its name.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BootClientFacts, identifyBootClient } from '../../src/boot/client.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { bootConfig, hw, RACK } from './rack.ts';
+
+type Told = readonly [file: string | undefined, vendorClass?: string | undefined, pathPrefix?: string | undefined];
+interface Row {
+  readonly name: string;
+  readonly facts: Partial<BootClientFacts>;
+  readonly loaders?: readonly (readonly [string, string])[];
+  /** Another server gives the address. */
+  readonly proxied?: boolean;
+  readonly told: Told;
+}
+
+const BASE = 'http://10.20.0.1:5248';
+const pxe = (code: number): Partial<BootClientFacts> => ({
+  architectures: [code],
+  vendorClass: `PXEClient:Arch:${String(code).padStart(5, '0')}:UNDI:003000`,
+});
+const http = (code: number): Partial<BootClientFacts> => ({
+  architectures: [code],
+  vendorClass: `HTTPClient:Arch:${String(code).padStart(5, '0')}:UNDI:003000`,
+});
+
+const ROWS: readonly Row[] = [
+  {
+    name: 'user class iPXE: its script as an absolute URL',
+    facts: { ...pxe(0), userClasses: ['iPXE'] },
+    told: [`${BASE}/ipxe.cfg`],
+  },
+  { name: 'iPXE by option 175 alone', facts: { ...pxe(7), ipxeOptions: true }, told: [`${BASE}/ipxe.cfg`] },
+  {
+    name: 'gPXE, which reads no script of iPXE’s: the loader of its firmware',
+    facts: { ...pxe(0), userClasses: ['gPXE'], ipxeOptions: true },
+    told: ['lpxelinux.0', undefined, `${BASE}/`],
+  },
+  { name: '0, BIOS: lpxelinux with its prefix', facts: pxe(0), told: ['lpxelinux.0', undefined, `${BASE}/`] },
+  { name: '6, IA32 UEFI, which MAAS has not', facts: pxe(6), told: ['bootia32.efi'] },
+  { name: '7, x86-64 UEFI: shim', facts: pxe(7), told: ['bootx64.efi'] },
+  { name: '9, EBC: as x86-64', facts: pxe(9), told: ['bootx64.efi'] },
+  { name: '11, arm64 UEFI', facts: pxe(11), told: ['bootaa64.efi'] },
+  { name: '15, IA32 by HTTP', facts: http(15), told: [`${BASE}/bootia32.efi`, 'HTTPClient'] },
+  {
+    name: '16, x86-64 by HTTP: a URL and option 60; iPXE, where MAAS has shim (see architectures.ts)',
+    facts: http(16),
+    told: [`${BASE}/ipxe.efi`, 'HTTPClient'],
+  },
+  { name: '17, EBC by HTTP: as x86-64', facts: http(17), told: [`${BASE}/ipxe.efi`, 'HTTPClient'] },
+  { name: '19, arm64 by HTTP', facts: http(19), told: [`${BASE}/bootaa64.efi`, 'HTTPClient'] },
+  {
+    name: '12, open firmware of ppc64el, by boot.loaders',
+    facts: pxe(12),
+    loaders: [['12', 'bootppc64.bin']],
+    told: ['bootppc64.bin'],
+  },
+  {
+    name: '14, PowerNV, by boot.loaders: the directory of its loader is its prefix',
+    facts: pxe(14),
+    loaders: [['14', 'ppc64el/pxelinux.0']],
+    told: ['ppc64el/pxelinux.0', undefined, 'ppc64el/'],
+  },
+  {
+    name: '31, s390x, by boot.loaders: so it is here',
+    facts: pxe(31),
+    loaders: [['31', 's390x/boots390x.bin']],
+    told: ['s390x/boots390x.bin', undefined, 's390x/'],
+  },
+  {
+    name: '32, s390x partition, by boot.loaders: what it is named is its configuration',
+    facts: pxe(32),
+    loaders: [['32', 's390x_partition/maas']],
+    told: ['s390x_partition/maas', undefined, 's390x_partition/'],
+  },
+  {
+    name: '27 and 28, RISC-V, by boot.loaders: by TFTP',
+    facts: pxe(27),
+    loaders: [['27', 'bootriscv64.efi']],
+    told: ['bootriscv64.efi'],
+  },
+  {
+    name: 'and by HTTP as a URL with option 60',
+    facts: http(28),
+    loaders: [['28', 'bootriscv64.efi']],
+    told: [`${BASE}/bootriscv64.efi`, 'HTTPClient'],
+  },
+  { name: 'a number without a loader: none, where MAAS tells lpxelinux', facts: pxe(27), told: [undefined] },
+  {
+    name: 'a list: the first number with a loader',
+    facts: { ...pxe(0), architectures: [27, 7, 0] },
+    told: ['bootx64.efi'],
+  },
+  {
+    name: 'a list whose later number has a loader by boot.loaders only: the built-in one comes first',
+    facts: { ...pxe(0), architectures: [27, 7] },
+    loaders: [['27', 'bootriscv64.efi']],
+    told: ['bootx64.efi'],
+  },
+  {
+    name: 'no option 93: the number of the vendor class',
+    facts: { vendorClass: 'PXEClient:Arch:00011:UNDI:003000' },
+    told: ['bootaa64.efi'],
+  },
+  { name: 'no number at all: BIOS', facts: { vendorClass: 'PXEClient' }, told: ['lpxelinux.0', undefined, `${BASE}/`] },
+  {
+    name: '7 beside another DHCP server: iPXE, for GRUB would ask that one',
+    facts: pxe(7),
+    proxied: true,
+    told: ['ipxe.efi'],
+  },
+  {
+    name: 'unless the operator names a loader',
+    facts: pxe(7),
+    loaders: [['7', 'bootx64.efi']],
+    proxied: true,
+    told: ['bootx64.efi'],
+  },
+  { name: '11 beside another DHCP server: as ever', facts: pxe(11), proxied: true, told: ['bootaa64.efi'] },
+  {
+    name: '0 beside another DHCP server: as ever',
+    facts: pxe(0),
+    proxied: true,
+    told: ['lpxelinux.0', undefined, `${BASE}/`],
+  },
+  { name: 'no mark of a network boot: nothing', facts: { architectures: [7] }, told: [undefined] },
+];
+
+for (const { name, facts, loaders = [], proxied, told } of ROWS) {
+  test(name, () => {
+    const client = identifyBootClient({
+      architectures: [],
+      vendorClass: '',
+      userClasses: [],
+      ipxeOptions: false,
+      ...facts,
+    });
+    const config = bootConfig({ loaders: new Map(loaders) });
+    const query = { mac: hw('52:54:00:12:34:56'), serverAddress: RACK, proxied };
+    const plan = client === undefined ? undefined : planBoot({ ...query, client }, config);
+    const [file, vendorClass, pathPrefix] = told;
+    assert.deepEqual([plan?.file, plan?.vendorClass, plan?.pathPrefix], [file, vendorClass, pathPrefix]);
+  });
+}

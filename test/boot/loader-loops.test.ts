@@ -1,0 +1,144 @@
+// iPXE that is given iPXE for ever: found out by what it loads, and led out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BootClient } from '../../src/boot/client.ts';
+import { LOOP_LOADS_MAX, LOOP_MS_MAX, LOOPS_MAX, LoaderLoops } from '../../src/boot/loader-loops.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { instant, later } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { type MacAddress, mac } from '../../src/net/address.ts';
+import { bootConfig, hw, RACK } from './rack.ts';
+
+const MAC = hw('52:54:00:12:34:56');
+const OTHER = hw('52:54:00:12:34:57');
+const START = instant(1_000_000);
+const BIOS: BootClient = { kind: 'bios', architecture: 0 };
+const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
+const UEFI_HTTP: BootClient = { kind: 'uefi-http', cpu: 'amd64', architecture: 16 };
+const IPXE: BootClient = { kind: 'ipxe', architecture: 0 };
+
+/** A rack that names these loaders, and a machine before it. */
+class Rig {
+  readonly events: RackEvent[] = [];
+  readonly loops = new LoaderLoops((event) => void this.events.push(event));
+  readonly #config;
+  now = START;
+
+  constructor(loaders: readonly (readonly [string, string])[] = []) {
+    this.#config = bootConfig({ loaders: new Map(loaders) });
+  }
+
+  /** Which file DHCP names. */
+  told(client: BootClient, of: MacAddress = MAC): string | undefined {
+    const query = { client, mac: of, serverAddress: RACK };
+    const plan = planBoot(query, this.#config);
+    if (plan === undefined) return undefined;
+    const foreseen = this.loops.foresee(query, plan, this.#config, this.now).file;
+    const { file } = this.loops.check(query, plan, this.#config, this.now);
+    assert.equal(foreseen, file, 'why foretells what is told');
+    return file;
+  }
+
+  got(file: string, purpose?: string, of: MacAddress = MAC): void {
+    const kind = purpose === undefined ? 'tftp.sent' : 'http.rendered';
+    const event = { kind, at: this.now, mac: of, file, purpose };
+    this.loops.look(event);
+  }
+
+  /** A round of a circle: told a loader, loaded it. */
+  round(client: BootClient, file: string, afterMs = 20_000): string | undefined {
+    const told = this.told(client);
+    this.got(file);
+    this.now = later(this.now, afterMs);
+    return told;
+  }
+}
+
+const CIRCLES: readonly (readonly [string, BootClient, readonly (readonly [string, string])[], string, string])[] = [
+  ['iPXE by HTTP that does not say what it is', UEFI_HTTP, [], 'ipxe.efi', 'http://10.20.0.1:5248/ipxe.cfg'],
+  ['undionly that does not say what it is', BIOS, [['0', 'undionly.kpxe']], 'undionly.kpxe', 'ipxe.cfg'],
+  ['snponly of a distribution', UEFI, [['7', 'x/snponly-x86_64.efi']], 'x/snponly-x86_64.efi', 'ipxe.cfg'],
+  [
+    'iPXE for which the operator names iPXE',
+    IPXE,
+    [['ipxe', 'undionly.kpxe']],
+    'undionly.kpxe',
+    'http://10.20.0.1:5248/ipxe.cfg',
+  ],
+];
+
+for (const [name, client, loaders, file, script] of CIRCLES) {
+  test(`${name} is told iPXE's script after ${LOOP_LOADS_MAX} rounds`, () => {
+    const rig = new Rig(loaders);
+    for (let round = 0; round < LOOP_LOADS_MAX; round += 1) {
+      assert.match(rig.round(client, file) ?? '', new RegExp(`${file.replace(/^.*\//, '')}$`), `round ${round}`);
+    }
+    assert.deepEqual(rig.events, []);
+    assert.equal(rig.told(client), script);
+    assert.equal(rig.told(client), script, 'the REQUEST is told what the DISCOVER was');
+    assert.equal(rig.events.length, 1, 'once');
+    assert.partialDeepStrictEqual(rig.events, [{ kind: 'boot.loader-loop', loads: LOOP_LOADS_MAX, instead: script }]);
+  });
+}
+
+test('progress ends it, and the next boot begins as every boot', () => {
+  const rig = new Rig();
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
+  rig.got('ipxe.cfg', 'chain');
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is none');
+  rig.got('ipxe.cfg-52-54-00-12-34-56', 'enlist');
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+});
+
+test('a machine that starts again and again, and gets on each time, is in no circle', () => {
+  const rig = new Rig();
+  for (let boot = 0; boot < 9; boot += 1) {
+    assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', 5_000) ?? '', /ipxe\.efi$/);
+    assert.match(rig.told(IPXE) ?? '', /ipxe\.cfg$/);
+    rig.got('ipxe.cfg', 'poweroff');
+  }
+  assert.deepEqual(rig.events, []);
+});
+
+test('a kernel is progress too, and so is a further file', () => {
+  for (const file of ['amd64/generic/bookworm/commissioning/linux', 'ldlinux.c32']) {
+    const rig = new Rig();
+    for (let boot = 0; boot < 9; boot += 1) {
+      rig.round(UEFI_HTTP, 'ipxe.efi', 1_000);
+      rig.got(file);
+    }
+    assert.deepEqual(rig.events, []);
+  }
+});
+
+test('loads that are far apart are no circle', () => {
+  const rig = new Rig();
+  for (let boot = 0; boot < 9; boot += 1) {
+    assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', LOOP_MS_MAX / 2) ?? '', /ipxe\.efi$/);
+  }
+  assert.deepEqual(rig.events, []);
+});
+
+test('a loader that cannot be iPXE is never taken away', () => {
+  const rig = new Rig();
+  for (let boot = 0; boot < 9; boot += 1) {
+    assert.equal(rig.round(BIOS, 'lpxelinux.0', 1_000), 'lpxelinux.0');
+    assert.equal(rig.round(UEFI, 'bootx64.efi', 1_000), 'bootx64.efi');
+  }
+  assert.deepEqual(rig.events, []);
+});
+
+test('one machine’s circle is nobody else’s', () => {
+  const rig = new Rig();
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
+  assert.match(rig.told(UEFI_HTTP, OTHER) ?? '', /ipxe\.efi$/);
+});
+
+test(`of more than ${LOOPS_MAX} machines the one told longest ago is forgotten`, () => {
+  const rig = new Rig();
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
+  for (let index = 0; index < LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x525400000000 + index));
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+});

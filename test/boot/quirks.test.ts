@@ -1,0 +1,129 @@
+// Which machine has which peculiarity, and what is done for it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BootClient } from '../../src/boot/client.ts';
+import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
+import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { bootConfig, hw, RACK } from './rack.ts';
+
+const BIOS: BootClient = { kind: 'bios', architecture: 0 };
+const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
+const ARM: BootClient = { kind: 'uefi', cpu: 'arm64', architecture: 11 };
+const PI = hw('b8:27:eb:12:34:56');
+const PC = hw('00:1b:21:12:34:56');
+const UUID = '4c4c4544-0043-3010-8052-b4c04f564d31';
+
+/** The rules as an operator writes them. */
+function rules(...lines: readonly string[]): readonly QuirkRule[] {
+  const parsed = parseConfig(`boot: { quirks: [${lines.map((line) => `{ ${line} }`).join(', ')}] }`);
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  return parsed.config.boot.quirks ?? [];
+}
+
+const CASES: readonly (readonly [string, QuirkQuery, readonly string[], string | undefined])[] = [
+  ['a machine like others has none', { client: BIOS, mac: PC }, [], undefined],
+  ['a Raspberry Pi is known by its address', { client: BIOS, mac: PI }, [], 'raspberry-pi'],
+  ['so is one of another series', { client: BIOS, mac: hw('dc:a6:32:00:00:01') }, [], 'raspberry-pi'],
+  ['an UEFI that was started on a Pi says itself what it is', { client: ARM, mac: PI }, [], undefined],
+  [
+    'what the operator says comes first',
+    { client: BIOS, mac: PI },
+    ['mac: "b8:27:eb", quirk: plain-tftp'],
+    'plain-tftp',
+  ],
+  ['none switches the table off', { client: BIOS, mac: PI }, ['mac: "b8:27:eb:12:34:56", quirk: none'], undefined],
+  ['for that machine only', { client: BIOS, mac: PI }, ['mac: "b8:27:eb:12:34:57", quirk: none'], 'raspberry-pi'],
+  [
+    'the longest prefix counts, wherever it stands',
+    { client: BIOS, mac: PC },
+    ['mac: "00:1b", quirk: plain-tftp', 'mac: "00:1b:21:12", quirk: boot-server', 'mac: "00:1b:21", quirk: none'],
+    'boot-server',
+  ],
+  [
+    'a UUID is narrower than an address',
+    { client: UEFI, mac: PC, uuid: UUID },
+    ['mac: "00:1b:21:12:34:56", quirk: none', `uuid: "${UUID.toUpperCase()}", quirk: boot-server`],
+    'boot-server',
+  ],
+  [
+    'a vendor class is known by its beginning',
+    { client: UEFI, mac: PC, vendorClass: 'PXEClient:Arch:00007:UNDI:003016' },
+    ['vendor_class: "PXEClient:Arch:00007", quirk: boot-server'],
+    'boot-server',
+  ],
+  [
+    'every condition of a rule has to hold',
+    { client: UEFI, mac: PC, vendorClass: 'PXEClient:Arch:00007:UNDI:003016' },
+    ['mac: "00:1b:22", vendor_class: "PXEClient", quirk: boot-server'],
+    undefined,
+  ],
+  [
+    'who shows no UUID is nobody with one',
+    { client: UEFI, mac: PC },
+    [`uuid: "${UUID}", quirk: boot-server`],
+    undefined,
+  ],
+];
+
+for (const [name, query, lines, expected] of CASES) {
+  test(name, () => assert.equal(findQuirk(query, rules(...lines))?.name, expected));
+}
+
+const REFUSED: readonly (readonly [string, string, RegExp])[] = [
+  ['a rule about nobody', 'quirk: none', /says of no machine: give mac, uuid or vendor_class/],
+  [
+    'a quirk that nobody knows',
+    'mac: "00:1b:21", quirk: magic',
+    /quirk: expected one of raspberry-pi, boot-server, pl/,
+  ],
+  ['an address that is none', 'mac: "001b21", quirk: none', /mac: expected a hardware address or its first bytes/],
+  ['a UUID that is none', 'uuid: "4c4c", quirk: none', /uuid: expected a UUID such as/],
+];
+
+for (const [name, line, expected] of REFUSED) {
+  test(`${name} is refused`, () => {
+    const parsed = parseConfig(`boot: { quirks: [{ ${line} }] }`);
+    assert.ok(!parsed.ok);
+    assert.match(formatProblems('f', parsed.problems), expected);
+  });
+}
+
+function plan(client: BootClient, mac: typeof PI, loaders: readonly [string, string][], ...lines: string[]): BootPlan {
+  const config = bootConfig({ quirks: rules(...lines), loaders: new Map(loaders) });
+  return planBoot({ client, mac, serverAddress: RACK }, config) ?? assert.fail();
+}
+
+test('a Raspberry Pi is told the word that its ROM waits for, and never a loader of x86', () => {
+  const { file, vendorClass, vendorOptions, pathPrefix, reason } = plan(BIOS, PI, [['0', 'undionly.kpxe']]);
+  assert.deepEqual([file, vendorClass, pathPrefix], ['bootcode.bin', 'PXEClient', undefined]);
+  assert.equal(
+    Buffer.from(vendorOptions ?? []).toString('hex'),
+    '0601030a040050584509140000115261737062657272792050692042' + '6f6f74ff',
+  );
+  assert.equal(reason, 'architecture 41; quirk raspberry-pi: Raspberry Pi boot ROM and bootloader');
+});
+
+test('boot.loaders names another file for it, by its architecture', () => {
+  assert.equal(plan(BIOS, PI, [['41', 'pi/start4.elf']]).file, 'pi/start4.elf');
+});
+
+test('a machine that cannot load by HTTP is told no prefix', () => {
+  const { file, pathPrefix } = plan(BIOS, PC, [], 'mac: "00:1b:21", quirk: plain-tftp');
+  assert.deepEqual([file, pathPrefix], ['lpxelinux.0', undefined]);
+});
+
+test('the quirk of boot servers changes nothing but how the file is told', () => {
+  const { file, proxyReply, reason } = plan(UEFI, PC, [], 'mac: "00:1b:21", quirk: boot-server');
+  assert.deepEqual([file, proxyReply], ['bootx64.efi', 'binl']);
+  assert.match(reason, /^UEFI amd64, PXE; quirk boot-server: /);
+});
+
+test('each quirk says whose it is and what is done', () => {
+  for (const name of QUIRK_NAMES) {
+    const quirk = QUIRKS[name];
+    assert.equal(quirk.name, name);
+    assert.ok(quirk.firmware.length > 5 && /\.$/.test(quirk.explanation), name);
+  }
+});
