@@ -1,5 +1,5 @@
 // DHCP options by name and kind of value. Sources: IANA's registry of BOOTP and DHCP options; RFC 2132, 3004, 3046, 3397, 3442, 4578,
-// 5071, 5107, 6225, 8910; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175).
+// 3925, 5071, 5107, 6225, 8910; the PXE specification 2.1 §2.2; iPXE's own numbers (option 175).
 
 /** How a value is written. */
 export type ValueKind =
@@ -28,6 +28,7 @@ export type ValueKind =
   | 'fqdn'
   | 'relay'
   | 'vendor'
+  | 'vendor-identifying'
   | 'ipxe'
   | 'secret';
 
@@ -157,6 +158,7 @@ export const DHCP_OPTIONS: ReadonlyMap<number, OptionRow> = new Map([
   ...rows('fqdn', { 81: 'client FQDN' }),
   ...rows('relay', { 82: 'relay agent information' }),
   ...rows('vendor', { 43: 'vendor-specific information' }),
+  ...rows('vendor-identifying', { 125: 'vendor-identifying information' }),
   ...rows('ipxe', { 175: 'iPXE options' }),
   ...rows('bytes', {
     63: 'NetWare information',
@@ -170,7 +172,6 @@ export const DHCP_OPTIONS: ReadonlyMap<number, OptionRow> = new Map([
     122: 'CableLabs client configuration',
     123: 'geographic location',
     124: 'vendor-identifying vendor class',
-    125: 'vendor-identifying information',
     128: 'PXE, vendor-specific (128)',
     129: 'PXE, vendor-specific (129)',
     130: 'PXE, vendor-specific (130)',

@@ -1,5 +1,5 @@
 // The values of DHCP options as people read them, and whether their length is one that the option can have.
-// Sources: RFC 2132, 3004 §4, 3397, 3442, 4578, 4702; the PXE specification 2.1 §2.2.
+// Sources: RFC 2132, 3004 §4, 3397, 3442, 3925, 4578, 4702; the PXE specification 2.1 §2.2.
 
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
@@ -77,6 +77,8 @@ export function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean)
       return subOptions(bytes, IPXE_SUBOPTIONS, 'bytes');
     case 'vendor':
       return forPxe ? subOptions(bytes, PXE_SUBOPTIONS, 'bytes') : { value: bytesText(bytes) };
+    case 'vendor-identifying':
+      return vendorOptions(bytes);
     case 'text':
       return formatText(bytes);
     case 'names':
@@ -221,6 +223,24 @@ function formatRoutes(bytes: Uint8Array): ValueText {
   }
   return { value: routes.join(', ') };
 }
+
+/** RFC 3925 §4: the options of each enterprise, with their length before them. */
+function vendorOptions(bytes: Uint8Array): ValueText {
+  const parts: Field[] = [];
+  const reader = new ByteReader(bytes);
+  while (reader.remaining > 0) {
+    const at = reader.offset;
+    const enterprise = reader.u32('enterprise');
+    const own = reader.view(reader.u8('length'), 'options');
+    if (reader.fault !== undefined) return { value: '', parts, wrong: `an enterprise is cut at byte ${at} of it` };
+    const options = subOptions(own, NO_SUBOPTIONS, 'bytes');
+    for (const part of options.parts ?? []) parts.push({ ...part, name: `enterprise ${enterprise}, ${part.name}` });
+    if (options.wrong !== undefined) return { value: '', parts, wrong: options.wrong };
+  }
+  return { value: '', parts };
+}
+
+const NO_SUBOPTIONS: ReadonlyMap<number, OptionRow> = new Map();
 
 /** Options within an option. 255 ends them, as PXE has it; no sub-option of a relay is 255. */
 function subOptions(bytes: Uint8Array, table: ReadonlyMap<number, OptionRow>, kind: ValueKind): ValueText {

@@ -11,6 +11,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { EVENT_KINDS } from '../daemon/event-kinds.ts';
 import { decide } from '../dhcp/decide.ts';
 import type { DhcpDecision } from '../dhcp/decision.ts';
+import { DHCP_REFUSALS } from '../dhcp/events.ts';
 import type { DhcpState } from '../dhcp/inquiry.ts';
 import type { Lease } from '../dhcp/lease.ts';
 import { LeaseTable } from '../dhcp/lease-table.ts';
@@ -54,7 +55,7 @@ export class DhcpReplay {
   readonly table = new LeaseTable();
   readonly #parts: DhcpReplayParts;
   readonly #subnets: SubnetIndex;
-  readonly #offers = new Offers();
+  readonly #offers = new Offers(this.table.pools);
   /** The last query of each exchange, by xid and hardware address. */
   readonly #waiting = new Map<string, Waiting>();
   #sequence = 0;
@@ -63,6 +64,7 @@ export class DhcpReplay {
     this.#parts = parts;
     this.#subnets = indexSubnets(parts.config.dhcp, undefined);
     this.table.load(parts.leases, instant(0));
+    this.table.serve(this.#subnets.served, parts.machines);
   }
 
   /** Takes one datagram: a query gives a result, an answer is added to that of its query. */
@@ -105,6 +107,9 @@ export class DhcpReplay {
     };
     const decision = decide(message, this.#arrivalOf(message, datagram, place), state, instant(place.atMs));
     this.#apply(decision, place.atMs);
+    if (decision.kind === 'pass') {
+      return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };
+    }
     const text = eventText(decision.event, EVENT_KINDS.get(decision.event.kind));
     if (decision.kind !== 'reply') {
       const word =
@@ -117,15 +122,15 @@ export class DhcpReplay {
   }
 
   #apply(decision: DhcpDecision, atMs: number): void {
-    if (decision.kind === 'ignore') return;
+    if (decision.kind === 'ignore' || decision.kind === 'pass') return;
     if (decision.kind === 'reply' && decision.offer !== undefined) {
-      this.#offers.hold(decision.offer.address, decision.offer.mac, instant(atMs));
+      this.#offers.hold(decision.offer.address, decision.offer.client, instant(atMs));
     }
     for (const lease of decision.records) {
       this.#sequence += 1;
       this.table.apply(lease, this.#sequence);
       this.table.settle(this.#sequence);
-      if (lease.state === 'bound') this.#offers.drop(lease.mac);
+      if (lease.state === 'bound') this.#offers.drop(this.table.identityOf(lease));
     }
   }
 

@@ -26,38 +26,55 @@ export type DhcpRefusal =
   | 'superseded'
   | 'reply-late'
   | 'probe-running'
-  | 'address-in-use';
+  | 'address-in-use'
+  | 'too-many-new-clients'
+  | 'not-booting'
+  | 'proxy-silent'
+  | 'network-not-proxied'
+  | 'no-loader';
 
 /** Each reason in a sentence, with the remedy where there is one. */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
-  'interface-unserved': 'The message came by an interface that has no network to serve.',
+  'interface-unserved':
+    'The message came by an interface that has no network to serve; add a cluster interface for it, or close it to DHCP.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',
   'range-exhausted': 'Every dynamic address is leased, offered or declined; enlarge the dynamic range.',
-  'no-dynamic-range': 'The client has no fixed address and the network has no dynamic range.',
+  'no-dynamic-range':
+    'The client has no fixed address and the network has no dynamic range; add ip_range_low and ip_range_high, or a host.',
   'address-outside-range': 'The address belongs to no dynamic range and is not fixed for the client.',
-  'address-excluded': 'The address is the rack’s own, the router’s, or the network’s.',
+  'address-excluded': 'The address is the rack’s own, the router’s, or the network’s; give the client another one.',
   'address-reserved': 'The address is fixed for another client, or in the static range.',
   'address-leased': 'Another client holds the address.',
   'address-offered': 'The address has just been offered to another client.',
   'address-declined': 'Somebody was found using the address without a lease; find that host.',
   'not-a-request': 'The message is a reply of a server, not a request of a client.',
-  'bootp-unsupported': 'The client speaks BOOTP without DHCP; Rackboot serves DHCP only.',
-  'hardware-unsupported': 'The hardware address is not an Ethernet address of six bytes, or is no single host’s.',
+  'bootp-unsupported':
+    'The client speaks BOOTP without DHCP; Rackboot serves DHCP only: switch the client to DHCP or give it a static address.',
+  'hardware-unsupported':
+    'The hardware address is not an Ethernet address of six bytes, or is no single host’s; set a proper one on the client’s card.',
   'message-type-unknown': 'The DHCP message type is not one that clients send to servers.',
   'other-server-chosen': 'The client took the offer of another DHCP server; two servers answer on this network.',
   'address-not-named': 'The message does not say which address it is about.',
   'no-record':
-    'The client asks for an address of which this server knows nothing; it stays silent for the other server.',
-  'wrong-network': 'The client asks for an address of another network; it has moved.',
+    'This server has no record of the client that asks for the address; it stays silent for another server that may have one.',
+  'wrong-network': 'The client asks with or for an address of another network; it has moved.',
   'fixed-address-differs': 'The client asks for a former address; another one is fixed for it now.',
-  'not-the-holder': 'The client speaks of an address that is not its own.',
-  'no-server-address': 'The relayed network names no server address and the message shows none.',
+  'not-the-holder': 'The client speaks of an address that is not its own; rackboot leases show says whose it is.',
+  'no-server-address':
+    'The relayed network names no server address and the message shows none; set ip of its cluster interface.',
   'store-unavailable': 'Leases cannot be written, so no lease is given; free disk space or repair the disk.',
   'queue-full': 'Too many replies wait for the disk; the client asks again by itself.',
   superseded: 'A later message took the lease back before the answer to this one could leave.',
   'reply-late': 'Storing the lease took so long that the answer is of no use; the disk is overloaded.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
+  'not-booting': 'The network is in proxy mode and the client does not boot from it; the other DHCP server answers.',
+  'proxy-silent': 'The network is in proxy mode and the message is for the other DHCP server.',
+  'network-not-proxied':
+    'The client asks for a boot server on a network that is not in proxy mode; set mode: proxy there.',
+  'no-loader': 'There is no loader for the architecture of the client; name one under boot.loaders.',
+  'too-many-new-clients':
+    'Too many clients that nobody knows ask for addresses there; find who sends for them, or raise dhcp.new_clients_per_second.',
   'address-in-use': 'Every address probed for the client answered to somebody else; find those hosts.',
 };
 
@@ -85,13 +102,40 @@ export interface DhcpEvent extends RackEvent {
   readonly file?: string | undefined;
   readonly planReason?: string | undefined;
   readonly hostname?: string | undefined;
+  /** Through a relay, of an ack or a refusal: which port of which switch, as the relay says (option 82); text, or `0x` and hexadecimal digits. */
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
+  /** A refusal: the relay through which the message came. */
+  readonly relay?: string | undefined;
+  /** A refusal: the address by which the message names its network: link selection, subnet selection, the relay's, the client's. */
+  readonly wanted?: string | undefined;
+  /** Of what no client sends: the source of the datagram. */
+  readonly from?: string | undefined;
   readonly vendorClass?: string | undefined;
   /** DISCOVER: for how long the client says that it has been asking, in seconds; undefined: it has just begun. */
   readonly waitedSeconds?: number | undefined;
+  /** Only what to load was offered: another server gives the address. */
+  readonly proxied?: boolean | undefined;
+  /** Another DHCP server, as it names itself. */
+  readonly server?: string | undefined;
+  /** A conflict: the hardware address of the host that has the address, as text. */
+  readonly usedBy?: string | undefined;
+  /** Of a range: its addresses, how many are in use, how many can be handed out at all. */
+  readonly range?: string | undefined;
+  readonly used?: number | undefined;
+  readonly usable?: number | undefined;
+  /** Where new clients are: an interface, a relay agent, or a circuit of one. */
+  readonly place?: string | undefined;
   /** Why, where something was refused. */
   readonly reason?: string | undefined;
+  /** How many leases of another server were taken over. */
+  readonly imported?: number | undefined;
   /** Codes of options for which the reply had no room. */
   readonly omitted?: string | undefined;
+  /** Another server: what it offered, how it was noticed, and whether it only tells what to boot. `mac`, `address` are its own. */
+  readonly offered?: string | undefined;
+  readonly evidence?: 'probe' | 'client' | 'reply' | undefined;
+  readonly isBootOnly?: boolean | undefined;
 }
 
 /** The kinds of events of this room. */
@@ -100,12 +144,24 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP offer',
     explanation:
-      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one.',
+      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one. In proxy mode (proxied) it was offered the boot file only.',
   },
   'dhcp.ack': {
     level: 'info',
     message: 'DHCP lease',
     explanation: 'A client got or renewed its address. The lease was on disk before the answer left.',
+  },
+  'dhcp.elsewhere': {
+    level: 'info',
+    message: 'DHCP address from another server',
+    explanation:
+      'On a network in proxy mode a machine asked another DHCP server (server) for this address. From here on it is known by it; a machine that the region knows gets its name for it.',
+  },
+  'dhcp.boot-server': {
+    level: 'info',
+    message: 'DHCP boot server asked',
+    explanation:
+      'On a network in proxy mode a machine asked this rack, on port 4011, what to load, and was told. Firmware does so when the offer named no boot file.',
   },
   'dhcp.nak': {
     level: 'warning',
@@ -124,11 +180,52 @@ export const DHCP_EVENTS = {
     explanation:
       'A client found that another host uses the address it was given. The address is not handed out for a while. Find the other host, or take its address out of the dynamic range.',
   },
+  'dhcp.declines-limited': {
+    level: 'warning',
+    message: 'DHCP address declined and kept in use',
+    explanation:
+      'A client says again and again that its address is used by another host, or a quarter of the range is set aside for that reason. This address is not set aside: it is the last one that is handed out again. Either there are many hosts with addresses of their own in the dynamic range, or a client lies; look at its switch port.',
+  },
+  'dhcp.declined-back': {
+    level: 'info',
+    message: 'DHCP address handed out again',
+    explanation:
+      'An address that somebody was found using without a lease has been set aside long enough. It is handed out again, after it was looked at.',
+  },
+  'dhcp.new-clients-limited': {
+    level: 'warning',
+    message: 'DHCP new clients held back',
+    explanation:
+      'More clients that nobody knows ask for addresses there (place: an interface, a relay agent or its circuit, or an interface or address of the rack for all that relays bring there) than dhcp.new_clients_per_second allows, or most of the range is on offer and not taken. Machines that are known are served as ever. When it is no hall that was just switched on, somebody tries to use up the addresses: find the switch port. Told at most once a minute for a place, and of many places that come by one way a few at first and then one a minute.',
+  },
+  'dhcp.range-filling': {
+    level: 'warning',
+    message: 'DHCP range is nearly full',
+    explanation:
+      'Nine tenths of the addresses of a dynamic range are in use (used of usable). When none is left, machines that nobody knows get no address. Enlarge the range, or shorten lease_time.',
+  },
+  'dhcp.range-full': {
+    level: 'error',
+    message: 'DHCP range is full',
+    explanation:
+      'Every address of a dynamic range is leased, on offer or set aside. A client that nobody knows gets no address until a lease ends; machines that have one keep it. Enlarge the range, or shorten lease_time.',
+  },
+  'dhcp.range-eased': {
+    level: 'info',
+    message: 'DHCP range has room again',
+    explanation: 'A dynamic range that was full or nearly so has free addresses again.',
+  },
   'dhcp.conflict': {
     level: 'warning',
     message: 'DHCP address answered a probe',
     explanation:
-      'Before an address was offered, another host answered for it. The address is not handed out for a while and the client gets another. Find the host, or take its address out of the dynamic range.',
+      'Before an address was offered, another host (usedBy) answered for it. The address is not handed out for a while and the client gets another; without a client, the rack asked ahead of need. Find the host, or take its address out of the dynamic range.',
+  },
+  'dhcp.probes-distrusted': {
+    level: 'warning',
+    message: 'Too many addresses answer probes',
+    explanation:
+      'Within an hour a quarter of a dynamic range was set aside because somebody answered when the wire was asked. Until that is over, addresses are offered without asking. Either many hosts have fixed addresses inside the dynamic range, or one device (usedBy answered last) answers for all: a router with proxy ARP, or an attack. Move the range, mend the device, or say `conflict_check: false`.',
   },
   'dhcp.inform': {
     level: 'debug',
@@ -139,7 +236,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP message not answered',
     explanation:
-      'A message got no answer. The reason says why and what to do. In a flood only some are published; count says for how many each stands.',
+      'A message got no answer. The reason says why and what to do; relay, wanted (the address by which it names its network) and circuitId say where it came from. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.malformed': {
     level: 'warning',
@@ -151,6 +248,30 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease ended',
     explanation: 'A client did not renew its lease: it was switched off, left the network, or went on booting.',
+  },
+  'dhcp.foreign-server': {
+    level: 'warning',
+    message: 'Another DHCP server answers here',
+    explanation:
+      'Another DHCP server was seen on a network that this rack serves; the address is its own, the hardware address whose frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack goes on serving, but with `authoritative: auto` it no longer says anything to clients whose address the other server may have given. Switch the other server off, or keep its range apart and say `authoritative: no`, or leave the addresses to it.',
+  },
+  'dhcp.probe-blind': {
+    level: 'info',
+    message: 'DHCP cannot ask for other servers',
+    explanation:
+      'Other DHCP servers are looked for by frames of their own, and this process may not send them: it lacks CAP_NET_RAW, or the system is not Linux. A server that a client chooses is noticed all the same. Told once.',
+  },
+  'dhcp.foreign-server-gone': {
+    level: 'info',
+    message: 'Another DHCP server is gone',
+    explanation:
+      'A DHCP server that was seen here has left three probes unanswered, and no client has named it meanwhile. With `authoritative: auto` this rack counts as the only one again.',
+  },
+  'dhcp.imported': {
+    level: 'info',
+    message: 'DHCP leases of another server taken over',
+    explanation:
+      'A person had leases read from the file of another DHCP server (rackboot leases import). Their clients keep their addresses; imported says how many there were.',
   },
   'dhcp.store-unavailable': {
     level: 'error',

@@ -1,25 +1,25 @@
 // A client's message with everything that has to be known to decide on it: who asks, from which link, as what kind of boot
 // client. Opened once, then handed to the decider of its message type.
 //
-// 1. A client is its hardware address (chaddr): ROM, loader and system of one machine send different client identifiers and
-//    are one client all the same.
+// 1. Who a client is, is the network's to say (`client-identity.ts`).
 
 import type { BootClient, BootClientFacts } from '../boot/client.ts';
 import type { BootPlan, BootQuery } from '../boot/plan.ts';
 import type { Instant } from '../clock.ts';
-import { ANY, type Ipv4, type MacAddress, macFromBytes } from '../net/address.ts';
+import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../net/address.ts';
 import type { AllocationFacts } from './allocate.ts';
+import type { DeclineView } from './declines.ts';
 import type { DhcpPorts } from './destination.ts';
 import type { DhcpRefusal } from './events.ts';
 import { BOOT_REQUEST, type DhcpMessage } from './message.ts';
-import { OPTION, optionText, optionU8, optionU16List, userClasses } from './options.ts';
+import type { NewClientView } from './new-clients.ts';
+import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from './options.ts';
 import { type RelayInformation, readRelayInformation } from './relay-agent.ts';
-import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex } from './subnet.ts';
+import type { ForeignView } from './standing.ts';
+import { type Arrival, chooseLink, heedsClientId, type ServedSubnet, type SubnetIndex } from './subnet.ts';
 
 const ETHERNET = 1;
 const ETHERNET_BYTES = 6;
-/** The bit of a hardware address that says it is a group's. */
-const GROUP_BIT = 0x010000000000;
 
 /** Recognises a boot client; undefined: not a network boot. */
 export type IdentifyClient = (facts: BootClientFacts) => BootClient | undefined;
@@ -32,6 +32,11 @@ export interface DhcpState extends AllocationFacts {
   readonly ports: DhcpPorts;
   readonly identifyClient: IdentifyClient;
   readonly planBoot: PlanBoot;
+  /** Undefined: new clients are not bounded, declines are not. */
+  readonly newClients?: NewClientView | undefined;
+  readonly declines?: DeclineView | undefined;
+  /** Where other DHCP servers were seen; undefined: nobody looks. */
+  readonly foreign?: ForeignView | undefined;
 }
 
 /** One message to decide on. */
@@ -40,6 +45,8 @@ export interface Inquiry {
   /** Option 53. */
   readonly type: number;
   readonly mac: MacAddress;
+  /** Option 61, one character a byte; undefined: none, or it makes no difference on this link. */
+  readonly clientId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
   readonly relay: RelayInformation | undefined;
@@ -67,14 +74,16 @@ export function openInquiry(message: DhcpMessage, arrival: Arrival, state: DhcpS
   const relay = agent === undefined ? undefined : readRelayInformation(agent);
   const choice = chooseLink(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
+  const { link } = choice;
+  const clientId = link.some(heedsClientId) ? optionIdentifier(message.options, OPTION.clientIdentifier) : undefined;
   const client = state.identifyClient(clientFacts(message));
-  return { kind: 'inquiry', inquiry: { message, type, mac, now, arrival, relay, link: choice.link, client } };
+  return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, relay, link, client } };
 }
 
 function hardwareAddress(message: DhcpMessage): MacAddress | undefined {
   if (message.htype !== ETHERNET || message.hlen !== ETHERNET_BYTES) return undefined;
   const mac = macFromBytes(message.chaddr);
-  return mac === 0 || Math.floor(mac / GROUP_BIT) % 2 === 1 ? undefined : mac;
+  return isHostMac(mac) ? mac : undefined;
 }
 
 /** What the options show of a boot client. */

@@ -1,8 +1,11 @@
 // A lease as the rack keeps it: which machine holds which address until when. Leases are observations: they never change what
 // the region intends.
 
-import type { Instant, Seconds } from '../clock.ts';
+import { type Instant, type Seconds, seconds } from '../clock.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
+
+/** The duration of a lease without end (RFC 2131 §3.3). */
+export const ENDLESS_SECONDS: Seconds = seconds(0xffff_ffff);
 
 /**
  * What a lease's record says of its address.

@@ -5,19 +5,18 @@
 // 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
 //    (RFC 3396 §5), so there is one value for each code.
 // 3. Byte values of a decoded message are views of the datagram: copy what must outlive it.
-// 4. The agent information (82) is the last option written, and its room is set aside first (RFC 3046 §2.2).
+// 4. Which option is written where is decided in option-layout.ts.
 
 import type { Ipv4 } from '../net/address.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
+import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
 
 /** The bytes before the options: the fixed part and the magic cookie. */
 const FIXED_BYTES = 240;
 const COOKIE = 0x63825363;
 const SNAME_OFFSET = 44;
-const SNAME_BYTES = 64;
 const FILE_OFFSET = 108;
-const FILE_BYTES = 128;
 /** The longest message that is looked at; a client's Ethernet frame holds 1472. */
 export const MESSAGE_BYTES_MAX = 4096;
 /** The shortest reply: some relays and ROMs drop shorter ones (RFC 951 §3). */
@@ -25,12 +24,7 @@ export const REPLY_BYTES_MIN = 300;
 
 const PAD = 0;
 const OVERLOAD = 52;
-const AGENT_INFORMATION = 82;
 const END = 255;
-/** The overload option itself. */
-const OVERLOAD_BYTES = 3;
-/** What one length byte can say; a longer value is written in several pieces (RFC 3396 §6). */
-const PIECE_BYTES_MAX = 255;
 
 /** Values of `op`. */
 export const BOOT_REQUEST = 1;
@@ -166,8 +160,8 @@ export interface EncodedMessage {
 
 /**
  * Writes a message of at most `limitBytes` (300 to 4096), padded to REPLY_BYTES_MIN. Options keep their order, 82 last. What
- * does not fit the option field moves to `file` and `sname` where those are empty (RFC 2132 §9.3); what fits nowhere is left out
- * and named, so the caller puts the important ones first.
+ * does not fit the option field moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too
+ * (RFC 2132 §9.3); what fits nowhere is left out and named, so the caller puts the important ones first.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): EncodedMessage {
   const capacity = Math.min(Math.max(limitBytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX);
@@ -219,52 +213,3 @@ function writeOptions(writer: ByteWriter, share: Share): void {
   }
   writer.u8(END);
 }
-
-/** The options that one of the three places carries, and their bytes with the END behind them. */
-interface Share {
-  readonly entries: (readonly [number, Uint8Array])[];
-  size: number;
-}
-
-interface Layout {
-  readonly main: Share;
-  readonly file: Share;
-  readonly sname: Share;
-  readonly omitted: readonly number[];
-}
-
-/** Shares the options out between the option field, of at most `roomBytes`, and the fields `file` and `sname`. */
-function layOut(message: DhcpMessage, roomBytes: number): Layout {
-  const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
-  const agent = message.options.get(AGENT_INFORMATION);
-  const agentBytes = agent === undefined ? 0 : sizeOf(agent);
-  let total = 1 + agentBytes;
-  for (const [code, value] of message.options) {
-    if (code !== AGENT_INFORMATION && code !== OVERLOAD) total += sizeOf(value);
-  }
-  const overload = total > roomBytes;
-  const mainRoom = roomBytes - agentBytes - (overload ? OVERLOAD_BYTES : 0);
-  const omitted: number[] = [];
-  for (const [code, value] of message.options) {
-    if (code === AGENT_INFORMATION || code === OVERLOAD) continue;
-    const size = sizeOf(value);
-    if (main.size + size <= mainRoom) put(main, code, value);
-    else if (message.file === '' && file.size + size <= FILE_BYTES) put(file, code, value);
-    else if (message.sname === '' && sname.size + size <= SNAME_BYTES) put(sname, code, value);
-    else omitted.push(code);
-  }
-  const used = (file.entries.length > 0 ? 1 : 0) | (sname.entries.length > 0 ? 2 : 0);
-  if (used !== 0) put(main, OVERLOAD, Uint8Array.of(used));
-  if (agent !== undefined) put(main, AGENT_INFORMATION, agent);
-  return { main, file, sname, omitted };
-}
-
-const emptyShare = (): Share => ({ entries: [], size: 1 });
-
-function put(share: Share, code: number, value: Uint8Array): void {
-  share.entries.push([code, value]);
-  share.size += sizeOf(value);
-}
-
-/** The bytes of an option on the wire, in pieces of at most 255 that follow each other. */
-const sizeOf = (value: Uint8Array): number => value.length + 2 * Math.max(1, Math.ceil(value.length / PIECE_BYTES_MAX));

@@ -15,8 +15,11 @@ export const OPTION = {
   domainNameServer: 6,
   hostName: 12,
   domainName: 15,
+  interfaceMtu: 26,
   broadcastAddress: 28,
+  staticRoutes: 33,
   ntpServers: 42,
+  vendorSpecific: 43,
   requestedAddress: 50,
   leaseTime: 51,
   messageType: 53,
@@ -36,8 +39,10 @@ export const OPTION = {
   clientUuid: 97,
   subnetSelection: 118,
   domainSearch: 119,
+  classlessRoutes: 121,
   ipxe: 175,
   pathPrefix: 210,
+  classlessRoutesMicrosoft: 249,
 } as const;
 
 /** Values of option 53 (RFC 2132 §9.6). */
@@ -67,6 +72,11 @@ export function optionU8(options: DhcpOptions, code: number): number | undefined
 export function optionU16(options: DhcpOptions, code: number): number | undefined {
   const value = options.get(code);
   return value?.length === 2 ? u16At(value, 0) : undefined;
+}
+
+export function optionU32(options: DhcpOptions, code: number): number | undefined {
+  const value = options.get(code);
+  return value?.length === 4 ? u16At(value, 0) * 0x1_0000 + u16At(value, 2) : undefined;
 }
 
 /** One address; undefined when absent or not four bytes. */
@@ -117,12 +127,13 @@ export function userClasses(options: DhcpOptions): readonly string[] {
   return classes;
 }
 
-/**
- * The first label of the name a client gives itself (option 12), in lower case, if it can be a host name (RFC 1123 §2.1);
- * else undefined.
- */
-export function clientHostname(options: DhcpOptions): string | undefined {
-  const label = optionText(options, OPTION.hostName)?.split('.', 1)[0]?.toLowerCase();
+/** The name a client gives itself (option 12) as a label; undefined: there is none, or it cannot be one. */
+export const clientHostname = (options: DhcpOptions): string | undefined =>
+  hostLabel(optionText(options, OPTION.hostName));
+
+/** The first label of a name, in lower case, if it can be a host name (RFC 1123 §2.1); else undefined. */
+export function hostLabel(name: string | undefined): string | undefined {
+  const label = name?.split('.', 1)[0]?.toLowerCase();
   if (label === undefined || label.length > LABEL_CHARACTERS_MAX) return undefined;
   return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label) ? label : undefined;
 }

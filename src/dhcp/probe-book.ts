@@ -32,6 +32,11 @@ export class ProbeBook {
     return true;
   }
 
+  /** What was answered of an address no longer counts. */
+  forget(address: Ipv4): void {
+    this.#freeAt.delete(address);
+  }
+
   /** Notes the end of a probe; `free`: nobody answered. */
   finish(address: Ipv4, free: boolean, now: Instant): void {
     this.#running.delete(address);

@@ -4,12 +4,18 @@
 // 1. Options come in the order of their weight, because what has no room is left out from the end.
 // 2. The parameter request list is honoured, in the client's order. Mask and router come always; a client without a list
 //    (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
-// 3. Boot fields are forced whether asked for or not, and are a function of the client that asks now, never of a stored name.
+// 3. Boot fields are forced whether asked for or not, and are a function of the client that asks now, never of a stored name;
+//    of the configured options only one with a condition, or a forced one, takes the place of a boot field. Option 60 for UEFI
+//    HTTP boot, and option 43 for firmware that needs it, are never replaced.
+// 4. A configured option comes before what the network's own keys say. The name and the domain of a machine that is known are
+//    narrower than that: only its host entry comes before them.
 
 import type { BootPlan } from '../boot/plan.ts';
 import type { Seconds } from '../clock.ts';
-import { ANY, formatIpv4, type Ipv4, maskOf } from '../net/address.ts';
+import { ANY, formatIpv4, type Ipv4, maskOf, parseIpv4 } from '../net/address.ts';
+import { ClientOptions, type ConfiguredOption, type OptionTable } from './configured-options.ts';
 import type { Inquiry } from './inquiry.ts';
+import { renewalTimesOf } from './lease-time.ts';
 import { BOOT_REPLY, BROADCAST_FLAG, type DhcpMessage } from './message.ts';
 import {
   addressBytes,
@@ -17,6 +23,7 @@ import {
   domainNameBytes,
   MESSAGE_TYPE,
   OPTION,
+  optionText,
   optionU16,
   textBytes,
   u8Bytes,
@@ -41,6 +48,15 @@ const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.hostName,
 ];
 
+/** What decides how a machine boots, and so is the boot plan's where there is one. */
+const BOOT_CODES: readonly number[] = [
+  OPTION.vendorSpecific,
+  OPTION.vendorClass,
+  OPTION.tftpServerName,
+  OPTION.bootFileName,
+  OPTION.pathPrefix,
+];
+
 /** What a reply gives to its client. */
 export interface Settings {
   readonly type: 'offer' | 'ack';
@@ -54,7 +70,10 @@ export interface Settings {
   /** Undefined: the client does not boot from the network, or nothing is known for it. */
   readonly plan: BootPlan | undefined;
   readonly hostname: string | undefined;
-  readonly domain: string;
+  /** A machine's own; undefined: the network's. */
+  readonly domain: string | undefined;
+  /** Options of the client's host entry; undefined: none. */
+  readonly hostOptions?: OptionTable | undefined;
 }
 
 /** The longest message the client takes, in bytes: its option 57, without headers and within what an Ethernet frame holds. */
@@ -72,23 +91,39 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   options.set(OPTION.serverIdentifier, addressBytes(settings.serverIdentifier));
   if (settings.leaseTime !== undefined) {
     options.set(OPTION.leaseTime, u32Bytes(settings.leaseTime));
-    options.set(OPTION.renewalTime, u32Bytes(Math.floor(settings.leaseTime / 2)));
-    options.set(OPTION.rebindingTime, u32Bytes(Math.floor((settings.leaseTime * 7) / 8)));
+    const { renewal, rebinding } = renewalTimesOf(settings.served.subnet, settings.leaseTime);
+    options.set(OPTION.renewalTime, u32Bytes(renewal));
+    options.set(OPTION.rebindingTime, u32Bytes(rebinding));
   }
-  addParameter(options, OPTION.subnetMask, settings);
-  addParameter(options, OPTION.router, settings);
-  if (plan !== undefined) addBootOptions(options, inquiry, plan);
-  const asked = message.options.get(OPTION.parameterRequestList) ?? DEFAULT_PARAMETERS;
-  for (const code of asked) if (!options.has(code)) addParameter(options, code, settings);
-  addEchoes(options, message, plan !== undefined);
-  return {
+  addDemandedEchoes(options, message);
+  const configured = configuredFor(inquiry, settings);
+  const list = message.options.get(OPTION.parameterRequestList);
+  addParameter(options, OPTION.subnetMask, settings, configured);
+  const isRouted = configured !== undefined && addRoutes(options, list, configured);
+  if (!isRouted) addParameter(options, OPTION.router, settings, configured);
+  if (plan !== undefined) addBootOptions(options, inquiry, plan, configured);
+  for (const code of list ?? DEFAULT_PARAMETERS) {
+    if (!options.has(code)) addParameter(options, code, settings, configured);
+  }
+  if (configured !== undefined) addUnasked(options, list, settings, configured);
+  if (plan !== undefined) echo(options, message, OPTION.clientUuid);
+  const reply = {
     ...replyTo(message),
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
-    file: plan !== undefined && plan.file.length <= FILE_CHARACTERS_MAX ? plan.file : '',
+    file: fileField(plan?.file),
     options,
   };
+  return configured === undefined ? reply : { ...reply, ...bootFields(options, inquiry, settings) };
+}
+
+/** The configured options for this client; undefined: its network has none, nor has its host entry. */
+function configuredFor(inquiry: Inquiry, { served, hostOptions }: Settings): ClientOptions | undefined {
+  const { options } = served.subnet;
+  return options === undefined && hostOptions === undefined
+    ? undefined
+    : new ClientOptions(hostOptions, options, inquiry);
 }
 
 /** Composes a NAK; `text` tells a person why. */
@@ -96,37 +131,133 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
   const options = new Map<number, Uint8Array>();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE.nak));
   options.set(OPTION.serverIdentifier, addressBytes(serverIdentifier));
+  addDemandedEchoes(options, message);
   options.set(OPTION.message, textBytes(text));
-  addEchoes(options, message, false);
   // RFC 2131 §4.3.2: the relay is to broadcast a NAK, the client may have no usable address.
   const flags = message.giaddr === ANY ? message.flags : message.flags | BROADCAST_FLAG;
   return { ...replyTo(message), flags, options };
 }
 
 /** The fields that each reply takes from its request (RFC 2131 table 3); addresses zero, no options. */
-function replyTo(request: DhcpMessage): DhcpMessage {
+export function replyTo(request: DhcpMessage): DhcpMessage {
   const { htype, hlen, xid, flags, giaddr, chaddr } = request;
   const empty = { hops: 0, secs: 0, ciaddr: ANY, yiaddr: ANY, siaddr: ANY, sname: '', file: '', options: new Map() };
   return { op: BOOT_REPLY, htype, hlen, xid, flags, giaddr, chaddr, ...empty };
 }
 
-function addBootOptions(options: Map<number, Uint8Array>, inquiry: Inquiry, plan: BootPlan): void {
+/** A boot file's name in the `file` field; empty where it has no room, for option 67 says it too. */
+export const fileField = (name = ''): string => (name.length <= FILE_CHARACTERS_MAX ? name : '');
+
+/** Adds where a plan's loader is, and its name: options 66 and 67. */
+export function addBootFile(options: Map<number, Uint8Array>, plan: BootPlan): void {
   options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));
   // Quirk: EDK2 and shim of several releases read on behind a boot file option that does not end in a zero byte.
   options.set(OPTION.bootFileName, textBytes(`${plan.file}\0`));
+}
+
+function addBootOptions(
+  options: Map<number, Uint8Array>,
+  inquiry: Inquiry,
+  plan: BootPlan,
+  configured: ClientOptions | undefined,
+): void {
+  addBootFile(options, plan);
   // Quirk: EDK2 takes an offer with option 60 `PXEClient` for one that wants a boot server discovery on port 4011, so it is
   // sent only where the plan asks for it: `HTTPClient` for UEFI HTTP boot, which ignores offers without it.
   if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));
+  if (plan.vendorOptions !== undefined) options.set(OPTION.vendorSpecific, plan.vendorOptions);
   if (plan.pathPrefix !== undefined) options.set(OPTION.pathPrefix, textBytes(plan.pathPrefix));
   if (inquiry.client?.kind === 'ipxe') options.set(OPTION.ipxe, IPXE_NO_PROXY);
+  if (configured !== undefined) addBootOverrides(options, inquiry, configured);
 }
 
-function addParameter(options: Map<number, Uint8Array>, code: number, settings: Settings): void {
-  const value = parameter(code, settings);
+function addBootOverrides(options: Map<number, Uint8Array>, inquiry: Inquiry, configured: ClientOptions): void {
+  for (const code of BOOT_CODES) {
+    const entry = configured.find(code);
+    if (entry === undefined || !isOverride(entry)) continue;
+    // What the plan says in these is what its firmware looks for: without it, it would not boot at all.
+    const isNeeded = code === OPTION.vendorClass || code === OPTION.vendorSpecific;
+    if (isNeeded && options.has(code)) continue;
+    options.set(code, entry.value);
+  }
+  const ipxe = inquiry.client?.kind === 'ipxe' ? configured.find(OPTION.ipxe) : undefined;
+  if (ipxe !== undefined) options.set(OPTION.ipxe, ipxe.value);
+}
+
+const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when !== undefined;
+
+/** Quirk: as in the plan's own file name, firmware reads on behind a name without a zero byte. */
+const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));
+
+/**
+ * Adds configured routes for a client that asks for them. Then neither the router nor static routes follow (RFC 3442).
+ * @returns false: it gets none
+ */
+function addRoutes(options: Map<number, Uint8Array>, list: Uint8Array | undefined, configured: ClientOptions): boolean {
+  if (list?.includes(OPTION.classlessRoutes) !== true) return false;
+  const routes = configured.find(OPTION.classlessRoutes);
+  if (routes !== undefined) options.set(OPTION.classlessRoutes, routes.value);
+  return routes !== undefined;
+}
+
+/** Adds what a client gets that it did not ask for: the forced options; all of them, when it sent no list. */
+function addUnasked(
+  options: Map<number, Uint8Array>,
+  list: Uint8Array | undefined,
+  settings: Settings,
+  configured: ClientOptions,
+): void {
+  for (const code of list === undefined ? configured.codes() : configured.forced()) {
+    if (options.has(code)) continue;
+    if (list === undefined || configured.find(code)?.force === true) addParameter(options, code, settings, configured);
+  }
+}
+
+/** What the boot fields say where options may be the operator's: the same as options 66 and 67. */
+function bootFields(
+  options: Map<number, Uint8Array>,
+  inquiry: Inquiry,
+  { plan, served: { subnet }, serverIdentifier }: Settings,
+): Pick<DhcpMessage, 'siaddr' | 'file'> {
+  const name = options.get(OPTION.bootFileName);
+  const file = optionText(options, OPTION.bootFileName);
+  if (name === undefined || file === undefined) return { siaddr: plan?.serverAddress ?? ANY, file: '' };
+  if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
+  const named = parseIpv4(optionText(options, OPTION.tftpServerName) ?? '');
+  const siaddr = named ?? plan?.serverAddress ?? subnet.serverAddress ?? serverIdentifier;
+  return { siaddr, file: fileField(file) };
+}
+
+function addParameter(
+  options: Map<number, Uint8Array>,
+  code: number,
+  settings: Settings,
+  configured: ClientOptions | undefined,
+): void {
+  const value =
+    configured === undefined ? parameter(code, settings) : configuredParameter(code, options, settings, configured);
   if (value !== undefined && value.length > 0) options.set(code, value);
 }
 
-function parameter(code: number, { served: { subnet }, hostname, domain }: Settings): Uint8Array | undefined {
+function configuredParameter(
+  code: number,
+  options: ReadonlyMap<number, Uint8Array>,
+  settings: Settings,
+  configured: ClientOptions,
+): Uint8Array | undefined {
+  // What boots a machine is the plan's, and was decided with it.
+  if (settings.plan !== undefined && BOOT_CODES.includes(code)) return undefined;
+  const isRoute = code === OPTION.router || code === OPTION.staticRoutes;
+  if (isRoute && options.has(OPTION.classlessRoutes)) return undefined;
+  const isOfMachine =
+    (code === OPTION.hostName && settings.hostname !== undefined) ||
+    (code === OPTION.domainName && settings.domain !== undefined);
+  const entry = isOfMachine ? configured.findOfHost(code) : configured.find(code);
+  return entry?.value ?? parameter(code, settings);
+}
+
+function parameter(code: number, { served: { subnet }, hostname, domain: own }: Settings): Uint8Array | undefined {
+  const domain = own ?? subnet.domain;
   switch (code) {
     case OPTION.subnetMask:
       return addressBytes(maskOf(subnet.network.prefix));
@@ -149,12 +280,15 @@ function parameter(code: number, { served: { subnet }, hostname, domain }: Setti
   }
 }
 
-function addEchoes(options: Map<number, Uint8Array>, request: DhcpMessage, boots: boolean): void {
-  const codes = boots
-    ? [OPTION.clientUuid, OPTION.subnetSelection, OPTION.clientIdentifier, OPTION.relayAgentInformation]
-    : [OPTION.subnetSelection, OPTION.clientIdentifier, OPTION.relayAgentInformation];
-  for (const code of codes) {
-    const value = request.options.get(code);
-    if (value !== undefined) options.set(code, value);
-  }
+/** What goes back to each client that sent it: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is written last wherever it stands. */
+export function addDemandedEchoes(options: Map<number, Uint8Array>, request: DhcpMessage): void {
+  echo(options, request, OPTION.subnetSelection);
+  echo(options, request, OPTION.clientIdentifier);
+  echo(options, request, OPTION.relayAgentInformation);
+}
+
+/** Gives an option back as it came, where it came. */
+export function echo(options: Map<number, Uint8Array>, request: DhcpMessage, code: number): void {
+  const value = request.options.get(code);
+  if (value !== undefined) options.set(code, value);
 }

@@ -4,7 +4,7 @@
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
 //                              │                                     └─ onFailed  → roll back, refused: store-unavailable
-//                              ├─ offer to probe ─ conflicting() ─┬─ nobody   → transmit, publish
+//                              ├─ offer ─ ConflictCheck.clear() ──┬─ nobody   → transmit, publish
 //                              │                                  └─ somebody → record declined, decide again
 //                              └─ ignore → counted, sampled event
 //
@@ -13,29 +13,29 @@
 // 3. An ACK whose lease was taken back while it waited does not leave, nor one that waited over REPLY_AGE_MAX_MS.
 // 4. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
 
-import { type Clock, type Instant, later } from '../clock.ts';
+import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { unreachable } from '../errors.ts';
-import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
-import type { OutgoingDatagram, ReceivedDatagram } from '../net/datagram.ts';
+import type { ReceivedDatagram } from '../net/datagram.ts';
 import { EventSampler, type Rate, type Sample } from '../rate-limit.ts';
+import { Bounds } from './bounds.ts';
+import { ConflictCheck } from './conflict-check.ts';
 import { type DhcpCounters, MESSAGE_NAMES, messageName } from './counters.ts';
 import { decide, setAside } from './decide.ts';
 import type { DhcpDecision, OfferedAddress } from './decision.ts';
 import type { DhcpPorts } from './destination.ts';
 import { DurableQueue } from './durable-queue.ts';
 import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
-import type { DhcpState, IdentifyClient, PlanBoot } from './inquiry.ts';
+import type { DhcpState } from './inquiry.ts';
 import type { Lease } from './lease.ts';
-import type { LeaseJournal } from './lease-journal.ts';
-import type { LeaseChange, LeaseTable } from './lease-table.ts';
-import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from './message.ts';
+import { decodeDhcpMessage, encodeDhcpMessage } from './message.ts';
 import { Offers } from './offers.ts';
-import { ProbeBook } from './probe-book.ts';
+import { type Heard, malformedEvent, refusedEvent } from './refusal-event.ts';
 import { replyBytesMax } from './reply.ts';
+import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { Arrival, SubnetIndex } from './subnet.ts';
 
 /** How many addresses are probed for one message before it is left without an answer. */
@@ -54,41 +54,6 @@ const KNOWN_RATE: Rate = { perSecond: 1, burst: 10 };
 /** Known machines whose refusals are counted at a time. */
 const KNOWN_SAMPLED_MAX = 4096;
 
-/** A reply on its way out. */
-export interface Reply {
-  readonly datagram: OutgoingDatagram;
-  /** By which socket its request came. */
-  readonly arrival: Arrival;
-  /** The interface of the client's network; undefined: behind a relay. */
-  readonly interfaceName: string | undefined;
-}
-
-/** Asks the wire whether a host other than a client uses an address; answers that host's hardware address, or undefined. */
-export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
-
-/** A change of a lease that is durable, or its end. */
-export type LeaseNotice =
-  | ({ readonly kind: 'changed' } & LeaseChange)
-  | { readonly kind: 'expired'; readonly lease: Lease };
-
-/** What a responder works with. */
-export interface ResponderPorts {
-  readonly clock: Clock;
-  readonly journal: LeaseJournal;
-  readonly table: LeaseTable;
-  readonly publish: Publish;
-  readonly planBoot: PlanBoot;
-  readonly identifyClient: IdentifyClient;
-  /** The machines known at this moment. */
-  readonly machines: () => MachineDirectory;
-  /** Told synchronously of each durable change, oldest first. */
-  readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
-  /** Undefined: addresses are offered without looking whether somebody uses them. */
-  readonly findConflict?: FindConflict | undefined;
-  /** Sends replies in order; never throws. */
-  readonly transmit: (replies: readonly Reply[]) => void;
-}
-
 interface Outcome {
   readonly reply: Reply | undefined;
   readonly event: DhcpEvent;
@@ -100,9 +65,7 @@ interface WaitingOutcome extends Outcome {
 }
 
 /** A message that is being answered. */
-interface Request {
-  readonly message: DhcpMessage;
-  readonly arrival: Arrival;
+interface Request extends Heard {
   readonly bytes: Uint8Array;
   /** Which decision on it this is, from 1. */
   readonly attempt: number;
@@ -113,8 +76,11 @@ type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 /** Answers datagrams. */
 export class Responder {
   readonly #ports: ResponderPorts;
-  readonly #offers = new Offers();
-  readonly #probes = new ProbeBook();
+  /** What strangers may take. */
+  readonly bounds: Bounds;
+  readonly #offers: Offers;
+  readonly #conflicts: ConflictCheck;
+  readonly #knownFree: DhcpState['knownFree'];
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
   readonly #knownSampler = new EventSampler<MacAddress>(KNOWN_RATE, KNOWN_SAMPLED_MAX);
@@ -126,9 +92,20 @@ export class Responder {
   /** Replies and events of this turn. */
   #outcomes: Outcome[] = [];
   #storeFailed = false;
+  /** The machines whose addresses the pools of the ranges know. */
+  #servedMachines: MachineDirectory | undefined;
 
   constructor(ports: ResponderPorts) {
     this.#ports = ports;
+    this.#offers = new Offers(ports.table.pools);
+    this.bounds = new Bounds(ports.table.pools);
+    const { clock, table, findConflict, canProbe } = ports;
+    this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
+      if (records.length > 0) this.#record(records, { reply: undefined, event });
+      else this.#conclude({ reply: undefined, event });
+      this.#finishTurn();
+    });
+    if (canProbe !== undefined) this.#knownFree = (served) => this.#conflicts.knownFree(served);
     ports.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
@@ -141,6 +118,10 @@ export class Responder {
   setSubnets(subnets: SubnetIndex, dhcpPorts: DhcpPorts): void {
     this.#subnets = subnets;
     this.#dhcpPorts = dhcpPorts;
+    this.#servedMachines = this.#ports.machines();
+    this.#ports.table.serve(subnets.served, this.#servedMachines);
+    this.bounds.served();
+    this.#conflicts.serve(subnets.served);
   }
 
   counters(): DhcpCounters {
@@ -154,6 +135,16 @@ export class Responder {
     };
   }
 
+  /** A host was heard on the wire with this address. */
+  heard(address: Ipv4): void {
+    this.#conflicts.heard(address);
+  }
+
+  /** Asks the wire nothing more. */
+  close(): void {
+    this.#conflicts.close();
+  }
+
   /** Answers that wait for the disk. */
   get waiting(): number {
     return this.#waiting.size;
@@ -162,14 +153,15 @@ export class Responder {
   /** Answers what came by one socket in one turn. */
   receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
     const now = this.#ports.clock.now();
+    this.#offers.forget(now);
     const state = this.state();
-    for (const { bytes } of datagrams) {
+    for (const { bytes, from } of datagrams) {
       const decoded = decodeDhcpMessage(bytes);
       this.#messages.add(decoded.ok ? messageName(decoded.value) : 'malformed');
       if (decoded.ok) {
-        const request = { message: decoded.value, arrival, bytes, attempt: 1 };
-        this.#perform(decide(request.message, arrival, state, now), request);
-      } else this.#reportMalformed(decoded.fault, arrival, now);
+        const request = { message: decoded.value, arrival, from, bytes, attempt: 1 };
+        this.#perform(decide(request.message, arrival, state, now), request, now);
+      } else this.#reportMalformed(decoded.fault, arrival, from, now);
     }
     this.#finishTurn();
   }
@@ -179,34 +171,57 @@ export class Responder {
     const now = this.#ports.clock.now();
     const ended = this.#ports.table.expire(now, EXPIRED_PER_TURN_MAX);
     for (const lease of ended) {
-      this.#conclude({
-        reply: undefined,
-        event: { kind: 'dhcp.expired', at: now, mac: lease.mac, address: lease.address, hostname: lease.hostname },
-      });
-      this.#ports.onLeaseChange?.({ kind: 'expired', lease });
+      const { mac, address, hostname } = lease;
+      const kind = lease.state === 'declined' ? 'dhcp.declined-back' : 'dhcp.expired';
+      this.#conclude({ reply: undefined, event: { kind, at: now, mac, address, hostname } });
+      if (lease.state !== 'declined') this.#ports.onLeaseChange?.({ kind: 'expired', lease });
     }
     this.#finishTurn();
   }
 
   /** Everything that a decision would read now; deciding on it changes nothing. */
   state(): DhcpState {
-    const { table, identifyClient, planBoot, machines } = this.#ports;
-    const views = { leases: table, offers: this.#offers, machines: machines() };
-    return { ...views, subnets: this.#subnets, ports: this.#dhcpPorts, identifyClient, planBoot };
+    const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
+    const known = machines();
+    if (known !== this.#servedMachines) {
+      this.#servedMachines = known;
+      table.serve(this.#subnets.served, known);
+    }
+    const views = { leases: table, offers: this.#offers, machines: known, knownFree: this.#knownFree };
+    const { newClients, declines } = this.bounds;
+    return {
+      ...views,
+      newClients,
+      declines,
+      subnets: this.#subnets,
+      ports: this.#dhcpPorts,
+      identifyClient,
+      planBoot,
+      foreign,
+    };
   }
 
-  #perform(decision: DhcpDecision, request: Request): void {
+  #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {
+    const beside = this.bounds.note(decision, now);
+    if (beside !== undefined) this.#conclude({ reply: undefined, event: beside });
     switch (decision.kind) {
       case 'ignore':
-        this.#refuse(decision.event, decision.reason);
+        this.#ports.foreign?.hear(request.message, decision.reason, decision.event);
+        this.#refuse(decision.event, decision.reason, request);
         break;
       case 'record':
-        this.#record(decision.records, { reply: undefined, event: decision.event });
+        this.#record(decision.records, { reply: undefined, event: decision.event }, request);
+        break;
+      case 'pass':
+        this.#refusals.add(decision.reason);
+        if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
+        if (decision.event !== undefined) this.#conclude({ reply: undefined, event: decision.event });
         break;
       case 'reply':
+        if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0) this.#conclude(this.#encode(decision, request));
-        else this.#record(decision.records, this.#encode(decision, request));
+        else this.#record(decision.records, this.#encode(decision, request), request);
         break;
       default:
         unreachable(decision);
@@ -216,11 +231,12 @@ export class Responder {
   #encode(decision: ReplyDecision, { message, arrival }: Request): Outcome {
     const encoded = encodeDhcpMessage(decision.message, replyBytesMax(message));
     const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
+    const { subnet } = decision.served;
     return {
       reply: {
-        datagram: { bytes: encoded.bytes, to: decision.destination },
+        datagram: { bytes: encoded.bytes, to: decision.destination, source: subnet.serverAddress },
         arrival,
-        interfaceName: decision.served.subnet.interfaceName,
+        interfaceName: subnet.interfaceName,
       },
       event: omitted === undefined ? decision.event : { ...decision.event, omitted },
     };
@@ -229,65 +245,59 @@ export class Responder {
   /** Keeps the offered address and answers, after a look at the wire where that is wanted. */
   #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
     const { event } = decision;
-    const { address, mac } = offer;
+    const { address, client } = offer;
     if (!this.#ports.journal.available) {
-      this.#refuse(event, 'store-unavailable');
+      this.#refuse(event, 'store-unavailable', request);
       return;
     }
-    if (this.#probes.isRunning(address)) {
-      this.#refuse(event, 'probe-running');
+    const clearance = this.#conflicts.clear(offer, decision.served, event.at);
+    if (clearance === 'asked') {
+      this.#refuse(event, 'probe-running', request);
       return;
     }
-    this.#offers.hold(address, mac, event.at);
+    this.#offers.hold(address, client, event.at);
     const outcome = this.#encode(decision, request);
-    const { findConflict } = this.#ports;
-    const { interfaceName } = decision.served.subnet;
-    if (findConflict === undefined || interfaceName === undefined || !offer.probe) this.#conclude(outcome);
-    else if (!this.#probes.start(address, event.at)) this.#conclude(outcome);
+    if (clearance === 'clear') this.#conclude(outcome);
     else {
       const kept = { ...request, bytes: Uint8Array.from(request.bytes) };
-      findConflict(address, interfaceName).then(
-        (user) => this.#onProbed(offer, user, outcome, kept),
-        // A probe that cannot be made says nothing against the address.
-        () => this.#onProbed(offer, undefined, outcome, kept),
-      );
+      void clearance.then((user) => this.#onProbed(offer, user, outcome, kept));
     }
   }
 
   #onProbed(offer: OfferedAddress, user: MacAddress | undefined, outcome: Outcome, request: Request): void {
     const now = this.#ports.clock.now();
     const { address, mac } = offer;
-    const free = user === undefined || user === mac;
-    this.#probes.finish(address, free, now);
-    if (free) this.#conclude(outcome);
+    if (user === undefined) this.#conclude(outcome);
     else {
       const { subnet, interfaceName } = outcome.event;
-      const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName };
-      this.#offers.drop(mac);
+      const usedBy = formatMac(user);
+      const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName, usedBy };
+      this.#offers.drop(offer.client);
       this.#record([setAside(address, mac, now)], { reply: undefined, event });
       const decoded = decodeDhcpMessage(request.bytes);
-      if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use');
-      else if (decoded.ok) {
+      if (decoded.ok) {
         const again = { ...request, message: decoded.value, attempt: request.attempt + 1 };
-        this.#perform(decide(again.message, again.arrival, this.state(), now), again);
+        if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
+        else this.#perform(decide(again.message, again.arrival, this.state(), now), again);
       }
     }
     this.#finishTurn();
   }
 
   /** Appends and applies records; the outcome follows when the last of them is durable. */
-  #record(records: readonly Lease[], outcome: Outcome): void {
+  #record(records: readonly Lease[], outcome: Outcome, request?: Request): void {
     const { journal, table } = this.#ports;
     let sequence = 0;
     for (const lease of records) {
       // Former addresses come first: if the journal is full after them, the client has no new one and asks again.
       if (!journal.available || this.#waiting.isFull) {
-        this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable');
+        this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
         return;
       }
       sequence = journal.append(lease);
       table.apply(lease, sequence);
-      if (lease.state === 'bound') this.#offers.drop(lease.mac);
+      if (lease.state === 'bound') this.#offers.drop(table.identityOf(lease));
+      this.#conflicts.leased(lease.address);
     }
     this.#waiting.add(sequence, { ...outcome, lease: records.at(-1) });
   }
@@ -309,8 +319,9 @@ export class Responder {
   /** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */
   #isInForce({ reply, lease }: WaitingOutcome): boolean {
     if (reply === undefined || lease === undefined) return true;
-    const current = this.#ports.table.find(lease.address);
-    return current !== undefined && current.state === 'bound' && current.mac === lease.mac;
+    const { table } = this.#ports;
+    const current = table.find(lease.address);
+    return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
   }
 
   #onFailed(from: number, to: number, reason: string): void {
@@ -345,6 +356,7 @@ export class Responder {
 
   /** Sends what this turn brought, then tells of it. */
   #finishTurn(): void {
+    for (const event of this.bounds.look(this.#ports.clock.now())) this.#conclude({ reply: undefined, event });
     const outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
     this.#outcomes = [];
@@ -359,27 +371,23 @@ export class Responder {
     }
   }
 
-  #refuse(event: DhcpEvent, reason: DhcpRefusal): void {
+  #refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {
     this.#refusals.add(reason);
     const sample = this.#sampleRefusal(event.mac, reason, event.at);
     if (sample === undefined) return;
-    const { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds } = event;
-    const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds, reason, ...sample };
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.refused', ...fields } });
+    this.#conclude({ reply: undefined, event: refusedEvent(event, reason, sample, heard) });
   }
 
   /** A machine that is known is told of by itself, so that a flood of strangers hides no step of its boot. */
   #sampleRefusal(mac: MacAddress | undefined, reason: DhcpRefusal, at: Instant): Sample | undefined {
     const { machines, table } = this.#ports;
-    const isKnown = mac !== undefined && (machines().findByMac(mac) ?? table.findAllByMac(mac)[0]) !== undefined;
+    const isKnown = mac !== undefined && (machines().findByMac(mac) ?? table.findAllByClient(mac)[0]) !== undefined;
     return isKnown ? this.#knownSampler.take(mac, at) : this.#sampler.take(reason, at);
   }
 
-  #reportMalformed(fault: WireFault, arrival: Arrival, now: Instant): void {
+  #reportMalformed(fault: WireFault, arrival: Arrival, from: Ipv4, now: Instant): void {
     const sample = this.#sampler.take('malformed', now);
     if (sample === undefined) return;
-    const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
-    const { interfaceName } = arrival;
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.malformed', at: now, interfaceName, reason, ...sample } });
+    this.#conclude({ reply: undefined, event: malformedEvent(fault, arrival, from, now, sample) });
   }
 }

@@ -5,21 +5,27 @@
 //
 // 1. A reconfiguration touches only the sockets that changed; leases, offers and waiting replies stay.
 // 2. A socket that cannot be opened is told of and tried again; the others serve meanwhile.
-// 3. Broadcasts and frames leave by the device of the client's network; unicasts by the socket by which the request came, so
-//    that their source is the address the client knows.
+// 3. Broadcasts and frames leave by the device of the client's network, with the rack's address in that network as their source;
+//    unicasts by the socket by which the request came. So their source is the address the client knows.
 
-import type { Timer } from '../clock.ts';
+import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
+import type { Ipv4 } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
+import type { RangeState } from './bounds.ts';
 import type { DhcpConfig } from './config.ts';
 import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events.ts';
+import type { ForeignServer } from './foreign-servers.ts';
+import { ForeignWatch, wiresOf } from './foreign-watch.ts';
 import type { DhcpState } from './inquiry.ts';
 import type { Lease } from './lease.ts';
 import { isActive } from './lease-table.ts';
-import { type Reply, Responder, type ResponderPorts } from './responder.ts';
+import { NEW_CLIENTS_PER_SECOND } from './new-clients.ts';
+import { Responder } from './responder.ts';
+import type { Reply, ResponderPorts } from './responder-ports.ts';
 import { planSockets, type WantedSocket } from './socket-plan.ts';
 import { indexSubnets, type LinkState } from './subnet.ts';
 
@@ -29,8 +35,10 @@ export const SOCKET_RETRY_MS = 5000;
 const DRAIN_LOOK_MS = 10;
 
 /** What the server works with. It sets the journal's listener; the table is loaded with the stored leases. */
-export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit'> {
+export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
   readonly network: DatagramNetwork;
+  /** The other servers that are known have changed. */
+  readonly onForeignChange?: (() => void) | undefined;
 }
 
 /** A socket that is wanted and not open, and why. */
@@ -57,6 +65,7 @@ interface Held {
 export class DhcpServer {
   readonly #ports: DhcpServerPorts;
   readonly #responder: Responder;
+  readonly #foreign: ForeignWatch;
   readonly #sampler = new EventSampler();
   /** Open sockets by key. */
   readonly #sockets = new Map<string, Held>();
@@ -72,7 +81,19 @@ export class DhcpServer {
 
   constructor(ports: DhcpServerPorts) {
     this.#ports = ports;
-    this.#responder = new Responder({ ...ports, transmit: (replies) => this.#transmit(replies) });
+    const { clock, network, publish, onForeignChange } = ports;
+    this.#foreign = new ForeignWatch({
+      clock,
+      publish,
+      tap: (request) => network.tap?.(request),
+      ownAddresses: () => this.#responder.state().subnets.ownAddresses,
+      onChange: onForeignChange,
+    });
+    this.#responder = new Responder({
+      ...ports,
+      foreign: this.#foreign,
+      transmit: (replies) => this.#transmit(replies),
+    });
     this.#alarm = new Alarm(ports.clock, () => this.#onExpiry());
   }
 
@@ -96,9 +117,29 @@ export class DhcpServer {
     return this.#apply();
   }
 
+  /** Lease records one after the other, so that going through them may take many turns. */
+  records(): Iterable<Lease> {
+    return this.#ports.table.records();
+  }
+
   /** Every lease record, running and ended, in no particular order. */
   leases(): readonly Lease[] {
     return this.#ports.table.all();
+  }
+
+  /** A host was heard on the wire with this address: it is not offered before the wire was asked about it. */
+  heard(address: Ipv4): void {
+    this.#responder.heard(address);
+  }
+
+  /** The other DHCP servers that are known, those first that were seen first. */
+  foreignServers(): readonly ForeignServer[] {
+    return this.#foreign.servers;
+  }
+
+  /** Why other DHCP servers are not asked for; undefined: they are, or nobody wants it. */
+  get blindness(): string | undefined {
+    return this.#foreign.blindness;
   }
 
   /** What was counted since the start. */
@@ -109,6 +150,11 @@ export class DhcpServer {
   /** Everything that a decision would read now; deciding on it changes nothing. */
   state(): DhcpState {
     return this.#responder.state();
+  }
+
+  /** The dynamic ranges, and how full they are. */
+  ranges(): readonly RangeState[] {
+    return this.#responder.bounds.ranges();
   }
 
   /** The open sockets. */
@@ -137,18 +183,39 @@ export class DhcpServer {
   }
 
   /**
-   * Stores a running lease anew, so that the disk knows what the wall clock says since it was stepped (`lease-clock.ts`).
+   * Stores the running lease that was granted last anew, so that the disk knows what the wall clock says since it was stepped
+   * (`lease-clock.ts`). One that is older than this boot of the host would not tell, and would lose what its own boot knew of it.
+   * @param bootedAt when the host was started; a lease granted before is left as it is
    * @returns false while the disk takes nothing
    */
-  restamp(): boolean {
+  restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
     const now = clock.now();
-    const running = table.all().find((lease) => isActive(lease, now));
-    if (running === undefined) return true;
+    let running: Lease | undefined;
+    for (const lease of table.records()) {
+      if (isActive(lease, now) && (running === undefined || lease.grantedAt > running.grantedAt)) running = lease;
+    }
+    if (running === undefined || running.grantedAt < bootedAt) return true;
     if (!journal.available) return false;
     // The record of its address is as it was: the table has nothing to follow.
     journal.append(running);
     return true;
+  }
+
+  /**
+   * Takes over leases of another server, as if their clients had got them here.
+   * @returns the journal's sequence of the last; undefined: the disk takes nothing now, and not all were taken
+   */
+  adopt(leases: readonly Lease[]): number | undefined {
+    const { journal, table } = this.#ports;
+    let sequence: number | undefined;
+    for (const lease of leases) {
+      if (!journal.available) return undefined;
+      sequence = journal.append(lease);
+      table.apply(lease, sequence);
+    }
+    this.#watchExpiry();
+    return sequence;
   }
 
   /** Answers that wait for the disk. */
@@ -160,6 +227,8 @@ export class DhcpServer {
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm.cancel();
+    this.#responder.close();
+    this.#foreign.close();
     this.#retryTimer?.cancel();
     await this.#work;
     for (const { socket } of this.#sockets.values()) socket.close();
@@ -167,8 +236,12 @@ export class DhcpServer {
   }
 
   async #apply(): Promise<readonly SocketProblem[]> {
-    const { serverPort, clientPort } = this.#config;
-    this.#responder.setSubnets(indexSubnets(this.#config, this.#links), { serverPort, clientPort });
+    const { serverPort, clientPort, foreignProbe } = this.#config;
+    const subnets = indexSubnets(this.#config, this.#links);
+    this.#responder.setSubnets(subnets, { serverPort, clientPort });
+    const probeMs = foreignProbe === undefined ? undefined : foreignProbe * 1000;
+    if (!this.#closed) this.#foreign.configure(wiresOf(subnets, this.#links), probeMs, { serverPort, clientPort });
+    this.#responder.bounds.newClients.setRate(this.#config.newClientsPerSecond ?? NEW_CLIENTS_PER_SECOND);
     this.#watchExpiry();
     this.#work = this.#work.then(() => this.#reconcile());
     await this.#work;
@@ -197,7 +270,7 @@ export class DhcpServer {
   }
 
   async #open(wanted: WantedSocket): Promise<SocketProblem | undefined> {
-    const { name, address, port, interfaceName, source } = wanted;
+    const { name, address, port, interfaceName, source, bootServer } = wanted;
     const arrival = { interfaceName, localAddress: address };
     try {
       const socket = await this.#ports.network.open({
@@ -209,7 +282,9 @@ export class DhcpServer {
         shared: true,
         onDatagrams: (datagrams) => {
           if (this.#draining) return;
-          this.#responder.receive(datagrams, arrival);
+          if (!bootServer) this.#responder.receive(datagrams, arrival);
+          else
+            for (const one of datagrams) this.#responder.receive([one], { ...arrival, bootServerPort: one.fromPort });
           this.#watchExpiry();
         },
         onSendError: (code) => this.#reportSocket('dhcp.send-failed', wanted, code),
@@ -243,7 +318,9 @@ export class DhcpServer {
   #socketFor({ datagram, arrival, interfaceName }: Reply): DatagramSocket | undefined {
     let byArrival: DatagramSocket | undefined;
     let byDevice: DatagramSocket | undefined;
+    const toBootServer = arrival.bootServerPort !== undefined;
     for (const { wanted, socket } of this.#sockets.values()) {
+      if (wanted.bootServer !== toBootServer) continue;
       if (wanted.interfaceName !== undefined && wanted.interfaceName === interfaceName) byDevice = socket;
       if (wanted.interfaceName === arrival.interfaceName && wanted.address === arrival.localAddress) byArrival = socket;
     }

@@ -17,6 +17,8 @@ export interface ServedSubnet {
   readonly subnet: DhcpSubnet;
   readonly reservationsByMac: ReadonlyMap<MacAddress, Reservation>;
   readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
+  /** Undefined: none names an identifier. */
+  readonly reservationsByClientId: ReadonlyMap<string, Reservation> | undefined;
   /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
@@ -34,6 +36,8 @@ export interface SubnetIndex {
 export interface LinkState {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
+  /** Its hardware address while it has a link; undefined: it has none, or it is not known. */
+  readonly mac?: MacAddress | undefined;
 }
 
 /** By which socket a message came. */
@@ -42,6 +46,8 @@ export interface Arrival {
   readonly interfaceName: string | undefined;
   /** The address the socket is bound to; 0.0.0.0 for a device socket. */
   readonly localAddress: Ipv4;
+  /** Where the message came to the port of boot servers (4011): the port from which the client sent it. */
+  readonly bootServerPort?: number | undefined;
 }
 
 export type LinkRefusal =
@@ -93,9 +99,19 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
     subnet,
     reservationsByMac: new Map(subnet.reservations.map((reservation) => [reservation.mac, reservation])),
     reservationsByAddress: new Map(subnet.reservations.map((reservation) => [reservation.address, reservation])),
+    reservationsByClientId: indexByClientId(subnet.reservations),
     excluded,
   };
 }
+
+function indexByClientId(reservations: readonly Reservation[]): ReadonlyMap<string, Reservation> | undefined {
+  const named = reservations.flatMap((one) => (one.clientId === undefined ? [] : [[one.clientId, one] as const]));
+  return named.length === 0 ? undefined : new Map(named);
+}
+
+/** True where a client identifier makes a difference. */
+export const heedsClientId = ({ subnet, reservationsByClientId }: ServedSubnet): boolean =>
+  subnet.identity === 'client-id' || reservationsByClientId !== undefined;
 
 /** Finds the link of the client that sent `message`. */
 export function chooseLink(
@@ -119,7 +135,12 @@ export function chooseLink(
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
 }
 
-function namedNetwork(message: DhcpMessage, relay: RelayInformation | undefined, arrival: Arrival): Ipv4 | undefined {
+/** The address by which a message names its network; undefined: by none, the arrival decides. */
+export function namedNetwork(
+  message: DhcpMessage,
+  relay: RelayInformation | undefined,
+  arrival: Arrival,
+): Ipv4 | undefined {
   if (relay?.linkSelection !== undefined) return relay.linkSelection;
   const selected = optionAddress(message.options, OPTION.subnetSelection);
   if (selected !== undefined) return selected;

@@ -1,16 +1,18 @@
 // The terms on which a client gets its address: lease time, server identifier, names, boot plan; the lease record and the
 // event that follow from them. Shared by the deciders.
 //
-// 1. Boot firmware gets a short lease: it never renews, and the system that it loads asks again.
-// 2. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
+// 1. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
 //    still counts on the longer one.
 
-import { type Instant, later, type Seconds, seconds } from '../clock.ts';
+import { type Instant, later } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
+import { findReservation, isSameClient } from './allocate.ts';
 import type { DhcpEvent, DhcpEventKind } from './events.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Lease } from './lease.ts';
+import { wireText } from './lease-report.ts';
 import { isActive } from './lease-table.ts';
+import { leaseTimeFor } from './lease-time.ts';
 import {
   clientHostname,
   MESSAGE_TYPE,
@@ -20,11 +22,9 @@ import {
   optionUuid,
   vendorClass,
 } from './options.ts';
+import type { RelayInformation } from './relay-agent.ts';
 import type { Settings } from './reply.ts';
 import type { ServedSubnet } from './subnet.ts';
-
-/** The longest lease of firmware and loaders: what MAAS gives to the vendor class PXE. */
-export const PXE_LEASE_SECONDS: Seconds = seconds(30);
 
 /** The settings for a client; undefined: the rack has no address to name towards it. */
 export function settingsFor(
@@ -39,21 +39,25 @@ export function settingsFor(
   const serverAddress = rackAddress(inquiry, served, state.subnets);
   if (serverAddress === undefined) return undefined;
   const machine = state.machines.findByMac(mac);
-  const leaseTime = client === undefined ? subnet.leaseTime : seconds(Math.min(subnet.leaseTime, PXE_LEASE_SECONDS));
+  const reservation = findReservation(served, inquiry);
   return {
     type,
     served,
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
-    leaseTime,
-    plan:
-      client === undefined
-        ? undefined
-        : state.planBoot({ client, mac, uuid: optionUuid(inquiry.message.options), serverAddress }),
-    hostname: machine?.hostname ?? served.reservationsByMac.get(mac)?.hostname,
-    domain: machine?.domain ?? subnet.domain,
+    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, machine, address),
+    plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
+    hostname: machine?.hostname ?? reservation?.hostname,
+    domain: machine?.domain,
+    hostOptions: reservation?.options,
   };
 }
+
+/** What else of a boot client its plan depends on. */
+export const shownBy = ({ message: { options } }: Inquiry) => ({
+  uuid: optionUuid(options),
+  vendorClass: vendorClass(options),
+});
 
 /** The server identifier of a NAK; undefined: the rack has no address to name towards the client. */
 export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
@@ -83,7 +87,8 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     mac,
     state: 'bound',
     grantedAt: now,
-    expiresAt: isActive(before, now) && before.mac === mac ? latest(before.expiresAt, end) : end,
+    expiresAt:
+      isActive(before, now) && isSameClient(settings.served, before, inquiry) ? latest(before.expiresAt, end) : end,
     duration,
     hostname: clientHostname(message.options),
     clientId: optionIdentifier(message.options, OPTION.clientIdentifier),
@@ -116,11 +121,23 @@ export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settin
   };
 }
 
+/** The longest that a client is believed to have waited. */
+const WAITED_SECONDS_MAX = 3600;
+
 /**
- * The client's own count of the seconds since it began to ask (RFC 2131 §2); undefined: none.
- * Quirk: Windows writes the field least significant byte first.
+ * The client's own count of the seconds since it began to ask (RFC 2131 §2); undefined: none, or not to be believed.
+ * Quirk: Windows writes the field least significant byte first. Quirk: GRUB's net_bootp writes the time of day into it
+ * (fixtures/packets/dhcp-grub-discover.hex).
  */
 function secondsWaited(secs: number): number | undefined {
   const seconds = secs >= 0x100 && (secs & 0xff) === 0 ? secs >>> 8 : secs;
-  return seconds === 0 ? undefined : seconds;
+  return seconds === 0 || seconds > WAITED_SECONDS_MAX ? undefined : seconds;
 }
+
+/** Where the client is plugged in, as far as its relay says: fields of an event. */
+export function switchPortOf(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
+  if (relay === undefined || (relay.circuitId === undefined && relay.remoteId === undefined)) return NO_PORT;
+  return { circuitId: wireText(relay.circuitId), remoteId: wireText(relay.remoteId) };
+}
+
+const NO_PORT: Pick<DhcpEvent, 'circuitId' | 'remoteId'> = {};

@@ -44,7 +44,7 @@ for (const name of fixtures) {
     );
     const twin = readFileSync(new URL(name.replace('.hex', '.txt'), PACKETS), 'utf8');
     const listed = [...twin.matchAll(/^\S.* \((\d+)\), length \d+:/gm)].map((match) => Number(match[1]));
-    assert.ok(listed.length > 1);
+    assert.ok(listed.length > 0);
     for (const code of listed) assert.ok(find(description, String(code)) !== undefined, `option ${code}`);
     const mac = /Client-Ethernet-Address (\S+)/.exec(twin)?.[1] ?? '';
     assert.ok(description.summary.includes(mac));
@@ -104,6 +104,15 @@ test('options within options are taken apart, passwords are not shown', () => {
       ['191 password', '(3 bytes, not shown)'],
     ],
   );
+  const vendors = find(
+    describeDhcp(message('3501017d0e0000a67f03010178 0000000104020199cc ff'.replaceAll(' ', ''))),
+    '125',
+  );
+  assert.deepEqual(
+    vendors?.parts?.map(({ name, value }) => [name, value]),
+    [['enterprise 42623, 1 unknown', '"x"']],
+  );
+  assert.equal(vendors?.wrong, 'an enterprise is cut at byte 8 of it');
   const pxe = find(describeDhcp(message('3501013c09505845436c69656e742b04060108ffff')), '43');
   assert.deepEqual(
     pxe?.parts?.map(({ name, value }) => [name, value]),

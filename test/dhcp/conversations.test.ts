@@ -1,5 +1,6 @@
-// Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed. Whatever
-// happens, no client is told of an address that another one still counts on.
+// Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed, a host that is started
+// anew, a wall clock that jumps by a day, ranges that change. Whatever happens, no client is told of an address that another one still
+// counts on.
 //
 // A client here keeps to RFC 2131: it stops using its address when it starts anew, releases, declines or hears NAK, and takes
 // only the answer to its last message. What it counts on is what an ACK told it, until that time is over.
@@ -8,21 +9,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { type Instant, later, seconds } from '../../src/clock.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { OPTION, optionU8, optionU16List } from '../../src/dhcp/options.ts';
-import { type Reply, Responder } from '../../src/dhcp/responder.ts';
+import type { IdentityRule } from '../../src/dhcp/client-identity.ts';
+import type { DhcpConfig } from '../../src/dhcp/config.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
+import { bootClockOf, type HostMoment, restoreLeases, storeLease } from '../../src/dhcp/lease-clock.ts';
+import { isActive, LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { OPTION, optionU8, optionU16List, textBytes } from '../../src/dhcp/options.ts';
+import { Responder } from '../../src/dhcp/responder.ts';
+import type { Reply } from '../../src/dhcp/responder-ports.ts';
+import type { StoredLease } from '../../src/dhcp/stored-lease.ts';
 import { indexSubnets } from '../../src/dhcp/subnet.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import {
-  ANY,
-  formatIpv4,
-  formatMac,
-  type Ipv4,
-  ipv4,
-  type MacAddress,
-  mac,
-  macFromBytes,
-} from '../../src/net/address.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
@@ -38,13 +36,43 @@ import {
   TestJournal,
 } from './lab.ts';
 
-const CONVERSATIONS = 2000;
+const CONVERSATIONS = 1000;
 const STEPS = 60;
 const CLIENTS = 6;
+const DAY_MS = 86_400_000;
+const WALL_MS = 1_795_164_429_123;
+/** The ranges between which the configuration changes. */
+const RANGES = [
+  { low: ip('10.20.0.100'), high: ip('10.20.0.103') },
+  { low: ip('10.20.0.102'), high: ip('10.20.0.104') },
+  { low: ip('10.20.0.99'), high: ip('10.20.0.101') },
+] as const;
 const ON_WIRE = { interfaceName: 'eth1', localAddress: ANY };
 
+/** A journal that keeps what it is given as it would be on disk, with the clocks of the moment. */
+class StampedJournal extends TestJournal {
+  readonly #stamps: Map<Lease, StoredLease>;
+  readonly #moment: () => HostMoment;
+
+  constructor(stamps: Map<Lease, StoredLease>, moment: () => HostMoment) {
+    super();
+    this.#stamps = stamps;
+    this.#moment = moment;
+  }
+
+  override append(lease: Lease): number {
+    // A record that is stored anew, unchanged, is another one on disk.
+    this.#stamps.delete(lease);
+    this.#stamps.set(lease, storeLease(lease, this.#moment()));
+    return super.append(lease);
+  }
+}
+
 interface Client {
-  readonly mac: MacAddress;
+  /** Where clients are told apart by their identifiers, it may change: the client roams. */
+  mac: MacAddress;
+  /** Option 61 of all its messages; undefined: whatever it likes. */
+  readonly id: string | undefined;
   xid: number;
   sentAt: Instant;
   offered: Ipv4 | undefined;
@@ -58,17 +86,27 @@ class Conversation {
   readonly #random: () => number;
   readonly #clock = new VirtualClock();
   readonly #clients: readonly Client[];
-  #journal = new TestJournal();
+  readonly #identity: IdentityRule;
+  /** What each record is on disk, in the order of writing. */
+  #stamps = new Map<Lease, StoredLease>();
+  #journal: TestJournal = new StampedJournal(this.#stamps, () => this.#moment());
   #table = new LeaseTable();
   #responder: Responder;
+  #range: (typeof RANGES)[number] = RANGES[0];
+  #wallOffsetMs = 0;
+  #boot = { id: 'boot-1', at: 0 };
   acks = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, identity: IdentityRule) {
     this.#random = seededRandom(seed);
+    this.#identity = identity;
+    this.#boot.at = this.#clock.now() - 100_000;
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => {
       return {
-        mac: mac(0x525400000001 + index),
-        xid: 0,
+        // With identifiers two clients share each hardware address.
+        mac: mac(0x525400000001 + (identity === 'mac' ? index : index >> 1)),
+        id: identity === 'mac' ? undefined : `client ${index}`,
+        xid: index * 1_000_000,
         sentAt: this.#clock.now(),
         offered: undefined,
         held: undefined,
@@ -87,6 +125,8 @@ class Conversation {
     else if (dice < 84) this.#journal.fail();
     else if (dice < 90 && !this.#journal.available) this.#journal.recover();
     else if (dice < 92) this.#kill();
+    else if (dice === 92) this.#stepClock();
+    else if (dice === 93) this.#reload();
     else {
       this.#clock.advance(this.#below(dice < 96 ? 5000 : 90_000));
       this.#responder.expire();
@@ -96,9 +136,7 @@ class Conversation {
   #start(): Responder {
     const [first] = this.#clients;
     const machines = new MachineDirectory(first === undefined ? [] : [machine(first.mac, '10.20.0.30')]);
-    const dhcpConfig = config(
-      subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') }, leaseTime: seconds(60) }),
-    );
+    const dhcpConfig = this.#config();
     const responder = new Responder({
       clock: this.#clock,
       journal: this.#journal,
@@ -115,21 +153,74 @@ class Conversation {
     return responder;
   }
 
-  /** The process ends without a word and starts again with what is on disk. */
+  #config(): DhcpConfig {
+    const dynamic = this.#range;
+    return config(subnet({ dynamic, leaseTime: seconds(60), identity: this.#identity }));
+  }
+
+  #moment(): HostMoment {
+    const now = this.#clock.now();
+    const wallMs = WALL_MS + now + this.#wallOffsetMs;
+    return { now, wallMs, bootId: this.#boot.id, uptimeS: (now - this.#boot.at) / 1000 };
+  }
+
+  /** The process ends without a word, now and then with its host, and starts again with what is on disk. */
   #kill(): void {
     const { durable } = this.#journal;
-    this.#journal = new TestJournal();
-    for (const [address, lease] of durable) this.#journal.durable.set(address, lease);
+    const boots = new Map<string, number>();
+    // In the order of writing: of each boot the newest record tells what its clock said.
+    for (const [lease, stored] of this.#stamps) {
+      if (durable.get(lease.address) === lease) boots.set(stored.bootId, bootClockOf(stored));
+    }
+    const kept = [...this.#stamps].filter(([lease]) => durable.get(lease.address) === lease);
+    const isNewBoot = this.#below(2) === 0;
+    if (isNewBoot) this.#boot = { id: `boot-${this.#clock.now()}`, at: this.#clock.now() };
+    const jump = this.#below(4);
+    if (jump === 0) this.#wallOffsetMs -= DAY_MS;
+    else if (jump === 1) this.#wallOffsetMs += DAY_MS;
+    const stored = kept.map(([, one]) => one);
+    const restored = restoreLeases(stored, this.#moment(), boots);
+    this.#stamps = new Map(restored.map((lease, index) => [lease, stored[index] ?? storeLease(lease, this.#moment())]));
+    this.#journal = new StampedJournal(this.#stamps, () => this.#moment());
+    for (const lease of restored) this.#journal.durable.set(lease.address, lease);
     this.#table = new LeaseTable();
-    this.#table.load(durable.values(), this.#clock.now());
+    this.#table.load(restored, this.#clock.now());
     this.#responder = this.#start();
+    this.#restamp();
+  }
+
+  /** Somebody sets the wall clock. */
+  #stepClock(): void {
+    if (!this.#journal.available) return;
+    this.#wallOffsetMs += this.#below(2) === 0 ? -DAY_MS : DAY_MS;
+    this.#restamp();
+  }
+
+  /** As the rack does at its start and when it notices a step (`DhcpServer.restamp`). */
+  #restamp(): void {
+    const now = this.#clock.now();
+    const [running] = this.#table
+      .all()
+      .filter((lease) => isActive(lease, now))
+      .toSorted((a, b) => b.grantedAt - a.grantedAt);
+    if (running !== undefined && running.grantedAt >= this.#boot.at) this.#journal.append(running);
+    this.#journal.commit();
+  }
+
+  #reload(): void {
+    this.#range = RANGES[this.#below(RANGES.length)] ?? RANGES[0];
+    const dhcpConfig = this.#config();
+    this.#responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
   }
 
   #speak(client: Client, dice: number): void {
     const pxe = this.#below(3) === 0 ? { vendorClass: 'PXEClient:Arch:00000:UNDI:002001' } : {};
     client.xid += 1;
     client.sentAt = this.#clock.now();
-    const base = { mac: client.mac, xid: client.xid, ...pxe };
+    if (client.id !== undefined && this.#below(6) === 0) client.mac = mac(0x525400000001 + this.#below(CLIENTS / 2));
+    const id = client.id ?? `system ${this.#below(3)}`;
+    const options = [[OPTION.clientIdentifier, textBytes(id)]] as const;
+    const base = { mac: client.mac, xid: client.xid, options, ...pxe };
     const anyAddress = ipv4(ip('10.20.0.99') + this.#below(6));
     const held = this.#heldBy(client);
     let words: ClientWords;
@@ -171,10 +262,11 @@ class Conversation {
 
   #hear({ datagram }: Reply): void {
     const message = readReply(datagram.bytes);
-    const client = this.#clients.find(({ mac: own }) => own === macFromBytes(message.chaddr));
+    const client = this.#clients[Math.floor(message.xid / 1_000_000)];
     assert.ok(client !== undefined);
     const type = optionU8(message.options, OPTION.messageType);
     if (type === 5) this.#checkAlone(client, message.yiaddr);
+    if (type === 2) this.#checkOffered(message.yiaddr);
     if (this.#below(10) === 0 || message.xid !== client.xid) return;
     if (type === 2) client.offered = message.yiaddr;
     else if (type === 6) client.held = undefined;
@@ -190,10 +282,17 @@ class Conversation {
   #checkAlone(client: Client, address: Ipv4): void {
     assert.notEqual(address, RACK);
     const lease = this.#journal.durable.get(address);
-    assert.equal(lease?.mac, client.mac, `the ACK of ${formatIpv4(address)} left before its record was on disk`);
+    const isOwn = client.id === undefined ? lease?.mac === client.mac : lease?.clientId === client.id;
+    assert.ok(isOwn, `the ACK of ${formatIpv4(address)} left before its record was on disk`);
     const other = this.#clients.find((one) => one !== client && this.#heldBy(one) === address);
     if (other === undefined) return;
     assert.fail(`${formatIpv4(address)} went to ${formatMac(client.mac)} while ${formatMac(other.mac)} uses it`);
+  }
+
+  /** An offer is of the range in force, or the address of the machine. */
+  #checkOffered(address: Ipv4): void {
+    const { low, high } = this.#range;
+    assert.ok((address >= low && address <= high) || address === ip('10.20.0.30'), formatIpv4(address));
   }
 
   #below(limit: number): number {
@@ -201,19 +300,21 @@ class Conversation {
   }
 }
 
-test(`in ${CONVERSATIONS} random conversations no address is bound to two clients`, () => {
-  let acks = 0;
-  for (let seed = 1; seed <= CONVERSATIONS; seed += 1) {
-    const conversation = new Conversation(seed);
-    try {
-      for (let step = 0; step < STEPS; step += 1) conversation.step();
-    } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error });
+for (const identity of ['mac', 'client-id'] as const) {
+  test(`in ${CONVERSATIONS} random conversations no address is bound to two clients, told apart by ${identity}`, () => {
+    let acks = 0;
+    for (let seed = 1; seed <= CONVERSATIONS; seed += 1) {
+      const conversation = new Conversation(seed, identity);
+      try {
+        for (let step = 0; step < STEPS; step += 1) conversation.step();
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error });
+      }
+      acks += conversation.acks;
     }
-    acks += conversation.acks;
-  }
-  assert.ok(acks > CONVERSATIONS, `only ${acks} leases were given: the conversations say little`);
-});
+    assert.ok(acks > CONVERSATIONS, `only ${acks} leases were given: the conversations say little`);
+  });
+}
 
 test('no bytes on the wire make the server throw', () => {
   const seed = 11;

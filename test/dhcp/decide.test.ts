@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../src/clock.ts';
+import { later } from '../../src/clock.ts';
 import type { DhcpConfig } from '../../src/dhcp/config.ts';
 import { decide } from '../../src/dhcp/decide.ts';
 import type { DhcpDecision } from '../../src/dhcp/decision.ts';
-import type { Lease, LeaseState } from '../../src/dhcp/lease.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
 import { OPTION, optionAddress, optionU8 } from '../../src/dhcp/options.ts';
 import type { Arrival } from '../../src/dhcp/subnet.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
@@ -19,22 +19,17 @@ import {
   ip,
   type LabState,
   labState,
+  leaseAt,
   MAC_A,
   MAC_B,
   machine,
+  NOW,
+  ON_WIRE,
   RACK,
   relayedSubnet,
   subnet,
+  TO_RACK,
 } from './lab.ts';
-
-const NOW = instant(10_000_000);
-const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
-const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK };
-
-function lease(mac: MacAddress, address: string, endsInS: number, state: LeaseState = 'bound'): Lease {
-  const expiresAt = later(NOW, endsInS * 1000);
-  return { address: ip(address), mac, state, grantedAt: later(expiresAt, -600_000), expiresAt, duration: seconds(600) };
-}
 
 interface Given {
   readonly config?: DhcpConfig;
@@ -56,6 +51,7 @@ const TYPES = ['', 'discover', 'offer', 'request', 'decline', 'ack', 'nak', 'rel
 function inShort(decision: DhcpDecision): string {
   switch (decision.kind) {
     case 'ignore':
+    case 'pass':
       return `silence ${decision.reason}`;
     case 'record':
       return `record ${decision.records.map(({ state, address }) => `${state} ${formatIpv4(address)}`).join(', ')}`;
@@ -77,18 +73,18 @@ function check(cases: readonly Case[]): void {
 }
 
 const fullRange = (mac: (index: number) => MacAddress, endsInS: number): readonly Lease[] =>
-  Array.from({ length: 10 }, (_, index) => lease(mac(index), `10.20.0.${100 + index}`, endsInS));
+  Array.from({ length: 10 }, (_, index) => leaseAt(mac(index), `10.20.0.${100 + index}`, endsInS));
 const stranger = (index: number): MacAddress => hw(`52:54:00:00:01:0${index}`);
 
 test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
   const discover: ClientWords = { type: 'discover' };
   const reserved = config(subnet({ reservations: [{ mac: MAC_A, address: ip('10.20.0.20') }] }));
   check([
-    ['its running lease', { leases: [lease(MAC_A, '10.20.0.105', 60)] }, discover, ON_WIRE, 'offer 10.20.0.105'],
-    ['its ended lease', { leases: [lease(MAC_A, '10.20.0.105', -60)] }, discover, ON_WIRE, 'offer 10.20.0.105'],
+    ['its running lease', { leases: [leaseAt(MAC_A, '10.20.0.105', 60)] }, discover, ON_WIRE, 'offer 10.20.0.105'],
+    ['its ended lease', { leases: [leaseAt(MAC_A, '10.20.0.105', -60)] }, discover, ON_WIRE, 'offer 10.20.0.105'],
     [
       'its released lease',
-      { leases: [lease(MAC_A, '10.20.0.105', 0, 'released')] },
+      { leases: [leaseAt(MAC_A, '10.20.0.105', 0, 'released')] },
       discover,
       ON_WIRE,
       'offer 10.20.0.105',
@@ -96,28 +92,28 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
     ['the address it asks for', {}, { ...discover, requested: ip('10.20.0.107') }, ON_WIRE, 'offer 10.20.0.107'],
     [
       'the machine’s address before everything',
-      { config: reserved, machines: [machine(MAC_A, '10.20.0.30')], leases: [lease(MAC_A, '10.20.0.105', 60)] },
+      { config: reserved, machines: [machine(MAC_A, '10.20.0.30')], leases: [leaseAt(MAC_A, '10.20.0.105', 60)] },
       { ...discover, requested: ip('10.20.0.107') },
       ON_WIRE,
       'offer 10.20.0.30',
     ],
     [
       'the reserved address',
-      { config: reserved, leases: [lease(MAC_A, '10.20.0.105', 60)] },
+      { config: reserved, leases: [leaseAt(MAC_A, '10.20.0.105', 60)] },
       discover,
       ON_WIRE,
       'offer 10.20.0.20',
     ],
     [
       'its own lease while somebody holds its fixed address',
-      { config: reserved, leases: [lease(MAC_B, '10.20.0.20', 60), lease(MAC_A, '10.20.0.105', 60)] },
+      { config: reserved, leases: [leaseAt(MAC_B, '10.20.0.20', 60), leaseAt(MAC_A, '10.20.0.105', 60)] },
       discover,
       ON_WIRE,
       'offer 10.20.0.105',
     ],
     [
       'the address that ended longest ago when all were used',
-      { leases: [...fullRange(stranger, -60), lease(stranger(4), '10.20.0.104', -900)] },
+      { leases: [...fullRange(stranger, -60), leaseAt(stranger(4), '10.20.0.104', -900)] },
       discover,
       ON_WIRE,
       'offer 10.20.0.104',
@@ -132,14 +128,14 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
     ],
     [
       'not an address set aside, although its record is old',
-      { leases: [...fullRange(stranger, 60), lease(stranger(3), '10.20.0.103', 30, 'declined')] },
+      { leases: [...fullRange(stranger, 60), leaseAt(stranger(3), '10.20.0.103', 30, 'declined')] },
       discover,
       ON_WIRE,
       'silence range-exhausted',
     ],
     [
       'an address set aside long ago',
-      { leases: [...fullRange(stranger, 60), lease(stranger(3), '10.20.0.103', -1, 'declined')] },
+      { leases: [...fullRange(stranger, 60), leaseAt(stranger(3), '10.20.0.103', -1, 'declined')] },
       discover,
       ON_WIRE,
       'offer 10.20.0.103',
@@ -149,7 +145,7 @@ test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
 
 test('an address that is another’s is not offered, however it is asked for', () => {
   const others: readonly (readonly [string, Given, string])[] = [
-    ['leased', { leases: [lease(MAC_B, '10.20.0.107', 60)] }, '10.20.0.107'],
+    ['leased', { leases: [leaseAt(MAC_B, '10.20.0.107', 60)] }, '10.20.0.107'],
     ['offered', { offers: [['10.20.0.107', MAC_B]] }, '10.20.0.107'],
     ['a machine’s', { machines: [machine(MAC_B, '10.20.0.107')] }, '10.20.0.107'],
     [
@@ -210,7 +206,7 @@ test('RFC 2131 §4.3.2, SELECTING: the offered address, or NAK', () => {
     ],
     [
       'an address leased to another',
-      { leases: [lease(MAC_B, '10.20.0.100', 60)] },
+      { leases: [leaseAt(MAC_B, '10.20.0.100', 60)] },
       request('10.20.0.100'),
       ON_WIRE,
       'nak address-leased',
@@ -236,12 +232,12 @@ test('RFC 2131 §4.3.2, SELECTING: the offered address, or NAK', () => {
 
 test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, silence without a record', () => {
   const request = (address: string): ClientWords => ({ type: 'request', requested: ip(address) });
-  const mine = lease(MAC_A, '10.20.0.105', 60);
+  const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   check([
     ['its running lease', { leases: [mine] }, request('10.20.0.105'), ON_WIRE, 'ack 10.20.0.105'],
     [
       'its ended lease',
-      { leases: [lease(MAC_A, '10.20.0.105', -9)] },
+      { leases: [leaseAt(MAC_A, '10.20.0.105', -9)] },
       request('10.20.0.105'),
       ON_WIRE,
       'ack 10.20.0.105',
@@ -258,7 +254,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
     ],
     [
       'an address of no range after its lease',
-      { leases: [lease(MAC_A, '10.20.0.105', -9)] },
+      { leases: [leaseAt(MAC_A, '10.20.0.105', -9)] },
       request('10.20.0.200'),
       ON_WIRE,
       'silence no-record',
@@ -266,7 +262,14 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
     ['a free address beside its lease', { leases: [mine] }, request('10.20.0.101'), ON_WIRE, 'ack 10.20.0.101'],
     [
       'an address that is another’s now',
-      { leases: [lease(MAC_B, '10.20.0.105', 60)] },
+      { leases: [leaseAt(MAC_B, '10.20.0.105', 60)] },
+      request('10.20.0.105'),
+      ON_WIRE,
+      'silence no-record',
+    ],
+    [
+      'an address that is another’s now, beside its lease',
+      { leases: [leaseAt(MAC_B, '10.20.0.105', 60), leaseAt(MAC_A, '10.20.0.101', 60)] },
       request('10.20.0.105'),
       ON_WIRE,
       'nak address-leased',
@@ -279,15 +282,25 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       'ack 10.20.0.30',
     ],
     [
-      'a former address when one is fixed',
+      'its running lease when another address is fixed',
       { machines: [machine(MAC_A, '10.20.0.30')], leases: [mine] },
+      request('10.20.0.105'),
+      ON_WIRE,
+      'ack 10.20.0.105',
+    ],
+    [
+      'what it had before its firmware took the fixed address',
+      {
+        machines: [machine(MAC_A, '10.20.0.30')],
+        leases: [leaseAt(MAC_A, '10.20.0.30', 60), leaseAt(MAC_A, '10.20.0.105', -9)],
+      },
       request('10.20.0.105'),
       ON_WIRE,
       'nak fixed-address-differs',
     ],
     [
       'a former address while the fixed one is held',
-      { machines: [machine(MAC_A, '10.20.0.30')], leases: [mine, lease(MAC_B, '10.20.0.30', 60)] },
+      { machines: [machine(MAC_A, '10.20.0.30')], leases: [mine, leaseAt(MAC_B, '10.20.0.30', 60)] },
       request('10.20.0.105'),
       ON_WIRE,
       'ack 10.20.0.105',
@@ -298,7 +311,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
 
 test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', () => {
   const renew = (address: string): ClientWords => ({ type: 'request', ciaddr: ip(address) });
-  const mine = lease(MAC_A, '10.20.0.105', 60);
+  const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   for (const arrival of [TO_RACK, ON_WIRE]) {
     check([
       ['its lease', { leases: [mine] }, renew('10.20.0.105'), arrival, 'ack 10.20.0.105'],
@@ -312,7 +325,7 @@ test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', ()
       ],
       [
         'an address that is another’s now',
-        { leases: [lease(MAC_B, '10.20.0.105', 60)] },
+        { leases: [leaseAt(MAC_B, '10.20.0.105', 60)] },
         renew('10.20.0.105'),
         arrival,
         'nak address-leased',
@@ -326,7 +339,7 @@ test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', ()
       ],
       [
         'its lease outside the changed range',
-        { leases: [lease(MAC_A, '10.20.0.150', 60)] },
+        { leases: [leaseAt(MAC_A, '10.20.0.150', 60)] },
         renew('10.20.0.150'),
         arrival,
         'nak address-outside-range',
@@ -348,7 +361,7 @@ test('RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be', ()
 });
 
 test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE by the holder alone', () => {
-  const mine = lease(MAC_A, '10.20.0.105', 60);
+  const mine = leaseAt(MAC_A, '10.20.0.105', 60);
   const decline: ClientWords = { type: 'decline', requested: ip('10.20.0.105'), server: RACK };
   const release: ClientWords = { type: 'release', ciaddr: ip('10.20.0.105'), server: RACK };
   check([
@@ -373,7 +386,7 @@ test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE by the holder alone', ()
     ['a release of another’s', { leases: [{ ...mine, mac: MAC_B }] }, release, TO_RACK, 'silence not-the-holder'],
     [
       'a release of an ended lease',
-      { leases: [lease(MAC_A, '10.20.0.105', -1)] },
+      { leases: [leaseAt(MAC_A, '10.20.0.105', -1)] },
       release,
       TO_RACK,
       'silence not-the-holder',
@@ -434,7 +447,7 @@ test('what no client of this server can have sent is refused by name', () => {
 test('the network is chosen by 82.5, 118, giaddr, ciaddr, arrival, in this order', () => {
   const both = {
     config: config(subnet(), relayedSubnet()),
-    leases: [lease(MAC_A, '10.20.0.105', 9), lease(MAC_A, '10.30.0.105', 9)],
+    leases: [leaseAt(MAC_A, '10.20.0.105', 9), leaseAt(MAC_A, '10.30.0.105', 9)],
   };
   const agent = Uint8Array.of(5, 4, 10, 30, 0, 0);
   const discover: ClientWords = { type: 'discover' };
@@ -503,7 +516,7 @@ test('two networks on one wire serve a client from the one that knows it', () =>
       decide(
         clientMessage({ type: 'request', requested: ip('10.30.0.105') }),
         ON_WIRE,
-        given({ config: shared, leases: [lease(MAC_A, '10.30.0.105', 9)] }),
+        given({ config: shared, leases: [leaseAt(MAC_A, '10.30.0.105', 9)] }),
         NOW,
       ),
     ),
@@ -512,10 +525,10 @@ test('two networks on one wire serve a client from the one that knows it', () =>
 });
 
 test('a client holds one address in a network: the former one is released with the new lease', () => {
-  const far = lease(MAC_A, '10.30.0.105', 60);
+  const far = leaseAt(MAC_A, '10.30.0.105', 60);
   const state = given({
     config: config(subnet(), relayedSubnet()),
-    leases: [lease(MAC_A, '10.20.0.105', 60), far],
+    leases: [leaseAt(MAC_A, '10.20.0.105', 60), far],
     machines: [machine(MAC_A, '10.20.0.30')],
   });
   const decision = decide(
@@ -533,7 +546,7 @@ test('a client holds one address in a network: the former one is released with t
 });
 
 test('a record never ends before what was promised to the same client earlier', () => {
-  const long = lease(MAC_A, '10.20.0.105', 500);
+  const long = leaseAt(MAC_A, '10.20.0.105', 500);
   const request: ClientWords = {
     type: 'request',
     requested: ip('10.20.0.105'),
@@ -551,7 +564,7 @@ test('a record never ends before what was promised to the same client earlier', 
 
 test('a decision says where the reply goes (RFC 2131 §4.1)', () => {
   const mine = {
-    leases: [lease(MAC_A, '10.20.0.105', 60), lease(MAC_A, '10.30.0.105', 60)],
+    leases: [leaseAt(MAC_A, '10.20.0.105', 60), leaseAt(MAC_A, '10.30.0.105', 60)],
     config: config(subnet(), relayedSubnet()),
   };
   const relay = ip('10.30.0.1');

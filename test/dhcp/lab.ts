@@ -2,16 +2,16 @@
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
-import { seconds } from '../../src/clock.ts';
-import type { DhcpConfig, DhcpSubnet } from '../../src/dhcp/config.ts';
+import { instant, later, seconds } from '../../src/clock.ts';
+import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/config.ts';
 import type { DhcpState } from '../../src/dhcp/inquiry.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
+import type { Lease, LeaseState } from '../../src/dhcp/lease.ts';
 import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
 import { LeaseTable } from '../../src/dhcp/lease-table.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/message.ts';
 import { Offers } from '../../src/dhcp/offers.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/options.ts';
-import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import { type Arrival, indexSubnets } from '../../src/dhcp/subnet.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import {
@@ -49,6 +49,18 @@ export const RACK = ip('10.20.0.1');
 export const MAC_A = hw('52:54:00:00:00:0a');
 export const MAC_B = hw('52:54:00:00:00:0b');
 export const MAC_C = hw('52:54:00:00:00:0c');
+
+/** The moment at which deciders are asked. */
+export const NOW = instant(10_000_000);
+/** A broadcast on the wire, and a datagram to the rack's own address. */
+export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
+export const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK };
+
+/** A lease of ten minutes that ends so many seconds after NOW. */
+export function leaseAt(mac: MacAddress, address: string, endsInS: number, state: LeaseState = 'bound'): Lease {
+  const expiresAt = later(NOW, endsInS * 1000);
+  return { address: ip(address), mac, state, grantedAt: later(expiresAt, -600_000), expiresAt, duration: seconds(600) };
+}
 
 /** 10.20.0.0/24 on eth1, dynamic .100 to .109, static .10 to .99. */
 export function subnet(changes: Partial<DhcpSubnet> = {}): DhcpSubnet {
@@ -120,11 +132,15 @@ export interface LabState extends DhcpState {
 }
 
 export function labState(dhcpConfig: DhcpConfig = config(), machines: readonly RackMachine[] = []): LabState {
+  const leases = new LeaseTable();
+  const directory = new MachineDirectory(machines);
+  const subnets = indexSubnets(dhcpConfig, undefined);
+  leases.serve(subnets.served, directory);
   return {
-    leases: new LeaseTable(),
-    offers: new Offers(),
-    machines: new MachineDirectory(machines),
-    subnets: indexSubnets(dhcpConfig, undefined),
+    leases,
+    offers: new Offers(leases.pools),
+    machines: directory,
+    subnets,
     ports: { serverPort: dhcpConfig.serverPort, clientPort: dhcpConfig.clientPort },
     identifyClient: identifyBootClient,
     planBoot: planByKind,
@@ -192,6 +208,8 @@ export interface Sent extends OutgoingDatagram {
 
 /** A network of which the test is the other side. */
 export class TestNetwork implements DatagramNetwork {
+  /** Where what is delivered comes from. */
+  from: Ipv4 = ANY;
   readonly kind = 'linux';
   readonly notes = [];
   readonly sent: Sent[] = [];
@@ -202,7 +220,9 @@ export class TestNetwork implements DatagramNetwork {
   readonly #open = new Map<string, { request: SocketRequest; socket: DatagramSocket }>();
 
   async open(request: SocketRequest): Promise<DatagramSocket> {
-    const name = request.device ?? formatIpv4(request.address);
+    const place = request.device ?? formatIpv4(request.address);
+    // The second socket at the port of boot servers has that port in its name.
+    const name = request.port === PROXY_PORT ? `${place}:${PROXY_PORT}` : place;
     const failure = this.failures.get(name);
     if (failure !== undefined) throw failure;
     const counters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
@@ -231,7 +251,7 @@ export class TestNetwork implements DatagramNetwork {
   deliver(name: string, ...datagrams: readonly Uint8Array[]): void {
     const held = this.#open.get(name);
     if (held === undefined) throw new Error(`no socket ${name} is open`);
-    const received = datagrams.map((bytes) => ({ bytes, from: ANY, fromPort: 68 }));
+    const received = datagrams.map((bytes) => ({ bytes, from: this.from, fromPort: 68 }));
     held.request.onDatagrams(received, held.socket);
     // The real network overwrites what it handed over.
     for (const bytes of datagrams) bytes.fill(0xee);

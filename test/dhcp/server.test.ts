@@ -3,19 +3,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
-import { seconds } from '../../src/clock.ts';
+import { instant, seconds } from '../../src/clock.ts';
 import type { DhcpConfig } from '../../src/dhcp/config.ts';
+import type { FindConflict } from '../../src/dhcp/conflict-check.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events.ts';
 import { LeaseTable } from '../../src/dhcp/lease-table.ts';
 import type { DhcpMessage } from '../../src/dhcp/message.ts';
-import { OPTION, optionU8 } from '../../src/dhcp/options.ts';
-import { EXPIRED_PER_TURN_MAX, type FindConflict, type LeaseNotice } from '../../src/dhcp/responder.ts';
+import { OPTION, optionAddress, optionU8 } from '../../src/dhcp/options.ts';
+import { EXPIRED_PER_TURN_MAX } from '../../src/dhcp/responder.ts';
+import type { LeaseNotice } from '../../src/dhcp/responder-ports.ts';
 import { DhcpServer, SOCKET_RETRY_MS } from '../../src/dhcp/server.ts';
 import { planSockets } from '../../src/dhcp/socket-plan.ts';
 import { RackError } from '../../src/errors.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
   type ClientWords,
@@ -27,6 +29,7 @@ import {
   MAC_B,
   planByKind,
   RACK,
+  readReply,
   relayedSubnet,
   settle,
   subnet,
@@ -156,17 +159,28 @@ test('when the disk is slow there is no OFFER, what was appended gets its ACK, a
   assert.deepEqual(rig.told(), ['dhcp.store-restored']);
 });
 
+const LONG_AGO = instant(0);
+
+test('a lease from before the start of the host is not stored anew: its own boot knows more of it', async () => {
+  const rig = await start();
+  rig.ask(select(MAC_A, '10.20.0.105'));
+  const { length } = rig.journal.pending;
+  rig.clock.advance(1000);
+  assert.equal(rig.server.restamp(rig.clock.now()), true);
+  assert.equal(rig.journal.pending.length, length);
+});
+
 test('a running lease is stored anew when the clock was set, and nobody is told', async () => {
   const rig = await start();
-  assert.equal(rig.server.restamp(), true);
+  assert.equal(rig.server.restamp(LONG_AGO), true);
   assert.equal(rig.journal.pending.length, 0, 'without a lease there is nothing to store');
   rig.ask(select(MAC_A, '10.20.0.105'));
   rig.told();
   const notices = rig.notices.length;
   rig.journal.slow();
-  assert.equal(rig.server.restamp(), false);
+  assert.equal(rig.server.restamp(LONG_AGO), false);
   rig.journal.recover();
-  assert.equal(rig.server.restamp(), true);
+  assert.equal(rig.server.restamp(LONG_AGO), true);
   assert.deepEqual(
     rig.journal.pending.map(({ lease }) => lease.address),
     [ip('10.20.0.105')],
@@ -266,7 +280,7 @@ test('leases end on time, however many at once', async () => {
   rig.clock.advance(59_999);
   assert.equal(rig.told().length, 0);
   rig.clock.advance(1);
-  assert.equal(rig.told().length, 150);
+  assert.equal(rig.told().filter((kind) => kind === 'dhcp.expired').length, 150);
   assert.ok(EXPIRED_PER_TURN_MAX >= 150);
   assert.equal(rig.clock.pending, 0, 'no timer without a lease');
 });
@@ -447,6 +461,49 @@ test('a message is left without an answer when every probed address is used', as
   assert.deepEqual(rig.network.take(), []);
   assert.ok(rig.told().includes('dhcp.refused address-in-use'));
   assert.equal(rig.server.leases().filter(({ state }) => state === 'declined').length, 3);
+});
+
+test('a client that takes another server’s offer shows that server, and this one is a guest from then on', async () => {
+  const rig = await start();
+  const wrong: ClientWords = { type: 'request', requested: ip('10.99.0.5') };
+  assert.deepEqual(rig.ask(wrong), ['nak 0.0.0.0']);
+  rig.ask({ type: 'request', mac: MAC_B, requested: ip('10.20.0.180'), server: ip('10.20.0.66') });
+  assert.deepEqual(
+    rig.server.foreignServers().map(({ server, evidence, subnet: name }) => [formatIpv4(server), evidence, name]),
+    [['10.20.0.66', 'client', 'lab']],
+  );
+  assert.ok(rig.told().includes('dhcp.foreign-server'));
+  assert.deepEqual(rig.ask(wrong), []);
+  await rig.server.close();
+  assert.equal(rig.clock.pending, 0);
+});
+
+test('on a wire with two networks a reply comes from the rack’s address in the client’s', async () => {
+  const network = parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 };
+  const second = subnet({
+    ...{ name: 'second', network, serverAddress: ip('10.21.0.1'), router: undefined, static: undefined },
+    dynamic: { low: ip('10.21.0.100'), high: ip('10.21.0.109') },
+    reservations: [{ mac: MAC_B, address: ip('10.21.0.50') }],
+  });
+  const rig = await start(config(subnet(), second));
+  const sources: (readonly [string, string])[] = [];
+  for (const words of [{ mac: MAC_A }, { mac: MAC_B }]) {
+    rig.network.deliver('eth1', clientBytes({ type: 'discover', ...words }));
+    for (const { bytes, source } of rig.network.sent.splice(0)) {
+      const offer = readReply(bytes);
+      const identifier = optionAddress(offer.options, OPTION.serverIdentifier) ?? ANY;
+      assert.equal(source, identifier);
+      sources.push([formatIpv4(offer.yiaddr).replace(/\d+$/, ''), formatIpv4(identifier)]);
+    }
+  }
+  assert.deepEqual(sources, [
+    ['10.20.0.', '10.20.0.1'],
+    ['10.21.0.', '10.21.0.1'],
+  ]);
+  assert.deepEqual(
+    rig.network.log.filter((line) => line.startsWith('open')),
+    ['open eth1', 'open 10.20.0.1', 'open 10.21.0.1'],
+  );
 });
 
 test('device sockets are planned first, once for each interface, and only where the interface exists', () => {

@@ -1,0 +1,74 @@
+// What bounds the harm that strangers can do with well-formed messages, and tells of it: new clients, declines, ranges that fill up.
+// The deciders ask it, the responder tells it of each decision.
+
+import type { Instant } from '../clock.ts';
+import { formatIpv4 } from '../net/address.ts';
+import type { RangeUsage } from './address-pool.ts';
+import type { AddressPools } from './address-pools.ts';
+import type { DhcpDecision } from './decision.ts';
+import { Declines } from './declines.ts';
+import type { DhcpEvent } from './events.ts';
+import { NewClients } from './new-clients.ts';
+import { type RangeLevel, type RangeNotice, RangeWatch } from './range-watch.ts';
+
+/** How full a range is, and how it stands. */
+export interface RangeState extends RangeUsage {
+  readonly level: RangeLevel;
+}
+
+const NOTHING: readonly DhcpEvent[] = [];
+
+/** The bounds of one server. */
+export class Bounds {
+  readonly newClients = new NewClients();
+  readonly declines = new Declines();
+  readonly #ranges = new RangeWatch();
+  readonly #pools: AddressPools;
+
+  constructor(pools: AddressPools) {
+    this.#pools = pools;
+  }
+
+  /** Takes note of a decision. @returns what is to be told beside its own event */
+  note(decision: DhcpDecision, now: Instant): DhcpEvent | undefined {
+    if (decision.kind === 'reply') {
+      if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
+    } else if (decision.kind === 'record') {
+      if (decision.declinedBy !== undefined) this.declines.take(decision.declinedBy, now);
+    } else if (decision.kind === 'ignore' && decision.place !== undefined) {
+      const { place, event } = decision;
+      const limited = this.newClients.refused(place, now);
+      if (limited === undefined) return undefined;
+      const { subnet, interfaceName } = event;
+      return { kind: 'dhcp.new-clients-limited', at: now, subnet, interfaceName, place: limited };
+    }
+    return undefined;
+  }
+
+  /** What is to be told of the ranges that changed since the last look. */
+  look(now: Instant): readonly DhcpEvent[] {
+    if (!this.#pools.hasChanges) return NOTHING;
+    let events = NOTHING;
+    this.#pools.visitChanged((usage) => {
+      const notice = this.#ranges.look(usage);
+      if (notice !== undefined) events = [...events, eventOf(notice, now)];
+    });
+    return events;
+  }
+
+  /** The ranges that are served, in their order. */
+  ranges(): readonly RangeState[] {
+    return this.#pools.usage().map((usage) => ({ ...usage, level: this.#ranges.levelOf(usage) }));
+  }
+
+  /** The networks that are served have changed. */
+  served(): void {
+    this.#ranges.keep(this.#pools.usage());
+  }
+}
+
+function eventOf({ kind, usage }: RangeNotice, at: Instant): DhcpEvent {
+  const { subnet, range, usable, free } = usage;
+  const low = formatIpv4(range.low);
+  return { kind, at, subnet, range: `${low}-${formatIpv4(range.high)}`, used: usable - free, usable };
+}

@@ -1,0 +1,168 @@
+// Which option of a message stands where: in the option field, in `file` or in `sname`. Sources: RFC 2131 §4.1 and RFC 2132 §9.3
+// (option overload), RFC 3396 §5 to §7 (long options), RFC 3046 §2.1 (agent information).
+//
+//   all in the option field ── else ─→ the rest in `file` and `sname` where they are empty
+//                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
+//                           ── else ─→ left out, and named
+//
+// 1. Options keep their order within a place. One of at most 255 bytes is never divided: only a client that knows RFC 3396 would
+//    put it together again, and one that is sent a longer option has to know it.
+// 2. The agent information is the last option written, whole and in the option field, and its room is set aside first; one that
+//    leaves the reply no room for itself is left out.
+// 3. A NAK uses neither field (RFC 2131 table 3).
+
+/** Bytes of the fields. */
+export const SNAME_BYTES = 64;
+export const FILE_BYTES = 128;
+/** What one length byte can say; a longer value is written in several pieces (RFC 3396 §6). */
+export const PIECE_BYTES_MAX = 255;
+
+const OVERLOAD = 52;
+const MESSAGE_TYPE = 53;
+const NAK = 6;
+const TFTP_SERVER_NAME = 66;
+const BOOT_FILE_NAME = 67;
+const AGENT_INFORMATION = 82;
+/** The overload option itself. */
+const OVERLOAD_BYTES = 3;
+/** What the agent information leaves to the reply at least: message type, server, lease time, overload and END need 19. */
+const BESIDE_AGENT_BYTES_MIN = 32;
+
+/** Of a message what is laid out: options by code, and the texts of the fields. */
+export interface LaidOut {
+  readonly options: ReadonlyMap<number, Uint8Array>;
+  readonly file: string;
+  readonly sname: string;
+}
+
+/** The options that one of the three places carries, and their bytes with the END behind them. */
+export interface Share {
+  readonly entries: (readonly [number, Uint8Array])[];
+  size: number;
+}
+
+/** What stands where; `omitted` found no room. */
+export interface Layout {
+  readonly main: Share;
+  readonly file: Share;
+  readonly sname: Share;
+  readonly omitted: readonly number[];
+}
+
+/** Shares the options out between the option field, of at most `roomBytes`, and the fields `file` and `sname`. */
+export function layOut(message: LaidOut, roomBytes: number): Layout {
+  const { options } = message;
+  const relayed = options.get(AGENT_INFORMATION);
+  const agentBytes = relayed === undefined ? 0 : sizeOf(relayed);
+  let total = 1 + agentBytes;
+  for (const [code, value] of options) if (isPlaced(code)) total += sizeOf(value);
+  if (total <= roomBytes && agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes) return closed(inOne(options), relayed);
+
+  const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes ? relayed : undefined;
+  const layout = overloaded(message, roomBytes - (agent === undefined ? 0 : agentBytes));
+  const omitted = agent === relayed ? layout.omitted : [AGENT_INFORMATION, ...layout.omitted];
+  return closed({ ...layout, omitted }, agent);
+}
+
+/** True for what is neither the layout's own option nor put last. */
+const isPlaced = (code: number): boolean => code !== AGENT_INFORMATION && code !== OVERLOAD;
+
+function inOne(options: LaidOut['options']): Layout {
+  const main = emptyShare();
+  for (const [code, value] of options) if (isPlaced(code)) put(main, code, value);
+  return { main, file: emptyShare(), sname: emptyShare(), omitted: [] };
+}
+
+function overloaded({ options, file, sname }: LaidOut, roomBytes: number): Layout {
+  const isNak = options.get(MESSAGE_TYPE)?.[0] === NAK;
+  const plain = shareOut(options, { main: roomBytes, file: 0, sname: 0 });
+  if (plain.omitted.length === 0 || isNak) return plain;
+  const main = roomBytes - OVERLOAD_BYTES;
+  const beside = shareOut(options, { main, file: file === '' ? FILE_BYTES : 0, sname: sname === '' ? SNAME_BYTES : 0 });
+  if (beside.omitted.length === 0) return beside;
+  const instead = shareOut(options, {
+    main,
+    file: repeats(options.get(BOOT_FILE_NAME), file) ? FILE_BYTES : 0,
+    sname: repeats(options.get(TFTP_SERVER_NAME), sname) ? SNAME_BYTES : 0,
+  });
+  const isLost =
+    (file !== '' && instead.omitted.includes(BOOT_FILE_NAME)) ||
+    (sname !== '' && instead.omitted.includes(TFTP_SERVER_NAME));
+  const best = isLost || instead.omitted.length >= beside.omitted.length ? beside : instead;
+  return best.omitted.length >= plain.omitted.length ? plain : best;
+}
+
+/** Room for options, their END among them, in bytes; 0: the place is taken. */
+interface Room {
+  readonly main: number;
+  readonly file: number;
+  readonly sname: number;
+}
+
+/** Puts each option where it fits, in the order of the message; one over 255 bytes may go on in the next place. */
+function shareOut(options: LaidOut['options'], room: Room): Layout {
+  const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
+  const places: readonly Place[] = [
+    { share: main, room: room.main },
+    { share: file, room: room.file },
+    { share: sname, room: room.sname },
+  ];
+  const omitted: number[] = [];
+  for (const [code, value] of options) {
+    if (!isPlaced(code)) continue;
+    const size = sizeOf(value);
+    const place = places.find(({ share, room: bytes }) => share.size + size <= bytes);
+    if (place !== undefined) put(place.share, code, value);
+    else if (value.length <= PIECE_BYTES_MAX || !spread(places, code, value)) omitted.push(code);
+  }
+  return { main, file, sname, omitted };
+}
+
+interface Place {
+  readonly share: Share;
+  readonly room: number;
+}
+
+/** Writes a long option across the places, in the order in which they are read; false: there is not enough room. */
+function spread(places: readonly Place[], code: number, value: Uint8Array): boolean {
+  const shares = places.map(({ share, room }) => valueBytesIn(room - share.size));
+  if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;
+  let offset = 0;
+  for (const [index, { share }] of places.entries()) {
+    const part = value.subarray(offset, offset + (shares[index] ?? 0));
+    if (part.length > 0) put(share, code, part);
+    offset += part.length;
+  }
+  return true;
+}
+
+/** How much of one value so many bytes hold, with a code and a length before each piece. */
+function valueBytesIn(bytes: number): number {
+  if (bytes <= 2) return 0;
+  const piece = PIECE_BYTES_MAX + 2;
+  return Math.floor(bytes / piece) * PIECE_BYTES_MAX + Math.max(0, (bytes % piece) - 2);
+}
+
+/** True for a field without text, and for one of which the option says the same. */
+function repeats(option: Uint8Array | undefined, text: string): boolean {
+  if (text === '') return true;
+  return option !== undefined && Buffer.from(option).toString('latin1').replace(/\0+$/, '') === text;
+}
+
+/** Says in the option field which others carry options, and puts the agent information last. */
+function closed(layout: Layout, agent: Uint8Array | undefined): Layout {
+  const used = (layout.file.entries.length > 0 ? 1 : 0) | (layout.sname.entries.length > 0 ? 2 : 0);
+  if (used !== 0) put(layout.main, OVERLOAD, Uint8Array.of(used));
+  if (agent !== undefined) put(layout.main, AGENT_INFORMATION, agent);
+  return layout;
+}
+
+const emptyShare = (): Share => ({ entries: [], size: 1 });
+
+function put(share: Share, code: number, value: Uint8Array): void {
+  share.entries.push([code, value]);
+  share.size += sizeOf(value);
+}
+
+/** The bytes of an option on the wire, in pieces of at most 255 that follow each other. */
+const sizeOf = (value: Uint8Array): number => value.length + 2 * Math.max(1, Math.ceil(value.length / PIECE_BYTES_MAX));

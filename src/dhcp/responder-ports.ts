@@ -1,0 +1,52 @@
+// What a responder works with, and what it hands out. Types only.
+
+import type { Clock } from '../clock.ts';
+import type { Publish } from '../event.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
+import type { OutgoingDatagram } from '../net/datagram.ts';
+import type { FindConflict } from './conflict-check.ts';
+import type { AddressClaim } from './decision.ts';
+import type { IdentifyClient, PlanBoot } from './inquiry.ts';
+import type { Lease } from './lease.ts';
+import type { LeaseJournal } from './lease-journal.ts';
+import type { LeaseChange, LeaseTable } from './lease-table.ts';
+import type { ForeignEar } from './standing.ts';
+import type { Arrival } from './subnet.ts';
+
+/** A reply on its way out. */
+export interface Reply {
+  readonly datagram: OutgoingDatagram;
+  /** By which socket its request came. */
+  readonly arrival: Arrival;
+  /** The interface of the client's network; undefined: behind a relay. */
+  readonly interfaceName: string | undefined;
+}
+
+/** A change of a lease that is durable, or its end. */
+export type LeaseNotice =
+  | ({ readonly kind: 'changed' } & LeaseChange)
+  | { readonly kind: 'expired'; readonly lease: Lease };
+
+/** What a responder works with. */
+export interface ResponderPorts {
+  readonly clock: Clock;
+  readonly journal: LeaseJournal;
+  readonly table: LeaseTable;
+  readonly publish: Publish;
+  readonly planBoot: PlanBoot;
+  readonly identifyClient: IdentifyClient;
+  /** The machines known at this moment. */
+  readonly machines: () => MachineDirectory;
+  /** Told synchronously of each durable change, oldest first. */
+  readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
+  /** In proxy mode: told of each address that a client was seen to take from another server. */
+  readonly onAddressSeen?: ((claim: AddressClaim) => void) | undefined;
+  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  readonly findConflict?: FindConflict | undefined;
+  /** Whether the wire behind an interface can be asked now; undefined: always, and nothing is asked ahead of need. */
+  readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
+  /** Knows of other servers; undefined: nobody looks for them. */
+  readonly foreign?: ForeignEar | undefined;
+  /** Sends replies in order; never throws. */
+  readonly transmit: (replies: readonly Reply[]) => void;
+}

@@ -1,0 +1,65 @@
+// A journal of which more than its listener can wait for a sequence: for what is recorded without a datagram that asked for it.
+//
+// 1. The listener is told first: when a waiter goes on, the table has settled.
+// 2. Every waiter is answered: durable, or failed. At most WAITERS_MAX wait.
+
+import type { Lease } from './lease.ts';
+import type { LeaseJournal, LeaseJournalListener } from './lease-journal.ts';
+
+/** The most that may wait at a time. */
+export const WAITERS_MAX = 1024;
+
+interface Waiter {
+  readonly sequence: number;
+  readonly answer: (isDurable: boolean) => void;
+}
+
+/** A journal behind another one. */
+export class SettledJournal implements LeaseJournal {
+  readonly #journal: LeaseJournal;
+  /** In the order of their sequences. */
+  #waiters: Waiter[] = [];
+
+  constructor(journal: LeaseJournal) {
+    this.#journal = journal;
+  }
+
+  get available(): boolean {
+    return this.#journal.available;
+  }
+
+  append(lease: Lease): number {
+    return this.#journal.append(lease);
+  }
+
+  listen(listener: LeaseJournalListener): void {
+    this.#journal.listen({
+      onDurable: (sequence) => {
+        listener.onDurable(sequence);
+        if (this.#waiters.length > 0) this.#answer((waiter) => waiter.sequence <= sequence, true);
+      },
+      onFailed: (from, to, reason) => {
+        listener.onFailed(from, to, reason);
+        this.#answer((waiter) => waiter.sequence >= from && waiter.sequence <= to, false);
+      },
+      onSlow: (reason) => listener.onSlow(reason),
+      onAvailable: () => listener.onAvailable(),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  /** Waits for a sequence that was just appended. @returns false when it was not written and never will be */
+  settled(sequence: number): Promise<boolean> {
+    if (this.#waiters.length >= WAITERS_MAX) return Promise.resolve(false);
+    return new Promise((answer) => this.#waiters.push({ sequence, answer }));
+  }
+
+  #answer(isMeant: (waiter: Waiter) => boolean, isDurable: boolean): void {
+    const meant = this.#waiters.filter(isMeant);
+    this.#waiters = this.#waiters.filter((waiter) => !isMeant(waiter));
+    for (const { answer } of meant) answer(isDurable);
+  }
+}

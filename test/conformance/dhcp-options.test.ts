@@ -1,0 +1,247 @@
+// Options, by RFC: 2132, 3004 (user class), 3396 (long options), 4361 and 6842 (client identifier), 4578 (PXE). Byte for byte on a
+// virtual wire; the table of demands is dhcp-musts.ts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANY, formatIpv4 } from '../../src/net/address.ts';
+import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from '../dhcp/lab.ts';
+import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';
+import { WireRack, type Words } from './wire-rack.ts';
+
+const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.yiaddr ?? ANY);
+const text = (value: string): readonly number[] => [...Buffer.from(value, 'latin1')];
+const PXE: WireOption = [60, text('PXEClient:Arch:00007:UNDI:003016')];
+
+test('RFC 2132 §3.3: the mask comes before the router, in whatever order they are asked for', async () => {
+  const rack = await WireRack.start();
+  for (const list of [[3, 1], [1, 3], [6, 3, 15, 1], []]) {
+    const options: readonly WireOption[] = list.length === 0 ? [] : [[55, list]];
+    const codes = [...(rack.ask({ type: 'discover', options })?.options.keys() ?? [])];
+    assert.ok(codes.includes(1) && codes.indexOf(1) < codes.indexOf(3), `${list}: ${codes}`);
+  }
+});
+
+test('RFC 2132: each option that is given has the length of its type', async () => {
+  const rack = await WireRack.start({
+    config: config(subnet({ ntpServers: [ip('192.0.2.1'), ip('192.0.2.2')] })),
+    machines: [machine(MAC_A, '10.20.0.30')],
+  });
+  const every = Array.from({ length: 254 }, (_, index) => index + 1);
+  for (const more of [[], [PXE]]) {
+    const reply = rack.ask({ type: 'discover', options: [[55, every], [57, [5, 220]], ...more] });
+    assert.ok(reply !== undefined);
+    const lengths: Readonly<Record<number, number>> = { 1: 4, 28: 4, 51: 4, 53: 1, 54: 4, 58: 4, 59: 4 };
+    for (const [code, length] of Object.entries(lengths)) {
+      assert.equal(reply.options.get(Number(code))?.length, length, `option ${code}`);
+    }
+    for (const code of [3, 6, 42]) {
+      const { length } = reply.options.get(code) ?? [];
+      assert.ok(length >= 4 && length % 4 === 0, `option ${code} has ${length} bytes`);
+    }
+    for (const [code, value] of reply.options) assert.ok(value.length >= 1, `option ${code} is empty`);
+  }
+});
+
+test('RFC 2132 §9.8: what is asked for comes in the order in which it is asked for', async () => {
+  const rack = await WireRack.start({ config: config(subnet({ ntpServers: [RACK] })) });
+  for (const list of [
+    [15, 6, 28, 42, 119],
+    [119, 42, 28, 6, 15],
+  ]) {
+    const offer = rack.ask({ type: 'discover', options: [[55, list]] });
+    assert.deepEqual(
+      [...(offer?.options.keys() ?? [])].filter((code) => list.includes(code)),
+      list,
+    );
+  }
+});
+
+test('RFC 2132 §9.8: a client that sends no list is given mask, router and name servers', async () => {
+  const rack = await WireRack.start();
+  const offer = rack.ask({ type: 'discover' });
+  for (const code of [1, 3, 6]) assert.ok(offer?.options.has(code), `option ${code}`);
+});
+
+test('RFC 2132 §9.10: a maximum message size below 576 is taken for 576', async () => {
+  const crowd = Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`));
+  const rack = await WireRack.start({ config: config(subnet({ dnsServers: crowd })) });
+  for (const size of [0, 1, 300, 575, 576]) {
+    const offer = rack.ask({
+      type: 'discover',
+      options: [
+        [57, [size >> 8, size & 255]],
+        [55, [6]],
+      ],
+    });
+    assert.equal(offer?.options.get(6)?.length, 240, `${size}`);
+    assert.ok((offer?.bytes.length ?? 0) <= 548);
+  }
+});
+
+test('RFC 2132 §9.11 and §9.12: T1 and T2 come with each lease', async () => {
+  const rack = await WireRack.start();
+  const offer = rack.ask({ type: 'discover' }) ?? assert.fail('no offer');
+  assert.deepEqual(
+    [51, 58, 59].map((code) => numberOf(offer, code)),
+    [600, 300, 525],
+  );
+});
+
+test('RFC 2132 §9.13 and §8.4: vendor class and vendor options that say nothing to this server change nothing', async () => {
+  const rack = await WireRack.start();
+  const plain = rack.ask({ type: 'discover' });
+  const odd = rack.ask({
+    type: 'discover',
+    options: [
+      [60, text('MSFT 5.0')],
+      [43, [220, 1, 0, 77, 255, 3]],
+      [125, [0, 0, 5, 88, 3, 1, 200, 2]],
+      [124, [1]],
+      [221, [1, 2, 3]],
+      [254, []],
+    ],
+  });
+  assert.deepEqual([...(odd?.options ?? [])], [...(plain?.options ?? [])]);
+});
+
+test('RFC 2132 §9.13: a server’s class goes only to who boots by HTTP, which looks for it', async () => {
+  const rack = await WireRack.start();
+  const http = rack.ask({
+    type: 'discover',
+    options: [
+      [60, text('HTTPClient:Arch:00016:UNDI:003001')],
+      [93, [0, 16]],
+    ],
+  });
+  assert.deepEqual(http?.options.get(60), text('HTTPClient'));
+  assert.equal(rack.ask({ type: 'discover', mac: MAC_B, options: [PXE, [93, [0, 7]]] })?.options.has(60), false);
+  assert.equal(rack.ask({ type: 'discover', mac: MAC_B })?.options.has(60), false);
+});
+
+test('RFC 2132 §9.4 and §9.5: a boot client is told server and file by options 66 and 67 and by the fields', async () => {
+  const rack = await WireRack.start();
+  const offer = rack.ask({ type: 'discover', options: [PXE, [93, [0, 7]]] });
+  assert.deepEqual(offer?.options.get(66), text('10.20.0.1'));
+  assert.deepEqual(offer?.options.get(67), text('uefi.bin\0'));
+  assert.deepEqual([offer?.file, offer?.siaddr], ['uefi.bin', RACK]);
+});
+
+test('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is bytes without meaning, of any length', async () => {
+  for (const identifier of [[0], [1, 2], [255, 0, 0, 0, 1, 0, 2, 0, 0, 0xab, 0x11], new Array<number>(255).fill(9)]) {
+    const rack = await WireRack.start();
+    const ack = rack.lease(MAC_A, { options: [[61, identifier]] });
+    assert.equal(ack?.type, 'ACK');
+    assert.deepEqual(ack?.options.get(61), identifier);
+    assert.equal(rack.table.all()[0]?.mac, MAC_A);
+  }
+});
+
+test('RFC 6842 §3: the client identifier goes back in OFFER, ACK and NAK if it came, and else not', async () => {
+  const identifier = [255, 1, 2, 3];
+  const asks: readonly Words[] = [
+    { type: 'discover' },
+    { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+    { type: 'request', requested: ip('10.99.0.1') },
+    { type: 'inform', ciaddr: ip('10.20.0.7') },
+  ];
+  for (const words of asks) {
+    const rack = await WireRack.start();
+    assert.deepEqual(rack.ask({ ...words, options: [[61, identifier]] })?.options.get(61), identifier);
+    assert.equal(rack.ask(words)?.options.has(61), false);
+    assert.equal(rack.ask({ ...words, options: [[55, [61, 1]]] })?.options.has(61), false, 'not even when asked for');
+  }
+});
+
+test('RFC 3396 §5 and §7: an option in pieces is one value, wherever the pieces lie', async () => {
+  const rack = await WireRack.start();
+  const id = Array.from({ length: 40 }, (_, index) => index);
+  const ack = rack.ask({
+    options: [
+      [52, [3]],
+      [61, id.slice(0, 10)],
+      [53, [1]],
+      [61, id.slice(10, 20)],
+    ],
+    file: [[61, id.slice(20, 30)]],
+    sname: [[61, id.slice(30)]],
+  });
+  assert.deepEqual(ack?.options.get(61), id);
+});
+
+test('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of them full', async () => {
+  const servers = Array.from({ length: 90 }, (_, index) => ip(`192.0.2.${index + 1}`));
+  const rack = await WireRack.start({ config: config(subnet({ dnsServers: servers })) });
+  const offer = rack.ask({
+    type: 'discover',
+    options: [
+      [57, [5, 220]],
+      [55, [6]],
+    ],
+  });
+  const lengths = offer?.pieces.filter(({ code }) => code === 6).map(({ value }) => value.length);
+  assert.deepEqual(lengths, [255, 105]);
+  assert.equal(offer?.options.get(6)?.length, 360);
+});
+
+test('RFC 3004 §4: a user class is looked at whether it is counted or bare', async () => {
+  const rack = await WireRack.start();
+  for (const value of [text('iPXE'), [4, ...text('iPXE')], [3, ...text('lab'), 4, ...text('iPXE')]]) {
+    const offer = rack.ask({ type: 'discover', options: [PXE, [93, [0, 7]], [77, value]] });
+    assert.equal(offer?.file, 'ipxe.bin', `${value}`);
+  }
+});
+
+test('RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64', async () => {
+  const seen: number[][] = [];
+  const rack = await WireRack.start({
+    planBoot: ({ client }) => {
+      seen.push([client.architecture]);
+      return undefined;
+    },
+  });
+  for (const list of [
+    [0, 0],
+    [0, 7],
+    [0, 9],
+    [0, 11],
+    [0, 16],
+    [0, 7, 0, 0],
+  ]) {
+    rack.say({
+      type: 'discover',
+      options: [
+        [60, text('PXEClient')],
+        [93, list],
+      ],
+    });
+  }
+  assert.equal(seen.length, 6);
+  assert.deepEqual(seen[0], [0]);
+  assert.deepEqual(seen[5], seen[1]);
+});
+
+test('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte', async () => {
+  const rack = await WireRack.start();
+  const uuid = [0, ...Array.from({ length: 16 }, (_, index) => 240 + (index % 16))];
+  const offer = rack.ask({ type: 'discover', options: [PXE, [97, uuid]] });
+  assert.deepEqual(offer?.options.get(97), uuid);
+  assert.equal(rack.ask({ type: 'discover', mac: MAC_B, options: [[97, uuid]] })?.options.has(97), false);
+});
+
+test('RFC 2132 §2: an option of a wrong length is passed over, and the client is served', async () => {
+  const rack = await WireRack.start();
+  const bad: readonly WireOption[] = [
+    [50, [10, 20]],
+    [57, [1]],
+    [93, [7]],
+    [97, [0, 1]],
+    [118, [1, 2, 3]],
+    [61, []],
+    [55, []],
+  ];
+  for (const option of bad) {
+    const offer = rack.ask({ type: 'discover', options: [option] });
+    assert.equal(offer?.type, 'OFFER', `option ${option[0]}`);
+    assert.match(given(offer), /^10\.20\.0\.10\d$/);
+  }
+});

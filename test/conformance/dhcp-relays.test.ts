@@ -1,0 +1,169 @@
+// Relay agents, by RFC: 1542 (relaying), 3046 (agent information, 82), 3527 (link selection, 82.5), 3011 (subnet selection, 118),
+// 5107 (server identifier override, 82.11). Byte for byte on a virtual wire; the table of demands is dhcp-musts.ts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANY, formatIpv4 } from '../../src/net/address.ts';
+import { config, ip, MAC_A, RACK, relayedSubnet, subnet } from '../dhcp/lab.ts';
+import type { ServerDatagram, WireOption } from './dhcp-datagram.ts';
+import { serverOf, WireRack, type Words } from './wire-rack.ts';
+
+const RELAY = ip('10.30.0.1');
+const TO_RACK = '10.20.0.1';
+const both = (): ReturnType<typeof config> => config(subnet(), relayedSubnet());
+const agent = (...subOptions: readonly (readonly [number, readonly number[]])[]): WireOption => [
+  82,
+  subOptions.flatMap(([code, value]) => [code, value.length, ...value]),
+];
+const PORT = agent([1, [...Buffer.from('ge-0/0/7')]], [2, [...Buffer.from('switch-12')]]);
+const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.yiaddr ?? ANY);
+
+/** What asks for each kind of reply, from a client behind the relay. */
+const EVERY: readonly (readonly [string, Words])[] = [
+  ['OFFER', { type: 'discover' }],
+  ['ACK', { type: 'request', requested: ip('10.30.0.105'), server: RACK }],
+  ['ACK', { type: 'request', ciaddr: ip('10.30.0.105') }],
+  ['ACK', { type: 'inform', ciaddr: ip('10.30.0.9') }],
+  ['NAK', { type: 'request', requested: ip('10.99.0.5') }],
+];
+
+test('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte', async () => {
+  const blobs: readonly WireOption[] = [
+    PORT,
+    agent([1, []]),
+    agent([151, [0, 1, 2]], [9, [0, 0, 0, 9, 4, 1, 2, 3, 4]]),
+    [82, [1, 200, 3]],
+    [82, Array.from({ length: 255 }, (_, index) => index)],
+  ];
+  for (const blob of blobs) {
+    for (const [type, words] of EVERY) {
+      const rack = await WireRack.start({ config: both() });
+      const reply = rack.ask({ ...words, giaddr: RELAY, options: [blob] }, TO_RACK);
+      assert.equal(reply?.type, type);
+      const pieces = reply?.pieces.filter(({ place }) => place === 'options') ?? [];
+      assert.deepEqual(pieces.at(-1), { place: 'options', code: 82, value: [...blob[1]] });
+    }
+  }
+});
+
+test('RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told', async () => {
+  const rack = await WireRack.start({ config: both() });
+  const half: WireOption = [82, new Array<number>(200).fill(7)];
+  const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [half, half] }, TO_RACK);
+  assert.equal(offer?.type, 'OFFER');
+  assert.equal(offer?.options.has(82), false);
+  assert.ok((offer?.bytes.length ?? 0) <= 548);
+  assert.deepEqual([...(offer?.options.keys() ?? [])].slice(0, 3), [53, 54, 51]);
+  assert.equal(rack.events.at(-1)?.omitted, '82');
+});
+
+test('RFC 3046 §2.2: agent information is never in file or sname, also when other options are', async () => {
+  const plenty = {
+    ...relayedSubnet(),
+    dnsServers: Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`)),
+  };
+  const rack = await WireRack.start({ config: config(subnet(), plenty) });
+  const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [PORT, [55, [1, 3, 6, 15, 28]]] }, TO_RACK);
+  const [piece, ...more] = offer?.pieces.filter(({ code }) => code === 82) ?? [];
+  assert.deepEqual([piece?.place, more], ['options', []]);
+});
+
+test('RFC 3046 §2.2: without a relay agent’s option none comes back, and with one in a unicast it does', async () => {
+  const rack = await WireRack.start({ config: both() });
+  assert.equal(rack.ask({ type: 'discover' })?.options.has(82), false);
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  const renewed = rack.ask({ type: 'request', ciaddr: ip('10.20.0.105'), options: [PORT] }, TO_RACK);
+  assert.equal(renewed?.type, 'ACK');
+  assert.deepEqual(renewed?.options.get(82), PORT[1]);
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, TO_RACK)?.type, 'ACK', 'nor is it expected');
+});
+
+test('RFC 3046 §3.1 and §3.2: circuit id and remote id stay with the lease as they came', async () => {
+  const rack = await WireRack.start({ config: both() });
+  rack.lease(
+    MAC_A,
+    { giaddr: RELAY, options: [agent([1, [0, 4, 0, 20, 255, 7]], [2, [0, 6, 1, 2, 3, 4, 5, 6]])] },
+    TO_RACK,
+  );
+  const [lease] = rack.table.all();
+  assert.equal(lease?.circuitId, '\x00\x04\x00\x14\xff\x07');
+  assert.equal(lease?.remoteId, '\x00\x06\x01\x02\x03\x04\x05\x06');
+});
+
+test('RFC 3046 §2.0: sub-options come in any order, may be empty, and an unknown one is passed over', async () => {
+  const rack = await WireRack.start({ config: both() });
+  const options = [agent([200, [1, 2]], [2, [65]], [1, []], [5, [10, 30, 0, 0]])];
+  assert.match(given(rack.lease(MAC_A, { giaddr: ip('10.20.0.2'), options }, TO_RACK)), /^10\.30\.0\./);
+  assert.deepEqual([rack.table.all()[0]?.circuitId, rack.table.all()[0]?.remoteId], [undefined, 'A']);
+});
+
+test('RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr', async () => {
+  const rack = await WireRack.start({ config: both() });
+  const words: Words = {
+    type: 'discover',
+    giaddr: ip('10.20.0.2'),
+    options: [[118, [10, 20, 0, 0]], agent([5, [10, 30, 0, 77]])],
+  };
+  const offer = rack.ask(words, TO_RACK);
+  assert.match(given(offer), /^10\.30\.0\./);
+  assert.deepEqual(offer?.to, { kind: 'unicast', address: ip('10.20.0.2'), port: 67 });
+  assert.deepEqual(offer?.options.get(82), words.options?.at(-1)?.[1]);
+  assert.deepEqual(offer?.options.get(1), [255, 255, 255, 0]);
+  assert.deepEqual(offer?.options.get(3), [10, 30, 0, 1], 'the router of the selected network');
+});
+
+test('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one', async () => {
+  const rack = await WireRack.start({ config: both() });
+  assert.deepEqual(rack.say({ type: 'discover', giaddr: RELAY, options: [agent([5, [10, 99, 0, 0]])] }, TO_RACK), []);
+  assert.deepEqual(rack.say({ type: 'discover', options: [[118, [10, 99, 0, 0]]] }), []);
+  assert.equal(rack.refused('network-unknown'), 2);
+});
+
+test('RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came', async () => {
+  const rack = await WireRack.start({ config: both() });
+  const options: readonly WireOption[] = [[118, [10, 30, 0, 0]]];
+  const offer = rack.ask({ type: 'discover', giaddr: ip('10.20.0.2'), options }, TO_RACK);
+  assert.match(given(offer), /^10\.30\.0\./);
+  assert.deepEqual(offer?.options.get(118), [10, 30, 0, 0]);
+  const ack = rack.lease(MAC_A, { giaddr: ip('10.20.0.2'), options }, TO_RACK);
+  assert.deepEqual([ack?.type, ack?.options.get(118)], ['ACK', [10, 30, 0, 0]]);
+  assert.equal(
+    rack.ask({ type: 'discover', options: [[55, [118]]] })?.options.has(118),
+    false,
+    'unasked it does not come',
+  );
+});
+
+test('RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request', async () => {
+  const override = agent([11, [10, 30, 0, 1]]);
+  for (const [type, words] of EVERY.filter(([, { server }]) => server === undefined)) {
+    const rack = await WireRack.start({ config: both() });
+    const reply = rack.ask({ ...words, giaddr: RELAY, options: [override] }, TO_RACK);
+    assert.equal(reply?.type, type);
+    assert.equal(formatIpv4(serverOf(reply ?? assert.fail())), '10.30.0.1', type);
+  }
+  const rack = await WireRack.start({ config: both() });
+  const ack = rack.lease(MAC_A, { giaddr: RELAY, options: [override] }, TO_RACK);
+  assert.equal(ack?.type, 'ACK');
+  // The renewal is sent to the relay as its server, which relays it with giaddr.
+  const renewal: Words = { type: 'request', giaddr: RELAY, ciaddr: ack?.yiaddr ?? ANY, options: [override] };
+  const renewed = rack.ask(renewal, TO_RACK);
+  assert.deepEqual([renewed?.type, given(renewed)], ['ACK', given(ack)]);
+  assert.deepEqual(renewed?.to, { kind: 'unicast', address: RELAY, port: 67 });
+  rack.say({ type: 'release', giaddr: RELAY, ciaddr: ack?.yiaddr ?? ANY, server: RELAY, options: [override] }, TO_RACK);
+  assert.equal(rack.table.all()[0]?.state, 'released');
+});
+
+test('RFC 5107 §4: an override of a wrong length is none', async () => {
+  const rack = await WireRack.start({ config: both() });
+  const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [agent([11, [10, 30, 0]])] }, TO_RACK);
+  assert.equal(formatIpv4(serverOf(offer ?? assert.fail())), '10.20.0.1');
+});
+
+test('RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at', async () => {
+  const rack = await WireRack.start({ config: both() });
+  for (const [, words] of EVERY) {
+    const reply = rack.ask({ ...words, giaddr: RELAY, hops: 3 }, TO_RACK);
+    assert.deepEqual([reply?.to, reply?.by, reply?.hops], [{ kind: 'unicast', address: RELAY, port: 67 }, TO_RACK, 0]);
+  }
+});

@@ -1,0 +1,198 @@
+// Short words for the rows of the table of demands, and the tests that show them, each named once.
+
+import type { Must, Proof, Standing } from './dhcp-musts.ts';
+
+const inFile =
+  (file: string) =>
+  (name: string): Proof => ({ file, name });
+
+const messages = inFile('test/conformance/rfc2131-messages.test.ts');
+const exchanges = inFile('test/conformance/rfc2131-exchanges.test.ts');
+const options = inFile('test/conformance/dhcp-options.test.ts');
+const relays = inFile('test/conformance/dhcp-relays.test.ts');
+const server = inFile('test/dhcp/server.test.ts');
+const standing = inFile('test/dhcp/standing.test.ts');
+const decide = inFile('test/dhcp/decide.test.ts');
+const given = inFile('test/dhcp/configured-options.test.ts');
+const layout = inFile('test/dhcp/option-layout.test.ts');
+const values = inFile('test/dhcp/option-value.test.ts');
+const clients = inFile('test/e2e/clients-dhcp.test.ts');
+
+/** The tests that rows name. */
+export const SHOWN = {
+  kinds: messages('§3: each reply is a BOOTREPLY with the magic cookie and one message type'),
+  ends: messages('§4.1: options end with END, PAD follows, and nothing comes twice'),
+  fields: messages('table 3: the fields of a reply are those of its request, or zero'),
+  forbidden: messages('table 3: no reply carries what belongs to requests, and a NAK nothing but why'),
+  nakFields: messages('table 3: a NAK puts no option into file or sname, however little room it has'),
+  flags: messages('§2: of the flags only the first bit is looked at'),
+  size: messages(
+    '§2: the message a client must take is 576 bytes of IP, and a reply is no longer unless the client says so',
+  ),
+  overloadWritten: messages(
+    '§4.1: options that go on into sname and file are announced by option 52, whole in their place',
+  ),
+  overloadRead: messages('§4.1: options of a request are read from the option field, then from file, then from sname'),
+  padded: messages('§4.1: a request that is padded, or ends without END, is understood'),
+  destination: messages('§4.1: where a reply goes, by giaddr, ciaddr, broadcast flag and kind'),
+  farInProxy: messages(
+    '§4.1: an address of elsewhere in ciaddr is sent no answer in proxy mode either, at neither of its ports',
+  ),
+  nakBroadcastBit: messages('§4.3.2: a NAK through a relay asks the relay to broadcast it'),
+  anyAddress: messages('§4.1: any address of the rack names it in a message, another server’s does not'),
+  reachable: messages('§4.1: the server identifier is an address of the rack that the client can reach'),
+  siaddr: messages('§2: siaddr names the boot server to those that boot, and nobody to others'),
+  times: messages('§3.3: times are seconds in 32 bits, and a lease for ever is not given'),
+  timers: messages('§4.4.5: T1 is earlier than T2, and T2 than the end of the lease, for each lease that is given'),
+  offerHeld: exchanges(
+    '§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask',
+  ),
+  offerFreed: exchanges('§3.1 step 4: an offer that nobody takes up is free again after a while'),
+  sameInAck: exchanges('§3.1 step 4: the ACK says what the OFFER said, to every kind of client'),
+  noLateProbe: exchanges(
+    '§3.1 step 4: no address is looked for on the wire when it is asked for, only before it is offered',
+  ),
+  notChosen: exchanges(
+    '§3.1 step 4: a server that was not chosen is silent, and the address that it offered stays free',
+  ),
+  denied: exchanges('§4.3.2: what cannot be had is denied, and nothing that can be had'),
+  reboot: exchanges(
+    '§4.3.2, INIT-REBOOT: a wrong network is denied, an unknown client is left alone, a known one is answered',
+  ),
+  fixedMeanwhile: exchanges(
+    '§4.3.2, INIT-REBOOT: a running lease is not denied when another address is fixed, but an address it no longer holds is',
+  ),
+  soleStanding: standing('RFC 2131 §4.3.2: what a sole server says of an address'),
+  presumedStanding: standing('RFC 2131 §4.3.2: what a presumed server says of an address'),
+  othersRange: exchanges('§3.2: a lease that has ended and belongs to another server’s range is not denied'),
+  renewed: exchanges(
+    '§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr',
+  ),
+  rebindChecked: exchanges('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended'),
+  declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
+  released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
+  notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
+  inform: exchanges('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address'),
+  informFar: exchanges(
+    '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
+  ),
+  hardwareIdentity: exchanges('§4.2: a client is its hardware address, whatever identifier it sends'),
+  parametersOnce: exchanges(
+    '§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come',
+  ),
+  network: exchanges('§4.3.1: the address comes from the network that giaddr names, or of the interface'),
+  fullTold: exchanges('§4.3.1: no address left is told to a person'),
+  oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
+  bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
+  notForUs: exchanges('§4.3: what servers send, and types nobody knows, are not answered'),
+  durable: server('an ACK leaves after its record is durable, and not before'),
+  diskRefuses: server('when the disk refuses there is no ACK, no OFFER, and the address is free again'),
+  probedAway: server('an address that answers a probe is set aside and the client gets another'),
+  chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
+  neverAnothers: decide('an address that is another’s is not offered, however it is asked for'),
+  promise: decide('a record never ends before what was promised to the same client earlier'),
+  alone: inFile('test/dhcp/conversations.test.ts')('no bytes on the wire make the server throw'),
+  dhclient: clients('dhclient is given a lease, keeps it, starts again with it, and gives it back'),
+  withoutArp: clients(
+    'a client that has no address yet is answered by itself, without ARP, or as a broadcast when it asks so',
+  ),
+  byIdentifier: inFile('test/dhcp/client-identity.test.ts')(
+    'by identifier, two clients of one hardware address have two addresses, and keep them',
+  ),
+  roams: inFile('test/dhcp/client-identity.test.ts')(
+    'by identifier, a client that roams to another hardware address keeps its address',
+  ),
+  onlyByIdentifier: inFile('test/dhcp/client-identity.test.ts')(
+    'by identifier, nobody renews, releases or declines what another identifier holds',
+  ),
+  neverDivided: inFile('test/dhcp/option-layout.test.ts')('an option of at most 255 bytes is never divided'),
+  fileGivesWay: inFile('test/dhcp/option-layout.test.ts')(
+    'RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room',
+  ),
+  circuitLimit: inFile('test/dhcp/bounds.test.ts')(
+    'the flood on one circuit of a relay does not hold back another circuit',
+  ),
+  maskFirst: options('RFC 2132 §3.3: the mask comes before the router, in whatever order they are asked for'),
+  lengths: options('RFC 2132: each option that is given has the length of its type'),
+  listOrder: options('RFC 2132 §9.8: what is asked for comes in the order in which it is asked for'),
+  noList: options('RFC 2132 §9.8: a client that sends no list is given mask, router and name servers'),
+  sizeFloor: options('RFC 2132 §9.10: a maximum message size below 576 is taken for 576'),
+  t1t2: options('RFC 2132 §9.11 and §9.12: T1 and T2 come with each lease'),
+  vendorIgnored: options(
+    'RFC 2132 §9.13 and §8.4: vendor class and vendor options that say nothing to this server change nothing',
+  ),
+  vendorClassOut: options('RFC 2132 §9.13: a server’s class goes only to who boots by HTTP, which looks for it'),
+  bootNames: options(
+    'RFC 2132 §9.4 and §9.5: a boot client is told server and file by options 66 and 67 and by the fields',
+  ),
+  opaqueId: options('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is bytes without meaning, of any length'),
+  idEchoed: options('RFC 6842 §3: the client identifier goes back in OFFER, ACK and NAK if it came, and else not'),
+  joined: options('RFC 3396 §5 and §7: an option in pieces is one value, wherever the pieces lie'),
+  split: options('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of them full'),
+  goesOn: layout('RFC 3396 §7: a long option goes on from the option field into file and then into sname'),
+  undivided: layout('an option of at most 255 bytes is never divided'),
+  fieldsRepeated: layout(
+    'RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room',
+  ),
+  values: values('a value becomes the bytes of its type'),
+  pointers: values('RFC 3397 §2: an end of a name that was there before is a pointer to it'),
+  noValues: values('what is no value of its type is one problem with its place'),
+  routesInstead: given(
+    'RFC 3442: a client that asks for routes is given them in the place of router and static routes',
+  ),
+  defaultRoute: inFile('test/config/option-list.test.ts')(
+    'routes without a default route get the router of the network as one',
+  ),
+  userClass: options('RFC 3004 §4: a user class is looked at whether it is counted or bare'),
+  architectures: options(
+    'RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64',
+  ),
+  uuid: options('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte'),
+  wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
+  agentEchoed: relays('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte'),
+  agentTooLong: relays(
+    'RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told',
+  ),
+  agentPlace: relays('RFC 3046 §2.2: agent information is never in file or sname, also when other options are'),
+  agentUnicast: relays(
+    'RFC 3046 §2.2: without a relay agent’s option none comes back, and with one in a unicast it does',
+  ),
+  agentStored: relays('RFC 3046 §3.1 and §3.2: circuit id and remote id stay with the lease as they came'),
+  subOptions: relays('RFC 3046 §2.0: sub-options come in any order, may be empty, and an unknown one is passed over'),
+  linkSelection: relays(
+    'RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr',
+  ),
+  unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
+  subnetSelection: relays(
+    'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',
+  ),
+  override: relays(
+    'RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request',
+  ),
+  overrideWrong: relays('RFC 5107 §4: an override of a wrong length is none'),
+  toRelay: relays(
+    'RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at',
+  ),
+} as const satisfies Readonly<Record<string, Proof>>;
+
+type Level = Must['level'];
+
+/** Rows of one RFC. */
+export function rowsOf(rfc: number) {
+  const row =
+    (standing: Standing) =>
+    (section: string, level: Level, demand: string): Must => ({ rfc, section, level, demand, standing });
+  return {
+    met: (section: string, level: Level, demand: string, ...tests: readonly Proof[]): Must =>
+      row({ kind: 'met', tests })(section, level, demand),
+    departs: (section: string, level: Level, demand: string, because: string, ...tests: readonly Proof[]): Must =>
+      row({ kind: 'departs', because, tests })(section, level, demand),
+    notOurs: (section: string, level: Level, demand: string, because: string): Must =>
+      row({ kind: 'not-ours', because })(section, level, demand),
+  };
+}
+
+/** Why a demand on clients has no test of this server. */
+export const A_CLIENTS = 'It is a client’s to do; this is a server.';
+/** Why a demand on relay agents has no test of this server. */
+export const A_RELAYS = 'It is a relay agent’s to do; this is a server.';

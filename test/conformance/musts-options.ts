@@ -1,0 +1,172 @@
+// What the RFCs of the options that this server reads and writes demand: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 6842.
+// RFC 3442 numbers no sections; they are called by their titles.
+
+import type { Must } from './dhcp-musts.ts';
+import { A_CLIENTS, rowsOf, SHOWN } from './must-rows.ts';
+
+const basic = rowsOf(2132);
+const userClass = rowsOf(3004);
+const long = rowsOf(3396);
+const search = rowsOf(3397);
+const routes = rowsOf(3442);
+const vendors = rowsOf(3925);
+const node = rowsOf(4361);
+const pxe = rowsOf(4578);
+const echo = rowsOf(6842);
+const bootp = rowsOf(1542);
+
+/** In the order of the RFCs and sections. */
+export const OPTION_MUSTS: readonly Must[] = [
+  bootp.met('3.4', 'MUST', 'What is no DHCP message is told apart by its missing message type.', SHOWN.bootp),
+  basic.met(
+    '2',
+    'MUST',
+    'An option is code, length, value; only PAD and END have no length.',
+    SHOWN.padded,
+    SHOWN.ends,
+  ),
+  basic.met(
+    '2',
+    'MUST',
+    'Options of a fixed length have that length; another one is no value.',
+    SHOWN.lengths,
+    SHOWN.wrongLength,
+  ),
+  basic.met('2', 'SHOULD', 'Text does not end in a zero byte when sent, and may when received.', {
+    file: 'test/dhcp/options.test.ts',
+    name: 'text loses the zero bytes at its end',
+  }),
+  basic.met('3.1', 'MUST', 'PAD is one byte and may stand anywhere.', SHOWN.padded),
+  basic.met('3.2', 'MUST', 'END marks the end of valid options; what follows is PAD.', SHOWN.ends),
+  basic.met('3.3', 'MUST', 'The mask comes before the router where both are given.', SHOWN.maskFirst),
+  basic.met('3.5', 'MUST', 'Lists of addresses have 4 bytes at least and whole addresses.', SHOWN.lengths),
+  basic.met('3.14', 'MUST', 'A host name has a character at least, and follows the rules of names.', SHOWN.lengths, {
+    file: 'test/dhcp/options.test.ts',
+    name: 'a client’s name is kept only if it can be a host name',
+  }),
+  basic.met('8.4', 'MUST', 'Vendor options (43) that are not understood are ignored.', SHOWN.vendorIgnored),
+  basic.met('9.1', 'MUST', 'The wanted address is four bytes.', SHOWN.wrongLength),
+  basic.met('9.2', 'MUST', 'The lease time is four bytes, in seconds.', SHOWN.times),
+  basic.met(
+    '9.3',
+    'MUST',
+    'Option 52 says which of file and sname hold options.',
+    SHOWN.overloadWritten,
+    SHOWN.overloadRead,
+  ),
+  basic.met('9.4', 'MUST', 'Server name and file (66, 67) may stand for the fields.', SHOWN.bootNames),
+  basic.met(
+    '9.3',
+    'MUST',
+    'A field that holds options is no name; what it said is in option 66 or 67.',
+    SHOWN.fileGivesWay,
+  ),
+  basic.met('9.6', 'MUST', 'The message type is one byte, 1 to 8.', SHOWN.kinds, SHOWN.notForUs),
+  basic.met('9.7', 'MUST', 'The server identifier is in OFFER, and in ACK and NAK.', SHOWN.forbidden),
+  basic.met(
+    '9.8',
+    'MUST',
+    'It is tried to give the parameters in the order of the list.',
+    SHOWN.listOrder,
+    SHOWN.noList,
+  ),
+  basic.met('9.9', 'SHOULD', 'A NAK says in words what is wrong.', SHOWN.forbidden),
+  basic.met('9.10', 'MUST', 'The smallest maximum message size is 576.', SHOWN.sizeFloor),
+  basic.met('9.11', 'MUST', 'T1 and T2 are four bytes, in seconds.', SHOWN.lengths, SHOWN.t1t2),
+  basic.met('9.13', 'MUST', 'A vendor class that is not understood is ignored.', SHOWN.vendorIgnored),
+  basic.met('9.13', 'SHOULD', 'Only who knows the class answers with what is specific to it.', SHOWN.vendorClassOut),
+  basic.notOurs('9.14', 'MUST', 'A client identifier has two bytes at least and is unique.', A_CLIENTS),
+  basic.met('9.14', 'SHOULD', 'It is bytes without meaning to a server.', SHOWN.opaqueId),
+  userClass.met(
+    '4',
+    'MUST',
+    'User classes are counted; a client that sends a bare name is understood as well.',
+    SHOWN.userClass,
+  ),
+  userClass.notOurs('4', 'MUST', 'A client may say several classes.', A_CLIENTS),
+  basic.met(
+    '9.4',
+    'MUST',
+    'Where a field carries options, option 66 or 67 says what its text did.',
+    SHOWN.fieldsRepeated,
+  ),
+  long.met('5', 'MUST', 'Pieces are joined in the order option field, file, sname.', SHOWN.overloadRead, SHOWN.joined),
+  long.met('6', 'MUST', 'A value over 255 bytes is split; each piece but the last is full.', SHOWN.split),
+  long.met('6', 'MUST NOT', 'A piece lies over the end of its field.', SHOWN.overloadWritten, SHOWN.split),
+  long.met('7', 'MUST', 'Pieces of one option are one value, also where they do not follow each other.', SHOWN.joined),
+  long.met(
+    '8',
+    'MUST',
+    'A joined value of a wrong length is no value, and does no harm.',
+    SHOWN.wrongLength,
+    SHOWN.alone,
+  ),
+  long.met(
+    '7',
+    'MUST',
+    'A value that is divided lies in the fields in the order in which they are read.',
+    SHOWN.goesOn,
+  ),
+  long.met(
+    '4',
+    'MUST',
+    'A value that has no room in one place is divided by these rules, or not sent at all.',
+    SHOWN.goesOn,
+    SHOWN.undivided,
+  ),
+  search.met('2', 'MUST', 'A search list is names of labels that follow each other.', SHOWN.values, SHOWN.noValues),
+  search.met('2', 'MUST', 'The end of a name that was there before is a pointer to it.', SHOWN.pointers),
+  search.met('2', 'MUST', 'A list over 255 bytes is divided as RFC 3396 says.', SHOWN.split, SHOWN.goesOn),
+  routes.met(
+    'option format',
+    'MUST',
+    'A destination is its length in bits and as many bytes as that needs, then its router.',
+    SHOWN.values,
+    SHOWN.noValues,
+  ),
+  routes.met('option format', 'MUST', 'Routes over 255 bytes are divided as RFC 3396 says.', SHOWN.split, SHOWN.goesOn),
+  routes.notOurs('client behavior', 'MUST', 'Who takes these routes ignores router and static routes.', A_CLIENTS),
+  routes.met(
+    'server responsibilities',
+    'SHOULD NOT',
+    'A client that asks for these routes and is sent them gets router or static routes.',
+    SHOWN.routesInstead,
+  ),
+  routes.met(
+    'server responsibilities',
+    'SHOULD',
+    'The default route is among them, for clients that look at nothing else.',
+    SHOWN.defaultRoute,
+  ),
+  vendors.met('4', 'MUST', 'Each enterprise is its number, a length and its options.', SHOWN.values, SHOWN.noValues),
+  long.met('7', 'MUST NOT', 'An option that needs no splitting is split.', SHOWN.neverDivided),
+  node.notOurs('6.1', 'MUST', 'Clients form their identifier from a DUID and an IAID.', A_CLIENTS),
+  node.met('6.3', 'MUST', 'A server takes any identifier, however it is formed.', SHOWN.opaqueId),
+  node.met(
+    '6.4',
+    'MUST NOT',
+    'chaddr identifies a client that names an identifier; here so in networks with `identity: client-id`.',
+    SHOWN.byIdentifier,
+    SHOWN.roams,
+    SHOWN.onlyByIdentifier,
+  ),
+  pxe.met('2.1', 'MUST', 'The architecture is a list of 16-bit numbers.', SHOWN.architectures),
+  pxe.departs(
+    '2.1',
+    'MUST',
+    'Servers put architecture (93) and interface (94) into what they send.',
+    'They describe the client, which knows them; no firmware was seen to look for them, and other servers do not send them.',
+    SHOWN.uuid,
+  ),
+  pxe.met('2.3', 'MUST', 'The machine identifier (97) is in what servers send, too.', SHOWN.uuid),
+  pxe.notOurs('2.3', 'MUST', 'A client sends its identifier in every message.', A_CLIENTS),
+  pxe.departs(
+    '2.4',
+    'MUST',
+    'The class PXEClient is in the offer.',
+    'EDK2 takes such an offer for one that wants a boot server discovery on port 4011, and waits; every firmware that was seen boots without it.',
+    SHOWN.vendorClassOut,
+  ),
+  echo.met('3', 'MUST', 'The client identifier of a request is in OFFER, ACK and NAK, unchanged.', SHOWN.idEchoed),
+  echo.met('3', 'MUST NOT', 'It is there where the client sent none.', SHOWN.idEchoed),
+];

@@ -1,0 +1,62 @@
+// What the RFCs of relay agents demand of servers: 1542, 3011, 3046, 3527, 5107.
+
+import type { Must } from './dhcp-musts.ts';
+import { A_CLIENTS, A_RELAYS, rowsOf, SHOWN } from './must-rows.ts';
+
+const bootp = rowsOf(1542);
+const selection = rowsOf(3011);
+const agent = rowsOf(3046);
+const link = rowsOf(3527);
+const override = rowsOf(5107);
+
+/** In the order of the RFCs and sections. */
+export const RELAY_MUSTS: readonly Must[] = [
+  bootp.met('5.4', 'MUST', 'What came through a relay goes back through giaddr, port 67.', SHOWN.toRelay),
+  bootp.notOurs('4.1', 'MUST', 'hops is counted, and a message that was relayed too often is dropped.', A_RELAYS),
+  selection.met('2', 'MUST', 'The network that option 118 names is used, before giaddr.', SHOWN.subnetSelection),
+  selection.met('2', 'MUST', 'Option 118 goes back as it came, asked for or not.', SHOWN.subnetSelection),
+  selection.met('2', 'MUST', 'A network that cannot be served gives no address of another one.', SHOWN.unserved),
+  selection.notOurs('2', 'MUST', 'A client drops an answer without its option 118.', A_CLIENTS),
+  agent.met('2.0', 'MUST', 'Sub-options are code, length, value, in any order, perhaps empty.', SHOWN.subOptions),
+  agent.notOurs(
+    '2.1',
+    'MUST',
+    'A relay adds its option last, trusts no downstream one, and takes it out of replies.',
+    A_RELAYS,
+  ),
+  agent.notOurs('2.1.1', 'MUST', 'A message with giaddr is passed on without a second option.', A_RELAYS),
+  agent.met('2.2', 'MUST', 'The whole option goes back in every reply.', SHOWN.agentEchoed),
+  agent.met('2.2', 'SHOULD', 'It is the last option.', SHOWN.agentEchoed),
+  agent.met('2.2', 'MUST NOT', 'It is in file or sname.', SHOWN.agentPlace),
+  agent.met('2.2', 'MUST', 'A reply that has no room for all of it goes without it.', SHOWN.agentTooLong),
+  agent.met('2.2', 'SHOULD', 'That is counted.', SHOWN.agentTooLong),
+  agent.met('2.2', 'SHOULD', 'The option is taken in unicasts, too.', SHOWN.agentUnicast),
+  agent.met('2.2', 'MUST NOT', 'It is expected in unicasts.', SHOWN.agentUnicast),
+  agent.met('3.1', 'SHOULD', 'The circuit id is bytes without meaning, compared as a whole.', SHOWN.agentStored),
+  agent.met('3.1', 'SHOULD', 'It is shown with the lease.', SHOWN.agentStored),
+  agent.met('3.2', 'SHOULD', 'The remote id is bytes without meaning, compared as a whole.', SHOWN.agentStored),
+  agent.met('3.2', 'SHOULD', 'It is shown with its client.', SHOWN.agentStored),
+  agent.departs(
+    '4.0',
+    'SHOULD',
+    'The number of addresses of one remote id is limited.',
+    'A switch with 48 ports has one remote id; what is limited is how fast strangers come through one circuit.',
+    SHOWN.circuitLimit,
+  ),
+  agent.notOurs('5.0', 'MUST', 'Relays drop agent information of untrusted clients.', A_RELAYS),
+  link.met('3', 'MUST', 'The network that link selection names is used, before giaddr and 118.', SHOWN.linkSelection),
+  link.met('3', 'MUST', 'The reply goes to giaddr all the same.', SHOWN.linkSelection),
+  link.met('3', 'MUST', 'The sub-option goes back with the whole option.', SHOWN.linkSelection),
+  link.met('3', 'MUST', 'A network that cannot be served gives no address of another one.', SHOWN.unserved),
+  link.met('3', 'MUST', 'Mask and router are those of the named network.', SHOWN.linkSelection),
+  override.met('4', 'MUST', 'The override is the server identifier of the reply.', SHOWN.override),
+  override.met('4', 'MUST', 'A message that names the override names this server.', SHOWN.override),
+  override.met('4', 'MUST', 'Renewals that come through the relay are answered through it.', SHOWN.override),
+  override.met('4', 'MUST', 'A sub-option of a wrong length is none.', SHOWN.overrideWrong),
+  override.notOurs(
+    '4',
+    'MUST',
+    'A relay that overrides adds link selection where giaddr is not the client’s network.',
+    A_RELAYS,
+  ),
+];

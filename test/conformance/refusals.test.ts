@@ -1,0 +1,346 @@
+// Every message that gets no answer, or a NAK, has a reason with a name: each name is provoked here by a datagram, and is then in the
+// metrics and, as a sample, in the log. A name that nothing provokes has no place in the table of refusals.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import { addDhcp } from '../../src/daemon/metrics.ts';
+import { WAITING_MAX } from '../../src/dhcp/durable-queue.ts';
+import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events.ts';
+import { IMPORT_REFUSALS } from '../../src/dhcp/lease-import.ts';
+import { EventStream } from '../../src/observe/event-stream.ts';
+import { Exposition } from '../../src/observe/exposition.ts';
+import { logEvents } from '../../src/observe/log.ts';
+import { LogLevels } from '../../src/observe/log-levels.ts';
+import { config, hw, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
+import { parseExposition } from '../support/exposition.ts';
+import type { WireOption } from './dhcp-datagram.ts';
+import { datagramOf, WireRack, type WireRackOptions, type Words } from './wire-rack.ts';
+
+/** What happens on the wire until the reason is met. */
+type Provocation = (rack: WireRack) => unknown;
+
+interface Case {
+  /** Another server's to answer, and so not told: the metrics alone count it. */
+  readonly quiet?: boolean;
+  readonly options?: WireRackOptions;
+  readonly provoke: Provocation;
+}
+
+const FAR = ip('10.30.0.1');
+const WISH = ip('10.20.0.105');
+const discover: Words = { type: 'discover' };
+const select = (address: string): Words => ({ type: 'request', requested: ip(address), server: RACK });
+const says =
+  (...messages: readonly Words[]): Provocation =>
+  (rack) => {
+    for (const words of messages) rack.say(words);
+  };
+/** Another network on eth2, which a reload takes away. */
+const second = (): ReturnType<typeof subnet> => ({
+  ...relayedSubnet(),
+  interfaceName: 'eth2',
+  serverAddress: ip('10.30.0.2'),
+});
+const onlyOne = config(subnet({ dynamic: { low: WISH, high: WISH } }));
+const owned = { machines: [machine(MAC_B, '10.20.0.30'), machine(hw('52:54:00:00:00:0f'), '10.20.0.31')] };
+const conflicts = (answer: Promise<ReturnType<typeof hw> | undefined>): WireRackOptions => ({
+  findConflict: () => answer,
+});
+
+const BOOTS: WireOption = [60, Buffer.from('PXEClient:Arch:00007:UNDI:003016')];
+const proxied = config(subnet({ proxy: true, dynamic: undefined, static: undefined }));
+
+const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
+  ['network-unknown', { provoke: says({ ...discover, giaddr: ip('10.99.0.1') }) }],
+  [
+    'interface-unserved',
+    {
+      options: { config: config(subnet(), second()) },
+      provoke: (rack) => {
+        // The networks change at once, the sockets follow.
+        void rack.server.configure(config());
+        rack.say(discover, 'eth2');
+      },
+    },
+  ],
+  [
+    'interface-without-address',
+    {
+      provoke: async (rack) => {
+        await rack.server.setInterfaces([{ name: 'eth1', addresses: [] }]);
+        rack.say(discover);
+      },
+    },
+  ],
+  [
+    'range-exhausted',
+    {
+      options: { config: onlyOne },
+      provoke: (rack) => {
+        rack.lease(MAC_A);
+        rack.say({ ...discover, mac: MAC_B });
+      },
+    },
+  ],
+  ['no-dynamic-range', { options: { config: config(subnet({ dynamic: undefined })) }, provoke: says(discover) }],
+  ['address-outside-range', { provoke: says(select('10.20.0.200')) }],
+  ['address-excluded', { provoke: says(select('10.20.0.254')) }],
+  ['address-reserved', { options: owned, provoke: says(select('10.20.0.30')) }],
+  [
+    'address-leased',
+    {
+      provoke: (rack) => {
+        rack.lease(MAC_B, { requested: WISH });
+        rack.say(select('10.20.0.105'));
+      },
+    },
+  ],
+  ['address-offered', { provoke: says({ ...discover, mac: MAC_B, requested: WISH }, select('10.20.0.105')) }],
+  [
+    'address-declined',
+    {
+      provoke: (rack) => {
+        rack.lease(MAC_B, { requested: WISH });
+        rack.say({ type: 'decline', mac: MAC_B, requested: WISH, server: RACK });
+        rack.say(select('10.20.0.105'));
+      },
+    },
+  ],
+  ['not-a-request', { provoke: says({ ...discover, op: 2 }) }],
+  ['bootp-unsupported', { provoke: says({}) }],
+  ['hardware-unsupported', { provoke: says({ ...discover, mac: hw('01:00:5e:00:00:01') }) }],
+  ['message-type-unknown', { provoke: says({ type: 'ack' }) }],
+  ['other-server-chosen', { provoke: says({ ...select('10.20.0.200'), server: ip('10.20.0.66') }) }],
+  ['address-not-named', { provoke: says({ type: 'request' }) }],
+  ['no-record', { provoke: says({ type: 'request', requested: WISH }) }],
+  ['wrong-network', { provoke: says({ type: 'request', requested: ip('10.99.0.1') }) }],
+  [
+    'fixed-address-differs',
+    {
+      provoke: (rack) => {
+        rack.know(machine(MAC_A, '10.20.0.30'));
+        rack.say({ type: 'request', requested: WISH });
+      },
+    },
+  ],
+  ['not-the-holder', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK }) }],
+  [
+    'no-server-address',
+    {
+      options: { config: config(subnet(), relayedSubnet()) },
+      provoke: (rack) => {
+        void rack.server.configure(config(relayedSubnet()));
+        rack.say({ ...discover, giaddr: FAR });
+      },
+    },
+  ],
+  [
+    'store-unavailable',
+    {
+      provoke: (rack) => {
+        rack.journal.slow();
+        rack.say(discover);
+      },
+    },
+  ],
+  [
+    'queue-full',
+    {
+      provoke: (rack) => {
+        rack.writes = false;
+        const renewal = datagramOf({ type: 'request', ciaddr: WISH });
+        for (let count = 0; count <= WAITING_MAX; count += 1) rack.network.deliver('eth1', Uint8Array.from(renewal));
+      },
+    },
+  ],
+  [
+    'superseded',
+    {
+      provoke: (rack) => {
+        rack.writes = false;
+        rack.say(select('10.20.0.105'));
+        rack.say({ type: 'release', ciaddr: WISH, server: RACK });
+        rack.journal.commit();
+      },
+    },
+  ],
+  [
+    'reply-late',
+    {
+      provoke: (rack) => {
+        rack.writes = false;
+        rack.say(select('10.20.0.105'));
+        rack.clock.advance(11_000);
+        rack.journal.commit();
+      },
+    },
+  ],
+  [
+    'too-many-new-clients',
+    {
+      options: { config: { ...config(), newClientsPerSecond: 0.1 } },
+      provoke: says(discover, { ...discover, mac: MAC_B }),
+    },
+  ],
+  ['not-booting', { quiet: true, options: { config: proxied }, provoke: says(discover) }],
+  [
+    'proxy-silent',
+    { quiet: true, options: { config: proxied }, provoke: says({ type: 'release', ciaddr: WISH, options: [BOOTS] }) },
+  ],
+  [
+    'network-not-proxied',
+    {
+      options: { config: config(subnet(), { ...second(), proxy: true, dynamic: undefined }) },
+      provoke: (rack) => rack.say({ type: 'request', ciaddr: WISH, options: [BOOTS] }, '10.30.0.2:4011'),
+    },
+  ],
+  [
+    'no-loader',
+    { options: { config: proxied, planBoot: () => undefined }, provoke: says({ ...discover, options: [BOOTS] }) },
+  ],
+  ['probe-running', { options: conflicts(new Promise(() => undefined)), provoke: says(discover, discover) }],
+  [
+    'address-in-use',
+    {
+      options: conflicts(Promise.resolve(hw('02:00:00:00:00:99'))),
+      provoke: async (rack) => {
+        rack.say(discover);
+        await settle();
+      },
+    },
+  ],
+]);
+
+/** The reasons that the log shows for these events, as JSON lines hold them. */
+async function loggedReasons(rack: WireRack): Promise<readonly unknown[]> {
+  const stream = new EventStream();
+  const lines: string[] = [];
+  const clock = rack.clock;
+  const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: () => undefined });
+  logEvents(pino({ base: null }, { write: (line: string) => void lines.push(line) }), stream, EVENT_KINDS, levels);
+  for (const event of rack.events) stream.publish(event);
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  return lines
+    .map((line) => JSON.parse(line))
+    .map(({ event, reason, msg }) => (msg === '' ? msg : `${event} ${reason}`));
+}
+
+for (const [reason, { options, provoke, quiet = false }] of CASES) {
+  test(`${reason}: a datagram brings it, the metrics count it, the log tells it`, async () => {
+    const rack = await WireRack.start(options);
+    assert.equal(rack.refused(reason), 0);
+    await provoke(rack);
+    assert.ok(rack.refused(reason) > 0, 'it is counted');
+
+    const out = new Exposition();
+    addDhcp(out, { dhcp: rack.server });
+    const refusals = parseExposition(out.text()).get('rackboot_dhcp_refusals_total')?.samples ?? [];
+    assert.equal(refusals.find(({ labels }) => labels.reason === reason)?.value, rack.refused(reason));
+
+    const told = await loggedReasons(rack);
+    assert.ok(
+      quiet ? told.length === 0 : told.includes(`dhcp.refused ${reason}`) || told.includes(`dhcp.nak ${reason}`),
+      `the log tells of ${reason}: ${told}`,
+    );
+    assert.match(DHCP_REFUSALS[reason], /^[A-Z].*\.$/, 'and the documents explain it');
+  });
+}
+
+test('every name of a refusal is provoked above', () => {
+  assert.deepEqual(
+    DHCP_REFUSAL_NAMES.filter((name) => !CASES.has(name)),
+    [],
+  );
+});
+
+test('a thousand datagrams of one kind are counted each, and told in few lines that say for how many they stand', async () => {
+  const rack = await WireRack.start();
+  for (let index = 0; index < 1000; index += 1) {
+    rack.say({
+      type: 'request',
+      requested: ip('10.20.0.101'),
+      mac: hw(`52:54:00:aa:${hex(index >> 8)}:${hex(index & 255)}`),
+    });
+  }
+  rack.clock.advance(10_000);
+  rack.say({ type: 'request', requested: ip('10.20.0.101'), mac: MAC_B });
+  assert.equal(rack.refused('no-record'), 1001);
+  const told = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'no-record');
+  assert.ok(told.length < 50, `${told.length} lines`);
+  assert.equal(
+    told.reduce((sum, { count }) => sum + (count ?? 1), 0),
+    1001,
+  );
+});
+
+test('a datagram that is no message is counted as malformed, and the log says where it breaks', async () => {
+  const rack = await WireRack.start();
+  const whole = datagramOf(discover);
+  const bad: readonly Uint8Array[] = [
+    new Uint8Array(0),
+    whole.subarray(0, 100),
+    Uint8Array.from(whole, (byte, index) => (index === 236 ? 0 : byte)),
+    Uint8Array.from(whole, (byte, index) => (index === 2 ? 17 : byte)),
+    new Uint8Array(5000),
+    datagramOf({ type: 'discover', options: [[52, [9]]] }),
+  ];
+  for (const bytes of bad) assert.deepEqual(rack.hand(Uint8Array.from(bytes)), []);
+  assert.equal(rack.server.counters().messages.malformed, bad.length);
+  for (const { kind, reason } of rack.events) {
+    assert.equal(kind, 'dhcp.malformed');
+    assert.match(reason ?? '', /^[a-z-]+ in [\w ]+ at byte \d+$/);
+  }
+});
+
+test('a refusal names the relay, the address that names the network, and the switch port', async () => {
+  const agent: WireOption = [82, [1, 6, ...Buffer.from('eth0/1'), 5, 4, 10, 98, 0, 0]];
+  for (const [words, relay, wanted, circuitId] of [
+    [{ giaddr: ip('10.99.0.1') }, '10.99.0.1', '10.99.0.1', undefined],
+    [{ giaddr: ip('10.99.0.1'), options: [agent] }, '10.99.0.1', '10.98.0.0', 'eth0/1'],
+    [{ options: [[118, [10, 97, 0, 0]]] }, undefined, '10.97.0.0', undefined],
+  ] as const satisfies readonly (readonly [Words, ...unknown[]])[]) {
+    const rack = await WireRack.start();
+    rack.say({ ...discover, ...words });
+    const told = rack.events.find(({ kind }) => kind === 'dhcp.refused');
+    assert.deepEqual(
+      [told?.reason, told?.relay, told?.wanted, told?.circuitId],
+      ['network-unknown', relay, wanted, circuitId],
+    );
+  }
+});
+
+test('a refusal for want of the disk names the relay too', async () => {
+  const rack = await WireRack.start({ config: config(subnet(), relayedSubnet()) });
+  rack.journal.slow();
+  rack.say({ ...discover, giaddr: FAR });
+  const told = rack.events.find(({ reason }) => reason === 'store-unavailable');
+  assert.deepEqual([told?.relay, told?.wanted], ['10.30.0.1', '10.30.0.1']);
+});
+
+test('what no client sent is told with the address it came from', async () => {
+  const rack = await WireRack.start();
+  rack.network.from = ip('10.20.0.9');
+  const sent = [datagramOf({ ...discover, op: 2 }), new Uint8Array(3)];
+  for (const bytes of sent) rack.network.deliver('eth1', bytes);
+  assert.deepEqual(
+    rack.events.map(({ kind, from: source }) => [kind, source]),
+    [
+      ['dhcp.refused', '10.20.0.9'],
+      ['dhcp.malformed', '10.20.0.9'],
+    ],
+  );
+});
+
+const REMEDIED: readonly DhcpRefusal[] = [
+  ...(['interface-unserved', 'no-dynamic-range', 'address-excluded', 'bootp-unsupported'] as const),
+  ...(['hardware-unsupported', 'not-the-holder', 'no-server-address'] as const),
+];
+test('what a person can change, a refusal names the remedy for', () => {
+  for (const reason of REMEDIED) assert.match(DHCP_REFUSALS[reason], /[;:] \w.+\.$/, reason);
+  for (const reason of ['address-reserved', 'address-leased', 'address-excluded'] as const)
+    assert.match(IMPORT_REFUSALS[reason], /; \w.+\.$/, reason);
+});
+
+const hex = (value: number): string => value.toString(16).padStart(2, '0');

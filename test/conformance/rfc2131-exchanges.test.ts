@@ -1,0 +1,305 @@
+// RFC 2131 §3, §4.2, §4.3 and §4.4: what a client is given, promised, denied and left without, message after message. The table of
+// demands is dhcp-musts.ts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANY, formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { config, hw, ip, MAC_A, MAC_B, MAC_C, machine, RACK, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
+import { numberOf, type ServerDatagram } from './dhcp-datagram.ts';
+import { serverOf, WireRack, type Words } from './wire-rack.ts';
+
+const RELAY = ip('10.30.0.1');
+const OTHER_SERVER = ip('10.20.0.66');
+const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.yiaddr ?? ANY);
+const stranger = (index: number): MacAddress => mac(0x525400aa0000 + index);
+/** A network with four dynamic addresses. */
+const small = (): ReturnType<typeof config> =>
+  config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') } }));
+
+test('§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const first = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });
+  assert.equal(given(first), '10.20.0.101');
+  const second = rack.ask({ type: 'discover', mac: MAC_B, requested: ip('10.20.0.101') });
+  assert.notEqual(given(second), '10.20.0.101');
+  const taken = rack.ask({ type: 'request', mac: MAC_B, requested: ip('10.20.0.101'), server: RACK });
+  assert.equal(taken?.type, 'NAK', 'nor given to who asks for just that address');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'ACK');
+});
+
+test('§3.1 step 4: an offer that nobody takes up is free again after a while', async () => {
+  const rack = await WireRack.start({ config: small() });
+  assert.equal(given(rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') })), '10.20.0.101');
+  rack.clock.advance(60_000);
+  assert.equal(given(rack.ask({ type: 'discover', mac: MAC_B, requested: ip('10.20.0.101') })), '10.20.0.101');
+});
+
+test('§3.1 step 4: the ACK says what the OFFER said, to every kind of client', async () => {
+  const kinds: readonly Words[] = [
+    {},
+    { options: [[55, [1, 3, 6, 15, 28, 42]]] },
+    { options: [[60, Buffer.from('PXEClient:Arch:00000:UNDI:002001')]] },
+    {
+      options: [
+        [60, Buffer.from('HTTPClient:Arch:00016:UNDI:003001')],
+        [93, [0, 16]],
+      ],
+    },
+    {
+      options: [
+        [77, Buffer.from('iPXE')],
+        [175, [33, 1, 1]],
+        [93, [0, 7]],
+        [60, Buffer.from('PXEClient:Arch:00007')],
+      ],
+    },
+  ];
+  for (const words of kinds) {
+    const rack = await WireRack.start({ machines: [machine(MAC_A, '10.20.0.30')] });
+    const offer = rack.ask({ ...words, type: 'discover' });
+    assert.ok(offer !== undefined);
+    const ack = rack.ask({ ...words, type: 'request', requested: offer.yiaddr, server: serverOf(offer) });
+    assert.equal(ack?.type, 'ACK');
+    assert.equal(given(ack), given(offer));
+    assert.deepEqual([ack?.siaddr, ack?.file, ack?.sname], [offer.siaddr, offer.file, offer.sname]);
+    const without53 = (reply: ServerDatagram | undefined): unknown =>
+      [...(reply?.options ?? [])].filter(([code]) => code !== 53);
+    assert.deepEqual(without53(ack), without53(offer));
+  }
+});
+
+test('§3.1 step 4: no address is looked for on the wire when it is asked for, only before it is offered', async () => {
+  const probed: Ipv4[] = [];
+  const rack = await WireRack.start({
+    findConflict: async (address) => {
+      probed.push(address);
+      return undefined;
+    },
+  });
+  rack.say({ type: 'discover', requested: ip('10.20.0.105') });
+  await settle();
+  assert.equal(given(rack.take()[0]), '10.20.0.105');
+  const before = probed.length;
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.105'), server: RACK })?.type, 'ACK');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.105') })?.type, 'ACK', 'INIT-REBOOT');
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') })?.type, 'ACK', 'RENEWING');
+  await settle();
+  assert.equal(probed.length, before);
+});
+
+test('§3.1 step 4: a server that was not chosen is silent, and the address that it offered stays free', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const offer = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });
+  assert.equal(rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: OTHER_SERVER }), undefined);
+  assert.equal(rack.refused('other-server-chosen'), 1);
+  assert.equal(rack.table.size, 0);
+});
+
+test('§4.3.2: what cannot be had is denied, and nothing that can be had', async () => {
+  const rack = await WireRack.start({ config: small(), machines: [machine(MAC_C, '10.20.0.30')] });
+  rack.lease(MAC_B, { requested: ip('10.20.0.102') });
+  rack.ask({ type: 'discover', mac: MAC_C, requested: ip('10.20.0.103') });
+  const select = (address: string, client = MAC_A): string | undefined =>
+    rack.ask({ type: 'request', mac: client, requested: ip(address), server: RACK })?.type;
+  for (const [address, expected] of [
+    ['10.20.0.102', 'NAK'],
+    ['10.20.0.30', 'NAK'],
+    ['10.20.0.1', 'NAK'],
+    ['10.20.0.254', 'NAK'],
+    ['10.20.0.255', 'NAK'],
+    ['10.20.0.200', 'NAK'],
+    ['10.99.0.1', 'NAK'],
+    ['0.0.0.0', 'NAK'],
+    ['255.255.255.255', 'NAK'],
+    ['10.20.0.101', 'ACK'],
+  ] as const) {
+    assert.equal(select(address), expected, address);
+  }
+  assert.equal(select('10.20.0.30', MAC_C), 'ACK');
+});
+
+test('§4.3.2, INIT-REBOOT: a wrong network is denied, an unknown client is left alone, a known one is answered', async () => {
+  const rack = await WireRack.start({ config: config(subnet(), relayedSubnet()) });
+  const reboot = (address: string, more: Words = {}, socket = 'eth1'): string | undefined =>
+    rack.ask({ type: 'request', requested: ip(address), ...more }, socket)?.type;
+  assert.equal(reboot('10.99.0.5'), 'NAK');
+  assert.equal(reboot('10.20.0.105', { giaddr: RELAY }, '10.20.0.1'), 'NAK', 'giaddr tells the network');
+  assert.equal(reboot('10.20.0.105'), undefined);
+  assert.equal(rack.refused('no-record'), 1);
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  assert.equal(reboot('10.20.0.105'), 'ACK');
+  rack.lease(MAC_B, { requested: ip('10.20.0.106') });
+  assert.equal(reboot('10.20.0.106'), 'NAK', 'it is another’s');
+  assert.equal(reboot('10.20.0.106', { mac: MAC_C }), undefined, 'it is another’s, but nothing is known of who asks');
+});
+
+test('§4.3.2, INIT-REBOOT: a running lease is not denied when another address is fixed, but an address it no longer holds is', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  rack.know(machine(MAC_A, '10.20.0.30'));
+  const reboot = (): string | undefined => rack.ask({ type: 'request', requested: ip('10.20.0.105') })?.type;
+  assert.equal(reboot(), 'ACK');
+  assert.equal(given(rack.lease(MAC_A)), '10.20.0.30', 'firmware begins with DISCOVER');
+  assert.equal(reboot(), 'NAK', 'the system asks for what it had before');
+  assert.equal(given(rack.lease(MAC_A)), '10.20.0.30');
+});
+
+test('§3.2: a lease that has ended and belongs to another server’s range is not denied', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  rack.clock.advance(7200_000);
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.200') }), undefined);
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.200') }), undefined);
+});
+
+test('§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  for (const socket of ['10.20.0.1', 'eth1']) {
+    rack.clock.advance(300_000);
+    const ack = rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, socket);
+    assert.deepEqual([ack?.type, given(ack)], ['ACK', '10.20.0.105']);
+    assert.deepEqual(ack?.to, { kind: 'unicast', address: ip('10.20.0.105'), port: 68 });
+    assert.equal(numberOf(ack ?? assert.fail(), 51), 600);
+  }
+  rack.clock.advance(599_000);
+  assert.deepEqual(
+    rack.events.filter(({ kind }) => kind === 'dhcp.expired'),
+    [],
+  );
+});
+
+test('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_B, { requested: ip('10.20.0.105') });
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') })?.type, 'NAK');
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.99.0.5') }), undefined);
+  assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.200') }), undefined);
+  assert.equal(rack.table.find(ip('10.20.0.105'))?.mac, MAC_B);
+});
+
+test('§4.3.3: an address that was declined goes to nobody for a while, and a person is told', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const ack = rack.lease(MAC_A, { requested: ip('10.20.0.101') });
+  rack.say({ type: 'decline', requested: ack?.yiaddr ?? ANY, server: RACK });
+  assert.equal(rack.events.at(-1)?.kind, 'dhcp.decline');
+  assert.equal(rack.events.at(-1)?.address, ip('10.20.0.101'));
+  for (let index = 0; index < 3; index += 1) {
+    assert.notEqual(given(rack.lease(stranger(index), { requested: ip('10.20.0.101') })), '10.20.0.101');
+  }
+  assert.equal(rack.ask({ type: 'discover', mac: stranger(9) }), undefined, 'not even when all others are taken');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
+});
+
+test('§4.3.4: an address that was released is free, and remembered for its client', async () => {
+  const rack = await WireRack.start({ config: small() });
+  rack.lease(MAC_A, { requested: ip('10.20.0.101') });
+  assert.deepEqual(rack.say({ type: 'release', ciaddr: ip('10.20.0.101'), server: RACK }, '10.20.0.1'), []);
+  assert.equal(given(rack.ask({ type: 'discover', mac: MAC_A })), '10.20.0.101');
+  rack.clock.advance(60_000);
+  assert.equal(given(rack.lease(MAC_B, { requested: ip('10.20.0.101') })), '10.20.0.101', 'another may ask for it');
+});
+
+test('§4.3.4: nobody releases or declines what is another’s', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_A, { requested: ip('10.20.0.105') });
+  rack.say({ type: 'release', mac: MAC_B, ciaddr: ip('10.20.0.105'), server: RACK });
+  rack.say({ type: 'decline', mac: MAC_B, requested: ip('10.20.0.105'), server: RACK });
+  assert.equal(rack.refused('not-the-holder'), 2);
+  assert.equal(rack.table.find(ip('10.20.0.105'))?.state, 'bound');
+});
+
+test('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address', async () => {
+  const rack = await WireRack.start();
+  rack.lease(MAC_B, { requested: ip('10.20.0.105') });
+  const before = rack.table.all();
+  for (const address of ['10.20.0.7', '10.20.0.105', '10.20.0.50']) {
+    const ack = rack.ask({ type: 'inform', ciaddr: ip(address), options: [[55, [1, 3, 6]]] });
+    assert.deepEqual([ack?.type, ack?.yiaddr, ack?.ciaddr], ['ACK', ANY, ip(address)]);
+    assert.deepEqual([...(ack?.options.keys() ?? [])], [53, 54, 1, 3, 6]);
+    assert.deepEqual(ack?.to, { kind: 'unicast', address: ip(address), port: 68 });
+  }
+  assert.deepEqual(rack.table.all(), before);
+});
+
+test('§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer', async () => {
+  const rack = await WireRack.start();
+  for (const socket of ['eth1', '10.20.0.1']) {
+    assert.deepEqual(rack.say({ type: 'inform', ciaddr: ip('192.0.2.9') }, socket), []);
+  }
+  assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
+});
+
+test('§4.2: a client is its hardware address, whatever identifier it sends', async () => {
+  const rack = await WireRack.start();
+  const first = rack.lease(MAC_A);
+  for (const identifier of [
+    [1, 82, 84, 0, 0, 0, 10],
+    [255, 1, 2, 3, 4, 5, 6],
+    [0, ...Buffer.from('host')],
+  ]) {
+    const ack = rack.lease(MAC_A, { options: [[61, identifier]] });
+    assert.equal(given(ack), given(first));
+    assert.deepEqual(ack?.options.get(61), identifier, 'RFC 6842: it is echoed');
+  }
+  const other = rack.lease(MAC_B, { options: [[61, [1, 82, 84, 0, 0, 0, 10]]] });
+  assert.notEqual(given(other), given(first));
+});
+
+test('§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come', async () => {
+  const rack = await WireRack.start({ config: config(subnet({ router: undefined, ntpServers: [] })) });
+  const offer = rack.ask({ type: 'discover', options: [[55, [6, 6, 1, 15, 6, 42, 3, 200, 19, 23, 53, 54]]] });
+  const codes = offer?.pieces.map(({ code }) => code) ?? [];
+  assert.equal(new Set(codes).size, codes.length);
+  for (const absent of [3, 42, 200, 19, 23]) assert.equal(codes.includes(absent), false, `option ${absent}`);
+});
+
+test('§4.3.1: the address comes from the network that giaddr names, or of the interface', async () => {
+  const rack = await WireRack.start({ config: config(subnet(), relayedSubnet()) });
+  assert.match(given(rack.ask({ type: 'discover' })), /^10\.20\.0\.10\d$/);
+  assert.match(given(rack.ask({ type: 'discover', giaddr: RELAY }, '10.20.0.1')), /^10\.30\.0\.10\d$/);
+  assert.equal(rack.ask({ type: 'discover', giaddr: ip('10.99.0.1') }, '10.20.0.1'), undefined);
+  assert.equal(rack.refused('network-unknown'), 1);
+});
+
+test('§4.3.1: no address left is told to a person', async () => {
+  const rack = await WireRack.start({ config: small() });
+  for (let index = 0; index < 4; index += 1) assert.equal(rack.lease(stranger(index))?.type, 'ACK');
+  assert.equal(rack.ask({ type: 'discover', mac: stranger(9) }), undefined);
+  assert.equal(rack.refused('range-exhausted'), 1);
+  const told = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'range-exhausted');
+  assert.equal(told.length, 1);
+});
+
+test('§2.2: the address whose lease ended longest ago is the first to go to another client', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const first = given(rack.lease(stranger(0)));
+  rack.clock.advance(10_000);
+  for (let index = 1; index < 4; index += 1) rack.lease(stranger(index));
+  rack.clock.advance(700_000);
+  assert.equal(given(rack.ask({ type: 'discover', mac: hw('52:54:00:00:00:0e') })), first);
+});
+
+test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal', async () => {
+  const rack = await WireRack.start();
+  assert.deepEqual(rack.say({ options: [] }), []);
+  assert.deepEqual(rack.say({ options: [[12, Buffer.from('old')]] }), []);
+  assert.equal(rack.refused('bootp-unsupported'), 2);
+  // BOOTP without the magic cookie of RFC 1497: not a DHCP message at all.
+  const bare = new Uint8Array(300);
+  bare.set([1, 1, 6]);
+  bare.set([0x52, 0x54, 0, 0, 0, 1], 28);
+  assert.deepEqual(rack.hand(bare), []);
+  const { messages } = rack.server.counters();
+  assert.equal(messages.malformed, 1);
+});
+
+test('§4.3: what servers send, and types nobody knows, are not answered', async () => {
+  const rack = await WireRack.start();
+  assert.deepEqual(rack.say({ op: 2, type: 'offer' }), []);
+  assert.deepEqual(rack.say({ op: 2, type: 'discover' }), []);
+  for (const type of [0, 2, 5, 6, 9, 10, 13, 255])
+    assert.deepEqual(rack.say({ options: [[53, [type]]] }), [], `${type}`);
+  assert.equal(rack.refused('not-a-request'), 2);
+  assert.equal(rack.refused('message-type-unknown'), 8);
+});

@@ -1,0 +1,254 @@
+// What strangers can take, and what is told of it: floods of new clients, clients that decline everything, ranges that fill up.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant, later, seconds } from '../../src/clock.ts';
+import { DECLINE_SECONDS } from '../../src/dhcp/decide.ts';
+import { DECLINE_REGAINED_SECONDS, DECLINED_ALWAYS, DECLINES_AT_ONCE, Declines } from '../../src/dhcp/declines.ts';
+import {
+  NEW_CLIENTS_PER_SECOND,
+  NewClients,
+  OFFERED_ALWAYS,
+  PLACES_MAX,
+  PLACES_OF_A_SOCKET,
+  type Place,
+  SOCKETS_MAX,
+} from '../../src/dhcp/new-clients.ts';
+import { OPTION } from '../../src/dhcp/options.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import { ANY, type Ipv4, mac, parseNetwork } from '../../src/net/address.ts';
+import { config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from './lab.ts';
+import { BY_RELAY, rig } from './responder-rig.ts';
+
+const START = instant(1_000_000);
+const WIDE = subnet({
+  network: parseNetwork('10.20.0.0/16') ?? { address: ANY, prefix: 0 },
+  dynamic: { low: ip('10.20.4.0'), high: ip('10.20.7.255') },
+  static: undefined,
+});
+
+test('a hall of 200 machines that is switched on at once is served', () => {
+  const { say } = rig(config(WIDE));
+  for (let client = 1; client <= 200; client += 1) {
+    assert.match(say({ type: 'discover', mac: mac(client) }), /^offer /);
+  }
+});
+
+test('a hall of 200 machines fits into a range of 256 at once, with nothing asked for yet', () => {
+  const small = { ...WIDE, dynamic: { low: ip('10.20.4.0'), high: ip('10.20.4.255') } };
+  const { say } = rig(config(small));
+  const offered = Array.from({ length: 200 }, (_, index) => say({ type: 'discover', mac: mac(index + 1) }));
+  const first = offered.filter((answer) => answer.startsWith('offer')).length;
+  assert.ok(first >= 192, `${first} were offered an address at once`);
+});
+
+test('of a flood of clients that do not exist so many are offered an address, and who is known is served all the same', () => {
+  const { say, lease, clock, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_B, '10.20.0.30')]));
+  assert.match(lease(MAC_A), /^ack/);
+  told();
+  let offered = 0;
+  for (let second = 0; second < 10; second += 1) {
+    for (let client = 0; client < 1000; client += 1) {
+      if (say({ type: 'discover', mac: mac(0x020000000000 + second * 1000 + client) }) !== 'silence') offered += 1;
+    }
+    assert.match(lease(MAC_A), /^ack/, 'a client with a lease');
+    assert.equal(lease(MAC_B), 'ack 10.20.0.30', 'a machine of the region');
+    clock.advance(1000);
+  }
+  assert.ok(offered <= NEW_CLIENTS_PER_SECOND * 20, `${offered} of 10 000 were offered an address`);
+  const limited = told('dhcp.new-clients-limited');
+  assert.equal(limited.length, 1, 'told once');
+  assert.deepEqual(limited[0], {
+    ...{ kind: 'dhcp.new-clients-limited', at: limited[0]?.at, subnet: 'lab', interfaceName: 'eth1', place: 'eth1' },
+  });
+});
+
+test('a flood that asks without having been offered anything is held back, too', () => {
+  const { say } = rig(config({ ...WIDE, authoritative: 'yes' }));
+  let given = 0;
+  for (let client = 0; client < 1000; client += 1) {
+    const words = { mac: mac(0x020000000000 + client), requested: ip(`10.20.${4 + (client >> 8)}.${client % 256}`) };
+    if (say({ type: 'request', ...words, server: RACK }).startsWith('ack')) given += 1;
+  }
+  assert.ok(given <= NEW_CLIENTS_PER_SECOND * 10 + 1, `${given} of 1000 got a lease`);
+});
+
+test('the rate is the configuration’s, and 0 is none', () => {
+  const wide = config(WIDE);
+  const { say, responder } = rig(wide);
+  responder.bounds.newClients.setRate(1);
+  const offered = (from: number) =>
+    Array.from({ length: 40 }, (_, index) => say({ type: 'discover', mac: mac(from + index) })).filter(
+      (answer) => answer !== 'silence',
+    ).length;
+  assert.equal(offered(1), 10);
+  responder.bounds.newClients.setRate(0);
+  assert.equal(offered(1000), 40);
+});
+
+test('the flood on one circuit of a relay does not hold back another circuit', () => {
+  const far = { ...relayedSubnet(), network: parseNetwork('10.30.0.0/16') ?? { address: ANY, prefix: 0 } };
+  const { say } = rig(config(subnet(), { ...far, dynamic: { low: ip('10.30.4.0'), high: ip('10.30.15.255') } }));
+  const from = (client: number, circuit: string) =>
+    say(
+      {
+        ...{ type: 'discover', mac: mac(client), giaddr: ip('10.30.0.1') },
+        options: [[OPTION.relayAgentInformation, Uint8Array.from([1, circuit.length, ...Buffer.from(circuit)])]],
+      },
+      BY_RELAY,
+    );
+  let silent = 0;
+  for (let client = 1; client <= 1000; client += 1) if (from(client, 'ge-0') === 'silence') silent += 1;
+  assert.equal(silent, 1000 - NEW_CLIENTS_PER_SECOND * 10);
+  assert.match(from(2000, 'ge-1'), /^offer/);
+});
+
+test('circuits that are made up help beyond no bound of what comes by one socket, and that is told once', () => {
+  const far = { ...relayedSubnet(), network: parseNetwork('10.30.0.0/16') ?? { address: ANY, prefix: 0 } };
+  const wide = { ...far, dynamic: { low: ip('10.30.4.0'), high: ip('10.30.255.250') } };
+  const { say, told, clock } = rig(config(subnet(), wide));
+  const circuits = PLACES_MAX * 3;
+  const flood = (from: number): number => {
+    let offered = 0;
+    for (let client = from; client < from + circuits; client += 1) {
+      const circuit = [client >> 16, (client >> 8) & 255, client & 255];
+      const options = [[OPTION.relayAgentInformation, Uint8Array.of(1, circuit.length, ...circuit)]] as const;
+      const words = { mac: mac(0x020000000000 + client), giaddr: ip('10.30.0.1'), options };
+      if (say({ type: 'discover', ...words }, BY_RELAY) !== 'silence') offered += 1;
+    }
+    return offered;
+  };
+  const atOnce = NEW_CLIENTS_PER_SECOND * 10 * PLACES_OF_A_SOCKET;
+  assert.equal(flood(0), atOnce);
+  const places = told('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
+  assert.deepEqual(places, ['10.20.0.1']);
+  clock.advance(1000);
+  assert.equal(flood(circuits), NEW_CLIENTS_PER_SECOND * PLACES_OF_A_SOCKET);
+  assert.deepEqual(told('dhcp.new-clients-limited'), []);
+});
+
+test('places that are each used up are told of, of one socket a few at once and one a minute', () => {
+  const limits = new NewClients();
+  limits.setRate(1);
+  const toldOf = (place: Place, now: Instant): readonly string[] => {
+    for (let client = 0; client < 20; client += 1) if (limits.admits(place, undefined, now)) limits.take(place, now);
+    return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
+  };
+  const told: string[] = [];
+  for (let second = 0; second < 600; second += 10) {
+    told.push(...toldOf({ name: `relay 10.30.0.1, circuit ${second}`, socket: 'eth1' }, later(START, second * 1000)));
+  }
+  assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
+  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were told of in ten minutes`);
+  assert.deepEqual(toldOf({ name: 'eth2', socket: 'eth2' }, START), ['eth2'], 'another socket is told of by itself');
+});
+
+test('sockets beyond those that are told apart share one bound', () => {
+  const limits = new NewClients();
+  let admitted = 0;
+  for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
+    const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}` };
+    if (!limits.admits(place, undefined, START)) continue;
+    limits.take(place, START);
+    admitted += 1;
+  }
+  assert.equal(admitted, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
+});
+
+test('offers that nobody asks for take a share of a range, and all of a small one', () => {
+  const limits = new NewClients();
+  const place = { name: 'eth1', socket: 'eth1' };
+  const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
+  const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
+  const table: readonly (readonly [number, number, boolean])[] = [
+    [1000, 749, true],
+    [1000, 750, false],
+    [10, 10, true],
+    [70, OFFERED_ALWAYS - 1, true],
+    [70, OFFERED_ALWAYS, false],
+  ];
+  for (const [usable, offered, admitted] of table) {
+    assert.equal(limits.admits(place, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
+  }
+});
+
+test('an address that was declined comes back after its time, and that is told', () => {
+  const { say, lease, clock, told, responder } = rig(config());
+  const address = lease(MAC_A).split(' ')[1] ?? '';
+  assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
+  assert.equal(told('dhcp.decline').length, 1);
+  assert.notEqual(lease(MAC_A), `ack ${address}`);
+  assert.match(say({ type: 'request', mac: MAC_B, requested: ip(address), server: RACK }), /^nak/);
+  clock.advance(DECLINE_SECONDS * 1000);
+  responder.expire();
+  assert.equal(told('dhcp.declined-back').length, 1);
+  assert.equal(say({ type: 'discover', mac: MAC_B, requested: ip(address) }), `offer ${address}`);
+});
+
+test('a client that declines all it gets cannot empty a range', () => {
+  const { say, lease, told, responder } = rig(config(WIDE));
+  const seen = new Set<string>();
+  for (let count = 0; count < 50; count += 1) {
+    const address = lease(MAC_A).split(' ')[1] ?? '';
+    seen.add(address);
+    assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
+  }
+  assert.equal(responder.bounds.ranges()[0]?.declined, DECLINES_AT_ONCE);
+  assert.equal(told('dhcp.declines-limited').length, 50 - DECLINES_AT_ONCE);
+  assert.equal(seen.size, 50, 'it was offered another address each time');
+});
+
+test('nor can many clients that each decline a little', () => {
+  const { say, lease, responder } = rig(config());
+  responder.bounds.newClients.setRate(0);
+  for (let client = 1; client <= 40; client += 1) {
+    const address = lease(mac(client)).split(' ')[1] ?? '';
+    say({ type: 'decline', mac: mac(client), requested: ip(address), server: RACK });
+  }
+  assert.equal(responder.bounds.ranges()[0]?.declined, DECLINED_ALWAYS);
+  assert.equal(responder.bounds.ranges()[0]?.free, 10 - DECLINED_ALWAYS);
+});
+
+test('a client that declined too much may do so again after a while', () => {
+  const declines = new Declines();
+  for (let count = 0; count < DECLINES_AT_ONCE; count += 1) {
+    assert.equal(declines.mayDecline(MAC_A, undefined, START), true);
+    declines.take(MAC_A, START);
+  }
+  assert.equal(declines.mayDecline(MAC_A, undefined, START), false);
+  assert.equal(declines.mayDecline(MAC_B, undefined, START), true);
+  assert.equal(declines.mayDecline(MAC_A, undefined, later(START, DECLINE_REGAINED_SECONDS * 1000)), true);
+});
+
+test('a range that fills up is told of at nine tenths, when it is full, and when there is room again; once each', () => {
+  const { lease, say, told, clock, responder } = rig(config(subnet({ leaseTime: seconds(600) })));
+  const kinds = ['dhcp.range-filling', 'dhcp.range-full', 'dhcp.range-eased'];
+  const inShort = () => told(...kinds).map((event) => `${event.kind} ${'used' in event ? event.used : ''}`);
+  for (let client = 1; client <= 8; client += 1) assert.match(lease(mac(client)), /^ack/);
+  assert.deepEqual(inShort(), []);
+  assert.match(lease(mac(9)), /^ack/);
+  assert.deepEqual(inShort(), ['dhcp.range-filling 9']);
+  assert.match(lease(mac(10)), /^ack/);
+  assert.deepEqual(inShort(), ['dhcp.range-full 10']);
+  assert.deepEqual(
+    responder.bounds.ranges().map(({ level, free, usable }) => [level, free, usable]),
+    [['full', 0, 10]],
+  );
+  for (let client = 11; client <= 30; client += 1) assert.equal(lease(mac(client)), 'silence');
+  assert.deepEqual(inShort(), [], 'not once a packet');
+  assert.equal(responder.counters().refusals['range-exhausted'], 20);
+  clock.advance(300_000);
+  for (let client = 1; client <= 8; client += 1) say({ type: 'request', mac: mac(client), ciaddr: addressOf(client) });
+  clock.advance(300_000);
+  responder.expire();
+  assert.deepEqual(inShort(), ['dhcp.range-eased 8']);
+  clock.advance(300_000);
+  responder.expire();
+  assert.deepEqual(inShort(), ['dhcp.range-eased 0']);
+
+  function addressOf(client: number): Ipv4 {
+    const known = responder.state().leases.findAllByClient(mac(client))[0];
+    assert.ok(known !== undefined);
+    return known.address;
+  }
+});

@@ -1,0 +1,62 @@
+// A responder on a virtual wire, whose disk writes at once: what clients say, and what they are answered in a word.
+
+import { identifyBootClient } from '../../src/boot/client.ts';
+import type { DhcpConfig } from '../../src/dhcp/config.ts';
+import type { Lease } from '../../src/dhcp/lease.ts';
+import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { OPTION, optionU8 } from '../../src/dhcp/options.ts';
+import { Responder } from '../../src/dhcp/responder.ts';
+import { type Arrival, indexSubnets } from '../../src/dhcp/subnet.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { type ClientWords, clientBytes, ip, planByKind, RACK, readReply, TestJournal } from './lab.ts';
+
+export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
+export const BY_RELAY: Arrival = { interfaceName: undefined, localAddress: RACK };
+const TYPES = ['', 'discover', 'offer', 'request', 'decline', 'ack', 'nak'];
+
+/** Starts one with these stored leases. */
+export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]), stored: readonly Lease[] = []) {
+  const clock = new VirtualClock();
+  const journal = new TestJournal();
+  const table = new LeaseTable();
+  table.load(stored, clock.now());
+  const events: RackEvent[] = [];
+  const answers: { readonly type: string; readonly address: Ipv4 }[] = [];
+  const responder = new Responder({
+    ...{ clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    publish: (event) => void events.push(event),
+    machines: () => machines,
+    transmit: (replies) => {
+      for (const { datagram } of replies) {
+        const message = readReply(datagram.bytes);
+        const type = TYPES[optionU8(message.options, OPTION.messageType) ?? 0] ?? '';
+        answers.push({ type, address: message.yiaddr });
+      }
+    },
+  });
+  responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
+  const say = (words: ClientWords, arrival = ON_WIRE): string => {
+    responder.receive([{ bytes: clientBytes(words), from: ANY, fromPort: 68 }], arrival);
+    journal.commit();
+    const [answer] = answers.splice(0);
+    return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;
+  };
+  return {
+    ...{ clock, journal, table, responder, say },
+    /** From now on this configuration is in force. */
+    reload(next: DhcpConfig): void {
+      responder.setSubnets(indexSubnets(next, undefined), next);
+    },
+    /** The client's whole way to a lease; its address, or `silence`. */
+    lease(client: MacAddress, words: ClientWords = {}): string {
+      const address = say({ ...words, type: 'discover', mac: client }).split(' ')[1];
+      if (address === undefined) return 'silence';
+      return say({ ...words, type: 'request', mac: client, requested: ip(address), server: RACK });
+    },
+    told: (...kinds: readonly string[]) =>
+      events.splice(0).filter(({ kind }) => kinds.includes(kind) || kinds.length === 0),
+  };
+}
