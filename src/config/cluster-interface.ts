@@ -3,6 +3,7 @@
 // 1. Every address lies inside the network and is neither its first nor its last one.
 // 2. The dynamic and the static range are disjoint and hold neither the rack nor the router.
 // 3. A managed interface (1 or 2) has a dynamic range, and an interface with an address unless it is relayed.
+// 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/config.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
@@ -16,6 +17,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../net/address.ts';
+import type { NetworkTerms } from './dhcp-terms.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
 /** Reports a problem at a key below the cluster interface. */
@@ -27,6 +29,8 @@ export interface ResolvedInterface {
   readonly dynamic: Ipv4Range | undefined;
   readonly static: Ipv4Range | undefined;
 }
+
+const RANGE_KEYS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const;
 
 /** Checks one cluster interface by itself; undefined when it has no usable network. */
 export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
@@ -50,18 +54,19 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   if (written.broadcast_ip !== undefined && !networkContains(network, written.broadcast_ip)) {
     report('broadcast_ip', `${formatIpv4(written.broadcast_ip)} is not inside ${formatNetwork(network)}`);
   }
-  for (const key of ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const) {
+  for (const key of RANGE_KEYS) {
     inside(key, written[key]);
   }
   const dynamic = resolveRange(written, 'ip_range', report);
   const fixed = resolveRange(written, 'static_ip_range', report);
-  if (written.management > 0 && dynamic === undefined && written.ip_range_low === undefined) {
+  if (written.mode === 'proxy') checkProxy(written, report);
+  else if (written.management > 0 && dynamic === undefined && written.ip_range_low === undefined) {
     report('ip_range_low', 'a managed interface needs a dynamic range: ip_range_low and ip_range_high');
   }
   if (dynamic !== undefined && fixed !== undefined && rangesOverlap(dynamic, fixed)) {
     report('static_ip_range_low', 'the static range and the dynamic range share addresses; make them disjoint');
   }
-  checkHosts(written, network, report);
+  checkHosts(written, network, broadcast, report);
   return { network, broadcast, dynamic, static: fixed };
 }
 
@@ -72,8 +77,8 @@ export function toSubnet(
   defaults: {
     readonly domain: string;
     readonly dnsServers: readonly Ipv4[];
-    readonly leaseTime: DhcpSubnet['leaseTime'];
   },
+  terms: NetworkTerms,
 ): DhcpSubnet {
   return {
     name: written.name,
@@ -87,13 +92,19 @@ export function toSubnet(
     domain: written.domain ?? defaults.domain,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
     ntpServers: written.ntp_servers,
-    leaseTime: written.lease_time ?? defaults.leaseTime,
-    reservations: written.hosts.map(({ mac, ip, hostname }) => ({ mac, address: ip, hostname })),
+    ...terms.times,
+    options: terms.options,
+    identity: written.identity,
+    reservations: written.hosts.map(({ mac, client_id: clientId, ip, hostname }, index) => {
+      const options = terms.hostOptions.get(index);
+      const reservation = { mac, clientId, address: ip, hostname };
+      return options === undefined ? reservation : { ...reservation, options };
+    }),
+    proxy: written.mode === 'proxy',
+    authoritative: written.authoritative,
+    conflictCheck: written.conflict_check,
   };
 }
-
-const LEASE_SECONDS_MIN = 30;
-const LEASE_SECONDS_MAX = 31_536_000;
 
 function checkPlace(written: WrittenClusterInterface, report: Report): void {
   if (written.relayed) {
@@ -106,9 +117,22 @@ function checkPlace(written: WrittenClusterInterface, report: Report): void {
     if (written.interface === undefined) report('interface', 'missing: name the interface, or say `relayed: true`');
     if (written.ip === undefined) report('ip', "missing: the rack's own address on this interface");
   }
-  const lease = written.lease_time;
-  if (lease !== undefined && (lease < LEASE_SECONDS_MIN || lease > LEASE_SECONDS_MAX)) {
-    report('lease_time', `${lease} seconds is outside ${LEASE_SECONDS_MIN} seconds to one year`);
+}
+
+/** What would be silently without effect where another server gives the addresses. */
+function checkProxy(written: WrittenClusterInterface, report: Report): void {
+  const cure = 'remove it, or `mode: proxy`';
+  if (written.management === 0) {
+    report('mode', 'proxy answers DHCP, and management 0 means that nobody does; make it 1 or 2, or remove mode');
+  }
+  for (const key of RANGE_KEYS) {
+    if (written[key] !== undefined) report(key, `in proxy mode another DHCP server gives the addresses; ${cure}`);
+  }
+  if (written.hosts.length > 0) {
+    report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${cure}`);
+  }
+  if (written.options.length > 0) {
+    report('options', `in proxy mode another DHCP server gives the options: configure them there; ${cure}`);
   }
 }
 
@@ -148,6 +172,7 @@ function resolveRange(
   for (const [name, address] of [
     ['ip', written.ip],
     ['router_ip', written.router_ip],
+    ['broadcast_ip', written.broadcast_ip],
   ] as const) {
     if (address !== undefined && rangeContains({ low, high }, address)) {
       report(`${key}_low`, `the range holds ${name} ${formatIpv4(address)}; leave it out`);
@@ -156,14 +181,21 @@ function resolveRange(
   return { low, high };
 }
 
-function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, report: Report): void {
+function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
   const macs = new Set<number>();
+  const clientIds = new Set<string>();
   const addresses = new Set<number>();
   written.hosts.forEach((host, index) => {
     const at = `hosts[${index}]`;
     if (!networkContains(network, host.ip))
       report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
     if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
+    if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
+    if (network.prefix < 31 && (host.ip === network.address || host.ip === broadcast))
+      report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no machine can have`);
+    if (host.client_id !== undefined && clientIds.has(host.client_id))
+      report(`${at}.client_id`, 'this client identifier has two reservations here');
+    if (host.client_id !== undefined) clientIds.add(host.client_id);
     if (addresses.has(host.ip)) report(`${at}.ip`, `${formatIpv4(host.ip)} is reserved twice`);
     if (macs.has(host.mac)) report(`${at}.mac`, `${formatMac(host.mac)} has two reservations here`);
     macs.add(host.mac);

@@ -3,6 +3,7 @@
 // 1. Values are compared as they are used, so that `10m` and `600` are no change; they are shown as they were written.
 // 2. A secret is never shown; a long value is cut.
 
+import { PROXY_PORT } from '../dhcp/config.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -12,7 +13,7 @@ import {
   type SettingValue,
   valueAt,
 } from '../machines/settings.ts';
-import { formatIpv4, type Ipv4, rangeContains } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
 import type { UsableConfig } from './load.ts';
 import type { RackConfig } from './rack-config.ts';
@@ -179,22 +180,27 @@ export interface ChangeEffects {
 /** What follows from going from one configuration to another with these leases running. */
 export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
   const [old, next] = [listenersOf(before), listenersOf(after)];
+  const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
   return {
     listeners: [
       ...[...next].filter((name) => !old.has(name)).map((name) => `opens ${name}`),
       ...[...old].filter((name) => !next.has(name)).map((name) => `closes ${name}`),
     ],
-    stranded: leases.filter(({ address }) => isGiven(before, address) && !isGiven(after, address)),
+    stranded: leases.filter((lease) => givenBefore(lease) && !givenAfter(lease)),
   };
 }
 
-/** True when DHCP gives this address to somebody. */
-function isGiven(config: RackConfig, address: Ipv4): boolean {
-  return config.dhcp.subnets.some(
-    ({ dynamic, reservations }) =>
-      (dynamic !== undefined && rangeContains(dynamic, address)) ||
-      reservations.some((reservation) => reservation.address === address),
+/** Tells whether DHCP gives the address of a lease to its machine. */
+function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
+  const reserved = new Map(
+    dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
   );
+  return ({ address, mac }) => {
+    const reservation = reserved.get(address);
+    // Whose identifier it is, the lease does not say here.
+    if (reservation !== undefined) return formatMac(reservation.mac) === mac || reservation.clientId !== undefined;
+    return dhcp.subnets.some(({ dynamic }) => dynamic !== undefined && rangeContains(dynamic, address));
+  };
 }
 
 function listenersOf(config: RackConfig): ReadonlySet<string> {
@@ -204,6 +210,11 @@ function listenersOf(config: RackConfig): ReadonlySet<string> {
       interfaceName === undefined || serverAddress === undefined
         ? []
         : [`DHCP ${interfaceName} ${formatIpv4(serverAddress)}:${dhcp.serverPort}`],
+    ),
+    ...dhcp.subnets.flatMap(({ interfaceName, serverAddress, proxy }) =>
+      proxy !== true || interfaceName === undefined || serverAddress === undefined
+        ? []
+        : [`DHCP boot server ${interfaceName} ${formatIpv4(serverAddress)}:${dhcp.proxyPort ?? PROXY_PORT}`],
     ),
     ...tftp.listen.map((address) => `TFTP ${formatIpv4(address)}:${tftp.listenPort}`),
     ...http.listen.map(({ address, port }) => `HTTP ${formatIpv4(address)}:${port}`),

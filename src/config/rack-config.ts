@@ -20,6 +20,10 @@ export interface ClusterInterface {
   /** The rack's own address there; undefined for a relayed network. */
   readonly ip: Ipv4 | undefined;
   readonly network: Ipv4Network;
+  /** Another DHCP server gives the addresses there; undefined: no. */
+  readonly proxy?: boolean | undefined;
+  /** Whether machines that boot there are told that no IPv6 router is; undefined: no. */
+  readonly answersRouterSolicitations?: boolean | undefined;
 }
 
 export interface RackConfig {

@@ -4,8 +4,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../boot/quotable.ts';
-import type { Seconds } from '../clock.ts';
 import type { DhcpSubnet } from '../dhcp/config.ts';
+import { OPTION } from '../dhcp/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
 import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';
@@ -14,6 +14,7 @@ import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
+import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
 import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
@@ -22,8 +23,6 @@ const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
 const METRICS_PORT = 5249;
-/** MAAS's default for the dynamic range. */
-const LEASE_SECONDS: Seconds = 600 as Seconds;
 
 /** Where a problem is, as keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];
@@ -32,6 +31,7 @@ export type ReportProblem = (path: ProblemPath, message: string) => void;
 interface Managed {
   readonly written: WrittenClusterInterface;
   readonly resolved: ResolvedInterface;
+  readonly terms: NetworkTerms;
   readonly index: number;
 }
 
@@ -57,14 +57,20 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
       subnets: served.map((entry) => resolveSubnet(entry, written, dns, report)),
+      newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
+      foreignProbe: written.dhcp.foreign_probe === 0 ? undefined : written.dhcp.foreign_probe,
+      proxyPort: written.dhcp.proxy_port,
     },
     tftp: { listen: written.tftp.listen ?? own, listenPort: written.tftp.listen_port },
     dns,
     boot: {
       tree: boot.tree ?? join(written.state_dir, 'boot'),
       loaders: new Map(Object.entries(boot.loaders)),
+      quirks: boot.quirks.map(({ mac, uuid, vendor_class: vendorClass, quirk }) => {
+        return { prefix: mac, uuid, vendorClass, quirk };
+      }),
       kernelParams: boot.kernel_params,
       commissioningRelease: boot.release,
       enlistWith: boot.enlist_with,
@@ -86,6 +92,11 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       retries: written.region.retries,
       imageTree: boot.tree ?? join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
+      install: {
+        preseeds: resolvePreseeds(written),
+        httpProxy: written.http_proxy,
+        kernelParams: boot.kernel_params,
+      },
     },
     preseeds: resolvePreseeds(written),
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
@@ -95,10 +106,12 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
 
 function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Managed[] {
   const managed: Managed[] = [];
+  const general = resolveGeneralTerms(written.dhcp, (key, message) => report(['dhcp', ...keysOf(key)], message));
   written.cluster_interfaces.forEach((entry, index) => {
-    const resolved = resolveInterface(entry, (key, message) =>
-      report(['cluster_interfaces', index, ...keysOf(key)], message),
-    );
+    const reportHere = (key: string, message: string): void =>
+      report(['cluster_interfaces', index, ...keysOf(key)], message);
+    const resolved = resolveInterface(entry, reportHere);
+    const terms = resolveNetworkTerms(entry, general, reportHere);
     for (const other of managed) {
       if (other.written.name === entry.name) {
         report(
@@ -117,15 +130,17 @@ function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Manag
         entry.management > 0 &&
         other.written.management > 0 &&
         entry.interface !== undefined &&
-        entry.interface === other.written.interface
+        entry.interface === other.written.interface &&
+        entry.mode !== other.written.mode
       ) {
         report(
-          ['cluster_interfaces', index, 'interface'],
-          `${entry.interface} is managed by cluster_interfaces[${other.index}] already; one network with DHCP for each interface`,
+          ['cluster_interfaces', index, 'mode'],
+          `${entry.mode} contradicts ${other.written.mode} of cluster_interfaces[${other.index}], which is on ${entry.interface} too; ` +
+            'on one wire addresses come from this rack or from another server',
         );
       }
     }
-    if (resolved !== undefined) managed.push({ written: entry, resolved, index });
+    if (resolved !== undefined) managed.push({ written: entry, resolved, terms, index });
   });
   return managed;
 }
@@ -137,6 +152,8 @@ function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
     management: written.management,
     ip: written.ip,
     network: resolved.network,
+    proxy: written.mode === 'proxy',
+    answersRouterSolicitations: written.management > 0 && !written.relayed && written.answer_router_solicitations,
   };
 }
 
@@ -146,17 +163,16 @@ function resolveSubnet(entry: Managed, written: WrittenConfig, dns: DnsConfig, r
   // DHCP carries no port: a rack whose DNS listens elsewhere cannot be named.
   const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
   const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
-  if (entry.written.relayed && entry.written.dns_servers === undefined && upstream.length === 0) {
+  const isTold =
+    entry.written.dns_servers !== undefined || entry.terms.options?.byCode.has(OPTION.domainNameServer) === true;
+  if (entry.written.relayed && !isTold && upstream.length === 0) {
     report(
       ['cluster_interfaces', entry.index, 'dns_servers'],
       'missing: a relayed network has no address of this rack to offer, and dns.upstream is empty',
     );
   }
-  return toSubnet(entry.written, entry.resolved, {
-    domain: written.dns.domain,
-    dnsServers: usable.length > 0 ? usable : upstream,
-    leaseTime: LEASE_SECONDS,
-  });
+  const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream };
+  return toSubnet(entry.written, entry.resolved, defaults, entry.terms);
 }
 
 function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {

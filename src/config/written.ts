@@ -5,11 +5,14 @@
 // 2. Every key's unit, range, default and whether it applies on reload stand here, and in config/rackboot.yaml.
 
 import { z } from 'zod';
+import { QUIRK_NAMES } from '../boot/quirks.ts';
 import type { Seconds } from '../clock.ts';
+import { NEW_CLIENTS_PER_SECOND } from '../dhcp/new-clients.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
+import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
 
 /** A string that `parse` understands; anything else is the problem `expected`. */
@@ -114,7 +117,54 @@ const upstreamList = textual('upstream servers separated by spaces, each an addr
   return found.every((entry) => entry !== undefined) ? found : undefined;
 });
 
-const host = z.strictObject({ mac, ip: ipv4, hostname: hostLabel.optional() });
+/** Option 61 as a text of one character a byte. What looks like bytes in hexadecimal is bytes. */
+const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a text, at most 255 bytes', (text) => {
+  const isHex = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i.test(text);
+  const bytes = isHex ? Buffer.from(text.replaceAll(':', ''), 'hex') : Buffer.from(text, 'utf8');
+  return bytes.length === 0 || bytes.length > 255 ? undefined : bytes.toString('latin1');
+});
+
+const host = z.strictObject({
+  mac,
+  client_id: clientId.optional(),
+  ip: ipv4,
+  hostname: hostLabel.optional(),
+  options: optionList.optional(),
+});
+
+/** For all networks in `dhcp`, for one in its cluster interface. */
+const leaseTimes = {
+  lease_time: duration.optional(),
+  pxe_lease_time: duration.optional(),
+  deployed_lease_time: duration.optional(),
+  lease_time_min: duration.optional(),
+  lease_time_max: duration.optional(),
+  t1: duration.optional(),
+  t2: duration.optional(),
+};
+
+const FOREIGN_PROBE_SECONDS_MIN = 60;
+const FOREIGN_PROBE_SECONDS_MAX = 86_400;
+const FOREIGN_PROBE_PROBLEM = { error: 'expected a duration from 1m to 1d, or no' };
+const NEVER = 0 as Seconds;
+/** `no` is 0. */
+const foreignProbe = z.union(
+  [
+    z.union([z.literal('no'), z.literal(false)]).transform(() => NEVER),
+    duration.refine(
+      (value) => value >= FOREIGN_PROBE_SECONDS_MIN && value <= FOREIGN_PROBE_SECONDS_MAX,
+      FOREIGN_PROBE_PROBLEM,
+    ),
+  ],
+  FOREIGN_PROBE_PROBLEM,
+);
+
+/** YAML 1.1 readers and people write yes and no as true and false. */
+const authoritative = z
+  .union([z.enum(['auto', 'yes', 'no']), z.boolean()], {
+    error: 'expected auto, yes (no other DHCP server is there) or no (there are others)',
+  })
+  .transform((value) => (typeof value === 'string' ? value : value ? 'yes' : 'no'));
 
 const clusterInterface = z.strictObject({
   name: textual('a name of letters, digits and _ : . -', (text) => (/^[\w:.-]{1,64}$/.test(text) ? text : undefined)),
@@ -132,10 +182,22 @@ const clusterInterface = z.strictObject({
   ip_range_high: ipv4.optional(),
   static_ip_range_low: ipv4.optional(),
   static_ip_range_high: ipv4.optional(),
+  identity: z
+    .enum(['mac', 'client-id'], { error: 'expected mac (a client is its hardware address) or client-id (option 61)' })
+    .default('mac'),
   domain: domain.optional(),
   dns_servers: z.array(ipv4).max(16).optional(),
   ntp_servers: z.array(ipv4).max(16).default([]),
-  lease_time: duration.optional(),
+  ...leaseTimes,
+  options: optionList.default([]),
+  mode: z
+    .enum(['server', 'proxy'], {
+      error: 'expected server, or proxy (boot information only, beside another DHCP server that gives the addresses)',
+    })
+    .default('server'),
+  authoritative: authoritative.default('auto'),
+  conflict_check: z.boolean({ error: 'expected true or false' }).default(true),
+  answer_router_solicitations: z.boolean({ error: 'expected true or false' }).default(true),
   hosts: z.array(host).max(65_536).default([]),
 });
 
@@ -179,6 +241,27 @@ const dns = z.strictObject({
   allow_recursion: z.array(network).max(256).default([]),
 });
 
+/** The first bytes of a hardware address, or all of it. */
+const macPrefix = textual('a hardware address or its first bytes, such as b8:27:eb', (text) => {
+  if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
+  const digits = text.replace(/[:-]/g, '');
+  return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
+});
+/** The most entries of `boot.quirks`: each is looked at for each boot. */
+const QUIRK_RULES_MAX = 256;
+const quirk = z
+  .strictObject({
+    mac: macPrefix.optional(),
+    uuid: textual('a UUID such as 4c4c4544-0043-3010-8052-b4c04f564d31', (text) =>
+      /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : undefined,
+    ).optional(),
+    vendor_class: z.string().min(1).max(64).optional(),
+    quirk: z.enum(QUIRK_NAMES, { error: `expected one of ${QUIRK_NAMES.join(', ')}` }),
+  })
+  .refine(({ mac, uuid, vendor_class }) => mac !== undefined || uuid !== undefined || vendor_class !== undefined, {
+    error: 'says of no machine: give mac, uuid or vendor_class',
+  });
+
 const loaderKey = /^(ipxe|\d{1,5})$/;
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
@@ -190,6 +273,7 @@ const boot = z.strictObject({
         .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
     ),
   ).default({}),
+  quirks: z.array(quirk).max(QUIRK_RULES_MAX).default([]),
   kernel_params: z.string().max(1024).default(''),
   release: textual('a release name such as bookworm', (text) =>
     /^[a-z0-9][a-z0-9.+-]{0,62}$/i.test(text) ? text : undefined,
@@ -247,6 +331,15 @@ const preseeds = z.strictObject({
   ubuntu_ports_mirror: mirrorUrl(DEFAULT_MIRRORS.ubuntuPorts),
 });
 
+/** `none` is no proxy at all. A password in it would be shown to everybody who reads a preseed. */
+const httpProxy = textual('the URL of a proxy, http://host:8000/, without a password, or none', (text) => {
+  if (text === 'none') return '';
+  const url = URL.parse(text);
+  const isPlain =
+    url?.protocol === 'http:' && url.username === '' && url.password === '' && url.search + url.hash === '';
+  return url !== null && isPlain && url.hostname !== '' ? url.href : undefined;
+});
+
 const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() });
 
 const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
@@ -262,11 +355,26 @@ export const writtenConfigSchema = z.strictObject({
   name: hostLabel.optional(),
   state_dir: z.string().startsWith('/', { error: 'expected an absolute path' }).default('/var/lib/rackboot'),
   cluster_interfaces: z.array(clusterInterface).max(256).default([]),
-  dhcp: z.strictObject({ server_port: port.default(67), client_port: port.default(68) }).prefault({}),
+  dhcp: z
+    .strictObject({
+      server_port: port.default(67),
+      client_port: port.default(68),
+      foreign_probe: foreignProbe.default(600 as Seconds),
+      proxy_port: port.default(4011),
+      new_clients_per_second: z
+        .number({ error: 'expected how many new clients a second, 0 to 1000000; 0: all' })
+        .min(0)
+        .max(1_000_000)
+        .default(NEW_CLIENTS_PER_SECOND),
+      ...leaseTimes,
+      options: optionList.default([]),
+    })
+    .prefault({}),
   dns: dns.prefault({}),
   tftp: z.strictObject({ listen: z.array(ipv4).max(64).optional(), listen_port: port.default(69) }).prefault({}),
   boot: boot.prefault({}),
   enlistment: enlistment.prefault({}),
+  http_proxy: httpProxy.optional(),
   preseeds: preseeds.prefault({}),
   region: region.prefault({}),
   metrics: metrics.prefault({}),

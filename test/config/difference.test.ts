@@ -86,7 +86,7 @@ test('every key is listed with a value, that of a default too', () => {
 });
 
 test('the effects name the listeners that move and the leases that the new ranges would not give', () => {
-  const leases = ['10.20.0.100', '10.20.0.150', '10.20.0.10', '10.99.0.1'].map((text, index) => ({
+  const leases = ['10.20.0.100', '10.20.0.10', '10.20.0.150', '10.99.0.1'].map((text, index) => ({
     address: parseIpv4(text) ?? assert.fail(text),
     mac: `52:54:00:00:00:0${index}`,
   }));
@@ -98,4 +98,10 @@ test('the effects name the listeners that move and the leases that the new range
     ['10.20.0.100', '10.20.0.10'],
   );
   assert.deepEqual(effectsOf(usable(BASE).config, usable(BASE).config, leases), { listeners: [], stranded: [] });
+  const reserved = BASE.replace('ip: 10.20.0.10 }', 'ip: 10.20.0.150 }');
+  assert.deepEqual(
+    effectsOf(usable(BASE).config, usable(reserved).config, leases).stranded.map(({ address }) => formatIpv4(address)),
+    ['10.20.0.10', '10.20.0.150'],
+    'an address that is reserved for another machine now is one of them',
+  );
 });

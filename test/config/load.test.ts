@@ -88,6 +88,7 @@ test('management 1 offers the upstream servers, and no DNS answers there', () =>
   const config = configOf(withInterface({ management: '1' }, 'dns: { upstream: [192.0.2.1] }'));
   assert.deepEqual(config.dhcp.subnets[0]?.dnsServers.map(formatIpv4), ['192.0.2.1']);
   assert.deepEqual(config.dns.listen, []);
+  assert.deepEqual([config.dns.reverseNetworks, config.dns.generated], [[], []]);
 });
 
 test('management 0 has no DHCP and needs no range', () => {
@@ -104,6 +105,37 @@ test('a network with management 0 is one of ours: machines that boot there by fo
 test('the network follows from ip and subnet_mask', () => {
   const config = configOf(withInterface({ network: undefined, subnet_mask: '255.255.255.0' }));
   assert.equal(formatNetwork(config.dhcp.subnets[0]?.network ?? assert.fail()), '10.20.0.0/24');
+});
+
+test('addresses are asked about and booting machines told of no router, unless a network says otherwise', () => {
+  const [asked] = configOf(withInterface({})).dhcp.subnets;
+  assert.equal(asked?.conflictCheck, true);
+  const [heard] = configOf(withInterface({})).clusterInterfaces;
+  assert.equal(heard?.answersRouterSolicitations, true);
+  const off = configOf(withInterface({ conflict_check: 'false', answer_router_solicitations: 'false' }));
+  assert.equal(off.dhcp.subnets[0]?.conflictCheck, false);
+  assert.equal(off.clusterInterfaces[0]?.answersRouterSolicitations, false);
+  const unmanaged = configOf(withInterface({ management: '0' }));
+  assert.equal(unmanaged.clusterInterfaces[0]?.answersRouterSolicitations, false, 'nor where DHCP is off');
+});
+
+const PROXY = { mode: 'proxy', ip_range_low: undefined, ip_range_high: undefined };
+
+test('a network in proxy mode has no range, and is served beside one that has', () => {
+  const both = withInterface(PROXY).replace(
+    /cluster_interfaces:\n/,
+    (line) =>
+      `${line}  - { name: own, interface: eth2, ip: 10.21.0.1, network: 10.21.0.0/24, ip_range_low: 10.21.0.10, ip_range_high: 10.21.0.20 }\n`,
+  );
+  const { subnets, proxyPort } = configOf(both).dhcp;
+  assert.deepEqual(
+    subnets.map(({ proxy, dynamic }) => [proxy, dynamic !== undefined]),
+    [
+      [false, true],
+      [true, false],
+    ],
+  );
+  assert.equal(proxyPort, 4011);
 });
 
 const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
@@ -141,6 +173,18 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ['a mask with holes', withInterface({ network: undefined, subnet_mask: '255.0.255.0' }), /expected a subnet mask/],
   ['a mask that contradicts the network', withInterface({ subnet_mask: '255.255.0.0' }), /contradicts network/],
   ['management 3', withInterface({ management: '3' }), /management: expected 0 \(no DHCP\)/],
+  [
+    'a range beside another DHCP server',
+    withInterface({ mode: 'proxy' }),
+    /ip_range_low: in proxy mode another DHCP server gives the addresses; remove it, or `mode: proxy`/,
+  ],
+  [
+    'a reservation beside another DHCP server',
+    withInterface({ ...PROXY, hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.5}]' }),
+    /hosts: in proxy mode another DHCP server gives the addresses: reserve them there/,
+  ],
+  ['boot information where DHCP is off', withInterface({ ...PROXY, management: '0' }), /mode: proxy answers DHCP, and/],
+  ['a mode without meaning', withInterface({ mode: 'relay' }), /mode: expected server, or proxy/],
   ['a lease of one second', withInterface({ lease_time: '1' }), /lease_time: 1 seconds is outside/],
   ['a lease time without meaning', withInterface({ lease_time: 'soon' }), /lease_time: expected a duration/],
   [
@@ -152,6 +196,34 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     'a host outside',
     withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.21.0.5}]' }),
     /hosts\[0\]\.ip: 10\.21\.0\.5 is not inside/,
+  ],
+  [
+    'a host with the router’s address',
+    withInterface({ router_ip: '10.20.0.254', hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.254}]' }),
+    /hosts\[0\]\.ip: 10\.20\.0\.254 is the router's address/,
+  ],
+  [
+    'a host with the broadcast address',
+    withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.255}]' }),
+    /hosts\[0\]\.ip: 10\.20\.0\.255 is an address of 10\.20\.0\.0\/24 that no machine can have/,
+  ],
+  [
+    'two hosts with one client identifier',
+    withInterface({
+      hosts:
+        '[{mac: "52:54:00:00:00:01", client_id: a, ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", client_id: "a", ip: 10.20.0.6}]',
+    }),
+    /hosts\[1\]\.client_id: this client identifier has two reservations here/,
+  ],
+  [
+    'a client identifier that is none',
+    withInterface({ hosts: '[{mac: "52:54:00:00:00:01", client_id: "", ip: 10.20.0.5}]' }),
+    /hosts\[0\]\.client_id: expected a client identifier/,
+  ],
+  [
+    'an identity that is none',
+    withInterface({ identity: 'duid' }),
+    /identity: expected mac \(a client is its hardware address\) or client-id/,
   ],
   [
     'dnssec_validation auto',
@@ -168,6 +240,8 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     'boot: { kernel_params: "a || b" }',
     /boot\.kernel_params: cannot be given to every loader/,
   ],
+  ['a proxy with a password', 'http_proxy: http://me:pw@proxy:3128/', /http_proxy: .*without a password, or none/],
+  ['a proxy that is no http', 'http_proxy: socks5://proxy/', /http_proxy/],
   ['an empty region.listen', 'region: { listen: [] }', /region\.listen: is empty/],
   [
     'an address record whose data is no address',
@@ -195,6 +269,35 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
 for (const [name, text, expected] of REFUSALS) {
   test(`${name} is refused`, () => assert.match(problemsOf(text), expected));
 }
+
+test('several networks may be on one interface, in one mode', () => {
+  const second = (more: string): string =>
+    `${withInterface({})}  - { name: b, interface: eth1, ip: 10.21.0.1, network: 10.21.0.0/24, ${more} }\n`;
+  const { dhcp } = configOf(second('ip_range_low: 10.21.0.100, ip_range_high: 10.21.0.199, authoritative: yes'));
+  assert.deepEqual(
+    dhcp.subnets.map(({ interfaceName, authoritative }) => [interfaceName, authoritative]),
+    [
+      ['eth1', 'auto'],
+      ['eth1', 'yes'],
+    ],
+  );
+  assert.match(problemsOf(second('mode: proxy')), /cluster_interfaces\[1\]\.mode: proxy contradicts server/);
+});
+
+test('other DHCP servers are asked for every ten minutes, as often as is said, or never', () => {
+  const probed = (words: string) => configOf(withInterface({}, words)).dhcp.foreignProbe;
+  assert.equal(probed(''), 600);
+  assert.equal(probed('dhcp: { foreign_probe: 1h }\n'), 3600);
+  assert.equal(probed('dhcp: { foreign_probe: no }\n'), undefined);
+  assert.equal(probed('dhcp: { foreign_probe: false }\n'), undefined);
+  for (const wrong of ['59', '2d', 'yes', 'soon']) {
+    assert.match(
+      problemsOf(withInterface({}, `dhcp: { foreign_probe: ${wrong} }\n`)),
+      /dhcp\.foreign_probe: expected a duration from 1m to 1d, or no/,
+    );
+  }
+  assert.match(problemsOf(withInterface({ authoritative: 'perhaps' })), /authoritative: expected auto, yes/);
+});
 
 test('networks that overlap each other are refused', () => {
   const second =
@@ -268,4 +371,25 @@ test('any text is a configuration or a list of problems, never an exception', ()
 test('parseNetwork and the YAML agree on what a network is', () => {
   assert.equal(parseNetwork('10.20.0.0/33'), undefined);
   assert.equal(parseNetwork('10.20.0.0'), undefined);
+});
+
+test('how clients are told apart, and how many new ones are served, reach the DHCP server', () => {
+  const hosts =
+    '[{mac: "52:54:00:00:00:01", client_id: "ff:00:e9", ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", client_id: "prïnter", ip: 10.20.0.6}]';
+  const parsed = parseConfig(
+    `${withInterface({ identity: 'client-id', hosts })}\ndhcp: { new_clients_per_second: 7 }\n`,
+  );
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  const { dhcp } = parsed.config;
+  assert.equal(dhcp.newClientsPerSecond, 7);
+  assert.equal(dhcp.subnets[0]?.identity, 'client-id');
+  assert.deepEqual(
+    dhcp.subnets[0]?.reservations.map(({ clientId }) => Buffer.from(clientId ?? '', 'latin1').toString('hex')),
+    ['ff00e9', Buffer.from('prïnter').toString('hex')],
+    'bytes in hexadecimal are bytes, anything else is a text in UTF-8',
+  );
+  const plain = parseConfig(withInterface({}));
+  assert.ok(plain.ok);
+  assert.equal(plain.config.dhcp.subnets[0]?.identity, 'mac');
+  assert.equal(plain.config.dhcp.newClientsPerSecond, 50);
 });

@@ -1,0 +1,95 @@
+// How long leases last: what a cluster interface says, over what `dhcp` says for all of them, over the defaults; and what of it
+// contradicts itself.
+//
+// 1. A value of the cluster interface counts before one of `dhcp`. T1 and T2 that stand in `dhcp` alone apply in proportion where
+//    the interface has another lease_time.
+// 2. lease_time lies within lease_time_min and lease_time_max, which are lease_time where they are not written.
+
+import type { Seconds } from '../clock.ts';
+import { seconds } from '../clock.ts';
+import type { DhcpSubnet } from '../dhcp/config.ts';
+
+/** As written, in `dhcp` or a cluster interface. */
+export interface WrittenLeaseTimes {
+  readonly lease_time?: Seconds | undefined;
+  readonly pxe_lease_time?: Seconds | undefined;
+  readonly deployed_lease_time?: Seconds | undefined;
+  readonly lease_time_min?: Seconds | undefined;
+  readonly lease_time_max?: Seconds | undefined;
+  readonly t1?: Seconds | undefined;
+  readonly t2?: Seconds | undefined;
+}
+
+/** As used. */
+export type LeaseTimes = Pick<
+  DhcpSubnet,
+  'leaseTime' | 'pxeLeaseTime' | 'deployedLeaseTime' | 'leaseTimeMin' | 'leaseTimeMax' | 'renewalTime' | 'rebindingTime'
+>;
+
+/** MAAS's default for the dynamic range. */
+const LEASE_SECONDS: Seconds = seconds(600);
+const LEASE_SECONDS_MIN = 30;
+const PXE_LEASE_SECONDS_MIN = 10;
+const LEASE_SECONDS_MAX = 31_536_000;
+
+/** The keys, each with the shortest time that it can be, in seconds. */
+const KEYS = {
+  lease_time: LEASE_SECONDS_MIN,
+  pxe_lease_time: PXE_LEASE_SECONDS_MIN,
+  deployed_lease_time: LEASE_SECONDS_MIN,
+  lease_time_min: LEASE_SECONDS_MIN,
+  lease_time_max: LEASE_SECONDS_MIN,
+  t1: 1,
+  t2: 1,
+} as const;
+type Key = keyof typeof KEYS;
+const isKey = (name: string): name is Key => Object.hasOwn(KEYS, name);
+const KEY_NAMES: readonly Key[] = Object.keys(KEYS).filter(isKey);
+
+/**
+ * What holds for a cluster interface.
+ *
+ * @param own what it says itself
+ * @param general what `dhcp` says
+ * @param report told of what `own` makes wrong, with its key
+ */
+export function resolveLeaseTimes(
+  own: WrittenLeaseTimes,
+  general: WrittenLeaseTimes,
+  report: (key: string, message: string) => void,
+): LeaseTimes {
+  for (const key of KEY_NAMES) {
+    const value = own[key];
+    if (value !== undefined && (value < KEYS[key] || value > LEASE_SECONDS_MAX))
+      report(key, `${value} seconds is outside ${KEYS[key]} seconds to one year`);
+  }
+  const generalLease = general.lease_time ?? LEASE_SECONDS;
+  const leaseTime = own.lease_time ?? generalLease;
+  const leaseTimeMin = own.lease_time_min ?? general.lease_time_min;
+  const leaseTimeMax = own.lease_time_max ?? general.lease_time_max;
+  const renewalTime = own.t1 ?? inProportion(general.t1, leaseTime, generalLease);
+  const rebindingTime = own.t2 ?? inProportion(general.t2, leaseTime, generalLease);
+  const complain = (keys: readonly Key[], message: string): void => {
+    const at = keys.find((key) => own[key] !== undefined);
+    if (at !== undefined) report(at, message);
+  };
+  if (leaseTimeMin !== undefined && leaseTimeMin > leaseTime)
+    complain(['lease_time_min', 'lease_time'], `lease_time_min ${leaseTimeMin} is above lease_time ${leaseTime}`);
+  if (leaseTimeMax !== undefined && leaseTimeMax < leaseTime)
+    complain(['lease_time_max', 'lease_time'], `lease_time_max ${leaseTimeMax} is below lease_time ${leaseTime}`);
+  const [t1, t2] = [renewalTime ?? leaseTime / 2, rebindingTime ?? (leaseTime * 7) / 8];
+  if (t1 >= t2) complain(['t1', 't2', 'lease_time'], `t1 ${t1} must be before t2 ${t2}, both in seconds`);
+  if (t2 >= leaseTime) complain(['t2', 'lease_time'], `t2 ${t2} must be before the end of lease_time ${leaseTime}`);
+  return {
+    leaseTime,
+    pxeLeaseTime: own.pxe_lease_time ?? general.pxe_lease_time,
+    deployedLeaseTime: own.deployed_lease_time ?? general.deployed_lease_time,
+    leaseTimeMin,
+    leaseTimeMax,
+    renewalTime,
+    rebindingTime,
+  };
+}
+
+const inProportion = (time: Seconds | undefined, lease: Seconds, ofLease: Seconds): Seconds | undefined =>
+  time === undefined ? undefined : seconds(Math.floor((time * lease) / ofLease));

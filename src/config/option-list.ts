@@ -1,0 +1,250 @@
+// The options of a configuration: from what is written (code or name, type, value, condition) to bytes by code.
+//
+//   dhcp.options ┐
+//   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network
+//   cluster_interfaces[…].hosts[…].options ┘
+//
+// 1. What cannot be sent is refused when it is written, with its place and a pointer to what there is.
+// 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) counts before a global option of the same meaning.
+// 3. Routes without a default route get the network's router as one: a client that takes option 121 looks at no option 3 (RFC
+//    3442), and would be left without.
+
+import { z } from 'zod';
+import { type ConfiguredOption, type OptionTable, type TextMatch, tableOf } from '../dhcp/configured-options.ts';
+import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/option-names.ts';
+import {
+  compressNames,
+  encodeOptionValue,
+  hasDefaultRoute,
+  OPTION_TYPE_NAMES,
+  type OptionType,
+  routeBytes,
+} from '../dhcp/option-value.ts';
+import { OPTION } from '../dhcp/options.ts';
+import { ANY, type Ipv4, ipv4, prefixOf } from '../net/address.ts';
+
+/** Options of one list. */
+const OPTIONS_MAX = 256;
+/** Numbers of a condition on the architecture. */
+const ARCHITECTURES_MAX = 64;
+/** Where a person finds what can be written. */
+const LIST = 'docs/dhcp-options.md lists names and types';
+
+const textMatch = z
+  .string({ error: 'expected text; a * at its end stands for anything' })
+  .min(1)
+  .max(255)
+  .transform((text): TextMatch => {
+    const isPrefix = text.endsWith('*');
+    return { text: isPrefix ? text.slice(0, -1) : text, isPrefix };
+  });
+
+const ARCHITECTURE_PROBLEM = { error: 'expected numbers of option 93, 0 to 65535: 7, or a list [7, 9]' };
+const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).min(0).max(0xffff);
+
+const when = z.strictObject({
+  vendor_class: textMatch.optional(),
+  user_class: textMatch.optional(),
+  architecture: z
+    .union([architecture.transform((number) => [number]), z.array(architecture).min(1).max(ARCHITECTURES_MAX)], {
+      ...ARCHITECTURE_PROBLEM,
+    })
+    .optional(),
+  circuit_id: textMatch.optional(),
+});
+
+const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
+
+/** One list of options as it is written. */
+export const optionList = z
+  .array(z.unknown(), {
+    error: `expected a list of options such as [{ name: ntp-servers, value: [10.20.0.1] }]; ${LIST}`,
+  })
+  .max(OPTIONS_MAX);
+
+const optionEntry = z.strictObject(
+  {
+    code: z.number(CODE_PROBLEM).int(CODE_PROBLEM).optional(),
+    name: z.string().max(255).optional(),
+    type: z.enum(OPTION_TYPE_NAMES, { error: `expected one of ${OPTION_TYPE_NAMES.join(', ')}` }).optional(),
+    value: z.unknown().optional(),
+    force: z.boolean().default(false),
+    when: when.optional(),
+  },
+  { error: `expected an option such as { name: ntp-servers, value: [10.20.0.1] }; ${LIST}` },
+);
+type WrittenOption = z.output<typeof optionEntry>;
+
+export type ReportOption = (key: string, message: string) => void;
+
+/** Where options stand: for every network, in one, or at one host. */
+export type OptionLevel = 'global' | 'network' | 'host';
+
+/** Codes that belong to a single network. */
+const NETWORK_CODES: ReadonlySet<number> = new Set([OPTION.subnetMask, OPTION.broadcastAddress]);
+
+/** The entries of one list; what is wrong goes to `report` with its place in the list: `[2].value`. */
+export function resolveOptions(
+  written: readonly unknown[],
+  level: OptionLevel,
+  report: ReportOption,
+): readonly ConfiguredOption[] {
+  const entries: ConfiguredOption[] = [];
+  const settled = new Map<number, number>();
+  written.forEach((entry, index) => {
+    const at = `[${index}]`;
+    const option = parseEntry(entry, at, report);
+    if (option === undefined) return;
+    const row = identify(option, (key, message) => report(`${at}.${key}`, message));
+    if (row === undefined) return;
+    const { code, type } = row;
+    if (level === 'global' && NETWORK_CODES.has(code))
+      report(at, `option ${code} differs from network to network; write it at the cluster interface`);
+    const decided = settled.get(code);
+    if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
+    else if (option.when === undefined) settled.set(code, index);
+    const encoded = encodeOptionValue(type, option.value);
+    const problem = encoded.ok ? checkValue(code, encoded.bytes) : encoded.problem;
+    if (!encoded.ok || problem !== undefined) {
+      if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
+      return;
+    }
+    const value = finishValue(code, type, encoded.bytes);
+    entries.push({ code, value, force: option.force, when: resolveWhen(option.when, at, report) });
+  });
+  return entries;
+}
+
+/** One entry, its fields checked one by one: what is wrong with it hides nothing that is wrong with the others. */
+function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
+  const parsed = optionEntry.safeParse(entry);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys) report(`${at}${path}.${key}`, 'unknown key; see config/rackboot.yaml for all keys');
+    else report(`${at}${path}`, issue.message);
+  }
+  return undefined;
+}
+
+/** Which option is meant, and how its value is written; undefined: told what is wrong. */
+function identify(
+  { code: number, name, type }: WrittenOption,
+  report: ReportOption,
+): { readonly code: number; readonly type: OptionType } | undefined {
+  const refuse = (key: string, message: string): undefined => {
+    report(key, message);
+    return undefined;
+  };
+  if (number === undefined && name === undefined) return refuse('name', `missing: give code or name; ${LIST}`);
+  const named = name === undefined ? undefined : findOptionByName(name);
+  if (name !== undefined && named === undefined) {
+    const suggestion = suggestOptionName(name);
+    const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
+    return refuse('name', `"${name}" names no option: ${hint}${LIST}, and any other option has its code`);
+  }
+  const code = number ?? named?.code ?? 0;
+  if (named !== undefined && named.code !== code)
+    return refuse('code', `${name} is option ${named.code}; give one of code and name`);
+  const refused = REFUSED_OPTIONS.get(code);
+  if (refused !== undefined) return refuse('code', `option ${code} cannot be configured: ${refused}`);
+  if (code < 1 || code > 254) return refuse('code', `${code} is no option; codes are 1 to 254`);
+  const row = findNamedOption(code);
+  if (type === undefined) {
+    return (
+      row ?? refuse('type', `missing: option ${code} has no type of its own; one of ${OPTION_TYPE_NAMES.join(', ')}`)
+    );
+  }
+  if (row === undefined || isWrittenAs(row.type, type, code)) return { code, type };
+  return refuse(
+    'type',
+    `option ${code} (${row.name}) is of type ${row.type}: leave type out, or give its bytes as hex`,
+  );
+}
+
+/** True where a value of type `said` can stand for one of type `usual`. What option 43 holds is the vendor's business. */
+const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean =>
+  said === usual ||
+  said === 'hex' ||
+  code === OPTION.vendorSpecific ||
+  (usual === 'ip-list' && said === 'ip') ||
+  (usual === 'domain-list' && said === 'domain');
+
+/** What a value may not be although it is of its type. */
+function checkValue(code: number, bytes: Uint8Array): { readonly at: string; readonly message: string } | undefined {
+  if (code === OPTION.subnetMask) {
+    const mask = ipv4(bytes.reduce((value, byte) => value * 256 + byte, 0));
+    if (bytes.length !== 4 || prefixOf(mask) === undefined) return { at: '', message: 'is no subnet mask' };
+  }
+  if (code === OPTION.interfaceMtu && bytes.length === 2 && (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0) < MTU_MIN)
+    return { at: '', message: `is below ${MTU_MIN}, the smallest MTU (RFC 2132 §5.1)` };
+  return undefined;
+}
+
+/** What an option wants beyond the bytes of its type. */
+function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
+  if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
+  return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
+}
+
+const MTU_MIN = 68;
+/** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
+const IPXE_NO_PROXY = 176;
+
+/** iPXE's options with the word that spares it the wait for a proxy server, unless they say something of it themselves. */
+function withoutProxyWait(bytes: Uint8Array): Uint8Array {
+  for (let offset = 0; offset < bytes.length; offset += 2 + (bytes[offset + 1] ?? 0)) {
+    if (bytes[offset] === IPXE_NO_PROXY) return bytes;
+  }
+  return Uint8Array.of(...bytes, IPXE_NO_PROXY, 1, 1);
+}
+
+function resolveWhen(written: WrittenOption['when'], at: string, report: ReportOption): ConfiguredOption['when'] {
+  if (written === undefined) return undefined;
+  const { vendor_class: vendorClass, user_class: userClass, architecture: architectures, circuit_id } = written;
+  if (Object.values(written).every((value) => value === undefined))
+    report(`${at}.when`, 'is empty: name vendor_class, user_class, architecture or circuit_id, or leave it out');
+  const circuitId = circuit_id === undefined ? undefined : bytesMatch(circuit_id);
+  return { vendorClass, userClass, architectures, circuitId };
+}
+
+/** A circuit id may be no text: `0x0004001a` stands for its bytes. */
+function bytesMatch(match: TextMatch): TextMatch {
+  const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
+  return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };
+}
+
+/** What of a cluster interface stands for an option. */
+export interface NetworkKeys {
+  readonly router_ip?: Ipv4 | undefined;
+  readonly dns_servers?: readonly Ipv4[] | undefined;
+  readonly ntp_servers: readonly Ipv4[];
+  readonly domain?: string | undefined;
+}
+
+/** The table of a network: its own entries before the global ones that it has no key of its own for. */
+export function networkOptions(
+  own: readonly ConfiguredOption[],
+  general: readonly ConfiguredOption[],
+  keys: NetworkKeys,
+): OptionTable | undefined {
+  const keyed = new Set<number>();
+  if (keys.router_ip !== undefined) keyed.add(OPTION.router);
+  if (keys.dns_servers !== undefined) keyed.add(OPTION.domainNameServer);
+  if (keys.ntp_servers.length > 0) keyed.add(OPTION.ntpServers);
+  if (keys.domain !== undefined) keyed.add(OPTION.domainName);
+  return hostOptions([...own, ...general.filter(({ code }) => !keyed.has(code))], keys.router_ip);
+}
+
+/** A table of entries in a network with this router. */
+export function hostOptions(entries: readonly ConfiguredOption[], router: Ipv4 | undefined): OptionTable | undefined {
+  return tableOf(entries.map((entry) => withDefaultRoute(entry, router)));
+}
+
+function withDefaultRoute(entry: ConfiguredOption, router: Ipv4 | undefined): ConfiguredOption {
+  const isRoutes = entry.code === OPTION.classlessRoutes || entry.code === OPTION.classlessRoutesMicrosoft;
+  if (!isRoutes || router === undefined || hasDefaultRoute(entry.value)) return entry;
+  const rest = routeBytes([{ network: { address: ANY, prefix: 0 }, router }]);
+  return { ...entry, value: Uint8Array.of(...entry.value, ...rest) };
+}
