@@ -7,9 +7,8 @@ import { pinnedKeys } from '../config/merge.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
 import { askConfig, cachedSettings } from './config-in-force.ts';
-import { askDaemon } from './control.ts';
+import { askLeases } from './lease-source.ts';
 import { printJson } from './output.ts';
-import { leasesShape } from './shapes.ts';
 
 /** Stranded leases that are listed; more are counted. */
 const STRANDED_SHOWN_MAX = 20;
@@ -82,9 +81,9 @@ function tellPinned(stored: Settings, values: Settings): void {
 }
 
 async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
-  const leases = leasesShape.parse(await askDaemon(stateDir, '/leases'));
-  return leases.flatMap(({ address, mac, state }) => {
+  const leases = await askLeases(stateDir, { state: 'bound' });
+  return leases.flatMap(({ address, mac }) => {
     const parsed = parseIpv4(address);
-    return parsed === undefined || state !== 'bound' ? [] : [{ address: parsed, mac }];
+    return parsed === undefined ? [] : [{ address: parsed, mac }];
   });
 }

@@ -6,12 +6,15 @@ import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { imageCommands } from './image-commands.ts';
+import { leasesCommand } from './lease-commands.ts';
 import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
+import { neighboursCommand } from './neighbour-commands.ts';
 import { printFailure } from './output.ts';
 import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
+import { scriptsCommand } from './script-commands.ts';
 import { readVersion } from './version.ts';
 
 const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
@@ -39,14 +42,15 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       return await runDaemon(file);
     }
     const { default: yargs } = await import('yargs');
-    const accounts = accountCommands(base(yargs([...nameStandardInput(args)])), finish);
-    const keys = sshkeysCommand(accounts, { config, json }, finish);
-    const machines = machineCommands(imageCommands(keys, { config, json }, finish), finish);
-    const daemons = daemonCommands(timelineCommands(machines, finish), finish);
-    const captures = captureCommands(daemons, { config, json }, finish);
-    const regions = regionCommands(powerCommands(captures, { config, json }, finish), { config, json }, finish);
-    const preseeds = preseedCommands(regions, { config, json }, finish);
-    await configCommands(preseeds, { config, json }, finish).parseAsync();
+    const shared = { config, json };
+    // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
+    const daemons = daemonCommands(accountCommands(base(yargs([...nameStandardInput(args)])), finish), finish);
+    const hosts = neighboursCommand(daemons, shared, finish);
+    const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
+    const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
+    const machines = sshkeysCommand(powerCommands(scripts, shared, finish), shared, finish);
+    const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
+    await captureCommands(preseedCommands(regions, shared, finish), shared, finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -213,14 +217,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
 }
 
 function machineCommands(parser: Parser, finish: Finish): Parser {
-  return machinesCommand(parser, { config, json }, finish).command('leases', 'The leases of this rack', (command) =>
-    command
-      .command('list', 'List leases', { config, json }, async (argv) => {
-        const { listLeases } = await import('./leases.ts');
-        finish(await listLeases(argv.config, argv.json));
-      })
-      .demandCommand(1, 'name what to do: list'),
-  );
+  return leasesCommand(machinesCommand(parser, { config, json }, finish), { config, json }, finish);
 }
 
 function accountCommands(parser: Parser, finish: Finish): Parser {

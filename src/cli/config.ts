@@ -100,28 +100,12 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   if (value !== undefined) form.set('value', JSON.stringify(value));
   if (flags.rack !== undefined) form.set('rack', flags.rack);
   const path = `${SETTINGS_PATH}?op=${value === undefined ? 'unset' : 'set'}`;
-  try {
-    await askDaemon(before.config.stateDir, path, 'POST', form.toString());
-  } catch (error) {
-    throw explained(error);
-  }
+  await askDaemon(before.config.stateDir, path, 'POST', form.toString());
   if (flags.rack !== undefined && flags.rack !== before.uuid) {
     console.log(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
     return;
   }
   console.log((await isTaken(flags.config, before, key, value)) ? `${key}: in force.` : notTaken(key));
-}
-
-/** A refusal that lists problems by field, one to a line. */
-function explained(error: unknown): unknown {
-  if (!(error instanceof RackError) || error.code !== 'bad-argument' || !error.message.startsWith('{')) return error;
-  try {
-    const problems = z.record(z.string(), z.array(z.string())).parse(JSON.parse(error.message));
-    return new RackError('bad-argument', Object.values(problems).flat().join('\n'), { cause: error });
-  } catch {
-    // Longer than what is shown of a refusal, or of another form: as it is.
-    return error;
-  }
 }
 
 const notTaken = (key: string): string =>

@@ -4,20 +4,25 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
+import { refusalLines } from './field-refusal.ts';
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of an answer that goes on. */
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
+/** Of a refusal that is shown. */
+const REFUSAL_CHARACTERS_MAX = 1000;
 
-/** How the daemon is asked: POST changes something, DELETE removes it. */
-export type ControlMethod = 'GET' | 'POST' | 'DELETE';
+/** How the daemon is asked: POST and PUT change something, DELETE removes it. */
+export type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /**
  * Asks the daemon that uses `stateDir`.
  *
  * @returns the value of a JSON answer, the text of another one, undefined when there is none
- * @param form parameters in URL-encoded form, for what does not fit into a path
+ * @param body parameters in URL-encoded form, for what does not fit into a path; or what else `contentType` says
  * @throws RackError `not-running` when none answers, `permission-denied`, `bad-argument` when it refuses what was given, or
  * `not-found` when it does not know the path or what is named in it.
  */
@@ -25,13 +30,15 @@ export function askDaemon(
   stateDir: string,
   path: string,
   method: ControlMethod = 'GET',
-  form?: string,
+  body?: string,
+  contentType: string = FORM_TYPE,
 ): Promise<unknown> {
   const socketPath = join(stateDir, CONTROL_SOCKET);
-  const type = form === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const type = body === undefined ? {} : { 'Content-Type': contentType };
   const headers = { Host: 'localhost', Accept: 'application/json', ...type };
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path, method, headers }, (answer) => {
+    // A connection of its own: one that was kept may have been closed by the daemon meanwhile, and a command is never sent twice.
+    const asking = request({ socketPath, path, method, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       answer.on('data', (chunk: Buffer) => {
@@ -57,12 +64,12 @@ export function askDaemon(
       ),
     );
     asking.on('error', (error) => reject(toRackError(error, socketPath)));
-    asking.end(form);
+    asking.end(body);
   });
 }
 
 function refusalOf(status: number, text: string, path: string): RackError {
-  const reason = text.trim().slice(0, 1000);
+  const reason = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
   if (status === 404) return new RackError('not-found', reason);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
   return new RackError('not-running', `the daemon answered ${path} with ${status}: ${reason}`);

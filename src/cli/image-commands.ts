@@ -12,9 +12,9 @@ const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configur
 /** Adds `images` and what it can do. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'What machines boot, and what they are deployed from', (command) =>
-    storeCommands(buildCommands(command, shared, finish), shared, finish).demandCommand(
+    storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).demandCommand(
       1,
-      'name what to do: build, import-installer, add, list or remove',
+      'name what to do: build, import-installer, make-debian, add, list or remove',
     ),
   );
 }
@@ -49,6 +49,34 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     );
 }
 
+function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'make-debian',
+    'Make a Debian from its packages, from which machines are deployed, and add it to the store',
+    {
+      config,
+      tree,
+      release: { ...text, default: 'bookworm', describe: "Debian's code name: bookworm, trixie" },
+      arch,
+      size: { ...text, describe: 'Of the image, 2G; default: what it needs. A machine grows it to its disk' },
+      'cloud-init': { type: 'boolean', default: true, describe: 'Put cloud-init into it; --no-cloud-init: do not' },
+      package: { type: 'string', array: true, describe: 'A further package to install, by name (repeat)' },
+      mirror: {
+        type: 'string',
+        array: true,
+        describe: 'Mirror, http://…, or a line of sources.list (repeat); default: those of this host',
+      },
+      cache: { ...text, describe: 'Directory that keeps the packages; default: /var/cache/rackboot or ~/.cache' },
+      label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
+      json,
+    } as const,
+    async (argv) => {
+      const { makeDebian } = await import('./debian-image.ts');
+      finish(await makeDebian(argv));
+    },
+  );
+}
+
 function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command
     .command(
@@ -78,7 +106,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     })
     .command(
       'remove <image>',
-      'Remove a disk image, by its name in the list or the begin of it',
+      'Remove a disk image, by its name in the list or how that begins',
       {
         config,
         tree,

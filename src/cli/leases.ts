@@ -1,28 +1,109 @@
-// `rackboot leases list`: who holds which address until when.
+// `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk.
+//
+// 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
-import { loadPlace } from '../config/load.ts';
-import { askDaemon } from './control.ts';
-import { printJson, printTable } from './output.ts';
-import { leasesShape } from './shapes.ts';
+import { ciscoPort, type LeaseReport } from '../dhcp/lease-report.ts';
+import { RackError } from '../errors.ts';
+import { parseIpv4, parseMac } from '../net/address.ts';
+import { findLeases, type GivenCriteria } from './lease-source.ts';
+import { jsonListLines, printFields, printJson, printLines, tableLines } from './output.ts';
 
-/** Prints the leases by address. @returns 0 */
-export async function listLeases(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(file).stateDir, '/leases');
-  if (json) printJson(raw);
+/** How a list is printed: for people, as JSON, or as CSV (RFC 4180). */
+export type LeaseFormat = 'table' | 'json' | 'csv';
+
+const CSV_COLUMNS = [
+  ['address', 'address'],
+  ['mac', 'mac'],
+  ['state', 'state'],
+  ['network', 'network'],
+  ['machine', 'machine'],
+  ['hostname', 'hostname'],
+  ['granted_at', 'grantedAt'],
+  ['expires_at', 'expiresAt'],
+  ['seconds', 'seconds'],
+  ['client_id', 'clientId'],
+  ['vendor_class', 'vendorClass'],
+  ['circuit_id', 'circuitId'],
+  ['remote_id', 'remoteId'],
+] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
+
+/** Prints the leases that fulfil every criterion, by address. @returns 0 */
+export async function listLeases(config: string, criteria: GivenCriteria, format: LeaseFormat): Promise<number> {
+  const { leases, file } = await findLeases(config, criteria);
+  if (file !== undefined) tellFile(file);
+  if (format === 'json') await printLines(jsonListLines('', leases, ''));
+  else if (format === 'csv') await printLines(csvLines(leases));
   else {
-    printTable(
-      ['ADDRESS', 'MAC', 'STATE', 'NAME', 'UNTIL'],
-      leasesShape
-        .parse(raw)
-        .map((lease) => [
-          lease.address,
-          lease.mac,
-          lease.state,
-          lease.machine ?? lease.hostname ?? '',
-          lease.expiresAt,
-        ]),
-      'No lease was given yet.',
-    );
+    const isAny = Object.values(criteria).some((value) => value !== undefined);
+    const rows = leases.map((lease) => [
+      lease.address,
+      lease.mac,
+      lease.state,
+      lease.machine ?? lease.hostname ?? '',
+      lease.expiresAt,
+      lease.circuitId ?? '',
+    ]);
+    const empty = isAny ? 'No lease fulfils this.' : 'No lease was given yet.';
+    await printLines(tableLines(['ADDRESS', 'MAC', 'STATE', 'NAME', 'UNTIL', 'SWITCH PORT'], rows, empty));
   }
   return 0;
+}
+
+/** On standard error: standard output is the list alone. */
+const tellFile = (file: string): void => console.error(`rackboot: no daemon answers; read from ${file}`);
+
+function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
+  yield CSV_COLUMNS.map(([heading]) => heading).join(',');
+  for (const lease of leases) yield CSV_COLUMNS.map(([, field]) => csvCell(String(lease[field] ?? ''))).join(',');
+}
+
+const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Prints everything that is known of an address's lease, or of every lease of a client. @throws RackError `not-found` */
+export async function showLease(config: string, wanted: string, json: boolean): Promise<number> {
+  const address = parseIpv4(wanted);
+  if (address === undefined && parseMac(wanted) === undefined)
+    throw new RackError(
+      'bad-argument',
+      `${wanted} is no address and no hardware address: rackboot leases list has both`,
+    );
+  const { leases, file } = await findLeases(config, address === undefined ? { mac: wanted } : { address: wanted });
+  if (file !== undefined) tellFile(file);
+  if (leases.length === 0) {
+    const what = address === undefined ? 'has no lease of this rack' : 'was never leased by this rack';
+    throw new RackError('not-found', `${wanted} ${what}`);
+  }
+  if (json) printJson(leases);
+  else {
+    for (const [index, lease] of leases.entries()) {
+      if (index > 0) console.log('');
+      printFields(fieldsOf(lease));
+    }
+  }
+  return 0;
+}
+
+/** Everything that is known of a lease, each with its name. */
+export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string])[] {
+  const fields: readonly (readonly [string, string | undefined])[] = [
+    ['Address', lease.address],
+    ['Network', lease.network ?? 'none that is served now'],
+    ['State', lease.state],
+    ['MAC', lease.mac],
+    ['Machine', lease.machine],
+    ['Hostname', lease.hostname],
+    ['Granted', lease.grantedAt],
+    ['Until', lease.expiresAt],
+    ['Lease time', lease.expiresAt === 'never' ? 'for ever' : `${lease.seconds} s`],
+    ['Client id', lease.clientId],
+    ['Vendor class', lease.vendorClass],
+    ['Switch port', lease.circuitId === undefined ? undefined : portOf(lease.circuitId)],
+    ['Switch', lease.remoteId],
+  ];
+  return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function portOf(circuitId: string): string {
+  const port = ciscoPort(circuitId);
+  return port === undefined ? circuitId : `${circuitId} (${port})`;
 }

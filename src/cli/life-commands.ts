@@ -2,59 +2,95 @@
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from './config-commands.ts';
+import { loginCommands } from './login-commands.ts';
+import { runCommands } from './script-commands.ts';
 
 const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;
+const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
 const comment = { ...text, describe: 'Why, for the event log' };
 
 /** Commands that take nothing but a machine: name, operation, and what it is for. */
 const PLAIN = [
-  ['commission', 'commission', 'Have a machine measured and tested at its next start'],
   ['abort', 'abort', 'End what a machine is doing, and go back to where it was'],
   ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
   ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
-  ['rescue', 'rescue_mode', 'Start a machine from the network, to log in by the keys of its owner'],
+  ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed'],
+  ['unlock', 'unlock', 'Unlock a machine'],
+  ['missing', 'mark_missing', 'Mark a machine as missing: it is not there, and nothing uses it'],
   ['exit-rescue', 'exit_rescue_mode', 'End the rescue of a machine'],
   ['override-failed', 'override_failed_testing', 'Use a machine although its tests failed'],
   ['retire', 'retire', 'Put a machine out of use, and keep its records'],
-  ['reinstate', 'reinstate', 'Make a retired machine New again'],
+  ['reinstate', 'reinstate', 'Make a retired or missing machine New again'],
 ] as const;
 
-/** Adds the commands of the life of machines to `machines`. */
+/** Adds the commands of the life of machines to `machines`, in the order of that life. */
 export function lifeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
-  const { config, json } = shared;
-  const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
-  for (const [name, op, describe] of PLAIN) {
-    command.command(
-      `${name} <machine>`,
-      describe,
-      (plain) => plain.positional('machine', machine).options({ config, json, comment }),
-      async (argv) => {
-        const { commandMachine } = await import('./machine-life.ts');
-        finish(await commandMachine(argv, op, {}));
-      },
-    );
-  }
-  return heldCommands(command, shared, finish)
+  const ready = runCommands(acceptCommand(command, shared, finish), shared, finish);
+  const held = loginCommands(heldCommands(ready, shared, finish), shared, finish);
+  return recordCommands(plainCommands(held, shared, finish), shared, finish);
+}
+
+function acceptCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command.command(
+    'accept <machine>',
+    'Accept a New machine: it is measured at its next start, and Ready then',
+    (accept) =>
+      accept.positional('machine', machine).options({
+        config,
+        json,
+        comment,
+        'skip-commissioning': { type: 'boolean', default: false, describe: 'Ready at once, unmeasured' },
+      }),
+    async (argv) => {
+      const { commandMachine } = await import('./machine-life.ts');
+      finish(await commandMachine(argv, 'accept', { skip_commissioning: String(argv.skipCommissioning) }));
+    },
+  );
+}
+
+function plainCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return PLAIN.reduce(
+    (all, [name, op, describe]) =>
+      all.command(
+        // What fits a state is told by the names of operations: they are taken, too.
+        [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
+        describe,
+        (plain) => plain.positional('machine', machine).options({ config, json, comment }),
+        async (argv) => {
+          const { commandMachine } = await import('./machine-life.ts');
+          finish(await commandMachine(argv, op, {}));
+        },
+      ),
+    command,
+  );
+}
+
+/** What is known of a machine: its name, and that it is known at all. */
+function recordCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command
     .command(
-      'accept <machine>',
-      'Accept a New machine: it is measured at its next start, and Ready then',
-      (accept) =>
-        accept.positional('machine', machine).options({
-          config,
-          json,
-          comment,
-          'skip-commissioning': { type: 'boolean', default: false, describe: 'Ready at once, unmeasured' },
-        }),
+      'rename <machine> <name>',
+      'Give a machine another hostname; DNS has it at once, the old one no more',
+      (rename) =>
+        rename
+          .positional('machine', machine)
+          .positional('name', { type: 'string', demandOption: true, describe: 'Letters, digits and hyphens' })
+          .options({ config, json }),
       async (argv) => {
-        const { commandMachine } = await import('./machine-life.ts');
-        finish(await commandMachine(argv, 'accept', { skip_commissioning: String(argv.skipCommissioning) }));
+        const { renameMachine } = await import('./machine-life.ts');
+        finish(await renameMachine(argv));
       },
     )
     .command(
       'remove <machine>',
       'Forget a machine: should it start again, it enlists as a new one',
-      (remove) => remove.positional('machine', machine).options({ config, json }),
+      (remove) =>
+        remove.positional('machine', machine).options({
+          config,
+          json,
+          force: { type: 'boolean', default: false, describe: 'Also when somebody holds it, or it is at work' },
+        }),
       async (argv) => {
         const { removeMachine } = await import('./machine-life.ts');
         finish(await removeMachine(argv));
@@ -64,7 +100,6 @@ export function lifeCommands<T>(command: Argv<T>, shared: SharedOptions, finish:
 
 /** Taking machines, using them, giving them back. */
 function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
   const address = { ...text, describe: 'The address that it gets; default: a free one of the static range' };
   return command
     .command(
@@ -98,7 +133,15 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
             json,
             comment,
             address,
-            disk: { ...text, describe: 'The disk to write, such as sda; default: the first' },
+            by: {
+              choices: ['image', 'installer'] as const,
+              default: 'image' as const,
+              describe: "Write an image, or run the distribution's own installer by a preseed",
+            },
+            disk: {
+              ...text,
+              describe: 'The disk to write, such as sda; default: the smallest that holds the image, USB last',
+            },
             'user-data': { ...text, describe: 'A file that cloud-init runs at the first start' },
           }),
       async (argv) => {

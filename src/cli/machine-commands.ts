@@ -7,8 +7,8 @@ import { lifeCommands } from './life-commands.ts';
 /** Adds `machines` to a command line. */
 export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
   return parser.command('machines', 'The machines of the region', (command) =>
-    lifeCommands(
-      identityCommands(readingCommands(command, shared, finish), shared, finish),
+    identityCommands(
+      lifeCommands(readingCommands(command, shared, finish), shared, finish),
       shared,
       finish,
     ).demandCommand(1, 'name what to do: list, show, accept, deploy, release …'),

@@ -19,7 +19,8 @@ export interface LifeArguments {
 
 type Fields = Readonly<Record<string, string | undefined>>;
 
-function formOf(fields: Fields): string {
+/** Fields in URL-encoded form, those left out that are undefined. */
+export function formOf(fields: Fields): string {
   const given = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) given.set(name, value);
   return given.toString();
@@ -83,6 +84,7 @@ export async function deployMachine(
   argv: LifeArguments & {
     readonly machine: string;
     readonly system: string;
+    readonly by?: 'image' | 'installer' | undefined;
     readonly disk?: string | undefined;
     readonly address?: string | undefined;
     readonly userData?: string | undefined;
@@ -90,17 +92,30 @@ export async function deployMachine(
 ): Promise<number> {
   return commandMachine(argv, 'deploy', {
     distro_series: argv.system,
+    deploy_by: argv.by,
     disk: argv.disk,
     ip_address: argv.address,
     user_data: argv.userData === undefined ? undefined : readFile(argv.userData).toString('base64'),
   });
 }
 
-/** Forgets a machine. @returns 0 @throws RackError as `commandMachine` */
-export async function removeMachine(argv: LifeArguments & { readonly machine: string }): Promise<number> {
+/** Gives a machine another hostname. @returns 0 @throws RackError as `commandMachine` */
+export async function renameMachine(
+  argv: LifeArguments & { readonly machine: string; readonly name: string },
+): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const machine = await findMachine(stateDir, argv.machine);
-  await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'DELETE');
+  const form = formOf({ hostname: argv.name });
+  return show(await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/`, 'PUT', form), argv.json);
+}
+
+/** Forgets a machine. @returns 0 @throws RackError as `commandMachine` */
+export async function removeMachine(
+  argv: LifeArguments & { readonly machine: string; readonly force: boolean },
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const machine = await findMachine(stateDir, argv.machine);
+  await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
   if (argv.json) printJson({ system_id: machine.system_id });
   else console.log(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
   return 0;

@@ -3,7 +3,7 @@
 import { loadPlace } from '../config/load.ts';
 import { askDaemon } from './control.ts';
 import { findMachine, identityFields } from './machine-identity.ts';
-import { formatBytes, printFields, printJson, printTable } from './output.ts';
+import { formatBytes, formatDuration, printFields, printJson, printTable } from './output.ts';
 import { type MachineShape, machinesShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -36,6 +36,30 @@ function row(machine: MachineShape): string[] {
   ];
 }
 
+/** What the firmware tells of a machine's parts. */
+function partLines({ hardware_parts: parts }: MachineShape): [string, string][] {
+  if (parts === undefined) return [];
+  const banks = parts.memory_banks.map(({ locator, size_mib: size, type, speed }) =>
+    [locator, formatBytes(size * MIB), type, speed === 0 ? '' : `${speed} MT/s`]
+      .filter((word) => word !== '')
+      .join(' '),
+  );
+  const sockets = parts.processors.map(({ socket, cores, speed }) =>
+    [socket, cores === 0 ? '' : `${cores} cores`, speed === 0 ? '' : `${speed} MHz`]
+      .filter((word) => word !== '')
+      .join(' '),
+  );
+  const { bmc, secure_boot: isSecure, memory_slots: slots, virtualization } = parts;
+  const lines: [string, string][] = [
+    ['Sockets', sockets.join(', ')],
+    ['Memory banks', banks.length === 0 ? '' : `${banks.join(', ')}${slots === 0 ? '' : ` (of ${slots} slots)`}`],
+    ['BMC', bmc === null ? '' : `IPMI ${bmc.version} by ${bmc.interface}`],
+    ['Virtualisation', virtualization],
+    ['Secure Boot', isSecure === null ? '' : isSecure ? 'on' : 'off'],
+  ];
+  return lines.filter(([, value]) => value !== '');
+}
+
 /** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
 export async function showMachine(file: string, wanted: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(file);
@@ -48,12 +72,14 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['System id', found.system_id],
     ['Name', found.fqdn],
     ['Status', found.status_name],
+    ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],
     ['Processors', String(found.cpu_count)],
     ['Memory', formatBytes(found.memory * MIB)],
     ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
     ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
     ['Addresses', found.ip_addresses.join(', ')],
+    ...partLines(found),
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' ? [] : [[name, value]],
     ),
@@ -61,4 +87,13 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   ];
   printFields(lines);
   return 0;
+}
+
+/** How it is switched, and whether it was on when it was seen last. A region that is older does not say. */
+function powerText(machine: MachineShape): string {
+  const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
+  if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';
+  const seen = typeof age === 'number' ? `, seen ${formatDuration(age * 1000)} ago` : '';
+  const doing = typeof task === 'string' && task !== '' ? `; being switched: ${task}` : '';
+  return `${typeof state === 'string' ? state : 'unknown'} (${type}${seen})${doing}`;
 }

@@ -8,25 +8,35 @@ export { formatBytes, formatDuration } from '../observe/quantity.ts';
 
 /** Prints rows as aligned columns under their headings; nothing but a sentence when there are no rows. */
 export function printTable(headings: readonly string[], rows: readonly (readonly string[])[], empty: string): void {
+  for (const line of tableLines(headings, rows, empty)) console.log(line);
+}
+
+/** The lines of such a table, for `printLines` when they may be very many. */
+export function* tableLines(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  empty: string,
+): Generator<string> {
   if (rows.length === 0) {
-    console.log(empty);
+    yield empty;
     return;
   }
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
+  const widths = headings.map(({ length }) => length);
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  console.log(line(headings));
-  for (const row of rows) console.log(line(row));
+  yield line(headings);
+  for (const row of rows) yield line(row);
 }
 
 /** Prints one `name  value` a line; the values begin in one column, whatever the names. */
 export function printFields(fields: readonly (readonly [string, string])[]): void {
-  const width = Math.max(0, ...fields.map(([name]) => name.length));
+  const width = fields.reduce((widest, [name]) => Math.max(widest, name.length), 0);
   for (const [name, value] of fields) console.log(`${name.padEnd(width)}  ${value}`.trimEnd());
 }
 

@@ -10,18 +10,30 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { errorText, RackError } from '../errors.ts';
 import { TextDirectory } from '../files/text-directory.ts';
 import { ipv4, networkContains, parseIpv4 } from '../net/address.ts';
-import { namesOf, type PreseedResult, renderPreseed, renderText } from '../region/preseed/preseed.ts';
-import type { PreseedRequest, Purpose } from '../region/preseed/request.ts';
+import { type Purpose, STAND_IN } from '../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../region/preseed/template-source.ts';
 import { findConfig, loadMerged } from './config-in-force.ts';
+import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
 import { printJson, printTable } from './output.ts';
 import type { MachineShape } from './shapes.ts';
 
-/** What stands for the key of a machine where people read. */
-const STAND_IN = { consumerKey: 'CONSUMER-KEY', tokenKey: 'TOKEN-KEY', tokenSecret: 'TOKEN-SECRET' } as const;
-
 const installShape = z.looseObject({ osystem: z.string(), distro_series: z.string() });
+
+const resultShape = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    text: z.string(),
+    language: z.string(),
+    name: z.string(),
+    chain: z.array(z.string()),
+  }),
+  z.object({ ok: z.literal(false), file: z.string(), line: z.number(), reason: z.string() }),
+]);
+const renderedShape = z.intersection(resultShape, z.object({ names: z.array(z.string()) })).transform((raw) => {
+  const { names, ...result } = raw;
+  return { names, result };
+});
 
 export interface RenderFlags {
   readonly config: string;
@@ -65,7 +77,7 @@ export function showPreseed(file: string, name: string): number {
 }
 
 /**
- * Prints what a machine would be told.
+ * Prints what a machine would be told: the region itself makes it, as it would for the machine.
  *
  * @returns 0, or 1 when the template is at fault
  * @throws RackError `not-found`, `not-running`, `bad-argument`
@@ -74,23 +86,29 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   const machine = await findMachine(stateDir, flags.machine);
   const { config } = await findConfig(flags.config);
-  const request = requestFor(flags, machine, config);
-  if (flags.names) {
-    if (flags.json) printJson(namesOf(request));
-    else for (const name of namesOf(request)) console.log(name);
-    return 0;
+  const { osystem, distro_series: release } = installShape.parse(machine);
+  const form = new URLSearchParams({
+    purpose: flags.purpose,
+    osystem: flags.osystem ?? (osystem === '' ? 'debian' : osystem),
+    release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
+    origin: baseUrl(machine, config),
+  });
+  if (flags.file !== undefined) {
+    form.set('file', flags.file);
+    form.set('template', readTemplate(flags.file));
   }
-  const source = sourceOf(config);
-  const path = flags.file;
-  const result =
-    path === undefined
-      ? renderPreseed(request, source)
-      : renderText(request, { name: path, path, text: readTemplate(path) }, source);
-  print(result, flags.json);
-  return result.ok ? 0 : 1;
+  for (const assignment of flags.set) form.append('set', assignment);
+  const path = `/MAAS/rackboot/1/preseeds/${machine.system_id}/`;
+  const raw = await askDaemon(stateDir, path, 'POST', form.toString());
+  const { names, result } = renderedShape.parse(raw);
+  if (!flags.names) return print(result, flags.json);
+  if (flags.json) printJson(names);
+  else for (const name of names) console.log(name);
+  return 0;
 }
 
-function print(result: PreseedResult, json: boolean): void {
+/** @returns the exit code */
+function print(result: z.output<typeof resultShape>, json: boolean): number {
   if (json) printJson(result);
   else if (!result.ok) console.error(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
   else {
@@ -99,6 +117,7 @@ function print(result: PreseedResult, json: boolean): void {
       `rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`,
     );
   }
+  return result.ok ? 0 : 1;
 }
 
 function readTemplate(path: string): string {
@@ -107,40 +126,6 @@ function readTemplate(path: string): string {
   } catch (error) {
     throw new RackError('bad-argument', `${path} cannot be read: ${errorText(error)}`, { cause: error });
   }
-}
-
-function requestFor(flags: RenderFlags, machine: MachineShape, config: RackConfig): PreseedRequest {
-  const { osystem, distro_series: release } = installShape.parse(machine);
-  const [architecture = '', subarchitecture = ''] = (machine.architecture ?? '').split('/');
-  return {
-    purpose: flags.purpose,
-    machine: {
-      systemId: machine.system_id,
-      hostname: machine.hostname,
-      domain: machine.fqdn.slice(machine.hostname.length + 1),
-      architecture,
-      subarchitecture,
-    },
-    osystem: flags.osystem ?? (osystem === '' ? 'debian' : osystem),
-    release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
-    serverUrl: `${baseUrl(machine, config)}/MAAS`,
-    httpProxy: '',
-    mirrors: config.preseeds.mirrors,
-    installDisk: '',
-    sshKeys: [],
-    kernelParams: config.boot.kernelParams,
-    ntpServers: [],
-    credentials: STAND_IN,
-    overrides: Object.fromEntries(flags.set.map(assignment)),
-  };
-}
-
-/** A value as it is given; a list is written with commas, where the name is that of one. */
-function assignment(text: string): readonly [string, string | readonly string[]] {
-  const [, name = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
-  if (name === '') throw new RackError('bad-argument', `--set ${JSON.stringify(text)}: expected name=value`);
-  const isList = name === 'ssh_keys' || name === 'ntp_servers';
-  return [name, isList ? value.split(',').filter((one) => one !== '') : value];
 }
 
 /** The rack as this machine reaches it: at its address in the machine's network, else at any. */

@@ -6,7 +6,7 @@ import { systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import type { Settings } from '../machines/settings.ts';
-import { Racks } from '../region/racks.ts';
+import { Racks } from '../region/racks/racks.ts';
 import { RegionSettings } from '../region/settings.ts';
 import { makeStateDirectory } from '../store/database-file.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';

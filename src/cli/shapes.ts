@@ -16,11 +16,36 @@ export const statusShape = z.object({
       name: z.string(),
       interface: z.string(),
       network: z.string(),
+      mode: z.string().default('server'),
       serving: z.boolean(),
       reason: z.string(),
     }),
   ),
-  dhcp: z.object({ problems: z.array(z.object({ name: z.string(), text: z.string() })) }).optional(),
+  dhcp: z
+    .object({
+      // A daemon that does not say which problems are waited for is not judged by them.
+      problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
+      ranges: z
+        .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))
+        .default([]),
+      foreign: z
+        .array(
+          z.object({
+            address: z.string(),
+            mac: z.string().optional(),
+            network: z.string(),
+            interface: z.string().optional(),
+            offered: z.string().optional(),
+            leaseSeconds: z.number().optional(),
+            file: z.string().optional(),
+            bootOnly: z.boolean(),
+            firstSeen: z.string(),
+            lastSeen: z.string(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
   tftp: listening,
   http: listening,
   dns: listening,
@@ -76,6 +101,18 @@ export const machineShape = z.looseObject({
   interface_set: z.array(z.looseObject({ name: z.string(), mac_address: z.string() })),
   physicalblockdevice_set: z.array(z.looseObject({ name: z.string(), size: z.number() })),
   hardware_info: z.record(z.string(), z.string().nullable()).nullable(),
+  hardware_parts: z
+    .looseObject({
+      processors: z.array(z.looseObject({ socket: z.string(), cores: z.number(), speed: z.number() })),
+      memory_banks: z.array(
+        z.looseObject({ locator: z.string(), size_mib: z.number(), type: z.string(), speed: z.number() }),
+      ),
+      memory_slots: z.number(),
+      bmc: z.looseObject({ interface: z.string(), version: z.string() }).nullable(),
+      virtualization: z.string(),
+      secure_boot: z.boolean().nullable(),
+    })
+    .optional(),
 });
 export const machinesShape = z.array(machineShape);
 export type MachineShape = z.infer<typeof machineShape>;

@@ -1,19 +1,92 @@
 // `rackboot status`: what the running rack serves, what waits, and what counts.
 
+import type { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
+import { networkContains, parseIpv4, parseNetwork } from '../net/address.ts';
 import { askDaemon } from './control.ts';
 import { formatBytes, formatDuration, printJson, printTable } from './output.ts';
 import { regionLines } from './region-lines.ts';
 import { statusShape } from './shapes.ts';
 
-/** Prints the state. @returns 0 when every interface is served and the region answers, else 1 */
+type Status = z.output<typeof statusShape>;
+type ForeignServer = NonNullable<NonNullable<Status['dhcp']>['foreign']>[number];
+
+/** The other DHCP servers, each in a line. */
+export function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonly string[] {
+  return servers.map((server) => {
+    const {
+      address,
+      mac,
+      network,
+      interface: name,
+      offered,
+      leaseSeconds,
+      file,
+      bootOnly,
+      firstSeen,
+      lastSeen,
+    } = server;
+    const ago = (time: string): string => formatDuration(Math.max(0, nowMs - Date.parse(time)));
+    const parts = [
+      `another DHCP server on ${name ?? `network ${network}`}: ${address}${mac === undefined ? '' : ` (${mac})`}`,
+    ];
+    if (bootOnly) parts.push('it only tells what to boot');
+    if (offered !== undefined) {
+      parts.push(
+        `it offers ${offered}${leaseSeconds === undefined ? '' : ` for ${formatDuration(leaseSeconds * 1000)}`}`,
+      );
+    }
+    if (file !== undefined) parts.push(`to load ${file}`);
+    parts.push(`seen ${ago(lastSeen)} ago, first ${ago(firstSeen)} ago`);
+    return `Beware  ${parts.join(', ')}`;
+  });
+}
+
+/** How full the dynamic range of a network is; empty: it has none. */
+function rangeInUse({ dhcp }: Status, network: string): string {
+  const range = dhcp?.ranges.find((one) => one.network === network);
+  if (range === undefined) return '';
+  const note = range.level === 'full' ? ', FULL' : range.level === 'filling' ? ', nearly full' : '';
+  return `${range.used} of ${range.usable}${note}`;
+}
+
+/** A network that is served, by what DHCP does there. */
+const SERVED: Readonly<Record<string, string>> = {
+  server: 'served',
+  proxy: 'served: boot only (proxy)',
+  none: 'no DHCP (management 0)',
+};
+
+/** Ports of DHCP that are not open, and will not be by waiting for an interface or address. */
+const failures = ({ dhcp }: Pick<Status, 'dhcp'>) => (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
+
+/** Whether a network is served, and how; or why not. */
+export function stateOf(entry: Status['interfaces'][number], status: Pick<Status, 'dhcp'>): string {
+  if (!entry.serving) return `waits: ${entry.reason}`;
+  const network = parseNetwork(entry.network);
+  const closed = failures(status).filter(({ name }) => {
+    const address = parseIpv4(name);
+    if (address === undefined) return name === entry.interface;
+    return network !== undefined && networkContains(network, address);
+  });
+  if (closed.length === 0) return SERVED[entry.mode] ?? 'served';
+  return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
+}
+
+/** True when every interface is served, DHCP's ports are open, leases can be written and the region answers. */
+export const isHealthy = (status: Pick<Status, 'interfaces' | 'dhcp' | 'region' | 'journal'>): boolean =>
+  status.interfaces.every(({ serving }) => serving) &&
+  failures(status).length === 0 &&
+  status.region?.state === 'up' &&
+  status.journal.available;
+
+/** Prints the state. @returns 0 when it is healthy, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, '/status');
   const status = statusShape.parse(raw);
   const now = systemClock.wallTimeMs();
-  const healthy =
-    status.interfaces.every(({ serving }) => serving) && status.region?.state === 'up' && status.journal.available;
+  const healthy = isHealthy(status);
   if (json) {
     printJson(raw);
     return healthy ? 0 : 1;
@@ -23,11 +96,12 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   );
   console.log('');
   printTable(
-    ['NETWORK', 'INTERFACE', 'STATE'],
+    ['NETWORK', 'INTERFACE', 'STATE', 'RANGE IN USE'],
     status.interfaces.map((entry) => [
       `${entry.name} ${entry.network}`,
       entry.interface || '(relayed)',
-      entry.serving ? 'served' : `waits: ${entry.reason}`,
+      stateOf(entry, status),
+      rangeInUse(status, entry.name),
     ]),
     'No cluster interface is configured.',
   );
@@ -46,6 +120,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     `Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`,
   );
   for (const problem of status.dhcp?.problems ?? []) console.log(`BAD     DHCP on ${problem.name}: ${problem.text}`);
+  for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) console.log(line);
   for (const note of status.notes) console.log(`Note    ${note}`);
   return healthy ? 0 : 1;
 }

@@ -85,14 +85,17 @@ async function ask(request: WhyRequest): Promise<Asked> {
     );
   }
   const { boot, dhcp } = config;
+  const subnets = indexSubnets(dhcp, undefined);
+  const leases = new LeaseTable();
+  leases.serve(subnets.served, directory);
   const foresight: Foresight = {
     config,
     now: systemClock.now(),
     dhcp: {
-      leases: new LeaseTable(),
-      offers: new Offers(),
+      leases,
+      offers: new Offers(leases.pools),
       machines: directory,
-      subnets: indexSubnets(dhcp, undefined),
+      subnets,
       ports: { serverPort: dhcp.serverPort, clientPort: dhcp.clientPort },
       identifyClient: identifyBootClient,
       planBoot: (asked) => planBoot(asked, boot),

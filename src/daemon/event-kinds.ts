@@ -5,6 +5,7 @@ import { DHCP_EVENTS } from '../dhcp/events.ts';
 import { DNS_EVENTS } from '../dns/events.ts';
 import type { EventKind } from '../event.ts';
 import { HTTP_EVENTS } from '../http/events.ts';
+import { NET_EVENTS } from '../net/events.ts';
 import { OBSERVE_EVENTS } from '../observe/events.ts';
 import { TFTP_EVENTS } from '../tftp/events.ts';
 import { UPLINK_EVENTS } from '../uplink/events.ts';
@@ -18,6 +19,7 @@ export const EVENT_KINDS: ReadonlyMap<string, EventKind> = new Map(
     ...DHCP_EVENTS,
     ...TFTP_EVENTS,
     ...HTTP_EVENTS,
+    ...NET_EVENTS,
     ...DNS_EVENTS,
     ...OBSERVE_EVENTS,
     ...UPLINK_EVENTS,

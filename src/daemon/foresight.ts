@@ -15,10 +15,12 @@ import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { formatConfigPath, type LoaderLanguage } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import { codesFrom } from '../dhcp/configured-options.ts';
 import { decide } from '../dhcp/decide.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { DhcpState } from '../dhcp/inquiry.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../dhcp/message.ts';
+import { findNamedOption } from '../dhcp/option-names.ts';
 import { MESSAGE_TYPE, OPTION } from '../dhcp/options.ts';
 import type { ServedSubnet } from '../dhcp/subnet.ts';
 import type { RackMachine } from '../machines/machine.ts';
@@ -138,7 +140,7 @@ const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
 
 /** The kinds that a machine most likely is: by what it showed last, else by its architecture, else the two commonest. */
 export function likelyClients(mac: MacAddress, foresight: Foresight): readonly ClientName[] {
-  const shown = foresight.dhcp.leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
+  const shown = foresight.dhcp.leases.findAllByClient(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
   for (const { vendorClass } of shown) {
     const code = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
     const found = CLIENT_NAMES.find((name) => code !== undefined && CLIENT_KINDS[name].code === Number(code));
@@ -167,7 +169,7 @@ function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet
   const served = dhcp.subnets.served;
   const own = served.filter(
     ({ subnet, reservationsByMac }) =>
-      dhcp.leases.findByMac(mac, subnet.network) !== undefined || reservationsByMac.has(mac),
+      dhcp.leases.findByClient(mac, subnet.network) !== undefined || reservationsByMac.has(mac),
   );
   return own.length > 0 ? own : served;
 }
@@ -190,9 +192,11 @@ class Explanation {
 
   lines(): readonly ForesightLine[] {
     const event = this.#offer();
-    if (event?.address === undefined) return this.#lines;
+    // In proxy mode the address is another server's to give.
+    const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
+    if (event === undefined || address === undefined) return this.#lines;
     const local = this.#local();
-    if (this.#loader(event, local)) this.#configuration(event.address, local);
+    if (this.#loader(event, local)) this.#configuration(address, local);
     this.#name();
     return this.#lines;
   }
@@ -220,16 +224,30 @@ class Explanation {
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
-    if (decision.kind !== 'reply') {
-      const [what = '', cure = ''] = dhcpReason(event.reason).split('; ');
+    if (decision.kind !== 'reply' || event === undefined) {
+      const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
+      const [what = '', cure = ''] = dhcpReason(reason).split('; ');
       this.#obstacle('address', `none: ${what}`, cure === '' ? 'see docs/events.md for this reason' : cure);
       return undefined;
+    }
+    if (event.proxied === true) {
+      this.#say('address', 'another DHCP server gives it: this network is in proxy mode');
+      return event;
     }
     const { address, source, leaseSeconds } = event;
     const why = source === undefined ? '' : `, ${ALLOCATION_REASONS[source]}`;
     const span = leaseSeconds === undefined ? '' : `, for ${formatSpan(leaseSeconds * 1000)}`;
     this.#say('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
+    this.#options(decision.message);
     return event;
+  }
+
+  /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
+  #options({ options }: DhcpMessage): void {
+    const { subnet, reservationsByMac } = this.#served;
+    const codes = codesFrom([subnet.options, reservationsByMac.get(this.#mac)?.options], options);
+    const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
+    if (named.length > 0) this.#say('options', `${named.join(', ')}, if it asks for them or they are forced`);
   }
 
   /** @returns false when the machine cannot go on */

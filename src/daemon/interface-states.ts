@@ -13,6 +13,8 @@ export interface InterfaceState {
   /** Empty for a relayed network. */
   readonly interface: string;
   readonly network: string;
+  /** What DHCP does there: gives addresses, tells only what to boot, or nothing (management 0). */
+  readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
   /** What it waits for; empty when served. */
   readonly reason: string;
@@ -29,6 +31,7 @@ export function interfaceStates(
       name: entry.name,
       interface: entry.interfaceName ?? '',
       network: formatNetwork(entry.network),
+      mode: entry.management === 0 ? 'none' : entry.proxy === true ? 'proxy' : 'server',
       serving: reason === '',
       reason,
     };
@@ -79,10 +82,11 @@ export class InterfaceStates {
  * configuration are added to their interface.
  */
 export function linksOf(configured: readonly ClusterInterface[], host: readonly HostInterface[]): readonly LinkState[] {
-  return host.map(({ name, addresses }) => {
+  return host.map(({ name, addresses, mac, up, carrier }) => {
     const loopback = configured.flatMap((entry) =>
       entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
     );
-    return { name, addresses: [...addresses, ...loopback] };
+    const hasLink = up && carrier && mac !== undefined && mac !== 0;
+    return { name, addresses: [...addresses, ...loopback], ...(hasLink ? { mac } : {}) };
   });
 }

@@ -58,7 +58,8 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   return out.text();
 }
 
-function addDhcp(out: Exposition, { dhcp }: Rack): void {
+/** What DHCP counts: messages, decisions, refusals by reason, offers, answers that wait, sockets. */
+export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   const { messages, events, refusals, offers, waiting } = dhcp.counters();
   const decided = (kind: keyof typeof events): number => events[kind];
   out.counter(

@@ -2,13 +2,18 @@
 //
 // 1. A machine that the region knows is named by the region, whatever its DHCP client calls itself.
 // 2. A client cannot take the name of a known machine.
+// 3. A machine with addresses of its own is named by these alone: a lease that it had before, elsewhere, has no name beside them.
+// 4. An address that was taken back from a machine has no name any more, though its lease may run on for a while.
+// 5. Clients that nobody knows and reservations are named where DNS is managed (management 2) and nowhere else: elsewhere another
+//    server names them. What the region knows is named wherever it is.
 
+import { type Instant, seconds } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { DhcpConfig, DhcpSubnet } from '../dhcp/config.ts';
 import type { Lease } from '../dhcp/lease.ts';
 import type { Names } from '../dns/names.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { type Ipv4, networkContains } from '../net/address.ts';
+import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../net/address.ts';
 
 /** The host part and domain of a lease's name; `hostname` undefined: it has no name. */
 export interface LeaseName {
@@ -20,13 +25,36 @@ function subnetOf(address: Ipv4, config: DhcpConfig): DhcpSubnet | undefined {
   return config.subnets.find(({ network }) => networkContains(network, address));
 }
 
+/** True where this rack names who is there: a cluster interface with management 2. */
+function isNamedHere(address: Ipv4, config: RackConfig): boolean {
+  return config.clusterInterfaces.some(
+    ({ management, network }) => management === 2 && networkContains(network, address),
+  );
+}
+
+/** True for a lease of a dynamic range, or of a reservation: of no address that the region gave. */
+function isGivenByConfiguration({ address, mac }: Lease, config: DhcpConfig): boolean {
+  const subnet = subnetOf(address, config);
+  if (subnet?.dynamic === undefined || rangeContains(subnet.dynamic, address)) return true;
+  return subnet.reservations.some((one) => one.mac === mac && one.address === address);
+}
+
+/** An address that another DHCP server gave to a machine, in the form of a lease that runs on. */
+export const sightingAsLease = (mac: MacAddress, address: Ipv4, now: Instant): Lease => {
+  return { address, mac, state: 'bound', grantedAt: now, expiresAt: now, duration: seconds(0) };
+};
+
 /** The name under which a lease's address is known. */
 export function nameOfLease(lease: Lease, machines: MachineDirectory, config: RackConfig): LeaseName {
   const machine = machines.findByMac(lease.mac);
-  if (machine !== undefined) return { hostname: machine.hostname, domain: machine.domain };
+  if (machine !== undefined) {
+    const isOwn = machine.addresses.some(({ address }) => address === lease.address);
+    const isNamed = isOwn || (machine.addresses.length === 0 && isGivenByConfiguration(lease, config.dhcp));
+    return { hostname: isNamed ? machine.hostname : undefined, domain: machine.domain };
+  }
   const domain = subnetOf(lease.address, config.dhcp)?.domain ?? config.region.domain;
   const taken = lease.hostname !== undefined && machines.findByHostname(lease.hostname.toLowerCase()) !== undefined;
-  return { hostname: taken ? undefined : lease.hostname, domain };
+  return { hostname: taken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
 }
 
 /** Claims the names of reservations; those of the rack and of `dns.records` the DNS server claims itself. */
@@ -34,7 +62,7 @@ export function nameReservations(names: Names, config: RackConfig): void {
   names.setReservations(
     config.dhcp.subnets.flatMap(({ reservations, domain }) =>
       reservations.flatMap(({ hostname, address }) =>
-        hostname === undefined ? [] : [{ fqdn: `${hostname}.${domain}`, address }],
+        hostname === undefined || !isNamedHere(address, config) ? [] : [{ fqdn: `${hostname}.${domain}`, address }],
       ),
     ),
   );
@@ -47,6 +75,10 @@ export function nameMachines(
   leases: readonly Lease[],
   config: RackConfig,
 ): void {
+  // Who has to give up a name does so first: between a machine and its own lease there is nothing to tell a person.
+  for (const lease of leases) {
+    if (nameOfLease(lease, machines, config).hostname === undefined) nameLease(names, lease, machines, config);
+  }
   names.setMachines(
     machines.all.flatMap(({ hostname, domain, addresses }) =>
       addresses.map(({ address }) => ({ fqdn: `${hostname}.${domain}`, address })),

@@ -4,18 +4,26 @@ import type { ResolveAsset } from '../boot/asset.ts';
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
 import { BootTokens } from '../boot/boot-tokens.ts';
 import { identifyBootClient } from '../boot/client.ts';
-import { planBoot } from '../boot/plan.ts';
+import { LoaderLoops } from '../boot/loader-loops.ts';
+import { type BootPlan, type BootQuery, planBoot } from '../boot/plan.ts';
 import { ShownUuids } from '../boot/shown-uuids.ts';
 import type { Clock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import type { AddressClaim } from '../dhcp/decision.ts';
+import type { DhcpEvent } from '../dhcp/events.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import type { ImportFacts } from '../dhcp/lease-import.ts';
 import type { LeaseJournal } from '../dhcp/lease-journal.ts';
+import type { NamedNetwork } from '../dhcp/lease-report.ts';
 import { isActive, type LeaseTable } from '../dhcp/lease-table.ts';
-import type { LeaseNotice } from '../dhcp/responder.ts';
+import type { LeaseNotice } from '../dhcp/responder-ports.ts';
 import { DhcpServer } from '../dhcp/server.ts';
+import { SettledJournal } from '../dhcp/settled-journal.ts';
+import { indexSubnets } from '../dhcp/subnet.ts';
 import { Names } from '../dns/names.ts';
 import { DnsServer } from '../dns/server.ts';
 import { RackError } from '../errors.ts';
-import type { Publish } from '../event.ts';
+import type { Publish, RackEvent } from '../event.ts';
 import type { BootTree } from '../files/file-tree.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { RegionStandIn } from '../http/region-stand-in.ts';
@@ -25,18 +33,21 @@ import type { DesiredState } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
+import type { Wire } from '../net/wire.ts';
 import { TftpServer } from '../tftp/server.ts';
+import { Elsewhere } from './elsewhere.ts';
 import type { Foresight } from './foresight.ts';
 import { linksOf } from './interface-states.ts';
 import { machineChanges } from './machine-changes.ts';
-import { nameLease, nameMachines, nameReservations } from './naming.ts';
-
-/** Socket problems that an interface which is not there yet explains: waited for, not failed. */
-const WAITED_FOR = new Set<string>(['interface-missing', 'address-not-here']);
+import { nameLease, nameMachines, nameReservations, sightingAsLease } from './naming.ts';
+import { Neighbourhood } from './neighbourhood.ts';
+import { WAITED_FOR } from './readiness.ts';
 
 export interface RackParts {
   readonly clock: Clock;
   readonly network: HostNetwork;
+  /** What is heard behind the interfaces; undefined: nobody listens, and addresses are offered without asking. */
+  readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
   readonly tree: FileTree & Pick<BootTree, 'hasFile'>;
@@ -45,60 +56,81 @@ export interface RackParts {
   /** What is done while a remote region does not answer, and by which certificates it is judged. */
   readonly standIn?: RegionStandIn | undefined;
   readonly regionCa?: string | undefined;
+  /** The other DHCP servers that are known have changed. */
+  readonly onForeignChange?: (() => void) | undefined;
 }
 
 /** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
 export class Rack {
   readonly #parts: RackParts;
   readonly names: Names;
+  /** The hosts around this rack; undefined: nobody listens. */
+  readonly neighbourhood: Neighbourhood | undefined;
   readonly dhcp: DhcpServer;
   readonly tftp: TftpServer;
   readonly dns: DnsServer;
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
   readonly #uuids = new ShownUuids();
+  readonly #journal: SettledJournal;
+  readonly #loops: LoaderLoops;
+  /** Machines whose address another DHCP server gave. */
+  readonly elsewhere: Elsewhere;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
   #waiting = false;
   #draining = false;
+  #isOpen = false;
 
   constructor(parts: RackParts, config: RackConfig) {
-    const { clock, network, publish, tree } = parts;
+    const { clock, network, wire, publish, tree } = parts;
     this.#parts = parts;
     this.#config = config;
+    this.#journal = new SettledJournal(parts.journal);
     this.names = new Names({
       serial: Math.floor(clock.wallTimeMs() / 1000) >>> 0,
       report: (report) => publish({ ...report, at: clock.now() }),
     });
+    const onHeard = (address: Ipv4): void => this.dhcp.heard(address);
+    this.neighbourhood = wire && new Neighbourhood({ clock, publish, wire, onHeard });
     this.dhcp = new DhcpServer({
       clock,
       network,
-      journal: parts.journal,
+      journal: this.#journal,
       table: parts.table,
       publish,
+      findConflict: wire && ((address, interfaceName) => wire.findUser(address, interfaceName)),
+      canProbe: wire && ((interfaceName) => wire.canProbe(interfaceName)),
       identifyClient: identifyBootClient,
-      planBoot: (query) => {
-        this.#uuids.remember(query.mac, query.uuid);
-        return planBoot(query, this.#config.boot);
-      },
+      planBoot: (query) => this.#planBoot(query),
       machines: () => this.#machines,
       onLeaseChange: (notice) => this.#leaseChanged(notice),
+      onAddressSeen: (claim) => this.#addressSeen(claim),
+      onForeignChange: parts.onForeignChange,
     });
+    this.#loops = new LoaderLoops(publish);
+    this.elsewhere = new Elsewhere({
+      clock,
+      findNeighbour: (address) => this.neighbourhood?.find(address),
+      onGone: (address) => void this.names.leaseGone(address),
+    });
+    const tell: Publish = (event) => this.#tellOfFiles(event);
     this.#tokens = new BootTokens({
       clock,
       publish,
       machines: () => this.#machines,
       macOf: (peer) => this.#macOf(peer),
+      mayMove: (peer) => this.elsewhere.isElsewhere(peer),
     });
     const resolve: ResolveAsset = (request) => resolveBootAsset(request, this.#assets());
-    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish });
+    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish: tell });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
     this.http = new BootHttpServer({
       clock,
       resolve,
       files: tree,
-      publish,
+      publish: tell,
       rackSecret: parts.rackSecret,
       standIn: parts.standIn,
       regionCa: parts.regionCa,
@@ -111,11 +143,30 @@ export class Rack {
     return this.#machines;
   }
 
+  /** The networks of the configuration. */
+  get networks(): readonly NamedNetwork[] {
+    return this.#config.dhcp.subnets;
+  }
+
+  /** What may be read to decide whether a lease of another server is taken over: every configured network, served now or not. */
+  importFacts(): ImportFacts {
+    return { ...this.dhcp.state(), subnets: indexSubnets(this.#config.dhcp, undefined) };
+  }
+
+  /** Takes over leases of another server; when it resolves they are on disk. @throws RackError `store-unavailable` */
+  async adoptLeases(leases: readonly Lease[]): Promise<void> {
+    const sequence = this.#draining ? undefined : this.dhcp.adopt(leases);
+    if (sequence === undefined || !(await this.#journal.settled(sequence)))
+      throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and import again');
+    const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
+    this.#parts.publish(event);
+  }
+
   /** What explains the next boot of a machine; asking changes nothing, and gives no token out. */
   foresight(): Foresight {
     return {
       config: this.#config,
-      dhcp: this.dhcp.state(),
+      dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#foreseePlan(query) },
       assets: { ...this.#assets(), tokens: undefined },
       now: this.#parts.clock.now(),
     };
@@ -123,6 +174,7 @@ export class Rack {
 
   /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */
   async open(host: readonly HostInterface[]): Promise<void> {
+    this.#isOpen = true;
     await this.configure(this.#config, host);
   }
 
@@ -135,7 +187,9 @@ export class Rack {
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
     this.#config = config;
+    this.elsewhere.configure(config.dhcp);
     this.#nameEverything();
+    this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
     failures.push(...(await this.#openDoors()));
@@ -174,7 +228,8 @@ export class Rack {
     const before = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
     for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
-    nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
+    // `open` names everything at once: with very many leases the same twice would take seconds.
+    if (this.#isOpen) nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
   }
 
   /** Files that machines are loading. */
@@ -209,15 +264,46 @@ export class Rack {
     };
   }
 
+  #planBoot(query: BootQuery): BootPlan | undefined {
+    this.#uuids.remember(query.mac, query.uuid);
+    this.neighbourhood?.booting(query.mac);
+    const { boot } = this.#config;
+    const plan = planBoot(query, boot);
+    return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
+  }
+
+  #foreseePlan(query: BootQuery): BootPlan | undefined {
+    const { boot } = this.#config;
+    const plan = planBoot(query, boot);
+    return plan === undefined ? undefined : this.#loops.foresee(query, plan, boot, this.#parts.clock.now());
+  }
+
+  /** Publishes what TFTP and HTTP tell, with the machine where its address is another DHCP server's. */
+  #tellOfFiles(event: RackEvent): void {
+    const { address } = event;
+    const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
+    const whole = mac === undefined ? event : { ...event, mac };
+    this.#loops.look(whole);
+    this.#parts.publish(whole);
+  }
+
   #macOf(peer: Ipv4): MacAddress | undefined {
+    if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.macOf(peer);
     // A lease that ran out while its machine still loads is the best that is known of the address.
     const lease = this.#parts.table.find(peer);
     return lease?.state === 'bound' ? lease.mac : undefined;
   }
 
+  /** A machine takes an address of another DHCP server: from now on it is known by it, and named where the region knows it. */
+  #addressSeen(claim: AddressClaim): void {
+    const { mac, address, at } = claim;
+    this.elsewhere.claim(claim);
+    nameLease(this.names, sightingAsLease(mac, address, at), this.#machines, this.#config);
+  }
+
   #activeLeases() {
     const now = this.#parts.clock.now();
-    return this.#parts.table.all().filter((lease) => isActive(lease, now));
+    return [...this.#parts.table.all().filter((lease) => isActive(lease, now)), ...this.elsewhere.leases()];
   }
 
   #nameEverything(): void {

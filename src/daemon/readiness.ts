@@ -30,8 +30,8 @@ export interface ReadinessFacts {
   readonly journalProblem: string | undefined;
 }
 
-/** Socket problems that pass by themselves when the interface or address comes. */
-const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
+/** Socket problems that pass by themselves when the interface or address comes: waited for, not failed. */
+export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
 
 /** Judges. */
 export function judgeReadiness({ config, host, doors, journalProblem }: ReadinessFacts): Readiness {

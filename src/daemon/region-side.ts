@@ -17,7 +17,7 @@ import { formatIpv4, formatMac, networkContains } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { RackDescription } from '../region/rack-description.ts';
+import type { RackDescription } from '../region/racks/rack-description.ts';
 import { openOutboxStore } from '../store/outbox-database.ts';
 import { desiredStateTime } from '../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../uplink/rack-identity.ts';
@@ -160,6 +160,7 @@ export class RegionSide {
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
       rack: () => describe(this.uuid),
+      imageTree: () => config().boot.tree,
       life: newUuid(),
       clock,
       stream,

@@ -1,10 +1,13 @@
-// What the control socket answers: the state of the running rack, for `rackboot status` and `rackboot leases`.
+// What the control socket answers of the state of the running rack, for `rackboot status`.
 
 import type { Clock } from '../clock.ts';
-import { isHeld } from '../dhcp/lease-table.ts';
+import type { ControlAnswers } from '../http/control.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import type { InterfaceState } from './interface-states.ts';
+import { leaseAnswers } from './lease-answers.ts';
+import { neighbourAnswers } from './neighbour-answers.ts';
 import type { Rack } from './rack.ts';
+import { WAITED_FOR } from './readiness.ts';
 
 export interface StatusSources {
   readonly name: () => string;
@@ -19,8 +22,8 @@ export interface StatusSources {
 }
 
 /** The paths of the control socket, each with what answers it. */
-export function controlAnswers(sources: StatusSources): Readonly<Record<string, () => unknown>> {
-  return { '/status': () => status(sources), '/leases': () => leases(sources) };
+export function controlAnswers(sources: StatusSources): ControlAnswers {
+  return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
 }
 
 function status(sources: StatusSources) {
@@ -36,8 +39,17 @@ function status(sources: StatusSources) {
     interfaces: sources.interfaces(),
     dhcp: rack && {
       sockets: rack.dhcp.sockets(),
-      problems: rack.dhcp.problems().map(({ name, error }) => ({ name, text: error.message })),
+      problems: rack.dhcp
+        .problems()
+        .map(({ name, error }) => ({ name, text: error.message, waitedFor: WAITED_FOR.has(error.code) })),
       counters: rack.dhcp.counters(),
+      foreign: foreignServers(rack, sources.clock),
+      ranges: rack.dhcp.ranges().map(({ subnet, range, usable, free, offered, declined, level }) => ({
+        network: subnet,
+        low: formatIpv4(range.low),
+        high: formatIpv4(range.high),
+        ...{ usable, used: usable - free, offered, declined, level },
+      })),
     },
     tftp: rack && { listening: rack.tftp.listening.map(formatEndpoint), counters: rack.tftp.counters() },
     http: rack && { listening: rack.http.listening.map(formatEndpoint), counters: rack.http.counters() },
@@ -45,9 +57,27 @@ function status(sources: StatusSources) {
     machinesKnown: rack?.machines.all.length ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
-    notes: sources.notes(),
+    notes: [...sources.notes(), ...(rack?.dhcp.blindness === undefined ? [] : [rack.dhcp.blindness])],
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** The other DHCP servers that are known. */
+function foreignServers({ dhcp }: Rack, clock: Clock) {
+  const offset = clock.wallTimeMs() - clock.now();
+  return dhcp.foreignServers().map((server) => ({
+    address: formatIpv4(server.server),
+    mac: server.mac === undefined ? undefined : formatMac(server.mac),
+    network: server.subnet,
+    interface: server.interfaceName,
+    evidence: server.evidence,
+    offered: server.offered === undefined ? undefined : formatIpv4(server.offered),
+    leaseSeconds: server.leaseSeconds,
+    file: server.file,
+    bootOnly: server.isBootOnly === true,
+    firstSeen: new Date(server.firstSeen + offset).toISOString(),
+    lastSeen: new Date(server.lastSeen + offset).toISOString(),
+  }));
 }
 
 function formatEndpoint({
@@ -58,25 +88,4 @@ function formatEndpoint({
   readonly port: number;
 }): string {
   return `${formatIpv4(address)}:${port}`;
-}
-
-function leases({ rack, clock }: StatusSources) {
-  const running = rack();
-  if (running === undefined) return [];
-  const now = clock.now();
-  const offset = clock.wallTimeMs() - now;
-  return running.dhcp
-    .leases()
-    .toSorted((a, b) => a.address - b.address)
-    .map((lease) => ({
-      address: formatIpv4(lease.address),
-      mac: formatMac(lease.mac),
-      state: lease.state === 'bound' && !isHeld(lease, now) ? 'expired' : lease.state,
-      machine: running.machines.findByMac(lease.mac)?.hostname,
-      hostname: lease.hostname,
-      grantedAt: new Date(lease.grantedAt + offset).toISOString(),
-      expiresAt: new Date(lease.expiresAt + offset).toISOString(),
-      seconds: lease.duration,
-      vendorClass: lease.vendorClass,
-    }));
 }

@@ -55,9 +55,10 @@ function trace(sources: TraceSources, { mac, machine }: Who) {
   const rack = sources.rack();
   const now = clock.now();
   const lease = rack?.dhcp.leases().find((one) => one.mac === mac && isActive(one, now));
+  const address = rack?.elsewhere.addressOf(mac) ?? lease?.address;
   return {
     mac: formatMac(mac),
-    address: lease === undefined ? undefined : formatIpv4(lease.address),
+    address: address === undefined ? undefined : formatIpv4(address),
     machine: machine && {
       systemId: machine.systemId,
       hostname: machine.hostname,

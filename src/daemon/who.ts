@@ -41,7 +41,8 @@ export function whoIs(sources: WhoSources, query: URLSearchParams, terms: { read
   const address = parseIpv4(wanted);
   if (address !== undefined) {
     const lease = rack?.dhcp.leases().find((one) => one.address === address);
-    if (lease !== undefined) return { mac: lease.mac, machine: rack?.machines.findByMac(lease.mac) };
+    const holder = rack?.elsewhere.macOf(address) ?? lease?.mac;
+    if (holder !== undefined) return { mac: holder, machine: rack?.machines.findByMac(holder) };
   }
   const machine = rack?.machines.all.find(
     ({ systemId, hostname, domain, addresses }) =>

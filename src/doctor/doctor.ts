@@ -123,7 +123,9 @@ async function examineOffers(
   } finally {
     await network.close();
   }
-  tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
+  const isProxied = subnet.proxy === true;
+  if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
+  else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
 
   const files: OfferedFile[] = [];
   for (const { label, architecture, xid } of machines) {
@@ -135,11 +137,26 @@ async function examineOffers(
     } else if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
-      tell(check, true, `is offered ${offer.address} and loads ${offer.file} from ${offer.nextServer}`);
+      const what = isProxied ? 'is told what to boot' : `is offered ${offer.address}`;
+      tell(check, true, `${what} and loads ${offer.file} from ${offer.nextServer}`);
       files.push({ file: offer.file, server: serverAddress, cpu: findArchitecture(architecture)?.cpu ?? USUAL_CPU });
     }
   }
   return files;
+}
+
+/** In proxy mode somebody else has to give the addresses. */
+function tellAddressServer(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
+  const others = new Set(offers.filter(({ server }) => server !== own).map(({ server }) => server));
+  if (others.size > 0) tell(check, true, `addresses are given by ${[...others].join(' and ')}`);
+  else {
+    const silence = `no other DHCP server offered an address within ${OFFERS_MS / 1000} s`;
+    tell(
+      check,
+      false,
+      `${silence}, and this rack gives none (mode: proxy); start the other one, or let this rack give them`,
+    );
+  }
 }
 
 function tellStrangers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {

@@ -6,6 +6,7 @@
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { RackConfig } from '../config/rack-config.ts';
+import { PROXY_PORT } from '../dhcp/config.ts';
 import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 
@@ -88,6 +89,8 @@ export function wantedPorts(config: RackConfig): readonly WantedPort[] {
   const ports: WantedPort[] = [];
   if (dhcp.subnets.length > 0)
     ports.push({ protocol: 'UDP', address: ANY, port: dhcp.serverPort, setting: 'cluster_interfaces' });
+  if (dhcp.subnets.some(({ proxy }) => proxy === true))
+    ports.push({ protocol: 'UDP', address: ANY, port: dhcp.proxyPort ?? PROXY_PORT, setting: 'cluster_interfaces' });
   for (const address of tftp.listen)
     ports.push({ protocol: 'UDP', address, port: tftp.listenPort, setting: 'tftp.listen' });
   for (const address of dns.listen) {

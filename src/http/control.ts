@@ -13,9 +13,14 @@ import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { sendJson, sendLines, sendText } from './send.ts';
 
+/** The largest body that is read, in bytes. */
+export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
+
 /** What was asked beyond the path. */
 export interface ControlAsk {
   readonly query: URLSearchParams;
+  /** Reads what was sent along. @throws RackError `bad-argument` when it is larger than CONTROL_BODY_BYTES_MAX */
+  readonly body: () => Promise<string>;
 }
 
 /**
@@ -52,7 +57,8 @@ export async function handleControl(
   const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
   try {
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
-      await sendAnswer(response, method, await answer({ query: queryOf(target.origin) }));
+      const asked = { query: queryOf(target.origin), body: () => readBody(request) };
+      await sendAnswer(response, method, await answer(asked));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
@@ -84,6 +90,19 @@ function statusOf(error: unknown): number {
 function queryOf(origin: string): URLSearchParams {
   const mark = origin.indexOf('?');
   return new URLSearchParams(mark === -1 ? '' : origin.slice(mark + 1));
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    if (!(part instanceof Uint8Array)) continue;
+    bytes += part.length;
+    if (bytes > CONTROL_BODY_BYTES_MAX)
+      throw new RackError('bad-argument', `more than ${CONTROL_BODY_BYTES_MAX} bytes were sent: send less at a time`);
+    parts.push(Buffer.from(part));
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 const isIterable = (value: unknown): value is AsyncIterable<unknown> =>

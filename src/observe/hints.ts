@@ -91,6 +91,7 @@ export class BootWatch {
       case 'dhcp.offer':
         return this.#lookAtOffer(event);
       case 'dhcp.ack':
+      case 'dhcp.elsewhere':
         this.#offers = 0;
         return [];
       case 'dhcp.refused':
@@ -108,7 +109,7 @@ export class BootWatch {
     }
   }
 
-  #lookAtOffer({ client, file, architecture, waitedSeconds }: DhcpEvent): readonly Hint[] {
+  #lookAtOffer({ client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
     const hints: Hint[] = [];
     const waited = waitedSeconds ?? 0;
     if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) {
@@ -126,8 +127,11 @@ export class BootWatch {
       hints.push(
         hint(
           'offer-not-taken',
-          `it was offered an address ${this.#offers} times and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
-            'relay), or another DHCP server answers on this network',
+          proxied === true
+            ? `it asked for an address ${this.#offers} times and took none: the other DHCP server gives it none, for this network is in ` +
+                'proxy mode, or what both say does not reach it'
+            : `it was offered an address ${this.#offers} times and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
+                'relay), or another DHCP server answers on this network',
         ),
       );
     }

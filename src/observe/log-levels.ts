@@ -22,6 +22,7 @@ export const LOG_ROOMS = [
   'log',
   'machine',
   'metrics',
+  'net',
   'outbox',
   'region',
   'tftp',

@@ -176,7 +176,7 @@ export class Timeline {
   /** What an event says of the boot, and that the machine was heard of. */
   #note(story: Story, event: RackEvent): void {
     story.lastAt = event.at;
-    if (event.kind === 'dhcp.offer' || event.kind === 'dhcp.ack') story.answered = true;
+    if (/^dhcp\.(?:offer|ack|elsewhere)$/.test(event.kind)) story.answered = true;
     if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
     const file = fileOf(event);
     if (file !== undefined) {

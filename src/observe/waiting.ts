@@ -48,7 +48,7 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
       return { text: `that it asks for ${event.file ?? 'its file'} again, or starts anew`, silence: 'see its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
-    if (event.file !== undefined) return waitingAfterFile(event.file);
+    if (event.file !== undefined) return waitingAfterFile(event.file, isProxied(step, steps));
   }
   if (event.kind.startsWith('machine.')) return { text: 'its next boot' };
   return { text: 'its next step' };
@@ -58,11 +58,22 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
   const boots = steps.some(({ boot, event }) => boot === step.boot && isDhcpEvent(event) && event.client !== undefined);
   switch (kind) {
     case 'dhcp.offer':
+      if (isDhcpEvent(step.event) && step.event.proxied === true) {
+        return {
+          text: 'that it gets an address from the other DHCP server',
+          silence: 'it was switched off, or no other DHCP server answers on this network, which is in proxy mode',
+        };
+      }
       return {
         text: 'that it takes the offer',
         silence: 'it was switched off, did not hear the offer, or took the one of another DHCP server',
       };
-    case 'dhcp.ack': {
+    case 'dhcp.elsewhere':
+      return boots && isDhcpEvent(step.event) && step.event.client !== undefined
+        ? { text: 'that it loads what it was told', silence: 'see its screen: the file was not asked for' }
+        : { text: boots ? 'what the system that it runs does' : 'nothing: it does not boot from the network' };
+    case 'dhcp.ack':
+    case 'dhcp.boot-server': {
       const { event } = step;
       const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
       if (file !== undefined)
@@ -102,8 +113,17 @@ function waitingAfterPurpose(purpose: string): Waiting {
   }
 }
 
-function waitingAfterFile(file: string): Waiting {
+/** True in a boot for which another DHCP server gave the address. */
+const isProxied = ({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean =>
+  steps.some((one) => one.boot === boot && isDhcpEvent(one.event) && one.event.proxied === true);
+
+function waitingAfterFile(file: string, proxied: boolean): Waiting {
   if (/(?:^|\/)linux$/.test(file)) return { text: 'that it loads its initrd', silence: 'see its screen' };
+  if (proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file)) {
+    const silence =
+      'GRUB asks the server that gave the address, where this rack has to be the next server (siaddr), or stops at its prompt';
+    return { text: 'that its loader asks for a configuration', silence };
+  }
   if (!isKernelFile(file)) return { text: 'that its loader asks for a configuration', silence: 'see its screen' };
   return {
     text: 'that its kernel starts, asks for an address and reports',

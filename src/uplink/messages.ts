@@ -10,7 +10,7 @@ import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/machine-event.ts';
-import type { RackDescription } from '../region/rack-description.ts';
+import type { RackDescription } from '../region/racks/rack-description.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
 
@@ -29,6 +29,8 @@ export type RackMessage =
       /** Identifies this life of the rack's process. */
       readonly life: string;
       readonly rack: RackDescription;
+      /** Remote only: where the disk images are that machines are deployed from. */
+      readonly imageTree?: string | undefined;
     }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
   | { readonly kind: 'applied'; readonly version: number }

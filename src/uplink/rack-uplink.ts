@@ -13,7 +13,7 @@ import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { RackDescription } from '../region/rack-description.ts';
+import type { RackDescription } from '../region/racks/rack-description.ts';
 import type { LinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -48,6 +48,8 @@ export interface RackUplinkOptions {
   readonly startThread: () => UplinkThread;
   /** What this rack says of itself now. */
   readonly rack: () => RackDescription;
+  /** Where its disk images are now. */
+  readonly imageTree: () => string;
   /** Identifies this life of the rack's process. */
   readonly life: string;
   readonly clock: Clock;
@@ -152,8 +154,8 @@ export class RackUplink {
 
   /** Says who this rack is: at the start, and when that has changed. */
   introduce(): void {
-    const { life, rack } = this.#options;
-    this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack() });
+    const { life, rack, imageTree } = this.#options;
+    this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack(), imageTree: imageTree() });
   }
 
   /**

@@ -13,7 +13,8 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { EventSampler } from '../rate-limit.ts';
-import type { RackDescription } from '../region/rack-description.ts';
+import type { RackDescription } from '../region/racks/rack-description.ts';
+import type { RackImage } from '../region/racks/rack-images.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
 import { isRedirection, parseHeartbeatAnswer, redirectionText, textOf } from './link-answers.ts';
@@ -25,6 +26,7 @@ import type { OutboxStore } from './outbox-store.ts';
 import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { StateFollower } from './state-follower.ts';
+import { ToldImages } from './told-images.ts';
 
 const HEARTBEAT_MS = 30_000;
 /** How often a waiting rack asks whether it is accepted, and one that is refused whether it still is. */
@@ -45,6 +47,8 @@ export interface RegionLinkOptions {
   readonly url: string;
   /** Where the key is, for people. */
   readonly keyFile: string;
+  /** The images of a boot tree. @throws when they cannot be read */
+  readonly listImages: (tree: string) => readonly RackImage[];
   /** Keeps the state for a start without the region. Called before the rack gets it. */
   readonly saveState: (state: DesiredState) => void;
   /** To the rack. */
@@ -59,6 +63,7 @@ export class RegionLink {
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
+  readonly #images: ToldImages;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
   #life = '';
@@ -89,6 +94,7 @@ export class RegionLink {
       options.send(message);
     };
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
+    this.#images = new ToldImages(options);
     const carrier = new EventCarrier({
       clock,
       outbox,
@@ -160,13 +166,14 @@ export class RegionLink {
     this.#keeper.close();
   }
 
-  #greet({ uplink, life, rack }: Extract<RackMessage, { kind: 'hello' }>): void {
+  #greet({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
     if (uplink !== UPLINK_VERSION) {
       this.#options.send({ kind: 'refused', reason: `uplink version ${uplink} is not ${UPLINK_VERSION}` });
       return;
     }
     const isFirst = this.#rack === undefined;
     this.#rack = rack;
+    this.#images.tree = imageTree;
     this.#life = life;
     if (isFirst) {
       this.#options.send({ kind: 'listening', addresses: [this.#options.url] });
@@ -215,14 +222,8 @@ export class RegionLink {
     const { key } = this.#options;
     const { uuid, name, interfaces, version } = rack;
     const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
-    const form = {
-      uuid,
-      name,
-      interfaces: JSON.stringify(interfaces),
-      version,
-      uplink: String(UPLINK_VERSION),
-      ...drawn,
-    };
+    const said = { uuid, name, interfaces: JSON.stringify(interfaces), version };
+    const form = { ...said, uplink: String(UPLINK_VERSION), ...drawn };
     const answer = await this.#ask({
       method: 'POST',
       path: REGISTER_PATH,
@@ -230,25 +231,25 @@ export class RegionLink {
       body: { contentType: 'application/x-www-form-urlencoded', text: new URLSearchParams(form).toString() },
     });
     if (answer === undefined) return { kind: 'failed' };
-    const said = textOf(answer.body);
+    const reason = textOf(answer.body);
     switch (answer.status) {
       case 200:
         this.#link();
         return { kind: 'rest', ms: REFUSED_MS };
       case 202:
-        this.#become('pending', said || `accept this rack on its region: rackboot racks accept ${name}`);
+        this.#become('pending', reason || `accept this rack on its region: rackboot racks accept ${name}`);
         return { kind: 'rest', ms: PENDING_MS };
       case 401:
-        this.#become('rejected', `the region does not know the key of ${this.#options.keyFile}: ${said}`);
+        this.#become('rejected', `the region does not know the key of ${this.#options.keyFile}: ${reason}`);
         return { kind: 'rest', ms: REFUSED_MS };
       case 403:
-        this.#become('rejected', said);
+        this.#become('rejected', reason);
         return { kind: 'rest', ms: REFUSED_MS };
       case 409:
-        this.#become('incompatible', said);
+        this.#become('incompatible', reason);
         return { kind: 'rest', ms: REFUSED_MS };
       default:
-        this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${said}`);
+        this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${reason}`);
         return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     }
   }
@@ -256,6 +257,7 @@ export class RegionLink {
   #link(): void {
     this.#registering.stop();
     this.#linked = true;
+    this.#images.forget();
     this.#become('up', '');
     this.#heartbeat.start();
     this.#carrying.start();
@@ -272,18 +274,18 @@ export class RegionLink {
   async #beat(): Promise<RunOutcome> {
     const { outbox, clock } = this.#options;
     const sentAt = clock.now();
+    const told = this.#images.next();
     const news = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
       life: this.#life,
       applied: this.#applied,
-      waiting: outbox.length,
-      dropped: total(outbox.dropped),
-      deadLetters: outbox.deadLetterCount,
+      ...{ waiting: outbox.length, dropped: total(outbox.dropped), deadLetters: outbox.deadLetterCount },
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
+      images: told,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const path = `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/heartbeat`;
@@ -291,6 +293,7 @@ export class RegionLink {
     if (answer === undefined) return { kind: 'failed' };
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    if (told !== undefined) this.#images.taken(told);
     if (parsed.uplink !== UPLINK_VERSION) {
       const text = `the region speaks version ${parsed.uplink} of the link, this rack version ${UPLINK_VERSION}`;
       this.#become('incompatible', `${text}: update ${parsed.uplink < UPLINK_VERSION ? 'the region' : 'the rack'}`);

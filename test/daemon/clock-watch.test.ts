@@ -13,7 +13,14 @@ test('a step is told once with its size, and put on the disk as soon as that tak
     stamps += 1;
     return takes;
   };
-  const watch = watchClock({ clock, publish: (event) => void told.push(event), restamp });
+  const watch = watchClock({
+    clock,
+    publish: (event) => void told.push(event),
+    moment: { now: clock.now(), uptimeS: 60 },
+    dhcp: { restamp },
+  });
+  assert.equal(stamps, 1, 'the clock may have been set before the start');
+  stamps = 0;
   clock.advance(10_000);
   clock.stepWall(400);
   clock.advance(10_000);

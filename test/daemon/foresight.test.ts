@@ -66,15 +66,17 @@ function foresight({ machine, tree = WHOLE_TREE, leases = [], network = NETWORK,
   const { config } = parsed;
   const machines = new MachineDirectory(machine === undefined ? [] : [{ ...MACHINE, ...machine }]);
   const table = new LeaseTable();
+  const subnets = indexSubnets(config.dhcp, undefined);
   table.load(leases, NOW);
+  table.serve(subnets.served, machines);
   return {
     config,
     now: NOW,
     dhcp: {
       leases: table,
-      offers: new Offers(),
+      offers: new Offers(table.pools),
       machines,
-      subnets: indexSubnets(config.dhcp, undefined),
+      subnets,
       ports: { serverPort: 67, clientPort: 68 },
       identifyClient: identifyBootClient,
       planBoot: (query) => planBoot(query, config.boot),
@@ -109,6 +111,15 @@ const lease = (address: number, holder: number): Lease => ({
 });
 
 const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
+  [
+    'options by configuration are named, those whose condition holds',
+    'bios',
+    {
+      more: `dhcp: { options: [
+        { code: 224, type: text, value: x }, { code: 101, value: UTC, when: { architecture: 0 } }, { code: 17, value: x, when: { architecture: 7 } }] }`,
+    },
+    [/^options: 224, 101 tz-database-timezone, if it asks for them or they are forced$/m],
+  ],
   [
     'a BIOS machine that nobody knows enlists through lpxelinux',
     'bios',
@@ -225,7 +236,7 @@ test('asking changes nothing: the same question has the same answer, and nothing
     CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state)),
     first,
   );
-  assert.equal(state.dhcp.leases.findAllByMac(MAC).length, 0);
+  assert.equal(state.dhcp.leases.findAllByClient(MAC).length, 0);
 });
 
 test('a machine is explained where it has a lease, else in every network; a relayed one, too', () => {

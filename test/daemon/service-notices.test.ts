@@ -166,7 +166,9 @@ const region = (state: UplinkStatus['state'], link?: Partial<UplinkStatus['link'
         },
 });
 
-const served = (network: string) => ({ name: network, interface: 'eth1', network, serving: true, reason: '' });
+const served = (network: string) => {
+  return { name: network, interface: 'eth1', network, mode: 'server', serving: true, reason: '' } as const;
+};
 const fine = { available: true, reason: undefined };
 const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[0]][] = [
   [

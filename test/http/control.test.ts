@@ -10,7 +10,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { askDaemon, followDaemon } from '../../src/cli/control.ts';
 import { RackError } from '../../src/errors.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
-import type { ControlAnswers } from '../../src/http/control.ts';
+import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../src/http/control.ts';
 import { ControlServer } from '../../src/http/server.ts';
 
 let stateDir = '';
@@ -174,5 +174,24 @@ test('an answer that goes on is sent line by line, and ends with its reader', as
     followDaemon(stateDir, '/nowhere', () => undefined, new AbortController().signal),
     { code: 'not-found' },
   );
+  await control.close();
+});
+
+test('what is sent along is read as far as the handler asks for it, and no further than the bound', async () => {
+  const control = make({
+    'POST /echo': async ({ body }) => ({ length: (await body()).length }),
+    'POST /deaf': () => 'not asked',
+  });
+  await control.open();
+  const send = (target: string, bytes: number): Promise<unknown> =>
+    askDaemon(stateDir, target, 'POST', 'x'.repeat(bytes), 'application/json');
+  assert.deepEqual(await send('/echo', 100_000), { length: 100_000 });
+  assert.deepEqual(await send('/echo', 0), { length: 0 });
+  assert.equal(await send('/deaf', 1000), 'not asked');
+  await assert.rejects(
+    send('/echo', CONTROL_BODY_BYTES_MAX + 1),
+    (error: unknown) => error instanceof RackError && ['bad-argument', 'not-running'].includes(error.code),
+  );
+  assert.deepEqual(await send('/echo', 1), { length: 1 });
   await control.close();
 });

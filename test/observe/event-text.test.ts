@@ -33,10 +33,50 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Asked for an address and was offered 10.20.0.100, the address it had before; nothing to load: there is no loader for other, architecture 25',
   ],
   [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Has 10.20.0.100 for 30 s'],
+  [
+    { kind: 'dhcp.ack', leaseSeconds: 600, circuitId: 'ge-0/0/7', remoteId: '0x0001' },
+    'Has 10.20.0.100 for 10 min, at port ge-0/0/7 of 0x0001',
+  ],
+  [{ kind: 'dhcp.ack', leaseSeconds: 600, remoteId: 'switch-12' }, 'Has 10.20.0.100 for 10 min, behind switch-12'],
+  [
+    {
+      ...{ kind: 'dhcp.foreign-server', interfaceName: 'eth1', leaseSeconds: 7200, file: 'theirs.0' },
+      ...{ offered: '10.20.0.200', evidence: 'probe' },
+    },
+    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), which offers 10.20.0.200 for 2 h, to load theirs.0 (it answered a probe); switch it off, or keep its addresses apart',
+  ],
+  [
+    { kind: 'dhcp.foreign-server', subnet: 'far', evidence: 'client' },
+    'Another DHCP server is on network far: 10.20.0.100 (52:54:00:12:34:56) (a client chose it); switch it off, or keep its addresses apart',
+  ],
+  [
+    { kind: 'dhcp.foreign-server', interfaceName: 'eth1', isBootOnly: true, evidence: 'probe' },
+    'Another DHCP server is on eth1: 10.20.0.100 (52:54:00:12:34:56), which only tells what to boot (it answered a probe); switch it off, or keep its addresses apart',
+  ],
+  [
+    { kind: 'dhcp.foreign-server-gone', interfaceName: 'eth1' },
+    'The other DHCP server 10.20.0.100 on eth1 answers no more',
+  ],
   [{ kind: 'dhcp.ack', leaseSeconds: 600, renewal: true, hostname: 'web1' }, 'Keeps 10.20.0.100 as web1 for 10 min'],
   [
     { kind: 'dhcp.nak', reason: 'wrong-network' },
-    'Was denied 10.20.0.100: the client asks for an address of another network; it has moved (wrong-network)',
+    'Was denied 10.20.0.100: the client asks with or for an address of another network; it has moved (wrong-network)',
+  ],
+  [
+    { kind: 'dhcp.refused', reason: 'network-unknown', relay: '10.99.0.1', wanted: '10.99.0.1', circuitId: 'eth0/1' },
+    "Got no answer: no served network holds 10.99.0.1, the relay's address; add it to the cluster interfaces (network-unknown), at port eth0/1",
+  ],
+  [
+    { kind: 'dhcp.refused', reason: 'network-unknown', relay: '10.20.0.1', wanted: '10.99.0.1' },
+    'Got no answer: no served network holds 10.99.0.1; add it to the cluster interfaces (network-unknown), through the relay 10.20.0.1',
+  ],
+  [
+    { kind: 'dhcp.refused', reason: 'not-a-request', from: '10.20.0.9' },
+    'Got no answer: the message is a reply of a server, not a request of a client (not-a-request), from 10.20.0.9',
+  ],
+  [
+    { kind: 'dhcp.malformed', reason: 'too-short in op at byte 0', interfaceName: 'eth1', from: '10.20.0.9' },
+    'Something on eth1, from 10.20.0.9, was no DHCP message: too-short in op at byte 0',
   ],
   [
     { kind: 'dhcp.refused', reason: 'range-exhausted', count: 7 },

@@ -118,6 +118,16 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
   }
 });
 
+test('beside another DHCP server it is that one which gives no address', () => {
+  const watch = new BootWatch();
+  const found = Array.from({ length: 3 }, () => watch.look(offer({ proxied: true, address: undefined }))).flat();
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ['offer-not-taken'],
+  );
+  assert.match(found[0]?.text ?? '', /asked for an address 3 times and took none: the other DHCP server gives it none/);
+});
+
 const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'OVMF asks for the size, ends the transfer and asks again',
@@ -153,6 +163,10 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'a person who presses a key',
     [offer(), event('tftp.aborted', { file: 'a', bytes: 10, code: 0, reason: 'User aborted' })],
+  ],
+  [
+    'a machine that takes the address of another server',
+    Array.from({ length: 5 }, () => [offer({ proxied: true }), event('dhcp.elsewhere')]).flat(),
   ],
   ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
 ];

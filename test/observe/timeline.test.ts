@@ -170,6 +170,7 @@ test('a stream is read in its own turns, and a hint is published for the others'
   assert.deepEqual(kinds, ['dhcp.offer', 'boot.hint']);
 });
 
+const PROXIED = { client: 'uefi', architecture: 7, file: 'bootx64.efi', proxied: true };
 const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [[at(0, 'dhcp.offer', BIOS)], 1, /^that it takes the offer; heard of 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took the one of another DHCP server$/],
@@ -212,6 +213,21 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     /^nothing: it was given nothing to load, there is no loader for other, architecture 27; /,
   ],
   [[at(0, 'dhcp.expired')], 2, /^its next boot; /],
+  [
+    [at(0, 'dhcp.offer', PROXIED)],
+    90,
+    /^that it gets an address from the other DHCP server; .*no other DHCP server answers/,
+  ],
+  [
+    [at(0, 'dhcp.offer', PROXIED), at(1, 'dhcp.elsewhere', { client: 'uefi' })],
+    90,
+    /^that it loads what it was told; .*the file was not asked for/,
+  ],
+  [
+    [at(0, 'dhcp.offer', PROXIED), at(1, 'tftp.sent', { file: 'grubx64.efi' })],
+    90,
+    /^that its loader asks for a configuration; .*GRUB asks the server that gave the address/,
+  ],
 ];
 
 test('what a machine waits for follows from its last step, and a long silence is given a meaning', () => {

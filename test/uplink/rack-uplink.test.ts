@@ -37,6 +37,7 @@ test('a state is said to be applied when its settings are in force, after what t
     mode: 'remote',
     startThread: () => thread,
     rack: () => ({ uuid: 'u', name: 'far', version: '1', interfaces: [], pinned: [], settingsRefused }),
+    imageTree: () => '/tree',
     life: 'life',
     clock,
     stream,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import type { RackReport } from '../../src/region/machine-event.ts';
+import type { RackImage } from '../../src/region/racks/rack-images.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
@@ -28,6 +29,12 @@ const HELLO: RackMessage = {
   uplink: 1,
   life: 'life-1',
   rack: { uuid: UUID, name: 'far', version: '1.2.3', interfaces: [], pinned: ['dns.upstream'] },
+};
+
+const IMAGE: RackImage = {
+  ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+  ...{ serial: '20260101', path: `/images/ab/${'ab'.repeat(32)}.img`, sha256: 'ab'.repeat(32), format: 'raw' },
+  ...{ bytes: 1, diskBytes: 1 },
 };
 
 /** What an obliging region answers. */
@@ -65,6 +72,7 @@ class Place {
   readonly outbox: OutboxStore;
   readonly link: RegionLink;
   script: Script = oblige;
+  imagesOf: (tree: string) => readonly RackImage[] = () => [];
   stream: LinkListener | undefined;
   readonly #stateDir = mkdtempSync(join(tmpdir(), 'rackboot-link-'));
   readonly #startMs = this.clock.now();
@@ -82,6 +90,7 @@ class Place {
       key,
       url: 'http://region/MAAS',
       keyFile: '/state/region.key',
+      listImages: (tree) => this.imagesOf(tree),
       saveState: () => undefined,
       send: (message) => void this.sent.push(message),
       transport: {
@@ -537,4 +546,53 @@ test('a rack that speaks another version of the messages is refused', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
     assert.deepEqual(place.sent, [{ kind: 'refused', reason: 'uplink version 2 is not 1' }]);
+  }));
+
+/** The images that each heartbeat told. */
+const imagesTold = (place: Place): readonly unknown[] =>
+  place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').images);
+
+test('the images of the rack are told once, again when they changed, and in any case now and then', () =>
+  withPlace(new Place(), async (place) => {
+    const trees: string[] = [];
+    let images = [IMAGE];
+    place.imagesOf = (tree) => {
+      trees.push(tree);
+      return images;
+    };
+    place.link.receive({ ...HELLO, imageTree: '/tree' });
+    await place.pass(61_000);
+    assert.deepEqual(imagesTold(place), [[IMAGE], undefined, undefined]);
+    assert.deepEqual([...new Set(trees)], ['/tree']);
+    images = [];
+    await place.pass(30_000);
+    assert.deepEqual(imagesTold(place).at(-1), []);
+    await place.pass(20 * 30_000);
+    assert.equal(
+      imagesTold(place)
+        .slice(4)
+        .filter((told) => told !== undefined).length,
+      1,
+    );
+  }));
+
+test('images are told until a region has taken them, and a store that cannot be read changes nothing', () =>
+  withPlace(new Place(), async (place) => {
+    let isAway = true;
+    place.script = (request, name) => (name === 'heartbeat' && isAway ? { status: 503 } : oblige(request, name));
+    place.imagesOf = () => [IMAGE];
+    place.link.receive({ ...HELLO, imageTree: '/tree' });
+    await place.pass(5000);
+    assert.ok(imagesTold(place).length > 1);
+    assert.ok(imagesTold(place).every((told) => Array.isArray(told)));
+    isAway = false;
+    await place.pass(60_000);
+    assert.equal(imagesTold(place).at(-1), undefined);
+    place.imagesOf = () => {
+      throw new Error('the tree cannot be read');
+    };
+    await place.pass(60_000);
+    assert.equal(imagesTold(place).at(-1), undefined);
+    const problems = place.sent.filter((message) => message.kind === 'problem');
+    assert.deepEqual(problems, [{ kind: 'problem', id: 'images', text: 'the tree cannot be read' }]);
   }));

@@ -4,10 +4,13 @@
 
 import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';
 import type { RackEvent } from '../../event.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../net/address.ts';
 import { formatSpan } from '../quantity.ts';
 
 /** How a client comes by an address, by the allocation's name of it. */
+const rangeOf = ({ subnet, range, used, usable }: DhcpEvent): string =>
+  `${subnet ?? 'a network'}, ${range ?? ''}, has ${used ?? 0} of ${usable ?? 0} addresses`;
+
 export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpEvent['source']>, string>> = {
   machine: 'the address that the region fixed for it',
   reservation: 'its reserved address',
@@ -35,6 +38,9 @@ const addressOf = (event: RackEvent): string =>
 const spanOf = (seconds: number | undefined): string =>
   seconds === undefined ? '' : ` for ${formatSpan(seconds * 1000)}`;
 
+const serverOf = ({ server }: DhcpEvent): string =>
+  server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
+
 function bootOf({ client, file, planReason, architecture }: DhcpEvent): string {
   if (client === undefined) return '';
   if (file === undefined)
@@ -47,31 +53,93 @@ function waitedOf({ waitedSeconds }: DhcpEvent): string {
 }
 
 function offer(event: DhcpEvent): string {
+  if (event.proxied === true)
+    return `Asked for an address, which another DHCP server gives, and was told what to boot${bootOf(event)}${waitedOf(event)}`;
   const why = event.source === undefined ? '' : `, ${ALLOCATION_REASONS[event.source]}`;
   return `Asked for an address and was offered ${addressOf(event)}${why}${bootOf(event)}${waitedOf(event)}`;
 }
 
 function ack(event: DhcpEvent): string {
   const name = event.hostname === undefined ? '' : ` as ${event.hostname}`;
-  if (event.renewal === true) return `Keeps ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}`;
-  return `Has ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}`;
+  const verb = event.renewal === true ? 'Keeps' : 'Has';
+  return `${verb} ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}${portOf(event)}`;
+}
+
+/** Which port of which switch. */
+function portOf({ circuitId, remoteId }: DhcpEvent): string {
+  if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;
+  return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
+}
+
+/** A refusal with the address that it is about. */
+function refusalOf({ reason, relay, wanted }: DhcpEvent): string {
+  if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
+  const whose = wanted === relay ? ", the relay's address" : '';
+  return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
+}
+
+/** Where a message without an answer came from, as far as it is not said yet. */
+function cameBy(event: DhcpEvent): string {
+  const { relay, wanted, reason, from } = event;
+  const isSaid = reason === 'network-unknown' && relay === wanted;
+  const through = relay === undefined || isSaid ? '' : `, through the relay ${relay}`;
+  return `${from === undefined ? '' : `, from ${from}`}${through}${portOf(event)}`;
+}
+
+/** How another server was noticed. */
+const EVIDENCE: Readonly<Record<NonNullable<DhcpEvent['evidence']>, string>> = {
+  probe: 'it answered a probe',
+  client: 'a client chose it',
+  reply: 'an answer of it came here',
+};
+
+function foreignServer(event: DhcpEvent): string {
+  const { mac, interfaceName, subnet, evidence, offered, leaseSeconds, file, isBootOnly } = event;
+  const whose = mac === undefined ? '' : ` (${formatMac(mac)})`;
+  const where = interfaceName ?? (subnet === undefined ? 'the network' : `network ${subnet}`);
+  const gives =
+    offered === undefined
+      ? isBootOnly === true
+        ? ', which only tells what to boot'
+        : ''
+      : `, which offers ${offered}${spanOf(leaseSeconds)}`;
+  const boots = file === undefined ? '' : `, to load ${file}`;
+  const why = evidence === undefined ? '' : ` (${EVIDENCE[evidence]})`;
+  return `Another DHCP server is on ${where}: ${addressOf(event)}${whose}${gives}${boots}${why}; switch it off, or keep its addresses apart`;
 }
 
 /** The sentence of each kind of this room. */
 export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: DhcpEvent) => string>>> = {
   'dhcp.offer': offer,
   'dhcp.ack': ack,
+  'dhcp.elsewhere': (event) => `Takes ${addressOf(event)} from ${serverOf(event)}`,
+  'dhcp.boot-server': (event) => `Asked this rack as its boot server${bootOf(event)}`,
   'dhcp.nak': (event) => `Was denied ${addressOf(event)}: ${dhcpReason(event.reason)}`,
   'dhcp.release': (event) => `Gave ${addressOf(event)} back`,
   'dhcp.decline': (event) =>
     `Found another host at ${addressOf(event)} and declined it: find that host, or take the address out of the range`,
+  'dhcp.declines-limited': (event) =>
+    `Declined ${addressOf(event)} as used by another host, after too many others: it stays in the range`,
+  'dhcp.declined-back': (event) => `${addressOf(event)} was set aside long enough and is handed out again`,
+  'dhcp.new-clients-limited': ({ place }) =>
+    `Too many clients that nobody knows ask for addresses: ${place ?? 'somewhere'}`,
+  'dhcp.range-filling': (event) => `The dynamic range of ${rangeOf(event)} in use`,
+  'dhcp.range-full': (event) => `The dynamic range of ${rangeOf(event)} in use: none is left for a new client`,
+  'dhcp.range-eased': (event) => `The dynamic range of ${rangeOf(event)} in use: there is room again`,
   'dhcp.conflict': (event) =>
-    `Another host answered at ${addressOf(event)}, so it was not offered: find that host, or take the address out of the range`,
+    `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressOf(event)}, so it was not offered: find that host, or take the address out of the range`,
+  'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
+    `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that addresses are offered without asking: look for a proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere, and asked for the settings of the network`,
-  'dhcp.refused': (event) => `Got no answer: ${dhcpReason(event.reason)}${waitedOf(event)}`,
-  'dhcp.malformed': ({ reason, interfaceName }) =>
-    `Something on ${interfaceName ?? 'the DHCP port'} was no DHCP message: ${reason ?? 'unknown fault'}`,
+  'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${cameBy(event)}${waitedOf(event)}`,
+  'dhcp.malformed': ({ reason, interfaceName, from }) =>
+    `Something on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : `, from ${from},`} was no DHCP message: ${reason ?? 'unknown fault'}`,
   'dhcp.expired': (event) => `Its lease of ${addressOf(event)} ended without being renewed`,
+  'dhcp.foreign-server': foreignServer,
+  'dhcp.probe-blind': ({ reason }) => reason ?? 'Other DHCP servers cannot be asked for',
+  'dhcp.foreign-server-gone': (event) =>
+    `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} answers no more`,
+  'dhcp.imported': ({ imported }) => `${imported ?? 0} leases of another DHCP server were taken over`,
   'dhcp.store-unavailable': ({ reason }) =>
     `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can; free disk space or repair the disk`,
   'dhcp.store-restored': () => 'Leases can be written again',

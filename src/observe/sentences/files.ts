@@ -14,7 +14,7 @@ export const isHttpEvent = (event: RackEvent): event is HttpEvent => Object.hasO
 /** What a rendered configuration tells a machine to do, by its purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist itself',
-  commissioning: 'to run the ephemeral environment for its commissioning',
+  commissioning: 'to run the ephemeral environment',
   install: 'to install its system',
   local: 'to start its own disk',
   poweroff: 'to switch off, for it has nothing to do',

@@ -51,6 +51,14 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `${f.text('leases')} running leases are outside the new ranges (${f.text('addresses')}): their machines get other addresses when they renew`,
   'config.refused': (f) => `${configurationOf(f)} is refused, the last good one stays: ${f.text('problems')}`,
   'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
+  'net.neighbour-new': (f) => `Was seen on ${f.text('interface')} with ${f.text('address')} for the first time`,
+  'net.neighbour-moved': (f) =>
+    `Has ${f.text('address')} on ${f.text('interface')} now, which was ${f.text('previous')}'s`,
+  'net.router-seen': (f) =>
+    `There is an IPv6 router on ${f.text('interface')} (${f.text('reason')}): machines that look for one are left to it`,
+  'net.router-answered': (f) => `Looked for an IPv6 router on ${f.text('interface')} and was told that there is none`,
+  'net.router-answer-failed': (f) =>
+    `Looked for an IPv6 router on ${f.text('interface')} and could not be told that there is none: ${f.text('reason')}`,
   'metrics.listening': (f) => `Metrics and health are served on ${f.text('address')}:${f.text('port')}`,
   'metrics.failed': (f) =>
     `Metrics cannot be served on ${f.text('address')}:${f.text('port')} (${f.text('reason')}): free the port, or set metrics.listen`,

@@ -1,0 +1,108 @@
+// Where `rackboot leases import` puts leases: into the running daemon, or without one into leases.db.
+//
+// 1. Both decide by the same function on the same facts; what a daemon alone knows is what was offered in the last seconds.
+// 2. Without a daemon the lock of its state directory is held meanwhile, and the file is written as its owner.
+
+import { z } from 'zod';
+import { systemClock } from '../clock.ts';
+import { loadPlace } from '../config/load.ts';
+import type { ImportAnswer } from '../daemon/lease-answers.ts';
+import { restoreLeases } from '../dhcp/lease-clock.ts';
+import type { ForeignLease } from '../dhcp/lease-files/foreign-lease.ts';
+import { type ImportRefusal, isImportRefusal, judgeImport } from '../dhcp/lease-import.ts';
+import { LeaseTable } from '../dhcp/lease-table.ts';
+import { Offers } from '../dhcp/offers.ts';
+import { SettledJournal } from '../dhcp/settled-journal.ts';
+import { indexSubnets } from '../dhcp/subnet.ts';
+import { RackError } from '../errors.ts';
+import { MachineDirectory } from '../machines/directory.ts';
+import { acquireInstanceLock } from '../net/instance-lock.ts';
+import { readHostMoment } from '../store/host-clocks.ts';
+import { openLeaseJournal } from '../store/lease-journal.ts';
+import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { loadMerged } from './config-in-force.ts';
+import { askDaemon } from './control.ts';
+import { becomeOwnerOf } from './state-owner.ts';
+
+/** Takes leases of another server. */
+export interface LeaseDestination {
+  /** What it is called in the summary. */
+  readonly name: string;
+  /** Takes a batch; what it answers is on disk. @param dryRun nothing is changed */
+  take(batch: readonly ForeignLease[], dryRun: boolean): Promise<ImportAnswer>;
+  close(): Promise<void>;
+}
+
+const answerShape = z.object({
+  taken: z.number(),
+  left: z.array(z.object({ line: z.number(), reason: z.string().refine(isImportRefusal) })),
+});
+
+/** Finds the destination. @throws RackError `already-running` while a daemon starts or ends, `store-…` */
+export async function openImport(config: string): Promise<LeaseDestination> {
+  const { stateDir } = loadPlace(config);
+  try {
+    await askDaemon(stateDir, '/status');
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'not-running') return openFile(config);
+    throw error;
+  }
+  return {
+    name: 'the running rack',
+    async take(leases, dryRun) {
+      const body = JSON.stringify({ dryRun, leases });
+      return answerShape.parse(await askDaemon(stateDir, '/leases/import', 'POST', body, 'application/json'));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function openFile(configFile: string): Promise<LeaseDestination> {
+  const { config } = loadMerged(configFile);
+  const { stateDir } = config;
+  becomeOwnerOf(stateDir);
+  const lock = await acquireInstanceLock(stateDir);
+  const clock = systemClock;
+  const opened = await openLeaseJournal({ stateDir, clock });
+  const journal = new SettledJournal(opened.journal);
+  const table = new LeaseTable();
+  const moment = readHostMoment(clock);
+  table.load(restoreLeases(opened.leases, moment, opened.clocks), moment.now);
+  journal.listen({
+    onDurable: (sequence) => void table.settle(sequence),
+    onFailed: (from, to) => void table.rollBack(from, to, clock.now()),
+    onSlow: () => undefined,
+    onAvailable: () => undefined,
+  });
+  const machines = new MachineDirectory(readDesiredState(stateDir, () => undefined).machines);
+  const facts = { leases: table, offers: new Offers(), machines, subnets: indexSubnets(config.dhcp, undefined) };
+  return {
+    name: `${stateDir}, where no daemon runs`,
+    async take(batch, dryRun) {
+      const left: { line: number; reason: ImportRefusal }[] = [];
+      let taken = 0;
+      let sequence: number | undefined;
+      for (const foreign of batch) {
+        const verdict = judgeImport(foreign, facts, { now: clock.now(), wallMs: clock.wallTimeMs() });
+        if (verdict.kind === 'leave') {
+          left.push({ line: foreign.line, reason: verdict.reason });
+          continue;
+        }
+        taken += 1;
+        if (dryRun) continue;
+        sequence = journal.append(verdict.lease);
+        table.apply(verdict.lease, sequence);
+      }
+      if (sequence !== undefined && !(await journal.settled(sequence)))
+        throw new RackError(
+          'store-unavailable',
+          `leases cannot be written in ${stateDir}: ${opened.journal.status().reason}`,
+        );
+      return { taken, left };
+    },
+    async close() {
+      await journal.close();
+      await lock.release();
+    },
+  };
+}

@@ -1,0 +1,157 @@
+// `rackboot leases import`: takes over the leases of another DHCP server. A running daemon takes them through its journal; without
+// one they are written into its file, which nobody else may open meanwhile.
+//
+// 1. Every entry that is not taken is told with its file, its line and why, PROBLEMS_SHOWN_MAX at most; all are counted.
+// 2. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
+
+import { systemClock } from '../clock.ts';
+import { loadPlace } from '../config/load.ts';
+import {
+  FILE_LINE_MAX,
+  FILE_PROBLEMS,
+  FOREIGN_LEASES_MAX,
+  type ForeignLease,
+} from '../dhcp/lease-files/foreign-lease.ts';
+import {
+  DETECT_LINES,
+  detectFormat,
+  ForeignLeases,
+  LEASE_FILE_FORMATS,
+  type LeaseFileFormat,
+  readLeaseFile,
+} from '../dhcp/lease-files/lease-file.ts';
+import { IMPORT_REFUSALS, type ImportRefusal } from '../dhcp/lease-import.ts';
+import { RackError } from '../errors.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { openImport } from './lease-destination.ts';
+import { linesOfFile } from './lease-lines.ts';
+import { printJson } from './output.ts';
+
+export interface ImportArguments {
+  readonly config: string;
+  readonly files: readonly string[];
+  /** Undefined: told by the files. */
+  readonly format: LeaseFileFormat | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+/** Lines about single entries; of more only the number is told. */
+const PROBLEMS_SHOWN_MAX = 1000;
+/** Leases handed over at a time. */
+const BATCH_LEASES = 500;
+/** What is usual in such a file, and no line of its own: only counted. */
+const QUIET: ReadonlySet<string> = new Set<ImportRefusal>([
+  'already-there',
+  'newer-here',
+  'client-moved',
+  'quarantine-over',
+]);
+
+/** What an import did. */
+interface Tally {
+  taken: number;
+  readonly left: Map<string, number>;
+  readonly problems: { readonly file: string; readonly line: number; readonly reason: string; readonly text: string }[];
+  problemCount: number;
+}
+
+/** Takes the leases over. @returns 0; 1 when an entry was left for a reason that a person can mend */
+export async function importLeases(args: ImportArguments): Promise<number> {
+  const { config, files, dryRun, json } = args;
+  loadPlace(config);
+  const tally: Tally = { taken: 0, left: new Map(), problems: [], problemCount: 0 };
+  const { leases, places } = readFiles(args, tally);
+  const destination = await openImport(config);
+  try {
+    for (const batch of batchesOf(leases.values())) {
+      const { taken, left } = await destination.take(batch, dryRun);
+      tally.taken += taken;
+      const byLine = new Map(left.map(({ line, reason }) => [line, reason]));
+      for (const lease of batch) {
+        const reason = byLine.get(lease.line);
+        if (reason === undefined) continue;
+        const place = places.get(lease.line) ?? { file: files[0] ?? '', line: lease.line };
+        note(tally, place, reason, formatIpv4(lease.address), IMPORT_REFUSALS[reason]);
+      }
+    }
+  } finally {
+    await destination.close();
+  }
+  tell(tally, { dryRun, json, into: destination.name, replaced: leases.replaced });
+  return tally.problemCount === 0 ? 0 : 1;
+}
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Entries are numbered through all files, so that each has its place. */
+function readFiles({ files, format }: ImportArguments, tally: Tally) {
+  const leases = new ForeignLeases();
+  const places = new Map<number, Place>();
+  let number = 0;
+  for (const file of files) {
+    const found = format ?? detect(file);
+    for (const entry of readLeaseFile(found, linesOfFile(file, FILE_LINE_MAX), systemClock.wallTimeMs())) {
+      if (entry.kind === 'problem') {
+        note(tally, { file, line: entry.line }, entry.problem, entry.text, FILE_PROBLEMS[entry.problem]);
+        continue;
+      }
+      number += 1;
+      places.set(number, { file, line: entry.lease.line });
+      if (!leases.add({ ...entry.lease, line: number }))
+        throw new RackError('bad-argument', `${file} has leases of more than ${FOREIGN_LEASES_MAX} addresses`);
+    }
+  }
+  return { leases, places };
+}
+
+function detect(file: string): LeaseFileFormat {
+  const first: string[] = [];
+  for (const line of linesOfFile(file, FILE_LINE_MAX)) if (first.push(line) >= DETECT_LINES) break;
+  const format = detectFormat(first);
+  if (format !== undefined) return format;
+  const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `--format ${name} for ${title}`);
+  throw new RackError('bad-argument', `${file} is none of the files that are known: say ${formats.join(', ')}`);
+}
+
+function* batchesOf(leases: Iterable<ForeignLease>): Generator<readonly ForeignLease[]> {
+  let batch: ForeignLease[] = [];
+  for (const lease of leases) {
+    if (batch.push(lease) < BATCH_LEASES) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function note(tally: Tally, { file, line }: Place, reason: string, text: string, sentence: string): void {
+  tally.left.set(reason, (tally.left.get(reason) ?? 0) + 1);
+  if (QUIET.has(reason)) return;
+  tally.problemCount += 1;
+  if (tally.problems.length < PROBLEMS_SHOWN_MAX)
+    tally.problems.push({ file, line, reason, text: `${text}: ${sentence}` });
+}
+
+function tell(
+  tally: Tally,
+  about: { readonly dryRun: boolean; readonly json: boolean; readonly into: string; readonly replaced: number },
+): void {
+  const { taken, left, problems, problemCount } = tally;
+  const { dryRun, into, replaced } = about;
+  if (about.json) {
+    printJson({ dryRun, into, taken, replaced, left: Object.fromEntries(left), problems, problemCount });
+    return;
+  }
+  for (const { file, line, text } of problems) console.log(`${file}:${line}: ${printable(text)}`);
+  if (problemCount > problems.length) console.log(`and ${problemCount - problems.length} more of the same kinds`);
+  console.log(`${taken} leases ${dryRun ? 'would be' : 'were'} taken over into ${into}.`);
+  for (const [reason, count] of left) console.log(`${count} left: ${sentenceOf(reason)} (${reason})`);
+}
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?');
+
+const sentenceOf = (reason: string): string =>
+  Object.entries<string>({ ...FILE_PROBLEMS, ...IMPORT_REFUSALS }).find(([name]) => name === reason)?.[1] ?? reason;

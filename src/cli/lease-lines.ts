@@ -1,0 +1,58 @@
+// The lines of a file of any size, read piece by piece while they are asked for.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * The lines of a file, one character a byte, without their ends (LF or CR LF). A line that is longer than `lineMax` is cut there and
+ * goes on as the next.
+ * @throws RackError `not-found`, `permission-denied`, `bad-argument`
+ */
+export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
+  const file = open(path);
+  const piece = Buffer.alloc(PIECE_BYTES);
+  let rest = '';
+  try {
+    for (;;) {
+      const bytes = read(file, piece, path);
+      if (bytes === 0) break;
+      const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) yield withoutReturn(line);
+      while (rest.length > lineMax) {
+        yield rest.slice(0, lineMax);
+        rest = rest.slice(lineMax);
+      }
+    }
+    if (rest !== '') yield withoutReturn(rest);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
+
+function open(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    throw problemOf(path, cause);
+  }
+}
+
+function read(file: number, into: Buffer, path: string): number {
+  try {
+    return readSync(file, into, 0, into.length, null);
+  } catch (cause) {
+    throw problemOf(path, cause);
+  }
+}
+
+function problemOf(path: string, cause: unknown): RackError {
+  const code = osErrorCode(cause);
+  if (code === 'ENOENT') return new RackError('not-found', `there is no file ${path}`, { cause });
+  if (code === 'EACCES') return new RackError('permission-denied', `${path} may not be read by this user`, { cause });
+  return new RackError('bad-argument', `${path} cannot be read: ${errorText(cause)}`, { cause });
+}

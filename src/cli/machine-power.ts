@@ -1,0 +1,151 @@
+// `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines as the region holds it.
+//
+// 1. The region answers before a machine is switched; with `--wait` the command stays until that has ended.
+// 2. A value of a parameter may be read from a file, so that no secret stands in the list of processes.
+
+import { z } from 'zod';
+import { sleep } from '../clock.ts';
+import { loadPlace } from '../config/load.ts';
+import { RackError } from '../errors.ts';
+import { askDaemon } from './control.ts';
+import { findMachine } from './machine-identity.ts';
+import { formOf, type LifeArguments, readFile } from './machine-life.ts';
+import { formatDuration, printFields, printJson, printTable } from './output.ts';
+import { machineShape } from './shapes.ts';
+
+const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+const EVENTS_MAX = 20;
+const LOOK_EVERY_MS = 500;
+/** The longest a command may wait for its controller and for its end. */
+const WAIT_MS_MAX = 15 * 60_000;
+
+const powerShape = machineShape.extend({
+  power_type: z.string(),
+  power_state: z.string(),
+  power_state_age: z.number().nullable(),
+  power_state_text: z.string(),
+  power_task: z.string(),
+});
+type PowerShape = z.infer<typeof powerShape>;
+const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
+const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
+
+const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
+
+/** Prints the power of one machine, asked for now, or what is known of all. @returns 0; 1 when the one gave no good answer */
+export async function showPower(argv: {
+  readonly config: string;
+  readonly json: boolean;
+  readonly machine?: string | undefined;
+}): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  if (argv.machine === undefined) return showAll(stateDir, argv.json);
+  const { system_id: id, fqdn } = await findMachine(stateDir, argv.machine);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/?op=query_power_state`);
+  const { state, age, text } = stateShape.parse(raw);
+  if (argv.json) printJson({ system_id: id, state, age, text });
+  else {
+    const more: [string, string][] = text === '' ? [] : [['Words', text]];
+    printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
+  }
+  return state === 'error' ? 1 : 0;
+}
+
+async function showAll(stateDir: string, json: boolean): Promise<number> {
+  const machines = z.array(powerShape).parse(await askDaemon(stateDir, MACHINES_PATH));
+  if (json) {
+    const brief = machines.map((machine) => ({
+      system_id: machine.system_id,
+      fqdn: machine.fqdn,
+      power_type: machine.power_type,
+      state: machine.power_state,
+      age: machine.power_state_age,
+      text: machine.power_state_text,
+      task: machine.power_task,
+    }));
+    printJson(brief);
+    return 0;
+  }
+  printTable(
+    ['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'],
+    machines.map((machine) => [
+      machine.fqdn,
+      machine.power_type || '-',
+      machine.power_state,
+      ageText(machine.power_state_age),
+      machine.power_task === '' ? machine.power_state_text : `being switched: ${machine.power_task}`,
+    ]),
+    'No machine is known.',
+  );
+  return 0;
+}
+
+/**
+ * Has a machine switched. @returns 0; with `wait` 1 when that was not done
+ * @throws RackError `not-found`, `bad-argument` when the region refuses, `not-running` while the machine is being switched
+ */
+export async function switchMachine(
+  argv: LifeArguments & { readonly machine: string; readonly wait: boolean },
+  op: 'power_on' | 'power_off' | 'power_cycle',
+  fields: Readonly<Record<string, string>>,
+): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { system_id: id } = await findMachine(stateDir, argv.machine);
+  const form = formOf({ comment: argv.comment, ...fields });
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', form);
+  const machine = powerShape.parse(raw);
+  if (!argv.wait) {
+    if (argv.json) printJson(raw);
+    else console.log(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
+    return 0;
+  }
+  const end = await awaitEnd(stateDir, machine);
+  const isDone = /^Node powered/.test(end?.type ?? '');
+  if (argv.json) printJson({ system_id: id, done: isDone, text: end?.description ?? '' });
+  else console.log(`${machine.fqdn} (${id}): ${end?.description ?? 'nothing is known of its end'}.`);
+  return isDone ? 0 : 1;
+}
+
+/** The event that tells how switching ended; undefined: it has not, within WAIT_MS_MAX. */
+async function awaitEnd(stateDir: string, machine: PowerShape) {
+  const path = `${MACHINES_PATH}${machine.system_id}/`;
+  for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+    if (powerShape.parse(await askDaemon(stateDir, path)).power_task === '') break;
+    await sleep(LOOK_EVERY_MS);
+  }
+  const query = `/MAAS/api/2.0/events/?op=query&id=${machine.system_id}&limit=${EVENTS_MAX}&level=DEBUG`;
+  const { events } = eventsShape.parse(await askDaemon(stateDir, query));
+  return events.find(({ type }) => /^(?:Node powered|Failed to power) /.test(type));
+}
+
+/** Says how a machine is switched. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function setPower(argv: {
+  readonly config: string;
+  readonly json: boolean;
+  readonly machine: string;
+  readonly type: string;
+  readonly parameters?: readonly string[] | undefined;
+  readonly skipCheck: boolean;
+}): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const { system_id: id } = await findMachine(stateDir, argv.machine);
+  const form = formOf({
+    power_type: argv.type,
+    power_parameters: JSON.stringify(Object.fromEntries((argv.parameters ?? []).map(parseParameter))),
+    ...(argv.skipCheck ? { power_parameters_skip_check: 'true' } : {}),
+  });
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/`, 'PUT', form);
+  const { fqdn, power_type: type } = powerShape.parse(raw);
+  if (argv.json) printJson(raw);
+  else console.log(`${fqdn} (${id}) is switched by ${type === '' || type === 'manual' ? 'hand' : type} now.`);
+  return 0;
+}
+
+/** `name=value`, or `name@file` for the first line of a file. @throws RackError `bad-argument` */
+export function parseParameter(text: string): readonly [string, string] {
+  const [, name, mark, rest = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
+  if (name === undefined) {
+    throw new RackError('bad-argument', `${text.split('=', 1)[0]} is no parameter: give name=value, or name@file`);
+  }
+  return [name, mark === '@' ? (readFile(rest).toString('utf8').split('\n', 1)[0] ?? '') : rest];
+}

@@ -1,0 +1,345 @@
+// Has machines switched, as the region's records say, and tells the region what came of it and what is seen of their power.
+//
+//   region ── follow(ids) ─► looked at in a later turn ─┬─ watched, or no more
+//                                                       └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
+//   start ── recover, then every machine ───────────────┘     readings ─► life.powerSeen
+//
+// 1. A task is carried out from the record that is on disk, never from a change that may still be undone.
+// 2. A task is given again, by its name, until the record has its end: the book of commands keeps it from being done twice.
+// 3. What the store does not take at the moment is told again after RETRY_MS.
+// 4. Nothing is asked in the name of a machine whose power nobody has accepted.
+// 5. A machine is started when its racks know what for, or have not said so for a time (`power-hold.ts`).
+
+import type { Clock, Timer } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import type { PowerCommand } from '../power/command.ts';
+import type { PowerDriver } from '../power/driver.ts';
+import { POWER_DRIVERS } from '../power/drivers.ts';
+import type { LedgerEntry } from '../power/ledger.ts';
+import { outcome, type PowerOutcome } from '../power/outcome.ts';
+import type { PowerReading } from '../power/readings.ts';
+import { openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
+import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
+import { bootPurpose } from '../region/life/boot-purpose.ts';
+import type { MachineLife } from '../region/life/machine-life.ts';
+import type { PowerControl, PowerView } from '../region/life/power-life.ts';
+import type { Machine, PowerTask } from '../region/machine.ts';
+import type { PowerParameters } from '../region/power-parameters.ts';
+import type { MachineFilter, RegionStore } from '../region/store.ts';
+import { PowerHold, type PowerHoldParts } from './power-hold.ts';
+
+/** Machines looked at in one turn; the others follow in the next. */
+const LOOK_MAX = 100;
+/** What waits for the store, or for its turn, is tried again after this time; every task on record is looked at so often. */
+const RETRY_MS = 2000;
+/** How long commands may go on when the process was asked to end, and how long their stopping may take. */
+const CLOSE_GRACE_MS = 2000;
+const CLOSE_MS_MAX = 3500;
+
+export interface PowerSideParts {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  /** Where Rackboot's own key for hypervisors is. */
+  readonly stateDir: string;
+  /** Default: all that there are. */
+  readonly drivers?: readonly PowerDriver[] | undefined;
+}
+
+/** The region's way to the power of its machines. */
+export class PowerSide implements PowerControl {
+  readonly drivers = POWER_DRIVERS;
+  readonly #parts: PowerSideParts;
+  readonly #switchboard: PowerSwitchboard;
+  readonly #drivers: ReadonlyMap<string, PowerDriver>;
+  #life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
+  #identity: Promise<SshIdentity> | undefined;
+  /** Machines to be looked at. */
+  readonly #touched = new Set<string>();
+  #look: Timer | undefined;
+  #sweep: Timer | undefined;
+  /** Ends that the store has not taken yet, by the name of the command: one of a machine at the most. */
+  readonly #ends = new Map<string, EndedCommand>();
+  /** Machines whose reading the store has not taken yet. */
+  readonly #unseen = new Set<string>();
+  /** How far the tasks on record have been looked at. */
+  #sweptId = 0;
+  #isBegun = false;
+  #isClosed = false;
+  /** Undefined: no rack tells what it has in force. */
+  #hold: PowerHold | undefined;
+
+  constructor(parts: PowerSideParts) {
+    this.#parts = parts;
+    const { clock, store, drivers = POWER_DRIVERS } = parts;
+    this.#drivers = new Map(drivers.map((driver) => [driver.name, driver]));
+    this.#switchboard = new PowerSwitchboard({
+      clock,
+      findDriver: (name) => this.#drivers.get(name),
+      ledger: store.power,
+      sshIdentity: () => this.#sshIdentity(),
+      onEnd: (ended) => this.#deliver(ended),
+      onReading: (machine) => this.#tellReading(machine),
+    });
+  }
+
+  /**
+   * Takes up what was left undone, and looks after every machine from now on.
+   * @param racks what they say of the states that they have in force; undefined: nobody is waited for
+   */
+  begin(
+    life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
+    racks?: Pick<PowerHoldParts, 'acknowledgements' | 'onUnacknowledged'>,
+  ): void {
+    this.#life = life;
+    const { clock, store } = this.#parts;
+    if (racks !== undefined && this.#hold === undefined) {
+      const again = (systemIds: readonly string[]): void => this.follow(systemIds);
+      this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
+    }
+    // Before anything is commanded: what has no end now was lost with the process before.
+    if (!this.#guarded(() => this.#switchboard.recover())) {
+      clock.schedule(RETRY_MS, () => this.#isClosed || this.begin(life));
+      return;
+    }
+    this.#isBegun = true;
+    this.#lookAtAll(0);
+    this.#sweepLater();
+  }
+
+  switches({ powerType }: Machine): boolean {
+    return this.#drivers.get(powerType)?.byHand === false;
+  }
+
+  problemsOf(powerType: string, values: PowerParameters): readonly string[] {
+    if (powerType === '') return Object.keys(values).length === 0 ? [] : ['give a power_type with the parameters'];
+    const driver = this.#drivers.get(powerType);
+    if (driver === undefined) {
+      const names = [...this.#drivers.keys()].join(', ');
+      return [`there is no power driver ${powerType}: there are ${names}`];
+    }
+    const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#sshIdentity() });
+    return opened.kind === 'open' ? [] : opened.problems;
+  }
+
+  follow(systemIds: readonly string[]): void {
+    for (const systemId of systemIds) this.#touched.add(systemId);
+    if (systemIds.length > 0) this.#lookLater(0);
+  }
+
+  reading(systemId: string): PowerView | undefined {
+    const reading = this.#switchboard.reading(systemId);
+    return reading === undefined ? undefined : this.#viewOf(reading);
+  }
+
+  async ask(machine: Machine): Promise<PowerView> {
+    const target = this.#targetOf(machine);
+    if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'by hand' };
+    const { kind, text, state } = await this.#switchboard.ask(target);
+    if (kind !== 'done') {
+      const before = this.reading(machine.systemId);
+      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, text };
+    }
+    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, text: state === 'unknown' ? text : '' };
+  }
+
+  /** Begins nothing more, lets what runs end or stops it, and has its end recorded. Done within CLOSE_MS_MAX. */
+  async close(): Promise<void> {
+    this.#look?.cancel();
+    this.#sweep?.cancel();
+    const late = Promise.withResolvers<void>();
+    const timer = this.#parts.clock.schedule(CLOSE_MS_MAX, () => late.resolve());
+    await Promise.race([this.#switchboard.close(CLOSE_GRACE_MS), late.promise]);
+    timer.cancel();
+    this.#isClosed = true;
+    this.#look?.cancel();
+    this.#hold?.close();
+  }
+
+  #sshIdentity(): Promise<SshIdentity> {
+    const { stateDir, clock } = this.#parts;
+    this.#identity ??= openSshIdentity(stateDir, clock).catch((error: unknown) => {
+      // The next one tries it again.
+      this.#identity = undefined;
+      throw error;
+    });
+    return this.#identity;
+  }
+
+  /** Every machine, LOOK_MAX in a turn. */
+  #lookAtAll(afterId: number): void {
+    const machines = this.#list({}, afterId);
+    if (machines === undefined) {
+      this.#parts.clock.schedule(RETRY_MS, () => this.#isClosed || this.#lookAtAll(afterId));
+      return;
+    }
+    for (const machine of machines) this.#lookAt(machine);
+    const last = machines.at(-1);
+    if (last !== undefined) this.#parts.clock.schedule(0, () => this.#isClosed || this.#lookAtAll(last.id));
+  }
+
+  #sweepLater(): void {
+    this.#sweep = this.#parts.clock.schedule(RETRY_MS, () => {
+      this.#sweepLater();
+      for (const ended of [...this.#ends.values()]) this.#deliver(ended);
+      for (const systemId of [...this.#unseen]) this.#tellReading(systemId);
+      this.#guarded(() => {
+        const machines = this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
+        // Round and round: no machine waits for those before it.
+        this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
+        this.follow(machines.map(({ systemId }) => systemId));
+      });
+    });
+  }
+
+  #lookLater(delayMs: number): void {
+    if (this.#isClosed || !this.#isBegun || this.#look !== undefined) return;
+    this.#look = this.#parts.clock.schedule(delayMs, () => {
+      this.#look = undefined;
+      this.#lookNow();
+    });
+  }
+
+  #lookNow(): void {
+    const systemIds = [...this.#touched].slice(0, LOOK_MAX);
+    const machines = this.#list({ systemIds }, 0);
+    if (machines === undefined) {
+      this.#lookLater(RETRY_MS);
+      return;
+    }
+    const found = new Set(machines.map(({ systemId }) => systemId));
+    for (const systemId of systemIds) {
+      this.#touched.delete(systemId);
+      if (found.has(systemId)) continue;
+      this.#switchboard.watch(systemId, undefined);
+      this.#dropUnwanted(systemId, undefined);
+    }
+    for (const machine of machines) this.#lookAt(machine);
+    if (this.#touched.size > 0) this.#lookLater(0);
+  }
+
+  /** Undefined: the store cannot be read at the moment. */
+  #list(filter: MachineFilter, afterId: number): readonly Machine[] | undefined {
+    let machines: readonly Machine[] | undefined;
+    this.#guarded(() => {
+      machines = this.#parts.store.listMachines(filter, afterId, LOOK_MAX);
+    });
+    return machines;
+  }
+
+  #lookAt(machine: Machine): void {
+    const { systemId, powerTask: task, powerTaskId: id, powerState, status } = machine;
+    const target = this.#targetOf(machine);
+    this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
+    if (target === undefined && powerState !== 'unknown') {
+      this.#guarded(() => this.#life?.powerSeen(systemId, 'unknown', ''));
+    }
+    this.#dropUnwanted(systemId, id);
+    if (task !== undefined && id !== undefined && !this.#ends.has(id)) this.#carryOut(machine, task, id, target);
+  }
+
+  /** Takes back what waits for a controller, and is not what the record wants now. */
+  #dropUnwanted(systemId: string, wanted: string | undefined): void {
+    const waiting = this.#switchboard.commandOf(systemId);
+    if (waiting !== undefined && waiting !== wanted) this.#switchboard.withdraw(waiting);
+    this.#hold?.keepOnly(systemId, wanted);
+  }
+
+  #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): void {
+    const { systemId } = machine;
+    const command = commandOf(machine, task);
+    const refuse = (text: string): void =>
+      this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', text) });
+    if (target === undefined) {
+      refuse('the machine is switched by hand now');
+      return;
+    }
+    if (command.kind !== 'off' && !this.#mayStart(machine, id)) return;
+    const given = this.#switchboard.command(id, target, command);
+    if (given.kind === 'refused') refuse(given.text);
+    if (given.kind === 'known' && given.entry.end !== undefined) {
+      this.#deliver({ id, machine: systemId, command: given.entry.command, outcome: given.entry.end.outcome });
+    }
+    // Busy: the end of the other one brings us back. Not now: the sweep does.
+  }
+
+  /** False: its racks do not know yet what it is started for, or the store cannot be read; it is looked at again. */
+  #mayStart(machine: Machine, id: string): boolean {
+    let mayStart = this.#hold === undefined;
+    this.#guarded(() => {
+      mayStart ||= this.#hold?.mayStart(machine, id) === true;
+    });
+    return mayStart;
+  }
+
+  /** Tells the region how a command ended; until the store has taken it, again and again. */
+  #deliver(ended: EndedCommand): void {
+    const { id, machine, command, outcome: end } = ended;
+    if (this.#isClosed) return;
+    this.#ends.set(id, ended);
+    const { kind, text } = end;
+    const isTaken = this.#guarded(() => this.#life?.powerSwitched(machine, { id, task: taskOf(command), kind, text }));
+    if (!isTaken) return;
+    this.#ends.delete(id);
+    this.follow([machine]);
+  }
+
+  #tellReading(systemId: string): void {
+    if (this.#isClosed) return;
+    this.#unseen.add(systemId);
+    const view = this.reading(systemId);
+    const isTaken = this.#guarded(() => view && this.#life?.powerSeen(systemId, view.state, view.text));
+    if (isTaken) this.#unseen.delete(systemId);
+  }
+
+  #targetOf(machine: Machine): PowerTarget | undefined {
+    if (machine.powerIsProposed === true || !this.switches(machine)) return undefined;
+    return { machine: machine.systemId, driver: machine.powerType, values: machine.powerParameters };
+  }
+
+  #viewOf({ state, seenAt, failure }: PowerReading): PowerView {
+    const { clock } = this.#parts;
+    const ageMs = seenAt === undefined ? undefined : Math.max(0, clock.now() - seenAt);
+    return {
+      state: stateOf(state, failure),
+      atMs: ageMs === undefined ? undefined : clock.wallTimeMs() - ageMs,
+      ageSeconds: ageMs === undefined ? undefined : Math.floor(ageMs / 1000),
+      text: failure?.text ?? '',
+    };
+  }
+
+  /** Runs what uses the store. False: it cannot be used at the moment. */
+  #guarded(work: () => unknown): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (error instanceof RackError && error.code === 'store-unavailable') return false;
+      throw error;
+    }
+  }
+}
+
+/** Nobody knows what became of a command that was lost; a question without a good answer is an error. */
+function stateOf(seen: PowerReading['state'], failure: PowerOutcome | undefined): PowerView['state'] {
+  return failure === undefined || failure.kind === 'unknown' ? seen : 'error';
+}
+
+/** What is asked of the power for a task: with the network as the next boot device where the machine is to boot from it. */
+function commandOf(machine: Machine, task: PowerTask): LedgerEntry['command'] {
+  const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
+  const netboot = purpose !== 'local' && purpose !== 'poweroff';
+  switch (task) {
+    case 'on':
+    case 'cycle':
+      return { kind: task, netboot };
+    case 'off':
+      return { kind: 'off', manner: 'hard' };
+    case 'soft-off':
+      return { kind: 'off', manner: 'soft' };
+  }
+}
+
+function taskOf(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
+  if (command.kind !== 'off') return command.kind;
+  return command.manner === 'soft' ? 'soft-off' : 'off';
+}

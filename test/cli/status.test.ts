@@ -1,0 +1,51 @@
+// What `rackboot status` makes of ports of DHCP that are not open.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { statusShape } from '../../src/cli/shapes.ts';
+import { isHealthy, stateOf } from '../../src/cli/status.ts';
+
+const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
+const FAR = { ...LAB, name: 'far', interface: 'eth2', network: '10.30.0.0/24', mode: 'server' };
+const partly = statusShape.pick({ interfaces: true, dhcp: true, region: true, journal: true });
+const status = (...problems: readonly object[]) =>
+  partly.parse({
+    interfaces: [LAB, FAR],
+    dhcp: { problems },
+    region: {
+      ...{ mode: 'local', state: 'up', addresses: [], eventsWaiting: 0, eventsDropped: 0, desiredVersion: 1 },
+    },
+    journal: { available: true },
+  });
+const TEXT = 'port 4011 is in use by another program';
+
+test('with every port open, and with one that is waited for, a rack is healthy', () => {
+  for (const fine of [
+    status(),
+    status({ name: 'eth1', text: 'there is no eth1', waitedFor: true }),
+    // As a daemon of a former version says it.
+    status({ name: 'eth1', text: 'there is no eth1' }),
+  ]) {
+    assert.equal(isHealthy(fine), true);
+    assert.deepEqual(
+      fine.interfaces.map((entry) => stateOf(entry, fine)),
+      ['served: boot only (proxy)', 'served'],
+    );
+  }
+});
+
+for (const name of ['eth1', '10.20.0.1']) {
+  test(`while DHCP has no port on ${name}, its network is not served and the rack is not healthy`, () => {
+    const broken = status({ name, text: TEXT, waitedFor: false }, { name, text: TEXT, waitedFor: false });
+    assert.equal(isHealthy(broken), false);
+    assert.deepEqual(
+      broken.interfaces.map((entry) => stateOf(entry, broken)),
+      [`DHCP cannot listen on ${name}`, 'served'],
+    );
+  });
+}
+
+test('a network that waits for its interface says so first', () => {
+  const waits = { ...LAB, serving: false, reason: 'eth1 is down' };
+  assert.equal(stateOf(waits, status({ name: 'eth1', text: TEXT, waitedFor: false })), 'waits: eth1 is down');
+});
