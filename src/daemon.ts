@@ -10,7 +10,7 @@
 
 import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
-import { type Clock, readBootId, uptimeSeconds } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { findHostOverlaps } from './config/host-check.ts';
 import { formatProblems } from './config/load.ts';
 import { pinnedKeys } from './config/merge.ts';
@@ -48,8 +48,9 @@ import { EventStream } from './observe/event-stream.ts';
 import { logEvents, openLog } from './observe/log.ts';
 import { LogLevels } from './observe/log-levels.ts';
 import type { RegionConfig } from './region/config.ts';
-import type { RackDescription } from './region/rack-description.ts';
+import type { RackDescription } from './region/racks/rack-description.ts';
 import { makeStateDirectory } from './store/database-file.ts';
+import { readHostMoment } from './store/host-clocks.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
 
@@ -198,13 +199,14 @@ class RackProcess implements Daemon {
     this.#host = interfaces.current();
     this.#checkHost(config);
 
-    const moment = { now: clock.now(), wallMs: clock.wallTimeMs(), bootId: readBootId(), uptimeS: uptimeSeconds() };
+    const moment = readHostMoment(clock);
     const table = new LeaseTable();
     table.load(restoreLeases(stored.leases, moment, stored.clocks), clock.now());
     const rack = new Rack(
       {
         clock,
         network,
+        wire: interfaces.wire,
         journal: stored.journal,
         table,
         tree,
@@ -212,13 +214,13 @@ class RackProcess implements Daemon {
         rackSecret: this.#region.rackSecret,
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,
+        onForeignChange: () => this.#region.uplink?.introduce(),
       },
       config,
     );
     this.#rack = rack;
     this.#opened.push(() => rack.close());
-    const restamp = (): boolean => rack.dhcp.restamp();
-    this.#opened.push(watchClock({ clock, publish: this.#stream.publish, restamp }).close);
+    this.#opened.push(watchClock({ clock, publish: this.#stream.publish, moment, dhcp: rack.dhcp }).close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
     this.#region.cached(cached);
@@ -227,8 +229,7 @@ class RackProcess implements Daemon {
     this.#tellInterfaces();
 
     tree.watch();
-    const stopListening = interfaces.onChange((host) => void this.#interfacesChanged(host));
-    this.#opened.push(stopListening);
+    this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
     await this.#openControl(config);
     await this.#instruments.configure(config);
     this.#opened.push(() => this.#instruments.close());
@@ -361,7 +362,9 @@ class RackProcess implements Daemon {
 
   #describe(uuid: string): RackDescription {
     const { usable, settingsRefused } = this.#configuration;
-    return describeRack(this.#config, uuid, this.#options.version, pinnedKeys(usable.file.values), settingsRefused);
+    const foreign = this.#rack?.dhcp.foreignServers();
+    const pinned = pinnedKeys(usable.file.values);
+    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {

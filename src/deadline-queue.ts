@@ -33,6 +33,11 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap[0]?.at;
   }
 
+  /** The item with the earliest deadline. */
+  get first(): T | undefined {
+    return this.#heap[0]?.item;
+  }
+
   /** Gives an item its deadline, or with undefined takes it out. */
   set(item: T, at: Instant | undefined): void {
     const entry = item.place < 0 ? undefined : this.#heap[item.place];

@@ -38,6 +38,18 @@ export class RateLimit {
     this.#countedAt = now;
     return true;
   }
+
+  /** True when `allows` would say so; nothing is taken. */
+  has(now: Instant): boolean {
+    const { perSecond, burst } = this.#rate;
+    const passedMs = Math.max(0, now - this.#countedAt);
+    return Math.min(burst, this.#permissions + (passedMs / 1000) * perSecond) >= 1;
+  }
+
+  /** What was taken as having happened is not counted after all. */
+  giveBack(): void {
+    this.#permissions = Math.min(this.#rate.burst, this.#permissions + 1);
+  }
 }
 
 /** What a published event says of those like it. */

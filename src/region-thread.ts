@@ -6,13 +6,16 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from './clock.ts';
 import { hostAddresses } from './config/host-check.ts';
 import { settingsRules } from './config/settings-rules.ts';
+import { PowerSide } from './daemon/power-side.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
-import { imageFinder } from './images/image-store.ts';
+import { chooseImage, compareImages, formatImageName, hasBlob, imageFinder, readImages } from './images/image-store.ts';
+import { treeHasInstaller } from './images/installer-tree.ts';
 import type { DesiredState } from './machines/machine.ts';
 import { type RegionApi, startApi } from './region/api/server.ts';
 import type { RegionConfig } from './region/config.ts';
-import type { DeployableImage, ImageWish } from './region/deployment.ts';
-import type { RackDescription } from './region/rack-description.ts';
+import type { DeployableImage, ImageWish, ListedImage } from './region/life/deployment.ts';
+import type { RackDescription } from './region/racks/rack-description.ts';
+import type { RackImage } from './region/racks/rack-images.ts';
 import { openRegion, type Region } from './region/region.ts';
 import { openRegionStore } from './store/region-sqlite.ts';
 import { writeDesiredState } from './uplink/desired-state-cache.ts';
@@ -31,19 +34,30 @@ let source = 'rack';
 
 async function start(): Promise<void> {
   const store = openRegionStore({ stateDir: config.stateDir });
+  const power = new PowerSide({ store, clock: systemClock, stateDir: config.stateDir });
   const region = openRegion({
     config,
     store,
     clock: systemClock,
+    power,
     rules: settingsRules(hostAddresses),
-    findImage: (wish) => findImage(wish, region.config().imageTree),
+    findImage: (wish, told) => findImage(wish, told, region.config().imageTree),
+    hasInstaller: (wish) => hasInstaller(wish, region),
+    listImages: () => listImages(region),
     onDesiredState: announce,
   });
   const api = await startApi(region, config, {
     onProblem: ({ id, text, cause }) =>
       send({ kind: 'problem', id, text: cause === undefined ? text : `${text}: ${errorText(cause)}` }),
   });
+  // The rack of this process says at once which state it has in force.
+  region.racks.acknowledgements.ownApplied(0);
+  power.begin(region.life, {
+    acknowledgements: region.racks.acknowledgements,
+    onUnacknowledged: (text) => send({ kind: 'problem', id: newUuid(), text }),
+  });
   const close = async (): Promise<void> => {
+    await power.close();
     await api.close();
     region.close();
     store.close();
@@ -54,8 +68,30 @@ async function start(): Promise<void> {
   flushCompileCache();
 }
 
-function findImage(wish: ImageWish, tree: string | undefined): DeployableImage | undefined {
+function findImage(
+  wish: ImageWish,
+  told: readonly RackImage[] | undefined,
+  tree: string | undefined,
+): DeployableImage | undefined {
+  if (told !== undefined) return chooseImage(wish, told);
   return tree === undefined ? undefined : imageFinder(tree)(wish);
+}
+
+/** What the tree of this host has; where other racks have trees of their own, nobody here knows. */
+function hasInstaller(wish: ImageWish, region: Region): boolean | undefined {
+  const tree = region.config().imageTree;
+  const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
+  return tree !== undefined && isAlone ? treeHasInstaller(tree, wish) : undefined;
+}
+
+/** The images whose bytes are really there, and those that remote racks tell; one of several places once. */
+function listImages(region: Region): readonly ListedImage[] {
+  const tree = region.config().imageTree;
+  const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const remote = region.racks.list().filter(({ state, isEmbedded }) => state === 'accepted' && !isEmbedded);
+  const told = remote.flatMap(({ uuid }) => region.racks.imagesOf(uuid).map((image) => ({ ...image, title: '' })));
+  const byName = new Map([...told, ...own].map((image) => [formatImageName(image), image]));
+  return [...byName.values()].sort(compareImages);
 }
 
 /** Tells the rack, and leaves it a copy for a start at which this thread does not come up; the rack's own loop writes no file. */
@@ -76,6 +112,7 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       store(message.events, region);
       break;
     case 'applied':
+      region.racks.acknowledgements.ownApplied(message.version);
       break;
     case 'post':
     case 'outbox':

@@ -48,3 +48,21 @@ test('beyond its bound the key that came first is forgotten, and only that', () 
   const taken = [1, 1, 2, 3, 2, 1].map((key) => sampler.take(key, instant(0)) !== undefined);
   assert.deepEqual(taken, [true, false, true, true, false, true]);
 });
+
+test('whether it may happen can be asked without its happening', () => {
+  const limit = new RateLimit({ perSecond: 1, burst: 2 });
+  const start = instant(5000);
+  for (let asked = 0; asked < 10; asked += 1) assert.equal(limit.has(start), true);
+  for (const [atMs, expected] of [
+    [5000, true],
+    [5000, true],
+    [5000, false],
+    [5999, false],
+    [6000, true],
+    [6000, false],
+    [1000, false],
+  ] as const) {
+    assert.equal(limit.has(instant(atMs)), expected, `asked at ${atMs}`);
+    assert.equal(limit.allows(instant(atMs)), expected, `taken at ${atMs}`);
+  }
+});

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
@@ -86,7 +86,7 @@ const CLOCK_CALLS =
   /\b(Date\.now|performance\.now|process\.hrtime|Math\.random)\b|(?<!\.)\b(setTimeout|setInterval)\(|\bnew Date\(\)|\bAbortSignal\.timeout\(/;
 
 /** Files that hold the text of a browser's script. */
-const BROWSER_TEXT = new Set(['region/api/page-style.ts']);
+const BROWSER_TEXT = new Set(['region/page/script.ts']);
 
 interface Source {
   /** Path below src. */
@@ -308,5 +308,20 @@ test('every error code is used, and used as written in errors.ts', () => {
   report(
     codes.filter((code) => !rest.includes(`'${code}'`)),
     'delete the code, or raise it',
+  );
+});
+
+test('each place on loopback belongs to one test file, so that two of them can run side by side', () => {
+  const owners = new Map<string, Set<string>>();
+  for (const path of globSync('test/**/*.ts', { cwd: ROOT })) {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    for (const [, place = ''] of text.matchAll(/labPlace\((\d+)\)/g)) {
+      owners.set(place, (owners.get(place) ?? new Set()).add(path));
+    }
+  }
+  const shared = [...owners].filter(([, files]) => files.size > 1);
+  report(
+    shared.map(([place, files]) => `labPlace(${place}): ${[...files].join(', ')}`),
+    'give each file a place of its own',
   );
 });

@@ -294,6 +294,8 @@ export class Names implements NameSource {
   #reportConflict(loser: Claim, winner: Claim | undefined): void {
     if (winner === undefined) return;
     const { name, address, mac } = loser;
+    // One client with two leases disagrees with nobody.
+    if (mac !== undefined && mac === winner.mac) return;
     this.#report({
       kind: 'dns.name-conflict',
       name,

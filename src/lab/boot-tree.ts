@@ -43,12 +43,15 @@ export async function cachedBootTree(
   return tree;
 }
 
+/** What of the room goes into no tree: what the region serves, and disk images. */
+const APART = /^(?:agent\/|debian|boot-disk|disk-image|image-)/;
+
 /** Tells one state of what builds the environment from another. */
 function sourcesHash(): string {
   const images = join(import.meta.dirname, '..', 'images');
   const hash = createHash('sha256');
   for (const file of globSync('**/*', { cwd: images }).sort()) {
-    if (!statSync(join(images, file)).isFile()) continue;
+    if (APART.test(file) || !statSync(join(images, file)).isFile()) continue;
     hash.update(`${file}\0`).update(readFileSync(join(images, file)));
   }
   return hash.digest('hex').slice(0, 16);

@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only; needs taskset(1). */
   readonly core?: number | undefined;
+  /** Words before the command, of a program that becomes the daemon: `strace -D …`. */
+  readonly before?: readonly string[] | undefined;
   /** Where compiled code is kept (NODE_COMPILE_CACHE); empty: nowhere. Default: as this process was told. */
   readonly compileCache?: string | undefined;
   /** False: `start` does not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
@@ -44,8 +46,8 @@ export class DaemonProcess {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = join(import.meta.dirname, '..', `main.${extension}`);
     const words = [process.execPath, ...FLAGS, main, 'run', '--config', options.config];
-    const [command = '', ...args] =
-      options.core === undefined ? words : ['taskset', '-c', String(options.core), ...words];
+    const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
+    const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
     const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.compileCache) };
     const child = options.namespace?.spawn(command, args, settings) ?? spawn(command, args, settings);
     this.#child = child;

@@ -39,8 +39,8 @@ export interface DhcpClientIdentity {
   readonly mac: MacAddress;
   /** 16 bytes, option 97. */
   readonly uuid: Uint8Array;
-  /** Option 93 number that it says it has. */
-  readonly architecture: number;
+  /** Option 93 number that it says it has; undefined: it is no firmware but a system, which loads nothing. */
+  readonly architecture: number | undefined;
 }
 
 /** Waiting times of PXE 2.1 §2.2.4, in seconds: 4, 8, 16, 32; then it starts over. */
@@ -156,12 +156,7 @@ export class DhcpClient {
       [OPTION.messageType, u8Bytes(type)],
       [OPTION.parameterRequestList, Uint8Array.of(1, 3, 6, 12, 15, 43, 54, 60, 66, 67, 128, 129, 210)],
       [OPTION.maximumMessageSize, Uint8Array.of(MESSAGE_BYTES_MAX >> 8, MESSAGE_BYTES_MAX & 255)],
-      [OPTION.clientUuid, Uint8Array.of(0, ...this.#identity.uuid)],
-      [OPTION.clientArchitecture, Uint8Array.of(this.#identity.architecture >> 8, this.#identity.architecture & 255)],
-      [
-        OPTION.vendorClass,
-        textBytes(`PXEClient:Arch:${String(this.#identity.architecture).padStart(5, '0')}:UNDI:002001`),
-      ],
+      ...firmwareOptions(this.#identity),
       ...extra,
     ]);
     const message: DhcpMessage = {
@@ -183,6 +178,19 @@ export class DhcpClient {
     };
     this.#outgoing.push(encodeDhcpMessage(message, MESSAGE_BYTES_MAX).bytes);
   }
+}
+
+/** What firmware says of itself (RFC 4578 §2); a system says none of it, and has a client identifier of its own (RFC 4361). */
+function firmwareOptions({ mac, uuid, architecture }: DhcpClientIdentity): readonly (readonly [number, Uint8Array])[] {
+  if (architecture === undefined) {
+    const identifier = Uint8Array.of(0xff, ...macToBytes(mac).subarray(2), 0, 4, ...uuid);
+    return [[OPTION.clientIdentifier, identifier]];
+  }
+  return [
+    [OPTION.clientUuid, Uint8Array.of(0, ...uuid)],
+    [OPTION.clientArchitecture, Uint8Array.of(architecture >> 8, architecture & 255)],
+    [OPTION.vendorClass, textBytes(`PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`)],
+  ];
 }
 
 /** Options are views of the datagram; this one outlives it. */

@@ -6,13 +6,8 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
-import type {
-  MachineAction,
-  MachineInput,
-  MachineOutcome,
-  MachineStep,
-  SimulatedMachine,
-} from './simulated-machine.ts';
+import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
+import type { SimulatedMachine } from './simulated-machine.ts';
 
 /** The largest answer that a machine takes. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -135,14 +130,14 @@ export class MachineRunner {
 
   #fetch(action: Extract<MachineAction, { kind: 'http' }>): void {
     this.#http?.destroy();
-    const headers =
+    const form =
       action.body === undefined
         ? {}
         : {
-            ...action.fields,
             'Content-Type': 'application/x-www-form-urlencoded',
             'Content-Length': Buffer.byteLength(action.body),
           };
+    const headers = { ...action.fields, ...form };
     const asking = request(action.url, {
       method: action.method,
       localAddress: formatIpv4(this.#address),

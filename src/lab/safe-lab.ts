@@ -6,13 +6,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
-import { formatMac, type Ipv4, ipv4 } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
+import { createAdmin, keyPart } from '../region/accounts.ts';
+import { openRegionStore } from '../store/region-sqlite.ts';
 import { DaemonProcess } from './daemon-process.ts';
+import type { MachineOutcome, MachineStep } from './machine-actions.ts';
 import { MachineRunner } from './machine-runner.ts';
 import { Narrator } from './narrator.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
-import { type MachineOutcome, type MachineStep, SimulatedMachine } from './simulated-machine.ts';
+import { SimulatedMachine } from './simulated-machine.ts';
 
 /** Where a lab is: a network of loopback, which only this host has, and high ports. */
 export interface LabPlace {
@@ -42,6 +45,7 @@ export function labPlace(index: number): LabPlace {
   };
 }
 
+const LAB_PASSWORD_CHARACTERS = 10;
 const STAND_IN_LOADER_BYTES = 44_000;
 const STAND_IN_KERNEL_BYTES = 8 * 1024 * 1024;
 const STAND_IN_INITRD_BYTES = 6 * 1024 * 1024;
@@ -95,6 +99,7 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
     makeStandInTree(join(stateDir, 'boot'));
     const config = join(directory, 'rackboot.yaml');
     writeFileSync(config, labConfig(place, stateDir));
+    const password = await makeLabAccount(stateDir);
     narrator.tell('lab', 'A safe lab on loopback: a real rack, and one simulated machine.');
     daemon = await DaemonProcess.start({ config, onLine: (line) => narrator.tellLog(line) });
     const name = `simulated ${formatMac(simulatedHardware(0).mac)}`;
@@ -106,7 +111,8 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
       narrator.tell('lab', summaryOf(outcome));
       narrator.tell(
         'lab',
-        `See it at http://127.0.0.1:${place.regionPort}/MAAS/ . Ctrl-C ends the lab and removes everything.`,
+        `See it at http://127.0.0.1:${place.regionPort}/MAAS/ ; to act there, sign in as \`lab\` with the password \`${password}\`. ` +
+          'Ctrl-C ends the lab and removes everything.',
       );
       await until;
     }
@@ -114,6 +120,18 @@ export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome |
   } finally {
     await daemon?.stop();
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Makes the lab's administrator, `lab`. @returns their password, another one in each lab */
+async function makeLabAccount(stateDir: string): Promise<string> {
+  const store = openRegionStore({ stateDir });
+  try {
+    const password = keyPart(systemClock, LAB_PASSWORD_CHARACTERS);
+    await createAdmin(store, systemClock, { username: 'lab', email: '', password });
+    return password;
+  } finally {
+    store.close();
   }
 }
 
@@ -160,6 +178,10 @@ export function summaryOf(outcome: MachineOutcome): string {
       return 'The machine reported itself; the rack keeps the report until the region is back.';
     case 'local-boot':
       return 'The machine was told to boot its own disk.';
+    case 'worked':
+      return `The machine did what it was told: ${outcome.job}.`;
+    case 'system-up':
+      return `The system of the machine is up at ${formatIpv4(outcome.address)}.`;
     case 'powered-off':
       return 'The machine was told to power off.';
     case 'failed':

@@ -1,9 +1,9 @@
 // A machine without hardware: it plays the PXE ROM, then lpxelinux, then the enlistment environment, and speaks the real
 // protocols. Sans-IO: `machine-runner.ts` gives it real sockets, the tests give it a network in virtual time.
 //
-//   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─▶ posting ─2xx▶ off
-//        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loadNext)            (#post)
-//                                          └─local▶ off (booted its disk)
+//   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
+//        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loaded)             (#run)        └─▶ working ─▶ off, or once more
+//                                          └─local▶ off, or system ─lease▶ its system runs               (`simulated-agent.ts`)
 //
 // 1. Whatever is lost on the way, it ends in `off` with an outcome, within a bounded number of tries.
 
@@ -12,70 +12,19 @@ import { unreachable } from '../errors.ts';
 import { formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
 import { DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
+import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
+import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
 import { TftpDownload } from './tftp-download.ts';
-
-export type MachineInput =
-  | { readonly kind: 'power-on' }
-  | { readonly kind: 'dhcp'; readonly bytes: Uint8Array }
-  | { readonly kind: 'tftp'; readonly bytes: Uint8Array; readonly from: Ipv4; readonly fromPort: number }
-  /** The answer to the one HTTP request in flight. */
-  | { readonly kind: 'http'; readonly status: number; readonly body: Uint8Array }
-  | { readonly kind: 'http-failed'; readonly reason: string }
-  | { readonly kind: 'timeout' };
-
-export type MachineAction =
-  | { readonly kind: 'broadcast'; readonly bytes: Uint8Array }
-  /** Port 0: the server's well-known port. A new `transfer` number asks for a new source port. */
-  | {
-      readonly kind: 'tftp';
-      readonly bytes: Uint8Array;
-      readonly to: Ipv4;
-      readonly port: number;
-      readonly transfer: number;
-    }
-  | {
-      readonly kind: 'http';
-      readonly method: 'GET' | 'POST';
-      readonly url: string;
-      readonly body?: string;
-      /** Header fields beside those that say what the body is. */
-      readonly fields?: Readonly<Record<string, string>>;
-    }
-  /** From now on it sends from this address. */
-  | { readonly kind: 'address'; readonly address: Ipv4 }
-  | { readonly kind: 'step'; readonly step: MachineStep }
-  | { readonly kind: 'off'; readonly outcome: MachineOutcome };
-
-/** What a person watching the machine would see. */
-export interface MachineStep {
-  readonly name:
-    | 'power-on'
-    | 'offer'
-    | 'address'
-    | 'loader'
-    | 'configuration'
-    | 'kernel'
-    | 'initrd'
-    | 'running'
-    | 'posted'
-    | 'waiting'
-    | 'off';
-  readonly text: string;
-}
-
-export type MachineOutcome =
-  | { readonly kind: 'enlisted'; readonly systemId: string }
-  /** The rack keeps its report for a region that is away. */
-  | { readonly kind: 'queued' }
-  | { readonly kind: 'local-boot' }
-  | { readonly kind: 'powered-off' }
-  | { readonly kind: 'failed'; readonly reason: string };
 
 export interface MachineSpec extends DhcpClientIdentity {
   /** Builds the enlistment post's form body for the boot MAC that the kernel line names. */
   readonly enlistmentForm: (bootMac: string) => string;
   /** A number that makes its transaction ids its own. */
   readonly seed: number;
+  /** True: a machine that is not new does what its region wants of it; else it only ever reports itself. */
+  readonly works?: boolean;
+  /** What is on its disk when it is first switched on. Default: nothing. */
+  readonly disk?: 'blank' | 'system';
 }
 
 /** Each of these is tried so often before the machine gives up. */
@@ -85,7 +34,7 @@ const HTTP_RETRY_MS = 1000;
 /** A request without an answer after this time has failed. */
 const HTTP_ANSWER_MS_MAX = 30_000;
 
-type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting';
+type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
 
 export class SimulatedMachine {
   readonly #spec: MachineSpec;
@@ -101,17 +50,26 @@ export class SimulatedMachine {
   #candidates: string[] = [];
   #instruction: Extract<LoaderInstruction, { kind: 'linux' }> | undefined;
   #offered: Ipv4 | undefined;
+  #work: AgentWork | undefined;
+  #token: string | undefined;
+  #disk: 'blank' | 'system';
   #actions: MachineAction[] = [];
 
   constructor(spec: MachineSpec) {
     this.#spec = spec;
     this.#dhcp = new DhcpClient(spec, spec.seed);
+    this.#disk = spec.disk ?? 'blank';
+  }
+
+  /** What is on its disk. */
+  get disk(): 'blank' | 'system' {
+    return this.#disk;
   }
 
   /** When to call `handle({ kind: 'timeout' })`; undefined: nothing to wait for. */
   get deadline(): Instant | undefined {
     const times = [
-      this.#stage === 'addressing' ? this.#dhcp.deadline : undefined,
+      this.#isAddressing ? this.#dhcp.deadline : undefined,
       this.#tftp?.deadline,
       this.#httpDeadline,
       this.#retryAt,
@@ -128,7 +86,7 @@ export class SimulatedMachine {
         this.#boot(now);
         break;
       case 'dhcp':
-        if (this.#stage === 'addressing') this.#addressing(() => this.#dhcp.receive(input.bytes, now), now);
+        if (this.#isAddressing) this.#addressing(() => this.#dhcp.receive(input.bytes, now), now);
         break;
       case 'tftp':
         this.#download(() => this.#tftp?.receive(input.bytes, input.from, input.fromPort, now), now);
@@ -148,6 +106,10 @@ export class SimulatedMachine {
     return this.#actions;
   }
 
+  get #isAddressing(): boolean {
+    return this.#stage === 'addressing' || this.#stage === 'system';
+  }
+
   #boot(now: Instant): void {
     this.#boots += 1;
     if (this.#boots > BOOT_TRIES_MAX) {
@@ -159,6 +121,8 @@ export class SimulatedMachine {
     this.#httpDeadline = undefined;
     this.#retryAt = undefined;
     this.#offered = undefined;
+    this.#work = undefined;
+    this.#dhcp = new DhcpClient(this.#spec, this.#spec.seed + this.#boots + this.#transfers * 64);
     this.#stage = 'addressing';
     this.#step('power-on', this.#boots === 1 ? 'powered on, asks the network' : `starts over (boot ${this.#boots})`);
     this.#addressing(() => this.#dhcp.start(now), now);
@@ -174,6 +138,11 @@ export class SimulatedMachine {
     const { lease } = this.#dhcp;
     if (lease === undefined) return;
     this.#actions.push({ kind: 'address', address: lease.address });
+    if (this.#stage === 'system') {
+      this.#step('system', `its system is up at ${formatIpv4(lease.address)}`);
+      this.#end({ kind: 'system-up', address: lease.address });
+      return;
+    }
     this.#step(
       'address',
       `has ${formatIpv4(lease.address)} for ${lease.leaseSeconds} s and loads ${lease.file} from ${formatIpv4(lease.server)}`,
@@ -249,6 +218,7 @@ export class SimulatedMachine {
     if (this.#stage === 'configuration') this.#configured(status, body, now);
     else if (this.#stage === 'kernel' || this.#stage === 'initrd') this.#loaded(status, body, now);
     else if (this.#stage === 'posting') this.#posted(status, body);
+    else if (this.#stage === 'working') this.#goOn({ status, text: Buffer.from(body).toString('utf8') }, now);
   }
 
   #configured(status: number, body: Uint8Array, now: Instant): void {
@@ -259,7 +229,8 @@ export class SimulatedMachine {
     const instruction = status === 200 ? parsePxelinuxConfig(Buffer.from(body).toString('utf8')) : undefined;
     if (instruction?.kind === 'local') {
       this.#step('configuration', 'is told to boot its own disk');
-      this.#off({ kind: 'local-boot' });
+      if (this.#disk === 'blank') this.#off({ kind: 'local-boot' });
+      else this.#startSystem(now);
     } else if (instruction?.kind === 'other') {
       this.#step('configuration', `is told to run ${instruction.kernel}`);
       this.#off({ kind: 'powered-off' });
@@ -300,19 +271,51 @@ export class SimulatedMachine {
       this.#off({ kind: 'failed', reason: 'the kernel line names no rackboot_url' });
       return;
     }
-    const bootMac = instruction.sysappendBootif ? formatMac(this.#spec.mac) : '';
+    const report = this.#spec.enlistmentForm(instruction.sysappendBootif ? formatMac(this.#spec.mac) : '');
+    this.#token = kernelArgument(instruction.append, 'rackboot_token');
+    if (this.#spec.works === true && purpose !== 'enlist' && this.#token !== undefined) {
+      this.#stage = 'working';
+      this.#work = doJob({ url, report });
+      this.#goOn(undefined, now);
+      return;
+    }
     this.#stage = 'posting';
-    const token = kernelArgument(instruction.append, 'rackboot_token');
-    this.#fetch(
-      {
-        kind: 'http',
-        method: 'POST',
-        url: `${url}/api/2.0/machines/`,
-        body: this.#spec.enlistmentForm(bootMac),
-        ...(token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } }),
-      },
-      now,
-    );
+    this.#send({ method: 'POST', url: `${url}/api/2.0/machines/`, body: report }, now);
+  }
+
+  #send(request: AgentRequest, now: Instant): void {
+    const token = this.#token;
+    const fields = token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } };
+    this.#fetch({ kind: 'http', ...request, ...fields }, now);
+  }
+
+  /** Gives the agent an answer, and carries what it asks next. */
+  #goOn(answer: AgentAnswer | undefined, now: Instant): void {
+    const next = answer === undefined ? this.#work?.next() : this.#work?.next(answer);
+    if (next === undefined) return;
+    if (next.done !== true) {
+      this.#send(next.value, now);
+      return;
+    }
+    const end = next.value;
+    if (end.kind === 'off') {
+      this.#step('working', end.outcome.kind === 'failed' ? end.outcome.reason : 'has done what it was told');
+      if (end.outcome.kind === 'worked' && end.outcome.job === 'erase') this.#disk = 'blank';
+      this.#off(end.outcome);
+      return;
+    }
+    this.#step('working', 'has a system on its disk, and starts again');
+    this.#disk = end.disk;
+    this.#boots = 0;
+    this.#boot(now);
+  }
+
+  /** The system on its disk asks for an address as systems do: nothing of a loader in what it says. */
+  #startSystem(now: Instant): void {
+    this.#stage = 'system';
+    this.#dhcp = new DhcpClient({ ...this.#spec, architecture: undefined }, this.#spec.seed + 1_000_003 * this.#boots);
+    this.#offered = undefined;
+    this.#addressing(() => this.#dhcp.start(now), now);
   }
 
   #posted(status: number, body: Uint8Array): void {
@@ -332,7 +335,7 @@ export class SimulatedMachine {
   }
 
   #timeout(now: Instant): void {
-    if (this.#stage === 'addressing') this.#addressing(() => this.#dhcp.timeout(now), now);
+    if (this.#isAddressing) this.#addressing(() => this.#dhcp.timeout(now), now);
     if (this.#tftp !== undefined) this.#download(() => this.#tftp?.timeout(now), now);
     if (this.#retryAt !== undefined && now >= this.#retryAt && this.#request !== undefined)
       this.#fetch(this.#request, now, this.#httpTries);
@@ -340,11 +343,15 @@ export class SimulatedMachine {
   }
 
   #off(outcome: MachineOutcome): void {
+    this.#step('off', 'powers off');
+    this.#end(outcome);
+  }
+
+  #end(outcome: MachineOutcome): void {
     this.#stage = 'off';
     this.#request = undefined;
     this.#httpDeadline = undefined;
     this.#retryAt = undefined;
-    this.#step('off', 'powers off');
     this.#actions.push({ kind: 'off', outcome });
   }
 

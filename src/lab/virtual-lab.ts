@@ -108,11 +108,13 @@ export async function runVirtualLab(
   }
 }
 
+/** The pages that a visitor may look at. */
+const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
 /** Names by which a browser on this host asks for the page; any other was put there by somebody else's page. */
 const LOCAL_HOSTS = new Set([`127.0.0.1:${PAGE_PORT}`, `localhost:${PAGE_PORT}`]);
 
 /**
- * Passes the page, and nothing but the page, on from this host's loopback into the private network, through the daemon's control
+ * Passes the pages to look at, and nothing else, on from this host's loopback into the private network, through the daemon's control
  * socket: whoever asks there is an administrator, so nobody may ask for anything else.
  */
 function startPage(socketPath: string): Promise<Server> {
@@ -121,11 +123,12 @@ function startPage(socketPath: string): Promise<Server> {
       reply.writeHead(302, { Location: '/MAAS/' }).end();
       return;
     }
-    if (asked.url !== '/MAAS/' || asked.method !== 'GET' || !LOCAL_HOSTS.has(asked.headers.host ?? '')) {
-      reply.writeHead(404).end('This lab shows its page only: /MAAS/\n');
+    const path = asked.url ?? '';
+    if (!PAGES.test(path) || asked.method !== 'GET' || !LOCAL_HOSTS.has(asked.headers.host ?? '')) {
+      reply.writeHead(404).end('This lab shows its machines only: /MAAS/\n');
       return;
     }
-    const passed = request({ socketPath, path: '/MAAS/' }, (answer) => {
+    const passed = request({ socketPath, path }, (answer) => {
       reply.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(reply);
     });

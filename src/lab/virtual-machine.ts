@@ -27,6 +27,8 @@ export interface VirtualMachineSpec {
   readonly directory: string;
   /** Further arguments of QEMU: devices that only this machine has. */
   readonly further?: readonly string[];
+  /** A reboot starts it again, as a real one does. Default: false, it ends there, so that each start is told apart. */
+  readonly reboots?: boolean;
 }
 
 /** What QEMU is told of one kind of firmware. */
@@ -67,7 +69,10 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
 /** The Debian packages that the machine of the lab needs. */
 export const VM_PACKAGES: readonly string[] = X86.packages;
 
-/** One machine; `start` powers it on, and it runs until it powers itself off or `kill`. */
+/**
+ * One machine; `start` powers it on, and it runs until it powers itself off or `kill`. `command` is for whoever else is to hold its
+ * power.
+ */
 export class VirtualMachine {
   readonly spec: VirtualMachineSpec;
   readonly consolePath: string;
@@ -81,7 +86,7 @@ export class VirtualMachine {
     this.#namespace = namespace;
     this.#tap = namespace.addTap();
     this.consolePath = join(spec.directory, `${spec.name}.console`);
-    execFileSync('truncate', ['-s', String(spec.diskBytes), this.#disk]);
+    execFileSync('truncate', ['-s', String(spec.diskBytes), this.diskPath]);
     const { flash, packages } = PLATFORMS[spec.firmware];
     if (flash === undefined) return;
     if (!existsSync(flash.code))
@@ -91,7 +96,8 @@ export class VirtualMachine {
 
   /** Powers the machine on. The promise is the exit code: 0 when it powered itself off. */
   start(): Promise<number | null> {
-    const child = this.#namespace.spawn(PLATFORMS[this.spec.firmware].program, this.#arguments(), {
+    const [program = '', ...args] = this.command;
+    const child = this.#namespace.spawn(program, args, {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#process = child;
@@ -100,6 +106,16 @@ export class VirtualMachine {
       child.on('exit', (code) => resolve(code));
     });
     return this.#exited;
+  }
+
+  /** What powers the machine on: a program and its arguments, to be run inside the namespace. */
+  get command(): readonly string[] {
+    return [PLATFORMS[this.spec.firmware].program, ...this.#arguments()];
+  }
+
+  /** The file of its disk: its bytes from the first to the last. */
+  get diskPath(): string {
+    return join(this.spec.directory, `${this.spec.name}.disk`);
   }
 
   /** What the machine wrote to its serial console since the last start. */
@@ -111,10 +127,6 @@ export class VirtualMachine {
   async kill(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await this.#exited.catch(() => null);
-  }
-
-  get #disk(): string {
-    return join(this.spec.directory, `${this.spec.name}.disk`);
   }
 
   get #variables(): string {
@@ -145,7 +157,7 @@ export class VirtualMachine {
       'none',
       '-monitor',
       'none',
-      '-no-reboot',
+      ...(spec.reboots === true ? [] : ['-no-reboot']),
       '-serial',
       `file:${this.consolePath}`,
       '-uuid',
@@ -162,7 +174,7 @@ export class VirtualMachine {
       '-device',
       nic,
       '-drive',
-      `file=${this.#disk},format=raw,if=none,id=d0`,
+      `file=${this.diskPath},format=raw,if=none,id=d0`,
       '-device',
       `virtio-blk-pci,drive=d0,serial=${spec.diskSerial},bootindex=2`,
     ];

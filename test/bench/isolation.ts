@@ -69,6 +69,7 @@ class Ground {
       `state_dir: ${JSON.stringify(this.stateDir)}`,
       'cluster_interfaces:',
       `  - { name: bench, interface: ${BRIDGE}, management: 1, ip: ${SERVER}, network: 10.87.0.0/16, ip_range_low: 10.87.10.0, ip_range_high: 10.87.20.255 }`,
+      'dhcp: { new_clients_per_second: 1000000 }',
       'dns: { listen: [] }',
       `log: { file: ${JSON.stringify(join(this.directory, 'log'))} }`,
       `metrics: { listen: ["${SERVER}:5249"] }`,

@@ -4,6 +4,7 @@
 
 import { loadavg } from 'node:os';
 import { errorText } from '../../src/errors.ts';
+import { allocationBenchmark } from './allocation.ts';
 import type { Benchmark } from './benchmark.ts';
 import { dhcpBenchmark } from './dhcp.ts';
 import { dnsBenchmark } from './dns.ts';
@@ -15,6 +16,7 @@ import { tftpBenchmark } from './tftp.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   dhcpBenchmark,
+  allocationBenchmark,
   dnsBenchmark,
   tftpBenchmark,
   httpBenchmark,

@@ -1,9 +1,9 @@
 // What every store of the region must do for racks: keep them, keep how far each has come, and let several steps be one.
 
 import assert from 'node:assert/strict';
-import type { Rack } from '../../src/region/rack.ts';
+import type { Rack } from '../../src/region/racks/rack.ts';
 import type { RegionStore } from '../../src/region/store.ts';
-import { OTHER_UUID, RACK_UUID, registration } from '../region/rack-place.ts';
+import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 function rack(more: Partial<Rack> = {}): Rack {

@@ -361,9 +361,11 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const first = store.recordReports('rack', [mine, { ...report, sequence: 2, at: 9001, address: '10.20.0.100' }]);
     assert.equal(first.added, 2);
     assert.deepEqual([...first.booting], [['aaaaaa', 9001]]);
+    assert.deepEqual([...first.started], []);
     assert.deepEqual(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), {
       added: 0,
       booting: new Map(),
+      started: new Map(),
       leased: new Set(),
     });
     const other = place.open();
@@ -424,6 +426,28 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.findKey('t2'), undefined);
     assert.equal(store.removeKey('alice', 't1'), false);
     assert.equal(store.removeKey('bob', 't1'), true);
+  });
+
+  check('a machine has one key, the first that is kept, until it is ended or the machine is gone', (store, place) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    const key = { systemId: 'aaaaaa', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
+    assert.equal(store.life.machineKey('aaaaaa'), undefined);
+    assert.deepEqual(store.life.keepMachineKey(key), key);
+    assert.deepEqual(store.life.keepMachineKey({ ...key, tokenKey: 'u', tokenSecret: 'v' }), key);
+    assert.equal(store.life.keepMachineKey({ ...key, systemId: 'zzzzzz' }), undefined);
+    const other = place.open();
+    assert.deepEqual(other.life.findMachineKey('t'), key);
+    assert.equal(other.life.findMachineKey('u'), undefined);
+    other.close();
+    const change = (endsKey: boolean) =>
+      store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields: {}, events: [], endsKey }));
+    change(false);
+    assert.deepEqual(store.life.machineKey('aaaaaa'), key);
+    change(true);
+    assert.equal(store.life.machineKey('aaaaaa'), undefined);
+    store.life.keepMachineKey(key);
+    store.removeMachine('aaaaaa', { type: 'NODE_REMOVED', description: 'x', atMs: 3, username: '' });
+    assert.equal(store.life.findMachineKey('t'), undefined);
   });
 
   check('what a machine did before it was known is its own once it enlists, with its last address', (store) => {

@@ -65,7 +65,7 @@ function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<str
 }
 
 /** Files that declare events. */
-const SOURCES = ['boot', 'daemon', 'dhcp', 'dns', 'http', 'observe', 'tftp', 'uplink'];
+const SOURCES = ['boot', 'daemon', 'dhcp', 'dns', 'http', 'net', 'observe', 'tftp', 'uplink'];
 
 const ROOMS: Readonly<Record<string, string>> = {
   boot: 'What machines boot, and why they do not',
@@ -78,6 +78,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   log: 'The log',
   machine: 'Machines of the region',
   metrics: 'The listener for metrics',
+  net: 'The wires of this host',
   outbox: 'What waits for the region',
   region: 'The region',
   tftp: 'TFTP',

@@ -44,6 +44,25 @@ rackboot preseed render calm-ibis --file my-try --set http_proxy=http://10.20.0.
 Your templates are in the directory \`preseeds.directory\` of the configuration, \`/etc/rackboot/preseeds\` by default. A changed file is read
 anew; nothing needs a restart.
 
+## How they reach a machine
+
+\`rackboot machines deploy MACHINE bookworm --by installer\` boots the installer of the tree with the address of its answers on the kernel line. That
+address holds a secret of this one boot, made from the boot's token, from which nothing else follows: it opens these answers, at the machine's present
+address, until its disk is written. The answers hold a key of the machine's own. By it the late command says that the disk is written
+(\`node_disable_pxe_url\`), and the installed system's cloud-init reads name, keys and user data at \`metadata_url\` and reports how it starts; its last
+report makes the machine Deployed. The key ends when the machine is released or deployed anew.
+
+| address below \`/MAAS/metadata/\` | who | what |
+| --- | --- | --- |
+| \`latest/meta-data/…\`, \`latest/user-data\` (also \`2012-03-01\`) | the machine, by its key | \`instance-id\`, \`local-hostname\`, \`public-keys\`, \`vendor-data\`; its owner's user data |
+| \`latest/\` with \`op=signal\`, \`netboot_off\`, \`netboot_on\` | the machine, by its key | how far it is; which it starts from now on, disk or network |
+| \`status/<id>\` | the machine, by its key | reports of cloud-init's webhook |
+| \`curtin/…\` | the machine, by its key | the same for curtin, with its configuration as user data |
+| \`latest/by-id/<id>/?op=get_preseed\` | its installer, by the secret in the address | the answers; \`op=user-data\`, \`meta-data\` for autoinstall |
+| \`enlist/…\`, \`latest/enlist-preseed/\` | anybody in a managed network | what a machine is told that nobody knows |
+
+A template that is wrong fails the deployment at once, with file and line.
+
 ## Purposes
 
 ${table(
@@ -133,7 +152,9 @@ d-i pkgsel/include string openssh-server sudo cloud-init vim
 \`\`\`
 
 Nobody gets a password: the keys of the owner open the user \`debian\` or \`ubuntu\`, who becomes root by sudo. The whole first disk is used, or
-\`install_disk\`. Which kernel is installed is left to the installer's own initrd, whose \`preseed.cfg\` names the one that belongs to it; an
+\`install_disk\`: \`--disk sda\` is the kernel's name, and a kernel may number disks otherwise at its next start. Ubuntu's autoinstall is given
+the serial number instead, where the disk (virtio, NVMe, ATA) has reported one of its own; the Debian installer is given the name in any
+case, for what udev calls the disk does not follow surely from the inventory: with several disks write a template for it. Which kernel is installed is left to the installer's own initrd, whose \`preseed.cfg\` names the one that belongs to it; an
 answer to \`base-installer/kernel/altmeta\` or \`…/image\` would install another. When all is done the machine says that its disk is written,
 and from then on boots it; one that cannot say so is switched off instead of being installed again.
 `;

@@ -2,11 +2,17 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { CONFORMANCE_DOCUMENT, renderConformanceDocument } from './conformance-document.ts';
+import { DHCP_OPTIONS_DOCUMENT, renderDhcpOptionsDocument } from './dhcp-options-document.ts';
 import { EVENTS_DOCUMENT, renderEventsDocument } from './events-document.ts';
+import { FIRMWARE_DOCUMENT, renderFirmwareDocument } from './firmware-document.ts';
 import { PRESEEDS_DOCUMENT, renderPreseedsDocument } from './preseeds-document.ts';
 
 for (const [path, text] of [
+  [CONFORMANCE_DOCUMENT, renderConformanceDocument()],
+  [DHCP_OPTIONS_DOCUMENT, renderDhcpOptionsDocument()],
   [EVENTS_DOCUMENT, renderEventsDocument()],
+  [FIRMWARE_DOCUMENT, renderFirmwareDocument()],
   [PRESEEDS_DOCUMENT, renderPreseedsDocument()],
 ] as const) {
   mkdirSync(dirname(path), { recursive: true });

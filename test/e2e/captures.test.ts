@@ -42,8 +42,10 @@ const replayedShape = z.object({
   notes: z.array(z.string()),
 });
 
+/** Which address a new client gets depends on nothing but itself, and the rack puts no question of its own into the capture. */
 const CONFIG = `cluster_interfaces:
-  - { name: lab, interface: br0, ip: 10.86.0.1, network: 10.86.0.0/24, ip_range_low: 10.86.0.100, ip_range_high: 10.86.0.120, router_ip: 10.86.0.1 }
+  - { name: lab, interface: br0, ip: 10.86.0.1, network: 10.86.0.0/24, ip_range_low: 10.86.0.100, ip_range_high: 10.86.0.120, router_ip: 10.86.0.1, conflict_check: false }
+dhcp: { foreign_probe: no }
 boot: { http: { listen: [] } }
 `;
 

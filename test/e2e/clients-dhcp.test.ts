@@ -21,7 +21,12 @@ const DYNAMIC = /^10\.77\.1\.10[0-6]$/;
 /** Seven, of which one is reserved, and one is in use by a host without a lease. */
 const DYNAMIC_FREE = 5;
 
-const CONFIG = `cluster_interfaces:
+/** Longer than one length byte can say; for a client that names no size it goes on from the options to file and sname. */
+const LONG = 'rack '.repeat(76).trim();
+
+const CONFIG = `dhcp:
+  options: [{ name: tz-database-timezone, value: Europe/Berlin }]
+cluster_interfaces:
   - name: lab
     interface: br0
     ip: ${RACK}
@@ -32,6 +37,11 @@ const CONFIG = `cluster_interfaces:
     static_ip_range_low: 10.77.1.10
     static_ip_range_high: 10.77.1.99
     ntp_servers: [10.77.1.9]
+    options:
+      - { name: classless-static-routes, value: [[10.9.0.0/16, 10.77.1.253]] }
+      - { name: domain-search, value: [lab.example, dc1.lab.example] }
+      - { code: 43, type: hex, value: "0104c0000207", when: { vendor_class: "lab phone*" } }
+      - { code: 224, type: text, value: "${LONG}" }
     hosts:
       - { mac: "${PRINTER}", ip: 10.77.1.20, hostname: printer }
       - { mac: "${ABSENT}", ip: 10.77.1.102, hostname: absent }
@@ -256,6 +266,53 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.equal(broadcast.length, 2);
     for (const line of broadcast) assert.match(line, new RegExp(everybody));
     assert.doesNotMatch(capture.text(), new RegExp(`who-has ${address} tell ${RACK}`));
+  });
+
+  test('dhclient is given the options that it asks for: routes, search list, one of 379 bytes, one for its vendor class; others when they change', async () => {
+    const declared = 'option routes code 121 = array of unsigned integer 8;\noption site code 224 = text;\n';
+    const asked = 'request subnet-mask, routers, routes, domain-search, tcode, vendor-encapsulated-options, site;\n';
+    writeFileSync(scratch('environment'), `#!/bin/sh\ncd ${rack.directory} && env >said && mv said said.$reason\n`, {
+      mode: 0o755,
+    });
+    const told = async (vendorClass: string, more = ''): Promise<Map<string, string>> => {
+      forgetLease();
+      rmSync(scratch('said.BOUND'), { force: true });
+      const sent = `send vendor-class-identifier "${vendorClass}";\n`;
+      writeFileSync(scratch('dhclient.conf'), `${declared}${asked}${sent}${more}initial-interval 1;\n`);
+      const words = [...dhclientFiles(), '-sf', scratch('environment'), 'eth0'];
+      const running = rack.launch(client, 'dhclient', '-4', '-d', ...words);
+      const said = await eventually(`dhclient is bound: ${running.text()}`, () => {
+        try {
+          return readFileSync(scratch('said.BOUND'), 'utf8');
+        } catch {
+          return undefined;
+        }
+      });
+      await running.end('SIGKILL');
+      return new Map(
+        said.split('\n').flatMap((line) => [/^new_(\w+)=(.*)$/.exec(line)?.slice(1) ?? []]) as [string, string][],
+      );
+    };
+    const phone = await told('lab phone 7', 'send dhcp-max-message-size 1500;\n');
+    assert.equal(phone.get('routes'), '16 10 9 10 77 1 253 0 10 77 1 254');
+    // RFC 3442: who takes the routes is told of no router.
+    assert.equal(phone.get('routers'), undefined);
+    assert.equal(phone.get('domain_search'), 'lab.example. dc1.lab.example.');
+    assert.equal(phone.get('tcode'), 'Europe/Berlin');
+    assert.equal(phone.get('site'), LONG);
+    assert.equal(phone.get('vendor_encapsulated_options'), '1:4:c0:0:2:7');
+    const other = await told('another');
+    assert.equal(other.get('vendor_encapsulated_options'), undefined);
+    assert.equal(other.get('site'), LONG);
+
+    const from = rack.lines.length;
+    rack.configure(CONFIG.replace(LONG, 'changed').replace('Europe/Berlin', 'UTC'));
+    await rack.told('config.applied', () => true, from);
+    const after = await told('another');
+    assert.deepEqual([after.get('site'), after.get('tcode')], ['changed', 'UTC']);
+    const before = rack.lines.length;
+    rack.configure(CONFIG);
+    await rack.told('config.applied', () => true, before);
   });
 
   test('an address that a host uses without a lease is declined by udhcpc and set aside', {

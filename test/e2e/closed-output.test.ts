@@ -52,7 +52,7 @@ async function runAndLeave(
 }
 
 describe('a command whose output nobody reads any more ends quietly', { skip: missing('linux') }, () => {
-  const rack = new RunningRack(labPlace(28));
+  const rack = new RunningRack(labPlace(18));
   before(() => rack.startWhole());
   after(() => rack.remove());
 

@@ -86,7 +86,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.equal(shown.code, 1, 'one interface is not there');
     for (const line of [
       /^rack: Rackboot \d+\.\d+\.\d+, process \d+, up \d+ s, /m,
-      /^lab 10\.77\.5\.0\/24 +br0 +served$/m,
+      /^lab 10\.77\.5\.0\/24 +br0 +served +\d+ of 100$/m,
       /^later 10\.77\.6\.0\/24 +eth9 +waits: eth9 does not exist$/m,
       /^TFTP +10\.77\.5\.1:69/m,
       /^HTTP +10\.77\.5\.1:5248$/m,
@@ -228,7 +228,8 @@ describe('the commands beside a running rack', { skip }, () => {
       [['frobnicate'], /frobnicate/],
       [['machines'], /name what to do: list, show/],
       [['config'], /show, get, set, unset or export/],
-      [['leases', 'lst'], /Did you mean list\?/],
+      [['leases', 'lst'], /lst/],
+      [['machines', 'lst'], /Did you mean list\?/],
       [['status', '--jsn'], /jsn/],
     ] as const) {
       const ended = await rack.rackboot(...words);
@@ -241,7 +242,7 @@ describe('the commands beside a running rack', { skip }, () => {
 
   test('beside a rack that does not run, commands say so', async () => {
     await rack.stop();
-    for (const words of [['status'], ['leases', 'list'], ['machines', 'list', '--json']]) {
+    for (const words of [['status'], ['neighbours'], ['machines', 'list', '--json']]) {
       const ended = await rack.rackboot(...words);
       assert.equal(ended.code, 1);
       assert.equal(ended.out, '');

@@ -5,69 +5,24 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { JobRack } from '../support/job-rack.ts';
 import { missing } from '../support/needs.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const MAC = '52:54:00:aa:00:31';
-const TOKEN = 'token-of-this-boot_01234';
 const MIB = 1024 * 1024;
 const IMAGE_MIB = 64;
 const DISK_BYTES = 256 * MIB;
+const SECOND_MIB = 16;
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFake owner@example.net\n';
 const BUILD_MS_MAX = 300_000;
 const RUN_MS_MAX = 200_000;
-
-type Signal = Readonly<Record<string, string>>;
-
-/** Serves scripts, tools, the image and one job, and keeps what it is told. */
-class Rack {
-  job = '';
-  readonly signals: Signal[] = [];
-  readonly #server: Server;
-  port = 0;
-
-  constructor(tree: string, image: Buffer) {
-    this.#server = createServer((request, response) => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => {
-        const path = request.url ?? '';
-        const script = /^\/MAAS\/rackboot\/((?:agent|job)\.sh)$/.exec(path)?.[1];
-        if (script !== undefined) response.end(readFileSync(join(ROOT, 'src/images/agent', script)));
-        else if (path === `/${IMAGE}/tools.cpio.gz`)
-          createReadStream(join(tree, IMAGE, 'tools.cpio.gz')).pipe(response);
-        else if (path === '/images/it') response.end(image);
-        else if (request.headers['x-rackboot-token'] !== TOKEN) response.writeHead(403).end();
-        else if (path === '/MAAS/rackboot/1/job') response.end(this.job);
-        else if (path === '/MAAS/rackboot/1/ssh-keys') response.end(KEY);
-        else if (path === '/MAAS/rackboot/1/signal') {
-          this.signals.push(Object.fromEntries(new URLSearchParams(Buffer.concat(parts).toString('latin1'))));
-          response.end('OK');
-        } else response.writeHead(404).end();
-      });
-    });
-  }
-
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    this.port = typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
 
 const NEEDS = ['linux', 'apt-get', 'dpkg-deb', 'qemu-system-x86_64', 'mkfs.ext4', 'sfdisk'] as const;
 
@@ -75,14 +30,16 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
   let scratch = '';
   let tree = '';
   let image: Buffer = Buffer.alloc(0);
-  let rack: Rack;
+  let rack: JobRack;
 
   before(
     async () => {
       scratch = mkdtempSync(join(tmpdir(), 'rackboot-deploy-'));
       tree = await cachedBootTree(() => undefined);
       image = makeImage();
-      rack = new Rack(tree, image);
+      rack = new JobRack(tree);
+      rack.open.set('/images/it', image);
+      rack.secret.set('/MAAS/rackboot/1/ssh-keys', KEY);
       await rack.listen();
       writeFileSync(join(scratch, 'disk'), Buffer.alloc(IMAGE_MIB * MIB + 4096, 0x5a));
       truncateSync(join(scratch, 'disk'), DISK_BYTES);
@@ -104,6 +61,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
       'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
       'etc/passwd': 'root:x:0:0::/root:/bin/sh\nowner:x:1000:1000::/home/owner:/bin/sh\n',
       'etc/netplan/50-dhcp.yaml': 'network: {}\n',
+      'etc/cloud/cloud.cfg': '',
       'home/owner/mine': 'mine\n',
     };
     for (const [path, content] of Object.entries(files)) {
@@ -128,9 +86,9 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
   }
 
   /** Powers the machine on and waits until it restarts or is off. */
-  async function boot(): Promise<string> {
+  async function boot(...more: readonly string[]): Promise<string> {
     const serial = join(scratch, 'serial');
-    const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${TOKEN}`;
+    const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${rack.token}`;
     const args = [
       ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '512'],
       ...['-nodefaults', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', `file:${serial}`],
@@ -138,6 +96,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
       ...['-append', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=ttyS0,115200`],
       ...['-netdev', 'user,id=n0', '-device', `virtio-net-pci,netdev=n0,mac=${MAC}`],
       ...['-drive', `file=${join(scratch, 'disk')},format=raw,if=none,id=d0`, '-device', 'virtio-blk-pci,drive=d0'],
+      ...more,
     ];
     const machine = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: RUN_MS_MAX });
     const [status] = await once(machine, 'exit');
@@ -156,7 +115,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     timeout: RUN_MS_MAX,
   }, async () => {
     const sha256 = createHash('sha256').update(image).digest('hex');
-    rack.job = Object.entries({
+    rack.give({
       job: 'deploy',
       hostname: 'calm-ibis',
       domain: 'maas',
@@ -169,9 +128,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
       address: '10.20.0.10/24',
       router: '10.20.0.1',
       dns: '10.20.0.1',
-    })
-      .map(([name, value]) => `${name}=${value}\n`)
-      .join('');
+    });
     const shown = await boot();
     assert.match(shown, /Deploying to vda/);
     assert.match(shown, /reboot: Restarting system/);
@@ -197,11 +154,19 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     assert.ok(blocks * size > DISK_BYTES - 4 * MIB, `${blocks} × ${size}`);
   });
 
-  test('is empty after it was erased', { timeout: RUN_MS_MAX }, async () => {
-    rack.job = 'job=erase\nmode=all\n';
-    rack.signals.length = 0;
-    assert.match(await boot(), /reboot: Power down/);
+  test('is empty after it was erased, as are all its disks', { timeout: RUN_MS_MAX }, async () => {
+    rack.give({ job: 'erase', mode: 'all' });
+    // One disk does as it is told to discard; the other says that it does.
+    const second = join(scratch, 'second');
+    writeFileSync(second, Buffer.alloc(SECOND_MIB * MIB, 0x5a));
+    const drive = `file=${second},format=raw,if=none,id=d1,discard=unmap`;
+    const shown = await boot('-drive', drive, '-device', 'nvme,serial=two,drive=d1');
+    assert.match(shown, /reboot: Power down/);
+    assert.match(shown, /nvme0n1 has discarded everything/);
+    assert.doesNotMatch(shown, /vda has discarded/);
     assert.deepEqual([rack.signals.at(-1)?.status, rack.signals.at(-1)?.stage], ['OK', 'erased']);
     assert.ok(readFileSync(join(scratch, 'disk')).equals(Buffer.alloc(DISK_BYTES)));
+    assert.ok(readFileSync(second).equals(Buffer.alloc(SECOND_MIB * MIB)));
+    assert.equal(rack.signals.at(-2)?.total_bytes, String(DISK_BYTES + SECOND_MIB * MIB));
   });
 });

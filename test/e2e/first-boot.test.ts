@@ -1,4 +1,5 @@
-// The main job with each firmware that a site is likely to have; `test/long/firmware.test.ts` has the others.
+// The main job with each firmware that a site is likely to have; `whole-life.test.ts` has SeaBIOS and iPXE by
+// HTTP, `test/long/` the others.
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';
 
@@ -11,7 +12,7 @@ const CASES: readonly BootCase[] = [
     cpus: 2,
     diskBytes: 8 * GIB,
     loaders: '{ ipxe: pxelinux.0 }',
-    boots: 3,
+    boots: 1,
   },
   {
     name: 'SeaBIOS, e1000, pxelinux',
@@ -21,16 +22,6 @@ const CASES: readonly BootCase[] = [
     cpus: 1,
     diskBytes: 5 * GIB,
     loaders: '{ ipxe: pxelinux.0 }',
-    boots: 1,
-  },
-  {
-    name: 'SeaBIOS, virtio, iPXE by HTTP',
-    firmware: 'bios',
-    nic: 'virtio-net-pci',
-    memoryMib: 512,
-    cpus: 1,
-    diskBytes: 3 * GIB,
-    loaders: '{}',
     boots: 1,
   },
   {

@@ -18,12 +18,21 @@ const run = promisify(execFile);
 /** Where Debian puts the sources of Go packages. */
 const GO_SOURCES = '/usr/share/gocode';
 
-test('gomaasapi makes a node in API 1.0 and reads every machine in API 2.0', {
+const IMAGE = {
+  os: 'debian',
+  release: 'trixie',
+  path: '/images/aa/a.img',
+  sha256: 'a'.repeat(64),
+  bytes: 10,
+  format: 'raw',
+};
+
+test('gomaasapi makes a node in API 1.0 and reads every machine in API 2.0, and leads one through its life', {
   skip: missing('go', '/usr/share/gocode/src/github.com/juju/gomaasapi'),
   timeout: 240_000,
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-go-'));
-  const live = await startRegion();
+  const live = await startRegion({}, { findImage: ({ release }) => (release === IMAGE.release ? IMAGE : undefined) });
   try {
     const source = join(directory, 'src', 'probe');
     mkdirSync(source, { recursive: true });
@@ -38,18 +47,45 @@ test('gomaasapi makes a node in API 1.0 and reads every machine in API 2.0', {
     };
     await run('go', ['build', '-o', program, '.'], { cwd: source, env });
     const hardware = { cpu: { count: 8 }, memory_mib: 4096, disks: [{ name: 'sda', bytes: 1e12 }] };
-    live.region.enlist(
+    const enlisted = live.region.enlist(
       report([0x525400000009], { facts: facts({ serial: 'SN100' }, hardware), hostname: 'by-itself' }),
     );
+    assert.ok(enlisted.kind === 'create');
+    const admin = { username: 'admin', isAdmin: true, comment: '' };
+    live.region.life.command(enlisted.machine.systemId, { name: 'accept', skipsCommissioning: true }, admin);
+    const word = { type: 'AUTHORISATION', description: 'x', atMs: 1, username: 'admin' } as const;
+    const sshKey = { username: 'admin', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
+    live.region.store.life.addSshKey(sshKey, 4, word);
     const key = createApiKey(live.region.store, systemClock, 'admin');
     const { stdout } = await run(program, [`${live.origin}/MAAS/`, key]);
     const told = JSON.parse(stdout);
-    const common = { status: 'New', zone: 'default', vendor: 'Unknown' };
+    const common = { zone: 'default', vendor: 'Unknown' };
     assert.deepEqual(told.machines, [
-      { ...common, fqdn: 'by-itself.maas', memory: 4096, cpus: 8, nics: 1, boot: '52:54:00:00:00:09', disks: 1 },
-      { ...common, fqdn: 'made-by-go.maas', memory: 0, cpus: 0, nics: 2, boot: '52:54:00:00:00:01', disks: 0 },
+      {
+        ...common,
+        status: 'Ready',
+        fqdn: 'by-itself.maas',
+        memory: 4096,
+        cpus: 8,
+        nics: 1,
+        boot: '52:54:00:00:00:09',
+        disks: 1,
+      },
+      {
+        ...common,
+        status: 'New',
+        fqdn: 'made-by-go.maas',
+        memory: 0,
+        cpus: 0,
+        nics: 2,
+        boot: '52:54:00:00:00:01',
+        disks: 0,
+      },
     ]);
     assert.equal(told.found, 1);
+    assert.deepEqual(told.life, ['Allocated', 'Deploying', 'Ready']);
+    assert.deepEqual(told.owner_data, { 'juju-units-deployed': 'mysql/0' });
+    assert.deepEqual([told.no_match, told.unknown, told.matched], [true, true, 1]);
     assert.equal(told.uris.length, 2);
     for (const uri of told.uris) assert.match(uri, /^\/MAAS\/api\/1\.0\/nodes\/[a-z0-9]{6}\/$/);
   } finally {

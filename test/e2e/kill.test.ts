@@ -9,9 +9,9 @@ import { describe, test } from 'node:test';
 import { askDaemon } from '../../src/cli/control.ts';
 import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
 import { DaemonProcess } from '../../src/lab/daemon-process.ts';
+import type { MachineStep } from '../../src/lab/machine-actions.ts';
 import { bootSimulatedMachine, labConfig, labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
-import type { MachineStep } from '../../src/lab/simulated-machine.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 
@@ -26,7 +26,7 @@ const STEPS: readonly MachineStep['name'][] = [
   'running',
   'posted',
 ];
-const PLACE = labPlace(11);
+const PLACE = labPlace(17);
 
 describe('kill -9 between two steps of a boot', { skip: missing('linux') }, () => {
   for (const [index, killAfter] of STEPS.entries()) {

@@ -79,6 +79,21 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     await eventually('its name', async () => (await named(machine.fqdn)) === `${PLACE.octets}.10`);
   });
 
+  test('gets it whatever client identifier it shows; a new name is in DNS at once, and the old one is gone', {
+    timeout: MS_MAX,
+  }, async () => {
+    assert.equal(addressOf(await probes.lease(MAC, 'system')), `${PLACE.octets}.10`);
+    const [before] = JSON.parse(await said(machines('list', '--json')));
+    for (const bad of ['10-20-0-1', '$(reboot)']) {
+      assert.match(await refused(machines('rename', MACHINE, bad)), /letters, digits and hyphens/i, bad);
+    }
+    assert.match(await said(machines('rename', MACHINE, 'db-one')), /^db-one\.maas \(/);
+    const asked = performance.now();
+    await eventually('its new name', async () => (await named('db-one.maas')) === `${PLACE.octets}.10`, 1000);
+    await eventually('the end of its old name', async () => (await named(before.fqdn)) === undefined, 1000);
+    assert.ok(performance.now() - asked < 3000);
+  });
+
   test('is not deployed for an owner without an SSH key, nor without an image', { timeout: MS_MAX }, async () => {
     assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /has no SSH key/);
     const key = join(rack.stateDir, 'key.pub');
@@ -92,9 +107,24 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /no image of debian\/trixie for amd64/);
   });
 
+  test('says how to log in to debug, and for a rescue', { timeout: MS_MAX }, async () => {
+    const place = `ssh root@${PLACE.octets}\\.10`;
+    assert.match(
+      await said(machines('debug-login', MACHINE, '--for', '2h')),
+      new RegExp(`^Debug: ${place} .*for 120 min`),
+    );
+    assert.match(await refused(machines('debug-login', MACHINE, '--for', '25h')), /from 1 to 86400/);
+    await said(machines('debug-login', MACHINE, '--off'));
+    const rescued = await said(machines('rescue', MACHINE));
+    assert.match(rescued, new RegExp(`is Entering rescue mode now: waiting to be switched on.\\nRescue: ${place} `));
+    assert.match(await said(machines('logins', MACHINE)), /not possible before the machine has started for it/);
+    assert.match(await said(machines('exit-rescue', MACHINE)), /is Allocated now/);
+  });
+
   test('is released, retired and forgotten', { timeout: MS_MAX }, async () => {
     const [machine] = JSON.parse(await said(machines('list', '--json')));
     assert.match(await said(machines('release', MACHINE)), /is Ready now/);
+    await eventually('the end of its name', async () => (await named('db-one.maas')) === undefined, 1000);
     const freed = JSON.parse(await said(machines('list', '--json')));
     assert.equal(freed[0]?.owner, null);
     assert.match(await said(machines('retire', MACHINE)), /is Retired now/);

@@ -2,7 +2,9 @@
 // shipped ones.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
@@ -14,6 +16,7 @@ const PLACE = labPlace(97);
 
 describe('rackboot preseed', { skip: missing('linux') }, () => {
   let rack: RunningRack;
+  let proxy: Server | undefined;
   let templates = '';
   let hostname = '';
   const preseed = (...args: readonly string[]): Promise<Ended> =>
@@ -23,6 +26,9 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
   const directoryOf = (text: string): string => join(/state_dir: "(.*)\/state"/.exec(text)?.[1] ?? '', 'preseeds');
 
   before(async () => {
+    // Whatever takes connections there is taken for a proxy.
+    proxy = createServer((socket) => socket.destroy()).listen(8000, `${PLACE.octets}.1`);
+    await once(proxy, 'listening');
     rack = new RunningRack(PLACE, (text) => `${text}preseeds: { directory: ${JSON.stringify(directoryOf(text))} }\n`);
     templates = join(rack.directory, 'preseeds');
     mkdirSync(templates);
@@ -31,7 +37,10 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     const [machine] = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
     hostname = machine?.hostname ?? '';
   });
-  after(() => rack.remove());
+  after(async () => {
+    proxy?.close();
+    await rack?.remove();
+  });
 
   test('render prints the answers for its installer alone on standard output, with no key in it', async () => {
     const { code, output, complaints } = await preseed('render', hostname);
@@ -39,6 +48,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     assert.ok(output.includes(`d-i netcfg/hostname string ${hostname}`));
     const address = `http://${PLACE.octets}.1:${PLACE.httpPort}/MAAS/metadata/`;
     assert.ok(output.includes(`cloud-init cloud-init/maas-metadata-url string ${address}`));
+    assert.ok(output.includes(`d-i mirror/http/proxy string http://${PLACE.octets}.1:8000/`), 'the rack has a proxy');
     assert.match(complaints.join(' '), /generic, .*preseed_master; CONSUMER-KEY, .* stand for secrets/);
   });
 

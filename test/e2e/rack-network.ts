@@ -75,11 +75,13 @@ export class RackNetwork {
     writeFileSync(this.configFile, `name: rack\nstate_dir: ${this.stateDir}\n${body}`);
   }
 
-  async start(): Promise<void> {
+  /** @param before words before the daemon's command, of a program that becomes it */
+  async start(...before: readonly string[]): Promise<void> {
     const from = this.lines.length;
     this.#daemon = await DaemonProcess.start({
       config: this.configFile,
       namespace: this.namespace,
+      before,
       onLine: (line) => void this.lines.push(line),
     });
     await this.told('region.up', () => true, from);

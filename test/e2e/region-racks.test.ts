@@ -20,7 +20,7 @@ import {
   rackAuthorization,
   registrationFields,
   reportEntry,
-} from '../region/rack-place.ts';
+} from '../region/racks/rack-place.ts';
 import { type Authority, makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -145,8 +145,19 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     const batch = batchOf([reportEntry(1, 'a loader was fetched'), postEntry(2, '52:54:00:00:00:31')]);
     assert.deepEqual(await post('events', batch), { stored: 2, refused: [] });
     await changes.has(/^id: 1\nevent: state\ndata: {"version":1}$/m);
-    const answer = Object(await post('heartbeat', heartbeatOf()));
+    const sha256 = 'ab'.repeat(32);
+    const image = {
+      ...{ os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+      ...{ serial: '20260101', path: `/images/ab/${sha256}.img`, sha256, bytes: 512, diskBytes: 512, format: 'raw' },
+    };
+    const answer = Object(await post('heartbeat', heartbeatOf({ images: [image, 'odd'] })));
     assert.deepEqual([typeof answer.version, answer.uplink], ['string', 1]);
+    const known = JSON.parse((await rackboot('racks', 'list', '--json')).output.join(''));
+    assert.deepEqual(
+      known.map(({ images }: { images: unknown }) => images),
+      [[], [image]],
+      'the region knows what the rack can deploy',
+    );
     const listed = (await rackboot('racks')).output.join('\n');
     assert.match(listed, /^rack-2 +accepted +\d+ s ago .*7 waiting, 1 lost, 2 refused/m);
     const machines = JSON.parse((await rackboot('machines', 'list', '--json')).output.join(''));

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/clock.ts';
 import { FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
-import { acceptRack, RACK_UUID, rackAuthorization } from '../region/rack-place.ts';
+import { acceptRack, RACK_UUID, rackAuthorization } from '../region/racks/rack-place.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 
 /** One stream, as far as it came. */

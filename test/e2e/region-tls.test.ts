@@ -13,7 +13,7 @@ import { systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { startApi } from '../../src/region/api/server.ts';
 import { startRegion } from '../region/live.ts';
-import { acceptRack, RACK_UUID, rackAuthorization, registrationFields } from '../region/rack-place.ts';
+import { acceptRack, RACK_UUID, rackAuthorization, registrationFields } from '../region/racks/rack-place.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 
@@ -70,7 +70,7 @@ test('API, page and link are served over TLS, and a renewed certificate is taken
       (await run('curl', ['-sS', '--cacert', authority.caFile, ...args])).stdout;
 
     assert.equal(await curl(`${base}/api/version/`), '2.0');
-    assert.match(await curl(`${base}/`), /<title>Rackboot/);
+    assert.match(await curl(`${base}/`), /<title>[^<]*Rackboot</);
     await assert.rejects(run('curl', ['-sS', `${base}/api/version/`]), /certificate/);
     const described = JSON.parse(await curl(`${base}/api/2.0/describe/`));
     assert.match(described.handlers[0].uri, /^https:\/\/127\.0\.0\.1/);

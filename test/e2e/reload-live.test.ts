@@ -2,15 +2,19 @@
 // who is served notices, and each change is told. Real sockets on loopback, by any user.
 
 import assert from 'node:assert/strict';
+import { Resolver } from 'node:dns/promises';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { formatIpv4, formatMac, parseIpv4 } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 import { SteadyQuestions } from '../support/steady-questions.ts';
+import { SteadyRenewals } from '../support/steady-renewals.ts';
 
 const PLACE = labPlace(30);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -156,6 +160,95 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     const { asked, answered } = await names.close();
     assert.ok(asked > 300 && ofHttp > 100 && loaded > 4, `${asked} questions, ${loaded} files`);
     assert.equal(answered, asked, 'every question was answered');
+  });
+
+  test('with management 1 leaves the names to others, with 0 the addresses too, and goes on booting machines', {
+    timeout: MS_MAX,
+  }, async () => {
+    const mac = probes.newMac();
+    const managed = (management: number): string =>
+      good
+        .replace('management: 2', `management: ${management}`)
+        .replace(
+          /^( {4}ip_range_high: .*\n)/m,
+          `$1    hosts: [{ mac: "${formatMac(mac)}", ip: ${PLACE.octets}.61, hostname: plotter }]\n`,
+        );
+    const resolver = new Resolver({ timeout: 1000, tries: 1 });
+    resolver.setServers([`${ADDRESS}:${PLACE.dnsPort}`]);
+    // A lease’s name and a generated one; loopback has no reverse names.
+    const names = ['plotter.maas', `${PLACE.octets.replaceAll('.', '-')}-120.maas`];
+    for (const [management, gives] of [
+      [2, { lease: true, names: 2 }],
+      [1, { lease: true, names: 0 }],
+      [0, { lease: false, names: 0 }],
+    ] as const) {
+      from = rack.lines.length;
+      rack.configure(managed(management));
+      await applied();
+      const leased = await probes.leaseWithin(management === 0 ? 500 : 5000, mac);
+      assert.equal(
+        leased === undefined ? undefined : addressOf(leased),
+        gives.lease ? `${PLACE.octets}.61` : undefined,
+      );
+      const found = await Promise.all(names.map((name) => resolver.resolve4(name).catch(() => undefined)));
+      assert.equal(found.filter((records) => records !== undefined).length, gives.names, `management ${management}`);
+      assert.equal((await resolver.resolve4('localhost')).length, 1, 'DNS answers where its listen says');
+      assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
+      assert.equal((await loadByHttp(ADDRESS, PLACE.httpPort, KERNEL)).value.status, 200);
+    }
+  });
+
+  test('changes networks, ranges, options and reservations under load, and loses no datagram and no lease', {
+    timeout: MS_MAX,
+  }, async () => {
+    const rackAddress = parseIpv4(ADDRESS) ?? assert.fail(ADDRESS);
+    const holders = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const { mac, address } = await probes.lease(probes.newMac(), 'system');
+        return { mac, address };
+      }),
+    );
+    const last = Math.min(...holders.map(({ address }) => address % 256));
+    const reserved = probes.newMac();
+    const second = PLACE.octets.replace(/\d+$/, (octet) => String((Number(octet) + 128) % 256));
+    const more = (text: string, lines: string): string => text.replace(/^( {4}ip_range_high: .*\n)/m, `$1${lines}`);
+    const steps: readonly (readonly [string, string])[] = [
+      ['a wider range', changed(`ip_range_high: ${PLACE.octets}.199`, `ip_range_high: ${PLACE.octets}.250`)],
+      ['a narrower one', changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${last}`)],
+      ['a lease time and options', more(good, '    lease_time: 1h\n    options: [{ code: 42, value: [192.0.2.1] }]\n')],
+      [
+        'reservations',
+        more(good, `    hosts: [{ mac: "${formatMac(reserved)}", ip: ${PLACE.octets}.60, hostname: printer }]\n`),
+      ],
+      [
+        'further networks, one of them on the same wire',
+        good.replace(
+          'dhcp: {',
+          '  - { name: far, relayed: true, management: 1, network: 10.99.0.0/24, ip_range_low: 10.99.0.10, ip_range_high: 10.99.0.20, dns_servers: [10.99.0.1] }\n' +
+            `  - { name: near, interface: lo, management: 1, ip: ${second}.1, network: ${second}.0/24, ip_range_low: ${second}.10, ip_range_high: ${second}.20 }\ndhcp: {`,
+        ),
+      ],
+      ['none of them', good],
+    ];
+    const renewals = new SteadyRenewals(probes, rackAddress, holders);
+    for (const [name, text] of steps) {
+      from = rack.lines.length;
+      rack.configure(text);
+      await applied();
+      if (name === 'reservations') {
+        assert.equal(addressOf(await probes.lease(reserved)), `${PLACE.octets}.60`);
+      }
+      if (name.startsWith('further')) assert.equal((await rack.status()).interfaces.length, 3);
+      await sleep(150);
+    }
+    const { asked, lost, wrong } = await renewals.close();
+    assert.ok(asked > 200, `${asked} renewals`);
+    assert.deepEqual([lost, wrong], [0, []]);
+    const leases = leasesShape.parse(await rack.ask('/leases'));
+    for (const { mac, address } of holders) {
+      const lease = leases.find((one) => one.address === formatIpv4(address));
+      assert.deepEqual([lease?.mac, lease?.state], [formatMac(mac), 'bound']);
+    }
   });
 
   test('tells each key that changed, and the leases that the new range strands', { timeout: MS_MAX }, async () => {

@@ -105,7 +105,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await eventually('the further listener is closed', async () => !(await isOpen(ADDRESS, PLACE.httpPort + 1000)));
   });
 
-  test('gives the region a further listener, and takes it away', { timeout: MS_MAX }, async () => {
+  test('gives the region a further listener, and takes it away', { timeout: MS_MAX }, async (t) => {
     const port = PLACE.regionPort + 1000;
     const further = changed(
       `["127.0.0.1:${PLACE.regionPort}"]`,
@@ -115,10 +115,13 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await rack.told('region.up', { from, match: ({ addresses }) => String(addresses).includes(`:${port}`) });
     assert.equal((await loadByHttp(ADDRESS, port, '/MAAS/api/version/')).value.status, 200);
     assert.deepEqual(rack.events('config.needs-restart', from), []);
+    from = rack.lines.length;
     rack.configure(good);
+    await applied();
     await eventually('the further listener is closed', async () => !(await isOpen(ADDRESS, port)));
     from = rack.lines.length;
     const holder = createServer((socket) => socket.destroy()).listen(port, ADDRESS);
+    t.after(() => holder.close());
     await once(holder, 'listening');
     rack.configure(further);
     const refused = await rack.told('config.refused', { from });
@@ -127,7 +130,6 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     rack.configure(good);
     from = rack.lines.length;
     await applied();
-    holder.close();
     assert.equal((await loadByHttp('127.0.0.1', PLACE.regionPort, '/MAAS/api/version/')).value.status, 200);
     assert.equal((await rack.status()).region?.state, 'up');
     assert.deepEqual(rack.events('region.down'), []);

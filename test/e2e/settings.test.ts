@@ -177,7 +177,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     const before = readFileSync(rack.configFile, 'utf8');
     appendFileSync(
       rack.configFile,
-      `cluster_interfaces:\n  - { name: other, interface: lo, ip: 127.9.0.1, network: 127.9.0.0/24, ip_range_low: 127.9.0.9, ip_range_high: 127.9.0.19 }\n`,
+      `cluster_interfaces:\n  - { name: other, interface: lo, ip: ${PLACE.octets}.2, network: ${PLACE.octets}.0/25, ip_range_low: ${PLACE.octets}.9, ip_range_high: ${PLACE.octets}.19 }\n`,
     );
     from = rack.lines.length;
     await rack.start();
@@ -185,7 +185,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.equal(refused.source, 'store');
     assert.match(
       String(refused.problems),
-      /the region's store: cluster_interfaces\.lab\.interface: lo is managed by .* already/,
+      /the region's store: cluster_interfaces\.lab\.network: .* overlaps .* of cluster_interfaces\[0\]/,
     );
     assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused, and not in force/);
     from = rack.lines.length;

@@ -26,7 +26,29 @@ const BIOS: readonly BootCase[] = (['e1000e', 'vmxnet3', 'rtl8139'] as const).fl
   })),
 );
 
-testFirstBoots(BIOS);
+testFirstBoots([
+  {
+    name: 'SeaBIOS, virtio, pxelinux: enlisted, known, switched off',
+    firmware: 'bios',
+    nic: 'virtio-net-pci',
+    memoryMib: 512,
+    cpus: 2,
+    diskBytes: 8 * GIB,
+    loaders: '{ ipxe: pxelinux.0 }',
+    boots: 3,
+  },
+  {
+    name: 'SeaBIOS, virtio, iPXE by HTTP',
+    firmware: 'bios',
+    nic: 'virtio-net-pci',
+    memoryMib: 512,
+    cpus: 1,
+    diskBytes: 3 * GIB,
+    loaders: '{}',
+    boots: 1,
+  },
+  ...BIOS,
+]);
 testFirstBoots(
   [
     {
@@ -56,4 +78,29 @@ testFirstBoots(
     },
   ],
   { content: 'arm64-installer', needs: ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd', 'depmod'] },
+);
+testFirstBoots(
+  [
+    {
+      name: 'SeaBIOS, virtio, lpxelinux',
+      firmware: 'bios',
+      nic: 'virtio-net-pci',
+      memoryMib: 512,
+      cpus: 1,
+      diskBytes: 4 * GIB,
+      loaders: '{ ipxe: lpxelinux.0 }',
+      boots: 1,
+    },
+    {
+      name: 'OVMF, iPXE by TFTP: enlisted, known, switched off by GRUB',
+      firmware: 'uefi',
+      nic: 'virtio-net-pci',
+      memoryMib: 1024,
+      cpus: 2,
+      diskBytes: 6 * GIB,
+      loaders: '{}',
+      boots: 3,
+    },
+  ],
+  { proxied: true },
 );

@@ -29,6 +29,8 @@ export interface BrowserPage {
   /** Waits until an expression is true. Throws after `ms`. */
   until(expression: string, ms: number): Promise<void>;
   resize(width: number, height: number): Promise<void>;
+  /** By day or by night. */
+  scheme(colours: 'light' | 'dark'): Promise<void>;
   open(url: string): Promise<void>;
   /** Everything the page's console and the browser complained of. */
   readonly complaints: readonly string[];
@@ -110,6 +112,9 @@ export async function openBrowser(): Promise<BrowserPage> {
     },
     async resize(width, height) {
       await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
+    },
+    async scheme(value) {
+      await send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value }] });
     },
     async open(url) {
       await send('Page.navigate', { url });

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AWAY_AFTER_MS } from '../../src/region/rack.ts';
+import { AWAY_AFTER_MS } from '../../src/region/racks/rack.ts';
 import { startRegion } from '../region/live.ts';
-import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface, registration } from '../region/rack-place.ts';
+import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface, registration } from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 

@@ -89,6 +89,7 @@ export class ChaosRack {
       mode: 'remote',
       startThread: () => this.#startThread(),
       rack: () => describeRack(config, uuid, '0.1.0'),
+      imageTree: () => '/tree',
       life: `life-${this.#lives}`,
       clock,
       stream,
@@ -142,7 +143,8 @@ export class ChaosRack {
         this.#cache = JSON.stringify(state);
       };
       const url = 'http://region.example/MAAS';
-      return new RegionLink({ clock, transport, outbox, key, url, keyFile: 'region.key', saveState, send });
+      const listImages = (): [] => [];
+      return new RegionLink({ clock, transport, outbox, key, url, keyFile: 'region.key', listImages, saveState, send });
     });
     this.#thread = thread;
     return thread;

@@ -147,7 +147,7 @@ export async function simulate(seed: number): Promise<void> {
   assert.ok(known.every(({ status }) => status === 'new'));
   const addresses = machines.map(({ mac }) =>
     table
-      .findAllByMac(mac)
+      .findAllByClient(mac)
       .filter((lease) => lease.state === 'bound')
       .map(({ address }) => address),
   );

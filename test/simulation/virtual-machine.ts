@@ -1,13 +1,19 @@
 // Plugs a simulated machine into a virtual wire.
 
 import type { Clock, Timer } from '../../src/clock.ts';
-import type { MachineAction, MachineInput, MachineOutcome, SimulatedMachine } from '../../src/lab/simulated-machine.ts';
+import type { MachineAction, MachineInput, MachineOutcome } from '../../src/lab/machine-actions.ts';
+import type { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
 import type { VirtualWire, WirePeer } from './virtual-wire.ts';
 
 /** Answers one HTTP request of a machine. */
 export type ServeHttp = (
-  request: { readonly method: 'GET' | 'POST'; readonly url: string; readonly body: string | undefined },
+  request: {
+    readonly method: 'GET' | 'POST';
+    readonly url: string;
+    readonly body: string | undefined;
+    readonly fields: Readonly<Record<string, string>>;
+  },
   peer: Ipv4,
 ) => Promise<{ readonly status: number; readonly body: Uint8Array }>;
 
@@ -27,6 +33,7 @@ export class WiredMachine implements WirePeer {
   #tftpPort = 10_000;
   #transfer = 0;
   #request = 0;
+  #isUnplugged = false;
 
   constructor(machine: SimulatedMachine, mac: MacAddress, wire: VirtualWire, clock: Clock, serveHttp: ServeHttp) {
     this.#machine = machine;
@@ -41,6 +48,15 @@ export class WiredMachine implements WirePeer {
     this.#input({ kind: 'power-on' });
   }
 
+  /** Its plug is pulled: it does nothing any more, and is on the wire no longer. */
+  unplug(): void {
+    this.#isUnplugged = true;
+    this.#timer?.cancel();
+    this.#request += 1;
+    const place = this.#wire.peers.indexOf(this);
+    if (place >= 0) this.#wire.peers.splice(place, 1);
+  }
+
   onDhcp(bytes: Uint8Array): void {
     this.#input({ kind: 'dhcp', bytes });
   }
@@ -50,6 +66,7 @@ export class WiredMachine implements WirePeer {
   }
 
   #input(input: MachineInput): void {
+    if (this.#isUnplugged) return;
     for (const action of this.#machine.handle(input, this.#clock.now())) this.#perform(action);
     this.#timer?.cancel();
     const { deadline } = this.#machine;
@@ -92,14 +109,14 @@ export class WiredMachine implements WirePeer {
     }
   }
 
-  #fetch({ method, url, body }: Extract<MachineAction, { kind: 'http' }>): void {
+  #fetch({ method, url, body, fields = {} }: Extract<MachineAction, { kind: 'http' }>): void {
     this.#request += 1;
     const own = this.#request;
     const input = (value: MachineInput): void => {
       if (own === this.#request) this.#input(value);
     };
     this.#wire.carryHttp(
-      () => this.#serveHttp({ method, url, body }, this.address),
+      () => this.#serveHttp({ method, url, body, fields }, this.address),
       (answer) => input({ kind: 'http', ...answer }),
       () => input({ kind: 'http-failed', reason: 'the connection was lost' }),
     );

@@ -43,22 +43,26 @@ export interface BootCaseTerms {
   readonly content?: TreeContent;
   /** What the host needs beyond what amd64 machines need. */
   readonly needs?: readonly Need[];
+  /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
+  readonly proxied?: boolean;
 }
 
 /** Tests that each of these machines is enlisted, with every fact right. */
 export function testFirstBoots(
   cases: readonly BootCase[],
-  { content = 'amd64', needs = [] }: BootCaseTerms = {},
+  { content = 'amd64', needs = [], proxied = false }: BootCaseTerms = {},
 ): void {
   const skip = missing(...NEEDS, ...needs);
-  describe(`a machine nobody knows (${content}) boots from the network and is enlisted`, { skip }, () =>
-    boots(cases, content),
+  const beside = proxied ? ' beside another DHCP server' : '';
+  describe(`a machine nobody knows (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
+    boots(cases, content, proxied),
   );
 }
 
-function boots(cases: readonly BootCase[], content: TreeContent): void {
+function boots(cases: readonly BootCase[], content: TreeContent, proxied: boolean): void {
   let directory = '';
   let namespace: LabNamespace;
+  let addressServer: ReturnType<LabNamespace['spawn']> | undefined;
   let outside: ReturnType<LabNamespace['spawn']> | undefined;
   let tree = '';
 
@@ -82,9 +86,11 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
       ],
       { stdio: 'ignore' },
     );
+    if (proxied) addressServer = startAddressServer(namespace, directory);
   });
   after(() => {
     outside?.kill('SIGKILL');
+    addressServer?.kill('SIGKILL');
     namespace?.remove();
     rmSync(directory, { recursive: true, force: true });
   });
@@ -93,10 +99,9 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
     test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
       const stateDir = join(directory, `state-${index}`);
       const config = join(directory, `rackboot-${index}.yaml`);
-      writeFileSync(
-        config,
-        configText(stateDir, tree, each, content.endsWith('-installer') ? ', enlist_with: installer' : ''),
-      );
+      const enlistWith = content.endsWith('-installer') ? ', enlist_with: installer' : '';
+      const text = configText(stateDir, tree, each, enlistWith, proxied);
+      writeFileSync(config, `${text}log: { levels: { net: debug } }\n`);
       const lines: LogLine[] = [];
       const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
       const machine = new VirtualMachine(specOf(each, index, directory), namespace);
@@ -104,10 +109,11 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         const enlisted = await theMachine(stateDir);
         checkFacts(enlisted, each, machine.spec);
+        if (each.firmware === 'bios') checkNotKeptWaiting(lines, machine.spec.mac);
         await checkVouched(stateDir, enlisted.system_id);
-        await checkLease(stateDir, machine.spec.mac);
-        await checkTrace(stateDir, machine.spec.mac);
-        checkNames(namespace.name, enlisted, await leaseAddress(stateDir, machine.spec.mac));
+        await checkLease(stateDir, machine.spec.mac, proxied);
+        await checkTrace(stateDir, machine.spec.mac, proxied ? 'dhcp.elsewhere' : 'dhcp.ack');
+        checkNames(namespace.name, enlisted, await addressOf(stateDir, machine.spec.mac, proxied));
 
         if (each.boots === 3) await bootAgain(machine, stateDir, lines, enlisted.system_id);
       } finally {
@@ -116,6 +122,14 @@ function boots(cases: readonly BootCase[], content: TreeContent): void {
       }
     });
   });
+}
+
+/** QEMU's ROM is iPXE, which waits about 16 s for an IPv6 router on a network without one, unless it is told that there is none. */
+function checkNotKeptWaiting(lines: readonly LogLine[], mac: string): void {
+  assert.ok(
+    lines.some((line) => line.event === 'net.router-answered' && line.mac === mac),
+    'iPXE was told that there is no IPv6 router',
+  );
 }
 
 /** What a known machine gets follows from its status. */
@@ -135,12 +149,36 @@ async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLi
   assert.equal((await theMachine(stateDir)).status_name, 'Broken');
 }
 
+/** Gives addresses of the network, a router and name servers to everybody who asks, and knows nothing of booting. */
+export function startAddressServer(namespace: LabNamespace, directory: string): ReturnType<LabNamespace['spawn']> {
+  const host = namespace.addHost('dhcp', '52:54:00:77:02:01');
+  for (const words of ['address add 10.77.0.2/24 dev eth0', 'link set eth0 up']) {
+    execFileSync('ip', ['-netns', host, ...words.split(' ')]);
+  }
+  const options = ['--no-resolv', '--no-hosts', '--no-ping', '--port=0', '--conf-file=/dev/null', '--pid-file='];
+  const range = ['--dhcp-range=10.77.0.100,10.77.0.199,600', '--dhcp-option=3,10.77.0.1', '--dhcp-option=6,10.77.0.1'];
+  const leases = `--dhcp-leasefile=${join(directory, 'dnsmasq.leases')}`;
+  return namespace.spawn('dnsmasq', ['--keep-in-foreground', '--interface=eth0', ...options, ...range, leases], {
+    host,
+    stdio: 'ignore',
+  });
+}
+
+const RANGE_LINES: readonly string[] = [
+  '    ip_range_low: 10.77.0.100',
+  '    ip_range_high: 10.77.0.199',
+  '    static_ip_range_low: 10.77.0.10',
+  '    static_ip_range_high: 10.77.0.99',
+];
+const PROXY_LINES: readonly string[] = ['    mode: proxy'];
+
 /** A rack's configuration for a boot; `boot`: further keys of `boot`, each after a comma. */
 export function configText(
   stateDir: string,
   tree: string,
   each: Pick<BootCase, 'firmware' | 'loaders'>,
   boot = '',
+  proxied = false,
 ): string {
   const serial = each.firmware === 'uefi-arm64' ? 'ttyAMA0' : 'ttyS0';
   return `name: rack
@@ -151,10 +189,7 @@ cluster_interfaces:
     ip: 10.77.0.1
     network: 10.77.0.0/24
     router_ip: 10.77.0.1
-    ip_range_low: 10.77.0.100
-    ip_range_high: 10.77.0.199
-    static_ip_range_low: 10.77.0.10
-    static_ip_range_high: 10.77.0.99
+${(proxied ? PROXY_LINES : RANGE_LINES).join('\n')}
 dns: { upstream: [192.0.2.53] }
 boot: { tree: ${tree}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200"${boot} }
 `;
@@ -231,8 +266,17 @@ async function leaseAddress(stateDir: string, mac: string): Promise<string> {
   return String(own[0]?.address);
 }
 
-async function checkLease(stateDir: string, mac: string): Promise<void> {
-  const address = await leaseAddress(stateDir, mac);
+/** Where a machine is: by its lease, or by what was seen of it. */
+async function addressOf(stateDir: string, mac: string, proxied: boolean): Promise<string> {
+  if (!proxied) return await leaseAddress(stateDir, mac);
+  assert.deepEqual(await askDaemon(stateDir, '/leases'), [], 'this rack gives no lease');
+  const trace = await askDaemon(stateDir, `/trace?machine=${mac}`);
+  assert.ok(typeof trace === 'object' && trace !== null && 'address' in trace);
+  return String(trace.address);
+}
+
+async function checkLease(stateDir: string, mac: string, proxied: boolean): Promise<void> {
+  const address = await addressOf(stateDir, mac, proxied);
   assert.match(address, /^10\.77\.0\.1\d\d$/);
 }
 

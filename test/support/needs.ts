@@ -27,10 +27,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fsfreeze: 'util-linux',
   libvirtd: 'libvirt-daemon',
   'mkfs.ext4': 'e2fsprogs',
+  mformat: 'mtools',
+  mmdebstrap: 'mmdebstrap',
   mount: 'mount',
   nc: 'netcat-openbsd',
+  nmap: 'nmap',
   nsenter: 'util-linux',
   openssl: 'openssl',
+  perfdhcp: 'kea-admin',
   prlimit: 'util-linux',
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
@@ -38,6 +42,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   sfdisk: 'fdisk',
   setpriv: 'util-linux',
   ssh: 'openssh-client',
+  strace: 'strace',
   'systemd-analyze': 'systemd',
   'systemd-sysusers': 'systemd',
   'systemd-tmpfiles': 'systemd',
@@ -52,11 +57,13 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Files that tests boot with, and their packages. */
 const FILES: Readonly<Record<string, string>> = {
+  '/lib/systemd/systemd-networkd': 'systemd',
   '/usr/sbin/sshd': 'openssh-server',
   '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
   '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
   '/usr/share/gocode/src/github.com/juju/gomaasapi': 'golang-github-juju-gomaasapi-dev',
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
+  '/usr/lib/ipxe/undionly.kpxe': 'ipxe',
   '/usr/share/doc/libfaketime': 'libfaketime',
 };
 

@@ -8,7 +8,15 @@ import { type Clock, sleep, systemClock, type Timer } from '../../src/clock.ts';
 import { type BootLease, DhcpClient } from '../../src/lab/dhcp-client.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { TftpDownload } from '../../src/lab/tftp-download.ts';
-import { ANY, formatIpv4, type MacAddress, macFromBytes, mac as macOf, parseIpv4 } from '../../src/net/address.ts';
+import {
+  ANY,
+  formatIpv4,
+  type Ipv4,
+  type MacAddress,
+  macFromBytes,
+  mac as macOf,
+  parseIpv4,
+} from '../../src/net/address.ts';
 import type { DatagramSocket, HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 
@@ -43,6 +51,8 @@ export class DhcpProbes {
   readonly #place: LabPlace;
   readonly #asking: Map<MacAddress, Asking>;
   #next = 0x5254_00b0_0000;
+  /** Hears what is for nobody who asks for a lease. */
+  onOther: (bytes: Uint8Array) => void = () => undefined;
 
   private constructor(network: HostNetwork, socket: DatagramSocket, place: LabPlace, asking: Map<MacAddress, Asking>) {
     this.#network = network;
@@ -77,14 +87,21 @@ export class DhcpProbes {
   }
 
   /** Asks for a lease until there is one, or until `close`, after which the promise stays open. */
-  lease(mac: MacAddress = this.newMac()): Promise<Leased> {
+  lease(mac: MacAddress = this.newMac(), client: 'firmware' | 'system' = 'firmware'): Promise<Leased> {
+    const architecture = client === 'firmware' ? 0 : undefined;
     return new Promise((resolve) => {
       const uuid = Buffer.alloc(16);
       uuid.writeUIntBE(mac, 10, 6);
-      const client = new DhcpClient({ mac, uuid, architecture: 0 }, mac % 0xffff_ffff);
-      const asking: Asking = { client, resolve, startedAt: clock.now(), requestedAt: undefined, timer: undefined };
+      const asked = new DhcpClient({ mac, uuid, architecture }, mac % 0xffff_ffff);
+      const asking: Asking = {
+        client: asked,
+        resolve,
+        startedAt: clock.now(),
+        requestedAt: undefined,
+        timer: undefined,
+      };
       this.#asking.set(mac, asking);
-      client.start(clock.now());
+      asked.start(clock.now());
       this.#send(asking);
     });
   }
@@ -104,6 +121,11 @@ export class DhcpProbes {
     this.#socket.send([{ bytes, to: { kind: 'broadcast', port: this.#place.dhcpServerPort } }]);
   }
 
+  /** Sends bytes of any kind to one address, at the server's port. */
+  unicast(bytes: Uint8Array, address: Ipv4): void {
+    this.#socket.send([{ bytes, to: { kind: 'unicast', address, port: this.#place.dhcpServerPort } }]);
+  }
+
   async close(): Promise<void> {
     for (const mac of [...this.#asking.keys()]) this.#forget(mac);
     await this.#network.close();
@@ -118,7 +140,10 @@ export class DhcpProbes {
     if (bytes.length < 34) return;
     const mac = macFromBytes(bytes, 28);
     const asking = this.#asking.get(mac);
-    if (asking === undefined) return;
+    if (asking === undefined) {
+      this.onOther(bytes);
+      return;
+    }
     const { client, startedAt } = asking;
     const now = clock.now();
     client.receive(bytes, now);

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { statusShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
-import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { type DaemonOptions, DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, labConfig, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { eventuallyWithin } from './eventually.ts';
 
@@ -124,7 +124,8 @@ export class RunningRack {
     this.tree = join(this.directory, 'boot');
     mkdirSync(this.stateDir);
     makeStandInTree(this.tree);
-    const text = labConfig(place, this.stateDir);
+    // Clients of tests are new, and many at once.
+    const text = labConfig(place, this.stateDir).replace('dhcp: {', 'dhcp: { new_clients_per_second: 0,');
     this.configure(edit(text.replace('boot: {', `boot: { tree: ${JSON.stringify(this.tree)},`)));
   }
 
@@ -133,8 +134,9 @@ export class RunningRack {
   }
 
   /** Starts the daemon and waits until the rack answers. */
-  async start(): Promise<DaemonProcess> {
+  async start(options: Pick<DaemonOptions, 'before' | 'compileCache' | 'awaitReady'> = {}): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({
+      ...options,
       config: this.configFile,
       onLine: (line) => void this.lines.push(line),
     });

@@ -18,6 +18,8 @@ export interface BmcSpec {
   /** A user of the operator's, in slot 2. */
   readonly operator: { readonly name: string; readonly password: string };
   readonly directory: string;
+  /** A program that holds the machine's power; undefined: the machine alone does. */
+  readonly chassis?: string | undefined;
 }
 
 /** QEMU's arguments for a machine with this BMC behind KCS, on the bus that the machine has. */
@@ -28,7 +30,7 @@ export const bmcDevices = (bus: 'isa' | 'pci'): readonly string[] => [
 
 /** Starts the BMC; kill the process to end it. */
 export async function startSimulatedBmc(namespace: LabNamespace, spec: BmcSpec): Promise<ChildProcess> {
-  const { directory, address, mac, operator } = spec;
+  const { directory, address, mac, operator, chassis } = spec;
   mkdirSync(join(directory, 'bmc-state'), { recursive: true });
   const file = (name: string, text: string): string => {
     const path = join(directory, name);
@@ -59,6 +61,7 @@ export async function startSimulatedBmc(namespace: LabNamespace, spec: BmcSpec):
       '  guid a123456789abcdefa123456789abcdef',
       `  lan_config_program "${lan}"`,
       'endlan',
+      ...(chassis === undefined ? [] : [`chassis_control "${chassis} 0x20"`]),
       `serial kcs 127.0.0.1 ${VM_PORT} codec VM`,
       'user 1 false "" "" user 10 md5',
       `user 2 true "${operator.name}" "${operator.password}" admin 10 md5`,

@@ -24,22 +24,25 @@ const sent = (step: Step, file: RegExp): boolean =>
   /^(?:tftp\.sent|http\.file-sent)$/.test(step.kind) && file.test(step.fields.file ?? '');
 
 /** The stations of a first boot. */
-const STATIONS: readonly (readonly [string, (step: Step) => boolean])[] = [
+const stationsWith = (taken: AddressTaken): readonly (readonly [string, (step: Step) => boolean])[] => [
   ['an offer', ({ kind }) => kind === 'dhcp.offer'],
-  ['a lease', ({ kind }) => kind === 'dhcp.ack'],
+  ['an address', ({ kind }) => kind === taken],
   ['a configuration that enlists', ({ fields }) => fields.purpose === 'enlist'],
   ['the kernel', (step) => sent(step, /\/linux$/)],
   ['the initrd', (step) => sent(step, /\/initrd(?:\.gz)?$/)],
-  ['the lease of the system that runs', ({ kind }) => kind === 'dhcp.ack'],
+  ['the address of the system that runs', ({ kind }) => kind === taken],
   ['the report', ({ kind, fields }) => kind === 'http.posted' && fields.status === 200],
 ];
 
+/** From this rack, or from another DHCP server beside it. */
+type AddressTaken = 'dhcp.ack' | 'dhcp.elsewhere';
+
 /** Checks the trace of a machine that has booted once, and was enlisted by it. */
-export async function checkTrace(stateDir: string, mac: string): Promise<void> {
+export async function checkTrace(stateDir: string, mac: string, taken: AddressTaken = 'dhcp.ack'): Promise<void> {
   const { steps } = traceShape.parse(await askDaemon(stateDir, `/trace?machine=${mac}`));
   const told = steps.map(({ boot, kind, text }) => `${boot} ${kind}: ${text}`).join('\n');
   let from = 0;
-  for (const [name, isThere] of STATIONS) {
+  for (const [name, isThere] of stationsWith(taken)) {
     const at = steps.findIndex((step, index) => index >= from && isThere(step));
     assert.notEqual(at, -1, `${name}, in its place:\n${told}`);
     from = at + 1;

@@ -30,7 +30,7 @@ export class VirtualClock implements Clock {
   }
 
   wallTimeMs(): number {
-    return this.#nowMs + this.#wallOffsetMs;
+    return Math.floor(this.#nowMs) + this.#wallOffsetMs;
   }
 
   schedule(delayMs: number, action: () => void): Timer {

@@ -68,5 +68,29 @@ func main() {
 	found, err := controller.Machines(gomaasapi.MachinesArgs{MACAddresses: []string{"52:54:00:00:00:02"}})
 	check(err)
 	told["found"] = len(found)
+
+	// The life of a machine as Juju leads it.
+	_, _, err = controller.AllocateMachine(gomaasapi.AllocateMachineArgs{Hostname: "by-itself", MinMemory: 1 << 20})
+	told["no_match"] = gomaasapi.IsNoMatchError(err)
+	machine, matches, err := controller.AllocateMachine(gomaasapi.AllocateMachineArgs{
+		Hostname: "by-itself", MinCPUCount: 4, MinMemory: 2048, AgentName: "juju", Zone: "default",
+		Storage: []gomaasapi.StorageSpec{{Label: "root", Size: 20}},
+	})
+	check(err)
+	told["matched"] = len(matches.Storage["root"])
+	told["life"] = []string{machine.StatusName()}
+	step := func() { told["life"] = append(told["life"].([]string), machine.StatusName()) }
+	check(machine.SetOwnerData(map[string]string{"juju-units-deployed": "mysql/0"}))
+	told["owner_data"] = machine.OwnerData()
+	check(machine.Start(gomaasapi.StartArgs{DistroSeries: "trixie", UserData: "I2Nsb3VkLWNvbmZpZwo=", Comment: "by juju"}))
+	step()
+	told["addresses"] = machine.IPAddresses()
+	check(controller.ReleaseMachines(gomaasapi.ReleaseMachinesArgs{SystemIDs: []string{machine.SystemID()}, Comment: "done"}))
+	err = controller.ReleaseMachines(gomaasapi.ReleaseMachinesArgs{SystemIDs: []string{"zzzzzz"}})
+	told["unknown"] = gomaasapi.IsBadRequestError(err)
+	released, err := controller.Machines(gomaasapi.MachinesArgs{Hostnames: []string{"by-itself"}})
+	check(err)
+	machine = released[0]
+	step()
 	check(json.NewEncoder(os.Stdout).Encode(told))
 }

@@ -284,6 +284,21 @@ describe('datagram sockets', { skip: SKIP }, () => {
       assert.equal(ear.socket.counters().sent, 3);
     });
 
+    it('a datagram from a device leaves with the source that it names, by frame and by broadcast', async () => {
+      const ear = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
+      const source = addr('10.21.0.1');
+      const to = { kind: 'hardware', address: addr('10.21.0.100'), mac: mac(0x525400000001), port: 6868 } as const;
+      const packets = await capture(first, 'rbx0', 3, () =>
+        ear.socket.send([
+          { bytes: bytes('frame'), to, source },
+          { bytes: bytes('broadcast'), to: { kind: 'broadcast', port: 6868 }, source },
+          { bytes: bytes('own'), to: { kind: 'broadcast', port: 6868 } },
+        ]),
+      );
+      const sources = [...packets.matchAll(/(10\.\d+\.0\.1)\.6767 > /g)].map((match) => match[1]);
+      assert.deepEqual(sources, ['10.21.0.1', '10.21.0.1', '10.20.0.1']);
+    });
+
     it('a frame longer than the cable takes is refused and counted', async () => {
       const ear = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
       const to = { kind: 'hardware', address: addr('10.20.0.100'), mac: mac(0x525400000001), port: 6868 } as const;

@@ -1,0 +1,56 @@
+// What every store of the region must do with debug logins. Called by the test of each implementation.
+
+import assert from 'node:assert/strict';
+import { mac } from '../../src/net/address.ts';
+import type { DebugLogin } from '../../src/region/life/login-store.ts';
+import type { NewMachineEvent } from '../../src/region/machine-event.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+import { FIELDS } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
+
+const EVENT: NewMachineEvent = { type: 'NODE', description: 'a debug login', atMs: 1, username: 'bob' };
+const LOGIN: DebugLogin = { username: 'bob', openedMs: 10, expiresMs: 20, tokenDigest: undefined, hostKey: '' };
+
+function create(store: RegionStore, systemId: string): void {
+  store.enlist({ macs: [mac(1)], values: [], atMs: 1 }, () => ({
+    kind: 'create',
+    systemId,
+    fields: FIELDS,
+    interfaces: [{ mac: mac(1), name: 'eth0' }],
+    events: [],
+  }));
+}
+
+export function testLoginStore(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+
+  check(
+    'a debug login is opened, opened anew, noted and closed, each with its event, and others see it',
+    (store, place) => {
+      create(store, 'abc');
+      assert.equal(store.logins.findDebug('abc'), undefined);
+      assert.equal(store.logins.closeDebug('abc', EVENT), false);
+      assert.equal(store.logins.openDebug('abc', LOGIN, EVENT), true);
+      store.logins.noteDebug('abc', { tokenDigest: 'aa' });
+      store.logins.noteDebug('abc', { hostKey: 'SHA256:x' });
+      const other = place.open();
+      assert.deepEqual(other.logins.findDebug('abc'), { ...LOGIN, tokenDigest: 'aa', hostKey: 'SHA256:x' });
+      const again = { ...LOGIN, username: 'ann', expiresMs: 40 };
+      assert.equal(other.logins.openDebug('abc', again, EVENT), true);
+      other.close();
+      assert.deepEqual(store.logins.findDebug('abc'), again);
+      assert.equal(store.logins.closeDebug('abc', EVENT), true);
+      assert.equal(store.logins.findDebug('abc'), undefined);
+      assert.equal(store.listEvents({ limit: 10 }).length, 3);
+    },
+  );
+
+  check('there is no debug login without its machine', (store) => {
+    assert.equal(store.logins.openDebug('none', LOGIN, EVENT), false);
+    create(store, 'abc');
+    store.logins.openDebug('abc', LOGIN, EVENT);
+    store.removeMachine('abc', EVENT);
+    assert.equal(store.logins.findDebug('abc'), undefined);
+    store.logins.noteDebug('abc', { hostKey: 'x' });
+  });
+}

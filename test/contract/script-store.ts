@@ -1,0 +1,156 @@
+// What every store of the region must do with scripts and their results. Called by the test of each implementation.
+
+import assert from 'node:assert/strict';
+import { mac } from '../../src/net/address.ts';
+import type { NewMachineEvent } from '../../src/region/machine-event.ts';
+import {
+  OUTPUT_BYTES_MAX,
+  type PlannedScript,
+  RUNS_MAX,
+  type WrittenScript,
+} from '../../src/region/scripts/script-store.ts';
+import type { RegionStore } from '../../src/region/store.ts';
+import { FIELDS } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
+
+const EVENT: NewMachineEvent = { type: 'SETTINGS', description: 'a script', atMs: 1, username: 'bob' };
+const SCRIPT: WrittenScript = {
+  name: 'burn-in',
+  kind: 'commissioning',
+  title: '',
+  description: 'for an hour',
+  timeoutSeconds: 60,
+  position: 50,
+  content: '#!/bin/sh\necho grüße\n',
+  changedMs: 7,
+};
+const PLAN: readonly PlannedScript[] = [
+  { name: 'inventory', kind: 'builtin', timeoutSeconds: 10 },
+  { name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 },
+];
+
+function create(store: RegionStore, systemId: string, address: number): void {
+  store.enlist({ macs: [mac(address)], values: [], atMs: 1 }, () => ({
+    kind: 'create',
+    systemId,
+    fields: { ...FIELDS, hostname: systemId, status: 'commissioning' },
+    interfaces: [{ mac: mac(address), name: 'eth0' }],
+    events: [],
+  }));
+}
+
+const statuses = (store: RegionStore, systemId: string): string[] =>
+  store.scripts.listResults(systemId).map(({ name, status }) => `${name} ${status}`);
+
+export function testScriptStore(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+
+  check(
+    'scripts are kept whole, in the order in which they run; a name is used once, and there are not too many',
+    (store, place) => {
+      const { scripts } = store;
+      assert.deepEqual(scripts.listScripts(), []);
+      const added = scripts.addScript(SCRIPT, 3, EVENT);
+      assert.ok(typeof added === 'object');
+      const { content: _content, ...facts } = SCRIPT;
+      assert.deepEqual(added, { ...facts, id: added.id, bytes: Buffer.byteLength(SCRIPT.content) });
+      assert.equal(scripts.addScript({ ...SCRIPT, kind: 'testing' }, 3, EVENT), 'exists');
+      scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
+      scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
+      assert.equal(scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
+      const other = place.open();
+      assert.deepEqual(
+        other.scripts.listScripts().map(({ name }) => name),
+        ['early', 'a-test', 'burn-in'],
+      );
+      assert.deepEqual(
+        other.scripts.listScripts('testing').map(({ name }) => name),
+        ['a-test'],
+      );
+      assert.equal(other.scripts.findScript('burn-in')?.content, SCRIPT.content);
+      other.close();
+    },
+  );
+
+  check('a script is replaced, renamed and removed, and each is an event', (store) => {
+    const { scripts } = store;
+    scripts.addScript(SCRIPT, 9, EVENT);
+    scripts.addScript({ ...SCRIPT, name: 'other' }, 9, EVENT);
+    assert.equal(scripts.changeScript('none', SCRIPT, EVENT), 'not-found');
+    assert.equal(scripts.changeScript('burn-in', { ...SCRIPT, name: 'other' }, EVENT), 'exists');
+    const changed = scripts.changeScript('burn-in', { ...SCRIPT, name: 'burnt', content: '#!/bin/sh\n' }, EVENT);
+    assert.ok(typeof changed === 'object' && changed.bytes === 10);
+    assert.equal(scripts.removeScript('burn-in', EVENT), false);
+    assert.equal(scripts.removeScript('burnt', EVENT), true);
+    assert.equal(scripts.findScript('burnt'), undefined);
+    assert.equal(store.listEvents({ limit: 10 }).length, 4);
+  });
+
+  check('a run begins pending; one of which nothing has begun is replaced, one that has is aborted', (store) => {
+    create(store, 'aaaaaa', 1);
+    assert.equal(store.scripts.beginRun('zzzzzz', 'commissioning', PLAN, 5), undefined);
+    const first = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
+    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
+    const second = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 6) ?? [];
+    assert.equal(store.scripts.listResults('aaaaaa').length, 2, 'nothing had begun');
+    assert.ok((second[0]?.run ?? 0) > (first[0]?.run ?? 0));
+    const [one] = second;
+    store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => ({ status: 'running', startedMs: 7 }));
+    store.scripts.beginRun('aaaaaa', 'testing', PLAN.slice(1), 8);
+    assert.deepEqual(statuses(store, 'aaaaaa'), ['burn-in pending', 'inventory aborted', 'burn-in aborted']);
+    assert.equal(store.scripts.listResults('aaaaaa', { runs: 1 })[0]?.purpose, 'testing');
+    assert.equal(
+      store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => assert.fail('it is of an older run')),
+      undefined,
+    );
+  });
+
+  check('only the own newest results change, and only until they have ended', (store) => {
+    create(store, 'aaaaaa', 1);
+    create(store, 'bbbbbb', 2);
+    const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
+    const id = result?.id ?? 0;
+    assert.equal(
+      store.scripts.changeResult('bbbbbb', id, () => assert.fail('it is another one’s')),
+      undefined,
+    );
+    const tail = Buffer.alloc(OUTPUT_BYTES_MAX, 0x61);
+    const ended = store.scripts.changeResult('aaaaaa', id, () => ({
+      status: 'failed',
+      exitStatus: 3,
+      startedMs: 6,
+      endedMs: 7,
+      tail,
+      outputBytes: 99_999,
+    }));
+    assert.equal(ended?.status, 'failed');
+    assert.equal(store.scripts.changeResult('aaaaaa', id, () => assert.fail('it has ended'))?.exitStatus, 3);
+    const [read] = store.scripts.listResults('aaaaaa');
+    assert.deepEqual([read?.output.length, read?.outputBytes, read?.endedMs], [OUTPUT_BYTES_MAX, 99_999, 7]);
+    assert.equal(store.scripts.listResults('aaaaaa', { withOutput: false })[0]?.output, '');
+    assert.deepEqual(store.scripts.listResults('aaaaaa', { run: (result?.run ?? 0) + 1 }), []);
+  });
+
+  check('what has not ended when its machine leaves the state is aborted; with the machine results go', (store) => {
+    create(store, 'aaaaaa', 1);
+    store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
+    store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields: { description: 'x' }, events: [] }));
+    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
+    const fields = { status: 'new', statusSinceMs: 9 } as const;
+    store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
+    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
+    assert.equal(store.scripts.listResults('aaaaaa')[0]?.endedMs, 9);
+    store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
+    assert.deepEqual(store.scripts.listResults('aaaaaa'), []);
+  });
+
+  check(`the newest ${RUNS_MAX} runs of a machine are kept`, (store) => {
+    create(store, 'aaaaaa', 1);
+    for (let count = 0; count < RUNS_MAX + 3; count += 1) {
+      const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN.slice(1), count) ?? [];
+      store.scripts.changeResult('aaaaaa', result?.id ?? 0, () => ({ status: 'passed', endedMs: count }));
+    }
+    const kept = store.scripts.listResults('aaaaaa').map(({ endedMs }) => endedMs);
+    assert.deepEqual(kept, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+  });
+}

@@ -1,0 +1,66 @@
+// docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and how this one stands to it.
+
+import { join } from 'node:path';
+import { DHCP_MUSTS, type Must, type Standing } from '../conformance/dhcp-musts.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Where the document lies. */
+export const CONFORMANCE_DOCUMENT = join(ROOT, 'docs', 'dhcp-conformance.md');
+
+const TITLES: Readonly<Record<number, string>> = {
+  1542: 'BOOTP relays',
+  2131: 'Dynamic Host Configuration Protocol',
+  2132: 'options',
+  3004: 'user class (77)',
+  3011: 'subnet selection (118)',
+  3046: 'relay agent information (82)',
+  3396: 'long options',
+  3397: 'domain search list (119)',
+  3442: 'classless routes (121)',
+  3527: 'link selection (82.5)',
+  3925: 'options of vendors (125)',
+  4361: 'client identifiers (61)',
+  4578: 'PXE (93, 94, 97)',
+  5107: 'server identifier override (82.11)',
+  6842: 'client identifier in replies',
+};
+
+const cell = (text: string): string => text.replace(/\|/g, '\\|').trim();
+
+function standingText(standing: Standing): string {
+  const proofs = standing.kind === 'not-ours' ? [] : standing.tests;
+  const shown = proofs.map(({ file, name }) => `\`${file.replace(/^test\//, '')}\`: ${name}`).join('; ');
+  switch (standing.kind) {
+    case 'met':
+      return shown;
+    case 'departs':
+      return `**Departs.** ${standing.because} ${shown}`;
+    case 'not-ours':
+      return standing.because;
+  }
+}
+
+const rowText = (row: Must): string =>
+  `| ${row.section} | ${row.level} | ${cell(row.demand)} | ${cell(standingText(row.standing))} |`;
+
+/** The whole document. */
+export function renderConformanceDocument(): string {
+  const rfcs = [...new Set(DHCP_MUSTS.map(({ rfc }) => rfc))].toSorted((a, b) => a - b);
+  const count = (kind: Standing['kind']): number => DHCP_MUSTS.filter(({ standing }) => standing.kind === kind).length;
+  const sections = rfcs.map((rfc) => {
+    const rows = DHCP_MUSTS.filter((row) => row.rfc === rfc)
+      .toSorted((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }))
+      .map(rowText);
+    return [
+      `## RFC ${rfc}: ${TITLES[rfc] ?? ''}`,
+      ['| section | level | demand | shown by, or why not |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    ].join('\n\n');
+  });
+  const introduction = `# DHCP: what the RFCs demand, and what shows it
+
+Each demand is put in our own words. ${count('met')} are met and name their tests, ${count('departs')} are departed from for a reason and name the tests that
+show what is done instead, ${count('not-ours')} concern clients or relay agents. A row whose test does not exist fails the suite
+(\`test/conformance/dhcp-musts.test.ts\`). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
+  return `${[introduction, ...sections].join('\n\n')}\n`;
+}

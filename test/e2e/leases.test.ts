@@ -1,0 +1,123 @@
+// `rackboot leases` against a real daemon and against what it left on disk: lists, filters, exports, one lease with everything, and
+// the taking over of other servers' leases, whose clients then get the addresses they had. Real sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac, mac as macOf } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
+import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(87);
+const NET = PLACE.octets;
+const KEA = 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context';
+
+describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => {
+  const rack = new RunningRack(PLACE);
+  let probes: DhcpProbes | undefined;
+  let first: Leased | undefined;
+  const leases = (...words: readonly string[]): Promise<Ended> =>
+    runRackboot(['leases', ...words, '--config', rack.configFile]);
+  const ask = async (mac: number): Promise<string | undefined> => {
+    const lease = await probes?.leaseWithin(10_000, macOf(mac));
+    return lease && addressOf(lease);
+  };
+  const seconds = (): number => Math.floor(systemClock.wallTimeMs() / 1000);
+
+  before(async () => {
+    await rack.start();
+    probes = await DhcpProbes.open(PLACE);
+    // Not firmware: its leases last half a minute only.
+    first = await probes.lease(probes.newMac(), 'system');
+    await probes.lease(probes.newMac(), 'system');
+  });
+  after(async () => {
+    await probes?.close();
+    await rack.remove();
+  });
+
+  test('all are listed, some are found, one is shown', async () => {
+    assert.ok(first !== undefined);
+    const [address, mac] = [addressOf(first), formatMac(first.mac)];
+    const [all, some, none, csv, json, show, wrong, missed] = await Promise.all([
+      leases(),
+      leases('list', '--mac', mac, '--state', 'bound', '--network', 'lab'),
+      leases('list', '--hostname', 'nobody*'),
+      leases('list', '--csv', '--address', address),
+      leases('list', '--json', '--mac', mac),
+      leases('show', mac),
+      leases('list', '--network', 'nowhere'),
+      leases('show', `${NET}.199`),
+    ]);
+    assert.equal(all.code, 0, all.complaints.join('\n'));
+    assert.match(all.output[0] ?? '', /^ADDRESS +MAC +STATE +NAME +UNTIL +SWITCH PORT$/);
+    assert.equal(all.output.length, 3);
+    assert.match(some.output[1] ?? '', new RegExp(`^${address} +${mac} +bound +20`));
+    assert.equal(some.output.length, 2);
+    assert.deepEqual(none.output, ['No lease fulfils this.']);
+    assert.equal(
+      csv.output[0],
+      'address,mac,state,network,machine,hostname,granted_at,expires_at,seconds,client_id,vendor_class,circuit_id,remote_id',
+    );
+    assert.ok(csv.output[1]?.startsWith(`${address},${mac},bound,lab,,,20`), csv.output[1]);
+    const parsed: unknown = JSON.parse(json.output.join('\n'));
+    assert.ok(Array.isArray(parsed) && parsed.length === 1);
+    const shown = show.output.join('\n');
+    assert.match(shown, new RegExp(`^Address +${address}$`, 'm'));
+    assert.match(shown, /^Lease time +600 s$/m);
+    assert.equal(wrong.code, 2);
+    assert.deepEqual(wrong.complaints, ['rackboot: nowhere is no cluster interface (lab) and no network']);
+    assert.equal(missed.code, 1);
+  });
+
+  test('a running rack takes leases over, says what it left, and their clients keep their addresses', async () => {
+    assert.ok(first !== undefined);
+    const file = join(rack.directory, 'kea-leases4.csv');
+    const end = seconds() + 3000;
+    const row = (host: string, mac: string): string => `${host},${mac},,3600,${end},1,0,0,printer,0,`;
+    const mine = '52:54:00:aa:00:01';
+    writeFileSync(
+      file,
+      [KEA, row(`${NET}.150`, mine), row(addressOf(first), '52:54:00:aa:00:02'), row('10.9.9.9', mine), 'x,y', ''].join(
+        '\n',
+      ),
+    );
+    const dry = await leases('import', file, '--dry-run');
+    assert.match(dry.output.join('\n'), /^1 leases would be taken over into the running rack\.$/m);
+    const done = await leases('import', file);
+    assert.equal(done.code, 1, 'some were left');
+    const text = done.output.join('\n');
+    assert.match(text, /^1 leases were taken over into the running rack\.$/m);
+    assert.match(text, /kea-leases4\.csv:3: .*Another client holds the address here/);
+    assert.match(text, /kea-leases4\.csv:4: 10\.9\.9\.9: The address is in no network/);
+    assert.match(text, /kea-leases4\.csv:5: x,y: The entry cannot be read/);
+    assert.match(
+      (await leases('import', file)).output.join('\n'),
+      /^0 leases were .*\n(.*\n)*1 left: .*\(already-there\)/m,
+    );
+    await rack.told('dhcp.imported', { match: ({ imported }) => imported === 1 });
+    await rack.kill();
+    await rack.start();
+    assert.equal(await ask(0x525400aa0001), `${NET}.150`);
+  });
+
+  test('a stopped rack is listed from its file, takes leases into it, and refuses while it runs elsewhere', async () => {
+    assert.ok(first !== undefined);
+    await rack.stop();
+    const list = await leases('list', '--mac', formatMac(first.mac));
+    assert.match(list.output[1] ?? '', new RegExp(`^${addressOf(first)} `));
+    assert.match(list.complaints.join('\n'), /no daemon answers; read from .*leases\.db/);
+    const file = join(rack.directory, 'dnsmasq.leases');
+    writeFileSync(file, `${seconds() + 3000} 52:54:00:aa:00:03 ${NET}.160 tablet *\n`);
+    const done = await leases('import', file);
+    assert.deepEqual([done.code, done.output.length], [0, 1], [...done.output, ...done.complaints].join('\n'));
+    assert.match(done.output[0] ?? '', /^1 leases were taken over into .*, where no daemon runs\.$/);
+    assert.match((await leases('show', `${NET}.160`)).output.join('\n'), /^Hostname +tablet$/m);
+    await rack.start();
+    assert.equal(await ask(0x525400aa0003), `${NET}.160`);
+  });
+});

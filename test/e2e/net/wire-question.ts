@@ -1,0 +1,16 @@
+// Asks the wire behind `wire0` who uses 10.64.0.50, and prints what came of it.
+
+import { sleep, systemClock } from '../../../src/clock.ts';
+import { ipv4 } from '../../../src/net/address.ts';
+import { openInterfaceWatch } from '../../../src/net/interfaces.ts';
+
+const watch = await openInterfaceWatch({ clock: systemClock });
+watch.wire.serve(['wire0']);
+const asked = watch.wire.findUser(ipv4(0x0a400032), 'wire0').then(
+  () => 'answered',
+  (error) => error.code,
+);
+// Neither the thread nor a question keeps a process alive.
+const [refused] = await Promise.all([asked, sleep(600)]);
+console.log(JSON.stringify({ kind: watch.kind, can: watch.wire.canProbe('wire0'), refused, notes: watch.notes }));
+await watch.close();

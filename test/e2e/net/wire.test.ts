@@ -1,0 +1,154 @@
+// The wires as the net worker hears them, in network namespaces: who uses an address, links that are deleted and made anew, floods,
+// and a host without the privilege.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { sleep, systemClock } from '../../../src/clock.ts';
+import { formatMac, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
+import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import type { Sighting } from '../../../src/net/neighbours.ts';
+import { missing } from '../../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
+
+const SKIP = missing('linux', 'root', 'ip', 'unshare', 'setpriv');
+if (SKIP === false) enterOwnNetwork();
+
+const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
+const USED = address('10.64.0.50');
+const FREE = address('10.64.0.51');
+const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
+const FLOOD_FRAMES = 100_000;
+
+describe('the wire', { skip: SKIP }, () => {
+  let peer: Peer;
+  let watch: InterfaceWatch;
+  const sightings: Sighting[] = [];
+
+  function connect(): void {
+    peer.cable('wire0', 'wire1');
+    peer.run('ip', 'addr', 'add', '10.64.0.50/24', 'dev', 'wire1');
+  }
+  const macOf = (): string => /link\/ether (\S+)/.exec(peer.run('ip', 'link', 'show', 'wire1'))?.[1] ?? '';
+
+  before(async () => {
+    peer = await openPeer();
+    connect();
+    watch = await openInterfaceWatch({ clock: systemClock });
+    watch.wire.listen({
+      onSightings: (seen) => void sightings.push(...seen),
+      onSolicitation: () => undefined,
+      onRouter: () => undefined,
+      onAdvertised: () => undefined,
+    });
+    watch.wire.serve(['wire0']);
+    await until(() => watch.wire.canProbe('wire0'));
+  });
+  after(async () => {
+    await watch.close();
+    await peer.close();
+  });
+
+  it('tells who uses an address at once, and that nobody does within half a second', async () => {
+    const startedAt = systemClock.now();
+    const user = await watch.wire.findUser(USED, 'wire0');
+    assert.equal(user === undefined ? undefined : formatMac(user), macOf());
+    const answeredAt = systemClock.now();
+    assert.equal(await watch.wire.findUser(FREE, 'wire0'), undefined);
+    const silentMs = systemClock.now() - answeredAt;
+    assert.ok(answeredAt - startedAt < 200, `${answeredAt - startedAt} ms`);
+    assert.ok(silentMs >= 390 && silentMs < 1000, `${silentMs} ms`);
+  });
+
+  it('leaves no trace of a probe in the tables of others (RFC 5227 §2.1)', () => {
+    assert.equal(peer.run('ip', 'neigh', 'show', 'dev', 'wire1').includes('10.64'), false);
+  });
+
+  it('sees who is heard, and not the rack itself', async () => {
+    await until(() => sightings.some((seen) => seen.address === USED && seen.heard));
+    assert.deepEqual(new Set(sightings.map(({ interfaceName }) => interfaceName)), new Set(['wire0']));
+  });
+
+  it('asks many at a time, refuses what is too much at once, and ends every question', async () => {
+    const asked = Array.from({ length: 600 }, (_, index) =>
+      watch.wire.findUser(address(`10.64.${1 + (index >> 8)}.${index & 255}`), 'wire0').then(
+        () => 'silence',
+        () => 'refused',
+      ),
+    );
+    const answers = await Promise.all(asked);
+    assert.equal(answers.filter((answer) => answer === 'refused').length, 88);
+  });
+
+  it('cannot be asked where there is no such interface, or it is down', async () => {
+    for (const name of ['lo', 'none0']) {
+      assert.equal(watch.wire.canProbe(name), false);
+      await assert.rejects(watch.wire.findUser(USED, name), { code: 'native-unavailable' });
+    }
+    ip('link set wire0 down');
+    await until(() => !watch.wire.canProbe('wire0'));
+    await assert.rejects(watch.wire.findUser(USED, 'wire0'));
+    ip('link set wire0 up');
+    await until(() => watch.wire.canProbe('wire0'));
+  });
+
+  it('is heard again when an interface was deleted and made anew', async () => {
+    ip('link del wire0');
+    await until(() => !watch.wire.canProbe('wire0'));
+    connect();
+    await until(() => watch.wire.canProbe('wire0'));
+    const user = await watch.wire.findUser(USED, 'wire0');
+    assert.equal(user === undefined ? undefined : formatMac(user), macOf());
+  });
+
+  it('survives a flood of ARP, tells of a part of it, and goes on answering', async () => {
+    sightings.length = 0;
+    const flood = peer.start(
+      process.execPath,
+      new URL('./arp-flood.ts', import.meta.url).pathname,
+      'wire1',
+      `${FLOOD_FRAMES}`,
+    );
+    const startedAt = systemClock.now();
+    let longestMs = 0;
+    while (flood.exitCode === null && flood.signalCode === null && systemClock.now() - startedAt < 15_000) {
+      const before = systemClock.now();
+      await sleep(20);
+      longestMs = Math.max(longestMs, systemClock.now() - before - 20);
+    }
+    assert.equal(flood.exitCode, 0);
+    const seconds = (systemClock.now() - startedAt) / 1000;
+    assert.ok(
+      sightings.length > 0 && sightings.length <= 2000 + 500 * (seconds + 1),
+      `${sightings.length} in ${seconds} s`,
+    );
+    assert.ok(longestMs < 500, `the main thread stood still for ${longestMs} ms`);
+    const user = await watch.wire.findUser(USED, 'wire0');
+    assert.equal(user === undefined ? undefined : formatMac(user), macOf());
+  });
+
+  it('needs no more than CAP_NET_RAW', () => {
+    const program = new URL('./wire-question.ts', import.meta.url).pathname;
+    const asService = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const raw = ['--inh-caps=-all,+net_raw', '--ambient-caps=+net_raw'];
+    const out = execFileSync('setpriv', [...asService, ...raw, process.execPath, program], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    const { can, refused, notes } = JSON.parse(out);
+    assert.deepEqual([can, refused, notes], [true, 'answered', []]);
+  });
+
+  it('is not heard without the privilege: one sentence for each thing that is missed, and every question is refused at once', () => {
+    const program = new URL('./wire-question.ts', import.meta.url).pathname;
+    const out = execFileSync('setpriv', [...AS_NOBODY, process.execPath, program], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    const { kind, can, refused, notes } = JSON.parse(out);
+    assert.deepEqual([kind, can, refused], ['netlink', false, 'native-unavailable']);
+    assert.equal(notes.length, 2);
+    assert.match(notes[0], /without asking the wire .* \(EPERM\); it needs CAP_NET_RAW/);
+    assert.match(notes[1], /iPXE waits about 13 s .* \(EPERM\); that needs CAP_NET_RAW/);
+  });
+});

@@ -1,0 +1,15 @@
+// From bare metal to Deployed and back, by the commands of the README.
+
+import { GIB } from '../support/first-boot.ts';
+import { testWholeLife } from '../support/whole-life-steps.ts';
+
+testWholeLife({
+  firmware: 'bios',
+  nic: 'virtio-net-pci',
+  memoryMib: 1024,
+  cpus: 2,
+  diskBytes: 4 * GIB,
+  loaders: '{}',
+  content: 'amd64',
+  bus: 'isa',
+});

@@ -1,0 +1,18 @@
+// A thousand kills under load: no acknowledged lease is lost, no address has two owners.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { killUnderLoad } from '../support/kill-under-load.ts';
+import { missing } from '../support/needs.ts';
+
+const KILLS = Number(process.env.KILLS ?? 1000);
+
+test(`what was acknowledged outlives kill -9, ${KILLS} times`, {
+  skip: missing('linux'),
+  timeout: 1_800_000,
+}, async () => {
+  const { clients, acks } = await killUnderLoad(labPlace(85), KILLS);
+  assert.ok(acks >= KILLS * 12);
+  console.log(`# ${clients} clients, ${acks} ACKs`);
+});

@@ -1,0 +1,40 @@
+// Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for some seconds: nothing is thrown, memory does
+// not grow, each reply is a good one.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { handAnyBytes } from '../conformance/any-bytes.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+const DATAGRAMS = Number(process.env.DATAGRAMS ?? 10_000_000);
+const ROUND = 250_000;
+const MIB = 1024 * 1024;
+const GROWTH_MAX = 64 * MIB;
+const FIRST_MS_MAX = 1_700_000;
+
+test(`${DATAGRAMS} datagrams of any bytes leave no exception and no memory behind`, {
+  timeout: FIRST_MS_MAX,
+}, async () => {
+  const first = Number(process.env.SEED ?? Buffer.from(systemClock.randomBytes(4)).readUInt32LE());
+  console.log(`# any bytes: SEED=${first}, one more each round of ${ROUND}`);
+  let settledBytes: number | undefined;
+  for (let round = 0; round * ROUND < DATAGRAMS; round += 1) {
+    const seed = (first + round) >>> 0;
+    const random = seededRandom(seed);
+    const report = await handAnyBytes(
+      seed,
+      (below) => Math.floor(random() * below),
+      (done) => done < ROUND,
+    );
+    const { heapUsed, external } = process.memoryUsage();
+    // What is kept for good (compiled code, caches) is there after the first rounds.
+    if (round === 2) settledBytes = heapUsed + external;
+    if (round % 8 === 0)
+      console.log(
+        `# ${round * ROUND + report.datagrams}, ${Math.round((heapUsed + external) / MIB)} MiB, ${JSON.stringify(report.replies)}`,
+      );
+    if (settledBytes !== undefined)
+      assert.ok(heapUsed + external < settledBytes + GROWTH_MAX, `${heapUsed + external} bytes held`);
+  }
+});

@@ -1,0 +1,97 @@
+// A million leases: taken over from Kea's file into a rack that is stopped, loaded by a real daemon, and listed beside its clients, who
+// get their addresses meanwhile. Prints how long each took and what it weighs.
+
+import assert from 'node:assert/strict';
+import { createWriteStream, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatIpv4, formatMac, ipv4, mac as macOf, parseIpv4 } from '../../src/net/address.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes } from '../support/probes.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const LEASES = Number(process.env.LEASES ?? 1_000_000);
+const PLACE = labPlace(84);
+/** 127.160.0.0/11 holds the lab's 127.161.0.1 and, behind it, room for a million. */
+const LOW = parseIpv4('127.163.0.0') ?? 0;
+const MAC = 0x5254_1000_0000;
+/** Bounds with a wide margin: a thing that grows faster than it should is found, a slow host is not. */
+const START_MS_MAX = 180_000;
+const RESIDENT_BYTES_MAX = 2_000_000_000;
+
+const widened = (text: string): string =>
+  text
+    .replace(`network: ${PLACE.octets}.0/24`, 'network: 127.160.0.0/11')
+    .replace(`ip_range_low: ${PLACE.octets}.100`, 'ip_range_low: 127.163.0.0')
+    .replace(`ip_range_high: ${PLACE.octets}.199`, 'ip_range_high: 127.180.255.255');
+
+function* rows(): Generator<string> {
+  const end = Math.floor(systemClock.wallTimeMs() / 1000) + 86_400;
+  yield 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n';
+  for (let from = 0; from < LEASES; from += 1000) {
+    let piece = '';
+    for (let index = from; index < Math.min(LEASES, from + 1000); index += 1) {
+      const mac = formatMac(macOf(MAC + index));
+      piece += `${formatIpv4(ipv4(LOW + index))},${mac},01:${mac},86400,${end},1,0,0,,0,\n`;
+    }
+    yield piece;
+  }
+}
+
+test(`${LEASES} leases are taken over, loaded and listed`, {
+  skip: missing('linux'),
+  timeout: 1_800_000,
+}, async (t) => {
+  const rack = new RunningRack(PLACE, widened);
+  let probes: DhcpProbes | undefined;
+  t.after(async () => {
+    await probes?.close();
+    await rack.remove();
+  });
+  const timed = async <T>(what: string, action: () => Promise<T>): Promise<T> => {
+    const from = systemClock.now();
+    const result = await action();
+    console.log(`# ${what}: ${Math.round(systemClock.now() - from)} ms`);
+    return result;
+  };
+  const run = (...words: string[]) =>
+    runRackboot(['leases', ...words, '--config', rack.configFile], { endMsMax: 900_000 });
+
+  const file = join(rack.directory, 'kea-leases4.csv');
+  await pipeline(rows(), createWriteStream(file));
+  const done = await timed('import into a stopped rack', () => run('import', file));
+  assert.deepEqual([done.code, done.complaints], [0, []], done.output.slice(-3).join('\n'));
+  assert.match(done.output.at(-1) ?? '', new RegExp(`^${LEASES} leases were taken over`));
+  console.log(`# leases.db: ${Math.round(statSync(join(rack.stateDir, 'leases.db')).size / LEASES)} bytes a lease`);
+
+  await timed('start', async () => {
+    await rack.start({ awaitReady: false });
+    await rack.told('daemon.ready', { limitMs: START_MS_MAX });
+  });
+  const resident = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${rack.pid}/status`, 'latin1'))?.[1]) * 1024;
+  console.log(`# resident: ${Math.round(resident / 1_000_000)} MB, ${Math.round(resident / LEASES)} bytes a lease`);
+  assert.ok(resident < RESIDENT_BYTES_MAX);
+
+  probes = await DhcpProbes.open(PLACE);
+  const asking = probes;
+  let isListing = true;
+  const acks: number[] = [];
+  const askOn = async (): Promise<void> => {
+    for (let index = 0; isListing; index += 997) {
+      const lease = await asking.leaseWithin(30_000, macOf(MAC + (index % LEASES)));
+      assert.equal(lease && addressOf(lease), formatIpv4(ipv4(LOW + (index % LEASES))));
+      acks.push(lease === undefined ? 0 : lease.offerMs + lease.ackMs);
+    }
+  };
+  const client = askOn();
+  const list = await timed('list as CSV beside a client', () => run('list', '--csv'));
+  isListing = false;
+  await client;
+  assert.equal(list.output.length, LEASES + 1);
+  assert.match(list.output[2] ?? '', /^127\.163\.0\.1,52:54:10:00:00:01,bound,lab,,,/);
+  acks.sort((a, b) => a - b);
+  console.log(`# ${acks.length} exchanges meanwhile, the slowest ${Math.round(acks.at(-1) ?? 0)} ms`);
+});

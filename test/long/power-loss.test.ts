@@ -1,0 +1,183 @@
+// What an ACK promises, seen from the kernel: a thousand clients get leases from the real daemon under strace. Each ACK must begin to
+// leave after the fdatasync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
+// or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { decodeDhcpMessage } from '../../src/dhcp/message.ts';
+import { MESSAGE_TYPE, OPTION, optionU8 } from '../../src/dhcp/options.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, macFromBytes } from '../../src/net/address.ts';
+import { LeaseDatabase } from '../../src/store/lease-database.ts';
+import { LEASE_FILE } from '../../src/store/lease-journal.ts';
+import { decodeLeases } from '../../src/store/lease-record.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+import { missing } from '../support/needs.ts';
+import { printedRandom } from '../support/printed-random.ts';
+import { DhcpProbes } from '../support/probes.ts';
+import { RunningRack } from '../support/running-rack.ts';
+import { readSystemCalls, type SystemCall, traced } from '../support/system-calls.ts';
+import { VolatileFiles } from '../support/volatile-files.ts';
+
+const PLACE = labPlace(86);
+const EXCHANGES = 1000;
+/** Clients that ask at a time: some ACKs share a sync, some do not. */
+const CLIENTS = 24;
+/** Moments at which the power is cut, each in three ways. */
+const CUTS = Number(process.env.CUTS ?? 30);
+/** With these bytes the hardware addresses of the probes begin. */
+const PREFIX = Buffer.from([0x52, 0x54, 0x00, 0xb0]);
+const FILES = [LEASE_FILE, `${LEASE_FILE}-wal`];
+
+/** Room for more than a thousand machines. */
+const widened = (text: string): string =>
+  text
+    .replace(`network: ${PLACE.octets}.0/24`, `network: ${PLACE.octets}.0/16`)
+    .replace(`ip_range_high: ${PLACE.octets}.199`, `ip_range_high: ${PLACE.octets.replace(/\d+$/, '15')}.255`);
+
+interface Ack {
+  readonly mac: MacAddress;
+  readonly address: Ipv4;
+}
+
+describe('an ACK and the disk', { skip: missing('linux', 'strace') }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
+  const trace = join(directory, 'trace');
+  let calls: readonly SystemCall[] = [];
+  let stateDir = '';
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  before(async () => {
+    const rack = new RunningRack(PLACE, widened);
+    let probes: DhcpProbes | undefined;
+    try {
+      stateDir = realpathSync(rack.stateDir);
+      await rack.start({ before: traced(trace) });
+      probes = await DhcpProbes.open(PLACE);
+      const asking = probes;
+      let left = EXCHANGES;
+      const askOn = async (): Promise<void> => {
+        while (left > 0) {
+          left -= 1;
+          await asking.lease();
+        }
+      };
+      await Promise.all(Array.from({ length: CLIENTS }, askOn));
+      const { pid } = rack;
+      // A call that is cut short has no end in the trace: the last ACKs are to be among those seen.
+      await sleep(500);
+      await rack.kill();
+      // strace writes the end of its process last.
+      await eventuallyWithin(10_000, 'the end of the trace', () => {
+        return new RegExp(`^${pid} +\\+\\+\\+ killed by SIGKILL`, 'm').test(readFileSync(trace, 'latin1'));
+      });
+      calls = readSystemCalls(trace);
+    } finally {
+      await probes?.close();
+      await rack.remove();
+    }
+  });
+
+  test(`of ${EXCHANGES} exchanges each ACK leaves after the sync of its lease`, () => {
+    const wal = join(stateDir, `${LEASE_FILE}-wal`);
+    /** Hardware addresses in the pages of the log that were written, and in those that were written before a sync. */
+    const written = new Set<MacAddress>();
+    const synced = new Set<MacAddress>();
+    const seen = new Set<MacAddress>();
+    let syncs = 0;
+    for (const call of calls) {
+      if (call.kind === 'write' && call.path === wal) for (const mac of macsIn(call.bytes)) written.add(mac);
+      else if (call.kind === 'sync' && call.path === wal) {
+        for (const mac of written) synced.add(mac);
+        written.clear();
+        syncs += 1;
+      } else if (call.kind === 'send') {
+        for (const { mac } of acksOf(call.datagrams)) {
+          assert.ok(synced.has(mac), `the ACK for ${formatMac(mac)} left before its lease was synced`);
+          seen.add(mac);
+        }
+      }
+    }
+    assert.ok(seen.size >= EXCHANGES, `${seen.size} ACKs were seen`);
+    console.log(`# ${seen.size} ACKs, ${syncs} syncs of the log`);
+  });
+
+  test(`a power cut at any of ${CUTS} moments loses no acknowledged lease, whatever of the unsynced writes is lost`, () => {
+    const random = printedRandom('power-loss');
+    const files = new VolatileFiles(stateDir);
+    const acknowledged = new Map<MacAddress, Ipv4>();
+    const concerned = calls.filter((call) => call.kind === 'send' || call.path.startsWith(join(stateDir, LEASE_FILE)));
+    const cuts = new Set(Array.from({ length: CUTS }, () => random(concerned.length)));
+    cuts.add(concerned.length - 1);
+    let at = 0;
+    let atRisk = 0;
+    for (const call of calls) {
+      files.apply(call);
+      if (call.kind === 'send') for (const { mac, address } of acksOf(call.datagrams)) acknowledged.set(mac, address);
+      if (concerned[at] !== call) continue;
+      if (cuts.has(at) && acknowledged.size > 0) {
+        atRisk += FILES.reduce((sum, name) => sum + files.unsynced(name), 0);
+        for (const [way, survives] of [
+          ['nothing unsynced is left', () => false],
+          ['everything is', () => true],
+          ['half of the sectors are', () => random(2) === 0],
+        ] as const) {
+          assert.deepEqual(lost(files, survives, acknowledged, directory), [], `cut at call ${at}: ${way}`);
+        }
+      }
+      at += 1;
+    }
+    assert.ok(acknowledged.size >= EXCHANGES);
+    console.log(`# ${at} calls, ${cuts.size} cuts, at which ${atRisk} bytes were not synced`);
+  });
+});
+
+/** SQLite keeps a hardware address as an integer of six bytes, which are its octets. */
+function* macsIn(page: Buffer): Generator<MacAddress> {
+  for (let at = page.indexOf(PREFIX); at !== -1; at = page.indexOf(PREFIX, at + 1)) yield macFromBytes(page, at);
+}
+
+/** ACKs among datagrams, be they bare or in a frame. */
+function acksOf(datagrams: readonly Buffer[]): readonly Ack[] {
+  return datagrams.flatMap((bytes) => {
+    const decoded = decodeDhcpMessage(bytes);
+    if (!decoded.ok || optionU8(decoded.value.options, OPTION.messageType) !== MESSAGE_TYPE.ack) return [];
+    return [{ mac: macFromBytes(decoded.value.chaddr), address: decoded.value.yiaddr }];
+  });
+}
+
+/** Acknowledged leases that are not in the file that a power cut would leave now. */
+function lost(
+  files: VolatileFiles,
+  survives: () => boolean,
+  acknowledged: ReadonlyMap<MacAddress, Ipv4>,
+  directory: string,
+): readonly string[] {
+  const place = mkdtempSync(join(directory, 'cut-'));
+  try {
+    for (const name of FILES) {
+      const content = files.afterPowerLoss(name, survives);
+      if (content !== undefined) writeFileSync(join(place, name), content);
+    }
+    const held = new Map<Ipv4, MacAddress>();
+    const database = new LeaseDatabase(join(place, LEASE_FILE));
+    try {
+      database.load((bytes) => {
+        const records = decodeLeases(bytes);
+        assert.ok(records.ok);
+        for (const { lease } of records.value) if (lease.state === 'bound') held.set(lease.address, lease.mac);
+      });
+    } finally {
+      database.close();
+    }
+    return [...acknowledged].flatMap(([mac, address]) =>
+      held.get(address) === mac ? [] : [`${formatMac(mac)} ${formatIpv4(address)}`],
+    );
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}

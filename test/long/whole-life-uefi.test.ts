@@ -1,0 +1,15 @@
+// The whole life of a machine with UEFI: shim and GRUB by the network, and its own disk by its loader.
+
+import { GIB } from '../support/first-boot.ts';
+import { testWholeLife } from '../support/whole-life-steps.ts';
+
+testWholeLife({
+  firmware: 'uefi',
+  nic: 'virtio-net-pci',
+  memoryMib: 1024,
+  cpus: 2,
+  diskBytes: 4 * GIB,
+  loaders: '{}',
+  content: 'amd64',
+  bus: 'pci',
+});

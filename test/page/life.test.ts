@@ -1,0 +1,227 @@
+// The life of a machine by clicking: a real daemon on loopback, a real Chromium, a webhook that holds the power, and behind it a simulated
+// machine that does what the region gives it to do.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { createAdmin } from '../../src/region/accounts.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { missing } from '../support/needs.ts';
+import { RunningRack } from '../support/running-rack.ts';
+import { SimulatedLife } from '../support/simulated-life.ts';
+import { WebhookPower } from '../support/webhook-power.ts';
+import { type BrowserPage, openBrowser } from './chromium.ts';
+
+const PLACE = labPlace(71);
+const PASSWORD = 'correct horse battery';
+const TOKEN = 'a-token-of-the-socket';
+const KEY = `ssh-ed25519 ${Buffer.concat([
+  Buffer.from([0, 0, 0, 11]),
+  Buffer.from('ssh-ed25519'),
+  Buffer.from([0, 0, 0, 32]),
+  Buffer.alloc(32, 7),
+]).toString('base64')} ann@laptop`;
+
+/** Puts an image into the store: its bytes are never fetched by a machine that is simulated. */
+function putImage(tree: string): void {
+  const bytes = Buffer.alloc(4096, 1);
+  const image: StoredImage = {
+    os: 'debian',
+    release: 'trixie',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'release',
+    serial: '20261101',
+    title: 'Debian 13 for a test',
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    bytes: bytes.length,
+    format: 'raw',
+    diskBytes: bytes.length,
+    partitionTable: 'gpt',
+  };
+  for (const [path, content] of [
+    [join(tree, blobPath(image.sha256, image.format)), bytes],
+    [manifestPath(tree, image), encodeImage(image)],
+  ] as const) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+}
+
+/** A person at the browser. */
+class Person {
+  readonly #browser: BrowserPage;
+  readonly #origin: string;
+
+  constructor(browser: BrowserPage, origin: string) {
+    this.#browser = browser;
+    this.#origin = origin;
+  }
+
+  open(path: string): Promise<void> {
+    return this.#browser.open(this.#origin + path);
+  }
+
+  /** Clicks the link or button that says so, and waits for the page behind it. */
+  async click(label: string): Promise<void> {
+    const found = `[...document.querySelectorAll('a, button, summary')].find((one) => one.textContent === ${JSON.stringify(label)})`;
+    await this.#browser.until(`${found} !== undefined`, 15_000);
+    const isLink = await this.#browser.evaluate(`${found}.tagName !== 'SUMMARY'`);
+    await this.#browser.evaluate(`(window.isBefore = true, ${found}.click(), 1)`).catch(() => undefined);
+    if (isLink === true) {
+      await this.#browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
+    }
+  }
+
+  /** Writes into the field of this name; ticks it when it is one of several. */
+  async fill(name: string, value: string): Promise<void> {
+    const field = `document.querySelector('[name=${JSON.stringify(name)}]')`;
+    const choice = `document.querySelector('[name=${JSON.stringify(name)}][value=${JSON.stringify(value)}][type=radio]')`;
+    await this.#browser.evaluate(
+      `${choice} === null ? (${field}.value = ${JSON.stringify(value)}) : ${choice}.click()`,
+    );
+  }
+
+  /** Waits until the page says so, without loading it anew. */
+  async sees(words: string, ms = 20_000): Promise<void> {
+    const text = `document.body.innerText.replaceAll('\\u00a0', ' ')`;
+    await this.#browser.until(`${text}.includes(${JSON.stringify(words)})`, ms).catch(async () => {
+      assert.fail(`never seen: ${words}\n${await this.#browser.evaluate('document.body.innerText')}`);
+    });
+  }
+
+  async isIn(state: string): Promise<void> {
+    const pill = `document.querySelector('#head .pill')?.textContent`;
+    await this.#browser.until(`${pill} === ${JSON.stringify(state)}`, 30_000).catch(async () => {
+      assert.fail(`never ${state}\n${await this.#browser.evaluate('document.body.innerText')}`);
+    });
+  }
+
+  async source(): Promise<string> {
+    return String(await this.#browser.evaluate('document.documentElement.outerHTML'));
+  }
+
+  /** Looks at the page as a telephone and as a desk show it: nothing is wider than the window. */
+  async fits(name: string): Promise<void> {
+    for (const width of [1280, 360]) {
+      await this.#browser.resize(width, 800);
+      const overflow = await this.#browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(overflow) <= 0, `${name}, ${width} px: ${overflow} px too wide`);
+      const directory = process.env.RACKBOOT_SCREENSHOTS;
+      if (directory !== undefined) await this.#browser.screenshot(`${directory}/life-${name}-${width}.png`);
+    }
+    await this.#browser.resize(1280, 800);
+  }
+}
+
+test('a machine is accepted, commissioned, deployed and released by clicking', {
+  skip: missing('linux', 'chromium'),
+  timeout: 110_000,
+}, async () => {
+  const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
+  const rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+  const power = await WebhookPower.start();
+  const life = new SimulatedLife(PLACE, 971);
+  const socket = power.add('m1', life);
+  life.onOff = () => {
+    socket.isOn = false;
+  };
+  let browser: BrowserPage | undefined;
+  try {
+    putImage(rack.tree);
+    await makeAccount(rack.stateDir);
+    await rack.startWhole();
+    browser = await openBrowser();
+    await liveByClicking(new Person(browser, `http://127.0.0.1:${PLACE.regionPort}`), browser, life, power);
+  } finally {
+    await browser?.close();
+    await life.close();
+    power.close();
+    await rack.remove();
+  }
+});
+
+async function makeAccount(stateDir: string): Promise<void> {
+  const store = openRegionStore({ stateDir });
+  await createAdmin(store, systemClock, { username: 'ann', email: '', password: PASSWORD });
+  store.close();
+}
+
+async function liveByClicking(
+  ann: Person,
+  browser: BrowserPage,
+  life: SimulatedLife,
+  power: WebhookPower,
+): Promise<void> {
+  life.on();
+  await ann.open('/MAAS/');
+  await ann.sees('Sign in');
+  await ann.sees('New');
+  await ann.click('Sign in');
+  await ann.fill('username', 'ann');
+  await ann.fill('password', PASSWORD);
+  await ann.click('Sign in');
+  await ann.sees('Sign out');
+
+  await ann.open('/MAAS/account/');
+  await ann.fill('key', 'no key');
+  await ann.click('Add the key');
+  await ann.sees('Invalid SSH public key');
+  await ann.fill('key', KEY);
+  await ann.click('Add the key');
+  await ann.sees('ann@laptop');
+  await ann.sees('SHA256:');
+  await ann.fits('account');
+
+  await ann.click('Machines');
+  await ann.sees('by hand');
+  await browser.evaluate("document.querySelector('td a').click()");
+  await ann.click('Driver');
+  await ann.click('Webhook');
+  for (const [name, value] of Object.entries({ ...power.parameters('m1'), power_token: TOKEN }))
+    await ann.fill(name, value);
+  await ann.click('Save');
+  await ann.sees('is switched by Webhook');
+  await ann.click('Driver');
+  await ann.sees('One is kept');
+  assert.ok(!(await ann.source()).includes(TOKEN), 'a secret is not sent back');
+  await ann.fits('driver');
+  await ann.click('Save');
+
+  await ann.click('Accept');
+  await ann.sees('It is started from the network by its power driver');
+  await ann.fill('comment', 'it is ours');
+  await ann.click('Accept');
+  await ann.isIn('Ready');
+  await ann.sees('Accept: it is ours (ann)');
+  await ann.fits('ready');
+
+  await ann.click('Deploy');
+  await ann.sees('Debian 13 for a test');
+  await ann.fill('user_data', '#!/bin/sh\ntrue\n');
+  await ann.fits('deploy');
+  await ann.click('Deploy');
+  await ann.isIn('Deployed');
+  await ann.sees(`ssh debian@${PLACE.octets}.10`);
+  await ann.fits('deployed');
+
+  await ann.click('Release');
+  await ann.sees('are taken back at once');
+  await ann.fill('erase', 'quick');
+  await ann.click('Release');
+  await ann.isIn('Ready');
+  assert.doesNotMatch(await ann.source(), /<dt>Address<\/dt>/, 'its address is taken back');
+
+  await ann.click('Sign out');
+  await ann.sees('Sign in');
+  assert.ok(!(await ann.source()).includes(TOKEN));
+  assert.deepEqual(
+    browser.complaints.filter((text) => !text.includes('status of 4')),
+    [],
+  );
+}

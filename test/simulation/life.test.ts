@@ -1,0 +1,18 @@
+// Whole lives in virtual time; `test/long/simulation.test.ts` does it with many seeds.
+
+import { test } from 'node:test';
+import { printedRandom } from '../support/printed-random.ts';
+import { simulateLife } from './life.ts';
+
+test(
+  'a machine lives its whole life: enlisted, measured, deployed, seen at its address, released and erased',
+  {
+    timeout: 60_000,
+  },
+  () => simulateLife(1, 1, { loss: 0, duplication: 0, delayMsMax: 2, httpLoss: 0 }),
+);
+
+test('thirty machines at once live their lives on a wire that loses, doubles and delays', { timeout: 120_000 }, () => {
+  const random = printedRandom('simulated-life');
+  return simulateLife(random(1_000_000), 30, { loss: 0.1, duplication: 0.1, delayMsMax: 100, httpLoss: 0.05 });
+});

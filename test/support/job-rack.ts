@@ -1,0 +1,76 @@
+// A rack's HTTP for one machine at work: the agent's scripts, the tools of its environment, one job, and what the machine tells.
+
+import { once } from 'node:events';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { dirname, join } from 'node:path';
+
+export type ToldSignal = Readonly<Record<string, string>>;
+
+const AGENT = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
+
+/** Serves scripts, tools, files and one job, and keeps what it is told. */
+export class JobRack {
+  job = '';
+  readonly signals: ToldSignal[] = [];
+  /** What everybody is served, by path: bytes, or the file that has them. */
+  readonly open = new Map<string, Buffer | { readonly file: string }>();
+  /** What only the machine of this boot is served. */
+  readonly secret = new Map<string, string>();
+  /** Of the boot. */
+  readonly token = 'token-of-this-boot_01234';
+  readonly #server: Server;
+  readonly #tree: string;
+  port = 0;
+
+  /** @param tree the boot tree */
+  constructor(tree: string) {
+    this.#tree = tree;
+    this.#server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const isKnown = request.headers['x-rackboot-token'] === this.token;
+        this.#answer(request.url ?? '', isKnown, Buffer.concat(parts).toString('latin1'), response);
+      });
+    });
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    this.port = typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  /** Sets the job of the machine. */
+  give(job: Readonly<Record<string, string | number>>): void {
+    this.signals.length = 0;
+    this.job = Object.entries(job)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('');
+  }
+
+  #answer(path: string, isKnown: boolean, body: string, response: ServerResponse): void {
+    const script = /^\/MAAS\/rackboot\/([a-z]+\.sh)$/.exec(path)?.[1];
+    const archive = /^\/([a-z0-9/]+\/[a-z]+\.cpio\.gz)$/.exec(path)?.[1];
+    const open = this.open.get(path);
+    const secret = this.secret.get(path);
+    if (script !== undefined && existsSync(join(AGENT, script))) response.end(readFileSync(join(AGENT, script)));
+    else if (archive !== undefined) createReadStream(join(this.#tree, archive)).pipe(response);
+    else if (Buffer.isBuffer(open)) response.end(open);
+    else if (open !== undefined) createReadStream(open.file).pipe(response);
+    else if (!isKnown) response.writeHead(403).end();
+    else if (path === '/MAAS/rackboot/1/job') response.end(this.job);
+    else if (secret !== undefined) response.end(secret);
+    else if (path === '/MAAS/rackboot/1/signal') {
+      this.signals.push(Object.fromEntries(new URLSearchParams(body)));
+      response.end('OK');
+    } else response.writeHead(404).end();
+  }
+}

@@ -1,0 +1,248 @@
+// One machine's life on a real daemon that is killed again and again: the rack, the region, a webhook for the machine's power, and the
+// machine, on loopback.
+//
+// 1. A kill comes when a line of that kind is in the daemon's log, when the power is asked for a change (it has done it and not answered),
+//    or when a command was answered.
+// 2. For one command the power is asked to be off, on, and off at its end: each once at the most.
+// 3. A boot that a kill has ended is for the deadline, after minutes. Here a person switches the machine on again when it is off although it
+//    has work and nothing is under way with its power, and off and on when its firmware stands still. Each is a command of its own.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { askDaemon } from '../../src/cli/control.ts';
+import { sleep } from '../../src/clock.ts';
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { LivingMachine } from './living-machine.ts';
+import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { type PowerSocket, WebhookPower } from './webhook-power.ts';
+
+/** How long a step of a life may take: a machine that got no answer asks again after seconds. */
+const STEP_MS_MAX = 90_000;
+/** How often a person looks, and how many looks in a row it takes until they do something. */
+const LOOK_MS = 500;
+const LOOKS = 4;
+/** A machine that has done nothing for so many looks hangs: its firmware waits for the rest of a file. */
+const STILL_LOOKS = 16;
+/** States in which a machine should be on. */
+const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing', 'Entering rescue mode']);
+const IMAGE_BYTES = 1024 * 1024;
+
+/** When the daemon is killed: a kind of its log, or one of these. */
+export type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
+
+interface Shown {
+  readonly system_id: string;
+  readonly status_name: string;
+  readonly status_message: string;
+  readonly power_task: string;
+}
+
+const isShown = (value: unknown): value is Shown =>
+  typeof value === 'object' &&
+  value !== null &&
+  'system_id' in value &&
+  'status_name' in value &&
+  'status_message' in value &&
+  'power_task' in value;
+
+/** A disk with one partition of nothing in particular. */
+function diskImage(): Buffer {
+  const bytes = Buffer.alloc(IMAGE_BYTES, 'image');
+  bytes.fill(0, 440, 510);
+  bytes.writeUInt8(0x83, 450);
+  bytes.writeUInt32LE(64, 454);
+  bytes.writeUInt32LE(1024, 458);
+  bytes.writeUInt16LE(0xaa55, 510);
+  return bytes;
+}
+
+export class LifeUnderFire {
+  readonly rack: RunningRack;
+  readonly machine: LivingMachine;
+  kills = 0;
+  #power: WebhookPower | undefined;
+  #socket: PowerSocket | undefined;
+  #id = '';
+  /** What a person switched, for the present command. */
+  readonly #byHand: ('on' | 'off')[] = [];
+
+  constructor(place: LabPlace, index: number) {
+    const range = `    static_ip_range_low: ${place.octets}.10\n    static_ip_range_high: ${place.octets}.19\n`;
+    this.rack = new RunningRack(place, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+    this.machine = new LivingMachine(place, index);
+  }
+
+  async open(): Promise<void> {
+    this.#power = await WebhookPower.start();
+    const socket = this.#power.add('one', this.machine);
+    this.#socket = socket;
+    this.machine.onOff = () => {
+      socket.isOn = false;
+    };
+    await this.rack.startWhole();
+    const image = join(this.rack.directory, 'image.raw');
+    writeFileSync(image, diskImage());
+    await this.#run('images', 'add', image, '--os', 'debian', '--release', 'trixie');
+    const key = join(this.rack.directory, 'key.pub');
+    const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
+    writeFileSync(key, `ssh-ed25519 ${bytes.toString('base64')} me@here\n`);
+    await this.#run('sshkeys', 'add', key);
+  }
+
+  async close(): Promise<void> {
+    await this.machine.off();
+    this.#power?.close();
+    await this.rack.remove();
+  }
+
+  /** A person switches it on; it enlists, and is given its webhook. */
+  async enlist(points: readonly KillPoint[]): Promise<void> {
+    const fire = this.#fire(points);
+    await this.machine.on();
+    await fire;
+    const found = await eventually('the machine', () => this.#find(), STEP_MS_MAX);
+    this.#id = found.system_id;
+    await eventually('its end', () => this.machine.outcomes.length > 0, STEP_MS_MAX);
+    const power_parameters = JSON.stringify(this.#power?.parameters('one') ?? {});
+    await this.#post('PUT', '', { power_type: 'webhook', power_parameters });
+  }
+
+  /** Gives one command, and kills the daemon at each of these points, in their order. */
+  async command(op: string, fields: Readonly<Record<string, string>>, points: readonly KillPoint[]): Promise<void> {
+    const socket = this.#socket;
+    assert.ok(socket !== undefined);
+    socket.asked.length = 0;
+    this.#byHand.length = 0;
+    const [first, ...rest] = points;
+    if (first !== 'answered') {
+      socket.isSilent = points.includes('power-on') ? 'on' : points.includes('power-off') ? 'off' : false;
+      const fire = this.#fire(points);
+      await this.#post('POST', `?op=${op}`, fields);
+      await this.#withPerson(fire);
+      return;
+    }
+    await this.#post('POST', `?op=${op}`, fields);
+    await this.#kill();
+    const fire = this.#fire(rest);
+    // What was lost is for a person to do again, or for the deadline.
+    if (await this.#isLost()) await this.#switch('power_on');
+    await this.#withPerson(fire);
+  }
+
+  /** Off and on for the work, and off when it is done: each was asked once at the most. */
+  assertOnce(): void {
+    const asked = this.#socket?.asked ?? [];
+    const left = ['off', 'on', ...this.#byHand, 'off'];
+    for (const what of asked) {
+      const place = left.indexOf(what);
+      assert.ok(place >= 0, `its power was asked to be ${asked.join(', ')}`);
+      left.splice(0, place + 1);
+    }
+  }
+
+  /** The process died between writing down that it switches and switching: nobody knows, and nobody does it again. */
+  async #isLost(): Promise<boolean> {
+    const path = `/MAAS/api/2.0/events/?op=query&id=${this.#id}&limit=10&level=DEBUG`;
+    return eventually('the power, or that it is lost', async () => {
+      if ((this.#socket?.count('on') ?? 0) > 0) return 'asked';
+      const text = JSON.stringify(await askDaemon(this.rack.stateDir, path).catch(() => ''));
+      return /may have been/.test(text) ? 'lost' : undefined;
+    }).then((what) => what === 'lost');
+  }
+
+  /** Waits until the machine is in a state, and its power is as that wants it: what is asked then is of the next command. */
+  async reach(status: string): Promise<void> {
+    let last = '';
+    const isThere = async (): Promise<boolean> => {
+      const found = await this.#find();
+      last = `${found?.status_name}: ${found?.status_message}`;
+      return found?.status_name === status && found.power_task === '';
+    };
+    try {
+      await this.#withPerson(eventually(status, isThere, STEP_MS_MAX));
+      this.assertOnce();
+    } catch (error) {
+      throw new Error(`it is ${last}\n${this.machine.steps.slice(-40).join('\n')}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Waits, and switches the machine on whenever a kill has left it off and at work. */
+  async #withPerson<T>(work: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = work.finally(() => {
+      isOver = true;
+    });
+    // Its failure is told by whoever waits for it.
+    over.catch(() => undefined);
+    let looks = 0;
+    let seen = -1;
+    while (!isOver) {
+      await Promise.race([sleep(LOOK_MS), over.catch(() => undefined)]);
+      const found = await this.#find();
+      const { length } = this.machine.steps;
+      const isIdle = found?.power_task === '' && AT_WORK.has(found.status_name) && length === seen;
+      seen = length;
+      looks = isIdle ? looks + 1 : 0;
+      const isOn = this.#socket?.isOn === true;
+      if (isOver || looks < (isOn ? STILL_LOOKS : LOOKS)) continue;
+      looks = 0;
+      await this.#switch(isOn ? 'power_cycle' : 'power_on').catch(() => undefined);
+    }
+    return over;
+  }
+
+  async #switch(op: 'power_on' | 'power_cycle'): Promise<void> {
+    if (op === 'power_cycle') this.#byHand.push('off');
+    this.#byHand.push('on');
+    await this.#post('POST', `?op=${op}`, {});
+  }
+
+  async status(): Promise<string | undefined> {
+    return (await this.#find())?.status_name;
+  }
+
+  async #fire(points: readonly KillPoint[]): Promise<void> {
+    let from = this.rack.lines.length;
+    for (const point of points) {
+      const socket = this.#socket;
+      if (point === 'answered') await this.#kill();
+      else if (point === 'power-on' || point === 'power-off') {
+        const what = point === 'power-on' ? 'on' : 'off';
+        await eventually(point, () => socket !== undefined && socket.count(what) > 0, STEP_MS_MAX);
+        await this.#kill();
+        socket?.speak();
+      } else {
+        // What it said before it died counts: a machine is faster than we look.
+        const line = await this.rack.told(point, { from, limitMs: STEP_MS_MAX });
+        from = this.rack.lines.indexOf(line, from) + 1;
+        await this.#kill();
+      }
+    }
+  }
+
+  async #kill(): Promise<void> {
+    await this.rack.kill();
+    this.kills += 1;
+    await this.rack.startWhole();
+  }
+
+  async #find(): Promise<Shown | undefined> {
+    const mac = formatMac(this.machine.hardware.mac);
+    const list = await askDaemon(this.rack.stateDir, `/MAAS/api/2.0/machines/?mac_address=${mac}`).catch(() => []);
+    return Array.isArray(list) ? list.find(isShown) : undefined;
+  }
+
+  async #post(method: 'POST' | 'PUT', rest: string, fields: Readonly<Record<string, string>>): Promise<void> {
+    const form = new URLSearchParams(fields).toString();
+    await askDaemon(this.rack.stateDir, `/MAAS/api/2.0/machines/${this.#id}/${rest}`, method, form);
+  }
+
+  async #run(...words: readonly string[]): Promise<void> {
+    const { code, complaints } = await runRackboot([...words, '--config', this.rack.configFile]);
+    assert.equal(code, 0, complaints.join('\n'));
+  }
+}

@@ -1,0 +1,138 @@
+// A virtual machine whose power a BMC holds: ipmi_sim starts QEMU and ends it, as a chassis does, and nobody else does. The machine
+// itself reaches the same BMC by its KCS interface.
+//
+// 1. What the BMC was asked to change is kept, in its order.
+// 2. A machine that switches itself off is off for its BMC.
+
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LabNamespace } from '../../src/lab/namespace.ts';
+import { VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
+import { eventuallyWithin } from './eventually.ts';
+import { type BmcSpec, bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
+
+const END_MS_MAX = 10_000;
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** The program that ipmi_sim calls: `chassis ADDRESS get NAME…`, or `set NAME VALUE…`. */
+function chassisScript(machine: VirtualMachine, place: (name: string) => string): string {
+  return `#!/bin/sh
+shift
+act=$1
+shift
+[ "$act" = get ] || echo "$*" >>${quoted(place('asked'))}
+runs() {
+  read -r pid 2>/dev/null <${quoted(place('pid'))} || return 1
+  # Whoever has ended, and was not waited for, runs no more.
+  case $(sed -n 's/^State:[[:space:]]*\\(.\\).*/\\1/p' "/proc/$pid/status" 2>/dev/null) in '' | Z) return 1 ;; esac
+}
+start() {
+  [ ! -e ${quoted(machine.consolePath)} ] || cat ${quoted(machine.consolePath)} >>${quoted(place('consoles'))}
+  setsid ${machine.command.map(quoted).join(' ')} </dev/null >>${quoted(place('qemu'))} 2>&1 &
+  echo $! >${quoted(place('pid'))}
+}
+case $act in
+  get) for name; do case $name in
+    power) if runs; then echo power:1; else echo power:0; fi ;;
+    boot) echo "boot:$(cat ${quoted(place('boot'))} 2>/dev/null || echo none)" ;;
+    *) exit 1 ;;
+  esac; done ;;
+  set) while [ $# -gt 1 ]; do
+    case $1 in
+      power) if [ "$2" = 0 ]; then ! runs || kill -9 "$pid"; else runs || start; fi ;;
+      boot) echo "$2" >${quoted(place('boot'))} ;;
+      shutdown) ! runs || echo system_powerdown | nc -q 1 -U ${quoted(place('monitor'))} >/dev/null 2>&1 & ;;
+      reset) ! runs || echo system_reset | nc -q 1 -U ${quoted(place('monitor'))} >/dev/null 2>&1 & ;;
+    esac
+    shift 2
+  done ;;
+esac
+`;
+}
+
+/** The machine with its BMC. */
+export class PoweredMachine {
+  readonly machine: VirtualMachine;
+  readonly #namespace: LabNamespace;
+  readonly #bmc: BmcSpec;
+  readonly #place: (name: string) => string;
+  #process: ChildProcess | undefined;
+
+  /** @param bus how the machine reaches its BMC; undefined: not at all */
+  constructor(
+    spec: VirtualMachineSpec,
+    bmc: Omit<BmcSpec, 'chassis' | 'directory'>,
+    namespace: LabNamespace,
+    bus: 'isa' | 'pci' | undefined,
+  ) {
+    this.#place = (name) => join(spec.directory, `${spec.name}.${name}`);
+    const monitor = ['-chardev', `socket,id=monitor,path=${this.#place('monitor')},server=on,wait=off`];
+    const further = [
+      ...(spec.further ?? []),
+      ...[...monitor, '-mon', 'chardev=monitor,mode=readline'],
+      ...(bus === undefined ? [] : bmcDevices(bus)),
+    ];
+    this.machine = new VirtualMachine({ ...spec, reboots: true, further }, namespace);
+    this.#namespace = namespace;
+    this.#bmc = { ...bmc, directory: spec.directory, chassis: this.#place('chassis') };
+  }
+
+  /** Starts the BMC; the machine is off. */
+  async start(): Promise<void> {
+    const program = this.#place('chassis');
+    writeFileSync(program, chassisScript(this.machine, this.#place));
+    chmodSync(program, 0o755);
+    this.#process = await startSimulatedBmc(this.#namespace, this.#bmc);
+  }
+
+  /** Says something to the BMC as the operator does. @returns what ipmitool printed */
+  ipmitool(...command: readonly string[]): string {
+    const { address, operator } = this.#bmc;
+    const login = ['-I', 'lanplus', '-H', address, '-U', operator.name, '-E', '-C', '3', '-L', 'ADMINISTRATOR'];
+    return execFileSync('ip', ['netns', 'exec', this.#namespace.name, 'ipmitool', ...login, ...command], {
+      encoding: 'utf8',
+      env: { ...process.env, IPMI_PASSWORD: operator.password },
+    });
+  }
+
+  /** What the BMC was asked to change so far: `power 1`, `boot pxe` … */
+  get changes(): readonly string[] {
+    return this.#lines('asked');
+  }
+
+  get isOn(): boolean {
+    const [pid = ''] = this.#lines('pid');
+    if (pid === '' || !existsSync(`/proc/${pid}/status`)) return false;
+    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  }
+
+  /** What the machine wrote to its console since it was last switched on. */
+  console(): string {
+    return this.machine.console();
+  }
+
+  /** What it wrote to its console in all its life, the last times first. */
+  consoles(): string {
+    return `${this.console()}\n==== before ====\n${this.#lines('consoles').join('\n')}`;
+  }
+
+  /** Pulls every plug. */
+  async stop(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    const [pid = ''] = this.#lines('pid');
+    if (!this.isOn) return;
+    process.kill(Number(pid), 'SIGKILL');
+    await eventuallyWithin(END_MS_MAX, 'the machine is off', () => !this.isOn);
+  }
+
+  #lines(name: string): string[] {
+    const path = this.#place(name);
+    return existsSync(path)
+      ? readFileSync(path, 'latin1')
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
+  }
+}

@@ -1,0 +1,98 @@
+// A simulated machine of a lab that is switched on and off: it boots from its network for as long as it has power, and does what its
+// region wants of it.
+
+import { systemClock } from '../../src/clock.ts';
+import type { MachineOutcome } from '../../src/lab/machine-actions.ts';
+import { MachineRunner } from '../../src/lab/machine-runner.ts';
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import {
+  enlistmentForm,
+  type SimulatedHardware,
+  simulatedHardware,
+  uuidBytes,
+} from '../../src/lab/simulated-hardware.ts';
+import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
+import type { HostNetwork } from '../../src/net/datagram.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
+import type { Switched } from './webhook-power.ts';
+
+/** A machine that a power socket switches. Its disk keeps what was written, its memory nothing. */
+export class SimulatedLife implements Switched {
+  readonly hardware: SimulatedHardware;
+  /** How each of its boots ended: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` …, in their order. */
+  readonly did: string[] = [];
+  /** Told when it has powered itself off. */
+  onOff: () => void = () => undefined;
+  readonly #place: LabPlace;
+  readonly #machine: SimulatedMachine;
+  #running: { readonly runner: MachineRunner; readonly network: HostNetwork } | undefined;
+  /** Its plug is put in or pulled, one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(place: LabPlace, index: number) {
+    this.#place = place;
+    const hardware = simulatedHardware(index);
+    this.hardware = hardware;
+    this.#machine = new SimulatedMachine({
+      mac: hardware.mac,
+      uuid: uuidBytes(hardware.uuid),
+      architecture: 0,
+      enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
+      seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
+      works: true,
+    });
+  }
+
+  on(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#start());
+    return this.#turn;
+  }
+
+  /** Its plug is pulled. */
+  off(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#stop());
+    return this.#turn;
+  }
+
+  /** Its plug is pulled, and nothing of it is left. */
+  close(): Promise<void> {
+    return this.off();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const network = await openNetwork();
+    const runner = new MachineRunner(this.#machine, {
+      ...this.#place,
+      network,
+      clock: systemClock,
+      device: 'lo',
+      onStep: () => undefined,
+    });
+    this.#running = { runner, network };
+    // A machine whose plug was pulled does not end: nobody waits for it.
+    runner.run().then(
+      (outcome) => this.#ended(runner, outcome),
+      (error: unknown) => void this.did.push(String(error)),
+    );
+  }
+
+  #ended(runner: MachineRunner, outcome: MachineOutcome): void {
+    if (this.#running?.runner !== runner) return;
+    this.did.push(nameOf(outcome));
+    if (outcome.kind === 'system-up' || (outcome.kind === 'worked' && outcome.job === 'rescue')) return;
+    void this.off().then(() => this.onOff());
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.runner.close();
+    await running?.network.close();
+  }
+}
+
+function nameOf(outcome: MachineOutcome): string {
+  if (outcome.kind === 'worked') return outcome.job;
+  return outcome.kind === 'failed' ? `failed: ${outcome.reason}` : outcome.kind;
+}

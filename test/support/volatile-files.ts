@@ -1,0 +1,114 @@
+// Files as a power cut leaves them: what was synced is there; what was written and not synced is gone, whole or in part.
+//
+// 1. A file's name is there once its directory was synced after it was made.
+// 2. Of what was not synced each sector (512 bytes) may have reached the disk or not, in any order: the disk is free to choose. A file's
+//    length follows the furthest sector that did.
+
+import type { SystemCall } from './system-calls.ts';
+
+const SECTOR_BYTES = 512;
+
+type Change =
+  | { readonly kind: 'write'; readonly offset: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly length: number };
+
+interface VolatileFile {
+  /** On the disk for good. */
+  durable: Buffer;
+  /** Since the last sync, the oldest first. */
+  changes: Change[];
+  isNamed: boolean;
+  /** For writes that say no offset: they append. */
+  length: number;
+}
+
+/** The files below a directory. */
+export class VolatileFiles {
+  readonly #directory: string;
+  readonly #files = new Map<string, VolatileFile>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Takes note of a call. */
+  apply(call: SystemCall): void {
+    if (call.kind === 'send') return;
+    if (call.kind === 'sync' && call.path === this.#directory) {
+      for (const file of this.#files.values()) file.isNamed = true;
+      return;
+    }
+    if (!call.path.startsWith(`${this.#directory}/`)) return;
+    if (call.kind === 'remove') {
+      this.#files.delete(call.path);
+      return;
+    }
+    const file = this.#of(call.path);
+    if (call.kind === 'write') {
+      const offset = call.offset ?? file.length;
+      file.changes.push({ kind: 'write', offset, bytes: call.bytes });
+      file.length = Math.max(file.length, offset + call.bytes.length);
+    } else if (call.kind === 'truncate' || (call.kind === 'open' && call.truncates)) {
+      const length = call.kind === 'truncate' ? call.length : 0;
+      file.changes.push({ kind: 'truncate', length });
+      file.length = length;
+    } else if (call.kind === 'sync') {
+      file.durable = file.changes.reduce((content, change) => applied(content, change), file.durable);
+      file.changes = [];
+    }
+  }
+
+  #of(path: string): VolatileFile {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    const file = { durable: Buffer.alloc(0), changes: [], isNamed: false, length: 0 };
+    this.#files.set(path, file);
+    return file;
+  }
+
+  /** How many bytes of a file are written and not synced. */
+  unsynced(name: string): number {
+    const file = this.#files.get(`${this.#directory}/${name}`);
+    return (file?.changes ?? []).reduce((sum, change) => sum + (change.kind === 'write' ? change.bytes.length : 0), 0);
+  }
+
+  /**
+   * The content of a file after the power was cut now; undefined: its name is lost.
+   * @param survives decides for each unsynced sector, or shortening, whether it had reached the disk
+   */
+  afterPowerLoss(name: string, survives: () => boolean): Buffer | undefined {
+    const file = this.#files.get(`${this.#directory}/${name}`);
+    if (file === undefined || !file.isNamed) return undefined;
+    let content = file.durable;
+    for (const change of file.changes) {
+      if (change.kind === 'truncate') {
+        if (survives()) content = applied(content, change);
+        continue;
+      }
+      for (const sector of sectorsOf(change.offset, change.bytes)) if (survives()) content = applied(content, sector);
+    }
+    return content;
+  }
+}
+
+function* sectorsOf(offset: number, bytes: Buffer): Generator<Change> {
+  for (let from = 0; from < bytes.length; ) {
+    const to = Math.min(bytes.length, from + SECTOR_BYTES - ((offset + from) % SECTOR_BYTES));
+    yield { kind: 'write', offset: offset + from, bytes: bytes.subarray(from, to) };
+    from = to;
+  }
+}
+
+function applied(content: Buffer, change: Change): Buffer {
+  if (change.kind === 'truncate') {
+    const cut = Buffer.alloc(change.length);
+    content.copy(cut);
+    return cut;
+  }
+  const end = change.offset + change.bytes.length;
+  const whole = end <= content.length ? content : Buffer.concat([content, Buffer.alloc(end - content.length)]);
+  // The durable content is shared with what was made of it before.
+  const copy = whole === content ? Buffer.from(content) : whole;
+  change.bytes.copy(copy, change.offset);
+  return copy;
+}

@@ -1,0 +1,281 @@
+// What a person types in the life of a machine, and what comes of it: each step is a test of its own, whose seconds the runner shows.
+//
+// 1. A step needs those before it: after one that failed the others fail at once.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
+import { missing, type Need } from './needs.ts';
+import { BMC, type LifeCase, LifeRig } from './whole-life.ts';
+
+const NEEDS: readonly Need[] = [
+  ...([
+    'linux',
+    'root',
+    'ip',
+    'ipmi_sim',
+    'ipmitool',
+    'nc',
+    'ssh',
+    'curl',
+    'dig',
+    'apt-get',
+    'dpkg-deb',
+    'depmod',
+  ] as const),
+  ...(['mount', 'sfdisk', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
+];
+/** The longest a step may take, in milliseconds; an image may have to be made before the first. */
+const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
+/** The same for another architecture than this host's, whose image is made by emulation too, program for program. */
+const FOREIGN_LIMITS = { stepMs: 1_800_000, preparationMs: 7_200_000 };
+const LOGIN_MS_MAX = 120_000;
+const SWITCHED_MS_MAX = 60_000;
+const MIB = 1024 * 1024;
+/** Who logs in to the image. */
+const USER = 'debian';
+const BOOT_ID = 'cat /proc/sys/kernel/random/boot_id';
+const USER_DATA = '#cloud-config\nwrite_files: [{ path: /etc/told, content: "by its owner" }]\n';
+
+/** What the BMC is asked for a start from the network. */
+const START = ['power 0', 'boot pxe', 'power 1'];
+
+/** What the log of the machine tells, in this order, with other lines between. */
+const STORY = [
+  /^it reported itself for the first time/,
+  /^From 'New' to 'Commissioning'$/,
+  /^it was switched off and on/,
+  /is told to run the ephemeral environment$/,
+  /^it reported its hardware$/,
+  /^tested: /,
+  /^From 'Commissioning' to 'Ready'$/,
+  /^it was switched off/,
+  /^From 'Ready' to 'Allocated'$/,
+  /^From 'Allocated' to 'Deploying'$/,
+  /^it was switched off and on/,
+  /^Asked for an address and was offered 10\.77\.0\.\d\d, the address that the region fixed for it/,
+  /^writing: /,
+  /^personalising: /,
+  /^the disk is written: from now on it starts its own disk$/,
+  /is told to start its own disk/,
+  /^From 'Deploying' to 'Deployed'$/,
+  /is told to start its own disk/,
+  /^From 'Deployed' to 'Disk erasing'$/,
+  /^it was switched off and on/,
+  /is told to run the ephemeral environment/,
+  /^erased: /,
+  /^From 'Releasing' to 'Ready'$/,
+];
+
+/** Tests that a machine lives its whole life. */
+export function testWholeLife(given: LifeCase, needs: readonly Need[] = []): void {
+  const skip = missing(...NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs);
+  describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given).declare());
+}
+
+class WholeLife {
+  readonly #given: LifeCase;
+  readonly #limits: typeof LIMITS;
+  #rig: LifeRig | undefined;
+  #image: CachedImage | undefined;
+  #isWhole = true;
+  #heard = 0;
+  #owner = '';
+  #stranger = '';
+  /** curl's arguments for what the region says of the machine to the machine itself. */
+  #ownQuestion: readonly string[] = [];
+
+  constructor(given: LifeCase) {
+    this.#given = given;
+    this.#limits = given.content === 'arm64' && process.arch !== 'arm64' ? FOREIGN_LIMITS : LIMITS;
+  }
+
+  declare(): void {
+    before(() => this.#prepare(), { timeout: this.#limits.preparationMs });
+    after(() => this.#rig?.remove());
+    this.#step('powered on once, it enlists as New, and is off', () => this.#enlist());
+    this.#step('accepted, it is measured and tested, and is Ready and off', () => this.#commission());
+    this.#step('deployed, it has its name, its address, and the key of its owner', () => this.#deploy());
+    this.#step('rebooted, it asks the network first, starts its own disk, and is still Deployed', () => this.#reboot());
+    this.#step('released with erasure, it has nothing on its disk and no name, and is Ready and off', () =>
+      this.#release(),
+    );
+    this.#step('its log tells all of it, and its power was switched as often as that', () => this.#look());
+  }
+
+  #step(name: string, action: () => Promise<void>): void {
+    test(name, { timeout: 2 * this.#limits.stepMs }, async () => {
+      assert.ok(this.#isWhole, 'a step before it failed');
+      this.#isWhole = false;
+      await action();
+      this.#isWhole = true;
+    });
+  }
+
+  get #life(): LifeRig {
+    return this.#rig ?? assert.fail('nothing is prepared');
+  }
+
+  async #prepare(): Promise<void> {
+    const architecture = this.#given.content === 'arm64' ? 'arm64' : 'amd64';
+    this.#image = await cachedDebianImage(undefined, architecture);
+    this.#rig = await LifeRig.create(this.#given, `rb-whole-${process.pid}`);
+    this.#owner = this.#rig.makeKey('owner');
+    this.#stranger = this.#rig.makeKey('stranger');
+  }
+
+  async #enlist(): Promise<void> {
+    const { power } = this.#life;
+    power.ipmitool('chassis', 'power', 'on');
+    const { hostname, power_type: found } = await this.#life.reaches('New', this.#limits.stepMs);
+    await this.#life.off(this.#limits.stepMs);
+    await this.#switchedAs(['power 1']);
+    if (this.#given.bus !== undefined) {
+      assert.equal(found, 'ipmi', 'its BMC is found with nothing typed');
+      return;
+    }
+    const secret = join(this.#life.directory, 'bmc-password');
+    writeFileSync(secret, `${BMC.operator.password}\n`, { mode: 0o600 });
+    const account = [`power_address=${BMC.address}`, `power_user=${BMC.operator.name}`, `power_pass@${secret}`];
+    await this.#life.rackboot('power', 'set', hostname, 'ipmi', ...account, 'power_boot_type=efi');
+  }
+
+  async #commission(): Promise<void> {
+    const { hostname } = await this.#machine();
+    assert.match(await this.#life.rackboot('machines', 'accept', hostname), / is Commissioning now/);
+    await this.#life.reaches('Ready', this.#limits.stepMs);
+    await this.#life.off(this.#limits.stepMs);
+    await this.#switchedAs([...START, 'power 0']);
+  }
+
+  async #deploy(): Promise<void> {
+    const { hostname } = await this.#machine();
+    const image = this.#image ?? assert.fail();
+    const system = `${image.os}/${image.release}`;
+    const added = ['--os', image.os, '--release', image.release, '--arch', image.architecture];
+    await this.#life.rackboot('images', 'add', image.path, ...added);
+    assert.match(await this.#life.refused('machines', 'deploy', hostname, system), /has no SSH key/);
+    await this.#life.rackboot('sshkeys', 'add', `${this.#owner}.pub`);
+    const data = join(this.#life.directory, 'user-data');
+    writeFileSync(data, USER_DATA);
+    const said = await this.#life.rackboot('machines', 'deploy', hostname, system, '--user-data', data);
+    assert.match(said, / is Deploying now/);
+    const address = /\b10\.77\.0\.\d\d\b/.exec(said)?.[0] ?? assert.fail(said);
+    const fqdn = `${hostname}.maas`;
+    this.#isNamed(fqdn, address);
+    const machine = await this.#life.reaches('Deployed', this.#limits.stepMs);
+    await this.#switchedAs(START);
+    assert.deepEqual([machine.fqdn, [...machine.ip_addresses]], [fqdn, [address]]);
+    this.#isNamed(fqdn, address);
+    await this.#login(fqdn);
+    await this.#checkSystem(fqdn, address);
+    assert.match(this.#life.ssh(this.#stranger, `${USER}@${fqdn}`, 'true').out, /Permission denied/);
+  }
+
+  /** The system that runs is what was ordered. */
+  async #checkSystem(fqdn: string, address: string): Promise<void> {
+    const run = (command: string): string => this.#life.ssh(this.#owner, `${USER}@${fqdn}`, command).out;
+    assert.equal(run('hostname'), fqdn.split('.')[0]);
+    assert.match(run('ip -4 -o address'), new RegExp(` ${address.replaceAll('.', '\\.')}/24 `));
+    const bytes = Number(run('df -B1 --output=size / | tail -n 1'));
+    assert.ok(bytes > 0.85 * this.#given.diskBytes, `its root has the whole disk: ${bytes}`);
+    await this.#life.patiently('cloud-init has done as its owner says', LOGIN_MS_MAX, () =>
+      Promise.resolve(run('cat /etc/told') === 'by its owner' ? true : undefined),
+    );
+    const file = run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
+    const value = (name: string): string =>
+      new RegExp(`"?${name}"?: *["']?([^"',\\s}]+)`).exec(file)?.[1] ?? assert.fail(`no ${name} in its file`);
+    const [consumer, token, secret] = ['consumer_key', 'token_key', 'token_secret'].map(value);
+    const key = `oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    this.#ownQuestion = [
+      ...['-s', '-o', '/dev/null', '-w', '%{http_code}'],
+      ...['-H', `Authorization: OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", ${key}`],
+      `${value('metadata_url')}latest/meta-data/local-hostname`,
+    ];
+    assert.equal(this.#life.within('curl', ...this.#ownQuestion).out, '200');
+  }
+
+  async #reboot(): Promise<void> {
+    const { fqdn } = await this.#machine();
+    const before = await this.#login(fqdn);
+    this.#life.lines.length = 0;
+    this.#life.ssh(this.#owner, `${USER}@${fqdn}`, 'sudo systemctl reboot');
+    await this.#life.patiently('it has started anew', this.#limits.stepMs, () => {
+      const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
+      return Promise.resolve(code === 0 && out !== before ? true : undefined);
+    });
+    const purposes = this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
+    assert.deepEqual([...new Set(purposes)], ['local']);
+    assert.equal((await this.#machine()).status_name, 'Deployed');
+    await this.#switchedAs([]);
+  }
+
+  async #release(): Promise<void> {
+    const { fqdn, hostname, ip_addresses: addresses } = await this.#machine();
+    const starts = [0, ...this.#life.partitions(), this.#given.diskBytes - MIB];
+    const isBlank = (start: number): boolean => this.#life.disk(start, MIB).every((byte) => byte === 0);
+    assert.ok(!isBlank(0) && !isBlank(this.#given.diskBytes - MIB), 'a partition table, and its copy at the end');
+    const words = ['--erase', 'signatures', '--comment', 'its work is done'];
+    assert.match(await this.#life.rackboot('machines', 'release', hostname, ...words), / is Disk erasing now/);
+    await this.#life.reaches('Ready', this.#limits.stepMs);
+    await this.#life.off(this.#limits.stepMs);
+    await this.#switchedAs([...START, 'power 0']);
+    assert.deepEqual(
+      starts.map(isBlank),
+      starts.map(() => true),
+    );
+    assert.equal(this.#life.within('curl', ...this.#ownQuestion).out, '401', 'its key ended with its work');
+    assert.equal(this.#life.dig(fqdn, 'A'), '');
+    assert.equal(this.#life.dig('-x', addresses[0] ?? assert.fail()), '');
+  }
+
+  async #look(): Promise<void> {
+    const events = await this.#life.events();
+    const told = events.map(({ description }) => description);
+    let from = 0;
+    for (const sentence of STORY) {
+      const at = told.findIndex((text, index) => index >= from && sentence.test(text));
+      assert.notEqual(at, -1, `${sentence}, in its place:\n${await this.#life.story()}`);
+      from = at + 1;
+    }
+    const count = (wanted: string): number => events.filter(({ type }) => type === wanted).length;
+    assert.deepEqual([count('Node powered on'), count('Node powered off')], [3, 2]);
+    assert.deepEqual(
+      told.filter((text) => /claimed twice|^Hint|cannot|failed/i.test(text)),
+      [],
+      'nothing was wrong',
+    );
+    const audited = events.filter(({ description }) => description === 'release: its work is done');
+    assert.equal(audited.length, 1);
+  }
+
+  async #machine() {
+    return (await this.#life.machine()) ?? assert.fail('there is no machine');
+  }
+
+  /** Its name leads to its address, and back. */
+  #isNamed(fqdn: string, address: string): void {
+    assert.equal(this.#life.dig(fqdn, 'A'), address);
+    assert.equal(this.#life.dig('-x', address), `${fqdn}.`);
+  }
+
+  /** Waits until the owner can log in. @returns which start of the system it is */
+  #login(fqdn: string): Promise<string> {
+    return this.#life.patiently('its owner can log in', LOGIN_MS_MAX, () => {
+      const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
+      return Promise.resolve(code === 0 ? out : undefined);
+    });
+  }
+
+  /** The BMC was asked this since the last look, and nothing else. */
+  async #switchedAs(wanted: readonly string[]): Promise<void> {
+    const news = (): readonly string[] => this.#life.power.changes.slice(this.#heard);
+    await this.#life.patiently(`the BMC is asked: ${wanted.join(', ')}`, SWITCHED_MS_MAX, () =>
+      Promise.resolve(news().length >= wanted.length ? true : undefined),
+    );
+    assert.deepEqual(news(), wanted);
+    this.#heard += wanted.length;
+  }
+}

@@ -1,0 +1,235 @@
+// The whole life of a machine for real: a virtual machine with a blank disk, whose power a BMC holds, goes from New to Ready, Deployed
+// and Ready again by the commands that a person types.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { machineShape } from '../../src/cli/shapes.ts';
+import { sleep } from '../../src/clock.ts';
+import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { LabNamespace } from '../../src/lab/namespace.ts';
+import { eventuallyWithin } from './eventually.ts';
+import { type BootCase, configText, specOf, startAddressServer } from './first-boot.ts';
+import { PoweredMachine } from './powered-machine.ts';
+import { runRackboot } from './running-rack.ts';
+
+export const RACK = '10.77.0.1';
+export const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:02', operator: { name: 'root', password: 'calvin42' } };
+const CONSOLE_SHOWN = 3000;
+const LOOK_EVERY_MS = 300;
+const SSH_SECONDS_MAX = 10;
+/** pino's number for an error. */
+const ERROR = 50;
+const FAULTS_SHOWN = 5;
+const SECTOR_BYTES = 512;
+const START_MS_MAX = 30_000;
+
+const eventsShape = z.array(z.looseObject({ type: z.string(), description: z.string(), username: z.string() }));
+const tableShape = z.object({
+  partitiontable: z.object({ partitions: z.array(z.looseObject({ start: z.number() })) }),
+});
+const lifeShape = machineShape.extend({ status_message: z.string(), power_type: z.string() });
+type Shown = z.infer<typeof lifeShape>;
+
+export interface LifeCase extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib' | 'cpus' | 'diskBytes' | 'loaders'> {
+  readonly content: TreeContent;
+  /** How the machine reaches its BMC; undefined: a person says where it is. */
+  readonly bus: 'isa' | 'pci' | undefined;
+  /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
+  readonly proxied?: boolean;
+}
+
+/** What became of a program. */
+export interface Said {
+  readonly code: number;
+  readonly out: string;
+}
+
+/** A private network with a rack, and a machine that is off. */
+export class LifeRig {
+  readonly namespace: LabNamespace;
+  readonly power: PoweredMachine;
+  readonly directory: string;
+  readonly lines: LogLine[] = [];
+  readonly #config: string;
+  readonly #resolver: string;
+  #daemon: DaemonProcess | undefined;
+  #addressServer: ReturnType<LabNamespace['spawn']> | undefined;
+  /** How the daemon ended; undefined: it runs. */
+  #exit: number | undefined;
+
+  private constructor(given: LifeCase, namespace: LabNamespace, directory: string, tree: string) {
+    this.namespace = namespace;
+    this.directory = directory;
+    const boot = { ...given, name: '', boots: 1 } as const;
+    this.power = new PoweredMachine(specOf(boot, 0, directory), BMC, namespace, given.bus);
+    this.#config = join(directory, 'rackboot.yaml');
+    this.#resolver = join(directory, 'resolv.conf');
+    writeFileSync(this.#config, configText(this.stateDir, tree, given, '', given.proxied));
+    writeFileSync(this.#resolver, `nameserver ${RACK}\nsearch maas\n`);
+  }
+
+  /** Makes everything, starts the rack and the BMC. @param name of the network, unique on this host */
+  static async create(given: LifeCase, name: string): Promise<LifeRig> {
+    const cached = await cachedBootTree(() => undefined, given.content);
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-life-'));
+    // Images are added to a tree of its own.
+    const tree = join(directory, 'boot');
+    execFileSync('cp', ['-a', '--reflink=auto', cached, tree]);
+    const rig = new LifeRig(given, LabNamespace.create(name, RACK, 24), directory, tree);
+    if (given.proxied === true) rig.#addressServer = startAddressServer(rig.namespace, directory);
+    try {
+      await rig.power.start();
+      rig.#daemon = await DaemonProcess.start({
+        config: rig.#config,
+        namespace: rig.namespace,
+        onLine: (line) => rig.lines.push(line),
+        onExit: (code) => {
+          rig.#exit = code ?? -1;
+        },
+      });
+      await eventuallyWithin(START_MS_MAX, 'the region is up', () =>
+        rig.lines.some(({ event }) => event === 'region.up'),
+      );
+    } catch (error) {
+      await rig.remove();
+      throw error;
+    }
+    return rig;
+  }
+
+  get stateDir(): string {
+    return join(this.directory, 'state');
+  }
+
+  async remove(): Promise<void> {
+    await this.power.stop();
+    await this.#daemon?.stop();
+    this.#addressServer?.kill('SIGKILL');
+    this.namespace.remove();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Runs a command of Rackboot's as a person does, and fails when it fails. @returns what it printed */
+  async rackboot(...args: readonly string[]): Promise<string> {
+    const { code, output, complaints } = await runRackboot([...args, '--config', this.#config], { endMsMax: 120_000 });
+    assert.equal(code, 0, `rackboot ${args.join(' ')}: ${complaints.join('\n')}`);
+    return output.join('\n');
+  }
+
+  /** Runs a command that is to be refused. @returns what it complained of */
+  async refused(...args: readonly string[]): Promise<string> {
+    const { code, complaints } = await runRackboot([...args, '--config', this.#config]);
+    assert.notEqual(code, 0, `rackboot ${args.join(' ')} was not refused`);
+    return complaints.join('\n');
+  }
+
+  /** The only machine; undefined: none is known yet. */
+  async machine(): Promise<Shown | undefined> {
+    const last = (): string => JSON.stringify(this.lines.slice(-FAULTS_SHOWN));
+    assert.equal(this.#exit, undefined, `the daemon has ended with ${this.#exit}: ${last()}`);
+    const machines = z.array(lifeShape).parse(await askDaemon(this.stateDir, '/MAAS/api/2.0/machines/'));
+    assert.ok(machines.length <= 1, 'one machine is one record');
+    return machines[0];
+  }
+
+  /** Waits until the machine has come to a state, and fails as soon as something went wrong. */
+  async reaches(status: string, limitMs: number): Promise<Shown> {
+    return this.patiently(`it is ${status}`, limitMs, async () => {
+      const machine = await this.machine();
+      if (machine?.status_name === status) return machine;
+      const isWrong = /^(?:Failed|Releasing failed|Broken)/.test(machine?.status_name ?? '');
+      if (isWrong) assert.fail(`it is ${machine?.status_name}: ${machine?.status_message}\n${await this.story()}`);
+      return undefined;
+    });
+  }
+
+  /** Waits until the machine is off. */
+  off(limitMs: number): Promise<true> {
+    return this.patiently('it is off', limitMs, () => Promise.resolve(this.power.isOn ? undefined : true));
+  }
+
+  /** Waits for something, and tells the whole story when it does not come. */
+  async patiently<T>(what: string, limitMs: number, look: () => Promise<T | undefined>): Promise<T> {
+    const end = process.uptime() + limitMs / 1000;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (process.uptime() > end) assert.fail(`not within ${limitMs} ms: ${what}\n${await this.story()}`);
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /** The machine's log, the oldest first. */
+  async events(): Promise<z.infer<typeof eventsShape>> {
+    const machine = await this.machine();
+    if (machine === undefined) return [];
+    const words = ['events', '--machine', machine.system_id, '--limit', '1000', '--level', 'audit', '--json'];
+    return eventsShape.parse(JSON.parse(await this.rackboot(...words)));
+  }
+
+  /** What happened, for a person who has to find a fault. */
+  async story(): Promise<string> {
+    const events = await this.events().catch(() => []);
+    const told = events.map(({ type, description }) => `${type}: ${description}`).join('\n');
+    const asked = this.power.changes.join(', ');
+    const faults = this.lines.filter(({ level }) => level >= ERROR).map((line) => JSON.stringify(line));
+    return `${told}\nthe BMC was asked: ${asked}\n${faults.slice(-FAULTS_SHOWN).join('\n')}\n${this.power.console().slice(-CONSOLE_SHOWN)}`;
+  }
+
+  /** Runs a program in the network, where names are asked of the rack. */
+  within(program: string, ...args: readonly string[]): Said {
+    const words = ['mount --bind "$0" /etc/resolv.conf && exec "$@"', this.#resolver, program, ...args];
+    try {
+      const out = execFileSync('ip', ['netns', 'exec', this.namespace.name, 'sh', '-c', ...words], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      return { code: 0, out: out.trim() };
+    } catch (error) {
+      const ended = z.object({ status: z.number().nullable(), stdout: z.string(), stderr: z.string() }).parse(error);
+      return { code: ended.status ?? -1, out: `${ended.stdout}${ended.stderr}`.trim() };
+    }
+  }
+
+  /** Asks the rack's name server. */
+  dig(...question: readonly string[]): string {
+    return this.within('dig', '+short', '+time=2', '+tries=2', `@${RACK}`, ...question).out;
+  }
+
+  /** Makes a key of a person's. @returns the path of its secret half; the public half is beside it */
+  makeKey(name: string): string {
+    const path = join(this.directory, name);
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `${name}@example.net`, '-f', path]);
+    return path;
+  }
+
+  /** Logs in by name, and runs a command. */
+  ssh(key: string, login: string, ...command: readonly string[]): Said {
+    const options = [
+      ...['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'],
+      ...['IdentitiesOnly=yes', `ConnectTimeout=${SSH_SECONDS_MAX}`, 'ServerAliveInterval=5'],
+    ].flatMap((option) => ['-o', option]);
+    return this.within('ssh', ...options, '-i', key, login, ...command);
+  }
+
+  /** Bytes of the machine's disk. */
+  disk(offset: number, length: number): Buffer {
+    const file = openSync(this.power.machine.diskPath, 'r');
+    const bytes = Buffer.alloc(length);
+    readSync(file, bytes, 0, length, offset);
+    closeSync(file);
+    return bytes;
+  }
+
+  /** Where the partitions of its disk begin, in bytes. */
+  partitions(): readonly number[] {
+    const text = execFileSync('sfdisk', ['-J', this.power.machine.diskPath], { encoding: 'utf8' });
+    return tableShape.parse(JSON.parse(text)).partitiontable.partitions.map(({ start }) => start * SECTOR_BYTES);
+  }
+}
