@@ -19,7 +19,7 @@ import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(35);
 const RACK = `http://${PLACE.octets}.1:${PLACE.httpPort}`;
@@ -161,8 +161,13 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     // Its loader asks at the address of its lease, and so does its installer.
     address = machine.ip_addresses[0] ?? assert.fail('no address');
     const asked = `${RACK}/pxelinux.cfg/01-${formatMac(simulatedHardware(0).mac, '-')}`;
-    const line = /^ *APPEND (.*)$/m.exec((await fetchText(asked)).text)?.[1] ?? '';
-    preseedUrl = / url=(\S+)/.exec(` ${line}`)?.[1] ?? assert.fail(line);
+    // The rack hears of the decision a moment after the region answered the person.
+    const line = await eventually(
+      'the answers on the kernel command line',
+      async () => / url=\S+/.exec(/^ *APPEND (.*)$/m.exec((await fetchText(asked)).text)?.[1] ?? '')?.input,
+      10_000,
+    );
+    preseedUrl = / url=(\S+)/.exec(line)?.[1] ?? assert.fail(line);
     assert.match(preseedUrl, /\?boot=[\w-]{32}&op=get_preseed$/);
     assert.doesNotMatch(line, /rackboot_token/);
     const elsewhere = await fetchText(asked, `${PLACE.octets}.77`);

@@ -126,8 +126,8 @@ export class LifeUnderFire {
     await this.#post('POST', `?op=${op}`, fields);
     await this.#kill();
     const fire = this.#fire(rest);
-    // What was lost is for a person to do again, or for the deadline.
-    if (await this.#isLost()) await this.#switch('power_on');
+    // What was lost is for a person to do again, or for the deadline. Refused, it is asked again once the machine is seen to stand still.
+    if (await this.#isLost()) await this.#switch('power_on').catch(() => undefined);
     await this.#withPerson(fire);
   }
 
