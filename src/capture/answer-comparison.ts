@@ -1,6 +1,6 @@
 // Where two answers to one question differ. Pure.
 
-import type { DhcpMessage } from '../dhcp/message.ts';
+import type { DhcpMessage } from '../dhcp/wire/message.ts';
 import type { Message } from '../dns/message.ts';
 import { formatRdata } from '../dns/record-text.ts';
 import { formatIpv4 } from '../net/address.ts';

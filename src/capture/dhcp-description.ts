@@ -4,7 +4,7 @@
 // 1. Whether Rackboot understands the message is asked of its own decoder; the walk here goes on where that one stops.
 // 2. Nothing is trusted: offsets stay within the datagram, each byte is looked at a bounded number of times.
 
-import { decodeDhcpMessage } from '../dhcp/message.ts';
+import { decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Description, type Field, safeText } from './description.ts';

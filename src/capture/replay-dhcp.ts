@@ -9,17 +9,23 @@ import { type BootQuery, planBoot } from '../boot/plan.ts';
 import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { EVENT_KINDS } from '../daemon/event-kinds.ts';
-import { decide } from '../dhcp/decide.ts';
-import type { DhcpDecision } from '../dhcp/decision.ts';
+import { decide } from '../dhcp/answers/decide.ts';
+import type { DhcpDecision } from '../dhcp/answers/decision.ts';
+import type { DhcpState } from '../dhcp/answers/inquiry.ts';
+import { replyBytesMax } from '../dhcp/answers/reply.ts';
 import { DHCP_REFUSALS } from '../dhcp/events.ts';
-import type { DhcpState } from '../dhcp/inquiry.ts';
-import type { Lease } from '../dhcp/lease.ts';
-import { LeaseTable } from '../dhcp/lease-table.ts';
-import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../dhcp/message.ts';
-import { Offers } from '../dhcp/offers.ts';
-import { OPTION, optionAddress, optionU8 } from '../dhcp/options.ts';
-import { replyBytesMax } from '../dhcp/reply.ts';
-import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/subnet.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import { LeaseTable } from '../dhcp/leases/lease-table.ts';
+import { Offers } from '../dhcp/leases/offers.ts';
+import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/networks/subnet.ts';
+import {
+  BOOT_REPLY,
+  BOOT_REQUEST,
+  type DhcpMessage,
+  decodeDhcpMessage,
+  encodeDhcpMessage,
+} from '../dhcp/wire/message.ts';
+import { OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, LIMITED_BROADCAST, macFromBytes, networkContains } from '../net/address.ts';
 import { eventText } from '../observe/event-text.ts';

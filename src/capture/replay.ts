@@ -4,8 +4,8 @@
 import type { AssetContext } from '../boot/asset.ts';
 import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import type { Lease } from '../dhcp/lease.ts';
-import { isActive } from '../dhcp/lease-table.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import { isActive } from '../dhcp/leases/lease-table.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { CapturedPacket } from './capture-file.ts';
 import { Conversation, type FurtherPorts } from './conversation.ts';

@@ -6,12 +6,7 @@
 
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
-import {
-  FILE_LINE_MAX,
-  FILE_PROBLEMS,
-  FOREIGN_LEASES_MAX,
-  type ForeignLease,
-} from '../dhcp/lease-files/foreign-lease.ts';
+import { FILE_LINE_MAX, FILE_PROBLEMS, FOREIGN_LEASES_MAX, type ForeignLease } from '../dhcp/import/foreign-lease.ts';
 import {
   DETECT_LINES,
   detectFormat,
@@ -19,8 +14,8 @@ import {
   LEASE_FILE_FORMATS,
   type LeaseFileFormat,
   readLeaseFile,
-} from '../dhcp/lease-files/lease-file.ts';
-import { IMPORT_REFUSALS, type ImportRefusal } from '../dhcp/lease-import.ts';
+} from '../dhcp/import/lease-file.ts';
+import { IMPORT_REFUSALS, type ImportRefusal } from '../dhcp/import/lease-import.ts';
 import { RackError } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { openImport } from './lease-destination.ts';

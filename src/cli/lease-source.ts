@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
-import { restoreLeases } from '../dhcp/lease-clock.ts';
+import { restoreLeases } from '../dhcp/leases/lease-clock.ts';
 import {
   LEASE_CRITERIA,
   LEASE_STATES,
@@ -16,7 +16,7 @@ import {
   matchesLease,
   parseLeaseFilter,
   reportLease,
-} from '../dhcp/lease-report.ts';
+} from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { type MacAddress, parseIpv4 } from '../net/address.ts';

@@ -2,7 +2,7 @@
 //
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
-import { ciscoPort, type LeaseReport } from '../dhcp/lease-report.ts';
+import { ciscoPort, type LeaseReport } from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
 import { parseIpv4, parseMac } from '../net/address.ts';
 import { findLeases, type GivenCriteria } from './lease-source.ts';

@@ -9,7 +9,7 @@ import { replayPackets } from '../capture/replay.ts';
 import type { Replayed, Verdict } from '../capture/replay-result.ts';
 import { instant, systemClock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import type { Lease } from '../dhcp/lease.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
 import { RackError } from '../errors.ts';
 import { splitPath } from '../files/file-tree.ts';
 import { MachineDirectory } from '../machines/directory.ts';

@@ -5,7 +5,7 @@
 // 3. A managed interface (1 or 2) has a dynamic range, and an interface with an address unless it is relayed.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
-import type { DhcpSubnet } from '../dhcp/config.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
 import {
   broadcastOf,

@@ -3,7 +3,7 @@
 //
 // 1. Everything written is checked, that of an interface without DHCP (management 0), too.
 
-import type { ConfiguredOption, OptionTable } from '../dhcp/configured-options.ts';
+import type { ConfiguredOption, OptionTable } from '../dhcp/networks/configured-options.ts';
 import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './lease-times.ts';
 import { hostOptions, networkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';

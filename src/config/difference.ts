@@ -3,7 +3,7 @@
 // 1. Values are compared as they are used, so that `10m` and `600` are no change; they are shown as they were written.
 // 2. A secret is never shown; a long value is cut.
 
-import { PROXY_PORT } from '../dhcp/config.ts';
+import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,

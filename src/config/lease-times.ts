@@ -7,7 +7,7 @@
 
 import type { Seconds } from '../clock.ts';
 import { seconds } from '../clock.ts';
-import type { DhcpSubnet } from '../dhcp/config.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 
 /** As written, in `dhcp` or a cluster interface. */
 export interface WrittenLeaseTimes {

@@ -10,8 +10,13 @@
 //    3442), and would be left without.
 
 import { z } from 'zod';
-import { type ConfiguredOption, type OptionTable, type TextMatch, tableOf } from '../dhcp/configured-options.ts';
-import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/option-names.ts';
+import {
+  type ConfiguredOption,
+  type OptionTable,
+  type TextMatch,
+  tableOf,
+} from '../dhcp/networks/configured-options.ts';
+import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
 import {
   compressNames,
   encodeOptionValue,
@@ -19,8 +24,8 @@ import {
   OPTION_TYPE_NAMES,
   type OptionType,
   routeBytes,
-} from '../dhcp/option-value.ts';
-import { OPTION } from '../dhcp/options.ts';
+} from '../dhcp/wire/option-value.ts';
+import { OPTION } from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4, ipv4, prefixOf } from '../net/address.ts';
 
 /** Options of one list. */

@@ -1,7 +1,7 @@
 // The configuration as used: everything resolved, frozen, and cut into what each room needs.
 
 import type { BootConfig } from '../boot/config.ts';
-import type { DhcpConfig } from '../dhcp/config.ts';
+import type { DhcpConfig } from '../dhcp/networks/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
 import type { HttpConfig } from '../http/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';

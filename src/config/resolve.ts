@@ -4,8 +4,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkKernelParams, KERNEL_PARAMS_BYTES_MAX } from '../boot/quotable.ts';
-import type { DhcpSubnet } from '../dhcp/config.ts';
-import { OPTION } from '../dhcp/options.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import { OPTION } from '../dhcp/wire/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
 import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { QUIRK_NAMES } from '../boot/quirks.ts';
 import type { Seconds } from '../clock.ts';
-import { NEW_CLIENTS_PER_SECOND } from '../dhcp/new-clients.ts';
+import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
 import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
 import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';

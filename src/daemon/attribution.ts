@@ -3,7 +3,7 @@
 //
 // 1. Only a lease of this rack binds an address to a machine; an event about an address without one stays as it is.
 
-import type { LeaseTable } from '../dhcp/lease-table.ts';
+import type { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import type { Publish } from '../event.ts';
 
 /** Publishes each event with the machine that it concerns, where the leases tell. */

@@ -4,7 +4,7 @@
 // 1. Slewing moves wall and monotonic time alike; only a difference of STEP_MS_MIN or more is a step.
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import type { HostMoment } from '../dhcp/lease-clock.ts';
+import type { HostMoment } from '../dhcp/leases/lease-clock.ts';
 import type { Publish } from '../event.ts';
 import type { DaemonEvent } from './events.ts';
 

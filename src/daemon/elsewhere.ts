@@ -10,9 +10,9 @@
 
 import { SeenAddresses } from '../boot/seen-addresses.ts';
 import { type Clock, type Instant, later } from '../clock.ts';
-import type { DhcpConfig } from '../dhcp/config.ts';
-import type { AddressClaim } from '../dhcp/decision.ts';
-import type { Lease } from '../dhcp/lease.ts';
+import type { AddressClaim } from '../dhcp/answers/decision.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import type { DhcpConfig } from '../dhcp/networks/config.ts';
 import { type Ipv4, type Ipv4Network, type MacAddress, networkContains } from '../net/address.ts';
 import { sightingAsLease } from './naming.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Instant } from '../clock.ts';
 import type { ClusterInterface } from '../config/rack-config.ts';
-import type { LinkState } from '../dhcp/subnet.ts';
+import type { LinkState } from '../dhcp/networks/subnet.ts';
 import type { Publish } from '../event.ts';
 import { formatIpv4, formatNetwork, isLoopback } from '../net/address.ts';
 import type { HostInterface } from '../net/host-interface.ts';

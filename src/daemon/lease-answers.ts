@@ -5,9 +5,9 @@
 
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../dhcp/lease.ts';
-import type { ForeignLease } from '../dhcp/lease-files/foreign-lease.ts';
-import { type ImportRefusal, judgeImport } from '../dhcp/lease-import.ts';
+import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
+import { type ImportRefusal, judgeImport } from '../dhcp/import/lease-import.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
 import {
   type LeaseFilter,
   type LeaseReport,
@@ -15,7 +15,7 @@ import {
   parseLeaseFilter,
   type ReportFacts,
   reportLease,
-} from '../dhcp/lease-report.ts';
+} from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
 import { ipv4, mac as macOf } from '../net/address.ts';

@@ -4,9 +4,9 @@
 // 2. Leases are looked through in slices, so that a scrape of a hundred thousand holds up no answer.
 
 import type { Instant } from '../clock.ts';
-import type { DhcpSubnet } from '../dhcp/config.ts';
-import type { Lease } from '../dhcp/lease.ts';
-import { isHeld } from '../dhcp/lease-table.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import { isHeld } from '../dhcp/leases/lease-table.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { networkContains, rangeContains, rangeSize } from '../net/address.ts';
 import type { SocketCounters } from '../net/datagram.ts';
 import type { EventStreamCounters } from '../observe/event-stream.ts';

@@ -9,8 +9,8 @@
 
 import { type Instant, seconds } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import type { DhcpConfig, DhcpSubnet } from '../dhcp/config.ts';
-import type { Lease } from '../dhcp/lease.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import type { DhcpConfig, DhcpSubnet } from '../dhcp/networks/config.ts';
 import type { Names } from '../dns/names.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../net/address.ts';

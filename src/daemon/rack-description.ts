@@ -1,9 +1,9 @@
 // What this rack says of itself to its region, made from its configuration. Pure.
 
 import type { RackConfig } from '../config/rack-config.ts';
-import type { DhcpSubnet } from '../dhcp/config.ts';
-import type { ForeignServer } from '../dhcp/foreign-servers.ts';
-import { placeOf } from '../dhcp/standing.ts';
+import type { ForeignServer } from '../dhcp/foreign/foreign-servers.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import { placeOf } from '../dhcp/networks/standing.ts';
 import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../net/address.ts';
 import {
   type RackDescription,

@@ -8,7 +8,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import { isActive } from '../dhcp/lease-table.ts';
+import { isActive } from '../dhcp/leases/lease-table.ts';
 import { RackError } from '../errors.ts';
 import { formatMac } from '../net/address.ts';
 import type { HostInterface } from '../net/host-interface.ts';

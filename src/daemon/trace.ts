@@ -3,7 +3,7 @@
 // 1. A reader that is too slow loses the oldest steps that wait for it, and is told how many.
 
 import type { Clock } from '../clock.ts';
-import { isActive } from '../dhcp/lease-table.ts';
+import { isActive } from '../dhcp/leases/lease-table.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';

@@ -3,13 +3,13 @@
 
 import type { Instant } from '../clock.ts';
 import { formatIpv4 } from '../net/address.ts';
-import type { RangeUsage } from './address-pool.ts';
-import type { AddressPools } from './address-pools.ts';
-import type { DhcpDecision } from './decision.ts';
-import { Declines } from './declines.ts';
+import type { DhcpDecision } from './answers/decision.ts';
 import type { DhcpEvent } from './events.ts';
-import { NewClients } from './new-clients.ts';
-import { type RangeLevel, type RangeNotice, RangeWatch } from './range-watch.ts';
+import type { RangeUsage } from './leases/address-pool.ts';
+import type { AddressPools } from './leases/address-pools.ts';
+import { Declines } from './limits/declines.ts';
+import { NewClients } from './limits/new-clients.ts';
+import { type RangeLevel, type RangeNotice, RangeWatch } from './limits/range-watch.ts';
 
 /** How full a range is, and how it stands. */
 export interface RangeState extends RangeUsage {

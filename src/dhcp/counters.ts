@@ -1,8 +1,8 @@
 // What the DHCP server counts: datagrams by what they were, events by kind, refusals by reason.
 
 import type { DhcpEventKind, DhcpRefusal } from './events.ts';
-import type { DhcpMessage } from './message.ts';
-import { MESSAGE_TYPE, OPTION, optionU8 } from './options.ts';
+import type { DhcpMessage } from './wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionU8 } from './wire/options.ts';
 
 /** What a datagram on the server's port was. */
 export type DhcpMessageName = keyof typeof MESSAGE_TYPE | 'other' | 'malformed';

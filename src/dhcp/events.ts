@@ -2,8 +2,36 @@
 // tables only.
 
 import type { EventKind, RackEvent } from '../event.ts';
-import type { AddressObjection, AllocationRefusal, AllocationSource } from './allocate.ts';
-import type { LinkRefusal } from './subnet.ts';
+
+/** How a client came by its address. */
+export type AllocationSource = 'machine' | 'reservation' | 'own' | 'requested' | 'unused' | 'reclaimed';
+
+/** Why a client cannot have a certain address. */
+export type AddressObjection =
+  /** Not in the network, or in none of its ranges and not fixed for this client. */
+  | 'address-outside-range'
+  /** The rack's, the router's, the network's or the broadcast address. */
+  | 'address-excluded'
+  /** Fixed for another client. */
+  | 'address-reserved'
+  /** Leased to another client. */
+  | 'address-leased'
+  /** Just offered to another client. */
+  | 'address-offered'
+  /** A client or a probe found somebody else using it. */
+  | 'address-declined';
+
+/** Why a client can have no address at all. */
+export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
+
+/** Why a message belongs to no served network. */
+export type LinkRefusal =
+  /** No subnet of the configuration holds the address by which the network is named. */
+  | 'network-unknown'
+  /** The interface has no subnet. */
+  | 'interface-unserved'
+  /** The interface lacks the configured address. */
+  | 'interface-without-address';
 
 /** Why a message got no answer, or a NAK. Stable strings: logs, metrics and timelines carry them. */
 export type DhcpRefusal =

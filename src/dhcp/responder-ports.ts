@@ -4,14 +4,14 @@ import type { Clock } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { OutgoingDatagram } from '../net/datagram.ts';
-import type { FindConflict } from './conflict-check.ts';
-import type { AddressClaim } from './decision.ts';
-import type { IdentifyClient, PlanBoot } from './inquiry.ts';
-import type { Lease } from './lease.ts';
-import type { LeaseJournal } from './lease-journal.ts';
-import type { LeaseChange, LeaseTable } from './lease-table.ts';
-import type { ForeignEar } from './standing.ts';
-import type { Arrival } from './subnet.ts';
+import type { AddressClaim } from './answers/decision.ts';
+import type { IdentifyClient, PlanBoot } from './answers/inquiry.ts';
+import type { FindConflict } from './conflicts/conflict-check.ts';
+import type { Lease } from './leases/lease.ts';
+import type { LeaseJournal } from './leases/lease-journal.ts';
+import type { LeaseChange, LeaseTable } from './leases/lease-table.ts';
+import type { ForeignEar } from './networks/standing.ts';
+import type { Arrival } from './networks/subnet.ts';
 
 /** A reply on its way out. */
 export interface Reply {

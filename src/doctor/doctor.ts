@@ -9,7 +9,7 @@ import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import type { DhcpSubnet } from '../dhcp/config.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4, mac } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';

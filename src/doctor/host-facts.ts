@@ -6,7 +6,7 @@
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { RackConfig } from '../config/rack-config.ts';
-import { PROXY_PORT } from '../dhcp/config.ts';
+import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 

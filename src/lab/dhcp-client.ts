@@ -13,7 +13,7 @@ import {
   type DhcpMessage,
   decodeDhcpMessage,
   encodeDhcpMessage,
-} from '../dhcp/message.ts';
+} from '../dhcp/wire/message.ts';
 import {
   addressBytes,
   MESSAGE_TYPE,
@@ -23,7 +23,7 @@ import {
   optionU8,
   textBytes,
   u8Bytes,
-} from '../dhcp/options.ts';
+} from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../net/address.ts';
 
 /** What a ROM learns from its lease. */

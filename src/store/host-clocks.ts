@@ -1,7 +1,7 @@
-// The clocks of the host as records of leases are stamped with them. Source: `dhcp/lease-clock.ts`.
+// The clocks of the host as records of leases are stamped with them. Source: `dhcp/leases/lease-clock.ts`.
 
 import { type Clock, readBootId, uptimeSeconds } from '../clock.ts';
-import type { HostMoment } from '../dhcp/lease-clock.ts';
+import type { HostMoment } from '../dhcp/leases/lease-clock.ts';
 
 /** How old a reading may be, in milliseconds. */
 const READING_AGE_MAX_MS = 1000;

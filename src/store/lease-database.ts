@@ -13,8 +13,8 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { seconds } from '../clock.ts';
-import type { LeaseState } from '../dhcp/lease.ts';
-import type { StoredLease } from '../dhcp/stored-lease.ts';
+import type { LeaseState } from '../dhcp/leases/lease.ts';
+import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
 import { type Ipv4, ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';

@@ -9,8 +9,8 @@
 //   a text: length + 1 as 16 bits, bytes; 0: there is none
 
 import { seconds } from '../clock.ts';
-import type { LeaseState } from '../dhcp/lease.ts';
-import type { StoredLease } from '../dhcp/stored-lease.ts';
+import type { LeaseState } from '../dhcp/leases/lease.ts';
+import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 

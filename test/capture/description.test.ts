@@ -9,7 +9,7 @@ import type { Description, Field } from '../../src/capture/description.ts';
 import { describeDhcp } from '../../src/capture/dhcp-description.ts';
 import { DHCP_OPTIONS } from '../../src/capture/dhcp-option-table.ts';
 import { readHexFile } from '../../src/capture/hex-file.ts';
-import { decodeDhcpMessage } from '../../src/dhcp/message.ts';
+import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const PACKETS = new URL('../../fixtures/packets/', import.meta.url);

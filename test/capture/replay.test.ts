@@ -8,7 +8,7 @@ import { readHexFile } from '../../src/capture/hex-file.ts';
 import { type ReplayFacts, replayPackets } from '../../src/capture/replay.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
 import { ip, packet } from './frames.ts';

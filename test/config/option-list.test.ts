@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
-import type { DhcpSubnet } from '../../src/dhcp/config.ts';
-import type { OptionTable } from '../../src/dhcp/configured-options.ts';
+import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
+import type { OptionTable } from '../../src/dhcp/networks/configured-options.ts';
 
 const LAB = `cluster_interfaces:
   - name: lab

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { seconds } from '../../src/clock.ts';
-import { type DhcpMessage, decodeDhcpMessage } from '../../src/dhcp/message.ts';
-import { OPTION, optionAddress } from '../../src/dhcp/options.ts';
-import { readRelayInformation } from '../../src/dhcp/relay-agent.ts';
-import { replyBytesMax } from '../../src/dhcp/reply.ts';
+import { replyBytesMax } from '../../src/dhcp/answers/reply.ts';
+import { type DhcpMessage, decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { OPTION, optionAddress } from '../../src/dhcp/wire/options.ts';
+import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/net/address.ts';
 import { config, hw, ip, MAC_B, machine, relayedSubnet, subnet } from '../dhcp/lab.ts';
 import { BentDatagrams } from './bent-datagrams.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { decodeDhcpMessage } from '../../src/dhcp/message.ts';
-import { OPTION, optionAddress } from '../../src/dhcp/options.ts';
+import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { OPTION, optionAddress } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/net/address.ts';
 import { config, ip, subnet } from '../dhcp/lab.ts';
 import { captures } from './bent-datagrams.ts';

@@ -11,11 +11,11 @@ const exchanges = inFile('test/conformance/rfc2131-exchanges.test.ts');
 const options = inFile('test/conformance/dhcp-options.test.ts');
 const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
-const standing = inFile('test/dhcp/standing.test.ts');
-const decide = inFile('test/dhcp/decide.test.ts');
-const given = inFile('test/dhcp/configured-options.test.ts');
-const layout = inFile('test/dhcp/option-layout.test.ts');
-const values = inFile('test/dhcp/option-value.test.ts');
+const standing = inFile('test/dhcp/networks/standing.test.ts');
+const decide = inFile('test/dhcp/answers/decide.test.ts');
+const given = inFile('test/dhcp/networks/configured-options.test.ts');
+const layout = inFile('test/dhcp/wire/option-layout.test.ts');
+const values = inFile('test/dhcp/wire/option-value.test.ts');
 const clients = inFile('test/e2e/clients-dhcp.test.ts');
 
 /** The tests that rows name. */
@@ -96,17 +96,17 @@ export const SHOWN = {
   withoutArp: clients(
     'a client that has no address yet is answered by itself, without ARP, or as a broadcast when it asks so',
   ),
-  byIdentifier: inFile('test/dhcp/client-identity.test.ts')(
+  byIdentifier: inFile('test/dhcp/networks/client-identity.test.ts')(
     'by identifier, two clients of one hardware address have two addresses, and keep them',
   ),
-  roams: inFile('test/dhcp/client-identity.test.ts')(
+  roams: inFile('test/dhcp/networks/client-identity.test.ts')(
     'by identifier, a client that roams to another hardware address keeps its address',
   ),
-  onlyByIdentifier: inFile('test/dhcp/client-identity.test.ts')(
+  onlyByIdentifier: inFile('test/dhcp/networks/client-identity.test.ts')(
     'by identifier, nobody renews, releases or declines what another identifier holds',
   ),
-  neverDivided: inFile('test/dhcp/option-layout.test.ts')('an option of at most 255 bytes is never divided'),
-  fileGivesWay: inFile('test/dhcp/option-layout.test.ts')(
+  neverDivided: inFile('test/dhcp/wire/option-layout.test.ts')('an option of at most 255 bytes is never divided'),
+  fileGivesWay: inFile('test/dhcp/wire/option-layout.test.ts')(
     'RFC 2132 §9.4: a boot file that option 67 repeats gives its field to options that have no other room',
   ),
   circuitLimit: inFile('test/dhcp/bounds.test.ts')(

@@ -55,7 +55,10 @@ export const RFC_2131_CLIENT_MUSTS: readonly Must[] = [
     '4.3.2',
     'MUST',
     'RENEWING: ciaddr is the client’s address; a renewal that names its server all the same is answered.',
-    { file: 'test/dhcp/decide.test.ts', name: 'RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be' },
+    {
+      file: 'test/dhcp/answers/decide.test.ts',
+      name: 'RFC 2131 §4.3.2, RENEWING and REBINDING: extended wherever it can be',
+    },
   ),
   theirs('4.3.2', 'MUST NOT', 'REBINDING: a server is named or an address asked for by option 50.'),
   theirs('4.3.2', 'MUST', 'REBINDING: ciaddr is the client’s address, and the message is broadcast.'),

@@ -33,7 +33,7 @@ export const OPTION_MUSTS: readonly Must[] = [
     SHOWN.wrongLength,
   ),
   basic.met('2', 'SHOULD', 'Text does not end in a zero byte when sent, and may when received.', {
-    file: 'test/dhcp/options.test.ts',
+    file: 'test/dhcp/wire/options.test.ts',
     name: 'text loses the zero bytes at its end',
   }),
   basic.met('3.1', 'MUST', 'PAD is one byte and may stand anywhere.', SHOWN.padded),
@@ -41,7 +41,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   basic.met('3.3', 'MUST', 'The mask comes before the router where both are given.', SHOWN.maskFirst),
   basic.met('3.5', 'MUST', 'Lists of addresses have 4 bytes at least and whole addresses.', SHOWN.lengths),
   basic.met('3.14', 'MUST', 'A host name has a character at least, and follows the rules of names.', SHOWN.lengths, {
-    file: 'test/dhcp/options.test.ts',
+    file: 'test/dhcp/wire/options.test.ts',
     name: 'a client’s name is kept only if it can be a host name',
   }),
   basic.met('8.4', 'MUST', 'Vendor options (43) that are not understood are ignored.', SHOWN.vendorIgnored),

@@ -2,13 +2,13 @@
 // test holds it back.
 
 import { identifyBootClient } from '../../src/boot/client.ts';
-import type { DhcpConfig } from '../../src/dhcp/config.ts';
-import type { FindConflict } from '../../src/dhcp/conflict-check.ts';
+import type { PlanBoot } from '../../src/dhcp/answers/inquiry.ts';
+import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
 import { DHCP_EVENTS, type DhcpEvent, type DhcpRefusal } from '../../src/dhcp/events.ts';
-import type { PlanBoot } from '../../src/dhcp/inquiry.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { MESSAGE_TYPE } from '../../src/dhcp/options.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
+import { MESSAGE_TYPE } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';

@@ -7,9 +7,9 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { instant } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { type ClientName, foreseeBoot } from '../../src/daemon/foresight.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { Offers } from '../../src/dhcp/offers.ts';
-import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import { Offers } from '../../src/dhcp/leases/offers.ts';
+import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
 

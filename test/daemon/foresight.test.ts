@@ -13,10 +13,10 @@ import {
   foreseeBoot,
   likelyClients,
 } from '../../src/daemon/foresight.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { Offers } from '../../src/dhcp/offers.ts';
-import { indexSubnets } from '../../src/dhcp/subnet.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import { Offers } from '../../src/dhcp/leases/offers.ts';
+import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ipv4, mac } from '../../src/net/address.ts';

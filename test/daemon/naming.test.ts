@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { nameMachines, nameReservations } from '../../src/daemon/naming.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { type NameReport, Names } from '../../src/dns/names.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';

@@ -3,8 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later, seconds } from '../../src/clock.ts';
-import { DECLINE_SECONDS } from '../../src/dhcp/decide.ts';
-import { DECLINE_REGAINED_SECONDS, DECLINED_ALWAYS, DECLINES_AT_ONCE, Declines } from '../../src/dhcp/declines.ts';
+import { DECLINE_SECONDS } from '../../src/dhcp/answers/decide.ts';
+import {
+  DECLINE_REGAINED_SECONDS,
+  DECLINED_ALWAYS,
+  DECLINES_AT_ONCE,
+  Declines,
+} from '../../src/dhcp/limits/declines.ts';
 import {
   NEW_CLIENTS_PER_SECOND,
   NewClients,
@@ -13,8 +18,8 @@ import {
   PLACES_OF_A_SOCKET,
   type Place,
   SOCKETS_MAX,
-} from '../../src/dhcp/new-clients.ts';
-import { OPTION } from '../../src/dhcp/options.ts';
+} from '../../src/dhcp/limits/new-clients.ts';
+import { OPTION } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, type Ipv4, mac, parseNetwork } from '../../src/net/address.ts';
 import { config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from './lab.ts';

@@ -3,15 +3,15 @@
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
 import { instant, later, seconds } from '../../src/clock.ts';
-import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/config.ts';
-import type { DhcpState } from '../../src/dhcp/inquiry.ts';
-import type { Lease, LeaseState } from '../../src/dhcp/lease.ts';
-import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/message.ts';
-import { Offers } from '../../src/dhcp/offers.ts';
-import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/options.ts';
-import { type Arrival, indexSubnets } from '../../src/dhcp/subnet.ts';
+import type { DhcpState } from '../../src/dhcp/answers/inquiry.ts';
+import type { Lease, LeaseState } from '../../src/dhcp/leases/lease.ts';
+import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import { Offers } from '../../src/dhcp/leases/offers.ts';
+import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
+import { type Arrival, indexSubnets } from '../../src/dhcp/networks/subnet.ts';
+import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import {

@@ -1,12 +1,12 @@
 // A responder on a virtual wire, whose disk writes at once: what clients say, and what they are answered in a word.
 
 import { identifyBootClient } from '../../src/boot/client.ts';
-import type { DhcpConfig } from '../../src/dhcp/config.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
-import { OPTION, optionU8 } from '../../src/dhcp/options.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
+import { type Arrival, indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { Responder } from '../../src/dhcp/responder.ts';
-import { type Arrival, indexSubnets } from '../../src/dhcp/subnet.ts';
+import { OPTION, optionU8 } from '../../src/dhcp/wire/options.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../src/net/address.ts';

@@ -1,8 +1,8 @@
 // docs/dhcp-options.md, made from the tables of the code: what an option of the configuration looks like, every name and type.
 
 import { join } from 'node:path';
-import { NAMED_OPTIONS, REFUSED_OPTIONS } from '../../src/dhcp/option-names.ts';
-import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/option-value.ts';
+import { NAMED_OPTIONS, REFUSED_OPTIONS } from '../../src/dhcp/wire/option-names.ts';
+import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-value.ts';
 
 /** Where the document lies. */
 export const DHCP_OPTIONS_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'dhcp-options.md');

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
-import { BOOT_REQUEST, BROADCAST_FLAG, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/message.ts';
+import { BOOT_REQUEST, BROADCAST_FLAG, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import {
   addressBytes,
   MESSAGE_TYPE,
@@ -15,7 +15,7 @@ import {
   optionU8,
   textBytes,
   u8Bytes,
-} from '../../src/dhcp/options.ts';
+} from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, macToBytes, parseIpv4, parseMac } from '../../src/net/address.ts';
 import type { Destination } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';

@@ -7,7 +7,7 @@ import type { RackConfig } from '../../src/config/rack-config.ts';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack.ts';
 import { describeRack } from '../../src/daemon/rack-description.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { EventKind, RackEvent } from '../../src/event.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';

@@ -14,7 +14,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { attributeEvents } from '../../src/daemon/attribution.ts';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { ipv4, mac as macOf } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';

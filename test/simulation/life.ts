@@ -13,7 +13,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack.ts';
 import { describeRack } from '../../src/daemon/rack-description.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';

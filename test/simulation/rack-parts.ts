@@ -1,7 +1,7 @@
 // What a rack in virtual time stands on: a boot tree in memory, and a disk that is only slow.
 
 import type { Clock } from '../../src/clock.ts';
-import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/lease-journal.ts';
+import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 
 const DISK_MS = 4;

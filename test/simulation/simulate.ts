@@ -10,7 +10,7 @@ import { after } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { Rack } from '../../src/daemon/rack.ts';
-import { LeaseTable } from '../../src/dhcp/lease-table.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, formatMac, ipv4 } from '../../src/net/address.ts';

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
-import type { StoredLease } from '../../src/dhcp/stored-lease.ts';
+import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { RackError, type RackErrorCode } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';

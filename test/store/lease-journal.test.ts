@@ -6,8 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { later, seconds, sleep } from '../../src/clock.ts';
-import type { Lease } from '../../src/dhcp/lease.ts';
-import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/lease-journal.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/leases/lease-journal.ts';
 import { RackError } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import {

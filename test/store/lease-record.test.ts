@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
-import type { StoredLease } from '../../src/dhcp/stored-lease.ts';
+import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { decodeFields, decodeLeases, LeaseBatch, RECORD_TEXT_MAX } from '../../src/store/lease-record.ts';
 import { printedRandom } from '../support/printed-random.ts';

@@ -1,8 +1,8 @@
 // A steady load of renewals, each of which is sent once and must be acknowledged: what a client without patience would see.
 
 import { sleep, systemClock, type Timer } from '../../src/clock.ts';
-import { BOOT_REQUEST, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/message.ts';
-import { MESSAGE_TYPE, OPTION, optionU8, u8Bytes } from '../../src/dhcp/options.ts';
+import { BOOT_REQUEST, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionU8, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
 import type { DhcpProbes } from './probes.ts';
 

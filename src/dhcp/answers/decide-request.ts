@@ -1,0 +1,191 @@
+// REQUEST, in the four states a client sends it from (RFC 2131 §4.3.2, table 4):
+//
+//   server identifier                       SELECTING    takes up an offer
+//   no identifier, ciaddr 0, option 50      INIT-REBOOT  asks whether its former address still holds
+//   no identifier, ciaddr, unicast          RENEWING     ┐ extend: decideExtension
+//   no identifier, ciaddr, broadcast        REBINDING    ┘
+//
+// 1. A client with a running lease gets ACK for its address whenever `judgeAddress` has no objection, also when another address
+//    is fixed for it meanwhile: NAK stops firmware in the middle of its boot. It takes the fixed one with its next DISCOVER, with
+//    which firmware begins.
+// 2. What else it gets depends on this server's standing on its network (`standing.ts`); a record of a client is an address
+//    fixed for it there, or a running lease:
+//
+//                                                    sole    presumed  guest
+//      SELECTING what cannot be had                  NAK     NAK       NAK       the client chose this server (§3.1 step 4)
+//      asks for what is wrong, with a record         NAK     NAK       NAK       INIT-REBOOT (§4.3.2), RENEWING, REBINDING
+//      INIT-REBOOT, not its lease, another is fixed  NAK     NAK       NAK       if the fixed one is free: the record says that
+//                                                                                the address is wrong (§4.3.2); else as below
+//      INIT-REBOOT on a wrong network, no record     NAK     NAK       silence   §4.3.2 says SHOULD; a guest cannot tell
+//      INIT-REBOOT, another's address, no record     NAK     silence   silence   §4.3.2: no record, remain silent
+//      extends another client's address, no record   NAK     NAK       silence
+//      INIT-REBOOT, free dynamic address, no record  ACK     silence   silence   §4.3.2: no record, remain silent
+//      extends a free dynamic address, no record     ACK     ACK       silence   a range belongs to one rack: it was ours;
+//                                                                                asked by unicast a guest gives ACK, too
+//      asks for an address of no range, no record    NAK     silence   silence   §4.3.2: no record, remain silent
+//      extends an address of another network         NAK     silence   silence
+//
+//    Deviates from RFC 2131 §4.3.2 where the standing is sole, because the rule of silence is there for other servers on the
+//    wire, and the operator has said that there are none.
+// 3. A client holds one address in a network: what it held before is recorded as released together with the new lease.
+
+import { ANY, type Ipv4 } from '../../net/address.ts';
+import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events.ts';
+import { findFixedAddress, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
+import type { Lease } from '../leases/lease.ts';
+import { isActive } from '../leases/lease-table.ts';
+import { standingOn } from '../networks/standing.ts';
+import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { chooseDestination } from '../wire/destination.ts';
+import { OPTION, optionAddress } from '../wire/options.ts';
+import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
+import type { DhcpState, Inquiry } from './inquiry.ts';
+import { findNewcomer, isAdmitted } from './newcomer.ts';
+import { composeNak, composeReply } from './reply.ts';
+import { eventOf, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
+
+/** Tells the state of the client and decides in it. */
+export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision {
+  const { message } = inquiry;
+  const requested = optionAddress(message.options, OPTION.requestedAddress);
+  if (message.options.has(OPTION.serverIdentifier)) {
+    const address = requested ?? (message.ciaddr === ANY ? undefined : message.ciaddr);
+    if (address === undefined) return ignore(inquiry, 'address-not-named');
+    if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
+    return decideSelecting(inquiry, state, address);
+  }
+  if (message.ciaddr !== ANY) return decideExtension(inquiry, state, message.ciaddr);
+  if (requested === undefined) return ignore(inquiry, 'address-not-named');
+  return decideInitReboot(inquiry, state, requested);
+}
+
+function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
+  const served = subnetOf(inquiry.link, address);
+  if (served === undefined) return nak(inquiry, state, address, 'wrong-network');
+  const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
+  return objection === undefined ? ack(inquiry, state, served, address) : nak(inquiry, state, address, objection);
+}
+
+function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
+  const { now } = inquiry;
+  const served = subnetOf(inquiry.link, address);
+  if (served === undefined) return decideWrongNetwork(inquiry, state, address);
+  const fixed = findFixedAddress(served, inquiry, state.machines);
+  if (fixed !== undefined && fixed.address !== address && !isOwnLease(inquiry, state, served, address)) {
+    const free = judgeAddress(served, inquiry, fixed.address, state, now) === undefined;
+    // A system that asks for what it had before its firmware took the fixed address would lose that again.
+    if (free) return nak(inquiry, state, address, 'fixed-address-differs');
+  }
+  const objection = judgeAddress(served, inquiry, address, state, now);
+  if (objection !== undefined) {
+    const isWrong = standingOn(inquiry.link, state.foreign) === 'sole';
+    return decideObjection(inquiry, state, address, objection, isWrong);
+  }
+  const known = fixed !== undefined || findOwn(inquiry, state, served) !== undefined;
+  return known || standingOn(inquiry.link, state.foreign) === 'sole'
+    ? ack(inquiry, state, served, address)
+    : ignore(inquiry, 'no-record', address);
+}
+
+function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
+  return standingOn(inquiry.link, state.foreign) !== 'guest' || hasRecord(inquiry, state)
+    ? nak(inquiry, state, address, 'wrong-network')
+    : ignore(inquiry, 'no-record', address);
+}
+
+function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
+  const standing = standingOn(inquiry.link, state.foreign);
+  const served = subnetOf(inquiry.link, address);
+  if (served === undefined) {
+    return standing === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);
+  }
+  const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
+  if (objection !== undefined) {
+    // Of an address outside all ranges this server knows nothing: another may have given it.
+    const isWrong = standing === 'sole' || (standing === 'presumed' && objection !== 'address-outside-range');
+    return decideObjection(inquiry, state, address, objection, isWrong);
+  }
+  // RENEWING is sent to the server that gave the lease, by unicast: who asks us takes us for it.
+  const asksUs = inquiry.arrival.interfaceName === undefined && inquiry.message.giaddr === ANY;
+  return standing !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
+    ? ack(inquiry, state, served, address)
+    : ignore(inquiry, 'no-record', address);
+}
+
+/** True when the address is fixed for the client, or was its own the last time. */
+function knowsHolder(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): boolean {
+  const lease = state.leases.find(address);
+  if (lease !== undefined && isSameClient(served, lease, inquiry) && lease.state === 'bound') return true;
+  return findFixedAddress(served, inquiry, state.machines)?.address === address;
+}
+
+/** Denies an address; a client without a record is told so only where `isWrong`. */
+function decideObjection(
+  inquiry: Inquiry,
+  state: DhcpState,
+  address: Ipv4,
+  objection: AddressObjection,
+  isWrong: boolean,
+): DhcpDecision {
+  return isWrong || hasRecord(inquiry, state)
+    ? nak(inquiry, state, address, objection)
+    : ignore(inquiry, 'no-record', address);
+}
+
+/** True while the client holds that very address. */
+function isOwnLease(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, address: Ipv4): boolean {
+  const lease = leases.find(address);
+  return isActive(lease, inquiry.now) && isSameClient(served, lease, inquiry);
+}
+
+/** True when an address of this link is fixed for the client, or leased to it. */
+function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
+  return inquiry.link.some(
+    (served) =>
+      findFixedAddress(served, inquiry, state.machines) !== undefined ||
+      isActive(findOwn(inquiry, state, served), inquiry.now),
+  );
+}
+
+/** The newest record of the client in a network. */
+const findOwn = (inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): Lease | undefined =>
+  leases.findByClient(identityIn(served, inquiry), served.subnet.network);
+
+function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
+  const { message, now } = inquiry;
+  const renewal = isOwnLease(inquiry, state, served, address);
+  const newcomer = renewal ? undefined : findNewcomer(inquiry, state, served);
+  if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
+    return ignoreNewcomer(inquiry, newcomer, address);
+  }
+  const settings = settingsFor(inquiry, state, served, 'ack', address);
+  if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
+  const released = state.leases
+    .findAllByClient(identityIn(served, inquiry))
+    .filter((lease) => lease.address !== address && isActive(lease, now))
+    .filter((lease) => subnetOf([served], lease.address) !== undefined)
+    .map((lease): Lease => ({ ...lease, state: 'released', expiresAt: now }));
+  return {
+    kind: 'reply',
+    message: composeReply(inquiry, settings),
+    destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
+    served,
+    newcomer,
+    records: [...released, leaseFor(inquiry, settings, state)],
+    event: { ...eventOf(inquiry, 'dhcp.ack', settings), renewal, ...switchPortOf(inquiry.relay) },
+  };
+}
+
+function nak(inquiry: Inquiry, state: DhcpState, address: Ipv4, reason: DhcpRefusal): DhcpDecision {
+  const identifier = identifierFor(inquiry, state);
+  const [served] = inquiry.link;
+  if (identifier === undefined || served === undefined) return ignore(inquiry, 'no-server-address', address);
+  return {
+    kind: 'reply',
+    message: composeNak(inquiry.message, identifier, DHCP_REFUSALS[reason]),
+    destination: chooseDestination(inquiry.message, 'nak', ANY, state.ports),
+    served,
+    records: [],
+    event: { ...eventOf(inquiry, 'dhcp.nak'), address, reason },
+  };
+}

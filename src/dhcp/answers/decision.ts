@@ -1,0 +1,81 @@
+// What was decided about a message: a value, which the server carries out.
+
+import type { Instant } from '../../clock.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Destination } from '../../net/datagram.ts';
+import type { DhcpEvent, DhcpRefusal } from '../events.ts';
+import type { Lease } from '../leases/lease.ts';
+import type { Place } from '../limits/new-clients.ts';
+import type { ClientIdentity } from '../networks/client-identity.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import type { Inquiry } from './inquiry.ts';
+import { eventOf } from './terms.ts';
+
+/** An address to keep for a client while it makes up its mind. */
+export interface OfferedAddress {
+  readonly address: Ipv4;
+  readonly mac: MacAddress;
+  /** For whom it is kept. */
+  readonly client: ClientIdentity;
+  /** Look first whether somebody uses it without a lease. */
+  readonly probe: boolean;
+}
+
+/** An address that a client was seen to take from another DHCP server. */
+export interface AddressClaim {
+  readonly address: Ipv4;
+  readonly mac: MacAddress;
+  readonly at: Instant;
+}
+
+/** What to do with a message. */
+export type DhcpDecision =
+  | {
+      readonly kind: 'reply';
+      readonly message: DhcpMessage;
+      readonly destination: Destination;
+      /** The subnet whose interface the reply leaves by. */
+      readonly served: ServedSubnet;
+      /** To be durable before the reply leaves; empty: the reply may leave at once. */
+      readonly records: readonly Lease[];
+      /** Where the client is, when nobody knew it before. */
+      readonly newcomer?: Place | undefined;
+      /** An OFFER's: the address to keep for the client. */
+      readonly offer?: OfferedAddress | undefined;
+      /** In proxy mode: what the message tells of the client's address. */
+      readonly claim?: AddressClaim | undefined;
+      readonly event: DhcpEvent;
+    }
+  | {
+      readonly kind: 'record';
+      readonly records: readonly Lease[];
+      /** The client that found somebody else using its address. */
+      readonly declinedBy?: ClientIdentity | undefined;
+      readonly event: DhcpEvent;
+    }
+  | {
+      readonly kind: 'ignore';
+      readonly reason: DhcpRefusal;
+      /** Where too many new clients are. */
+      readonly place?: Place | undefined;
+      readonly event: DhcpEvent;
+    }
+  /** In proxy mode: it is another server's to answer. Counted; told only where somebody wants to know. */
+  | {
+      readonly kind: 'pass';
+      readonly reason: DhcpRefusal;
+      readonly claim?: AddressClaim | undefined;
+      readonly event?: DhcpEvent | undefined;
+    };
+
+/** Leaves a new client without an answer, for there are too many where it is. */
+export function ignoreNewcomer(inquiry: Inquiry, place: Place, address: Ipv4): DhcpDecision {
+  const reason = 'too-many-new-clients';
+  return { kind: 'ignore', reason, place, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+}
+
+/** Leaves a message without an answer. */
+export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4): DhcpDecision {
+  return { kind: 'ignore', reason, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+}

@@ -1,0 +1,108 @@
+// A client's message with everything that has to be known to decide on it: who asks, from which link, as what kind of boot
+// client. Opened once, then handed to the decider of its message type.
+//
+// 1. Who a client is, is the network's to say (`client-identity.ts`).
+
+import type { BootClient, BootClientFacts } from '../../boot/client.ts';
+import type { BootPlan, BootQuery } from '../../boot/plan.ts';
+import type { Instant } from '../../clock.ts';
+import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../net/address.ts';
+import type { DhcpRefusal } from '../events.ts';
+import type { AllocationFacts } from '../leases/allocate.ts';
+import type { DeclineView } from '../limits/declines.ts';
+import type { NewClientView } from '../limits/new-clients.ts';
+import type { ForeignView } from '../networks/standing.ts';
+import { type Arrival, chooseLink, heedsClientId, type ServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
+import type { DhcpPorts } from '../wire/destination.ts';
+import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
+import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';
+import { type RelayInformation, readRelayInformation } from '../wire/relay-agent.ts';
+
+const ETHERNET = 1;
+const ETHERNET_BYTES = 6;
+
+/** Recognises a boot client; undefined: not a network boot. */
+export type IdentifyClient = (facts: BootClientFacts) => BootClient | undefined;
+/** Answers what a boot client loads next; undefined: nothing is known for it. */
+export type PlanBoot = (query: BootQuery) => BootPlan | undefined;
+
+/** Everything a decision may read; nothing of it is changed by deciding. */
+export interface DhcpState extends AllocationFacts {
+  readonly subnets: SubnetIndex;
+  readonly ports: DhcpPorts;
+  readonly identifyClient: IdentifyClient;
+  readonly planBoot: PlanBoot;
+  /** Undefined: new clients are not bounded, declines are not. */
+  readonly newClients?: NewClientView | undefined;
+  readonly declines?: DeclineView | undefined;
+  /** Where other DHCP servers were seen; undefined: nobody looks. */
+  readonly foreign?: ForeignView | undefined;
+}
+
+/** One message to decide on. */
+export interface Inquiry {
+  readonly message: DhcpMessage;
+  /** Option 53. */
+  readonly type: number;
+  readonly mac: MacAddress;
+  /** Option 61, one character a byte; undefined: none, or it makes no difference on this link. */
+  readonly clientId: string | undefined;
+  readonly now: Instant;
+  readonly arrival: Arrival;
+  readonly relay: RelayInformation | undefined;
+  /** The networks of the client's link, at least one. */
+  readonly link: readonly ServedSubnet[];
+  /** Undefined: not a network boot. */
+  readonly client: BootClient | undefined;
+}
+
+/** An inquiry, or why the message is not one. */
+export type InquiryResult =
+  | { readonly kind: 'inquiry'; readonly inquiry: Inquiry }
+  | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
+
+/** Finds out who asks what; refuses what no client of this server can have sent. */
+export function openInquiry(message: DhcpMessage, arrival: Arrival, state: DhcpState, now: Instant): InquiryResult {
+  if (message.op !== BOOT_REQUEST) return { kind: 'refused', reason: 'not-a-request', mac: undefined };
+  const mac = hardwareAddress(message);
+  if (mac === undefined) return { kind: 'refused', reason: 'hardware-unsupported', mac };
+  if (!message.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };
+  const type = optionU8(message.options, OPTION.messageType);
+  if (type === undefined) return { kind: 'refused', reason: 'message-type-unknown', mac };
+
+  const agent = message.options.get(OPTION.relayAgentInformation);
+  const relay = agent === undefined ? undefined : readRelayInformation(agent);
+  const choice = chooseLink(message, relay, arrival, state.subnets);
+  if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
+  const { link } = choice;
+  const clientId = link.some(heedsClientId) ? optionIdentifier(message.options, OPTION.clientIdentifier) : undefined;
+  const client = state.identifyClient(clientFacts(message));
+  return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, relay, link, client } };
+}
+
+function hardwareAddress(message: DhcpMessage): MacAddress | undefined {
+  if (message.htype !== ETHERNET || message.hlen !== ETHERNET_BYTES) return undefined;
+  const mac = macFromBytes(message.chaddr);
+  return isHostMac(mac) ? mac : undefined;
+}
+
+/** What the options show of a boot client. */
+export function clientFacts({ options }: DhcpMessage): BootClientFacts {
+  return {
+    architectures: optionU16List(options, OPTION.clientArchitecture),
+    vendorClass: optionText(options, OPTION.vendorClass) ?? '',
+    userClasses: userClasses(options),
+    ipxeOptions: options.has(OPTION.ipxe),
+  };
+}
+
+/**
+ * The rack's own address towards the client in `served`: where it boots from. Undefined for a network behind a relay when the
+ * message came by a device of which no network is served.
+ */
+export function rackAddress(inquiry: Inquiry, served: ServedSubnet, subnets: SubnetIndex): Ipv4 | undefined {
+  if (served.subnet.serverAddress !== undefined) return served.subnet.serverAddress;
+  const { localAddress, interfaceName } = inquiry.arrival;
+  if (localAddress !== ANY) return localAddress;
+  return subnets.served.find(({ subnet }) => subnet.interfaceName === interfaceName)?.subnet.serverAddress;
+}

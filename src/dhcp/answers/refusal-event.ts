@@ -1,0 +1,61 @@
+// What is told of a message that got no answer: the fields by which a person finds who sent it, and through which relay.
+//
+// 1. Made only for what is told: a flood, of which few are published, costs none of it.
+
+import type { Instant } from '../../clock.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
+import type { WireFault } from '../../net/byte-reader.ts';
+import type { Sample } from '../../rate-limit.ts';
+import type { DhcpEvent, DhcpRefusal } from '../events.ts';
+import { type Arrival, namedNetwork } from '../networks/subnet.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { OPTION } from '../wire/options.ts';
+import { readRelayInformation } from '../wire/relay-agent.ts';
+import { switchPortOf } from './terms.ts';
+
+/** A message as it came. */
+export interface Heard {
+  readonly message: DhcpMessage;
+  readonly arrival: Arrival;
+  /** The source of its datagram. */
+  readonly from: Ipv4;
+}
+
+type Way = Pick<DhcpEvent, 'relay' | 'wanted' | 'circuitId' | 'remoteId' | 'from'>;
+
+/** Tells of a message without an answer. `heard` is undefined where the message is gone: `event` says what is known. */
+export function refusedEvent(
+  event: DhcpEvent,
+  reason: DhcpRefusal,
+  sample: Sample,
+  heard: Heard | undefined,
+): DhcpEvent {
+  const { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds } = event;
+  const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds, reason, ...sample };
+  const way = heard === undefined ? keptWay(event) : wayOf(heard, reason);
+  return { kind: 'dhcp.refused', ...fields, ...way };
+}
+
+/** Tells of a datagram that is no message; `from` is its source. */
+export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, at: Instant, sample: Sample): DhcpEvent {
+  const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
+  const { interfaceName } = arrival;
+  return { kind: 'dhcp.malformed', at, interfaceName, from: sourceOf(from), reason, ...sample };
+}
+
+const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });
+
+/** How a message came here, and by which address it names its network. */
+function wayOf({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
+  const agent = message.options.get(OPTION.relayAgentInformation);
+  const relay = agent === undefined ? undefined : readRelayInformation(agent);
+  const wanted = namedNetwork(message, relay, arrival);
+  return {
+    relay: message.giaddr === ANY ? undefined : formatIpv4(message.giaddr),
+    wanted: wanted === undefined ? undefined : formatIpv4(wanted),
+    from: reason === 'not-a-request' ? sourceOf(from) : undefined,
+    ...switchPortOf(relay),
+  };
+}
+
+const sourceOf = (from: Ipv4): string | undefined => (from === ANY ? undefined : formatIpv4(from));

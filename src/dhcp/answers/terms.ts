@@ -1,0 +1,143 @@
+// The terms on which a client gets its address: lease time, server identifier, names, boot plan; the lease record and the
+// event that follow from them. Shared by the deciders.
+//
+// 1. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
+//    still counts on the longer one.
+
+import { type Instant, later } from '../../clock.ts';
+import { ANY, type Ipv4 } from '../../net/address.ts';
+import type { DhcpEvent, DhcpEventKind } from '../events.ts';
+import { findReservation, isSameClient } from '../leases/allocate.ts';
+import type { Lease } from '../leases/lease.ts';
+import { wireText } from '../leases/lease-report.ts';
+import { isActive } from '../leases/lease-table.ts';
+import { leaseTimeFor } from '../networks/lease-time.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import {
+  clientHostname,
+  MESSAGE_TYPE,
+  OPTION,
+  optionAddress,
+  optionIdentifier,
+  optionUuid,
+  vendorClass,
+} from '../wire/options.ts';
+import type { RelayInformation } from '../wire/relay-agent.ts';
+import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
+import type { Settings } from './reply.ts';
+
+/** The settings for a client; undefined: the rack has no address to name towards it. */
+export function settingsFor(
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+  type: 'offer' | 'ack',
+  address: Ipv4,
+): Settings | undefined {
+  const { client, mac, relay } = inquiry;
+  const { subnet } = served;
+  const serverAddress = rackAddress(inquiry, served, state.subnets);
+  if (serverAddress === undefined) return undefined;
+  const machine = state.machines.findByMac(mac);
+  const reservation = findReservation(served, inquiry);
+  return {
+    type,
+    served,
+    serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
+    address,
+    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, machine, address),
+    plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
+    hostname: machine?.hostname ?? reservation?.hostname,
+    domain: machine?.domain,
+    hostOptions: reservation?.options,
+  };
+}
+
+/** What else of a boot client its plan depends on. */
+export const shownBy = ({ message: { options } }: Inquiry) => ({
+  uuid: optionUuid(options),
+  vendorClass: vendorClass(options),
+});
+
+/** The server identifier of a NAK; undefined: the rack has no address to name towards the client. */
+export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
+  if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
+  for (const served of inquiry.link) {
+    const address = rackAddress(inquiry, served, state.subnets);
+    if (address !== undefined) return address;
+  }
+  return undefined;
+}
+
+/** True when the message names this server (option 54), or none. */
+export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
+  const said = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
+  if (said === undefined || said === inquiry.relay?.serverIdentifierOverride) return true;
+  return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);
+}
+
+/** The record of an address that the client gets with `settings`. */
+export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
+  const { message, mac, now, relay } = inquiry;
+  const duration = settings.leaseTime ?? settings.served.subnet.leaseTime;
+  const end = later(now, duration * 1000);
+  const before = state.leases.find(settings.address);
+  return {
+    address: settings.address,
+    mac,
+    state: 'bound',
+    grantedAt: now,
+    expiresAt:
+      isActive(before, now) && isSameClient(settings.served, before, inquiry) ? latest(before.expiresAt, end) : end,
+    duration,
+    hostname: clientHostname(message.options),
+    clientId: optionIdentifier(message.options, OPTION.clientIdentifier),
+    vendorClass: vendorClass(message.options),
+    circuitId: relay?.circuitId,
+    remoteId: relay?.remoteId,
+  };
+}
+
+const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
+
+/** An event about the client of an inquiry, with what `settings` give it. */
+export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settings): DhcpEvent {
+  const { message, type, mac, now, arrival, client, link } = inquiry;
+  return {
+    kind,
+    at: now,
+    mac,
+    address: settings?.address,
+    subnet: (settings?.served ?? link[0])?.subnet.name,
+    interfaceName: arrival.interfaceName,
+    leaseSeconds: settings?.leaseTime,
+    client: client?.kind,
+    architecture: client?.architecture,
+    file: settings?.plan?.file,
+    planReason: settings?.plan?.reason,
+    hostname: settings?.hostname ?? clientHostname(message.options),
+    vendorClass: vendorClass(message.options),
+    waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
+  };
+}
+
+/** The longest that a client is believed to have waited. */
+const WAITED_SECONDS_MAX = 3600;
+
+/**
+ * The client's own count of the seconds since it began to ask (RFC 2131 §2); undefined: none, or not to be believed.
+ * Quirk: Windows writes the field least significant byte first. Quirk: GRUB's net_bootp writes the time of day into it
+ * (fixtures/packets/dhcp-grub-discover.hex).
+ */
+function secondsWaited(secs: number): number | undefined {
+  const seconds = secs >= 0x100 && (secs & 0xff) === 0 ? secs >>> 8 : secs;
+  return seconds === 0 || seconds > WAITED_SECONDS_MAX ? undefined : seconds;
+}
+
+/** Where the client is plugged in, as far as its relay says: fields of an event. */
+export function switchPortOf(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
+  if (relay === undefined || (relay.circuitId === undefined && relay.remoteId === undefined)) return NO_PORT;
+  return { circuitId: wireText(relay.circuitId), remoteId: wireText(relay.remoteId) };
+}
+
+const NO_PORT: Pick<DhcpEvent, 'circuitId' | 'remoteId'> = {};

@@ -1,0 +1,272 @@
+// Does somebody use an address without a lease? Asked of the wire by ARP: ahead of need for a small stock of addresses, and before an
+// offer for one that was not asked about. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
+//
+//   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ nobody ─▶ FreeStock ─▶ knownFree, for the allocator
+//                                                                               └─ somebody ─▶ set aside
+//   offer ─ clear ─┬─ 'clear': not to be probed, in stock, or asked a moment ago
+//                  ├─ 'asked': a client waits for the answer already
+//                  └─ a promise: the user, or undefined
+//
+// 1. A new client waits only when the stock is empty, or for the address it asks for itself, as long as a probe takes (PROBE_MS of
+//    the net room): clients ask again after 1 s at the earliest.
+// 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
+// 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
+//    more is; answers are not believed until then. A proxy ARP answers for every address.
+
+import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
+import { setAside } from '../answers/decide.ts';
+import type { OfferedAddress } from '../answers/decision.ts';
+import type { DhcpEvent } from '../events.ts';
+import type { Lease } from '../leases/lease.ts';
+import type { LeaseView } from '../leases/lease-table.ts';
+import type { DhcpSubnet } from '../networks/config.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import { FreeStock } from './free-stock.ts';
+import { ProbeBook } from './probe-book.ts';
+
+/** How often the stock is looked after, in milliseconds. */
+export const STOCK_LOOK_MS = 30_000;
+/** How soon an address that was given is replaced: clients come together, and one look serves them all. */
+const RESTOCK_MS = 20;
+/** The part of a range that answers to probes may set aside, and the least number of addresses. */
+const CONFLICT_SHARE = 0.25;
+const CONFLICTS_MIN = 4;
+/** How long an answer counts against an address: as long as it is set aside. */
+const CONFLICT_MS = 3_600_000;
+/** Looks into the range for one place in the stock. */
+const LOOKS_PER_PLACE = 2;
+
+/** Asks the wire whether a host other than a client uses an address; answers that host's hardware address, or undefined. */
+export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
+
+/** What the check works with. */
+export interface ConflictPorts {
+  readonly clock: Clock;
+  readonly leases: LeaseView;
+  /** Undefined: addresses are offered without looking whether somebody uses them. */
+  readonly findConflict?: FindConflict | undefined;
+  /** Whether the wire behind an interface can be asked now; undefined: always, and nothing is asked ahead of need. */
+  readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
+}
+
+/** Told of what was found ahead of need, and of what follows for the wire: records to store, and what to tell. */
+export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
+
+/** Whether an offer may leave. */
+export type Clearance = 'clear' | 'asked' | Promise<MacAddress | undefined>;
+
+/** Looks before addresses are given. */
+export class ConflictCheck {
+  readonly #ports: ConflictPorts;
+  readonly #listener: ConflictListener;
+  readonly #stock = new FreeStock();
+  readonly #book = new ProbeBook();
+  /** Probes ahead of need that run, by address. */
+  readonly #ahead = new Map<Ipv4, Promise<MacAddress | undefined>>();
+  /** When addresses of a network answered, oldest first; at most as many as are believed. */
+  readonly #conflictsAt = new Map<string, Instant[]>();
+  #served: readonly ServedSubnet[] = [];
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(ports: ConflictPorts, listener: ConflictListener) {
+    this.#ports = ports;
+    this.#listener = listener;
+  }
+
+  /** These networks are served from now on. */
+  serve(served: readonly ServedSubnet[]): void {
+    this.#served = served;
+    this.#stock.keep((network, address) =>
+      served.some(({ subnet }) => subnet.name === network && subnet.conflictCheck !== false && isIn(subnet, address)),
+    );
+    this.#look(0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  /** An address of the network that nobody uses; undefined: none is known. Asking changes nothing. */
+  knownFree(served: ServedSubnet): Ipv4 | undefined {
+    return this.#stock.first(served.subnet.name, this.#ports.clock.now());
+  }
+
+  /** An address is about to be offered: whether it may. The caller keeps it for the client. */
+  clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
+    const { address, mac } = offer;
+    if (this.#book.isRunning(address)) return 'asked';
+    const { subnet } = served;
+    const inStock = this.#stock.has(address, now);
+    this.leased(address);
+    const { interfaceName } = subnet;
+    if (!offer.probe || inStock || interfaceName === undefined || !this.#canProbe(subnet)) return 'clear';
+    if (this.#distrusts(served, now) || !this.#book.start(address, now)) return 'clear';
+    const asking = this.#ahead.get(address) ?? this.#ask(address, interfaceName);
+    const answered = (found: MacAddress | undefined): MacAddress | undefined => {
+      const at = this.#ports.clock.now();
+      const user = found === mac || this.#distrusts(served, at) ? undefined : found;
+      this.#book.finish(address, user === undefined, at);
+      if (user !== undefined) this.#noteConflict(served, user, at);
+      return user;
+    };
+    // A probe that cannot be made says nothing against the address.
+    return asking.then(answered, () => answered(undefined));
+  }
+
+  /** A host was heard to use an address: it is in no stock any more. */
+  heard(address: Ipv4): void {
+    this.#stock.remove(address);
+    this.#book.forget(address);
+  }
+
+  /** An address was given to a client. */
+  leased(address: Ipv4): void {
+    if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
+  }
+
+  #canProbe({ interfaceName, conflictCheck }: DhcpSubnet): boolean {
+    const { findConflict, canProbe } = this.#ports;
+    if (findConflict === undefined || conflictCheck === false || interfaceName === undefined) return false;
+    return canProbe === undefined || canProbe(interfaceName);
+  }
+
+  #ask(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
+    const { findConflict } = this.#ports;
+    return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
+  }
+
+  /** Looks after the stock in `delayMs`, and every STOCK_LOOK_MS after that. */
+  #look(delayMs: number): void {
+    const { clock, findConflict, canProbe } = this.#ports;
+    if (this.#closed || findConflict === undefined || canProbe === undefined) return;
+    this.#timer?.cancel();
+    this.#timer = clock.schedule(delayMs, () => {
+      this.#timer = undefined;
+      for (const served of this.#served) this.#stockUp(served);
+      this.#timer ??= clock.schedule(STOCK_LOOK_MS, () => this.#look(0));
+    });
+  }
+
+  #stockUp(served: ServedSubnet): void {
+    const { subnet } = served;
+    const now = this.#ports.clock.now();
+    if (subnet.interfaceName === undefined || !this.#canProbe(subnet) || this.#distrusts(served, now)) return;
+    const asked = this.#stock.stale(subnet.name, now);
+    const running = [...this.#ahead.keys()].filter((address) => isIn(subnet, address)).length;
+    const missing = this.#stock.wanted(subnet.name) - running;
+    for (const address of asked) this.#probeAhead(served, address, subnet.interfaceName);
+    for (const address of this.#candidates(served, missing, now))
+      this.#probeAhead(served, address, subnet.interfaceName);
+  }
+
+  /** Addresses that the allocator would give next: such that nobody ever had; where there are none, the one free for longest. */
+  #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
+    const { leases } = this.#ports;
+    const range = subnet.dynamic;
+    if (range === undefined || wanted <= 0) return [];
+    const found = new Set<Ipv4>();
+    let offset = 0;
+    for (let looks = wanted * LOOKS_PER_PLACE; looks > 0 && found.size < wanted; looks -= 1) {
+      const address = leases.findUnused(range, offset);
+      // The search begins anew at the low end: everything was seen.
+      if (address === undefined || address - range.low < offset) break;
+      offset = address - range.low + 1;
+      if (!this.#isTaken(address, now)) found.add(address);
+      if (offset >= rangeSize(range)) break;
+    }
+    const ended = found.size === 0 ? leases.findEnded(range, now) : undefined;
+    if (ended !== undefined && !this.#isTaken(ended, now)) found.add(ended);
+    return [...found];
+  }
+
+  #isTaken(address: Ipv4, now: Instant): boolean {
+    return this.#ahead.has(address) || this.#book.isRunning(address) || this.#stock.has(address, now);
+  }
+
+  #probeAhead(served: ServedSubnet, address: Ipv4, interfaceName: string): void {
+    if (this.#ahead.has(address)) return;
+    const asking = this.#ask(address, interfaceName);
+    this.#ahead.set(address, asking);
+    asking.then(
+      (user) => this.#onAsked(served, address, user),
+      () => {
+        this.#ahead.delete(address);
+        this.#stock.remove(address);
+      },
+    );
+  }
+
+  #onAsked(served: ServedSubnet, address: Ipv4, user: MacAddress | undefined): void {
+    const { clock } = this.#ports;
+    const now = clock.now();
+    const { name } = served.subnet;
+    this.#ahead.delete(address);
+    if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
+    this.#stock.remove(address);
+    // A client that asked for the address meanwhile hears of it itself.
+    if (this.#book.isRunning(address)) return;
+    if (user === undefined) {
+      if (this.#isFree(served, address)) this.#stock.add(name, address, now);
+    } else if (this.#isOthers(served, address, user) && !this.#distrusts(served, now)) {
+      this.#noteConflict(served, user, now);
+      const { name: subnet, interfaceName } = served.subnet;
+      const event: DhcpEvent = {
+        kind: 'dhcp.conflict',
+        at: now,
+        address,
+        subnet,
+        interfaceName,
+        usedBy: formatMac(user),
+      };
+      this.#listener([setAside(address, user, now)], event);
+      this.#look(RESTOCK_MS);
+    }
+  }
+
+  /** True while the allocator could still give it: it was neither offered nor leased since it was asked about. */
+  #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
+    const { leases, clock } = this.#ports;
+    const range = subnet.dynamic;
+    if (range === undefined || !isIn(subnet, address)) return false;
+    return (
+      leases.findUnused(range, address - range.low) === address || leases.findEnded(range, clock.now()) === address
+    );
+  }
+
+  /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */
+  #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress): boolean {
+    return this.#isFree(served, address) && this.#ports.leases.find(address)?.mac !== user;
+  }
+
+  #noteConflict(served: ServedSubnet, user: MacAddress, now: Instant): void {
+    const { name } = served.subnet;
+    const times = (this.#conflictsAt.get(name) ?? []).filter((at) => later(at, CONFLICT_MS) > now);
+    times.push(now);
+    this.#conflictsAt.set(name, times);
+    if (times.length !== believedMax(served)) return;
+    const { interfaceName } = served.subnet;
+    const usedBy = formatMac(user);
+    this.#listener([], { kind: 'dhcp.probes-distrusted', at: now, subnet: name, interfaceName, usedBy });
+  }
+
+  #distrusts(served: ServedSubnet, now: Instant): boolean {
+    const times = this.#conflictsAt.get(served.subnet.name);
+    if (times === undefined) return false;
+    const first = times[times.length - believedMax(served)];
+    return first !== undefined && later(first, CONFLICT_MS) > now;
+  }
+}
+
+/** How many addresses may be set aside on the word of probes. */
+function believedMax({ subnet }: ServedSubnet): number {
+  return Math.max(
+    CONFLICTS_MIN,
+    Math.floor((subnet.dynamic === undefined ? 0 : rangeSize(subnet.dynamic)) * CONFLICT_SHARE),
+  );
+}
+
+const isIn = ({ dynamic }: DhcpSubnet, address: Ipv4): boolean =>
+  dynamic !== undefined && rangeContains(dynamic, address);

@@ -1,0 +1,51 @@
+// Which addresses are being probed for a host that uses them without a lease, and which were probed just now.
+//
+// 1. An address is probed once at a time and not again within PROBE_FRESH_MS.
+// 2. At most PROBES_RUNNING_MAX probes run; beyond that an address is offered unprobed: answering late would lose the client.
+
+import { type Instant, later } from '../../clock.ts';
+import type { Ipv4 } from '../../net/address.ts';
+
+/** The most probes at a time. */
+export const PROBES_RUNNING_MAX = 256;
+/** How long the answer of a probe counts. */
+export const PROBE_FRESH_MS = 60_000;
+/** The most answers remembered; beyond that the oldest goes, and its address is probed again. */
+export const PROBES_REMEMBERED_MAX = 4096;
+
+/** The probes of a server. */
+export class ProbeBook {
+  readonly #running = new Set<Ipv4>();
+  /** In the order of their time. */
+  readonly #freeAt = new Map<Ipv4, Instant>();
+
+  isRunning(address: Ipv4): boolean {
+    return this.#running.has(address);
+  }
+
+  /** Notes a probe that starts now. @returns false: it is not needed, or there are too many. */
+  start(address: Ipv4, now: Instant): boolean {
+    const freeAt = this.#freeAt.get(address);
+    if (freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now) return false;
+    if (this.#running.size >= PROBES_RUNNING_MAX) return false;
+    this.#running.add(address);
+    return true;
+  }
+
+  /** What was answered of an address no longer counts. */
+  forget(address: Ipv4): void {
+    this.#freeAt.delete(address);
+  }
+
+  /** Notes the end of a probe; `free`: nobody answered. */
+  finish(address: Ipv4, free: boolean, now: Instant): void {
+    this.#running.delete(address);
+    this.#freeAt.delete(address);
+    if (!free) return;
+    this.#freeAt.set(address, now);
+    for (const oldest of this.#freeAt.keys()) {
+      if (this.#freeAt.size <= PROBES_REMEMBERED_MAX) break;
+      this.#freeAt.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// What this server asks as a client to find other DHCP servers, and how their answers are read. Pure. Sources: RFC 2131 §4.3.1,
+// §4.4.1 (DISCOVER, OFFER); RFC 2132 §9.14 (client identifier); RFC 4578 §2 (what network boot firmware says of itself).
+//
+// 1. The probe says that it is PXE firmware, so that servers which only tell what to boot answer too.
+// 2. It has a client identifier of its own: a server that goes by it keeps apart what the host itself may have from it.
+// 3. It asks for nothing after the offers: what was offered lapses.
+
+import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
+import type { TappedDatagram } from '../../net/frame-tap.ts';
+import {
+  BOOT_REPLY,
+  BOOT_REQUEST,
+  BROADCAST_FLAG,
+  type DhcpMessage,
+  decodeDhcpMessage,
+  encodeDhcpMessage,
+} from '../wire/message.ts';
+import {
+  MESSAGE_TYPE,
+  OPTION,
+  optionAddress,
+  optionText,
+  optionU8,
+  optionU16List,
+  textBytes,
+  u8Bytes,
+} from '../wire/options.ts';
+
+const PROBE_BYTES_MAX = 548;
+const ETHERNET = 1;
+const ETHERNET_BYTES = 6;
+/** The type of a client identifier that is no hardware address (RFC 2132 §9.14). */
+const IDENTIFIER_TEXT = '\0rackboot-probe-';
+/** x86-64 UEFI, the commonest firmware. */
+const ARCHITECTURE = Uint8Array.of(0, 7);
+const VENDOR_CLASS = 'PXEClient:Arch:00007:UNDI:003000';
+/** Characters of a foreign boot file that are kept. */
+const FILE_CHARACTERS_MAX = 128;
+
+/** Who asks: the hardware address of the interface, and the number that the answers repeat. */
+export interface ProbeIdentity {
+  readonly mac: MacAddress;
+  readonly xid: number;
+}
+
+/** The DISCOVER of a probe. */
+export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
+  const chaddr = new Uint8Array(16);
+  chaddr.set(macToBytes(mac));
+  const options = new Map<number, Uint8Array>([
+    [OPTION.messageType, u8Bytes(MESSAGE_TYPE.discover)],
+    [OPTION.clientIdentifier, textBytes(`${IDENTIFIER_TEXT}${formatMac(mac)}`)],
+    [OPTION.vendorClass, textBytes(VENDOR_CLASS)],
+    [OPTION.clientArchitecture, ARCHITECTURE],
+    [
+      OPTION.parameterRequestList,
+      Uint8Array.of(OPTION.subnetMask, OPTION.router, OPTION.leaseTime, OPTION.tftpServerName, OPTION.bootFileName),
+    ],
+  ]);
+  const probe: DhcpMessage = {
+    ...{
+      op: BOOT_REQUEST,
+      htype: ETHERNET,
+      hlen: ETHERNET_BYTES,
+      hops: 0,
+      xid,
+      secs: 0,
+      flags: BROADCAST_FLAG,
+      chaddr,
+    },
+    ...{ ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr: ANY, sname: '', file: '', options },
+  };
+  return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
+}
+
+/** What an answer shows of its server. */
+export interface SeenServer {
+  readonly server: Ipv4;
+  readonly mac: MacAddress | undefined;
+  readonly offered: Ipv4 | undefined;
+  readonly leaseSeconds: number | undefined;
+  readonly file: string | undefined;
+  readonly isBootOnly: boolean;
+}
+
+/** Reads what was heard after a probe; undefined: it is no offer for this probe. */
+export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIdentity): SeenServer | undefined {
+  const decoded = decodeDhcpMessage(bytes);
+  if (!decoded.ok) return undefined;
+  const message = decoded.value;
+  if (message.xid !== probe.xid || message.hlen !== ETHERNET_BYTES) return undefined;
+  if (macFromBytes(message.chaddr) !== probe.mac) return undefined;
+  if (optionU8(message.options, OPTION.messageType) !== MESSAGE_TYPE.offer) return undefined;
+  return readServer(message, from, mac);
+}
+
+/** Who sent a reply, and what it gives; undefined: it is none, or says nothing of its server. */
+export function readServer(message: DhcpMessage, from: Ipv4, mac: MacAddress | undefined): SeenServer | undefined {
+  if (message.op !== BOOT_REPLY) return undefined;
+  const { options, yiaddr } = message;
+  const server = optionAddress(options, OPTION.serverIdentifier) ?? from;
+  if (server === ANY) return undefined;
+  const [high, low] = optionU16List(options, OPTION.leaseTime);
+  const file = (optionText(options, OPTION.bootFileName) ?? message.file).slice(0, FILE_CHARACTERS_MAX);
+  return {
+    server,
+    mac,
+    offered: yiaddr === ANY ? undefined : yiaddr,
+    leaseSeconds: high === undefined || low === undefined ? undefined : high * 0x10000 + low,
+    file: file === '' ? undefined : file,
+    isBootOnly: yiaddr === ANY,
+  };
+}

@@ -1,0 +1,261 @@
+// Looks for other DHCP servers on the wires that are served: by asking as a client would, at the start, when a link comes up, and
+// from time to time; and by what clients and servers say that comes this way.
+//
+//   configure ─ a wire that is new ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
+//                                       └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
+//   hear (REQUEST that names another server, reply) ─ new? → probe soon, which shows more of it
+//
+// 1. Works through the ports it is handed; a wire whose tap cannot be opened is only listened to, and `blindness` says why.
+// 2. One probe a wire at a time, and for what a client says one in PROBE_SOON_MS at most.
+// 3. Whoever answers by an address of this rack is this rack.
+
+import { type Clock, type Instant, later } from '../../clock.ts';
+import { Alarm } from '../../deadline-queue.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
+import type { DhcpEvent, DhcpRefusal } from '../events.ts';
+import { type ForeignEar, placeOf } from '../networks/standing.ts';
+import type { LinkState, SubnetIndex } from '../networks/subnet.ts';
+import type { DhcpPorts } from '../wire/destination.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
+import { composeProbe, type ProbeIdentity, readOffer, readServer } from './foreign-probe.ts';
+import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
+
+/** How long offers are waited for: before it offers an address, dnsmasq pings it for 3 s. */
+export const LISTEN_MS = 5000;
+/** When a probe that nobody has answered is sent once more. */
+const SEND_AGAIN_MS = 1200;
+/** How often it is looked whether something has come. */
+const LOOK_MS = 200;
+/** The second probe of a wire: a switch port with spanning tree forwards nothing in its first 30 s. */
+export const AGAIN_MS = 45_000;
+/** The shortest time between two probes of a wire. */
+export const PROBE_SOON_MS = 60_000;
+/** How long a server is kept of which only is heard, where no probes are sent: as if it were so many. */
+export const UNPROBED_INTERVAL_MS = 600_000;
+
+/** A wire that is served. */
+export interface Wire {
+  readonly place: string;
+  readonly interfaceName: string | undefined;
+  /** The names of the networks on it, at least one. */
+  readonly subnets: readonly [string, ...string[]];
+  /** The hardware address of the interface; undefined: it has none, or no link, and is not probed. */
+  readonly mac: MacAddress | undefined;
+}
+
+/** The wires of what is served; in proxy mode another server is there by intention, and is not looked for. */
+export function wiresOf({ served }: SubnetIndex, links: readonly LinkState[] | undefined): readonly Wire[] {
+  const wires = new Map<string, Wire>();
+  for (const { subnet } of served) {
+    if (subnet.proxy === true) continue;
+    const place = placeOf(subnet);
+    const { interfaceName, name } = subnet;
+    const known = wires.get(place);
+    const mac = links?.find((link) => link.name === interfaceName)?.mac;
+    wires.set(place, { place, interfaceName, subnets: known === undefined ? [name] : [...known.subnets, name], mac });
+  }
+  return [...wires.values()];
+}
+
+export interface ForeignWatchPorts {
+  readonly clock: Clock;
+  readonly publish: (event: DhcpEvent) => void;
+  /** Opens a tap; answers undefined where that is not possible. */
+  readonly tap: (request: TapRequest) => FrameTap | undefined;
+  /** The addresses by which clients know this rack. */
+  readonly ownAddresses: () => ReadonlySet<Ipv4>;
+  /** The servers that are known have changed. */
+  readonly onChange?: (() => void) | undefined;
+}
+
+interface Watched {
+  wire: Wire;
+  probes: number;
+  lastProbe: Instant | undefined;
+  nextProbe: Instant | undefined;
+  running: FrameTap | undefined;
+}
+
+/** Watches the wires of a server. */
+export class ForeignWatch implements ForeignEar {
+  readonly #ports: ForeignWatchPorts;
+  readonly #servers = new ForeignServers();
+  readonly #wires = new Map<string, Watched>();
+  readonly #alarm: Alarm;
+  #intervalMs: number | undefined;
+  #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
+  #blindness: string | undefined;
+  #closed = false;
+
+  constructor(ports: ForeignWatchPorts) {
+    this.#ports = ports;
+    this.#alarm = new Alarm(ports.clock, () => this.#onAlarm());
+  }
+
+  /** The servers that are known, those first that were seen first. */
+  get servers(): readonly ForeignServer[] {
+    return this.#servers.all;
+  }
+
+  /** Why other servers are not asked for; undefined: they are, or nobody wants it. */
+  get blindness(): string | undefined {
+    return this.#blindness;
+  }
+
+  /** Watches these wires from now on. @param intervalMs how often each is probed; undefined: never */
+  configure(wires: readonly Wire[], intervalMs: number | undefined, dhcpPorts: DhcpPorts): void {
+    if (this.#closed) return;
+    const now = this.#ports.clock.now();
+    const isOn = intervalMs !== undefined && this.#intervalMs === undefined;
+    this.#intervalMs = intervalMs;
+    this.#dhcpPorts = dhcpPorts;
+    const places = new Set(wires.map(({ place }) => place));
+    for (const [place, watched] of this.#wires) {
+      if (places.has(place)) continue;
+      stop(watched);
+      this.#wires.delete(place);
+    }
+    for (const wire of wires) {
+      const known = this.#wires.get(wire.place);
+      const isUp = wire.mac !== undefined && (known === undefined || known.wire.mac !== wire.mac || isOn);
+      const watched = known ?? { wire, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
+      watched.wire = wire;
+      if (isUp) {
+        watched.probes = 0;
+        watched.nextProbe = now;
+      }
+      this.#wires.set(wire.place, watched);
+    }
+    if (this.#servers.retain(places)) this.#ports.onChange?.();
+    this.#expect();
+  }
+
+  isSeenAt(place: string): boolean {
+    return this.#servers.isSeenAt(place);
+  }
+
+  hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void {
+    if (reason !== 'other-server-chosen' && reason !== 'not-a-request') return;
+    const watched = this.#find(at);
+    if (watched === undefined) return;
+    const named = optionAddress(message.options, OPTION.serverIdentifier);
+    if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
+      this.#see(watched, { server: named, evidence: 'client' });
+      return;
+    }
+    const seen = named === undefined ? undefined : readServer(message, named, undefined);
+    if (seen !== undefined) this.#see(watched, { ...seen, evidence: 'reply' });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#alarm.cancel();
+    for (const watched of this.#wires.values()) stop(watched);
+  }
+
+  #find({ subnet, interfaceName }: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): Watched | undefined {
+    for (const watched of this.#wires.values()) {
+      const { wire } = watched;
+      if (subnet === undefined ? wire.interfaceName === interfaceName : wire.subnets.includes(subnet)) return watched;
+    }
+    return undefined;
+  }
+
+  #see(watched: Watched, seen: Pick<Sighting, 'server' | 'evidence'> & Partial<Sighting>): void {
+    const { clock, publish, ownAddresses, onChange } = this.#ports;
+    if (ownAddresses().has(seen.server)) return;
+    const { place, interfaceName, subnets } = watched.wire;
+    const now = clock.now();
+    const event = this.#servers.see({ ...seen, place, interfaceName, subnet: subnets[0] }, now);
+    if (event === undefined) return;
+    publish(event);
+    onChange?.();
+    if (seen.evidence !== 'probe') this.#probeSoon(watched, now);
+    this.#expect();
+  }
+
+  /** What a client says shows an address only: a probe shows more. */
+  #probeSoon(watched: Watched, now: Instant): void {
+    const { lastProbe } = watched;
+    if (watched.nextProbe === undefined) return;
+    const soon = lastProbe === undefined ? now : later(lastProbe, PROBE_SOON_MS);
+    if (soon < watched.nextProbe) watched.nextProbe = soon < now ? now : soon;
+  }
+
+  #expect(): void {
+    if (this.#closed) return;
+    for (const { nextProbe, wire } of this.#wires.values()) {
+      if (this.#intervalMs !== undefined && wire.mac !== undefined) this.#alarm.expect(nextProbe);
+    }
+    const oldest = this.#servers.all.reduce((at, { lastSeen }) => Math.min(at, lastSeen), Number.POSITIVE_INFINITY);
+    if (oldest < Number.POSITIVE_INFINITY) {
+      const now = this.#ports.clock.now();
+      const keptMs = now - seenSince(now, this.#intervalMs ?? UNPROBED_INTERVAL_MS);
+      this.#alarm.expect(later(now, Math.max(0, oldest + keptMs - now) + 1));
+    }
+  }
+
+  #onAlarm(): void {
+    const { clock, publish, onChange } = this.#ports;
+    const now = clock.now();
+    const gone = this.#servers.forget(seenSince(now, this.#intervalMs ?? UNPROBED_INTERVAL_MS), now);
+    for (const event of gone) publish(event);
+    if (gone.length > 0) onChange?.();
+    if (this.#intervalMs !== undefined) {
+      for (const watched of this.#wires.values()) {
+        if (watched.nextProbe !== undefined && watched.nextProbe <= now) this.#probe(watched, this.#intervalMs, now);
+      }
+    }
+    this.#expect();
+  }
+
+  #probe(watched: Watched, intervalMs: number, now: Instant): void {
+    const { interfaceName, mac } = watched.wire;
+    watched.lastProbe = now;
+    watched.nextProbe = later(now, watched.probes === 0 ? Math.min(AGAIN_MS, intervalMs) : intervalMs);
+    watched.probes += 1;
+    if (mac === undefined || interfaceName === undefined || watched.running !== undefined) return;
+    const { clock, tap: openTap } = this.#ports;
+    const tap = openTap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
+    if (tap === undefined) {
+      if (this.#blindness === undefined) this.#ports.publish({ kind: 'dhcp.probe-blind', at: now, reason: BLIND });
+      this.#blindness = BLIND;
+      return;
+    }
+    this.#blindness = undefined;
+    watched.running = tap;
+    const xid = new DataView(clock.randomBytes(4).slice().buffer).getUint32(0);
+    this.#send(tap, { mac, xid });
+    this.#listen(watched, tap, { mac, xid }, 0, false);
+  }
+
+  #send(tap: FrameTap, probe: ProbeIdentity): void {
+    // A link that is down says so elsewhere; the next probe finds it up again.
+    tap.broadcast(composeProbe(probe), this.#dhcpPorts.serverPort);
+  }
+
+  /** Looks into the tap until LISTEN_MS are over. */
+  #listen(watched: Watched, tap: FrameTap, probe: ProbeIdentity, waitedMs: number, hasHeard: boolean): void {
+    this.#ports.clock.schedule(LOOK_MS, () => {
+      if (watched.running !== tap) return;
+      const offers = tap.take().flatMap((datagram) => readOffer(datagram, probe) ?? []);
+      for (const offer of offers) this.#see(watched, { ...offer, evidence: 'probe' });
+      const heard = hasHeard || offers.length > 0;
+      const waited = waitedMs + LOOK_MS;
+      if (!heard && waitedMs < SEND_AGAIN_MS && waited >= SEND_AGAIN_MS) this.#send(tap, probe);
+      if (waited < LISTEN_MS) this.#listen(watched, tap, probe, waited, heard);
+      else stop(watched);
+    });
+  }
+}
+
+/** Ends the probe that runs. */
+function stop(watched: Watched): void {
+  watched.running?.close();
+  watched.running = undefined;
+}
+
+const BLIND =
+  'Other DHCP servers are noticed only when a client chooses one, because asking for them needs CAP_NET_RAW and Linux.';

@@ -1,0 +1,80 @@
+// A lease as another DHCP server's file tells of it, and what such a file may hold beside leases. What every format has in common.
+//
+// 1. Times are wall times of the other server's host; texts of the wire are one byte a character.
+// 2. A reader throws nothing: what cannot be taken is an entry that says why, with its line.
+// 3. Later entries of a file replace earlier ones of the same address: all three formats are logs.
+
+import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
+import type { LeaseState } from '../leases/lease.ts';
+
+/** The most addresses of one import; a file with more is refused. */
+export const FOREIGN_LEASES_MAX = 4_194_304;
+/** The longest line that is read, in characters; the rest of a longer one counts as malformed. */
+export const FILE_LINE_MAX = 65_536;
+/** Option 61 of a client that names itself by its hardware address: type 1 and six bytes (RFC 2132 §9.14). */
+const HARDWARE_CLIENT_ID_BYTES = 7;
+
+/** One lease of a file. */
+export interface ForeignLease {
+  /** Where its entry begins, from 1. */
+  readonly line: number;
+  readonly address: Ipv4;
+  /** Undefined only where an address was set aside and nobody is named. */
+  readonly mac: MacAddress | undefined;
+  readonly state: LeaseState;
+  /** When the client last got or renewed it: milliseconds since 1970; undefined: the file does not say. */
+  readonly grantedWallMs: number | undefined;
+  /** When it ends: milliseconds since 1970; undefined: never. */
+  readonly expiresWallMs: number | undefined;
+  readonly hostname: string | undefined;
+  readonly clientId: string | undefined;
+  readonly vendorClass: string | undefined;
+  readonly circuitId: string | undefined;
+  readonly remoteId: string | undefined;
+}
+
+/** Why a part of a file is not a lease that could be taken. */
+export const FILE_PROBLEMS = {
+  malformed: 'The entry cannot be read.',
+  'not-ethernet': 'The client has no Ethernet address.',
+  'not-ipv4': 'The entry is a lease of IPv6.',
+  'no-client': 'The entry names no hardware address.',
+  reservation: 'The entry is a reservation, not a lease: write it under hosts of its cluster interface.',
+} as const;
+
+export type FileProblem = keyof typeof FILE_PROBLEMS;
+
+/** What a reader finds. */
+export type FileEntry =
+  | { readonly kind: 'lease'; readonly lease: ForeignLease }
+  | { readonly kind: 'problem'; readonly line: number; readonly problem: FileProblem; readonly text: string };
+
+/** Reads one format. @param wallMs the present moment, milliseconds since 1970 */
+export type ReadLeaseFile = (lines: Iterable<string>, wallMs: number) => Iterable<FileEntry>;
+
+/** An entry that is not taken; `text` quotes what is wrong. */
+export const problemAt = (line: number, problem: FileProblem, text: string): FileEntry => ({
+  kind: 'problem',
+  line,
+  problem,
+  text: text.slice(0, 120),
+});
+
+/** A single host's Ethernet address as text; undefined: it is none. */
+export function parseClientMac(text: string): MacAddress | undefined {
+  const mac = parseMac(text);
+  return mac !== undefined && isHostMac(mac) ? mac : undefined;
+}
+
+/** The hardware address that a client identifier of type 1 is; undefined: it is none. */
+export function macOfClientId(clientId: string | undefined): MacAddress | undefined {
+  if (clientId?.length !== HARDWARE_CLIENT_ID_BYTES || clientId.charCodeAt(0) !== 1) return undefined;
+  const mac = macFromBytes(Buffer.from(clientId, 'latin1'), 1);
+  return isHostMac(mac) ? mac : undefined;
+}
+
+/** Octets in hexadecimal, of one or two digits, separated by colons, as one character a byte; undefined: they are none. */
+export function parseOctets(text: string): string | undefined {
+  if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2})*$/i.test(text)) return undefined;
+  return String.fromCharCode(...text.split(':').map((octet) => Number.parseInt(octet, 16)));
+}

@@ -1,0 +1,236 @@
+// ISC dhcpd's `dhcpd.leases`: declarations, the later of one address in place of the earlier. Source: dhcpd.leases(5).
+//
+//   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
+//
+// 1. Times are UTC, `epoch` seconds, or `never`.
+// 2. `active` and `expired` are bound, and run as long as they run; `abandoned` is set aside; of the others (`free`, `released`,
+//    `backup` …) the client that had the address last is remembered, for it shall get it again.
+// 3. A `host` declared in the file is a reservation and is told of; declarations of other kinds say nothing of addresses.
+
+import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
+import type { LeaseState } from '../leases/lease.ts';
+import {
+  FILE_LINE_MAX,
+  type FileEntry,
+  type FileProblem,
+  macOfClientId,
+  parseClientMac,
+  parseOctets,
+  problemAt,
+} from './foreign-lease.ts';
+import { type IscToken, iscTokens } from './isc-tokens.ts';
+
+/** The most tokens of one statement; a longer one is malformed. */
+const STATEMENT_TOKENS_MAX = 1024;
+
+const STATES: Readonly<Record<string, LeaseState>> = {
+  active: 'bound',
+  expired: 'bound',
+  abandoned: 'declined',
+  free: 'released',
+  released: 'released',
+  reset: 'released',
+  backup: 'released',
+  bootp: 'bound',
+};
+
+/** Tokens up to `;`, `{` or `}`, and which of these it was; at the end of the file `end`. */
+interface Statement {
+  readonly tokens: readonly IscToken[];
+  readonly ended: ';' | '{' | '}' | 'end';
+  readonly line: number;
+  /** What is wrong in it; undefined: nothing. */
+  readonly fault: string | undefined;
+}
+
+/** What a lease declaration has said so far. */
+interface Draft {
+  starts?: number | undefined;
+  cltt?: number | undefined;
+  /** Undefined: not said. */
+  ends?: number | 'never' | undefined;
+  state?: LeaseState | undefined;
+  hardware?: string | undefined;
+  mac?: MacAddress | undefined;
+  clientId?: string | undefined;
+  hostname?: string | undefined;
+  vendorClass?: string | undefined;
+  circuitId?: string | undefined;
+  remoteId?: string | undefined;
+  fault?: string | undefined;
+}
+
+/** Reads the leases of dhcpd. */
+export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, void> {
+  const tokens = iscTokens(lines, FILE_LINE_MAX);
+  for (;;) {
+    const { tokens: words, ended, line, fault } = nextStatement(tokens);
+    if (fault !== undefined) yield problemAt(line, 'malformed', fault);
+    if (ended === 'end') {
+      if (words.length > 0) yield problemAt(line, 'malformed', 'the file ends in the middle of a statement');
+      return;
+    }
+    if (ended !== '{') continue;
+    const [kind, name] = words;
+    if (kind?.text === 'lease') {
+      const entry = readLease(tokens, name?.text ?? '', line);
+      if (entry !== undefined) yield entry;
+    } else {
+      if (!skipBlock(tokens)) yield problemAt(line, 'malformed', 'the file ends in the middle of a declaration');
+      const problem = declarationProblem(kind?.text);
+      if (problem !== undefined) yield problemAt(line, problem, `${kind?.text} ${name?.text ?? ''}`);
+    }
+  }
+}
+
+function declarationProblem(kind: string | undefined): FileProblem | undefined {
+  if (kind === 'host' || kind === 'group') return 'reservation';
+  return kind === 'ia-na' || kind === 'ia-ta' || kind === 'ia-pd' ? 'not-ipv4' : undefined;
+}
+
+function nextStatement(tokens: Iterator<IscToken>): Statement {
+  const found: IscToken[] = [];
+  let line = 0;
+  let fault: string | undefined;
+  for (;;) {
+    const next = tokens.next();
+    const token: IscToken = next.done === true ? { kind: 'end', text: '', line } : next.value;
+    if (line === 0) line = token.line;
+    if (token.kind === 'end') return { tokens: found, ended: 'end', line, fault };
+    if (token.kind === 'mark' && (token.text === ';' || token.text === '{' || token.text === '}')) {
+      return { tokens: found, ended: token.text, line, fault };
+    }
+    if (token.kind === 'fault') fault ??= token.text;
+    else if (found.length < STATEMENT_TOKENS_MAX) found.push(token);
+    else fault ??= 'a statement is too long';
+  }
+}
+
+/** Reads over a block whose `{` was read. @returns false: the file ended in it */
+function skipBlock(tokens: Iterator<IscToken>): boolean {
+  for (let depth = 1; depth > 0; ) {
+    const { ended } = nextStatement(tokens);
+    if (ended === 'end') return false;
+    if (ended === '{') depth += 1;
+    if (ended === '}') depth -= 1;
+  }
+  return true;
+}
+
+function readLease(tokens: Iterator<IscToken>, name: string, line: number): FileEntry | undefined {
+  const draft: Draft = {};
+  for (;;) {
+    const statement = nextStatement(tokens);
+    if (statement.fault !== undefined) draft.fault ??= statement.fault;
+    if (statement.ended === 'end')
+      return problemAt(line, 'malformed', `lease ${name}: the file ends in the middle of it`);
+    if (statement.ended === ';') readStatement(draft, statement.tokens);
+    else if (statement.ended === '{') {
+      if (!skipBlock(tokens)) return problemAt(line, 'malformed', `lease ${name}: the file ends in the middle of it`);
+    } else break;
+  }
+  const address = parseIpv4(name);
+  if (address === undefined) return problemAt(line, 'malformed', `lease ${name}: not an IPv4 address`);
+  return finishLease(draft, address, name, line);
+}
+
+function readStatement(draft: Draft, tokens: readonly IscToken[]): void {
+  const [first, second, third, fourth] = tokens;
+  switch (first?.text) {
+    case 'starts':
+    case 'cltt': {
+      const at = readDate(tokens);
+      if (at === undefined) draft.fault ??= `${first.text}: not a date`;
+      else if (at !== 'never') draft[first.text] = at;
+      return;
+    }
+    case 'ends': {
+      const at = readDate(tokens);
+      if (at === undefined) draft.fault ??= 'ends: not a date';
+      else draft.ends = at;
+      return;
+    }
+    case 'binding':
+      draft.state = Object.hasOwn(STATES, third?.text ?? '') ? STATES[third?.text ?? ''] : undefined;
+      if (draft.state === undefined) draft.fault ??= `binding state ${third?.text ?? ''}: not known`;
+      return;
+    case 'abandoned':
+      draft.state ??= 'declined';
+      return;
+    case 'hardware':
+      draft.hardware = second?.text;
+      draft.mac = third === undefined ? undefined : parseClientMac(paddedOctets(third.text));
+      return;
+    case 'uid':
+      draft.clientId = readBytes(second);
+      return;
+    case 'client-hostname':
+      draft.hostname = second?.text;
+      return;
+    case 'set':
+      if (second?.text === 'vendor-class-identifier') draft.vendorClass = readBytes(fourth);
+      return;
+    case 'option':
+      if (second?.text === 'agent.circuit-id') draft.circuitId = readBytes(third);
+      if (second?.text === 'agent.remote-id') draft.remoteId = readBytes(third);
+  }
+}
+
+/** Octets of one digit get their zero. */
+const paddedOctets = (text: string): string =>
+  text
+    .split(':')
+    .map((octet) => octet.padStart(2, '0'))
+    .join(':');
+
+/** A quoted text, or octets in hexadecimal. */
+function readBytes(token: IscToken | undefined): string | undefined {
+  if (token === undefined) return undefined;
+  return token.kind === 'text' ? token.text : parseOctets(token.text);
+}
+
+/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS` in UTC, behind the statement's name; undefined: none of these. */
+function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
+  const [first, second, third, fourth] = tokens.slice(1).map(({ text }) => text);
+  if (first === 'never') return 'never';
+  if (first === 'epoch') return second !== undefined && /^\d{1,11}$/.test(second) ? Number(second) * 1000 : undefined;
+  const day = /^(\d{4})\/(\d{1,2})\/(\d{1,2})$/.exec(second ?? '');
+  const time = /^(\d{1,2}):(\d{1,2}):(\d{1,2})$/.exec(third ?? '');
+  if (day === null || time === null || fourth !== undefined) return undefined;
+  const [year = 0, month = 0, date = 0] = day.slice(1).map(Number);
+  const [hour = 0, minute = 0, second60 = 0] = time.slice(1).map(Number);
+  if (month < 1 || month > 12 || date < 1 || date > 31 || hour > 23 || minute > 59 || second60 > 60) return undefined;
+  return Date.UTC(year, month - 1, date, hour, minute, second60);
+}
+
+function finishLease(draft: Draft, address: Ipv4, name: string, line: number): FileEntry | undefined {
+  const { fault, state = 'bound', hardware, clientId, starts, cltt } = draft;
+  if (fault !== undefined) return problemAt(line, 'malformed', `lease ${name}: ${fault}`);
+  if (state !== 'declined' && hardware !== undefined && hardware !== 'ethernet') {
+    return problemAt(line, 'not-ethernet', `lease ${name}: hardware ${hardware}`);
+  }
+  const mac = draft.mac ?? macOfClientId(clientId);
+  if (mac === undefined && state !== 'declined') {
+    // An address that waits in the pool and was nobody's yet.
+    if (state === 'released' && hardware === undefined) return undefined;
+    return problemAt(line, 'no-client', `lease ${name}`);
+  }
+  const ends = draft.ends ?? (state === 'released' ? (starts ?? 0) : undefined);
+  if (ends === undefined) return problemAt(line, 'malformed', `lease ${name}: it says no end`);
+  return {
+    kind: 'lease',
+    lease: {
+      line,
+      address,
+      mac,
+      state,
+      grantedWallMs: cltt ?? starts,
+      expiresWallMs: ends === 'never' ? undefined : ends,
+      hostname: draft.hostname,
+      clientId,
+      vendorClass: draft.vendorClass,
+      circuitId: draft.circuitId,
+      remoteId: draft.remoteId,
+    },
+  };
+}

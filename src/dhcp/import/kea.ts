@@ -1,0 +1,124 @@
+// Kea's memfile: a CSV with a header, one row each time a lease changes; also the files that its lease file cleanup works on, which
+// look the same. Source: the Kea Administrator Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
+//
+// 1. Columns are found by the names of the header: versions of Kea have added some at the end.
+// 2. A comma inside a value is written `&#x2c`. Nothing is quoted.
+// 3. `expire` is the end, and `expire` less `valid_lifetime` the last time the client was heard. A lifetime of 0 is Kea's way to
+//    say that the lease was given back; one of 2^32 - 1 never ends.
+// 4. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 given back.
+
+import { parseIpv4 } from '../../net/address.ts';
+import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
+import { readRelayInformation } from '../wire/relay-agent.ts';
+import {
+  FILE_LINE_MAX,
+  type FileEntry,
+  macOfClientId,
+  parseClientMac,
+  parseOctets,
+  problemAt,
+} from './foreign-lease.ts';
+
+const STATES: readonly LeaseState[] = ['bound', 'declined', 'bound', 'released'];
+const COLUMNS_NEEDED = ['address', 'hwaddr', 'valid_lifetime', 'expire'] as const;
+
+type Row = (column: string) => string;
+
+/** Reads the leases of Kea. */
+export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, void> {
+  let line = 0;
+  let columns: ReadonlyMap<string, number> | undefined;
+  for (const text of lines) {
+    line += 1;
+    if (text.trim() === '') continue;
+    if (text.length > FILE_LINE_MAX) {
+      yield problemAt(line, 'malformed', 'the line is too long');
+      continue;
+    }
+    const cells = text.split(',');
+    if (cells[0] === 'address') {
+      // A file put together of several has several headers.
+      const named = new Map(cells.map((name, index) => [name.trim(), index]));
+      if (COLUMNS_NEEDED.some((name) => !named.has(name))) {
+        yield problemAt(line, named.has('duid') ? 'not-ipv4' : 'malformed', text);
+        return;
+      }
+      columns = named;
+    } else if (columns === undefined) {
+      yield problemAt(line, 'malformed', 'a row before the header');
+      return;
+    } else {
+      const found = columns;
+      yield readRow((column) => unescapeCell(cells[found.get(column) ?? -1] ?? ''), line, text);
+    }
+  }
+}
+
+/** Kea writes a character that would end the cell by its number. */
+const unescapeCell = (cell: string): string =>
+  cell.replace(/&#x([0-9a-f]{2})/gi, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+
+function readRow(row: Row, line: number, text: string): FileEntry {
+  const address = parseIpv4(row('address'));
+  const lifetime = readNumber(row('valid_lifetime'));
+  const expire = readNumber(row('expire'));
+  // Files of Kea before 1.1 have no states.
+  const state = STATES[readNumber(row('state') || '0') ?? -1];
+  if (address === undefined || lifetime === undefined || expire === undefined || state === undefined) {
+    return problemAt(line, 'malformed', text);
+  }
+  const clientId = parseOctets(row('client_id'));
+  const hardware = row('hwaddr');
+  const mac = parseClientMac(hardware) ?? macOfClientId(clientId);
+  if (mac === undefined && state !== 'declined') {
+    return problemAt(line, hardware === '' ? 'no-client' : 'not-ethernet', text);
+  }
+  const endless = lifetime === ENDLESS_SECONDS;
+  return {
+    kind: 'lease',
+    lease: {
+      line,
+      address,
+      mac,
+      state: lifetime === 0 && state === 'bound' ? 'released' : state,
+      grantedWallMs: expire < lifetime ? undefined : (expire - lifetime) * 1000,
+      expiresWallMs: endless ? undefined : expire * 1000,
+      hostname: row('hostname') || undefined,
+      clientId,
+      vendorClass: undefined,
+      ...relayOf(row('user_context')),
+    },
+  };
+}
+
+const readNumber = (text: string): number | undefined => (/^\d{1,12}$/.test(text) ? Number(text) : undefined);
+
+interface RelayIds {
+  readonly circuitId: string | undefined;
+  readonly remoteId: string | undefined;
+}
+
+const NO_RELAY: RelayIds = { circuitId: undefined, remoteId: undefined };
+
+/** Option 82, where Kea was told to store it (`store-extended-info`): the sub-options in hexadecimal. */
+function relayOf(context: string): RelayIds {
+  if (context === '') return NO_RELAY;
+  const info = member(member(parseJson(context), 'ISC'), 'relay-agent-info');
+  const digits = typeof info === 'string' ? info : member(info, 'sub-options');
+  const hex = typeof digits === 'string' ? /^0x((?:[0-9a-f]{2})+)$/i.exec(digits)?.[1] : undefined;
+  if (hex === undefined) return NO_RELAY;
+  const { circuitId, remoteId } = readRelayInformation(Buffer.from(hex, 'hex'));
+  return { circuitId, remoteId };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The context is the operator's or a hook's; the lease is good without it.
+    return undefined;
+  }
+}
+
+const member = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;

@@ -1,0 +1,148 @@
+// May a lease of another DHCP server be taken over? Pure: leases, offers and machines are read, nothing is changed.
+//
+//   network, address fixed for another, outside the range …  → refused, as a REQUEST for it would be (`judgeAddress`)
+//   the record here says the same, or something newer        → left as it is
+//   else                                                     → a record that makes the address the client's again
+//
+// 1. A running lease of this server is never replaced: its client was told so.
+// 2. Taking the same file twice changes nothing the second time.
+// 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
+// 4. An imported lease ends when the other server said, never earlier.
+
+import { type Instant, later, seconds } from '../../clock.ts';
+import { mac as macOf } from '../../net/address.ts';
+import type { AddressObjection } from '../events.ts';
+import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
+import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
+import { isActive, isHeld } from '../leases/lease-table.ts';
+import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
+import { hostLabel } from '../wire/options.ts';
+import type { ForeignLease } from './foreign-lease.ts';
+
+/** Two times that differ by less are the same: files count in seconds. */
+const SAME_MS = 1000;
+/** The client of an address that was set aside for nobody in particular. */
+const NOBODY = macOf(0);
+
+/** Why a lease is not taken over. */
+export type ImportRefusal =
+  | AddressObjection
+  /** In none of the networks served here. */
+  | 'network-unknown'
+  /** The record here says the same. */
+  | 'already-there'
+  /** The record here is newer. */
+  | 'newer-here'
+  /** The client holds another address of the network since then. */
+  | 'client-moved'
+  /** An address that was set aside, and is free again. */
+  | 'quarantine-over';
+
+/** Each reason in a sentence, with the remedy where there is one. */
+export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
+  'network-unknown': 'The address is in no network of a cluster interface; add the network and import again.',
+  'address-outside-range':
+    'The address is outside the dynamic range and not fixed for the client; widen the range, or add the client under hosts.',
+  'address-excluded':
+    "The address is the rack's own, the router's or the network's; give that machine another one, the client gets one when it asks.",
+  'address-reserved':
+    'The address is fixed for another client, or in the static range; add the client under hosts with it, or let it get another one.',
+  'address-leased':
+    'Another client holds the address here; this one gets another when it asks, rackboot leases show says who holds it.',
+  'address-offered': 'The address has just been offered to another client; import again in a minute.',
+  'address-declined': 'The address is set aside here: somebody was found using it without a lease.',
+  'already-there': 'The lease is here already.',
+  'newer-here': 'What is known here of the address is newer.',
+  'client-moved': 'The client has got another address of the network since then.',
+  'quarantine-over': 'The address was set aside there, and the time is over.',
+};
+
+/** True for the name of a reason. */
+export const isImportRefusal = (name: string): name is ImportRefusal => Object.hasOwn(IMPORT_REFUSALS, name);
+
+/** What to do with a lease of another server. */
+export type ImportVerdict =
+  | { readonly kind: 'take'; readonly lease: Lease }
+  | { readonly kind: 'leave'; readonly reason: ImportRefusal };
+
+/** What an import may read. */
+export interface ImportFacts extends AllocationFacts {
+  readonly subnets: SubnetIndex;
+}
+
+/** The present moment on both clocks. */
+export interface ImportMoment {
+  readonly now: Instant;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
+}
+
+const leave = (reason: ImportRefusal): ImportVerdict => ({ kind: 'leave', reason });
+
+/** Decides on one lease of another server. */
+export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: ImportMoment): ImportVerdict {
+  const { address } = foreign;
+  const { now } = moment;
+  const served = subnetOf(facts.subnets.served, address);
+  if (served === undefined) return leave('network-unknown');
+  const lease = recordOf(foreign, moment);
+  const known = facts.leases.find(address);
+  if (known !== undefined && isSameClient(served, known, lease) && isSame(known, lease, now))
+    return leave('already-there');
+  if (lease.state === 'declined') {
+    if (lease.expiresAt <= now) return leave('quarantine-over');
+    if (served.excluded.has(address)) return leave('address-excluded');
+    if (isHeld(known, now)) return leave(known.state === 'declined' ? 'address-declined' : 'address-leased');
+    return { kind: 'take', lease };
+  }
+  const objection = judgeAddress(served, lease, address, facts, now);
+  if (objection !== undefined) return leave(objection);
+  if (known !== undefined && isNewer(known, lease, now)) return leave('newer-here');
+  const own = facts.leases.findByClient(identityIn(served, lease), served.subnet.network);
+  const hasMoved =
+    own !== undefined && own.address !== address && isActive(own, now) && own.grantedAt > lease.grantedAt;
+  return hasMoved ? leave('client-moved') : { kind: 'take', lease };
+}
+
+/** The record that the lease would get here. */
+function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
+  const { address, mac = NOBODY, state, grantedWallMs, expiresWallMs } = foreign;
+  const longest = later(now, ENDLESS_SECONDS * 1000);
+  const end = expiresWallMs === undefined ? longest : earliest(later(now, expiresWallMs - wallMs), longest);
+  const said = grantedWallMs === undefined ? now : earliest(later(now, grantedWallMs - wallMs), now);
+  const expiresAt = state === 'released' && end > now ? said : end;
+  // Of a lease that has ended the end is the last sign of life.
+  const grantedAt = expiresAt <= now ? expiresAt : said;
+  const lasts = Math.max(0, Math.round((expiresAt - said) / 1000));
+  return {
+    address,
+    mac,
+    state,
+    grantedAt,
+    expiresAt,
+    duration: expiresWallMs === undefined ? ENDLESS_SECONDS : seconds(Math.min(lasts, ENDLESS_SECONDS)),
+    hostname: hostLabel(foreign.hostname),
+    clientId: foreign.clientId || undefined,
+    vendorClass: foreign.vendorClass || undefined,
+    circuitId: foreign.circuitId || undefined,
+    remoteId: foreign.remoteId || undefined,
+  };
+}
+
+const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
+
+/** True when taking `lease` would tell nothing that `known` does not. */
+function isSame(known: Lease, lease: Lease, now: Instant): boolean {
+  if (known.state !== lease.state) return false;
+  if (known.duration === ENDLESS_SECONDS && lease.duration === ENDLESS_SECONDS && isHeld(known, now)) return true;
+  return Math.abs(known.expiresAt - lease.expiresAt) < SAME_MS;
+}
+
+/** True when `known`, which holds its address for nobody but the client of `lease`, tells of a later time. */
+function isNewer(known: Lease, lease: Lease, now: Instant): boolean {
+  // Its own client: a lease that runs here is not cut by one that ends earlier.
+  if (isActive(known, now)) return known.expiresAt >= lease.expiresAt;
+  return !isActive(lease, now) && lastSign(known) >= lastSign(lease);
+}
+
+const lastSign = (lease: Lease): Instant => (lease.state === 'bound' ? lease.expiresAt : lease.grantedAt);

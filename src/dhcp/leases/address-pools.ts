@@ -1,0 +1,216 @@
+// The pools of all dynamic ranges that are served: kept up to date by the lease table, which tells of each record that changed, and by
+// the offers, which tell of each address that is kept or let go.
+//
+// 1. Each call costs one search among the ranges and a few steps in one of them. Only `serve` looks at a whole range, once, when the
+//    range is new; later it looks at the addresses that are barred and were not, or were and are not.
+// 2. An address whose record has not ended waits in `ends`, the lease table's; the pools never touch that queue.
+
+import type { DeadlineQueue } from '../../deadline-queue.ts';
+import type { MachineDirectory } from '../../machines/directory.ts';
+import { type Ipv4, type Ipv4Range, ipv4, rangeContains } from '../../net/address.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import { AddressPool, type RangeUsage, type Slot } from './address-pool.ts';
+import type { OfferListener } from './offers.ts';
+
+/** Pools by address. */
+export class AddressPools implements OfferListener {
+  readonly #slots: ReadonlyMap<Ipv4, Slot>;
+  readonly #ends: DeadlineQueue<Slot>;
+  /** In the order of their ranges. */
+  #pools: readonly AddressPool[] = [];
+  /** Addresses on offer. */
+  readonly #offered = new Set<Ipv4>();
+  /** Pools whose usage may have changed. */
+  readonly #changed = new Set<AddressPool>();
+
+  /**
+   * @param slots every address that has a record
+   * @param ends those of them whose record has not ended
+   */
+  constructor(slots: ReadonlyMap<Ipv4, Slot>, ends: DeadlineQueue<Slot>) {
+    this.#slots = slots;
+    this.#ends = ends;
+  }
+
+  /** True when the usage of a range may have changed since `visitChanged`. */
+  get hasChanges(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /** Visits each range that may have changed since the last call. */
+  visitChanged(visit: (usage: RangeUsage) => void): void {
+    for (const pool of this.#changed) visit(pool);
+    this.#changed.clear();
+  }
+
+  /** Words that were looked at in search of unused addresses, since the start. */
+  get searchSteps(): number {
+    return this.#pools.reduce((sum, { unused }) => sum + unused.steps, 0);
+  }
+
+  /** From now on these networks are served, and these machines have addresses. */
+  serve(served: readonly ServedSubnet[], machines: MachineDirectory): void {
+    const fresh = new Set<AddressPool>();
+    const wanted = served.flatMap(({ subnet: { dynamic, name } }) => {
+      if (dynamic === undefined) return [];
+      let pool = this.#pools.find(({ range }) => range.low === dynamic.low && range.high === dynamic.high);
+      if (pool === undefined) {
+        pool = new AddressPool(dynamic);
+        fresh.add(pool);
+      }
+      pool.subnet = name;
+      return [pool];
+    });
+    for (const pool of this.#pools) if (!wanted.includes(pool)) emptyPool(pool);
+    this.#pools = wanted.sort((a, b) => a.range.low - b.range.low);
+    const barred = this.#barred(served, machines);
+    for (const pool of this.#pools) {
+      const next = barred.get(pool) ?? new Set();
+      if (fresh.has(pool)) this.#fill(pool, next);
+      else this.#bar(pool, next);
+    }
+    this.#changed.clear();
+    for (const pool of this.#pools) this.#changed.add(pool);
+  }
+
+  /** An address of a dynamic range that nobody ever had and that can be handed out, the next one `offset` (up to 2^32) into it. */
+  findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
+    return this.#poolOf(range.low)?.findUnused(offset);
+  }
+
+  /** The address whose lease ended longest ago and that can be handed out. */
+  findEnded(range: Ipv4Range): Ipv4 | undefined {
+    return this.#poolOf(range.low)?.ended.first?.lease.address;
+  }
+
+  /** How full a dynamic range is, at any later moment too; undefined: it is not served. */
+  usageOf(range: Ipv4Range): RangeUsage | undefined {
+    return this.#poolOf(range.low);
+  }
+
+  /** How full each range is, in the order of the ranges. */
+  usage(): readonly RangeUsage[] {
+    return this.#pools.map((pool) => pool.usage());
+  }
+
+  /** The record of an address was set, has ended or was removed; it is, and was, set aside or not. */
+  onRecord(address: Ipv4, wasSetAside: boolean, isSetAside: boolean): void {
+    const pool = this.#poolOf(address);
+    if (pool === undefined) return;
+    if (wasSetAside) pool.declined -= 1;
+    if (isSetAside) pool.declined += 1;
+    this.#changed.add(pool);
+    this.#place(address, pool);
+  }
+
+  onOffered(address: Ipv4): void {
+    this.#offered.add(address);
+    this.#onOffer(address, 1);
+  }
+
+  onOfferGone(address: Ipv4): void {
+    this.#offered.delete(address);
+    this.#onOffer(address, -1);
+  }
+
+  #onOffer(address: Ipv4, change: 1 | -1): void {
+    const pool = this.#poolOf(address);
+    if (pool === undefined) return;
+    pool.offered += change;
+    this.#changed.add(pool);
+    this.#place(address, pool);
+  }
+
+  #poolOf(address: Ipv4): AddressPool | undefined {
+    let low = 0;
+    let high = this.#pools.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const pool = this.#pools[middle];
+      if (pool === undefined) return undefined;
+      if (address < pool.range.low) high = middle - 1;
+      else if (address > pool.range.high) low = middle + 1;
+      else return pool;
+    }
+    return undefined;
+  }
+
+  /** Puts an address where it belongs in the pool of its range. */
+  #place(address: Ipv4, pool: AddressPool): void {
+    const slot = this.#slots.get(address);
+    const isFree = !pool.barred.has(address) && !this.#offered.has(address);
+    if (slot === undefined && isFree) pool.unused.add(address - pool.range.low);
+    else pool.unused.delete(address - pool.range.low);
+    if (slot === undefined || slot.queue === this.#ends) return;
+    moveTo(slot, isFree ? pool.ended : undefined);
+  }
+
+  /** Finds the place of every address of a pool that is new. */
+  #fill(pool: AddressPool, barred: ReadonlySet<Ipv4>): void {
+    const { range, unused } = pool;
+    pool.barred = barred;
+    unused.fill();
+    for (const address of barred) unused.delete(address - range.low);
+    for (const address of this.#offered) {
+      if (!rangeContains(range, address)) continue;
+      pool.offered += 1;
+      unused.delete(address - range.low);
+    }
+    const take = (address: Ipv4, slot: Slot): void => {
+      unused.delete(address - range.low);
+      if (slot.queue !== this.#ends) {
+        moveTo(slot, barred.has(address) || this.#offered.has(address) ? undefined : pool.ended);
+      } else if (slot.lease.state === 'declined') pool.declined += 1;
+    };
+    if (this.#slots.size < unused.length) {
+      for (const [address, slot] of this.#slots) if (rangeContains(range, address)) take(address, slot);
+      return;
+    }
+    for (let member = 0; member < unused.length; member += 1) {
+      const address = ipv4(range.low + member);
+      const slot = this.#slots.get(address);
+      if (slot !== undefined) take(address, slot);
+    }
+  }
+
+  #bar(pool: AddressPool, barred: ReadonlySet<Ipv4>): void {
+    const before = pool.barred;
+    pool.barred = barred;
+    for (const address of before) if (!barred.has(address)) this.#place(address, pool);
+    for (const address of barred) if (!before.has(address)) this.#place(address, pool);
+  }
+
+  /** What configuration and region keep from everybody, by pool. */
+  #barred(served: readonly ServedSubnet[], machines: MachineDirectory): ReadonlyMap<AddressPool, ReadonlySet<Ipv4>> {
+    const barred = new Map<AddressPool, Set<Ipv4>>();
+    const bar = (address: Ipv4): void => {
+      const pool = this.#poolOf(address);
+      if (pool === undefined) return;
+      const known = barred.get(pool);
+      if (known === undefined) barred.set(pool, new Set([address]));
+      else known.add(address);
+    };
+    for (const { excluded, reservationsByAddress, subnet } of served) {
+      for (const address of excluded) bar(address);
+      for (const address of reservationsByAddress.keys()) bar(address);
+      const { static: fixed, dynamic } = subnet;
+      if (fixed === undefined || dynamic === undefined) continue;
+      // The two are disjoint where a configuration was checked.
+      for (let at = Math.max(fixed.low, dynamic.low); at <= Math.min(fixed.high, dynamic.high); at += 1) bar(ipv4(at));
+    }
+    for (const { addresses } of machines.all) for (const { address } of addresses) bar(address);
+    return barred;
+  }
+}
+
+/** Takes everything out of a pool that is served no more. */
+function emptyPool({ ended }: AddressPool): void {
+  for (let { first } = ended; first !== undefined; first = ended.first) moveTo(first, undefined);
+}
+
+/** Lets a slot wait in a queue by the end of its record, or with undefined in none. */
+export function moveTo(slot: Slot, queue: DeadlineQueue<Slot> | undefined): void {
+  if (slot.queue !== queue) slot.queue?.set(slot, undefined);
+  slot.queue = queue;
+  queue?.set(slot, slot.lease.expiresAt);
+}

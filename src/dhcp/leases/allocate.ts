@@ -1,0 +1,186 @@
+// Which address for this client? Pure: leases, offers and machines are read, nothing is changed. Sources: RFC 2131 §4.3.1.
+//
+//   fixed by the region (chooseAddress)
+//     → fixed by a reservation of the configuration
+//     → its own last address, running or ended
+//     → the address it asks for
+//     → a dynamic address of which the wire was asked ahead of need and that nobody uses (`free-stock.ts`)
+//     → a dynamic address nobody ever had, the next one from a place that depends on the client alone
+//     → the dynamic address whose lease ended longest ago
+//     → the dynamic address that was offered longest ago to somebody who never asked for it
+//     → refusal: `range-exhausted`, or `no-dynamic-range`
+//
+// 1. An address is given to a client only if `judgeAddress` has no objection; the same judgement decides a REQUEST, so what is
+//    offered can be had.
+// 2. Static and reserved addresses, the rack's own, the router's, network and broadcast address are never dynamic.
+// 3. The search starts at a hash of the hardware address: a client finds the address it had even when the leases are lost,
+//    where nothing is asked ahead of need.
+//    No address of a range is looked at for it but the one that is given: `address-pools.ts` keeps what is free.
+// 4. A fixed address that another client still holds is not taken from it: the client gets a dynamic one meanwhile.
+
+import type { Instant } from '../../clock.ts';
+import type { MachineDirectory } from '../../machines/directory.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
+import type { AddressObjection, AllocationRefusal, AllocationSource } from '../events.ts';
+import { type ClientIdentity, type ClientNames, identityBy } from '../networks/client-identity.ts';
+import type { Reservation } from '../networks/config.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import { isActive, isHeld, type LeaseView } from './lease-table.ts';
+import type { OfferView } from './offers.ts';
+
+/** What an allocation may read. */
+export interface AllocationFacts {
+  readonly leases: LeaseView;
+  readonly offers: OfferView;
+  readonly machines: MachineDirectory;
+  /** An address of the network's dynamic range that is known to be used by nobody, to be preferred; undefined: none is known. */
+  readonly knownFree?: ((served: ServedSubnet) => Ipv4 | undefined) | undefined;
+}
+
+/** An address for the client, or why there is none. */
+export type Allocation =
+  | { readonly kind: 'address'; readonly address: Ipv4; readonly source: AllocationSource }
+  | { readonly kind: 'refused'; readonly reason: AllocationRefusal };
+
+/** A client's fixed address in a network. */
+export interface FixedAddress {
+  readonly address: Ipv4;
+  readonly source: 'machine' | 'reservation';
+}
+
+/** Who a client is in a network. */
+export const identityIn = (served: ServedSubnet, client: ClientNames): ClientIdentity =>
+  identityBy(served.subnet.identity, client);
+
+/** The address the region or the configuration fixed for a client in this network, whoever holds it now. */
+export function findFixedAddress(
+  served: ServedSubnet,
+  client: ClientNames,
+  machines: MachineDirectory,
+): FixedAddress | undefined {
+  const { mac } = client;
+  const given = machines
+    .findByMac(mac)
+    ?.addresses.find((entry) => entry.mac === mac && networkContains(served.subnet.network, entry.address));
+  if (given !== undefined) return { address: given.address, source: 'machine' };
+  const reservation = findReservation(served, client);
+  return reservation === undefined ? undefined : { address: reservation.address, source: 'reservation' };
+}
+
+/** The reservation of a client: by its identifier, which says more, or by its hardware address. */
+export function findReservation(served: ServedSubnet, { mac, clientId }: ClientNames): Reservation | undefined {
+  const byIdentifier = clientId === undefined ? undefined : served.reservationsByClientId?.get(clientId);
+  return byIdentifier ?? served.reservationsByMac.get(mac);
+}
+
+/** Why a client cannot have `address` in this network now; undefined: it can. */
+export function judgeAddress(
+  served: ServedSubnet,
+  client: ClientNames,
+  address: Ipv4,
+  facts: AllocationFacts,
+  now: Instant,
+): AddressObjection | undefined {
+  if (!networkContains(served.subnet.network, address)) return 'address-outside-range';
+  if (served.excluded.has(address)) return 'address-excluded';
+  const objection = judgeIntent(served, client, address, facts.machines);
+  if (objection !== undefined) return objection;
+  const lease = facts.leases.find(address);
+  if (isHeld(lease, now)) {
+    if (lease.state === 'declined') return 'address-declined';
+    return isSameClient(served, lease, client) ? undefined : 'address-leased';
+  }
+  const holder = facts.offers.holderOf(address, now);
+  return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';
+}
+
+/** True when a record, or a message, is of the client. */
+export const isSameClient = (served: ServedSubnet, one: ClientNames, other: ClientNames): boolean =>
+  identityIn(served, one) === identityIn(served, other);
+
+/** What configuration and region say of an address, without looking at who holds it. */
+function judgeIntent(
+  served: ServedSubnet,
+  client: ClientNames,
+  address: Ipv4,
+  machines: MachineDirectory,
+): AddressObjection | undefined {
+  const owner = machineMacOf(machines.findByAddress(address), address);
+  if (owner !== undefined) return owner === client.mac ? undefined : 'address-reserved';
+  const reservation = served.reservationsByAddress.get(address);
+  if (reservation !== undefined) {
+    return findReservation(served, client) === reservation ? undefined : 'address-reserved';
+  }
+  const { dynamic, static: fixed } = served.subnet;
+  if (dynamic === undefined || !rangeContains(dynamic, address)) return 'address-outside-range';
+  return fixed !== undefined && rangeContains(fixed, address) ? 'address-reserved' : undefined;
+}
+
+const machineMacOf = (machine: RackMachine | undefined, address: Ipv4): MacAddress | undefined =>
+  machine?.addresses.find((entry) => entry.address === address)?.mac;
+
+/** Chooses an address for a client in one network; `requested` is what it would like (option 50). */
+export function chooseAddress(
+  served: ServedSubnet,
+  client: ClientNames,
+  requested: Ipv4 | undefined,
+  facts: AllocationFacts,
+  now: Instant,
+): Allocation {
+  const free = (address: Ipv4): boolean => judgeAddress(served, client, address, facts, now) === undefined;
+  const fixed = findFixedAddress(served, client, facts.machines);
+  if (fixed !== undefined && free(fixed.address)) return { kind: 'address', ...fixed };
+  const identity = identityIn(served, client);
+  const own = facts.leases.findByClient(identity, served.subnet.network);
+  // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
+  const offered = facts.offers.offeredTo(identity, now);
+  const wishes: readonly (readonly [Ipv4 | undefined, AllocationSource])[] = [
+    [isActive(own, now) ? own.address : undefined, 'own'],
+    [offered, 'own'],
+    [own?.address, 'own'],
+    [requested, 'requested'],
+  ];
+  for (const [address, source] of wishes) {
+    if (address !== undefined && free(address)) return { kind: 'address', address, source };
+  }
+  return takeFromRange(served, identity, free, facts, now);
+}
+
+/** An address of the dynamic range that nobody needs. */
+function takeFromRange(
+  served: ServedSubnet,
+  identity: ClientIdentity,
+  free: (address: Ipv4) => boolean,
+  { leases, offers, knownFree }: AllocationFacts,
+  now: Instant,
+): Allocation {
+  const range = served.subnet.dynamic;
+  if (range === undefined) return { kind: 'refused', reason: 'no-dynamic-range' };
+  const known = knownFree?.(served);
+  if (known !== undefined && rangeContains(range, known) && free(known)) {
+    return { kind: 'address', address: known, source: leases.find(known) === undefined ? 'unused' : 'reclaimed' };
+  }
+  const unused = leases.findUnused(range, hashOf(identity));
+  if (unused !== undefined && free(unused)) return { kind: 'address', address: unused, source: 'unused' };
+  const ended = leases.findEnded(range, now);
+  if (ended !== undefined && free(ended)) return { kind: 'address', address: ended, source: 'reclaimed' };
+  const unanswered = offers.oldestUnanswered(range, now);
+  return unanswered === undefined
+    ? { kind: 'refused', reason: 'range-exhausted' }
+    : { kind: 'address', address: unanswered, source: 'reclaimed' };
+}
+
+/** Spreads clients over a range, whose hardware addresses of one vendor differ in their last bits: 32 bits of a multiplicative hash. */
+function hashOf(client: ClientIdentity): number {
+  let hash = 0;
+  if (typeof client === 'number') {
+    const high = Math.floor(client / 0x1_0000_0000);
+    const low = client % 0x1_0000_0000;
+    hash = Math.imul(low ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);
+  } else {
+    for (let at = 0; at < client.length; at += 1) hash = Math.imul(hash ^ client.charCodeAt(at), 0x0100_0193);
+  }
+  hash ^= hash >>> 15;
+  return Math.imul(hash, 0xc2b2_ae35) >>> 0;
+}

@@ -1,0 +1,36 @@
+// A lease as the rack keeps it: which machine holds which address until when. Leases are observations: they never change what
+// the region intends.
+
+import { type Instant, type Seconds, seconds } from '../../clock.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+
+/** The duration of a lease without end (RFC 2131 §3.3). */
+export const ENDLESS_SECONDS: Seconds = seconds(0xffff_ffff);
+
+/**
+ * What a lease's record says of its address.
+ *
+ * - `bound`: it is the client's until `expiresAt`; after that it is still the client's first choice until somebody needs it.
+ * - `released`: the client gave it back.
+ * - `declined`: a client found another machine using it; not handed out before `expiresAt`.
+ */
+export type LeaseState = 'bound' | 'released' | 'declined';
+
+export interface Lease {
+  readonly address: Ipv4;
+  readonly mac: MacAddress;
+  readonly state: LeaseState;
+  /** When the client last got or renewed it. */
+  readonly grantedAt: Instant;
+  readonly expiresAt: Instant;
+  readonly duration: Seconds;
+  /** The name the client gave itself (option 12), made safe; undefined: none. */
+  readonly hostname?: string | undefined;
+  /** Option 61, one character a byte; undefined: none. */
+  readonly clientId?: string | undefined;
+  /** Option 60, at most 64 characters; undefined: none. */
+  readonly vendorClass?: string | undefined;
+  /** Option 82, circuit id and remote id, one character a byte; undefined: none. */
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
+}

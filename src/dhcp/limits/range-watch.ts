@@ -1,0 +1,61 @@
+// Tells when a dynamic range fills up, when it is full, and when there is room again; once each, whatever is asked of it meanwhile.
+//
+//   ok ── FILLING_SHARE in use ──▶ filling ── nothing free ──▶ full ── ROOM_SHARE free again ──▶ filling, or ok
+//    ◀────── under EASED_SHARE in use ──┘
+//
+// 1. In use is what a client nobody knows cannot have: leased, on offer, or set aside.
+
+import type { Ipv4 } from '../../net/address.ts';
+import type { RangeUsage } from '../leases/address-pool.ts';
+
+/** From this share in use on a range is filling. */
+export const FILLING_SHARE = 0.9;
+/** Under this share in use it is not filling any more. */
+export const EASED_SHARE = 0.8;
+/** A range that was full has room again when this share is free, and two addresses. */
+export const ROOM_SHARE = 0.05;
+
+/** How a range stands. */
+export type RangeLevel = 'ok' | 'filling' | 'full';
+
+/** What is to be told of a range. */
+export interface RangeNotice {
+  readonly kind: 'dhcp.range-filling' | 'dhcp.range-full' | 'dhcp.range-eased';
+  readonly usage: RangeUsage;
+}
+
+/** The levels of the ranges. */
+export class RangeWatch {
+  /** Levels that are not `ok`, by the first address of the range. */
+  readonly #levels = new Map<Ipv4, Exclude<RangeLevel, 'ok'>>();
+
+  levelOf({ range }: Pick<RangeUsage, 'range'>): RangeLevel {
+    return this.#levels.get(range.low) ?? 'ok';
+  }
+
+  /** Looks at a range that may have changed. */
+  look(usage: RangeUsage): RangeNotice | undefined {
+    const before = this.levelOf(usage);
+    const level = levelAfter(before, usage);
+    if (level === before) return undefined;
+    if (level === 'ok') this.#levels.delete(usage.range.low);
+    else this.#levels.set(usage.range.low, level);
+    if (level === 'full') return { kind: 'dhcp.range-full', usage };
+    return { kind: before === 'ok' ? 'dhcp.range-filling' : 'dhcp.range-eased', usage };
+  }
+
+  /** Forgets ranges that are not served any more. */
+  keep(usages: readonly RangeUsage[]): void {
+    const served = new Set(usages.map(({ range }) => range.low));
+    for (const low of this.#levels.keys()) if (!served.has(low)) this.#levels.delete(low);
+  }
+}
+
+function levelAfter(before: RangeLevel, { usable, free }: RangeUsage): RangeLevel {
+  if (usable <= 0) return 'ok';
+  if (free === 0) return 'full';
+  const used = (usable - free) / usable;
+  if (before === 'full' && free < Math.min(usable, Math.max(2, usable * ROOM_SHARE))) return 'full';
+  if (used >= FILLING_SHARE) return 'filling';
+  return before !== 'ok' && used >= EASED_SHARE ? 'filling' : 'ok';
+}

@@ -1,0 +1,26 @@
+// Who a client is. Sources: RFC 2131 §2 (client identifier), §4.2; RFC 4361; RFC 2132 §9.14.
+//
+// 1. By default a client is its hardware address (chaddr): ROM, loader and system of one machine send different client identifiers and
+//    are one client all the same. Deviates from RFC 2131 §4.2 because a machine would otherwise take an address for each of them.
+// 2. In a network whose `identity` is `client-id` it is the identifier it sends (option 61); one that sends none is its hardware address.
+// 3. Nothing is stored of it: a record holds hardware address and identifier, and the network's setting says which of them counts. So
+//    the setting can change while leases run.
+
+import type { MacAddress } from '../../net/address.ts';
+
+/** By what the clients of a network are told apart. */
+export type IdentityRule = 'mac' | 'client-id';
+
+/** A client, told from every other one of its network: a number is a hardware address, a text a client identifier, one character a byte. */
+export type ClientIdentity = MacAddress | string;
+
+/** What a message or a record shows of a client. */
+export interface ClientNames {
+  readonly mac: MacAddress;
+  /** Option 61, one character a byte; undefined: none. */
+  readonly clientId?: string | undefined;
+}
+
+/** Who a client is where `rule` holds. */
+export const identityBy = (rule: IdentityRule | undefined, { mac, clientId }: ClientNames): ClientIdentity =>
+  rule === 'client-id' && clientId !== undefined ? clientId : mac;

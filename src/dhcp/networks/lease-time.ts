@@ -1,0 +1,61 @@
+// For how long does a client get its address, and when does it renew? Pure. Sources: RFC 2131 §4.3.1 (a server may grant what a
+// client asks for, and answers with what it grants), §4.4.5 (T1 and T2).
+//
+//   firmware and loaders       pxe_lease_time: they never renew, and the system that they load asks again
+//   a deployed machine         deployed_lease_time, for the address that is fixed for it
+//   everybody else             what the client asks for (option 51), within lease_time_min and lease_time_max; else lease_time
+//
+// 1. T1 and T2 are those of lease_time; a lease of another length has them in proportion.
+// 2. Without any of the settings a lease is of lease_time, whatever the client asks.
+
+import { type Seconds, seconds } from '../../clock.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import type { Ipv4 } from '../../net/address.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { OPTION, optionU32 } from '../wire/options.ts';
+import type { DhcpSubnet } from './config.ts';
+
+/** The lease of firmware and loaders where the configuration says nothing: what MAAS gives to the vendor class PXE. */
+export const PXE_LEASE_SECONDS: Seconds = seconds(30);
+/** The state in which a machine runs what was deployed on it. */
+const DEPLOYED = 'Deployed';
+
+/**
+ * Chooses the lease time of an address.
+ *
+ * @param boots the client is firmware or a loader
+ * @param machine what the region knows of the client; undefined: nothing
+ */
+export function leaseTimeFor(
+  message: DhcpMessage,
+  subnet: DhcpSubnet,
+  boots: boolean,
+  machine: RackMachine | undefined,
+  address: Ipv4,
+): Seconds {
+  const { leaseTime, pxeLeaseTime, deployedLeaseTime, leaseTimeMin, leaseTimeMax } = subnet;
+  if (boots) return pxeLeaseTime ?? seconds(Math.min(leaseTime, PXE_LEASE_SECONDS));
+  if (deployedLeaseTime !== undefined && machine?.statusName === DEPLOYED) {
+    if (machine.addresses.some((entry) => entry.address === address)) return deployedLeaseTime;
+  }
+  if (leaseTimeMin === undefined && leaseTimeMax === undefined) return leaseTime;
+  const asked = optionU32(message.options, OPTION.leaseTime);
+  if (asked === undefined || asked === 0) return leaseTime;
+  return seconds(Math.min(Math.max(asked, leaseTimeMin ?? leaseTime), leaseTimeMax ?? leaseTime));
+}
+
+/** T1 and T2 of a lease in a network, in seconds. */
+export function renewalTimesOf(
+  subnet: DhcpSubnet,
+  leaseTime: Seconds,
+): { readonly renewal: number; readonly rebinding: number } {
+  const { renewalTime, rebindingTime } = subnet;
+  return {
+    renewal:
+      renewalTime === undefined ? Math.floor(leaseTime / 2) : Math.floor((leaseTime * renewalTime) / subnet.leaseTime),
+    rebinding:
+      rebindingTime === undefined
+        ? Math.floor((leaseTime * 7) / 8)
+        : Math.floor((leaseTime * rebindingTime) / subnet.leaseTime),
+  };
+}

@@ -1,0 +1,146 @@
+// Which network is the client on? Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3 (82.5, link selection),
+// RFC 3011 §2 (118, subnet selection).
+//
+// 1. The first of these that the message carries decides, and none after it: 82.5, 118, giaddr, ciaddr on a socket bound to
+//    an address, the arrival. A named network that is not served is a refusal, not a reason to look further.
+// 2. Several networks on one interface are one link: a client of the link may get an address of any of them.
+// 3. A network whose own address is not (or not yet) on its interface is not served: no reply leaves there.
+
+import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
+import type { LinkRefusal } from '../events.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { OPTION, optionAddress } from '../wire/options.ts';
+import type { RelayInformation } from '../wire/relay-agent.ts';
+import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
+
+/** A subnet with what is asked of it for each packet. */
+export interface ServedSubnet {
+  readonly subnet: DhcpSubnet;
+  readonly reservationsByMac: ReadonlyMap<MacAddress, Reservation>;
+  readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
+  /** Undefined: none names an identifier. */
+  readonly reservationsByClientId: ReadonlyMap<string, Reservation> | undefined;
+  /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
+  readonly excluded: ReadonlySet<Ipv4>;
+}
+
+/** All that is served at present. */
+export interface SubnetIndex {
+  readonly served: readonly ServedSubnet[];
+  /** Configured interfaces of which no network is served, because their address is missing. */
+  readonly withoutAddress: ReadonlySet<string>;
+  /** Every address by which clients may know this rack. */
+  readonly ownAddresses: ReadonlySet<Ipv4>;
+}
+
+/** An interface of the host, as far as serving is concerned. */
+export interface LinkState {
+  readonly name: string;
+  readonly addresses: readonly { readonly address: Ipv4 }[];
+  /** Its hardware address while it has a link; undefined: it has none, or it is not known. */
+  readonly mac?: MacAddress | undefined;
+}
+
+/** By which socket a message came. */
+export interface Arrival {
+  /** The device the socket is bound to; undefined: a socket bound to an address. */
+  readonly interfaceName: string | undefined;
+  /** The address the socket is bound to; 0.0.0.0 for a device socket. */
+  readonly localAddress: Ipv4;
+  /** Where the message came to the port of boot servers (4011): the port from which the client sent it. */
+  readonly bootServerPort?: number | undefined;
+}
+
+/** The networks of the client's link, at least one; or why there is none. */
+export type LinkChoice =
+  | { readonly kind: 'link'; readonly link: readonly ServedSubnet[] }
+  | { readonly kind: 'refused'; readonly reason: LinkRefusal };
+
+/**
+ * Prepares a configuration for asking.
+ *
+ * @param links the host's interfaces; undefined: not known, all configured addresses are taken to be there
+ */
+export function indexSubnets(config: DhcpConfig, links: readonly LinkState[] | undefined): SubnetIndex {
+  const ownAddresses = new Set<Ipv4>();
+  for (const { serverAddress } of config.subnets) if (serverAddress !== undefined) ownAddresses.add(serverAddress);
+  for (const link of links ?? []) for (const { address } of link.addresses) ownAddresses.add(address);
+
+  const served: ServedSubnet[] = [];
+  const withoutAddress = new Set<string>();
+  for (const subnet of config.subnets) {
+    if (isReady(subnet, links)) served.push(serve(subnet, ownAddresses));
+    else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
+  }
+  for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
+  return { served, withoutAddress, ownAddresses };
+}
+
+function isReady(subnet: DhcpSubnet, links: readonly LinkState[] | undefined): boolean {
+  if (links === undefined || subnet.interfaceName === undefined || subnet.serverAddress === undefined) return true;
+  const link = links.find(({ name }) => name === subnet.interfaceName);
+  return link?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
+}
+
+function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubnet {
+  const excluded = new Set(ownAddresses);
+  excluded.add(subnet.network.address);
+  excluded.add(broadcastOf(subnet.network));
+  excluded.add(subnet.broadcast);
+  if (subnet.router !== undefined) excluded.add(subnet.router);
+  return {
+    subnet,
+    reservationsByMac: new Map(subnet.reservations.map((reservation) => [reservation.mac, reservation])),
+    reservationsByAddress: new Map(subnet.reservations.map((reservation) => [reservation.address, reservation])),
+    reservationsByClientId: indexByClientId(subnet.reservations),
+    excluded,
+  };
+}
+
+function indexByClientId(reservations: readonly Reservation[]): ReadonlyMap<string, Reservation> | undefined {
+  const named = reservations.flatMap((one) => (one.clientId === undefined ? [] : [[one.clientId, one] as const]));
+  return named.length === 0 ? undefined : new Map(named);
+}
+
+/** True where a client identifier makes a difference. */
+export const heedsClientId = ({ subnet, reservationsByClientId }: ServedSubnet): boolean =>
+  subnet.identity === 'client-id' || reservationsByClientId !== undefined;
+
+/** Finds the link of the client that sent `message`. */
+export function chooseLink(
+  message: DhcpMessage,
+  relay: RelayInformation | undefined,
+  arrival: Arrival,
+  index: SubnetIndex,
+): LinkChoice {
+  const named = namedNetwork(message, relay, arrival);
+  if (named !== undefined) {
+    const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
+    return found === undefined ? { kind: 'refused', reason: 'network-unknown' } : { kind: 'link', link: [found] };
+  }
+  if (arrival.interfaceName === undefined) {
+    const link = index.served.filter(({ subnet }) => subnet.serverAddress === arrival.localAddress);
+    return link.length === 0 ? { kind: 'refused', reason: 'network-unknown' } : { kind: 'link', link };
+  }
+  const link = index.served.filter(({ subnet }) => subnet.interfaceName === arrival.interfaceName);
+  if (link.length > 0) return { kind: 'link', link };
+  const absent = index.withoutAddress.has(arrival.interfaceName);
+  return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
+}
+
+/** The address by which a message names its network; undefined: by none, the arrival decides. */
+export function namedNetwork(
+  message: DhcpMessage,
+  relay: RelayInformation | undefined,
+  arrival: Arrival,
+): Ipv4 | undefined {
+  if (relay?.linkSelection !== undefined) return relay.linkSelection;
+  const selected = optionAddress(message.options, OPTION.subnetSelection);
+  if (selected !== undefined) return selected;
+  if (message.giaddr !== ANY) return message.giaddr;
+  return arrival.interfaceName === undefined && message.ciaddr !== ANY ? message.ciaddr : undefined;
+}
+
+/** The network of the link that holds `address`. */
+export const subnetOf = (link: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
+  link.find(({ subnet }) => networkContains(subnet.network, address));

@@ -1,0 +1,215 @@
+// The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132 §9.3 (option overload),
+// RFC 3396 (long and repeated options), RFC 951 (the 300-byte minimum).
+//
+// 1. Decoding never throws and never yields half a message: a value, or the first fault with its offset and field.
+// 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
+//    (RFC 3396 §5), so there is one value for each code.
+// 3. Byte values of a decoded message are views of the datagram: copy what must outlive it.
+// 4. Which option is written where is decided in option-layout.ts.
+
+import type { Ipv4 } from '../../net/address.ts';
+import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
+import { ByteWriter } from '../../net/byte-writer.ts';
+import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
+
+/** The bytes before the options: the fixed part and the magic cookie. */
+const FIXED_BYTES = 240;
+const COOKIE = 0x63825363;
+const SNAME_OFFSET = 44;
+const FILE_OFFSET = 108;
+/** The longest message that is looked at; a client's Ethernet frame holds 1472. */
+export const MESSAGE_BYTES_MAX = 4096;
+/** The shortest reply: some relays and ROMs drop shorter ones (RFC 951 §3). */
+export const REPLY_BYTES_MIN = 300;
+
+const PAD = 0;
+const OVERLOAD = 52;
+const END = 255;
+
+/** Values of `op`. */
+export const BOOT_REQUEST = 1;
+export const BOOT_REPLY = 2;
+/** The one flag of `flags`: the client cannot receive unicasts before it has an address. */
+export const BROADCAST_FLAG = 0x8000;
+
+/** Options by code; iteration order is the order on the wire. */
+export type DhcpOptions = ReadonlyMap<number, Uint8Array>;
+
+/** A message, with the field names of RFC 2131 §2. */
+export interface DhcpMessage {
+  readonly op: number;
+  readonly htype: number;
+  /** Length of the hardware address, 0 to 16. */
+  readonly hlen: number;
+  readonly hops: number;
+  readonly xid: number;
+  readonly secs: number;
+  readonly flags: number;
+  readonly ciaddr: Ipv4;
+  readonly yiaddr: Ipv4;
+  readonly siaddr: Ipv4;
+  readonly giaddr: Ipv4;
+  /** All 16 bytes of the field. */
+  readonly chaddr: Uint8Array;
+  /** One character a byte, at most 64; empty when the field carries options. */
+  readonly sname: string;
+  /** One character a byte, at most 128; empty when the field carries options. */
+  readonly file: string;
+  readonly options: DhcpOptions;
+}
+
+/**
+ * Reads a message. A missing END option is accepted, because the last bytes of a datagram end the options as well.
+ *
+ * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for a wrong magic cookie
+ * (BOOTP without options among them) and an option overload that is not 1, 2 or 3.
+ */
+export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
+  const reader = new ByteReader(bytes);
+  if (bytes.length > MESSAGE_BYTES_MAX) reader.fail('too-long', 'message', MESSAGE_BYTES_MAX);
+  const op = reader.u8('op');
+  const htype = reader.u8('htype');
+  const hlen = reader.u8('hlen');
+  if (hlen > 16) reader.fail('bad-length', 'hlen', 2);
+  const hops = reader.u8('hops');
+  const xid = reader.u32('xid');
+  const secs = reader.u16('secs');
+  const flags = reader.u16('flags');
+  const ciaddr = reader.u32('ciaddr') as Ipv4;
+  const yiaddr = reader.u32('yiaddr') as Ipv4;
+  const siaddr = reader.u32('siaddr') as Ipv4;
+  const giaddr = reader.u32('giaddr') as Ipv4;
+  const chaddr = reader.view(16, 'chaddr');
+  reader.skip(SNAME_BYTES + FILE_BYTES, 'file');
+  if (reader.u32('cookie') !== COOKIE) reader.fail('bad-value', 'cookie', FIXED_BYTES - 4);
+
+  const options = new Map<number, Uint8Array>();
+  readOptions(reader, bytes.length, 'options', options);
+  const overload = readOverload(reader, options);
+  const fileHasOptions = (overload & 1) !== 0;
+  const snameHasOptions = (overload & 2) !== 0;
+  if (fileHasOptions) readField(reader, FILE_OFFSET, FILE_BYTES, 'file', options);
+  if (snameHasOptions) readField(reader, SNAME_OFFSET, SNAME_BYTES, 'sname', options);
+  options.delete(OVERLOAD);
+
+  return reader.done({
+    ...{ op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr },
+    sname: snameHasOptions ? '' : textOf(bytes, SNAME_OFFSET, SNAME_BYTES),
+    file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),
+    options,
+  });
+}
+
+function readOverload(reader: ByteReader, options: DhcpOptions): number {
+  const value = options.get(OVERLOAD);
+  if (value === undefined) return 0;
+  const overload = value[0] ?? 0;
+  if (value.length === 1 && overload >= 1 && overload <= 3) return overload;
+  reader.fail('bad-value', 'option 52');
+  return 0;
+}
+
+function readField(
+  reader: ByteReader,
+  offset: number,
+  length: number,
+  field: string,
+  options: Map<number, Uint8Array>,
+): void {
+  reader.seek(offset, field);
+  readOptions(reader, offset + length, field, options);
+}
+
+/** Reads options from the cursor to `end` or to the END option, joining what comes again. */
+function readOptions(reader: ByteReader, end: number, field: string, options: Map<number, Uint8Array>): void {
+  while (reader.fault === undefined && reader.offset < end) {
+    const at = reader.offset;
+    const code = reader.u8(field);
+    if (code === END) return;
+    if (code === PAD) continue;
+    const name = `option ${code}`;
+    if (reader.offset >= end) reader.fail('truncated', name, at);
+    const length = reader.u8(name);
+    if (reader.offset + length > end) reader.fail('truncated', name, at);
+    const value = reader.view(length, name);
+    if (reader.fault !== undefined) return;
+    const before = options.get(code);
+    options.set(code, before === undefined ? value : joined(before, value));
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function textOf(bytes: Uint8Array, offset: number, length: number): string {
+  if (bytes.length < offset + length) return '';
+  const zero = bytes.indexOf(0, offset);
+  const end = zero === -1 || zero > offset + length ? offset + length : zero;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString('latin1');
+}
+
+/** An encoded message, and the codes of the options that found no room in it. */
+export interface EncodedMessage {
+  readonly bytes: Uint8Array;
+  readonly omitted: readonly number[];
+}
+
+/**
+ * Writes a message of at most `limitBytes` (300 to 4096), padded to REPLY_BYTES_MIN. Options keep their order, 82 last. What
+ * does not fit the option field moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too
+ * (RFC 2132 §9.3); what fits nowhere is left out and named, so the caller puts the important ones first.
+ */
+export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): EncodedMessage {
+  const capacity = Math.min(Math.max(limitBytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX);
+  const layout = layOut(message, capacity - FIXED_BYTES);
+  const writer = new ByteWriter(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size));
+  writer.u8(message.op);
+  writer.u8(message.htype);
+  writer.u8(message.hlen);
+  writer.u8(message.hops);
+  writer.u32(message.xid);
+  writer.u16(message.secs);
+  writer.u16(message.flags);
+  writer.u32(message.ciaddr);
+  writer.u32(message.yiaddr);
+  writer.u32(message.siaddr);
+  writer.u32(message.giaddr);
+  writer.write(message.chaddr.subarray(0, 16));
+  padTo(writer, SNAME_OFFSET);
+  writeField(writer, message.sname, SNAME_BYTES, layout.sname);
+  writeField(writer, message.file, FILE_BYTES, layout.file);
+  writer.u32(COOKIE);
+  writeOptions(writer, layout.main);
+  padTo(writer, REPLY_BYTES_MIN);
+  return { bytes: writer.finish(), omitted: layout.omitted };
+}
+
+function padTo(writer: ByteWriter, offset: number): void {
+  if (writer.offset < offset) writer.zeros(offset - writer.offset);
+}
+
+/** Writes a field of `length` bytes: options, where there are some for it, else its text. */
+function writeField(writer: ByteWriter, text: string, length: number, options: Share): void {
+  const end = writer.offset + length;
+  if (options.entries.length > 0) writeOptions(writer, options);
+  else if (text !== '') writer.latin1(text.slice(0, length));
+  padTo(writer, end);
+}
+
+function writeOptions(writer: ByteWriter, share: Share): void {
+  for (const [code, value] of share.entries) {
+    let offset = 0;
+    do {
+      const piece = value.length <= PIECE_BYTES_MAX ? value : value.subarray(offset, offset + PIECE_BYTES_MAX);
+      writer.u8(code);
+      writer.u8(piece.length);
+      writer.write(piece);
+      offset += PIECE_BYTES_MAX;
+    } while (offset < value.length);
+  }
+  writer.u8(END);
+}

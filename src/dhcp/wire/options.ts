@@ -1,0 +1,187 @@
+// The options this server reads and writes, by name, and their values. Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
+// RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
+//
+// 1. A reader returns undefined for an option that is absent or has a length its type does not allow: a client with one bad
+//    option is served without it.
+// 2. What is returned is text or numbers, never a view of the datagram.
+
+import { type Ipv4, ipv4 } from '../../net/address.ts';
+import type { DhcpOptions } from './message.ts';
+
+/** Option codes. */
+export const OPTION = {
+  subnetMask: 1,
+  router: 3,
+  domainNameServer: 6,
+  hostName: 12,
+  domainName: 15,
+  interfaceMtu: 26,
+  broadcastAddress: 28,
+  staticRoutes: 33,
+  ntpServers: 42,
+  vendorSpecific: 43,
+  requestedAddress: 50,
+  leaseTime: 51,
+  messageType: 53,
+  serverIdentifier: 54,
+  parameterRequestList: 55,
+  message: 56,
+  maximumMessageSize: 57,
+  renewalTime: 58,
+  rebindingTime: 59,
+  vendorClass: 60,
+  clientIdentifier: 61,
+  tftpServerName: 66,
+  bootFileName: 67,
+  userClass: 77,
+  relayAgentInformation: 82,
+  clientArchitecture: 93,
+  clientUuid: 97,
+  subnetSelection: 118,
+  domainSearch: 119,
+  classlessRoutes: 121,
+  ipxe: 175,
+  pathPrefix: 210,
+  classlessRoutesMicrosoft: 249,
+} as const;
+
+/** Values of option 53 (RFC 2132 §9.6). */
+export const MESSAGE_TYPE = {
+  discover: 1,
+  offer: 2,
+  request: 3,
+  decline: 4,
+  ack: 5,
+  nak: 6,
+  release: 7,
+  inform: 8,
+} as const;
+
+/** Characters of a client's vendor class that are kept. */
+export const VENDOR_CLASS_CHARACTERS_MAX = 64;
+/** Characters of a client identifier, circuit id or remote id that are kept. */
+export const IDENTIFIER_CHARACTERS_MAX = 255;
+/** RFC 1035 §2.3.4: the longest label. */
+const LABEL_CHARACTERS_MAX = 63;
+
+export function optionU8(options: DhcpOptions, code: number): number | undefined {
+  const value = options.get(code);
+  return value?.length === 1 ? value[0] : undefined;
+}
+
+export function optionU16(options: DhcpOptions, code: number): number | undefined {
+  const value = options.get(code);
+  return value?.length === 2 ? u16At(value, 0) : undefined;
+}
+
+export function optionU32(options: DhcpOptions, code: number): number | undefined {
+  const value = options.get(code);
+  return value?.length === 4 ? u16At(value, 0) * 0x1_0000 + u16At(value, 2) : undefined;
+}
+
+/** One address; undefined when absent or not four bytes. */
+export function optionAddress(options: DhcpOptions, code: number): Ipv4 | undefined {
+  const value = options.get(code);
+  return value?.length === 4 ? ipv4((u16At(value, 0) << 16) | u16At(value, 2)) : undefined;
+}
+
+const UUID_TYPE = 0;
+const UUID_BYTES = 16;
+
+/** Option 97, the client's UUID in lower case as its octets lie (RFC 4578 §2.3); undefined: absent, or of another form. */
+export function optionUuid(options: DhcpOptions): string | undefined {
+  const value = options.get(OPTION.clientUuid);
+  if (value === undefined || value.length !== 1 + UUID_BYTES || value[0] !== UUID_TYPE) return undefined;
+  const digits = Buffer.from(value.buffer, value.byteOffset + 1, UUID_BYTES).toString('hex');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** Text, one character a byte, without the zero bytes that some clients add at the end; undefined when absent. */
+export function optionText(options: DhcpOptions, code: number): string | undefined {
+  const value = options.get(code);
+  return value === undefined ? undefined : latin1(value).replace(/\0+$/, '');
+}
+
+/** Numbers of 16 bits; an odd byte at the end is dropped; empty when absent. */
+export function optionU16List(options: DhcpOptions, code: number): readonly number[] {
+  const value = options.get(code);
+  if (value === undefined) return [];
+  return Array.from({ length: value.length >> 1 }, (_, index) => u16At(value, index * 2));
+}
+
+/**
+ * Option 77 as a list: each class where the client counts them (RFC 3004 §4), else the whole option as one. Quirk: iPXE and
+ * others send the bare name.
+ */
+export function userClasses(options: DhcpOptions): readonly string[] {
+  const value = options.get(OPTION.userClass);
+  if (value === undefined || value.length === 0) return [];
+  const classes: string[] = [];
+  let offset = 0;
+  while (offset < value.length) {
+    const length = value[offset] ?? 0;
+    if (length === 0 || offset + 1 + length > value.length) return [latin1(value)];
+    classes.push(latin1(value.subarray(offset + 1, offset + 1 + length)));
+    offset += 1 + length;
+  }
+  return classes;
+}
+
+/** The name a client gives itself (option 12) as a label; undefined: there is none, or it cannot be one. */
+export const clientHostname = (options: DhcpOptions): string | undefined =>
+  hostLabel(optionText(options, OPTION.hostName));
+
+/** The first label of a name, in lower case, if it can be a host name (RFC 1123 §2.1); else undefined. */
+export function hostLabel(name: string | undefined): string | undefined {
+  const label = name?.split('.', 1)[0]?.toLowerCase();
+  if (label === undefined || label.length > LABEL_CHARACTERS_MAX) return undefined;
+  return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label) ? label : undefined;
+}
+
+/** Bytes as text, one character a byte, at most IDENTIFIER_CHARACTERS_MAX; undefined when absent or empty. */
+export function optionIdentifier(options: DhcpOptions, code: number): string | undefined {
+  const value = options.get(code);
+  if (value === undefined || value.length === 0) return undefined;
+  return latin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
+}
+
+/** The vendor class as it is kept: printable characters, at most VENDOR_CLASS_CHARACTERS_MAX; undefined when absent or empty. */
+export function vendorClass(options: DhcpOptions): string | undefined {
+  const text = optionText(options, OPTION.vendorClass)
+    ?.slice(0, VENDOR_CLASS_CHARACTERS_MAX)
+    .replace(/[^\x20-\x7e]/g, '?');
+  return text === undefined || text === '' ? undefined : text;
+}
+
+export const u8Bytes = (value: number): Uint8Array => Uint8Array.of(value);
+
+export const u32Bytes = (value: number): Uint8Array =>
+  Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+
+export const addressBytes = (address: Ipv4): Uint8Array => u32Bytes(address);
+
+export function addressListBytes(addresses: readonly Ipv4[]): Uint8Array {
+  const bytes = new Uint8Array(addresses.length * 4);
+  addresses.forEach((address, index) => {
+    bytes.set(addressBytes(address), index * 4);
+  });
+  return bytes;
+}
+
+/** Text as bytes; a character above U+00FF becomes `?`. */
+export const textBytes = (text: string): Uint8Array =>
+  Uint8Array.from(Buffer.from(text.replace(/[^\0-\xff]/g, '?'), 'latin1'));
+
+/** One domain name in the form of RFC 1035 §3.1, uncompressed, as option 119 carries it (RFC 3397 §2); undefined: not a name. */
+export function domainNameBytes(name: string): Uint8Array | undefined {
+  const labels = name.replace(/\.$/, '').split('.');
+  if (labels.some((label) => label.length === 0 || label.length > LABEL_CHARACTERS_MAX)) return undefined;
+  const parts = labels.map((label) => [label.length, ...textBytes(label)]);
+  const bytes = Uint8Array.from([...parts.flat(), 0]);
+  return bytes.length > 255 ? undefined : bytes;
+}
+
+const u16At = (bytes: Uint8Array, offset: number): number => ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');

@@ -1,0 +1,50 @@
+// The relay agent information option (82): what the relay on the way says of the client's line. Sources: RFC 3046 §2, RFC 3527
+// (link selection, sub-option 5), RFC 5107 (server identifier override, sub-option 11).
+//
+// 1. The option goes back to the relay byte for byte (RFC 3046 §2.2): it is read here, never rebuilt.
+
+import { type Ipv4, ipv4 } from '../../net/address.ts';
+
+const CIRCUIT_ID = 1;
+const REMOTE_ID = 2;
+const LINK_SELECTION = 5;
+const SERVER_IDENTIFIER_OVERRIDE = 11;
+
+/** What a relay says of a client. */
+export interface RelayInformation {
+  /** Which port of the switch, one character a byte; undefined: not said. */
+  readonly circuitId: string | undefined;
+  /** Which switch or line, one character a byte; undefined: not said. */
+  readonly remoteId: string | undefined;
+  /** An address of the client's network, where `giaddr` is not one (RFC 3527 §3). */
+  readonly linkSelection: Ipv4 | undefined;
+  /** What the client shall take for the server, so that renewals pass the relay too (RFC 5107 §4). */
+  readonly serverIdentifierOverride: Ipv4 | undefined;
+}
+
+/** Reads option 82; sub-options after a malformed one are not looked at, and one of a wrong length counts as absent. */
+export function readRelayInformation(option: Uint8Array): RelayInformation {
+  const found = new Map<number, Uint8Array>();
+  let offset = 0;
+  while (offset + 2 <= option.length) {
+    const code = option[offset] ?? 0;
+    const end = offset + 2 + (option[offset + 1] ?? 0);
+    if (end > option.length) break;
+    if (!found.has(code)) found.set(code, option.subarray(offset + 2, end));
+    offset = end;
+  }
+  return {
+    circuitId: textOf(found.get(CIRCUIT_ID)),
+    remoteId: textOf(found.get(REMOTE_ID)),
+    linkSelection: addressOf(found.get(LINK_SELECTION)),
+    serverIdentifierOverride: addressOf(found.get(SERVER_IDENTIFIER_OVERRIDE)),
+  };
+}
+
+function addressOf(bytes: Uint8Array | undefined): Ipv4 | undefined {
+  if (bytes?.length !== 4) return undefined;
+  return ipv4(((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0));
+}
+
+const textOf = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes === undefined || bytes.length === 0 ? undefined : Buffer.from(bytes).toString('latin1');

@@ -1,0 +1,256 @@
+// The stock of known-free addresses, in virtual time, on a wire that answers as the test says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identifyBootClient } from '../../../src/boot/client.ts';
+import { STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
+import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
+import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
+import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
+import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
+import { DhcpServer } from '../../../src/dhcp/server.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
+import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import {
+  clientBytes,
+  config,
+  hw,
+  ip,
+  MAC_A,
+  MAC_B,
+  MAC_C,
+  planByKind,
+  RACK,
+  settle,
+  subnet,
+  TestJournal,
+  TestNetwork,
+} from '../lab.ts';
+
+const SQUATTER = hw('02:00:00:00:00:99');
+/** A range of 100 addresses: .100 to .199. */
+const WIDE = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.199') } };
+
+interface Wire {
+  /** Who answers for an address. */
+  readonly users: Map<Ipv4, MacAddress>;
+  /** Every address that was asked about, in order. */
+  readonly asked: Ipv4[];
+  /** The wire can be asked. */
+  up: boolean;
+  /** Answers arrive only when the test says so. */
+  slow: boolean;
+  readonly waiting: (() => void)[];
+}
+
+async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
+  const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
+  const events: DhcpEvent[] = [];
+  const isDhcp = (kind: string): kind is DhcpEvent['kind'] => kind in DHCP_EVENTS;
+  const wire: Wire = { users: new Map(), asked: [], up: true, slow: false, waiting: [] };
+  const server = new DhcpServer({
+    ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    publish: (event) => {
+      if (isDhcp(event.kind)) events.push({ ...event, kind: event.kind });
+    },
+    machines: () => new MachineDirectory([]),
+    canProbe: () => wire.up,
+    findConflict: async (address) => {
+      wire.asked.push(address);
+      if (wire.slow) await new Promise<void>((resolve) => wire.waiting.push(resolve));
+      return wire.users.get(address);
+    },
+  });
+  await server.configure(dhcpConfig);
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms);
+    await settle();
+    journal.commit();
+  };
+  /** What a client is offered in the same turn; empty: nothing yet. */
+  const offered = (client: MacAddress, requested?: Ipv4): readonly string[] => {
+    network.deliver('eth1', clientBytes({ type: 'discover', mac: client, requested }));
+    return network.take().map(({ message }) => formatIpv4(message.yiaddr));
+  };
+  const take = (client: MacAddress, address: Ipv4): void => {
+    network.deliver('eth1', clientBytes({ type: 'request', mac: client, requested: address, server: RACK }));
+    journal.commit();
+    network.take();
+  };
+  const told = (kind: DhcpEvent['kind']): readonly DhcpEvent[] => events.filter((event) => event.kind === kind);
+  await pass(1);
+  return { server, network, journal, table, clock, events, wire, pass, offered, take, told };
+}
+
+test('a new client is offered at once an address that the wire was asked about before', async () => {
+  const rig = await start();
+  assert.equal(rig.wire.asked.length, STOCK_SIZE);
+  const asked = new Set(rig.wire.asked);
+  const [address] = rig.offered(MAC_A);
+  assert.ok(address !== undefined && asked.has(ip(address)), 'no delay');
+  assert.equal(rig.wire.asked.length, STOCK_SIZE, 'and it is not asked about again');
+  await rig.server.close();
+  assert.equal(rig.clock.pending, 0);
+});
+
+test('what was given is replaced, so that as many as the stock holds come at once and others after them', async () => {
+  const rig = await start();
+  const given = new Set<string>();
+  for (let index = 0; index < STOCK_SIZE; index += 1) {
+    for (const address of rig.offered(mac(0x525400000100 + index))) given.add(address);
+  }
+  assert.equal(given.size, STOCK_SIZE, 'each at once, each its own');
+  assert.deepEqual(rig.offered(MAC_B), [], 'the next one waits for a probe');
+  await settle();
+  assert.equal(rig.network.take().length, 1);
+  await rig.pass(100);
+  assert.equal(rig.offered(MAC_C).length, 1, 'the stock is full again');
+});
+
+test('an address that somebody uses is set aside before anybody is offered it, with word of who', async () => {
+  const rig = await start();
+  const [first, second] = rig.wire.asked;
+  assert.ok(first !== undefined && second !== undefined);
+  const fresh = await start(config(subnet({ ...WIDE, dynamic: { low: first, high: ipv4(first + 99) } })));
+  fresh.wire.users.set(ipv4(first + 30), SQUATTER);
+  for (let index = 0; index < 60; index += 1) {
+    fresh.offered(mac(0x525400000100 + index));
+    await fresh.pass(100);
+    fresh.network.take();
+  }
+  assert.equal(fresh.table.find(ipv4(first + 30))?.state, 'declined');
+  assert.deepEqual(
+    fresh.told('dhcp.conflict').map(({ address, usedBy, mac: client }) => [address, usedBy, client]),
+    [[ipv4(first + 30), '02:00:00:00:00:99', undefined]],
+  );
+  const offers = fresh.told('dhcp.offer').map(({ address }) => address);
+  assert.ok(offers.length === 60 && !offers.includes(ipv4(first + 30)));
+});
+
+test('an answer is believed for some minutes, then the address is asked about again', async () => {
+  const rig = await start();
+  const before = rig.wire.asked.length;
+  await rig.pass(STOCK_REFRESH_MS - STOCK_LOOK_MS);
+  assert.equal(rig.wire.asked.length, before);
+  await rig.pass(3 * STOCK_LOOK_MS);
+  assert.equal(rig.wire.asked.length, 2 * before);
+  rig.wire.up = false;
+  await rig.pass(STOCK_FRESH_MS + STOCK_LOOK_MS);
+  assert.equal(rig.wire.asked.length, 2 * before);
+  rig.wire.up = true;
+  assert.deepEqual(rig.offered(MAC_A), [], 'old answers are none');
+});
+
+test('an address that is heard on the wire is asked about before it is offered', async () => {
+  const rig = await start();
+  const next = rig.wire.asked[0] ?? assert.fail();
+  rig.wire.users.set(next, SQUATTER);
+  rig.server.heard(next);
+  const [address] = rig.offered(MAC_A);
+  assert.ok(address !== undefined && ip(address) !== next);
+  assert.deepEqual(rig.offered(MAC_B, next), [], 'also to a client that asks for it');
+  await settle();
+  rig.journal.commit();
+  assert.equal(rig.table.find(next)?.state, 'declined');
+  assert.notDeepEqual(
+    rig.network.take().map(({ message }) => message.yiaddr),
+    [next],
+  );
+});
+
+test('a client that asks for an address about which the rack is just asking gets the same answer', async () => {
+  const rig = await start();
+  rig.wire.slow = true;
+  for (const address of [...rig.wire.asked]) rig.server.heard(address);
+  await rig.pass(STOCK_LOOK_MS);
+  const running = rig.wire.waiting.length;
+  const wanted = rig.wire.asked.at(-1) ?? assert.fail();
+  assert.ok(running > 0);
+  assert.deepEqual(rig.offered(MAC_A, wanted), []);
+  assert.equal(rig.wire.waiting.length, running, 'no second probe');
+  for (const answer of rig.wire.waiting.splice(0)) answer();
+  await settle();
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => message.yiaddr),
+    [wanted],
+  );
+});
+
+test('once every address was used, the one that is free for longest is asked about ahead of need', async () => {
+  const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.101') } };
+  const rig = await start(config(subnet(narrow)));
+  for (const client of [MAC_A, MAC_B]) {
+    const [address = ''] = rig.offered(client);
+    rig.take(client, ip(address));
+    await rig.pass(1000);
+  }
+  rig.wire.asked.length = 0;
+  rig.network.take();
+  await rig.pass(700_000);
+  await rig.pass(STOCK_LOOK_MS);
+  const oldest = rig.table.all().toSorted((a, b) => a.expiresAt - b.expiresAt)[0]?.address;
+  assert.ok(oldest !== undefined && rig.wire.asked.includes(oldest));
+  assert.deepEqual(rig.offered(MAC_C), [formatIpv4(oldest)], 'at once');
+});
+
+test('an ended lease is not set aside because its client still uses the address: it may come back for it', async () => {
+  const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.100') } };
+  const rig = await start(config(subnet(narrow)));
+  const [address = ''] = rig.offered(MAC_A);
+  rig.take(MAC_A, ip(address));
+  rig.wire.users.set(ip(address), MAC_A);
+  await rig.pass(700_000);
+  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_LOOK_MS);
+  assert.equal(rig.table.find(ip(address))?.state, 'bound');
+  assert.deepEqual(rig.offered(MAC_A), [address]);
+});
+
+test('two hundred machines that are switched on together get an offer each, as soon as one probe takes', async () => {
+  const network = { address: ip('10.20.0.0'), prefix: 22 };
+  const rig = await start(config(subnet({ network, dynamic: { low: ip('10.20.1.0'), high: ip('10.20.3.199') } })));
+  const given: Ipv4[] = [];
+  for (let index = 0; index < 200; index += 1) given.push(...rig.offered(mac(0x525400000100 + index)).map(ip));
+  assert.equal(given.length, STOCK_SIZE, 'at once');
+  await settle();
+  given.push(...rig.network.take().map(({ message }) => message.yiaddr));
+  assert.equal(new Set(given).size, 200, 'each its own');
+});
+
+test('somebody who answers for every address empties no range', async () => {
+  const rig = await start(config(subnet({ ...WIDE, dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.139') } })));
+  rig.wire.users.set(ip('10.20.0.139'), SQUATTER);
+  for (let low = 0; low < 256; low += 1) rig.wire.users.set(ipv4(ip('10.20.0.0') + low), SQUATTER);
+  for (let turn = 0; turn < 100; turn += 1) await rig.pass(STOCK_LOOK_MS);
+  const declined = (): number => rig.server.leases().filter(({ state }) => state === 'declined').length;
+  for (let index = 0; index < 20; index += 1) {
+    rig.offered(mac(0x525400000100 + index));
+    await rig.pass(100);
+    rig.network.take();
+  }
+  assert.ok(declined() > 0 && declined() <= 10, `${declined()} of 40 are set aside`);
+  assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
+  assert.equal(rig.offered(MAC_A).length, 1, 'and clients get addresses, at once');
+});
+
+test('nothing is asked where the operator or the host says so, nor for networks behind relays', async () => {
+  const off = await start(config(subnet({ ...WIDE, conflictCheck: false })));
+  assert.equal(off.offered(MAC_A).length, 1);
+  assert.equal(off.offered(MAC_B, ip('10.20.0.150')).length, 1);
+  const blind = await start();
+  blind.wire.up = false;
+  const asked = blind.wire.asked.length;
+  assert.equal(blind.offered(MAC_A, ip('10.20.0.199')).length, 1);
+  assert.deepEqual([off.wire.asked.length, blind.wire.asked.length], [0, asked]);
+});
+
+test('a network that is switched off, or whose range moves, leaves the stock', async () => {
+  const rig = await start();
+  const moved = { low: ip('10.20.0.200'), high: ip('10.20.0.239') };
+  await rig.server.configure(config(subnet({ dynamic: moved })));
+  await rig.pass(1);
+  const [address = ''] = rig.offered(MAC_A);
+  assert.ok(ip(address) >= moved.low && ip(address) <= moved.high, address);
+  assert.equal(rig.wire.asked.at(-1) !== undefined && (rig.wire.asked.at(-1) ?? 0) >= moved.low, true);
+});

@@ -1,0 +1,374 @@
+// Other DHCP servers, looked for in virtual time on a wire that is the test's.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant, later } from '../../../src/clock.ts';
+import type { DhcpEvent } from '../../../src/dhcp/events.ts';
+import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
+import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
+import {
+  AGAIN_MS,
+  ForeignWatch,
+  LISTEN_MS,
+  PROBE_SOON_MS,
+  UNPROBED_INTERVAL_MS,
+  type Wire,
+  wiresOf,
+} from '../../../src/dhcp/foreign/foreign-watch.ts';
+import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
+import {
+  addressBytes,
+  MESSAGE_TYPE,
+  OPTION,
+  optionText,
+  textBytes,
+  u8Bytes,
+  u32Bytes,
+} from '../../../src/dhcp/wire/options.ts';
+import { ANY, formatIpv4, type Ipv4, ipv4, type MacAddress, parseNetwork } from '../../../src/net/address.ts';
+import type { FrameTap, TappedDatagram } from '../../../src/net/frame-tap.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { clientMessage, config, hw, ip, MAC_A, RACK, readReply, relayedSubnet, subnet } from '../lab.ts';
+
+const OTHER = ip('10.20.0.66');
+const OTHER_MAC = hw('52:54:00:00:00:66');
+const RACK_MAC = hw('52:54:00:00:00:01');
+const PORTS = { serverPort: 67, clientPort: 68 };
+const INTERVAL_MS = 600_000;
+const WIRE: Wire = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
+const FAR: Wire = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
+
+interface ForeignOffer {
+  readonly server?: Ipv4;
+  readonly mac?: MacAddress;
+  readonly address?: Ipv4;
+  readonly type?: number;
+  readonly xid?: number;
+  readonly chaddr?: Uint8Array;
+}
+
+/** An offer of another server in answer to a DISCOVER. */
+function offerTo(discover: DhcpMessage, words: ForeignOffer = {}): TappedDatagram {
+  const { server = OTHER, mac = OTHER_MAC, address = ip('10.20.0.180'), type = MESSAGE_TYPE.offer } = words;
+  const options = new Map<number, Uint8Array>([
+    [OPTION.messageType, u8Bytes(type)],
+    [OPTION.serverIdentifier, addressBytes(server)],
+    [OPTION.leaseTime, u32Bytes(7200)],
+    [OPTION.bootFileName, textBytes('grub.efi\0')],
+  ]);
+  const { xid = discover.xid, chaddr = discover.chaddr } = words;
+  const message: DhcpMessage = { ...discover, op: 2, xid, chaddr, yiaddr: address, options };
+  return { bytes: encodeDhcpMessage(message, 1472).bytes, from: server, mac };
+}
+
+interface Rig {
+  readonly watch: ForeignWatch;
+  readonly clock: VirtualClock;
+  /** DISCOVERs that were broadcast. */
+  readonly sent: DhcpMessage[];
+  /** How the wire answers a DISCOVER. */
+  answer: (discover: DhcpMessage) => readonly TappedDatagram[];
+  readonly taps: { opened: number; closed: number };
+  canTap: boolean;
+  changes: number;
+  /** How often it was told that nobody can be asked. */
+  blind: number;
+  /** Kinds and addresses of the events since the last call. */
+  told(): readonly string[];
+  readonly events: DhcpEvent[];
+}
+
+function rigOf(): Rig {
+  const clock = new VirtualClock();
+  const events: DhcpEvent[] = [];
+  const watch = new ForeignWatch({
+    clock,
+    publish: (event) => {
+      if (event.kind === 'dhcp.probe-blind') rig.blind += 1;
+      if (event.kind === 'dhcp.foreign-server' || event.kind === 'dhcp.foreign-server-gone') {
+        events.push({ ...event, kind: event.kind });
+      }
+    },
+    tap: () => (rig.canTap ? openTap() : undefined),
+    ownAddresses: () => new Set([RACK]),
+    onChange: () => {
+      rig.changes += 1;
+    },
+  });
+  const openTap = (): FrameTap => {
+    let waiting: readonly TappedDatagram[] = [];
+    rig.taps.opened += 1;
+    return {
+      broadcast(payload) {
+        const discover = readReply(payload);
+        rig.sent.push(discover);
+        waiting = [...waiting, ...rig.answer(discover)];
+        return undefined;
+      },
+      take() {
+        const taken = waiting;
+        waiting = [];
+        return taken;
+      },
+      close() {
+        rig.taps.closed += 1;
+      },
+    };
+  };
+  const rig: Rig = {
+    ...{
+      watch,
+      clock,
+      sent: [],
+      answer: () => [],
+      taps: { opened: 0, closed: 0 },
+      canTap: true,
+      changes: 0,
+      blind: 0,
+      events,
+    },
+    told: () => events.splice(0).map(({ kind, address }) => `${kind} ${formatIpv4(address ?? ANY)}`),
+  };
+  return rig;
+}
+
+test('a server that answers the first probe is told of once, with what it offers, and makes this one a guest', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [offerTo(discover), offerTo(discover, { server: RACK })];
+  rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS);
+  const [event] = rig.events;
+  assert.deepEqual(
+    { ...event, at: 0 },
+    {
+      kind: 'dhcp.foreign-server',
+      at: 0,
+      mac: OTHER_MAC,
+      address: OTHER,
+      subnet: 'lab',
+      interfaceName: 'eth1',
+      leaseSeconds: 7200,
+      file: 'grub.efi',
+      offered: '10.20.0.180',
+      evidence: 'probe',
+      isBootOnly: false,
+    },
+  );
+  assert.equal(rig.watch.isSeenAt('eth1'), true);
+  assert.equal(rig.watch.isSeenAt('relayed far'), false);
+  rig.clock.advance(10 * INTERVAL_MS);
+  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66']);
+  assert.equal(rig.changes, 1);
+  assert.equal(rig.watch.servers.length, 1);
+});
+
+test('probes go at the start, once again when a switch port surely forwards, and then in the interval', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  const times: number[] = [];
+  const start = rig.clock.now();
+  for (let step = 0; step < 2 * INTERVAL_MS; step += 1000) {
+    rig.clock.advance(1000);
+    if (rig.sent.splice(0).length > 0) times.push(rig.clock.now() - start);
+  }
+  assert.deepEqual(
+    times,
+    [1000, AGAIN_MS, AGAIN_MS + INTERVAL_MS].map((at) => Math.ceil(at / 1000) * 1000),
+  );
+  assert.equal(rig.taps.opened, rig.taps.closed);
+});
+
+test('a probe that nobody answers is sent twice, and its tap is closed after LISTEN_MS', () => {
+  const rig = rigOf();
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS - 1);
+  assert.equal(rig.sent.length, 2);
+  assert.deepEqual(rig.taps, { opened: 1, closed: 0 });
+  rig.clock.advance(2);
+  assert.deepEqual(rig.taps, { opened: 1, closed: 1 });
+  assert.deepEqual(rig.told(), []);
+});
+
+test('a server that leaves three probes unanswered is gone', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS);
+  rig.answer = () => [];
+  rig.clock.advance(3 * INTERVAL_MS - LISTEN_MS);
+  assert.equal(rig.watch.isSeenAt('eth1'), true);
+  rig.clock.advance(LISTEN_MS);
+  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
+  assert.equal(rig.watch.isSeenAt('eth1'), false);
+  assert.equal(rig.changes, 2);
+});
+
+test('a client that chooses another server shows it, and a probe follows that shows more', () => {
+  const rig = rigOf();
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(AGAIN_MS + PROBE_SOON_MS);
+  rig.sent.splice(0);
+  const request = clientMessage({ type: 'request', requested: ip('10.20.0.180'), server: OTHER });
+  rig.watch.hear(request, 'other-server-chosen', { subnet: 'second', interfaceName: 'eth1' });
+  assert.deepEqual(
+    rig.watch.servers.map(({ server, evidence, mac }) => [server, evidence, mac]),
+    [[OTHER, 'client', undefined]],
+  );
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.clock.advance(1000);
+  assert.deepEqual(
+    rig.watch.servers.map(({ server, evidence, mac }) => [server, evidence, mac]),
+    [[OTHER, 'probe', OTHER_MAC]],
+  );
+  rig.watch.hear(request, 'other-server-chosen', { subnet: 'lab', interfaceName: 'eth1' });
+  assert.equal(rig.watch.servers[0]?.mac, OTHER_MAC);
+  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66']);
+});
+
+test('only requests and replies that name a server of a served wire are heard', () => {
+  const rig = rigOf();
+  rig.watch.configure([WIRE, FAR], undefined, PORTS);
+  const at = { subnet: 'lab', interfaceName: 'eth1' };
+  const named = clientMessage({ type: 'request', server: OTHER });
+  rig.watch.hear(named, 'no-record', at);
+  rig.watch.hear(named, 'other-server-chosen', { subnet: 'elsewhere', interfaceName: 'eth1' });
+  rig.watch.hear(clientMessage({ type: 'release', server: OTHER }), 'other-server-chosen', at);
+  rig.watch.hear(clientMessage({ type: 'request', server: RACK }), 'other-server-chosen', at);
+  rig.watch.hear(clientMessage({ type: 'offer', op: 2 }), 'not-a-request', { interfaceName: 'eth1' });
+  rig.watch.hear(clientMessage({ type: 'offer', op: 2, server: OTHER }), 'not-a-request', { interfaceName: 'eth7' });
+  assert.deepEqual(rig.told(), []);
+  rig.watch.hear(clientMessage({ type: 'offer', op: 2, server: OTHER }), 'not-a-request', { interfaceName: 'eth1' });
+  rig.watch.hear(named, 'other-server-chosen', { subnet: 'far', interfaceName: 'eth1' });
+  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server 10.20.0.66']);
+  assert.equal(rig.watch.isSeenAt('relayed far'), true);
+  rig.clock.advance(3 * UNPROBED_INTERVAL_MS + 2);
+  assert.deepEqual(rig.told(), ['dhcp.foreign-server-gone 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
+  assert.equal(rig.sent.length, 0);
+  assert.equal(rig.clock.pending, 0);
+});
+
+test('what is no offer for the probe is not taken for one', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [
+    offerTo(discover, { xid: discover.xid ^ 1 }),
+    offerTo(discover, { type: MESSAGE_TYPE.ack }),
+    offerTo(discover, { chaddr: clientMessage({ mac: MAC_A }).chaddr }),
+    { bytes: Uint8Array.of(1, 2, 3), from: OTHER, mac: OTHER_MAC },
+  ];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS);
+  assert.deepEqual(rig.told(), []);
+});
+
+test('a server that only tells what to boot is told of, and takes no network from this one', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [offerTo(discover, { address: ANY })];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS);
+  assert.deepEqual(
+    rig.watch.servers.map(({ isBootOnly, offered }) => [isBootOnly, offered]),
+    [[true, undefined]],
+  );
+  assert.equal(rig.watch.isSeenAt('eth1'), false);
+});
+
+test('a link that comes up, a card that is swapped and a probe that is switched on are probed at once', () => {
+  const rig = rigOf();
+  const probes = (): number => {
+    rig.clock.advance(1);
+    return rig.sent.splice(0).length;
+  };
+  rig.watch.configure([{ ...WIRE, mac: undefined }], INTERVAL_MS, PORTS);
+  assert.equal(probes(), 0);
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  assert.equal(probes(), 1);
+  rig.clock.advance(LISTEN_MS);
+  rig.sent.splice(0);
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  assert.equal(probes(), 0);
+  rig.watch.configure([{ ...WIRE, mac: MAC_A }], INTERVAL_MS, PORTS);
+  assert.equal(probes(), 1);
+  rig.watch.configure([{ ...WIRE, mac: MAC_A }], undefined, PORTS);
+  rig.clock.advance(INTERVAL_MS);
+  rig.sent.splice(0);
+  rig.watch.configure([{ ...WIRE, mac: MAC_A }], INTERVAL_MS, PORTS);
+  assert.equal(probes(), 1);
+});
+
+test('where no tap can be opened it says why, and listens on', () => {
+  const rig = rigOf();
+  rig.canTap = false;
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(1);
+  assert.match(rig.watch.blindness ?? '', /CAP_NET_RAW/);
+  rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.blind, 1, 'told once');
+  rig.canTap = true;
+  rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.watch.blindness, undefined);
+});
+
+test('a wire that is no longer served, and closing, end its probe and forget its servers without a word', () => {
+  const rig = rigOf();
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(1000);
+  rig.told();
+  rig.watch.configure([], INTERVAL_MS, PORTS);
+  assert.deepEqual(rig.taps, { opened: 1, closed: 1 });
+  assert.deepEqual(rig.watch.servers, []);
+  assert.deepEqual(rig.told(), []);
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(1000);
+  rig.watch.close();
+  rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.taps, { opened: 2, closed: 2 });
+  assert.equal(rig.clock.pending, 0);
+});
+
+test('networks of one interface are one wire, a relayed network is its own, and one in proxy mode is none', () => {
+  const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
+  const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
+  const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
+  assert.deepEqual(wiresOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
+    { ...WIRE, subnets: ['lab', 'second'] },
+    FAR,
+  ]);
+});
+
+test('the probe is a DISCOVER of firmware, broadcast, with an identifier of its own', () => {
+  const decoded = decodeDhcpMessage(composeProbe({ mac: RACK_MAC, xid: 7 }));
+  assert.ok(decoded.ok);
+  const { options, flags, xid, secs } = decoded.value;
+  assert.deepEqual([flags, xid, secs], [0x8000, 7, 0]);
+  assert.match(optionText(options, OPTION.clientIdentifier) ?? '', /^\0rackboot-probe-52:54:00:00:00:01$/);
+  assert.match(optionText(options, OPTION.vendorClass) ?? '', /^PXEClient:Arch:00007/);
+  const answer = offerTo(decoded.value, { server: ip('192.0.2.1') });
+  for (let length = 0; length < answer.bytes.length; length += 1) {
+    // Cut anywhere it may still be an offer with less in it, and never an exception.
+    readOffer({ ...answer, bytes: answer.bytes.subarray(0, length) }, { mac: RACK_MAC, xid: 7 });
+  }
+});
+
+test('the list of servers is bounded: clients fill it, and a probe still finds room', () => {
+  const servers = new ForeignServers();
+  const at = instant(1000);
+  const sighting = (index: number, evidence: Sighting['evidence']): Sighting => {
+    return { place: 'eth1', interfaceName: 'eth1', subnet: 'lab', server: ipv4(0x0a140000 + index), evidence };
+  };
+  for (let index = 0; index < 2 * FOREIGN_SERVERS_MAX; index += 1)
+    servers.see(sighting(index, 'client'), later(at, index));
+  assert.equal(servers.all.length, FOREIGN_SERVERS_MAX);
+  assert.ok(servers.see(sighting(9999, 'probe'), later(at, 5000)) !== undefined);
+  assert.equal(servers.all.length, FOREIGN_SERVERS_MAX);
+  assert.equal(
+    servers.all.some(({ server }) => server === ipv4(0x0a140000)),
+    false,
+  );
+  const seenBefore: Instant = later(at, 4000);
+  assert.equal(servers.forget(seenBefore, later(at, 6000)).length, FOREIGN_SERVERS_MAX - 1);
+  for (let index = 0; index < FOREIGN_SERVERS_MAX; index += 1) servers.see(sighting(index, 'probe'), later(at, 7000));
+  assert.equal(servers.see(sighting(8888, 'probe'), later(at, 8000)), undefined);
+});

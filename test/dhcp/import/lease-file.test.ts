@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { FileEntry } from '../../../src/dhcp/import/foreign-lease.ts';
+import {
+  detectFormat,
+  ForeignLeases,
+  type LeaseFileFormat,
+  readLeaseFile,
+} from '../../../src/dhcp/import/lease-file.ts';
+import { formatIpv4, formatMac } from '../../../src/net/address.ts';
+import { printedRandom } from '../../support/printed-random.ts';
+
+const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');
+const NOON = Date.UTC(2026, 10, 20, 12);
+const SECONDS = NOON / 1000;
+
+/** An entry in one line: address, client, state, grant and end in seconds from noon, then what else is known. */
+function lineOf(entry: FileEntry): string {
+  if (entry.kind === 'problem') return `${entry.line}: ${entry.problem}: ${entry.text}`;
+  const { address, mac, state, grantedWallMs, expiresWallMs, ...rest } = entry.lease;
+  const at = (ms: number | undefined, none: string): string => (ms === undefined ? none : String((ms - NOON) / 1000));
+  const more = [rest.hostname, rest.clientId, rest.vendorClass, rest.circuitId, rest.remoteId].map((text) =>
+    text === undefined ? '-' : JSON.stringify(text),
+  );
+  const client = mac === undefined ? 'nobody' : formatMac(mac);
+  return [formatIpv4(address), client, state, at(grantedWallMs, '?'), at(expiresWallMs, 'never'), ...more].join(' ');
+}
+
+const read = (format: LeaseFileFormat, text: string): string[] =>
+  Array.from(readLeaseFile(format, text.split('\n'), NOON), lineOf);
+
+const MAC = '52:54:00:12:34:56';
+const LEASE = `  starts 5 2026/11/20 11:50:00;\n  ends 5 2026/11/20 12:10:00;\n  hardware ethernet ${MAC};\n`;
+const KEA = 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context';
+
+const cases: readonly [name: string, format: LeaseFileFormat, text: string, entries: readonly string[]][] = [
+  [
+    'dhcpd: an active lease with everything',
+    'isc',
+    `lease 10.0.0.5 {\n${LEASE}  cltt 5 2026/11/20 11:55:00;\n  binding state active;\n  next binding state free;\n` +
+      '  uid "\\001RT\\000\\0224V";\n  client-hostname "web; 1";\n  set vendor-class-identifier = "PXEClient:Arch:0";\n' +
+      '  option agent.circuit-id "eth0/1";\n  option agent.remote-id 0:1:ff;\n  on expiry { set x = "}"; }\n}',
+    [
+      `10.0.0.5 ${MAC} bound -300 600 "web; 1" "\\u0001RT\\u0000\\u00124V" "PXEClient:Arch:0" "eth0/1" "\\u0000\\u0001ÿ"`,
+    ],
+  ],
+  [
+    'dhcpd: times of day as epoch, and an end that never comes',
+    'isc',
+    `lease 10.0.0.5 { starts epoch ${SECONDS - 60}; # Fri Nov 20\n ends never; hardware ethernet 0:1:2:3:4:5; }`,
+    ['10.0.0.5 00:01:02:03:04:05 bound -60 never - - - - -'],
+  ],
+  [
+    'dhcpd: who had a free address is remembered; an address that was nobody’s is not',
+    'isc',
+    `lease 10.0.0.5 {\n${LEASE}  binding state free;\n}\nlease 10.0.0.6 { starts 5 2026/11/20 11:50:00; binding state backup; }`,
+    [`10.0.0.5 ${MAC} released -600 600 - - - - -`],
+  ],
+  [
+    'dhcpd: an abandoned address is set aside',
+    'isc',
+    'lease 10.0.0.5 {\n starts 5 2026/11/20 11:50:00;\n ends 6 2026/11/21 11:50:00;\n binding state abandoned;\n}',
+    ['10.0.0.5 nobody declined -600 85800 - - - - -'],
+  ],
+  [
+    'dhcpd: declarations of other kinds are passed over, reservations and IPv6 told of',
+    'isc',
+    '# The format of this file is documented in the dhcpd.leases(5) manual page.\nauthoring-byte-order little-endian;\n' +
+      'server-duid "\\000\\001";\nfailover peer "a" state {\n my state normal at 4 2024/01/11 10:20:30;\n}\n' +
+      `host gate { dynamic; hardware ethernet ${MAC}; fixed-address 10.0.0.9; }\n` +
+      'ia-na "x" { iaaddr 2001:db8::1 { ends never; } }\n' +
+      `lease 10.0.0.5 {\n${LEASE}}`,
+    ['7: reservation: host gate', '8: not-ipv4: ia-na x', `10.0.0.5 ${MAC} bound -600 600 - - - - -`],
+  ],
+  [
+    'dhcpd: what is broken is told with its line, and the next lease is read',
+    'isc',
+    `lease 10.0.0.300 {\n${LEASE}}\nlease 10.0.0.4 {\n ends 5 2026/13/20 12:10:00;\n}\nlease 10.0.0.3 { uid "open;\n}\n` +
+      `lease 10.0.0.2 { hardware token-ring ${MAC}; ends never; }\nlease 10.0.0.1 { hardware ethernet ${MAC}; }\n` +
+      `lease 10.0.0.7 { binding state odd; ends never; }\nlease 10.0.0.8 { ends never; }\n` +
+      `lease 10.0.0.5 {\n${LEASE}}\nlease 10.0.0.6 {\n${LEASE}`,
+    [
+      '1: malformed: lease 10.0.0.300: not an IPv4 address',
+      '6: malformed: lease 10.0.0.4: ends: not a date',
+      '9: malformed: lease 10.0.0.3: a quoted text does not end',
+      '11: not-ethernet: lease 10.0.0.2: hardware token-ring',
+      '12: malformed: lease 10.0.0.1: it says no end',
+      '13: malformed: lease 10.0.0.7: binding state odd: not known',
+      '14: no-client: lease 10.0.0.8',
+      `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
+      '20: malformed: lease 10.0.0.6: the file ends in the middle of it',
+    ],
+  ],
+  [
+    'dnsmasq: with and without name and identifier, endless, and IPv6 after its line',
+    'dnsmasq',
+    `${SECONDS + 600} ${MAC} 10.0.0.5 web1 01:52:54:00:12:34:56\n0 ${MAC.replace('56', '57')} 10.0.0.6 * *\n` +
+      `duid 00:01:00:01:2c\n${SECONDS} 1234 2001:db8::1 six 00:01\n`,
+    [
+      `10.0.0.5 ${MAC} bound ? 600 "web1" "\\u0001RT\\u0000\\u00124V" - - -`,
+      '10.0.0.6 52:54:00:12:34:57 bound ? never - - - - -',
+      `4: not-ipv4: ${SECONDS} 1234 2001:db8::1 six 00:01`,
+    ],
+  ],
+  [
+    'dnsmasq: a length instead of an end, other hardware, and what is broken',
+    'dnsmasq',
+    `3600 ${MAC} 10.0.0.5 * *\n${SECONDS} 20-00:11 10.0.0.6 * *\nnext ${MAC} 10.0.0.7 * *\n${SECONDS} ${MAC} 10.0.0 * *\n` +
+      `${SECONDS} 00-00 10.0.0.8 * 01:${MAC}\n${SECONDS} ff:ff:ff:ff:ff:ff 10.0.0.9 * *`,
+    [
+      `10.0.0.5 ${MAC} bound ? 3600 - - - - -`,
+      `2: not-ethernet: ${SECONDS} 20-00:11 10.0.0.6 * *`,
+      `3: malformed: next ${MAC} 10.0.0.7 * *`,
+      `4: malformed: ${SECONDS} ${MAC} 10.0.0 * *`,
+      `10.0.0.8 ${MAC} bound ? 0 - "\\u0001RT\\u0000\\u00124V" - - -`,
+      `6: malformed: ${SECONDS} ff:ff:ff:ff:ff:ff 10.0.0.9 * *`,
+    ],
+  ],
+  [
+    'Kea: a row each, commas written by number, option 82 of its extended information',
+    'kea',
+    `${KEA}\n10.0.0.5,${MAC},01:${MAC},600,${SECONDS + 300},1,0,0,a&#x2cb.example.org.,0,` +
+      '{ "ISC": { "relay-agent-info": "0x0104657468300202aabb" }&#x2c "x": 1 }',
+    [`10.0.0.5 ${MAC} bound -300 300 "a,b.example.org." "\\u0001RT\\u0000\\u00124V" - "eth0" "ª»"`],
+  ],
+  [
+    'Kea: the nested form of option 82, and a context that says nothing of it',
+    'kea',
+    `${KEA},pool_id\n10.0.0.5,${MAC},,600,${SECONDS + 300},1,0,0,,0,` +
+      '{ "ISC": { "relay-agent-info": { "sub-options": "0x010178"&#x2c "remote-id": "" } } },0\n' +
+      `10.0.0.6,${MAC},,600,${SECONDS + 300},1,0,0,,0,[3`,
+    [`10.0.0.5 ${MAC} bound -300 300 - - - "x" -`, `10.0.0.6 ${MAC} bound -300 300 - - - - -`],
+  ],
+  [
+    'Kea: declined, reclaimed, given back, endless',
+    'kea',
+    `${KEA}\n10.0.0.1,,,86400,${SECONDS + 86_400},1,0,0,,1,\n10.0.0.2,${MAC},,600,${SECONDS - 1},1,0,0,,2,\n` +
+      `10.0.0.3,${MAC},,0,${SECONDS},1,0,0,,0,\n10.0.0.4,${MAC},,4294967295,${SECONDS},1,0,0,,0,\n10.0.0.7,${MAC},,600,${SECONDS},1,0,0,,3,`,
+    [
+      '10.0.0.1 nobody declined 0 86400 - - - - -',
+      `10.0.0.2 ${MAC} bound -601 -1 - - - - -`,
+      `10.0.0.3 ${MAC} released 0 0 - - - - -`,
+      `10.0.0.4 ${MAC} bound ? never - - - - -`,
+      `10.0.0.7 ${MAC} released -600 0 - - - - -`,
+    ],
+  ],
+  [
+    'Kea: columns go by the header; rows that are broken are told of',
+    'kea',
+    `address,expire,valid_lifetime,hwaddr\n10.0.0.5,${SECONDS},60,${MAC}\n10.0.0.6,soon,60,${MAC}\n10.0.0.7,${SECONDS},60,\n10.0.0.8,1,60,00:11:22:33:44:55:66:77`,
+    [
+      `10.0.0.5 ${MAC} bound -60 0 - - - - -`,
+      `3: malformed: 10.0.0.6,soon,60,${MAC}`,
+      `4: no-client: 10.0.0.7,${SECONDS},60,`,
+      '5: not-ethernet: 10.0.0.8,1,60,00:11:22:33:44:55:66:77',
+    ],
+  ],
+  [
+    'Kea: the leases of IPv6 are told of',
+    'kea',
+    'address,duid,valid_lifetime,expire',
+    ['1: not-ipv4: address,duid,valid_lifetime,expire'],
+  ],
+];
+for (const [name, format, text, entries] of cases) {
+  test(name, () => assert.deepEqual(read(format, text), entries));
+}
+
+const ENDLESS = ['10.89.0.100', '10.89.0.133'];
+const fixtures: readonly [file: string, format: LeaseFileFormat, replaced: number, leases: readonly string[]][] = [
+  [
+    'kea-leases4.csv',
+    'kea',
+    3,
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound 3600 "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound 3600 "pc-two." "\\u0001RT\\u0000ú\\u0000\\u0002" - - -',
+      '10.88.0.102 52:54:00:fa:00:03 released 0 "back" "\\u0001RT\\u0000ú\\u0000\\u0003" - - -',
+      '10.88.0.103 52:54:00:fa:00:04 bound 3600 "quoteandbrace" "\\u0000text id" - - -',
+      '10.88.0.104 nobody declined 86400 - - - - -',
+      '10.88.0.105 52:54:00:fa:00:06 bound 3600 "tablet" "\\u0001RT\\u0000ú\\u0000\\u0006" - - -',
+      '10.89.0.100 52:54:00:fa:00:07 bound never "far" "\\u0001RT\\u0000ú\\u0000\\u0007" - "r0" -',
+    ],
+  ],
+  [
+    'dhcpd.leases',
+    'isc',
+    2,
+    [
+      '10.88.0.100 52:54:00:fa:00:01 bound 3600 "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" "udhcp 1.35.0" - -',
+      '10.88.0.101 52:54:00:fa:00:02 bound 3600 - "\\u0001RT\\u0000ú\\u0000\\u0002" "PXEClient:Arch:00007:UNDI:003016" - -',
+      '10.88.0.102 52:54:00:fa:00:03 released 3 - "\\u0001RT\\u0000ú\\u0000\\u0003" - - -',
+      '10.88.0.103 52:54:00:fa:00:04 bound 3600 - "\\u0000text id" - - -',
+      '10.88.0.104 nobody declined 86400 - - - - -',
+      '10.88.0.105 52:54:00:fa:00:06 bound 3600 "tablet" "\\u0001RT\\u0000ú\\u0000\\u0006" - - -',
+      '10.89.0.100 52:54:00:fa:00:07 bound never "far" "\\u0001RT\\u0000ú\\u0000\\u0007" "udhcp 1.35.0" "r0" -',
+    ],
+  ],
+  [
+    'dnsmasq.leases',
+    'dnsmasq',
+    0,
+    [
+      '10.89.0.133 52:54:00:fa:00:07 bound never "far" "\\u0001RT\\u0000ú\\u0000\\u0007" - - -',
+      '10.88.0.105 52:54:00:fa:00:06 bound ? "tablet" "\\u0001RT\\u0000ú\\u0000\\u0006" - - -',
+      '10.88.0.130 52:54:00:fa:00:04 bound ? - "\\u0000text id" - - -',
+      '10.88.0.128 52:54:00:fa:00:02 bound ? "pc-two" "\\u0001RT\\u0000ú\\u0000\\u0002" - - -',
+      '10.88.0.127 52:54:00:fa:00:01 bound ? "web1" "\\u0001RT\\u0000ú\\u0000\\u0001" - - -',
+    ],
+  ],
+];
+for (const [file, format, replaced, wanted] of fixtures) {
+  test(`what the real server wrote is read whole: ${file}`, () => {
+    const lines = readFileSync(join(FIXTURES, file), 'latin1').split('\n');
+    assert.equal(detectFormat(lines), format);
+    const leases = new ForeignLeases();
+    for (const entry of readLeaseFile(format, lines, NOON)) {
+      assert.ok(entry.kind === 'lease', lineOf(entry));
+      leases.add(entry.lease);
+    }
+    assert.equal(leases.replaced, replaced);
+    const found = Array.from(leases.values(), (lease) => {
+      const { grantedWallMs: granted, expiresWallMs: ends } = lease;
+      assert.ok(ends === undefined || (ends > Date.UTC(2026, 10, 20, 20) && ends < Date.UTC(2026, 10, 22)));
+      assert.equal(ends === undefined, ENDLESS.includes(formatIpv4(lease.address)));
+      const span = ends === undefined ? 'never' : granted === undefined ? '?' : String((ends - granted) / 1000);
+      const words = lineOf({ kind: 'lease', lease }).split(' ');
+      return [...words.slice(0, 3), span, ...words.slice(5)].join(' ');
+    });
+    assert.deepEqual(found, wanted);
+  });
+}
+
+test('a format is told by the first lines of a file', () => {
+  const detected = (text: string): string | undefined => detectFormat(text.split('\n'));
+  for (const [, format, text] of cases)
+    if (!text.startsWith('address,expire')) assert.ok([format, undefined].includes(detectFormat(text.split('\n'))));
+  assert.equal(detected(KEA), 'kea');
+  assert.equal(detected('\n# comment\nlease 10.0.0.1 {'), 'isc');
+  assert.equal(detected('# The format of this file is documented in the dhcpd.leases(5) manual page.'), 'isc');
+  assert.equal(detected(`${SECONDS} ${MAC} 10.0.0.5 * *`), 'dnsmasq');
+  assert.equal(detected('duid 00:01:00:01'), 'dnsmasq');
+  for (const text of ['', 'hello', '{"leases": []}', 'name: rack']) assert.equal(detected(text), undefined);
+});
+
+test('the later entry of an address takes the place of the earlier', () => {
+  const leases = new ForeignLeases();
+  const text = [KEA, ...[60, 120].map((end) => `10.0.0.5,${MAC},,60,${SECONDS + end},1,0,0,,0,`)];
+  for (const entry of readLeaseFile('kea', text, NOON)) if (entry.kind === 'lease') leases.add(entry.lease);
+  assert.equal(leases.size, 1);
+  assert.equal(leases.replaced, 1);
+  assert.equal([...leases.values()][0]?.expiresWallMs, NOON + 120_000);
+});
+
+test('whatever bytes a file holds, its reader ends and tells of no more than its lines', () => {
+  const random = printedRandom('lease-files');
+  for (let round = 0; round < 3000; round += 1) {
+    const [, format, text] = cases[random(cases.length)] ?? ['', 'isc', ''];
+    const bytes = Buffer.from(text, 'latin1');
+    for (let change = random(8); change >= 0; change -= 1) {
+      const kind = random(3);
+      if (kind === 0) bytes[random(bytes.length)] = random(256);
+      else if (kind === 1) bytes.copyWithin(random(bytes.length), random(bytes.length));
+      else bytes.fill('{};"\\,\n'.charAt(random(7)), random(bytes.length), random(bytes.length));
+    }
+    const lines = bytes
+      .subarray(0, random(bytes.length + 1))
+      .toString('latin1')
+      .split('\n');
+    const entries = [...readLeaseFile(format, lines, NOON)];
+    assert.ok(entries.length <= bytes.length, `${format} ${JSON.stringify(lines)}`);
+  }
+});

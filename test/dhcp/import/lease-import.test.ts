@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { instant, later, seconds } from '../../../src/clock.ts';
+import type { ForeignLease } from '../../../src/dhcp/import/foreign-lease.ts';
+import { ForeignLeases, readLeaseFile } from '../../../src/dhcp/import/lease-file.ts';
+import { judgeImport } from '../../../src/dhcp/import/lease-import.ts';
+import { chooseAddress, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { type MacAddress, networkContains } from '../../../src/net/address.ts';
+import { config, hw, ip, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
+
+const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');
+const WALL = Date.UTC(2026, 10, 20, 12);
+/** The rack's clock began somewhere else than at the wall time. */
+const NOW = instant(5_000_000);
+const MOMENT = { now: NOW, wallMs: WALL };
+
+/** Seconds from now. */
+interface Times {
+  readonly granted?: number | undefined;
+  /** Undefined: never. */
+  readonly ends: number | undefined;
+}
+
+function foreign(
+  address: string,
+  mac: MacAddress | undefined,
+  times: Times,
+  more: Partial<ForeignLease> = {},
+): ForeignLease {
+  const { granted, ends } = times;
+  return {
+    line: 1,
+    address: ip(address),
+    mac,
+    state: 'bound',
+    grantedWallMs: granted === undefined ? undefined : WALL + granted * 1000,
+    expiresWallMs: ends === undefined ? undefined : WALL + ends * 1000,
+    ...{ hostname: undefined, clientId: undefined, vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+    ...more,
+  };
+}
+
+function here(address: string, mac: MacAddress, granted: number, ends: number, state: Lease['state'] = 'bound'): Lease {
+  return {
+    address: ip(address),
+    mac,
+    state,
+    grantedAt: later(NOW, granted * 1000),
+    expiresAt: later(NOW, ends * 1000),
+    duration: seconds(ends - granted),
+  };
+}
+
+const RUNS = { granted: -100, ends: 500 };
+const ENDED = { granted: -5000, ends: -4400 };
+const SERVED = config(subnet({ reservations: [{ mac: MAC_B, address: ip('10.20.0.105') }] }));
+
+const cases: readonly [name: string, leases: readonly Lease[], lease: ForeignLease, verdict: string][] = [
+  ['a running lease of the range is taken', [], foreign('10.20.0.100', MAC_A, RUNS), 'take'],
+  ['one that has ended, too', [], foreign('10.20.0.100', MAC_A, ENDED), 'take'],
+  ['an address of another network is not', [], foreign('10.99.0.1', MAC_A, RUNS), 'network-unknown'],
+  ['nor one outside the ranges', [], foreign('10.20.0.200', MAC_A, RUNS), 'address-outside-range'],
+  ['nor the rack’s own', [], foreign('10.20.0.1', MAC_A, RUNS), 'address-excluded'],
+  ['nor one reserved for another', [], foreign('10.20.0.105', MAC_A, RUNS), 'address-reserved'],
+  ['one reserved for the client is', [], foreign('10.20.0.105', MAC_B, RUNS), 'take'],
+  ['an address that the region fixed for another is not', [], foreign('10.20.0.108', MAC_A, RUNS), 'address-reserved'],
+  [
+    'a running lease of another client is never replaced, however new the file says its own is',
+    [here('10.20.0.100', MAC_B, -500, 100)],
+    foreign('10.20.0.100', MAC_A, { granted: -1, ends: 5000 }),
+    'address-leased',
+  ],
+  [
+    'an ended one of another client is',
+    [here('10.20.0.100', MAC_B, -900, -300)],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'take',
+  ],
+  [
+    'an ended one gives way to none that ended before',
+    [here('10.20.0.100', MAC_B, -900, -300)],
+    foreign('10.20.0.100', MAC_A, ENDED),
+    'newer-here',
+  ],
+  [
+    'what is here already is left',
+    [here('10.20.0.100', MAC_A, -100, 500)],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'already-there',
+  ],
+  [
+    'a client’s own running lease is made longer',
+    [here('10.20.0.100', MAC_A, -100, 200)],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'take',
+  ],
+  ['and never shorter', [here('10.20.0.100', MAC_A, -100, 900)], foreign('10.20.0.100', MAC_A, RUNS), 'newer-here'],
+  [
+    'a client that has moved on keeps what it has',
+    [here('10.20.0.101', MAC_A, -10, 590)],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'client-moved',
+  ],
+  [
+    'a client that came back later there is taken',
+    [here('10.20.0.101', MAC_A, -400, 200)],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'take',
+  ],
+  [
+    'an address set aside there is set aside here',
+    [],
+    foreign('10.20.0.100', undefined, RUNS, { state: 'declined' }),
+    'take',
+  ],
+  ['unless its time is over', [], foreign('10.20.0.100', undefined, ENDED, { state: 'declined' }), 'quarantine-over'],
+  [
+    'or somebody holds it',
+    [here('10.20.0.100', MAC_B, -10, 500)],
+    foreign('10.20.0.100', undefined, RUNS, { state: 'declined' }),
+    'address-leased',
+  ],
+  [
+    'an address set aside here is given to nobody',
+    [here('10.20.0.100', MAC_B, -10, 500, 'declined')],
+    foreign('10.20.0.100', MAC_A, RUNS),
+    'address-declined',
+  ],
+];
+for (const [name, leases, lease, wanted] of cases) {
+  test(name, () => {
+    const state = labState(SERVED, [machine(hw('52:54:00:00:00:99'), '10.20.0.108')]);
+    state.leases.load(leases, NOW);
+    const verdict = judgeImport(lease, state, MOMENT);
+    assert.equal(verdict.kind === 'take' ? 'take' : verdict.reason, wanted);
+  });
+}
+
+const repeated: readonly [name: string, lease: ForeignLease][] = [
+  ['running', foreign('10.20.0.100', MAC_A, RUNS)],
+  ['ended', foreign('10.20.0.100', MAC_A, ENDED)],
+  ['without a grant', foreign('10.20.0.100', MAC_A, { ends: 500 })],
+  ['endless', foreign('10.20.0.100', MAC_A, { granted: -100, ends: undefined })],
+  ['given back', foreign('10.20.0.100', MAC_A, ENDED, { state: 'released' })],
+  ['given back before its end', foreign('10.20.0.100', MAC_A, RUNS, { state: 'released' })],
+  ['set aside', foreign('10.20.0.100', undefined, RUNS, { state: 'declined' })],
+];
+for (const [name, lease] of repeated) {
+  test(`a second import changes nothing: ${name}`, () => {
+    const state = labState(SERVED);
+    const first = judgeImport(lease, state, MOMENT);
+    assert.ok(first.kind === 'take');
+    state.leases.apply(first.lease, 1);
+    const later30s = { now: later(NOW, 30_000), wallMs: WALL + 30_000 };
+    assert.deepEqual(judgeImport(lease, state, later30s), { kind: 'leave', reason: 'already-there' });
+  });
+}
+
+test('a lease that is taken ends when the other server said, and its client may go on with it', () => {
+  const state = labState(SERVED);
+  const told = { hostname: 'Web1.example.org', clientId: '\x01abc', circuitId: 'eth0/1' };
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, told), state, MOMENT);
+  assert.ok(verdict.kind === 'take');
+  const { lease } = verdict;
+  assert.equal(lease.expiresAt, later(NOW, 500_000));
+  assert.equal(lease.grantedAt, later(NOW, -100_000));
+  assert.deepEqual(
+    [lease.duration, lease.hostname, lease.clientId, lease.circuitId],
+    [600, 'web1', '\x01abc', 'eth0/1'],
+  );
+  state.leases.apply(lease, 1);
+  const [served] = state.subnets.served;
+  assert.ok(served !== undefined);
+  assert.equal(judgeAddress(served, { mac: MAC_A }, ip('10.20.0.100'), state, NOW), undefined);
+  assert.equal(judgeAddress(served, { mac: MAC_B }, ip('10.20.0.100'), state, NOW), 'address-leased');
+});
+
+test('a lease that had ended is told of by no event', () => {
+  const state = labState(SERVED);
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, ENDED), state, MOMENT);
+  assert.ok(verdict.kind === 'take');
+  state.leases.apply(verdict.lease, 1);
+  assert.equal(state.leases.nextExpiry, undefined);
+  assert.deepEqual(state.leases.expire(NOW, 10), []);
+});
+
+test('a file of another server whose clock is fast grants nothing in the future', () => {
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, { granted: 50, ends: 650 }), labState(SERVED), MOMENT);
+  assert.ok(verdict.kind === 'take');
+  assert.equal(verdict.lease.grantedAt, NOW);
+});
+
+for (const [file, format] of [
+  ['kea-leases4.csv', 'kea'],
+  ['dhcpd.leases', 'isc'],
+  ['dnsmasq.leases', 'dnsmasq'],
+] as const) {
+  test(`each client of ${file} gets the address it had, and nobody else does`, () => {
+    const [near, far] = ['10.88.0', '10.89.0'].map((net) =>
+      subnet({
+        name: net,
+        serverAddress: ip(`${net}.1`),
+        network: { address: ip(`${net}.0`), prefix: 24 },
+        broadcast: ip(`${net}.255`),
+        router: undefined,
+        dynamic: { low: ip(`${net}.100`), high: ip(`${net}.150`) },
+        static: undefined,
+      }),
+    );
+    assert.ok(near !== undefined && far !== undefined);
+    const state = labState(config(near, far));
+    const wallMs = Date.UTC(2026, 10, 20, 21);
+    const lines = readFileSync(join(FIXTURES, file), 'latin1').split('\n');
+    const leases = new ForeignLeases();
+    for (const entry of readLeaseFile(format, lines, wallMs)) if (entry.kind === 'lease') leases.add(entry.lease);
+    let sequence = 0;
+    for (const lease of leases.values()) {
+      const verdict = judgeImport(lease, state, { now: NOW, wallMs });
+      assert.ok(verdict.kind === 'take', `${lease.line}`);
+      sequence += 1;
+      state.leases.apply(verdict.lease, sequence);
+    }
+    for (const { address, mac, clientId, line } of leases.values()) {
+      const served = state.subnets.served.find(({ subnet: { network } }) => networkContains(network, address));
+      assert.ok(served !== undefined);
+      const stranger = judgeAddress(served, { mac: hw('52:54:00:00:00:77') }, address, state, NOW);
+      if (mac === undefined) assert.equal(stranger, 'address-declined');
+      else {
+        const chosen = chooseAddress(served, { mac, clientId }, undefined, state, NOW);
+        assert.deepEqual(chosen, { kind: 'address', address, source: 'own' }, `line ${line}`);
+      }
+    }
+    assert.ok(sequence >= 5);
+  });
+}

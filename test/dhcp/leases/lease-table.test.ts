@@ -1,0 +1,241 @@
+// The tables that deciding rests on: leases with their pending changes and ends, offers, the search for an address.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
+import {
+  PROBE_FRESH_MS,
+  PROBES_REMEMBERED_MAX,
+  PROBES_RUNNING_MAX,
+  ProbeBook,
+} from '../../../src/dhcp/conflicts/probe-book.ts';
+import { chooseAddress } from '../../../src/dhcp/leases/allocate.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { ADDRESSES_PER_CLIENT_MAX, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
+import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
+import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
+import { config, ip, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
+
+const START = instant(1_000_000);
+const NETWORK = parseNetwork('10.20.0.0/24') ?? { address: ip('0.0.0.0'), prefix: 0 };
+
+function lease(holder: MacAddress, address: string, grantedAt: Instant, lengthS = 600): Lease {
+  const expiresAt = later(grantedAt, lengthS * 1000);
+  return { address: ip(address), mac: holder, state: 'bound', grantedAt, expiresAt, duration: seconds(lengthS) };
+}
+
+test('a change that is not written is taken back, newest first', () => {
+  const table = new LeaseTable();
+  const first = lease(MAC_A, '10.20.0.100', START);
+  table.load([first], START);
+  table.apply({ ...first, state: 'released', expiresAt: later(START, 1) }, 1);
+  const second = lease(MAC_B, '10.20.0.100', later(START, 2));
+  table.apply(second, 2);
+  assert.equal(table.find(first.address), second);
+  assert.equal(table.findByClient(MAC_A, NETWORK), undefined);
+  assert.equal(table.rollBack(1, 2, later(START, 3)).length, 2);
+  assert.equal(table.find(first.address), first);
+  assert.equal(table.findByClient(MAC_A, NETWORK), first);
+  assert.equal(table.findByClient(MAC_B, NETWORK), undefined);
+  assert.equal(table.pending, 0);
+});
+
+test('what is durable is not taken back', () => {
+  const table = new LeaseTable();
+  const first = lease(MAC_A, '10.20.0.100', START);
+  const second = lease(MAC_A, '10.20.0.100', later(START, 5));
+  table.apply(first, 1);
+  table.apply(second, 2);
+  assert.deepEqual(table.settle(1), [{ lease: first, previous: undefined, sequence: 1 }]);
+  table.rollBack(2, 2, later(START, 6));
+  assert.equal(table.find(first.address), first);
+  assert.equal(table.settle(9).length, 0);
+});
+
+test('an earlier change that is lost leaves a later one of the same address standing', () => {
+  const table = new LeaseTable();
+  const first = lease(MAC_A, '10.20.0.100', START);
+  const second = lease(MAC_A, '10.20.0.100', later(START, 5));
+  table.apply(first, 1);
+  table.apply(second, 2);
+  table.rollBack(1, 1, later(START, 6));
+  assert.equal(table.find(first.address), second);
+  table.rollBack(2, 2, later(START, 7));
+  assert.equal(table.find(first.address), undefined);
+  assert.equal(table.size, 0);
+});
+
+test('each lease is reported once when it ends, in order, and not when it was renewed', () => {
+  const table = new LeaseTable();
+  table.apply(lease(MAC_A, '10.20.0.100', START, 30), 1);
+  table.apply(lease(MAC_B, '10.20.0.101', START, 20), 2);
+  table.apply(lease(MAC_C, '10.20.0.102', START, 10), 3);
+  assert.equal(table.nextExpiry, later(START, 10_000));
+  table.apply(lease(MAC_C, '10.20.0.102', later(START, 5000), 60), 4);
+  const told: string[] = [];
+  for (let at = 0; at <= 120; at += 1) {
+    for (const ended of table.expire(later(START, at * 1000), 10)) told.push(`${at} ${formatIpv4(ended.address)}`);
+  }
+  assert.deepEqual(told, ['20 10.20.0.101', '30 10.20.0.100', '65 10.20.0.102']);
+  assert.equal(table.nextExpiry, undefined);
+});
+
+test('a lease that became shorter ends at its new time; a released one ends without a word', () => {
+  const table = new LeaseTable();
+  table.apply(lease(MAC_A, '10.20.0.100', START, 600), 1);
+  table.apply(lease(MAC_A, '10.20.0.100', START, 30), 2);
+  const other = lease(MAC_B, '10.20.0.101', START, 60);
+  table.apply(other, 3);
+  table.apply({ ...other, state: 'released', expiresAt: later(START, 1000) }, 4);
+  assert.equal(table.expire(later(START, 29_999), 10).length, 0);
+  assert.equal(table.expire(later(START, 30_000), 10).length, 1);
+  assert.equal(table.expire(later(START, 900_000), 10).length, 0);
+});
+
+test('a rolled back renewal ends when the lease before it ends', () => {
+  const table = new LeaseTable();
+  table.load([lease(MAC_A, '10.20.0.100', START, 60)], START);
+  table.apply(lease(MAC_A, '10.20.0.100', later(START, 30_000), 60), 1);
+  table.rollBack(1, 1, later(START, 31_000));
+  assert.equal(table.expire(later(START, 60_000), 10).length, 1);
+});
+
+test('a lease that ended while its renewal waited for the disk is reported once the renewal is lost', () => {
+  const table = new LeaseTable();
+  const first = lease(MAC_A, '10.20.0.100', START, 60);
+  table.load([first], START);
+  table.apply(lease(MAC_A, '10.20.0.100', later(START, 59_000), 60), 1);
+  assert.equal(table.expire(later(START, 60_000), 10).length, 0);
+  table.rollBack(1, 1, later(START, 61_000));
+  assert.deepEqual(table.expire(later(START, 61_000), 10), [first]);
+  assert.equal(table.nextExpiry, undefined);
+});
+
+test('a lease that was reported is not reported again when the one after it is lost', () => {
+  const table = new LeaseTable();
+  table.load([lease(MAC_A, '10.20.0.100', START, 60)], START);
+  assert.equal(table.expire(later(START, 60_000), 10).length, 1);
+  table.apply(lease(MAC_A, '10.20.0.100', later(START, 90_000), 60), 1);
+  table.rollBack(1, 1, later(START, 91_000));
+  assert.equal(table.expire(later(START, 900_000), 10).length, 0);
+});
+
+test('at most the asked number ends in one turn', () => {
+  const table = new LeaseTable();
+  for (let index = 0; index < 10; index += 1) table.apply(lease(mac(index + 1), `10.20.0.${index}`, START, 1), index);
+  const later2 = later(START, 2000);
+  assert.deepEqual(
+    [4, 4, 4].map((limit) => table.expire(later2, limit).length),
+    [4, 4, 2],
+  );
+});
+
+test('leases that ended while nobody looked are loaded and not reported', () => {
+  const table = new LeaseTable();
+  table.load([lease(MAC_A, '10.20.0.100', later(START, -900_000))], START);
+  assert.equal(table.nextExpiry, undefined);
+  assert.equal(table.findByClient(MAC_A, NETWORK)?.address, ip('10.20.0.100'));
+});
+
+test('a client has one newest lease in each network, and a bounded past', () => {
+  const table = new LeaseTable();
+  const far = lease(MAC_A, '10.30.0.100', START);
+  table.apply(far, 0);
+  for (let index = 1; index <= 50; index += 1) {
+    const at = later(START, index);
+    table.apply({ ...lease(MAC_A, `10.20.0.${index}`, at), state: 'released', expiresAt: at }, index);
+  }
+  assert.equal(table.findByClient(MAC_A, NETWORK)?.address, ip('10.20.0.50'));
+  assert.equal(table.findAllByClient(MAC_A).length, ADDRESSES_PER_CLIENT_MAX);
+  assert.ok(table.findAllByClient(MAC_A).includes(far));
+});
+
+test('a running lease is never forgotten, however many a client has', () => {
+  const table = new LeaseTable();
+  for (let index = 1; index <= 20; index += 1) table.apply(lease(MAC_A, `10.${index}.0.1`, START), index);
+  assert.equal(table.findAllByClient(MAC_A).length, 20);
+});
+
+test('a declined address is nobody’s own', () => {
+  const table = new LeaseTable();
+  const mine = lease(MAC_A, '10.20.0.100', START);
+  table.apply(mine, 1);
+  table.apply({ ...mine, state: 'declined' }, 2);
+  assert.equal(table.findByClient(MAC_A, NETWORK), undefined);
+  table.rollBack(2, 2, START);
+  assert.equal(table.findByClient(MAC_A, NETWORK), mine);
+});
+
+test('an offer keeps its address for its client until its time is over', () => {
+  const offers = new Offers();
+  offers.hold(ip('10.20.0.100'), MAC_A, START);
+  const over = later(START, OFFER_HOLD_MS);
+  assert.equal(offers.holderOf(ip('10.20.0.100'), later(over, -1)), MAC_A);
+  assert.equal(offers.holderOf(ip('10.20.0.100'), over), undefined);
+  offers.hold(ip('10.20.0.101'), MAC_A, START);
+  assert.equal(offers.holderOf(ip('10.20.0.100'), START), undefined, 'a client has one offer');
+  assert.equal(offers.offeredTo(MAC_A, START), ip('10.20.0.101'));
+  offers.drop(MAC_A);
+  assert.equal(offers.size, 0);
+});
+
+test('offers are bounded: the oldest goes, and those that ran out go first', () => {
+  const offers = new Offers();
+  for (let index = 0; index <= OFFERS_MAX; index += 1) offers.hold(ipv4(index), mac(index + 1), START);
+  assert.equal(offers.size, OFFERS_MAX);
+  assert.equal(offers.holderOf(ipv4(0), START), undefined);
+  offers.hold(ipv4(99), mac(99), later(START, OFFER_HOLD_MS));
+  assert.equal(offers.size, 1);
+});
+
+test('probes are bounded, run once at a time, and count for a while', () => {
+  const book = new ProbeBook();
+  assert.equal(book.start(ip('10.20.0.100'), START), true);
+  assert.equal(book.isRunning(ip('10.20.0.100')), true);
+  book.finish(ip('10.20.0.100'), true, START);
+  assert.equal(book.start(ip('10.20.0.100'), later(START, PROBE_FRESH_MS - 1)), false);
+  assert.equal(book.start(ip('10.20.0.100'), later(START, PROBE_FRESH_MS)), true);
+  book.finish(ip('10.20.0.100'), false, later(START, PROBE_FRESH_MS));
+  for (let index = 0; index < PROBES_RUNNING_MAX; index += 1) assert.equal(book.start(ipv4(index), START), true);
+  assert.equal(book.start(ipv4(PROBES_RUNNING_MAX), START), false);
+  for (let index = 0; index < PROBES_RUNNING_MAX; index += 1) book.finish(ipv4(index), true, START);
+  for (let index = 0; index < PROBES_REMEMBERED_MAX; index += 1) {
+    book.start(ipv4(1_000_000 + index), START);
+    book.finish(ipv4(1_000_000 + index), true, START);
+  }
+  assert.equal(book.start(ipv4(0), START), true, 'the oldest answer is forgotten');
+});
+
+test('a client is offered the same unused address again, and clients of one vendor spread over the range', () => {
+  const wide = config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.249') }, router: undefined }));
+  const choose = (client: number): string => {
+    const state = labState(wide);
+    const [served] = state.subnets.served;
+    assert.ok(served !== undefined);
+    const chosen = chooseAddress(served, { mac: mac(0x525400000000 + client) }, undefined, state, START);
+    return chosen.kind === 'address' ? formatIpv4(chosen.address) : chosen.reason;
+  };
+  assert.equal(choose(5), choose(5));
+  const distinct = new Set(Array.from({ length: 100 }, (_, index) => choose(index)));
+  assert.ok(distinct.size > 60, `${distinct.size} addresses for 100 clients`);
+});
+
+test('every address of a range is found, whatever was given before', () => {
+  const state = labState();
+  const [served] = state.subnets.served;
+  assert.ok(served !== undefined);
+  const given = new Set<string>();
+  for (let index = 0; index < 10; index += 1) {
+    const client = mac(0x525400000000 + index);
+    const chosen = chooseAddress(served, { mac: client }, undefined, state, START);
+    assert.ok(chosen.kind === 'address');
+    assert.equal(chosen.source, 'unused');
+    state.leases.apply(lease(client, formatIpv4(chosen.address), START), index);
+    given.add(formatIpv4(chosen.address));
+  }
+  assert.equal(given.size, 10);
+  assert.deepEqual(chooseAddress(served, { mac: MAC_A }, undefined, state, START), {
+    kind: 'refused',
+    reason: 'range-exhausted',
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later, seconds } from '../../../src/clock.ts';
+import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { SettledJournal, WAITERS_MAX } from '../../../src/dhcp/leases/settled-journal.ts';
+import { ip, MAC_A, settle, TestJournal } from '../lab.ts';
+
+const LEASE: Lease = {
+  address: ip('10.20.0.100'),
+  mac: MAC_A,
+  state: 'bound',
+  grantedAt: instant(0),
+  expiresAt: later(instant(0), 600_000),
+  duration: seconds(600),
+};
+
+function make() {
+  const inner = new TestJournal();
+  const journal = new SettledJournal(inner);
+  const told: string[] = [];
+  journal.listen({
+    onDurable: (sequence) => told.push(`durable ${sequence}`),
+    onFailed: (from, to) => told.push(`failed ${from} to ${to}`),
+    onSlow: () => told.push('slow'),
+    onAvailable: () => told.push('available'),
+  });
+  const wait = (sequence: number): void => {
+    void journal.settled(sequence).then((durable) => told.push(`${sequence} ${durable}`));
+  };
+  return { inner, journal, told, wait };
+}
+
+test('who waits for a sequence goes on after the listener, when it is on disk', async () => {
+  const { inner, journal, told, wait } = make();
+  for (const sequence of [journal.append(LEASE), journal.append(LEASE)]) wait(sequence);
+  inner.commit(1);
+  await settle();
+  assert.deepEqual(told, ['durable 1', '1 true']);
+  inner.commit();
+  await settle();
+  assert.deepEqual(told, ['durable 1', '1 true', 'durable 2', '2 true']);
+});
+
+test('who waits for what is never written is told so', async () => {
+  const { inner, journal, told, wait } = make();
+  wait(journal.append(LEASE));
+  inner.fail();
+  await settle();
+  assert.deepEqual(told, ['failed 1 to 1', '1 false']);
+  assert.equal(journal.available, false);
+  inner.recover();
+  inner.slow();
+  assert.deepEqual(told.slice(2), ['available', 'slow']);
+});
+
+test('more than the most do not wait', async () => {
+  const { journal } = make();
+  const sequence = journal.append(LEASE);
+  for (let count = 0; count < WAITERS_MAX; count += 1) void journal.settled(sequence);
+  assert.equal(await journal.settled(sequence), false);
+});

@@ -1,0 +1,100 @@
+// Who a client is: its hardware address by default, its identifier where the network says so. RFC 2131 §4.2, RFC 4361 §6.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { mac } from '../../../src/net/address.ts';
+import { type ClientWords, config, ip, MAC_A, MAC_B, MAC_C, RACK, subnet } from '../lab.ts';
+import { rig } from '../responder-rig.ts';
+
+const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
+const byIdentifier = config(subnet({ identity: 'client-id' }));
+
+test('by hardware address, ROM, loader and system of one machine are one client', () => {
+  const { lease, table } = rig(config());
+  const first = lease(MAC_A, called('rom'));
+  assert.equal(lease(MAC_A, called('loader')), first);
+  assert.equal(lease(MAC_A), first);
+  assert.equal(table.size, 1);
+});
+
+test('by identifier, two clients of one hardware address have two addresses, and keep them', () => {
+  const { lease, table } = rig(byIdentifier);
+  const one = lease(MAC_A, called('one'));
+  const two = lease(MAC_A, called('two'));
+  assert.notEqual(one, two);
+  assert.equal(lease(MAC_A, called('one')), one);
+  assert.equal(lease(MAC_A, called('two')), two);
+  assert.equal(table.size, 2);
+});
+
+test('by identifier, a client that roams to another hardware address keeps its address', () => {
+  const { lease, say, table } = rig(byIdentifier);
+  const address = lease(MAC_A, called('laptop'));
+  assert.equal(lease(MAC_B, called('laptop')), address);
+  const renewal = { type: 'request', mac: MAC_C, ciaddr: ip(address.split(' ')[1] ?? '') } as const;
+  assert.equal(say({ ...renewal, ...called('laptop') }), address);
+  assert.equal(table.size, 1);
+  assert.equal(table.all()[0]?.mac, MAC_C, 'the record shows where it is');
+});
+
+test('by identifier, a client that sends none is its hardware address, and another one than those that do', () => {
+  const { lease, table } = rig(byIdentifier);
+  const plain = lease(MAC_A);
+  assert.notEqual(lease(MAC_A, called('system')), plain);
+  assert.equal(lease(MAC_A), plain);
+  assert.equal(table.size, 2);
+});
+
+test('by identifier, nobody renews, releases or declines what another identifier holds', () => {
+  const { lease, say, table } = rig(byIdentifier);
+  const address = ip(lease(MAC_A, called('one')).split(' ')[1] ?? '');
+  const other = { mac: MAC_A, ...called('two') };
+  assert.match(say({ type: 'request', ciaddr: address, ...other }), /^nak/);
+  assert.match(say({ type: 'request', requested: address, server: RACK, ...other }), /^nak/);
+  assert.equal(say({ type: 'release', ciaddr: address, server: RACK, ...other }), 'silence');
+  assert.equal(say({ type: 'decline', requested: address, server: RACK, ...other }), 'silence');
+  assert.equal(table.find(address)?.state, 'bound');
+  say({ type: 'release', ciaddr: address, server: RACK, mac: MAC_A, ...called('one') });
+  assert.equal(table.find(address)?.state, 'released');
+});
+
+test('by identifier, an address on offer to one client of a hardware address is not offered to the other', () => {
+  const { say } = rig(byIdentifier);
+  const first = say({ type: 'discover', mac: MAC_A, ...called('one') });
+  const wish = { requested: ip(first.split(' ')[1] ?? '') };
+  assert.notEqual(say({ type: 'discover', mac: MAC_A, ...wish, ...called('two') }), first);
+  assert.equal(say({ type: 'discover', mac: MAC_A, ...called('one') }), first);
+});
+
+test('who a client is outlives a restart, and follows the setting when it changes', () => {
+  const before = rig(byIdentifier);
+  const one = before.lease(MAC_A, called('one'));
+  const two = before.lease(MAC_A, called('two'));
+  const after = rig(byIdentifier, undefined, before.table.all());
+  assert.equal(after.lease(MAC_B, called('one')), one);
+  assert.equal(after.lease(MAC_A, called('two')), two);
+  after.reload(config());
+  assert.equal(after.lease(MAC_A, called('one')), two, 'now it is its hardware address');
+  after.reload(byIdentifier);
+  assert.equal(after.lease(MAC_C, called('one')), two, 'the newest address of the identifier');
+});
+
+test('a reservation is for its hardware address, and for its identifier wherever it is', () => {
+  const reserved = { mac: MAC_A, clientId: 'printer', address: ip('10.20.0.50') };
+  for (const identity of ['mac', 'client-id'] as const) {
+    const { lease, say } = rig(config(subnet({ identity, reservations: [reserved] })));
+    assert.equal(lease(MAC_B, called('printer')), 'ack 10.20.0.50');
+    assert.notEqual(say({ type: 'discover', mac: MAC_C, requested: ip('10.20.0.50') }), 'offer 10.20.0.50');
+    say({ type: 'release', mac: MAC_B, ciaddr: ip('10.20.0.50'), server: RACK, ...called('printer') });
+    assert.equal(lease(MAC_A, called('something else')), 'ack 10.20.0.50');
+  }
+});
+
+test('one hardware address with a thousand identifiers gets no more than the range has', () => {
+  const { lease, table, responder } = rig(byIdentifier);
+  responder.bounds.newClients.setRate(0);
+  const answers = Array.from({ length: 1000 }, (_, index) => lease(mac(0x525400000001), called(`id ${index}`)));
+  assert.equal(answers.filter((answer) => answer.startsWith('ack')).length, 10);
+  assert.equal(table.size, 10);
+});
