@@ -11,10 +11,10 @@
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { Alarm } from '../../deadline-queue.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
-import { type ForeignEar, placeOf } from '../networks/standing.ts';
+import { type ForeignEar, wireOf } from '../networks/standing.ts';
 import type { LinkState, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -24,6 +24,7 @@ import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './
 
 /** How long offers are waited for: before it offers an address, dnsmasq pings it for 3 s. */
 export const LISTEN_MS = 5000;
+const ETHERNET_BYTES = 6;
 /** When a probe that nobody has answered is sent once more. */
 const SEND_AGAIN_MS = 1200;
 /** How often it is looked whether something has come. */
@@ -50,7 +51,7 @@ export function wiresOf({ served }: SubnetIndex, links: readonly LinkState[] | u
   const wires = new Map<string, Wire>();
   for (const { subnet } of served) {
     if (subnet.proxy === true) continue;
-    const place = placeOf(subnet);
+    const place = wireOf(subnet);
     const { interfaceName, name } = subnet;
     const known = wires.get(place);
     const mac = links?.find((link) => link.name === interfaceName)?.mac;
@@ -133,7 +134,7 @@ export class ForeignWatch implements ForeignEar {
   }
 
   isSeenAt(place: string): boolean {
-    return this.#servers.isSeenAt(place);
+    return this.#servers.isSeenAt(place, this.#ports.clock.now());
   }
 
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void {
@@ -142,7 +143,8 @@ export class ForeignWatch implements ForeignEar {
     if (watched === undefined) return;
     const named = optionAddress(message.options, OPTION.serverIdentifier);
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
-      this.#see(watched, { server: named, evidence: 'client' });
+      const client = message.hlen === ETHERNET_BYTES ? macFromBytes(message.chaddr) : undefined;
+      this.#see(watched, { server: named, evidence: 'client', client });
       return;
     }
     const seen = named === undefined ? undefined : readServer(message, named, undefined);

@@ -5,7 +5,13 @@ import { test } from 'node:test';
 import { type Instant, instant, later } from '../../../src/clock.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events.ts';
 import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
-import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
+import {
+  CLIENTS_BELIEVED,
+  DOUBT_MS,
+  FOREIGN_SERVERS_MAX,
+  ForeignServers,
+  type Sighting,
+} from '../../../src/dhcp/foreign/foreign-servers.ts';
 import {
   AGAIN_MS,
   ForeignWatch,
@@ -26,7 +32,15 @@ import {
   u8Bytes,
   u32Bytes,
 } from '../../../src/dhcp/wire/options.ts';
-import { ANY, formatIpv4, type Ipv4, ipv4, type MacAddress, parseNetwork } from '../../../src/net/address.ts';
+import {
+  ANY,
+  formatIpv4,
+  type Ipv4,
+  ipv4,
+  type MacAddress,
+  mac as macOf,
+  parseNetwork,
+} from '../../../src/net/address.ts';
 import type { FrameTap, TappedDatagram } from '../../../src/net/frame-tap.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { clientMessage, config, hw, ip, MAC_A, RACK, readReply, relayedSubnet, subnet } from '../lab.ts';
@@ -371,4 +385,60 @@ test('the list of servers is bounded: clients fill it, and a probe still finds r
   assert.equal(servers.forget(seenBefore, later(at, 6000)).length, FOREIGN_SERVERS_MAX - 1);
   for (let index = 0; index < FOREIGN_SERVERS_MAX; index += 1) servers.see(sighting(index, 'probe'), later(at, 7000));
   assert.equal(servers.see(sighting(8888, 'probe'), later(at, 8000)), undefined);
+});
+
+test('however many servers are invented, the one that answers the probe is known', () => {
+  const rig = rigOf();
+  rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
+  rig.clock.advance(AGAIN_MS + PROBE_SOON_MS);
+  const at = { subnet: 'lab', interfaceName: 'eth1' };
+  for (let index = 0; index < 2 * FOREIGN_SERVERS_MAX; index += 1) {
+    const server = ipv4(ip('10.99.0.0') + index);
+    rig.watch.hear(clientMessage({ type: 'offer', op: 2, server }), 'not-a-request', at);
+  }
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.clock.advance(PROBE_SOON_MS);
+  const seen = rig.watch.servers.find(({ server }) => server === OTHER);
+  assert.deepEqual([seen?.evidence, seen?.mac], ['probe', OTHER_MAC]);
+  assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX);
+  rig.watch.hear(clientMessage({ type: 'request', server: OTHER }), 'other-server-chosen', {
+    subnet: 'far',
+    interfaceName: undefined,
+  });
+  assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX + 1, 'and a full wire leaves room for another');
+});
+
+test('what one client says makes this rack a guest only while it is looked into', () => {
+  const rig = rigOf();
+  rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
+  rig.clock.advance(AGAIN_MS + PROBE_SOON_MS);
+  const name = (client: number, subnetName = 'lab'): void => {
+    const request = clientMessage({ type: 'request', server: OTHER, mac: macOf(client) });
+    rig.watch.hear(request, 'other-server-chosen', { subnet: subnetName, interfaceName: 'eth1' });
+  };
+  rig.sent.splice(0);
+  name(0x525400000101);
+  assert.equal(rig.watch.isSeenAt('eth1'), true, 'in doubt nobody is denied anything');
+  rig.clock.advance(DOUBT_MS);
+  assert.ok(rig.sent.length > 0, 'it was asked for');
+  assert.equal(rig.watch.isSeenAt('eth1'), false, 'and nobody answered');
+  name(0x525400000101);
+  assert.equal(rig.watch.isSeenAt('eth1'), false, 'saying it again proves nothing');
+  for (let client = 2; client <= CLIENTS_BELIEVED; client += 1) name(0x525400000100 + client);
+  rig.clock.advance(2 * DOUBT_MS);
+  assert.equal(rig.watch.isSeenAt('eth1'), true, 'a server that knows its own clients only answers no probe');
+  name(0x525400000101, 'far');
+  rig.clock.advance(DOUBT_MS);
+  assert.equal(rig.watch.isSeenAt('relayed far'), false, 'the same where nothing can be probed');
+});
+
+test('a reply that was heard is believed until the server is forgotten', () => {
+  const rig = rigOf();
+  rig.watch.configure([FAR], undefined, PORTS);
+  const offer = { ...clientMessage({ type: 'offer', op: 2, server: OTHER }), yiaddr: ip('10.30.0.180') };
+  rig.watch.hear(offer, 'not-a-request', { subnet: 'far', interfaceName: undefined });
+  rig.clock.advance(2 * UNPROBED_INTERVAL_MS);
+  assert.equal(rig.watch.isSeenAt('relayed far'), true);
+  rig.clock.advance(UNPROBED_INTERVAL_MS + 2);
+  assert.equal(rig.watch.isSeenAt('relayed far'), false);
 });
