@@ -38,6 +38,23 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap[0]?.item;
   }
 
+  /** The items with the earliest deadlines, `count` at most, the earliest first; the time goes by `count` alone. */
+  earliest(count: number): readonly T[] {
+    const found: T[] = [];
+    // Places whose parents are all found: the next one is among them.
+    const open = this.#heap.length === 0 ? [] : [0];
+    while (found.length < count) {
+      let next: number | undefined;
+      for (const place of open) if (next === undefined || this.#atOf(place) < this.#atOf(next)) next = place;
+      const entry = next === undefined ? undefined : this.#heap[next];
+      if (next === undefined || entry === undefined) break;
+      found.push(entry.item);
+      open.splice(open.indexOf(next), 1);
+      for (const child of [2 * next + 1, 2 * next + 2]) if (child < this.#heap.length) open.push(child);
+    }
+    return found;
+  }
+
   /** Gives an item its deadline, or with undefined takes it out. */
   set(item: T, at: Instant | undefined): void {
     const entry = item.place < 0 ? undefined : this.#heap[item.place];
@@ -60,6 +77,10 @@ export class DeadlineQueue<T extends Waiting> {
     if (first === undefined || first.at > now) return undefined;
     this.#remove(0);
     return first.item;
+  }
+
+  #atOf(place: number): number {
+    return this.#heap[place]?.at ?? Number.POSITIVE_INFINITY;
   }
 
   #remove(place: number): void {

@@ -33,6 +33,11 @@ test('items come out in the order of their deadlines, however those were moved',
         if (due !== undefined) model.delete(due.id);
       }
       assert.equal(queue.size, model.size);
+      assert.deepEqual(
+        queue.earliest(5).map(({ id }) => model.get(id)),
+        [...model.values()].sort((a, b) => a - b).slice(0, 5),
+        `seed ${seed} round ${round} step ${step}`,
+      );
       assert.equal(queue.nextAt, model.size === 0 ? undefined : Math.min(...model.values()));
     }
   }

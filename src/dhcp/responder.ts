@@ -87,7 +87,7 @@ export class Responder {
   readonly #messages = new Counters(MESSAGE_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
-  #subnets: SubnetIndex = { served: [], withoutAddress: new Set(), ownAddresses: new Set() };
+  #subnets: SubnetIndex = { served: [], wires: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   /** Replies and events of this turn. */
   #outcomes: Outcome[] = [];
@@ -138,6 +138,11 @@ export class Responder {
   /** A host was heard on the wire with this address. */
   heard(address: Ipv4): void {
     this.#conflicts.heard(address);
+  }
+
+  /** An address was given by other ways than an answer. */
+  given(address: Ipv4): void {
+    this.#conflicts.leased(address);
   }
 
   /** Asks the wire nothing more. */

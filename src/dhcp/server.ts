@@ -213,6 +213,7 @@ export class DhcpServer {
       if (!journal.available) return undefined;
       sequence = journal.append(lease);
       table.apply(lease, sequence);
+      this.#responder.given(lease.address);
     }
     this.#watchExpiry();
     return sequence;

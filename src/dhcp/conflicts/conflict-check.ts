@@ -22,7 +22,7 @@ import type { Lease } from '../leases/lease.ts';
 import type { LeaseView } from '../leases/lease-table.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import { FreeStock } from './free-stock.ts';
+import { FreeStock, STOCK_SIZE } from './free-stock.ts';
 import { ProbeBook } from './probe-book.ts';
 
 /** How often the stock is looked after, in milliseconds. */
@@ -34,8 +34,8 @@ const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
-/** Looks into the range for one place in the stock. */
-const LOOKS_PER_PLACE = 2;
+/** The most addresses that are looked at to fill the stock: those that come first may be in it already. */
+const LOOKS_MAX = 2 * STOCK_SIZE;
 
 /** Asks the wire whether a host other than a client uses an address; answers that host's hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
@@ -78,9 +78,7 @@ export class ConflictCheck {
   /** These networks are served from now on. */
   serve(served: readonly ServedSubnet[]): void {
     this.#served = served;
-    this.#stock.keep((network, address) =>
-      served.some(({ subnet }) => subnet.name === network && subnet.conflictCheck !== false && isIn(subnet, address)),
-    );
+    this.#clearOut();
     this.#look(0);
   }
 
@@ -91,7 +89,8 @@ export class ConflictCheck {
 
   /** An address of the network that nobody uses; undefined: none is known. Asking changes nothing. */
   knownFree(served: ServedSubnet): Ipv4 | undefined {
-    return this.#stock.first(served.subnet.name, this.#ports.clock.now());
+    const { clock, leases } = this.#ports;
+    return this.#stock.first(served.subnet.name, clock.now(), (address) => leases.isFree(address));
   }
 
   /** An address is about to be offered: whether it may. The caller keeps it for the client. */
@@ -127,6 +126,16 @@ export class ConflictCheck {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
   }
 
+  /** Forgets addresses that can be handed out no more. */
+  #clearOut(): void {
+    const { leases } = this.#ports;
+    this.#stock.keep((network, address) => {
+      const isServed = ({ subnet }: ServedSubnet): boolean =>
+        subnet.name === network && subnet.conflictCheck !== false && isIn(subnet, address);
+      return leases.isFree(address) && this.#served.some(isServed);
+    });
+  }
+
   #canProbe({ interfaceName, conflictCheck }: DhcpSubnet): boolean {
     const { findConflict, canProbe } = this.#ports;
     if (findConflict === undefined || conflictCheck === false || interfaceName === undefined) return false;
@@ -145,6 +154,7 @@ export class ConflictCheck {
     this.#timer?.cancel();
     this.#timer = clock.schedule(delayMs, () => {
       this.#timer = undefined;
+      this.#clearOut();
       for (const served of this.#served) this.#stockUp(served);
       this.#timer ??= clock.schedule(STOCK_LOOK_MS, () => this.#look(0));
     });
@@ -162,14 +172,14 @@ export class ConflictCheck {
       this.#probeAhead(served, address, subnet.interfaceName);
   }
 
-  /** Addresses that the allocator would give next: such that nobody ever had; where there are none, the one free for longest. */
+  /** Addresses that the allocator would give next: such that nobody ever had; where there are none, those free for longest. */
   #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
     const { leases } = this.#ports;
     const range = subnet.dynamic;
     if (range === undefined || wanted <= 0) return [];
     const found = new Set<Ipv4>();
     let offset = 0;
-    for (let looks = wanted * LOOKS_PER_PLACE; looks > 0 && found.size < wanted; looks -= 1) {
+    for (let looks = LOOKS_MAX; looks > 0 && found.size < wanted; looks -= 1) {
       const address = leases.findUnused(range, offset);
       // The search begins anew at the low end: everything was seen.
       if (address === undefined || address - range.low < offset) break;
@@ -177,9 +187,10 @@ export class ConflictCheck {
       if (!this.#isTaken(address, now)) found.add(address);
       if (offset >= rangeSize(range)) break;
     }
-    const ended = found.size === 0 ? leases.findEnded(range, now) : undefined;
-    if (ended !== undefined && !this.#isTaken(ended, now)) found.add(ended);
-    return [...found];
+    if (found.size > 0) return [...found];
+    // The oldest may be in stock already, or still in use by the one who had it.
+    const ended = leases.findAllEnded(range, now, LOOKS_MAX);
+    return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);
   }
 
   #isTaken(address: Ipv4, now: Instant): boolean {
@@ -228,12 +239,7 @@ export class ConflictCheck {
 
   /** True while the allocator could still give it: it was neither offered nor leased since it was asked about. */
   #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
-    const { leases, clock } = this.#ports;
-    const range = subnet.dynamic;
-    if (range === undefined || !isIn(subnet, address)) return false;
-    return (
-      leases.findUnused(range, address - range.low) === address || leases.findEnded(range, clock.now()) === address
-    );
+    return isIn(subnet, address) && this.#ports.leases.isFree(address);
   }
 
   /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */

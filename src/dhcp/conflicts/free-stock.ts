@@ -5,7 +5,8 @@
 //                   └─ somebody does: not added        └─ older than STOCK_REFRESH_MS: asked again; than STOCK_FRESH_MS: not given
 //
 // 1. At most STOCK_SIZE addresses of a network; the oldest answer is used first, so that few have to be asked again.
-// 2. An address that was heard on the wire, offered or leased leaves the stock at once.
+// 2. An address that was heard on the wire, offered or leased leaves the stock at once; one that has become somebody's by other ways
+//    (a reservation, a machine of the region) is passed over until it is cleared out.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -29,11 +30,14 @@ export class FreeStock {
   readonly #known = new Map<Ipv4, Known>();
   readonly #sizes = new Map<string, number>();
 
-  /** The address of a network to give next; undefined: none is known to be free. Asking changes nothing. */
-  first(network: string, now: Instant): Ipv4 | undefined {
+  /**
+   * The address of a network to give next; undefined: none is known to be free. Asking changes nothing.
+   * @param isFree whether it can still be handed out
+   */
+  first(network: string, now: Instant, isFree: (address: Ipv4) => boolean): Ipv4 | undefined {
     if ((this.#sizes.get(network) ?? 0) === 0) return undefined;
     for (const [address, known] of this.#known) {
-      if (known.network === network && isFresh(known, now)) return address;
+      if (known.network === network && isFresh(known, now) && isFree(address)) return address;
     }
     return undefined;
   }

@@ -83,6 +83,22 @@ export class AddressPools implements OfferListener {
     return this.#poolOf(range.low)?.ended.first?.lease.address;
   }
 
+  /** The addresses whose leases ended longest ago and that can be handed out, `count` at most, the oldest first. */
+  findAllEnded(range: Ipv4Range, count: number): readonly Ipv4[] {
+    return (
+      this.#poolOf(range.low)
+        ?.ended.earliest(count)
+        .map(({ lease }) => lease.address) ?? []
+    );
+  }
+
+  /** True while an address of a dynamic range can be handed out to anybody. */
+  isFree(address: Ipv4): boolean {
+    const pool = this.#poolOf(address);
+    if (pool === undefined) return false;
+    return pool.unused.has(address - pool.range.low) || this.#slots.get(address)?.queue === pool.ended;
+  }
+
   /** How full a dynamic range is, at any later moment too; undefined: it is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined {
     return this.#poolOf(range.low);

@@ -37,6 +37,10 @@ export interface LeaseView {
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined;
   /** The address of a dynamic range whose lease ended longest ago and that can be handed out. */
   findEnded(range: Ipv4Range, now: Instant): Ipv4 | undefined;
+  /** The addresses of a dynamic range whose leases ended longest ago and that can be handed out, `count` at most. */
+  findAllEnded(range: Ipv4Range, now: Instant, count: number): readonly Ipv4[];
+  /** True while an address of a dynamic range can be handed out to anybody: nobody has it, it is for nobody, and on offer to nobody. */
+  isFree(address: Ipv4): boolean;
   /** How full a dynamic range is; undefined: it is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined;
 }
@@ -124,6 +128,15 @@ export class LeaseTable implements LeaseView {
   findEnded(range: Ipv4Range, now: Instant): Ipv4 | undefined {
     this.#collect(now, ENDS_PER_CHOICE_MAX);
     return this.pools.findEnded(range);
+  }
+
+  findAllEnded(range: Ipv4Range, now: Instant, count: number): readonly Ipv4[] {
+    this.#collect(now, ENDS_PER_CHOICE_MAX);
+    return this.pools.findAllEnded(range, count);
+  }
+
+  isFree(address: Ipv4): boolean {
+    return this.pools.isFree(address);
   }
 
   usageOf(range: Ipv4Range): RangeUsage | undefined {

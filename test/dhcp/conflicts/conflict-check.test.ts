@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../../src/boot/client.ts';
+import { later, seconds } from '../../../src/clock.ts';
 import { STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
@@ -192,6 +193,60 @@ test('once every address was used, the one that is free for longest is asked abo
   const oldest = rig.table.all().toSorted((a, b) => a.expiresAt - b.expiresAt)[0]?.address;
   assert.ok(oldest !== undefined && rig.wire.asked.includes(oldest));
   assert.deepEqual(rig.offered(MAC_C), [formatIpv4(oldest)], 'at once');
+});
+
+test('in a range where every address was used once, as many clients come at once as the stock holds', async () => {
+  const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.139') } };
+  const rig = await start(config(subnet(narrow)));
+  const at = rig.clock.now();
+  const records = Array.from({ length: 40 }, (_, index) => ({
+    ...{ address: ipv4(ip('10.20.0.100') + index), mac: mac(0x525400000100 + index), state: 'bound' as const },
+    // In another order than the addresses.
+    ...{ grantedAt: at, expiresAt: later(at, 1000 * (60 + ((index * 7) % 40))), duration: seconds(60) },
+  }));
+  rig.server.adopt(records);
+  rig.journal.commit();
+  assert.equal(rig.table.size, 40);
+  await rig.pass(700_000);
+  await rig.pass(STOCK_LOOK_MS);
+  const oldest = rig.table.all().toSorted((a, b) => a.expiresAt - b.expiresAt);
+  const given = new Set<string>();
+  for (let index = 0; index < STOCK_SIZE; index += 1) {
+    for (const address of rig.offered(mac(0x525400000200 + index))) given.add(address);
+  }
+  assert.deepEqual(
+    [...given],
+    oldest.slice(0, STOCK_SIZE).map(({ address }) => formatIpv4(address)),
+    'the oldest first',
+  );
+});
+
+test('addresses that become somebody’s by other ways are not offered from the stock, nor is anybody made to wait for them', async () => {
+  const rig = await start();
+  const [imported, reserved, ...others] = [...rig.wire.asked];
+  assert.ok(imported !== undefined && reserved !== undefined && others.length > 0);
+  const at = rig.clock.now();
+  rig.server.adopt([
+    {
+      address: imported,
+      mac: MAC_A,
+      state: 'bound',
+      grantedAt: at,
+      expiresAt: later(at, 600_000),
+      duration: seconds(600),
+    },
+  ]);
+  rig.journal.commit();
+  const [first = ''] = rig.offered(MAC_B);
+  assert.ok(others.includes(ip(first)) || ip(first) === reserved, 'at once');
+  const hosts = others.slice(0, 3).map((address, index) => ({ mac: mac(0x525400000300 + index), address }));
+  await rig.server.configure(config(subnet({ ...WIDE, reservations: hosts })));
+  await rig.pass(100);
+  rig.wire.asked.length = 0;
+  const given: string[] = [];
+  for (let index = 0; index < STOCK_SIZE; index += 1) given.push(...rig.offered(mac(0x525400000100 + index)));
+  assert.equal(given.length, STOCK_SIZE, 'the stock was filled up');
+  assert.ok(!given.some((address) => hosts.some((host) => host.address === ip(address)) || ip(address) === imported));
 });
 
 test('an ended lease is not set aside because its client still uses the address: it may come back for it', async () => {
