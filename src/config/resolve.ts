@@ -17,6 +17,7 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
+import { resolveWires } from './wires.ts';
 import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
@@ -40,6 +41,9 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
   const managed = resolveInterfaces(written, report);
   const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
   const served = managed.filter(({ written: entry }) => entry.management > 0);
+  const wireOf = resolveWires(managed, ({ index }, key, message) =>
+    report(['cluster_interfaces', index, key], message),
+  );
   const boot = written.boot;
   const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
   const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
@@ -56,7 +60,10 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     stateDir: written.state_dir,
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
-      subnets: served.map((entry) => resolveSubnet(entry, written, dns, report)),
+      subnets: served.map((entry) => ({
+        ...resolveSubnet(entry, written, dns, report),
+        shared: wireOf(entry.written),
+      })),
       newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
@@ -124,19 +131,6 @@ function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Manag
           ['cluster_interfaces', index, 'network'],
           `${formatNetwork(resolved.network)} overlaps ${formatNetwork(other.resolved.network)} of cluster_interfaces[${other.index}]; ` +
             'an address would belong to both',
-        );
-      }
-      if (
-        entry.management > 0 &&
-        other.written.management > 0 &&
-        entry.interface !== undefined &&
-        entry.interface === other.written.interface &&
-        entry.mode !== other.written.mode
-      ) {
-        report(
-          ['cluster_interfaces', index, 'mode'],
-          `${entry.mode} contradicts ${other.written.mode} of cluster_interfaces[${other.index}], which is on ${entry.interface} too; ` +
-            'on one wire addresses come from this rack or from another server',
         );
       }
     }

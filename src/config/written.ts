@@ -172,6 +172,9 @@ const clusterInterface = z.strictObject({
     /^[^\s/]{1,15}$/.test(text) ? text : undefined,
   ).optional(),
   relayed: z.boolean().default(false),
+  shared: textual('a name of letters, digits and _ : . -', (text) =>
+    /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
+  ).optional(),
   management: z.literal([0, 1, 2], { error: 'expected 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS)' }).default(2),
   ip: ipv4.optional(),
   network: network.optional(),

@@ -6,15 +6,18 @@ import type { Place } from '../limits/new-clients.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** Where a client is that nobody knows in this network; undefined: it is known, or new clients are not bounded. */
-export function findNewcomer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Place | undefined {
+/** Where a client is that nobody knows on its link; undefined: it is known, or new clients are not bounded. */
+export function findNewcomer(inquiry: Inquiry, state: DhcpState): Place | undefined {
   if (state.newClients === undefined) return undefined;
-  const identity = identityIn(served, inquiry);
-  if (state.offers.offeredTo(identity, inquiry.now) !== undefined) return undefined;
-  if (state.leases.findByClient(identity, served.subnet.network) !== undefined) return undefined;
   if (state.machines.findByMac(inquiry.mac) !== undefined) return undefined;
-  if (findFixedAddress(served, inquiry, state.machines) !== undefined) return undefined;
-  return placeOf(inquiry);
+  return inquiry.link.some((served) => isKnownIn(served, inquiry, state)) ? undefined : clientPlace(inquiry);
+}
+
+function isKnownIn(served: ServedSubnet, inquiry: Inquiry, { leases, machines, offers }: DhcpState): boolean {
+  const identity = identityIn(served, inquiry);
+  if (offers.offeredTo(identity, inquiry.now) !== undefined) return true;
+  if (leases.findByClient(identity, served.subnet.network) !== undefined) return true;
+  return findFixedAddress(served, inquiry, machines) !== undefined;
 }
 
 /** True when one more new client of that place may have an address. */
@@ -24,8 +27,8 @@ export function isAdmitted(place: Place, { now }: Inquiry, state: DhcpState, ser
   return state.newClients?.admits(place, usage, now) !== false;
 }
 
-/** The place of a client. */
-function placeOf({ message, relay, arrival }: Inquiry): Place {
+/** Where a client is: behind the circuit of a relay, else the relay, else the socket. */
+function clientPlace({ message, relay, arrival }: Inquiry): Place {
   const socket = arrival.interfaceName ?? formatIpv4(arrival.localAddress);
   if (message.giaddr === ANY && relay?.circuitId === undefined) return { name: socket, socket };
   const circuit = relay?.circuitId;

@@ -150,13 +150,13 @@ export function parseLeaseFilter(
   const state = LEASE_STATES.find((name) => name === stateText);
   if (stateText !== undefined && state === undefined)
     return refuse(`${stateText} is no state of a lease: ${LEASE_STATES.join(', ')}`);
-  const address = addressText === undefined ? undefined : placeOf(addressText);
+  const address = addressText === undefined ? undefined : writtenNetwork(addressText);
   if (addressText !== undefined && address === undefined)
     return refuse(`${addressText} is no IPv4 address, nor a network such as 10.20.0.0/24`);
   const network =
     networkText === undefined
       ? undefined
-      : (networks.find(({ name }) => name === networkText)?.network ?? placeOf(networkText));
+      : (networks.find(({ name }) => name === networkText)?.network ?? writtenNetwork(networkText));
   if (networkText !== undefined && network === undefined)
     return refuse(
       `${networkText} is no cluster interface (${networks.map(({ name }) => name).join(', ')}) and no network`,
@@ -174,7 +174,7 @@ export function parseLeaseFilter(
   return { ok: true, filter: { state, address, network, mac, ...port, ...client } };
 }
 
-function placeOf(text: string): Ipv4Network | undefined {
+function writtenNetwork(text: string): Ipv4Network | undefined {
   const address = parseIpv4(text);
   return address === undefined ? parseNetwork(text) : { address, prefix: 32 };
 }

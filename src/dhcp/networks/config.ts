@@ -29,6 +29,8 @@ export interface DhcpSubnet {
   readonly interfaceName?: string | undefined;
   /** The rack's own address in it: server identifier, boot server. Undefined for a relayed network: the address asked. */
   readonly serverAddress?: Ipv4 | undefined;
+  /** What its wire is called, which it shares with the other networks that say so; undefined: that of its interface alone. */
+  readonly shared?: string | undefined;
   readonly network: Ipv4Network;
   readonly broadcast: Ipv4;
   readonly router?: Ipv4 | undefined;

@@ -20,7 +20,7 @@ export type Standing = 'sole' | 'presumed' | 'guest';
 
 /** What deciders may ask of the other DHCP servers that were seen. */
 export interface ForeignView {
-  /** True while another server answers at a place (`placeOf`). */
+  /** True while another server answers at a place (`wireOf`). */
   isSeenAt(place: string): boolean;
 }
 
@@ -31,7 +31,7 @@ export interface ForeignEar extends ForeignView {
 }
 
 /** The wire of a network: its interface, or for a relayed network the network itself. */
-export const placeOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
+export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
 /** The standing towards a client on `link`, which has at least one network; `foreign` undefined: nobody looks. */
@@ -41,7 +41,7 @@ export function standingOn(link: readonly ServedSubnet[], foreign: ForeignView |
     const { authoritative = 'auto' } = subnet;
     if (authoritative === 'no') return 'guest';
     if (authoritative === 'yes') continue;
-    if (foreign?.isSeenAt(placeOf(subnet)) === true) return 'guest';
+    if (foreign?.isSeenAt(wireOf(subnet)) === true) return 'guest';
     standing = 'presumed';
   }
   return standing;

@@ -3,7 +3,9 @@
 //
 // 1. The first of these that the message carries decides, and none after it: 82.5, 118, giaddr, ciaddr on a socket bound to
 //    an address, the arrival. A named network that is not served is a refusal, not a reason to look further.
-// 2. Several networks on one interface are one link: a client of the link may get an address of any of them.
+// 2. Several networks on one interface are one link: a client of the link may get an address of any of them. So are networks that
+//    share a wire by configuration, whichever of them a message names: a named network is there to tell the link, not the address
+//    (RFC 3527 §3, RFC 3011 §2). The one that was named comes first.
 // 3. A network whose own address is not (or not yet) on its interface is not served: no reply leaves there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
@@ -27,6 +29,8 @@ export interface ServedSubnet {
 /** All that is served at present. */
 export interface SubnetIndex {
   readonly served: readonly ServedSubnet[];
+  /** The networks of each wire that several share by configuration, by the name they gave it. */
+  readonly wires: ReadonlyMap<string, readonly ServedSubnet[]>;
   /** Configured interfaces of which no network is served, because their address is missing. */
   readonly withoutAddress: ReadonlySet<string>;
   /** Every address by which clients may know this rack. */
@@ -73,7 +77,19 @@ export function indexSubnets(config: DhcpConfig, links: readonly LinkState[] | u
     else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
   }
   for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
-  return { served, withoutAddress, ownAddresses };
+  return { served, wires: sharedWires(served), withoutAddress, ownAddresses };
+}
+
+function sharedWires(served: readonly ServedSubnet[]): SubnetIndex['wires'] {
+  const wires = new Map<string, ServedSubnet[]>();
+  for (const one of served) {
+    const { shared } = one.subnet;
+    if (shared === undefined) continue;
+    const known = wires.get(shared);
+    if (known === undefined) wires.set(shared, [one]);
+    else known.push(one);
+  }
+  return wires;
 }
 
 function isReady(subnet: DhcpSubnet, links: readonly LinkState[] | undefined): boolean {
@@ -116,16 +132,29 @@ export function chooseLink(
   const named = namedNetwork(message, relay, arrival);
   if (named !== undefined) {
     const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
-    return found === undefined ? { kind: 'refused', reason: 'network-unknown' } : { kind: 'link', link: [found] };
+    if (found === undefined) return { kind: 'refused', reason: 'network-unknown' };
+    return { kind: 'link', link: withShared([found], index) };
   }
   if (arrival.interfaceName === undefined) {
     const link = index.served.filter(({ subnet }) => subnet.serverAddress === arrival.localAddress);
-    return link.length === 0 ? { kind: 'refused', reason: 'network-unknown' } : { kind: 'link', link };
+    if (link.length === 0) return { kind: 'refused', reason: 'network-unknown' };
+    return { kind: 'link', link: withShared(link, index) };
   }
   const link = index.served.filter(({ subnet }) => subnet.interfaceName === arrival.interfaceName);
-  if (link.length > 0) return { kind: 'link', link };
+  if (link.length > 0) return { kind: 'link', link: withShared(link, index) };
   const absent = index.withoutAddress.has(arrival.interfaceName);
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
+}
+
+/** These networks, and behind them the others of their wires. */
+function withShared(link: readonly ServedSubnet[], { wires }: SubnetIndex): readonly ServedSubnet[] {
+  if (wires.size === 0) return link;
+  const all = new Set(link);
+  for (const { subnet } of link) {
+    if (subnet.shared === undefined) continue;
+    for (const other of wires.get(subnet.shared) ?? []) all.add(other);
+  }
+  return all.size === link.length ? link : [...all];
 }
 
 /** The address by which a message names its network; undefined: by none, the arrival decides. */

@@ -1,0 +1,86 @@
+// Which networks share a wire, as it is written, and what is refused.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+
+/** Cluster interfaces, each with a network of its own; `eth1` and the like is an interface, `relayed` none. */
+function file(...entries: readonly (readonly [place: string, more?: string])[]): string {
+  const lines = entries.map(([place, more], at) => {
+    const on =
+      place === 'relayed' ? 'relayed: true, dns_servers: [192.0.2.1]' : `interface: ${place}, ip: 10.2${at}.0.1`;
+    const isProxy = more?.includes('proxy') === true;
+    const range = isProxy ? '' : `, ip_range_low: 10.2${at}.0.100, ip_range_high: 10.2${at}.0.199`;
+    return `  - { name: n${at}, ${on}, network: 10.2${at}.0.0/24${range}${more === undefined ? '' : `, ${more}`} }\n`;
+  });
+  return `cluster_interfaces:\n${lines.join('')}`;
+}
+
+function problemsOf(text: string): string {
+  const parsed = parseConfig(text);
+  return parsed.ok ? '' : formatProblems('f', parsed.problems);
+}
+
+const GOOD: readonly (readonly [name: string, text: string, wires: readonly (string | undefined)[]])[] = [
+  ['networks that say nothing share nothing', file(['eth1'], ['eth1'], ['relayed']), [undefined, undefined, undefined]],
+  [
+    'networks behind relays share a name',
+    file(['relayed', 'shared: hall'], ['relayed', 'shared: hall']),
+    ['hall', 'hall'],
+  ],
+  [
+    'a relay stands on a wire that is served',
+    file(['eth1', 'shared: hall'], ['relayed', 'shared: hall']),
+    ['hall', 'hall'],
+  ],
+  [
+    'an interface is one wire, whichever of its networks names it',
+    file(['eth1'], ['eth1', 'shared: hall'], ['eth2'], ['relayed', 'shared: hall']),
+    ['hall', 'hall', undefined, 'hall'],
+  ],
+  ['wires of different names are different', file(['eth1', 'shared: a'], ['eth2', 'shared: b']), ['a', 'b']],
+  ['a network without DHCP is on no wire', file(['eth1', 'shared: a'], ['eth2', 'shared: a, management: 0']), ['a']],
+  ['one network may share its wire with others to come', file(['relayed', 'shared: hall']), ['hall']],
+];
+
+for (const [name, text, wires] of GOOD) {
+  test(`${name}`, () => {
+    const parsed = parseConfig(text);
+    assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
+    assert.deepEqual(
+      parsed.config.dhcp.subnets.map(({ shared }) => shared),
+      wires,
+    );
+  });
+}
+
+const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
+  [
+    'two interfaces on one wire',
+    file(['eth1', 'shared: hall'], ['eth2', 'shared: hall']),
+    /cluster_interfaces\[1\]\.shared: "hall" is the wire of eth1 by cluster_interfaces\[0\], and eth2 is another/,
+  ],
+  [
+    'two wires on one interface',
+    file(['eth1', 'shared: a'], ['eth1', 'shared: b']),
+    /cluster_interfaces\[1\]\.shared: "b" contradicts "a" of cluster_interfaces\[0\], which is on eth1 too/,
+  ],
+  [
+    'addresses from this rack and from another on one wire',
+    file(['relayed', 'shared: hall, mode: proxy'], ['relayed', 'shared: hall']),
+    /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which shares "hall" too/,
+  ],
+  [
+    'a mode that contradicts that of a wire its interface is given elsewhere',
+    file(['eth1'], ['relayed', 'shared: hall, mode: proxy'], ['eth1', 'shared: hall']),
+    /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], which shares "hall" too/,
+  ],
+  [
+    'one address in two networks of a wire',
+    file(['relayed', 'shared: hall'], ['relayed', 'shared: hall']).replace('10.21.0.0/24', '10.20.0.0/15'),
+    /cluster_interfaces\[1\]\.network: 10\.20\.0\.0\/15 overlaps 10\.20\.0\.0\/24/,
+  ],
+  ['a wire without a name', file(['relayed', 'shared: "two words"']), /shared: expected a name of letters, digits/],
+];
+
+for (const [name, text, problem] of BAD) test(`${name} is refused`, () => assert.match(problemsOf(text), problem));
