@@ -98,7 +98,8 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   const moment = readHostMoment(systemClock);
   const { now, wallMs } = moment;
   const facts = { now, wallMs, networks, machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname };
-  return restoreLeases(copyLeases(path), moment)
+  const { leases, clocks } = copyLeases(path);
+  return restoreLeases(leases, moment, clocks)
     .filter((lease) => matchesLease(lease, parsed.filter, facts))
     .map((lease) => reportLease(lease, facts));
 }

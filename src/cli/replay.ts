@@ -63,7 +63,7 @@ function readState(config: RackConfig, notes: string[]) {
     return { machines, leases: [] };
   }
   try {
-    const leases = copyLeases(path).map(
+    const leases = copyLeases(path).leases.map(
       ({ grantedWallMs, expiresWallMs, bootId: _boot, uptimeS: _uptime, ...rest }): Lease => {
         return { ...rest, grantedAt: instant(grantedWallMs), expiresAt: instant(expiresWallMs) };
       },

@@ -16,9 +16,10 @@ import { seconds } from '../clock.ts';
 import type { LeaseState } from '../dhcp/leases/lease.ts';
 import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
-import { type Ipv4, ipv4, mac } from '../net/address.ts';
+import { ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
 import { decodeFields, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
+import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** Rows of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
 export const FOLD_ROWS_MAX = 128;
@@ -206,11 +207,11 @@ function* readRecords(database: DatabaseSync, folded: number): Generator<LeaseRe
 }
 
 /**
- * The leases in force in a file that may be another process's, which goes on writing: one lease an address. Nothing is changed.
+ * The leases in force in a file that may be another process's, which goes on writing. Nothing is changed.
  * @throws RackError `store-unavailable` when it cannot be read, `store-newer`, `store-broken`
  */
-export function copyLeases(path: string): readonly StoredLease[] {
-  const leases = new Map<Ipv4, StoredLease>();
+export function copyLeases(path: string): LeaseFileContents {
+  const stored = new StoredLeases();
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
@@ -223,14 +224,14 @@ export function copyLeases(path: string): readonly StoredLease[] {
       throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
     }
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const { lease } of readRecords(database, folded)) leases.set(lease.address, lease);
+    for (const record of readRecords(database, folded)) stored.add(record);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
     throw new RackError('store-unavailable', `${path} cannot be read: ${errorText(cause)}`, { cause });
   } finally {
     database?.close();
   }
-  return [...leases.values()];
+  return stored.contents();
 }
 
 function readLease(row: Record<number, SQLOutputValue>): StoredLease {

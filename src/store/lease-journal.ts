@@ -22,14 +22,13 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, type Instant, instant, type Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
-import { type BootClocks, bootClockOf, storeLease } from '../dhcp/leases/lease-clock.ts';
+import { storeLease } from '../dhcp/leases/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/leases/lease-journal.ts';
-import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
-import type { Ipv4 } from '../net/address.ts';
 import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
 import { decodeLeases, LeaseBatch } from './lease-record.ts';
+import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.db';
@@ -71,12 +70,9 @@ export interface LeaseJournalStatus {
   readonly writes: DurationCounts;
 }
 
-export interface OpenedLeaseJournal {
+/** The journal, and what was in force when the file was last written. */
+export interface OpenedLeaseJournal extends LeaseFileContents {
   readonly journal: WorkerLeaseJournal;
-  /** What was in force when the file was last written, one lease an address, in no particular order. */
-  readonly leases: readonly StoredLease[];
-  /** What the clock of each boot of the host said last. */
-  readonly clocks: BootClocks;
 }
 
 /**
@@ -85,24 +81,13 @@ export interface OpenedLeaseJournal {
  */
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
-  const leases = new Map<Ipv4, StoredLease>();
-  const newest = new Map<string, { readonly sequence: number; readonly clock: number }>();
+  const stored = new StoredLeases();
   const { worker, lastSequence } = await startWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
     if (!records.ok) throw new RackError('store-broken', `${path}: a lease does not decode (${records.fault.field})`);
-    // In the order of their writing, so that the newest of an address stays.
-    for (const { sequence, lease } of records.value) {
-      leases.set(lease.address, lease);
-      if (sequence >= (newest.get(lease.bootId)?.sequence ?? 0))
-        newest.set(lease.bootId, { sequence, clock: bootClockOf(lease) });
-    }
+    for (const record of records.value) stored.add(record);
   });
-  const clocks = new Map(Array.from(newest, ([bootId, { clock }]) => [bootId, clock]));
-  return {
-    journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock),
-    leases: [...leases.values()],
-    clocks,
-  };
+  return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), ...stored.contents() };
 }
 
 /** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */

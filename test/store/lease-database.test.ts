@@ -13,12 +13,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { seconds } from '../../src/clock.ts';
+import { instant, later, seconds } from '../../src/clock.ts';
+import { restoreLeases } from '../../src/dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { RackError, type RackErrorCode } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
-import { FOLD_ROWS_MAX, LEASE_DATABASE, LeaseDatabase, LOG_HISTORY_MAX } from '../../src/store/lease-database.ts';
+import {
+  copyLeases,
+  FOLD_ROWS_MAX,
+  LEASE_DATABASE,
+  LeaseDatabase,
+  LOG_HISTORY_MAX,
+} from '../../src/store/lease-database.ts';
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
@@ -173,6 +180,23 @@ test('a worker that takes over forgets what was never reported durable', () => {
   assert.deepEqual([...load(database).keys()], [1, 2]);
   assert.equal(database.lastSequence, 2);
   database.close();
+});
+
+test('a copy tells what the clock of each boot said last, so that a reader dates leases as the daemon does', () => {
+  const database = new LeaseDatabase(path);
+  const DAY_MS = 86_400_000;
+  const wallMs = Date.UTC(2026, 10, 20, 12);
+  // The clock was a day fast when the first was stored, and right when the second was.
+  const first = { ...lease(1, wallMs + DAY_MS + 600_000), grantedWallMs: wallMs + DAY_MS, uptimeS: 10 };
+  const second = { ...lease(2, wallMs + 650_000), grantedWallMs: wallMs + 50_000, uptimeS: 60 };
+  database.write(batch(1, [first, second]));
+  database.close();
+  const { leases, clocks } = copyLeases(path);
+  assert.deepEqual([...clocks], [['boot', wallMs - 10_000]]);
+  const moment = { now: instant(5_000_000), wallMs: wallMs + 3_600_000, bootId: 'next', uptimeS: 30 };
+  const [shown] = restoreLeases(leases, moment, clocks);
+  const aged = 50_000 + 30_000;
+  assert.equal(shown?.expiresAt, later(moment.now, 600_000 - aged), 'not a day late');
 });
 
 test('a newer file is refused and left as it is', () => {
