@@ -123,9 +123,11 @@ export class LifeUnderFire {
       await this.#withPerson(fire);
       return;
     }
+    // What the next life says while it starts counts too: the machine may be through before `region.up` is seen.
+    const from = this.rack.lines.length;
     await this.#post('POST', `?op=${op}`, fields);
     await this.#kill();
-    const fire = this.#fire(rest);
+    const fire = this.#fire(rest, from);
     // What was lost is for a person to do again, or for the deadline. Refused, it is asked again once the machine is seen to stand still.
     if (await this.#isLost()) await this.#switch('power_on').catch(() => undefined);
     await this.#withPerson(fire);
@@ -205,8 +207,8 @@ export class LifeUnderFire {
     return (await this.#find())?.status_name;
   }
 
-  async #fire(points: readonly KillPoint[]): Promise<void> {
-    let from = this.rack.lines.length;
+  async #fire(points: readonly KillPoint[], since = this.rack.lines.length): Promise<void> {
+    let from = since;
     for (const point of points) {
       const socket = this.#socket;
       if (point === 'answered') await this.#kill();
