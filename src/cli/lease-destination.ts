@@ -8,7 +8,8 @@ import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import type { ImportAnswer } from '../daemon/lease-answers.ts';
 import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
-import { type ImportRefusal, isImportRefusal, judgeImport } from '../dhcp/import/lease-import.ts';
+import { judgeBatch } from '../dhcp/import/lease-batch.ts';
+import { isImportRefusal } from '../dhcp/import/lease-import.ts';
 import { restoreLeases } from '../dhcp/leases/lease-clock.ts';
 import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
@@ -65,8 +66,12 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });
   const journal = new SettledJournal(opened.journal);
+  const machines = new MachineDirectory(readDesiredState(stateDir, () => undefined).machines);
+  const subnets = indexSubnets(config.dhcp, undefined);
   const table = new LeaseTable();
   const moment = readHostMoment(clock);
+  // By what clients are told apart is their network's to say.
+  table.serve(subnets.served, machines);
   table.load(restoreLeases(opened.leases, moment, opened.clocks), moment.now);
   journal.listen({
     onDurable: (sequence) => void table.settle(sequence),
@@ -74,31 +79,22 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
     onSlow: () => undefined,
     onAvailable: () => undefined,
   });
-  const machines = new MachineDirectory(readDesiredState(stateDir, () => undefined).machines);
-  const facts = { leases: table, offers: new Offers(), machines, subnets: indexSubnets(config.dhcp, undefined) };
+  const facts = { leases: table, offers: new Offers(), machines, subnets };
   return {
     name: `${stateDir}, where no daemon runs`,
     async take(batch, dryRun) {
-      const left: { line: number; reason: ImportRefusal }[] = [];
-      let taken = 0;
+      const { taken, left } = judgeBatch(batch, facts, { now: clock.now(), wallMs: clock.wallTimeMs() });
       let sequence: number | undefined;
-      for (const foreign of batch) {
-        const verdict = judgeImport(foreign, facts, { now: clock.now(), wallMs: clock.wallTimeMs() });
-        if (verdict.kind === 'leave') {
-          left.push({ line: foreign.line, reason: verdict.reason });
-          continue;
-        }
-        taken += 1;
-        if (dryRun) continue;
-        sequence = journal.append(verdict.lease);
-        table.apply(verdict.lease, sequence);
+      for (const lease of dryRun ? [] : taken) {
+        sequence = journal.append(lease);
+        table.apply(lease, sequence);
       }
       if (sequence !== undefined && !(await journal.settled(sequence)))
         throw new RackError(
           'store-unavailable',
           `leases cannot be written in ${stateDir}: ${opened.journal.status().reason}`,
         );
-      return { taken, left };
+      return { taken: taken.length, left };
     },
     async close() {
       await journal.close();

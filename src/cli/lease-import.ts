@@ -3,6 +3,7 @@
 //
 // 1. Every entry that is not taken is told with its file, its line and why, PROBLEMS_SHOWN_MAX at most; all are counted.
 // 2. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
+// 3. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
 
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
@@ -59,7 +60,7 @@ export async function importLeases(args: ImportArguments): Promise<number> {
   const { leases, places } = readFiles(args, tally);
   const destination = await openImport(config);
   try {
-    for (const batch of batchesOf(leases.values())) {
+    for (const batch of batchesOf(newestFirst(leases.values()))) {
       const { taken, left } = await destination.take(batch, dryRun);
       tally.taken += taken;
       const byLine = new Map(left.map(({ line, reason }) => [line, reason]));
@@ -73,6 +74,7 @@ export async function importLeases(args: ImportArguments): Promise<number> {
   } finally {
     await destination.close();
   }
+  tally.problems.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line);
   tell(tally, { dryRun, json, into: destination.name, replaced: leases.replaced });
   return tally.problemCount === 0 ? 0 : 1;
 }
@@ -111,6 +113,12 @@ function detect(file: string): LeaseFileFormat {
   const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `--format ${name} for ${title}`);
   throw new RackError('bad-argument', `${file} is none of the files that are known: say ${formats.join(', ')}`);
 }
+
+/** One of which a file does not say when it was granted counts as granted now. */
+const newestFirst = (leases: Iterable<ForeignLease>): readonly ForeignLease[] => {
+  const grantedMs = ({ grantedWallMs }: ForeignLease): number => grantedWallMs ?? Number.MAX_SAFE_INTEGER;
+  return [...leases].sort((a, b) => grantedMs(b) - grantedMs(a));
+};
 
 function* batchesOf(leases: Iterable<ForeignLease>): Generator<readonly ForeignLease[]> {
   let batch: ForeignLease[] = [];

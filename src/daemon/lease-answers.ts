@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
-import { type ImportRefusal, judgeImport } from '../dhcp/import/lease-import.ts';
+import { judgeBatch } from '../dhcp/import/lease-batch.ts';
+import type { ImportRefusal } from '../dhcp/import/lease-import.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import {
   type LeaseFilter,
@@ -130,13 +131,7 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   const { dryRun, leases } = readBatch(await asked.body());
   const facts = running.importFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
-  const left: { line: number; reason: ImportRefusal }[] = [];
-  const taken: Lease[] = [];
-  for (const foreign of leases) {
-    const verdict = judgeImport(foreign, facts, moment);
-    if (verdict.kind === 'leave') left.push({ line: foreign.line, reason: verdict.reason });
-    else taken.push(verdict.lease);
-  }
+  const { taken, left } = judgeBatch(leases, facts, moment);
   if (!dryRun && taken.length > 0) await running.adoptLeases(taken);
   return { taken: taken.length, left };
 }

@@ -2,9 +2,10 @@
 // the taking over of other servers' leases, whose clients then get the addresses they had. Real sockets on loopback, by any user.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac, mac as macOf } from '../../src/net/address.ts';
@@ -120,4 +121,77 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     await rack.start();
     assert.equal(await ask(0x525400aa0003), `${NET}.160`);
   });
+});
+
+describe('one file, two ways', { skip: missing('linux'), timeout: 120_000 }, () => {
+  const place = labPlace(89);
+  const rack = new RunningRack(place, (text) =>
+    text.replace('    management: 2\n', '    management: 2\n    identity: client-id\n'),
+  );
+  after(() => rack.remove());
+
+  test('a running and a stopped rack take the same leases out of a file, whatever its order', async () => {
+    const at = (seconds: number): string => `epoch ${Math.floor(systemClock.wallTimeMs() / 1000) + seconds}`;
+    const lease = (host: number, state: string, granted: number, end: number | 'never', id: string): string => `
+      lease ${place.octets}.${host} {
+        starts ${at(granted)}; ends ${end === 'never' ? end : at(end)};
+        binding state ${state}; hardware ethernet 52:54:00:aa:00:01; uid "${id}";
+      }`;
+    const file = join(rack.directory, 'dhcpd.leases');
+    const entries = [
+      lease(110, 'active', -900, 2700, 'one'),
+      lease(111, 'active', -300, 3300, 'one'),
+      lease(112, 'active', -600, 3000, 'one'),
+      // Another system of the same machine.
+      lease(113, 'active', -1200, 2400, 'two'),
+      lease(114, 'expired', -7200, -3600, 'three'),
+      lease(115, 'abandoned', -1200, 'never', 'four'),
+    ];
+    writeFileSync(file, `# dhcpd.leases\n${entries.join('\n')}\n`);
+    const command = (...words: readonly string[]) => runRackboot(['leases', ...words, '--config', rack.configFile]);
+    const taken = async (): Promise<{ shown: readonly unknown[]; output: readonly string[] }> => {
+      const dry = await command('import', file, '--dry-run', '--json');
+      const done = await command('import', file, '--json');
+      const [counted, did] = [dry, done].map((ended): unknown => JSON.parse(ended.output.join('\n')));
+      assert.deepEqual(withoutMode(counted), withoutMode(did), 'a dry run tells the truth');
+      const listed: unknown = JSON.parse((await command('list', '--json')).output.join('\n'));
+      assert.ok(Array.isArray(listed));
+      const output = done.output.filter((line) => !line.includes('"into"'));
+      return { shown: listed.map(shownOf).sort(), output };
+    };
+    await rack.start();
+    const running = await taken();
+    await rack.stop();
+    for (const end of ['', '-wal', '-shm']) rmSync(join(rack.stateDir, `leases.db${end}`), { force: true });
+    const stopped = await taken();
+    assert.deepEqual(stopped, running);
+    assert.deepEqual(
+      running.shown.map((one) => String(one).split(' ').slice(0, 2)),
+      [
+        [`${place.octets}.111`, 'bound'],
+        [`${place.octets}.113`, 'bound'],
+        [`${place.octets}.114`, 'expired'],
+        [`${place.octets}.115`, 'declined'],
+      ],
+    );
+  });
+});
+
+/** A summary without how it was made. */
+function withoutMode(summary: unknown): unknown {
+  assert.ok(typeof summary === 'object' && summary !== null);
+  return { ...summary, dryRun: undefined };
+}
+
+/** Address, state, identifier and how long it runs, in tens of seconds: what the two ways must have in common. */
+function shownOf(lease: unknown): string {
+  const { address, state, clientId, seconds } = reportedShape.parse(lease);
+  return `${address} ${state} ${clientId ?? '-'} ${Math.round(seconds / 10)}`;
+}
+
+const reportedShape = z.object({
+  address: z.string(),
+  state: z.string(),
+  clientId: z.string().optional(),
+  seconds: z.number(),
 });

@@ -7,7 +7,8 @@
 // 1. A running lease of this server is never replaced: its client was told so.
 // 2. Taking the same file twice changes nothing the second time.
 // 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
-// 4. An imported lease ends when the other server said, never earlier.
+// 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here
+//    for as long as this server does it: what was wrong with it may be mended by now, and nobody would bring it back.
 
 import { type Instant, later, seconds } from '../../clock.ts';
 import { mac as macOf } from '../../net/address.ts';
@@ -15,6 +16,7 @@ import type { AddressObjection } from '../events.ts';
 import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
+import { setAside } from '../leases/set-aside.ts';
 import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
 import { hostLabel } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
@@ -90,6 +92,8 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
   if (known !== undefined && isSameClient(served, known, lease) && isSame(known, lease, now))
     return leave('already-there');
   if (lease.state === 'declined') {
+    const isForGood = foreign.expiresWallMs === undefined;
+    if (isForGood && known?.state === 'declined' && isHeld(known, now)) return leave('already-there');
     if (lease.expiresAt <= now) return leave('quarantine-over');
     if (served.excluded.has(address)) return leave('address-excluded');
     if (isHeld(known, now)) return leave(known.state === 'declined' ? 'address-declined' : 'address-leased');
@@ -107,6 +111,7 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
 /** The record that the lease would get here. */
 function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   const { address, mac = NOBODY, state, grantedWallMs, expiresWallMs } = foreign;
+  if (state === 'declined' && expiresWallMs === undefined) return setAside(address, mac, now);
   const longest = later(now, ENDLESS_SECONDS * 1000);
   const end = expiresWallMs === undefined ? longest : earliest(later(now, expiresWallMs - wallMs), longest);
   const said = grantedWallMs === undefined ? now : earliest(later(now, grantedWallMs - wallMs), now);

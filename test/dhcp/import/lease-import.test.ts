@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import type { ForeignLease } from '../../../src/dhcp/import/foreign-lease.ts';
+import { judgeBatch } from '../../../src/dhcp/import/lease-batch.ts';
 import { ForeignLeases, readLeaseFile } from '../../../src/dhcp/import/lease-file.ts';
 import { judgeImport } from '../../../src/dhcp/import/lease-import.ts';
 import { chooseAddress, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import { type MacAddress, networkContains } from '../../../src/net/address.ts';
-import { config, hw, ip, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
+import { config, hw, ip, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');
 const WALL = Date.UTC(2026, 10, 20, 12);
@@ -147,6 +149,7 @@ const repeated: readonly [name: string, lease: ForeignLease][] = [
   ['given back', foreign('10.20.0.100', MAC_A, ENDED, { state: 'released' })],
   ['given back before its end', foreign('10.20.0.100', MAC_A, RUNS, { state: 'released' })],
   ['set aside', foreign('10.20.0.100', undefined, RUNS, { state: 'declined' })],
+  ['set aside for good', foreign('10.20.0.100', undefined, { ends: undefined }, { state: 'declined' })],
 ];
 for (const [name, lease] of repeated) {
   test(`a second import changes nothing: ${name}`, () => {
@@ -176,6 +179,38 @@ test('a lease that is taken ends when the other server said, and its client may 
   assert.ok(served !== undefined);
   assert.equal(judgeAddress(served, { mac: MAC_A }, ip('10.20.0.100'), state, NOW), undefined);
   assert.equal(judgeAddress(served, { mac: MAC_B }, ip('10.20.0.100'), state, NOW), 'address-leased');
+});
+
+test('an address set aside for good is set aside for as long as addresses are here', () => {
+  const state = labState(SERVED);
+  const verdict = judgeImport(
+    foreign('10.20.0.100', undefined, { granted: -100, ends: undefined }, { state: 'declined' }),
+    state,
+    MOMENT,
+  );
+  assert.ok(verdict.kind === 'take');
+  assert.equal(verdict.lease.expiresAt, later(NOW, DECLINE_SECONDS * 1000));
+});
+
+test('of the running leases of one client in a batch the newest is taken, and nothing is changed by asking', () => {
+  const state = labState(SERVED);
+  const newest = foreign('10.20.0.101', MAC_A, { granted: -10, ends: 590 }, { line: 1 });
+  const oldest = foreign('10.20.0.100', MAC_A, { granted: -100, ends: 500 }, { line: 2 });
+  const other = foreign('10.20.0.102', MAC_C, RUNS, { line: 3 });
+  const { taken, left } = judgeBatch([newest, oldest, other], state, MOMENT);
+  assert.deepEqual(
+    taken.map(({ address }) => address),
+    [ip('10.20.0.101'), ip('10.20.0.102')],
+  );
+  assert.deepEqual(left, [{ line: 2, reason: 'client-moved' }]);
+  assert.equal(state.leases.find(ip('10.20.0.101')), undefined);
+});
+
+test('where identifiers count, the systems of one machine are clients of their own', () => {
+  const state = labState(config(subnet({ identity: 'client-id' })));
+  const one = foreign('10.20.0.101', MAC_A, { granted: -10, ends: 590 }, { line: 1, clientId: '\x00one' });
+  const two = foreign('10.20.0.100', MAC_A, { granted: -100, ends: 500 }, { line: 2, clientId: '\x00two' });
+  assert.equal(judgeBatch([one, two], state, MOMENT).taken.length, 2);
 });
 
 test('a lease that had ended is told of by no event', () => {

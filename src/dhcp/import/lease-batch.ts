@@ -1,0 +1,98 @@
+// Which of many leases of another DHCP server are taken over? Pure: the running rack and the command that writes into the file of a
+// stopped one ask here, and do alike with the answer.
+//
+// 1. Each lease is judged as if those before it that are taken were there: of one client's leases the first counts that is newest.
+// 2. All are judged by one moment.
+
+import type { Instant } from '../../clock.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range } from '../../net/address.ts';
+import { networkContains } from '../../net/address.ts';
+import type { RangeUsage } from '../leases/address-pool.ts';
+import { identityIn } from '../leases/allocate.ts';
+import type { Lease } from '../leases/lease.ts';
+import type { LeaseView } from '../leases/lease-table.ts';
+import type { ClientIdentity } from '../networks/client-identity.ts';
+import { subnetOf } from '../networks/subnet.ts';
+import type { ForeignLease } from './foreign-lease.ts';
+import { type ImportFacts, type ImportMoment, type ImportRefusal, judgeImport } from './lease-import.ts';
+
+/** What becomes of a batch. */
+export interface BatchVerdict {
+  /** The records to store. */
+  readonly taken: readonly Lease[];
+  /** What is left, by the line of each, in the order of the batch. */
+  readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
+}
+
+/** Decides on a batch; nothing is changed. */
+export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, moment: ImportMoment): BatchVerdict {
+  const leases = new WithTaken(facts.leases);
+  const taken: Lease[] = [];
+  const left: { line: number; reason: ImportRefusal }[] = [];
+  for (const foreign of batch) {
+    const verdict = judgeImport(foreign, { ...facts, leases }, moment);
+    if (verdict.kind === 'leave') left.push({ line: foreign.line, reason: verdict.reason });
+    else {
+      const served = subnetOf(facts.subnets.served, verdict.lease.address);
+      taken.push(verdict.lease);
+      leases.take(verdict.lease, served && identityIn(served, verdict.lease));
+    }
+  }
+  return { taken, left };
+}
+
+/** The leases with those that are about to be taken. */
+class WithTaken implements LeaseView {
+  readonly #leases: LeaseView;
+  readonly #taken = new Map<Ipv4, Lease>();
+  readonly #byClient = new Map<ClientIdentity, Lease[]>();
+
+  constructor(leases: LeaseView) {
+    this.#leases = leases;
+  }
+
+  take(lease: Lease, client: ClientIdentity | undefined): void {
+    this.#taken.set(lease.address, lease);
+    if (client === undefined || lease.state === 'declined') return;
+    const known = this.#byClient.get(client);
+    if (known === undefined) this.#byClient.set(client, [lease]);
+    else known.push(lease);
+  }
+
+  find(address: Ipv4): Lease | undefined {
+    return this.#taken.get(address) ?? this.#leases.find(address);
+  }
+
+  findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined {
+    let newest = this.#leases.findByClient(client, network);
+    for (const lease of this.#byClient.get(client) ?? []) {
+      if (!networkContains(network, lease.address)) continue;
+      if (newest === undefined || lease.grantedAt >= newest.grantedAt) newest = lease;
+    }
+    return newest;
+  }
+
+  findAllByClient(client: ClientIdentity): readonly Lease[] {
+    return [...this.#leases.findAllByClient(client), ...(this.#byClient.get(client) ?? [])];
+  }
+
+  findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
+    return this.#leases.findUnused(range, offset);
+  }
+
+  findEnded(range: Ipv4Range, now: Instant): Ipv4 | undefined {
+    return this.#leases.findEnded(range, now);
+  }
+
+  findAllEnded(range: Ipv4Range, now: Instant, count: number): readonly Ipv4[] {
+    return this.#leases.findAllEnded(range, now, count);
+  }
+
+  isFree(address: Ipv4): boolean {
+    return !this.#taken.has(address) && this.#leases.isFree(address);
+  }
+
+  usageOf(range: Ipv4Range): RangeUsage | undefined {
+    return this.#leases.usageOf(range);
+  }
+}
