@@ -1,55 +1,46 @@
 // A rack that is handed any bytes, and what must hold of each reply whatever they were.
+//
+// 1. Every datagram is answered, recorded, or refused with a reason that is counted: at each moment of quiet the sums agree.
+// 2. What is held for clients is bounded by the addresses; so are the queues for the disk and the wire, and the timers.
 
 import assert from 'node:assert/strict';
-import { seconds } from '../../src/clock.ts';
 import { replyBytesMax } from '../../src/dhcp/answers/reply.ts';
+import { PROBES_RUNNING_MAX } from '../../src/dhcp/conflicts/probe-book.ts';
+import { identityBy } from '../../src/dhcp/networks/client-identity.ts';
 import { type DhcpMessage, decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
-import { OPTION, optionAddress } from '../../src/dhcp/wire/options.ts';
+import { OPTION, optionAddress, optionIdentifier } from '../../src/dhcp/wire/options.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
-import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/net/address.ts';
-import { config, hw, ip, MAC_B, machine, relayedSubnet, subnet } from '../dhcp/lab.ts';
+import { ANY, formatIpv4, macFromBytes, networkContains } from '../../src/net/address.ts';
+import { ip, MAC_B, machine, settle } from '../dhcp/lab.ts';
+import { ADDRESSES_MAX, ANY_BYTES_CONFIG, AskedWire, FIXED } from './any-bytes-rack.ts';
 import { BentDatagrams } from './bent-datagrams.ts';
 import { numberOf } from './dhcp-datagram.ts';
-import { serverOf, WireRack, type WireReply } from './wire-rack.ts';
+import { serverOf, WireRack, type WireReply, type Words } from './wire-rack.ts';
 
-const PRINTER = hw('52:54:00:00:01:10');
-const ABSENT = hw('52:54:00:00:09:09');
-/** Addresses that only their owner may get. */
-const FIXED: ReadonlyMap<Ipv4, number> = new Map([
-  [ip('10.20.0.30'), MAC_B],
-  [ip('10.20.0.20'), PRINTER],
-  [ip('10.20.0.107'), ABSENT],
-]);
 const PROXY = ip('10.21.0.1');
-const OWN = [ip('10.20.0.1'), PROXY];
-/** Dynamic and fixed addresses of both networks. */
-const ADDRESSES_MAX = 10 + 10 + FIXED.size;
+const OWN = [ip('10.20.0.1'), ip('10.22.0.1'), PROXY];
 const COUNTED_EVERY = 64;
+/** One in so many datagrams: everything that waits is let go, and the sums are compared. */
+const QUIET_EVERY = 200;
+/** Timers of the rack: the end of a lease, the stock of free addresses, the watch for other servers. */
+const TIMERS_MAX = 16;
 /** The last ones are those of a network in proxy mode, at both of its ports. */
-const SOCKETS = ['eth1', '10.20.0.1', 'eth1', '10.20.0.1', 'eth2', '10.21.0.1', 'eth2:4011', '10.21.0.1:4011'] as const;
+const SOCKETS = [
+  ...['eth1', '10.20.0.1', 'eth1', '10.20.0.1', '10.22.0.1'],
+  ...['eth2', '10.21.0.1', 'eth2:4011', '10.21.0.1:4011'],
+];
 
-const SERVED = config(
-  subnet({
-    leaseTime: seconds(60),
-    reservations: [
-      { mac: PRINTER, address: ip('10.20.0.20'), hostname: 'printer' },
-      // Inside the dynamic range.
-      { mac: ABSENT, address: ip('10.20.0.107') },
-    ],
-  }),
-  relayedSubnet(),
-  subnet({
-    ...{ name: 'proxied', interfaceName: 'eth2', serverAddress: ip('10.21.0.1'), router: undefined, proxy: true },
-    network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 },
-    dynamic: undefined,
-    static: undefined,
-  }),
-);
+type Random = (below: number) => number;
+
 /** Tallies of a run. */
 export interface AnyBytesReport {
   readonly datagrams: number;
   readonly malformed: number;
   readonly replies: Readonly<Record<string, number>>;
+  /** Refusals by reason, without those that did not occur. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** Events by kind, likewise. */
+  readonly events: Readonly<Record<string, number>>;
 }
 
 /**
@@ -58,53 +49,217 @@ export interface AnyBytesReport {
  */
 export async function handAnyBytes(
   seed: number,
-  random: (below: number) => number,
+  random: Random,
   goesOn: (done: number) => boolean,
 ): Promise<AnyBytesReport> {
-  const rack = await WireRack.start({ config: SERVED, machines: [machine(MAC_B, '10.20.0.30')] });
-  const source = new BentDatagrams(random);
-  const replies: Record<string, number> = {};
-  let done = 0;
-  for (; done % 1000 !== 0 || goesOn(done); done += 1) {
-    const bytes = source.next();
-    // The network overwrites what it handed over.
-    const kept = Uint8Array.from(bytes);
+  const run = await AnyBytesRun.start(random);
+  for (let done = 0; done % 1000 !== 0 || goesOn(done); done += 1) {
+    const bytes = run.next();
+    const kept = Buffer.from(bytes);
     try {
-      for (const reply of rack.hand(bytes, SOCKETS[random(SOCKETS.length)] ?? 'eth1')) {
-        checkReply(reply, kept);
-        replies[reply.type] = (replies[reply.type] ?? 0) + 1;
-      }
-      if (random(50) === 0) rack.clock.advance(random(90_000));
-      if (random(2000) === 0) failOnce(rack);
-      if (done % COUNTED_EVERY === 0) checkHeld(rack);
+      await run.hand(bytes, done);
     } catch (error) {
-      const hex = Buffer.from(kept).toString('hex');
-      throw new Error(`SEED=${seed}, datagram ${done}: ${hex}`, { cause: error });
+      throw new Error(`SEED=${seed}, datagram ${done}: ${kept.toString('hex')}`, { cause: error });
     }
+  }
+  await run.rest();
+  return run.report();
+}
+
+/** A rack with its wire and its disk. */
+class AnyBytesRun {
+  readonly #random: Random;
+  readonly #rack: WireRack;
+  readonly #wire: AskedWire;
+  readonly #source: BentDatagrams;
+  readonly #replies: Record<string, number> = {};
+  /** Messages that may still be answered, by transaction and hardware address. */
+  readonly #open = new Map<string, DhcpMessage[]>();
+  #handed = 0;
+
+  private constructor(random: Random, rack: WireRack, wire: AskedWire) {
+    this.#random = random;
+    this.#rack = rack;
+    this.#wire = wire;
+    this.#source = new BentDatagrams(random);
+  }
+
+  static async start(random: Random): Promise<AnyBytesRun> {
+    const wire = new AskedWire();
+    const rack = await WireRack.start({
+      config: ANY_BYTES_CONFIG,
+      machines: [machine(MAC_B, '10.20.0.30')],
+      findConflict: wire.find,
+      canProbe: () => true,
+    });
+    return new AnyBytesRun(random, rack, wire);
+  }
+
+  next(): Uint8Array {
+    return this.#source.next();
+  }
+
+  async hand(bytes: Uint8Array, done: number): Promise<void> {
+    const [random, rack] = [this.#random, this.#rack];
+    if (this.#isQuiet()) this.#open.clear();
+    // The network overwrites what it handed over.
+    const decoded = decodeDhcpMessage(Uint8Array.from(bytes));
+    if (decoded.ok) this.#note(decoded.value);
+    const from = decoded.ok && random(3) > 0 ? decoded.value.ciaddr : ANY;
+    this.#handed += 1;
+    this.#check(rack.hand(bytes, SOCKETS[random(SOCKETS.length)], from));
+    if (random(50) === 0) rack.clock.advance(random(90_000));
+    // The disk stands still for a while.
+    if (random(300) === 0) rack.writes = false;
+    if (this.#wire.asked > 0 && random(4) === 0) await this.#hear();
+    if (random(QUIET_EVERY) === 0) await this.rest();
+    else {
+      // What was found on the wire is stored, too.
+      if (rack.writes) rack.journal.commit();
+      this.#check(rack.take());
+    }
+    if (done % COUNTED_EVERY === 0) this.#checkHeld();
     rack.events.length = 0;
   }
-  checkHeld(rack);
-  return { datagrams: done, malformed: rack.server.counters().messages.malformed, replies };
+
+  /** Lets go of everything that waits: the disk writes or fails, the wire answers. Then all is accounted for. */
+  async rest(): Promise<void> {
+    const rack = this.#rack;
+    rack.writes = true;
+    // What was found on the wire and could not be stored is counted, too, and is no datagram's.
+    const isFound = rack.journal.pending.some(({ lease }) => lease.state === 'declined');
+    if (this.#random(4) === 0 && !isFound) {
+      rack.journal.fail();
+      rack.journal.recover();
+    }
+    while (this.#wire.asked > 0) await this.#hear();
+    rack.journal.commit();
+    this.#check(rack.take());
+    this.#checkSums();
+  }
+
+  report(): AnyBytesReport {
+    const { messages, refusals, events } = this.#rack.server.counters();
+    const some = (counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+      Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+    return {
+      datagrams: this.#handed,
+      malformed: messages.malformed,
+      replies: this.#replies,
+      refusals: some(refusals),
+      events: some(events),
+    };
+  }
+
+  #isQuiet(): boolean {
+    return this.#wire.asked === 0 && this.#rack.server.waiting === 0;
+  }
+
+  #note(message: DhcpMessage): void {
+    const key = keyOf(message.xid, message.chaddr);
+    const known = this.#open.get(key);
+    if (known === undefined) this.#open.set(key, [message]);
+    else known.push(message);
+  }
+
+  /** The wire answers one question, and what follows from it happens. */
+  async #hear(): Promise<void> {
+    this.#wire.answer(this.#random, 40);
+    await settle();
+  }
+
+  /** A reply is a good one to some message that waits for it. */
+  #check(replies: readonly WireReply[]): void {
+    for (const reply of replies) {
+      this.#replies[reply.type] = (this.#replies[reply.type] ?? 0) + 1;
+      const requests = this.#open.get(keyOf(reply.xid, reply.chaddr)) ?? [];
+      assert.ok(requests.length > 0, 'a reply to nobody');
+      if (reply.type === 'ACK' && reply.yiaddr !== ANY) this.#checkHolder(reply);
+      const last = requests.at(-1);
+      if (last === undefined || isGood(reply, last)) this.#goOn(reply, last);
+      else if (!requests.some((request) => isGood(reply, request))) checkReply(reply, last);
+    }
+  }
+
+  /** What the client would say next, if it takes what it was told. */
+  #goOn(reply: WireReply, request: DhcpMessage | undefined): void {
+    if (request === undefined || reply.yiaddr === ANY) return;
+    const { yiaddr: requested } = reply;
+    const echoed = [OPTION.clientIdentifier, OPTION.relayAgentInformation];
+    const words: Words = {
+      mac: macFromBytes(request.chaddr),
+      giaddr: request.giaddr,
+      options: echoed.flatMap((code) => {
+        const value = request.options.get(code);
+        return value === undefined || value.length > 255 ? [] : [[code, [...value]] as const];
+      }),
+    };
+    const server = serverOf(reply);
+    if (reply.type === 'OFFER') this.#source.goOn({ ...words, type: 'request', requested, server });
+    else {
+      const next: readonly Words[] = [
+        { type: 'request', ciaddr: requested, giaddr: ANY },
+        { type: 'request', requested },
+        { type: 'release', ciaddr: requested, server, giaddr: ANY },
+        { type: 'decline', requested, server },
+      ];
+      this.#source.goOn({ ...words, ...next[this.#random(next.length)] });
+    }
+  }
+
+  /** Whose the lease is that an ACK tells of. */
+  #checkHolder({ yiaddr, chaddr }: WireReply): void {
+    const lease = this.#rack.table.find(yiaddr);
+    assert.equal(lease?.state, 'bound', formatIpv4(yiaddr));
+    const network = ANY_BYTES_CONFIG.subnets.find((subnet) => networkContains(subnet.network, yiaddr));
+    const requests = [...this.#open.values()].flat();
+    const isHolder = requests.some(({ chaddr: hardware, options }) => {
+      if (Buffer.compare(hardware, Uint8Array.from(chaddr)) !== 0) return false;
+      const names = { mac: macFromBytes(hardware), clientId: optionIdentifier(options, OPTION.clientIdentifier) };
+      return lease !== undefined && identityBy(network?.identity, names) === identityBy(network?.identity, lease);
+    });
+    assert.ok(isHolder, `${formatIpv4(yiaddr)} is another’s`);
+  }
+
+  #checkSums(): void {
+    const { messages, refusals, events } = this.#rack.server.counters();
+    const sum = (counts: Readonly<Record<string, number>>): number =>
+      Object.values(counts).reduce((total, count) => total + count, 0);
+    // A NAK is an answer and a refusal.
+    const answers = sum(this.#replies) - (this.#replies.NAK ?? 0);
+    const records = events['dhcp.decline'] + events['dhcp.declines-limited'] + events['dhcp.release'];
+    assert.equal(sum(messages), this.#handed);
+    const { malformed } = messages;
+    assert.deepEqual(
+      { all: malformed + answers + records + sum(refusals) },
+      { all: this.#handed },
+      JSON.stringify({ malformed, answers, records, refusals }),
+    );
+  }
+
+  /** What a rack holds for its clients is bounded by its addresses. */
+  #checkHeld(): void {
+    const { leases, offers, waiting } = this.#rack.server.counters();
+    assert.ok(leases <= ADDRESSES_MAX, `${leases} records of leases`);
+    assert.ok(offers <= ADDRESSES_MAX, `${offers} offers`);
+    assert.equal(waiting === 0 || !this.#rack.writes, true, `${waiting} wait for a disk that writes`);
+    assert.ok(this.#wire.asked <= Math.min(PROBES_RUNNING_MAX, ADDRESSES_MAX), `${this.#wire.asked} questions`);
+    assert.ok(this.#rack.clock.pending <= TIMERS_MAX, `${this.#rack.clock.pending} timers`);
+  }
 }
 
-/** What a rack holds for its clients is bounded by its addresses. */
-function checkHeld(rack: WireRack): void {
-  const { leases, offers, waiting } = rack.server.counters();
-  assert.ok(leases <= ADDRESSES_MAX, `${leases} records of leases`);
-  assert.ok(offers <= ADDRESSES_MAX, `${offers} offers`);
-  assert.equal(waiting, 0);
+const keyOf = (xid: number, chaddr: Iterable<number>): string => `${xid} ${[...chaddr].join('.')}`;
+
+function isGood(reply: WireReply, request: DhcpMessage): boolean {
+  try {
+    checkReply(reply, request);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-/** The disk refuses and comes back: what waited is gone, and nothing is left over. */
-function failOnce(rack: WireRack): void {
-  rack.journal.fail();
-  rack.journal.recover();
-}
-
-function checkReply(reply: WireReply, bytes: Uint8Array): void {
-  const decoded = decodeDhcpMessage(bytes);
-  assert.ok(decoded.ok, 'what is answered was understood');
-  const request = decoded.value;
+function checkReply(reply: WireReply, request: DhcpMessage): void {
   const own = decodeDhcpMessage(reply.bytes);
   assert.ok(own.ok, 'a reply decodes');
   assert.deepEqual([...own.value.options.keys()].sort(), [...reply.options.keys()].sort());
@@ -136,7 +291,7 @@ function checkDestination({ to, type, by }: WireReply, { giaddr, ciaddr }: DhcpM
   else if (giaddr !== ANY) assert.match(by, /:4011$/);
   if (to.kind === 'unicast' && to.port !== 67) {
     assert.equal(to.address, ciaddr);
-    assert.match(formatIpv4(to.address), /^10\.(20|21|30)\.0\.\d+$/);
+    assert.match(formatIpv4(to.address), /^10\.(2[0-2]|3[01])\.0\.\d+$/);
   }
 }
 
@@ -144,9 +299,12 @@ function checkAddress(reply: WireReply, request: DhcpMessage): void {
   const { yiaddr } = reply;
   const shown = formatIpv4(yiaddr);
   const owner = FIXED.get(yiaddr);
-  const client = macFromBytes(request.chaddr);
-  if (owner !== undefined) assert.equal(client, owner, shown);
-  else assert.match(shown, /^10\.(20|30)\.0\.10\d$/, 'only dynamic addresses are handed out');
+  if (owner !== undefined) {
+    const clientId = optionIdentifier(request.options, OPTION.clientIdentifier);
+    const isOwner =
+      macFromBytes(request.chaddr) === owner.mac || (clientId !== undefined && clientId === owner.clientId);
+    assert.ok(isOwner, `${shown} is another’s`);
+  } else assert.match(shown, /^10\.((20|22|30)\.0\.10\d|31\.0\.10[0-3])$/, 'only dynamic addresses are handed out');
   const [lease = 0, t1 = 0, t2 = 0] = [51, 58, 59].map((code) => numberOf(reply, code));
   assert.ok(lease >= 1 && lease < 0x8000_0000, `${lease} s`);
   assert.ok(t1 <= t2 && t2 <= lease, `${t1} ${t2} ${lease}`);

@@ -12,6 +12,7 @@ const RELAY = ip('10.30.0.1');
 /** The longest datagram that is made. */
 const BYTES_MAX = 1500;
 const OPTIONS_MAX = 60;
+const NEXT_MAX = 16;
 
 type Random = (below: number) => number;
 
@@ -34,7 +35,20 @@ const AGENT: WireOption = [
   [1, 4, 101, 116, 104, 49, 2, 6, 0, 1, 2, 3, 4, 5, 5, 4, 10, 30, 0, 0, 11, 4, 10, 30, 0, 1],
 ];
 
+/** Another line of another relay, whose clients are of a wire of two networks. */
+const OTHER_AGENT: WireOption = [82, [1, 6, 103, 101, 45, 48, 47, 55, 2, 3, 115, 119, 49]];
+const SECOND: WireOption = [61, Buffer.from('second')];
+
 const MADE: readonly Words[] = [
+  { type: 'discover', options: [SECOND] },
+  { type: 'discover', mac: MAC_B, requested: ip('10.22.0.105'), options: [[61, Buffer.from('printer')]] },
+  { type: 'request', requested: ip('10.22.0.105'), server: RACK, options: [SECOND] },
+  { type: 'request', ciaddr: ip('10.22.0.104'), options: [SECOND] },
+  { type: 'discover', giaddr: ip('10.31.0.1'), options: [OTHER_AGENT, SECOND] },
+  { type: 'discover', giaddr: ip('10.31.0.1'), requested: ip('10.31.0.101'), options: [OTHER_AGENT] },
+  { type: 'request', giaddr: ip('10.31.0.1'), requested: ip('10.31.0.101'), server: RACK, options: [OTHER_AGENT] },
+  { type: 'request', giaddr: RELAY, requested: ip('10.31.0.102'), options: [AGENT] },
+  { type: 'decline', giaddr: RELAY, requested: ip('10.31.0.101'), server: RACK, options: [AGENT] },
   { type: 'discover' },
   { type: 'discover', requested: ip('10.20.0.105'), options: [[55, [1, 3, 6, 15, 28, 42, 119, 121, 43, 125]]] },
   { type: 'discover', giaddr: RELAY, options: [AGENT] },
@@ -79,6 +93,7 @@ const ADDRESSES: readonly Ipv4[] = [
   RACK,
   RELAY,
   ...['10.20.0.0', '10.20.0.30', '10.20.0.50', '10.20.0.100', '10.20.0.105', '10.20.0.254', '10.20.0.255'].map(ip),
+  ...['10.22.0.1', '10.22.0.20', '10.22.0.101', '10.22.0.109', '10.31.0.0', '10.31.0.100', '10.31.0.103'].map(ip),
   ...['10.30.0.0', '10.30.0.104', '127.0.0.1', '224.0.0.1', '192.0.2.1'].map(ip),
 ];
 
@@ -86,6 +101,8 @@ const ADDRESSES: readonly Ipv4[] = [
 export class BentDatagrams {
   readonly #random: Random;
   readonly #good: readonly Uint8Array[];
+  /** What clients would say next, of the last replies. */
+  readonly #next: Uint8Array[] = [];
 
   /** @param random whole numbers below its argument */
   constructor(random: Random) {
@@ -93,11 +110,22 @@ export class BentDatagrams {
     this.#good = [...captures().values(), ...MADE.map(datagramOf)];
   }
 
+  /** A client was told something, and would go on with `words`. */
+  goOn(words: Words): void {
+    this.#next.push(datagramOf(words));
+    if (this.#next.length > NEXT_MAX) this.#next.shift();
+  }
+
   /** The next datagram: a good one, bent in one to three ways, or left as it is. */
   next(): Uint8Array {
     const random = this.#random;
-    let bytes: Uint8Array = Uint8Array.from(this.#pick(this.#good));
-    if (random(3) === 0 && bytes.length >= 34) bytes.set(macToBytes(this.#pick(CLIENTS)), 28);
+    const goesOn = this.#next.length > 0 && random(3) === 0;
+    let bytes: Uint8Array = Uint8Array.from(this.#pick(goesOn ? this.#next : this.#good));
+    if (!goesOn && random(3) === 0 && bytes.length >= 34) bytes.set(macToBytes(this.#pick(CLIENTS)), 28);
+    if (!goesOn && random(6) === 0 && bytes.length >= FIXED_BYTES) {
+      const options = readLoosely(bytes.subarray(FIXED_BYTES)).filter(([code]) => code !== 61);
+      bytes = assemble(bytes, [...options, [61, this.#pick(IDENTIFIERS)]]);
+    }
     for (let bends = random(4); bends > 0; bends -= 1) bytes = this.#bend(bytes);
     return bytes.subarray(0, BYTES_MAX);
   }
@@ -205,6 +233,11 @@ const CLIENTS = [
   MAC_B,
   ...Array.from({ length: 14 }, (_, index) => hw(`52:54:00:00:01:${(16 + index).toString(16)}`)),
 ];
+
+/** Few identifiers, so that clients of one name have several hardware addresses. */
+const IDENTIFIERS: readonly Uint8Array[] = ['second', 'printer', 'x', '\x01RT\x00\x00\x00\x0a', '\xff\x00'].map(
+  (text) => Buffer.from(text, 'latin1'),
+);
 
 const bytesOf = (address: Ipv4): readonly number[] => [
   address >>> 24,

@@ -11,7 +11,7 @@ import { DhcpServer } from '../../src/dhcp/server.ts';
 import { MESSAGE_TYPE } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
+import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
 import type { Destination } from '../../src/net/datagram.ts';
 import { config, MAC_A, planByKind, RACK, TestJournal, TestNetwork } from '../dhcp/lab.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -37,6 +37,8 @@ export interface Words extends Partial<Omit<ClientDatagram, 'options'>> {
   readonly type?: keyof typeof MESSAGE_TYPE;
   readonly requested?: Ipv4;
   readonly server?: Ipv4;
+  /** The source of the datagram, where it is not ciaddr. */
+  readonly from?: Ipv4;
   readonly options?: readonly WireOption[];
 }
 
@@ -49,7 +51,7 @@ const addressOf = (address: Ipv4): readonly number[] => [
 
 /** The bytes of a message. */
 export function datagramOf(words: Words): Uint8Array {
-  const { type, requested, server, options = [], ...fields } = words;
+  const { type, requested, server, options = [], from: _source, ...fields } = words;
   const named: WireOption[] = [];
   if (type !== undefined) named.push([53, [MESSAGE_TYPE[type]]]);
   if (requested !== undefined) named.push([50, addressOf(requested)]);
@@ -65,6 +67,8 @@ export interface WireRackOptions {
   readonly machines?: readonly RackMachine[];
   readonly planBoot?: PlanBoot;
   readonly findConflict?: FindConflict;
+  /** Undefined: the wire is asked for an offer alone, and nothing ahead of need. */
+  readonly canProbe?: (interfaceName: string) => boolean;
 }
 
 export class WireRack {
@@ -90,6 +94,7 @@ export class WireRack {
       identifyClient: identifyBootClient,
       machines: () => this.#machines,
       findConflict: options.findConflict,
+      canProbe: options.canProbe,
     });
   }
 
@@ -107,11 +112,12 @@ export class WireRack {
 
   /** Sends a message to the socket of that name and returns what was answered. */
   say(words: Words, socketName = 'eth1'): readonly WireReply[] {
-    return this.hand(datagramOf(words), socketName);
+    return this.hand(datagramOf(words), socketName, words.from ?? words.ciaddr);
   }
 
   /** Sends bytes, which the network overwrites afterwards, as the real one does. */
-  hand(bytes: Uint8Array, socketName = 'eth1'): readonly WireReply[] {
+  hand(bytes: Uint8Array, socketName = 'eth1', from: Ipv4 = ANY): readonly WireReply[] {
+    this.network.from = from;
     this.network.deliver(socketName, bytes);
     if (this.writes) this.journal.commit();
     return this.take();

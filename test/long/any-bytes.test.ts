@@ -1,5 +1,5 @@
-// Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for some seconds: nothing is thrown, memory does
-// not grow, each reply is a good one.
+// Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for a minute: nothing is thrown, memory does not
+// grow, each reply is a good one, each datagram is accounted for. Prints how many a second that were.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,13 +11,15 @@ const DATAGRAMS = Number(process.env.DATAGRAMS ?? 10_000_000);
 const ROUND = 250_000;
 const MIB = 1024 * 1024;
 const GROWTH_MAX = 64 * MIB;
-const FIRST_MS_MAX = 1_700_000;
+/** A thing that hangs is found; a slow host is not. */
+const RUN_MS_MAX = 7_200_000;
 
 test(`${DATAGRAMS} datagrams of any bytes leave no exception and no memory behind`, {
-  timeout: FIRST_MS_MAX,
+  timeout: RUN_MS_MAX,
 }, async () => {
   const first = Number(process.env.SEED ?? Buffer.from(systemClock.randomBytes(4)).readUInt32LE());
   console.log(`# any bytes: SEED=${first}, one more each round of ${ROUND}`);
+  const begun = systemClock.now();
   let settledBytes: number | undefined;
   for (let round = 0; round * ROUND < DATAGRAMS; round += 1) {
     const seed = (first + round) >>> 0;
@@ -37,4 +39,5 @@ test(`${DATAGRAMS} datagrams of any bytes leave no exception and no memory behin
     if (settledBytes !== undefined)
       assert.ok(heapUsed + external < settledBytes + GROWTH_MAX, `${heapUsed + external} bytes held`);
   }
+  console.log(`# ${Math.round((DATAGRAMS * 1000) / (systemClock.now() - begun))} datagrams a second`);
 });
