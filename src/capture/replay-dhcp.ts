@@ -111,7 +111,13 @@ export class DhcpReplay {
       identifyClient: identifyBootClient,
       planBoot: (query: BootQuery) => planBoot(query, config.boot),
     };
-    const decision = decide(message, this.#arrivalOf(message, datagram, place), state, instant(place.atMs));
+    const decision = decide(
+      message,
+      this.#arrivalOf(message, datagram, place),
+      state,
+      instant(place.atMs),
+      datagram.from,
+    );
     this.#apply(decision, place.atMs);
     if (decision.kind === 'pass') {
       return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };

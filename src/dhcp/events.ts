@@ -28,6 +28,8 @@ export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
 export type LinkRefusal =
   /** No subnet of the configuration holds the address by which the network is named. */
   | 'network-unknown'
+  /** The relay agent is none that the network knows. */
+  | 'relay-unknown'
   /** The interface has no subnet. */
   | 'interface-unserved'
   /** The interface lacks the configured address. */
@@ -48,6 +50,8 @@ export type DhcpRefusal =
   | 'wrong-network'
   | 'fixed-address-differs'
   | 'not-the-holder'
+  | 'server-not-named'
+  | 'sent-from-elsewhere'
   | 'no-server-address'
   | 'store-unavailable'
   | 'queue-full'
@@ -64,6 +68,8 @@ export type DhcpRefusal =
 /** Each reason in a sentence, with the remedy where there is one. */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
+  'relay-unknown':
+    'The relay agent has an address in no served network, or is not listed for the network; add it to relays of the cluster interface, if it is one of yours.',
   'interface-unserved':
     'The message came by an interface that has no network to serve; add a cluster interface for it, or close it to DHCP.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',
@@ -89,6 +95,10 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'wrong-network': 'The client asks with or for an address of another network; it has moved.',
   'fixed-address-differs': 'The client asks for a former address; another one is fixed for it now.',
   'not-the-holder': 'The client speaks of an address that is not its own; rackboot leases show says whose it is.',
+  'server-not-named':
+    'The client gives its address back by broadcast and does not say to which server; only what names this one is believed.',
+  'sent-from-elsewhere':
+    'An address is given back from another address, or declined by a datagram to the rack alone: no client does that; look for who forges messages.',
   'no-server-address':
     'The relayed network names no server address and the message shows none; set ip of its cluster interface.',
   'store-unavailable': 'Leases cannot be written, so no lease is given; free disk space or repair the disk.',

@@ -20,8 +20,8 @@ import type { MachineDirectory } from '../machines/directory.ts';
 import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { ReceivedDatagram } from '../net/datagram.ts';
-import { EventSampler, type Rate, type Sample } from '../rate-limit.ts';
-import { decide, setAside } from './answers/decide.ts';
+import { EventSampler } from '../rate-limit.ts';
+import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
@@ -33,6 +33,8 @@ import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal,
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
 import { Offers } from './leases/offers.ts';
+import { setAside } from './leases/set-aside.ts';
+import { Tellings } from './limits/telling.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
@@ -49,14 +51,11 @@ export const EXPIRED_PER_TURN_MAX = 256;
  */
 export const REPLY_AGE_MAX_MS = 10_000;
 
-/** How often refusals of one known machine are told. */
-const KNOWN_RATE: Rate = { perSecond: 1, burst: 10 };
-/** Known machines whose refusals are counted at a time. */
-const KNOWN_SAMPLED_MAX = 4096;
-
 interface Outcome {
   readonly reply: Reply | undefined;
   readonly event: DhcpEvent;
+  /** An offer that its client was made before, and that is open. */
+  readonly isRepeat?: boolean;
 }
 
 /** An outcome that waits for the disk, and the record it tells of. */
@@ -83,7 +82,7 @@ export class Responder {
   readonly #knownFree: DhcpState['knownFree'];
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
-  readonly #knownSampler = new EventSampler<MacAddress>(KNOWN_RATE, KNOWN_SAMPLED_MAX);
+  readonly #tellings: Tellings;
   readonly #messages = new Counters(MESSAGE_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
@@ -99,6 +98,7 @@ export class Responder {
     this.#ports = ports;
     this.#offers = new Offers(ports.table.pools);
     this.bounds = new Bounds(ports.table.pools);
+    this.#tellings = new Tellings(ports);
     const { clock, table, findConflict, canProbe } = ports;
     this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event });
@@ -119,7 +119,7 @@ export class Responder {
     this.#subnets = subnets;
     this.#dhcpPorts = dhcpPorts;
     this.#servedMachines = this.#ports.machines();
-    this.#ports.table.serve(subnets.served, this.#servedMachines);
+    if (this.#ports.table.serve(subnets.served, this.#servedMachines)) this.#offers.forgetAll();
     this.bounds.served();
     this.#conflicts.serve(subnets.served);
   }
@@ -165,7 +165,7 @@ export class Responder {
       this.#messages.add(decoded.ok ? messageName(decoded.value) : 'malformed');
       if (decoded.ok) {
         const request = { message: decoded.value, arrival, from, bytes, attempt: 1 };
-        this.#perform(decide(request.message, arrival, state, now), request, now);
+        this.#perform(decide(request.message, arrival, state, now, from), request, now);
       } else this.#reportMalformed(decoded.fault, arrival, from, now);
     }
     this.#finishTurn();
@@ -260,8 +260,9 @@ export class Responder {
       this.#refuse(event, 'probe-running', request);
       return;
     }
+    const isRepeat = this.#offers.offeredTo(client, event.at) === address;
     this.#offers.hold(address, client, event.at);
-    const outcome = this.#encode(decision, request);
+    const outcome = { ...this.#encode(decision, request), isRepeat };
     if (clearance === 'clear') this.#conclude(outcome);
     else {
       const kept = { ...request, bytes: Uint8Array.from(request.bytes) };
@@ -366,28 +367,22 @@ export class Responder {
     if (outcomes.length === 0) return;
     this.#outcomes = [];
     this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
-    for (const { event } of outcomes) {
+    for (const { event, isRepeat } of outcomes) {
       this.#events.add(event.kind);
       // A NAK is an answer and a refusal.
       if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
         this.#refusals.add(event.reason);
       }
-      this.#ports.publish(event);
+      const told = this.#tellings.of(event, isRepeat === true);
+      if (told !== undefined) this.#ports.publish(told);
     }
   }
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {
     this.#refusals.add(reason);
-    const sample = this.#sampleRefusal(event.mac, reason, event.at);
+    const sample = this.#tellings.ofRefusal(event.mac, reason, event.at);
     if (sample === undefined) return;
     this.#conclude({ reply: undefined, event: refusedEvent(event, reason, sample, heard) });
-  }
-
-  /** A machine that is known is told of by itself, so that a flood of strangers hides no step of its boot. */
-  #sampleRefusal(mac: MacAddress | undefined, reason: DhcpRefusal, at: Instant): Sample | undefined {
-    const { machines, table } = this.#ports;
-    const isKnown = mac !== undefined && (machines().findByMac(mac) ?? table.findAllByClient(mac)[0]) !== undefined;
-    return isKnown ? this.#knownSampler.take(mac, at) : this.#sampler.take(reason, at);
   }
 
   #reportMalformed(fault: WireFault, arrival: Arrival, from: Ipv4, now: Instant): void {

@@ -83,7 +83,8 @@ for (const [name, bytes] of captures()) {
       const held = rack.ask({ type: 'request', mac, requested: address, server: ip('10.95.1.1'), ...from }, socket);
       assert.equal(held?.type, 'ACK');
     }
-    const [reply, ...more] = rack.hand(Uint8Array.from(bytes), socket);
+    const toRack = kind === 'release' ? '10.95.1.1' : socket;
+    const [reply, ...more] = rack.hand(Uint8Array.from(bytes), toRack, ciaddr);
     assert.deepEqual(more, []);
     if (kind === 'decline' || kind === 'release') {
       assert.equal(reply, undefined);

@@ -13,6 +13,7 @@ const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
 const standing = inFile('test/dhcp/networks/standing.test.ts');
 const decide = inFile('test/dhcp/answers/decide.test.ts');
+const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
 const values = inFile('test/dhcp/wire/option-value.test.ts');
@@ -72,6 +73,13 @@ export const SHOWN = {
   declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
   released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
+  givenBackFrom: back(
+    '§4.4.4: a RELEASE is believed that comes from the address it gives back, a DECLINE that is broadcast',
+  ),
+  givenBackTo: back(
+    'table 5: a DECLINE and a RELEASE name this server; one that names none is believed where it can mean no other',
+  ),
+  givenBackBy: back('§3.1 step 6: nobody gives back what was got under another identifier, wherever identifiers count'),
   inform: exchanges('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address'),
   informFar: exchanges(
     '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
@@ -162,6 +170,7 @@ export const SHOWN = {
   linkSelection: relays(
     'RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr',
   ),
+  ownRelays: relays('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names'),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
   subnetSelection: relays(
     'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',

@@ -63,6 +63,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
   ),
   met('3.1', 'SHOULD', 'A REQUEST that cannot be satisfied is answered with NAK.', SHOWN.denied),
   met('3.1', 'SHOULD', 'An offered address is free again when its client does not ask for it.', SHOWN.offerFreed),
+  met('3.1', 'MUST', 'A lease is given back under the client identifier under which it was got.', SHOWN.givenBackBy),
   met('3.2', 'SHOULD NOT', 'The address of a client that comes back is checked on the wire.', SHOWN.noLateProbe),
   met('3.2', 'SHOULD', 'A client that has moved to another network is answered with NAK.', SHOWN.reboot),
   met(
@@ -296,6 +297,19 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.denied,
     SHOWN.reboot,
     SHOWN.renewed,
+  ),
+  departs(
+    '4.4.1',
+    'MUST',
+    'DECLINE and RELEASE name the server (table 5).',
+    'One that names another server is passed over. systemd-networkd names none in its RELEASE, which goes to this server alone, and dhcpcd none in the DECLINE of an address that it remembered, whose lease is this server’s and running: there is no doubt whom they mean.',
+    SHOWN.givenBackTo,
+  ),
+  met(
+    '4.4.4',
+    'MUST',
+    'A RELEASE comes from its client to the server alone, a DECLINE by broadcast; what comes otherwise is forged.',
+    SHOWN.givenBackFrom,
   ),
   met('4.4.5', 'MUST', 'T1 is before T2, and T2 before the end of the lease.', SHOWN.timers),
   met('4.4.5', 'SHOULD', 'T1 and T2 are sent, and follow from the time that is left.', SHOWN.t1t2, SHOWN.timers),

@@ -43,6 +43,12 @@ const second = (): ReturnType<typeof subnet> => ({
   interfaceName: 'eth2',
   serverAddress: ip('10.30.0.2'),
 });
+/** A relay agent of nobody's network, which names one by subnet selection. */
+const elsewhereRelayed = says({
+  ...discover,
+  giaddr: ip('198.51.100.7'),
+  options: [[118, Buffer.from([10, 30, 0, 0])]],
+});
 const onlyOne = config(subnet({ dynamic: { low: WISH, high: WISH } }));
 const owned = { machines: [machine(MAC_B, '10.20.0.30'), machine(hw('52:54:00:00:00:0f'), '10.20.0.31')] };
 const conflicts = (answer: Promise<ReturnType<typeof hw> | undefined>): WireRackOptions => ({
@@ -54,6 +60,7 @@ const proxied = config(subnet({ proxy: true, dynamic: undefined, static: undefin
 
 const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
   ['network-unknown', { provoke: says({ ...discover, giaddr: ip('10.99.0.1') }) }],
+  ['relay-unknown', { options: { config: config(subnet(), relayedSubnet()) }, provoke: elsewhereRelayed }],
   [
     'interface-unserved',
     {
@@ -125,6 +132,8 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
       },
     },
   ],
+  ['server-not-named', { provoke: says({ type: 'release', ciaddr: WISH }) }],
+  ['sent-from-elsewhere', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK, from: ip('10.20.0.106') }) }],
   ['not-the-holder', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK }) }],
   [
     'no-server-address',

@@ -159,6 +159,8 @@ export interface ClientWords {
   readonly server?: Ipv4 | undefined;
   readonly vendorClass?: string;
   readonly options?: readonly (readonly [number, Uint8Array])[];
+  /** The source of the datagram, where it is not ciaddr. */
+  readonly from?: Ipv4;
   readonly op?: number;
   readonly htype?: number;
   readonly hlen?: number;

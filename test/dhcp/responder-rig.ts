@@ -39,7 +39,7 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   });
   responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
   const say = (words: ClientWords, arrival = ON_WIRE): string => {
-    responder.receive([{ bytes: clientBytes(words), from: ANY, fromPort: 68 }], arrival);
+    responder.receive([{ bytes: clientBytes(words), from: words.from ?? words.ciaddr ?? ANY, fromPort: 68 }], arrival);
     journal.commit();
     const [answer] = answers.splice(0);
     return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;

@@ -82,6 +82,7 @@ async function start(dhcpConfig: DhcpConfig = config(), findConflict?: FindConfl
   const rig: Rig = {
     ...{ server, network, journal, table, clock, events, notices, machines: [] },
     ask(words, socketName = 'eth1') {
+      network.from = words.from ?? words.ciaddr ?? ANY;
       network.deliver(socketName, clientBytes(words));
       journal.commit();
       return network.take().map(({ message }) => inShort(message));
@@ -215,6 +216,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
 test('a release that was not written leaves the address with its client', async () => {
   const rig = await start();
   rig.ask(select(MAC_A, '10.20.0.105'));
+  rig.network.from = ip('10.20.0.105');
   rig.network.deliver('eth1', clientBytes({ type: 'release', mac: MAC_A, ciaddr: ip('10.20.0.105'), server: RACK }));
   rig.network.deliver('eth1', clientBytes(select(MAC_B, '10.20.0.105')));
   rig.journal.fail();

@@ -27,7 +27,8 @@
 //
 //    Deviates from RFC 2131 §4.3.2 where the standing is sole, because the rule of silence is there for other servers on the
 //    wire, and the operator has said that there are none.
-// 3. A client holds one address in a network: what it held before is recorded as released together with the new lease.
+// 3. A client holds one address on a link, also where several networks share it: what it held before under the same identifier
+//    is recorded as released together with the new lease. A renewal of what it holds releases nothing.
 
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events.ts';
@@ -39,6 +40,7 @@ import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
+import { formerOf } from './give-back.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 import { findNewcomer, isAdmitted } from './newcomer.ts';
 import { composeNak, composeReply } from './reply.ts';
@@ -67,16 +69,14 @@ function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
 }
 
 function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const { now } = inquiry;
   const served = subnetOf(inquiry.link, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
-  if (fixed !== undefined && fixed.address !== address && !isOwnLease(inquiry, state, served, address)) {
-    const free = judgeAddress(served, inquiry, fixed.address, state, now) === undefined;
-    // A system that asks for what it had before its firmware took the fixed address would lose that again.
-    if (free) return nak(inquiry, state, address, 'fixed-address-differs');
+  // A system that asks for what it had before its firmware took the fixed address would lose that again.
+  if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {
+    return nak(inquiry, state, address, 'fixed-address-differs');
   }
-  const objection = judgeAddress(served, inquiry, address, state, now);
+  const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) {
     const isWrong = standingOn(inquiry.link, state.foreign) === 'sole';
     return decideObjection(inquiry, state, address, objection, isWrong);
@@ -85,6 +85,18 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   return known || standingOn(inquiry.link, state.foreign) === 'sole'
     ? ack(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
+}
+
+/** True when some address of the link is fixed for the client and it can have it, and not this one. */
+function canHaveAnother(inquiry: Inquiry, state: DhcpState, address: Ipv4): boolean {
+  let another = false;
+  for (const served of inquiry.link) {
+    const fixed = findFixedAddress(served, inquiry, state.machines);
+    if (fixed === undefined) continue;
+    if (fixed.address === address) return false;
+    another ||= judgeAddress(served, inquiry, fixed.address, state, inquiry.now) === undefined;
+  }
+  return another;
 }
 
 function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
@@ -152,26 +164,21 @@ const findOwn = (inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet):
   leases.findByClient(identityIn(served, inquiry), served.subnet.network);
 
 function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
-  const { message, now } = inquiry;
+  const { message } = inquiry;
   const renewal = isOwnLease(inquiry, state, served, address);
-  const newcomer = renewal ? undefined : findNewcomer(inquiry, state, served);
+  const newcomer = renewal ? undefined : findNewcomer(inquiry, state);
   if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
     return ignoreNewcomer(inquiry, newcomer, address);
   }
   const settings = settingsFor(inquiry, state, served, 'ack', address);
   if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
-  const released = state.leases
-    .findAllByClient(identityIn(served, inquiry))
-    .filter((lease) => lease.address !== address && isActive(lease, now))
-    .filter((lease) => subnetOf([served], lease.address) !== undefined)
-    .map((lease): Lease => ({ ...lease, state: 'released', expiresAt: now }));
   return {
     kind: 'reply',
     message: composeReply(inquiry, settings),
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
     newcomer,
-    records: [...released, leaseFor(inquiry, settings, state)],
+    records: [...(renewal ? [] : formerOf(inquiry, state, address)), leaseFor(inquiry, settings, state)],
     event: { ...eventOf(inquiry, 'dhcp.ack', settings), renewal, ...switchPortOf(inquiry.relay) },
   };
 }

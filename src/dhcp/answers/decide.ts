@@ -3,36 +3,45 @@
 //
 //   DISCOVER ─ decideDiscover ─→ OFFER
 //   REQUEST  ─ decideRequest  ─→ ACK | NAK | silence         (decide-request.ts)
-//   DECLINE  ─ decideDecline  ─→ record, the address is set aside
-//   RELEASE  ─ decideRelease  ─→ record, the address is free
+//   DECLINE  ─ decideDecline  ─→ record, the address is set aside   (give-back.ts)
+//   RELEASE  ─ decideRelease  ─→ record, the address is free        (give-back.ts)
 //   INFORM   ─ decideInform   ─→ ACK without an address
 //   anything on a network in proxy mode, or to port 4011 ─ decideProxied                        (proxy.ts)
 //
 // 1. Nothing is changed here, no clock is read, nothing is logged.
 // 2. A refusal always has a name.
 
-import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
-import { ANY, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { type Allocation, chooseAddress, findFixedAddress, identityIn, isSameClient } from '../leases/allocate.ts';
-import type { Lease } from '../leases/lease.ts';
+import type { Instant } from '../../clock.ts';
+import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
+import type { AllocationRefusal, AllocationSource } from '../events.ts';
+import { type Allocation, chooseAddress, findFixedAddress, identityIn, judgeAddress } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';
+import type { Place } from '../limits/new-clients.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress } from '../wire/options.ts';
 import { decideRequest } from './decide-request.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
+import { decideDecline, decideRelease } from './give-back.ts';
 import { type DhcpState, type Inquiry, openInquiry, rackAddress } from './inquiry.ts';
 import { findNewcomer, isAdmitted } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
 import { composeReply } from './reply.ts';
-import { eventOf, isOwnIdentifier, settingsFor } from './terms.ts';
+import { eventOf, settingsFor } from './terms.ts';
 
-/** How long an address that somebody uses without a lease is set aside. */
-export const DECLINE_SECONDS: Seconds = seconds(3600);
-
-/** Decides on one message. */
-export function decide(message: DhcpMessage, arrival: Arrival, state: DhcpState, now: Instant): DhcpDecision {
+/**
+ * Decides on one message.
+ *
+ * @param from the source of its datagram; undefined: not known, and not looked at
+ */
+export function decide(
+  message: DhcpMessage,
+  arrival: Arrival,
+  state: DhcpState,
+  now: Instant,
+  from?: Ipv4,
+): DhcpDecision {
   const opened = openInquiry(message, arrival, state, now);
   if (opened.kind === 'refused') {
     const { mac, reason } = opened;
@@ -52,7 +61,7 @@ export function decide(message: DhcpMessage, arrival: Arrival, state: DhcpState,
     case MESSAGE_TYPE.decline:
       return decideDecline(inquiry, state);
     case MESSAGE_TYPE.release:
-      return decideRelease(inquiry, state);
+      return decideRelease(inquiry, state, from);
     case MESSAGE_TYPE.inform:
       return decideInform(inquiry, state);
     default:
@@ -62,102 +71,74 @@ export function decide(message: DhcpMessage, arrival: Arrival, state: DhcpState,
 
 /** RFC 2131 §4.3.1. */
 function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
-  const { message, mac, now } = inquiry;
+  const { message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
-  let refusal: Extract<Allocation, { kind: 'refused' }> = { kind: 'refused', reason: 'no-dynamic-range' };
-  for (const served of preferred(inquiry, state)) {
+  let refusal: AllocationRefusal = 'no-dynamic-range';
+  let limited: DhcpDecision | undefined;
+  for (const served of preferred(inquiry, state, requested)) {
     const chosen = chooseAddress(served, inquiry, requested, state, now);
     if (chosen.kind === 'refused') {
-      if (chosen.reason === 'range-exhausted') refusal = chosen;
+      if (chosen.reason === 'range-exhausted') refusal = chosen.reason;
       continue;
     }
-    const { address, source } = chosen;
-    const isKnown = source === 'machine' || source === 'reservation' || source === 'own';
-    const newcomer = isKnown ? undefined : findNewcomer(inquiry, state, served);
+    const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state);
     if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
-      return ignoreNewcomer(inquiry, newcomer, address);
+      // The offers of one range may be at their bound, and those of the next one of the wire not.
+      limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);
+      continue;
     }
-    const settings = settingsFor(inquiry, state, served, 'offer', address);
-    if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
-    const reply = composeReply(inquiry, settings);
-    return {
-      kind: 'reply',
-      message: reply,
-      destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
-      served,
-      records: [],
-      newcomer,
-      offer: {
-        address,
-        mac,
-        client: identityIn(served, inquiry),
-        probe: !isKnown,
-      },
-      event: { ...eventOf(inquiry, 'dhcp.offer', settings), source },
-    };
+    return composeOffer(inquiry, state, served, chosen, newcomer);
   }
-  return ignore(inquiry, refusal.reason);
+  return limited ?? ignore(inquiry, refusal);
 }
 
-/** The networks of the link, those first that know the client: by a fixed address, then by a lease. */
-function preferred(inquiry: Inquiry, state: DhcpState): readonly ServedSubnet[] {
-  const { link } = inquiry;
+/** True for an address that was the client's before it asked. */
+const isKnownBy = (source: AllocationSource): boolean =>
+  source === 'machine' || source === 'reservation' || source === 'own';
+
+function composeOffer(
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+  { address, source }: Extract<Allocation, { kind: 'address' }>,
+  newcomer: Place | undefined,
+): DhcpDecision {
+  const { message, mac } = inquiry;
+  const settings = settingsFor(inquiry, state, served, 'offer', address);
+  if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
+  return {
+    kind: 'reply',
+    message: composeReply(inquiry, settings),
+    destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
+    served,
+    records: [],
+    newcomer,
+    offer: { address, mac, client: identityIn(served, inquiry), probe: !isKnownBy(source) },
+    event: { ...eventOf(inquiry, 'dhcp.offer', settings), source },
+  };
+}
+
+/**
+ * The networks of the link in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
+ * lease, where it was offered an address, where it had one, where the address is that it asks for; then in their own order.
+ */
+function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
+  const { link, now } = inquiry;
   if (link.length === 1) return link;
   const weight = (served: ServedSubnet): number => {
-    if (findFixedAddress(served, inquiry, state.machines) !== undefined) return 0;
-    return state.leases.findByClient(identityIn(served, inquiry), served.subnet.network) === undefined ? 2 : 1;
+    const { network } = served.subnet;
+    const fixed = findFixedAddress(served, inquiry, state.machines);
+    if (fixed !== undefined && judgeAddress(served, inquiry, fixed.address, state, now) === undefined) return 0;
+    const identity = identityIn(served, inquiry);
+    const lease = state.leases.findByClient(identity, network);
+    if (isActive(lease, now)) return 1;
+    const offered = state.offers.offeredTo(identity, now);
+    if (offered !== undefined && networkContains(network, offered)) return 2;
+    if (fixed !== undefined || lease !== undefined) return 3;
+    return requested !== undefined && networkContains(network, requested) ? 4 : 5;
   };
-  return link.toSorted((a, b) => weight(a) - weight(b));
-}
-
-/** RFC 2131 §4.3.3. */
-function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision {
-  const { message, mac, now } = inquiry;
-  const address = optionAddress(message.options, OPTION.requestedAddress);
-  if (address === undefined) return ignore(inquiry, 'address-not-named');
-  if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
-  const lease = state.leases.find(address);
-  if (!isActive(lease, now) || !isHolder(inquiry, lease)) return ignore(inquiry, 'not-the-holder', address);
-  const served = subnetOf(inquiry.link, address) ?? inquiry.link[0];
-  const declinedBy = served === undefined ? mac : identityIn(served, inquiry);
-  const range = served?.subnet.dynamic;
-  const usage = range === undefined ? undefined : state.leases.usageOf(range);
-  const allowed = state.declines?.mayDecline(declinedBy, usage, now) !== false;
-  const record = setAside(address, mac, now);
-  return {
-    kind: 'record',
-    // Beyond its bound nothing is set aside, but it is the last to be handed out again, and the client's no more.
-    records: [allowed ? record : { ...record, expiresAt: now }],
-    declinedBy,
-    event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
-  };
-}
-
-/** True when the record is of the client that asks. */
-function isHolder(inquiry: Inquiry, lease: Lease): boolean {
-  const served = subnetOf(inquiry.link, lease.address);
-  return served !== undefined && isSameClient(served, lease, inquiry);
-}
-
-/** The record of an address that somebody uses without a lease, found by or for the client `mac`. */
-export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {
-  const expiresAt = later(now, DECLINE_SECONDS * 1000);
-  return { address, mac, state: 'declined', grantedAt: now, expiresAt, duration: DECLINE_SECONDS };
-}
-
-/** RFC 2131 §4.3.4. The client has stopped using the address and hears no answer. */
-function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision {
-  const { message, now } = inquiry;
-  const address = message.ciaddr;
-  if (address === ANY) return ignore(inquiry, 'address-not-named');
-  if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
-  const lease = state.leases.find(address);
-  if (!isActive(lease, now) || !isHolder(inquiry, lease)) return ignore(inquiry, 'not-the-holder', address);
-  return {
-    kind: 'record',
-    records: [{ ...lease, state: 'released', expiresAt: now }],
-    event: { ...eventOf(inquiry, 'dhcp.release'), address },
-  };
+  const weights = new Map(link.map((served) => [served, weight(served)]));
+  return link.toSorted((a, b) => (weights.get(a) ?? 0) - (weights.get(b) ?? 0));
 }
 
 /** RFC 2131 §4.3.5: no address is given and no lease time sent. */

@@ -51,7 +51,7 @@ export type DhcpDecision =
       readonly kind: 'record';
       readonly records: readonly Lease[];
       /** The client that found somebody else using its address. */
-      readonly declinedBy?: ClientIdentity | undefined;
+      readonly declinedBy?: MacAddress | undefined;
       readonly event: DhcpEvent;
     }
   | {

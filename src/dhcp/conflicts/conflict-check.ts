@@ -15,11 +15,11 @@
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
-import { setAside } from '../answers/decide.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { LeaseView } from '../leases/lease-table.ts';
+import { setAside } from '../leases/set-aside.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';

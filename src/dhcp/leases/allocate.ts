@@ -26,6 +26,7 @@ import type { AddressObjection, AllocationRefusal, AllocationSource } from '../e
 import { type ClientIdentity, type ClientNames, identityBy } from '../networks/client-identity.ts';
 import type { Reservation } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
+import type { Lease } from './lease.ts';
 import { isActive, isHeld, type LeaseView } from './lease-table.ts';
 import type { OfferView } from './offers.ts';
 
@@ -133,10 +134,11 @@ export function chooseAddress(
   if (fixed !== undefined && free(fixed.address)) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
   const own = facts.leases.findByClient(identity, served.subnet.network);
+  const running = findRunning(served, client, facts.leases, now);
   // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
   const offered = facts.offers.offeredTo(identity, now);
   const wishes: readonly (readonly [Ipv4 | undefined, AllocationSource])[] = [
-    [isActive(own, now) ? own.address : undefined, 'own'],
+    [running?.address, 'own'],
     [offered, 'own'],
     [own?.address, 'own'],
     [requested, 'requested'],
@@ -145,6 +147,23 @@ export function chooseAddress(
     if (address !== undefined && free(address)) return { kind: 'address', address, source };
   }
   return takeFromRange(served, identity, free, facts, now);
+}
+
+/**
+ * The running lease of a client in a network: of several that which shows the identifier that the client sends, else the newest. A hardware
+ * address has several that were given while identifiers counted there: each is in use.
+ */
+function findRunning(served: ServedSubnet, client: ClientNames, leases: LeaseView, now: Instant): Lease | undefined {
+  let best: Lease | undefined;
+  for (const lease of leases.findAllByClient(identityIn(served, client))) {
+    if (!isActive(lease, now) || !networkContains(served.subnet.network, lease.address)) continue;
+    const isSame = lease.clientId === client.clientId;
+    const isBestSame = best !== undefined && best.clientId === client.clientId;
+    if (best === undefined || (isSame && !isBestSame) || (isSame === isBestSame && lease.grantedAt >= best.grantedAt)) {
+      best = lease;
+    }
+  }
+  return best;
 }
 
 /** An address of the dynamic range that nobody needs. */

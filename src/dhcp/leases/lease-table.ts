@@ -97,10 +97,14 @@ export class LeaseTable implements LeaseView {
     for (const lease of leases) this.#set(lease.address, lease, now);
   }
 
-  /** From now on these networks are served, and these machines have addresses; what does not change costs little. */
-  serve(served: readonly ServedSubnet[], machines: MachineDirectory): void {
-    this.#serveIdentities(served);
+  /**
+   * From now on these networks are served, and these machines have addresses; what does not change costs little.
+   * @returns true where clients are told apart otherwise than before
+   */
+  serve(served: readonly ServedSubnet[], machines: MachineDirectory): boolean {
+    const isAnother = this.#serveIdentities(served);
     this.pools.serve(served, machines);
+    return isAnother;
   }
 
   find(address: Ipv4): Lease | undefined {
@@ -243,16 +247,17 @@ export class LeaseTable implements LeaseView {
   }
 
   /** Finds every client anew when the networks change in which identifiers count. */
-  #serveIdentities(served: readonly ServedSubnet[]): void {
+  #serveIdentities(served: readonly ServedSubnet[]): boolean {
     const networks = served.filter(({ subnet }) => subnet.identity === 'client-id').map(({ subnet }) => subnet.network);
     const written = (all: readonly Ipv4Network[]): string =>
       all.map(({ address, prefix }) => `${address}/${prefix}`).join();
-    if (written(networks) === written(this.#byIdentifier)) return;
+    if (written(networks) === written(this.#byIdentifier)) return false;
     this.#byIdentifier = networks;
     this.#byClient.clear();
     for (const { lease } of this.#slots.values()) {
       if (lease.state !== 'declined') this.#link(this.identityOf(lease), lease.address, lease.grantedAt);
     }
+    return true;
   }
 
   #link(client: ClientIdentity, address: Ipv4, now: Instant): void {

@@ -100,6 +100,11 @@ export class Offers implements OfferView {
     this.#listener?.onOfferGone(offer.address);
   }
 
+  /** Clients are told apart otherwise from now on: whose an offer was, cannot be said. A REQUEST is judged by the leases. */
+  forgetAll(): void {
+    for (const client of this.#byClient.keys()) this.drop(client);
+  }
+
   /** Lets go of offers that ran out by `now`, and of the oldest while there are too many. */
   forget(now: Instant): void {
     for (const offer of this.#byClient.values()) {

@@ -1,15 +1,15 @@
 // How much may be set aside because clients say that somebody else uses it: a client that declines whatever it gets would else empty a
 // range, an address an exchange. Sources: RFC 2131 §4.3.3.
 //
-// 1. A client has DECLINES_AT_ONCE, and gets one back in DECLINE_REGAINED_SECONDS; of a range at most DECLINED_SHARE_MAX is set aside,
-//    and DECLINED_ALWAYS of a small one.
+// 1. A hardware address has DECLINES_AT_ONCE, whatever identifiers it names, and gets one back in DECLINE_REGAINED_SECONDS; of a range
+//    at most DECLINED_SHARE_MAX is set aside, and DECLINED_ALWAYS of a small one.
 // 2. An address that is declined beyond that is not set aside: it goes to the end of the queue of those that can be handed out. So the
 //    client is offered other ones first, and the range stays as large as it is.
 
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
+import type { MacAddress } from '../../net/address.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
-import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /** Addresses that one client can have set aside one after the other. */
 export const DECLINES_AT_ONCE = 3;
@@ -27,14 +27,14 @@ const RATE: Rate = { perSecond: 1 / DECLINE_REGAINED_SECONDS, burst: DECLINES_AT
 /** What deciders may ask. */
 export interface DeclineView {
   /** True when one more address of a range may be set aside because this client declined it. */
-  mayDecline(client: ClientIdentity, usage: RangeUsage | undefined, now: Instant): boolean;
+  mayDecline(client: MacAddress, usage: RangeUsage | undefined, now: Instant): boolean;
 }
 
 /** The declines of each client. */
 export class Declines implements DeclineView {
-  readonly #clients = new Map<ClientIdentity, RateLimit>();
+  readonly #clients = new Map<MacAddress, RateLimit>();
 
-  mayDecline(client: ClientIdentity, usage: RangeUsage | undefined, now: Instant): boolean {
+  mayDecline(client: MacAddress, usage: RangeUsage | undefined, now: Instant): boolean {
     if (usage !== undefined && usage.declined >= Math.max(DECLINED_ALWAYS, usage.usable * DECLINED_SHARE_MAX)) {
       return false;
     }
@@ -42,7 +42,7 @@ export class Declines implements DeclineView {
   }
 
   /** The client declined an address. */
-  take(client: ClientIdentity, now: Instant): void {
+  take(client: MacAddress, now: Instant): void {
     let limit = this.#clients.get(client);
     if (limit === undefined) {
       const [first] = this.#clients.size >= DECLINERS_MAX ? this.#clients.keys() : [];

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
-import { mac } from '../../../src/net/address.ts';
-import { type ClientWords, config, ip, MAC_A, MAC_B, MAC_C, RACK, subnet } from '../lab.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
+import { formatIpv4, mac } from '../../../src/net/address.ts';
+import { type ClientWords, config, ip, MAC_A, MAC_B, MAC_C, machine, RACK, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';
 
 const called = (id: string): ClientWords => ({ options: [[OPTION.clientIdentifier, textBytes(id)]] });
@@ -78,6 +79,72 @@ test('who a client is outlives a restart, and follows the setting when it change
   assert.equal(after.lease(MAC_A, called('one')), two, 'now it is its hardware address');
   after.reload(byIdentifier);
   assert.equal(after.lease(MAC_C, called('one')), two, 'the newest address of the identifier');
+});
+
+test('a reload from identifiers to hardware addresses takes no running lease from anybody', () => {
+  for (const [first, second] of [
+    [called('one'), called('two')],
+    [called('one'), {}],
+    [{}, called('two')],
+  ] as const) {
+    const { lease, reload, say, table } = rig(byIdentifier);
+    const one = ip(lease(MAC_A, first).split(' ')[1] ?? '');
+    const two = ip(lease(MAC_A, second).split(' ')[1] ?? '');
+    reload(config());
+    const running = () => [one, two].map((address) => table.find(address)?.state);
+    // A renewal, a system that starts again, and one that looks for an address.
+    for (const [words, address] of [
+      [first, one],
+      [second, two],
+    ] as const) {
+      const ack = `ack ${formatIpv4(address)}`;
+      assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: address, ...words }), ack);
+      assert.equal(say({ type: 'request', mac: MAC_A, requested: address, ...words }), ack);
+      assert.equal(lease(MAC_A, words), ack);
+      assert.deepEqual(running(), ['bound', 'bound']);
+    }
+    assert.notEqual(table.find(one)?.clientId, table.find(two)?.clientId);
+  }
+});
+
+test('a reload from identifiers to hardware addresses: what another identifier holds is not released for a new address', () => {
+  const machines = new MachineDirectory([machine(MAC_A, '10.20.0.30')]);
+  const { lease, reload, say, table } = rig(byIdentifier);
+  const two = ip(lease(MAC_A, called('two')).split(' ')[1] ?? '');
+  reload(config());
+  const fixed = rig(config(), machines, table.all());
+  assert.equal(fixed.lease(MAC_A, called('one')), 'ack 10.20.0.30');
+  assert.equal(fixed.table.find(two)?.state, 'bound');
+  say({ type: 'release', mac: MAC_A, ciaddr: two, server: RACK, ...called('one') });
+  assert.equal(table.find(two)?.state, 'bound');
+});
+
+test('a reload from hardware addresses to identifiers: who spoke last renews, and nobody else takes its address', () => {
+  const { lease, reload, say, table } = rig(config());
+  const rom = lease(MAC_A, called('rom'));
+  assert.equal(lease(MAC_A, called('system')), rom);
+  const address = ip(rom.split(' ')[1] ?? '');
+  reload(byIdentifier);
+  assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: address, ...called('system') }), rom);
+  assert.match(say({ type: 'request', mac: MAC_A, requested: address, server: RACK, ...called('rom') }), /^nak/);
+  assert.notEqual(lease(MAC_A, called('rom')), rom);
+  assert.notEqual(lease(MAC_A), rom);
+  assert.equal(table.find(address)?.state, 'bound');
+  assert.equal(table.find(address)?.clientId, 'system');
+});
+
+test('an offer that is open when the rule changes can still be taken up', () => {
+  for (const [before, after] of [
+    [byIdentifier, config()],
+    [config(), byIdentifier],
+  ] as const) {
+    const { reload, say } = rig(before);
+    const offer = say({ type: 'discover', mac: MAC_A, ...called('one') });
+    const address = offer.split(' ')[1] ?? '';
+    reload(after);
+    const request = { type: 'request', mac: MAC_A, requested: ip(address), server: RACK, ...called('one') } as const;
+    assert.equal(say(request), `ack ${address}`);
+  }
 });
 
 test('a reservation is for its hardware address, and for its identifier wherever it is', () => {

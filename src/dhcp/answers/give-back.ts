@@ -1,0 +1,114 @@
+// DECLINE and RELEASE: a client gives back what it holds. Nobody answers them, so what is believed here takes an address from a client
+// that may still use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
+//
+//                          option 54                   comes
+//      RELEASE             this server                 from the address that is given back, or by a relay
+//      RELEASE             none                        from that address to this server's own
+//      DECLINE             this server, or none        by broadcast, or by a relay
+//
+// 1. An address is given back by the client that holds it, under the identifier under which it got it (RFC 2131 §3.1 step 6): also where the
+//    hardware address alone tells clients apart, a running lease that shows another identifier is another client's. It may have got it
+//    while identifiers counted there.
+// 2. Deviates from RFC 2131 table 5, which wants the server identifier in both, where a client leaves it out and there is no doubt:
+//    Quirk: systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex).
+//    Quirk: dhcpcd 9.4.1 declines an address that it asked for as its former one without naming a server
+//    (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it is this server's and running.
+
+import { ANY, type Ipv4 } from '../../net/address.ts';
+import { identityIn, isSameClient } from '../leases/allocate.ts';
+import type { Lease } from '../leases/lease.ts';
+import { isActive } from '../leases/lease-table.ts';
+import { setAside } from '../leases/set-aside.ts';
+import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { OPTION, optionAddress, optionIdentifier } from '../wire/options.ts';
+import { type DhcpDecision, ignore } from './decision.ts';
+import type { DhcpState, Inquiry } from './inquiry.ts';
+import { eventOf, isOwnIdentifier } from './terms.ts';
+
+/** RFC 2131 §4.3.3. */
+export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision {
+  const { message, mac, now } = inquiry;
+  const address = optionAddress(message.options, OPTION.requestedAddress);
+  if (address === undefined) return ignore(inquiry, 'address-not-named');
+  if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
+  // RFC 2131 §4.4.4: its client has no address by which it could send it to this server alone.
+  if (isByUnicast(inquiry)) return ignore(inquiry, 'sent-from-elsewhere', address);
+  const held = findHeld(inquiry, state, address);
+  if (held === undefined) return ignore(inquiry, 'not-the-holder', address);
+  const range = held.served.subnet.dynamic;
+  const usage = range === undefined ? undefined : state.leases.usageOf(range);
+  const allowed = state.declines?.mayDecline(mac, usage, now) !== false;
+  const record = setAside(address, mac, now);
+  return {
+    kind: 'record',
+    // Beyond its bound nothing is set aside, but it is the last to be handed out again, and the client's no more.
+    records: [allowed ? record : { ...record, expiresAt: now }],
+    declinedBy: mac,
+    event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
+  };
+}
+
+/**
+ * RFC 2131 §4.3.4. The client has stopped using the address and hears no answer.
+ *
+ * @param from the source of the datagram; undefined: not known, and not looked at
+ */
+export function decideRelease(inquiry: Inquiry, state: DhcpState, from: Ipv4 | undefined): DhcpDecision {
+  const { message, now } = inquiry;
+  const address = message.ciaddr;
+  if (address === ANY) return ignore(inquiry, 'address-not-named');
+  if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
+  if (!message.options.has(OPTION.serverIdentifier) && !isByUnicast(inquiry)) {
+    return ignore(inquiry, 'server-not-named', address);
+  }
+  if (message.giaddr === ANY && from !== undefined && from !== address) {
+    return ignore(inquiry, 'sent-from-elsewhere', address);
+  }
+  const held = findHeld(inquiry, state, address);
+  if (held === undefined) return ignore(inquiry, 'not-the-holder', address);
+  return {
+    kind: 'record',
+    records: [{ ...held.lease, state: 'released', expiresAt: now }],
+    event: { ...eventOf(inquiry, 'dhcp.release'), address },
+  };
+}
+
+/** True for what came to the rack's own address, and by no relay. */
+const isByUnicast = ({ arrival, message }: Inquiry): boolean =>
+  arrival.interfaceName === undefined && message.giaddr === ANY;
+
+interface Held {
+  readonly lease: Lease;
+  readonly served: ServedSubnet;
+}
+
+/** The running lease of the client that asks on an address of its link; undefined: it has none there. */
+function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | undefined {
+  const lease = state.leases.find(address);
+  const served = subnetOf(inquiry.link, address);
+  if (served === undefined || !isActive(lease, inquiry.now)) return undefined;
+  return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
+}
+
+/** True when message and record each show an identifier, and not the same. */
+function showsAnother({ message }: Inquiry, { clientId }: Lease): boolean {
+  const own = optionIdentifier(message.options, OPTION.clientIdentifier);
+  return own !== undefined && clientId !== undefined && own !== clientId;
+}
+
+/**
+ * What the client holds on its link beside `address`, which it takes now, given back: a client holds one address. Only what it got under
+ * the identifier that it shows, or like now under none; whose anything else is, its hardware address alone does not tell, and it ends by
+ * itself.
+ */
+export function formerOf(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
+  const { link, message, now } = inquiry;
+  const own = optionIdentifier(message.options, OPTION.clientIdentifier);
+  return link.flatMap((served) =>
+    leases
+      .findAllByClient(identityIn(served, inquiry))
+      .filter((lease) => lease.address !== address && isActive(lease, now) && lease.clientId === own)
+      .filter((lease) => subnetOf([served], lease.address) !== undefined)
+      .map((lease): Lease => ({ ...lease, state: 'released', expiresAt: now })),
+  );
+}
