@@ -257,7 +257,8 @@ class RackProcess implements Daemon {
   /** Says that the rack answers. */
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
-    for (const text of this.#notes) this.#publish({ kind: 'daemon.note', at: clock.now(), text });
+    for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])])
+      this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     this.#publish({
       kind: 'daemon.ready',
       at: clock.now(),

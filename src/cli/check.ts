@@ -4,6 +4,7 @@ import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../c
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
+import { configNotes } from '../config/notes.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
 import { askConfig, cachedSettings } from './config-in-force.ts';
@@ -17,11 +18,13 @@ const STRANDED_SHOWN_MAX = 20;
 export function checkFile(file: string, json: boolean): number {
   const parsed = parseMerged(file);
   const problems = problemsOf(parsed);
-  if (json) printJson({ file, ok: problems.length === 0, problems });
+  const notes = parsed.ok ? configNotes(parsed.config) : [];
+  if (json) printJson({ file, ok: problems.length === 0, problems, notes });
   else if (problems.length > 0) console.error(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
     console.log(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
+    for (const note of notes) console.log(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
 }

@@ -101,6 +101,7 @@ export function toSubnet(
       return options === undefined ? reservation : { ...reservation, options };
     }),
     proxy: written.mode === 'proxy',
+    relays: written.relays,
     authoritative: written.authoritative,
     conflictCheck: written.conflict_check,
   };

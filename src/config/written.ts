@@ -41,6 +41,13 @@ const mac = textual<MacAddress>('a hardware address such as 52:54:00:12:34:56', 
 const network = textual<Ipv4Network>('a network such as 10.20.0.0/24, with no bit set beyond its prefix', (text) =>
   parseNetwork(text),
 );
+const hostOrNetwork = textual<Ipv4Network>(
+  'an address such as 10.20.0.1, or a network such as 10.20.0.0/24',
+  (text) => {
+    const address = parseIpv4(text);
+    return address === undefined ? parseNetwork(text) : { address, prefix: 32 };
+  },
+);
 const mask = textual<number>('a subnet mask such as 255.255.255.0', (text) => {
   const address = parseIpv4(text);
   return address === undefined ? undefined : prefixOf(address);
@@ -185,6 +192,7 @@ const clusterInterface = z.strictObject({
   ip_range_high: ipv4.optional(),
   static_ip_range_low: ipv4.optional(),
   static_ip_range_high: ipv4.optional(),
+  relays: z.array(hostOrNetwork).min(1).max(256).optional(),
   identity: z
     .enum(['mac', 'client-id'], { error: 'expected mac (a client is its hardware address) or client-id (option 61)' })
     .default('mac'),

@@ -93,7 +93,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'note',
     explanation:
-      'Something about this host that makes the rack work in another way than on a fully equipped one; the text says what follows.',
+      'Something about this host that makes the rack work in another way than on a fully equipped one, or something written in the configuration that has no effect; the text says what follows.',
   },
   'interface.waiting': {
     level: 'warning',

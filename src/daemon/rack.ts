@@ -8,6 +8,7 @@ import { LoaderLoops } from '../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../boot/plan.ts';
 import { ShownUuids } from '../boot/shown-uuids.ts';
 import type { Clock } from '../clock.ts';
+import { configNotes } from '../config/notes.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { AddressClaim } from '../dhcp/answers/decision.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
@@ -141,6 +142,11 @@ export class Rack {
 
   get machines(): MachineDirectory {
     return this.#machines;
+  }
+
+  /** What of the configuration has no effect. */
+  get notes(): readonly string[] {
+    return configNotes(this.#config);
   }
 
   /** The networks of the configuration. */

@@ -7,6 +7,7 @@
 // 2. The door through which requests of machines reach the region is open before the rack uses it, and until it no longer does.
 
 import type { Clock } from '../clock.ts';
+import { configNotes } from '../config/notes.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
 import { RackError } from '../errors.ts';
@@ -60,6 +61,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       parts.uplink()?.configure(parts.regionConfig(config));
       parts.uplink()?.introduce();
       parts.applied(config);
+      for (const text of configNotes(config)) parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
     },
     // What the rack says of itself names what it could not use.
     refused: () => parts.uplink()?.introduce(),

@@ -57,7 +57,11 @@ function status(sources: StatusSources) {
     machinesKnown: rack?.machines.all.length ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
-    notes: [...sources.notes(), ...(rack?.dhcp.blindness === undefined ? [] : [rack.dhcp.blindness])],
+    notes: [
+      ...sources.notes(),
+      ...(rack?.notes ?? []),
+      ...(rack?.dhcp.blindness === undefined ? [] : [rack.dhcp.blindness]),
+    ],
     memoryBytes: process.memoryUsage.rss(),
   };
 }

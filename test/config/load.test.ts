@@ -393,3 +393,11 @@ test('how clients are told apart, and how many new ones are served, reach the DH
   assert.equal(plain.config.dhcp.subnets[0]?.identity, 'mac');
   assert.equal(plain.config.dhcp.newClientsPerSecond, 50);
 });
+
+test('relay agents are addresses or networks, and a network without the key takes any that may be served', () => {
+  const relaysOf = (text: string) => configOf(withInterface({ relays: text })).dhcp.subnets[0]?.relays;
+  assert.deepEqual(relaysOf('[10.20.0.2, 10.99.0.0/24]')?.map(formatNetwork), ['10.20.0.2/32', '10.99.0.0/24']);
+  assert.equal(configOf(withInterface({})).dhcp.subnets[0]?.relays, undefined);
+  for (const wrong of ['[]', '[10.20.0.300]', '[10.20.0.1/24]', 'gateway'])
+    assert.match(problemsOf(withInterface({ relays: wrong })), /cluster_interfaces\[0\]\.relays/, wrong);
+});

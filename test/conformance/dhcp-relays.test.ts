@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY, formatIpv4 } from '../../src/net/address.ts';
+import { ANY, formatIpv4, parseNetwork } from '../../src/net/address.ts';
 import { config, ip, MAC_A, RACK, relayedSubnet, subnet } from '../dhcp/lab.ts';
 import type { ServerDatagram, WireOption } from './dhcp-datagram.ts';
 import { serverOf, WireRack, type Words } from './wire-rack.ts';
@@ -158,6 +158,43 @@ test('RFC 5107 §4: an override of a wrong length is none', async () => {
   const rack = await WireRack.start({ config: both() });
   const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [agent([11, [10, 30, 0]])] }, TO_RACK);
   assert.equal(formatIpv4(serverOf(offer ?? assert.fail())), '10.20.0.1');
+});
+
+test('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names', async () => {
+  const BESIDE = ip('198.51.100.7');
+  const chooses = agent([5, [10, 30, 0, 0]]);
+  const rows: readonly (readonly [relays: readonly string[] | undefined, giaddr: string, isAnswered: boolean])[] = [
+    [undefined, '10.30.0.1', true],
+    [undefined, '10.20.0.2', true],
+    [undefined, '198.51.100.7', false],
+    [undefined, '127.0.0.1', false],
+    [undefined, '10.30.0.255', false],
+    [undefined, '10.20.0.0', false],
+    [['198.51.100.7/32'], '198.51.100.7', true],
+    [['198.51.100.0/24'], '198.51.100.7', true],
+    [['198.51.100.0/24'], '10.30.0.1', false],
+  ];
+  for (const [listed, giaddr, isAnswered] of rows) {
+    const relays = listed?.map((text) => parseNetwork(text) ?? assert.fail(text));
+    const rack = await WireRack.start({ config: config(subnet(), { ...relayedSubnet(), relays }) });
+    for (const options of [[chooses], [[118, [10, 30, 0, 0]]]] satisfies readonly (readonly WireOption[])[]) {
+      const replies = rack.say({ type: 'discover', giaddr: ip(giaddr), options }, TO_RACK);
+      assert.deepEqual(
+        replies.map(({ to }) => to),
+        isAnswered ? [{ kind: 'unicast', address: ip(giaddr), port: 67 }] : [],
+        `${giaddr} by ${listed?.join() ?? 'no list'}`,
+      );
+    }
+    assert.equal(rack.refused('relay-unknown'), isAnswered ? 0 : 2);
+  }
+  const rack = await WireRack.start({
+    config: config(subnet(), { ...relayedSubnet(), relays: [{ address: BESIDE, prefix: 32 }] }),
+  });
+  assert.equal(
+    rack.say({ type: 'discover', giaddr: ip('10.20.0.2') }, TO_RACK).length,
+    1,
+    'each network has its own list',
+  );
 });
 
 test('RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at', async () => {

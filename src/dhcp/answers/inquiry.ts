@@ -11,8 +11,9 @@ import type { DhcpRefusal } from '../events.ts';
 import type { AllocationFacts } from '../leases/allocate.ts';
 import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
+import { isKnownRelay } from '../networks/relays.ts';
 import type { ForeignView } from '../networks/standing.ts';
-import { type Arrival, chooseLink, heedsClientId, type ServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
+import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';
@@ -45,7 +46,7 @@ export interface Inquiry {
   /** Option 53. */
   readonly type: number;
   readonly mac: MacAddress;
-  /** Option 61, one character a byte; undefined: none, or it makes no difference on this link. */
+  /** Option 61, one character a byte; undefined: none. */
   readonly clientId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
@@ -75,7 +76,9 @@ export function openInquiry(message: DhcpMessage, arrival: Arrival, state: DhcpS
   const choice = chooseLink(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
   const { link } = choice;
-  const clientId = link.some(heedsClientId) ? optionIdentifier(message.options, OPTION.clientIdentifier) : undefined;
+  if (message.giaddr !== ANY && !isKnownRelay(message.giaddr, link[0], state.subnets.served))
+    return { kind: 'refused', reason: 'relay-unknown', mac };
+  const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
   return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, relay, link, client } };
 }

@@ -10,13 +10,14 @@
 // 2. A client that does not boot from the network hears nothing, as if this server were not there; that is counted, not told.
 // 3. A client is taken to have an address when it asks another server for it by broadcast. The other server may deny it; then the
 //    client asks for another one, which takes the place of the first.
+// 4. No sender chooses where an answer goes but itself: a broadcast goes to the clients' port, a unicast into the network.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { Destination } from '../../net/datagram.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
-import { chooseDestination } from '../wire/destination.ts';
+import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
@@ -70,7 +71,7 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
   return {
     kind: 'reply',
     message: compose(inquiry, plan, serverAddress, 'ack'),
-    destination: towards(message, arrival.bootServerPort ?? state.ports.clientPort),
+    destination: towards(message, arrival.bootServerPort ?? state.ports.clientPort, state.ports),
     served,
     records: [],
     claim: address === undefined ? undefined : { address, mac: inquiry.mac, at: inquiry.now },
@@ -78,9 +79,12 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
   };
 }
 
-/** The client has an address by now, and waits at the port by which it asked. */
-const towards = ({ ciaddr }: DhcpMessage, port: number): Destination =>
-  ciaddr === ANY ? { kind: 'broadcast', port } : { kind: 'unicast', address: ciaddr, port };
+/**
+ * The client has an address by now, and waits at the port by which it asked (PXE 2.1 §2.2). One that says none hears a broadcast, which
+ * goes to the port of DHCP clients whatever port it names: everybody on the wire gets it.
+ */
+const towards = ({ ciaddr }: DhcpMessage, port: number, { clientPort }: DhcpPorts): Destination =>
+  ciaddr === ANY ? { kind: 'broadcast', port: clientPort } : { kind: 'unicast', address: ciaddr, port };
 
 /** A REQUEST to the other server, by broadcast: it tells whose address is whose. */
 function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {

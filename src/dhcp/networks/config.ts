@@ -60,6 +60,8 @@ export interface DhcpSubnet {
   readonly reservations: readonly Reservation[];
   /** Boot information only, beside another server that gives the addresses; undefined: false. */
   readonly proxy?: boolean | undefined;
+  /** The relay agents through which its clients may ask; undefined: any that has an address in a served network. */
+  readonly relays?: readonly Ipv4Network[] | undefined;
   /** Whether other DHCP servers may be there; undefined: auto. */
   readonly authoritative?: Authoritative | undefined;
   /** Whether the wire is asked who uses an address before it is given; undefined: it is. */

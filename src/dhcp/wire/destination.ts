@@ -1,7 +1,7 @@
 // Where a reply goes (RFC 2131 §4.1).
 //
 // 1. A NAK to a client on the link is always broadcast: the client may have no usable address.
-// 2. Everything for a relayed client goes to its relay, on the server port.
+// 2. Everything for a relayed client goes to its relay, on the server port; which relays are answered is asked before (`relays.ts`).
 // 3. `ciaddr` is answered only inside the network that is served: a forged one sends nobody elsewhere an answer.
 
 import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../net/address.ts';

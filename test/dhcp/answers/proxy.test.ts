@@ -144,6 +144,14 @@ test('to the port of boot servers the boot file is told, to the address and port
   }
 });
 
+test('who asks for a boot server without an address hears a broadcast at the port of DHCP clients, whatever port it names', () => {
+  for (const bootServerPort of [68, 4011, 7, 53]) {
+    const words: ClientWords = { ...UEFI, type: 'request' };
+    const { to } = reply(ask(words, { ...AS_BOOT_SERVER, bootServerPort }), words);
+    assert.deepEqual(to, { kind: 'broadcast', port: 68 });
+  }
+});
+
 test('a machine with the quirk of boot servers is offered no file, and told it on port 4011', () => {
   const plan = (query: BootQuery): BootPlan => ({ ...planByKind(query), proxyReply: 'binl' });
   const offer = reply(ask({ ...UEFI, type: 'discover' }, ON_WIRE, { plan }), UEFI).message;
