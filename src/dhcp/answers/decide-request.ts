@@ -166,7 +166,7 @@ const findOwn = (inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet):
 function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
   const { message } = inquiry;
   const renewal = isOwnLease(inquiry, state, served, address);
-  const newcomer = renewal ? undefined : findNewcomer(inquiry, state);
+  const newcomer = renewal ? undefined : findNewcomer(inquiry, state, address);
   if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
     return ignoreNewcomer(inquiry, newcomer, address);
   }

@@ -81,7 +81,7 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
       if (chosen.reason === 'range-exhausted') refusal = chosen.reason;
       continue;
     }
-    const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state);
+    const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
     if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
       // The offers of one range may be at their bound, and those of the next one of the wire not.
       limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);

@@ -1,23 +1,30 @@
 // Is a client new, and may it have an address? (`new-clients.ts` tells what bounds it.)
 
-import { ANY, formatIpv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
 import type { Place } from '../limits/new-clients.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** Where a client is that nobody knows on its link; undefined: it is known, or new clients are not bounded. */
-export function findNewcomer(inquiry: Inquiry, state: DhcpState): Place | undefined {
+/**
+ * Where a client is that nobody knows on its link and that shall have `address`; undefined: it is known, or new clients are not bounded.
+ */
+export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Place | undefined {
   if (state.newClients === undefined) return undefined;
-  if (state.machines.findByMac(inquiry.mac) !== undefined) return undefined;
-  return inquiry.link.some((served) => isKnownIn(served, inquiry, state)) ? undefined : clientPlace(inquiry);
+  return inquiry.link.some((served) => isKnownIn(served, inquiry, state, address)) ? undefined : clientPlace(inquiry);
 }
 
-function isKnownIn(served: ServedSubnet, inquiry: Inquiry, { leases, machines, offers }: DhcpState): boolean {
+function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, address: Ipv4): boolean {
+  const { leases, machines, offers } = state;
   const identity = identityIn(served, inquiry);
   if (offers.offeredTo(identity, inquiry.now) !== undefined) return true;
   if (leases.findByClient(identity, served.subnet.network) !== undefined) return true;
-  return findFixedAddress(served, inquiry, machines) !== undefined;
+  if (identity === inquiry.mac) {
+    return machines.findByMac(inquiry.mac) !== undefined || findFixedAddress(served, inquiry, machines) !== undefined;
+  }
+  // Any number of identifiers can be named with a hardware address that is known: it vouches for its fixed address alone.
+  const isReserved = inquiry.clientId !== undefined && served.reservationsByClientId?.has(inquiry.clientId) === true;
+  return isReserved || findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
 /** True when one more new client of that place may have an address. */

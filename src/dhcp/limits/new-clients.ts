@@ -2,7 +2,8 @@
 // every address of a range within seconds, and none would be asked for. Sources: RFC 2131 §7; RFC 3046 §5.
 //
 // 1. A client is new when it has no record, no open offer and no fixed address in the network, and belongs to no machine of the region.
-//    All others are never limited.
+//    All others are never limited. Where identifiers tell clients apart, a machine or a fixed address that is known by its hardware
+//    address makes none of them known: the fixed address alone can be had whatever comes.
 // 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) are offered so many addresses a second,
 //    and ten seconds' worth at once: a hall that is switched on passes. Relays are believed what they write, but not without end: what
 //    comes by one socket has a bound of its own, PLACES_OF_A_SOCKET times that of a place.

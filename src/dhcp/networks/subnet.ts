@@ -118,10 +118,6 @@ function indexByClientId(reservations: readonly Reservation[]): ReadonlyMap<stri
   return named.length === 0 ? undefined : new Map(named);
 }
 
-/** True where a client identifier makes a difference. */
-export const heedsClientId = ({ subnet, reservationsByClientId }: ServedSubnet): boolean =>
-  subnet.identity === 'client-id' || reservationsByClientId !== undefined;
-
 /** Finds the link of the client that sent `message`. */
 export function chooseLink(
   message: DhcpMessage,

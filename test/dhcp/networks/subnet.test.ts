@@ -6,7 +6,6 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import {
   type Arrival,
   chooseLink,
-  heedsClientId,
   indexSubnets,
   type LinkState,
   namedNetwork,
@@ -15,7 +14,7 @@ import {
 import { addressBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
 import { ANY, formatIpv4, parseNetwork } from '../../../src/net/address.ts';
-import { type ClientWords, clientMessage, config, hw, ip, ON_WIRE, RACK, subnet, TO_RACK } from '../lab.ts';
+import { type ClientWords, clientMessage, config, ip, ON_WIRE, RACK, subnet, TO_RACK } from '../lab.ts';
 
 const relayTo = (linkSelection: string): RelayInformation => ({
   circuitId: undefined,
@@ -196,20 +195,6 @@ test('nobody is given the rack’s addresses, the router’s, nor the first and 
     '10.20.0.254',
     '10.20.0.255',
   ]);
-});
-
-test('client identifiers make a difference where clients are told apart by them, or one is reserved for', () => {
-  const mac = hw('52:54:00:00:00:01');
-  const cases: readonly (readonly [Partial<DhcpSubnet>, boolean])[] = [
-    [{}, false],
-    [{ reservations: [{ mac, address: ip('10.20.0.20') }] }, false],
-    [{ reservations: [{ mac, address: ip('10.20.0.20'), clientId: 'x' }] }, true],
-    [{ identity: 'client-id' }, true],
-  ];
-  for (const [changes, heeds] of cases) {
-    const [served] = indexSubnets(config(subnet(changes)), undefined).served;
-    assert.equal(served !== undefined && heedsClientId(served), heeds);
-  }
 });
 
 test('the network of a link that holds an address is found, and none where none does', () => {
