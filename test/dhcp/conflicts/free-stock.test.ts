@@ -1,0 +1,85 @@
+// The stock of addresses that nobody uses: what is given next, how long an answer counts, how much is kept.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { later } from '../../../src/clock.ts';
+import { FreeStock, STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { ip, NOW } from '../lab.ts';
+
+const A = ip('10.20.0.100');
+const B = ip('10.20.0.101');
+const FAR = ip('10.30.0.100');
+const any = (): boolean => true;
+
+/** A, B a second later, and an address of another network. */
+function stocked(): FreeStock {
+  const stock = new FreeStock();
+  stock.add('lab', A, NOW);
+  stock.add('lab', B, later(NOW, 1000));
+  stock.add('far', FAR, NOW);
+  return stock;
+}
+
+const FIRST: readonly (readonly [
+  name: string,
+  network: string,
+  afterMs: number,
+  isFree: (address: Ipv4) => boolean,
+  given: Ipv4 | undefined,
+])[] = [
+  ['the address whose answer is the oldest', 'lab', 1000, any, A],
+  ['of its own network alone', 'far', 1000, any, FAR],
+  ['none of a network that has none', 'lob', 1000, any, undefined],
+  ['none that is somebody’s by now', 'lab', 1000, (address) => address !== A, B],
+  ['the oldest up to the end of its time', 'lab', STOCK_FRESH_MS - 1, any, A],
+  ['no more from then on', 'lab', STOCK_FRESH_MS, any, B],
+  ['nothing when all answers are too old', 'lab', STOCK_FRESH_MS + 1000, any, undefined],
+];
+
+for (const [name, network, afterMs, isFree, given] of FIRST) {
+  test(`what is given next: ${name}`, () => {
+    const stock = stocked();
+    assert.equal(stock.first(network, later(NOW, afterMs), isFree), given);
+    assert.equal(stock.first(network, later(NOW, afterMs), isFree), given, 'asking changes nothing');
+  });
+}
+
+test('an address that is given or heard is in stock no more, and its place is free', () => {
+  const stock = stocked();
+  assert.deepEqual([stock.has(A, NOW), stock.wanted('lab')], [true, STOCK_SIZE - 2]);
+  assert.equal(stock.remove(A), true);
+  assert.equal(stock.remove(A), false, 'once');
+  assert.deepEqual(
+    [stock.has(A, NOW), stock.wanted('lab'), stock.wanted('far')],
+    [false, STOCK_SIZE - 1, STOCK_SIZE - 1],
+  );
+  assert.equal(stock.first('lab', NOW, any), B);
+});
+
+test('an old answer is asked for again before it stops counting, and a new one puts its address last', () => {
+  const stock = stocked();
+  assert.deepEqual(stock.stale('lab', later(NOW, STOCK_REFRESH_MS - 1)), []);
+  assert.deepEqual(stock.stale('lab', later(NOW, STOCK_REFRESH_MS)), [A]);
+  assert.ok(stock.has(A, later(NOW, STOCK_REFRESH_MS)), 'it stays meanwhile');
+  stock.add('lab', A, later(NOW, STOCK_REFRESH_MS));
+  assert.equal(stock.first('lab', later(NOW, STOCK_REFRESH_MS), any), B);
+  assert.equal(stock.wanted('lab'), STOCK_SIZE - 2, 'it takes one place');
+});
+
+test('a network has so many places and no more, whatever another one has', () => {
+  const stock = stocked();
+  for (let at = 0; at < STOCK_SIZE + 5; at += 1) stock.add('lab', ipv4(ip('10.20.0.150') + at), NOW);
+  assert.equal(stock.wanted('lab'), 0);
+  const known = Array.from({ length: 256 }, (_, at) => ipv4(ip('10.20.0.0') + at)).filter((one) => stock.has(one, NOW));
+  assert.equal(known.length, STOCK_SIZE);
+  assert.equal(stock.wanted('far'), STOCK_SIZE - 1);
+});
+
+test('what is to be given no more is forgotten', () => {
+  const stock = stocked();
+  stock.keep((network, address) => network === 'far' || address === B);
+  const left = [A, B, FAR].filter((address) => stock.has(address, NOW)).map(formatIpv4);
+  assert.deepEqual(left, ['10.20.0.101', '10.30.0.100']);
+  assert.deepEqual([stock.wanted('lab'), stock.wanted('far')], [STOCK_SIZE - 1, STOCK_SIZE - 1]);
+});
