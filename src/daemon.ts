@@ -30,7 +30,7 @@ import { outboxAnswers } from './daemon/outbox-answers.ts';
 import { Rack } from './daemon/rack.ts';
 import { describeRack } from './daemon/rack-description.ts';
 import { reconfigurationPorts } from './daemon/reconfigure.ts';
-import { RegionSide } from './daemon/region-side.ts';
+import { acquaintanceOf, RegionSide } from './daemon/region-side.ts';
 import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
 import { finishWork } from './daemon/shutdown.ts';
 import { controlAnswers } from './daemon/status.ts';
@@ -121,6 +121,7 @@ class RackProcess implements Daemon {
       config: () => this.#config,
       regionConfig: (config) => this.#regionConfig(config),
       describe: (uuid) => this.#describe(uuid),
+      acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
       onFatal: (error) => {
         if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));

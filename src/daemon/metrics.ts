@@ -330,6 +330,11 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
   out.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
   out.gauge('rackboot_outbox_events_waiting', 'Events that wait for the region.', status.eventsWaiting);
   out.counter('rackboot_outbox_events_dropped_total', 'Events lost at the bounds of the outbox.', status.eventsDropped);
+  out.counter(
+    'rackboot_outbox_events_withheld_total',
+    'Leases of hosts that are no machines, of which the region was told only some.',
+    status.eventsWithheld,
+  );
   const { link } = status;
   if (link === undefined) return;
   out.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused for good.', link.deadLetters);

@@ -238,6 +238,12 @@ export class Rack {
     if (this.#isOpen) nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
   }
 
+  /** The running leases of these interfaces. */
+  leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
+    const now = this.#parts.clock.now();
+    return [...this.#parts.table.records()].filter((lease) => macs.has(lease.mac) && isActive(lease, now));
+  }
+
   /** Files that machines are loading. */
   get transfers(): number {
     return this.tftp.counters().active + this.http.sending;

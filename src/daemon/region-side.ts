@@ -23,9 +23,11 @@ import { desiredStateTime } from '../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../uplink/rack-identity.ts';
 import { RackUplink, type UplinkStatus } from '../uplink/rack-uplink.ts';
 import { type RegionKey, readRegionKey } from '../uplink/region-key.ts';
+import type { Acquaintance } from '../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../uplink/thread-data.ts';
 import { EVENT_KINDS } from './event-kinds.ts';
 import type { DaemonEvent } from './events.ts';
+import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
 import { startRegionThread } from './region-worker.ts';
 
@@ -45,11 +47,19 @@ export interface RegionSideParts {
   readonly config: () => RackConfig;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
   readonly describe: (uuid: string) => RackDescription;
+  /** Of whose leases the region is told each event. */
+  readonly acquaintance: Acquaintance;
   /** Puts a desired state into force. */
   readonly apply: (state: DesiredState) => Promise<void>;
   /** The region cannot start, and never did. */
   readonly onFatal: (error: RackError) => void;
 }
+
+/** Whom a rack knows: the machines of the desired state in force, and who has leases of it. */
+export const acquaintanceOf = (rack: () => Pick<Rack, 'machines' | 'leasesOf'> | undefined): Acquaintance => ({
+  isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
+  leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
+});
 
 /** How the region is reached: opened before anything is served. */
 interface Access {
@@ -155,7 +165,7 @@ export class RegionSide {
 
   /** Starts the thread and returns at once. */
   start(): void {
-    const { clock, stream, config, describe, apply } = this.#parts;
+    const { clock, stream, config, describe, acquaintance, apply } = this.#parts;
     const uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
@@ -165,6 +175,7 @@ export class RegionSide {
       clock,
       stream,
       kinds: EVENT_KINDS,
+      acquaintance,
       publish: stream.publish,
       cached: { version: this.#version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,

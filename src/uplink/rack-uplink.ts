@@ -7,7 +7,7 @@
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
-import type { Publish } from '../event.ts';
+import type { Publish, RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
@@ -19,6 +19,7 @@ import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION
 import { Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
+import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
 
 /** Events that follow each other closer than this go in one message: each message is a transaction of the region. */
 const GATHER_MS = 50;
@@ -55,6 +56,8 @@ export interface RackUplinkOptions {
   readonly clock: Clock;
   readonly stream: EventStream;
   readonly kinds: EventKinds;
+  /** Of whose leases the region is told each event. */
+  readonly acquaintance: Acquaintance;
   /** Events that happened in the thread. */
   readonly publish: Publish;
   /** The state that was put into force before this began, and when it was cached. */
@@ -82,6 +85,8 @@ export interface UplinkStatus {
   readonly desiredSince: number | undefined;
   readonly eventsWaiting: number;
   readonly eventsDropped: number;
+  /** Everyday events of strangers' leases that the region was not told of one by one. */
+  readonly eventsWithheld: number;
   /** Undefined: the region is embedded, or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }
@@ -90,6 +95,7 @@ export interface UplinkStatus {
 export class RackUplink {
   readonly #options: RackUplinkOptions;
   readonly #outbox = new Outbox();
+  readonly #strangers: StrangerEvents;
   readonly #cursor;
   readonly #posts: Questions<string | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
@@ -108,6 +114,7 @@ export class RackUplink {
 
   constructor(options: RackUplinkOptions) {
     this.#options = options;
+    this.#strangers = new StrangerEvents(options.acquaintance);
     this.#desiredVersion = options.cached.version;
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
@@ -148,6 +155,7 @@ export class RackUplink {
       desiredSince: this.#desiredSince,
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.untold,
+      eventsWithheld: this.#strangers.withheld,
       link,
     };
   }
@@ -212,6 +220,11 @@ export class RackUplink {
   #collect(limit?: number): void {
     const { events, missed } = this.#cursor.drain(limit);
     if (missed > 0) this.#outbox.addDropped(missed);
+    this.#put(events.flatMap((event) => this.#strangers.take(event) ?? []));
+    this.#sendSoon();
+  }
+
+  #put(events: readonly RackEvent[]): void {
     // Wall time as it is now, also when the clock was set since the start.
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
@@ -226,7 +239,6 @@ export class RackUplink {
         text: eventText(event, kind),
       });
     }
-    this.#sendSoon();
   }
 
   /** The first event after a while, and a full batch, go at once; others wait for company. */
@@ -289,7 +301,10 @@ export class RackUplink {
   }
 
   #putInForce(state: DesiredState): void {
+    const newcomers = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);
+    this.#put(this.#strangers.introduce(newcomers));
+    this.#sendSoon();
     this.#desiredVersion = state.version;
     this.#desiredSince = this.#options.clock.wallTimeMs();
     void done.then(() => this.#post({ kind: 'applied', version: state.version }));

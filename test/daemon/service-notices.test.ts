@@ -147,6 +147,7 @@ const region = (state: UplinkStatus['state'], link?: Partial<UplinkStatus['link'
   desiredSince: undefined,
   eventsWaiting: 0,
   eventsDropped: 0,
+  eventsWithheld: 0,
   link:
     link === undefined
       ? undefined

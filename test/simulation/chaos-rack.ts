@@ -7,6 +7,7 @@ import type { RackConfig } from '../../src/config/rack-config.ts';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack.ts';
 import { describeRack } from '../../src/daemon/rack-description.ts';
+import { acquaintanceOf } from '../../src/daemon/region-side.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { EventKind, RackEvent } from '../../src/event.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
@@ -94,6 +95,7 @@ export class ChaosRack {
       clock,
       stream,
       kinds: KINDS,
+      acquaintance: acquaintanceOf(() => rack),
       publish: stream.publish,
       cached: { version: cached.version, sinceMs: undefined },
       onDesiredState: async (state) => rack.setDesiredState(state),

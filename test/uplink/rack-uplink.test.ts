@@ -2,9 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import type { RackMachine } from '../../src/machines/machine.ts';
+import { formatMac, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
-import { RackUplink, type UplinkThread } from '../../src/uplink/rack-uplink.ts';
+import { RackUplink, type RackUplinkOptions, type UplinkThread } from '../../src/uplink/rack-uplink.ts';
+import { STRANGER_RATE } from '../../src/uplink/stranger-events.ts';
+import { leaseAt, MAC_A, machine, NOW } from '../dhcp/lab.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 /** A thread that keeps what it is told. */
@@ -27,6 +32,65 @@ class Thread implements UplinkThread {
   async terminate(): Promise<void> {}
 }
 
+const unknown = { isMachine: () => false, leasesOf: () => [] };
+
+/** An uplink to a thread that only listens. */
+function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUplinkOptions> = {}): RackUplink {
+  return new RackUplink({
+    mode: 'embedded',
+    startThread: () => thread,
+    rack: () => ({ uuid: 'u', name: 'rack', version: '1', interfaces: [], pinned: [] }),
+    imageTree: () => '/tree',
+    life: 'life',
+    clock: new VirtualClock(),
+    stream,
+    kinds: EVENT_KINDS,
+    acquaintance: unknown,
+    publish: stream.publish,
+    cached: { version: 0, sinceMs: undefined },
+    onDesiredState: async () => undefined,
+    onListening: () => undefined,
+    onProblem: () => undefined,
+    onTrouble: () => undefined,
+    ...changes,
+  });
+}
+
+test('a crowd of strangers is a sample for the region, and counted; a machine that becomes known comes with its lease', async () => {
+  const thread = new Thread();
+  const stream = new EventStream();
+  const lease = leaseAt(MAC_A, '10.20.0.100', 300);
+  const clock = new VirtualClock();
+  let machines: readonly RackMachine[] = [];
+  const uplink = uplinkTo(thread, stream, {
+    clock,
+    acquaintance: {
+      isMachine: (one) => machines.some(({ macs }) => macs.includes(one)),
+      leasesOf: (macs) => [lease].filter((one) => macs.has(one.mac)),
+    },
+    onDesiredState: async (state) => {
+      machines = state.machines;
+    },
+  });
+  uplink.start();
+  const count = STRANGER_RATE.burst * 3;
+  for (let index = 0; index < count; index += 1) stream.publish({ kind: 'dhcp.ack', at: NOW, mac: mac(index + 1) });
+  await stream.rest();
+  assert.equal(uplink.status().eventsWaiting, STRANGER_RATE.burst);
+  assert.equal(uplink.status().eventsWithheld, count - STRANGER_RATE.burst);
+
+  const known = { schema: 2, version: 1, machines: [machine(MAC_A, '10.20.0.10')] } as const;
+  thread.tell({ kind: 'desired-state', state: known });
+  assert.equal(uplink.status().eventsWaiting, STRANGER_RATE.burst + 1);
+  thread.tell({ kind: 'stored', sequence: STRANGER_RATE.burst });
+  clock.advance(1000);
+  const told = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
+  assert.deepEqual(
+    told.filter(({ mac: whose }) => whose === formatMac(MAC_A)).map(({ address, text }) => [address, text]),
+    [['10.20.0.100', 'Has 10.20.0.100 for 10 min']],
+  );
+});
+
 test('a state is said to be applied when its settings are in force, after what the rack says of itself', async () => {
   const thread = new Thread();
   const clock = new VirtualClock();
@@ -42,6 +106,7 @@ test('a state is said to be applied when its settings are in force, after what t
     clock,
     stream,
     kinds: new Map(),
+    acquaintance: unknown,
     publish: stream.publish,
     cached: { version: 0, sinceMs: undefined },
     onDesiredState: () => settled.promise,

@@ -1,0 +1,117 @@
+// Which events of leases the region is told of one by one, and which only now and then.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant } from '../../src/clock.ts';
+import type { DhcpEvent, DhcpEventKind } from '../../src/dhcp/events.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { isActive } from '../../src/dhcp/leases/lease-table.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { type MacAddress, mac } from '../../src/net/address.ts';
+import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
+import { hw, leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
+
+const { burst, perSecond } = STRANGER_RATE;
+/** So many strangers that the next event of one is withheld. */
+const CROWD = burst * 4;
+
+function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lease[] = []): Acquaintance {
+  return {
+    isMachine: (one) => machines.includes(one),
+    leasesOf: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
+  };
+}
+
+const ackOf = (one: MacAddress, changes: Partial<DhcpEvent> = {}, at: Instant = NOW): DhcpEvent => ({
+  kind: 'dhcp.ack',
+  at,
+  mac: one,
+  ...changes,
+});
+
+/** Strangers that take addresses until no more of them are told. */
+function crowd(strangers: StrangerEvents, kind: DhcpEventKind = 'dhcp.ack'): readonly RackEvent[] {
+  const events = Array.from({ length: CROWD }, (_, index) => ackOf(mac(0x020000000000 + index), { kind }));
+  return events.flatMap((event) => strangers.take(event) ?? []);
+}
+
+test('a crowd of strangers is told of up to the burst, and the rest is counted', () => {
+  const strangers = new StrangerEvents(acquaintance());
+  assert.equal(crowd(strangers).length, burst);
+  assert.equal(strangers.withheld, CROWD - burst);
+  // Each kind has a burst of its own.
+  for (const kind of ['dhcp.offer', 'dhcp.expired', 'dhcp.release'] as const) {
+    assert.equal(crowd(strangers, kind).length, burst, kind);
+  }
+});
+
+test('what is told after some were withheld says for how many it stands', () => {
+  const strangers = new StrangerEvents(acquaintance());
+  crowd(strangers);
+  const soon = instant(NOW + Math.ceil(1000 / perSecond));
+  const told = strangers.take(ackOf(MAC_A, {}, soon));
+  assert.equal(told?.count, CROWD - burst + 1);
+});
+
+const always: readonly (readonly [name: string, event: RackEvent, before?: RackEvent])[] = [
+  ['a lease of a machine that the region knows', ackOf(MAC_B)],
+  ['a lease of who boots from the network', ackOf(MAC_A, { client: 'bios' })],
+  [
+    'the lease of the system that a host has booted',
+    ackOf(MAC_A),
+    ackOf(MAC_A, { kind: 'dhcp.offer', client: 'uefi' }),
+  ],
+  ['the lease of a host that loaded a file', ackOf(MAC_A), { kind: 'tftp.sent', at: NOW, mac: MAC_A }],
+  ['a refusal', ackOf(MAC_A, { kind: 'dhcp.refused', reason: 'range-exhausted' })],
+  ['a NAK', ackOf(MAC_A, { kind: 'dhcp.nak' })],
+  ['an address that somebody else uses', ackOf(MAC_A, { kind: 'dhcp.decline' })],
+  ['an address of another server', ackOf(MAC_A, { kind: 'dhcp.elsewhere' })],
+  ['what concerns nobody', { kind: 'dhcp.expired', at: NOW }],
+];
+
+for (const [name, event, before] of always) {
+  test(`told among a crowd of strangers, as it is: ${name}`, () => {
+    const strangers = new StrangerEvents(acquaintance([MAC_B]));
+    crowd(strangers);
+    crowd(strangers, 'dhcp.expired');
+    if (before !== undefined) strangers.take(before);
+    assert.equal(strangers.take(event), event);
+  });
+}
+
+test('of who booted half of the bound is remembered at least, and no more than the bound', () => {
+  const strangers = new StrangerEvents(acquaintance());
+  crowd(strangers);
+  const bootersFrom = (first: number, count: number): readonly MacAddress[] =>
+    Array.from({ length: count }, (_, index) => mac(0x060000000000 + first + index));
+  const isTold = (one: MacAddress): boolean => strangers.take(ackOf(one)) !== undefined;
+  const early = bootersFrom(0, BOOTERS_MAX / 2);
+  for (const one of early) strangers.take({ kind: 'http.file-sent', at: NOW, mac: one });
+  assert.ok(early.every(isTold));
+  const late = bootersFrom(BOOTERS_MAX, BOOTERS_MAX / 2);
+  for (const one of late) strangers.take({ kind: 'http.file-sent', at: NOW, mac: one });
+  assert.ok(late.every(isTold));
+  assert.equal(early.filter(isTold).length, 0);
+});
+
+test('a machine that becomes known begins with its running lease, unless all its events were told', () => {
+  const booted = hw('52:54:00:00:00:0d');
+  const leases = [
+    leaseAt(MAC_A, '10.20.0.100', 300),
+    leaseAt(MAC_B, '10.20.0.101', -1),
+    leaseAt(booted, '10.20.0.102', 300),
+  ];
+  const known: MacAddress[] = [];
+  const strangers = new StrangerEvents(acquaintance(known, leases));
+  strangers.take(ackOf(booted, { client: 'bios' }));
+  const machines = [MAC_A, MAC_B, booted].map((one) => machine(one, '10.20.0.10'));
+  const state = { schema: 2, version: 2, machines } as const;
+  const newcomers = strangers.newcomers(state);
+  known.push(MAC_A, MAC_B, booted);
+  const told = strangers.introduce(newcomers);
+  assert.deepEqual(
+    told.map(({ kind, mac: whose, address, at }) => [kind, whose, address, at]),
+    [['dhcp.ack', MAC_A, leases[0]?.address, leases[0]?.grantedAt]],
+  );
+  assert.equal(strangers.newcomers(state).size, 0);
+});
