@@ -182,7 +182,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP offer',
     explanation:
-      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one. In proxy mode (proxied) it was offered the boot file only.',
+      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one. In proxy mode (proxied) it was offered the boot file only. Of offers that are repeated in a flood only some are published; count says for how many each stands.',
   },
   'dhcp.ack': {
     level: 'info',
@@ -205,7 +205,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP request denied',
     explanation:
-      'A client asked for an address it cannot have; it starts again at once. The reason says why. During a network boot this stops firmware of some vendors.',
+      'A client asked for an address it cannot have; it starts again at once. The reason says why. During a network boot this stops firmware of some vendors. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.release': {
     level: 'info',

@@ -1,0 +1,185 @@
+// What is told in a flood: never all of it, and never nothing of a machine of the region.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later } from '../../../src/clock.ts';
+import {
+  FAIR_KEYS_MAX,
+  FairSampler,
+  HOLDER_SHARES,
+  MACHINE_RATE,
+  OWED_EVERY_MS,
+  TOGETHER_RATE,
+} from '../../../src/dhcp/limits/telling.ts';
+import type { RackEvent } from '../../../src/event.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
+import type { RackMachine } from '../../../src/machines/machine.ts';
+import { ANY, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
+import { EVENT_RATE } from '../../../src/rate-limit.ts';
+import { type ClientWords, config, ip, leaseAt, MAC_A, machine, RACK, subnet } from '../lab.ts';
+import { rig } from '../responder-rig.ts';
+
+const START = instant(1_000_000);
+const MINUTE = OWED_EVERY_MS;
+const NETWORK = parseNetwork('10.0.0.0/8') ?? { address: ANY, prefix: 0 };
+const WIDE = subnet({
+  network: NETWORK,
+  dynamic: { low: ip('10.20.4.0'), high: ip('10.20.7.255') },
+  static: undefined,
+});
+
+/** Machines that the region knows, each with an address of its own. */
+const machinesOf = (count: number): readonly RackMachine[] =>
+  Array.from({ length: count }, (_, index) => {
+    const own = mac(0x525400000000 + index);
+    return machine(own, '10.30.0.0', {
+      systemId: `m${index}`,
+      hostname: `m${index}`,
+      addresses: [{ mac: own, address: ipv4(ip('10.40.0.0') + index) }],
+    });
+  });
+
+/** A request that is denied: the address is the rack's own. */
+const denied = (client: MacAddress): ClientWords => ({ type: 'request', mac: client, requested: RACK, server: RACK });
+const sum = (events: readonly RackEvent[]): number => events.reduce((total, { count = 1 }) => total + count, 0);
+
+test('of one key its burst is told, then one a second, and each says for how many it stands', () => {
+  const sampler = new FairSampler();
+  let told = 0;
+  for (let index = 0; index < 100; index += 1) if (sampler.take(1, START) !== undefined) told += 1;
+  assert.equal(told, MACHINE_RATE.burst);
+  assert.deepEqual(sampler.take(1, later(START, 1000)), { count: 100 - MACHINE_RATE.burst + 1 });
+  assert.equal(sampler.take(1, later(START, 1500)), undefined);
+  assert.deepEqual(sampler.take(1, later(START, 2000)), { count: 2 });
+});
+
+test('however others flood, each key is told of at once, and again within each minute', () => {
+  const sampler = new FairSampler();
+  const flood = (at: number): void => {
+    for (let key = 1; key <= 1000; key += 1) sampler.take(key, later(START, at));
+  };
+  const mine: (number | undefined)[] = [];
+  for (let second = 0; second < 240; second += 1) {
+    flood(second * 1000);
+    const sample = sampler.take(7777, later(START, second * 1000 + 500));
+    if (sample !== undefined) mine.push(sample.count);
+  }
+  assert.ok(mine.length >= 4, `${mine.length} in four minutes`);
+  assert.equal(mine[0], undefined, 'the first stands for itself');
+});
+
+test('a flood in the names of many brings one event a minute of each, and no more than the common rate beside', () => {
+  const sampler = new FairSampler();
+  const keys = 2000;
+  const minutes = 3;
+  let told = 0;
+  for (let second = 0; second < minutes * 60; second += 1) {
+    for (let index = 0; index < 5000; index += 1) {
+      if (sampler.take((second * 5000 + index) % keys, later(START, second * 1000)) !== undefined) told += 1;
+    }
+  }
+  const bound = keys * minutes + TOGETHER_RATE.burst + TOGETHER_RATE.perSecond * minutes * 60;
+  assert.ok(told >= keys * minutes && told <= bound, `${told}, bound ${bound}`);
+});
+
+test('keys are forgotten beyond their bound, the one first of which nothing was told for longest', () => {
+  const sampler = new FairSampler();
+  for (let index = 0; index < MACHINE_RATE.burst; index += 1) sampler.take(0, START);
+  for (let key = 1; key < FAIR_KEYS_MAX; key += 1) sampler.take(key, START);
+  assert.equal(sampler.size, FAIR_KEYS_MAX);
+  assert.equal(sampler.take(0, START), undefined, 'still known');
+  sampler.take(FAIR_KEYS_MAX, START);
+  assert.equal(sampler.size, FAIR_KEYS_MAX);
+  assert.notEqual(sampler.take(0, START), undefined, 'forgotten, and told of anew');
+  assert.equal(sampler.size, FAIR_KEYS_MAX);
+});
+
+test('a clock that jumps hides nobody and floods nothing', () => {
+  const day = 86_400_000;
+  for (const jump of [day, -day]) {
+    const sampler = new FairSampler();
+    for (let index = 0; index < 100; index += 1) sampler.take(1, later(START, day));
+    let told = 0;
+    for (let index = 0; index < 100; index += 1) if (sampler.take(1, later(START, day + jump))) told += 1;
+    assert.ok(told >= 1 && told <= MACHINE_RATE.burst, `${told} after a jump of ${jump} ms`);
+  }
+});
+
+test('NAKs are counted all, and told as samples, to a stranger and to a machine', () => {
+  const cases: readonly (readonly [string, readonly RackMachine[], number])[] = [
+    ['a stranger', [], EVENT_RATE.burst],
+    ['a machine', [machine(MAC_A, '10.40.0.1')], MACHINE_RATE.burst],
+  ];
+  for (const [name, machines, burst] of cases) {
+    const { clock, responder, say, told } = rig(config(WIDE), new MachineDirectory(machines));
+    for (let index = 0; index < 500; index += 1) assert.match(say(denied(MAC_A)), /^nak/);
+    const first = told('dhcp.nak');
+    assert.equal(first.length, burst, name);
+    const counters = responder.counters();
+    assert.deepEqual([counters.refusals['address-excluded'], counters.events['dhcp.nak']], [500, 500], name);
+    clock.advance(MINUTE);
+    say(denied(MAC_A));
+    assert.equal(sum([...first, ...told('dhcp.nak')]), 501, name);
+  }
+});
+
+test('an offer that is repeated is told as a sample, and each client’s first one by itself', () => {
+  const { responder, say, told } = rig(config(WIDE));
+  for (let client = 1; client <= 100; client += 1) assert.match(say({ type: 'discover', mac: mac(client) }), /^offer/);
+  assert.equal(told('dhcp.offer').length, 100);
+  for (let index = 0; index < 1000; index += 1) {
+    assert.match(say({ type: 'discover', mac: mac((index % 100) + 1) }), /^offer/);
+  }
+  assert.equal(told('dhcp.offer').length, EVENT_RATE.burst);
+  assert.equal(responder.counters().events['dhcp.offer'], 1100);
+});
+
+test('offers that are repeated hide no refusal', () => {
+  const { say, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
+  for (let index = 0; index < 500; index += 1) say({ type: 'discover', mac: MAC_A });
+  told();
+  say(denied(MAC_A));
+  assert.deepEqual(
+    told().map(({ kind }) => kind),
+    ['dhcp.nak'],
+  );
+});
+
+test('a flood in the names of 5000 machines hides no step of one more, and is told of each once a minute', () => {
+  const victim = mac(0x525400000000 + 5000);
+  const { clock, say, told } = rig(config(WIDE), new MachineDirectory(machinesOf(5001)));
+  for (let round = 0; round < 3; round += 1) {
+    for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
+  }
+  const flood = told('dhcp.nak').length;
+  assert.ok(flood >= 5000 && flood <= 5000 + TOGETHER_RATE.burst, `${flood} were told`);
+  assert.match(say(denied(victim)), /^nak/);
+  assert.deepEqual(
+    told('dhcp.nak').map((event) => event.mac),
+    [victim],
+  );
+  clock.advance(MINUTE / 2);
+  for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
+  const later = told('dhcp.nak').length;
+  assert.ok(later <= TOGETHER_RATE.burst, `${later} were told half a minute later`);
+});
+
+test('who held a lease once is a stranger; those who hold one share what is owed to them', () => {
+  const holders = 1000;
+  const client = (index: number): MacAddress => mac(0x020000000000 + index);
+  for (const [state, bound] of [
+    ['released', EVENT_RATE.burst],
+    ['bound', HOLDER_SHARES + TOGETHER_RATE.burst],
+  ] as const) {
+    const stored = Array.from({ length: holders }, (_, index) => ({
+      ...leaseAt(client(index), `10.20.${4 + (index >> 8)}.${index % 256}`, 600, state),
+      expiresAt: instant(state === 'bound' ? 1e12 : 0),
+    }));
+    const { say, told } = rig(config(WIDE), new MachineDirectory([]), stored);
+    for (let round = 0; round < 2; round += 1) {
+      for (let index = 0; index < holders; index += 1) say(denied(client(index)));
+    }
+    const count = told('dhcp.nak').length;
+    assert.ok(count <= bound && count >= Math.min(bound, EVENT_RATE.burst), `${state}: ${count} were told`);
+  }
+});
