@@ -1,14 +1,16 @@
 // `leases.db`: what the journal worker does with its file. The acknowledgement of a lease waits for one thing only, a row at the
 // end of `log`; the table by address is brought up to date later, when nobody waits.
 //
-//   append ──▶ log (seq, …)  ──fold──▶ lease (address, …)
-//                 │ the last LOG_HISTORY_MAX rows stay, as the history of what happened; older folded rows go
+//   write ──▶ log (seq, records)  ──fold──▶ lease (address, …)
+//                 │ the last LOG_HISTORY_MAX records stay, as the history of what happened; older folded ones go
 //
 // Measured: rows appended to the log 227 000/s in groups of 32, the same rows as upserts by address 41 000/s, with stops of 5 ms
-// for each checkpoint. Hence the two tables.
+// for each checkpoint. Hence the two tables; and a row of the log holds a whole batch as it came (`lease-record.ts`), named by its
+// last sequence, because a row and its columns for each record cost as much again as the way to the disk.
 //
-// 1. What is in force is `lease`, overlaid in order by the rows of `log` above `fold.sequence`.
-// 2. A batch, a fold step and a probe are one transaction each; a fold moves rows, their removal and the remembered sequence at once.
+// 1. What is in force is `lease`, overlaid in order by the records of `log` above `fold.sequence`.
+// 2. A batch, a fold step and a probe are one transaction each. A fold step may end in the middle of a batch: `fold.sequence` follows
+//    with the end of the batch, until then 1 still holds, because what stands in `lease` too soon is overlaid once more.
 // 3. `lease` holds at most one row an address, so its size is bounded by the networks that were ever served.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
@@ -18,15 +20,17 @@ import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
-import { decodeFields, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
+import { decodeFields, decodeLeases, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** Rows of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
-export const FOLD_ROWS_MAX = 128;
-/** Folded rows that stay in the log. */
+/** Records of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
+export const FOLD_RECORDS_MAX = 128;
+/** Folded records that stay in the log, and those of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
 /** Records handed over in one piece when loading. */
 const LOAD_RECORDS_MAX = 2048;
+/** Batches of the log are handed over together up to this size. */
+const LOAD_BYTES_MAX = 256 * 1024;
 /** How long a reader waits for a process that has the file to itself for a moment, in milliseconds. */
 const COPY_WAIT_MS = 2000;
 /** A probe writes as much as the group that failed, within these bounds, in bytes. */
@@ -60,21 +64,43 @@ export const LEASE_DATABASE: DatabaseKind = {
      CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL) STRICT;
      INSERT INTO fold VALUES (1, 0);
      CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,
+    // A batch in one row; what the log held by single records is folded, as far as it was not.
+    `INSERT OR REPLACE INTO lease (seq, ${COLUMNS})
+       SELECT max(seq), ${COLUMNS} FROM log WHERE seq > (SELECT sequence FROM fold) GROUP BY address;
+     UPDATE fold SET sequence = max(sequence, (SELECT coalesce(max(seq), 0) FROM log));
+     DROP TABLE log;
+     CREATE TABLE log (seq INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT;`,
   ],
 };
+
+/** The version from which a row of the log holds a batch. */
+const BATCH_VERSION = 2;
+
+/** A batch of the log that is being folded. */
+interface FoldingBatch {
+  readonly sequence: number;
+  readonly records: readonly RecordFields[];
+  /** How many of them stand in `lease`. */
+  readonly done: number;
+}
 
 /** The open file. Every method is synchronous and throws what SQLite throws. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
+  readonly #next: StatementSync;
+  readonly #upsert: StatementSync;
   #folded: number;
   #last: number;
+  #folding: FoldingBatch | undefined;
 
   /** @throws RackError as `openDatabaseFile` */
   constructor(path: string) {
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
-    this.#append = this.#database.prepare(
-      `INSERT INTO log (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
+    this.#next = this.#database.prepare('SELECT seq, records FROM log WHERE seq > ? ORDER BY seq LIMIT 1');
+    this.#upsert = this.#database.prepare(
+      `INSERT OR REPLACE INTO lease (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#folded = this.#number('SELECT sequence FROM fold');
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
@@ -93,45 +119,56 @@ export class LeaseDatabase {
   /** Hands over every record in force, the older of one address before the newer, in encoded pieces. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
     let batch = new LeaseBatch();
-    for (const { sequence, lease } of readRecords(this.#database, this.#folded)) {
+    for (const { sequence, lease } of foldedRecords(this.#database)) {
       batch.add(sequence, lease);
       if (batch.records < LOAD_RECORDS_MAX) continue;
       deliver(batch.finish());
       batch = new LeaseBatch();
     }
     if (batch.records > 0) deliver(batch.finish());
+    // Small batches, of which there may be very many, go together: a batch has no header.
+    let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
+    for (const { records } of loggedBatches(this.#database, this.#folded)) {
+      pieces.push(records);
+      bytes += records.length;
+      if (bytes < LOAD_BYTES_MAX) continue;
+      deliver(joined(pieces, bytes));
+      [pieces, bytes] = [[], 0];
+    }
+    if (bytes > 0) deliver(joined(pieces, bytes));
   }
 
   /**
    * Writes a batch and waits for the disk; all of it or nothing.
-   * @returns the last sequence of the batch
+   * @param sequence of its last record
    */
-  write(bytes: Uint8Array): number {
-    const records = decodeFields(bytes);
-    if (!records.ok) throw new Error(`a batch does not decode: ${records.fault.field} at ${records.fault.offset}`);
-    this.#transaction(() => {
-      for (const record of records.value) this.#insert(record);
-    });
-    this.#last = records.value.at(-1)?.sequence ?? this.#last;
-    return this.#last;
+  write(sequence: number, records: Uint8Array): void {
+    this.#append.run(sequence, records);
+    this.#last = sequence;
   }
 
-  /** Moves the next rows of the log into `lease`. @returns whether more are waiting */
+  /** Moves the next records of the log into `lease`. @returns whether more are waiting */
   fold(): boolean {
-    if (this.#folded >= this.#last) return false;
-    const from = this.#folded;
-    const to = Math.min(this.#last, from + FOLD_ROWS_MAX);
+    let [folded, folding] = [this.#folded, this.#folding];
     this.#transaction(() => {
-      // With max() SQLite takes the other columns from the row that holds the maximum (sqlite.org/lang_select.html §2.4).
+      for (let left = FOLD_RECORDS_MAX; left > 0; ) {
+        folding ??= this.#batchAfter(folded);
+        if (folding === undefined) break;
+        const { sequence, records, done } = folding;
+        const next = records.slice(done, done + left);
+        for (const record of next) this.#keep(record);
+        left -= next.length;
+        if (done + next.length < records.length) folding = { sequence, records, done: done + next.length };
+        else [folded, folding] = [sequence, undefined];
+      }
+      if (folded === this.#folded) return;
       this.#database.exec(
-        `INSERT OR REPLACE INTO lease (seq, ${COLUMNS})
-           SELECT max(seq), ${COLUMNS} FROM log WHERE seq > ${from} AND seq <= ${to} GROUP BY address;
-         DELETE FROM log WHERE seq <= ${to - LOG_HISTORY_MAX};
-         UPDATE fold SET sequence = ${to}`,
+        `DELETE FROM log WHERE seq <= ${folded - LOG_HISTORY_MAX}; UPDATE fold SET sequence = ${folded}`,
       );
     });
-    this.#folded = to;
-    return to < this.#last;
+    this.#folded = folded;
+    this.#folding = folding;
+    return folded < this.#last;
   }
 
   /**
@@ -156,8 +193,17 @@ export class LeaseDatabase {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  #insert(record: RecordFields): void {
-    this.#append.run(
+  #batchAfter(sequence: number): FoldingBatch | undefined {
+    const row = this.#next.get(sequence);
+    if (row === undefined) return undefined;
+    const last = readInteger(row.seq);
+    const records = decodeFields(readBlob(row.records));
+    if (!records.ok) throw damaged(last, records.fault.field);
+    return { sequence: last, records: records.value, done: 0 };
+  }
+
+  #keep(record: RecordFields): void {
+    this.#upsert.run(
       record.sequence,
       record.address,
       record.mac,
@@ -193,16 +239,47 @@ export class LeaseDatabase {
   }
 }
 
-/** Every record in force, the older of one address before the newer. @param folded the last sequence that is folded */
-function* readRecords(database: DatabaseSync, folded: number): Generator<LeaseRecord> {
-  const queries = [
-    `SELECT seq, ${COLUMNS} FROM lease`,
-    `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${folded} ORDER BY seq`,
-  ];
-  for (const sql of queries) {
-    for (const row of database.prepare(sql, { returnArrays: true }).iterate()) {
-      yield { sequence: readInteger(row[0]), lease: readLease(row) };
-    }
+/** The records of `lease`, in no particular order of sequences. */
+function* foldedRecords(database: DatabaseSync): Generator<LeaseRecord> {
+  yield* readRecords(database, `SELECT seq, ${COLUMNS} FROM lease`);
+}
+
+function* readRecords(database: DatabaseSync, sql: string): Generator<LeaseRecord> {
+  for (const row of database.prepare(sql, { returnArrays: true }).iterate()) {
+    yield { sequence: readInteger(row[0]), lease: readLease(row) };
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The batches of the log above a sequence, in order. */
+function* loggedBatches(
+  database: DatabaseSync,
+  folded: number,
+): Generator<{ readonly sequence: number; readonly records: Uint8Array<ArrayBuffer> }> {
+  for (const row of database.prepare('SELECT seq, records FROM log WHERE seq > ? ORDER BY seq').iterate(folded)) {
+    yield { sequence: readInteger(row.seq), records: readBlob(row.records) };
+  }
+}
+
+/** The records of the log above a sequence, in order, of a file of any version. */
+function* loggedRecords(database: DatabaseSync, folded: number, version: number): Generator<LeaseRecord> {
+  if (version < BATCH_VERSION) {
+    yield* readRecords(database, `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${folded} ORDER BY seq`);
+    return;
+  }
+  for (const { sequence, records } of loggedBatches(database, folded)) {
+    const decoded = decodeLeases(records);
+    if (!decoded.ok) throw damaged(sequence, decoded.fault.field);
+    yield* decoded.value;
   }
 }
 
@@ -224,7 +301,8 @@ export function copyLeases(path: string): LeaseFileContents {
       throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
     }
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const record of readRecords(database, folded)) stored.add(record);
+    for (const record of foldedRecords(database)) stored.add(record);
+    for (const record of loggedRecords(database, folded, version)) stored.add(record);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
     throw new RackError('store-unavailable', `${path} cannot be read: ${errorText(cause)}`, { cause });
@@ -261,6 +339,15 @@ function readInteger(value: SQLOutputValue | undefined): number {
 function readState(value: SQLOutputValue | undefined): LeaseState {
   if (value === 'bound' || value === 'released' || value === 'declined') return value;
   throw new Error(`leases.db holds the lease state ${String(value)}`);
+}
+
+const damaged = (sequence: number, field: string): Error =>
+  new Error(`leases.db holds a batch that does not decode: ${field} in the one that ends with ${sequence}`);
+
+function readBlob(value: SQLOutputValue | undefined): Uint8Array<ArrayBuffer> {
+  if (!(value instanceof Uint8Array && value.buffer instanceof ArrayBuffer))
+    throw new Error('leases.db holds no batch where one belongs');
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
 const readText = (value: SQLOutputValue | undefined): string | undefined =>

@@ -18,7 +18,7 @@
 //    is made to wait for seconds has given up, and its offer was a promise that could not be kept.
 
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Clock, type Instant, instant, type Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
@@ -26,8 +26,9 @@ import { storeLease } from '../dhcp/leases/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../errors.ts';
 import { HostClocks } from './host-clocks.ts';
-import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
+import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';
 import { decodeLeases, LeaseBatch } from './lease-record.ts';
+import { startLeaseWorker } from './lease-worker-start.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** The file's name in the state directory. */
@@ -39,12 +40,12 @@ export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;
 /** Records of one batch: bounds the time of one commit to some milliseconds. */
 const BATCH_RECORDS_MAX = 4096;
+/** Memory of a batch that is used again; that of a larger one is given up. */
+const SPARE_BYTES_MAX = 256 * 1024;
 /** How long closing waits for the disk, in milliseconds; what was not written by then was never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
 /** Upper bounds in seconds by which the time of a batch on its way to the disk and back is counted. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
-const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 export interface LeaseJournalOptions {
   /** The directory of `leases.db`; created when missing. */
@@ -82,47 +83,12 @@ export interface OpenedLeaseJournal extends LeaseFileContents {
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
   const stored = new StoredLeases();
-  const { worker, lastSequence } = await startWorker({ path, discardAbove: undefined }, (bytes) => {
+  const { worker, lastSequence } = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
     if (!records.ok) throw new RackError('store-broken', `${path}: a lease does not decode (${records.fault.field})`);
     for (const record of records.value) stored.add(record);
   });
   return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), ...stored.contents() };
-}
-
-/** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
-function workerFile(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js', import.meta.url);
-}
-
-function startWorker(
-  data: LeaseWorkerData,
-  onLeases: (bytes: Uint8Array) => void,
-): Promise<{ worker: Worker; lastSequence: number }> {
-  const worker = new Worker(workerFile(), { workerData: data, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
-  const { promise, resolve, reject } = Promise.withResolvers<{ worker: Worker; lastSequence: number }>();
-  const dead = (why: string, cause?: unknown): void =>
-    reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
-  const onError = (cause: unknown): void => dead(errorText(cause), cause);
-  const onExit = (code: number): void => dead(`its thread ended with ${code}`);
-  const onMessage = (message: FromLeaseWorker): void => {
-    if (message.kind === 'leases') {
-      try {
-        onLeases(message.bytes);
-      } catch (error) {
-        reject(error);
-        void worker.terminate();
-      }
-    } else if (message.kind === 'refused') {
-      reject(new RackError(message.code, message.message));
-    } else if (message.kind === 'opened') {
-      worker.off('error', onError).off('exit', onExit).off('message', onMessage);
-      resolve({ worker, lastSequence: message.lastSequence });
-    }
-  };
-  // `error` stays heard after a refusal: an unheard one would end the process.
-  worker.on('error', onError).on('exit', onExit).on('message', onMessage);
-  return promise;
 }
 
 /** The journal over its worker; made by `openLeaseJournal`. */
@@ -147,6 +113,8 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #gathering = new LeaseBatch();
   /** Full batches that wait behind the outstanding one, the oldest first. */
   #full: LeaseBatch[] = [];
+  /** Memory of a batch that is on disk, for the next. */
+  #spare: ArrayBuffer | undefined;
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
   #outstandingBytes = 0;
@@ -183,7 +151,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     }
     if (this.#gathering.records >= BATCH_RECORDS_MAX) {
       this.#full.push(this.#gathering);
-      this.#gathering = new LeaseBatch();
+      this.#gathering = this.#newBatch();
     }
     this.#last += 1;
     this.#gathering.add(this.#last, storeLease(lease, this.#hostClocks.read()));
@@ -236,11 +204,16 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#owedSince = undefined;
     this.#outstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
-    worker.on('error', (error) => this.#fail(`the journal's thread failed: ${errorText(error)}`));
+    // Failure is judged at the end of the thread only: what it still said before, `durable` too, has been heard by then.
+    let failure: string | undefined;
+    worker.on('error', (error) => {
+      failure = `the journal's thread failed: ${errorText(error)}`;
+    });
     worker.on('exit', (code) => {
       this.#worker = undefined;
-      if (this.#state === 'closing') this.#finish();
-      else this.#fail(`the journal's thread ended with ${code}`);
+      const isClosing = this.#state === 'closing';
+      if (!isClosing || this.#last > this.#settled) this.#fail(failure ?? `the journal's thread ended with ${code}`);
+      if (isClosing) this.#finish();
     });
   }
 
@@ -254,14 +227,20 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#turnEnd = undefined;
     const batch = this.#full.shift() ?? this.#gathering;
     if (batch.records === 0) return;
-    if (batch === this.#gathering) this.#gathering = new LeaseBatch();
+    if (batch === this.#gathering) this.#gathering = this.#newBatch();
     const bytes = batch.finish();
     this.#outstanding = true;
     this.#outstandingBytes = bytes.length;
     this.#sentAt = this.#clock.now();
-    this.#say({ kind: 'write', bytes }, [bytes.buffer]);
+    this.#say({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
     this.#slowness?.cancel();
     this.#slowness = this.#clock.schedule(JOURNAL_SLOW_MS, () => this.#onSlow());
+  }
+
+  #newBatch(): LeaseBatch {
+    const memory = this.#spare;
+    this.#spare = undefined;
+    return new LeaseBatch(memory);
   }
 
   #onSlow(): void {
@@ -286,6 +265,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (message.kind !== 'fold-failed') this.#owedSince = undefined;
     switch (message.kind) {
       case 'durable':
+        if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
         this.#onDurable(message.sequence);
         return;
       case 'failed':
@@ -348,7 +328,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     try {
       if (this.#worker !== undefined) return this.#probe();
-      const { worker } = await startWorker({ path: this.#path, discardAbove: this.#durable }, () => undefined);
+      const { worker } = await startLeaseWorker({ path: this.#path, discardAbove: this.#durable }, () => undefined);
       this.#adopt(worker);
       if (this.#state === 'failing') this.#probe();
       else this.#say({ kind: 'close' });

@@ -18,7 +18,8 @@ export interface LeaseWorkerData {
 }
 
 export type ToLeaseWorker =
-  | { readonly kind: 'write'; readonly bytes: Uint8Array }
+  /** `sequence` is that of its last record; the memory of the bytes changes hands. */
+  | { readonly kind: 'write'; readonly sequence: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'probe'; readonly sizeBytes: number }
   /** Answered by `pong`: the worker is alive and its disk does not hold it. */
   | { readonly kind: 'ping' }
@@ -30,7 +31,8 @@ export type FromLeaseWorker =
   | { readonly kind: 'opened'; readonly lastSequence: number }
   /** The file cannot be used; the worker ends. */
   | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
-  | { readonly kind: 'durable'; readonly sequence: number }
+  /** The memory of its bytes comes back, for another batch. */
+  | { readonly kind: 'durable'; readonly sequence: number; readonly memory: ArrayBuffer }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'writable' }
   | { readonly kind: 'pong' }

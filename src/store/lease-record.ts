@@ -33,11 +33,16 @@ export interface LeaseRecord {
 
 /** Gathers records in a buffer that grows and is given away whole. */
 export class LeaseBatch {
-  // Not from Node's pool: a pooled buffer's memory cannot be transferred to another thread.
-  #buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  #buffer: Buffer<ArrayBuffer>;
   #length = 0;
   #records = 0;
   #lastSequence = 0;
+
+  /** @param memory of an earlier batch; undefined: memory of its own */
+  constructor(memory?: ArrayBuffer) {
+    // Not from Node's pool: a pooled buffer's memory cannot be transferred to another thread.
+    this.#buffer = memory === undefined ? Buffer.allocUnsafeSlow(FIRST_CAPACITY) : Buffer.from(memory);
+  }
 
   /** How many records it holds. */
   get records(): number {

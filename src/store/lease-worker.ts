@@ -1,64 +1,21 @@
 // The journal worker: the thread that waits for the disk, so that the rack loop never does.
 //
-//   write ─▶ commit ─▶ durable ─▶ (idle FOLD_IDLE_MS) ─▶ fold step ─▶ … ─▶ nothing left
+//   write ─▶ commit ─▶ durable ─▶ fold, when there is time (`lease-folder.ts`)
 //
 // 1. A message is answered before the next is taken; the answer to a write comes after its commit.
-// 2. Folding waits until nobody has written for a while, or until FOLD_BACKLOG_MAX records wait: then one step follows each write.
+// 2. Nothing is folded before its `durable` was said.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock, type Timer } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { sqliteCode } from './database-file.ts';
 import { LeaseDatabase } from './lease-database.ts';
+import { LeaseFolder } from './lease-folder.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
 
-/** How long nobody must have written before the log is folded, in milliseconds. */
-const FOLD_IDLE_MS = 100;
-/** Records in the log above which a fold step follows each write. */
-const FOLD_BACKLOG_MAX = 32_768;
-/** After a fold that failed nothing is folded for this long, in milliseconds. */
-const FOLD_RETRY_MS = 5000;
-
-class Folder {
-  readonly #database: LeaseDatabase;
-  #timer: Timer | undefined;
-  #restUntilMs = 0;
-
-  constructor(database: LeaseDatabase) {
-    this.#database = database;
-  }
-
-  /** To be called after each write. */
-  afterWrite(): void {
-    if (this.#database.unfolded > FOLD_BACKLOG_MAX && systemClock.now() >= this.#restUntilMs) this.#step();
-    this.#wait(Math.max(FOLD_IDLE_MS, this.#restUntilMs - systemClock.now()));
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-  }
-
-  #wait(delayMs: number): void {
-    this.#timer?.cancel();
-    this.#timer = systemClock.schedule(delayMs, () => {
-      // A turn between two steps: a batch that came meanwhile goes first.
-      if (this.#step()) this.#wait(0);
-    });
-  }
-
-  /** @returns whether to go on at once */
-  #step(): boolean {
-    try {
-      return this.#database.fold();
-    } catch (error) {
-      this.#restUntilMs = systemClock.now() + FOLD_RETRY_MS;
-      this.#wait(FOLD_RETRY_MS);
-      say({ kind: 'fold-failed', reason: reasonOf(error) });
-      return false;
-    }
-  }
-}
+/** Records in the log beyond which it is folded under load too: bounds the file, and the time of a start. */
+const FOLD_BACKLOG_MAX = 1_000_000;
 
 function say(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
@@ -93,8 +50,13 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
 }
 
 function serve(database: LeaseDatabase): void {
-  const folder = new Folder(database);
-  if (database.unfolded > 0) folder.afterWrite();
+  const folder = new LeaseFolder({
+    database,
+    clock: systemClock,
+    backlogMax: FOLD_BACKLOG_MAX,
+    onFailed: (error) => say({ kind: 'fold-failed', reason: reasonOf(error) }),
+  });
+  if (database.unfolded > 0) folder.afterWrite(0);
   const attempt = (action: () => FromLeaseWorker): void => {
     try {
       say(action());
@@ -102,11 +64,21 @@ function serve(database: LeaseDatabase): void {
       say({ kind: 'failed', reason: reasonOf(error) });
     }
   };
+  const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
+    const before = database.lastSequence;
+    try {
+      database.write(sequence, bytes);
+    } catch (error) {
+      say({ kind: 'failed', reason: reasonOf(error) });
+      return;
+    }
+    say({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
+    folder.afterWrite(sequence - before);
+  };
   parentPort?.on('message', (message: ToLeaseWorker) => {
     switch (message.kind) {
       case 'write':
-        attempt(() => ({ kind: 'durable', sequence: database.write(message.bytes) }));
-        folder.afterWrite();
+        write(message.sequence, message.bytes);
         return;
       case 'probe':
         attempt(() => {

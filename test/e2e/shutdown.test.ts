@@ -11,7 +11,9 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { formatMac, mac as macOf } from '../../src/net/address.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { copyLeases } from '../../src/store/lease-database.ts';
+import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, isOpen, loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
@@ -38,15 +40,8 @@ const busy = async (rack: RunningRack): Promise<z.infer<typeof busyShape>> =>
   busyShape.parse(await rack.ask('/status'));
 
 /** Hardware addresses that leases.db holds a lease of. */
-function leasedOnDisk(stateDir: string): string[] {
-  const database = new DatabaseSync(join(stateDir, 'leases.db'));
-  try {
-    const rows = database.prepare('SELECT mac FROM lease UNION SELECT mac FROM log').all();
-    return rows.map((row) => formatMac(macOf(Number(row.mac))));
-  } finally {
-    database.close();
-  }
-}
+const leasedOnDisk = (stateDir: string): string[] =>
+  copyLeases(join(stateDir, LEASE_FILE)).leases.map(({ mac }) => formatMac(mac));
 
 /** Files that cost no room on the disk. */
 function putBigFiles(rack: RunningRack): void {

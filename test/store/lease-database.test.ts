@@ -21,7 +21,7 @@ import { ipv4, mac } from '../../src/net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import {
   copyLeases,
-  FOLD_ROWS_MAX,
+  FOLD_RECORDS_MAX,
   LEASE_DATABASE,
   LeaseDatabase,
   LOG_HISTORY_MAX,
@@ -55,11 +55,21 @@ function lease(address: number, expiresWallMs: number): StoredLease {
   };
 }
 
-function batch(from: number, leases: readonly StoredLease[]): Uint8Array {
+function encode(from: number, leases: readonly StoredLease[]): LeaseBatch {
   const encoded = new LeaseBatch();
   for (const [index, one] of leases.entries()) encoded.add(from + index, one);
-  return encoded.finish();
+  return encoded;
 }
+
+/** Writes leases as one batch, the first with sequence `from`. */
+function write(database: LeaseDatabase, from: number, leases: readonly StoredLease[]): void {
+  const batch = encode(from, leases);
+  database.write(batch.lastSequence, batch.finish());
+}
+
+/** Leases that differ in their address, `count` of them. */
+const many = (count: number, firstAddress: number, expiresWallMs = 1): readonly StoredLease[] =>
+  Array.from({ length: count }, (_, index) => lease(firstAddress + index, expiresWallMs));
 
 function load(database: LeaseDatabase): Map<number, StoredLease> {
   const all = new Map<number, StoredLease>();
@@ -93,7 +103,8 @@ test('what was written is read back, byte for byte, after reopening', () => {
   assert.equal(first.lastSequence, 0);
   const one = lease(1, 5000);
   const two: StoredLease = { ...lease(2, 6000), state: 'released', hostname: undefined, clientId: undefined };
-  assert.equal(first.write(batch(1, [one, two])), 2);
+  write(first, 1, [one, two]);
+  assert.equal(first.lastSequence, 2);
   first.close();
   const second = new LeaseDatabase(path);
   assert.equal(second.lastSequence, 2);
@@ -103,11 +114,11 @@ test('what was written is read back, byte for byte, after reopening', () => {
 
 test('the newest record of an address is in force, folded or not', () => {
   const database = new LeaseDatabase(path);
-  database.write(batch(1, [lease(1, 1), lease(2, 2), lease(1, 3)]));
+  write(database, 1, [lease(1, 1), lease(2, 2), lease(1, 3)]);
   assert.equal(load(database).get(1)?.expiresWallMs, 3);
   assert.equal(database.fold(), false);
   assert.equal(load(database).get(1)?.expiresWallMs, 3);
-  database.write(batch(4, [lease(1, 4)]));
+  write(database, 4, [lease(1, 4)]);
   assert.equal(load(database).get(1)?.expiresWallMs, 4);
   database.close();
 });
@@ -120,7 +131,7 @@ test('folding at random moments never changes what is in force', () => {
   for (let round = 0; round < 60; round += 1) {
     const leases = Array.from({ length: 1 + random(200) }, (_, index) => lease(1 + random(50), sequence + index));
     for (const one of leases) expected.set(one.address, one.expiresWallMs);
-    database.write(batch(sequence, leases));
+    write(database, sequence, leases);
     sequence += leases.length;
     for (let step = random(4); step > 0; step -= 1) database.fold();
     if (random(4) === 0) {
@@ -133,40 +144,62 @@ test('folding at random moments never changes what is in force', () => {
   database.close();
 });
 
+test('a fold that stops in the middle of a batch changes nothing, and goes on after reopening', () => {
+  const first = new LeaseDatabase(path);
+  write(first, 1, many(FOLD_RECORDS_MAX + 10, 1, 1));
+  write(first, FOLD_RECORDS_MAX + 11, many(10, FOLD_RECORDS_MAX + 5, 2));
+  assert.equal(first.fold(), true);
+  assert.equal(first.unfolded, FOLD_RECORDS_MAX + 20, 'a batch counts as folded when all of it is');
+  const before = load(first);
+  assert.equal(before.size, FOLD_RECORDS_MAX + 14);
+  first.close();
+  const second = new LeaseDatabase(path);
+  assert.deepEqual(load(second), before);
+  while (second.fold());
+  assert.equal(second.unfolded, 0);
+  assert.deepEqual(load(second), before);
+  second.close();
+  assert.equal(count('SELECT count(*) FROM lease'), FOLD_RECORDS_MAX + 14);
+  assert.deepEqual(new Map(copyLeases(path).leases.map((one) => [one.address, one])), before);
+});
+
 test('the log keeps its history and no more, and sequences go on', () => {
   const database = new LeaseDatabase(path);
-  const rows = LOG_HISTORY_MAX + 3 * FOLD_ROWS_MAX;
-  for (let from = 1; from <= rows; from += 1024) {
-    const size = Math.min(1024, rows - from + 1);
-    database.write(
-      batch(
-        from,
-        Array.from({ length: size }, (_, index) => lease(1 + index, from + index)),
-      ),
-    );
-  }
+  const batches = LOG_HISTORY_MAX / 1024 + 3;
+  for (let index = 0; index < batches; index += 1) write(database, 1 + index * 1024, many(1024, 1, index));
   while (database.fold());
   assert.equal(database.unfolded, 0);
   database.close();
-  assert.equal(count('SELECT count(*) FROM log'), LOG_HISTORY_MAX);
+  assert.equal(count('SELECT count(*) FROM log'), LOG_HISTORY_MAX / 1024);
   assert.equal(count('SELECT count(*) FROM lease'), 1024);
   const again = new LeaseDatabase(path);
-  assert.equal(again.lastSequence, rows);
+  assert.equal(again.lastSequence, batches * 1024);
   again.close();
 });
 
-test('a batch with one row that the file refuses is not written at all', () => {
+test('many small batches are handed over in one piece', () => {
   const database = new LeaseDatabase(path);
-  database.write(batch(1, [lease(1, 1)]));
-  assert.throws(() => database.write(Buffer.concat([batch(2, [lease(2, 2)]), batch(1, [lease(3, 3)])])));
-  assert.deepEqual([...load(database).keys()], [1]);
-  assert.equal(database.write(batch(2, [lease(2, 2)])), 2);
+  for (let sequence = 1; sequence <= 300; sequence += 1) write(database, sequence, [lease(sequence, 1)]);
+  const pieces: Uint8Array[] = [];
+  database.load((bytes) => void pieces.push(bytes));
+  assert.equal(pieces.length, 1);
+  assert.equal(load(database).size, 300);
+  database.close();
+});
+
+test('a batch that the file refuses is not written at all', () => {
+  const database = new LeaseDatabase(path);
+  write(database, 1, [lease(1, 1), lease(2, 2)]);
+  assert.throws(() => write(database, 1, [lease(3, 3), lease(4, 4)]));
+  assert.deepEqual([...load(database).keys()], [1, 2]);
+  write(database, 3, [lease(5, 5)]);
+  assert.equal(database.lastSequence, 3);
   database.close();
 });
 
 test('a probe leaves nothing behind', () => {
   const database = new LeaseDatabase(path);
-  database.write(batch(1, [lease(1, 1)]));
+  write(database, 1, [lease(1, 1)]);
   database.probe(10_000_000);
   database.close();
   assert.equal(count('SELECT count(*) FROM probe'), 0);
@@ -175,7 +208,8 @@ test('a probe leaves nothing behind', () => {
 
 test('a worker that takes over forgets what was never reported durable', () => {
   const database = new LeaseDatabase(path);
-  database.write(batch(1, [lease(1, 1), lease(2, 2), lease(3, 3)]));
+  write(database, 1, [lease(1, 1), lease(2, 2)]);
+  write(database, 3, [lease(3, 3), lease(1, 4)]);
   database.discardAbove(2);
   assert.deepEqual([...load(database).keys()], [1, 2]);
   assert.equal(database.lastSequence, 2);
@@ -189,7 +223,7 @@ test('a copy tells what the clock of each boot said last, so that a reader dates
   // The clock was a day fast when the first was stored, and right when the second was.
   const first = { ...lease(1, wallMs + DAY_MS + 600_000), grantedWallMs: wallMs + DAY_MS, uptimeS: 10 };
   const second = { ...lease(2, wallMs + 650_000), grantedWallMs: wallMs + 50_000, uptimeS: 60 };
-  database.write(batch(1, [first, second]));
+  write(database, 1, [first, second]);
   database.close();
   const { leases, clocks } = copyLeases(path);
   assert.deepEqual([...clocks], [['boot', wallMs - 10_000]]);
@@ -207,7 +241,7 @@ test('a newer file is refused and left as it is', () => {
   const before = readFileSync(path);
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-newer');
-  assert.match(message, /version 99.*knows up to 1/);
+  assert.match(message, /version 99.*knows up to 2/);
   assert.deepEqual(readFileSync(path), before);
 });
 
@@ -229,14 +263,7 @@ test('a file that is no database is refused with the remedy', () => {
 
 test('a file with torn pages is refused once it was cut off', () => {
   const database = new LeaseDatabase(path);
-  for (let from = 1; from < 4000; from += 400) {
-    database.write(
-      batch(
-        from,
-        Array.from({ length: 400 }, (_, index) => lease(from + index, 1)),
-      ),
-    );
-  }
+  for (let from = 1; from < 4000; from += 400) write(database, from, many(400, from));
   database.close();
   const bytes = readFileSync(path);
   bytes.fill(0x5a, 8192, bytes.length);
@@ -259,8 +286,8 @@ test('a migration copies the file first and then brings it up to date', () => {
     migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT'],
   };
   openDatabaseFile(path, next).close();
-  assert.equal(count('PRAGMA user_version'), 2);
-  const copy = new LeaseDatabase(`${path}.version-1`);
+  assert.equal(count('PRAGMA user_version'), 3);
+  const copy = new LeaseDatabase(`${path}.version-2`);
   copy.close();
 });
 
@@ -271,40 +298,45 @@ test('a migration that fails changes nothing', () => {
     migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT; SELECT nonsense FROM nowhere'],
   };
   assert.equal(refusal(() => openDatabaseFile(path, next)).code, 'store-unavailable');
-  assert.equal(count('PRAGMA user_version'), 1);
+  assert.equal(count('PRAGMA user_version'), 2);
   assert.equal(count("SELECT count(*) FROM pragma_table_info('lease') WHERE name = 'note'"), 0);
-  assert.ok(existsSync(`${path}.version-1`));
-  assert.equal(statSync(`${path}.version-1`).mode & 0o777, 0o600, 'the copy is as private as the file');
+  assert.ok(existsSync(`${path}.version-2`));
+  assert.equal(statSync(`${path}.version-2`).mode & 0o777, 0o600, 'the copy is as private as the file');
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.endsWith('.part')),
     [],
   );
 });
 
-test('version 1 of the file is read as it was left', () => {
-  copyFileSync(new URL('../../fixtures/state/leases-1.db', import.meta.url), path);
-  const database = new LeaseDatabase(path);
-  assert.equal(database.lastSequence, 4);
-  const found = load(database);
-  database.close();
-  assert.deepEqual([...found.keys()], [0x0a14_0064, 0x0a14_0065, 0x0a14_0066]);
-  assert.deepEqual(
-    [...found.values()].map(({ state }) => state),
-    ['released', 'bound', 'declined'],
-  );
-  assert.deepEqual(found.get(0x0a14_0065), {
-    address: 0x0a14_0065,
-    mac: 0x5254_0012_3401,
-    state: 'bound',
-    duration: 600,
-    grantedWallMs: 1_790_000_000_001,
-    expiresWallMs: 1_790_000_600_001,
-    bootId: '7d5a2f60-3c1e-4b7c-9a55-0c6f6f1d2e01',
-    uptimeS: 1234.5,
-    hostname: 'node-1',
-    clientId: '\x01RT\x00\x124\x01',
-    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
-    circuitId: 'Gi1/0/7',
-    remoteId: '\x00\xff',
+for (const version of [1, 2]) {
+  test(`version ${version} of the file is read as it was left`, () => {
+    copyFileSync(new URL(`../../fixtures/state/leases-${version}.db`, import.meta.url), path);
+    const unopened = new Map(copyLeases(path).leases.map((one) => [Number(one.address), one]));
+    const database = new LeaseDatabase(path);
+    assert.equal(database.lastSequence, 4);
+    const found = load(database);
+    assert.deepEqual(found, unopened, 'a copy needs no newer version');
+    while (database.fold());
+    assert.deepEqual(load(database), found);
+    database.close();
+    assert.equal(existsSync(`${path}.version-1`), version === 1);
+    assert.deepEqual([...found.keys()].sort(), [0x0a14_0064, 0x0a14_0065, 0x0a14_0066]);
+    assert.equal(found.get(0x0a14_0064)?.state, 'released');
+    assert.equal(found.get(0x0a14_0066)?.state, 'declined');
+    assert.deepEqual(found.get(0x0a14_0065), {
+      address: 0x0a14_0065,
+      mac: 0x5254_0012_3401,
+      state: 'bound',
+      duration: 600,
+      grantedWallMs: 1_790_000_000_001,
+      expiresWallMs: 1_790_000_600_001,
+      bootId: '7d5a2f60-3c1e-4b7c-9a55-0c6f6f1d2e01',
+      uptimeS: 1234.5,
+      hostname: 'node-1',
+      clientId: '\x01RT\x00\x124\x01',
+      vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+      circuitId: 'Gi1/0/7',
+      remoteId: '\x00\xff',
+    });
   });
-});
+}

@@ -91,6 +91,21 @@ test('a batch keeps order and sequences over its growth', () => {
   }
 });
 
+test('a batch in the memory of an earlier one holds its own records only, over its growth too', () => {
+  const first = new LeaseBatch();
+  for (let sequence = 1; sequence <= 50; sequence += 1) first.add(sequence, full);
+  const memory = first.finish().buffer;
+  for (const records of [1, 4000]) {
+    const fresh = new LeaseBatch();
+    const again = new LeaseBatch(memory);
+    for (let sequence = 1; sequence <= records; sequence += 1) {
+      fresh.add(sequence, plain);
+      again.add(sequence, plain);
+    }
+    assert.deepEqual(again.finish(), fresh.finish());
+  }
+});
+
 test('an empty batch holds no record', () => {
   assert.deepEqual(decodeLeases(new Uint8Array(0)), { ok: true, value: [] });
 });

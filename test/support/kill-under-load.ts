@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { formatIpv4, formatMac, ipv4, type MacAddress, mac as macOf } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, type MacAddress } from '../../src/net/address.ts';
+import { copyLeases } from '../../src/store/lease-database.ts';
+import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';
@@ -132,14 +133,6 @@ class Load {
 
 /** What leases.db holds, the newer record of an address over the older; nobody else has the file open. */
 function readLeases(stateDir: string): Map<string, string> {
-  const database = new DatabaseSync(join(stateDir, 'leases.db'));
-  try {
-    const rows = database
-      .prepare('SELECT seq, address, mac FROM lease UNION ALL SELECT seq, address, mac FROM log ORDER BY seq')
-      .all();
-    const byAddress = new Map(rows.map((row) => [Number(row.address), Number(row.mac)]));
-    return new Map(Array.from(byAddress, ([address, mac]) => [formatMac(macOf(mac)), formatIpv4(ipv4(address))]));
-  } finally {
-    database.close();
-  }
+  const { leases } = copyLeases(join(stateDir, LEASE_FILE));
+  return new Map(leases.map(({ address, mac }) => [formatMac(mac), formatIpv4(address)]));
 }

@@ -1,0 +1,51 @@
+// Starts the journal worker: within bounds of its memory, and with what it says before it serves.
+//
+//   start ─▶ leases, leases, … ─▶ opened: the caller goes on listening
+//        └─▶ refused, or the thread ends: a RackError
+
+import { Worker } from 'node:worker_threads';
+import { errorText, RackError } from '../errors.ts';
+import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
+
+/** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+
+/** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
+function workerFile(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js', import.meta.url);
+}
+
+/**
+ * Starts the journal worker; resolves when its file is open.
+ * @param onLeases is handed what is in force, in encoded pieces
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
+ */
+export function startLeaseWorker(
+  data: LeaseWorkerData,
+  onLeases: (bytes: Uint8Array) => void,
+): Promise<{ worker: Worker; lastSequence: number }> {
+  const worker = new Worker(workerFile(), { workerData: data, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
+  const { promise, resolve, reject } = Promise.withResolvers<{ worker: Worker; lastSequence: number }>();
+  const dead = (why: string, cause?: unknown): void =>
+    reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
+  const onError = (cause: unknown): void => dead(errorText(cause), cause);
+  const onExit = (code: number): void => dead(`its thread ended with ${code}`);
+  const onMessage = (message: FromLeaseWorker): void => {
+    if (message.kind === 'leases') {
+      try {
+        onLeases(message.bytes);
+      } catch (error) {
+        reject(error);
+        void worker.terminate();
+      }
+    } else if (message.kind === 'refused') {
+      reject(new RackError(message.code, message.message));
+    } else if (message.kind === 'opened') {
+      worker.off('error', onError).off('exit', onExit).off('message', onMessage);
+      resolve({ worker, lastSequence: message.lastSequence });
+    }
+  };
+  // `error` stays heard after a refusal: an unheard one would end the process.
+  worker.on('error', onError).on('exit', onExit).on('message', onMessage);
+  return promise;
+}
