@@ -2,23 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later, seconds } from '../../src/clock.ts';
+import { seconds } from '../../src/clock.ts';
 import { DECLINE_SECONDS } from '../../src/dhcp/leases/set-aside.ts';
-import {
-  DECLINE_REGAINED_SECONDS,
-  DECLINED_ALWAYS,
-  DECLINES_AT_ONCE,
-  Declines,
-} from '../../src/dhcp/limits/declines.ts';
-import {
-  NEW_CLIENTS_PER_SECOND,
-  NewClients,
-  OFFERED_ALWAYS,
-  PLACES_MAX,
-  PLACES_OF_A_SOCKET,
-  type Place,
-  SOCKETS_MAX,
-} from '../../src/dhcp/limits/new-clients.ts';
+import { DECLINED_ALWAYS, DECLINES_AT_ONCE } from '../../src/dhcp/limits/declines.ts';
+import { NEW_CLIENTS_PER_SECOND, PLACES_MAX, PLACES_OF_A_SOCKET } from '../../src/dhcp/limits/new-clients.ts';
 import { OPTION } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, type Ipv4, mac, parseNetwork } from '../../src/net/address.ts';
@@ -26,7 +13,6 @@ import { EVENT_RATE } from '../../src/rate-limit.ts';
 import { config, ip, MAC_A, MAC_B, machine, RACK, relayedSubnet, subnet } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';
 
-const START = instant(1_000_000);
 const WIDE = subnet({
   network: parseNetwork('10.20.0.0/16') ?? { address: ANY, prefix: 0 },
   dynamic: { low: ip('10.20.4.0'), high: ip('10.20.7.255') },
@@ -133,51 +119,6 @@ test('circuits that are made up help beyond no bound of what comes by one socket
   assert.deepEqual(told('dhcp.new-clients-limited'), []);
 });
 
-test('places that are each used up are told of, of one socket a few at once and one a minute', () => {
-  const limits = new NewClients();
-  limits.setRate(1);
-  const toldOf = (place: Place, now: Instant): readonly string[] => {
-    for (let client = 0; client < 20; client += 1) if (limits.admits(place, undefined, now)) limits.take(place, now);
-    return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
-  };
-  const told: string[] = [];
-  for (let second = 0; second < 600; second += 10) {
-    told.push(...toldOf({ name: `relay 10.30.0.1, circuit ${second}`, socket: 'eth1' }, later(START, second * 1000)));
-  }
-  assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
-  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were told of in ten minutes`);
-  assert.deepEqual(toldOf({ name: 'eth2', socket: 'eth2' }, START), ['eth2'], 'another socket is told of by itself');
-});
-
-test('sockets beyond those that are told apart share one bound', () => {
-  const limits = new NewClients();
-  let admitted = 0;
-  for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
-    const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}` };
-    if (!limits.admits(place, undefined, START)) continue;
-    limits.take(place, START);
-    admitted += 1;
-  }
-  assert.equal(admitted, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
-});
-
-test('offers that nobody asks for take a share of a range, and all of a small one', () => {
-  const limits = new NewClients();
-  const place = { name: 'eth1', socket: 'eth1' };
-  const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
-  const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
-  const table: readonly (readonly [number, number, boolean])[] = [
-    [1000, 749, true],
-    [1000, 750, false],
-    [10, 10, true],
-    [70, OFFERED_ALWAYS - 1, true],
-    [70, OFFERED_ALWAYS, false],
-  ];
-  for (const [usable, offered, admitted] of table) {
-    assert.equal(limits.admits(place, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
-  }
-});
-
 test('an address that was declined comes back after its time, and that is told', () => {
   const { say, lease, clock, told, responder } = rig(config());
   const address = lease(MAC_A).split(' ')[1] ?? '';
@@ -219,17 +160,6 @@ test('nor can many clients that each decline a little', () => {
   }
   assert.equal(responder.bounds.ranges()[0]?.declined, DECLINED_ALWAYS);
   assert.equal(responder.bounds.ranges()[0]?.free, 10 - DECLINED_ALWAYS);
-});
-
-test('a client that declined too much may do so again after a while', () => {
-  const declines = new Declines();
-  for (let count = 0; count < DECLINES_AT_ONCE; count += 1) {
-    assert.equal(declines.mayDecline(MAC_A, undefined, START), true);
-    declines.take(MAC_A, START);
-  }
-  assert.equal(declines.mayDecline(MAC_A, undefined, START), false);
-  assert.equal(declines.mayDecline(MAC_B, undefined, START), true);
-  assert.equal(declines.mayDecline(MAC_A, undefined, later(START, DECLINE_REGAINED_SECONDS * 1000)), true);
 });
 
 test('a range that fills up is told of at nine tenths, when it is full, and when there is room again; once each', () => {

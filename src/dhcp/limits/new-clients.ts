@@ -104,7 +104,8 @@ export class NewClients implements NewClientView {
     const known = isDirect(place) ? direct : this.#places.get(place.name);
     const isSocketUsedUp = !isDirect(place) && !relayed.limit.has(now);
     const limited = known === undefined || isSocketUsedUp ? relayed : known;
-    if (limited.toldAt !== undefined && now - limited.toldAt < TOLD_EVERY_MS) return undefined;
+    const { toldAt } = limited;
+    if (toldAt !== undefined && toldAt <= now && now - toldAt < TOLD_EVERY_MS) return undefined;
     if (!told.allows(now)) return undefined;
     limited.toldAt = now;
     return isSocketUsedUp ? place.socket : place.name;

@@ -1,0 +1,141 @@
+// Offers: one for each client, one for each address, for a time, and not without end.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant, later } from '../../../src/clock.ts';
+import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
+import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { ip, MAC_A, MAC_B } from '../lab.ts';
+
+const START = instant(1_000_000);
+const ONE = ip('10.20.0.100');
+const TWO = ip('10.20.0.101');
+const RANGE = { low: ip('10.20.0.0'), high: ip('10.20.255.255') };
+const ELSEWHERE = { low: ip('10.30.0.0'), high: ip('10.30.255.255') };
+
+/** Offers that tell what is kept: `+` kept from now on, `-` no longer. */
+function heard() {
+  const told: string[] = [];
+  const offers = new Offers({
+    onOffered: (address) => void told.push(`+${formatIpv4(address)}`),
+    onOfferGone: (address) => void told.push(`-${formatIpv4(address)}`),
+  });
+  return { offers, take: () => told.splice(0) };
+}
+
+test('an offer keeps its address for its client until its time is over, to the millisecond', () => {
+  const offers = new Offers();
+  offers.hold(ONE, MAC_A, START);
+  for (const [afterMs, isKept] of [
+    [0, true],
+    [OFFER_HOLD_MS - 1, true],
+    [OFFER_HOLD_MS, false],
+    [86_400_000, false],
+  ] as const) {
+    const at = later(START, afterMs);
+    assert.equal(offers.holderOf(ONE, at), isKept ? MAC_A : undefined, `${afterMs} ms`);
+    assert.equal(offers.offeredTo(MAC_A, at), isKept ? ONE : undefined, `${afterMs} ms`);
+  }
+  assert.equal(offers.size, 1, 'it is nobody’s, and still here');
+  offers.forget(later(START, OFFER_HOLD_MS - 1));
+  assert.equal(offers.size, 1);
+  offers.forget(later(START, OFFER_HOLD_MS));
+  assert.equal(offers.size, 0);
+});
+
+test('a client has one offer, an address one client; who keeps account is told of each change', () => {
+  const { offers, take } = heard();
+  offers.hold(ONE, MAC_A, START);
+  assert.deepEqual(take(), ['+10.20.0.100']);
+  offers.hold(TWO, MAC_A, START);
+  assert.deepEqual(take(), ['-10.20.0.100', '+10.20.0.101'], 'the new one takes the place of the old');
+  assert.equal(offers.holderOf(ONE, START), undefined);
+  offers.hold(TWO, MAC_B, START);
+  assert.deepEqual(take(), ['-10.20.0.101', '+10.20.0.101'], 'and whoever had it has none');
+  assert.equal(offers.offeredTo(MAC_A, START), undefined);
+  assert.equal(offers.holderOf(TWO, START), MAC_B);
+  assert.equal(offers.size, 1);
+  offers.drop(MAC_A);
+  assert.deepEqual(take(), []);
+  offers.drop(MAC_B);
+  assert.deepEqual(take(), ['-10.20.0.101']);
+  assert.equal(offers.size, 0);
+});
+
+test('a hardware address and an identifier that reads like it are two clients', () => {
+  const offers = new Offers();
+  offers.hold(ONE, MAC_A, START);
+  offers.hold(TWO, String(MAC_A), START);
+  assert.deepEqual([offers.offeredTo(MAC_A, START), offers.offeredTo(String(MAC_A), START)], [ONE, TWO]);
+});
+
+test('an offer that is repeated runs its full time again, and is the youngest', () => {
+  const offers = new Offers();
+  offers.hold(ONE, MAC_A, START);
+  offers.hold(TWO, MAC_B, later(START, 1000));
+  offers.hold(ONE, MAC_A, later(START, 2000));
+  assert.equal(offers.holderOf(ONE, later(START, OFFER_HOLD_MS + 1999)), MAC_A);
+  const at = later(START, 2000 + OFFER_ANSWERED_MS);
+  assert.equal(offers.oldestUnanswered(RANGE, at), TWO);
+  offers.drop(MAC_B);
+  assert.equal(offers.oldestUnanswered(RANGE, at), ONE);
+});
+
+test('the oldest unanswered offer of a range is found once it is old enough, and no younger one', () => {
+  const offers = new Offers();
+  const age = (ms: number, range = RANGE): Ipv4 | undefined => offers.oldestUnanswered(range, later(START, ms));
+  assert.equal(age(0), undefined);
+  offers.hold(ONE, MAC_A, START);
+  offers.hold(TWO, MAC_B, later(START, 100));
+  assert.equal(age(OFFER_ANSWERED_MS - 1), undefined);
+  assert.equal(age(OFFER_ANSWERED_MS), ONE);
+  assert.equal(age(OFFER_ANSWERED_MS, ELSEWHERE), undefined);
+  assert.equal(age(OFFER_ANSWERED_MS, { low: TWO, high: TWO }), undefined, 'it is younger');
+  assert.equal(age(OFFER_ANSWERED_MS + 100, { low: TWO, high: TWO }), TWO);
+});
+
+test('the search for one ends after so many of other ranges', () => {
+  const offers = new Offers();
+  for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), START);
+  offers.hold(ONE, MAC_A, START);
+  assert.equal(offers.oldestUnanswered(RANGE, later(START, OFFER_ANSWERED_MS)), undefined);
+  offers.drop(mac(1));
+  assert.equal(offers.oldestUnanswered(RANGE, later(START, OFFER_ANSWERED_MS)), ONE);
+});
+
+test('beyond the bound the oldest offer goes, and its address is told free', () => {
+  const { offers, take } = heard();
+  for (let index = 0; index < OFFERS_MAX; index += 1) offers.hold(ipv4(ip('10.20.0.0') + index), mac(index + 1), START);
+  assert.equal(offers.size, OFFERS_MAX);
+  take();
+  offers.hold(ip('10.30.0.1'), MAC_A, START);
+  assert.deepEqual(take(), ['+10.30.0.1', '-10.20.0.0']);
+  assert.equal(offers.size, OFFERS_MAX);
+  assert.equal(offers.holderOf(ip('10.20.0.0'), START), undefined);
+  assert.equal(offers.holderOf(ip('10.30.0.1'), START), MAC_A);
+});
+
+test('after a jump of a day all are over, and what is offered then holds', () => {
+  const { offers, take } = heard();
+  const day = later(START, 86_400_000);
+  offers.hold(ONE, MAC_A, START);
+  offers.hold(TWO, MAC_B, START);
+  take();
+  assert.equal(offers.holderOf(ONE, day), undefined);
+  offers.hold(ONE, MAC_B, day);
+  assert.deepEqual(take(), ['-10.20.0.101', '-10.20.0.100', '+10.20.0.100']);
+  assert.equal(offers.holderOf(ONE, day), MAC_B);
+  assert.equal(offers.size, 1);
+});
+
+test('when clients are told apart otherwise all are forgotten, and each is told', () => {
+  const { offers, take } = heard();
+  offers.hold(ONE, MAC_A, START);
+  offers.hold(TWO, 'an identifier', START);
+  take();
+  offers.forgetAll();
+  assert.deepEqual(take(), ['-10.20.0.100', '-10.20.0.101']);
+  assert.equal(offers.size, 0);
+  offers.forgetAll();
+  assert.deepEqual(take(), []);
+});

@@ -1,0 +1,146 @@
+// How many clients that nobody knows are offered addresses: by place, by socket, by what is on offer, and what is told of it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant, later } from '../../../src/clock.ts';
+import {
+  NEW_CLIENTS_BURST_SECONDS,
+  NEW_CLIENTS_PER_SECOND,
+  NewClients,
+  OFFERED_ALWAYS,
+  PLACES_MAX,
+  PLACES_OF_A_SOCKET,
+  type Place,
+  SOCKETS_MAX,
+} from '../../../src/dhcp/limits/new-clients.ts';
+import { ip } from '../lab.ts';
+
+const START = instant(1_000_000);
+const WIRE: Place = { name: 'eth1', socket: 'eth1' };
+const AT_ONCE = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;
+const circuit = (number: number, socket = 'eth1'): Place => ({ name: `relay 10.30.0.1, circuit ${number}`, socket });
+
+/** How many of `tries` new clients of a place are admitted at one moment; each is offered an address. */
+function admitted(limits: NewClients, place: Place, now: Instant, tries = 2 * AT_ONCE): number {
+  let count = 0;
+  for (let index = 0; index < tries; index += 1) {
+    if (!limits.admits(place, undefined, now)) continue;
+    limits.take(place, now);
+    count += 1;
+  }
+  return count;
+}
+
+test('a place has ten seconds of its rate at once, then its rate, and never more than that at once again', () => {
+  const limits = new NewClients();
+  const table: readonly (readonly [afterMs: number, count: number])[] = [
+    [0, AT_ONCE],
+    [0, 0],
+    [1000 / NEW_CLIENTS_PER_SECOND - 1, 0],
+    [1000 / NEW_CLIENTS_PER_SECOND, 1],
+    [2020, 2 * NEW_CLIENTS_PER_SECOND],
+    [86_400_000, AT_ONCE],
+  ];
+  for (const [afterMs, count] of table) {
+    assert.equal(admitted(limits, WIRE, later(START, afterMs)), count, `after ${afterMs} ms`);
+  }
+});
+
+test('a rate below one lets one through at once, and 0 lets through all', () => {
+  const limits = new NewClients();
+  limits.setRate(0.01);
+  assert.equal(admitted(limits, WIRE, START), 1);
+  assert.equal(admitted(limits, WIRE, later(START, 99_999)), 0);
+  assert.equal(admitted(limits, WIRE, later(START, 100_000)), 1);
+  limits.setRate(0);
+  assert.equal(admitted(limits, WIRE, START), 2 * AT_ONCE);
+});
+
+test('the same rate said again forgets nothing, another one begins anew', () => {
+  const limits = new NewClients();
+  admitted(limits, WIRE, START);
+  limits.setRate(NEW_CLIENTS_PER_SECOND);
+  assert.equal(admitted(limits, WIRE, START), 0);
+  limits.setRate(NEW_CLIENTS_PER_SECOND * 2);
+  assert.equal(admitted(limits, WIRE, START, 4 * AT_ONCE), 2 * AT_ONCE);
+});
+
+test('what relays bring and what comes directly by one socket do not take from each other, nor do sockets', () => {
+  const limits = new NewClients();
+  assert.equal(admitted(limits, WIRE, START), AT_ONCE);
+  assert.equal(admitted(limits, circuit(1), START), AT_ONCE);
+  assert.equal(admitted(limits, circuit(2), START), AT_ONCE);
+  assert.equal(admitted(limits, { name: 'eth2', socket: 'eth2' }, START), AT_ONCE);
+  for (let number = 3; number <= PLACES_OF_A_SOCKET; number += 1) admitted(limits, circuit(number), START);
+  assert.equal(admitted(limits, circuit(99), START), 0, 'all that relays bring by this socket');
+  assert.equal(admitted(limits, circuit(99, '10.20.0.1'), START), AT_ONCE, 'by another socket');
+});
+
+test('a place that is asked about and refused is not remembered, and one that is forgotten begins anew', () => {
+  const limits = new NewClients();
+  const bySocket = (number: number): Place => circuit(number, `eth${number % 1000}`);
+  assert.equal(admitted(limits, circuit(0, 'far'), START), AT_ONCE);
+  for (let number = 1; number < PLACES_MAX; number += 1) limits.take(bySocket(number), START);
+  assert.equal(admitted(limits, circuit(0, 'near'), START), 0, 'known by its name, whatever socket it comes by');
+  for (let number = 0; number < 100; number += 1) limits.refused(circuit(PLACES_MAX + number, 'near'), START);
+  assert.equal(admitted(limits, circuit(0, 'near'), START), 0, 'refusals make nothing known');
+  limits.take(bySocket(PLACES_MAX + 1), START);
+  assert.equal(admitted(limits, circuit(0, 'near'), START), AT_ONCE, 'it came first, and is forgotten');
+});
+
+test('a clock that goes back a day gives nothing away, holds nobody back afterwards and goes on telling', () => {
+  const limits = new NewClients();
+  const day = 86_400_000;
+  assert.equal(admitted(limits, WIRE, later(START, day)), AT_ONCE);
+  assert.equal(limits.refused(WIRE, later(START, day)), 'eth1');
+  assert.equal(admitted(limits, WIRE, START), 0);
+  assert.equal(limits.refused(WIRE, START), 'eth1', 'told of anew');
+  assert.equal(limits.refused(WIRE, later(START, 59_999)), undefined);
+  assert.equal(limits.refused(WIRE, later(START, 60_000)), 'eth1');
+  assert.equal(admitted(limits, WIRE, later(START, day + 1000)), NEW_CLIENTS_PER_SECOND);
+});
+
+test('places that are each used up are told of, of one socket a few at once and one a minute', () => {
+  const limits = new NewClients();
+  limits.setRate(1);
+  const toldOf = (place: Place, now: Instant): readonly string[] => {
+    for (let client = 0; client < 20; client += 1) if (limits.admits(place, undefined, now)) limits.take(place, now);
+    return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
+  };
+  const told: string[] = [];
+  for (let second = 0; second < 600; second += 10) {
+    told.push(...toldOf({ name: `relay 10.30.0.1, circuit ${second}`, socket: 'eth1' }, later(START, second * 1000)));
+  }
+  assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
+  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were told of in ten minutes`);
+  assert.deepEqual(toldOf({ name: 'eth2', socket: 'eth2' }, START), ['eth2'], 'another socket is told of by itself');
+});
+
+test('sockets beyond those that are told apart share one bound', () => {
+  const limits = new NewClients();
+  let admitted = 0;
+  for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
+    const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}` };
+    if (!limits.admits(place, undefined, START)) continue;
+    limits.take(place, START);
+    admitted += 1;
+  }
+  assert.equal(admitted, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
+});
+
+test('offers that nobody asks for take a share of a range, and all of a small one', () => {
+  const limits = new NewClients();
+  const place = { name: 'eth1', socket: 'eth1' };
+  const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
+  const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
+  const table: readonly (readonly [number, number, boolean])[] = [
+    [1000, 749, true],
+    [1000, 750, false],
+    [10, 10, true],
+    [70, OFFERED_ALWAYS - 1, true],
+    [70, OFFERED_ALWAYS, false],
+  ];
+  for (const [usable, offered, admitted] of table) {
+    assert.equal(limits.admits(place, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
+  }
+});
