@@ -24,6 +24,7 @@ import { EVENT_KINDS } from './daemon/event-kinds.ts';
 import type { DaemonEvent } from './daemon/events.ts';
 import { Instruments } from './daemon/instruments.ts';
 import { InterfaceStates } from './daemon/interface-states.ts';
+import { loadLeases } from './daemon/lease-loading.ts';
 import { LiveTree } from './daemon/live-tree.ts';
 import { type Observing, observe } from './daemon/observing.ts';
 import { outboxAnswers } from './daemon/outbox-answers.ts';
@@ -34,8 +35,6 @@ import { acquaintanceOf, RegionSide } from './daemon/region-side.ts';
 import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
 import { finishWork } from './daemon/shutdown.ts';
 import { controlAnswers } from './daemon/status.ts';
-import { restoreLeases } from './dhcp/leases/lease-clock.ts';
-import { LeaseTable } from './dhcp/leases/lease-table.ts';
 import { errorText, RackError } from './errors.ts';
 import { ControlServer } from './http/server.ts';
 import type { DesiredState } from './machines/machine.ts';
@@ -50,7 +49,6 @@ import { LogLevels } from './observe/log-levels.ts';
 import type { RegionConfig } from './region/config.ts';
 import type { RackDescription } from './region/racks/rack-description.ts';
 import { makeStateDirectory } from './store/database-file.ts';
-import { readHostMoment } from './store/host-clocks.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
 
@@ -200,9 +198,7 @@ class RackProcess implements Daemon {
     this.#host = interfaces.current();
     this.#checkHost(config);
 
-    const moment = readHostMoment(clock);
-    const table = new LeaseTable();
-    table.load(restoreLeases(stored.leases, moment, stored.clocks), clock.now());
+    const { table, moment, ends } = loadLeases(stored, { stateDir: config.stateDir, clock, onProblem });
     const rack = new Rack(
       {
         clock,
@@ -216,11 +212,12 @@ class RackProcess implements Daemon {
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,
         onForeignChange: () => this.#region.uplink?.introduce(),
+        onEndsTold: ends.note,
       },
       config,
     );
     this.#rack = rack;
-    this.#opened.push(() => rack.close());
+    this.#opened.push(ends.close, () => rack.close());
     this.#opened.push(watchClock({ clock, publish: this.#stream.publish, moment, dhcp: rack.dhcp }).close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
@@ -246,6 +243,7 @@ class RackProcess implements Daemon {
     this.#opened.push(() => this.#watch?.close());
     this.#opened.push(() => this.#region.close());
     this.#region.start();
+    ends.tellMissed(rack.dhcp);
   }
 
   /** Remembers how to close what is being opened, once it is. */

@@ -20,6 +20,7 @@ import { MachineDirectory } from '../machines/directory.ts';
 import { acquireInstanceLock } from '../net/instance-lock.ts';
 import { readHostMoment } from '../store/host-clocks.ts';
 import { openLeaseJournal } from '../store/lease-journal.ts';
+import { readToldEnds } from '../store/told-ends.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
@@ -70,9 +71,10 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const subnets = indexSubnets(config.dhcp, undefined);
   const table = new LeaseTable();
   const moment = readHostMoment(clock);
+  const told = readToldEnds(stateDir, () => undefined);
   // By what clients are told apart is their network's to say.
   table.serve(subnets.served, machines);
-  table.load(restoreLeases(opened.leases, moment, opened.clocks), moment.now);
+  table.load(restoreLeases(opened.leases, moment, opened.clocks, told), moment.now);
   journal.listen({
     onDurable: (sequence) => void table.settle(sequence),
     onFailed: (from, to) => void table.rollBack(from, to, clock.now()),

@@ -23,6 +23,7 @@ import { type MacAddress, parseIpv4 } from '../net/address.ts';
 import { readHostMoment } from '../store/host-clocks.ts';
 import { copyLeases } from '../store/lease-database.ts';
 import { LEASE_FILE } from '../store/lease-journal.ts';
+import { readToldEnds } from '../store/told-ends.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadMerged } from './config-in-force.ts';
 import { followDaemon } from './control.ts';
@@ -99,7 +100,12 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   const { now, wallMs } = moment;
   const facts = { now, wallMs, networks, machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname };
   const { leases, clocks } = copyLeases(path);
-  return restoreLeases(leases, moment, clocks)
+  return restoreLeases(
+    leases,
+    moment,
+    clocks,
+    readToldEnds(merged.stateDir, () => undefined),
+  )
     .filter((lease) => matchesLease(lease, parsed.filter, facts))
     .map((lease) => reportLease(lease, facts));
 }

@@ -7,7 +7,7 @@ import { identifyBootClient } from '../boot/client.ts';
 import { LoaderLoops } from '../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../boot/plan.ts';
 import { ShownUuids } from '../boot/shown-uuids.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import { configNotes } from '../config/notes.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { AddressClaim } from '../dhcp/answers/decision.ts';
@@ -59,6 +59,8 @@ export interface RackParts {
   readonly regionCa?: string | undefined;
   /** The other DHCP servers that are known have changed. */
   readonly onForeignChange?: (() => void) | undefined;
+  /** Every lease that ended until then was told of. */
+  readonly onEndsTold?: ((until: Instant) => void) | undefined;
 }
 
 /** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
@@ -109,6 +111,7 @@ export class Rack {
       onLeaseChange: (notice) => this.#leaseChanged(notice),
       onAddressSeen: (claim) => this.#addressSeen(claim),
       onForeignChange: parts.onForeignChange,
+      onEndsTold: parts.onEndsTold,
     });
     this.#loops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({

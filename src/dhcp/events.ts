@@ -285,7 +285,8 @@ export const DHCP_EVENTS = {
   'dhcp.expired': {
     level: 'info',
     message: 'DHCP lease ended',
-    explanation: 'A client did not renew its lease: it was switched off, left the network, or went on booting.',
+    explanation:
+      'A client did not renew its lease: it was switched off, left the network, or went on booting. What ended while the rack was down is told when it runs again.',
   },
   'dhcp.foreign-server': {
     level: 'warning',

@@ -171,10 +171,16 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Tells of leases that ended, of EXPIRED_PER_TURN_MAX at most. */
-  expire(): void {
+  /** Tells of leases that ended, of EXPIRED_PER_TURN_MAX at most. @returns of how many */
+  expire(): number {
+    const ended = this.#ports.table.expire(this.#ports.clock.now(), EXPIRED_PER_TURN_MAX);
+    this.tellEnded(ended);
+    return ended.length;
+  }
+
+  /** Tells of these leases, which have ended. */
+  tellEnded(ended: readonly Lease[]): void {
     const now = this.#ports.clock.now();
-    const ended = this.#ports.table.expire(now, EXPIRED_PER_TURN_MAX);
     for (const lease of ended) {
       const { mac, address, hostname } = lease;
       const kind = lease.state === 'declined' ? 'dhcp.declined-back' : 'dhcp.expired';

@@ -39,6 +39,8 @@ export interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'fore
   readonly network: DatagramNetwork;
   /** The other servers that are known have changed. */
   readonly onForeignChange?: (() => void) | undefined;
+  /** Every lease that ended until then was told of. */
+  readonly onEndsTold?: ((until: Instant) => void) | undefined;
 }
 
 /** A socket that is wanted and not open, and why. */
@@ -190,13 +192,14 @@ export class DhcpServer {
    */
   restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
+    // First: it is asked again every second while the disk takes nothing, and the table may hold a million leases.
+    if (!journal.available) return false;
     const now = clock.now();
     let running: Lease | undefined;
     for (const lease of table.records()) {
       if (isActive(lease, now) && (running === undefined || lease.grantedAt > running.grantedAt)) running = lease;
     }
     if (running === undefined || running.grantedAt < bootedAt) return true;
-    if (!journal.available) return false;
     // The record of its address is as it was: the table has nothing to follow.
     journal.append(running);
     return true;
@@ -217,6 +220,18 @@ export class DhcpServer {
     }
     this.#watchExpiry();
     return sequence;
+  }
+
+  /** True while no lease has ended that was not told of; those that had ended when they were loaded are not counted. */
+  get endsTold(): boolean {
+    const { clock, table } = this.#ports;
+    return (table.nextExpiry ?? Number.POSITIVE_INFINITY) > clock.now();
+  }
+
+  /** Tells of leases that had ended when they were loaded, but for those whose address has another record by now. */
+  tellEnded(leases: readonly Lease[]): void {
+    const { table } = this.#ports;
+    this.#responder.tellEnded(leases.filter((lease) => table.find(lease.address) === lease));
   }
 
   /** Answers that wait for the disk. */
@@ -334,7 +349,8 @@ export class DhcpServer {
   }
 
   #onExpiry(): void {
-    this.#responder.expire();
+    const told = this.#responder.expire();
+    if (told > 0 && this.endsTold) this.#ports.onEndsTold?.(this.#ports.clock.now());
     this.#watchExpiry();
   }
 

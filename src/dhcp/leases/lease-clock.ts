@@ -28,6 +28,9 @@ export interface HostMoment {
   readonly uptimeS: number;
 }
 
+/** A moment as it is stored. */
+export type StoredMoment = Omit<HostMoment, 'now'>;
+
 /** 2023-01-01: no host that runs this shows an earlier time, unless its clock was never set. */
 const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
 
@@ -52,11 +55,15 @@ export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   };
 }
 
-/** The leases as they stand at `moment`, in the order given. A boot that `clocks` does not know is taken at its word. */
+/**
+ * The leases as they stand at `moment`, in the order given. A boot that `clocks` does not know is taken at its word.
+ * @param heard when else an earlier boot was heard of; undefined: only by leases
+ */
 export function restoreLeases(
   stored: readonly StoredLease[],
   moment: HostMoment,
   clocks: BootClocks = new Map(),
+  heard?: StoredMoment | undefined,
 ): readonly Lease[] {
   const wallOf = (lease: StoredLease): number => {
     const clock = lease.bootId === '' ? undefined : clocks.get(lease.bootId);
@@ -64,7 +71,7 @@ export function restoreLeases(
   };
   const isUnknown = (lease: StoredLease): boolean => wallOf(lease) < PLAUSIBLE_WALL_MS;
   const wentBack = stored.some((lease) => !sameBoot(lease, moment) && wallOf(lease) > moment.wallMs);
-  const heardS = lastUptimes(stored, moment);
+  const heardS = lastUptimes(stored, moment, heard);
   return stored.map((lease) => {
     const { grantedWallMs, expiresWallMs, uptimeS } = lease;
     const ageMs = sameBoot(lease, moment)
@@ -90,9 +97,22 @@ export function restoreLeases(
   });
 }
 
-/** The uptime in seconds of the last grant of each earlier boot: until then at least it lasted. */
-function lastUptimes(stored: readonly StoredLease[], moment: HostMoment): ReadonlyMap<string, number> {
+/** When a stored moment was, never after `moment`; one that no clock can date counts as `moment` itself. */
+export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: BootClocks): Instant {
+  if (sameBoot(stored, moment)) return later(moment.now, (stored.uptimeS - moment.uptimeS) * 1000);
+  const clock = stored.bootId === '' ? undefined : clocks.get(stored.bootId);
+  const wallMs = clock === undefined ? stored.wallMs : clock + stored.uptimeS * 1000;
+  return wallMs < PLAUSIBLE_WALL_MS || wallMs > moment.wallMs ? moment.now : later(moment.now, wallMs - moment.wallMs);
+}
+
+/** The uptime in seconds of the last sign of each earlier boot: until then at least it lasted. */
+function lastUptimes(
+  stored: readonly StoredLease[],
+  moment: HostMoment,
+  heard: StoredMoment | undefined,
+): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
+  if (heard !== undefined && heard.bootId !== '' && !sameBoot(heard, moment)) last.set(heard.bootId, heard.uptimeS);
   for (const lease of stored) {
     if (lease.bootId === '' || sameBoot(lease, moment)) continue;
     if (lease.uptimeS > (last.get(lease.bootId) ?? -1)) last.set(lease.bootId, lease.uptimeS);
@@ -110,5 +130,5 @@ function oldestMs(lease: StoredLease, heardS: number | undefined, moment: HostMo
     : agedMs + moment.uptimeS * 1000;
 }
 
-const sameBoot = (stored: StoredLease, moment: HostMoment): boolean =>
+const sameBoot = (stored: Pick<StoredMoment, 'bootId' | 'uptimeS'>, moment: HostMoment): boolean =>
   stored.bootId !== '' && stored.bootId === moment.bootId && stored.uptimeS <= moment.uptimeS;

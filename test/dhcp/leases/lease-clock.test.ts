@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { bootClockOf, type HostMoment, restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.ts';
+import {
+  bootClockOf,
+  type HostMoment,
+  restoreLeases,
+  restoreMoment,
+  type StoredMoment,
+  storeLease,
+} from '../../../src/dhcp/leases/lease-clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -143,4 +150,30 @@ test('a lease from before this boot keeps its wall times and dates no other reco
     const [lease] = restoreLeases([stored], here);
     assert.equal(lease && lease.expiresAt - here.now, moment.wallMs + HOUR_MS - here.wallMs, name);
   }
+});
+
+const storedAt = (bootId: string, uptimeS: number, wallMs: number): StoredMoment => ({ bootId, uptimeS, wallMs });
+const moments: readonly [name: string, stored: StoredMoment, clock: number | undefined, ageS: number][] = [
+  ['of this boot, by its uptime, whatever the clock said', storedAt('two', 10, UNSET), undefined, 20],
+  ['of another boot, by the wall clock', storedAt('one', 60, NOON + 60_000), undefined, 540],
+  ['of another boot whose clock was put right since', storedAt('one', 60, NOON + 60_000 - HOUR_MS), NOON, 540],
+  ['of another boot, later than now: no clock can date it', storedAt('one', 60, NOON + HOUR_MS), undefined, 0],
+  ['of another boot whose clock was never set', storedAt('one', 60, UNSET), undefined, 0],
+];
+for (const [name, stored, clock, ageS] of moments) {
+  test(`a stored moment ${name}`, () => {
+    const clocks = new Map(clock === undefined ? [] : [['one', clock]]);
+    assert.equal(Math.round((SECOND.now - restoreMoment(stored, SECOND, clocks)) / 1000), ageS);
+  });
+}
+
+test('a lease that ended in an earlier boot after its last grant has ended, once that boot was heard of later', () => {
+  const lease = { ...granted(60, NOON + 60_000), expiresWallMs: NOON + 120_000 };
+  const here = inSecond(10, NOON + 3 * HOUR_MS);
+  const [unheard] = restoreLeases([lease], here);
+  assert.equal(restOf(unheard, here), 50, 'it may have run when the host went down');
+  const heard = storedAt('one', 120, NOON + 120_000);
+  const [ended] = restoreLeases([lease], here, new Map(), heard);
+  assert.ok(restOf(ended, here) < 0);
+  assert.ok((ended?.expiresAt ?? 0) <= restoreMoment(heard, here, new Map()), 'and that was told');
 });

@@ -1,0 +1,68 @@
+// Ends of leases that the server tells: those that come while it runs, and those that came while it did not.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identifyBootClient } from '../../src/boot/client.ts';
+import { type Instant, later, seconds } from '../../src/clock.ts';
+import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
+import { EXPIRED_PER_TURN_MAX } from '../../src/dhcp/responder.ts';
+import { DhcpServer } from '../../src/dhcp/server.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { clientBytes, config, ip, planByKind, RACK, settle, TestJournal, TestNetwork } from './lab.ts';
+
+async function start(leasesAt: (now: Instant) => readonly Lease[]) {
+  const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
+  const told: string[] = [];
+  const server = new DhcpServer({
+    ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
+    machines: () => new MachineDirectory([]),
+    publish: ({ kind, address }) => {
+      if (kind === 'dhcp.expired' || kind === 'dhcp.declined-back') told.push(`${kind} ${address}`);
+    },
+    onEndsTold: (until) => told.push(`until ${until - started}`),
+  });
+  const started = clock.now();
+  const leases = leasesAt(started);
+  table.load(leases, started);
+  await server.configure(config());
+  return { server, network, journal, clock, told, leases };
+}
+
+const leaseOf = (index: number, now: Instant, endsMs: number): Lease => ({
+  ...{ address: ipv4(ip('10.20.0.100') + index), mac: mac(0x525400000100 + index), state: 'bound' },
+  ...{ grantedAt: later(now, endsMs - 60_000), expiresAt: later(now, endsMs), duration: seconds(60) },
+});
+
+test('until when everything was told is said after the last of the ends that have come', async () => {
+  const count = EXPIRED_PER_TURN_MAX + 44;
+  const rig = await start((now) => Array.from({ length: count }, (_, index) => leaseOf(index, now, 1000)));
+  rig.clock.advance(1000);
+  assert.equal(rig.told.filter((line) => line.startsWith('dhcp.expired')).length, count);
+  assert.deepEqual(
+    rig.told.flatMap((line, index) => (line.startsWith('until') ? [index] : [])),
+    [count],
+    'not between the two turns',
+  );
+  rig.clock.advance(100_000);
+  assert.equal(rig.told.length, count + 1, 'where nothing ends there is nothing to say');
+  await rig.server.close();
+});
+
+test('leases that had ended are told of when asked for, but for a client that has come back', async () => {
+  const rig = await start((now) => [leaseOf(0, now, -1000), leaseOf(1, now, -2000)]);
+  rig.clock.advance(10);
+  assert.deepEqual(rig.told, []);
+  const [first] = rig.leases;
+  assert.ok(first !== undefined);
+  const request = { type: 'request', mac: first.mac, requested: first.address, server: RACK } as const;
+  rig.network.deliver('eth1', clientBytes(request));
+  rig.journal.commit();
+  await settle();
+  rig.server.tellEnded(rig.leases);
+  assert.deepEqual(rig.told, [`dhcp.expired ${ip('10.20.0.101')}`]);
+  assert.equal(rig.server.endsTold, true);
+  await rig.server.close();
+});

@@ -1,0 +1,49 @@
+// The end of a lease is told on time, and where no rack ran at its time, when one runs again: once.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { TOLD_ENDS_WRITE_MS } from '../../src/store/told-ends.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes } from '../support/probes.ts';
+import { RunningRack } from '../support/running-rack.ts';
+
+const PLACE = labPlace(91);
+const LEASE_MS = 10_000;
+
+describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () => {
+  const rack = new RunningRack(PLACE, (text) => text.replace('dhcp: {', 'dhcp: { pxe_lease_time: 10s,'));
+  let probes: DhcpProbes | undefined;
+  const told = (): readonly unknown[] => rack.events('dhcp.expired').map(({ address }) => address);
+
+  before(async () => {
+    await rack.start();
+    probes = await DhcpProbes.open(PLACE);
+  });
+  after(async () => {
+    await probes?.close();
+    await rack.remove();
+  });
+
+  test('what ends while the rack runs is told then, what ends while it is dead at its start, and nothing twice', async () => {
+    assert.ok(probes !== undefined);
+    const early = addressOf(await probes.lease());
+    await sleep(LEASE_MS / 2);
+    const late = addressOf(await probes.lease());
+    await rack.told('dhcp.expired', { limitMs: LEASE_MS, match: ({ address }) => address === early });
+    await sleep(2 * TOLD_ENDS_WRITE_MS);
+    await rack.kill();
+    assert.deepEqual(told(), [early]);
+    await sleep(LEASE_MS);
+    await rack.startWhole();
+    await rack.told('dhcp.expired', { match: ({ address }) => address === late });
+    assert.deepEqual(told(), [early, late]);
+    for (const end of ['stop', 'stop', 'kill'] as const) {
+      await rack[end]();
+      await rack.startWhole();
+      await sleep(2 * TOLD_ENDS_WRITE_MS);
+      assert.deepEqual(told(), [early, late], `after ${end}`);
+    }
+  });
+});
