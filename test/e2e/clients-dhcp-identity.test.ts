@@ -1,0 +1,213 @@
+// Who a client is, and who is a stranger, as people's clients see it of a rack that runs whole: two hosts of one hardware address that are
+// told apart by their identifiers, and hosts that are known while somebody asks for addresses in the names of many.
+
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { leasesShape } from '../../src/cli/shapes.ts';
+import { EVENT_RATE } from '../../src/rate-limit.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RackNetwork, type Running } from './rack-network.ts';
+
+const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient');
+
+const RACK = '10.79.0.1';
+const FLOODER = '10.79.0.66';
+const RELAY = '10.80.0.1';
+/** Of two hosts. */
+const SHARED = '52:54:00:79:02:01';
+const KNOWN = '52:54:00:79:02:02';
+const NEW = '52:54:00:79:02:03';
+const PER_SECOND = 2;
+const AT_ONCE = PER_SECOND * 10;
+const FLOOD = 600;
+
+const configOf = (identity: string): string => `dhcp:
+  new_clients_per_second: ${PER_SECOND}
+cluster_interfaces:
+  - name: lab
+    interface: br0
+    ip: ${RACK}
+    network: 10.79.0.0/16
+    ip_range_low: 10.79.4.0
+    ip_range_high: 10.79.7.255
+    identity: ${identity}
+    conflict_check: false
+    hosts: [{ mac: "${KNOWN}", ip: 10.79.0.20 }]
+  - name: far
+    relayed: true
+    network: 10.80.0.0/16
+    router_ip: ${RELAY}
+    ip_range_low: 10.80.4.0
+    ip_range_high: 10.80.7.255
+    dns_servers: [${RACK}]
+    conflict_check: false
+`;
+
+/** What a client was told, one line a turn, beside the script; it sets the address as a client's own script would. */
+const SCRIPT = `#!/bin/sh
+if [ -n "$reason" ]; then turn=$reason ip=$new_ip_address; else turn=$1; fi
+case $turn in
+  bound|renew|BOUND|RENEW|REBOOT|REBIND) ip address replace "$ip/16" dev "$interface" ;;
+  deconfig|RELEASE|EXPIRE|FAIL) ip address flush dev "$interface" ;;
+esac
+echo "{\\"turn\\":\\"$turn\\",\\"ip\\":\\"$ip\\"}" >>"$0.turns"
+`;
+const turnShape = z.object({ turn: z.string(), ip: z.string() });
+
+describe('DHCP clients by who they are', { skip }, () => {
+  let rack: RackNetwork;
+  let hosts: Readonly<Record<'one' | 'two' | 'known' | 'new' | 'flooder', string>>;
+  const scratch = (name: string): string => join(rack.directory, name);
+
+  before(async () => {
+    rack = new RackNetwork('identity', RACK, 16);
+    hosts = {
+      one: rack.namespace.addHost('one', SHARED),
+      two: rack.namespace.addHost('two', SHARED),
+      known: rack.namespace.addHost('known', KNOWN),
+      new: rack.namespace.addHost('new', NEW),
+      flooder: rack.namespace.addHost('flooder', '52:54:00:79:02:0f'),
+    };
+    await rack.run(hosts.flooder, 'ip', 'address', 'add', `${FLOODER}/16`, 'dev', 'eth0');
+    await rack.run(hosts.flooder, 'ip', 'route', 'add', 'default', 'dev', 'eth0');
+    await rack.run(undefined, 'ip', 'route', 'add', '10.80.0.0/16', 'via', FLOODER);
+    for (const name of Object.keys(hosts)) writeFileSync(scratch(name), SCRIPT, { mode: 0o755 });
+    rack.configure(configOf('client-id'));
+    await rack.start();
+  });
+  after(() => rack?.remove());
+
+  const turns = (host: string): readonly z.infer<typeof turnShape>[] => {
+    try {
+      const lines = readFileSync(scratch(`${host}.turns`), 'utf8')
+        .trim()
+        .split('\n');
+      return lines.map((line) => turnShape.parse(JSON.parse(line)));
+    } catch {
+      return [];
+    }
+  };
+  /** Waits for a turn of the client on a host, after the first `from` of them; its address. */
+  const turn = async (host: string, names: readonly string[], from = 0): Promise<string> => {
+    const found = await eventually(`${names} on ${host}: ${JSON.stringify(turns(host))}`, () =>
+      turns(host)
+        .slice(from)
+        .find((one) => names.includes(one.turn)),
+    );
+    return found.ip;
+  };
+  const udhcpc = (host: keyof typeof hosts, ...more: readonly string[]): readonly string[] => [
+    ...['busybox', 'udhcpc', '-f', '-B', '-i', 'eth0', '-s', scratch(host), '-T', '1', ...more],
+  ];
+  /** udhcpc, once; undefined: it got nothing. */
+  const ask = async (host: keyof typeof hosts, ...more: readonly string[]): Promise<string | undefined> => {
+    rmSync(scratch(`${host}.turns`), { force: true });
+    const { code } = await rack.run(hosts[host], ...udhcpc(host, '-n', '-q', '-t', '2', ...more));
+    return code === 0 ? turn(host, ['bound']) : undefined;
+  };
+  const running = async (): Promise<readonly string[]> => {
+    const listed = await rack.rackboot('leases', 'list', '--json');
+    assert.equal(listed.code, 0, listed.err);
+    const leases = leasesShape.parse(JSON.parse(listed.out));
+    return leases.filter(({ mac, state }) => mac === SHARED && state === 'bound').map(({ address }) => address);
+  };
+  const reload = async (identity: string): Promise<void> => {
+    const from = rack.lines.length;
+    rack.configure(configOf(identity));
+    await rack.told('config.applied', () => true, from);
+  };
+  const offeredTo = (prefix: string, from: number): number =>
+    rack.events('dhcp.offer', from).filter(({ mac }) => String(mac).startsWith(prefix)).length;
+  const flood = async (...words: readonly string[]): Promise<void> => {
+    const program = join(import.meta.dirname, 'dhcp-flood.ts');
+    const { code, err } = await rack.run(hosts.flooder, process.execPath, program, ...words);
+    assert.equal(code, 0, err);
+  };
+
+  test('two hosts of one hardware address have an address each, and keep it when identifiers cease to count', {
+    timeout: 90_000,
+  }, async () => {
+    const one = rack.launch(hosts.one, ...udhcpc('one', '-R', '-x', '0x3d:006f6e65'));
+    const first = await turn('one', ['bound']);
+    const conf = 'send dhcp-client-identifier "two";\ninitial-interval 1;\nsupersede dhcp-renewal-time 3;\n';
+    writeFileSync(scratch('dhclient.conf'), conf);
+    const files = ['-cf', 'dhclient.conf', '-lf', 'dhclient.leases', '-pf', 'dhclient.pid'].map((word) =>
+      word.startsWith('-') ? word : scratch(word),
+    );
+    const words = ['-4', ...files, '-sf', scratch('two')];
+    const two: Running = rack.launch(hosts.two, 'dhclient', '-d', ...words, 'eth0');
+    const second = await turn('two', ['BOUND']);
+    assert.notEqual(first, second);
+    assert.deepEqual([...(await running())].sort(), [first, second].sort());
+
+    for (const identity of ['mac', 'client-id']) {
+      await reload(identity);
+      const [ofOne, ofTwo] = [turns('one').length, turns('two').length];
+      one.child.kill('SIGUSR1');
+      assert.equal(await turn('one', ['renew'], ofOne), first, identity);
+      assert.equal(await turn('two', ['RENEW'], ofTwo), second, identity);
+      assert.deepEqual([...(await running())].sort(), [first, second].sort(), identity);
+    }
+    await reload('mac');
+    await two.end('SIGKILL');
+    const released = rack.lines.length;
+    const given = await rack.run(hosts.two, 'dhclient', '-r', ...words, 'eth0');
+    assert.equal(given.code, 0, given.err);
+    assert.equal((await rack.told('dhcp.release', () => true, released)).address, second);
+    assert.deepEqual(await running(), [first]);
+    await reload('client-id');
+    const ended = rack.lines.length;
+    await one.end('SIGTERM');
+    assert.equal((await rack.told('dhcp.release', () => true, ended)).address, first);
+    assert.deepEqual(await running(), []);
+  });
+
+  test('a flood of clients that do not exist is bounded on the interface, and who is known is served all the same', {
+    timeout: 90_000,
+  }, async () => {
+    const before = (await ask('one', '-x', '0x3d:006f6e65')) ?? '';
+    assert.match(before, /^10\.79\.[4-7]\./);
+    const from = rack.lines.length;
+    const startedMs = Date.now();
+    const program = join(import.meta.dirname, 'dhcp-flood.ts');
+    const words = ['255.255.255.255', '100000', '02:a1:00:00:00:00'];
+    const flooding = rack.launch(hosts.flooder, process.execPath, program, ...words);
+    const limited = await rack.told('dhcp.new-clients-limited', () => true, from);
+    assert.equal(limited.place, 'br0');
+    assert.equal(await ask('new'), undefined, 'who is new waits');
+    assert.equal(await ask('one', '-x', '0x3d:006f6e65'), before, 'who has a lease gets it again');
+    assert.equal(await ask('known'), '10.79.0.20', 'and so does for whom an address is reserved');
+    assert.equal(flooding.child.exitCode, null, `it floods still: ${flooding.text()}`);
+    await flooding.end();
+    const seconds = Math.ceil((Date.now() - startedMs) / 1000);
+    const offered = offeredTo('02:a1:', from);
+    assert.ok(offered > 0 && offered <= AT_ONCE + PER_SECOND * seconds, `${offered} were offered in ${seconds} s`);
+    const held = rack.events('dhcp.refused', from).filter(({ reason }) => reason === 'too-many-new-clients');
+    const { burst, perSecond } = EVENT_RATE;
+    assert.ok(held.length > 0 && held.length <= burst + perSecond * seconds, `${held.length} were told`);
+    assert.ok(
+      held.some(({ count = 0 }) => Number(count) > 1),
+      'and stand for more',
+    );
+  });
+
+  test('a flood on one circuit of a relay agent is bounded there, and another circuit is served', {
+    timeout: 60_000,
+  }, async () => {
+    const from = rack.lines.length;
+    const startedMs = Date.now();
+    await flood(RACK, String(FLOOD), '02:a2:00:00:00:00', RELAY, 'ge-0');
+    await flood(RACK, '3', '02:a3:00:00:00:00', RELAY, 'ge-1');
+    await eventually('the other circuit is served', () => offeredTo('02:a3:', from) === 3);
+    const seconds = Math.ceil((Date.now() - startedMs) / 1000);
+    const offered = offeredTo('02:a2:', from);
+    assert.ok(offered > 0 && offered <= AT_ONCE + PER_SECOND * seconds, `${offered} of ${FLOOD} in ${seconds} s`);
+    const circuit = Buffer.from('ge-0').toString('hex');
+    const limited = await rack.told('dhcp.new-clients-limited', () => true, from);
+    assert.equal(limited.place, `relay ${RELAY}, circuit ${circuit}`);
+    assert.equal(await ask('known'), '10.79.0.20');
+  });
+});
