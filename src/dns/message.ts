@@ -6,6 +6,7 @@
 // 3. A reply never exceeds the limit it is given: if the answer or authority does not fit, both are left out and TC is set.
 
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
+import { takeBytes } from '../net/byte-slab.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 import { isWithin, NameCompression, readName } from './name.ts';
 import { CLASS_IN, type DnsRecord, isCompressed, readRdata, TYPE, writeRdata } from './record.ts';
@@ -236,7 +237,7 @@ export function udpLimit(query: Query): number {
 /** Encodes a reply. AD is always clear: nothing is validated here (RFC 4035 §3.2.3). */
 export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
   const { edns, question } = query;
-  const writer = new ByteWriter(takeSpace(Math.min(form.limitOctets, octetsAtMost(query, reply))));
+  const writer = new ByteWriter(takeBytes(Math.min(form.limitOctets, octetsAtMost(query, reply))));
   let flags = FLAG.QR | (reply.rcode & 15);
   if (reply.authoritative) flags |= FLAG.AA;
   if (query.recursionDesired) flags |= FLAG.RD;
@@ -268,22 +269,6 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
 }
 
 const OPT_OCTETS = 11;
-
-/** Replies are cut from blocks of this size: an allocation for each would cost more than all the rest of it. */
-const BLOCK_OCTETS = 64 * 1024;
-let block = new Uint8Array(BLOCK_OCTETS);
-let blockAt = 0;
-
-/** So many zero octets that nobody else has; a block lives as long as a reply in it. */
-function takeSpace(octets: number): Uint8Array {
-  if (octets > BLOCK_OCTETS / 4) return new Uint8Array(octets);
-  if (blockAt + octets > BLOCK_OCTETS) {
-    block = new Uint8Array(BLOCK_OCTETS);
-    blockAt = 0;
-  }
-  blockAt += octets;
-  return block.subarray(blockAt - octets, blockAt);
-}
 
 /** No reply has more octets than this: its names uncompressed. A buffer no larger than needed is most of what a reply costs. */
 function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {

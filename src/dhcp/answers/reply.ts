@@ -12,14 +12,13 @@
 
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
-import { ANY, formatIpv4, type Ipv4, maskOf, parseIpv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import { ClientOptions, type ConfiguredOption, type OptionTable } from '../networks/configured-options.ts';
-import { renewalTimesOf } from '../networks/lease-time.ts';
+import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { BOOT_REPLY, BROADCAST_FLAG, type DhcpMessage } from '../wire/message.ts';
 import {
   addressBytes,
-  addressListBytes,
   domainNameBytes,
   MESSAGE_TYPE,
   OPTION,
@@ -27,7 +26,6 @@ import {
   optionU16,
   textBytes,
   u8Bytes,
-  u32Bytes,
 } from '../wire/options.ts';
 import type { Inquiry } from './inquiry.ts';
 
@@ -87,14 +85,9 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   const { message } = inquiry;
   const { plan } = settings;
   const options = new Map<number, Uint8Array>();
-  options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[settings.type]));
-  options.set(OPTION.serverIdentifier, addressBytes(settings.serverIdentifier));
-  if (settings.leaseTime !== undefined) {
-    options.set(OPTION.leaseTime, u32Bytes(settings.leaseTime));
-    const { renewal, rebinding } = renewalTimesOf(settings.served.subnet, settings.leaseTime);
-    options.set(OPTION.renewalTime, u32Bytes(renewal));
-    options.set(OPTION.rebindingTime, u32Bytes(rebinding));
-  }
+  options.set(OPTION.messageType, TYPE_BYTES[settings.type]);
+  options.set(OPTION.serverIdentifier, identifierBytes(settings));
+  addTimes(options, settings);
   addDemandedEchoes(options, message);
   const configured = configuredFor(inquiry, settings);
   const list = message.options.get(OPTION.parameterRequestList);
@@ -116,6 +109,23 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
     options,
   };
   return configured === undefined ? reply : { ...reply, ...bootFields(options, inquiry, settings) };
+}
+
+/** Option 53 of what is composed here. */
+const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };
+
+function identifierBytes({ serverIdentifier, served: { subnet, options } }: Settings): Uint8Array {
+  const known = serverIdentifier === subnet.serverAddress ? options.serverIdentifier : undefined;
+  return known ?? addressBytes(serverIdentifier);
+}
+
+function addTimes(options: Map<number, Uint8Array>, { leaseTime, served }: Settings): void {
+  if (leaseTime === undefined) return;
+  const { subnet } = served;
+  const times = leaseTime === subnet.leaseTime ? served.options.times : leaseTimeBytes(subnet, leaseTime);
+  options.set(OPTION.leaseTime, times.lease);
+  options.set(OPTION.renewalTime, times.renewal);
+  options.set(OPTION.rebindingTime, times.rebinding);
 }
 
 /** The configured options for this client; undefined: its network has none, nor has its host entry. */
@@ -256,28 +266,12 @@ function configuredParameter(
   return entry?.value ?? parameter(code, settings);
 }
 
-function parameter(code: number, { served: { subnet }, hostname, domain: own }: Settings): Uint8Array | undefined {
-  const domain = own ?? subnet.domain;
-  switch (code) {
-    case OPTION.subnetMask:
-      return addressBytes(maskOf(subnet.network.prefix));
-    case OPTION.router:
-      return subnet.router === undefined ? undefined : addressBytes(subnet.router);
-    case OPTION.domainNameServer:
-      return addressListBytes(subnet.dnsServers);
-    case OPTION.domainName:
-      return textBytes(domain);
-    case OPTION.broadcastAddress:
-      return addressBytes(subnet.broadcast);
-    case OPTION.hostName:
-      return hostname === undefined ? undefined : textBytes(hostname);
-    case OPTION.ntpServers:
-      return addressListBytes(subnet.ntpServers);
-    case OPTION.domainSearch:
-      return domainNameBytes(domain);
-    default:
-      return undefined;
-  }
+/** What a machine says of itself comes before what its network says. */
+function parameter(code: number, { served, hostname, domain }: Settings): Uint8Array | undefined {
+  if (code === OPTION.hostName) return hostname === undefined ? undefined : textBytes(hostname);
+  if (domain !== undefined && code === OPTION.domainName) return textBytes(domain);
+  if (domain !== undefined && code === OPTION.domainSearch) return domainNameBytes(domain);
+  return served.options.byCode.get(code);
 }
 
 /** What goes back to each client that sent it: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is written last wherever it stands. */

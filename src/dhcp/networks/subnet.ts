@@ -14,6 +14,7 @@ import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
 import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
+import { type NetworkOptions, networkOptionsOf } from './network-options.ts';
 
 /** A subnet with what is asked of it for each packet. */
 export interface ServedSubnet {
@@ -22,6 +23,8 @@ export interface ServedSubnet {
   readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
   /** Undefined: none names an identifier. */
   readonly reservationsByClientId: ReadonlyMap<string, Reservation> | undefined;
+  /** What its keys say to each client. */
+  readonly options: NetworkOptions;
   /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
@@ -109,6 +112,7 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
     reservationsByMac: new Map(subnet.reservations.map((reservation) => [reservation.mac, reservation])),
     reservationsByAddress: new Map(subnet.reservations.map((reservation) => [reservation.address, reservation])),
     reservationsByClientId: indexByClientId(subnet.reservations),
+    options: networkOptionsOf(subnet),
     excluded,
   };
 }

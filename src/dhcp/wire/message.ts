@@ -9,6 +9,7 @@
 
 import type { Ipv4 } from '../../net/address.ts';
 import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
+import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
 
@@ -127,11 +128,9 @@ function readOptions(reader: ByteReader, end: number, field: string, options: Ma
     const code = reader.u8(field);
     if (code === END) return;
     if (code === PAD) continue;
-    const name = `option ${code}`;
-    if (reader.offset >= end) reader.fail('truncated', name, at);
-    const length = reader.u8(name);
-    if (reader.offset + length > end) reader.fail('truncated', name, at);
-    const value = reader.view(length, name);
+    const length = reader.offset < end ? reader.u8(field) : end;
+    if (reader.offset + length > end) reader.fail('truncated', `option ${code}`, at);
+    const value = reader.view(length, field);
     if (reader.fault !== undefined) return;
     const before = options.get(code);
     options.set(code, before === undefined ? value : joined(before, value));
@@ -146,7 +145,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 function textOf(bytes: Uint8Array, offset: number, length: number): string {
-  if (bytes.length < offset + length) return '';
+  if (bytes.length < offset + length || bytes[offset] === 0) return '';
   const zero = bytes.indexOf(0, offset);
   const end = zero === -1 || zero > offset + length ? offset + length : zero;
   return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString('latin1');
@@ -166,7 +165,7 @@ export interface EncodedMessage {
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): EncodedMessage {
   const capacity = Math.min(Math.max(limitBytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX);
   const layout = layOut(message, capacity - FIXED_BYTES);
-  const writer = new ByteWriter(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size));
+  const writer = new ByteWriter(takeBytes(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size)));
   writer.u8(message.op);
   writer.u8(message.htype);
   writer.u8(message.hlen);
