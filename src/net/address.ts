@@ -60,10 +60,15 @@ export function parseMac(text: string): MacAddress | undefined {
   return Number.parseInt(text.replace(/[:.-]/g, ''), 16) as MacAddress;
 }
 
+const OCTETS: readonly string[] = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+const octet = (value: number, shift: number): string => OCTETS[(value >>> shift) & 255] ?? '';
+
 /** Lower-case hexadecimal octets, joined by `separator`. */
 export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'): string {
-  const digits = address.toString(16).padStart(12, '0');
-  return separator === '' ? digits : (digits.match(/../g) ?? []).join(separator);
+  const high = Math.floor(address / 0x1_0000_0000);
+  const low = address >>> 0;
+  const vendor = octet(high, 8) + separator + octet(high, 0) + separator + octet(low, 24);
+  return vendor + separator + octet(low, 16) + separator + octet(low, 8) + separator + octet(low, 0);
 }
 
 /** True for the hardware address of one host: no group bit, not zero. */

@@ -60,7 +60,8 @@ const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
 
 /** Watches what one machine does. */
 export class BootWatch {
-  #told = new Set<HintName>();
+  /** Undefined: none in this boot, as nearly always. */
+  #told: Set<HintName> | undefined;
   #steps = 0;
   #offers = 0;
   #unheard = 0;
@@ -71,7 +72,7 @@ export class BootWatch {
 
   /** A new boot of the machine begins; loads of its loader count on, for a loop is several boots. */
   begin(): void {
-    this.#told = new Set();
+    this.#told = undefined;
     this.#steps = 0;
     this.#offers = 0;
     this.#unheard = 0;
@@ -81,8 +82,11 @@ export class BootWatch {
   look(event: RackEvent): readonly Hint[] {
     const found = isDhcpEvent(event) ? this.#lookAtDhcp(event) : this.#lookAtFiles(event);
     this.#steps += 1;
-    const fresh = found.filter(({ name }) => !this.#told.has(name));
-    for (const { name } of fresh) this.#told.add(name);
+    if (found.length === 0) return found;
+    const told = this.#told ?? new Set();
+    this.#told = told;
+    const fresh = found.filter(({ name }) => !told.has(name));
+    for (const { name } of fresh) told.add(name);
     return fresh;
   }
 

@@ -13,6 +13,7 @@
 // 3. What was missed because events came too fast is counted, never guessed.
 
 import { type Instant, later } from '../clock.ts';
+import type { DhcpEventKind } from '../dhcp/events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
@@ -65,6 +66,10 @@ interface Story {
 
 /** Kinds that say nothing of what a machine does. */
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$/;
+/** Kinds with which DHCP answers a machine. */
+const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
+/** Kinds with which a machine has got a file. */
+const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** The steps of all machines. */
 export class Timeline {
@@ -73,6 +78,8 @@ export class Timeline {
   readonly #askers = new Map<MacAddress, Story>();
   readonly #loaders = new Map<MacAddress, Story>();
   readonly #followers = new Set<Follower>();
+  /** Of the kinds that came so far: whether they say what a machine does. */
+  readonly #kinds = new Map<string, boolean>();
   #number = 0;
   #steps = 0;
   #missed = 0;
@@ -127,7 +134,7 @@ export class Timeline {
 
   /** Takes one event. */
   take(event: RackEvent): void {
-    if (event.mac === undefined || OTHER_KINDS.test(event.kind)) return;
+    if (event.mac === undefined || !this.#concernsMachines(event.kind)) return;
     const story = this.#storyOf(event.mac) ?? this.#begin(event.mac, event.at);
     if (startsBoot(story, event)) {
       story.boot += 1;
@@ -154,6 +161,16 @@ export class Timeline {
     this.#keepBounds();
   }
 
+  /** Kinds are a closed set, so the memory of this is bounded. */
+  #concernsMachines(kind: string): boolean {
+    let concerns = this.#kinds.get(kind);
+    if (concerns === undefined) {
+      concerns = !OTHER_KINDS.test(kind);
+      this.#kinds.set(kind, concerns);
+    }
+    return concerns;
+  }
+
   #storyOf(mac: MacAddress): Story | undefined {
     return this.#loaders.get(mac) ?? this.#askers.get(mac);
   }
@@ -176,7 +193,7 @@ export class Timeline {
   /** What an event says of the boot, and that the machine was heard of. */
   #note(story: Story, event: RackEvent): void {
     story.lastAt = event.at;
-    if (/^dhcp\.(?:offer|ack|elsewhere)$/.test(event.kind)) story.answered = true;
+    if (ANSWERS.has(event.kind)) story.answered = true;
     if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
     const file = fileOf(event);
     if (file !== undefined) {
@@ -184,10 +201,9 @@ export class Timeline {
       if (isKernelFile(file)) story.kernel = true;
     }
     // The last of a map is the one heard of last.
-    const isLoader = story.loaded || this.#loaders.has(story.mac);
-    this.#askers.delete(story.mac);
-    this.#loaders.delete(story.mac);
-    (isLoader ? this.#loaders : this.#askers).set(story.mac, story);
+    const wasLoader = this.#loaders.delete(story.mac);
+    if (!wasLoader) this.#askers.delete(story.mac);
+    (wasLoader || story.loaded ? this.#loaders : this.#askers).set(story.mac, story);
   }
 
   #append(story: Story, event: RackEvent): void {
@@ -230,7 +246,7 @@ const isFirmware = (client: string | undefined): boolean => client !== undefined
 
 /** The file that a machine has got with this event. */
 function fileOf(event: RackEvent): string | undefined {
-  if (!/^(?:tftp\.sent|http\.file-sent|http\.rendered)$/.test(event.kind)) return undefined;
+  if (!FILES.has(event.kind)) return undefined;
   return 'file' in event && typeof event.file === 'string' ? event.file : '';
 }
 
@@ -251,6 +267,7 @@ const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port',
 
 function isSame(a: RackEvent, b: RackEvent): boolean {
   if (a.kind !== b.kind || a.address !== b.address) return false;
-  for (const [name, value] of Object.entries(a)) if (!VARYING.has(name) && Reflect.get(b, name) !== value) return false;
+  for (const name of Object.keys(a))
+    if (!VARYING.has(name) && Reflect.get(a, name) !== Reflect.get(b, name)) return false;
   return true;
 }
