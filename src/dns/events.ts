@@ -111,3 +111,6 @@ export const DNS_COUNTERS = [
 ] as const;
 
 export type DnsCounter = (typeof DNS_COUNTERS)[number];
+
+/** An event of the names, without its time. */
+export type NameReport = Omit<DnsEvent, 'at'>;

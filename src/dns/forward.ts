@@ -22,9 +22,8 @@ import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
-import type { DnsCounter } from './events.ts';
+import type { DnsCounter, NameReport } from './events.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
-import type { NameReport } from './names.ts';
 import { CLASS_IN } from './record.ts';
 import { askingOrder, type Upstream, type UpstreamConfig, UpstreamSet } from './upstream.ts';
 

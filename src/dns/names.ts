@@ -9,15 +9,18 @@
 // 2. Forward and reverse agree: an address answers with a name that has this address, and every address that has a name
 //    answers. Only a configured PTR record says otherwise, because its operator did.
 // 3. The serial grows by one when a node changed, at most once a turn of the event loop.
+// 4. A lease whose name and address nobody else claims has no node: it stands in `lone-leases.ts`, which computes its records. When
+//    somebody else claims either, it becomes a claim like others (`#join`), and stays one.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
 import type { ConfiguredRecord } from './config.ts';
-import type { DnsEvent } from './events.ts';
+import { type NamedAddress, readRecords, type WantedName } from './configured-records.ts';
+import type { NameReport } from './events.ts';
+import { forwardNode, LoneLeases, reverseNode } from './lone-leases.ts';
 import { hostLabel, parentOf, parseName } from './name.ts';
 import { makeNode, type NameNode, sameNode } from './name-node.ts';
-import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, rdataAddress, TYPE } from './record.ts';
-import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
+import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './record.ts';
 import { parseReverseName, reverseName } from './reverse-name.ts';
 import { RECORD_TTL } from './zones.ts';
 
@@ -33,23 +36,6 @@ export interface NameSource {
   hasBelow(name: string): boolean;
 }
 
-/** A name for an address, as the region or a reservation gives it. */
-export interface NamedAddress {
-  /** Fully qualified; case and a final dot do not matter. */
-  readonly fqdn: string;
-  readonly address: Ipv4;
-}
-
-interface Wanted extends NamedAddress {
-  /** Default: RECORD_TTL. */
-  readonly ttl?: number;
-  /** Whether the address answers with the name; default: it does. */
-  readonly reverse?: boolean;
-}
-
-/** An event of the names, without its time. */
-export type NameReport = Omit<DnsEvent, 'at'>;
-
 export interface NamesOptions {
   /** The first serial, 32 bits: must have grown since the last start, such as the wall time in seconds. */
   readonly serial: number;
@@ -64,6 +50,8 @@ export class Names implements NameSource {
   readonly #claims = new ClaimTable();
   /** Each owner's claims by the name as it was written. */
   readonly #lists = new Map<ClaimOwner, ReadonlyMap<string, readonly Claim[]>>();
+  readonly #lone = new LoneLeases();
+  /** The leases that are not alone. */
   readonly #leases = new Map<Ipv4, Claim>();
   /** Leases for whose name too many wait already: told once, tried again when somebody is gone. */
   readonly #refused = new Map<Ipv4, Claim>();
@@ -95,11 +83,11 @@ export class Names implements NameSource {
   }
   /** How many names have records. */
   get size(): number {
-    return this.#nodes.size;
+    return this.#nodes.size + 2 * this.#lone.size;
   }
 
   find(name: string): NameNode | undefined {
-    return this.#nodes.get(name);
+    return this.#nodes.get(name) ?? this.#lone.find(name);
   }
 
   hasBelow(name: string): boolean {
@@ -107,8 +95,9 @@ export class Names implements NameSource {
   }
 
   /** Every node, in no order. */
-  nodes(): IterableIterator<NameNode> {
-    return this.#nodes.values();
+  *nodes(): Generator<NameNode, void> {
+    yield* this.#nodes.values();
+    yield* this.#lone.nodes();
   }
 
   /** Replaces the names of deployed machines. */
@@ -123,7 +112,7 @@ export class Names implements NameSource {
 
   /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Its addresses answer with the first. */
   setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
-    const wanted: Wanted[] = [];
+    const wanted: WantedName[] = [];
     const claim = (fqdn: string, reverse: boolean): void => {
       for (const address of addresses) wanted.push({ fqdn, address, reverse });
     };
@@ -137,40 +126,16 @@ export class Names implements NameSource {
 
   /** Replaces the configured records; one that is not of its type, or stands beside a CNAME, is reported and left out. */
   setRecords(records: readonly ConfiguredRecord[]): void {
-    const wanted: Wanted[] = [];
-    const others = new Map<string, DnsRecord[]>();
-    const aliases = new Set<string>();
-    // CNAMEs first: they decide what else may stand at their names.
-    for (const record of [...records].sort((a, b) => Number(b.type === 'CNAME') - Number(a.type === 'CNAME'))) {
-      const name = parseName(record.name);
-      const rdata = parseRdata(record.type, record.data);
-      if (name === undefined || rdata === undefined || aliases.has(name)) {
-        const reason = name === undefined ? 'bad name' : rdata === undefined ? 'bad data' : 'beside a CNAME';
-        this.#report({
-          kind: 'dns.record-invalid',
-          name: record.name,
-          reason: `${record.type} ${record.data}: ${reason}`,
-        });
-        continue;
-      }
-      const ttl = record.ttl ?? RECORD_TTL;
-      const type = RECORD_TYPE_NUMBERS[record.type];
-      if (type === TYPE.CNAME) aliases.add(name);
-      if (type === TYPE.A) {
-        // An address has no name that stands for many.
-        wanted.push({ fqdn: name, address: rdataAddress(rdata), ttl, reverse: !name.startsWith('*.') });
-      } else {
-        const list = others.get(name) ?? [];
-        list.push({ name, type, class: CLASS_IN, ttl, rdata });
-        others.set(name, list);
-      }
-    }
+    const { addresses, others } = readRecords(records, this.#report);
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
-    for (const name of others.keys()) this.#touchedNames.add(name);
+    for (const name of others.keys()) {
+      this.#touchedNames.add(name);
+      this.#join(name);
+    }
     this.#configured = others;
     this.#hasDelegations = [...others.values()].flat().some((record) => record.type === TYPE.NS);
-    this.#hasWildcards = [...others.keys(), ...wanted.map(({ fqdn }) => fqdn)].some((name) => name.startsWith('*.'));
-    this.#replace('configured', wanted);
+    this.#hasWildcards = [...others.keys(), ...addresses.map(({ fqdn }) => fqdn)].some((name) => name.startsWith('*.'));
+    this.#replace('configured', addresses);
   }
 
   /**
@@ -181,24 +146,75 @@ export class Names implements NameSource {
     const label = hostname === undefined ? undefined : hostLabel(hostname);
     // A long domain may leave no room for the label: then there is no name.
     const name = label === undefined ? undefined : parseName(domain === '' ? label : `${label}.${domain}`);
-    const known = this.#leases.get(address);
+    const alone = this.#lone.ofAddress(address);
+    const known = alone ?? this.#leases.get(address);
     if (known?.mac === mac && known.name === name) return false;
     if (known === undefined && name === undefined) return false;
     const refused = this.#refused.get(address);
     if (refused?.mac === mac && refused.name === name && this.#claims.isFull(refused.name)) return false;
-    if (known !== undefined) this.#remove(known);
+    if (alone !== undefined && alone.name === name) {
+      // Another client, and the same records.
+      this.#lone.add({ ...alone, mac });
+      return false;
+    }
+    if (alone !== undefined) this.#removeAlone(alone);
+    else if (known !== undefined) this.#remove(known);
     this.#leases.delete(address);
     this.#refused.delete(address);
     if (name !== undefined) {
       const claim: Claim = { owner: 'lease', name, address, ttl: RECORD_TTL, reverse: true, mac };
+      if ((known === undefined || known === alone) && this.#isAlone(claim)) {
+        this.#lone.add(claim);
+        this.#countBelow(name, 1);
+        this.#grow();
+        return true;
+      }
       const isTaken = this.#add(claim);
       (isTaken ? this.#leases : this.#refused).set(address, claim);
     }
-    return this.#settle();
+    return this.#settle() || alone !== undefined;
+  }
+
+  /** True when nobody else claims name or address, and the configuration says nothing of either. */
+  #isAlone({ name, address }: Claim): boolean {
+    if (this.#lone.ofName(name) !== undefined || this.#claims.ofName(name).length > 0) return false;
+    if (this.#lone.ofAddress(address) !== undefined || this.#claims.ofAddress(address).length > 0) return false;
+    // A domain may lie in the reverse tree, where a name is that of an address, too.
+    if (parseReverseName(name) !== undefined) return false;
+    const pointer = reverseName(address);
+    return this.#claims.ofName(pointer).length === 0 && !this.#configured.has(name) && !this.#configured.has(pointer);
+  }
+
+  #removeAlone(claim: Claim): void {
+    this.#lone.remove(claim);
+    this.#countBelow(claim.name, -1);
+    this.#grow();
+  }
+
+  /** Somebody else claims a name or an address: a lease that had it alone becomes a claim like others. */
+  #join(name: string, address?: Ipv4): void {
+    const claims = new Set([this.#lone.ofName(name)]);
+    for (const one of [address, parseReverseName(name)?.address]) {
+      if (one !== undefined) claims.add(this.#lone.ofAddress(one));
+    }
+    for (const claim of claims) {
+      if (claim === undefined) continue;
+      this.#lone.remove(claim);
+      this.#claims.add(claim);
+      this.#leases.set(claim.address, claim);
+      this.#winners.set(claim.name, [claim]);
+      this.#nodes.set(claim.name, forwardNode(claim));
+      this.#nodes.set(reverseName(claim.address), reverseNode(claim));
+    }
   }
 
   /** A lease was released, expired or taken away. Returns true when names changed. */
   leaseGone(address: Ipv4): boolean {
+    const alone = this.#lone.ofAddress(address);
+    if (alone !== undefined) {
+      this.#removeAlone(alone);
+      return true;
+    }
     const known = this.#leases.get(address);
     this.#refused.delete(address);
     if (known === undefined) return false;
@@ -208,7 +224,7 @@ export class Names implements NameSource {
   }
 
   /** Makes these the claims of this owner: those that stay are not touched, and cost little. */
-  #replace(owner: ClaimOwner, wanted: readonly Wanted[]): void {
+  #replace(owner: ClaimOwner, wanted: readonly WantedName[]): void {
     const before = this.#lists.get(owner) ?? new Map<string, readonly Claim[]>();
     const after = new Map<string, readonly Claim[]>();
     const added: Claim[] = [];
@@ -240,6 +256,7 @@ export class Names implements NameSource {
   }
 
   #add(claim: Claim): boolean {
+    this.#join(claim.name, claim.address);
     const taken = this.#claims.add(claim);
     if (taken) this.#touch(claim);
     else this.#reportConflict(claim, this.#winners.get(claim.name)?.[0]);

@@ -17,7 +17,7 @@ import { EventSampler } from '../rate-limit.ts';
 import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
-import { DNS_COUNTERS, type DnsEvent } from './events.ts';
+import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
 import { type ForwardAction, Forwarder } from './forward.ts';
 import {
   bareReply,
@@ -30,7 +30,7 @@ import {
   TCP_OCTETS_MAX,
   udpLimit,
 } from './message.ts';
-import type { NameReport, Names } from './names.ts';
+import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
 import { Zones } from './zones.ts';
 

@@ -5,8 +5,8 @@
 
 import { type Instant, instant, later } from '../clock.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
+import type { NameReport } from './events.ts';
 import { labelEnd } from './name.ts';
-import type { NameReport } from './names.ts';
 
 /** Unanswered exchanges in a row after which a server counts as failed. */
 export const UNANSWERED_MAX = 3;

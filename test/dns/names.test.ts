@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LEASE_CLAIMS_PER_NAME_MAX } from '../../src/dns/claims.ts';
 import type { ConfiguredRecord } from '../../src/dns/config.ts';
-import { type NameReport, Names } from '../../src/dns/names.ts';
+import type { NameReport } from '../../src/dns/events.ts';
+import { Names } from '../../src/dns/names.ts';
 import { reverseName } from '../../src/dns/reverse-name.ts';
 import { mac } from '../../src/net/address.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -233,6 +234,78 @@ describe('configured records', () => {
   });
 });
 
+describe('a lease that has name and address alone', () => {
+  const bound = () => {
+    const { names: all, reports } = names();
+    all.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
+    return { all, reports };
+  };
+  const both = (all: Names): string[] => [...has(all, 'a.maas'), ...pointer(all, '10.20.0.100')];
+
+  it('answers in both directions, and is there twice', () => {
+    const { all } = bound();
+    assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
+    assert.deepEqual([all.size, all.hasBelow('maas')], [2, true]);
+    assert.equal(all.leaseGone(ip('10.20.0.100')), true);
+    assert.deepEqual([both(all), all.size, all.hasBelow('maas')], [[], 0, false]);
+  });
+
+  it('passes to another client with its records, and that changes no name', () => {
+    const { all } = bound();
+    assert.equal(all.leaseBound(OTHER, ip('10.20.0.100'), 'a', 'maas'), false);
+    assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
+    assert.equal(all.leaseBound(OTHER, ip('10.20.0.100'), 'b', 'maas'), true);
+    assert.deepEqual([both(all), has(all, 'b.maas')], [['PTR b.maas.'], ['A 10.20.0.100']]);
+  });
+
+  for (const [who, claim, withdraw] of [
+    [
+      'a machine claims its name',
+      (all: Names) => all.setMachines([{ fqdn: 'a.maas', address: ip('10.20.0.9') }]),
+      (all: Names) => all.setMachines([]),
+    ],
+    [
+      'a machine claims its address',
+      (all: Names) => all.setMachines([{ fqdn: 'm.maas', address: ip('10.20.0.100') }]),
+      (all: Names) => all.setMachines([]),
+    ],
+    [
+      'another client takes its name, too',
+      (all: Names) => void all.leaseBound(OTHER, ip('10.20.0.101'), 'a', 'maas'),
+      (all: Names) => void all.leaseGone(ip('10.20.0.101')),
+    ],
+    [
+      'an alias is configured under its name',
+      (all: Names) => all.setRecords([configured('a.maas', 'CNAME', 'x.maas')]),
+      (all: Names) => all.setRecords([]),
+    ],
+    [
+      'a pointer is configured for its address',
+      (all: Names) => all.setRecords([configured('100.0.20.10.in-addr.arpa', 'PTR', 'x.maas')]),
+      (all: Names) => all.setRecords([]),
+    ],
+  ] as const) {
+    it(`gives way or stays when ${who}, as any lease does, and is back when that ends`, () => {
+      const { all } = bound();
+      claim(all);
+      const { names: other } = names();
+      claim(other);
+      other.leaseBound(MAC, ip('10.20.0.100'), 'a', 'maas');
+      if (who !== 'another client takes its name, too') assert.deepEqual(both(all), both(other));
+      withdraw(all);
+      assert.deepEqual(both(all), ['A 10.20.0.100', 'PTR a.maas.']);
+      all.leaseGone(ip('10.20.0.100'));
+      assert.deepEqual([both(all), all.size], [[], 0]);
+    });
+  }
+
+  it('has records of a domain in the reverse tree beside its pointer', () => {
+    const { all } = bound();
+    all.leaseBound(OTHER, ip('10.20.0.101'), '100', '0.20.10.in-addr.arpa');
+    assert.deepEqual(pointer(all, '10.20.0.100').sort(), ['A 10.20.0.101', 'PTR a.maas.']);
+  });
+});
+
 describe('changes', () => {
   it('the serial grows by one a turn, however much changed, and not when nothing did', async () => {
     const { names: all } = names();
@@ -279,7 +352,8 @@ describe('forward and reverse agree after any sequence of claims', () => {
     const random = seededRandom(seed);
     const pick = (count: number): number => Math.floor(random() * count);
     const address = (): ReturnType<typeof ip> => ip(`10.20.0.${pick(12)}`);
-    const label = (): string => `n${pick(6)}`;
+    // Most leases have their name alone, some do not.
+    const label = (): string => `n${pick(random() < 0.5 ? 6 : 60)}`;
     const list = () => Array.from({ length: pick(5) }, () => ({ fqdn: `${label()}.maas`, address: address() }));
     const all = new Names({ serial: 1 });
     const steps: readonly (() => void)[] = [
@@ -309,7 +383,11 @@ describe('forward and reverse agree after any sequence of claims', () => {
 
 function checkAgreement(all: Names, where: string): void {
   const named = new Set<string>();
+  const seen = new Set<string>();
   for (const node of all.nodes()) {
+    assert.ok(!seen.has(node.name), `${where}: ${node.name} is there twice`);
+    seen.add(node.name);
+    assert.deepEqual(all.find(node.name), node, `${where}: ${node.name}`);
     for (const text of has(all, node.name)) {
       if (text.startsWith('PTR ')) {
         const target = text.slice(4, -1);
@@ -322,5 +400,6 @@ function checkAgreement(all: Names, where: string): void {
       if (text.startsWith('A ') && node.name !== 'maas') named.add(text.slice(2));
     }
   }
+  assert.equal(all.size, seen.size, where);
   for (const address of named) assert.equal(pointer(all, address).length, 1, `${where}: ${address} has no name`);
 }

@@ -1,0 +1,67 @@
+// Leases whose name and address nobody else claims: nearly all of them. Of each there is its claim and no more; the records are computed
+// when they are asked for.
+//
+// 1. A name and an address are here once, and then no other claim is made for either (`names.ts` sees to it).
+
+import type { Ipv4 } from '../net/address.ts';
+import type { Claim } from './claims.ts';
+import { makeNode, type NameNode } from './name-node.ts';
+import { addressRdata, CLASS_IN, nameRdata, TYPE } from './record.ts';
+import { parseReverseName, reverseName } from './reverse-name.ts';
+
+/** Claims by name and by address. */
+export class LoneLeases {
+  readonly #byName = new Map<string, Claim>();
+  readonly #byAddress = new Map<Ipv4, Claim>();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  ofName(name: string): Claim | undefined {
+    return this.#byName.get(name);
+  }
+
+  ofAddress(address: Ipv4): Claim | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  add(claim: Claim): void {
+    this.#byName.set(claim.name, claim);
+    this.#byAddress.set(claim.address, claim);
+  }
+
+  remove(claim: Claim): void {
+    this.#byName.delete(claim.name);
+    this.#byAddress.delete(claim.address);
+  }
+
+  /** The node of a lease's name, or of its reverse name. */
+  find(name: string): NameNode | undefined {
+    const claim = this.#byName.get(name);
+    if (claim !== undefined) return forwardNode(claim);
+    const reversed = parseReverseName(name);
+    const pointed = reversed?.octets === 4 ? this.#byAddress.get(reversed.address) : undefined;
+    return pointed === undefined ? undefined : reverseNode(pointed);
+  }
+
+  /** Both nodes of each, in no order. */
+  *nodes(): Generator<NameNode, void> {
+    for (const claim of this.#byName.values()) {
+      yield forwardNode(claim);
+      yield reverseNode(claim);
+    }
+  }
+}
+
+/** The A record of a claim under its name. */
+export function forwardNode({ name, address, ttl }: Claim): NameNode {
+  return makeNode(name, false, [{ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) }]);
+}
+
+/** Its PTR record under the reverse name of its address. */
+export function reverseNode({ name: target, address, ttl }: Claim): NameNode {
+  const name = reverseName(address);
+  return makeNode(name, false, [{ name, type: TYPE.PTR, class: CLASS_IN, ttl, rdata: nameRdata(target) }]);
+}
