@@ -17,7 +17,7 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
-import { resolveWires } from './wires.ts';
+import { resolveWires, type SharedWire } from './wires.ts';
 import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
@@ -60,10 +60,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     stateDir: written.state_dir,
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
-      subnets: served.map((entry) => ({
-        ...resolveSubnet(entry, written, dns, report),
-        shared: wireOf(entry.written),
-      })),
+      subnets: served.map((entry) => resolveSubnet(entry, written, dns, wireOf, report)),
       newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
@@ -151,7 +148,13 @@ function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
   };
 }
 
-function resolveSubnet(entry: Managed, written: WrittenConfig, dns: DnsConfig, report: ReportProblem): DhcpSubnet {
+function resolveSubnet(
+  entry: Managed,
+  written: WrittenConfig,
+  dns: DnsConfig,
+  wireOf: SharedWire,
+  report: ReportProblem,
+): DhcpSubnet {
   const ownDns =
     entry.written.management === 2 && entry.written.ip !== undefined && dns.listen.includes(entry.written.ip);
   // DHCP carries no port: a rack whose DNS listens elsewhere cannot be named.
@@ -166,7 +169,7 @@ function resolveSubnet(entry: Managed, written: WrittenConfig, dns: DnsConfig, r
     );
   }
   const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream };
-  return toSubnet(entry.written, entry.resolved, defaults, entry.terms);
+  return { ...toSubnet(entry.written, entry.resolved, defaults, entry.terms), shared: wireOf(entry.written) };
 }
 
 function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {
