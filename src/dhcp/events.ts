@@ -57,6 +57,7 @@ export type DhcpRefusal =
   | 'queue-full'
   | 'superseded'
   | 'reply-late'
+  | 'interface-gone'
   | 'probe-running'
   | 'address-in-use'
   | 'too-many-new-clients'
@@ -105,6 +106,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'queue-full': 'Too many replies wait for the disk; the client asks again by itself.',
   superseded: 'A later message took the lease back before the answer to this one could leave.',
   'reply-late': 'Storing the lease took so long that the answer is of no use; the disk is overloaded.',
+  'interface-gone':
+    'The interface went away before the answer could leave; where it is served again, the client asks and gets the same address.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
   'not-booting': 'The network is in proxy mode and the client does not boot from it; the other DHCP server answers.',
   'proxy-silent': 'The network is in proxy mode and the message is for the other DHCP server.',

@@ -47,6 +47,6 @@ export interface ResponderPorts {
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
   /** Knows of other servers; undefined: nobody looks for them. */
   readonly foreign?: ForeignEar | undefined;
-  /** Sends replies in order; never throws. */
-  readonly transmit: (replies: readonly Reply[]) => void;
+  /** Sends replies in order; never throws. @returns those for which there is no socket */
+  readonly transmit: (replies: readonly Reply[]) => ReadonlySet<Reply>;
 }

@@ -36,6 +36,7 @@ import { Offers } from './leases/offers.ts';
 import { setAside } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
+import { isInForce, type Outcome, type WaitingOutcome } from './outcome.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage, encodeDhcpMessage } from './wire/message.ts';
@@ -50,18 +51,6 @@ export const EXPIRED_PER_TURN_MAX = 256;
  * answer; a client that waited this long has asked again.
  */
 export const REPLY_AGE_MAX_MS = 10_000;
-
-interface Outcome {
-  readonly reply: Reply | undefined;
-  readonly event: DhcpEvent;
-  /** An offer that its client was made before, and that is open. */
-  readonly isRepeat?: boolean;
-}
-
-/** An outcome that waits for the disk, and the record it tells of. */
-interface WaitingOutcome extends Outcome {
-  readonly lease: Lease | undefined;
-}
 
 /** A message that is being answered. */
 interface Request extends Heard {
@@ -299,13 +288,13 @@ export class Responder {
   /** Appends and applies records; the outcome follows when the last of them is durable. */
   #record(records: readonly Lease[], outcome: Outcome, request?: Request): void {
     const { journal, table } = this.#ports;
+    // All or none: an address is not given up without the one that takes its place.
+    if (journal.room < records.length || this.#waiting.isFull) {
+      this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
+      return;
+    }
     let sequence = 0;
     for (const lease of records) {
-      // Former addresses come first: if the journal is full after them, the client has no new one and asks again.
-      if (!journal.available || this.#waiting.isFull) {
-        this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
-        return;
-      }
       sequence = journal.append(lease);
       table.apply(lease, sequence);
       if (lease.state === 'bound') this.#offers.drop(table.identityOf(lease));
@@ -322,18 +311,10 @@ export class Responder {
     for (const outcome of this.#waiting.settle(sequence)) {
       if (outcome.reply !== undefined && outcome.event.at < later(now, -REPLY_AGE_MAX_MS)) {
         this.#refuse(outcome.event, 'reply-late');
-      } else if (this.#isInForce(outcome)) this.#conclude(outcome);
+      } else if (isInForce(outcome, this.#ports.table)) this.#conclude(outcome);
       else this.#refuse(outcome.event, 'superseded');
     }
     this.#finishTurn();
-  }
-
-  /** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */
-  #isInForce({ reply, lease }: WaitingOutcome): boolean {
-    if (reply === undefined || lease === undefined) return true;
-    const { table } = this.#ports;
-    const current = table.find(lease.address);
-    return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
   }
 
   #onFailed(from: number, to: number, reason: string): void {
@@ -369,10 +350,11 @@ export class Responder {
   /** Sends what this turn brought, then tells of it. */
   #finishTurn(): void {
     for (const event of this.bounds.look(this.#ports.clock.now())) this.#conclude({ reply: undefined, event });
-    const outcomes = this.#outcomes;
+    let outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
     this.#outcomes = [];
-    this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
+    const stranded = this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
+    if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
       this.#events.add(event.kind);
       // A NAK is an answer and a refusal.
@@ -382,6 +364,12 @@ export class Responder {
       const told = this.#tellings.of(event, isRepeat === true);
       if (told !== undefined) this.#ports.publish(told);
     }
+  }
+
+  /** What could not leave was not given. */
+  #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
+    for (const { event, reply } of outcomes) if (stranded.has(reply)) this.#refuse(event, 'interface-gone');
+    return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];
   }
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {

@@ -318,16 +318,21 @@ export class DhcpServer {
     }
   }
 
-  #transmit(replies: readonly Reply[]): void {
+  #transmit(replies: readonly Reply[]): ReadonlySet<Reply> {
+    const stranded = new Set<Reply>();
     const batches = new Map<DatagramSocket, OutgoingDatagram[]>();
     for (const reply of replies) {
       const socket = this.#socketFor(reply);
-      if (socket === undefined) continue;
+      if (socket === undefined) {
+        stranded.add(reply);
+        continue;
+      }
       const batch = batches.get(socket);
       if (batch === undefined) batches.set(socket, [reply.datagram]);
       else batch.push(reply.datagram);
     }
     for (const [socket, batch] of batches) socket.send(batch);
+    return stranded;
   }
 
   /** Undefined when the interface went away while the reply waited: its client is gone with it. */

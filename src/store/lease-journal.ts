@@ -134,7 +134,11 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   get available(): boolean {
-    return this.#state === 'open' && this.#last - this.#settled < JOURNAL_PENDING_MAX;
+    return this.room > 0;
+  }
+
+  get room(): number {
+    return this.#state === 'open' ? JOURNAL_PENDING_MAX - (this.#last - this.#settled) : 0;
   }
 
   listen(listener: LeaseJournalListener): void {

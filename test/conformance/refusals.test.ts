@@ -176,6 +176,17 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
     },
   ],
   [
+    'interface-gone',
+    {
+      provoke: async (rack) => {
+        rack.writes = false;
+        rack.say(select('10.20.0.105'));
+        await rack.server.setInterfaces([]);
+        rack.journal.commit();
+      },
+    },
+  ],
+  [
     'reply-late',
     {
       provoke: (rack) => {

@@ -147,6 +147,7 @@ class Conversation {
       machines: () => machines,
       transmit: (replies) => {
         for (const reply of replies) this.#hear(reply);
+        return new Set();
       },
     });
     responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
@@ -327,7 +328,7 @@ test('no bytes on the wire make the server throw', () => {
     ...{ clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
     publish: () => undefined,
     machines: () => new MachineDirectory([]),
-    transmit: () => undefined,
+    transmit: () => new Set(),
   });
   responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
   const types = ['discover', 'request', 'decline', 'release', 'inform'] as const;

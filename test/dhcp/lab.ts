@@ -268,14 +268,20 @@ export class TestNetwork implements DatagramNetwork {
 /** A journal whose disk the test moves by hand. */
 export class TestJournal implements LeaseJournal {
   available = true;
+  /** The most records that wait. */
+  pendingMax = Number.POSITIVE_INFINITY;
   readonly pending: { readonly sequence: number; readonly lease: Lease }[] = [];
   /** What is on disk: the newest record of each address. */
   readonly durable = new Map<Ipv4, Lease>();
   #sequence = 0;
   #listener: LeaseJournalListener | undefined;
 
+  get room(): number {
+    return this.available ? Math.max(0, this.pendingMax - this.pending.length) : 0;
+  }
+
   append(lease: Lease): number {
-    if (!this.available) throw new Error('appended to a journal that is not available');
+    if (this.room === 0) throw new Error('appended to a journal that is not available');
     this.#sequence += 1;
     this.pending.push({ sequence: this.#sequence, lease });
     return this.#sequence;

@@ -23,6 +23,7 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   const journal = new TestJournal();
   const table = new LeaseTable();
   table.load(stored, clock.now());
+  const wire = { isGone: false };
   const events: RackEvent[] = [];
   const answers: { readonly type: string; readonly address: Ipv4 }[] = [];
   const responder = new Responder({
@@ -30,11 +31,13 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
     publish: (event) => void events.push(event),
     machines: () => machines,
     transmit: (replies) => {
+      if (wire.isGone) return new Set(replies);
       for (const { datagram } of replies) {
         const message = readReply(datagram.bytes);
         const type = TYPES[optionU8(message.options, OPTION.messageType) ?? 0] ?? '';
         answers.push({ type, address: message.yiaddr });
       }
+      return new Set();
     },
   });
   responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
@@ -45,7 +48,7 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
     return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;
   };
   return {
-    ...{ clock, journal, table, responder, say },
+    ...{ clock, journal, table, responder, wire, say },
     /** From now on this configuration is in force. */
     reload(next: DhcpConfig): void {
       responder.setSubnets(indexSubnets(next, undefined), next);

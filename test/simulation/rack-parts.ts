@@ -28,6 +28,7 @@ export function memoryTree(files: ReadonlyMap<string, Buffer>) {
 /** A disk that takes a few milliseconds for each record. */
 export class SlowJournal implements LeaseJournal {
   readonly available = true;
+  readonly room = Number.POSITIVE_INFINITY;
   #sequence = 0;
   #listener: LeaseJournalListener | undefined;
   readonly #clock: Clock;

@@ -25,6 +25,8 @@ export interface LeaseJournalListener {
 export interface LeaseJournal {
   /** False while the disk refuses, or the queue is full: the caller answers `store-unavailable` and appends nothing. */
   readonly available: boolean;
+  /** How many records it takes now; 0 while it is not available. */
+  readonly room: number;
   /** Queues the new record of an address; written with everything else of this turn. @returns its sequence. */
   append(lease: Lease): number;
   /** Sets the one listener. */

@@ -28,6 +28,10 @@ export class SettledJournal implements LeaseJournal {
     return this.#journal.available;
   }
 
+  get room(): number {
+    return this.#journal.room;
+  }
+
   append(lease: Lease): number {
     return this.#journal.append(lease);
   }

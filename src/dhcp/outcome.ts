@@ -1,0 +1,25 @@
+// What came of a message: what is answered, and what is told of it.
+
+import type { DhcpEvent } from './events.ts';
+import type { Lease } from './leases/lease.ts';
+import type { LeaseTable } from './leases/lease-table.ts';
+import type { Reply } from './responder-ports.ts';
+
+export interface Outcome {
+  readonly reply: Reply | undefined;
+  readonly event: DhcpEvent;
+  /** An offer that its client was made before, and that is open. */
+  readonly isRepeat?: boolean;
+}
+
+/** An outcome that waits for the disk, and the record it tells of. */
+export interface WaitingOutcome extends Outcome {
+  readonly lease: Lease | undefined;
+}
+
+/** False for an ACK whose lease was taken back while it waited: the client released it, and it may be another's by now. */
+export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): boolean {
+  if (reply === undefined || lease === undefined) return true;
+  const current = table.find(lease.address);
+  return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
+}

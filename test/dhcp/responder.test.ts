@@ -1,0 +1,46 @@
+// What is decided against what comes of it: the disk takes it or not, the answer can leave or not.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RackEvent } from '../../src/event.ts';
+import { config, ip, MAC_A, RACK, subnet } from './lab.ts';
+import { rig } from './responder-rig.ts';
+
+const FIXED = ip('10.20.0.30');
+const reasons = (events: readonly RackEvent[]): readonly string[] =>
+  events.map((event) => `${event.kind} ${'reason' in event ? event.reason : ''}`);
+const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
+
+test('an address is not given up when the disk has room for that, and none for the one that takes its place', () => {
+  const { lease, say, reload, table, journal, told } = rig(config());
+  const former = addressOf(lease(MAC_A));
+  reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
+  assert.equal(say({ type: 'discover', mac: MAC_A }), 'offer 10.20.0.30');
+  told();
+  const request = { type: 'request', mac: MAC_A, requested: FIXED, server: RACK } as const;
+  journal.pendingMax = 1;
+  assert.equal(say(request), 'silence');
+  assert.equal(table.find(former)?.state, 'bound');
+  assert.equal(journal.durable.get(former)?.state, 'bound');
+  assert.equal(table.find(FIXED), undefined);
+  assert.deepEqual(reasons(told()), ['dhcp.refused queue-full']);
+  journal.pendingMax = 2;
+  assert.equal(say(request), 'ack 10.20.0.30');
+  assert.equal(journal.durable.get(former)?.state, 'released');
+  assert.equal(journal.durable.get(FIXED)?.state, 'bound');
+});
+
+test('an answer that finds no socket when its lease is durable is told as refused, not as given', () => {
+  const { say, wire, table, told, responder } = rig(config());
+  const offered = addressOf(say({ type: 'discover', mac: MAC_A }));
+  told();
+  wire.isGone = true;
+  const request = { type: 'request', mac: MAC_A, requested: offered, server: RACK } as const;
+  assert.equal(say(request), 'silence');
+  assert.deepEqual(reasons(told()), ['dhcp.refused interface-gone']);
+  assert.equal(responder.counters().refusals['interface-gone'], 1);
+  assert.equal(table.find(offered)?.state, 'bound', 'the lease stands: the client asks again');
+  wire.isGone = false;
+  assert.equal(addressOf(say(request)), offered);
+  assert.ok(told().some(({ kind }) => kind === 'dhcp.ack'));
+});
