@@ -155,6 +155,19 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     assert.equal((await leaseOf(String(address)))?.state, 'declined');
   });
 
+  test('dhcpcd gives its lease back, with and without an identifier', async () => {
+    for (const [index, words] of [[], ['--clientid=notebook']].entries()) {
+      const mac = `52:54:00:95:02:1${index}`;
+      const host = addHost(`back${index}`, mac);
+      const running = dhcpcd(host, `back${index}`, '--noarp', ...words);
+      const { address } = await told(mac, 'dhcp.ack');
+      await eventually('it sets the address', async () => (await addressOf(host)) === address);
+      running.child.kill('SIGALRM');
+      assert.equal((await told(mac, 'dhcp.release')).address, address);
+      assert.notEqual((await leaseOf(String(address)))?.state, 'bound');
+    }
+  });
+
   test('nmap reads what is offered, and what a host with an address of its own is told by INFORM', {
     skip: missing('nmap'),
   }, async () => {
