@@ -75,7 +75,7 @@ const BESIDE: ReadonlySet<string> = new Set(
       'region-disk-full',
     ],
     ...['region-racks', 'region-streams', 'region-tls', 'reload', 'remote-region', 'remote-settings', 'service'],
-    ...['settings', 'shutdown', 'start-failures', 'store-disk-full', 'store-kill', 'trace'],
+    ...['settings', 'shared-wire', 'shutdown', 'start-failures', 'store-disk-full', 'store-kill', 'trace'],
   ].map((name) => `test/e2e/${name}.test.ts`),
 );
 

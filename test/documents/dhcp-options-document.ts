@@ -51,6 +51,21 @@ cluster_interfaces:
 - A value over 255 bytes is divided (RFC 3396). What does not fit the client's largest message moves to \`sname\` and \`file\`; what fits
   nowhere is left out, and the event names it (\`omitted\`).
 
+## What boots a machine
+
+To a client that boots from the network these are sent whether it asks for them or not, and to no other; the rest of the list above
+does not change them.
+
+| Code | Sent | Why not always |
+| --- | --- | --- |
+| 66, 67, with \`siaddr\` and \`file\` | to every client that has a loader | |
+| 60 | as \`HTTPClient\` to UEFI that boots by HTTP, as \`PXEClient\` to firmware with a quirk that needs it, and beside another DHCP server | UEFI (EDK2) takes an offer with \`PXEClient\` for one that wants a boot server discovery, and asks port 4011 before it loads anything; where this rack gives the addresses it is told the boot file at once, and nobody has to answer there. Firmware for HTTP boot looks at no offer without \`HTTPClient\`. |
+| 43 | to firmware with a quirk that needs it, and beside another DHCP server to all but HTTP boot | it says how to look for a boot server, and there is none to look for |
+| 210 | to BIOS machines that load \`lpxelinux.0\`, as the URL of this rack's boot files, where it listens by HTTP in their network; and to firmware that reads pxelinux configurations by itself, as the directory of its loader, where that is in one; not with the quirk \`plain-tftp\` | pxelinux without HTTP, GRUB and iPXE cannot follow a URL there or do not read it; without the option a loader goes on by TFTP where it came from, which is right for all of them |
+| 175 | to iPXE, as "wait for no proxy server" | it is iPXE's own |
+
+An option of the configuration sends each of them to others, too, as said above.
+
 ## Types
 
 ${table(
