@@ -8,6 +8,8 @@ export interface Benchmark {
   readonly what: string;
   /** What a reader must know to read the figures rightly. */
   readonly notes: readonly string[];
+  /** Words that it understands beside its name. */
+  readonly options?: readonly string[];
   /** Measures everything, in interleaved rounds. @throws Error when something needed is missing, or an answer was wrong. */
-  run(): Promise<readonly Result[]>;
+  run(options: ReadonlySet<string>): Promise<readonly Result[]>;
 }

@@ -89,7 +89,7 @@ export function formatReport(report: Report): string {
       metric,
       unit,
       show(rackboot),
-      ...names.flatMap((name) => [show(peers[name]), ratio(rackboot, peers[name])]),
+      ...names.flatMap((name) => [show(peers[name]), unit === 'share' ? '' : ratio(rackboot, peers[name])]),
     ]),
   ];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];

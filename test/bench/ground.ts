@@ -4,8 +4,9 @@
 //   round 1: A, B   round 2: A, B   …        server in the namespace, core 0 │ bridge, cable │ load in a client host, core 1
 //
 // 1. Everything that is started here is ended here, by its process number, also after a failure.
-// 2. Every wait has an end: LOAD_MS_MAX for a load, STOP_MS_MAX for a server.
+// 2. Every wait has an end: LOAD_MS_MAX for a load, STOP_MS_MAX for a server. A load ends with its server.
 // 3. A load that saw a wrong answer fails the benchmark: a fast wrong server is not measured.
+// 4. The server's processor time is that of all its threads and children, counted by a control group where one can be made.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import { findProgram } from './peer.ts';
 import { busySecondsOfHost, cpuSecondsOf } from './process-cpu.ts';
+import { CpuAccount, readCpuSeconds } from './server-cpu.ts';
 
 /** The server's address and the load's, in one network. */
 export const SERVER = '10.88.0.1';
@@ -31,9 +33,11 @@ const LOAD_CORE = Math.min(1, availableParallelism() - 1);
 /** A round during which other processes took more cores than this is repeated; the quietest of ROUND_TRIES_MAX counts. */
 const FOREIGN_CORES_MAX = 0.3;
 const ROUND_TRIES_MAX = 3;
-const LOAD_MS_MAX = 240_000;
+const LOAD_MS_MAX = 480_000;
 const STOP_MS_MAX = 10_000;
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
+/** The descriptor by which a load reads the server's processor time. */
+const LOAD_CPU_FD = 3;
 const CLIENT_MAC = '52:54:00:be:0c:01';
 
 /** A server that runs. */
@@ -44,6 +48,8 @@ export interface RunningServer {
 /** A server that is compared. */
 export interface Contender {
   readonly name: string;
+  /** The length of its network's prefix. Default: NETWORK_PREFIX. */
+  readonly networkPrefix?: number | undefined;
   /** Starts it with its state in `directory`, which is empty; the load waits until it answers. */
   start(ground: Ground, directory: string): Promise<RunningServer>;
 }
@@ -53,22 +59,41 @@ export class Ground {
   readonly #namespace: LabNamespace;
   readonly #host: string;
   readonly #running = new Set<ChildProcess>();
+  readonly #account = CpuAccount.open();
+  #serverPid: number | undefined;
+  #serverStartedWallMs = 0;
+  /** What ends with the server, and why it ended. */
+  #load: ChildProcess | undefined;
+  #serverEnd: string | undefined;
 
   /** @throws RackError without root or `ip` */
-  constructor() {
+  constructor(networkPrefix = NETWORK_PREFIX) {
     findProgram('taskset', 'util-linux');
-    this.#namespace = LabNamespace.create(`rackboot-bench-${process.pid}`, SERVER, NETWORK_PREFIX);
+    this.#namespace = LabNamespace.create(`rackboot-bench-${process.pid}`, SERVER, networkPrefix);
     this.#host = this.#namespace.addHost('load', CLIENT_MAC);
-    execFileSync('ip', ['-netns', this.#host, 'address', 'add', `${CLIENT}/${NETWORK_PREFIX}`, 'dev', 'eth0']);
+    execFileSync('ip', ['-netns', this.#host, 'address', 'add', `${CLIENT}/${networkPrefix}`, 'dev', 'eth0']);
+  }
+
+  /** The server's first process. */
+  get serverPid(): number {
+    if (this.#serverPid === undefined) throw new Error('no server was started');
+    return this.#serverPid;
   }
 
   /** Starts a program of others as the server. */
-  async startPeer(command: string, args: readonly string[]): Promise<RunningServer> {
+  async startPeer(
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<RunningServer> {
     const complaints: string[] = [];
     const child = this.#namespace.spawn('taskset', ['-c', String(SERVER_CORE), command, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
     });
     this.#keep(child);
+    this.#serve(child.pid);
+    child.on('exit', (code) => this.#ended(`${command} ended with ${code}: ${complaints.join('')}`));
     const listen = (text: Buffer): void => {
       if (complaints.length < 20) complaints.push(text.toString('utf8'));
     };
@@ -89,12 +114,15 @@ export class Ground {
       core: SERVER_CORE,
       awaitReady: false,
       onLine: () => undefined,
+      onExit: (code) => this.#ended(`the daemon ended with ${code}`),
     });
+    this.#serve(daemon.pid);
     return { stop: async () => void (await daemon.stop()) };
   }
 
   /** Processor seconds of the server, all its processes and threads. */
   serverCpuSeconds(): number {
+    if (this.#account !== undefined) return readCpuSeconds(this.#account.fd);
     return this.#serverPids().reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   }
 
@@ -103,7 +131,15 @@ export class Ground {
    * @throws Error with what it complained of
    */
   async runLoad(file: string, settings: object): Promise<readonly Figure[]> {
-    const words = [join(import.meta.dirname, file), JSON.stringify({ ...settings, serverPids: this.#serverPids() })];
+    const serverCpuFd = this.#account === undefined ? undefined : LOAD_CPU_FD;
+    const ours = {
+      serverPids: this.#serverPids(),
+      serverCpuFd,
+      serverStartedWallMs: this.#serverStartedWallMs,
+      serverCore: SERVER_CORE,
+      loadCore: LOAD_CORE,
+    };
+    const words = [join(import.meta.dirname, file), JSON.stringify({ ...settings, ...ours })];
     const text = await this.runProgram(process.execPath, ['--disable-warning=ExperimentalWarning', ...words]);
     const figures: unknown = JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
     if (!Array.isArray(figures) || !figures.every(isFigure)) throw new Error(`${file} printed no figures: ${text}`);
@@ -113,10 +149,11 @@ export class Ground {
   /** Runs a program on the client host and returns what it wrote. @throws Error when it fails or takes LOAD_MS_MAX */
   async runProgram(command: string, args: readonly string[]): Promise<string> {
     const child = this.#namespace.spawn('taskset', ['-c', String(LOAD_CORE), command, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', this.#account?.fd ?? 'ignore'],
       host: this.#host,
     });
     this.#keep(child);
+    this.#load = child;
     let out = '';
     let complaints = '';
     child.stdout?.on('data', (text: Buffer) => {
@@ -128,7 +165,8 @@ export class Ground {
     const late = systemClock.schedule(LOAD_MS_MAX, () => child.kill('SIGKILL'));
     const code = await new Promise((resolve) => child.on('close', resolve));
     late.cancel();
-    if (code !== 0) throw new Error(`the load ended with ${code}: ${complaints || out}`);
+    this.#load = undefined;
+    if (code !== 0) throw new Error(this.#serverEnd ?? `the load ended with ${code}: ${complaints || out}`);
     return out;
   }
 
@@ -136,6 +174,19 @@ export class Ground {
   async remove(): Promise<void> {
     await Promise.all([...this.#running].map(end));
     this.#namespace.remove();
+    await this.#account?.remove();
+  }
+
+  #serve(pid: number | undefined): void {
+    this.#serverPid = pid;
+    this.#serverStartedWallMs = systemClock.wallTimeMs();
+    if (pid !== undefined) this.#account?.add(pid);
+  }
+
+  /** A load would wait for the server in vain. */
+  #ended(why: string): void {
+    this.#serverEnd = why;
+    this.#load?.kill('SIGKILL');
   }
 
   #keep(child: ChildProcess): void {
@@ -145,6 +196,7 @@ export class Ground {
 
   /** Everything in the server's namespace: the server and its children. */
   #serverPids(): readonly number[] {
+    if (this.#account !== undefined) return this.#account.pids();
     const text = execFileSync('ip', ['netns', 'pids', this.#namespace.name], { encoding: 'utf8' });
     return text.split('\n').filter(Boolean).map(Number);
   }
@@ -175,11 +227,20 @@ interface Round {
   readonly foreignCores: number;
 }
 
-type Measure = (ground: Ground, contender: Contender) => Promise<readonly Figure[]>;
+/** Measures a server that runs. */
+export type Measure = (ground: Ground, contender: Contender) => Promise<readonly Figure[]>;
 
-async function measureQuietly(contender: Contender, measure: Measure): Promise<readonly Figure[]> {
+/**
+ * One round of one contender, or the quietest of several.
+ * @param mayRepeat whether a round that others disturbed is repeated
+ */
+export async function measureQuietly(
+  contender: Contender,
+  measure: Measure,
+  mayRepeat: () => boolean = () => true,
+): Promise<readonly Figure[]> {
   let best = await measureOnce(contender, measure);
-  for (let tries = 1; tries < ROUND_TRIES_MAX && best.foreignCores > FOREIGN_CORES_MAX; tries += 1) {
+  for (let tries = 1; tries < ROUND_TRIES_MAX && best.foreignCores > FOREIGN_CORES_MAX && mayRepeat(); tries += 1) {
     const again = await measureOnce(contender, measure);
     if (again.foreignCores < best.foreignCores) best = again;
   }
@@ -188,7 +249,7 @@ async function measureQuietly(contender: Contender, measure: Measure): Promise<r
 
 /** One round of one contender, on ground of its own, of which nothing is left. */
 async function measureOnce(contender: Contender, measure: Measure): Promise<Round> {
-  const ground = new Ground();
+  const ground = new Ground(contender.networkPrefix);
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));
   let server: RunningServer | undefined;
   const clear = async (): Promise<void> => {

@@ -2,11 +2,18 @@
 
 import { systemClock } from '../../src/clock.ts';
 import type { Figure } from './figure.ts';
-import { cpuSecondsOf } from './process-cpu.ts';
+import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
+import { readCpuSeconds } from './server-cpu.ts';
 
 /** The settings that the ground adds to those of a load. */
 export interface LoadSettings {
   readonly serverPids: readonly number[];
+  /** A descriptor that counts the server's processor time, threads and children included; undefined: add up `serverPids`. */
+  readonly serverCpuFd?: number | undefined;
+  /** When the server was started, in milliseconds since 1970. */
+  readonly serverStartedWallMs?: number | undefined;
+  readonly serverCore?: number | undefined;
+  readonly loadCore?: number | undefined;
 }
 
 /** The settings this load was started with. */
@@ -20,29 +27,52 @@ export function finishLoad(figures: readonly Figure[]): never {
   process.exit(0);
 }
 
+/** Processor seconds that the server has taken so far. */
+export function serverCpuSeconds(settings: LoadSettings): number {
+  if (settings.serverCpuFd !== undefined) return readCpuSeconds(settings.serverCpuFd);
+  return settings.serverPids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+}
+
+/** What a span of time took. */
+export interface SpanResult {
+  readonly seconds: number;
+  readonly serverCpuSeconds: number;
+  /** Cores that this load kept busy on average. */
+  readonly loadCores: number;
+  /** The shares of the time in which the server's core and this load's had nothing to do. */
+  readonly serverIdle: number;
+  readonly loadIdle: number;
+}
+
 /** Time and processor time from its making on. */
 export class Span {
-  readonly #serverPids: readonly number[];
+  readonly #settings: LoadSettings;
   readonly #startedAt = systemClock.now();
   readonly #serverCpu: number;
   readonly #ownCpu = cpuSecondsOf('self');
+  readonly #idle: readonly [number, number];
 
   constructor(settings: LoadSettings) {
-    this.#serverPids = settings.serverPids;
-    this.#serverCpu = this.#server();
+    this.#settings = settings;
+    this.#serverCpu = serverCpuSeconds(settings);
+    this.#idle = this.#idleSeconds();
   }
 
-  /** Seconds that have passed, and the cores that the server and this load kept busy on average. */
-  end(): { readonly seconds: number; readonly serverCpuSeconds: number; readonly loadCores: number } {
+  end(): SpanResult {
     const seconds = (systemClock.now() - this.#startedAt) / 1000;
+    const [server, load] = this.#idleSeconds();
+    const share = (idleSeconds: number): number => Math.min(1, idleSeconds / seconds);
     return {
       seconds,
-      serverCpuSeconds: this.#server() - this.#serverCpu,
+      serverCpuSeconds: serverCpuSeconds(this.#settings) - this.#serverCpu,
       loadCores: (cpuSecondsOf('self') - this.#ownCpu) / seconds,
+      serverIdle: share(server - this.#idle[0]),
+      loadIdle: share(load - this.#idle[1]),
     };
   }
 
-  #server(): number {
-    return this.#serverPids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  #idleSeconds(): readonly [number, number] {
+    const { serverCore = 0, loadCore = 0 } = this.#settings;
+    return [idleSecondsOf(serverCore), idleSecondsOf(loadCore)];
   }
 }

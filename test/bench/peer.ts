@@ -3,9 +3,13 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
+/** Where npm puts programs of packages, which may be called like a peer. */
+const OF_NPM = /\/node_modules\//;
+
 /** The path of `program`. @throws Error that names the package of Debian. */
 export function findProgram(program: string, debianPackage: string): string {
   for (const directory of `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`.split(':')) {
+    if (OF_NPM.test(directory)) continue;
     const path = join(directory, program);
     try {
       accessSync(path, constants.X_OK);

@@ -1,6 +1,6 @@
 // The processor time of processes, from proc(5).
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks a second, in which /proc counts; 100 on every Linux that people run. */
 const TICKS_PER_SECOND = 100;
@@ -13,10 +13,32 @@ export function cpuSecondsOf(pid: number | 'self'): number {
   return seconds(pid, [...OWN_TIMES, ...CHILD_TIMES]);
 }
 
+/** Seconds that each thread of a process has run, by its number, with its name (/proc/PID/task/…/schedstat, in nanoseconds). */
+export function threadSecondsOf(pid: number): ReadonlyMap<string, { readonly name: string; readonly seconds: number }> {
+  const threads = new Map<string, { readonly name: string; readonly seconds: number }>();
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [spent = '0'] = readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'latin1').split(' ');
+      const name = readFileSync(`/proc/${pid}/task/${id}/comm`, 'latin1').trim();
+      threads.set(id, { name, seconds: Number(spent) / 1e9 });
+    } catch {
+      // It has ended.
+    }
+  }
+  return threads;
+}
+
 /** Seconds that all processors together were busy since the host started (proc(5), /proc/stat, all but idle and iowait). */
 export function busySecondsOfHost(): number {
   const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split(/\s+/);
   return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+}
+
+/** Seconds that one processor had nothing to do since the host started, or waited for a disk. */
+export function idleSecondsOf(core: number): number {
+  const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '';
+  const [, , , idle, waiting] = line.split(' ');
+  return (Number(idle) + Number(waiting)) / TICKS_PER_SECOND;
 }
 
 function seconds(pid: number | 'self', fields: readonly number[]): number {

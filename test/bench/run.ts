@@ -1,4 +1,4 @@
-// `npm run bench -- WHAT [--json]`: one benchmark, Rackboot beside its peers in the same run.
+// `npm run bench -- WHAT [--json] [OPTION …]`: one benchmark, Rackboot beside its peers in the same run.
 //
 // Exit codes: 0 measured; 1 something needed is missing, or an answer was wrong; 2 the arguments are not usable.
 
@@ -28,13 +28,15 @@ const words = process.argv.slice(2);
 const json = words.includes('--json');
 const [wanted, ...rest] = words.filter((word) => word !== '--json');
 const benchmark = BENCHMARKS.find(({ what }) => what === wanted);
-if (benchmark === undefined || rest.length > 0) {
+if (benchmark === undefined || !rest.every((word) => benchmark.options?.includes(word))) {
   console.error(`usage: npm run bench -- ${BENCHMARKS.map(({ what }) => what).join('|')} [--json]`);
+  for (const { what, options = [] } of BENCHMARKS)
+    if (options.length > 0) console.error(`       ${what} also takes ${options.join(' ')}`);
   process.exit(2);
 }
 try {
   const loadBefore = loadavg()[0] ?? 0;
-  const results = await benchmark.run();
+  const results = await benchmark.run(new Set(rest));
   const { what, notes } = benchmark;
   const host = describeHost(loadBefore);
   console.log(json ? JSON.stringify({ what, host, results }) : formatReport({ what, host, results, notes }));

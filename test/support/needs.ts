@@ -25,6 +25,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ipmi_sim: 'openipmi',
   ipmitool: 'ipmitool',
   fsfreeze: 'util-linux',
+  'kea-dhcp4': 'kea-dhcp4-server',
   libvirtd: 'libvirt-daemon',
   'mkfs.ext4': 'e2fsprogs',
   mformat: 'mtools',
@@ -46,6 +47,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'systemd-analyze': 'systemd',
   'systemd-sysusers': 'systemd',
   'systemd-tmpfiles': 'systemd',
+  taskset: 'util-linux',
   tcpdump: 'tcpdump',
   tftp: 'tftp-hpa',
   udhcpc: 'udhcpc',
@@ -58,6 +60,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Files that tests boot with, and their packages. */
 const FILES: Readonly<Record<string, string>> = {
   '/lib/systemd/systemd-networkd': 'systemd',
+  // A package of npm has a program of this name too.
+  '/usr/sbin/dhcpd': 'isc-dhcp-server',
   '/usr/sbin/sshd': 'openssh-server',
   '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
   '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',

@@ -6,13 +6,17 @@
 
 import { readFileSync } from 'node:fs';
 
+const CALLS =
+  'trace=openat,pwrite64,write,writev,ftruncate,fdatasync,fsync,sendto,sendmsg,sendmmsg,unlink,unlinkat,rename,renameat2';
+const NOTED = ['-f', '-y', '-s', '65536', '-xx', '-e', CALLS] as const;
+
 /** Words to start a program with, so that its calls are written to `file`; the program keeps its process number. */
-export const traced = (file: string): readonly string[] => [
-  ...['strace', '-D', '-f', '-y', '--seccomp-bpf', '-s', '65536', '-xx', '-o', file],
-  ...[
-    '-e',
-    'trace=openat,pwrite64,write,ftruncate,fdatasync,fsync,sendto,sendmsg,sendmmsg,unlink,unlinkat,rename,renameat2',
-  ],
+export const traced = (file: string): readonly string[] => ['strace', '-D', '--seccomp-bpf', ...NOTED, '-o', file];
+
+/** A command that writes the calls of a process that runs, with all its threads, to `file` until it is interrupted (SIGINT). */
+export const tracing = (file: string, pid: number): readonly string[] => [
+  ...['strace', ...NOTED, '-o', file],
+  ...['-p', String(pid)],
 ];
 
 /** One call that counts. */
@@ -75,6 +79,12 @@ function readCall(text: string): SystemCall | undefined {
       const written = Number(/\) += (\d+)$/.exec(text)?.[1] ?? bytes.length);
       const offset = name === 'write' ? undefined : Number(/, (\d+)\) +=/.exec(text.slice(-60))?.[1]);
       return { kind: 'write', path, offset, bytes: bytes.subarray(0, written) };
+    }
+    case 'writev': {
+      const parts = Array.from(text.matchAll(/iov_base="([^"]*)"/g), ([, data = '']) => unhex(data));
+      return isDone && path !== undefined
+        ? { kind: 'write', path, offset: undefined, bytes: Buffer.concat(parts) }
+        : undefined;
     }
     case 'ftruncate':
       if (!isDone || path === undefined) return undefined;
