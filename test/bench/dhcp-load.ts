@@ -129,6 +129,7 @@ function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSecon
     named(', of it after the last', 'µs', each(laterSeconds)),
     named(", server's core idle", 'share', span.serverIdle),
     named(", load's core idle", 'share', span.loadIdle),
+    named(', load CPU each', 'µs', each(span.loadCores * span.seconds)),
   ];
 }
 

@@ -228,9 +228,10 @@ export const dhcpBenchmark: Benchmark = {
   options: ['--quick', '--profile'],
   notes: [
     `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; ${FULL.rounds} interleaved rounds, medians; ISC and dnsmasq one round.`,
-    'Rackboot is the whole daemon with its region. What each server has written and synced before an ACK leaves was traced in this run: see the rows "traced".',
-    'Server CPU: all its threads and children, with what it does after the last ACK. An idle server core with a busy load core would mean that the load was the bound.',
-    'None asks the wire who uses an address before it is offered. Existing leases run, and their ends are spread over an hour.',
+    'Rackboot is the whole daemon with its region. The rows "traced" say what each server has written and synced before an ACK leaves, seen in this run.',
+    "Server CPU: all its threads and children, with what it does after the last ACK. The load was the bound where its core is not idle and the server's is.",
+    'Lost: not answered, mostly because the receive buffer was full; nothing is sent again.',
+    `Nobody asks the wire before an offer. Existing leases run. Range: ${thousands(WIDE_RANGE.size)} addresses; for ISC and dnsmasq, which walk lists of that length, as few as the load needs.`,
     '--quick: one round of Rackboot and Kea. --profile: where Rackboot spends its time.',
   ],
   run(options) {
