@@ -1,6 +1,9 @@
 // Writes values to bytes of a fixed capacity. What does not fit sets `overflow` and is not written; the caller decides what
 // that means (truncate a DNS answer, move DHCP options to another field), so writing never throws either.
 
+/** So many bytes are written one by one. */
+const LOOPED_BYTES_MAX = 16;
+
 /** A cursor that writes, big endian, into a buffer of its own. */
 export class ByteWriter {
   readonly #bytes: Uint8Array;
@@ -51,7 +54,9 @@ export class ByteWriter {
 
   write(bytes: Uint8Array): void {
     if (!this.#room(bytes.length)) return;
-    this.#bytes.set(bytes, this.#offset);
+    // A call costs more than the few bytes of most fields.
+    if (bytes.length > LOOPED_BYTES_MAX) this.#bytes.set(bytes, this.#offset);
+    else for (let index = 0; index < bytes.length; index += 1) this.#bytes[this.#offset + index] = bytes[index] ?? 0;
     this.#offset += bytes.length;
   }
 

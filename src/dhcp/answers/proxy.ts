@@ -135,13 +135,12 @@ function compose(
   if (plan !== undefined) addBootOptions(options, plan);
   echo(options, message, OPTION.clientUuid);
   addDemandedEchoes(options, message);
-  return {
-    ...replyTo(message),
+  return replyTo(message, {
     ciaddr: type === 'ack' ? message.ciaddr : ANY,
     siaddr: plan?.serverAddress ?? serverAddress,
     file: fileField(plan?.file),
     options,
-  };
+  });
 }
 
 function addBootOptions(options: Map<number, Uint8Array>, plan: BootPlan): void {

@@ -100,14 +100,13 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   }
   if (configured !== undefined) addUnasked(options, list, settings, configured);
   if (plan !== undefined) echo(options, message, OPTION.clientUuid);
-  const reply = {
-    ...replyTo(message),
+  const reply = replyTo(message, {
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
     file: fileField(plan?.file),
     options,
-  };
+  });
   return configured === undefined ? reply : { ...reply, ...bootFields(options, inquiry, settings) };
 }
 
@@ -145,14 +144,34 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
   options.set(OPTION.message, textBytes(text));
   // RFC 2131 §4.3.2: the relay is to broadcast a NAK, the client may have no usable address.
   const flags = message.giaddr === ANY ? message.flags : message.flags | BROADCAST_FLAG;
-  return { ...replyTo(message), flags, options };
+  return replyTo(message, { flags, options });
 }
 
-/** The fields that each reply takes from its request (RFC 2131 table 3); addresses zero, no options. */
-export function replyTo(request: DhcpMessage): DhcpMessage {
-  const { htype, hlen, xid, flags, giaddr, chaddr } = request;
-  const empty = { hops: 0, secs: 0, ciaddr: ANY, yiaddr: ANY, siaddr: ANY, sname: '', file: '', options: new Map() };
-  return { op: BOOT_REPLY, htype, hlen, xid, flags, giaddr, chaddr, ...empty };
+/** What a reply says of its own. */
+type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
+  Pick<DhcpMessage, 'options'>;
+
+/** A reply, with the fields that each takes from its request (RFC 2131 table 3); what is not said is zero or empty. */
+export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
+  const { htype, hlen, xid, giaddr, chaddr } = request;
+  const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = said;
+  return {
+    op: BOOT_REPLY,
+    htype,
+    hlen,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags,
+    ciaddr,
+    yiaddr,
+    siaddr,
+    giaddr,
+    chaddr,
+    sname: '',
+    file,
+    options,
+  };
 }
 
 /** A boot file's name in the `file` field; empty where it has no room, for option 67 says it too. */

@@ -94,7 +94,18 @@ export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
   options.delete(OVERLOAD);
 
   return reader.done({
-    ...{ op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr },
+    op,
+    htype,
+    hlen,
+    hops,
+    xid,
+    secs,
+    flags,
+    ciaddr,
+    yiaddr,
+    siaddr,
+    giaddr,
+    chaddr,
     sname: snameHasOptions ? '' : textOf(bytes, SNAME_OFFSET, SNAME_BYTES),
     file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),
     options,
@@ -177,7 +188,7 @@ export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): Enc
   writer.u32(message.yiaddr);
   writer.u32(message.siaddr);
   writer.u32(message.giaddr);
-  writer.write(message.chaddr.subarray(0, 16));
+  writer.write(message.chaddr.length === 16 ? message.chaddr : message.chaddr.subarray(0, 16));
   padTo(writer, SNAME_OFFSET);
   writeField(writer, message.sname, SNAME_BYTES, layout.sname);
   writeField(writer, message.file, FILE_BYTES, layout.file);
