@@ -147,13 +147,18 @@ export class LeaseDatabase {
     this.#last = sequence;
   }
 
-  /** Moves the next records of the log into `lease`. @returns whether more are waiting */
-  fold(): boolean {
+  /**
+   * Moves the next records of the log into `lease`, which then can be taken back no more.
+   * @param upTo the last sequence that may be moved; what lies above the last one written is never
+   * @returns whether more of them are waiting
+   */
+  fold(upTo = this.#last): boolean {
+    const end = Math.min(upTo, this.#last);
     let [folded, folding] = [this.#folded, this.#folding];
     this.#transaction(() => {
       for (let left = FOLD_RECORDS_MAX; left > 0; ) {
         folding ??= this.#batchAfter(folded);
-        if (folding === undefined) break;
+        if (folding === undefined || folding.sequence > end) break;
         const { sequence, records, done } = folding;
         const next = records.slice(done, done + left);
         for (const record of next) this.#keep(record);
@@ -167,8 +172,8 @@ export class LeaseDatabase {
       );
     });
     this.#folded = folded;
-    this.#folding = folding;
-    return folded < this.#last;
+    this.#folding = folding !== undefined && folding.sequence > end ? undefined : folding;
+    return folded < end;
   }
 
   /**
@@ -183,7 +188,10 @@ export class LeaseDatabase {
     this.#transaction(() => this.#database.exec('DELETE FROM probe'));
   }
 
-  /** Forgets records above `sequence`: they were never reported durable. For a worker that takes over from one that died. */
+  /**
+   * Forgets records above `sequence`: that they are durable was heard by nobody. For a worker that takes over from one that died; that
+   * one folded nothing above (`LeaseFolder`).
+   */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));

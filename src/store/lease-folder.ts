@@ -3,10 +3,13 @@
 //
 //   afterWrite ─▶ (nothing written for FOLD_IDLE_MS) ─▶ step ─▶ step ─▶ … nothing left
 //        └─ more than `backlogMax` records wait: as many as came are folded at once
+//   nothing left but what the rack loop may not have heard of ─▶ onUnheard ┄ heard ─▶ step …
 //
 // 1. Under load nothing is folded until `backlogMax`; beyond it the log does not grow, whatever the load.
 // 2. Between two steps of an idle time a turn passes: a batch that came meanwhile goes first.
 // 3. A step that failed is tried again after FOLD_RETRY_MS; nothing is lost by it.
+// 4. Only what the rack loop has heard to be durable is folded. The rest it takes back if this thread dies now, and what is folded
+//    cannot be taken out of the file again.
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FOLD_RECORDS_MAX, type LeaseDatabase } from './lease-database.ts';
@@ -17,11 +20,13 @@ export const FOLD_IDLE_MS = 100;
 export const FOLD_RETRY_MS = 5000;
 
 export interface LeaseFolderOptions {
-  readonly database: Pick<LeaseDatabase, 'fold' | 'unfolded'>;
+  readonly database: Pick<LeaseDatabase, 'fold' | 'unfolded' | 'lastSequence'>;
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
   /** Records that may wait in the log while there is something else to do. */
   readonly backlogMax: number;
   readonly onFailed: (error: unknown) => void;
+  /** Nothing is left to fold but what may not have been heard of: `heard` is to be called with what was. */
+  readonly onUnheard: () => void;
 }
 
 export class LeaseFolder {
@@ -29,9 +34,20 @@ export class LeaseFolder {
   #timer: Timer | undefined;
   #wroteAt: Instant | undefined;
   #restUntil: Instant | undefined;
+  /** The last sequence of which the rack loop has heard that it is durable. */
+  #heard: number;
 
+  /** What the database holds by now is taken to be heard of. */
   constructor(options: LeaseFolderOptions) {
     this.#options = options;
+    this.#heard = options.database.lastSequence;
+  }
+
+  /** The rack loop has heard that everything up to `sequence` is durable. */
+  heard(sequence: number): void {
+    if (sequence <= this.#heard) return;
+    this.#heard = sequence;
+    if (this.#wroteAt !== undefined) this.#timer ??= this.#wait(0);
   }
 
   /** To be called after each write. @param written how many records it brought */
@@ -53,7 +69,9 @@ export class LeaseFolder {
 
   #wait(delayMs: number): Timer {
     return this.#options.clock.schedule(delayMs, () => {
-      this.#timer = this.#onTime();
+      this.#timer = undefined;
+      const next = this.#onTime();
+      this.#timer ??= next;
     });
   }
 
@@ -64,7 +82,9 @@ export class LeaseFolder {
     const idleMs = this.#wroteAt === undefined ? FOLD_IDLE_MS : now - this.#wroteAt;
     if (idleMs < FOLD_IDLE_MS) return this.#wait(FOLD_IDLE_MS - idleMs);
     if (this.#step()) return this.#wait(0);
-    return this.#options.database.unfolded > 0 ? this.#wait(FOLD_RETRY_MS) : undefined;
+    if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
+    if (this.#options.database.lastSequence > this.#heard) this.#options.onUnheard();
+    return undefined;
   }
 
   #rests(now: Instant): boolean {
@@ -75,7 +95,7 @@ export class LeaseFolder {
   #step(): boolean {
     const { database, clock, onFailed } = this.#options;
     try {
-      return database.fold();
+      return database.fold(this.#heard);
     } catch (error) {
       this.#restUntil = later(clock.now(), FOLD_RETRY_MS);
       onFailed(error);

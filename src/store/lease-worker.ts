@@ -55,6 +55,7 @@ function serve(database: LeaseDatabase): void {
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
     onFailed: (error) => say({ kind: 'fold-failed', reason: reasonOf(error) }),
+    onUnheard: () => say({ kind: 'ask-heard' }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
   const attempt = (action: () => FromLeaseWorker): void => {
@@ -66,6 +67,8 @@ function serve(database: LeaseDatabase): void {
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
     const before = database.lastSequence;
+    // A batch is sent when the answer to the one before has come.
+    folder.heard(before);
     try {
       database.write(sequence, bytes);
     } catch (error) {
@@ -88,6 +91,9 @@ function serve(database: LeaseDatabase): void {
         return;
       case 'ping':
         say({ kind: 'pong' });
+        return;
+      case 'heard':
+        folder.heard(message.sequence);
         return;
       case 'close':
         folder.stop();

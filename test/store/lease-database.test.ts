@@ -233,6 +233,17 @@ test('a copy tells what the clock of each boot said last, so that a reader dates
   assert.equal(shown?.expiresAt, later(moment.now, 600_000 - aged), 'not a day late');
 });
 
+test('what nobody has heard of to be durable is not folded, so that it can be forgotten and what was there before counts', () => {
+  const database = new LeaseDatabase(path);
+  write(database, 1, [lease(1, 1), lease(2, 2)]);
+  write(database, 3, [lease(1, 3)]);
+  while (database.fold(2));
+  assert.equal(database.unfolded, 1);
+  database.discardAbove(2);
+  assert.equal(load(database).get(1)?.expiresWallMs, 1);
+  database.close();
+});
+
 test('a newer file is refused and left as it is', () => {
   new LeaseDatabase(path).close();
   const database = new DatabaseSync(path);

@@ -26,21 +26,30 @@ function foldingRack(backlogMax: number) {
   const clock = new VirtualClock();
   const failures: unknown[] = [];
   const disk = { isBroken: false };
+  const asked = { count: 0, isAnswered: true };
   const folder = new LeaseFolder({
     database: {
       get unfolded() {
         return database.unfolded;
       },
-      fold: () => {
+      get lastSequence() {
+        return database.lastSequence;
+      },
+      fold: (upTo) => {
         if (disk.isBroken) throw new Error('disk full');
-        return database.fold();
+        return database.fold(upTo);
       },
     },
     clock,
     backlogMax,
     onFailed: (error) => void failures.push(error),
+    onUnheard: () => {
+      asked.count += 1;
+      if (asked.isAnswered) folder.heard(database.lastSequence);
+    },
   });
   const write = (count: number): void => {
+    folder.heard(database.lastSequence);
     const batch = new LeaseBatch();
     for (let index = 1; index <= count; index += 1) {
       batch.add(database.lastSequence + index, {
@@ -57,7 +66,7 @@ function foldingRack(backlogMax: number) {
     database.write(batch.lastSequence, batch.finish());
     folder.afterWrite(count);
   };
-  return { clock, folder, failures, write, disk };
+  return { clock, folder, failures, write, disk, asked };
 }
 
 test('while somebody writes nothing is folded, and soon after the last write everything is', () => {
@@ -95,6 +104,22 @@ test('a fold that fails is told once, and tried again after a while', () => {
   assert.equal(database.unfolded, FOLD_RECORDS_MAX * 3 + 10);
   for (let step = 0; step < 10; step += 1) clock.advance(FOLD_RETRY_MS);
   assert.equal(database.unfolded, 0);
+});
+
+test('the last batch is folded when the rack loop has heard of it, which it is asked once', () => {
+  const { clock, write, folder, asked } = foldingRack(1000);
+  asked.isAnswered = false;
+  write(10);
+  write(7);
+  for (let step = 0; step < 10; step += 1) clock.advance(FOLD_IDLE_MS);
+  assert.deepEqual([database.unfolded, asked.count], [7, 1]);
+  folder.heard(10);
+  clock.advance(FOLD_IDLE_MS);
+  assert.equal(database.unfolded, 7, 'it has heard nothing new');
+  folder.heard(17);
+  clock.advance(FOLD_IDLE_MS);
+  assert.equal(database.unfolded, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('a folder that was stopped folds no more', () => {
