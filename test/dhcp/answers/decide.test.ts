@@ -545,6 +545,22 @@ test('a client holds one address in a network: the former one is released with t
   ]);
 });
 
+test('a renewal releases nothing, not even of the same client', () => {
+  const leases = [leaseAt(MAC_A, '10.20.0.105', 60), leaseAt(MAC_A, '10.20.0.106', 60)];
+  const renewals: readonly (readonly [string, ClientWords, Arrival])[] = [
+    ['RENEWING', { type: 'request', ciaddr: ip('10.20.0.105') }, TO_RACK],
+    ['REBINDING', { type: 'request', ciaddr: ip('10.20.0.105') }, ON_WIRE],
+    ['INIT-REBOOT', { type: 'request', requested: ip('10.20.0.105') }, ON_WIRE],
+    ['SELECTING', { type: 'request', requested: ip('10.20.0.105'), server: RACK }, ON_WIRE],
+  ];
+  for (const [name, words, arrival] of renewals) {
+    const decision = decide(clientMessage(words), arrival, given({ leases }), NOW);
+    assert.ok(decision.kind === 'reply', name);
+    const records = decision.records.map(({ address, state }) => `${state} ${formatIpv4(address)}`);
+    assert.deepEqual(records, ['bound 10.20.0.105'], name);
+  }
+});
+
 test('a record never ends before what was promised to the same client earlier', () => {
   const long = leaseAt(MAC_A, '10.20.0.105', 500);
   const request: ClientWords = {
