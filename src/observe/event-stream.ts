@@ -1,7 +1,7 @@
 // The stream of events: a bounded ring that publishers append to and consumers drain by cursor, each in its own turn.
 //
-//   publish ─ ring ┄ next turn ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─┬─ a full slice ┄ PAUSE_MS ┄ wake …
-//                                                                                               └─ others behind ┄ next turn ┄ wake …
+//   publish ─ ring ┄ WAKE_MS ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─┬─ a full slice ┄ PAUSE_MS ┄ wake …
+//                                                                                             └─ others behind ┄ next turn ┄ wake …
 //
 // 1. Publishing never throws, never blocks and never grows: the oldest event is overwritten.
 // 2. A consumer that is overtaken is told how many events it missed.
@@ -9,6 +9,7 @@
 //    slices the sockets are read, so a flood of events delays an answer by one slice, and costs events instead of answers.
 // 4. After a full slice nobody is woken for PAUSE_MS: a flood takes a part of the loop's time, never all of it, which on a busy host would
 //    also cost the process its precedence over others.
+// 5. The first event after a rest waits WAKE_MS for company: the turns in which consumers are woken cost more than what they take.
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
@@ -16,7 +17,9 @@ import type { RackEvent } from '../event.ts';
 /** Events kept for consumers that lag. */
 export const EVENT_STREAM_MAX = 4096;
 /** The most events that a consumer takes in the turn in which it is woken. */
-export const EVENTS_PER_TURN_MAX = 128;
+export const EVENTS_PER_TURN_MAX = 256;
+/** How long the first event after a rest waits until a consumer is woken, in milliseconds: nobody sees it later for that. */
+export const WAKE_MS = 5;
 /** How long after a full slice nobody is woken, in milliseconds. */
 const PAUSE_MS = 1;
 /** Turns of the event loop in which a full ring is taken by all consumers, with room to spare. */
@@ -73,11 +76,11 @@ export class EventStream {
   readonly publish = (event: RackEvent): void => {
     this.#ring[this.#next % EVENT_STREAM_MAX] = event;
     this.#next += 1;
-    this.#wakeSoon(this.#consumers.length);
+    if (!this.#waking) this.#wakeSoon(this.#consumers.length, WAKE_MS);
   };
 
   /**
-   * A cursor at the present end of the stream. `onWake` is called in a turn of its own after something was published, and again
+   * A cursor at the present end of the stream. `onWake` is called in a turn of its own soon after something was published, and again
    * in later turns while it takes some and not all; it drains EVENTS_PER_TURN_MAX at most.
    */
   subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
@@ -105,15 +108,18 @@ export class EventStream {
     }
   }
 
-  /** @param left so many consumers may be without anything to do before the waking rests */
-  #wakeSoon(left: number, afterFullSlice = false): void {
+  /**
+   * @param left so many consumers may be without anything to do before the waking rests
+   * @param delayMs undefined: in the next turn
+   */
+  #wakeSoon(left: number, delayMs?: number): void {
     if (this.#waking || left === 0) return;
     this.#waking = true;
     const wake = (): void => {
       this.#pausing = undefined;
       this.#wakeOne(left);
     };
-    if (afterFullSlice && !this.#hurried) this.#pausing = this.#clock.schedule(PAUSE_MS, wake);
+    if (delayMs !== undefined && !this.#hurried) this.#pausing = this.#clock.schedule(delayMs, wake);
     else setImmediate(wake);
   }
 
@@ -129,7 +135,10 @@ export class EventStream {
       this.#waking = false;
       const taken = consumer.at - before;
       // One that took nothing waits for the next event; the others have their turn yet.
-      this.#wakeSoon(taken > 0 ? this.#consumers.length : left - 1, taken >= EVENTS_PER_TURN_MAX);
+      this.#wakeSoon(
+        taken > 0 ? this.#consumers.length : left - 1,
+        taken >= EVENTS_PER_TURN_MAX ? PAUSE_MS : undefined,
+      );
       return;
     }
     this.#waking = false;

@@ -241,7 +241,7 @@ async function loggedReasons(rack: WireRack): Promise<readonly unknown[]> {
   const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: () => undefined });
   logEvents(pino({ base: null }, { write: (line: string) => void lines.push(line) }), stream, EVENT_KINDS, levels);
   for (const event of rack.events) stream.publish(event);
-  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await stream.rest();
   return lines
     .map((line) => JSON.parse(line))
     .map(({ event, reason, msg }) => (msg === '' ? msg : `${event} ${reason}`));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import { EVENT_STREAM_MAX, EVENTS_PER_TURN_MAX, EventStream } from '../../src/observe/event-stream.ts';
+import { EVENT_STREAM_MAX, EVENTS_PER_TURN_MAX, EventStream, WAKE_MS } from '../../src/observe/event-stream.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const event = (count: number) => ({ kind: 'test.event', at: instant(0), count });
@@ -26,16 +26,22 @@ test('a consumer that is overtaken is told how many events it missed', () => {
   assert.deepEqual(events[0], event(7));
 });
 
-test('a consumer is woken once for many events, in a turn of its own', async () => {
-  const stream = new EventStream();
+test('a consumer is woken once for many events, a little after the first of them', async () => {
+  const clock = new VirtualClock();
+  const stream = new EventStream(clock);
   let wakes = 0;
   stream.subscribe(() => {
     wakes += 1;
   });
   for (let count = 0; count < 100; count += 1) stream.publish(event(count));
   assert.equal(wakes, 0);
-  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(WAKE_MS - 1);
+  stream.publish(event(100));
+  assert.equal(wakes, 0);
+  clock.advance(1);
   assert.equal(wakes, 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(clock.pending, 0, 'it took nothing, and is not woken again');
 });
 
 test('a flood is taken in slices, one consumer a turn and a pause after each, and what is overwritten is counted', async () => {
@@ -50,7 +56,7 @@ test('a flood is taken in slices, one consumer a turn and a pause after each, an
   }
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   for (let count = 0; count < EVENTS_PER_TURN_MAX + 10; count += 1) stream.publish(event(count));
-  await turn();
+  clock.advance(WAKE_MS);
   await turn();
   assert.deepEqual(slices, [['log', EVENTS_PER_TURN_MAX]], 'one slice, then a pause');
   clock.advance(1);
@@ -82,13 +88,15 @@ test('a flood is taken in slices, one consumer a turn and a pause after each, an
 });
 
 test('a consumer that takes nothing is not woken again until something is published', async () => {
-  const stream = new EventStream();
+  const clock = new VirtualClock();
+  const stream = new EventStream(clock);
   let idle = 0;
   stream.subscribe(() => {
     idle += 1;
   });
   const busy = stream.subscribe(() => void busy.drain());
   stream.publish(event(1));
+  clock.advance(WAKE_MS);
   for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(idle >= 1 && idle <= 3, String(idle));
   assert.deepEqual(busy.drain().events, []);

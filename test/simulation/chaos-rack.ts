@@ -71,7 +71,7 @@ export class ChaosRack {
   async start(): Promise<void> {
     const { clock, config, host, wire, files, uuid } = this.#parts;
     this.#lives += 1;
-    const stream = new EventStream();
+    const stream = new EventStream(clock);
     const rack = new Rack(
       {
         clock,

@@ -63,7 +63,7 @@ export async function bootMany(count: number, readings: number): Promise<readonl
   const parsed = parseConfig(CONFIG);
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   const { config } = parsed;
-  const stream = new EventStream();
+  const stream = new EventStream(clock);
   const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: stream.publish });
   logEvents(pino({ level: 'info' }, { write: () => undefined }), stream, EVENT_KINDS, levels);
   new Timeline(stream.publish).read(stream);
