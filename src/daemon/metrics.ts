@@ -60,13 +60,19 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
 
 /** What DHCP counts: messages, decisions, refusals by reason, offers, answers that wait, sockets. */
 export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
-  const { messages, events, refusals, offers, waiting } = dhcp.counters();
+  const { messages, faults, unheard, events, refusals, offers, waiting } = dhcp.counters();
   const decided = (kind: keyof typeof events): number => events[kind];
   out.counter(
     'rackboot_dhcp_messages_total',
     'Datagrams on the DHCP port, by message type.',
     labelled('type', messages),
   );
+  out.counter(
+    'rackboot_dhcp_malformed_total',
+    'Datagrams that were no message, by what was wrong with them.',
+    labelled('fault', faults),
+  );
+  out.counter('rackboot_dhcp_unheard_total', 'Datagrams that came while the rack was ending.', unheard);
   out.counter(
     'rackboot_dhcp_decisions_total',
     'What was decided and done about messages.',

@@ -28,7 +28,7 @@ import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-even
 import { replyBytesMax } from './answers/reply.ts';
 import { Bounds } from './bounds.ts';
 import { ConflictCheck } from './conflicts/conflict-check.ts';
-import { type DhcpCounters, MESSAGE_NAMES, messageName } from './counters.ts';
+import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
 import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
@@ -73,6 +73,7 @@ export class Responder {
   readonly #sampler = new EventSampler();
   readonly #tellings: Tellings;
   readonly #messages = new Counters(MESSAGE_NAMES);
+  readonly #faults = new Counters(FAULT_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
   #subnets: SubnetIndex = { served: [], wires: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
@@ -113,9 +114,10 @@ export class Responder {
     this.#conflicts.serve(subnets.served);
   }
 
-  counters(): DhcpCounters {
+  counters(): Omit<DhcpCounters, 'unheard'> {
     return {
       messages: this.#messages.read(),
+      faults: this.#faults.read(),
       events: this.#events.read(),
       refusals: this.#refusals.read(),
       leases: this.#ports.table.size,
@@ -380,6 +382,7 @@ export class Responder {
   }
 
   #reportMalformed(fault: WireFault, arrival: Arrival, from: Ipv4, now: Instant): void {
+    this.#faults.add(faultName(fault));
     const sample = this.#sampler.take('malformed', now);
     if (sample === undefined) return;
     this.#conclude({ reply: undefined, event: malformedEvent(fault, arrival, from, now, sample) });

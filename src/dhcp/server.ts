@@ -79,6 +79,8 @@ export class DhcpServer {
   readonly #alarm: Alarm;
   #retryTimer: Timer | undefined;
   #draining = false;
+  /** Datagrams that came while it was ending. */
+  #unheard = 0;
   #closed = false;
 
   constructor(ports: DhcpServerPorts) {
@@ -146,7 +148,7 @@ export class DhcpServer {
 
   /** What was counted since the start. */
   counters(): DhcpCounters {
-    return this.#responder.counters();
+    return { ...this.#responder.counters(), unheard: this.#unheard };
   }
 
   /** Everything that a decision would read now; deciding on it changes nothing. */
@@ -297,7 +299,10 @@ export class DhcpServer {
         broadcast: true,
         shared: true,
         onDatagrams: (datagrams) => {
-          if (this.#draining) return;
+          if (this.#draining || this.#closed) {
+            this.#unheard += datagrams.length;
+            return;
+          }
           if (!bootServer) this.#responder.receive(datagrams, arrival);
           else
             for (const one of datagrams) this.#responder.receive([one], { ...arrival, bootServerPort: one.fromPort });

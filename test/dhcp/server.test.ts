@@ -303,11 +303,21 @@ test('replies leave by the socket that their destination needs', async () => {
   assert.deepEqual(sent({ type: 'request', ciaddr: ip('10.20.0.101') }, '10.20.0.1'), ['unicast 10.20.0.1']);
 });
 
+test('what comes while the server ends is counted, and gets no answer', async () => {
+  const rig = await start();
+  await rig.server.drain(0);
+  rig.network.deliver('eth1', clientBytes(discover(MAC_A)), new Uint8Array(10));
+  assert.equal(rig.network.take().length, 0);
+  const { unheard, messages } = rig.server.counters();
+  assert.deepEqual([unheard, messages.discover, messages.malformed], [2, 0, 0]);
+});
+
 test('a bad datagram is counted, told of in part, and stops nothing', async () => {
   const rig = await start();
   rig.network.deliver('eth1', ...Array.from({ length: 60 }, () => new Uint8Array(10)), clientBytes(discover(MAC_A)));
   assert.equal(rig.network.take().length, 1);
   assert.equal(rig.server.counters().messages.malformed, 60);
+  assert.equal(rig.server.counters().faults['too-short'], 60);
   const told = rig.told();
   assert.ok(told.length < 30);
   assert.match(told[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);

@@ -56,6 +56,7 @@ test('what machines do is counted, and nothing that names one of them is a label
       ['rackboot_http_answers_total', { class: '2xx' }],
       ['rackboot_http_answers_total', { class: '4xx' }],
       ['rackboot_dhcp_messages_total', { type: 'malformed' }],
+      ['rackboot_dhcp_malformed_total', { fault: 'hardware-length' }],
       ['rackboot_region_api_refusals_total', { reason: 'not-authenticated' }],
       ['rackboot_journal_records_total', {}],
     ];
@@ -67,6 +68,7 @@ test('what machines do is counted, and nothing that names one of them is a label
       sampleOf(after, name, labels) - sampleOf(before, name, labels);
     assert.equal(grown('rackboot_dhcp_messages_total', { type: 'discover' }), 1);
     assert.equal(grown('rackboot_dhcp_messages_total', { type: 'malformed' }), 1);
+    assert.equal(grown('rackboot_dhcp_malformed_total', { fault: 'hardware-length' }), 1);
     assert.equal(grown('rackboot_dhcp_decisions_total', { decision: 'offer' }), 1);
     assert.equal(grown('rackboot_dhcp_decisions_total', { decision: 'ack' }), 1);
     assert.equal(sampleOf(after, 'rackboot_dhcp_leases', { state: 'bound' }), 1);
