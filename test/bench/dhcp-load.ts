@@ -27,7 +27,7 @@ export interface DhcpLoad {
   readonly prefix: string;
 }
 
-const READY_MS_MAX = 300_000;
+const READY_MS_MAX = 400_000;
 /** A server that still loads may find all queries since its start: the longer it takes, the fewer they must be. */
 const READY_EACH_MS_MIN = 400;
 const READY_EACH_SHARE = 0.25;

@@ -33,7 +33,7 @@ const LOAD_CORE = Math.min(1, availableParallelism() - 1);
 /** A round during which other processes took more cores than this is repeated; the quietest of ROUND_TRIES_MAX counts. */
 const FOREIGN_CORES_MAX = 0.3;
 const ROUND_TRIES_MAX = 3;
-const LOAD_MS_MAX = 480_000;
+const LOAD_MS_MAX = 600_000;
 const STOP_MS_MAX = 10_000;
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** The descriptor by which a load reads the server's processor time. */
