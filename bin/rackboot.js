@@ -3,7 +3,8 @@
 // flags the daemon wants. Plain JavaScript that also an old Node understands.
 //
 // --v8-pool-size=1: on a host with few cores V8's helper threads otherwise crowd the rack loop out while the region collects garbage.
-// --max-semi-space-size=2: keeps the idle process small.
+// --max-semi-space-size=8: what waits for the disk dies young. With 2, which keeps the idle process 27 MB smaller, a fifth of a lease's
+// processor time goes into copying it; with 16 little more is saved.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const NODE_MAJOR_MIN = 24;
 /** fcntl(2): which flags a descriptor has; 0 for none, not even to be closed by exec. */
 const F_SETFD = 2;
-const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
+const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const major = Number(process.versions.node.split('.')[0]);

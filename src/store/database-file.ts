@@ -5,7 +5,7 @@
 //
 // 1. `application_id` tells whose file it is, `user_version` how many migrations it has seen. A newer file is refused untouched.
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
-// 3. WAL with synchronous=FULL: a commit that returned is on disk.
+// 3. WAL with synchronous=FULL: a commit that returned is on disk. (SQLite as it is built into Node calls fsync for it, not fdatasync.)
 
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';

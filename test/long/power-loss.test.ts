@@ -1,5 +1,5 @@
 // What an ACK promises, seen from the kernel: a thousand clients get leases from the real daemon under strace. Each ACK must begin to
-// leave after the fdatasync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
+// leave after the fsync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
 // or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback.
 
 import assert from 'node:assert/strict';
