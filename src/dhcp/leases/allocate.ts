@@ -137,15 +137,10 @@ export function chooseAddress(
   const running = findRunning(served, client, facts.leases, now);
   // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
   const offered = facts.offers.offeredTo(identity, now);
-  const wishes: readonly (readonly [Ipv4 | undefined, AllocationSource])[] = [
-    [running?.address, 'own'],
-    [offered, 'own'],
-    [own?.address, 'own'],
-    [requested, 'requested'],
-  ];
-  for (const [address, source] of wishes) {
-    if (address !== undefined && free(address)) return { kind: 'address', address, source };
+  for (const address of [running?.address, offered, own?.address]) {
+    if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
   }
+  if (requested !== undefined && free(requested)) return { kind: 'address', address: requested, source: 'requested' };
   return takeFromRange(served, identity, free, facts, now);
 }
 

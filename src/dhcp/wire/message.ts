@@ -205,13 +205,13 @@ function padTo(writer: ByteWriter, offset: number): void {
 /** Writes a field of `length` bytes: options, where there are some for it, else its text. */
 function writeField(writer: ByteWriter, text: string, length: number, options: Share): void {
   const end = writer.offset + length;
-  if (options.entries.length > 0) writeOptions(writer, options);
+  if (options.entries.size > 0) writeOptions(writer, options);
   else if (text !== '') writer.latin1(text.slice(0, length));
   padTo(writer, end);
 }
 
 function writeOptions(writer: ByteWriter, share: Share): void {
-  for (const [code, value] of share.entries) {
+  share.entries.forEach((value, code) => {
     let offset = 0;
     do {
       const piece = value.length <= PIECE_BYTES_MAX ? value : value.subarray(offset, offset + PIECE_BYTES_MAX);
@@ -220,6 +220,6 @@ function writeOptions(writer: ByteWriter, share: Share): void {
       writer.write(piece);
       offset += PIECE_BYTES_MAX;
     } while (offset < value.length);
-  }
+  });
   writer.u8(END);
 }

@@ -37,8 +37,8 @@ export interface LaidOut {
 
 /** The options that one of the three places carries, and their bytes with the END behind them. */
 export interface Share {
-  readonly entries: (readonly [number, Uint8Array])[];
-  size: number;
+  readonly entries: ReadonlyMap<number, Uint8Array>;
+  readonly size: number;
 }
 
 /** What stands where; `omitted` found no room. */
@@ -55,8 +55,10 @@ export function layOut(message: LaidOut, roomBytes: number): Layout {
   const relayed = options.get(AGENT_INFORMATION);
   const agentBytes = relayed === undefined ? 0 : sizeOf(relayed);
   let total = 1 + agentBytes;
-  for (const [code, value] of options) if (isPlaced(code)) total += sizeOf(value);
-  if (total <= roomBytes && agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes) return closed(inOne(options), relayed);
+  options.forEach((value, code) => {
+    if (isPlaced(code)) total += sizeOf(value);
+  });
+  if (total <= roomBytes && agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes) return inOne(options, total);
 
   const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes ? relayed : undefined;
   const layout = overloaded(message, roomBytes - (agent === undefined ? 0 : agentBytes));
@@ -67,13 +69,19 @@ export function layOut(message: LaidOut, roomBytes: number): Layout {
 /** True for what is neither the layout's own option nor put last. */
 const isPlaced = (code: number): boolean => code !== AGENT_INFORMATION && code !== OVERLOAD;
 
-function inOne(options: LaidOut['options']): Layout {
-  const main = emptyShare();
-  for (const [code, value] of options) if (isPlaced(code)) put(main, code, value);
-  return { main, file: emptyShare(), sname: emptyShare(), omitted: [] };
+/** Everything in the option field, which nearly every reply is: nothing is copied then. */
+function inOne(options: LaidOut['options'], size: number): Layout {
+  const relayed = options.get(AGENT_INFORMATION);
+  let entries = options;
+  if (relayed !== undefined || options.has(OVERLOAD)) {
+    const placed = new Map([...options].filter(([code]) => isPlaced(code)));
+    if (relayed !== undefined) placed.set(AGENT_INFORMATION, relayed);
+    entries = placed;
+  }
+  return { main: { entries, size }, file: NOTHING, sname: NOTHING, omitted: [] };
 }
 
-function overloaded({ options, file, sname }: LaidOut, roomBytes: number): Layout {
+function overloaded({ options, file, sname }: LaidOut, roomBytes: number): FilledLayout {
   const isNak = options.get(MESSAGE_TYPE)?.[0] === NAK;
   const plain = shareOut(options, { main: roomBytes, file: 0, sname: 0 });
   if (plain.omitted.length === 0 || isNak) return plain;
@@ -100,7 +108,7 @@ interface Room {
 }
 
 /** Puts each option where it fits, in the order of the message; one over 255 bytes may go on in the next place. */
-function shareOut(options: LaidOut['options'], room: Room): Layout {
+function shareOut(options: LaidOut['options'], room: Room): FilledLayout {
   const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
   const places: readonly Place[] = [
     { share: main, room: room.main },
@@ -118,8 +126,18 @@ function shareOut(options: LaidOut['options'], room: Room): Layout {
   return { main, file, sname, omitted };
 }
 
+/** A share that is being filled. */
+interface Filled extends Share {
+  readonly entries: Map<number, Uint8Array>;
+  size: number;
+}
+
+interface FilledLayout extends Layout {
+  readonly main: Filled;
+}
+
 interface Place {
-  readonly share: Share;
+  readonly share: Filled;
   readonly room: number;
 }
 
@@ -150,19 +168,21 @@ function repeats(option: Uint8Array | undefined, text: string): boolean {
 }
 
 /** Says in the option field which others carry options, and puts the agent information last. */
-function closed(layout: Layout, agent: Uint8Array | undefined): Layout {
-  const used = (layout.file.entries.length > 0 ? 1 : 0) | (layout.sname.entries.length > 0 ? 2 : 0);
+function closed(layout: FilledLayout, agent: Uint8Array | undefined): Layout {
+  const used = (layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0);
   if (used !== 0) put(layout.main, OVERLOAD, Uint8Array.of(used));
   if (agent !== undefined) put(layout.main, AGENT_INFORMATION, agent);
   return layout;
 }
 
-const emptyShare = (): Share => ({ entries: [], size: 1 });
+const NOTHING: Share = { entries: new Map(), size: 1 };
+const emptyShare = (): Filled => ({ entries: new Map(), size: 1 });
 
-function put(share: Share, code: number, value: Uint8Array): void {
-  share.entries.push([code, value]);
+function put(share: Filled, code: number, value: Uint8Array): void {
+  share.entries.set(code, value);
   share.size += sizeOf(value);
 }
 
 /** The bytes of an option on the wire, in pieces of at most 255 that follow each other. */
-const sizeOf = (value: Uint8Array): number => value.length + 2 * Math.max(1, Math.ceil(value.length / PIECE_BYTES_MAX));
+const sizeOf = ({ length }: Uint8Array): number =>
+  length <= PIECE_BYTES_MAX ? length + 2 : length + 2 * Math.ceil(length / PIECE_BYTES_MAX);
