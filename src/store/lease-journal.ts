@@ -302,8 +302,8 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#counts.batches += 1;
     this.#durable = sequence;
     this.#settled = sequence;
-    // The next batch first: the disk works while the replies of this one leave.
-    this.#send();
+    // The replies of this batch first: on a busy processor the worker, once woken for the next, would run before them.
+    if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
     const settled = this.#last === this.#settled;
     if (this.#state === 'closing' && settled) this.#say({ kind: 'close' });
     else if (this.#state === 'slow' && settled) this.#probeLater();
