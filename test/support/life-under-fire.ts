@@ -219,11 +219,23 @@ export class LifeUnderFire {
         socket?.speak();
       } else {
         // What it said before it died counts: a machine is faster than we look.
-        const line = await this.rack.told(point, { from, limitMs: STEP_MS_MAX });
+        const line = await this.rack
+          .told(point, { from, limitMs: STEP_MS_MAX })
+          .catch((cause) => this.#stuck(points, cause));
         from = this.rack.lines.indexOf(line, from) + 1;
         await this.#kill();
       }
     }
+  }
+
+  /** Says what machine, power and daemon did last. */
+  async #stuck(points: readonly KillPoint[], cause: unknown): Promise<never> {
+    const found = await this.#find();
+    const socket = this.#socket;
+    const state = `${found?.status_name}: ${found?.status_message}; task ${found?.power_task}; it is ${socket?.isOn === true ? 'on' : 'off'}`;
+    const asked = `asked ${socket?.asked.join(', ')}; by hand ${this.#byHand.join(', ')}`;
+    const last = [...this.machine.steps.slice(-30), ...this.rack.lines.slice(-60)].join('\n');
+    throw new Error(`${this.kills} kills; ${points.join(', ')}: ${state}; ${asked}\n${last}`, { cause });
   }
 
   async #kill(): Promise<void> {
