@@ -221,8 +221,8 @@ class RackProcess implements Daemon {
     this.#opened.push(watchClock({ clock, publish: this.#stream.publish, moment, dhcp: rack.dhcp }).close);
     const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
     const cached = readDesiredState(config.stateDir, onCacheProblem);
-    this.#region.cached(cached);
     void this.#apply(cached);
+    this.#region.gather(cached);
     await rack.open(this.#host);
     this.#tellInterfaces();
 

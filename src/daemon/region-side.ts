@@ -2,7 +2,7 @@
 // done while it does not answer.
 //
 // 1. What is wrong with the rack's identity, its key or a certificate file is told before anything is served.
-// 2. The region starts after the rack answers, and never holds it up.
+// 2. The region starts after the rack answers, and never holds it up. It is told of what the rack did before that, too.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,7 +77,6 @@ export class RegionSide {
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
-  #version = 0;
 
   constructor(parts: RegionSideParts) {
     this.#parts = parts;
@@ -110,7 +109,7 @@ export class RegionSide {
   get uuid(): string {
     return this.#access?.uuid ?? '';
   }
-  /** Undefined: it was not started. */
+  /** Undefined: nothing is gathered yet. */
   get uplink(): RackUplink | undefined {
     return this.#uplink;
   }
@@ -158,15 +157,13 @@ export class RegionSide {
     };
   }
 
-  /** Keeps in mind which state was cached. */
-  cached(state: DesiredState): void {
-    this.#version = state.version;
-  }
-
-  /** Starts the thread and returns at once. */
-  start(): void {
+  /**
+   * From now on the events of the rack are kept for the region.
+   * @param state what was cached, and is in force
+   */
+  gather({ version }: DesiredState): void {
     const { clock, stream, config, describe, acquaintance, apply } = this.#parts;
-    const uplink = new RackUplink({
+    this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
       rack: () => describe(this.uuid),
@@ -177,7 +174,7 @@ export class RegionSide {
       kinds: EVENT_KINDS,
       acquaintance,
       publish: stream.publish,
-      cached: { version: this.#version, sinceMs: desiredStateTime(config().stateDir) },
+      cached: { version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,
       onListening: (addresses) => {
         this.#wasUp = true;
@@ -188,8 +185,11 @@ export class RegionSide {
       onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
       onTrouble: (reason, retryMs) => this.#trouble(reason, retryMs),
     });
-    this.#uplink = uplink;
-    uplink.start();
+  }
+
+  /** Starts the thread and returns at once. */
+  start(): void {
+    this.#uplink?.start();
   }
 
   async close(): Promise<void> {
