@@ -151,6 +151,39 @@ test('a taken port is an error that says so; an address that is not here is wait
     again.close();
   }));
 
+test('a listener that closes answers everybody who connected before', { timeout: 30_000 }, () =>
+  withLive(async ({ api, config }) => {
+    const door = async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await new Promise((resolve) => server.once('listening', resolve));
+      const address = server.address();
+      await new Promise((resolve) => server.close(resolve));
+      return { host: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
+    };
+    const [before, after] = [await door(), await door()];
+    await api.configure({ ...config, listen: [before, after] });
+    const answers = Array.from(
+      { length: 64 },
+      () =>
+        new Promise<string>((resolve) => {
+          const socket = connect(before.port, before.host);
+          let text = '';
+          socket.on('data', (bytes) => {
+            text += bytes.toString('latin1');
+          });
+          socket.on('error', (error) => resolve(error.message));
+          socket.on('close', () => resolve(text.slice(0, 15)));
+          socket.write('GET /MAAS/api/version/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        }),
+    );
+    // The kernel has every connection, this process none of them.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await api.configure({ ...config, listen: [after] });
+    assert.deepEqual(new Set(await Promise.all(answers)), new Set(['HTTP/1.1 200 OK']));
+    assert.equal(api.addresses.length, 1);
+  }),
+);
+
 test('the page shows machines to people with an account, and to this host without', { timeout: 30_000 }, () =>
   withLive(async ({ origin, region, port }) => {
     region.enlist(report([0x525400000001], { hostname: 'web1' }));

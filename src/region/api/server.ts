@@ -11,6 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { newUuid, type Timer } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
@@ -213,6 +214,24 @@ function doorsOf(config: RegionConfig): readonly Door[] {
   ];
 }
 
+/**
+ * Accepts who knocked before this: a connection in the kernel's queue is reset when its socket closes. One is accepted in each turn of
+ * the event loop; the first turn after this may end a look at the sockets that began earlier, the second one is whole.
+ */
+async function letIn(server: FastifyInstance['server']): Promise<void> {
+  let accepted = 0;
+  const count = (): void => {
+    accepted += 1;
+  };
+  server.on('connection', count);
+  for (let before = -1, turns = 0; accepted > before && turns < CONNECTIONS_MAX; turns += 1) {
+    before = accepted;
+    await nextTurn();
+    await nextTurn();
+  }
+  server.off('connection', count);
+}
+
 class ListeningApi implements RegionApi {
   readonly #context: ApiContext;
   readonly #counters: RegionCounters;
@@ -367,6 +386,7 @@ class ListeningApi implements RegionApi {
       const app = this.#apps.get(endpoint);
       if (app === undefined) return;
       this.#apps.delete(endpoint);
+      await letIn(app.server);
       const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
       await app.close();
       cut.cancel();
