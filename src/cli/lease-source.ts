@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
-import { restoreLeases } from '../dhcp/leases/lease-clock.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import { type HostMoment, restoreLeases } from '../dhcp/leases/lease-clock.ts';
 import {
   LEASE_CRITERIA,
   LEASE_STATES,
@@ -99,15 +100,20 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   const moment = readHostMoment(systemClock);
   const { now, wallMs } = moment;
   const facts = { now, wallMs, networks, machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname };
-  const { leases, clocks } = copyLeases(path);
-  return restoreLeases(
-    leases,
-    moment,
-    clocks,
-    readToldEnds(merged.stateDir, () => undefined),
-  )
+  return datedLeases(merged.stateDir, moment)
     .filter((lease) => matchesLease(lease, parsed.filter, facts))
     .map((lease) => reportLease(lease, facts));
+}
+
+/**
+ * What a daemon left on disk, dated as it would be at its next start.
+ * @param moment of this host; the leases are told in instants of its `now`
+ * @throws RackError as `copyLeases`
+ */
+export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {
+  const { leases, clocks } = copyLeases(join(stateDir, LEASE_FILE));
+  const told = readToldEnds(stateDir, () => undefined);
+  return restoreLeases(leases, moment, clocks, told);
 }
 
 const inOrder = (leases: LeaseReport[]): readonly LeaseReport[] => {

@@ -9,16 +9,16 @@ import { replayPackets } from '../capture/replay.ts';
 import type { Replayed, Verdict } from '../capture/replay-result.ts';
 import { instant, systemClock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import type { Lease } from '../dhcp/leases/lease.ts';
 import { RackError } from '../errors.ts';
 import { splitPath } from '../files/file-tree.ts';
 import { MachineDirectory } from '../machines/directory.ts';
-import { copyLeases } from '../store/lease-database.ts';
+import { readHostMoment } from '../store/host-clocks.ts';
 import { LEASE_FILE } from '../store/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadCapture } from './capture-input.ts';
 import { loadMerged } from './config-in-force.ts';
 import { formatTime } from './decode.ts';
+import { datedLeases } from './lease-source.ts';
 import { jsonListLines, printLines } from './output.ts';
 
 export interface ReplayOptions {
@@ -63,12 +63,8 @@ function readState(config: RackConfig, notes: string[]) {
     return { machines, leases: [] };
   }
   try {
-    const leases = copyLeases(path).leases.map(
-      ({ grantedWallMs, expiresWallMs, bootId: _boot, uptimeS: _uptime, ...rest }): Lease => {
-        return { ...rest, grantedAt: instant(grantedWallMs), expiresAt: instant(expiresWallMs) };
-      },
-    );
-    return { machines, leases };
+    const moment = readHostMoment(systemClock);
+    return { machines, leases: datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }) };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     notes.push(`${error.message}: replayed without leases`);
