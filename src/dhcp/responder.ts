@@ -32,6 +32,7 @@ import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName }
 import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
+import { isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { setAside } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
@@ -276,7 +277,9 @@ export class Responder {
       const usedBy = formatMac(user);
       const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName, usedBy };
       this.#offers.drop(offer.client);
-      this.#record([setAside(address, mac, now)], { reply: undefined, event });
+      // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
+      if (isHeld(this.#ports.table.find(address), now)) this.#conclude({ reply: undefined, event });
+      else this.#record([setAside(address, mac, now)], { reply: undefined, event });
       const decoded = decodeDhcpMessage(request.bytes);
       if (decoded.ok) {
         const again = { ...request, message: decoded.value, attempt: request.attempt + 1 };

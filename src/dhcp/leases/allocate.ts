@@ -7,7 +7,7 @@
 //     → a dynamic address of which the wire was asked ahead of need and that nobody uses (`free-stock.ts`)
 //     → a dynamic address nobody ever had, the next one from a place that depends on the client alone
 //     → the dynamic address whose lease ended longest ago
-//     → the dynamic address that was offered longest ago to somebody who never asked for it
+//     → the dynamic address that was offered longest ago to somebody who never asked for it, unless it is that one's by lease
 //     → refusal: `range-exhausted`, or `no-dynamic-range`
 //
 // 1. An address is given to a client only if `judgeAddress` has no objection; the same judgement decides a REQUEST, so what is
@@ -83,17 +83,28 @@ export function judgeAddress(
   facts: AllocationFacts,
   now: Instant,
 ): AddressObjection | undefined {
-  if (!networkContains(served.subnet.network, address)) return 'address-outside-range';
-  if (served.excluded.has(address)) return 'address-excluded';
-  const objection = judgeIntent(served, client, address, facts.machines);
-  if (objection !== undefined) return objection;
-  const lease = facts.leases.find(address);
-  if (isHeld(lease, now)) {
-    if (lease.state === 'declined') return 'address-declined';
-    return isSameClient(served, lease, client) ? undefined : 'address-leased';
-  }
+  const objection = judgeBesideOffers(served, client, address, facts, now);
+  if (objection !== undefined || isHeld(facts.leases.find(address), now)) return objection;
   const holder = facts.offers.holderOf(address, now);
   return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';
+}
+
+/** The same if nothing were on offer. */
+function judgeBesideOffers(
+  served: ServedSubnet,
+  client: ClientNames,
+  address: Ipv4,
+  { leases, machines }: AllocationFacts,
+  now: Instant,
+): AddressObjection | undefined {
+  if (!networkContains(served.subnet.network, address)) return 'address-outside-range';
+  if (served.excluded.has(address)) return 'address-excluded';
+  const objection = judgeIntent(served, client, address, machines);
+  if (objection !== undefined) return objection;
+  const lease = leases.find(address);
+  if (!isHeld(lease, now)) return undefined;
+  if (lease.state === 'declined') return 'address-declined';
+  return isSameClient(served, lease, client) ? undefined : 'address-leased';
 }
 
 /** True when a record, or a message, is of the client. */
@@ -141,7 +152,12 @@ export function chooseAddress(
     if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
   }
   if (requested !== undefined && free(requested)) return { kind: 'address', address: requested, source: 'requested' };
-  return takeFromRange(served, identity, free, facts, now);
+  const taken = takeFromRange(served, identity, free, facts, now);
+  if (taken.kind === 'address' || taken.reason === 'no-dynamic-range') return taken;
+  const isReclaimable = (address: Ipv4): boolean =>
+    judgeBesideOffers(served, client, address, facts, now) === undefined;
+  const unanswered = facts.offers.oldestUnanswered(isReclaimable, now);
+  return unanswered === undefined ? taken : { kind: 'address', address: unanswered, source: 'reclaimed' };
 }
 
 /**
@@ -166,7 +182,7 @@ function takeFromRange(
   served: ServedSubnet,
   identity: ClientIdentity,
   free: (address: Ipv4) => boolean,
-  { leases, offers, knownFree }: AllocationFacts,
+  { leases, knownFree }: AllocationFacts,
   now: Instant,
 ): Allocation {
   const range = served.subnet.dynamic;
@@ -179,10 +195,7 @@ function takeFromRange(
   if (unused !== undefined && free(unused)) return { kind: 'address', address: unused, source: 'unused' };
   const ended = leases.findEnded(range, now);
   if (ended !== undefined && free(ended)) return { kind: 'address', address: ended, source: 'reclaimed' };
-  const unanswered = offers.oldestUnanswered(range, now);
-  return unanswered === undefined
-    ? { kind: 'refused', reason: 'range-exhausted' }
-    : { kind: 'address', address: unanswered, source: 'reclaimed' };
+  return { kind: 'refused', reason: 'range-exhausted' };
 }
 
 /** Spreads clients over a range, whose hardware addresses of one vendor differ in their last bits: 32 bits of a multiplicative hash. */

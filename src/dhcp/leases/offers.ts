@@ -8,7 +8,7 @@
 // 4. Offers that ran out are nobody's, whether they are still here or not.
 
 import { type Instant, later } from '../../clock.ts';
-import { type Ipv4, type Ipv4Range, rangeContains } from '../../net/address.ts';
+import type { Ipv4 } from '../../net/address.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /** How long an offer keeps its address: the longest a client of those measured takes from OFFER to REQUEST is 4 s. */
@@ -39,8 +39,11 @@ export interface OfferView {
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The address kept for the client at `now`. */
   offeredTo(client: ClientIdentity, now: Instant): Ipv4 | undefined;
-  /** The address of the range that was offered longest ago, more than OFFER_ANSWERED_MS, and that nobody asked for. */
-  oldestUnanswered(range: Ipv4Range, now: Instant): Ipv4 | undefined;
+  /**
+   * The address that was offered longest ago, more than OFFER_ANSWERED_MS, and that nobody asked for.
+   * @param isWanted of which ones: what is on offer may be its client's by lease or reservation all the same
+   */
+  oldestUnanswered(isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined;
 }
 
 /** Offers by address and by client. */
@@ -68,12 +71,12 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.address : undefined;
   }
 
-  oldestUnanswered(range: Ipv4Range, now: Instant): Ipv4 | undefined {
+  oldestUnanswered(isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined {
     let looked = 0;
     for (const { address, until } of this.#byClient.values()) {
       // Offers stand in the order of their time: what comes after a young one is younger.
       if (later(until, OFFER_ANSWERED_MS - OFFER_HOLD_MS) > now || looked >= OFFERS_LOOKED_MAX) return undefined;
-      if (rangeContains(range, address)) return address;
+      if (isWanted(address)) return address;
       looked += 1;
     }
     return undefined;

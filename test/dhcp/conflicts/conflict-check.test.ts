@@ -309,3 +309,31 @@ test('a network that is switched off, or whose range moves, leaves the stock', a
   assert.ok(ip(address) >= moved.low && ip(address) <= moved.high, address);
   assert.equal(rig.wire.asked.at(-1) !== undefined && (rig.wire.asked.at(-1) ?? 0) >= moved.low, true);
 });
+
+test('no answer to a probe takes a running lease from its client', async () => {
+  const narrow = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.100') } };
+  const rig = await start(config(subnet(narrow)));
+  const [address = ''] = rig.offered(MAC_A);
+  rig.take(MAC_A, ip(address));
+  rig.wire.users.set(ip(address), MAC_A);
+  assert.deepEqual(rig.offered(MAC_A), [address], 'its firmware begins anew, and is slow');
+  await rig.pass(10_000);
+  rig.offered(MAC_B);
+  await rig.pass(100);
+  assert.equal(rig.table.find(ip(address))?.state, 'bound');
+  assert.equal(rig.table.find(ip(address))?.mac, MAC_A);
+});
+
+test('an address that its client got while the wire was asked about it stays with it', async () => {
+  const rig = await start();
+  const wish = ip('10.20.0.190');
+  rig.wire.slow = true;
+  rig.wire.users.set(wish, SQUATTER);
+  assert.deepEqual(rig.offered(MAC_A, wish), [], 'the probe runs');
+  rig.take(MAC_A, wish);
+  assert.equal(rig.table.find(wish)?.state, 'bound');
+  for (const answer of rig.wire.waiting.splice(0)) answer();
+  await rig.pass(100);
+  assert.equal(rig.table.find(wish)?.state, 'bound', 'it finds out itself, and declines');
+  assert.equal(rig.told('dhcp.conflict').length, 1);
+});

@@ -10,8 +10,7 @@ import { ip, MAC_A, MAC_B } from '../lab.ts';
 const START = instant(1_000_000);
 const ONE = ip('10.20.0.100');
 const TWO = ip('10.20.0.101');
-const RANGE = { low: ip('10.20.0.0'), high: ip('10.20.255.255') };
-const ELSEWHERE = { low: ip('10.30.0.0'), high: ip('10.30.255.255') };
+const isNear = (address: Ipv4): boolean => address < ip('10.30.0.0');
 
 /** Offers that tell what is kept: `+` kept from now on, `-` no longer. */
 function heard() {
@@ -76,31 +75,35 @@ test('an offer that is repeated runs its full time again, and is the youngest', 
   offers.hold(ONE, MAC_A, later(START, 2000));
   assert.equal(offers.holderOf(ONE, later(START, OFFER_HOLD_MS + 1999)), MAC_A);
   const at = later(START, 2000 + OFFER_ANSWERED_MS);
-  assert.equal(offers.oldestUnanswered(RANGE, at), TWO);
+  assert.equal(offers.oldestUnanswered(isNear, at), TWO);
   offers.drop(MAC_B);
-  assert.equal(offers.oldestUnanswered(RANGE, at), ONE);
+  assert.equal(offers.oldestUnanswered(isNear, at), ONE);
 });
 
-test('the oldest unanswered offer of a range is found once it is old enough, and no younger one', () => {
+test('the oldest unanswered offer of those that are wanted is found once it is old enough, and no younger one', () => {
   const offers = new Offers();
-  const age = (ms: number, range = RANGE): Ipv4 | undefined => offers.oldestUnanswered(range, later(START, ms));
+  const age = (ms: number, isWanted = isNear): Ipv4 | undefined => offers.oldestUnanswered(isWanted, later(START, ms));
   assert.equal(age(0), undefined);
   offers.hold(ONE, MAC_A, START);
   offers.hold(TWO, MAC_B, later(START, 100));
   assert.equal(age(OFFER_ANSWERED_MS - 1), undefined);
   assert.equal(age(OFFER_ANSWERED_MS), ONE);
-  assert.equal(age(OFFER_ANSWERED_MS, ELSEWHERE), undefined);
-  assert.equal(age(OFFER_ANSWERED_MS, { low: TWO, high: TWO }), undefined, 'it is younger');
-  assert.equal(age(OFFER_ANSWERED_MS + 100, { low: TWO, high: TWO }), TWO);
+  assert.equal(
+    age(OFFER_ANSWERED_MS, (address) => !isNear(address)),
+    undefined,
+  );
+  const isTwo = (address: Ipv4): boolean => address === TWO;
+  assert.equal(age(OFFER_ANSWERED_MS, isTwo), undefined, 'it is younger');
+  assert.equal(age(OFFER_ANSWERED_MS + 100, isTwo), TWO);
 });
 
-test('the search for one ends after so many of other ranges', () => {
+test('the search for one ends after so many of which none is wanted', () => {
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), START);
   offers.hold(ONE, MAC_A, START);
-  assert.equal(offers.oldestUnanswered(RANGE, later(START, OFFER_ANSWERED_MS)), undefined);
+  assert.equal(offers.oldestUnanswered(isNear, later(START, OFFER_ANSWERED_MS)), undefined);
   offers.drop(mac(1));
-  assert.equal(offers.oldestUnanswered(RANGE, later(START, OFFER_ANSWERED_MS)), ONE);
+  assert.equal(offers.oldestUnanswered(isNear, later(START, OFFER_ANSWERED_MS)), ONE);
 });
 
 test('beyond the bound the oldest offer goes, and its address is told free', () => {
