@@ -44,6 +44,12 @@ export const sightingAsLease = (mac: MacAddress, address: Ipv4, now: Instant): L
   return { address, mac, state: 'bound', grantedAt: now, expiresAt: now, duration: seconds(0) };
 };
 
+/** True for a client that nobody knows and that calls itself like a known machine. */
+export const isNameTaken = ({ mac, hostname }: Lease, machines: MachineDirectory): boolean =>
+  hostname !== undefined &&
+  machines.findByMac(mac) === undefined &&
+  machines.findByHostname(hostname.toLowerCase()) !== undefined;
+
 /** The name under which a lease's address is known. */
 export function nameOfLease(lease: Lease, machines: MachineDirectory, config: RackConfig): LeaseName {
   const machine = machines.findByMac(lease.mac);
@@ -53,8 +59,8 @@ export function nameOfLease(lease: Lease, machines: MachineDirectory, config: Ra
     return { hostname: isNamed ? machine.hostname : undefined, domain: machine.domain };
   }
   const domain = subnetOf(lease.address, config.dhcp)?.domain ?? config.region.domain;
-  const taken = lease.hostname !== undefined && machines.findByHostname(lease.hostname.toLowerCase()) !== undefined;
-  return { hostname: taken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
+  const isTaken = isNameTaken(lease, machines);
+  return { hostname: isTaken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
 }
 
 /** Claims the names of reservations; those of the rack and of `dns.records` the DNS server claims itself. */
@@ -68,7 +74,7 @@ export function nameReservations(names: Names, config: RackConfig): void {
   );
 }
 
-/** Claims the names of machines with addresses of their own, and names their leases anew. */
+/** Claims the names of machines with addresses of their own, and names these leases anew, which run. */
 export function nameMachines(
   names: Names,
   machines: MachineDirectory,

@@ -39,8 +39,9 @@ import { TftpServer } from '../tftp/server.ts';
 import { Elsewhere } from './elsewhere.ts';
 import type { Foresight } from './foresight.ts';
 import { linksOf } from './interface-states.ts';
+import { LeaseNaming } from './lease-naming.ts';
 import { machineChanges } from './machine-changes.ts';
-import { nameLease, nameMachines, nameReservations, sightingAsLease } from './naming.ts';
+import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
 
@@ -79,6 +80,7 @@ export class Rack {
   readonly #loops: LoaderLoops;
   /** Machines whose address another DHCP server gave. */
   readonly elsewhere: Elsewhere;
+  readonly #naming: LeaseNaming;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
@@ -117,7 +119,12 @@ export class Rack {
     this.elsewhere = new Elsewhere({
       clock,
       findNeighbour: (address) => this.neighbourhood?.find(address),
-      onGone: (address) => void this.names.leaseGone(address),
+      onGone: (address) => this.#naming.gone(address),
+    });
+    this.#naming = new LeaseNaming(this.names, {
+      all: () => this.#activeLeases(),
+      at: (address) => this.#activeLease(address),
+      of: (macs) => [...this.leasesOf(macs), ...this.elsewhere.leases().filter(({ mac }) => macs.has(mac))],
     });
     const tell: Publish = (event) => this.#tellOfFiles(event);
     this.#tokens = new BootTokens({
@@ -197,7 +204,7 @@ export class Rack {
     if (this.#draining) return;
     this.#config = config;
     this.elsewhere.configure(config.dhcp);
-    this.#nameEverything();
+    this.#naming.everything(this.#machines, config);
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
@@ -238,13 +245,12 @@ export class Rack {
     this.#machines = new MachineDirectory(state.machines);
     for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
     // `open` names everything at once: with very many leases the same twice would take seconds.
-    if (this.#isOpen) nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
+    if (this.#isOpen) this.#naming.machinesChanged(before, this.#machines, this.#config);
   }
 
   /** The running leases of these interfaces. */
   leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
-    const now = this.#parts.clock.now();
-    return [...this.#parts.table.records()].filter((lease) => macs.has(lease.mac) && isActive(lease, now));
+    return this.#parts.table.findAllByMac(macs, this.#parts.clock.now());
   }
 
   /** Files that machines are loading. */
@@ -313,7 +319,7 @@ export class Rack {
   #addressSeen(claim: AddressClaim): void {
     const { mac, address, at } = claim;
     this.elsewhere.claim(claim);
-    nameLease(this.names, sightingAsLease(mac, address, at), this.#machines, this.#config);
+    this.#naming.lease(sightingAsLease(mac, address, at), this.#machines, this.#config);
   }
 
   #activeLeases() {
@@ -321,16 +327,16 @@ export class Rack {
     return [...this.#parts.table.all().filter((lease) => isActive(lease, now)), ...this.elsewhere.leases()];
   }
 
-  #nameEverything(): void {
-    nameReservations(this.names, this.#config);
-    nameMachines(this.names, this.#machines, this.#activeLeases(), this.#config);
+  #activeLease(address: Ipv4): Lease | undefined {
+    const lease = this.#parts.table.find(address);
+    return isActive(lease, this.#parts.clock.now()) ? lease : undefined;
   }
 
   #leaseChanged(notice: LeaseNotice): void {
     if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
-      nameLease(this.names, notice.lease, this.#machines, this.#config);
+      this.#naming.lease(notice.lease, this.#machines, this.#config);
     } else {
-      this.names.leaseGone(notice.lease.address);
+      this.#naming.gone(notice.lease.address);
     }
   }
 }

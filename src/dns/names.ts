@@ -175,6 +175,15 @@ export class Names implements NameSource {
     return this.#settle() || alone !== undefined;
   }
 
+  /** The addresses of the leases that claim a host's name. */
+  leasesNamed(hostname: string, domain: string): readonly Ipv4[] {
+    const name = parseName(domain === '' ? hostname : `${hostname}.${domain}`);
+    if (name === undefined) return [];
+    const alone = this.#lone.ofName(name);
+    const claims = this.#claims.ofName(name).filter(({ owner }) => owner === 'lease');
+    return [...claims, ...(alone === undefined ? [] : [alone])].map(({ address }) => address);
+  }
+
   /** True when nobody else claims name or address, and the configuration says nothing of either. */
   #isAlone({ name, address }: Claim): boolean {
     if (this.#lone.ofName(name) !== undefined || this.#claims.ofName(name).length > 0) return false;

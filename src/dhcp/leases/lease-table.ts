@@ -13,7 +13,7 @@
 import type { Instant } from '../../clock.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
-import { type Ipv4, type Ipv4Network, type Ipv4Range, networkContains } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Network, type Ipv4Range, type MacAddress, networkContains } from '../../net/address.ts';
 import { type ClientIdentity, identityBy } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { RangeUsage, Slot } from './address-pool.ts';
@@ -123,6 +123,13 @@ export class LeaseTable implements LeaseView {
 
   findAllByClient(client: ClientIdentity): readonly Lease[] {
     return this.#addressesOf(client).flatMap((address) => this.find(address) ?? []);
+  }
+
+  /** Every running lease of a network card; where clients are told apart by identifiers, all leases are gone through. */
+  findAllByMac(macs: ReadonlySet<MacAddress>, now: Instant): readonly Lease[] {
+    const isMeant = (lease: Lease): boolean => macs.has(lease.mac) && isActive(lease, now);
+    if (this.#byIdentifier.length > 0) return [...this.records()].filter(isMeant);
+    return [...macs].flatMap((mac) => this.findAllByClient(mac)).filter(isMeant);
   }
 
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
