@@ -10,6 +10,8 @@ export interface Outcome {
   readonly event: DhcpEvent;
   /** An offer that its client was made before, and that is open. */
   readonly isRepeat?: boolean;
+  /** What the rack found by itself: no datagram is refused when it cannot be kept, and it will be found again. */
+  readonly isFound?: boolean;
 }
 
 /** An outcome that waits for the disk, and the record it tells of. */

@@ -92,7 +92,7 @@ export class Responder {
     this.#tellings = new Tellings(ports);
     const { clock, table, findConflict, canProbe } = ports;
     this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
-      if (records.length > 0) this.#record(records, { reply: undefined, event });
+      if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
       else this.#conclude({ reply: undefined, event });
       this.#finishTurn();
     });
@@ -279,7 +279,7 @@ export class Responder {
       this.#offers.drop(offer.client);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
       if (isHeld(this.#ports.table.find(address), now)) this.#conclude({ reply: undefined, event });
-      else this.#record([setAside(address, mac, now)], { reply: undefined, event });
+      else this.#record([setAside(address, mac, now)], { reply: undefined, event, isFound: true });
       const decoded = decodeDhcpMessage(request.bytes);
       if (decoded.ok) {
         const again = { ...request, message: decoded.value, attempt: request.attempt + 1 };
@@ -295,6 +295,7 @@ export class Responder {
     const { journal, table } = this.#ports;
     // All or none: an address is not given up without the one that takes its place.
     if (journal.room < records.length || this.#waiting.isFull) {
+      if (outcome.isFound === true) return;
       this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
       return;
     }
@@ -326,7 +327,8 @@ export class Responder {
     const now = this.#ports.clock.now();
     this.#ports.table.rollBack(from, to, now);
     this.#tellStoreFailed(reason, now);
-    for (const { event } of this.#waiting.fail(from, to)) this.#refuse({ ...event, at: now }, 'store-unavailable');
+    for (const { event, isFound } of this.#waiting.fail(from, to))
+      if (isFound !== true) this.#refuse({ ...event, at: now }, 'store-unavailable');
     this.#finishTurn();
   }
 

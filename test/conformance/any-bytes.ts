@@ -126,9 +126,7 @@ class AnyBytesRun {
   async rest(): Promise<void> {
     const rack = this.#rack;
     rack.writes = true;
-    // What was found on the wire and could not be stored is counted, too, and is no datagram's.
-    const isFound = rack.journal.pending.some(({ lease }) => lease.state === 'declined');
-    if (this.#random(4) === 0 && !isFound) {
+    if (this.#random(4) === 0) {
       rack.journal.fail();
       rack.journal.recover();
     }

@@ -451,6 +451,31 @@ test('an address that answers a probe is set aside and the client gets another',
   assert.equal(probed.length, 2);
 });
 
+test('a conflict that cannot be stored refuses nobody, and is found again', async () => {
+  const used = ip('10.20.0.105');
+  const rig = await start(config(), async (address) => (address === used ? hw('02:00:00:00:00:99') : undefined));
+  const ask = async (): Promise<void> => {
+    rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
+    await settle();
+  };
+  await ask();
+  assert.equal(rig.network.take().length, 1, 'the client has another address');
+  assert.equal(rig.journal.pending.length, 1, 'the conflict waits for the disk');
+  rig.journal.fail();
+  assert.equal(rig.table.find(used), undefined);
+  // With a disk that takes nothing at all it is not even tried.
+  await ask();
+  assert.deepEqual([rig.journal.pending.length, rig.server.counters().refusals['store-unavailable']], [0, 1]);
+  rig.journal.recover();
+  rig.told();
+  rig.clock.advance(60_000);
+  await ask();
+  rig.journal.commit();
+  assert.equal(rig.table.find(used)?.state, 'declined');
+  assert.ok(rig.told().includes('dhcp.conflict'));
+  assert.equal(rig.server.counters().refusals['store-unavailable'], 1, 'the datagram that came while the disk refused');
+});
+
 test('a probe that meets the client itself, or fails, is no conflict', async () => {
   const rig = await start(config(), async () => MAC_A);
   rig.network.deliver('eth1', clientBytes(discover(MAC_A, '10.20.0.105')));
