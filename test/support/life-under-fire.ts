@@ -218,14 +218,28 @@ export class LifeUnderFire {
         await this.#kill();
         socket?.speak();
       } else {
-        // What it said before it died counts: a machine is faster than we look.
-        const line = await this.rack
-          .told(point, { from, limitMs: STEP_MS_MAX })
-          .catch((cause) => this.#stuck(points, cause));
-        from = this.rack.lines.indexOf(line, from) + 1;
+        // What it said before it died counts: a machine is faster than we look. What it did say and the kill swallowed is never read:
+        // the machine is through then, and there is nothing left to kill for.
+        const isTold = async (): Promise<number | 'over' | undefined> => {
+          const [line] = this.rack.events(point, from);
+          if (line !== undefined) return this.rack.lines.indexOf(line, from) + 1;
+          return (await this.#isOver()) ? 'over' : undefined;
+        };
+        const told = await eventually(`${point} in the log`, isTold, STEP_MS_MAX).catch((cause) =>
+          this.#stuck(points, cause),
+        );
+        if (told === 'over') return;
+        from = told;
         await this.#kill();
       }
     }
+  }
+
+  /** The machine has ended what it was told, and its power is as that wants it. */
+  async #isOver(): Promise<boolean> {
+    if (this.#id === '') return this.machine.outcomes.length > 0;
+    const found = await this.#find();
+    return found?.power_task === '' && !found.status_name.includes('ing');
   }
 
   /** Says what machine, power and daemon did last. */
@@ -234,7 +248,10 @@ export class LifeUnderFire {
     const socket = this.#socket;
     const state = `${found?.status_name}: ${found?.status_message}; task ${found?.power_task}; it is ${socket?.isOn === true ? 'on' : 'off'}`;
     const asked = `asked ${socket?.asked.join(', ')}; by hand ${this.#byHand.join(', ')}`;
-    const last = [...this.machine.steps.slice(-30), ...this.rack.lines.slice(-60)].join('\n');
+    const last = [
+      ...this.machine.steps.slice(-30),
+      ...this.rack.lines.slice(-60).map((line) => JSON.stringify(line)),
+    ].join('\n');
     throw new Error(`${this.kills} kills; ${points.join(', ')}: ${state}; ${asked}\n${last}`, { cause });
   }
 
