@@ -1,8 +1,9 @@
 // What the control socket answers of leases, for `rackboot leases`: lists of them, and the taking over of those of another server.
 //
-// 1. A list is made in pieces with a turn of the event loop between: a million leases hold no datagram up.
+// 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
 // 2. Leases that are taken over are on disk when the answer says so.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
@@ -19,13 +20,16 @@ import {
 } from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
+import { ListInPieces } from '../http/send.ts';
 import { ipv4, mac as macOf } from '../net/address.ts';
 import type { Rack } from './rack.ts';
 
 /** The most leases of one request to take them over. */
 export const IMPORT_BATCH_MAX = 500;
-/** Leases that are looked at in one turn. */
-const TURN_LEASES = 256;
+/** Leases that are looked at, and told of, in one turn: bounds the time the rack loop is away to about half a millisecond. */
+export const TURN_LEASES = 128;
+/** Addresses of a /16 network have their upper bits alike. */
+const BLOCK_ADDRESSES = 65_536;
 
 const text = z.string().max(1024).optional();
 const wallMs = z.number().min(0).max(1e15).optional();
@@ -51,13 +55,16 @@ export interface ImportAnswer {
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
 }
 
+/** What of a running rack is asked. */
+export type AskedRack = Pick<Rack, 'networks' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases'>;
+
 interface Sources {
-  readonly rack: () => Rack | undefined;
-  readonly clock: Clock;
+  readonly rack: () => AskedRack | undefined;
+  readonly clock: Pick<Clock, 'now' | 'wallTimeMs'>;
 }
 
 /**
- * `GET /leases` is a list, `GET /leases/lines` the same in lines of lists, both with the criteria of `parseLeaseFilter`;
+ * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
  * `POST /leases/import` takes leases of another server over.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
@@ -69,7 +76,7 @@ export function leaseAnswers(sources: Sources): ControlAnswers {
 }
 
 interface Listing {
-  readonly rack: Rack;
+  readonly rack: AskedRack;
   readonly filter: LeaseFilter;
   readonly facts: ReportFacts;
 }
@@ -85,12 +92,36 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
   return { rack: running, filter: parsed.filter, facts };
 }
 
-async function listLeases(sources: Sources, asked: ControlAsk): Promise<readonly LeaseReport[]> {
-  const found: Lease[] = [];
-  const listing = openListing(sources, asked);
-  if (listing === undefined) return [];
-  for await (const piece of wantedLeases(listing)) found.push(...piece);
-  return found.sort((a, b) => a.address - b.address).map((lease) => reportLease(lease, listing.facts));
+/** @throws RackError `bad-argument` at once, not with the first entry */
+function listLeases(sources: Sources, asked: ControlAsk): ListInPieces {
+  return new ListInPieces(byAddress(openListing(sources, asked)));
+}
+
+/** Only addresses are kept until all are known, in blocks that are sorted in one turn each. */
+async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
+  if (listing === undefined) return;
+  const { rack, filter, facts } = listing;
+  const blocks = new Map<number, number[]>();
+  for await (const piece of wantedLeases(listing)) {
+    for (const { address } of piece) {
+      const block = Math.floor(address / BLOCK_ADDRESSES);
+      const known = blocks.get(block);
+      if (known === undefined) blocks.set(block, [address]);
+      else known.push(address);
+    }
+  }
+  for (const block of Uint32Array.from(blocks.keys()).sort()) {
+    const addresses = Uint32Array.from(blocks.get(block) ?? []).sort();
+    for (let from = 0; from < addresses.length; from += TURN_LEASES) {
+      await nextTurn();
+      const leases = Array.from(addresses.subarray(from, from + TURN_LEASES), (address) =>
+        rack.findLease(ipv4(address)),
+      );
+      yield leases.flatMap((lease) =>
+        lease !== undefined && matchesLease(lease, filter, facts) ? [reportLease(lease, facts)] : [],
+      );
+    }
+  }
 }
 
 /** @throws RackError `bad-argument` at once, not with the first line */
@@ -114,13 +145,13 @@ async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly
 async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<readonly Lease[]> {
   let wanted: Lease[] = [];
   let seen = 0;
-  for (const lease of rack.dhcp.records()) {
+  for (const lease of rack.leases()) {
     if (matchesLease(lease, filter, facts)) wanted.push(lease);
     seen += 1;
     if (seen % TURN_LEASES !== 0) continue;
     if (wanted.length > 0) yield wanted;
     wanted = [];
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   if (wanted.length > 0) yield wanted;
 }

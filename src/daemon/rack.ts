@@ -248,6 +248,16 @@ export class Rack {
     if (this.#isOpen) this.#naming.machinesChanged(before, this.#machines, this.#config);
   }
 
+  /** Lease records one after the other, running and ended, so that going through them may take many turns. */
+  leases(): Iterable<Lease> {
+    return this.#parts.table.records();
+  }
+
+  /** The record of an address. */
+  findLease(address: Ipv4): Lease | undefined {
+    return this.#parts.table.find(address);
+  }
+
   /** The running leases of these interfaces. */
   leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
     return this.#parts.table.findAllByMac(macs, this.#parts.clock.now());
@@ -328,7 +338,7 @@ export class Rack {
   }
 
   #activeLease(address: Ipv4): Lease | undefined {
-    const lease = this.#parts.table.find(address);
+    const lease = this.findLease(address);
     return isActive(lease, this.#parts.clock.now()) ? lease : undefined;
   }
 

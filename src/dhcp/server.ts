@@ -121,11 +121,6 @@ export class DhcpServer {
     return this.#apply();
   }
 
-  /** Lease records one after the other, so that going through them may take many turns. */
-  records(): Iterable<Lease> {
-    return this.#ports.table.records();
-  }
-
   /** Every lease record, running and ended, in no particular order. */
   leases(): readonly Lease[] {
     return this.#ports.table.all();

@@ -11,7 +11,7 @@ import { errorText, RackError } from '../errors.ts';
 import { answerText } from './answer.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
-import { sendJson, sendLines, sendText } from './send.ts';
+import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';
 
 /** The largest body that is read, in bytes. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
@@ -24,8 +24,8 @@ export interface ControlAsk {
 }
 
 /**
- * Paths of the control socket, each with what answers it: a value for JSON, a promise of one, or an asynchronous iterable, each of
- * whose values becomes one line of JSON. `POST /path` names what is done by POST. A RackError `bad-argument` is answered with 400,
+ * Paths of the control socket, each with what answers it: a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous
+ * iterable, each of whose values becomes one line of JSON. `POST /path` names what is done by POST. A RackError `bad-argument` is answered with 400,
  * `not-found` with 404, anything else that is thrown with 500.
  */
 export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
@@ -109,6 +109,7 @@ const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
 async function sendAnswer(response: ServerResponse, method: string, value: unknown): Promise<void> {
-  if (isIterable(value)) await sendLines(response, value);
+  if (value instanceof ListInPieces) await sendList(response, method, value);
+  else if (isIterable(value)) await sendLines(response, value);
   else await sendJson(response, method, value);
 }

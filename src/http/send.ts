@@ -109,6 +109,33 @@ export async function sendJson(response: ServerResponse, method: string | undefi
   response.end(']\n');
 }
 
+/** A list that is made in pieces, each when there is room for it: an answer of its entries as one list of JSON. */
+export class ListInPieces {
+  readonly pieces: AsyncIterable<readonly unknown[]>;
+
+  constructor(pieces: AsyncIterable<readonly unknown[]>) {
+    this.pieces = pieces;
+  }
+}
+
+/** Sends a list that is made in pieces; its maker lets turns of the event loop pass. */
+export async function sendList(
+  response: ServerResponse,
+  method: string | undefined,
+  list: ListInPieces,
+): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  let before = '[';
+  for await (const piece of method === 'HEAD' ? [] : list.pieces) {
+    if (isGone(response)) return;
+    if (piece.length === 0) continue;
+    const written = response.write(`${before}${JSON.stringify(piece).slice(1, -1)}\n`);
+    before = ',';
+    if (!written) await onceEither(response, 'drain');
+  }
+  response.end(method === 'HEAD' ? undefined : before === '[' ? '[]\n' : ']\n');
+}
+
 /**
  * Sends each value of an iterable as one line of JSON; the next is asked for when there is room for it. The iterable is told to
  * end (`return`) when the reader is gone, even while it waits for its next value.

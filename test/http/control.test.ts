@@ -11,6 +11,7 @@ import { askDaemon, followDaemon } from '../../src/cli/control.ts';
 import { RackError } from '../../src/errors.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../src/http/control.ts';
+import { ListInPieces } from '../../src/http/send.ts';
 import { ControlServer } from '../../src/http/server.ts';
 
 let stateDir = '';
@@ -38,12 +39,18 @@ function ask(target: string, method = 'GET'): Promise<{ status: number; text: st
   });
 }
 
+async function* pieces(all: readonly (readonly unknown[])[]): AsyncGenerator<readonly unknown[]> {
+  yield* all;
+}
+
 test('each path is answered with its value as JSON; the socket is its user’s alone', async () => {
   const list = Array.from({ length: 1001 }, (_, index) => ({ index, name: `m${index}` }));
   const control = make({
     '/status': () => ({ name: 'rack-1', nothing: undefined }),
     '/later': () => Promise.resolve([1, 2]),
     '/leases': () => list,
+    '/pieces': () => new ListInPieces(pieces([[1, 2], [], [{ a: 3 }]])),
+    '/no-pieces': () => new ListInPieces(pieces([[]])),
     '/none': () => undefined,
     '/wrong': () => {
       throw new Error('the reason');
@@ -54,6 +61,9 @@ test('each path is answered with its value as JSON; the socket is its user’s a
   assert.deepEqual(await ask('/status'), { status: 200, text: '{"name":"rack-1"}\n' });
   assert.deepEqual(await ask('/later?x'), { status: 200, text: '[1,2]\n' });
   assert.deepEqual(JSON.parse((await ask('/leases')).text), list);
+  assert.deepEqual(JSON.parse((await ask('/pieces')).text), [1, 2, { a: 3 }]);
+  assert.deepEqual(JSON.parse((await ask('/no-pieces')).text), []);
+  assert.deepEqual(await ask('/pieces', 'HEAD'), { status: 200, text: '' });
   assert.deepEqual(await ask('/none'), { status: 200, text: 'null\n' });
   assert.deepEqual(await ask('/wrong'), { status: 500, text: 'the reason\n' });
   assert.deepEqual(await ask('/leases', 'HEAD'), { status: 200, text: '' });
