@@ -9,8 +9,8 @@
 // last sequence, because a row and its columns for each record cost as much again as the way to the disk.
 //
 // 1. What is in force is `lease`, overlaid in order by the records of `log` above `fold.sequence`.
-// 2. A batch, a fold step and a probe are one transaction each. A fold step may end in the middle of a batch: `fold.sequence` follows
-//    with the end of the batch, until then 1 still holds, because what stands in `lease` too soon is overlaid once more.
+// 2. A batch, a fold step and a probe are one transaction each. A pass of folding takes many steps (`fold-pass.ts`): `fold.sequence` follows
+//    with the last of them, until then 1 still holds, because what stands in `lease` too soon is overlaid once more.
 // 3. `lease` holds at most one row an address, so its size is bounded by the networks that were ever served.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
@@ -20,11 +20,14 @@ import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
+import { FoldPass } from './fold-pass.ts';
 import { decodeFields, decodeLeases, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** Records of the log that one fold step moves: bounds how long a batch can wait behind it to about a millisecond. */
+/** Records that one fold step writes: bounds how long a batch can wait behind it to about a millisecond. */
 export const FOLD_RECORDS_MAX = 128;
+/** Records of the log that one fold step reads, and at the most a batch more; as long. */
+const GATHER_RECORDS_MAX = 512;
 /** Folded records that stay in the log, and those of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
 /** Records handed over in one piece when loading. */
@@ -37,8 +40,10 @@ const COPY_WAIT_MS = 2000;
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
-const COLUMNS =
+/** The columns of a record up to version 2. */
+const COLUMNS_2 =
   'address, mac, state, granted_ms, expires_ms, duration_s, boot_id, uptime_ms, hostname, client_id, vendor_class, circuit_id, remote_id';
+const COLUMNS = `${COLUMNS_2}, by_identifier`;
 
 const RECORD = `
   mac INTEGER NOT NULL,
@@ -65,24 +70,20 @@ export const LEASE_DATABASE: DatabaseKind = {
      INSERT INTO fold VALUES (1, 0);
      CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,
     // A batch in one row; what the log held by single records is folded, as far as it was not.
-    `INSERT OR REPLACE INTO lease (seq, ${COLUMNS})
-       SELECT max(seq), ${COLUMNS} FROM log WHERE seq > (SELECT sequence FROM fold) GROUP BY address;
+    `INSERT OR REPLACE INTO lease (seq, ${COLUMNS_2})
+       SELECT max(seq), ${COLUMNS_2} FROM log WHERE seq > (SELECT sequence FROM fold) GROUP BY address;
      UPDATE fold SET sequence = max(sequence, (SELECT coalesce(max(seq), 0) FROM log));
      DROP TABLE log;
      CREATE TABLE log (seq INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT;`,
+    // Whether identifiers counted when a lease was granted; what was stored before is taken for granted to a hardware address.
+    `ALTER TABLE lease ADD COLUMN by_identifier INTEGER NOT NULL DEFAULT 0 CHECK (by_identifier IN (0, 1));`,
   ],
 };
 
 /** The version from which a row of the log holds a batch. */
 const BATCH_VERSION = 2;
-
-/** A batch of the log that is being folded. */
-interface FoldingBatch {
-  readonly sequence: number;
-  readonly records: readonly RecordFields[];
-  /** How many of them stand in `lease`. */
-  readonly done: number;
-}
+/** The version from which a record tells whether identifiers counted. */
+const IDENTITY_VERSION = 3;
 
 /** The open file. Every method is synchronous and throws what SQLite throws. */
 export class LeaseDatabase {
@@ -92,7 +93,7 @@ export class LeaseDatabase {
   readonly #upsert: StatementSync;
   #folded: number;
   #last: number;
-  #folding: FoldingBatch | undefined;
+  #pass: FoldPass | undefined;
 
   /** @throws RackError as `openDatabaseFile` */
   constructor(path: string) {
@@ -100,7 +101,7 @@ export class LeaseDatabase {
     this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
     this.#next = this.#database.prepare('SELECT seq, records FROM log WHERE seq > ? ORDER BY seq LIMIT 1');
     this.#upsert = this.#database.prepare(
-      `INSERT OR REPLACE INTO lease (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO lease (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#folded = this.#number('SELECT sequence FROM fold');
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
@@ -148,32 +149,22 @@ export class LeaseDatabase {
   }
 
   /**
-   * Moves the next records of the log into `lease`, which then can be taken back no more.
+   * Moves the next records of the log into `lease`, which then can be taken back no more: reads some of them, or writes some.
    * @param upTo the last sequence that may be moved; what lies above the last one written is never
    * @returns whether more of them are waiting
    */
   fold(upTo = this.#last): boolean {
     const end = Math.min(upTo, this.#last);
-    let [folded, folding] = [this.#folded, this.#folding];
-    this.#transaction(() => {
-      for (let left = FOLD_RECORDS_MAX; left > 0; ) {
-        folding ??= this.#batchAfter(folded);
-        if (folding === undefined || folding.sequence > end) break;
-        const { sequence, records, done } = folding;
-        const next = records.slice(done, done + left);
-        for (const record of next) this.#keep(record);
-        left -= next.length;
-        if (done + next.length < records.length) folding = { sequence, records, done: done + next.length };
-        else [folded, folding] = [sequence, undefined];
-      }
-      if (folded === this.#folded) return;
-      this.#database.exec(
-        `DELETE FROM log WHERE seq <= ${folded - LOG_HISTORY_MAX}; UPDATE fold SET sequence = ${folded}`,
-      );
-    });
-    this.#folded = folded;
-    this.#folding = folding !== undefined && folding.sequence > end ? undefined : folding;
-    return folded < end;
+    this.#pass ??= new FoldPass(this.#folded);
+    const pass = this.#pass;
+    if (this.#gather(pass, end)) return true;
+    // No batch is left that ends by `end`.
+    const isEmpty = pass.sequence === this.#folded;
+    if (!isEmpty) this.#writeSlice(pass);
+    if (!isEmpty && !pass.isWritten) return true;
+    this.#folded = pass.sequence;
+    this.#pass = undefined;
+    return !isEmpty && this.#folded < end;
   }
 
   /**
@@ -201,13 +192,38 @@ export class LeaseDatabase {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  #batchAfter(sequence: number): FoldingBatch | undefined {
+  /** @returns whether there is more to gather than one step may */
+  #gather(pass: FoldPass, end: number): boolean {
+    for (let left = GATHER_RECORDS_MAX; pass.isGathering; ) {
+      if (left <= 0) return true;
+      const batch = this.#batchAfter(pass.sequence);
+      if (batch === undefined || batch.sequence > end) return false;
+      pass.add(batch.sequence, batch.records);
+      left -= batch.records.length;
+    }
+    return false;
+  }
+
+  /** The end of a pass is in one transaction with its last records. */
+  #writeSlice(pass: FoldPass): void {
+    const records = pass.slice(FOLD_RECORDS_MAX);
+    this.#transaction(() => {
+      for (const record of records) this.#keep(record);
+      if (!pass.isLast(records.length)) return;
+      this.#database.exec(
+        `DELETE FROM log WHERE seq <= ${pass.sequence - LOG_HISTORY_MAX}; UPDATE fold SET sequence = ${pass.sequence}`,
+      );
+    });
+    pass.wrote(records.length);
+  }
+
+  #batchAfter(sequence: number): { readonly sequence: number; readonly records: readonly RecordFields[] } | undefined {
     const row = this.#next.get(sequence);
     if (row === undefined) return undefined;
     const last = readInteger(row.seq);
     const records = decodeFields(readBlob(row.records));
     if (!records.ok) throw damaged(last, records.fault.field);
-    return { sequence: last, records: records.value, done: 0 };
+    return { sequence: last, records: records.value };
   }
 
   #keep(record: RecordFields): void {
@@ -226,6 +242,7 @@ export class LeaseDatabase {
       record.vendorClass ?? null,
       record.circuitId ?? null,
       record.remoteId ?? null,
+      record.isByIdentifier ? 1 : 0,
     );
   }
 
@@ -247,10 +264,12 @@ export class LeaseDatabase {
   }
 }
 
-/** The records of `lease`, in no particular order of sequences. */
-function* foldedRecords(database: DatabaseSync): Generator<LeaseRecord> {
-  yield* readRecords(database, `SELECT seq, ${COLUMNS} FROM lease`);
+/** The records of `lease`, in no particular order of sequences, of a file of any version. */
+function* foldedRecords(database: DatabaseSync, version = IDENTITY_VERSION): Generator<LeaseRecord> {
+  yield* readRecords(database, `SELECT seq, ${columnsOf(version)} FROM lease`);
 }
+
+const columnsOf = (version: number): string => (version < IDENTITY_VERSION ? `${COLUMNS_2}, 0` : COLUMNS);
 
 function* readRecords(database: DatabaseSync, sql: string): Generator<LeaseRecord> {
   for (const row of database.prepare(sql, { returnArrays: true }).iterate()) {
@@ -281,7 +300,7 @@ function* loggedBatches(
 /** The records of the log above a sequence, in order, of a file of any version. */
 function* loggedRecords(database: DatabaseSync, folded: number, version: number): Generator<LeaseRecord> {
   if (version < BATCH_VERSION) {
-    yield* readRecords(database, `SELECT seq, ${COLUMNS} FROM log WHERE seq > ${folded} ORDER BY seq`);
+    yield* readRecords(database, `SELECT seq, ${columnsOf(version)} FROM log WHERE seq > ${folded} ORDER BY seq`);
     return;
   }
   for (const { sequence, records } of loggedBatches(database, folded)) {
@@ -309,7 +328,7 @@ export function copyLeases(path: string): LeaseFileContents {
       throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
     }
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const record of foldedRecords(database)) stored.add(record);
+    for (const record of foldedRecords(database, version)) stored.add(record);
     for (const record of loggedRecords(database, folded, version)) stored.add(record);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
@@ -335,6 +354,7 @@ function readLease(row: Record<number, SQLOutputValue>): StoredLease {
     vendorClass: readBytes(row[11]),
     circuitId: readBytes(row[12]),
     remoteId: readBytes(row[13]),
+    identity: readInteger(row[14]) === 1 ? 'client-id' : undefined,
   };
 }
 

@@ -4,6 +4,7 @@
 // 1. A batch is any number of records one after the other; a record says its own length by its fields, so a batch has no header.
 // 2. Integers are big endian; what exceeds 32 bits takes 48: a hardware address, a sequence, milliseconds since 1970.
 // 3. Texts of the wire (client identifier, option 82 …) are one byte a character; a name and a boot id are UTF-8.
+// 4. The first bit of the state tells that identifiers counted when the lease was granted; it is 0 in files before version 3.
 //
 //   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 | six texts
 //   a text: length + 1 as 16 bits, bytes; 0: there is none
@@ -24,6 +25,7 @@ const RECORD_BYTES_MAX = FIXED_BYTES + TEXTS * (2 + RECORD_TEXT_MAX);
 const FIRST_CAPACITY = 16_384;
 
 const STATES: readonly LeaseState[] = ['bound', 'released', 'declined'];
+const BY_IDENTIFIER = 0x80;
 
 /** A lease with the sequence of its record, 1 to 2^48 - 1. */
 export interface LeaseRecord {
@@ -76,7 +78,7 @@ function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredL
   let at = writeUint48(to, start, sequence);
   at = to.writeUInt32BE(lease.address, at);
   at = writeUint48(to, at, lease.mac);
-  at = to.writeUInt8(STATES.indexOf(lease.state), at);
+  at = to.writeUInt8(STATES.indexOf(lease.state) | (lease.identity === 'client-id' ? BY_IDENTIFIER : 0), at);
   at = writeUint48(to, at, lease.grantedWallMs);
   at = writeUint48(to, at, lease.expiresWallMs);
   at = to.writeUInt32BE(Math.min(Math.max(Math.floor(lease.duration), 0), 0xffffffff), at);
@@ -121,6 +123,7 @@ export interface RecordFields {
   readonly address: number;
   readonly mac: number;
   readonly state: LeaseState;
+  readonly isByIdentifier: boolean;
   readonly grantedMs: number;
   readonly expiresMs: number;
   readonly durationS: number;
@@ -137,7 +140,8 @@ function readFields(reader: ByteReader): RecordFields {
   const sequence = readUint48(reader, 'sequence');
   const address = reader.u32('address');
   const hardware = readUint48(reader, 'mac');
-  const state = STATES[reader.u8('state')];
+  const bits = reader.u8('state');
+  const state = STATES[bits & ~BY_IDENTIFIER];
   if (state === undefined) reader.fail('bad-value', 'state', reader.offset - 1);
   const grantedMs = readUint48(reader, 'granted');
   const expiresMs = readUint48(reader, 'expires');
@@ -150,6 +154,7 @@ function readFields(reader: ByteReader): RecordFields {
     address,
     mac: hardware,
     state: state ?? 'bound',
+    isByIdentifier: (bits & BY_IDENTIFIER) !== 0,
     grantedMs,
     expiresMs,
     durationS,
@@ -194,6 +199,7 @@ function toLease(fields: RecordFields, intern: (text: string) => string): Stored
     duration: seconds(fields.durationS),
     hostname: fields.hostname,
     clientId: latin1(fields.clientId),
+    identity: fields.isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
     circuitId: latin1(fields.circuitId),
     remoteId: latin1(fields.remoteId),

@@ -52,6 +52,7 @@ function lease(address: number, expiresWallMs: number): StoredLease {
     vendorClass: undefined,
     circuitId: 'port\x00 7',
     remoteId: undefined,
+    identity: address % 2 === 0 ? 'client-id' : undefined,
   };
 }
 
@@ -252,7 +253,7 @@ test('a newer file is refused and left as it is', () => {
   const before = readFileSync(path);
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-newer');
-  assert.match(message, /version 99.*knows up to 2/);
+  assert.match(message, /version 99.*knows up to 3/);
   assert.deepEqual(readFileSync(path), before);
 });
 
@@ -297,8 +298,8 @@ test('a migration copies the file first and then brings it up to date', () => {
     migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT'],
   };
   openDatabaseFile(path, next).close();
-  assert.equal(count('PRAGMA user_version'), 3);
-  const copy = new LeaseDatabase(`${path}.version-2`);
+  assert.equal(count('PRAGMA user_version'), 4);
+  const copy = new LeaseDatabase(`${path}.version-3`);
   copy.close();
 });
 
@@ -309,17 +310,17 @@ test('a migration that fails changes nothing', () => {
     migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT; SELECT nonsense FROM nowhere'],
   };
   assert.equal(refusal(() => openDatabaseFile(path, next)).code, 'store-unavailable');
-  assert.equal(count('PRAGMA user_version'), 2);
+  assert.equal(count('PRAGMA user_version'), 3);
   assert.equal(count("SELECT count(*) FROM pragma_table_info('lease') WHERE name = 'note'"), 0);
-  assert.ok(existsSync(`${path}.version-2`));
-  assert.equal(statSync(`${path}.version-2`).mode & 0o777, 0o600, 'the copy is as private as the file');
+  assert.ok(existsSync(`${path}.version-3`));
+  assert.equal(statSync(`${path}.version-3`).mode & 0o777, 0o600, 'the copy is as private as the file');
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.endsWith('.part')),
     [],
   );
 });
 
-for (const version of [1, 2]) {
+for (const version of [1, 2, 3]) {
   test(`version ${version} of the file is read as it was left`, () => {
     copyFileSync(new URL(`../../fixtures/state/leases-${version}.db`, import.meta.url), path);
     const unopened = new Map(copyLeases(path).leases.map((one) => [Number(one.address), one]));
@@ -330,7 +331,7 @@ for (const version of [1, 2]) {
     while (database.fold());
     assert.deepEqual(load(database), found);
     database.close();
-    assert.equal(existsSync(`${path}.version-1`), version === 1);
+    for (const older of [1, 2]) assert.equal(existsSync(`${path}.version-${older}`), version === older);
     assert.deepEqual([...found.keys()].sort(), [0x0a14_0064, 0x0a14_0065, 0x0a14_0066]);
     assert.equal(found.get(0x0a14_0064)?.state, 'released');
     assert.equal(found.get(0x0a14_0066)?.state, 'declined');
@@ -348,6 +349,9 @@ for (const version of [1, 2]) {
       vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
       circuitId: 'Gi1/0/7',
       remoteId: '\x00\xff',
+      identity: version < 3 ? undefined : 'client-id',
     });
+    assert.equal(found.get(0x0a14_0064)?.identity, undefined);
+    assert.equal(found.get(0x0a14_0066)?.identity, version < 3 ? undefined : 'client-id');
   });
 }

@@ -20,6 +20,7 @@ const plain: StoredLease = {
   vendorClass: undefined,
   circuitId: undefined,
   remoteId: undefined,
+  identity: undefined,
 };
 const full: StoredLease = {
   ...plain,
@@ -31,6 +32,7 @@ const full: StoredLease = {
   vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
   circuitId: '\x00\xff\x80',
   remoteId: '',
+  identity: 'client-id',
   bootId: '',
 };
 
@@ -44,6 +46,7 @@ const table: readonly { name: string; lease: StoredLease; expected?: Partial<Sto
   { name: 'a lease without texts comes back as it was', lease: plain },
   { name: 'a lease with every text comes back as it was, an empty text as empty', lease: full },
   { name: 'a released lease stays released', lease: { ...plain, state: 'released' } },
+  { name: 'a lease that was granted to an identifier stays so', lease: { ...plain, identity: 'client-id' } },
   {
     name: 'times before 1970 become 1970',
     lease: { ...plain, grantedWallMs: -5, expiresWallMs: -1, uptimeS: -3 },

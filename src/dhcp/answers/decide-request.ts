@@ -27,13 +27,13 @@
 //
 //    Deviates from RFC 2131 §4.3.2 where the standing is sole, because the rule of silence is there for other servers on the
 //    wire, and the operator has said that there are none.
-// 3. A client holds one address on a link, also where several networks share it: what it held before under the same identifier
-//    is recorded as released together with the new lease. A renewal of what it holds releases nothing.
+// 3. A client holds one address on a link, also where several networks share it: what it held before is recorded as released together
+//    with the new lease, whatever identifiers it shows where its hardware address counts. Otherwise one hardware address could take every
+//    address of a range, a request each. A renewal of what it holds releases nothing.
 
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events.ts';
-import { findFixedAddress, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
-import type { Lease } from '../leases/lease.ts';
+import { findFixedAddress, findOwn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { standingOn } from '../networks/standing.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
@@ -81,7 +81,7 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
     const isWrong = standingOn(inquiry.link, state.foreign) === 'sole';
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  const known = fixed !== undefined || findOwn(inquiry, state, served) !== undefined;
+  const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
   return known || standingOn(inquiry.link, state.foreign) === 'sole'
     ? ack(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
@@ -155,13 +155,9 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
   return inquiry.link.some(
     (served) =>
       findFixedAddress(served, inquiry, state.machines) !== undefined ||
-      isActive(findOwn(inquiry, state, served), inquiry.now),
+      findOwn(served, inquiry, state.leases, inquiry.now).running !== undefined,
   );
 }
-
-/** The newest record of the client in a network. */
-const findOwn = (inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): Lease | undefined =>
-  leases.findByClient(identityIn(served, inquiry), served.subnet.network);
 
 function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
   const { message } = inquiry;

@@ -14,8 +14,14 @@
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
 import type { AllocationRefusal, AllocationSource } from '../events.ts';
-import { type Allocation, chooseAddress, findFixedAddress, identityIn, judgeAddress } from '../leases/allocate.ts';
-import { isActive } from '../leases/lease-table.ts';
+import {
+  type Allocation,
+  chooseAddress,
+  findFixedAddress,
+  findOwn,
+  identityIn,
+  judgeAddress,
+} from '../leases/allocate.ts';
 import type { Place } from '../limits/new-clients.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
@@ -130,11 +136,11 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
     const fixed = findFixedAddress(served, inquiry, state.machines);
     if (fixed !== undefined && judgeAddress(served, inquiry, fixed.address, state, now) === undefined) return 0;
     const identity = identityIn(served, inquiry);
-    const lease = state.leases.findByClient(identity, network);
-    if (isActive(lease, now)) return 1;
+    const own = findOwn(served, inquiry, state.leases, now);
+    if (own.running !== undefined) return 1;
     const offered = state.offers.offeredTo(identity, now);
     if (offered !== undefined && networkContains(network, offered)) return 2;
-    if (fixed !== undefined || lease !== undefined) return 3;
+    if (fixed !== undefined || own.newest !== undefined) return 3;
     return requested !== undefined && networkContains(network, requested) ? 4 : 5;
   };
   const weights = new Map(link.map((served) => [served, weight(served)]));

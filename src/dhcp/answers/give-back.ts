@@ -97,17 +97,15 @@ function showsAnother({ message }: Inquiry, { clientId }: Lease): boolean {
 }
 
 /**
- * What the client holds on its link beside `address`, which it takes now, given back: a client holds one address. Only what it got under
- * the identifier that it shows, or like now under none; whose anything else is, its hardware address alone does not tell, and it ends by
- * itself.
+ * What the client holds on its link beside `address`, which it takes now, given back: a client holds one address. What was granted to
+ * another identifier while identifiers counted is not the client's (`client-identity.ts`), and ends by itself.
  */
 export function formerOf(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
-  const { link, message, now } = inquiry;
-  const own = optionIdentifier(message.options, OPTION.clientIdentifier);
+  const { link, now } = inquiry;
   return link.flatMap((served) =>
     leases
       .findAllByClient(identityIn(served, inquiry))
-      .filter((lease) => lease.address !== address && isActive(lease, now) && lease.clientId === own)
+      .filter((lease) => lease.address !== address && isActive(lease, now) && isSameClient(served, lease, inquiry))
       .filter((lease) => subnetOf([served], lease.address) !== undefined)
       .map((lease): Lease => ({ ...lease, state: 'released', expiresAt: now })),
   );

@@ -13,15 +13,7 @@ import { wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import {
-  clientHostname,
-  MESSAGE_TYPE,
-  OPTION,
-  optionAddress,
-  optionIdentifier,
-  optionUuid,
-  vendorClass,
-} from '../wire/options.ts';
+import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
@@ -82,16 +74,18 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
   const duration = settings.leaseTime ?? settings.served.subnet.leaseTime;
   const end = later(now, duration * 1000);
   const before = state.leases.find(settings.address);
+  const renewed = isActive(before, now) && isSameClient(settings.served, before, inquiry) ? before : undefined;
+  const isByIdentifier = settings.served.subnet.identity === 'client-id' || renewed?.identity === 'client-id';
   return {
     address: settings.address,
     mac,
     state: 'bound',
     grantedAt: now,
-    expiresAt:
-      isActive(before, now) && isSameClient(settings.served, before, inquiry) ? latest(before.expiresAt, end) : end,
+    expiresAt: renewed === undefined ? end : latest(renewed.expiresAt, end),
     duration,
     hostname: clientHostname(message.options),
-    clientId: optionIdentifier(message.options, OPTION.clientIdentifier),
+    clientId: inquiry.clientId,
+    identity: isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass(message.options),
     circuitId: relay?.circuitId,
     remoteId: relay?.remoteId,

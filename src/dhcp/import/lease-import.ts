@@ -87,7 +87,8 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
   const { now } = moment;
   const served = subnetOf(facts.subnets.served, address);
   if (served === undefined) return leave('network-unknown');
-  const lease = recordOf(foreign, moment);
+  const record = recordOf(foreign, moment);
+  const lease: Lease = served.subnet.identity === 'client-id' ? { ...record, identity: 'client-id' } : record;
   const known = facts.leases.find(address);
   if (known !== undefined && isSameClient(served, known, lease) && isSame(known, lease, now))
     return leave('already-there');

@@ -23,7 +23,13 @@ import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
 import type { AddressObjection, AllocationRefusal, AllocationSource } from '../events.ts';
-import { type ClientIdentity, type ClientNames, identityBy } from '../networks/client-identity.ts';
+import {
+  type ClientIdentity,
+  type ClientNames,
+  type GrantedNames,
+  identityBy,
+  isGrantedTo,
+} from '../networks/client-identity.ts';
 import type { Reservation } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { Lease } from './lease.ts';
@@ -107,9 +113,9 @@ function judgeBesideOffers(
   return isSameClient(served, lease, client) ? undefined : 'address-leased';
 }
 
-/** True when a record, or a message, is of the client. */
-export const isSameClient = (served: ServedSubnet, one: ClientNames, other: ClientNames): boolean =>
-  identityIn(served, one) === identityIn(served, other);
+/** True when a record is of the client. */
+export const isSameClient = (served: ServedSubnet, record: GrantedNames, client: ClientNames): boolean =>
+  isGrantedTo(served.subnet.identity, record, client);
 
 /** What configuration and region say of an address, without looking at who holds it. */
 function judgeIntent(
@@ -144,11 +150,10 @@ export function chooseAddress(
   const fixed = findFixedAddress(served, client, facts.machines);
   if (fixed !== undefined && free(fixed.address)) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
-  const own = facts.leases.findByClient(identity, served.subnet.network);
-  const running = findRunning(served, client, facts.leases, now);
+  const own = findOwn(served, client, facts.leases, now);
   // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
   const offered = facts.offers.offeredTo(identity, now);
-  for (const address of [running?.address, offered, own?.address]) {
+  for (const address of [own.running?.address, offered, own.newest?.address]) {
     if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
   }
   if (requested !== undefined && free(requested)) return { kind: 'address', address: requested, source: 'requested' };
@@ -160,22 +165,33 @@ export function chooseAddress(
   return unanswered === undefined ? taken : { kind: 'address', address: unanswered, source: 'reclaimed' };
 }
 
-/**
- * The running lease of a client in a network: of several that which shows the identifier that the client sends, else the newest. A hardware
- * address has several that were given while identifiers counted there: each is in use.
- */
-function findRunning(served: ServedSubnet, client: ClientNames, leases: LeaseView, now: Instant): Lease | undefined {
-  let best: Lease | undefined;
-  for (const lease of leases.findAllByClient(identityIn(served, client))) {
-    if (!isActive(lease, now) || !networkContains(served.subnet.network, lease.address)) continue;
-    const isSame = lease.clientId === client.clientId;
-    const isBestSame = best !== undefined && best.clientId === client.clientId;
-    if (best === undefined || (isSame && !isBestSame) || (isSame === isBestSame && lease.grantedAt >= best.grantedAt)) {
-      best = lease;
-    }
-  }
-  return best;
+/** A client's records in a network. */
+export interface OwnRecords {
+  /** Its running lease: of several that which shows the identifier that the client sends, else the newest. Each of them is in use. */
+  readonly running: Lease | undefined;
+  /** The newest, running or ended. */
+  readonly newest: Lease | undefined;
 }
+
+/** Finds the records of a client in a network, without those that run for another client. */
+export function findOwn(served: ServedSubnet, client: ClientNames, leases: LeaseView, now: Instant): OwnRecords {
+  let running: Lease | undefined;
+  let newest: Lease | undefined;
+  for (const lease of leases.findAllByClient(identityIn(served, client))) {
+    if (!networkContains(served.subnet.network, lease.address)) continue;
+    const runs = isActive(lease, now);
+    if (runs && !isSameClient(served, lease, client)) continue;
+    if (isNewer(lease, newest)) newest = lease;
+    if (!runs) continue;
+    const isSame = lease.clientId === client.clientId;
+    const isBestSame = running !== undefined && running.clientId === client.clientId;
+    if ((isSame && !isBestSame) || (isSame === isBestSame && isNewer(lease, running))) running = lease;
+  }
+  return { running, newest };
+}
+
+const isNewer = (lease: Lease, other: Lease | undefined): boolean =>
+  other === undefined || lease.grantedAt >= other.grantedAt;
 
 /** An address of the dynamic range that nobody needs. */
 function takeFromRange(

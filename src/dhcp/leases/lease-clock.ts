@@ -90,6 +90,7 @@ export function restoreLeases(
       duration: lease.duration,
       hostname: lease.hostname,
       clientId: lease.clientId,
+      identity: lease.identity,
       vendorClass: lease.vendorClass,
       circuitId: lease.circuitId,
       remoteId: lease.remoteId,

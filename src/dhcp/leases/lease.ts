@@ -3,6 +3,7 @@
 
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { IdentityRule } from '../networks/client-identity.ts';
 
 /** The duration of a lease without end (RFC 2131 §3.3). */
 export const ENDLESS_SECONDS: Seconds = seconds(0xffff_ffff);
@@ -28,6 +29,8 @@ export interface Lease {
   readonly hostname?: string | undefined;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;
+  /** By what the clients of its network were told apart when its client got it; undefined: by their hardware addresses. */
+  readonly identity?: IdentityRule | undefined;
   /** Option 60, at most 64 characters; undefined: none. */
   readonly vendorClass?: string | undefined;
   /** Option 82, circuit id and remote id, one character a byte; undefined: none. */

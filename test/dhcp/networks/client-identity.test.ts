@@ -76,9 +76,47 @@ test('who a client is outlives a restart, and follows the setting when it change
   assert.equal(after.lease(MAC_B, called('one')), one);
   assert.equal(after.lease(MAC_A, called('two')), two);
   after.reload(config());
+  after.clock.advance(600_000);
   assert.equal(after.lease(MAC_A, called('one')), two, 'now it is its hardware address');
   after.reload(byIdentifier);
   assert.equal(after.lease(MAC_C, called('one')), two, 'the newest address of the identifier');
+});
+
+test('a reload from identifiers to hardware addresses hands no running lease of one identifier to another, nor to none', () => {
+  for (const other of [called('two'), {}]) {
+    const before = rig(byIdentifier);
+    const one = before.lease(MAC_A, called('one'));
+    const address = ip(one.split(' ')[1] ?? '');
+    before.reload(config());
+    for (const { clock, lease, say, table } of [rig(config(), undefined, before.table.all()), before]) {
+      for (let renewals = 0; renewals < 3; renewals += 1) {
+        assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: address, ...called('one') }), one);
+        clock.advance(300_000);
+        assert.notEqual(lease(MAC_A, other), one);
+        assert.match(say({ type: 'request', mac: MAC_A, requested: address, server: RACK, ...other }), /^nak/);
+        assert.match(say({ type: 'request', mac: MAC_A, ciaddr: address, ...other }), /^nak/);
+        assert.equal(table.find(address)?.clientId, 'one');
+        assert.equal(table.find(address)?.state, 'bound');
+      }
+      clock.advance(600_000);
+      assert.match(lease(MAC_A, other), /^ack/);
+      assert.equal(say({ type: 'request', mac: MAC_A, requested: address, ...other }), one, 'it has ended');
+      assert.equal(lease(MAC_A, called('one')), one, 'and is now the hardware address’s');
+    }
+  }
+});
+
+test('one hardware address has one address, whatever identifiers it shows and whatever it asks for', () => {
+  for (const server of [RACK, undefined]) {
+    const { lease, say, table } = rig(config());
+    lease(MAC_A, called('first'));
+    for (let low = 100; low < 110; low += 1) {
+      const wish = { mac: MAC_A, requested: ip(`10.20.0.${low}`), server } as const;
+      assert.equal(say({ type: 'request', ...wish, ...called(`id ${low}`) }), `ack 10.20.0.${low}`);
+      assert.equal(table.all().filter(({ state }) => state === 'bound').length, 1);
+    }
+    assert.match(lease(MAC_B), /^ack/, 'the range is everybody’s');
+  }
 });
 
 test('a reload from identifiers to hardware addresses takes no running lease from anybody', () => {
