@@ -67,6 +67,8 @@ export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #byClient = new Map<ClientIdentity, Ipv4 | readonly Ipv4[]>();
+  /** Whose addresses were looked for last, and they; forgotten when anything of `#byClient` changes. */
+  #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;
   readonly #ends = new DeadlineQueue<Slot>();
   /** Records that have ended and of which nobody was told, in the order of their ends. */
   #unreported: { readonly slot: Slot; readonly lease: Lease }[] = [];
@@ -201,8 +203,12 @@ export class LeaseTable implements LeaseView {
   }
 
   #addressesOf(client: ClientIdentity): readonly Ipv4[] {
+    // One message asks for the same client several times, and of a hundred thousand each look-up misses the processor's cache.
+    if (this.#asked?.client === client) return this.#asked.addresses;
     const known = this.#byClient.get(client);
-    return known === undefined ? [] : typeof known === 'number' ? [known] : known;
+    const addresses = known === undefined ? [] : typeof known === 'number' ? [known] : known;
+    this.#asked = { client, addresses };
+    return addresses;
   }
 
   /** Whose a record is, as its network tells clients apart. */
@@ -260,6 +266,7 @@ export class LeaseTable implements LeaseView {
       all.map(({ address, prefix }) => `${address}/${prefix}`).join();
     if (written(networks) === written(this.#byIdentifier)) return false;
     this.#byIdentifier = networks;
+    this.#asked = undefined;
     this.#byClient.clear();
     for (const { lease } of this.#slots.values()) {
       if (lease.state !== 'declined') this.#link(this.identityOf(lease), lease.address, lease.grantedAt);
@@ -273,12 +280,14 @@ export class LeaseTable implements LeaseView {
     const forgotten =
       known.length < ADDRESSES_PER_CLIENT_MAX ? undefined : known.find((other) => !isActive(this.find(other), now));
     const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
+    this.#asked = undefined;
     this.#byClient.set(client, kept.length === 0 ? address : [...kept, address]);
   }
 
   #unlink(client: ClientIdentity, address: Ipv4): void {
     const kept = this.#addressesOf(client).filter((other) => other !== address);
     const [first] = kept;
+    this.#asked = undefined;
     if (first === undefined) this.#byClient.delete(client);
     else this.#byClient.set(client, kept.length === 1 ? first : kept);
   }
