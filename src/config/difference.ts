@@ -3,6 +3,7 @@
 // 1. Values are compared as they are used, so that `10m` and `600` are no change; they are shown as they were written.
 // 2. A secret is never shown; a long value is cut.
 
+import { isDeepStrictEqual } from 'node:util';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import {
   INTERFACES_KEY,
@@ -180,14 +181,20 @@ export interface ChangeEffects {
 /** What follows from going from one configuration to another with these leases running. */
 export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
   const [old, next] = [listenersOf(before), listenersOf(after)];
-  const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
   return {
     listeners: [
       ...[...next].filter((name) => !old.has(name)).map((name) => `opens ${name}`),
       ...[...old].filter((name) => !next.has(name)).map((name) => `closes ${name}`),
     ],
-    stranded: leases.filter((lease) => givenBefore(lease) && !givenAfter(lease)),
+    stranded: leases.filter(strander(before, after)),
   };
+}
+
+/** Tells whether a lease is stranded by going from one configuration to another. */
+export function strander(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
+  if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return () => false;
+  const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
+  return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
 /** Tells whether DHCP gives the address of a lease to its machine. */

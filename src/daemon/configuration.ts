@@ -8,9 +8,10 @@
 // 2. A refused file is read again when it is saved; a refused state of the store is tried again with the next file.
 // 3. Keys that only a restart changes keep their running values, and are told.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
-import { compareConfigs, effectsOf, type RunningLease } from '../config/difference.ts';
+import { compareConfigs, type RunningLease, strander } from '../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../config/host-check.ts';
 import { RESTART_KEYS } from '../config/keys.ts';
 import {
@@ -31,12 +32,15 @@ import type { DaemonEvent } from './events.ts';
 
 /** Changed keys, and stranded leases, that are told one by one; more are counted. */
 const TOLD_MAX = 50;
+/** Leases that are looked at in one turn: with a million of them a change takes seconds, and holds no datagram up. */
+const TURN_LEASES = 1024;
 
 export interface ConfigurationPorts {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   readonly host: () => readonly HostInterface[];
-  readonly leases: () => readonly RunningLease[];
+  /** Gone through in many turns of the event loop. */
+  readonly leases: () => Iterable<RunningLease>;
   /** Puts `next` in the place of `before`. @throws RackError: `before` is in force again */
   readonly apply: (next: RackConfig, before: RackConfig) => Promise<void>;
   /** Told after a configuration has taken effect. */
@@ -147,29 +151,20 @@ export class Configuration {
     }
     const { usable, keys } = holdBack(before, parsed);
     if (keys.length > 0) ports.publish({ kind: 'config.needs-restart', at: ports.clock.now(), keys: keys.join(' ') });
-    const leases = ports.leases();
     await ports.apply(usable.config, before.config);
     this.#usable = usable;
     this.#refused = undefined;
     ports.applied(usable.config);
-    this.#tell(ports, source, before, leases);
+    await this.#tell(ports, source, before);
   }
 
-  #tell(
-    { clock, publish }: ConfigurationPorts,
-    source: Source,
-    before: UsableConfig,
-    leases: readonly RunningLease[],
-  ): void {
+  async #tell({ clock, publish, leases }: ConfigurationPorts, source: Source, before: UsableConfig): Promise<void> {
     const at = clock.now();
     const changes = compareConfigs(before, this.#usable);
     for (const { key, before: was, after } of changes.slice(0, TOLD_MAX))
       publish({ kind: 'config.changed', at, key, before: was, after });
-    const { stranded } = effectsOf(before.config, this.config, leases);
-    if (stranded.length > 0) {
-      const addresses = stranded.slice(0, TOLD_MAX).map(({ address }) => formatIpv4(address));
-      publish({ kind: 'config.stranded', at, leases: stranded.length, addresses: addresses.join(' ') });
-    }
+    const { count, addresses } = await findStranded(leases(), strander(before.config, this.config));
+    if (count > 0) publish({ kind: 'config.stranded', at, leases: count, addresses: addresses.join(' ') });
     publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
   }
 
@@ -178,6 +173,21 @@ export class Configuration {
     publish({ kind: 'config.refused', at: clock.now(), file: this.path, source, problems });
     refused();
   }
+}
+
+/** How many leases a change strands, and the addresses of the first. */
+async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: RunningLease) => boolean) {
+  const addresses: string[] = [];
+  let [count, seen] = [0, 0];
+  for (const lease of leases) {
+    if (isStranded(lease)) {
+      count += 1;
+      if (addresses.length < TOLD_MAX) addresses.push(formatIpv4(lease.address));
+    }
+    seen += 1;
+    if (seen % TURN_LEASES === 0) await nextTurn();
+  }
+  return { count, addresses };
 }
 
 /** Serving nobody is a configuration to start with; nobody says it to a rack that serves by a file without a word. */

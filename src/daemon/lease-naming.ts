@@ -1,23 +1,30 @@
 // The names of leases and machines as both change: a change touches only the leases that it can concern, however many there are.
 //
-//   lease given, renewed ─ lease                    machines changed ─ machinesChanged ─┬─ leases of their interfaces
-//   lease ended ─ gone                                                                  ├─ strangers that have a name they take
-//   configuration ─ everything                                                          └─ strangers without a name, which they left
+//   lease given, renewed ─ lease             setMachines ─┬─ leases of the interfaces of those that changed
+//   lease ended ─ gone                                    ├─ strangers that have a name they take
+//   configure, at first ─ everything                      └─ strangers without a name, which they left
+//   configure, later ─ nothing, or reservations at once and TURN_LEASES leases a turn of the event loop
 //
-// 1. After `machinesChanged` the names are what `everything` would make them.
+// 1. After each of them, and the turns of the last, the names are what naming everything anew would make them.
 // 2. Of a stranger that calls itself like a machine its address is kept in mind, until the lease ends or says otherwise.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { Names } from '../dns/names.ts';
-import type { MachineDirectory } from '../machines/directory.ts';
+import { MachineDirectory } from '../machines/directory.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
+/** Leases that are named in one turn when the configuration changes: bounds the time the rack loop is away to about half a millisecond. */
+export const TURN_LEASES = 128;
+
 /** The running leases, and addresses of other servers in the form of leases. */
 export interface NamedLeases {
-  readonly all: () => readonly Lease[];
+  /** All of them, which may change while they are gone through. */
+  readonly all: () => Iterable<Lease>;
   readonly at: (address: Ipv4) => Lease | undefined;
   /** Those of these interfaces. */
   readonly of: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
@@ -26,6 +33,11 @@ export interface NamedLeases {
 export class LeaseNaming {
   readonly #names: Names;
   readonly #leases: NamedLeases;
+  #machines = new MachineDirectory([]);
+  /** Undefined: nothing is named yet. */
+  #config: RackConfig | undefined;
+  /** How often the configuration changed: a newer change ends the turns of the one before. */
+  #changes = 0;
   /** By address, what strangers call themselves whose name is a machine's: in lower case. */
   readonly #withheld = new Map<Ipv4, string>();
 
@@ -34,16 +46,22 @@ export class LeaseNaming {
     this.#leases = leases;
   }
 
-  /** Names everything anew: for another configuration. */
-  everything(machines: MachineDirectory, config: RackConfig): void {
+  /** Names everything by another configuration; the first time at once. */
+  async configure(config: RackConfig): Promise<void> {
+    const before = this.#config;
+    this.#config = config;
+    if (before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config))) return;
+    this.#changes += 1;
     nameReservations(this.#names, config);
-    this.#nameWith(this.#leases.all(), machines, config);
+    if (before === undefined) this.#nameWith([...this.#leases.all()], config);
+    else await this.#nameInTurns(this.#changes);
   }
 
   /** A lease that is bound and runs. */
-  lease(lease: Lease, machines: MachineDirectory, config: RackConfig): void {
-    this.#note(lease, machines);
-    nameLease(this.#names, lease, machines, config);
+  lease(lease: Lease): void {
+    if (this.#config === undefined) return;
+    this.#note(lease);
+    nameLease(this.#names, lease, this.#machines, this.#config);
   }
 
   /** A lease was released, expired or taken away. */
@@ -52,10 +70,12 @@ export class LeaseNaming {
     this.#names.leaseGone(address);
   }
 
-  /** These machines have taken the place of those. */
-  machinesChanged(before: MachineDirectory, after: MachineDirectory, config: RackConfig): void {
-    const changed = changedMachines(before, after);
-    if (changed.length === 0) return;
+  /** These machines take the place of those before. */
+  setMachines(machines: MachineDirectory): void {
+    const [before, config] = [this.#machines, this.#config];
+    this.#machines = machines;
+    const changed = config === undefined ? [] : changedMachines(before, machines);
+    if (config === undefined || changed.length === 0) return;
     const macs = new Set(changed.flatMap((machine) => machine.macs));
     const hostnames = new Set(changed.map(({ hostname }) => hostname));
     const concerned = new Map(this.#leases.of(macs).map((lease) => [lease.address, lease]));
@@ -63,12 +83,22 @@ export class LeaseNaming {
       const lease = this.#leases.at(address);
       if (lease !== undefined) concerned.set(address, lease);
     }
-    this.#nameWith([...concerned.values()], after, config);
+    this.#nameWith([...concerned.values()], config);
   }
 
-  #nameWith(leases: readonly Lease[], machines: MachineDirectory, config: RackConfig): void {
-    for (const lease of leases) this.#note(lease, machines);
-    nameMachines(this.#names, machines, leases, config);
+  #nameWith(leases: readonly Lease[], config: RackConfig): void {
+    for (const lease of leases) this.#note(lease);
+    nameMachines(this.#names, this.#machines, leases, config);
+  }
+
+  async #nameInTurns(change: number): Promise<void> {
+    let seen = 0;
+    for (const lease of this.#leases.all()) {
+      this.lease(lease);
+      seen += 1;
+      if (seen % TURN_LEASES === 0) await nextTurn();
+      if (this.#changes !== change) return;
+    }
   }
 
   /** Addresses of leases that have such a name, or would have it if no machine had. */
@@ -80,11 +110,18 @@ export class LeaseNaming {
     }
   }
 
-  #note(lease: Lease, machines: MachineDirectory): void {
-    if (isNameTaken(lease, machines)) this.#withheld.set(lease.address, lease.hostname?.toLowerCase() ?? '');
+  #note(lease: Lease): void {
+    if (isNameTaken(lease, this.#machines)) this.#withheld.set(lease.address, lease.hostname?.toLowerCase() ?? '');
     else this.#withheld.delete(lease.address);
   }
 }
+
+/** What of a configuration names of leases follow from. */
+const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
+  region.domain,
+  clusterInterfaces.map(({ management, network }) => [management, network]),
+  dhcp.subnets.map(({ network, domain, dynamic, reservations }) => [network, domain, dynamic, reservations]),
+];
 
 /** Machines that are new, gone or other in what names them, as they were and as they are. */
 function changedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {

@@ -86,7 +86,6 @@ export class Rack {
   /** Some door waits for an address. */
   #waiting = false;
   #draining = false;
-  #isOpen = false;
 
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, wire, publish, tree } = parts;
@@ -190,7 +189,6 @@ export class Rack {
 
   /** Opens everything. @throws RackError for what cannot be opened now and will not come by itself. */
   async open(host: readonly HostInterface[]): Promise<void> {
-    this.#isOpen = true;
     await this.configure(this.#config, host);
   }
 
@@ -204,7 +202,7 @@ export class Rack {
     if (this.#draining) return;
     this.#config = config;
     this.elsewhere.configure(config.dhcp);
-    this.#naming.everything(this.#machines, config);
+    void this.#naming.configure(config);
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const failures = (await this.dhcp.configure(config.dhcp)).map(({ error }) => error);
@@ -244,8 +242,7 @@ export class Rack {
     const before = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
     for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
-    // `open` names everything at once: with very many leases the same twice would take seconds.
-    if (this.#isOpen) this.#naming.machinesChanged(before, this.#machines, this.#config);
+    this.#naming.setMachines(this.#machines);
   }
 
   /** Lease records one after the other, running and ended, so that going through them may take many turns. */
@@ -329,12 +326,13 @@ export class Rack {
   #addressSeen(claim: AddressClaim): void {
     const { mac, address, at } = claim;
     this.elsewhere.claim(claim);
-    this.#naming.lease(sightingAsLease(mac, address, at), this.#machines, this.#config);
+    this.#naming.lease(sightingAsLease(mac, address, at));
   }
 
-  #activeLeases() {
+  *#activeLeases(): Generator<Lease> {
     const now = this.#parts.clock.now();
-    return [...this.#parts.table.all().filter((lease) => isActive(lease, now)), ...this.elsewhere.leases()];
+    for (const lease of this.leases()) if (isActive(lease, now)) yield lease;
+    yield* this.elsewhere.leases();
   }
 
   #activeLease(address: Ipv4): Lease | undefined {
@@ -344,7 +342,7 @@ export class Rack {
 
   #leaseChanged(notice: LeaseNotice): void {
     if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
-      this.#naming.lease(notice.lease, this.#machines, this.#config);
+      this.#naming.lease(notice.lease);
     } else {
       this.#naming.gone(notice.lease.address);
     }

@@ -7,6 +7,7 @@
 // 2. The door through which requests of machines reach the region is open before the rack uses it, and until it no longer does.
 
 import type { Clock } from '../clock.ts';
+import type { RunningLease } from '../config/difference.ts';
 import { configNotes } from '../config/notes.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
@@ -95,8 +96,9 @@ async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfi
   );
 }
 
-function runningLeases({ clock, rack }: RunningParts) {
-  const now = clock.now();
-  const leases = rack()?.dhcp.leases() ?? [];
-  return leases.filter((lease) => isActive(lease, now)).map(({ address, mac }) => ({ address, mac: formatMac(mac) }));
+/** In order of no kind; leases may change while they are gone through. */
+function* runningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
+  for (const lease of rack()?.leases() ?? []) {
+    if (isActive(lease, clock.now())) yield { address: lease.address, mac: formatMac(lease.mac) };
+  }
 }

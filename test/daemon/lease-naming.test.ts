@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { LeaseNaming } from '../../src/daemon/lease-naming.ts';
+import { LeaseNaming, TURN_LEASES } from '../../src/daemon/lease-naming.ts';
 import { nameMachines } from '../../src/daemon/naming.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive, LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
@@ -80,14 +80,14 @@ test('a machine that is renamed names its own lease anew, and the strangers that
   const none = new MachineDirectory([]);
   const first = new MachineDirectory([machine(5, 'host-7')]);
   const second = new MachineDirectory([machine(5, 'host-9')]);
-  naming.everything(none, config);
-  for (const [before, after, expected] of [
-    [none, first, ['host-7.maas', 'host-8.here', 'host-9.here']],
-    [first, second, ['host-7.here', 'host-8.here', 'host-9.maas']],
-    [second, none, ['host-5.here', 'host-7.here', 'host-8.here', 'host-9.here']],
+  void naming.configure(config);
+  for (const [after, expected] of [
+    [first, ['host-7.maas', 'host-8.here', 'host-9.here']],
+    [second, ['host-7.here', 'host-8.here', 'host-9.maas']],
+    [none, ['host-5.here', 'host-7.here', 'host-8.here', 'host-9.here']],
   ] as const) {
     [names.bound, table.walks] = [0, 0];
-    naming.machinesChanged(before, after, config);
+    naming.setMachines(after);
     assert.ok(names.bound <= 6, `${names.bound} leases were named`);
     assert.equal(table.walks, 0);
     const asked = [5, 7, 8, 9].flatMap((index) => [`host-${index}.here`, `host-${index}.maas`]);
@@ -95,8 +95,45 @@ test('a machine that is renamed names its own lease anew, and the strangers that
   }
   // The same machines once more concern nobody.
   [names.bound, table.walks] = [0, 0];
-  naming.machinesChanged(second, new MachineDirectory([machine(5, 'host-9')]), config);
+  naming.setMachines(new MachineDirectory([]));
   assert.deepEqual([names.bound, table.walks], [0, 0]);
+});
+
+test('another configuration names some leases a turn; one that says the same of names touches none', async () => {
+  const { table, names, naming } = rig();
+  table.load(
+    Array.from({ length: 2000 }, (_, index) => lease(index, `host-${index}`)),
+    NOW,
+  );
+  await naming.configure(config);
+  assert.equal(forward(names).length, 2000);
+  names.bound = 0;
+  await naming.configure({ ...config, name: 'other', boot: { ...config.boot } });
+  assert.equal(names.bound, 0);
+
+  const [mostOf, others] = [
+    { ...config, clusterInterfaces: config.clusterInterfaces.map((one) => ({ ...one, management: 1 as const })) },
+    { ...config, dhcp: { ...config.dhcp, subnets: config.dhcp.subnets.map((one) => ({ ...one, domain: 'there' })) } },
+  ];
+  let most = 0;
+  let isOver = false;
+  const turn = (): void => {
+    most = Math.max(most, names.bound);
+    names.bound = 0;
+    if (!isOver) setImmediate(turn);
+  };
+  turn();
+  await naming.configure(mostOf);
+  assert.deepEqual(forward(names), []);
+  // A change in the middle of another: the newer one counts.
+  const left = naming.configure(config);
+  await naming.configure(others);
+  await left;
+  isOver = true;
+  assert.equal(forward(names).length, 2000);
+  assert.ok(forward(names).every((name) => name.endsWith('.there')));
+  // The end of one change and the beginnings of two may meet in one turn.
+  assert.ok(most <= 3 * TURN_LEASES, `${most} leases were named in one turn`);
 });
 
 test('after any changes of machines and leases the names are those of everything named anew', () => {
@@ -106,7 +143,7 @@ test('after any changes of machines and leases the names are those of everything
   for (let round = 0; round < 60; round += 1) {
     const { table, names, naming } = rig();
     let machines = new MachineDirectory([]);
-    naming.everything(machines, config);
+    void naming.configure(config);
     for (let step = 0, sequence = 1; step < 40; step += 1) {
       const index = pick(12);
       if (chance(50)) {
@@ -115,13 +152,13 @@ test('after any changes of machines and leases the names are those of everything
         table.settle(sequence);
         sequence += 1;
         const now = table.find(next.address);
-        if (now?.state === 'bound') naming.lease(now, machines, config);
+        if (now?.state === 'bound') naming.lease(now);
         else naming.gone(next.address);
       } else {
         const others = machines.all.filter(({ systemId }) => systemId !== `m${index}`);
         const own = chance(30) ? [ipv4(FIRST + pick(12))] : [];
         const after = new MachineDirectory(chance(30) ? others : [...others, machine(index, label(), own)]);
-        naming.machinesChanged(machines, after, config);
+        naming.setMachines(after);
         machines = after;
       }
     }
