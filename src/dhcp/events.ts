@@ -190,19 +190,20 @@ export const DHCP_EVENTS = {
   'dhcp.ack': {
     level: 'info',
     message: 'DHCP lease',
-    explanation: 'A client got or renewed its address. The lease was on disk before the answer left.',
+    explanation:
+      'A client got or renewed its address. The lease was on disk before the answer left. Of a client that comes again and again within a second only some are published; count says for how many each stands.',
   },
   'dhcp.elsewhere': {
     level: 'info',
     message: 'DHCP address from another server',
     explanation:
-      'On a network in proxy mode a machine asked another DHCP server (server) for this address. From here on it is known by it; a machine that the region knows gets its name for it.',
+      'On a network in proxy mode a machine asked another DHCP server (server) for this address. From here on it is known by it; a machine that the region knows gets its name for it. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.boot-server': {
     level: 'info',
     message: 'DHCP boot server asked',
     explanation:
-      'On a network in proxy mode a machine asked this rack, on port 4011, what to load, and was told. Firmware does so when the offer named no boot file.',
+      'On a network in proxy mode a machine asked this rack, on port 4011, what to load, and was told. Firmware does so when the offer named no boot file. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.nak': {
     level: 'warning',
@@ -213,7 +214,8 @@ export const DHCP_EVENTS = {
   'dhcp.release': {
     level: 'info',
     message: 'DHCP lease given back',
-    explanation: 'A client gave its address back. Other clients may have it from now on.',
+    explanation:
+      'A client gave its address back. Other clients may have it from now on. Of a client that takes and gives it back again and again within a second only some are published; count says for how many each stands.',
   },
   'dhcp.decline': {
     level: 'warning',
@@ -271,7 +273,8 @@ export const DHCP_EVENTS = {
   'dhcp.inform': {
     level: 'debug',
     message: 'DHCP settings given',
-    explanation: 'A host with an address of its own asked for the settings of the network and got them.',
+    explanation:
+      'A host with an address of its own asked for the settings of the network and got them. In a flood only some are published; count says for how many each stands.',
   },
   'dhcp.refused': {
     level: 'warning',

@@ -8,8 +8,8 @@ import type { Reply } from './responder-ports.ts';
 export interface Outcome {
   readonly reply: Reply | undefined;
   readonly event: DhcpEvent;
-  /** An offer that its client was made before, and that is open. */
-  readonly isRepeat?: boolean;
+  /** The client does again what it did just now: it is made an offer that it has, or comes back for what it got. */
+  readonly isRepeat?: boolean | undefined;
   /** What the rack found by itself: no datagram is refused when it cannot be kept, and it will be found again. */
   readonly isFound?: boolean;
 }

@@ -212,9 +212,11 @@ export class Responder {
         this.#ports.foreign?.hear(request.message, decision.reason, decision.event);
         this.#refuse(decision.event, decision.reason, request);
         break;
-      case 'record':
-        this.#record(decision.records, { reply: undefined, event: decision.event }, request);
+      case 'record': {
+        const { records, event, isRepeat } = decision;
+        this.#record(records, { reply: undefined, event, isRepeat }, request);
         break;
+      }
       case 'pass':
         this.#refusals.add(decision.reason);
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
@@ -223,8 +225,9 @@ export class Responder {
       case 'reply':
         if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
-        else if (decision.records.length === 0) this.#conclude(this.#encode(decision, request));
-        else this.#record(decision.records, this.#encode(decision, request), request);
+        else if (decision.records.length === 0 && decision.restsOn === undefined)
+          this.#conclude(this.#encode(decision, request));
+        else this.#record(decision.records, this.#encode(decision, request), request, decision.restsOn);
         break;
       default:
         unreachable(decision);
@@ -242,6 +245,7 @@ export class Responder {
         interfaceName: subnet.interfaceName,
       },
       event: omitted === undefined ? decision.event : { ...decision.event, omitted },
+      isRepeat: decision.isRepeat,
     };
   }
 
@@ -258,9 +262,9 @@ export class Responder {
       this.#refuse(event, 'probe-running', request);
       return;
     }
-    const isRepeat = this.#offers.offeredTo(client, event.at) === address;
+    const isRepeat = decision.isRepeat === true || this.#offers.offeredTo(client, event.at) === address;
     this.#offers.hold(address, client, event.at);
-    const outcome = { ...this.#encode(decision, request), isRepeat };
+    const outcome: Outcome = { ...this.#encode(decision, request), isRepeat };
     if (clearance === 'clear') this.#conclude(outcome);
     else {
       const kept = { ...request, bytes: Uint8Array.from(request.bytes) };
@@ -290,23 +294,24 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Appends and applies records; the outcome follows when the last of them is durable. */
-  #record(records: readonly Lease[], outcome: Outcome, request?: Request): void {
+  /** Appends and applies records; the outcome follows when the last of them, or what it rests on in their place, is durable. */
+  #record(records: readonly Lease[], outcome: Outcome, request?: Request, restsOn?: Lease): void {
     const { journal, table } = this.#ports;
     // All or none: an address is not given up without the one that takes its place.
-    if (journal.room < records.length || this.#waiting.isFull) {
+    if (journal.room < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
       this.#refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);
       return;
     }
-    let sequence = 0;
     for (const lease of records) {
-      sequence = journal.append(lease);
-      table.apply(lease, sequence);
+      table.apply(lease, journal.append(lease));
       if (lease.state === 'bound') this.#offers.drop(table.identityOf(lease));
       this.#conflicts.leased(lease.address);
     }
-    this.#waiting.add(sequence, { ...outcome, lease: records.at(-1) });
+    if (restsOn !== undefined) this.#offers.drop(table.identityOf(restsOn));
+    const sequence = table.lastPending;
+    if (sequence === undefined) this.#conclude(outcome);
+    else this.#waiting.add(sequence, { ...outcome, lease: records.at(-1) ?? restsOn });
   }
 
   #onDurable(sequence: number): void {

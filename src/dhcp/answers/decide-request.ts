@@ -43,6 +43,7 @@ import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
 import { formerOf } from './give-back.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 import { findNewcomer, isAdmitted } from './newcomer.ts';
+import { isRepeated, standingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
 import { eventOf, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
 
@@ -160,22 +161,32 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
 }
 
 function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
-  const { message } = inquiry;
-  const renewal = isOwnLease(inquiry, state, served, address);
-  const newcomer = renewal ? undefined : findNewcomer(inquiry, state, address);
+  const { message, now } = inquiry;
+  const held = isOwnLease(inquiry, state, served, address) ? state.leases.find(address) : undefined;
+  const newcomer = held !== undefined ? undefined : findNewcomer(inquiry, state, address);
   if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
     return ignoreNewcomer(inquiry, newcomer, address);
   }
-  const settings = settingsFor(inquiry, state, served, 'ack', address);
-  if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
+  const full = settingsFor(inquiry, state, served, 'ack', address);
+  if (full === undefined) return ignore(inquiry, 'no-server-address', address);
+  const lease = leaseFor(inquiry, full, state);
+  const standing = held && standingTime(held, lease, now);
+  const settings = standing === undefined ? full : { ...full, leaseTime: standing };
+  const former = held === undefined ? formerOf(inquiry, state, address) : [];
   return {
     kind: 'reply',
     message: composeReply(inquiry, settings),
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
     newcomer,
-    records: [...(renewal ? [] : formerOf(inquiry, state, address)), leaseFor(inquiry, settings, state)],
-    event: { ...eventOf(inquiry, 'dhcp.ack', settings), renewal, ...switchPortOf(inquiry.relay) },
+    records: standing === undefined ? [...former, lease] : [],
+    restsOn: standing === undefined ? undefined : held,
+    isRepeat: isRepeated(findOwn(served, inquiry, state.leases, now).newest, now),
+    event: {
+      ...eventOf(inquiry, 'dhcp.ack', settings),
+      renewal: held !== undefined,
+      ...switchPortOf(inquiry.relay),
+    },
   };
 }
 

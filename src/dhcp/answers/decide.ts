@@ -33,6 +33,7 @@ import { decideDecline, decideRelease } from './give-back.ts';
 import { type DhcpState, type Inquiry, openInquiry, rackAddress } from './inquiry.ts';
 import { findNewcomer, isAdmitted } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
+import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
 import { eventOf, settingsFor } from './terms.ts';
 
@@ -119,6 +120,7 @@ function composeOffer(
     served,
     records: [],
     newcomer,
+    isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: { address, mac, client: identityIn(served, inquiry), probe: !isKnownBy(source) },
     event: { ...eventOf(inquiry, 'dhcp.offer', settings), source },
   };

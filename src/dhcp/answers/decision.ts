@@ -37,8 +37,12 @@ export type DhcpDecision =
       readonly destination: Destination;
       /** The subnet whose interface the reply leaves by. */
       readonly served: ServedSubnet;
-      /** To be durable before the reply leaves; empty: the reply may leave at once. */
+      /** To be durable before the reply leaves; empty: the reply may leave at once, unless it rests on a record. */
       readonly records: readonly Lease[];
+      /** An ACK's without a new record: the record in force, which is to be durable before the reply leaves. */
+      readonly restsOn?: Lease | undefined;
+      /** The client got an address just now, and comes again. */
+      readonly isRepeat?: boolean | undefined;
       /** Where the client is, when nobody knew it before. */
       readonly newcomer?: Place | undefined;
       /** An OFFER's: the address to keep for the client. */
@@ -50,6 +54,8 @@ export type DhcpDecision =
   | {
       readonly kind: 'record';
       readonly records: readonly Lease[];
+      /** The client gives back what it got just now. */
+      readonly isRepeat?: boolean | undefined;
       /** The client that found somebody else using its address. */
       readonly declinedBy?: MacAddress | undefined;
       readonly event: DhcpEvent;

@@ -23,6 +23,7 @@ import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { OPTION, optionAddress, optionIdentifier } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
+import { isRepeated } from './repeat.ts';
 import { eventOf, isOwnIdentifier } from './terms.ts';
 
 /** RFC 2131 §4.3.3. */
@@ -69,6 +70,7 @@ export function decideRelease(inquiry: Inquiry, state: DhcpState, from: Ipv4 | u
   return {
     kind: 'record',
     records: [{ ...held.lease, state: 'released', expiresAt: now }],
+    isRepeat: isRepeated(held.lease, now),
     event: { ...eventOf(inquiry, 'dhcp.release'), address },
   };
 }

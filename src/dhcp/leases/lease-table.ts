@@ -89,6 +89,11 @@ export class LeaseTable implements LeaseView {
     return this.#pending.length;
   }
 
+  /** The journal sequence of the last change that is not durable yet; undefined: all are. */
+  get lastPending(): number | undefined {
+    return this.#pending.at(-1)?.sequence;
+  }
+
   /** When `expire` has something to do; undefined: nothing runs. */
   get nextExpiry(): Instant | undefined {
     return this.#unreported[0]?.lease.expiresAt ?? this.#ends.nextAt;

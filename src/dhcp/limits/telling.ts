@@ -1,5 +1,5 @@
-// Which refusals, NAKs and repeated offers are told one by one: who sends datagrams at will would else fill log and uplink, or hide what
-// happens to a machine behind what happens to addresses that nobody has.
+// Which refusals, NAKs, repeated answers and answers that bind nothing are told one by one: who sends datagrams at will would else fill log
+// and uplink, or hide what happens to a machine behind what happens to addresses that nobody has.
 //
 //   a machine of the region   `FairSampler`, by its hardware address
 //   who holds a lease         `FairSampler`, by one of HOLDER_SHARES shares, into which a hardware address falls
@@ -11,12 +11,14 @@
 // 2. Who held a lease once and holds none now is a stranger: anybody can have had one.
 // 3. What is withheld is counted, and the next event of that key says for how many it stands.
 // 4. Counters are not touched by any of this: they count what happened.
+// 5. What gives nobody an address (in proxy mode everything, and the answer to an INFORM) no bound of new clients holds back. Of strangers it
+//    is told at PASSING_RATE, by kind: a hall of new machines that is switched on is told of whole.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { MacAddress } from '../../net/address.ts';
-import { EventSampler, type Rate, RateLimit, type Sample } from '../../rate-limit.ts';
-import type { DhcpEvent, DhcpRefusal } from '../events.ts';
+import { EVENT_RATE, EventSampler, type Rate, RateLimit, type Sample } from '../../rate-limit.ts';
+import type { DhcpEvent, DhcpEventKind, DhcpRefusal } from '../events.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
 /** Events of one machine that are told one by one. */
@@ -25,6 +27,8 @@ export const MACHINE_RATE: Rate = { perSecond: 1, burst: 10 };
 export const TOGETHER_RATE: Rate = { perSecond: 20, burst: 400 };
 /** At least one event of each that something happens to is told in this time. */
 export const OWED_EVERY_MS = 60_000;
+/** Of each kind of what strangers were told without getting an address. */
+export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
 /** The most keys that are remembered; beyond that the one of which something was told longest ago is forgotten. */
 export const FAIR_KEYS_MAX = 65_536;
 /** Shares of those that hold leases and are no machines of the region: a prime, so that no vendor's numbering falls into few. */
@@ -87,11 +91,12 @@ export interface Acquaintance {
 class Telling {
   readonly #machines = new FairSampler();
   readonly #holders = new FairSampler();
-  readonly #strangers = new EventSampler();
+  readonly #strangers: EventSampler;
   readonly #known: Acquaintance;
 
-  constructor(known: Acquaintance) {
+  constructor(known: Acquaintance, ofStrangers = EVENT_RATE) {
     this.#known = known;
+    this.#strangers = new EventSampler(ofStrangers);
   }
 
   /** @param what a word of a closed set: what happened, where it happened to a stranger */
@@ -104,16 +109,21 @@ class Telling {
   }
 }
 
+const PASSING: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
+
 /** What is told of what clients did. */
 export class Tellings {
   /** Messages without an answer, NAKs, and declines beyond their bound. */
   readonly #refusals: Telling;
-  /** Offers that a client was made before. */
+  /** What a client does again that did it just now: offers that it was made before, leases that it had got, and giving them back. */
   readonly #repeats: Telling;
+  /** What binds nothing. */
+  readonly #passing: Telling;
 
   constructor(known: Acquaintance) {
     this.#refusals = new Telling(known);
     this.#repeats = new Telling(known);
+    this.#passing = new Telling(known, PASSING_RATE);
   }
 
   /** What is to be added to the event of a message without an answer; undefined: it is withheld. */
@@ -124,7 +134,7 @@ export class Tellings {
   /**
    * An event as it is to be told; undefined: it is withheld.
    *
-   * @param isRepeat of an offer: its client was made it before, and it is open
+   * @param isRepeat its client did the same just now (`Outcome`)
    */
   of(event: DhcpEvent, isRepeat: boolean): DhcpEvent | undefined {
     const sample = this.#sampleOf(event, isRepeat);
@@ -132,9 +142,11 @@ export class Tellings {
     return sample.count === undefined ? event : { ...event, ...sample };
   }
 
-  #sampleOf({ kind, mac, reason = '', at }: DhcpEvent, isRepeat: boolean): Sample | undefined {
+  #sampleOf(event: DhcpEvent, isRepeat: boolean): Sample | undefined {
+    const { kind, mac, reason = '', at } = event;
     if (kind === 'dhcp.nak') return this.#refusals.take(mac, `${kind} ${reason}`, at);
     if (kind === 'dhcp.declines-limited') return this.#refusals.take(mac, kind, at);
-    return isRepeat ? this.#repeats.take(mac, kind, at) : ITSELF;
+    if (isRepeat) return this.#repeats.take(mac, kind, at);
+    return event.proxied === true || PASSING.has(kind) ? this.#passing.take(mac, kind, at) : ITSELF;
   }
 }
