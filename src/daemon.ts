@@ -1,6 +1,6 @@
 // The daemon: the only place that knows every room. Configuration, then state, then servers; reload; stop.
 //
-//   startDaemon ─ lock, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
+//   startDaemon ─ lock, control socket, log, journal ∥ network, interfaces, tree ─ bind ─ ready ─ region's thread
 //   reload      ─ configuration file ─ applyConfig (bad one: refused, nothing changes)
 //   interfaces  ─ rack.setInterfaces, told in the log
 //   stop        ─ work under way is finished (`daemon/shutdown.ts`), region ends, journal closes
@@ -181,6 +181,7 @@ class RackProcess implements Daemon {
     const lock = await acquireInstanceLock(config.stateDir);
     this.#opened.push(() => lock.release());
     makeStateDirectory(config.stateDir);
+    await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const opening = [
@@ -228,7 +229,6 @@ class RackProcess implements Daemon {
 
     tree.watch();
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
-    await this.#openControl(config);
     await this.#instruments.configure(config);
     this.#opened.push(() => this.#instruments.close());
     this.#notes = [...network.notes, ...interfaces.notes];
@@ -339,6 +339,7 @@ class RackProcess implements Daemon {
       secret: this.#region.secret,
       region: () => this.#config.http.region,
       elsewhere: this.#region.elsewhere,
+      isServing: () => this.#watch !== undefined,
       answers: {
         ...controlAnswers({
           name: () => this.#config.name,

@@ -14,11 +14,13 @@ import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
+import { answerText } from './answer.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
 import { type ControlAnswers, handleControl } from './control.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
+import { sendText } from './send.ts';
 
 // `import` of this module reads each of its exports, WebSocket among them, and so loads a whole HTTP client that nobody here
 // uses: 35 ms of processor time at the start, and its memory.
@@ -278,6 +280,8 @@ export interface ControlServerDeps {
   readonly secret: string;
   /** The URL of a region elsewhere; undefined: it is this host's. */
   readonly elsewhere?: string | undefined;
+  /** False while everything is answered 503: the process starts, and nobody else may. Undefined: always true. */
+  readonly isServing?: (() => boolean) | undefined;
 }
 
 /** Answers the command line on this host, over a socket that only its user and root may open. */
@@ -295,7 +299,11 @@ export class ControlServer {
   async open(): Promise<void> {
     await this.#removeStale();
     const proxy = new RegionProxy(openRequest);
-    const server = makeServer((request, response) => void handleControl({ ...this.#deps, proxy }, request, response));
+    const server = makeServer((request, response) => {
+      if (this.#deps.isServing?.() === false)
+        sendText(response, request.method, answerText(503, 'it is starting: ask again\n', { Connection: 'close' }));
+      else void handleControl({ ...this.#deps, proxy }, request, response);
+    });
     // Binding happens within the call, so the mask is in force for this file only.
     const mask = process.umask(0o177);
     const bound = listen(server, { path: this.#path });
