@@ -85,7 +85,12 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
   const stored = new StoredLeases();
   const { worker, lastSequence } = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
-    if (!records.ok) throw new RackError('store-broken', `${path}: a lease does not decode (${records.fault.field})`);
+    if (!records.ok) {
+      throw new RackError(
+        'store-broken',
+        `${path} holds a lease that does not decode (${records.fault.field}): put back a backup, or move it and its -wal file away to begin with an empty one`,
+      );
+    }
     for (const record of records.value) stored.add(record);
   });
   return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), ...stored.contents() };

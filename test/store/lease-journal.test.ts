@@ -177,6 +177,22 @@ test('what cannot be opened is told with its code', async () => {
   await assert.rejects(openLeaseJournal({ stateDir: '/proc/nowhere', clock }), { code: 'store-unwritable' });
 });
 
+test('a batch that lost its end is refused with the remedy, and nothing of it is served', async () => {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  const told = new Told(journal);
+  const last = [1, 2, 3].map((address) => journal.append(lease(address))).at(-1);
+  await until('the batch is durable', () => told.durable === last);
+  await journal.close();
+  const database = new DatabaseSync(join(stateDir, 'leases.db'));
+  // Whether it was folded in the meantime does not count.
+  database.exec('UPDATE log SET records = substr(records, 1, length(records) - 5); UPDATE fold SET sequence = 0');
+  database.close();
+  await assert.rejects(openLeaseJournal({ stateDir, clock }), {
+    code: 'store-broken',
+    message: /leases\.db holds a lease that does not decode .*: put back a backup, or move it/,
+  });
+});
+
 test('after an idle while the log is folded', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
   for (let address = 1; address <= 1000; address += 1) journal.append(lease(address));
