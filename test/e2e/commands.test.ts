@@ -215,7 +215,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.ok(JSON.parse(json.out).problems.length === 2);
     assert.equal(
       well(await rack.rackboot('check', '--json')),
-      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [] }, null, 2)}\n`,
+      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [], notes: [] }, null, 2)}\n`,
     );
     const absent = await rack.rackboot('check', '/nowhere.yaml');
     assert.equal(absent.code, 1);
