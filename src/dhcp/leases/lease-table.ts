@@ -22,6 +22,11 @@ import type { Lease } from './lease.ts';
 
 /** Ended addresses remembered for one client; older ones are forgotten as its first choice, never the lease itself. */
 export const ADDRESSES_PER_CLIENT_MAX = 8;
+/**
+ * The same of running ones. A client has one in a network; those of many identifiers count as one hardware address's while identifiers do
+ * not count, and before it is known that they do.
+ */
+export const RUNNING_PER_CLIENT_MAX = 64;
 /** The most ended leases that choosing one address takes note of. */
 const ENDS_PER_CHOICE_MAX = 256;
 
@@ -282,8 +287,8 @@ export class LeaseTable implements LeaseView {
   #link(client: ClientIdentity, address: Ipv4, now: Instant): void {
     const known = this.#addressesOf(client);
     if (known.includes(address)) return;
-    const forgotten =
-      known.length < ADDRESSES_PER_CLIENT_MAX ? undefined : known.find((other) => !isActive(this.find(other), now));
+    const ended = known.length >= ADDRESSES_PER_CLIENT_MAX && known.find((other) => !isActive(this.find(other), now));
+    const forgotten = ended || (known.length >= RUNNING_PER_CLIENT_MAX ? known[0] : undefined);
     const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
     this.#asked = undefined;
     this.#byClient.set(client, kept.length === 0 ? address : [...kept, address]);

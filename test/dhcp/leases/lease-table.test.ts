@@ -11,8 +11,10 @@ import {
 } from '../../../src/dhcp/conflicts/probe-book.ts';
 import { chooseAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { ADDRESSES_PER_CLIENT_MAX, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
+import { ADDRESSES_PER_CLIENT_MAX, LeaseTable, RUNNING_PER_CLIENT_MAX } from '../../../src/dhcp/leases/lease-table.ts';
 import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
+import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
 import { config, ip, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
 
@@ -150,10 +152,26 @@ test('a client has one newest lease in each network, and a bounded past', () => 
   assert.ok(table.findAllByClient(MAC_A).includes(far));
 });
 
-test('a running lease is never forgotten, however many a client has', () => {
+test('a running lease is not forgotten as long as a client has no more than can be meant', () => {
   const table = new LeaseTable();
   for (let index = 1; index <= 20; index += 1) table.apply(lease(MAC_A, `10.${index}.0.1`, START), index);
   assert.equal(table.findAllByClient(MAC_A).length, 20);
+});
+
+test('of very many running leases of one hardware address some are no first choice, and all are leases', () => {
+  const table = new LeaseTable();
+  const count = 5000;
+  const stored = Array.from({ length: count }, (_, index): Lease => {
+    return { ...lease(MAC_A, '10.20.0.0', START), address: ipv4(ip('10.20.0.0') + index), clientId: `id ${index}` };
+  });
+  table.load(stored, START);
+  assert.equal(table.size, count);
+  const remembered = table.findAllByClient(MAC_A);
+  assert.deepEqual(remembered, stored.slice(-RUNNING_PER_CLIENT_MAX), 'those that came last');
+  const network = parseNetwork('10.20.0.0/16') ?? NETWORK;
+  const { served } = indexSubnets(config(subnet({ network, identity: 'client-id' })), undefined);
+  table.serve(served, new MachineDirectory([]));
+  for (const one of [0, 1, count - 1]) assert.deepEqual(table.findAllByClient(`id ${one}`), [stored[one]]);
 });
 
 test('a declined address is nobody’s own', () => {
