@@ -203,14 +203,14 @@ export class DhcpServer {
   }
 
   /**
-   * Takes over leases of another server, as if their clients had got them here.
-   * @returns the journal's sequence of the last; undefined: the disk takes nothing now, and not all were taken
+   * Takes over leases of another server, as if their clients had got them here: all or none.
+   * @returns the journal's sequence of the last; undefined: the disk does not take so many now
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;
+    if (journal.room < leases.length) return undefined;
     let sequence: number | undefined;
     for (const lease of leases) {
-      if (!journal.available) return undefined;
       sequence = journal.append(lease);
       table.apply(lease, sequence);
       this.#responder.given(lease.address);

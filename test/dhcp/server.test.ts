@@ -25,6 +25,7 @@ import {
   config,
   hw,
   ip,
+  leaseAt,
   MAC_A,
   MAC_B,
   planByKind,
@@ -214,6 +215,17 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   assert.deepEqual(rig.told(), ['dhcp.store-restored']);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['ack 10.20.0.105']);
   assert.equal(rig.server.counters().refusals['store-unavailable'], 3);
+});
+
+test('leases of another server are taken over all together or not at all', async () => {
+  const rig = await start();
+  const leases = [leaseAt(MAC_A, '10.20.0.105', 60), leaseAt(MAC_B, '10.20.0.106', 60)];
+  rig.journal.pendingMax = 1;
+  assert.equal(rig.server.adopt(leases), undefined);
+  assert.deepEqual([rig.journal.pending.length, rig.server.leases().length], [0, 0]);
+  rig.journal.pendingMax = 2;
+  assert.equal(rig.server.adopt(leases), 2);
+  assert.deepEqual([rig.journal.pending.length, rig.server.leases().length], [2, 2]);
 });
 
 test('a release that was not written leaves the address with its client', async () => {
