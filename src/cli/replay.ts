@@ -7,8 +7,9 @@ import type { FurtherPorts } from '../capture/conversation.ts';
 import type { HexPayload } from '../capture/hex-file.ts';
 import { replayPackets } from '../capture/replay.ts';
 import type { Replayed, Verdict } from '../capture/replay-result.ts';
-import { instant, systemClock } from '../clock.ts';
+import { instant, later, systemClock } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import { REPEATED_MS } from '../dhcp/answers/repeat.ts';
 import { RackError } from '../errors.ts';
 import { splitPath } from '../files/file-tree.ts';
 import { MachineDirectory } from '../machines/directory.ts';
@@ -64,7 +65,12 @@ function readState(config: RackConfig, notes: string[]) {
   }
   try {
     const moment = readHostMoment(systemClock);
-    return { machines, leases: datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }) };
+    // The records of what was captured: whoever asked for them has not come again, as a client that repeats itself does.
+    const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
+      ...lease,
+      grantedAt: later(lease.grantedAt, -REPEATED_MS),
+    }));
+    return { machines, leases };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     notes.push(`${error.message}: replayed without leases`);
