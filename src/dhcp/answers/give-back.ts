@@ -20,7 +20,7 @@ import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
-import { OPTION, optionAddress, optionIdentifier } from '../wire/options.ts';
+import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 import { isRepeated } from './repeat.ts';
@@ -93,10 +93,8 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
 }
 
 /** True when message and record each show an identifier, and not the same. */
-function showsAnother({ message }: Inquiry, { clientId }: Lease): boolean {
-  const own = optionIdentifier(message.options, OPTION.clientIdentifier);
-  return own !== undefined && clientId !== undefined && own !== clientId;
-}
+const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
+  inquiry.clientId !== undefined && clientId !== undefined && inquiry.clientId !== clientId;
 
 /**
  * What the client holds on its link beside `address`, which it takes now, given back: a client holds one address. What was granted to
