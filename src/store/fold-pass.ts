@@ -1,7 +1,7 @@
 // One pass over the log of `leases.db`: its records are gathered first and then written in the order of their addresses, the newest of
 // each only.
 //
-//   gather ─▶ gather ─▶ … (PASS_RECORDS_MAX, or nothing left) ─▶ slice ─▶ slice ─▶ … isWritten
+//   gather ─▶ gather ─▶ … (PASS_RECORDS_MAX, or nothing left) ─▶ slice ─▶ slice ─▶ … the last
 //
 // Leases that lie side by side in the table share its pages. Records in the order in which they came touch one page each, and each page
 // is written twice, to the write-ahead log and at its checkpoint: measured 28 µs a record among 100 000 leases, 9 µs in order.
@@ -32,11 +32,6 @@ export class FoldPass {
   /** Whether another batch may be added. */
   get isGathering(): boolean {
     return this.#ordered === undefined && this.#gathered < PASS_RECORDS_MAX;
-  }
-
-  /** Whether every record stands in the table. */
-  get isWritten(): boolean {
-    return this.#ordered !== undefined && this.#written >= this.#ordered.length;
   }
 
   /** Adds the next batch of the log. @param sequence of its last record */

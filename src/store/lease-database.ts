@@ -158,13 +158,15 @@ export class LeaseDatabase {
     this.#pass ??= new FoldPass(this.#folded);
     const pass = this.#pass;
     if (this.#gather(pass, end)) return true;
-    // No batch is left that ends by `end`.
-    const isEmpty = pass.sequence === this.#folded;
-    if (!isEmpty) this.#writeSlice(pass);
-    if (!isEmpty && !pass.isWritten) return true;
+    if (pass.sequence === this.#folded) {
+      // No batch is left that ends by `end`.
+      this.#pass = undefined;
+      return false;
+    }
+    if (!this.#writeSlice(pass)) return true;
     this.#folded = pass.sequence;
     this.#pass = undefined;
-    return !isEmpty && this.#folded < end;
+    return this.#folded < end;
   }
 
   /**
@@ -204,17 +206,19 @@ export class LeaseDatabase {
     return false;
   }
 
-  /** The end of a pass is in one transaction with its last records. */
-  #writeSlice(pass: FoldPass): void {
+  /** Writes the next slice; the end of a pass is in one transaction with its last records. @returns whether it was the last */
+  #writeSlice(pass: FoldPass): boolean {
     const records = pass.slice(FOLD_RECORDS_MAX);
+    const isLast = pass.isLast(records.length);
     this.#transaction(() => {
       for (const record of records) this.#keep(record);
-      if (!pass.isLast(records.length)) return;
+      if (!isLast) return;
       this.#database.exec(
         `DELETE FROM log WHERE seq <= ${pass.sequence - LOG_HISTORY_MAX}; UPDATE fold SET sequence = ${pass.sequence}`,
       );
     });
     pass.wrote(records.length);
+    return isLast;
   }
 
   #batchAfter(sequence: number): { readonly sequence: number; readonly records: readonly RecordFields[] } | undefined {
