@@ -24,7 +24,15 @@ import { BOOT_REQUEST, type DhcpMessage } from '../dhcp/wire/message.ts';
 import { findNamedOption } from '../dhcp/wire/option-names.ts';
 import { MESSAGE_TYPE, OPTION } from '../dhcp/wire/options.ts';
 import type { RackMachine } from '../machines/machine.ts';
-import { ANY, formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../net/address.ts';
+import {
+  ANY,
+  formatIpv4,
+  formatMac,
+  formatNetwork,
+  type Ipv4,
+  type MacAddress,
+  networkContains,
+} from '../net/address.ts';
 import { formatSpan } from '../observe/quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason } from '../observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../observe/sentences/files.ts';
@@ -140,7 +148,7 @@ const FETCH_LOADERS = '`rackboot images build` puts the loaders there';
 
 /** The kinds that a machine most likely is: by what it showed last, else by its architecture, else the two commonest. */
 export function likelyClients(mac: MacAddress, foresight: Foresight): readonly ClientName[] {
-  const shown = foresight.dhcp.leases.findAllByClient(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
+  const shown = foresight.dhcp.leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt);
   for (const { vendorClass } of shown) {
     const code = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
     const found = CLIENT_NAMES.find((name) => code !== undefined && CLIENT_KINDS[name].code === Number(code));
@@ -167,9 +175,10 @@ export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Fore
 /** The networks where it has a lease or a fixed address; where it has none, all that are served. */
 function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet[] {
   const served = dhcp.subnets.served;
+  const shown = dhcp.leases.findAllByMac(mac);
   const own = served.filter(
     ({ subnet, reservationsByMac }) =>
-      dhcp.leases.findByClient(mac, subnet.network) !== undefined || reservationsByMac.has(mac),
+      shown.some(({ address }) => networkContains(subnet.network, address)) || reservationsByMac.has(mac),
   );
   return own.length > 0 ? own : served;
 }

@@ -257,7 +257,7 @@ export class Rack {
 
   /** The running leases of these interfaces. */
   leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
-    return this.#parts.table.findAllByMac(macs, this.#parts.clock.now());
+    return this.#parts.table.findRunning(macs, this.#parts.clock.now());
   }
 
   /** Files that machines are loading. */

@@ -68,7 +68,7 @@ function rig() {
       const found = table.find(address);
       return isActive(found, NOW) ? found : undefined;
     },
-    of: (macs) => table.findAllByMac(macs, NOW),
+    of: (macs) => table.findRunning(macs, NOW),
   });
   return { table, names, naming };
 }

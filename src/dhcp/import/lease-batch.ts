@@ -5,7 +5,7 @@
 // 2. All are judged by one moment.
 
 import type { Instant } from '../../clock.ts';
-import type { Ipv4, Ipv4Network, Ipv4Range } from '../../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
 import { networkContains } from '../../net/address.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 import { identityIn } from '../leases/allocate.ts';
@@ -74,6 +74,10 @@ class WithTaken implements LeaseView {
 
   findAllByClient(client: ClientIdentity): readonly Lease[] {
     return [...this.#leases.findAllByClient(client), ...(this.#byClient.get(client) ?? [])];
+  }
+
+  findAllByMac(mac: MacAddress): readonly Lease[] {
+    return [...this.#leases.findAllByMac(mac), ...[...this.#taken.values()].filter((lease) => lease.mac === mac)];
   }
 
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {

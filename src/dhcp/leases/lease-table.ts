@@ -18,15 +18,9 @@ import { type ClientIdentity, identityBy } from '../networks/client-identity.ts'
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { RangeUsage, Slot } from './address-pool.ts';
 import { AddressPools, moveTo } from './address-pools.ts';
+import { ClientIndex } from './client-index.ts';
 import type { Lease } from './lease.ts';
 
-/** Ended addresses remembered for one client; older ones are forgotten as its first choice, never the lease itself. */
-export const ADDRESSES_PER_CLIENT_MAX = 8;
-/**
- * The same of running ones. A client has one in a network; those of many identifiers count as one hardware address's while identifiers do
- * not count, and before it is known that they do.
- */
-export const RUNNING_PER_CLIENT_MAX = 64;
 /** The most ended leases that choosing one address takes note of. */
 const ENDS_PER_CHOICE_MAX = 256;
 
@@ -38,6 +32,8 @@ export interface LeaseView {
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined;
   /** All records of a client that are remembered, ended or not. */
   findAllByClient(client: ClientIdentity): readonly Lease[];
+  /** All records of a network card that are remembered, ended or not, by whatever its clients are told apart. */
+  findAllByMac(mac: MacAddress): readonly Lease[];
   /** An address of a dynamic range that nobody ever had and that can be handed out, the next one `offset` (up to 2^32) into it. */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined;
   /** The address of a dynamic range whose lease ended longest ago and that can be handed out. */
@@ -71,9 +67,9 @@ export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease
 /** Leases by address and by client, with their pending changes and their ends, and what of the ranges is free. */
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
-  readonly #byClient = new Map<ClientIdentity, Ipv4 | readonly Ipv4[]>();
-  /** Whose addresses were looked for last, and they; forgotten when anything of `#byClient` changes. */
-  #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;
+  readonly #byClient = new ClientIndex((address, now) => isActive(this.find(address), now));
+  /** By hardware address what `#byClient` has by an identifier. */
+  readonly #byCard = new ClientIndex((address, now) => isActive(this.find(address), now));
   readonly #ends = new DeadlineQueue<Slot>();
   /** Records that have ended and of which nobody was told, in the order of their ends. */
   #unreported: { readonly slot: Slot; readonly lease: Lease }[] = [];
@@ -125,7 +121,7 @@ export class LeaseTable implements LeaseView {
 
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined {
     let newest: Lease | undefined;
-    for (const address of this.#addressesOf(client)) {
+    for (const address of this.#byClient.addressesOf(client)) {
       if (!networkContains(network, address)) continue;
       const lease = this.find(address);
       if (lease !== undefined && (newest === undefined || lease.grantedAt >= newest.grantedAt)) newest = lease;
@@ -134,14 +130,18 @@ export class LeaseTable implements LeaseView {
   }
 
   findAllByClient(client: ClientIdentity): readonly Lease[] {
-    return this.#addressesOf(client).flatMap((address) => this.find(address) ?? []);
+    return this.#byClient.addressesOf(client).flatMap((address) => this.find(address) ?? []);
   }
 
-  /** Every running lease of a network card; where clients are told apart by identifiers, all leases are gone through. */
-  findAllByMac(macs: ReadonlySet<MacAddress>, now: Instant): readonly Lease[] {
-    const isMeant = (lease: Lease): boolean => macs.has(lease.mac) && isActive(lease, now);
-    if (this.#byIdentifier.length > 0) return [...this.records()].filter(isMeant);
-    return [...macs].flatMap((mac) => this.findAllByClient(mac)).filter(isMeant);
+  findAllByMac(mac: MacAddress): readonly Lease[] {
+    const own = this.findAllByClient(mac);
+    if (this.#byIdentifier.length === 0) return own;
+    return [...own, ...this.#byCard.addressesOf(mac).flatMap((address) => this.find(address) ?? [])];
+  }
+
+  /** The running leases of these network cards. */
+  findRunning(macs: ReadonlySet<MacAddress>, now: Instant): readonly Lease[] {
+    return [...macs].flatMap((mac) => this.findAllByMac(mac)).filter((lease) => isActive(lease, now));
   }
 
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
@@ -212,15 +212,6 @@ export class LeaseTable implements LeaseView {
     return ended;
   }
 
-  #addressesOf(client: ClientIdentity): readonly Ipv4[] {
-    // One message asks for the same client several times, and of a hundred thousand each look-up misses the processor's cache.
-    if (this.#asked?.client === client) return this.#asked.addresses;
-    const known = this.#byClient.get(client);
-    const addresses = known === undefined ? [] : typeof known === 'number' ? [known] : known;
-    this.#asked = { client, addresses };
-    return addresses;
-  }
-
   /** Whose a record is, as its network tells clients apart. */
   identityOf(lease: Lease): ClientIdentity {
     // Nearly always there is no such network.
@@ -233,10 +224,7 @@ export class LeaseTable implements LeaseView {
   #set(address: Ipv4, lease: Lease | undefined, now: Instant, reportedAt = now): void {
     const slot = this.#slots.get(address);
     const held = slot?.lease;
-    if (held !== undefined && held.state !== 'declined') {
-      const client = this.identityOf(held);
-      if (lease === undefined || client !== this.identityOf(lease)) this.#unlink(client, address);
-    }
+    if (held !== undefined && held.state !== 'declined') this.#unlink(held, lease);
     const wasDeclined = slot !== undefined && isSetAside(slot, this.#ends);
     if (lease === undefined) {
       slot?.queue?.set(slot, undefined);
@@ -244,8 +232,8 @@ export class LeaseTable implements LeaseView {
       this.pools.onRecord(address, wasDeclined, false);
       return;
     }
-    if (lease.state === 'declined') this.#unlink(this.identityOf(lease), address);
-    else this.#link(this.identityOf(lease), address, now);
+    if (lease.state === 'declined') this.#unlink(lease, undefined);
+    else this.#link(lease, now);
     const next = slot ?? { lease, place: -1, queue: undefined };
     next.lease = lease;
     if (slot === undefined) this.#slots.set(address, next);
@@ -276,30 +264,29 @@ export class LeaseTable implements LeaseView {
       all.map(({ address, prefix }) => `${address}/${prefix}`).join();
     if (written(networks) === written(this.#byIdentifier)) return false;
     this.#byIdentifier = networks;
-    this.#asked = undefined;
     this.#byClient.clear();
+    this.#byCard.clear();
     for (const { lease } of this.#slots.values()) {
-      if (lease.state !== 'declined') this.#link(this.identityOf(lease), lease.address, lease.grantedAt);
+      if (lease.state !== 'declined') this.#link(lease, lease.grantedAt);
     }
     return true;
   }
 
-  #link(client: ClientIdentity, address: Ipv4, now: Instant): void {
-    const known = this.#addressesOf(client);
-    if (known.includes(address)) return;
-    const ended = known.length >= ADDRESSES_PER_CLIENT_MAX && known.find((other) => !isActive(this.find(other), now));
-    const forgotten = ended || (known.length >= RUNNING_PER_CLIENT_MAX ? known[0] : undefined);
-    const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
-    this.#asked = undefined;
-    this.#byClient.set(client, kept.length === 0 ? address : [...kept, address]);
+  /** From now on a record is found by its client. */
+  #link(lease: Lease, now: Instant): void {
+    const { address, mac } = lease;
+    const client = this.identityOf(lease);
+    this.#byClient.link(client, address, now);
+    if (client !== mac) this.#byCard.link(mac, address, now);
   }
 
-  #unlink(client: ClientIdentity, address: Ipv4): void {
-    const kept = this.#addressesOf(client).filter((other) => other !== address);
-    const [first] = kept;
-    this.#asked = undefined;
-    if (first === undefined) this.#byClient.delete(client);
-    else this.#byClient.set(client, kept.length === 1 ? first : kept);
+  /** A record is found no more, but by what the one that takes its place shows, too. */
+  #unlink(held: Lease, next: Lease | undefined): void {
+    const { address, mac } = held;
+    const client = this.identityOf(held);
+    const nextClient = next && this.identityOf(next);
+    if (client !== nextClient) this.#byClient.unlink(client, address);
+    if (client !== mac && (mac !== next?.mac || mac === nextClient)) this.#byCard.unlink(mac, address);
   }
 }
 

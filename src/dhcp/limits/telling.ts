@@ -104,7 +104,7 @@ class Telling {
     if (mac === undefined) return this.#strangers.take(what, at);
     const { machines, table } = this.#known;
     if (machines().findByMac(mac) !== undefined) return this.#machines.take(mac, at);
-    const holds = table.findAllByClient(mac).some((lease) => isActive(lease, at));
+    const holds = table.findAllByMac(mac).some((lease) => isActive(lease, at));
     return holds ? this.#holders.take(mac % HOLDER_SHARES, at) : this.#strangers.take(what, at);
   }
 }

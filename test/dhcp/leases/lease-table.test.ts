@@ -10,8 +10,9 @@ import {
   ProbeBook,
 } from '../../../src/dhcp/conflicts/probe-book.ts';
 import { chooseAddress } from '../../../src/dhcp/leases/allocate.ts';
+import { ADDRESSES_PER_CLIENT_MAX, RUNNING_PER_CLIENT_MAX } from '../../../src/dhcp/leases/client-index.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { ADDRESSES_PER_CLIENT_MAX, LeaseTable, RUNNING_PER_CLIENT_MAX } from '../../../src/dhcp/leases/lease-table.ts';
+import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
@@ -172,6 +173,42 @@ test('of very many running leases of one hardware address some are no first choi
   const { served } = indexSubnets(config(subnet({ network, identity: 'client-id' })), undefined);
   table.serve(served, new MachineDirectory([]));
   for (const one of [0, 1, count - 1]) assert.deepEqual(table.findAllByClient(`id ${one}`), [stored[one]]);
+});
+
+test('the leases of a network card are found under whatever identifiers, and where it is no more they are not', () => {
+  const table = new LeaseTable();
+  const called = (one: Lease, clientId: string | undefined): Lease => ({ ...one, clientId });
+  const one = called(lease(MAC_A, '10.20.0.100', START), 'one');
+  const two = called(lease(MAC_A, '10.20.0.101', START), 'two');
+  const plain = lease(MAC_A, '10.20.0.102', START);
+  const far = called(lease(MAC_A, '10.30.0.100', START), 'one');
+  const other = called(lease(MAC_B, '10.20.0.103', START), 'three');
+  table.load([one, two, plain, far, other], START);
+  const found = (of: MacAddress): readonly Lease[] => table.findAllByMac(of).toSorted((a, b) => a.address - b.address);
+  assert.deepEqual(found(MAC_A), [one, two, plain, far]);
+  const { served } = indexSubnets(config(subnet({ identity: 'client-id' })), undefined);
+  table.serve(served, new MachineDirectory([]));
+  assert.deepEqual(found(MAC_A), [one, two, plain, far]);
+  assert.deepEqual(table.findRunning(new Set([MAC_A, MAC_B]), START).length, 5);
+  const moved = { ...one, mac: MAC_B };
+  table.apply(moved, 1);
+  assert.deepEqual(
+    [found(MAC_A), found(MAC_B)],
+    [
+      [two, plain, far],
+      [moved, other],
+    ],
+  );
+  table.apply({ ...two, state: 'declined', clientId: undefined }, 2);
+  table.apply({ ...plain, clientId: 'four' }, 3);
+  assert.deepEqual(
+    found(MAC_A).map(({ clientId }) => clientId),
+    ['four', 'one'],
+  );
+  table.rollBack(1, 3, START);
+  assert.deepEqual([found(MAC_A), found(MAC_B)], [[one, two, plain, far], [other]]);
+  table.serve([], new MachineDirectory([]));
+  assert.deepEqual(found(MAC_A), [one, two, plain, far]);
 });
 
 test('a declined address is nobody’s own', () => {

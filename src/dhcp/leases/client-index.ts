@@ -1,0 +1,63 @@
+// Which addresses have records of a client: what the table of leases finds by a client, or by a network card.
+//
+// 1. Of one client only so much is remembered that finding it costs no more than a glance: see the bounds. A forgotten address is no
+//    first choice of its client any more; its lease stays what it is.
+
+import type { Instant } from '../../clock.ts';
+import type { Ipv4 } from '../../net/address.ts';
+import type { ClientIdentity } from '../networks/client-identity.ts';
+
+/** Ended addresses remembered for one client; older ones are forgotten as its first choice, never the lease itself. */
+export const ADDRESSES_PER_CLIENT_MAX = 8;
+/**
+ * The same of running ones. A client has one in a network; those of many identifiers count as one hardware address's while identifiers do
+ * not count, and before it is known that they do.
+ */
+export const RUNNING_PER_CLIENT_MAX = 64;
+
+const NONE: readonly Ipv4[] = [];
+
+/** Addresses by client, those last that were added last. */
+export class ClientIndex {
+  readonly #runs: (address: Ipv4, now: Instant) => boolean;
+  readonly #byClient = new Map<ClientIdentity, Ipv4 | readonly Ipv4[]>();
+  /** Who was looked for last, and what was found; forgotten when anything changes. */
+  #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;
+
+  /** @param runs whether the lease of an address runs */
+  constructor(runs: (address: Ipv4, now: Instant) => boolean) {
+    this.#runs = runs;
+  }
+
+  addressesOf(client: ClientIdentity): readonly Ipv4[] {
+    // One message asks for the same client several times, and of a hundred thousand each look-up misses the processor's cache.
+    if (this.#asked?.client === client) return this.#asked.addresses;
+    const known = this.#byClient.get(client);
+    const addresses = known === undefined ? NONE : typeof known === 'number' ? [known] : known;
+    this.#asked = { client, addresses };
+    return addresses;
+  }
+
+  link(client: ClientIdentity, address: Ipv4, now: Instant): void {
+    const known = this.addressesOf(client);
+    if (known.includes(address)) return;
+    const ended = known.length >= ADDRESSES_PER_CLIENT_MAX && known.find((other) => !this.#runs(other, now));
+    const forgotten = ended || (known.length >= RUNNING_PER_CLIENT_MAX ? known[0] : undefined);
+    const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
+    this.#asked = undefined;
+    this.#byClient.set(client, kept.length === 0 ? address : [...kept, address]);
+  }
+
+  unlink(client: ClientIdentity, address: Ipv4): void {
+    const kept = this.addressesOf(client).filter((other) => other !== address);
+    const [first] = kept;
+    this.#asked = undefined;
+    if (first === undefined) this.#byClient.delete(client);
+    else this.#byClient.set(client, kept.length === 1 ? first : kept);
+  }
+
+  clear(): void {
+    this.#asked = undefined;
+    this.#byClient.clear();
+  }
+}
