@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { leasesShape } from '../../src/cli/shapes.ts';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../src/net/address.ts';
 import { copyLeases } from '../../src/store/lease-database.ts';
+import { FOLD_IDLE_MS } from '../../src/store/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
@@ -18,10 +19,21 @@ const CLIENTS = 24;
 /** ACKs of one life: as many at least, and as many more at most. */
 const ACKS_MIN = 12;
 const ACKS_MORE = 24;
-/** After the last ACK of a life it goes on for a while, at most so long. */
+/** After the last of them it goes on for a while, at most so long. */
 const AFTERWARDS_MS_MAX = 12;
-/** Nobody answers once the daemon is killed: those who then wait are given up. */
+/** One life of so many ends when its clients have fallen silent and the log is being folded. */
+const SILENT_ENDS = 4;
+/** That is FOLD_IDLE_MS after the last ACK: the kill comes up to so much earlier, or later. */
+const FOLD_MORE_OR_LESS_MS = 6;
+/** One start of so many is killed in its midst, and begun anew. */
+const KILLED_STARTS = 8;
+const START_MS_MAX = 400;
+/** Who has heard nothing for so long is given up, and asks as another. */
 const GIVEN_UP_MS = 500;
+/** What the daemon sent before it was killed is in the socket of the clients: they take it in within this time, and give up. */
+const DRAIN_MS = 20;
+/** After so many kills a line tells how far it is. */
+const PROGRESS_KILLS = 50;
 
 /** Room for sixty thousand machines. */
 const widened =
@@ -45,14 +57,30 @@ export async function killUnderLoad(
   const load = new Load(probes, random);
   // What the first life has compiled the others need not: most of a short life would be spent on that.
   const options = { compileCache: join(rack.directory, 'compiled') };
+  const stages = new Stages(['start', 'load', 'check']);
   try {
     for (let kill = 1; kill <= kills; kill += 1) {
+      if (random(KILLED_STARTS) === 0) {
+        await rack.start({ ...options, awaitReady: false });
+        await sleep(random(START_MS_MAX));
+        await rack.kill();
+      }
       await rack.start(options);
-      await load.run(ACKS_MIN + random(ACKS_MORE), async () => {
-        await sleep(random(AFTERWARDS_MS_MAX));
+      stages.end('start');
+      const isSilent = random(SILENT_ENDS) === 0;
+      await load.run(ACKS_MIN + random(ACKS_MORE), !isSilent, async () => {
+        await sleep(
+          isSilent ? FOLD_IDLE_MS - FOLD_MORE_OR_LESS_MS + random(2 * FOLD_MORE_OR_LESS_MS) : random(AFTERWARDS_MS_MAX),
+        );
         await rack.kill();
       });
+      stages.end('load');
       assert.deepEqual(load.missingFrom(readLeases(rack.stateDir)), [], `on disk after kill ${kill}`);
+      stages.end('check');
+      if (kill % PROGRESS_KILLS === 0)
+        console.log(
+          `# ${kill} kills, ${load.acks} ACKs: ${load.acknowledged.size} leases were checked; ${stages.take()}`,
+        );
     }
     await rack.start(options);
     const leases = leasesShape.parse(await rack.ask('/leases'));
@@ -63,6 +91,29 @@ export async function killUnderLoad(
   } finally {
     await probes.close();
     await rack.remove();
+  }
+}
+
+/** How long the stages took that follow each other again and again. */
+class Stages {
+  readonly #ms: Map<string, number>;
+  #from = systemClock.now();
+
+  constructor(names: readonly string[]) {
+    this.#ms = new Map(names.map((name) => [name, 0]));
+  }
+
+  end(name: string): void {
+    const now = systemClock.now();
+    this.#ms.set(name, (this.#ms.get(name) ?? 0) + now - this.#from);
+    this.#from = now;
+  }
+
+  /** What each took since the last call, in seconds. */
+  take(): string {
+    const told = [...this.#ms].map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ');
+    for (const name of this.#ms.keys()) this.#ms.set(name, 0);
+    return told;
   }
 }
 
@@ -82,14 +133,22 @@ class Load {
     this.#random = random;
   }
 
-  /** Asks from all sides until `count` more ACKs came, then does `end`, while the others go on asking. */
-  async run(count: number, end: () => Promise<void>): Promise<void> {
+  /** Asks from all sides until `count` more ACKs came, then does `end`. @param goesOn whether it goes on asking until that is done */
+  async run(count: number, goesOn: boolean, end: () => Promise<void>): Promise<void> {
     const target = this.acks + count;
+    const over = Promise.withResolvers<undefined>();
     let ending: Promise<void> | undefined;
+    let isOver = false;
+    const endAll = async (): Promise<void> => {
+      await end();
+      isOver = true;
+      await sleep(DRAIN_MS);
+      over.resolve(undefined);
+    };
     const askOn = async (): Promise<void> => {
-      while (ending === undefined) {
-        await this.#ask(this.#choose());
-        if (this.acks >= target) ending ??= end();
+      while (ending === undefined || (goesOn && !isOver)) {
+        await this.#ask(this.#choose(), over.promise);
+        if (this.acks >= target) ending ??= endAll();
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, askOn));
@@ -103,15 +162,15 @@ class Load {
     assert.equal(this.acks, before + Math.min(3, this.#macs.length));
   }
 
-  /** Every third has been here before. */
+  /** Every other has been here before. */
   #choose(): MacAddress {
-    const known = this.#random(3) === 0 ? this.#macs[this.#random(this.#macs.length)] : undefined;
+    const known = this.#random(2) === 0 ? this.#macs[this.#random(this.#macs.length)] : undefined;
     return known === undefined || this.#asking.has(known) ? this.#probes.newMac() : known;
   }
 
-  async #ask(mac: MacAddress): Promise<void> {
+  async #ask(mac: MacAddress, over?: Promise<undefined>): Promise<void> {
     this.#asking.add(mac);
-    const lease = await this.#probes.leaseWithin(GIVEN_UP_MS, mac);
+    const lease = await this.#probes.leaseWithin(GIVEN_UP_MS, mac, over);
     this.#asking.delete(mac);
     if (lease === undefined) return;
     const [client, address] = [formatMac(mac), addressOf(lease)];

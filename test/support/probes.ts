@@ -106,11 +106,15 @@ export class DhcpProbes {
     });
   }
 
-  /** As `lease`; undefined when there is none within `limitMs`. */
-  async leaseWithin(limitMs: number, mac: MacAddress = this.newMac()): Promise<Leased | undefined> {
+  /** As `lease`; undefined when there is none within `limitMs`, or before it is `over`. */
+  async leaseWithin(
+    limitMs: number,
+    mac: MacAddress = this.newMac(),
+    over?: Promise<undefined>,
+  ): Promise<Leased | undefined> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const late = clock.schedule(limitMs, () => resolve(undefined));
-    const leased = await Promise.race([this.lease(mac), promise]);
+    const leased = await Promise.race([this.lease(mac), promise, ...(over === undefined ? [] : [over])]);
     late.cancel();
     if (leased === undefined) this.#forget(mac);
     return leased;
