@@ -8,16 +8,23 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { formatMac } from '../../src/net/address.ts';
 import { openLog } from '../../src/observe/log.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes } from '../support/probes.ts';
 import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';
 
 const PLACE = labPlace(28);
-/** More than a pipe holds (64 KiB), at a kilobyte or more a lease. */
+/** More than a pipe holds (64 KiB at most), at two thirds of a kilobyte a lease. */
 const LEASES = 120;
+/** Half of the answers come sooner, whatever else this host does. Who waited for a reader would give none. */
 const OFFER_MS_MAX = 500;
-const MS_MAX = 60_000;
+const LEASE_MS_MAX = 15_000;
+const END_MS_MAX = 20_000;
+const MS_MAX = 120_000;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Infinity;
 
 interface Fifo {
   readonly path: string;
@@ -40,18 +47,21 @@ function makeFifo(t: TestContext): Fifo {
   return { path, reader, writer };
 }
 
-/** What lies in the FIFO now. */
-function readAll({ reader }: Fifo): string {
+/** What lies in the FIFO now, by one call to the system: whoever waits to write more comes after it. Empty: nothing does. */
+function read({ reader }: Fifo): string {
   const buffer = Buffer.alloc(1024 * 1024);
-  let text = '';
   try {
-    for (let count = 1; count > 0; ) {
-      count = readSync(reader, buffer);
-      text += buffer.toString('utf8', 0, count);
-    }
+    return buffer.toString('utf8', 0, readSync(reader, buffer));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return '';
+    throw error;
   }
+}
+
+/** What lies in the FIFO until it is empty. */
+function readAll(fifo: Fifo): string {
+  let text = '';
+  for (let part = read(fifo); part !== ''; part = read(fifo)) text += part;
   return text;
 }
 
@@ -66,28 +76,42 @@ describe('a reader of standard output that stalls', { skip: missing('linux') }, 
     const daemon = await startQuietly(rack, fifo.writer);
     const probes = await DhcpProbes.open(PLACE);
     try {
+      const waits = { offer: [] as number[], ack: [] as number[], name: [] as number[] };
+      const macs = new Set<string>();
       for (let count = 0; count < LEASES; count += 1) {
-        const lease = await probes.leaseWithin(5000);
+        const lease = await probes.leaseWithin(LEASE_MS_MAX);
         assert.ok(lease, `lease ${count} was given`);
-        assert.ok(lease.offerMs < OFFER_MS_MAX, `offer ${count} took ${lease.offerMs} ms`);
-        assert.ok(lease.ackMs < OFFER_MS_MAX, `ACK ${count} took ${lease.ackMs} ms`);
+        macs.add(formatMac(lease.mac));
+        waits.offer.push(lease.offerMs);
+        waits.ack.push(lease.ackMs);
+        if (count % 12 === 0) waits.name.push((await askName(`${PLACE.octets}.1`, PLACE.dnsPort, 'lab.maas')).ms);
       }
-      const name = await askName(`${PLACE.octets}.1`, PLACE.dnsPort, 'lab.maas');
-      assert.ok(name.ms < OFFER_MS_MAX, `the name took ${name.ms} ms`);
-      let text = readAll(fifo);
-      assert.ok(text.length >= 60_000, `the FIFO was full: ${text.length} bytes`);
-      const offers = (): number => text.split('"event":"dhcp.ack"').length - 1;
+      for (const [what, times] of Object.entries(waits)) {
+        assert.ok(median(times) < OFFER_MS_MAX, `each ${what} took, in ms: ${times.map(Math.round).join(' ')}`);
+      }
+      let text = read(fifo);
+      // What comes is cut anywhere: only what ends with its line is a line.
+      const lines = (): string[] => text.slice(0, text.lastIndexOf('\n')).split('\n');
+      const leased = (): Set<string> =>
+        new Set(
+          lines()
+            .map((line) => JSON.parse(line))
+            .flatMap(({ event, mac }) => (event === 'dhcp.ack' ? [String(mac)] : [])),
+        );
+      // How many bytes fill a pipe depends on how they were written: it has 16 pages, and not every write begins where another ended.
+      assert.ok(leased().size < LEASES, `the FIFO was full with ${text.length} bytes`);
       await eventually('the rest follows', () => {
         text += readAll(fifo);
-        return offers() === LEASES;
+        return leased().size >= LEASES;
       });
-      for (const line of text.trimEnd().split('\n')) JSON.parse(line);
+      assert.deepEqual(leased(), macs);
+      assert.doesNotMatch(text, /"log\.gap"/);
       assert.equal(daemon.complaints(), '');
 
-      for (let count = 0; count < LEASES; count += 1) assert.ok(await probes.leaseWithin(5000));
+      for (let count = 0; count < LEASES; count += 1) assert.ok(await probes.leaseWithin(LEASE_MS_MAX));
       const asked = systemClock.now();
       assert.equal(await daemon.stop(), 0, 'also with a full pipe');
-      assert.ok(systemClock.now() - asked < 8000);
+      assert.ok(systemClock.now() - asked < END_MS_MAX);
       assert.match(daemon.complaints(), /^rackboot: the log standard output takes nothing.* lost\n$/);
     } finally {
       await daemon.stop();
@@ -102,9 +126,10 @@ describe('a reader of standard output that stalls', { skip: missing('linux') }, 
     const daemon = await startQuietly(rack, 'pipe');
     try {
       daemon.closeOutput();
-      for (let count = 0; count < 3; count += 1) assert.ok(await probes.leaseWithin(5000));
-      assert.match(daemon.complaints(), /^rackboot: the log standard output cannot be written: EPIPE.*\n$/);
+      for (let count = 0; count < 3; count += 1) assert.ok(await probes.leaseWithin(LEASE_MS_MAX));
+      await eventually('it complains', () => daemon.complaints().endsWith('\n'));
       assert.equal(await daemon.stop(), 0);
+      assert.match(daemon.complaints(), /^rackboot: the log standard output cannot be written: EPIPE.*\n$/);
     } finally {
       await daemon.stop();
       await probes.close();
@@ -159,7 +184,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     const before = systemClock.now();
     await flushed();
     const took = systemClock.now() - before;
-    assert.ok(took > 500 && took < 2000, `${took} ms`);
+    assert.ok(took > 500 && took < 5000, `${took} ms`);
     log.logger.info('last');
     await eventually('the rest follows', () => readAll(fifo).includes('"last"'));
   });
@@ -214,7 +239,7 @@ describe('a log file that cannot be', { skip: missing('linux') }, () => {
   for (const { name, file } of cases) {
     test(`${name}, ends the start with one line`, { timeout: MS_MAX }, async () => {
       rack.configure(`${good}log: { file: ${JSON.stringify(file)} }\n`);
-      const ended = await runRackboot(['run', '--config', rack.configFile], { endMsMax: 10_000 });
+      const ended = await runRackboot(['run', '--config', rack.configFile], { endMsMax: 30_000 });
       assert.equal(ended.code, 1, ended.output.join('\n'));
       assert.equal(ended.complaints.length, 1, ended.complaints.join('\n'));
       assert.match(ended.complaints[0] ?? '', /^rackboot: the log \S+ cannot be written: .*set log\.file/);
