@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { missing, type Need } from './needs.ts';
-import { BMC, type LifeCase, LifeRig } from './whole-life.ts';
+import { BMC, type LifeCase, LifeRig, type Said } from './whole-life.ts';
 
 const NEEDS: readonly Need[] = [
   ...([
@@ -31,8 +31,13 @@ const NEEDS: readonly Need[] = [
 const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
 /** The same for another architecture than this host's, whose image is made by emulation too, program for program. */
 const FOREIGN_LIMITS = { stepMs: 1_800_000, preparationMs: 7_200_000 };
-const LOGIN_MS_MAX = 120_000;
+const LOGIN_MS_MAX = 240_000;
 const SWITCHED_MS_MAX = 60_000;
+/** The region answers a command; its rack has the names of that a moment later. */
+const NAMED_MS_MAX = 60_000;
+const TOLD_MS_MAX = 60_000;
+/** What ssh ends with when it came to no command: nobody answers, or nobody lets it in. */
+const NO_SESSION = 255;
 const MIB = 1024 * 1024;
 /** Who logs in to the image. */
 const USER = 'debian';
@@ -164,27 +169,32 @@ class WholeLife {
     assert.match(said, / is Deploying now/);
     const address = /\b10\.77\.0\.\d\d\b/.exec(said)?.[0] ?? assert.fail(said);
     const fqdn = `${hostname}.maas`;
-    this.#isNamed(fqdn, address);
+    await this.#isNamed(fqdn, address);
     const machine = await this.#life.reaches('Deployed', this.#limits.stepMs);
     await this.#switchedAs(START);
     assert.deepEqual([machine.fqdn, [...machine.ip_addresses]], [fqdn, [address]]);
-    this.#isNamed(fqdn, address);
-    await this.#login(fqdn);
+    await this.#isNamed(fqdn, address);
+    await this.#run(fqdn, 'true');
     await this.#checkSystem(fqdn, address);
-    assert.match(this.#life.ssh(this.#stranger, `${USER}@${fqdn}`, 'true').out, /Permission denied/);
+    const stranger = await this.#life.patiently('a stranger is told something', LOGIN_MS_MAX, () => {
+      const said = this.#life.ssh(this.#stranger, `${USER}@${fqdn}`, 'true');
+      const isTold = said.code !== NO_SESSION || said.out.includes('Permission denied');
+      return Promise.resolve(isTold ? said : undefined);
+    });
+    assert.match(stranger.out, /Permission denied/);
   }
 
   /** The system that runs is what was ordered. */
   async #checkSystem(fqdn: string, address: string): Promise<void> {
-    const run = (command: string): string => this.#life.ssh(this.#owner, `${USER}@${fqdn}`, command).out;
-    assert.equal(run('hostname'), fqdn.split('.')[0]);
-    assert.match(run('ip -4 -o address'), new RegExp(` ${address.replaceAll('.', '\\.')}/24 `));
-    const bytes = Number(run('df -B1 --output=size / | tail -n 1'));
+    const run = (command: string): Promise<string> => this.#run(fqdn, command);
+    assert.equal(await run('hostname'), fqdn.split('.')[0]);
+    assert.match(await run('ip -4 -o address'), new RegExp(` ${address.replaceAll('.', '\\.')}/24 `));
+    const bytes = Number(await run('df -B1 --output=size / | tail -n 1'));
     assert.ok(bytes > 0.85 * this.#given.diskBytes, `its root has the whole disk: ${bytes}`);
-    await this.#life.patiently('cloud-init has done as its owner says', LOGIN_MS_MAX, () =>
-      Promise.resolve(run('cat /etc/told') === 'by its owner' ? true : undefined),
+    await this.#life.patiently('cloud-init has done as its owner says', LOGIN_MS_MAX, async () =>
+      (await run('cat /etc/told')) === 'by its owner' ? true : undefined,
     );
-    const file = run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
+    const file = await run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
     const value = (name: string): string =>
       new RegExp(`"?${name}"?: *["']?([^"',\\s}]+)`).exec(file)?.[1] ?? assert.fail(`no ${name} in its file`);
     const [consumer, token, secret] = ['consumer_key', 'token_key', 'token_secret'].map(value);
@@ -199,15 +209,21 @@ class WholeLife {
 
   async #reboot(): Promise<void> {
     const { fqdn } = await this.#machine();
-    const before = await this.#login(fqdn);
+    const before = await this.#run(fqdn, BOOT_ID);
     this.#life.lines.length = 0;
-    this.#life.ssh(this.#owner, `${USER}@${fqdn}`, 'sudo systemctl reboot');
+    // A moment later: a session that its system ends is none that says whether the command was heard.
+    await this.#run(fqdn, 'sudo systemd-run --quiet --on-active=1 systemctl reboot');
     await this.#life.patiently('it has started anew', this.#limits.stepMs, () => {
       const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
       return Promise.resolve(code === 0 && out !== before ? true : undefined);
     });
-    const purposes = this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
-    assert.deepEqual([...new Set(purposes)], ['local']);
+    const purposes = (): readonly string[] =>
+      this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
+    // The log is read while nothing else is done here.
+    await this.#life.patiently('the log tells of its start', TOLD_MS_MAX, () =>
+      Promise.resolve(purposes().length > 0 ? true : undefined),
+    );
+    assert.deepEqual([...new Set(purposes())], ['local']);
     assert.equal((await this.#machine()).status_name, 'Deployed');
     await this.#switchedAs([]);
   }
@@ -227,8 +243,8 @@ class WholeLife {
       starts.map(() => true),
     );
     assert.equal(this.#life.within('curl', ...this.#ownQuestion).out, '401', 'its key ended with its work');
-    assert.equal(this.#life.dig(fqdn, 'A'), '');
-    assert.equal(this.#life.dig('-x', addresses[0] ?? assert.fail()), '');
+    await this.#leads([fqdn, 'A'], '');
+    await this.#leads(['-x', addresses[0] ?? assert.fail()], '');
   }
 
   async #look(): Promise<void> {
@@ -256,16 +272,27 @@ class WholeLife {
   }
 
   /** Its name leads to its address, and back. */
-  #isNamed(fqdn: string, address: string): void {
-    assert.equal(this.#life.dig(fqdn, 'A'), address);
-    assert.equal(this.#life.dig('-x', address), `${fqdn}.`);
+  async #isNamed(fqdn: string, address: string): Promise<void> {
+    await this.#leads([fqdn, 'A'], address);
+    await this.#leads(['-x', address], `${fqdn}.`);
   }
 
-  /** Waits until the owner can log in. @returns which start of the system it is */
-  #login(fqdn: string): Promise<string> {
-    return this.#life.patiently('its owner can log in', LOGIN_MS_MAX, () => {
-      const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
-      return Promise.resolve(code === 0 ? out : undefined);
+  /** The name server comes to give this answer. */
+  async #leads(question: readonly string[], wanted: string): Promise<void> {
+    await this.#life.patiently(`${question.join(' ')} leads to ${wanted || 'nothing'}`, NAMED_MS_MAX, () =>
+      Promise.resolve(this.#life.dig(...question) === wanted ? true : undefined),
+    );
+  }
+
+  /** Runs a command as its owner, once he can log in: while a system starts its SSH server is started anew, too. @returns what it said */
+  async #run(fqdn: string, command: string): Promise<string> {
+    let last: Said | undefined;
+    const look = (): Promise<string | undefined> => {
+      last = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, command);
+      return Promise.resolve(last.code === NO_SESSION ? undefined : last.out);
+    };
+    return this.#life.patiently('its owner can log in', LOGIN_MS_MAX, look).catch((cause: unknown) => {
+      throw new Error(`ssh said last: ${last?.out}`, { cause });
     });
   }
 

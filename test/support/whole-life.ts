@@ -22,12 +22,15 @@ export const RACK = '10.77.0.1';
 export const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:02', operator: { name: 'root', password: 'calvin42' } };
 const CONSOLE_SHOWN = 3000;
 const LOOK_EVERY_MS = 300;
-const SSH_SECONDS_MAX = 10;
+/** Of an emulated machine, from the first word to the last of its keys. */
+const SSH_SECONDS_MAX = 20;
 /** pino's number for an error. */
 const ERROR = 50;
 const FAULTS_SHOWN = 5;
 const SECTOR_BYTES = 512;
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 60_000;
+/** An image is copied and hashed within it. */
+const COMMAND_MS_MAX = 300_000;
 
 const eventsShape = z.array(z.looseObject({ type: z.string(), description: z.string(), username: z.string() }));
 const tableShape = z.object({
@@ -117,14 +120,16 @@ export class LifeRig {
 
   /** Runs a command of Rackboot's as a person does, and fails when it fails. @returns what it printed */
   async rackboot(...args: readonly string[]): Promise<string> {
-    const { code, output, complaints } = await runRackboot([...args, '--config', this.#config], { endMsMax: 120_000 });
+    const { code, output, complaints } = await runRackboot([...args, '--config', this.#config], {
+      endMsMax: COMMAND_MS_MAX,
+    });
     assert.equal(code, 0, `rackboot ${args.join(' ')}: ${complaints.join('\n')}`);
     return output.join('\n');
   }
 
   /** Runs a command that is to be refused. @returns what it complained of */
   async refused(...args: readonly string[]): Promise<string> {
-    const { code, complaints } = await runRackboot([...args, '--config', this.#config]);
+    const { code, complaints } = await runRackboot([...args, '--config', this.#config], { endMsMax: COMMAND_MS_MAX });
     assert.notEqual(code, 0, `rackboot ${args.join(' ')} was not refused`);
     return complaints.join('\n');
   }
