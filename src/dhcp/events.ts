@@ -298,7 +298,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'Another DHCP server answers here',
     explanation:
-      'Another DHCP server was seen on a network that this rack serves; the address is its own, the hardware address whose frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack goes on serving, but with `authoritative: auto` it no longer says anything to clients whose address the other server may have given; the word of a single client (evidence client) counts for a minute and a half only, while the server is asked for. Switch the other server off, or keep its range apart and say `authoritative: no`, or leave the addresses to it.',
+      'Another DHCP server was seen on a network that this rack serves; the address is its own, the hardware address whose frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack goes on serving, but with `authoritative: auto` it no longer says anything to clients whose address the other server may have given; what is only heard of a server (evidence client or reply) counts for a minute and a half in an hour, while it is asked for, and for clients that chose it themselves. Switch the other server off, or keep its range apart and say `authoritative: no`, or leave the addresses to it.',
   },
   'dhcp.probe-blind': {
     level: 'info',

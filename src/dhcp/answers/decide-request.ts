@@ -79,11 +79,11 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   }
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) {
-    const isWrong = standingOn(inquiry.link, state.foreign) === 'sole';
+    const isWrong = standingOn(inquiry, state.foreign) === 'sole';
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
   const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
-  return known || standingOn(inquiry.link, state.foreign) === 'sole'
+  return known || standingOn(inquiry, state.foreign) === 'sole'
     ? ack(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
@@ -101,13 +101,13 @@ function canHaveAnother(inquiry: Inquiry, state: DhcpState, address: Ipv4): bool
 }
 
 function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  return standingOn(inquiry.link, state.foreign) !== 'guest' || hasRecord(inquiry, state)
+  return standingOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)
     ? nak(inquiry, state, address, 'wrong-network')
     : ignore(inquiry, 'no-record', address);
 }
 
 function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const standing = standingOn(inquiry.link, state.foreign);
+  const standing = standingOn(inquiry, state.foreign);
   const served = subnetOf(inquiry.link, address);
   if (served === undefined) {
     return standing === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);

@@ -4,8 +4,8 @@
 // 2. What a probe has seen of a server is not overwritten by what a client says of it, which names an address and nothing else.
 // 3. At most FOREIGN_SERVERS_MAX are kept of one wire: beyond that a better proof takes the place of the oldest of the weakest, and
 //    anything else is not kept. Who invents servers fills the list of a wire, and hides none there that answers a probe.
-// 4. What one client says can be anybody's invention: it is believed while it is being looked into (DOUBT_MS), and later only when
-//    as many as CLIENTS_BELIEVED have said the same, or the server was heard itself.
+// 4. Only an answer to a probe proves a server. What else is heard of it can be anybody's invention, and keeps it in the list alone
+//    (`hearsay.ts` says what follows from it).
 
 import { type Instant, later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
@@ -13,10 +13,6 @@ import type { DhcpEvent } from '../events.ts';
 
 /** The most servers kept of one wire. */
 export const FOREIGN_SERVERS_MAX = 64;
-/** So many clients that chose a server prove that it gives addresses, though it answers no probe: it may know its own clients only. */
-export const CLIENTS_BELIEVED = 3;
-/** How long one client's word counts, in milliseconds: a probe follows within a minute and is listened to for seconds. */
-export const DOUBT_MS = 90_000;
 /** What says most, last. */
 const BY_WEIGHT: readonly Sighting['evidence'][] = ['client', 'reply', 'probe'];
 
@@ -36,8 +32,6 @@ export interface Sighting {
    * - `reply`: an answer of its own came our way.
    */
   readonly evidence: 'probe' | 'client' | 'reply';
-  /** Who named it, where a client did. */
-  readonly client?: MacAddress | undefined;
   /** Whose frame its answer came in: its own, or that of the relay before it. */
   readonly mac?: MacAddress | undefined;
   /** The address that it offered. */
@@ -50,12 +44,11 @@ export interface Sighting {
 }
 
 /** A server as it is known. */
-export interface ForeignServer extends Omit<Sighting, 'client'> {
+export interface ForeignServer extends Sighting {
   readonly firstSeen: Instant;
   readonly lastSeen: Instant;
-  /** Clients that named it, the first CLIENTS_BELIEVED of them, and when the last of these did so first. */
-  readonly clients: readonly MacAddress[];
-  readonly doubtedAt: Instant | undefined;
+  /** When it last answered a probe; undefined: never. */
+  readonly answeredAt: Instant | undefined;
 }
 
 /** The servers that were seen. */
@@ -68,26 +61,26 @@ export class ForeignServers {
     return this.#servers;
   }
 
-  /** True while a server that gives addresses is believed to be on the wire. */
-  isSeenAt(place: string, now: Instant): boolean {
+  /** True when a server that gives addresses has answered a probe of the wire since `since`. */
+  isProvenAt(place: string, since: Instant): boolean {
     return this.#servers.some(
-      (server) => server.place === place && server.isBootOnly !== true && isBelieved(server, now),
+      ({ answeredAt, isBootOnly, ...server }) =>
+        server.place === place && isBootOnly !== true && answeredAt !== undefined && answeredAt >= since,
     );
   }
 
   /** Takes note of a sighting. @returns the event that tells of it, when the server is new */
   see(sighting: Sighting, at: Instant): DhcpEvent | undefined {
-    const { client, ...shown } = sighting;
     const known = this.#servers.find(({ place, server }) => place === sighting.place && server === sighting.server);
-    const said = { ...heardFrom(known, client, at), lastSeen: at };
+    const said = { lastSeen: at, answeredAt: sighting.evidence === 'probe' ? at : known?.answeredAt };
     if (known !== undefined) {
       const isBetter = weightOf(sighting) >= weightOf(known);
-      const next: ForeignServer = { ...known, ...(isBetter ? shown : {}), ...said };
+      const next: ForeignServer = { ...known, ...(isBetter ? sighting : {}), ...said };
       this.#servers = this.#servers.map((server) => (server === known ? next : server));
       return undefined;
     }
     if (!this.#makeRoom(sighting)) return undefined;
-    const server: ForeignServer = { ...shown, firstSeen: at, ...said };
+    const server: ForeignServer = { ...sighting, firstSeen: at, ...said };
     this.#servers = [...this.#servers, server];
     return eventOf('dhcp.foreign-server', server, at);
   }
@@ -117,22 +110,6 @@ export class ForeignServers {
 }
 
 const weightOf = ({ evidence }: Pick<Sighting, 'evidence'>): number => BY_WEIGHT.indexOf(evidence);
-
-/** What clients have said of a server, with what one more says now. */
-function heardFrom(
-  known: ForeignServer | undefined,
-  client: MacAddress | undefined,
-  at: Instant,
-): Pick<ForeignServer, 'clients' | 'doubtedAt'> {
-  const { clients = [], doubtedAt } = known ?? {};
-  const isNew = client !== undefined && clients.length < CLIENTS_BELIEVED && !clients.includes(client);
-  return isNew ? { clients: [...clients, client], doubtedAt: at } : { clients, doubtedAt };
-}
-
-function isBelieved({ evidence, clients, doubtedAt }: ForeignServer, now: Instant): boolean {
-  if (evidence !== 'client' || clients.length >= CLIENTS_BELIEVED) return true;
-  return doubtedAt !== undefined && later(doubtedAt, DOUBT_MS) > now;
-}
 
 function eventOf(
   kind: 'dhcp.foreign-server' | 'dhcp.foreign-server-gone',

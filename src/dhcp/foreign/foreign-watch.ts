@@ -21,10 +21,10 @@ import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
 import { composeProbe, type ProbeIdentity, readOffer, readServer } from './foreign-probe.ts';
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
+import { Hearsay } from './hearsay.ts';
 
 /** How long offers are waited for: before it offers an address, dnsmasq pings it for 3 s. */
 export const LISTEN_MS = 5000;
-const ETHERNET_BYTES = 6;
 /** When a probe that nobody has answered is sent once more. */
 const SEND_AGAIN_MS = 1200;
 /** How often it is looked whether something has come. */
@@ -83,6 +83,7 @@ interface Watched {
 export class ForeignWatch implements ForeignEar {
   readonly #ports: ForeignWatchPorts;
   readonly #servers = new ForeignServers();
+  readonly #hearsay = new Hearsay();
   readonly #wires = new Map<string, Watched>();
   readonly #alarm: Alarm;
   #intervalMs: number | undefined;
@@ -129,12 +130,14 @@ export class ForeignWatch implements ForeignEar {
       }
       this.#wires.set(wire.place, watched);
     }
+    this.#hearsay.retain(places);
     if (this.#servers.retain(places)) this.#ports.onChange?.();
     this.#expect();
   }
 
-  isSeenAt(place: string): boolean {
-    return this.#servers.isSeenAt(place, this.#ports.clock.now());
+  isSeenAt(place: string, client: MacAddress): boolean {
+    const now = this.#ports.clock.now();
+    return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#hearsay.spares(place, client, now);
   }
 
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void {
@@ -143,8 +146,9 @@ export class ForeignWatch implements ForeignEar {
     if (watched === undefined) return;
     const named = optionAddress(message.options, OPTION.serverIdentifier);
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
-      const client = message.hlen === ETHERNET_BYTES ? macFromBytes(message.chaddr) : undefined;
-      this.#see(watched, { server: named, evidence: 'client', client });
+      if (this.#ports.ownAddresses().has(named)) return;
+      this.#hearsay.choose(watched.wire.place, macFromBytes(message.chaddr), this.#ports.clock.now());
+      this.#see(watched, { server: named, evidence: 'client' });
       return;
     }
     const seen = named === undefined ? undefined : readServer(message, named, undefined);
@@ -174,7 +178,10 @@ export class ForeignWatch implements ForeignEar {
     if (event === undefined) return;
     publish(event);
     onChange?.();
-    if (seen.evidence !== 'probe') this.#probeSoon(watched, now);
+    if (seen.evidence !== 'probe') {
+      this.#hearsay.doubt(place, now);
+      this.#probeSoon(watched, now);
+    }
     this.#expect();
   }
 
@@ -186,6 +193,10 @@ export class ForeignWatch implements ForeignEar {
     if (soon < watched.nextProbe) watched.nextProbe = soon < now ? now : soon;
   }
 
+  #seenSince(now: Instant): Instant {
+    return seenSince(now, this.#intervalMs ?? UNPROBED_INTERVAL_MS);
+  }
+
   #expect(): void {
     if (this.#closed) return;
     for (const { nextProbe, wire } of this.#wires.values()) {
@@ -194,7 +205,7 @@ export class ForeignWatch implements ForeignEar {
     const oldest = this.#servers.all.reduce((at, { lastSeen }) => Math.min(at, lastSeen), Number.POSITIVE_INFINITY);
     if (oldest < Number.POSITIVE_INFINITY) {
       const now = this.#ports.clock.now();
-      const keptMs = now - seenSince(now, this.#intervalMs ?? UNPROBED_INTERVAL_MS);
+      const keptMs = now - this.#seenSince(now);
       this.#alarm.expect(later(now, Math.max(0, oldest + keptMs - now) + 1));
     }
   }
@@ -202,7 +213,7 @@ export class ForeignWatch implements ForeignEar {
   #onAlarm(): void {
     const { clock, publish, onChange } = this.#ports;
     const now = clock.now();
-    const gone = this.#servers.forget(seenSince(now, this.#intervalMs ?? UNPROBED_INTERVAL_MS), now);
+    const gone = this.#servers.forget(this.#seenSince(now), now);
     for (const event of gone) publish(event);
     if (gone.length > 0) onChange?.();
     if (this.#intervalMs !== undefined) {

@@ -1,9 +1,11 @@
 // What this server is on a network: the only one that gives addresses there, or one beside others. It decides how freely a client
 // is told that its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
 //
-// 1. A network that says nothing (`auto`) presumes no other server until one is seen there, and is a guest while one is.
+// 1. A network that says nothing (`auto`) presumes no other server until one is seen there, and is a guest while one is. To a client that
+//    was heard to choose another server it is a guest, whoever else is there.
 // 2. Networks of one wire have one standing, the humblest: a broadcast is heard by the clients of all of them.
 
+import type { MacAddress } from '../../net/address.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { DhcpSubnet } from './config.ts';
@@ -14,14 +16,14 @@ import type { ServedSubnet } from './subnet.ts';
  *
  * - `sole`: the operator says that no other server gives addresses there.
  * - `presumed`: none is known.
- * - `guest`: the operator says that there are others, or one was seen.
+ * - `guest`: the operator says that there are others, or one was seen, or the client chose one.
  */
 export type Standing = 'sole' | 'presumed' | 'guest';
 
 /** What deciders may ask of the other DHCP servers that were seen. */
 export interface ForeignView {
-  /** True while another server answers at a place (`wireOf`). */
-  isSeenAt(place: string): boolean;
+  /** True while another server answers at a place (`wireOf`), or seems to be this client's. */
+  isSeenAt(place: string, client: MacAddress): boolean;
 }
 
 /** Knows of other DHCP servers, also by the messages that this server does not answer. */
@@ -34,14 +36,17 @@ export interface ForeignEar extends ForeignView {
 export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
-/** The standing towards a client on `link`, which has at least one network; `foreign` undefined: nobody looks. */
-export function standingOn(link: readonly ServedSubnet[], foreign: ForeignView | undefined): Standing {
+/** The standing towards a client on its link, which has at least one network; `foreign` undefined: nobody looks. */
+export function standingOn(
+  { link, mac }: { readonly link: readonly ServedSubnet[]; readonly mac: MacAddress },
+  foreign: ForeignView | undefined,
+): Standing {
   let standing: Standing = 'sole';
   for (const { subnet } of link) {
     const { authoritative = 'auto' } = subnet;
     if (authoritative === 'no') return 'guest';
     if (authoritative === 'yes') continue;
-    if (foreign?.isSeenAt(wireOf(subnet)) === true) return 'guest';
+    if (foreign?.isSeenAt(wireOf(subnet), mac) === true) return 'guest';
     standing = 'presumed';
   }
   return standing;

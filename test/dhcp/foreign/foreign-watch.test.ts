@@ -5,13 +5,7 @@ import { test } from 'node:test';
 import { type Instant, instant, later } from '../../../src/clock.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events.ts';
 import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
-import {
-  CLIENTS_BELIEVED,
-  DOUBT_MS,
-  FOREIGN_SERVERS_MAX,
-  ForeignServers,
-  type Sighting,
-} from '../../../src/dhcp/foreign/foreign-servers.ts';
+import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
 import {
   AGAIN_MS,
   ForeignWatch,
@@ -21,6 +15,7 @@ import {
   type Wire,
   wiresOf,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
+import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS } from '../../../src/dhcp/foreign/hearsay.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import {
@@ -43,7 +38,7 @@ import {
 } from '../../../src/net/address.ts';
 import type { FrameTap, TappedDatagram } from '../../../src/net/frame-tap.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { clientMessage, config, hw, ip, MAC_A, RACK, readReply, relayedSubnet, subnet } from '../lab.ts';
+import { clientMessage, config, hw, ip, MAC_A, MAC_B, RACK, readReply, relayedSubnet, subnet } from '../lab.ts';
 
 const OTHER = ip('10.20.0.66');
 const OTHER_MAC = hw('52:54:00:00:00:66');
@@ -169,8 +164,8 @@ test('a server that answers the first probe is told of once, with what it offers
       isBootOnly: false,
     },
   );
-  assert.equal(rig.watch.isSeenAt('eth1'), true);
-  assert.equal(rig.watch.isSeenAt('relayed far'), false);
+  assert.equal(rig.watch.isSeenAt('eth1', MAC_B), true);
+  assert.equal(rig.watch.isSeenAt('relayed far', MAC_B), false);
   rig.clock.advance(10 * INTERVAL_MS);
   assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66']);
   assert.equal(rig.changes, 1);
@@ -212,10 +207,10 @@ test('a server that leaves three probes unanswered is gone', () => {
   rig.clock.advance(LISTEN_MS);
   rig.answer = () => [];
   rig.clock.advance(3 * INTERVAL_MS - LISTEN_MS);
-  assert.equal(rig.watch.isSeenAt('eth1'), true);
+  assert.equal(rig.watch.isSeenAt('eth1', MAC_B), true);
   rig.clock.advance(LISTEN_MS);
   assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
-  assert.equal(rig.watch.isSeenAt('eth1'), false);
+  assert.equal(rig.watch.isSeenAt('eth1', MAC_B), false);
   assert.equal(rig.changes, 2);
 });
 
@@ -256,7 +251,7 @@ test('only requests and replies that name a server of a served wire are heard', 
   rig.watch.hear(clientMessage({ type: 'offer', op: 2, server: OTHER }), 'not-a-request', { interfaceName: 'eth1' });
   rig.watch.hear(named, 'other-server-chosen', { subnet: 'far', interfaceName: 'eth1' });
   assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server 10.20.0.66']);
-  assert.equal(rig.watch.isSeenAt('relayed far'), true);
+  assert.equal(rig.watch.isSeenAt('relayed far', MAC_B), true);
   rig.clock.advance(3 * UNPROBED_INTERVAL_MS + 2);
   assert.deepEqual(rig.told(), ['dhcp.foreign-server-gone 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
   assert.equal(rig.sent.length, 0);
@@ -285,7 +280,7 @@ test('a server that only tells what to boot is told of, and takes no network fro
     rig.watch.servers.map(({ isBootOnly, offered }) => [isBootOnly, offered]),
     [[true, undefined]],
   );
-  assert.equal(rig.watch.isSeenAt('eth1'), false);
+  assert.equal(rig.watch.isSeenAt('eth1', MAC_B), false);
 });
 
 test('a link that comes up, a card that is swapped and a probe that is switched on are probed at once', () => {
@@ -408,37 +403,89 @@ test('however many servers are invented, the one that answers the probe is known
   assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX + 1, 'and a full wire leaves room for another');
 });
 
-test('what one client says makes this rack a guest only while it is looked into', () => {
+/** A rig that has been looking for a while, and a client that names another server. */
+function settledRig() {
   const rig = rigOf();
   rig.watch.configure([WIRE, FAR], INTERVAL_MS, PORTS);
   rig.clock.advance(AGAIN_MS + PROBE_SOON_MS);
-  const name = (client: number, subnetName = 'lab'): void => {
-    const request = clientMessage({ type: 'request', server: OTHER, mac: macOf(client) });
+  rig.sent.splice(0);
+  const name = (client: MacAddress, server = OTHER, subnetName = 'lab'): void => {
+    const request = clientMessage({ type: 'request', server, mac: client });
     rig.watch.hear(request, 'other-server-chosen', { subnet: subnetName, interfaceName: 'eth1' });
   };
-  rig.sent.splice(0);
-  name(0x525400000101);
-  assert.equal(rig.watch.isSeenAt('eth1'), true, 'in doubt nobody is denied anything');
-  rig.clock.advance(DOUBT_MS);
-  assert.ok(rig.sent.length > 0, 'it was asked for');
-  assert.equal(rig.watch.isSeenAt('eth1'), false, 'and nobody answered');
-  name(0x525400000101);
-  assert.equal(rig.watch.isSeenAt('eth1'), false, 'saying it again proves nothing');
-  for (let client = 2; client <= CLIENTS_BELIEVED; client += 1) name(0x525400000100 + client);
-  rig.clock.advance(2 * DOUBT_MS);
-  assert.equal(rig.watch.isSeenAt('eth1'), true, 'a server that knows its own clients only answers no probe');
-  name(0x525400000101, 'far');
-  rig.clock.advance(DOUBT_MS);
-  assert.equal(rig.watch.isSeenAt('relayed far'), false, 'the same where nothing can be probed');
+  return { ...rig, name };
+}
+
+test('what clients say makes this rack a guest to others only while it is looked into, however many say it', () => {
+  const { watch, clock, sent, name } = settledRig();
+  name(MAC_A);
+  assert.equal(watch.isSeenAt('eth1', MAC_B), true, 'in doubt nobody is denied anything');
+  clock.advance(DOUBT_MS);
+  assert.ok(sent.length > 0, 'it was asked for');
+  assert.equal(watch.isSeenAt('eth1', MAC_B), false, 'and nobody answered');
+  for (let client = 1; client <= 100; client += 1) name(macOf(0x525400000100 + client));
+  assert.equal(watch.isSeenAt('eth1', MAC_B), false, 'others that say it prove no more');
+  name(MAC_A, OTHER, 'far');
+  clock.advance(DOUBT_MS);
+  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'the same where nothing can be probed');
 });
 
-test('a reply that was heard is believed until the server is forgotten', () => {
+test('who invents another server each minute, as a client or as a server, makes this rack a guest 90 s an hour', () => {
+  for (const by of ['request', 'reply'] as const) {
+    const { watch, clock, name } = settledRig();
+    let guest = 0;
+    const minutes = 24 * 60;
+    for (let minute = 0; minute < minutes; minute += 1) {
+      const server = ipv4(ip('10.99.0.0') + minute);
+      if (by === 'request') name(macOf(0x525400000100 + minute), server);
+      else watch.hear(clientMessage({ type: 'offer', op: 2, server }), 'not-a-request', { interfaceName: 'eth1' });
+      for (let step = 0; step < 6; step += 1) {
+        clock.advance(10_000);
+        if (watch.isSeenAt('eth1', MAC_B)) guest += 10_000;
+      }
+    }
+    assert.ok(guest > 0 && guest <= (minutes / 60) * DOUBT_MS, `${by}: ${guest / 1000} s`);
+  }
+});
+
+test('a client that chose a server which answers no probe is not denied anything for a day, and nobody else is spared', () => {
+  const { watch, clock, name } = settledRig();
+  name(MAC_A);
+  clock.advance(DOUBT_MS);
+  assert.deepEqual([watch.isSeenAt('eth1', MAC_A), watch.isSeenAt('eth1', MAC_B)], [true, false]);
+  assert.equal(watch.isSeenAt('relayed far', MAC_A), false, 'it is somewhere else');
+  clock.advance(CHOICE_MS - 2 * DOUBT_MS);
+  assert.equal(watch.isSeenAt('eth1', MAC_A), true, 'though the server was not named meanwhile');
+  name(MAC_A);
+  clock.advance(CHOICE_MS - 1);
+  assert.equal(watch.isSeenAt('eth1', MAC_A), true);
+  clock.advance(1);
+  assert.equal(watch.isSeenAt('eth1', MAC_A), false);
+});
+
+test('of clients that chose another server a bounded number is remembered, those that did so last', () => {
+  const { watch, clock, name } = settledRig();
+  for (let client = 0; client <= CHOOSERS_MAX; client += 1) {
+    name(macOf(0x020000000000 + client));
+    if (client === CHOOSERS_MAX / 2) name(macOf(0x020000000000));
+  }
+  clock.advance(DOUBT_MS);
+  const isSpared = (client: number): boolean => watch.isSeenAt('eth1', macOf(0x020000000000 + client));
+  assert.deepEqual([0, 1, 2, CHOOSERS_MAX].map(isSpared), [true, false, true, true]);
+});
+
+test('a server that answered is not kept in force by what clients say of it', () => {
   const rig = rigOf();
-  rig.watch.configure([FAR], undefined, PORTS);
-  const offer = { ...clientMessage({ type: 'offer', op: 2, server: OTHER }), yiaddr: ip('10.30.0.180') };
-  rig.watch.hear(offer, 'not-a-request', { subnet: 'far', interfaceName: undefined });
-  rig.clock.advance(2 * UNPROBED_INTERVAL_MS);
-  assert.equal(rig.watch.isSeenAt('relayed far'), true);
-  rig.clock.advance(UNPROBED_INTERVAL_MS + 2);
-  assert.equal(rig.watch.isSeenAt('relayed far'), false);
+  rig.answer = (discover) => [offerTo(discover)];
+  rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
+  rig.clock.advance(LISTEN_MS);
+  rig.answer = () => [];
+  assert.equal(rig.watch.isSeenAt('eth1', MAC_B), true);
+  const request = clientMessage({ type: 'request', server: OTHER, mac: MAC_A });
+  for (let minute = 0; minute < 31; minute += 1) {
+    rig.clock.advance(60_000);
+    rig.watch.hear(request, 'other-server-chosen', { subnet: 'lab', interfaceName: 'eth1' });
+  }
+  assert.equal(rig.watch.servers.length, 1, 'it is shown');
+  assert.deepEqual([rig.watch.isSeenAt('eth1', MAC_B), rig.watch.isSeenAt('eth1', MAC_A)], [false, true]);
 });
