@@ -49,6 +49,7 @@ export type DhcpRefusal =
   | 'no-record'
   | 'wrong-network'
   | 'fixed-address-differs'
+  | 'lease-differs'
   | 'not-the-holder'
   | 'server-not-named'
   | 'sent-from-elsewhere'
@@ -95,6 +96,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
     'This server has no record of the client that asks for the address; it stays silent for another server that may have one.',
   'wrong-network': 'The client asks with or for an address of another network; it has moved.',
   'fixed-address-differs': 'The client asks for a former address; another one is fixed for it now.',
+  'lease-differs':
+    'The client has a running lease and asks for another address; it is offered its own when it starts again, or somebody speaks in its name.',
   'not-the-holder': 'The client speaks of an address that is not its own; rackboot leases show says whose it is.',
   'server-not-named':
     'The client gives its address back by broadcast and does not say to which server; only what names this one is believed.',

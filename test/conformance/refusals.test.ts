@@ -132,6 +132,15 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
       },
     },
   ],
+  [
+    'lease-differs',
+    {
+      provoke: (rack) => {
+        const held = rack.lease(MAC_A)?.yiaddr;
+        rack.say({ type: 'request', requested: held === WISH ? ip('10.20.0.106') : WISH });
+      },
+    },
+  ],
   ['server-not-named', { provoke: says({ type: 'release', ciaddr: WISH }) }],
   ['sent-from-elsewhere', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK, from: ip('10.20.0.106') }) }],
   ['not-the-holder', { provoke: says({ type: 'release', ciaddr: WISH, server: RACK }) }],

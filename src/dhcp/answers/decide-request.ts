@@ -14,6 +14,7 @@
 //                                                    sole    presumed  guest
 //      SELECTING what cannot be had                  NAK     NAK       NAK       the client chose this server (§3.1 step 4)
 //      asks for what is wrong, with a record         NAK     NAK       NAK       INIT-REBOOT (§4.3.2), RENEWING, REBINDING
+//      asks for another address than its lease's     NAK     NAK       NAK       the same: the record says which is its own
 //      INIT-REBOOT, not its lease, another is fixed  NAK     NAK       NAK       if the fixed one is free: the record says that
 //                                                                                the address is wrong (§4.3.2); else as below
 //      INIT-REBOOT on a wrong network, no record     NAK     NAK       silence   §4.3.2 says SHOULD; a guest cannot tell
@@ -27,20 +28,24 @@
 //
 //    Deviates from RFC 2131 §4.3.2 where the standing is sole, because the rule of silence is there for other servers on the
 //    wire, and the operator has said that there are none.
-// 3. A client holds one address on a link, also where several networks share it: what it held before is recorded as released together
-//    with the new lease, whatever identifiers it shows where its hardware address counts. Otherwise one hardware address could take every
-//    address of a range, a request each. A renewal of what it holds releases nothing.
+// 3. A client holds one address on a link, also where several networks share it and whatever identifiers it shows where its hardware
+//    address counts. While its lease runs it gets no other address but one that is on offer to it or fixed for it: what it asks for is not
+//    what is recorded for it (§4.3.2). Otherwise one hardware address could take every address of a range, a request each.
+// 4. No REQUEST ends a running lease but that by which its client takes up an offer of this server: a client in SELECTING has no address
+//    (figure 5), and what it held is recorded as released together with the new lease. Anybody can say anything else in its name. A REQUEST
+//    that names another server declines an offer, and no more. A client that is found to use its former address after all keeps both.
 
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events.ts';
-import { findFixedAddress, findOwn, isSameClient, judgeAddress } from '../leases/allocate.ts';
+import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
+import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { standingOn } from '../networks/standing.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
-import { formerOf } from './give-back.ts';
+import { givenBack, runningBeside } from './give-back.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 import { findNewcomer, isAdmitted } from './newcomer.ts';
 import { isRepeated, standingTime } from './repeat.ts';
@@ -66,7 +71,14 @@ function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
   const served = subnetOf(inquiry.link, address);
   if (served === undefined) return nak(inquiry, state, address, 'wrong-network');
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
-  return objection === undefined ? ack(inquiry, state, served, address) : nak(inquiry, state, address, objection);
+  if (objection !== undefined) return nak(inquiry, state, address, objection);
+  if (isOwnLease(inquiry, state, served, address)) return ack(inquiry, state, served, address);
+  if (!isOnOffer(inquiry, state, served, address)) {
+    const beside = judgeBeside(inquiry, state, served, address);
+    return beside === undefined ? ack(inquiry, state, served, address) : nak(inquiry, state, address, beside);
+  }
+  const former = runningBeside(inquiry, state, address).map((lease) => givenBack(lease, inquiry.now));
+  return ack(inquiry, state, served, address, former);
 }
 
 function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
@@ -82,6 +94,8 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
     const isWrong = standingOn(inquiry, state.foreign) === 'sole';
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
+  const beside = judgeBeside(inquiry, state, served, address);
+  if (beside !== undefined) return nak(inquiry, state, address, beside);
   const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
   return known || standingOn(inquiry, state.foreign) === 'sole'
     ? ack(inquiry, state, served, address)
@@ -118,6 +132,9 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
     const isWrong = standing === 'sole' || (standing === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
+  // Who uses its former address had it given back in its name.
+  const beside = judgeBeside(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
+  if (beside !== undefined) return nak(inquiry, state, address, beside);
   // RENEWING is sent to the server that gave the lease, by unicast: who asks us takes us for it.
   const asksUs = inquiry.arrival.interfaceName === undefined && inquiry.message.giaddr === ANY;
   return standing !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
@@ -151,6 +168,28 @@ function isOwnLease(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubne
   return isActive(lease, inquiry.now) && isSameClient(served, lease, inquiry);
 }
 
+/** True when the address was the client's the last time that it was anybody's. */
+function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, address: Ipv4): boolean {
+  const lease = leases.find(address);
+  return lease !== undefined && lease.state !== 'declined' && isSameClient(served, lease, inquiry);
+}
+
+const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
+  offers.offeredTo(identityIn(served, inquiry), inquiry.now) === address;
+
+/** Why a client cannot have an address though it is free: more than `besideMax` other leases of its own run on its link. */
+function judgeBeside(
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+  address: Ipv4,
+  besideMax = 0,
+): 'lease-differs' | undefined {
+  if (isOwnLease(inquiry, state, served, address) || isOnOffer(inquiry, state, served, address)) return undefined;
+  if (runningBeside(inquiry, state, address).length <= besideMax) return undefined;
+  return findFixedAddress(served, inquiry, state.machines)?.address === address ? undefined : 'lease-differs';
+}
+
 /** True when an address of this link is fixed for the client, or leased to it. */
 function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
   return inquiry.link.some(
@@ -160,7 +199,14 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
   );
 }
 
-function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
+/** @param former what the client gives up for the address */
+function ack(
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+  address: Ipv4,
+  former: readonly Lease[] = [],
+): DhcpDecision {
   const { message, now } = inquiry;
   const held = isOwnLease(inquiry, state, served, address) ? state.leases.find(address) : undefined;
   const newcomer = held !== undefined ? undefined : findNewcomer(inquiry, state, address);
@@ -172,7 +218,6 @@ function ack(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: 
   const lease = leaseFor(inquiry, full, state);
   const standing = held && standingTime(held, lease, now);
   const settings = standing === undefined ? full : { ...full, leaseTime: standing };
-  const former = held === undefined ? formerOf(inquiry, state, address) : [];
   return {
     kind: 'reply',
     message: composeReply(inquiry, settings),

@@ -14,6 +14,7 @@
 //    Quirk: dhcpcd 9.4.1 declines an address that it asked for as its former one without naming a server
 //    (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it is this server's and running.
 
+import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { identityIn, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
@@ -69,7 +70,7 @@ export function decideRelease(inquiry: Inquiry, state: DhcpState, from: Ipv4 | u
   if (held === undefined) return ignore(inquiry, 'not-the-holder', address);
   return {
     kind: 'record',
-    records: [{ ...held.lease, state: 'released', expiresAt: now }],
+    records: [givenBack(held.lease, now)],
     isRepeat: isRepeated(held.lease, now),
     event: { ...eventOf(inquiry, 'dhcp.release'), address },
   };
@@ -96,17 +97,19 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
 const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
   inquiry.clientId !== undefined && clientId !== undefined && inquiry.clientId !== clientId;
 
+/** The record of a lease whose client has stopped using it. */
+export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, state: 'released', expiresAt: now });
+
 /**
- * What the client holds on its link beside `address`, which it takes now, given back: a client holds one address. What was granted to
- * another identifier while identifiers counted is not the client's (`client-identity.ts`), and ends by itself.
+ * What the client holds on its link beside `address`. What was granted to another identifier while identifiers counted is not the client's
+ * (`client-identity.ts`).
  */
-export function formerOf(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
+export function runningBeside(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
   const { link, now } = inquiry;
   return link.flatMap((served) =>
     leases
       .findAllByClient(identityIn(served, inquiry))
       .filter((lease) => lease.address !== address && isActive(lease, now) && isSameClient(served, lease, inquiry))
-      .filter((lease) => subnetOf([served], lease.address) !== undefined)
-      .map((lease): Lease => ({ ...lease, state: 'released', expiresAt: now })),
+      .filter((lease) => subnetOf([served], lease.address) !== undefined),
   );
 }

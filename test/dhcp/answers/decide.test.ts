@@ -259,7 +259,7 @@ test('RFC 2131 §4.3.2, INIT-REBOOT: the former address, NAK where it is wrong, 
       ON_WIRE,
       'silence no-record',
     ],
-    ['a free address beside its lease', { leases: [mine] }, request('10.20.0.101'), ON_WIRE, 'ack 10.20.0.101'],
+    ['a free address beside its lease', { leases: [mine] }, request('10.20.0.101'), ON_WIRE, 'nak lease-differs'],
     [
       'an address that is another’s now',
       { leases: [leaseAt(MAC_B, '10.20.0.105', 60)] },
@@ -524,25 +524,22 @@ test('two networks on one wire serve a client from the one that knows it', () =>
   );
 });
 
-test('a client holds one address in a network: the former one is released with the new lease', () => {
+test('a client holds one address in a network: the former one is released with the new lease, where that was offered', () => {
   const far = leaseAt(MAC_A, '10.30.0.105', 60);
   const state = given({
     config: config(subnet(), relayedSubnet()),
     leases: [leaseAt(MAC_A, '10.20.0.105', 60), far],
     machines: [machine(MAC_A, '10.20.0.30')],
   });
-  const decision = decide(
-    clientMessage({ type: 'request', requested: ip('10.20.0.30'), server: RACK }),
-    ON_WIRE,
-    state,
-    NOW,
-  );
-  assert.ok(decision.kind === 'reply');
-  const records = decision.records.map(({ address, state: leaseState }) => [formatIpv4(address), leaseState]);
-  assert.deepEqual(records, [
-    ['10.20.0.105', 'released'],
-    ['10.20.0.30', 'bound'],
-  ]);
+  const records = (): readonly string[] => {
+    const words: ClientWords = { type: 'request', requested: ip('10.20.0.30'), server: RACK };
+    const decision = decide(clientMessage(words), ON_WIRE, state, NOW);
+    assert.ok(decision.kind === 'reply');
+    return decision.records.map(({ address, state: leaseState }) => `${leaseState} ${formatIpv4(address)}`);
+  };
+  assert.deepEqual(records(), ['bound 10.20.0.30']);
+  state.offers.hold(ip('10.20.0.30'), MAC_A, NOW);
+  assert.deepEqual(records(), ['released 10.20.0.105', 'bound 10.20.0.30']);
 });
 
 test('a renewal releases nothing, not even of the same client', () => {

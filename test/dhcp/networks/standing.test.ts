@@ -94,6 +94,24 @@ const CASES: readonly Case[] = [
     expected: all('ack'),
   },
   {
+    name: 'INIT-REBOOT with a free dynamic address beside its lease',
+    leases: own,
+    words: init('10.20.0.105'),
+    expected: all('nak'),
+  },
+  {
+    name: 'REBINDING a free dynamic address beside its lease',
+    leases: own,
+    words: extend('10.20.0.105'),
+    expected: all('nak'),
+  },
+  {
+    name: 'REBINDING its ended lease beside the one that runs',
+    leases: [leaseAt(MAC_A, '10.20.0.105', -9), ...own],
+    words: extend('10.20.0.105'),
+    expected: all('ack'),
+  },
+  {
     name: 'INIT-REBOOT outside all ranges beside its lease',
     leases: own,
     words: init('10.20.0.200'),

@@ -1,0 +1,120 @@
+// What somebody on the wire says in another client's name: which of it ends the running lease of that client. RFC 2131 §4.3.2: a REQUEST
+// that names another server declines this one's offer, no more; §4.3.4: a lease is given back by RELEASE.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../../src/net/address.ts';
+import { type ClientWords, config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet } from '../lab.ts';
+import { BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
+
+const OTHER_SERVER = ip('10.20.0.66');
+const FIXED = ip('10.20.0.30');
+const addressOf = (answer: string): Ipv4 => ip(answer.split(' ')[1] ?? '');
+
+/** A client that holds `held`, and `free`, which nobody has. */
+function running(changes: Partial<DhcpSubnet> = {}) {
+  const set = rig(config(subnet(changes), relayedSubnet()));
+  const held = addressOf(set.lease(MAC_A));
+  const free = ip(held === ip('10.20.0.105') ? '10.20.0.106' : '10.20.0.105');
+  const isBound = (address: Ipv4): boolean => {
+    const lease = set.table.find(address);
+    return lease?.state === 'bound' && lease.mac === MAC_A && lease.expiresAt > set.clock.now();
+  };
+  return { ...set, held, free, isBound };
+}
+
+const STANDINGS = ['yes', 'auto', 'no'] as const;
+type Forged = readonly [name: string, words: (held: Ipv4, free: Ipv4) => ClientWords, answer: RegExp];
+
+const NO_ADDRESS: readonly Forged[] = [
+  ['SELECTING of another server, another address', (_, free) => ({ requested: free, server: OTHER_SERVER }), /silence/],
+  ['SELECTING of another server, its own address', (held) => ({ requested: held, server: OTHER_SERVER }), /silence/],
+  ['SELECTING of this server, an address not on offer', (_, free) => ({ requested: free, server: RACK }), /^nak/],
+  ['INIT-REBOOT with another address', (_, free) => ({ requested: free }), /^nak/],
+  ['INIT-REBOOT on another network', () => ({ requested: ip('192.0.2.1') }), /^nak/],
+  ['REBINDING of another address', (_, free) => ({ ciaddr: free }), /^nak/],
+];
+
+for (const authoritative of STANDINGS) {
+  test(`no REQUEST in its name ends the running lease of a client, nor takes another address: authoritative ${authoritative}`, () => {
+    for (const [name, words, answer] of NO_ADDRESS) {
+      const { say, lease, held, free, isBound, table } = running({ authoritative });
+      for (const arrival of [ON_WIRE, BY_RELAY]) {
+        const forged: ClientWords = { type: 'request', mac: MAC_A, ...words(held, free) };
+        assert.match(say(forged, arrival), arrival === BY_RELAY && forged.server === RACK ? /^nak/ : answer, name);
+        assert.ok(isBound(held), name);
+        assert.equal(table.find(free), undefined, name);
+      }
+      assert.match(say({ type: 'request', mac: MAC_A, ciaddr: held }), /^ack/, name);
+      assert.notEqual(addressOf(lease(MAC_B)), held, name);
+    }
+  });
+}
+
+test('a REQUEST that names another server declines the offer, and the lease that runs is left alone', () => {
+  const { say, held, isBound } = running();
+  say({ type: 'discover', mac: MAC_A });
+  say({ type: 'request', mac: MAC_A, requested: held, server: OTHER_SERVER });
+  assert.ok(isBound(held));
+  assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }, BY_RELAY), `ack ${formatIpv4(held)}`);
+});
+
+test('a fixed address that is asked for without an offer is given beside the lease that runs, which runs on to its end', () => {
+  const { say, reload, held, isBound, clock } = running();
+  reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
+  for (const words of [{ requested: FIXED, server: RACK }, { requested: FIXED }, { ciaddr: FIXED }]) {
+    assert.equal(say({ type: 'request', mac: MAC_A, ...words }), 'ack 10.20.0.30');
+    assert.ok(isBound(held) && isBound(FIXED));
+    clock.advance(1000);
+  }
+  assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }), `ack ${formatIpv4(held)}`);
+});
+
+test('a client that takes what it was offered in place of its address has given that up; if it did not, it gets it back', () => {
+  const { say, reload, lease, held, isBound, table } = running();
+  reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
+  assert.equal(lease(MAC_A), 'ack 10.20.0.30');
+  assert.equal(table.find(held)?.state, 'released');
+  assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }), `ack ${formatIpv4(held)}`, 'it is in use');
+  assert.ok(isBound(held) && isBound(FIXED));
+  say({ type: 'discover', mac: MAC_A });
+  assert.equal(say({ type: 'request', mac: MAC_A, requested: held }), `ack ${formatIpv4(held)}`);
+  assert.ok(isBound(FIXED), 'what it renews ends nothing');
+});
+
+test('a client that had many addresses runs no more than two of them', () => {
+  const { say, held, table } = running();
+  let own = held;
+  const had = [held];
+  for (let low = 100; low < 106; low += 1) {
+    const next = ip(`10.20.0.${low}`);
+    if (next === own) continue;
+    say({ type: 'release', mac: MAC_A, ciaddr: own, server: RACK });
+    assert.equal(say({ type: 'request', mac: MAC_A, requested: next }), `ack ${formatIpv4(next)}`);
+    own = next;
+    had.push(next);
+  }
+  for (const address of had) say({ type: 'request', mac: MAC_A, ciaddr: address });
+  assert.equal(table.all().filter(({ state }) => state === 'bound').length, 2);
+});
+
+test('a RELEASE ends a lease where its holder sends it from the address, and nowhere else', () => {
+  const { say, held, isBound } = running();
+  const release: ClientWords = { type: 'release', mac: MAC_A, ciaddr: held, server: RACK };
+  for (const from of [ANY, ip('10.20.0.106'), ip('192.0.2.1')]) say({ ...release, from });
+  say({ ...release, server: OTHER_SERVER });
+  say({ ...release, mac: MAC_B });
+  assert.ok(isBound(held));
+  say({ ...release, from: held });
+  assert.equal(isBound(held), false);
+});
+
+test('a client that moves to another network takes an address there, and its lease here runs on', () => {
+  const { say, held, isBound, table } = running();
+  const relayed: ClientWords = { mac: MAC_A, giaddr: ip('10.30.0.1') };
+  const there = addressOf(say({ type: 'discover', ...relayed }, BY_RELAY));
+  assert.match(say({ type: 'request', ...relayed, requested: held }, BY_RELAY), /^nak/, 'it is wrong there');
+  assert.match(say({ type: 'request', ...relayed, requested: there, server: RACK }, BY_RELAY), /^ack 10\.30\./);
+  assert.ok(isBound(held) && table.find(there)?.state === 'bound');
+});
