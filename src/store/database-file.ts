@@ -34,8 +34,8 @@ export interface DatabaseKind {
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
-  /** SQL, one step a version: step n makes version n + 1 out of version n. */
-  readonly migrations: readonly string[];
+  /** One step a version, in SQL or as what is done with the database: step n makes version n + 1 out of version n. */
+  readonly migrations: readonly (string | ((database: DatabaseSync) => void))[];
 }
 
 /** SQLite's primary result code of a thrown value, or undefined when it is not SQLite's. */
@@ -142,7 +142,10 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   if (version > 0) copyFile(database, `${path}.version-${version}`);
   database.exec('BEGIN IMMEDIATE');
   try {
-    for (const step of kind.migrations.slice(version)) database.exec(step);
+    for (const step of kind.migrations.slice(version)) {
+      if (typeof step === 'string') database.exec(step);
+      else step(database);
+    }
     database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
     database.exec('COMMIT');
   } catch (error) {

@@ -1,23 +1,41 @@
-// One pass over the log of `leases.db`: its records are gathered first and then written in the order of their addresses, the newest of
-// each only.
+// One pass over the log of `leases.db`: its records are gathered first, by the blocks of their addresses; then block by block they are
+// laid over what the block held, the newest of each address only.
 //
-//   gather ─▶ gather ─▶ … (PASS_RECORDS_MAX, or nothing left) ─▶ slice ─▶ slice ─▶ … the last
+//   add ─▶ add ─▶ … (PASS_BYTES_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
 //
-// Leases that lie side by side in the table share its pages. Records in the order in which they came touch one page each, and each page
-// is written twice, to the write-ahead log and at its checkpoint: measured 28 µs a record among 100 000 leases, 9 µs in order.
+// 1. Records are moved as the bytes they came in: none is decoded, none becomes an object.
+// 2. A block holds its records in the order of their addresses.
+//
+// Measured with 14 leases a block, renewed at random: 3 µs a record with 2 MiB a pass, 1.6 µs with 5 MiB; as rows of a table, 9 µs.
 
-import type { RecordFields } from './lease-record.ts';
+import { recordAddress, recordEnd } from './lease-record.ts';
 
-/** Records that one pass gathers, and at the most a batch more: some 10 MB while it lasts. */
-export const PASS_RECORDS_MAX = 32_768;
+/** Memory of the records that one pass gathers, in bytes; a single batch that is larger makes a pass of its own. */
+export const PASS_BYTES_MAX = 8 * 1024 * 1024;
+/** A block holds the leases of 2^6 addresses. */
+const BLOCK_BITS = 6;
+export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
+
+/** The number of the block in which an address lies. */
+export const blockOf = (address: number): number => address >>> BLOCK_BITS;
+const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
+
+/** A record in the bytes it came in. */
+interface Place {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
 
 export class FoldPass {
-  readonly #newest = new Map<number, RecordFields>();
-  /** By address; undefined: still gathering. */
-  #ordered: readonly RecordFields[] | undefined;
-  #gathered = 0;
-  #written = 0;
+  /** Where the records of each block begin in `#bytes`, the older first. */
+  readonly #records = new Map<number, number[]>();
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
   #sequence: number;
+  /** The numbers of the blocks; undefined: still gathering. */
+  #ordered: Float64Array | undefined;
+  #written = 0;
 
   /** @param sequence up to which the log is folded already */
   constructor(sequence: number) {
@@ -29,31 +47,76 @@ export class FoldPass {
     return this.#sequence;
   }
 
-  /** Whether another batch may be added. */
+  /** Whether batches may be added: until the first `nextBlock`. */
   get isGathering(): boolean {
-    return this.#ordered === undefined && this.#gathered < PASS_RECORDS_MAX;
+    return this.#ordered === undefined;
   }
 
-  /** Adds the next batch of the log. @param sequence of its last record */
-  add(sequence: number, records: readonly RecordFields[]): void {
-    for (const record of records) this.#newest.set(record.address, record);
-    this.#gathered += records.length;
+  /** Whether there is room for another batch of so many bytes. */
+  hasRoom(bytes: number): boolean {
+    return this.#length === 0 || this.#length + bytes <= this.#bytes.length;
+  }
+
+  /**
+   * Adds the next batch of the log, for which there is room.
+   * @param sequence of its last record
+   * @returns how many records it holds
+   * @throws Error when it does not decode
+   */
+  add(sequence: number, batch: Uint8Array): number {
+    // Memory that is not written to yet costs nothing.
+    if (this.#length === 0) this.#bytes = Buffer.allocUnsafeSlow(Math.max(PASS_BYTES_MAX, batch.length));
+    this.#bytes.set(batch, this.#length);
+    const end = this.#length + batch.length;
+    const gathered = this.#bytes.subarray(0, end);
+    let count = 0;
+    for (let at = this.#length; at < end; count += 1) {
+      const next = recordEnd(gathered, at);
+      if (next === undefined)
+        throw new Error(`leases.db holds a batch that is cut off: the one that ends with ${sequence}`);
+      const block = blockOf(recordAddress(gathered, at));
+      const records = this.#records.get(block);
+      if (records === undefined) this.#records.set(block, [at]);
+      else records.push(at);
+      at = next;
+    }
+    this.#length = end;
     this.#sequence = sequence;
+    return count;
   }
 
-  /** The next records to write, at most `max`; the same again until `wrote`. Gathering ends with the first call. */
-  slice(max: number): readonly RecordFields[] {
-    this.#ordered ??= [...this.#newest.values()].sort((one, other) => one.address - other.address);
-    return this.#ordered.slice(this.#written, this.#written + max);
+  /** The number of the next block to write, in order; undefined: there is none left. */
+  nextBlock(): number | undefined {
+    this.#ordered ??= Float64Array.from(this.#records.keys()).sort();
+    this.#written += 1;
+    return this.#ordered[this.#written - 1];
   }
 
-  /** Whether a slice of `count` records is the last. */
-  isLast(count: number): boolean {
-    return this.#ordered !== undefined && this.#written + count >= this.#ordered.length;
+  /**
+   * What a block is to hold.
+   * @param held what it held until now; undefined: it is new
+   * @throws Error when that does not decode
+   */
+  merge(block: number, held: Uint8Array | undefined): Uint8Array {
+    const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
+    if (held !== undefined) {
+      const bytes = Buffer.from(held.buffer, held.byteOffset, held.byteLength);
+      for (let from = 0; from < bytes.length; ) from = put(places, block, bytes, from);
+    }
+    for (const from of this.#records.get(block) ?? []) put(places, block, this.#bytes, from);
+    let length = 0;
+    for (const place of places) if (place !== undefined) length += place.to - place.from;
+    const merged = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (const place of places) if (place !== undefined) at += place.bytes.copy(merged, at, place.from, place.to);
+    return merged;
   }
+}
 
-  /** The last slice, of `count` records, is on disk. */
-  wrote(count: number): void {
-    this.#written += count;
-  }
+/** Lays a record over an older one of its address. @returns where it ends */
+function put(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
+  const to = recordEnd(bytes, from);
+  if (to === undefined) throw new Error(`leases.db holds a block that is cut off: ${block}`);
+  places[placeOf(recordAddress(bytes, from))] = { bytes, from, to };
+  return to;
 }

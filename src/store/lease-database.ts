@@ -1,38 +1,43 @@
 // `leases.db`: what the journal worker does with its file. The acknowledgement of a lease waits for one thing only, a row at the
-// end of `log`; the table by address is brought up to date later, when nobody waits.
+// end of `log`; the blocks by address are brought up to date later, when nobody waits.
 //
-//   write ──▶ log (seq, records)  ──fold──▶ lease (address, …)
+//   write ──▶ log (seq, records)  ──fold──▶ lease_block (block, records)
 //                 │ the last LOG_HISTORY_MAX records stay, as the history of what happened; older folded ones go
 //
 // Measured: rows appended to the log 227 000/s in groups of 32, the same rows as upserts by address 41 000/s, with stops of 5 ms
-// for each checkpoint. Hence the two tables; and a row of the log holds a whole batch as it came (`lease-record.ts`), named by its
-// last sequence, because a row and its columns for each record cost as much again as the way to the disk.
+// for each checkpoint. Hence the two tables; and a row holds many records as they came (`lease-record.ts`), one of the log a whole batch,
+// named by its last sequence, one of `lease_block` those of BLOCK_ADDRESSES addresses: a row and its columns for each record cost
+// as much again as the way to the disk.
 //
-// 1. What is in force is `lease`, overlaid in order by the records of `log` above `fold.sequence`.
+// 1. What is in force is `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
 // 2. A batch, a fold step and a probe are one transaction each. A pass of folding takes many steps (`fold-pass.ts`): `fold.sequence` follows
-//    with the last of them, until then 1 still holds, because what stands in `lease` too soon is overlaid once more.
-// 3. `lease` holds at most one row an address, so its size is bounded by the networks that were ever served.
+//    with the last of them, until then 1 still holds, because what stands in `lease_block` too soon is overlaid once more.
+// 3. Nothing is taken out of the log before `fold.sequence` has passed it.
+// 4. `lease_block` holds at most one record an address, so its size is bounded by the networks that were ever served.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { seconds } from '../clock.ts';
-import type { LeaseState } from '../dhcp/leases/lease.ts';
-import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { errorText, RackError } from '../errors.ts';
-import { ipv4, mac } from '../net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
 import { FoldPass } from './fold-pass.ts';
-import { decodeFields, decodeLeases, LeaseBatch, type LeaseRecord, type RecordFields } from './lease-record.ts';
+import {
+  BATCH_VERSION,
+  COLUMN_MIGRATIONS,
+  columnLog,
+  columnRecords,
+  columnsToBlocks,
+  readInteger,
+} from './lease-columns.ts';
+import { decodeLeases, type LeaseRecord } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** Records that one fold step writes: bounds how long a batch can wait behind it to about a millisecond. */
-export const FOLD_RECORDS_MAX = 128;
-/** Records of the log that one fold step reads, and at the most a batch more; as long. */
-const GATHER_RECORDS_MAX = 512;
+/** Blocks that one fold step writes, and their bytes, and a block more: bounds how long a batch can wait behind it to some milliseconds. */
+export const FOLD_BLOCKS_MAX = 32;
+const FOLD_BYTES_MAX = 128 * 1024;
+/** Records of the log that one fold step gathers or takes out, and at the most a batch more; as long. */
+export const FOLD_RECORDS_MAX = 2048;
 /** Folded records that stay in the log, and those of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
-/** Records handed over in one piece when loading. */
-const LOAD_RECORDS_MAX = 2048;
-/** Batches of the log are handed over together up to this size. */
+/** Blocks, and batches of the log, are handed over together up to this size when loading. */
 const LOAD_BYTES_MAX = 256 * 1024;
 /** How long a reader waits for a process that has the file to itself for a moment, in milliseconds. */
 const COPY_WAIT_MS = 2000;
@@ -40,57 +45,24 @@ const COPY_WAIT_MS = 2000;
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
-/** The columns of a record up to version 2. */
-const COLUMNS_2 =
-  'address, mac, state, granted_ms, expires_ms, duration_s, boot_id, uptime_ms, hostname, client_id, vendor_class, circuit_id, remote_id';
-const COLUMNS = `${COLUMNS_2}, by_identifier`;
-
-const RECORD = `
-  mac INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('bound', 'released', 'declined')),
-  granted_ms INTEGER NOT NULL,
-  expires_ms INTEGER NOT NULL,
-  duration_s INTEGER NOT NULL,
-  boot_id TEXT NOT NULL,
-  uptime_ms INTEGER NOT NULL,
-  hostname TEXT,
-  client_id BLOB,
-  vendor_class BLOB,
-  circuit_id BLOB,
-  remote_id BLOB`;
-
 /** The file's kind; `RBls` in hexadecimal marks it. */
 export const LEASE_DATABASE: DatabaseKind = {
   title: 'lease database',
   applicationId: 0x52_42_6c_73,
-  migrations: [
-    `CREATE TABLE log (seq INTEGER PRIMARY KEY, address INTEGER NOT NULL, ${RECORD}) STRICT;
-     CREATE TABLE lease (address INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ${RECORD}) STRICT;
-     CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL) STRICT;
-     INSERT INTO fold VALUES (1, 0);
-     CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,
-    // A batch in one row; what the log held by single records is folded, as far as it was not.
-    `INSERT OR REPLACE INTO lease (seq, ${COLUMNS_2})
-       SELECT max(seq), ${COLUMNS_2} FROM log WHERE seq > (SELECT sequence FROM fold) GROUP BY address;
-     UPDATE fold SET sequence = max(sequence, (SELECT coalesce(max(seq), 0) FROM log));
-     DROP TABLE log;
-     CREATE TABLE log (seq INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT;`,
-    // Whether identifiers counted when a lease was granted; what was stored before is taken for granted to a hardware address.
-    `ALTER TABLE lease ADD COLUMN by_identifier INTEGER NOT NULL DEFAULT 0 CHECK (by_identifier IN (0, 1));`,
-  ],
+  migrations: [...COLUMN_MIGRATIONS, columnsToBlocks],
 };
 
-/** The version from which a row of the log holds a batch. */
-const BATCH_VERSION = 2;
-/** The version from which a record tells whether identifiers counted. */
-const IDENTITY_VERSION = 3;
+/** The version from which leases are in blocks. */
+const BLOCK_VERSION = 4;
 
 /** The open file. Every method is synchronous and throws what SQLite throws. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
   readonly #next: StatementSync;
-  readonly #upsert: StatementSync;
+  readonly #oldest: StatementSync;
+  readonly #readBlock: StatementSync;
+  readonly #writeBlock: StatementSync;
   #folded: number;
   #last: number;
   #pass: FoldPass | undefined;
@@ -99,10 +71,10 @@ export class LeaseDatabase {
   constructor(path: string) {
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
     this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
-    this.#next = this.#database.prepare('SELECT seq, records FROM log WHERE seq > ? ORDER BY seq LIMIT 1');
-    this.#upsert = this.#database.prepare(
-      `INSERT OR REPLACE INTO lease (seq, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#next = this.#database.prepare('SELECT seq, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1');
+    this.#oldest = this.#database.prepare('SELECT min(seq) AS seq FROM log');
+    this.#readBlock = this.#database.prepare('SELECT records FROM lease_block WHERE block = ?');
+    this.#writeBlock = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?)');
     this.#folded = this.#number('SELECT sequence FROM fold');
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
   }
@@ -119,17 +91,9 @@ export class LeaseDatabase {
 
   /** Hands over every record in force, the older of one address before the newer, in encoded pieces. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-    let batch = new LeaseBatch();
-    for (const { sequence, lease } of foldedRecords(this.#database)) {
-      batch.add(sequence, lease);
-      if (batch.records < LOAD_RECORDS_MAX) continue;
-      deliver(batch.finish());
-      batch = new LeaseBatch();
-    }
-    if (batch.records > 0) deliver(batch.finish());
-    // Small batches, of which there may be very many, go together: a batch has no header.
+    // Small ones, of which there may be very many, go together: neither a block nor a batch has a header.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
-    for (const { records } of loggedBatches(this.#database, this.#folded)) {
+    for (const records of storedRecords(this.#database, this.#folded)) {
       pieces.push(records);
       bytes += records.length;
       if (bytes < LOAD_BYTES_MAX) continue;
@@ -149,24 +113,18 @@ export class LeaseDatabase {
   }
 
   /**
-   * Moves the next records of the log into `lease`, which then can be taken back no more: reads some of them, or writes some.
+   * Moves the next records of the log into `lease_block`, which then can be taken back no more: a step of it.
    * @param upTo the last sequence that may be moved; what lies above the last one written is never
-   * @returns whether more of them are waiting
+   * @returns whether there is more to do
    */
   fold(upTo = this.#last): boolean {
-    const end = Math.min(upTo, this.#last);
-    this.#pass ??= new FoldPass(this.#folded);
-    const pass = this.#pass;
-    if (this.#gather(pass, end)) return true;
-    if (pass.sequence === this.#folded) {
-      // No batch is left that ends by `end`.
+    try {
+      return this.#fold(Math.min(upTo, this.#last));
+    } catch (error) {
+      // What it has written stands there too soon, and is written again.
       this.#pass = undefined;
-      return false;
+      throw error;
     }
-    if (!this.#writeSlice(pass)) return true;
-    this.#folded = pass.sequence;
-    this.#pass = undefined;
-    return this.#folded < end;
   }
 
   /**
@@ -194,60 +152,74 @@ export class LeaseDatabase {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** @returns whether there is more to gather than one step may */
-  #gather(pass: FoldPass, end: number): boolean {
-    for (let left = GATHER_RECORDS_MAX; pass.isGathering; ) {
-      if (left <= 0) return true;
-      const batch = this.#batchAfter(pass.sequence);
-      if (batch === undefined || batch.sequence > end) return false;
-      pass.add(batch.sequence, batch.records);
-      left -= batch.records.length;
+  #fold(end: number): boolean {
+    if (this.#pass === undefined && this.#trim()) return true;
+    this.#pass ??= new FoldPass(this.#folded);
+    const pass = this.#pass;
+    if (pass.isGathering && this.#gather(pass, end)) return true;
+    // Without a batch that ends by `end` there is nothing to do.
+    if (pass.sequence > this.#folded) {
+      if (!this.#writeSlice(pass)) return true;
+      this.#folded = pass.sequence;
     }
-    return false;
+    this.#pass = undefined;
+    return this.#nextBatch(this.#folded, end) !== undefined || this.#oldestSequence() <= this.#historyEnd;
   }
 
-  /** Writes the next slice; the end of a pass is in one transaction with its last records. @returns whether it was the last */
+  /** Up to here nothing of the log is kept. */
+  get #historyEnd(): number {
+    return this.#folded - LOG_HISTORY_MAX;
+  }
+
+  /** Takes out of the log what is too old. @returns whether there was any */
+  #trim(): boolean {
+    const oldest = this.#oldestSequence();
+    if (oldest > this.#historyEnd) return false;
+    const upTo = Math.min(oldest + FOLD_RECORDS_MAX, this.#historyEnd);
+    this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq <= ${upTo}`));
+    return true;
+  }
+
+  #oldestSequence(): number {
+    const sequence = this.#oldest.get()?.seq;
+    return typeof sequence === 'number' ? sequence : Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns whether there is more to gather than one step may */
+  #gather(pass: FoldPass, end: number): boolean {
+    for (let left = FOLD_RECORDS_MAX; left > 0; ) {
+      const batch = this.#nextBatch(pass.sequence, end);
+      if (batch === undefined || !pass.hasRoom(batch.records.length)) return false;
+      left -= pass.add(batch.sequence, batch.records);
+    }
+    return true;
+  }
+
+  /** Writes the next blocks; the end of a pass is in one transaction with its last blocks. @returns whether they were the last */
   #writeSlice(pass: FoldPass): boolean {
-    const records = pass.slice(FOLD_RECORDS_MAX);
-    const isLast = pass.isLast(records.length);
+    let isLast = false;
     this.#transaction(() => {
-      for (const record of records) this.#keep(record);
-      if (!isLast) return;
-      this.#database.exec(
-        `DELETE FROM log WHERE seq <= ${pass.sequence - LOG_HISTORY_MAX}; UPDATE fold SET sequence = ${pass.sequence}`,
-      );
+      let bytes = 0;
+      for (let count = 0; count < FOLD_BLOCKS_MAX && bytes < FOLD_BYTES_MAX; count += 1) {
+        const block = pass.nextBlock();
+        if (block === undefined) {
+          this.#database.exec(`UPDATE fold SET sequence = ${pass.sequence}`);
+          isLast = true;
+          return;
+        }
+        const held = this.#readBlock.get(block);
+        const records = pass.merge(block, held === undefined ? undefined : readBlob(held.records));
+        this.#writeBlock.run(block, records);
+        bytes += records.length;
+      }
     });
-    pass.wrote(records.length);
     return isLast;
   }
 
-  #batchAfter(sequence: number): { readonly sequence: number; readonly records: readonly RecordFields[] } | undefined {
-    const row = this.#next.get(sequence);
-    if (row === undefined) return undefined;
-    const last = readInteger(row.seq);
-    const records = decodeFields(readBlob(row.records));
-    if (!records.ok) throw damaged(last, records.fault.field);
-    return { sequence: last, records: records.value };
-  }
-
-  #keep(record: RecordFields): void {
-    this.#upsert.run(
-      record.sequence,
-      record.address,
-      record.mac,
-      record.state,
-      record.grantedMs,
-      record.expiresMs,
-      record.durationS,
-      record.bootId,
-      record.uptimeMs,
-      record.hostname ?? null,
-      record.clientId ?? null,
-      record.vendorClass ?? null,
-      record.circuitId ?? null,
-      record.remoteId ?? null,
-      record.isByIdentifier ? 1 : 0,
-    );
+  /** The batch behind sequence `after`, of those that end by `end`. */
+  #nextBatch(after: number, end: number): { readonly sequence: number; readonly records: Uint8Array } | undefined {
+    const row = this.#next.get(after, end);
+    return row === undefined ? undefined : { sequence: readInteger(row.seq), records: readBlob(row.records) };
   }
 
   #transaction(action: () => void): void {
@@ -268,19 +240,6 @@ export class LeaseDatabase {
   }
 }
 
-/** The records of `lease`, in no particular order of sequences, of a file of any version. */
-function* foldedRecords(database: DatabaseSync, version = IDENTITY_VERSION): Generator<LeaseRecord> {
-  yield* readRecords(database, `SELECT seq, ${columnsOf(version)} FROM lease`);
-}
-
-const columnsOf = (version: number): string => (version < IDENTITY_VERSION ? `${COLUMNS_2}, 0` : COLUMNS);
-
-function* readRecords(database: DatabaseSync, sql: string): Generator<LeaseRecord> {
-  for (const row of database.prepare(sql, { returnArrays: true }).iterate()) {
-    yield { sequence: readInteger(row[0]), lease: readLease(row) };
-  }
-}
-
 function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(bytes);
   let at = 0;
@@ -291,25 +250,30 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
   return whole;
 }
 
-/** The batches of the log above a sequence, in order. */
-function* loggedBatches(
-  database: DatabaseSync,
-  folded: number,
-): Generator<{ readonly sequence: number; readonly records: Uint8Array<ArrayBuffer> }> {
-  for (const row of database.prepare('SELECT seq, records FROM log WHERE seq > ? ORDER BY seq').iterate(folded)) {
-    yield { sequence: readInteger(row.seq), records: readBlob(row.records) };
-  }
+/** The records of all blocks, then the batches of the log above a sequence, in order. */
+function* storedRecords(database: DatabaseSync, folded: number): Generator<Uint8Array> {
+  yield* readRows(database.prepare('SELECT records FROM lease_block').iterate());
+  yield* loggedBatches(database, folded);
 }
 
-/** The records of the log above a sequence, in order, of a file of any version. */
-function* loggedRecords(database: DatabaseSync, folded: number, version: number): Generator<LeaseRecord> {
+const loggedBatches = (database: DatabaseSync, folded: number): Generator<Uint8Array> =>
+  readRows(database.prepare('SELECT records FROM log WHERE seq > ? ORDER BY seq').iterate(folded));
+
+function* readRows(rows: Iterable<Record<string, SQLOutputValue>>): Generator<Uint8Array> {
+  for (const { records } of rows) yield readBlob(records);
+}
+
+/** Every record in force, the older of one address before the newer, of a file of any version. */
+function* recordsOf(database: DatabaseSync, version: number, folded: number): Generator<LeaseRecord> {
+  if (version < BLOCK_VERSION) yield* columnRecords(database, version);
   if (version < BATCH_VERSION) {
-    yield* readRecords(database, `SELECT seq, ${columnsOf(version)} FROM log WHERE seq > ${folded} ORDER BY seq`);
+    yield* columnLog(database, folded, version);
     return;
   }
-  for (const { sequence, records } of loggedBatches(database, folded)) {
+  const all = version < BLOCK_VERSION ? loggedBatches(database, folded) : storedRecords(database, folded);
+  for (const records of all) {
     const decoded = decodeLeases(records);
-    if (!decoded.ok) throw damaged(sequence, decoded.fault.field);
+    if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
     yield* decoded.value;
   }
 }
@@ -332,8 +296,7 @@ export function copyLeases(path: string): LeaseFileContents {
       throw new RackError('store-newer', `${path} was written by a newer Rackboot (version ${version})`);
     }
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const record of foldedRecords(database, version)) stored.add(record);
-    for (const record of loggedRecords(database, folded, version)) stored.add(record);
+    for (const record of recordsOf(database, version, folded)) stored.add(record);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
     throw new RackError('store-unavailable', `${path} cannot be read: ${errorText(cause)}`, { cause });
@@ -343,49 +306,8 @@ export function copyLeases(path: string): LeaseFileContents {
   return stored.contents();
 }
 
-function readLease(row: Record<number, SQLOutputValue>): StoredLease {
-  return {
-    address: ipv4(readInteger(row[1])),
-    mac: mac(readInteger(row[2])),
-    state: readState(row[3]),
-    grantedWallMs: readInteger(row[4]),
-    expiresWallMs: readInteger(row[5]),
-    duration: seconds(readInteger(row[6])),
-    bootId: readText(row[7]) ?? '',
-    uptimeS: readInteger(row[8]) / 1000,
-    hostname: readText(row[9]),
-    clientId: readBytes(row[10]),
-    vendorClass: readBytes(row[11]),
-    circuitId: readBytes(row[12]),
-    remoteId: readBytes(row[13]),
-    identity: readInteger(row[14]) === 1 ? 'client-id' : undefined,
-  };
-}
-
-// The tables are STRICT: another type in a column is damage.
-function readInteger(value: SQLOutputValue | undefined): number {
-  if (typeof value !== 'number') throw new Error(`leases.db holds ${typeof value} where a number belongs`);
-  return value;
-}
-
-function readState(value: SQLOutputValue | undefined): LeaseState {
-  if (value === 'bound' || value === 'released' || value === 'declined') return value;
-  throw new Error(`leases.db holds the lease state ${String(value)}`);
-}
-
-const damaged = (sequence: number, field: string): Error =>
-  new Error(`leases.db holds a batch that does not decode: ${field} in the one that ends with ${sequence}`);
-
 function readBlob(value: SQLOutputValue | undefined): Uint8Array<ArrayBuffer> {
   if (!(value instanceof Uint8Array && value.buffer instanceof ArrayBuffer))
-    throw new Error('leases.db holds no batch where one belongs');
+    throw new Error('leases.db holds no records where they belong');
   return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
-
-const readText = (value: SQLOutputValue | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-
-const readBytes = (value: SQLOutputValue | undefined): string | undefined =>
-  value instanceof Uint8Array
-    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
-    : undefined;

@@ -1,21 +1,24 @@
-// When the log of `leases.db` is folded: bringing the table by address up to date costs as much as the writing did, and nobody waits for
-// it.
+// When the log of `leases.db` is folded: bringing the blocks by address up to date costs time, nobody waits for it, and it costs the less a
+// record the more of them it takes at once.
 //
-//   afterWrite ─▶ (nothing written for FOLD_IDLE_MS) ─▶ step ─▶ step ─▶ … nothing left
-//        └─ more than `backlogMax` records wait: as many as came are folded at once
-//   nothing left but what the rack loop may not have heard of ─▶ onUnheard ┄ heard ─▶ step …
+//   afterWrite ─▶ (nothing written for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN wait) ─▶ step ─▶ step ─▶ … nothing left
+//        └─ more than `backlogMax` records wait: as many steps as keep the log from growing
 //
 // 1. Under load nothing is folded until `backlogMax`; beyond it the log does not grow, whatever the load.
 // 2. Between two steps of an idle time a turn passes: a batch that came meanwhile goes first.
 // 3. A step that failed is tried again after FOLD_RETRY_MS; nothing is lost by it.
-// 4. Only what the rack loop has heard to be durable is folded. The rest it takes back if this thread dies now, and what is folded
-//    cannot be taken out of the file again.
+// 4. Only what the rack loop has heard to be durable is folded. The rest, a batch at the most, it takes back if this thread dies now, and
+//    what is folded cannot be taken out of the file again.
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import { FOLD_RECORDS_MAX, type LeaseDatabase } from './lease-database.ts';
+import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
 /** How long nobody must have written before the log is folded, in milliseconds. */
 export const FOLD_IDLE_MS = 100;
+/** With fewer the log is left as it is: as many stay in it folded, and a start reads them in no time. */
+export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
+/** Beyond `backlogMax` there is a step for so many records written: of so many, each in a block of its own, a step writes more. */
+const RECORDS_PER_STEP = 16;
 /** After a step that failed nothing is folded for this long, in milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
@@ -25,8 +28,6 @@ export interface LeaseFolderOptions {
   /** Records that may wait in the log while there is something else to do. */
   readonly backlogMax: number;
   readonly onFailed: (error: unknown) => void;
-  /** Nothing is left to fold but what may not have been heard of: `heard` is to be called with what was. */
-  readonly onUnheard: () => void;
 }
 
 export class LeaseFolder {
@@ -34,6 +35,8 @@ export class LeaseFolder {
   #timer: Timer | undefined;
   #wroteAt: Instant | undefined;
   #restUntil: Instant | undefined;
+  /** Whether an idle time has something left to do. */
+  #isFolding = false;
   /** The last sequence of which the rack loop has heard that it is durable. */
   #heard: number;
 
@@ -45,9 +48,7 @@ export class LeaseFolder {
 
   /** The rack loop has heard that everything up to `sequence` is durable. */
   heard(sequence: number): void {
-    if (sequence <= this.#heard) return;
     this.#heard = sequence;
-    if (this.#wroteAt !== undefined) this.#timer ??= this.#wait(0);
   }
 
   /** To be called after each write. @param written how many records it brought */
@@ -56,7 +57,8 @@ export class LeaseFolder {
     const now = clock.now();
     this.#wroteAt = now;
     if (database.unfolded > backlogMax && !this.#rests(now)) {
-      for (let left = written; left > 0; left -= FOLD_RECORDS_MAX) if (!this.#step()) break;
+      for (let left = written; left > 0 && database.unfolded > backlogMax; left -= RECORDS_PER_STEP)
+        if (!this.#step()) break;
     }
     // One timer for many writes: it looks how long ago the last one was.
     this.#timer ??= this.#wait(FOLD_IDLE_MS);
@@ -81,10 +83,10 @@ export class LeaseFolder {
     if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
     const idleMs = this.#wroteAt === undefined ? FOLD_IDLE_MS : now - this.#wroteAt;
     if (idleMs < FOLD_IDLE_MS) return this.#wait(FOLD_IDLE_MS - idleMs);
-    if (this.#step()) return this.#wait(0);
-    if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
-    if (this.#options.database.lastSequence > this.#heard) this.#options.onUnheard();
-    return undefined;
+    if (!this.#isFolding && this.#options.database.unfolded < FOLD_IDLE_RECORDS_MIN) return undefined;
+    this.#isFolding = this.#step();
+    if (this.#isFolding) return this.#wait(0);
+    return this.#rests(now) ? this.#wait(FOLD_RETRY_MS) : undefined;
   }
 
   #rests(now: Instant): boolean {

@@ -271,7 +271,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #onMessage(message: FromLeaseWorker): void {
-    if (message.kind !== 'fold-failed' && message.kind !== 'ask-heard') this.#owedSince = undefined;
+    if (message.kind !== 'fold-failed') this.#owedSince = undefined;
     switch (message.kind) {
       case 'durable':
         if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
@@ -284,10 +284,6 @@ export class WorkerLeaseJournal implements LeaseJournal {
         this.#onProbed(this.#clock.now() - this.#probedAt);
         return;
       case 'pong':
-        return;
-      case 'ask-heard':
-        // Nothing is owed for it.
-        this.#worker?.postMessage({ kind: 'heard', sequence: this.#durable } satisfies ToLeaseWorker);
         return;
       case 'fold-failed':
         this.#counts.foldFailures += 1;

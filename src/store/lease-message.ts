@@ -6,8 +6,6 @@
 //             ◀─ writable | failed ─
 //             ── ping ──────────▶             now and then, when nothing else is owed
 //             ◀─ pong ───────────
-//             ◀─ ask-heard ──────             before the last batches are folded, in an idle time
-//             ── heard ─────────▶
 //             ── close ─────────▶             the worker closes its file and ends
 
 import type { RackErrorCode } from '../errors.ts';
@@ -25,8 +23,6 @@ export type ToLeaseWorker =
   | { readonly kind: 'probe'; readonly sizeBytes: number }
   /** Answered by `pong`: the worker is alive and its disk does not hold it. */
   | { readonly kind: 'ping' }
-  /** The last sequence of which `durable` has come. */
-  | { readonly kind: 'heard'; readonly sequence: number }
   | { readonly kind: 'close' };
 
 export type FromLeaseWorker =
@@ -40,7 +36,5 @@ export type FromLeaseWorker =
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'writable' }
   | { readonly kind: 'pong' }
-  /** Answered by `heard`. */
-  | { readonly kind: 'ask-heard' }
-  /** Bringing the table by address up to date failed; nothing is lost, it is tried again. */
+  /** Bringing the blocks by address up to date failed; nothing is lost, it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

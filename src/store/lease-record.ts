@@ -1,5 +1,5 @@
-// Leases as bytes, for the way between the rack loop and the journal worker: objects would be cloned field by field, a buffer
-// changes hands in one step.
+// Leases as bytes, for the way between the rack loop and the journal worker, where objects would be cloned field by field and a buffer
+// changes hands in one step; and as `leases.db` holds them, so that nothing there is decoded before it is loaded.
 //
 // 1. A batch is any number of records one after the other; a record says its own length by its fields, so a batch has no header.
 // 2. Integers are big endian; what exceeds 32 bits takes 48: a hardware address, a sequence, milliseconds since 1970.
@@ -19,7 +19,8 @@ import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
-const FIXED_BYTES = 43;
+const ADDRESS_AT = 6;
+const FIXED_BYTES = 39;
 const TEXTS = 6;
 const RECORD_BYTES_MAX = FIXED_BYTES + TEXTS * (2 + RECORD_TEXT_MAX);
 const FIRST_CAPACITY = 16_384;
@@ -112,74 +113,26 @@ function readText(reader: ByteReader, field: string): Uint8Array | undefined {
   return length === 0 ? undefined : reader.view(length - 1, field);
 }
 
-const utf8 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-const latin1 = (bytes: Uint8Array | undefined): string | undefined =>
-  bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+const utf8 = (bytes: Uint8Array | undefined): string | undefined => decodeText(bytes, 'utf8');
+const latin1 = (bytes: Uint8Array | undefined): string | undefined => decodeText(bytes, 'latin1');
+const decodeText = (bytes: Uint8Array | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
+  bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding);
 
-/** The fields of a record as a database takes them: wire texts stay bytes, views into the batch. */
-export interface RecordFields {
-  readonly sequence: number;
-  readonly address: number;
-  readonly mac: number;
-  readonly state: LeaseState;
-  readonly isByIdentifier: boolean;
-  readonly grantedMs: number;
-  readonly expiresMs: number;
-  readonly durationS: number;
-  readonly uptimeMs: number;
-  readonly bootId: string;
-  readonly hostname: string | undefined;
-  readonly clientId: Uint8Array | undefined;
-  readonly vendorClass: Uint8Array | undefined;
-  readonly circuitId: Uint8Array | undefined;
-  readonly remoteId: Uint8Array | undefined;
+/** The address of the record that begins at `at`. */
+export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
+
+/** Where the record that begins at `at` ends; undefined: it is cut off. */
+export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
+  let end = at + FIXED_BYTES;
+  for (let text = 0; text < TEXTS; text += 1) {
+    const length = ((bytes[end] ?? 0) << 8) | (bytes[end + 1] ?? 0);
+    end += length === 0 ? 2 : length + 1;
+  }
+  return end <= bytes.length ? end : undefined;
 }
 
-function readFields(reader: ByteReader): RecordFields {
-  const sequence = readUint48(reader, 'sequence');
-  const address = reader.u32('address');
-  const hardware = readUint48(reader, 'mac');
-  const bits = reader.u8('state');
-  const state = STATES[bits & ~BY_IDENTIFIER];
-  if (state === undefined) reader.fail('bad-value', 'state', reader.offset - 1);
-  const grantedMs = readUint48(reader, 'granted');
-  const expiresMs = readUint48(reader, 'expires');
-  const durationS = reader.u32('duration');
-  const uptimeMs = readUint48(reader, 'uptime');
-  const bootId = readText(reader, 'boot id');
-  const hostname = readText(reader, 'hostname');
-  return {
-    sequence,
-    address,
-    mac: hardware,
-    state: state ?? 'bound',
-    isByIdentifier: (bits & BY_IDENTIFIER) !== 0,
-    grantedMs,
-    expiresMs,
-    durationS,
-    uptimeMs,
-    bootId: bootId === undefined ? '' : utf8(bootId),
-    hostname: hostname === undefined ? undefined : utf8(hostname),
-    clientId: readText(reader, 'client id'),
-    vendorClass: readText(reader, 'vendor class'),
-    circuitId: readText(reader, 'circuit id'),
-    remoteId: readText(reader, 'remote id'),
-  };
-}
-
-/** Every record of a batch, for the database; or the first fault. */
-export function decodeFields(bytes: Uint8Array): Decoded<readonly RecordFields[]> {
-  const reader = new ByteReader(bytes);
-  const all: RecordFields[] = [];
-  while (reader.remaining > 0 && reader.fault === undefined) all.push(readFields(reader));
-  return reader.done(all);
-}
-
-/** Every record of a batch, as leases; or the first fault. */
+/** Every record of a batch, in order; or the first fault. */
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
-  const fields = decodeFields(bytes);
-  if (!fields.ok) return fields;
   // Nearly all leases of a batch come from one boot, and of few kinds of clients: they share these strings.
   const shared = new Map<string, string>();
   const intern = (text: string): string => {
@@ -187,25 +140,44 @@ export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]>
     if (known === undefined) shared.set(text, text);
     return known ?? text;
   };
-  return { ok: true, value: fields.value.map((one) => ({ sequence: one.sequence, lease: toLease(one, intern) })) };
+  const reader = new ByteReader(bytes);
+  const all: LeaseRecord[] = [];
+  while (reader.remaining > 0 && reader.fault === undefined) all.push(readRecord(reader, intern));
+  return reader.done(all);
 }
 
-function toLease(fields: RecordFields, intern: (text: string) => string): StoredLease {
-  const vendorClass = latin1(fields.vendorClass);
+function readRecord(reader: ByteReader, intern: (text: string) => string): LeaseRecord {
+  const sequence = readUint48(reader, 'sequence');
+  const address = ipv4(reader.u32('address'));
+  const hardware = mac(readUint48(reader, 'mac'));
+  const bits = reader.u8('state');
+  const state = STATES[bits & ~BY_IDENTIFIER];
+  if (state === undefined) reader.fail('bad-value', 'state', reader.offset - 1);
+  const grantedWallMs = readUint48(reader, 'granted');
+  const expiresWallMs = readUint48(reader, 'expires');
+  const duration = seconds(reader.u32('duration'));
+  const uptimeS = readUint48(reader, 'uptime') / 1000;
+  const bootId = intern(utf8(readText(reader, 'boot id')) ?? '');
+  const hostname = utf8(readText(reader, 'hostname'));
+  const clientId = latin1(readText(reader, 'client id'));
+  const vendorClass = latin1(readText(reader, 'vendor class'));
   return {
-    address: ipv4(fields.address),
-    mac: mac(fields.mac),
-    state: fields.state,
-    duration: seconds(fields.durationS),
-    hostname: fields.hostname,
-    clientId: latin1(fields.clientId),
-    identity: fields.isByIdentifier ? 'client-id' : undefined,
-    vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
-    circuitId: latin1(fields.circuitId),
-    remoteId: latin1(fields.remoteId),
-    grantedWallMs: fields.grantedMs,
-    expiresWallMs: fields.expiresMs,
-    bootId: intern(fields.bootId),
-    uptimeS: fields.uptimeMs / 1000,
+    sequence,
+    lease: {
+      address,
+      mac: hardware,
+      state: state ?? 'bound',
+      duration,
+      hostname,
+      clientId,
+      identity: (bits & BY_IDENTIFIER) === 0 ? undefined : 'client-id',
+      vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
+      circuitId: latin1(readText(reader, 'circuit id')),
+      remoteId: latin1(readText(reader, 'remote id')),
+      grantedWallMs,
+      expiresWallMs,
+      bootId,
+      uptimeS,
+    },
   };
 }

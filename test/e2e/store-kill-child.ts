@@ -1,17 +1,28 @@
-// Appends leases to the journal in the directory given as argument, for ever, and prints every durable sequence. To be killed.
+// Appends leases to the journal in the directory given as argument, for ever, and prints every durable sequence; after so many that their
+// log is folded it rests for as long as that takes. To be killed.
 
 import { writeSync } from 'node:fs';
 import { later, seconds, systemClock } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { FOLD_IDLE_MS, FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import { openLeaseJournal } from '../../src/store/lease-journal.ts';
 
-const IN_FLIGHT_MAX = 64;
+const IN_FLIGHT_MAX = 256;
+const RECORDS_PER_REST = FOLD_IDLE_RECORDS_MIN * 1.25;
+/** The fold begins FOLD_IDLE_MS after the last write. */
+const REST_MS = FOLD_IDLE_MS + 60;
 
 const { journal } = await openLeaseJournal({ stateDir: process.argv[2] ?? '', clock: systemClock });
 let next = journal.status().durableSequence + 1;
+let restsAt = next + RECORDS_PER_REST;
 
 function fill(durable: number): void {
-  for (; next <= durable + IN_FLIGHT_MAX; next += 1) {
+  if (durable + 1 >= restsAt) {
+    restsAt = durable + RECORDS_PER_REST;
+    systemClock.schedule(REST_MS, () => fill(durable));
+    return;
+  }
+  for (; next < Math.min(durable + IN_FLIGHT_MAX + 1, restsAt); next += 1) {
     const now = systemClock.now();
     journal.append({
       address: ipv4(next),

@@ -1,5 +1,5 @@
 // What was reported durable is there after `kill -9`: a child appends leases and prints each durable sequence, and is killed at
-// a random moment, many times over one file.
+// a random moment, many times over one file: while it writes, and while the log is folded.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -7,12 +7,15 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { openLeaseJournal } from '../../src/store/lease-journal.ts';
+import { LEASE_FILE, openLeaseJournal } from '../../src/store/lease-journal.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const KILLS = Number(process.env.KILLS ?? 12);
+/** After the first record: a child writes, rests and writes again within this time. */
+const KILL_MS_MAX = 700;
 const CHILD = new URL('./store-kill-child.ts', import.meta.url).pathname;
 
 test(`${KILLS} kills at random moments lose no durable lease`, async () => {
@@ -28,7 +31,7 @@ test(`${KILLS} kills at random moments lose no durable lease`, async () => {
       });
       const closed = once(child, 'close');
       while (!output.includes('\n') && child.exitCode === null) await sleep(2);
-      await sleep(random(150));
+      await sleep(random(KILL_MS_MAX));
       child.kill('SIGKILL');
       await closed;
       // A line cut by the kill was not said.
@@ -43,7 +46,11 @@ test(`${KILLS} kills at random moments lose no durable lease`, async () => {
       }
     }
     assert.ok(printed > 0);
-    console.log(`# ${printed} records survived`);
+    const database = new DatabaseSync(join(stateDir, LEASE_FILE), { readOnly: true });
+    const folded = Number(database.prepare('SELECT sequence FROM fold').get()?.sequence);
+    database.close();
+    assert.ok(folded > 0, 'the log was folded');
+    console.log(`# ${printed} records survived, up to ${folded} they are folded`);
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }

@@ -19,9 +19,10 @@ import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { RackError, type RackErrorCode } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
+import { BLOCK_ADDRESSES } from '../../src/store/fold-pass.ts';
 import {
   copyLeases,
-  FOLD_RECORDS_MAX,
+  FOLD_BLOCKS_MAX,
   LEASE_DATABASE,
   LeaseDatabase,
   LOG_HISTORY_MAX,
@@ -145,34 +146,73 @@ test('folding at random moments never changes what is in force', () => {
   database.close();
 });
 
-test('a fold that stops in the middle of a batch changes nothing, and goes on after reopening', () => {
+test('a fold that stops in its midst changes nothing, and is begun anew after reopening', () => {
   const first = new LeaseDatabase(path);
-  write(first, 1, many(FOLD_RECORDS_MAX + 10, 1, 1));
-  write(first, FOLD_RECORDS_MAX + 11, many(10, FOLD_RECORDS_MAX + 5, 2));
-  assert.equal(first.fold(), true);
-  assert.equal(first.unfolded, FOLD_RECORDS_MAX + 20, 'a batch counts as folded when all of it is');
+  const wide = (FOLD_BLOCKS_MAX + 2) * BLOCK_ADDRESSES;
+  write(first, 1, many(wide, BLOCK_ADDRESSES, 1));
+  write(first, wide + 1, many(10, BLOCK_ADDRESSES + 5, 2));
   const before = load(first);
-  assert.equal(before.size, FOLD_RECORDS_MAX + 14);
+  assert.equal(before.size, wide);
+  while (count('SELECT count(*) FROM lease_block') === 0) assert.equal(first.fold(), true);
+  assert.ok(Number(count('SELECT count(*) FROM lease_block')) <= FOLD_BLOCKS_MAX);
+  assert.equal(first.unfolded, wide + 10, 'a pass counts when all of it is written');
   first.close();
   const second = new LeaseDatabase(path);
   assert.deepEqual(load(second), before);
+  // What comes in between is newer than what was folded too soon.
+  write(second, wide + 11, [lease(BLOCK_ADDRESSES + 1, 3)]);
+  const after = load(second);
   while (second.fold());
   assert.equal(second.unfolded, 0);
-  assert.deepEqual(load(second), before);
+  assert.deepEqual(load(second), after);
+  assert.equal(after.get(BLOCK_ADDRESSES + 1)?.expiresWallMs, 3);
   second.close();
-  assert.equal(count('SELECT count(*) FROM lease'), FOLD_RECORDS_MAX + 14);
-  assert.deepEqual(new Map(copyLeases(path).leases.map((one) => [one.address, one])), before);
+  assert.equal(count('SELECT count(*) FROM lease_block'), FOLD_BLOCKS_MAX + 2);
+  assert.deepEqual(new Map(copyLeases(path).leases.map((one) => [one.address, one])), after);
+});
+
+test('a fold goes on behind a batch that is written in its midst', () => {
+  const database = new LeaseDatabase(path);
+  const wide = FOLD_BLOCKS_MAX * 3 * BLOCK_ADDRESSES;
+  write(database, 1, many(wide, 0, 1));
+  let sequence = wide;
+  do {
+    sequence += 1;
+    write(database, sequence, [lease(sequence % wide, sequence)]);
+  } while (database.fold());
+  const before = load(database);
+  while (database.fold());
+  assert.equal(database.unfolded, 0);
+  assert.deepEqual(load(database), before);
+  for (let one = wide + 1; one <= sequence; one += 1) assert.equal(before.get(one % wide)?.expiresWallMs, one);
+  database.close();
+});
+
+test('a batch that lost its end is folded by nobody, and what follows waits in the log', () => {
+  const database = new LeaseDatabase(path);
+  write(database, 1, [lease(1, 1)]);
+  database.write(
+    3,
+    encode(2, [lease(2, 1), lease(3, 1)])
+      .finish()
+      .slice(0, -1),
+  );
+  write(database, 4, [lease(4, 1)]);
+  for (let time = 0; time < 2; time += 1) assert.throws(() => database.fold(), /cut off: the one that ends with 3/);
+  assert.equal(database.unfolded, 4);
+  database.close();
+  assert.equal(count('SELECT count(*) FROM lease_block'), 0);
 });
 
 test('the log keeps its history and no more, and sequences go on', () => {
   const database = new LeaseDatabase(path);
-  const batches = LOG_HISTORY_MAX / 1024 + 3;
-  for (let index = 0; index < batches; index += 1) write(database, 1 + index * 1024, many(1024, 1, index));
+  const batches = LOG_HISTORY_MAX / 1024 + 30;
+  for (let index = 0; index < batches; index += 1) write(database, 1 + index * 1024, many(1024, 1024, index));
   while (database.fold());
   assert.equal(database.unfolded, 0);
   database.close();
   assert.equal(count('SELECT count(*) FROM log'), LOG_HISTORY_MAX / 1024);
-  assert.equal(count('SELECT count(*) FROM lease'), 1024);
+  assert.equal(count('SELECT count(*) FROM lease_block'), 1024 / BLOCK_ADDRESSES);
   const again = new LeaseDatabase(path);
   assert.equal(again.lastSequence, batches * 1024);
   again.close();
@@ -253,7 +293,7 @@ test('a newer file is refused and left as it is', () => {
   const before = readFileSync(path);
   const { code, message } = refusal(() => new LeaseDatabase(path));
   assert.equal(code, 'store-newer');
-  assert.match(message, /version 99.*knows up to 3/);
+  assert.match(message, /version 99.*knows up to 4/);
   assert.deepEqual(readFileSync(path), before);
 });
 
@@ -295,11 +335,11 @@ test('a migration copies the file first and then brings it up to date', () => {
   new LeaseDatabase(path).close();
   const next: DatabaseKind = {
     ...LEASE_DATABASE,
-    migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT'],
+    migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease_block ADD COLUMN note TEXT'],
   };
   openDatabaseFile(path, next).close();
-  assert.equal(count('PRAGMA user_version'), 4);
-  const copy = new LeaseDatabase(`${path}.version-3`);
+  assert.equal(count('PRAGMA user_version'), 5);
+  const copy = new LeaseDatabase(`${path}.version-4`);
   copy.close();
 });
 
@@ -307,20 +347,23 @@ test('a migration that fails changes nothing', () => {
   new LeaseDatabase(path).close();
   const next: DatabaseKind = {
     ...LEASE_DATABASE,
-    migrations: [...LEASE_DATABASE.migrations, 'ALTER TABLE lease ADD COLUMN note TEXT; SELECT nonsense FROM nowhere'],
+    migrations: [
+      ...LEASE_DATABASE.migrations,
+      'ALTER TABLE lease_block ADD COLUMN note TEXT; SELECT nonsense FROM nowhere',
+    ],
   };
   assert.equal(refusal(() => openDatabaseFile(path, next)).code, 'store-unavailable');
-  assert.equal(count('PRAGMA user_version'), 3);
-  assert.equal(count("SELECT count(*) FROM pragma_table_info('lease') WHERE name = 'note'"), 0);
-  assert.ok(existsSync(`${path}.version-3`));
-  assert.equal(statSync(`${path}.version-3`).mode & 0o777, 0o600, 'the copy is as private as the file');
+  assert.equal(count('PRAGMA user_version'), 4);
+  assert.equal(count("SELECT count(*) FROM pragma_table_info('lease_block') WHERE name = 'note'"), 0);
+  assert.ok(existsSync(`${path}.version-4`));
+  assert.equal(statSync(`${path}.version-4`).mode & 0o777, 0o600, 'the copy is as private as the file');
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.endsWith('.part')),
     [],
   );
 });
 
-for (const version of [1, 2, 3]) {
+for (const version of [1, 2, 3, 4]) {
   test(`version ${version} of the file is read as it was left`, () => {
     copyFileSync(new URL(`../../fixtures/state/leases-${version}.db`, import.meta.url), path);
     const unopened = new Map(copyLeases(path).leases.map((one) => [Number(one.address), one]));
@@ -331,7 +374,7 @@ for (const version of [1, 2, 3]) {
     while (database.fold());
     assert.deepEqual(load(database), found);
     database.close();
-    for (const older of [1, 2]) assert.equal(existsSync(`${path}.version-${older}`), version === older);
+    for (const older of [1, 2, 3]) assert.equal(existsSync(`${path}.version-${older}`), version === older);
     assert.deepEqual([...found.keys()].sort(), [0x0a14_0064, 0x0a14_0065, 0x0a14_0066]);
     assert.equal(found.get(0x0a14_0064)?.state, 'released');
     assert.equal(found.get(0x0a14_0066)?.state, 'declined');

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { FOLD_RECORDS_MAX, LeaseDatabase } from '../../src/store/lease-database.ts';
-import { FOLD_IDLE_MS, FOLD_RETRY_MS, LeaseFolder } from '../../src/store/lease-folder.ts';
+import { LeaseDatabase } from '../../src/store/lease-database.ts';
+import { FOLD_IDLE_MS, FOLD_IDLE_RECORDS_MIN, FOLD_RETRY_MS, LeaseFolder } from '../../src/store/lease-folder.ts';
 import { LeaseBatch } from '../../src/store/lease-record.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -26,7 +26,6 @@ function foldingRack(backlogMax: number) {
   const clock = new VirtualClock();
   const failures: unknown[] = [];
   const disk = { isBroken: false };
-  const asked = { count: 0, isAnswered: true };
   const folder = new LeaseFolder({
     database: {
       get unfolded() {
@@ -43,10 +42,6 @@ function foldingRack(backlogMax: number) {
     clock,
     backlogMax,
     onFailed: (error) => void failures.push(error),
-    onUnheard: () => {
-      asked.count += 1;
-      if (asked.isAnswered) folder.heard(database.lastSequence);
-    },
   });
   const write = (count: number): void => {
     folder.heard(database.lastSequence);
@@ -66,19 +61,40 @@ function foldingRack(backlogMax: number) {
     database.write(batch.lastSequence, batch.finish());
     folder.afterWrite(count);
   };
-  return { clock, folder, failures, write, disk, asked };
+  return { clock, folder, failures, write, disk };
 }
 
-test('while somebody writes nothing is folded, and soon after the last write everything is', () => {
-  const { clock, write } = foldingRack(1_000_000);
+/** Lets an idle time pass, which is long enough for any folding. */
+function rest(clock: VirtualClock): void {
+  clock.advance(FOLD_IDLE_MS);
+  while (clock.pending > 0) clock.advance(FOLD_RETRY_MS);
+}
+
+test('while somebody writes nothing is folded, and soon after the last write everything that was heard of is', () => {
+  const { clock, folder, write } = foldingRack(1_000_000);
+  const size = FOLD_IDLE_RECORDS_MIN / 16;
   for (let round = 1; round <= 20; round += 1) {
-    write(50);
+    write(size);
     clock.advance(FOLD_IDLE_MS - 1);
-    assert.equal(database.unfolded, round * 50);
+    assert.equal(database.unfolded, round * size);
   }
-  clock.advance(1);
-  for (let step = 0; step < 20; step += 1) clock.advance(0);
-  assert.equal(database.unfolded, 0);
+  rest(clock);
+  assert.equal(database.unfolded, size, 'the last batch waits for the next, which tells that it was heard of');
+  folder.heard(database.lastSequence);
+  rest(clock);
+  assert.equal(database.unfolded, size, 'and with so few the log is left as it is');
+});
+
+test('a log that is no longer than its history is left as it is', () => {
+  const { clock, write } = foldingRack(1_000_000);
+  for (const count of [FOLD_IDLE_RECORDS_MIN - 2, 1]) {
+    write(count);
+    rest(clock);
+  }
+  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN - 1);
+  write(1);
+  rest(clock);
+  assert.equal(database.unfolded, 1);
 });
 
 test('beyond its bound the log does not grow, however much is written at a time', () => {
@@ -96,36 +112,32 @@ test('beyond its bound the log does not grow, however much is written at a time'
 test('a fold that fails is told once, and tried again after a while', () => {
   const { clock, write, failures, disk } = foldingRack(100);
   disk.isBroken = true;
-  write(FOLD_RECORDS_MAX * 3);
+  write(FOLD_IDLE_RECORDS_MIN);
   write(10);
   assert.equal(failures.length, 1);
   disk.isBroken = false;
   clock.advance(FOLD_RETRY_MS - 1);
-  assert.equal(database.unfolded, FOLD_RECORDS_MAX * 3 + 10);
-  for (let step = 0; step < 10; step += 1) clock.advance(FOLD_RETRY_MS);
-  assert.equal(database.unfolded, 0);
+  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN + 10);
+  rest(clock);
+  assert.equal(database.unfolded, 10);
 });
 
-test('the last batch is folded when the rack loop has heard of it, which it is asked once', () => {
-  const { clock, write, folder, asked } = foldingRack(1000);
-  asked.isAnswered = false;
-  write(10);
-  write(7);
-  for (let step = 0; step < 10; step += 1) clock.advance(FOLD_IDLE_MS);
-  assert.deepEqual([database.unfolded, asked.count], [7, 1]);
-  folder.heard(10);
-  clock.advance(FOLD_IDLE_MS);
-  assert.equal(database.unfolded, 7, 'it has heard nothing new');
-  folder.heard(17);
-  clock.advance(FOLD_IDLE_MS);
+test('what came before the start is folded too', () => {
+  const { clock, write, folder } = foldingRack(1_000_000);
+  write(FOLD_IDLE_RECORDS_MIN);
+  folder.stop();
+  const next = foldingRack(1_000_000);
+  next.folder.afterWrite(0);
+  rest(next.clock);
   assert.equal(database.unfolded, 0);
   assert.equal(clock.pending, 0);
 });
 
 test('a folder that was stopped folds no more', () => {
-  const { clock, write, folder } = foldingRack(1000);
+  const { clock, write, folder } = foldingRack(1_000_000);
+  write(FOLD_IDLE_RECORDS_MIN);
   write(10);
   folder.stop();
   clock.advance(FOLD_IDLE_MS * 10);
-  assert.equal(database.unfolded, 10);
+  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN + 10);
 });

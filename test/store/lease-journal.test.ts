@@ -10,6 +10,7 @@ import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/leases/lease-journal.ts';
 import { RackError } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import {
   JOURNAL_PROMPT_MS,
   JOURNAL_RETRY_MS,
@@ -193,19 +194,29 @@ test('a batch that lost its end is refused with the remedy, and nothing of it is
   });
 });
 
-test('after an idle while the log is folded', async () => {
+test('after an idle while a long log is folded', async () => {
   const { journal } = await openLeaseJournal({ stateDir, clock });
-  for (let address = 1; address <= 1000; address += 1) journal.append(lease(address));
+  const told = new Told(journal);
+  const append = async (from: number, count: number): Promise<void> => {
+    let last = 0;
+    for (let address = from; address < from + count; address += 1) last = journal.append(lease(address));
+    await until('durable', () => told.durable === last);
+  };
+  for (let from = 1; from < FOLD_IDLE_RECORDS_MIN; from += 4096) await append(from, 4096);
+  // With the next batch the worker hears that the last was heard of.
+  await append(FOLD_IDLE_RECORDS_MIN + 1, 1);
   const file = join(stateDir, 'leases.db');
   await until('folded', () => {
-    if (!existsSync(file)) return false;
     const reader = new DatabaseSync(file, { readOnly: true });
-    const row = reader.prepare('SELECT count(*) AS leases FROM lease').get();
+    const row = reader.prepare('SELECT sequence FROM fold').get();
     reader.close();
-    return row?.leases === 1000;
+    return row?.sequence === FOLD_IDLE_RECORDS_MIN;
   });
   await journal.close();
   assert.equal(existsSync(`${file}-wal`), false, 'a closed database is one file');
+  const again = await openLeaseJournal({ stateDir, clock });
+  assert.equal(again.leases.length, FOLD_IDLE_RECORDS_MIN + 1);
+  await again.journal.close();
 });
 
 test('a worker that dies is replaced, and what it had not reported is gone', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
 import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { decodeFields, decodeLeases, LeaseBatch, RECORD_TEXT_MAX } from '../../src/store/lease-record.ts';
+import { decodeLeases, LeaseBatch, RECORD_TEXT_MAX, recordAddress, recordEnd } from '../../src/store/lease-record.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const plain: StoredLease = {
@@ -116,19 +116,33 @@ test('an empty batch holds no record', () => {
 test('a record cut at any byte is a fault, never a lease', () => {
   const bytes = encode(full);
   for (let length = 1; length < bytes.length; length += 1) {
-    assert.equal(decodeFields(bytes.subarray(0, length)).ok, false, `cut at ${length}`);
+    assert.equal(decodeLeases(bytes.subarray(0, length)).ok, false, `cut at ${length}`);
   }
 });
 
 test('bytes behind the last record are a fault', () => {
   const bytes = encode(plain);
-  assert.equal(decodeFields(Buffer.concat([bytes, Buffer.from([0])])).ok, false);
+  assert.equal(decodeLeases(Buffer.concat([bytes, Buffer.from([0])])).ok, false);
+});
+
+test('where a record ends and whose it is are found without decoding it', () => {
+  const leases = [plain, full, { ...plain, hostname: 'x'.repeat(RECORD_TEXT_MAX) }, plain];
+  const bytes = Buffer.from(encode(...leases));
+  let at = 0;
+  for (const { address } of leases) {
+    assert.equal(recordAddress(bytes, at), address);
+    const end = recordEnd(bytes, at);
+    assert.ok(end !== undefined);
+    for (let length = at; length < end; length += 1) assert.equal(recordEnd(bytes.subarray(0, length), at), undefined);
+    at = end;
+  }
+  assert.equal(at, bytes.length);
 });
 
 test('an unknown state is a fault at its byte', () => {
   const bytes = encode(plain);
   bytes[16] = 3;
-  const got = decodeFields(bytes);
+  const got = decodeLeases(bytes);
   assert.ok(!got.ok);
   assert.deepEqual(got.fault, { code: 'bad-value', offset: 16, field: 'state' });
 });

@@ -8,7 +8,6 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../src/net/address.ts';
 import { copyLeases } from '../../src/store/lease-database.ts';
-import { FOLD_IDLE_MS } from '../../src/store/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
@@ -21,10 +20,9 @@ const ACKS_MIN = 12;
 const ACKS_MORE = 24;
 /** After the last of them it goes on for a while, at most so long. */
 const AFTERWARDS_MS_MAX = 12;
-/** One life of so many ends when its clients have fallen silent and the log is being folded. */
+/** One life of so many ends when its clients have fallen silent, at most so long ago. */
 const SILENT_ENDS = 4;
-/** That is FOLD_IDLE_MS after the last ACK: the kill comes up to so much earlier, or later. */
-const FOLD_MORE_OR_LESS_MS = 6;
+const SILENCE_MS_MAX = 200;
 /** One start of so many is killed in its midst, and begun anew. */
 const KILLED_STARTS = 8;
 const START_MS_MAX = 400;
@@ -69,9 +67,7 @@ export async function killUnderLoad(
       stages.end('start');
       const isSilent = random(SILENT_ENDS) === 0;
       await load.run(ACKS_MIN + random(ACKS_MORE), !isSilent, async () => {
-        await sleep(
-          isSilent ? FOLD_IDLE_MS - FOLD_MORE_OR_LESS_MS + random(2 * FOLD_MORE_OR_LESS_MS) : random(AFTERWARDS_MS_MAX),
-        );
+        await sleep(random(isSilent ? SILENCE_MS_MAX : AFTERWARDS_MS_MAX));
         await rack.kill();
       });
       stages.end('load');
