@@ -18,7 +18,8 @@ export class Slot {
   client = 0;
   xid = 0;
   stage: 'idle' | 'discover' | 'request' = 'idle';
-  /** When its last datagram was sent. */
+  /** When its first datagram was sent, and its last. */
+  begunAt = 0;
   sentAt = 0;
   address = 0;
 }

@@ -55,11 +55,14 @@ export class Clients {
     return client;
   }
 
-  /** From now on all that have leases renew, in an order that has nothing to do with their addresses. */
-  shuffle(): void {
+  /**
+   * From now on those that have leases renew, in an order that has nothing to do with their addresses: at most `max`, those that were there
+   * first before the others.
+   */
+  shuffle(max = Number.POSITIVE_INFINITY): void {
     const order = new Uint32Array(this.#addresses.length);
     let count = 0;
-    for (let client = 0; client < this.#addresses.length; client += 1) {
+    for (let client = 0; client < this.#addresses.length && count < max; client += 1) {
       if (this.#addresses[client] === 0) continue;
       order[count] = client;
       count += 1;

@@ -9,7 +9,7 @@ import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';
-import { type Part, Phase, type PhaseResult, type Surroundings } from './dhcp-phase.ts';
+import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from './dhcp-phase.ts';
 import { type Figure, quantile } from './figure.ts';
 import { finishLoad, readSettings, Span, type SpanResult, serverCpuSeconds } from './load.ts';
 
@@ -34,6 +34,11 @@ const READY_EACH_SHARE = 0.25;
 /** A server that says nothing for so long has nothing left to say. */
 const SILENCE_MS = 3000;
 const KNOWN_CHECKED = 20;
+/**
+ * Clients that renew. A server that does 30 000 a second gets through 1 000 at once, and each may renew but RENEW_AFTER_MS later: what is
+ * missing is made up by those that the warm-up and the parts before have brought.
+ */
+const RENEWING_MAX = 100_000;
 const REST_LOOK_MS = 250;
 const REST_SHARE_MAX = 0.03;
 /** Also for a slow server to empty its queue. */
@@ -107,7 +112,7 @@ async function awaitRest(): Promise<number> {
 }
 
 function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSeconds: number): readonly Figure[] {
-  const { done, seconds, offerMs, ackMs, perSecond } = result;
+  const { done, seconds, offerMs, ackMs, wholeMs, perWindow } = result;
   const named = (name: string, unit: string, value: number): Figure => ({
     metric: `${settings.prefix}${part.label}${name}`,
     unit,
@@ -117,18 +122,22 @@ function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSecon
     values.length === 0
       ? []
       : [named(`, ${name} p50`, 'ms', quantile(values, 0.5)), named(`, ${name} p99`, 'ms', quantile(values, 0.99))];
-  const whole = perSecond.slice(0, Math.floor(part.ms / 1000));
+  const whole = perWindow.slice(0, Math.floor(part.ms / WINDOW_MS));
   const last = whole.slice(-Math.ceil(whole.length / 4));
   const each = (cpuSeconds: number): number => (cpuSeconds * 1e6) / done;
   return [
     named('', 'leases/s', done / seconds),
-    ...(part.lasting ? [named(', last quarter', 'leases/s', last.reduce((a, b) => a + b, 0) / last.length)] : []),
+    ...(part.lasting
+      ? [named(', last quarter', 'leases/s', (last.reduce((a, b) => a + b, 0) / last.length) * (1000 / WINDOW_MS))]
+      : []),
     ...latency('OFFER', offerMs),
     ...latency('ACK', ackMs),
+    ...(part.kind === 'lease' ? latency('all', wholeMs) : []),
     named(', server CPU each', 'µs', each(span.serverCpuSeconds + laterSeconds)),
     named(', of it after the last', 'µs', each(laterSeconds)),
     named(", server's core idle", 'share', span.serverIdle),
     named(", load's core idle", 'share', span.loadIdle),
+    named(', exchanges', '', done),
     named(', load CPU each', 'µs', each(span.loadCores * span.seconds)),
   ];
 }
@@ -147,7 +156,7 @@ for (const part of settings.parts) {
   if (part.kind === 'renew' && !renewing) {
     renewing = true;
     await sleep(1200);
-    clients.shuffle();
+    clients.shuffle(RENEWING_MAX);
   }
   const span = new Span(settings);
   const result = await run(part);

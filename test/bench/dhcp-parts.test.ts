@@ -15,6 +15,8 @@ import { readAnswer, Slot, TYPE, writeDiscover } from './dhcp-client.ts';
 import { Clients } from './dhcp-clients.ts';
 import { durabilityOf } from './dhcp-durability.ts';
 import { writeDnsmasqLeases, writeIscLeases, writeKeaLeases } from './dhcp-existing.ts';
+import { isSteady } from './dhcp-phase.ts';
+import { formatDhcpTable } from './dhcp-table.ts';
 import { selfTimes } from './self-time.ts';
 import { CpuAccount, readCpuSeconds } from './server-cpu.ts';
 
@@ -77,6 +79,49 @@ test('clients renew in a scattered order, a second after their last ACK, and sha
   );
   assert.equal(clients.renewer(7200), undefined);
   assert.notEqual(clients.renewer(7300), undefined);
+});
+
+test('of more clients than may renew, those that were there first do', () => {
+  const clients = new Clients(RANGE, 100);
+  for (let count = 0; count < 50; count += 1) clients.leased(clients.newcomer() ?? 0, LOW + count * 10 + 1, 0);
+  clients.shuffle(120);
+  const renewing = new Set(Array.from({ length: 120 }, () => clients.renewer(5000)));
+  assert.equal(renewing.size, 120);
+  assert.equal(Math.max(...[...renewing].map((client) => client ?? -1)), 119);
+});
+
+test('a warm-up is over when the rate of a second is no more than that of the second before, but not in the first three', () => {
+  const flat = Array.from({ length: 12 }, () => 100);
+  const cases: readonly (readonly [string, readonly number[], boolean])[] = [
+    ['flat for three seconds', flat, true],
+    ['flat for less', flat.slice(1), false],
+    ['it grows', flat.map((count, index) => count + index * 10), false],
+    ['it grows again after a dip', [...flat.slice(4), 20, 40, 80, 90, 100, 100, 100, 100], false],
+    ['it falls', flat.map((count, index) => count - index), true],
+    ['nothing at all', flat.map(() => 0), true],
+  ];
+  for (const [name, windows, steady] of cases) assert.equal(isSteady(windows), steady, name);
+});
+
+test('the table of the README has a row for each part, and what is on disk', () => {
+  const part = '1 000 leases: DORA, 32 in flight';
+  const result = (metric: string, rackboot: number, kea: number) => ({ metric, unit: '', rackboot, peers: { kea } });
+  const results = [
+    result(part, 22345, 20111),
+    result(`${part}, OFFER p50`, 9, 9),
+    result(`${part}, all p50`, 1.234, 0.5),
+    result(`${part}, all p99`, 4.56, 120.4),
+    result(`${part}, server CPU each`, 52.34, 1234),
+    result('traced, 1 at a time: ACKs that leave after a sync of their lease', 1, 0),
+    result('traced, 1 at a time: syncs for a lease', 1, 0),
+    result('traced, 32 at a time: syncs for a lease', 0.0449, 0),
+  ];
+  assert.deepEqual(formatDhcpTable(results).split('\n'), [
+    '| a second (p50, p99; server CPU each) | Rackboot | Kea 2.2 (memfile) |',
+    '| --- | --- | --- |',
+    '| leases/s, 32 at a time, 1 000 leases there | 22 300 (1.2, 4.6 ms; 52.3 µs) | 20 100 (0.5, 120 ms; 1 230 µs) |',
+    '| an ACK leaves after | its sync (1 a lease, 0.045 with 32 at a time) | a write, no sync |',
+  ]);
 });
 
 test('an answer to another client, or none, is no answer', () => {

@@ -5,7 +5,8 @@
 // 1. Every answer is checked: xid, hardware address, type, the ACK's address against the OFFER's; a wrong one ends the load.
 // 2. What was begun within the time is finished, or given up FINISH_MS_MAX later; the phase lasts until its last ACK, so that a slow
 //    server's queue counts too.
-// 3. A server answers in the order it is asked: an exchange is lost when others that were sent LOST_MS later have been answered, or when
+// 3. A warm-up ends as soon as the rate grows no more: whoever compiles while it works has then compiled.
+// 4. A server answers in the order it is asked: an exchange is lost when others that were sent LOST_MS later have been answered, or when
 //    nothing at all has come for `silenceMs`. Nothing is sent again.
 
 import { sleep, systemClock } from '../../src/clock.ts';
@@ -26,6 +27,13 @@ import type { Clients } from './dhcp-clients.ts';
 const LOST_MS = 1000;
 const FINISH_MS_MAX = 12_000;
 const LOOK_MS = 100;
+/** How finely the course of a phase is told. */
+export const WINDOW_MS = 250;
+/** A phase is not called steady before; within, a server that compiles may well slow down for a while. */
+const STEADY_WINDOWS_MIN = 12;
+/** So many windows are compared with as many before them. */
+const COMPARED_WINDOWS = 4;
+const GROWTH_MAX = 1.05;
 
 /** What a phase is to do. */
 export interface Part {
@@ -38,6 +46,8 @@ export interface Part {
   readonly label?: string | undefined;
   /** Tell the rate of the last quarter too. */
   readonly lasting?: boolean | undefined;
+  /** End before `ms` are over, once `isSteady`. */
+  readonly untilSteady?: boolean | undefined;
 }
 
 /** What a phase talks through, and how. */
@@ -57,13 +67,23 @@ export interface PhaseResult {
   readonly done: number;
   readonly lost: number;
   readonly naks: number;
+  /** From DISCOVER to OFFER, from REQUEST to ACK, and all of an exchange. */
   readonly offerMs: readonly number[];
   readonly ackMs: readonly number[];
-  /** Exchanges done in each second. */
-  readonly perSecond: readonly number[];
+  readonly wholeMs: readonly number[];
+  /** Exchanges done in each WINDOW_MS. */
+  readonly perWindow: readonly number[];
 }
 
 let serial = 0;
+
+/** Whether the rate grows no more, by what was done in each window so far. */
+export function isSteady(perWindow: readonly number[]): boolean {
+  if (perWindow.length < STEADY_WINDOWS_MIN) return false;
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  const before = sum(perWindow.slice(-2 * COMPARED_WINDOWS, -COMPARED_WINDOWS));
+  return sum(perWindow.slice(-COMPARED_WINDOWS)) <= before * GROWTH_MAX;
+}
 
 export class Phase {
   readonly #part: Part;
@@ -71,8 +91,11 @@ export class Phase {
   readonly #slots: readonly Slot[];
   readonly #offerMs: number[] = [];
   readonly #ackMs: number[] = [];
-  readonly #perSecond: number[] = [];
+  readonly #wholeMs: number[] = [];
+  readonly #perWindow: number[] = [];
   readonly #finished = Promise.withResolvers<void>();
+  /** When no more is begun, from the start on. */
+  #ms: number;
   #begun = 0;
   #done = 0;
   #lost = 0;
@@ -87,6 +110,7 @@ export class Phase {
   constructor(part: Part, around: Surroundings) {
     this.#part = part;
     this.#around = around;
+    this.#ms = part.ms;
     this.#slots = Array.from({ length: part.inFlight }, () => new Slot());
   }
 
@@ -104,7 +128,10 @@ export class Phase {
     while (!over) {
       await Promise.race([this.#finished.promise, sleep(LOOK_MS)]);
       this.#giveUpLost();
-      if (systemClock.now() - this.#startedAt > this.#part.ms + FINISH_MS_MAX) break;
+      const spentMs = systemClock.now() - this.#startedAt;
+      if (spentMs > this.#ms + FINISH_MS_MAX) break;
+      const past = this.#perWindow.slice(0, Math.floor(spentMs / WINDOW_MS));
+      if (this.#part.untilSteady && spentMs < this.#ms && isSteady(past)) this.#ms = spentMs;
     }
     this.#abandon();
     return {
@@ -114,7 +141,8 @@ export class Phase {
       naks: this.#naks,
       offerMs: this.#offerMs,
       ackMs: this.#ackMs,
-      perSecond: this.#perSecond,
+      wholeMs: this.#wholeMs,
+      perWindow: this.#perWindow,
     };
   }
 
@@ -158,10 +186,11 @@ export class Phase {
     const fault = this.#around.clients.leased(slot.client, address, now);
     if (fault !== undefined) throw wrong(slot, fault);
     this.#ackMs.push(now - slot.sentAt);
+    this.#wholeMs.push(now - slot.begunAt);
     this.#lastAckAt = now;
     this.#done += 1;
-    const second = Math.floor((now - this.#startedAt) / 1000);
-    this.#perSecond[second] = (this.#perSecond[second] ?? 0) + 1;
+    const window = Math.floor((now - this.#startedAt) / WINDOW_MS);
+    this.#perWindow[window] = (this.#perWindow[window] ?? 0) + 1;
     this.#end(index, slot, now, out);
   }
 
@@ -173,15 +202,16 @@ export class Phase {
   }
 
   #begin(index: number, now: number, out: OutgoingDatagram[]): void {
-    const { kind, ms, count = Number.POSITIVE_INFINITY } = this.#part;
+    const { kind, count = Number.POSITIVE_INFINITY } = this.#part;
     const { clients, relay } = this.#around;
     const slot = this.#slots[index];
-    if (slot === undefined || now - this.#startedAt >= ms || this.#begun >= count) return;
+    if (slot === undefined || now - this.#startedAt >= this.#ms || this.#begun >= count) return;
     const client = kind === 'lease' ? clients.newcomer() : clients.renewer(now);
     if (client === undefined) return;
     slot.client = client;
     serial += 1;
     slot.xid = ((serial * SLOTS_MAX + index) & 0x7fffffff) >>> 0;
+    slot.begunAt = now;
     slot.sentAt = now;
     if (kind === 'lease') {
       slot.stage = 'discover';

@@ -1,4 +1,4 @@
-// Where Rackboot spends its time while many clients get leases: processor time of each thread for one exchange, and the functions that
+// Where Rackboot spends its time while many clients get leases, or renew them: processor time of each thread for one exchange, and the functions that
 // take most of it. The profiles stay, for the tools of browsers (`.cpuprofile`).
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { threadSecondsOf } from './process-cpu.ts';
 import { type CpuProfile, selfTimes } from './self-time.ts';
 
 const FUNCTIONS = 10;
-const WARM_UP_MS = 3000;
+const WARM_UP_MS = 5000;
 const PROFILED_MS = 10_000;
 const IN_FLIGHT = 32;
 const WRITTEN_MS_MAX = 30_000;
@@ -25,6 +25,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Measures one fresh server of `contender` and returns what it says of its threads. */
 export async function profileDhcp(
+  kind: Part['kind'],
   contender: Contender,
   load: Omit<DhcpLoad, 'parts'>,
   measure: (contender: Contender, run: (ground: Ground) => Promise<readonly Figure[]>) => Promise<readonly Figure[]>,
@@ -36,7 +37,7 @@ export async function profileDhcp(
   process.env.NODE_OPTIONS = `${own ?? ''} --import=${join(import.meta.dirname, 'profiler.ts')}`;
   process.env.RACKBOOT_PROFILE = directory;
   try {
-    figures.add(RACKBOOT, await measure(contender, (ground) => profiled(ground, load, directory)));
+    figures.add(RACKBOOT, await measure(contender, (ground) => profiled(kind, ground, load, directory)));
   } finally {
     delete process.env.RACKBOOT_PROFILE;
     if (own === undefined) delete process.env.NODE_OPTIONS;
@@ -47,15 +48,22 @@ export async function profileDhcp(
   return figures.results();
 }
 
-async function profiled(ground: Ground, load: Omit<DhcpLoad, 'parts'>, directory: string): Promise<readonly Figure[]> {
-  const part: Part = { kind: 'lease', inFlight: IN_FLIGHT, ms: PROFILED_MS, label: `DORA, ${IN_FLIGHT} in flight` };
+async function profiled(
+  kind: Part['kind'],
+  ground: Ground,
+  load: Omit<DhcpLoad, 'parts'>,
+  directory: string,
+): Promise<readonly Figure[]> {
+  const label = `${kind === 'lease' ? 'DORA' : 'renew'}, ${IN_FLIGHT} in flight`;
+  const part: Part = { kind, inFlight: IN_FLIGHT, ms: PROFILED_MS, label };
   const run = (parts: readonly Part[], skip: number): Promise<readonly Figure[]> =>
     ground.runLoad('dhcp-load.ts', { ...load, parts, skip });
-  await run([{ ...part, ms: WARM_UP_MS, count: WARM_UP_CLIENTS_MAX - 100, label: undefined }], 0);
+  const countMax = kind === 'lease' ? WARM_UP_CLIENTS_MAX - 100 : undefined;
+  await run([{ ...part, ms: WARM_UP_MS, count: countMax, label: undefined }], 0);
   const before = threadSecondsOf(ground.serverPid);
   // Without samples first: they cost a tenth.
   const plain = await run([part], WARM_UP_CLIENTS_MAX);
-  const done = Math.round((plain.find(({ metric }) => metric === part.label)?.value ?? 0) * (PROFILED_MS / 1000));
+  const done = plain.find(({ metric }) => metric === `${label}, exchanges`)?.value ?? 0;
   const threads = [...threadSecondsOf(ground.serverPid)].map(([id, { name, seconds }]) => ({
     metric: `thread ${name} (${id}), CPU each`,
     unit: 'µs',

@@ -4,7 +4,8 @@
 //   rounds 2, 3: again Rackboot and Kea, which the goals compare
 //
 // 1. ISC and dnsmasq have one round: they are slower by a factor that no noise explains, and take a minute to load 100 000 leases.
-// 2. Once BUDGET_MS are over no round is added or repeated, so that a run ends within about ten minutes.
+// 2. Every server is warmed up alike, with leases and with renewals, until its rate grows no more; nothing of that is counted.
+// 3. Once BUDGET_MS are over no round is added or repeated, so that a run ends within about twelve minutes.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ import type { LeaseRange } from './dhcp-existing.ts';
 import type { DhcpLoad } from './dhcp-load.ts';
 import type { Part } from './dhcp-phase.ts';
 import { profileDhcp } from './dhcp-profile.ts';
+import { formatDhcpTable } from './dhcp-table.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import { CLIENT, CORES, type Contender, type Ground, type Measure, measureQuietly, SERVER } from './ground.ts';
 
@@ -29,7 +31,8 @@ export interface DhcpPlan {
   /** Leases there are before; each a row of figures. */
   readonly existing: readonly number[];
   readonly inFlight: readonly number[];
-  readonly warmUpMs: number;
+  /** A warm-up ends when the rate grows no more, at the latest then. */
+  readonly warmUpMsMax: number;
   readonly partMs: number;
   /** 0: no lasting load. */
   readonly lastingMs: number;
@@ -38,6 +41,8 @@ export interface DhcpPlan {
   readonly budgetMs: number;
   /** Whether a round that others disturbed is repeated. */
   readonly repeats: boolean;
+  /** Only parts whose name has this in it. Default: all. */
+  readonly part?: string | undefined;
 }
 
 const FULL: DhcpPlan = {
@@ -45,9 +50,9 @@ const FULL: DhcpPlan = {
   rounds: 3,
   existing: [1000, 100_000],
   inFlight: [1, 32, 256],
-  warmUpMs: 700,
-  partMs: 2000,
-  lastingMs: 25_000,
+  warmUpMsMax: 8000,
+  partMs: 3000,
+  lastingMs: 20_000,
   durability: true,
   budgetMs: 8 * 60_000,
   repeats: true,
@@ -67,13 +72,16 @@ const NAKS_ALLOWED: readonly ContenderName[] = ['dnsmasq'];
 
 /**
  * Those that walk lists as long as the range, or as the leases they have: their range is as small as the load allows, and the new clients of
- * a part are bounded. In a range of 458 000 addresses ISC gives 5 leases a second.
+ * a part are bounded. In a range of half a million addresses ISC gives 5 leases a second.
  */
 const LIST_WALKERS: readonly ContenderName[] = ['isc', 'dnsmasq'];
 const WALKED_CLIENTS_MAX = 1000;
-const WIDE_RANGE = rangeOf('10.89.0.0', '10.95.254.255');
+const WIDE_RANGE = rangeOf('10.89.0.0', '10.99.254.255');
 const LASTING_RANGE = rangeOf('10.66.0.0', '10.87.255.255');
 const LASTING_IN_FLIGHT = 32;
+const WARM_UP_IN_FLIGHT = 32;
+/** New clients of a warm-up: each is a lease more that the server has in all parts. */
+const WARM_UP_CLIENTS_MAX = 100_000;
 
 function rangeOf(low: string, high: string): LeaseRange {
   const [from = 0, to = 0] = [parseIpv4(low), parseIpv4(high)];
@@ -89,21 +97,25 @@ function rangeFor(name: ContenderName, existing: number): LeaseRange {
 const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
 
 /** Leases one at a time, several, many; then the same with renewals. */
-function partsOf({ inFlight, warmUpMs, partMs }: DhcpPlan, contender: ContenderName): readonly Part[] {
-  const count = LIST_WALKERS.includes(contender) ? WALKED_CLIENTS_MAX : undefined;
-  const kind = (name: Part['kind'], label: string): Part[] =>
-    inFlight.map((clients) => ({
-      kind: name,
-      inFlight: clients,
-      ms: partMs,
-      count: name === 'lease' ? count : undefined,
-      label: `${label}, ${clients} in flight`,
-    }));
+function partsOf({ inFlight, warmUpMsMax, partMs, part = '' }: DhcpPlan, contender: ContenderName): readonly Part[] {
+  const countMax = LIST_WALKERS.includes(contender) ? WALKED_CLIENTS_MAX : undefined;
+  const warmUp = (kind: Part['kind'], count?: number): Part => ({
+    kind,
+    inFlight: WARM_UP_IN_FLIGHT,
+    ms: warmUpMsMax,
+    untilSteady: true,
+    count,
+  });
+  const parts = (kind: Part['kind'], name: string, count?: number): Part[] =>
+    inFlight
+      .map((clients) => ({ kind, inFlight: clients, ms: partMs, count, label: `${name}, ${clients} in flight` }))
+      .filter(({ label }) => label.includes(part));
+  const [leases, renewals] = [parts('lease', 'DORA', countMax), parts('renew', 'renew')];
+  if (leases.length + renewals.length === 0) throw new Error(`no part is called ${part}`);
   return [
-    { kind: 'lease', inFlight: 32, ms: warmUpMs, count },
-    ...kind('lease', 'DORA'),
-    { kind: 'renew', inFlight: 32, ms: warmUpMs / 2 },
-    ...kind('renew', 'renew'),
+    warmUp('lease', countMax ?? WARM_UP_CLIENTS_MAX),
+    ...leases,
+    ...(renewals.length === 0 ? [] : [warmUp('renew'), ...renewals]),
   ];
 }
 
@@ -210,33 +222,50 @@ function againstFewer(results: readonly Result[], existing: readonly number[]): 
   });
 }
 
-/** Rackboot alone, with a thousand leases. */
-async function profile(tell: (text: string) => void): Promise<readonly Result[]> {
+/** Rackboot alone; leases with a thousand leases, renewals with 100 000. */
+async function profile(kind: Part['kind'], tell: (text: string) => void): Promise<readonly Result[]> {
   const workshop = mkdtempSync(join(tmpdir(), 'rackboot-bench-dhcp-'));
   try {
-    const site = { range: LASTING_RANGE, existing: 1000, workshop };
+    const site = { range: LASTING_RANGE, existing: kind === 'lease' ? 1000 : 100_000, workshop };
     const once = (it: Contender, run: Measure): Promise<readonly Figure[]> => measureQuietly(it, run, () => false);
-    return await profileDhcp(contenderOf(RACKBOOT, site), loadOf(RACKBOOT, site), once, tell);
+    return await profileDhcp(kind, contenderOf(RACKBOOT, site), loadOf(RACKBOOT, site), once, tell);
   } finally {
     rmSync(workshop, { recursive: true, force: true });
   }
 }
 
+/** The plan that the words of the command line ask for. @throws Error when one names no server */
+function planOf(options: ReadonlySet<string>): DhcpPlan {
+  const wordOf = (option: string): string | undefined =>
+    [...options].find((word) => word.startsWith(option))?.slice(option.length);
+  const plan: DhcpPlan = { ...(options.has('--quick') ? QUICK : FULL), part: wordOf('--part=') };
+  const only = wordOf('--only=');
+  if (plan.part === undefined && only === undefined) return plan;
+  const contenders = only === undefined ? plan.contenders : CONTENDERS.filter((name) => name === only);
+  if (contenders.length === 0) throw new Error(`no server is called ${only}: ${CONTENDERS.join(', ')}`);
+  return { ...plan, contenders, lastingMs: 0, durability: false };
+}
+
 /** Leases and renewals. */
 export const dhcpBenchmark: Benchmark = {
   what: 'dhcp',
-  options: ['--quick', '--profile'],
+  options: ['--quick', '--profile', '--profile=renew', '--only=', '--part='],
   notes: [
     `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; ${FULL.rounds} interleaved rounds, medians; ISC and dnsmasq one round.`,
     'Rackboot is the whole daemon with its region. The rows "traced" say what each server has written and synced before an ACK leaves, seen in this run.',
+    `Before the parts each server is warmed up, with leases and with renewals: at least 3 s, until its rate grows no more, at most ${FULL.warmUpMsMax / 1000} s. A part begins new exchanges for ${FULL.partMs / 1000} s; "exchanges" says how many it had.`,
+    `"1 000 leases", "100 000 leases": what the server was started with. The warm-up adds up to ${thousands(WARM_UP_CLIENTS_MAX)}, DORA parts what they do; ISC and dnsmasq ${thousands(WALKED_CLIENTS_MAX)} each.`,
+    `Renewals are by 100 000 clients in shuffled order, those of the start before those that came in this run, so that each waits 1.1 s or more before it renews again: ends of leases are kept in seconds.`,
     "Server CPU: all its threads and children, with what it does after the last ACK. The load was the bound where its core is not idle and the server's is.",
     'Lost: not answered, mostly because the receive buffer was full; nothing is sent again.',
     `Nobody asks the wire before an offer. Existing leases run. Range: ${thousands(WIDE_RANGE.size)} addresses; for ISC and dnsmasq, which walk lists of that length, as few as the load needs.`,
-    '--quick: one round of Rackboot and Kea. --profile: where Rackboot spends its time.',
+    '--quick: one round of Rackboot and Kea. --only=SERVER, --part="renew, 32": those alone. --profile, --profile=renew: where Rackboot spends its time.',
   ],
+  digest: formatDhcpTable,
   run(options) {
     const tell = (text: string): void => console.error(`dhcp: ${text}`);
-    if (options.has('--profile')) return profile(tell);
-    return measureDhcp(options.has('--quick') ? QUICK : FULL, tell);
+    if (options.has('--profile')) return profile('lease', tell);
+    if (options.has('--profile=renew')) return profile('renew', tell);
+    return measureDhcp(planOf(options), tell);
   },
 };

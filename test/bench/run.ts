@@ -28,7 +28,9 @@ const words = process.argv.slice(2);
 const json = words.includes('--json');
 const [wanted, ...rest] = words.filter((word) => word !== '--json');
 const benchmark = BENCHMARKS.find(({ what }) => what === wanted);
-if (benchmark === undefined || !rest.every((word) => benchmark.options?.includes(word))) {
+const isOption = (word: string): boolean =>
+  benchmark?.options?.some((option) => (option.endsWith('=') ? word.startsWith(option) : word === option)) ?? false;
+if (benchmark === undefined || !rest.every(isOption)) {
   console.error(`usage: npm run bench -- ${BENCHMARKS.map(({ what }) => what).join('|')} [--json]`);
   for (const { what, options = [] } of BENCHMARKS)
     if (options.length > 0) console.error(`       ${what} also takes ${options.join(' ')}`);
@@ -40,6 +42,7 @@ try {
   const { what, notes } = benchmark;
   const host = describeHost(loadBefore);
   console.log(json ? JSON.stringify({ what, host, results }) : formatReport({ what, host, results, notes }));
+  if (!json && benchmark.digest !== undefined) console.log(`\n${benchmark.digest(results)}`);
   process.exit(0);
 } catch (error) {
   console.error(`bench: ${errorText(error)}`);

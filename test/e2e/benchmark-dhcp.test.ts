@@ -24,7 +24,7 @@ test('the DHCP benchmark measures four servers alike and tells what each has on 
       rounds: 1,
       existing: [EXISTING],
       inFlight: [1, 32],
-      warmUpMs: 200,
+      warmUpMsMax: 200,
       partMs: 300,
       lastingMs: 1000,
       durability: true,
