@@ -253,7 +253,7 @@ class WholeLife {
     let from = 0;
     for (const sentence of STORY) {
       const at = told.findIndex((text, index) => index >= from && sentence.test(text));
-      assert.notEqual(at, -1, `${sentence}, in its place:\n${await this.#life.story()}`);
+      if (at === -1) assert.fail(`${sentence}, in its place:\n${await this.#life.story()}`);
       from = at + 1;
     }
     const count = (wanted: string): number => events.filter(({ type }) => type === wanted).length;
