@@ -31,7 +31,7 @@ import { decodeLeases, type LeaseRecord } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
 /** Blocks that one fold step writes, and their bytes, and a block more: bounds how long a batch can wait behind it to some milliseconds. */
-export const FOLD_BLOCKS_MAX = 32;
+export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
 /** Records of the log that one fold step gathers or takes out, and at the most a batch more; as long. */
 export const FOLD_RECORDS_MAX = 2048;
@@ -122,7 +122,7 @@ export class LeaseDatabase {
       return this.#fold(Math.min(upTo, this.#last));
     } catch (error) {
       // What it has written stands there too soon, and is written again.
-      this.#pass = undefined;
+      this.#endPass();
       throw error;
     }
   }
@@ -162,8 +162,13 @@ export class LeaseDatabase {
       if (!this.#writeSlice(pass)) return true;
       this.#folded = pass.sequence;
     }
-    this.#pass = undefined;
+    this.#endPass();
     return this.#nextBatch(this.#folded, end) !== undefined || this.#oldestSequence() <= this.#historyEnd;
+  }
+
+  #endPass(): void {
+    this.#pass?.free();
+    this.#pass = undefined;
   }
 
   /** Up to here nothing of the log is kept. */
