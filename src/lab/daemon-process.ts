@@ -17,9 +17,11 @@ export interface LogLine {
 
 const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
 /** How long a daemon may take to say that it is ready. */
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM. */
-const STOP_MS_MAX = 15_000;
+const STOP_MS_MAX = 30_000;
+/** How long its last lines are waited for after its end: whom it has started may have its output still. */
+const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
@@ -53,7 +55,9 @@ export class DaemonProcess {
     this.#child = child;
     const complaints: string[] = [];
     this.#exited = new Promise((resolve) => {
-      child.on('exit', (code) => resolve(code));
+      // Its log is read to the end first.
+      child.on('close', (code) => resolve(code));
+      child.on('exit', (code) => void systemClock.schedule(LAST_LINES_MS_MAX, () => resolve(code)));
       child.on('error', () => resolve(1));
     });
     if (child.stderr !== null)
