@@ -1,13 +1,18 @@
 // What an ACK promises, seen from the kernel: a thousand clients get leases from the real daemon under strace. Each ACK must begin to
 // leave after the fsync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
-// or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback.
+// or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback. The same of a journal whose log is being
+// folded: it must hold every record that was told durable by then.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
+import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from '../../src/dhcp/wire/options.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
@@ -15,6 +20,7 @@ import { formatIpv4, formatMac, type Ipv4, type MacAddress, macFromBytes } from 
 import { LeaseDatabase } from '../../src/store/lease-database.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { decodeLeases } from '../../src/store/lease-record.ts';
+import { StoredLeases } from '../../src/store/stored-leases.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { printedRandom } from '../support/printed-random.ts';
@@ -32,6 +38,9 @@ const CUTS = Number(process.env.CUTS ?? 30);
 /** With these bytes the hardware addresses of the probes begin. */
 const PREFIX = Buffer.from([0x52, 0x54, 0x00, 0xb0]);
 const FILES = [LEASE_FILE, `${LEASE_FILE}-wal`];
+/** Appends records, each with an address of its own, and prints what is durable. */
+const WRITER = new URL('../e2e/store-kill-child.ts', import.meta.url).pathname;
+const FOLDED_MS_MAX = 60_000;
 
 /** Room for more than a thousand machines. */
 const widened = (text: string): string =>
@@ -157,27 +166,103 @@ function lost(
   acknowledged: ReadonlyMap<MacAddress, Ipv4>,
   directory: string,
 ): readonly string[] {
+  const left = leasesAfterCut(files, survives, directory);
+  const held = new Map(left.filter(({ state }) => state === 'bound').map(({ address, mac }) => [address, mac]));
+  return [...acknowledged].flatMap(([mac, address]) =>
+    held.get(address) === mac ? [] : [`${formatMac(mac)} ${formatIpv4(address)}`],
+  );
+}
+
+/** The leases in the file that a power cut would leave now. */
+function leasesAfterCut(files: VolatileFiles, survives: () => boolean, directory: string): readonly StoredLease[] {
   const place = mkdtempSync(join(directory, 'cut-'));
   try {
     for (const name of FILES) {
       const content = files.afterPowerLoss(name, survives);
       if (content !== undefined) writeFileSync(join(place, name), content);
     }
-    const held = new Map<Ipv4, MacAddress>();
+    const stored = new StoredLeases();
     const database = new LeaseDatabase(join(place, LEASE_FILE));
     try {
       database.load((bytes) => {
         const records = decodeLeases(bytes);
         assert.ok(records.ok);
-        for (const { lease } of records.value) if (lease.state === 'bound') held.set(lease.address, lease.mac);
+        for (const record of records.value) stored.add(record);
       });
     } finally {
       database.close();
     }
-    return [...acknowledged].flatMap(([mac, address]) =>
-      held.get(address) === mac ? [] : [`${formatMac(mac)} ${formatIpv4(address)}`],
-    );
+    return stored.contents().leases;
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
+}
+
+describe('a fold and the disk', { skip: missing('linux', 'strace') }, () => {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rackboot-power-')));
+  const stateDir = join(directory, 'state');
+  const trace = join(directory, 'trace');
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  before(async () => {
+    mkdirSync(stateDir);
+    const [strace = '', ...words] = traced(trace);
+    const writer = spawn(strace, [...words, process.execPath, WRITER, stateDir], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      writer.stdout.resume();
+      await eventuallyWithin(FOLDED_MS_MAX, 'a fold', () => foldedIn(stateDir) > 0);
+    } finally {
+      writer.kill('SIGKILL');
+      await once(writer, 'close');
+    }
+    await eventuallyWithin(10_000, 'the end of the trace', () => {
+      return new RegExp(`^${writer.pid} +\\+\\+\\+ killed by SIGKILL`, 'm').test(readFileSync(trace, 'latin1'));
+    });
+  });
+
+  test(`a power cut at any of ${CUTS} moments loses nothing that was told durable`, () => {
+    const random = printedRandom('power-loss-fold');
+    const files = new VolatileFiles(stateDir);
+    const calls = readSystemCalls(trace);
+    const concerned = calls.filter((call) => call.kind !== 'send' && call.path.startsWith(join(stateDir, LEASE_FILE)));
+    const cuts = new Set(Array.from({ length: CUTS }, () => concerned[random(concerned.length)]));
+    cuts.add(concerned.at(-1));
+    let durable = 0;
+    for (const call of calls) {
+      files.apply(call);
+      durable = toldDurable(call) ?? durable;
+      if (!cuts.has(call) || durable === 0) continue;
+      for (const survives of [() => false, () => true, () => random(2) === 0]) {
+        const held = new Set(leasesAfterCut(files, survives, directory).map(({ address }): number => address));
+        for (let sequence = 1; sequence <= durable; sequence += 1)
+          assert.ok(held.has(sequence), `record ${sequence} of ${durable} is lost`);
+      }
+    }
+    assert.ok(durable > 0);
+    console.log(`# ${concerned.length} calls, ${cuts.size} cuts, ${durable} records`);
+  });
+});
+
+/** Up to where the log in a state directory is folded. */
+function foldedIn(stateDir: string): number {
+  const file = join(stateDir, LEASE_FILE);
+  if (!existsSync(file)) return 0;
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return Number(database.prepare('SELECT sequence FROM fold').get()?.sequence);
+  } catch {
+    // It is being made.
+    return 0;
+  } finally {
+    database.close();
+  }
+}
+
+/** What the writer says to be durable by this call; undefined: it says nothing. */
+function toldDurable(call: SystemCall): number | undefined {
+  if (call.kind !== 'write' || !/^(pipe|socket|UNIX)/.test(call.path)) return undefined;
+  const said = /^(\d+)\n$/.exec(call.bytes.toString('latin1'))?.[1];
+  return said === undefined ? undefined : Number(said);
 }
