@@ -16,8 +16,8 @@ import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const IMAGE = 'amd64/generic/bookworm/commissioning';
-const BUILD_MS_MAX = 240_000;
-const BOOT_MS_MAX = 150_000;
+const BUILD_MS_MAX = 600_000;
+const BOOT_MS_MAX = 400_000;
 const MAC = '52:54:00:aa:00:01';
 const DISK_BYTES = 3 * 1024 ** 3;
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -19,11 +20,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { ResolveAsset } from '../../src/boot/asset.ts';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { BootHttpServer } from '../../src/http/server.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
+import { eventually } from '../support/running-rack.ts';
 
 const run = promisify(execFile);
 const skip = missing('curl');
@@ -137,16 +139,21 @@ test('a file replaced under way is sent as it was; one cut under way is not pass
 }, async () => {
   const path = join(directory, 'changing');
   writeFileSync(path, content);
-  const slow = ['--limit-rate', '6M', '--output', join(root, 'slow')];
-  const download = curl(...slow, `${url}/changing`);
-  await sleep(300);
+  const [slow, cut] = [join(root, 'slow'), join(root, 'cut')];
+  const begun = (file: string): Promise<true> =>
+    eventually(`${file} is being written`, () => existsSync(file) && statSync(file).size > 0);
+  const download = curl('--limit-rate', '3M', '--output', slow, `${url}/changing`);
+  await begun(slow);
   writeFileSync(`${path}.new`, 'short');
   renameSync(`${path}.new`, path);
   await download;
-  assert.equal(sha(readFileSync(join(root, 'slow'))), sha(content));
+  assert.equal(sha(readFileSync(slow)), sha(content));
   writeFileSync(path, Buffer.alloc(64_000_000));
-  const cut = curl('--limit-rate', '20M', '--output', '/dev/null', `${url}/changing`);
-  await sleep(300);
+  const broken = assert.rejects(
+    curl('--limit-rate', '10M', '--output', cut, `${url}/changing`),
+    /transfer closed|Recv failure|reset/i,
+  );
+  await begun(cut);
   truncateSync(path, 1000);
-  await assert.rejects(cut, /transfer closed|Recv failure|reset/i);
+  await broken;
 });

@@ -21,7 +21,7 @@ import type { Destination } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 
 /** How long it listens. */
-const LISTEN_MS = 1500;
+const LISTEN_MS = 4000;
 /** Of the first question; each has its own. */
 const XID = 0x70707000;
 const DEVICE = 'eth0';

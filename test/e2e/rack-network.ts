@@ -16,8 +16,10 @@ import { eventuallyWithin } from '../support/eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const FLAGS = ['--v8-pool-size=1', '--disable-warning=ExperimentalWarning'];
-const RUN_MS_MAX = 60_000;
-const END_MS_MAX = 3000;
+const RUN_MS_MAX = 120_000;
+/** A client that gives its lease back as it ends. */
+const END_MS_MAX = 15_000;
+const UP_MS_MAX = 60_000;
 
 /** What became of a program. */
 export interface Ended {
@@ -84,7 +86,7 @@ export class RackNetwork {
       before,
       onLine: (line) => void this.lines.push(line),
     });
-    await this.told('region.up', () => true, from);
+    await eventually('the region is up', () => this.events('region.up', from).length > 0, UP_MS_MAX);
   }
 
   async stop(): Promise<number | null> {
@@ -226,7 +228,7 @@ async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
 export function eventually<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 20_000,
+  limitMs = 30_000,
 ): Promise<T> {
   return eventuallyWithin(limitMs, what, condition);
 }

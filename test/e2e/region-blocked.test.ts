@@ -21,7 +21,8 @@ const ADDRESS = `${PLACE.octets}.1`;
 const HOLD_MS = 10_000;
 const QUIET_MS = 4000;
 /** What a busy host may add to the slowest of a hundred answers; a wait for the region's database would be seconds. */
-const SLACK_MS = 400;
+/** Who waited for the database would wait for seconds: for HOLD_MS, or for as long as the region tries. */
+const SLACK_MS = 1500;
 const SLACK_TIMES = 3;
 
 /** Times of answers in milliseconds, by what was asked. */
@@ -116,7 +117,7 @@ test('a region that waits for its database delays no lease, file or name', {
       ['New'],
     );
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 20_000);
-    assertStoredAsLogged(rack);
+    await assertStoredAsLogged(rack);
     probes = await DhcpProbes.open(PLACE);
     assert.ok(await probes.leaseWithin(5000));
   } finally {
@@ -162,7 +163,7 @@ test('a region thread that falls is started again, and each event is stored once
     await asking;
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 20_000);
     assert.ok(rack.events('dhcp.ack').length > 100);
-    assertStoredAsLogged(rack);
+    await assertStoredAsLogged(rack);
   } finally {
     if (options === undefined) delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = options;
@@ -202,7 +203,7 @@ test('a region whose database is damaged under way says so, and comes back with 
     }
     await rack.told('region.up', { from, limitMs: 20_000 });
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
-    assertStoredAsLogged(rack);
+    await assertStoredAsLogged(rack);
 
     // A region that stands still does not keep the process from ending.
     const holder = await holdDatabase(path);
@@ -210,7 +211,7 @@ test('a region whose database is damaged under way says so, and comes back with 
     await sleep(300);
     const startedAt = systemClock.now();
     assert.equal(await rack.stop(), 0);
-    assert.ok(systemClock.now() - startedAt < 14_000);
+    assert.ok(systemClock.now() - startedAt < 25_000);
     holder.kill('SIGKILL');
   } finally {
     if (options === undefined) delete process.env.NODE_OPTIONS;
@@ -221,11 +222,12 @@ test('a region whose database is damaged under way says so, and comes back with 
 });
 
 /** The region has stored the events of leases exactly as the rack told them: all, once, in their order. */
-function assertStoredAsLogged(rack: RunningRack): void {
+async function assertStoredAsLogged(rack: RunningRack): Promise<void> {
   const database = new DatabaseSync(join(rack.stateDir, 'region.db'), { readOnly: true });
   const rows = database.prepare("SELECT kind, description FROM event WHERE kind IN ('dhcp.ack') ORDER BY id").all();
   database.close();
   const stored = rows.map(({ description }) => /\d+(?:\.\d+){3}/.exec(String(description))?.[0] ?? String(description));
-  const logged = rack.events('dhcp.ack').map(({ address }) => address);
-  assert.deepEqual(stored, logged);
+  const logged = (): readonly unknown[] => rack.events('dhcp.ack').map(({ address }) => address);
+  await eventually('the log tells as many', () => logged().length >= stored.length);
+  assert.deepEqual(stored, logged());
 }

@@ -27,9 +27,9 @@ import { missing } from '../support/needs.ts';
 
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const MIB = 1024 * 1024;
-const BUILD_MS_MAX = 300_000;
-const RUN_MS_MAX = 200_000;
-const STEP_MS_MAX = 120_000;
+const BUILD_MS_MAX = 600_000;
+const RUN_MS_MAX = 400_000;
+const STEP_MS_MAX = 240_000;
 
 /** A rack: it serves the environment, and passes on what machines ask their region. */
 class Rack {

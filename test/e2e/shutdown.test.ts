@@ -87,7 +87,7 @@ async function readOn(socket: Socket): Promise<number> {
 
 test('every lease whose ACK was decided gets its ACK, and nobody is answered after the signal', {
   skip,
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);
@@ -109,8 +109,8 @@ test('every lease whose ACK was decided gets its ACK, and nobody is answered aft
     other.exec('COMMIT');
     other.close();
     assert.equal(await stopped, 0);
-    await sleep(100);
     const onDisk = leasedOnDisk(rack.stateDir);
+    await eventually('the last ACKs are read', () => acknowledged.size >= onDisk.length);
     assert.deepEqual(
       onDisk.filter((mac) => !acknowledged.has(mac)),
       [],
@@ -128,7 +128,7 @@ test('every lease whose ACK was decided gets its ACK, and nobody is answered aft
 
 test('downloads come to their end whole, while nothing new is taken and names are answered', {
   skip,
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   putBigFiles(rack);
@@ -173,7 +173,7 @@ test('a client that stands still is cut after ten seconds, and a second signal e
     const startedAt = systemClock.now();
     assert.equal(await rack.stop(), 0);
     const tookMs = systemClock.now() - startedAt;
-    assert.ok(tookMs >= GRACE_MS && tookMs < GRACE_MS + 4000, `it took ${tookMs} ms`);
+    assert.ok(tookMs >= GRACE_MS && tookMs < 2 * GRACE_MS, `it took ${tookMs} ms`);
     assert.equal((await rack.told('daemon.stopped')).cut, 1);
     still.destroy();
 
@@ -186,7 +186,7 @@ test('a client that stands still is cut after ten seconds, and a second signal e
     const secondAt = systemClock.now();
     process.kill(daemon.pid ?? 0, 'SIGTERM');
     assert.equal(await ended, 1);
-    assert.ok(systemClock.now() - secondAt < 2000);
+    assert.ok(systemClock.now() - secondAt < GRACE_MS / 2);
     again.destroy();
     await rack.startWhole();
   } finally {
@@ -194,7 +194,7 @@ test('a client that stands still is cut after ten seconds, and a second signal e
   }
 });
 
-test('every event before the end is with the region, however many wait', { skip, timeout: 60_000 }, async () => {
+test('every event before the end is with the region, however many wait', { skip, timeout: 120_000 }, async () => {
   const rack = new RunningRack(PLACE);
   try {
     await rack.startWhole();

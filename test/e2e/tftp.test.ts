@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { ipv4 } from '../../src/net/address.ts';
@@ -14,6 +14,7 @@ import type { DatagramNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
 import { missing, type Need } from '../support/needs.ts';
+import { eventually } from '../support/running-rack.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { openLossyRelay } from './lossy-relay.ts';
 
@@ -217,10 +218,13 @@ for (const native of [true, false]) {
     test('a file that is replaced while it is being sent arrives as it was', { skip: missing('curl') }, async () => {
       const old = noise(20_000_000, 8);
       writeFileSync(join(treeDirectory, 'replaced'), old);
-      const loading = load(curl('--tftp-blksize', '1428'), 'replaced');
-      await sleep(150);
       writeFileSync(join(treeDirectory, 'replaced.new'), noise(20_000_000, 9));
+      const into = join(base, 'got-replaced');
+      rmSync(into, { force: true });
+      const loading = load(curl('--tftp-blksize', '1428'), 'replaced');
+      await eventually('its first bytes have come', () => existsSync(into) && statSync(into).size > 0);
       renameSync(join(treeDirectory, 'replaced.new'), join(treeDirectory, 'replaced'));
+      assert.ok(statSync(into).size < old.length);
       const got = await loading;
       assert.equal(got.code, 0, got.text);
       assert.ok(got.bytes.equals(old));

@@ -20,7 +20,7 @@ const NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
   ...(['curl', 'dig', 'dnsmasq', 'apt-get', 'dpkg-deb'] as const),
 ];
-const BOOT_MS_MAX = 240_000;
+const BOOT_MS_MAX = 600_000;
 export const GIB = 1024 ** 3;
 
 /** One machine, and how it is to boot. */
