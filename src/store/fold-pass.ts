@@ -1,7 +1,7 @@
 // One pass over the log of `leases.db`: its records are gathered first, by the blocks of their addresses; then block by block they are
 // laid over what the block held, the newest of each address only.
 //
-//   add ─▶ add ─▶ … (PASS_BYTES_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
+//   add ─▶ add ─▶ … (PASS_BYTES_MAX, PASS_BLOCKS_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
 //
 // 1. Records are moved as the bytes they came in: none is decoded, none becomes an object.
 // 2. A block holds its records in the order of their addresses.
@@ -13,6 +13,8 @@ import { recordAddress, recordEnd } from './lease-record.ts';
 
 /** Memory of the records that one pass gathers, in bytes; a single batch that is larger makes a pass of its own. */
 export const PASS_BYTES_MAX = 16 * 1024 * 1024;
+/** Blocks that one pass concerns, and those of a batch more: some 10 MB of heap where each has a single record. */
+export const PASS_BLOCKS_MAX = 65_536;
 /** A block holds the leases of 2^6 addresses. */
 const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
@@ -55,7 +57,8 @@ export class FoldPass {
 
   /** Whether there is room for another batch of so many bytes. */
   hasRoom(bytes: number): boolean {
-    return this.#length === 0 || this.#length + bytes <= this.#bytes.length;
+    if (this.#length === 0) return true;
+    return this.#length + bytes <= this.#bytes.length && this.#records.size < PASS_BLOCKS_MAX;
   }
 
   /**

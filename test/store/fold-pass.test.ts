@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { BLOCK_ADDRESSES, blockOf, FoldPass, PASS_BYTES_MAX } from '../../src/store/fold-pass.ts';
+import { BLOCK_ADDRESSES, blockOf, FoldPass, PASS_BLOCKS_MAX, PASS_BYTES_MAX } from '../../src/store/fold-pass.ts';
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
@@ -78,6 +78,15 @@ test('a pass takes batches up to its bound, and one that is larger alone', () =>
   assert.ok(pass.isGathering);
   pass.nextBlock();
   assert.ok(!pass.isGathering);
+});
+
+test('a pass takes no more where it has as many blocks as it may', () => {
+  const pass = new FoldPass(0);
+  for (let block = 1; block < PASS_BLOCKS_MAX; block += 1) pass.add(block, batch(block, [block * BLOCK_ADDRESSES]));
+  assert.ok(pass.hasRoom(100));
+  pass.add(PASS_BLOCKS_MAX, batch(PASS_BLOCKS_MAX, [0]));
+  assert.ok(!pass.hasRoom(100));
+  assert.equal(blocksOf(pass).length, PASS_BLOCKS_MAX);
 });
 
 test('a block that is cut off is told', () => {
