@@ -11,11 +11,14 @@
 //    hardware addresses does not wash away a boot.
 // 2. An event that happens again and again (renewals) is one step with a count.
 // 3. What was missed because events came too fast is counted, never guessed.
+// 4. A host that only asks for an address, and does not boot, begins a story at NEWCOMER_RATE: of twenty thousand new ones a second each
+//    story would be gone before anybody could look, and would have taken that of another with it.
 
 import { type Instant, later } from '../clock.ts';
 import type { DhcpEventKind } from '../dhcp/events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
+import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
 import { BootWatch, isKernelFile } from './hints.ts';
@@ -27,6 +30,8 @@ export const MACHINES_MAX = 4096;
 export const STEPS_PER_MACHINE_MAX = 256;
 /** Steps of all machines together. Each holds its event: 370 bytes were measured, so 15 MB in all. */
 export const STEPS_MAX = 40_000;
+/** Hosts nobody heard of that do not boot, and begin to be remembered; a hall of them that is switched on has room. */
+export const NEWCOMER_RATE: Rate = { perSecond: 100, burst: MACHINES_MAX / 2 };
 /** So much silence before firmware asks again is a boot of its own. */
 export const QUIET_MS = 120_000;
 /** So many people may follow at a time. */
@@ -68,6 +73,8 @@ interface Story {
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$/;
 /** Kinds with which DHCP answers a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
+/** Kinds of a lease that comes, goes on and ends. */
+const LEASED: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.expired', 'dhcp.release']);
 /** Kinds with which a machine has got a file. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
@@ -80,6 +87,7 @@ export class Timeline {
   readonly #followers = new Set<Follower>();
   /** Of the kinds that came so far: whether they say what a machine does. */
   readonly #kinds = new Map<string, boolean>();
+  readonly #newcomers = new RateLimit(NEWCOMER_RATE);
   #number = 0;
   #steps = 0;
   #missed = 0;
@@ -135,7 +143,12 @@ export class Timeline {
   /** Takes one event. */
   take(event: RackEvent): void {
     if (event.mac === undefined || !this.#concernsMachines(event.kind)) return;
-    const story = this.#storyOf(event.mac) ?? this.#begin(event.mac, event.at);
+    const known = this.#storyOf(event.mac);
+    if (known === undefined && isOfBystander(event) && !this.#newcomers.allows(event.at)) {
+      this.#missed += 1;
+      return;
+    }
+    const story = known ?? this.#begin(event.mac, event.at);
     if (startsBoot(story, event)) {
       story.boot += 1;
       story.answered = false;
@@ -241,6 +254,10 @@ export class Timeline {
     }
   }
 }
+
+/** True for what a host does that gets an address, and does not boot. */
+const isOfBystander = (event: RackEvent): boolean =>
+  isDhcpEvent(event) && event.client === undefined && LEASED.has(event.kind);
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 

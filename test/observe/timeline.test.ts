@@ -9,6 +9,7 @@ import { EventStream } from '../../src/observe/event-stream.ts';
 import {
   FOLLOWERS_MAX,
   MACHINES_MAX,
+  NEWCOMER_RATE,
   QUIET_MS,
   STEPS_MAX,
   STEPS_PER_MACHINE_MAX,
@@ -144,6 +145,20 @@ test('a flood of invented hardware addresses leaves the machines that loaded som
   }
   assert.ok(timeline.machines <= MACHINES_MAX);
   assert.equal(timeline.find(MAC)?.length, 2);
+});
+
+test('of a flood of hosts that do not boot some are remembered, the others counted, and who boots is remembered at once', () => {
+  const { timeline } = timelineOf();
+  const FLOOD = 2 * NEWCOMER_RATE.burst;
+  for (let host = 0; host < FLOOD; host += 1) timeline.take({ ...at(0, 'dhcp.offer'), mac: mac(host + 1) });
+  assert.equal(timeline.machines, NEWCOMER_RATE.burst);
+  assert.equal(timeline.missed, FLOOD - NEWCOMER_RATE.burst);
+  timeline.take({ ...at(0, 'dhcp.ack'), mac: mac(1) });
+  assert.equal(timeline.find(mac(1))?.length, 2, 'who is remembered stays so');
+  timeline.take(at(0, 'dhcp.offer', BIOS));
+  assert.equal(timeline.find(MAC)?.length, 1);
+  timeline.take({ ...at(1, 'dhcp.offer'), mac: mac(FLOOD) });
+  assert.equal(timeline.find(mac(FLOOD))?.length, 1, 'and a second later there is room again');
 });
 
 test('followers are told of each step in its order, and there are no more of them than the bound', () => {

@@ -19,6 +19,7 @@ import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
+import { OptionList, type OptionsInMaking } from '../wire/option-list.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
@@ -127,7 +128,7 @@ function compose(
   type: 'offer' | 'ack',
 ): DhcpMessage {
   const { message } = inquiry;
-  const options = new Map<number, Uint8Array>();
+  const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[type]));
   options.set(OPTION.serverIdentifier, addressBytes(serverAddress));
   // An offer that does not say what it is would be taken for one of an address.
@@ -143,7 +144,7 @@ function compose(
   });
 }
 
-function addBootOptions(options: Map<number, Uint8Array>, plan: BootPlan): void {
+function addBootOptions(options: OptionsInMaking, plan: BootPlan): void {
   // HTTP boot knows no boot server discovery, and takes a URL as it is.
   if (plan.vendorClass !== 'HTTPClient') options.set(OPTION.vendorSpecific, plan.vendorOptions ?? LOAD_BOOT_FILE);
   addBootFile(options, plan);

@@ -17,6 +17,7 @@ import { ClientOptions, type ConfiguredOption, type OptionTable } from '../netwo
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { BOOT_REPLY, BROADCAST_FLAG, type DhcpMessage } from '../wire/message.ts';
+import { type DhcpOptions, OptionList, type OptionsInMaking } from '../wire/option-list.ts';
 import {
   addressBytes,
   domainNameBytes,
@@ -84,7 +85,7 @@ export function replyBytesMax(request: DhcpMessage): number {
 export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage {
   const { message } = inquiry;
   const { plan } = settings;
-  const options = new Map<number, Uint8Array>();
+  const options = new OptionList();
   options.set(OPTION.messageType, TYPE_BYTES[settings.type]);
   options.set(OPTION.serverIdentifier, identifierBytes(settings));
   addTimes(options, settings);
@@ -118,7 +119,7 @@ function identifierBytes({ serverIdentifier, served: { subnet, options } }: Sett
   return known ?? addressBytes(serverIdentifier);
 }
 
-function addTimes(options: Map<number, Uint8Array>, { leaseTime, served }: Settings): void {
+function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): void {
   if (leaseTime === undefined) return;
   const { subnet } = served;
   const times = leaseTime === subnet.leaseTime ? served.options.times : leaseTimeBytes(subnet, leaseTime);
@@ -137,7 +138,7 @@ function configuredFor(inquiry: Inquiry, { served, hostOptions }: Settings): Cli
 
 /** Composes a NAK; `text` tells a person why. */
 export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: string): DhcpMessage {
-  const options = new Map<number, Uint8Array>();
+  const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE.nak));
   options.set(OPTION.serverIdentifier, addressBytes(serverIdentifier));
   addDemandedEchoes(options, message);
@@ -178,14 +179,14 @@ export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
 export const fileField = (name = ''): string => (name.length <= FILE_CHARACTERS_MAX ? name : '');
 
 /** Adds where a plan's loader is, and its name: options 66 and 67. */
-export function addBootFile(options: Map<number, Uint8Array>, plan: BootPlan): void {
+export function addBootFile(options: OptionsInMaking, plan: BootPlan): void {
   options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));
   // Quirk: EDK2 and shim of several releases read on behind a boot file option that does not end in a zero byte.
   options.set(OPTION.bootFileName, textBytes(`${plan.file}\0`));
 }
 
 function addBootOptions(
-  options: Map<number, Uint8Array>,
+  options: OptionsInMaking,
   inquiry: Inquiry,
   plan: BootPlan,
   configured: ClientOptions | undefined,
@@ -200,7 +201,7 @@ function addBootOptions(
   if (configured !== undefined) addBootOverrides(options, inquiry, configured);
 }
 
-function addBootOverrides(options: Map<number, Uint8Array>, inquiry: Inquiry, configured: ClientOptions): void {
+function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured: ClientOptions): void {
   for (const code of BOOT_CODES) {
     const entry = configured.find(code);
     if (entry === undefined || !isOverride(entry)) continue;
@@ -222,7 +223,7 @@ const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes
  * Adds configured routes for a client that asks for them. Then neither the router nor static routes follow (RFC 3442).
  * @returns false: it gets none
  */
-function addRoutes(options: Map<number, Uint8Array>, list: Uint8Array | undefined, configured: ClientOptions): boolean {
+function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, configured: ClientOptions): boolean {
   if (list?.includes(OPTION.classlessRoutes) !== true) return false;
   const routes = configured.find(OPTION.classlessRoutes);
   if (routes !== undefined) options.set(OPTION.classlessRoutes, routes.value);
@@ -231,7 +232,7 @@ function addRoutes(options: Map<number, Uint8Array>, list: Uint8Array | undefine
 
 /** Adds what a client gets that it did not ask for: the forced options; all of them, when it sent no list. */
 function addUnasked(
-  options: Map<number, Uint8Array>,
+  options: OptionsInMaking,
   list: Uint8Array | undefined,
   settings: Settings,
   configured: ClientOptions,
@@ -244,7 +245,7 @@ function addUnasked(
 
 /** What the boot fields say where options may be the operator's: the same as options 66 and 67. */
 function bootFields(
-  options: Map<number, Uint8Array>,
+  options: OptionsInMaking,
   inquiry: Inquiry,
   { plan, served: { subnet }, serverIdentifier }: Settings,
 ): Pick<DhcpMessage, 'siaddr' | 'file'> {
@@ -258,7 +259,7 @@ function bootFields(
 }
 
 function addParameter(
-  options: Map<number, Uint8Array>,
+  options: OptionsInMaking,
   code: number,
   settings: Settings,
   configured: ClientOptions | undefined,
@@ -270,7 +271,7 @@ function addParameter(
 
 function configuredParameter(
   code: number,
-  options: ReadonlyMap<number, Uint8Array>,
+  options: DhcpOptions,
   settings: Settings,
   configured: ClientOptions,
 ): Uint8Array | undefined {
@@ -294,14 +295,14 @@ function parameter(code: number, { served, hostname, domain }: Settings): Uint8A
 }
 
 /** What goes back to each client that sent it: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is written last wherever it stands. */
-export function addDemandedEchoes(options: Map<number, Uint8Array>, request: DhcpMessage): void {
+export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage): void {
   echo(options, request, OPTION.subnetSelection);
   echo(options, request, OPTION.clientIdentifier);
   echo(options, request, OPTION.relayAgentInformation);
 }
 
 /** Gives an option back as it came, where it came. */
-export function echo(options: Map<number, Uint8Array>, request: DhcpMessage, code: number): void {
+export function echo(options: OptionsInMaking, request: DhcpMessage, code: number): void {
   const value = request.options.get(code);
   if (value !== undefined) options.set(code, value);
 }

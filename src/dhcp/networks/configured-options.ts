@@ -9,6 +9,7 @@
 
 import type { BootClient } from '../../boot/client.ts';
 import type { DhcpMessage } from '../wire/message.ts';
+import type { DhcpOptions } from '../wire/option-list.ts';
 import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
 
@@ -57,10 +58,7 @@ export function tableOf(entries: readonly ConfiguredOption[]): OptionTable | und
 }
 
 /** Codes of a reply's options that the configuration gave. */
-export function codesFrom(
-  tables: readonly (OptionTable | undefined)[],
-  options: ReadonlyMap<number, Uint8Array>,
-): readonly number[] {
+export function codesFrom(tables: readonly (OptionTable | undefined)[], options: DhcpOptions): readonly number[] {
   const given = ([code, bytes]: readonly [number, Uint8Array]): boolean =>
     tables.some((table) => table?.byCode.get(code)?.some(({ value }) => value === bytes) === true);
   return [...options].filter(given).map(([code]) => code);

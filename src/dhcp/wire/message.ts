@@ -12,6 +12,7 @@ import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
+import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
 
 /** The bytes before the options: the fixed part and the magic cookie. */
 const FIXED_BYTES = 240;
@@ -33,9 +34,6 @@ export const BOOT_REPLY = 2;
 /** The one flag of `flags`: the client cannot receive unicasts before it has an address. */
 export const BROADCAST_FLAG = 0x8000;
 
-/** Options by code; iteration order is the order on the wire. */
-export type DhcpOptions = ReadonlyMap<number, Uint8Array>;
-
 /** A message, with the field names of RFC 2131 §2. */
 export interface DhcpMessage {
   readonly op: number;
@@ -56,6 +54,7 @@ export interface DhcpMessage {
   readonly sname: string;
   /** One character a byte, at most 128; empty when the field carries options. */
   readonly file: string;
+  /** In their order on the wire. */
   readonly options: DhcpOptions;
 }
 
@@ -84,7 +83,7 @@ export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
   reader.skip(SNAME_BYTES + FILE_BYTES, 'file');
   if (reader.u32('cookie') !== COOKIE) reader.fail('bad-value', 'cookie', FIXED_BYTES - 4);
 
-  const options = new Map<number, Uint8Array>();
+  const options = new OptionList();
   readOptions(reader, bytes.length, 'options', options);
   const overload = readOverload(reader, options);
   const fileHasOptions = (overload & 1) !== 0;
@@ -121,19 +120,13 @@ function readOverload(reader: ByteReader, options: DhcpOptions): number {
   return 0;
 }
 
-function readField(
-  reader: ByteReader,
-  offset: number,
-  length: number,
-  field: string,
-  options: Map<number, Uint8Array>,
-): void {
+function readField(reader: ByteReader, offset: number, length: number, field: string, options: OptionsInMaking): void {
   reader.seek(offset, field);
   readOptions(reader, offset + length, field, options);
 }
 
 /** Reads options from the cursor to `end` or to the END option, joining what comes again. */
-function readOptions(reader: ByteReader, end: number, field: string, options: Map<number, Uint8Array>): void {
+function readOptions(reader: ByteReader, end: number, field: string, options: OptionsInMaking): void {
   while (reader.fault === undefined && reader.offset < end) {
     const at = reader.offset;
     const code = reader.u8(field);

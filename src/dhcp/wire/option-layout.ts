@@ -28,16 +28,18 @@ const OVERLOAD_BYTES = 3;
 /** What the agent information leaves to the reply at least: message type, server, lease time, overload and END need 19. */
 const BESIDE_AGENT_BYTES_MIN = 32;
 
+import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
+
 /** Of a message what is laid out: options by code, and the texts of the fields. */
 export interface LaidOut {
-  readonly options: ReadonlyMap<number, Uint8Array>;
+  readonly options: DhcpOptions;
   readonly file: string;
   readonly sname: string;
 }
 
 /** The options that one of the three places carries, and their bytes with the END behind them. */
 export interface Share {
-  readonly entries: ReadonlyMap<number, Uint8Array>;
+  readonly entries: DhcpOptions;
   readonly size: number;
 }
 
@@ -128,7 +130,7 @@ function shareOut(options: LaidOut['options'], room: Room): FilledLayout {
 
 /** A share that is being filled. */
 interface Filled extends Share {
-  readonly entries: Map<number, Uint8Array>;
+  readonly entries: OptionsInMaking;
   size: number;
 }
 
@@ -175,8 +177,8 @@ function closed(layout: FilledLayout, agent: Uint8Array | undefined): Layout {
   return layout;
 }
 
-const NOTHING: Share = { entries: new Map(), size: 1 };
-const emptyShare = (): Filled => ({ entries: new Map(), size: 1 });
+const NOTHING: Share = { entries: new OptionList(), size: 1 };
+const emptyShare = (): Filled => ({ entries: new OptionList(), size: 1 });
 
 function put(share: Filled, code: number, value: Uint8Array): void {
   share.entries.set(code, value);

@@ -6,7 +6,7 @@
 // 2. What is returned is text or numbers, never a view of the datagram.
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
-import type { DhcpOptions } from './message.ts';
+import type { DhcpOptions } from './option-list.ts';
 
 /** Option codes. */
 export const OPTION = {
