@@ -1,5 +1,6 @@
 // Appends leases to the journal in the directory given as argument, for ever, and prints every durable sequence; after so many that their
-// log is folded it rests for as long as that takes. To be killed.
+// log is folded it rests for as long as that takes. To be killed. Record n is of the client n and has the address n; with a second argument
+// there are only so many addresses, which the records take in turn; with a third it rests for so many milliseconds.
 
 import { writeSync } from 'node:fs';
 import { later, seconds, systemClock } from '../../src/clock.ts';
@@ -10,7 +11,9 @@ import { openLeaseJournal } from '../../src/store/lease-journal.ts';
 const IN_FLIGHT_MAX = 256;
 const RECORDS_PER_REST = FOLD_IDLE_RECORDS_MIN * 1.25;
 /** The fold begins FOLD_IDLE_MS after the last write. */
-const REST_MS = FOLD_IDLE_MS + 60;
+const REST_MS = Number(process.argv[4] ?? FOLD_IDLE_MS + 60);
+
+const ADDRESSES = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
 
 const { journal } = await openLeaseJournal({ stateDir: process.argv[2] ?? '', clock: systemClock });
 let next = journal.status().durableSequence + 1;
@@ -25,7 +28,7 @@ function fill(durable: number): void {
   for (; next < Math.min(durable + IN_FLIGHT_MAX + 1, restsAt); next += 1) {
     const now = systemClock.now();
     journal.append({
-      address: ipv4(next),
+      address: ipv4(next % ADDRESSES),
       mac: mac(next),
       state: 'bound',
       grantedAt: now,

@@ -53,7 +53,7 @@ export class VolatileFiles {
       file.changes.push({ kind: 'truncate', length });
       file.length = length;
     } else if (call.kind === 'sync') {
-      file.durable = file.changes.reduce((content, change) => applied(content, change), file.durable);
+      file.durable = applied(file.durable, file.changes);
       file.changes = [];
     }
   }
@@ -79,15 +79,11 @@ export class VolatileFiles {
   afterPowerLoss(name: string, survives: () => boolean): Buffer | undefined {
     const file = this.#files.get(`${this.#directory}/${name}`);
     if (file === undefined || !file.isNamed) return undefined;
-    let content = file.durable;
-    for (const change of file.changes) {
-      if (change.kind === 'truncate') {
-        if (survives()) content = applied(content, change);
-        continue;
-      }
-      for (const sector of sectorsOf(change.offset, change.bytes)) if (survives()) content = applied(content, sector);
-    }
-    return content;
+    const survived = file.changes.flatMap((change) => {
+      const parts = change.kind === 'truncate' ? [change] : [...sectorsOf(change.offset, change.bytes)];
+      return parts.filter(survives);
+    });
+    return applied(file.durable, survived);
   }
 }
 
@@ -99,16 +95,21 @@ function* sectorsOf(offset: number, bytes: Buffer): Generator<Change> {
   }
 }
 
-function applied(content: Buffer, change: Change): Buffer {
-  if (change.kind === 'truncate') {
-    const cut = Buffer.alloc(change.length);
-    content.copy(cut);
-    return cut;
+/** A copy of the content with the changes made to it, in order. */
+function applied(content: Buffer, changes: readonly Change[]): Buffer {
+  const ends = changes.map((change) => (change.kind === 'write' ? change.offset + change.bytes.length : change.length));
+  const whole = Buffer.alloc(ends.reduce((most, end) => Math.max(most, end), content.length));
+  content.copy(whole);
+  let length = content.length;
+  for (const change of changes) {
+    if (change.kind === 'write') {
+      change.bytes.copy(whole, change.offset);
+      length = Math.max(length, change.offset + change.bytes.length);
+    } else {
+      // What is cut off is zeros when the file grows again.
+      whole.fill(0, Math.min(length, change.length));
+      length = change.length;
+    }
   }
-  const end = change.offset + change.bytes.length;
-  const whole = end <= content.length ? content : Buffer.concat([content, Buffer.alloc(end - content.length)]);
-  // The durable content is shared with what was made of it before.
-  const copy = whole === content ? Buffer.from(content) : whole;
-  change.bytes.copy(copy, change.offset);
-  return copy;
+  return whole.subarray(0, length);
 }
