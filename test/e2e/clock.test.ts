@@ -42,7 +42,7 @@ async function withWallClock<T>(file: string, work: (set: (to: string) => void) 
 
 test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   const rack = new RunningRack(PLACE);
   const probes = await DhcpProbes.open(PLACE);
@@ -81,7 +81,7 @@ test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
       machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
       await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
       const { uptimeMs } = await rack.status();
-      assert.ok(uptimeMs > 0 && uptimeMs < 60_000, `up for ${uptimeMs} ms`);
+      assert.ok(uptimeMs > 0 && uptimeMs < 120_000, `up for ${uptimeMs} ms`);
 
       // The process is started again under yet another clock: in the same boot the uptime tells the age.
       await rack.kill();

@@ -31,7 +31,7 @@ const PLACE = labPlace(17);
 describe('kill -9 between two steps of a boot', { skip: missing('linux') }, () => {
   for (const [index, killAfter] of STEPS.entries()) {
     test(`after ${killAfter}: the restarted rack ends with the same machine and the same lease`, {
-      timeout: 120_000,
+      timeout: 240_000,
     }, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'rackboot-kill-'));
       const config = join(directory, 'rackboot.yaml');
@@ -80,7 +80,7 @@ async function untilAnswered(stateDir: string): Promise<unknown> {
     try {
       return await askDaemon(stateDir, '/MAAS/api/2.0/machines/');
     } catch (error) {
-      if (tries >= 50) throw error;
+      if (tries >= 300) throw error;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }

@@ -26,7 +26,7 @@ describe('the log', { skip: missing('linux') }, () => {
       assert.equal(shown.code, 0, shown.complaints.join('\n'));
       assert.match(shown.output.join('\n'), /\(all others\) +info +as configured/);
 
-      assert.match((await level('dhcp', 'error', '--for', '3s')).output.join('\n'), /^ROOM.*\ndhcp +error +3 s$/);
+      assert.match((await level('dhcp', 'error', '--for', '6s')).output.join('\n'), /^ROOM.*\ndhcp +error +[1-6] s$/);
       await rack.told('log.level-changed', { match: ({ room }) => room === 'dhcp' });
       let from = rack.lines.length;
       assert.ok(await probes.leaseWithin(5000));
@@ -36,7 +36,7 @@ describe('the log', { skip: missing('linux') }, () => {
       await rack.told('dhcp.ack', { from });
 
       assert.equal((await level('debug', '--for', '1m')).code, 0);
-      assert.match((await level('tftp')).output.join('\n'), /tftp +debug +(?:60|59) s|tftp +debug +1 min/);
+      assert.match((await level('tftp')).output.join('\n'), /tftp +debug +(?:[1-5]\d s|60 s|1 min)/);
       assert.equal((await level('configured')).code, 0);
       for (const wrong of [['loud'], ['dhcp', 'loud'], ['mail', 'debug'], ['debug', '--for', 'ever']]) {
         assert.notEqual((await level(...wrong)).code, 0, wrong.join(' '));
@@ -82,8 +82,8 @@ describe('the log', { skip: missing('linux') }, () => {
       await probes.close();
     }
     const lines = files.flatMap((path) => readFileSync(path, 'utf8').split('\n')).filter((line) => line !== '');
-    const acks = lines.filter((line) => JSON.parse(line).event === 'dhcp.ack');
-    assert.equal(acks.length, 48);
+    const acks = lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'dhcp.ack');
+    assert.equal(new Set(acks.map(({ mac }) => mac)).size, 48);
     assert.ok(
       files.every((path) => readFileSync(path, 'utf8').includes('"event"')),
       'each file has its part',

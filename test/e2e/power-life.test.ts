@@ -17,7 +17,7 @@ import { SimulatedLife } from '../support/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACE = labPlace(1);
-const MS_MAX = 60_000;
+const MS_MAX = 120_000;
 
 interface Answered {
   readonly status: number;
@@ -74,7 +74,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
   const command = (...words: readonly string[]): Promise<Ended> =>
     runRackboot(['power', ...words, '--config', rack.configFile]);
   const is = async (status: string): Promise<void> =>
-    void (await eventually(status, async () => (await machine()).status_name === status, 15_000));
+    void (await eventually(status, async () => (await machine()).status_name === status, 60_000));
 
   test('enlists, and is given a webhook for its power', { timeout: MS_MAX }, async () => {
     await life.on();
@@ -201,7 +201,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     await eventually('the question to switch it on', () => socket.count('on') === 1);
     const startedAt = performance.now();
     assert.equal(await rack.stop(), 0);
-    assert.ok(performance.now() - startedAt < 5_000, `${performance.now() - startedAt} ms`);
+    assert.ok(performance.now() - startedAt < 15_000, `${performance.now() - startedAt} ms`);
     const store = openRegionStore({ stateDir: rack.stateDir });
     assert.deepEqual([store.findMachine(id)?.powerTask, store.power.listUnended()], [undefined, []]);
     store.close();

@@ -115,7 +115,7 @@ describe('power', { concurrency: true }, () => {
       const from = systemClock.now();
       systemClock.schedule(300, () => stop.abort());
       assert.equal((await asked).kind, 'unknown');
-      assert.ok(systemClock.now() - from < 5_000);
+      assert.ok(systemClock.now() - from < 9_000);
     });
   });
 
@@ -227,7 +227,7 @@ describe('power', { concurrency: true }, () => {
       const [on, query] = await Promise.all([port.on(noSignal()), port.query(noSignal())]);
       assert.deepEqual([on.kind, query.kind], ['unknown', 'unreachable']);
       assert.match(on.text, /did not answer in 20 s/);
-      assert.ok(systemClock.now() - from < 10_000);
+      assert.ok(systemClock.now() - from < 18_000);
     });
 
     test('a server that is not there is unreachable; one that ends in the middle leaves a change unknown', async () => {

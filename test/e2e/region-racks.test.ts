@@ -58,7 +58,7 @@ class Listening {
       this.errors += bytes.toString('utf8');
     });
   }
-  has(pattern: RegExp, limitMs = 10_000): Promise<boolean> {
+  has(pattern: RegExp, limitMs = 60_000): Promise<boolean> {
     return eventually(`${pattern} in the output`, () => pattern.test(this.text), limitMs);
   }
   async end(): Promise<void> {

@@ -22,7 +22,7 @@ const PLACE = labPlace(25);
 const ADDRESS = `${PLACE.octets}.1`;
 const KERNEL = '/amd64/generic/bookworm/commissioning/linux';
 const KERNEL_BYTES = 8 * 1024 * 1024;
-const MS_MAX = 30_000;
+const MS_MAX = 120_000;
 
 describe('a configuration that changes', { skip: missing('linux') }, () => {
   let rack: RunningRack;

@@ -23,7 +23,7 @@ import { missing } from '../support/needs.ts';
 const ROOT = dirname(dirname(import.meta.dirname));
 const UNIT = join(ROOT, 'systemd', 'rackboot.service');
 const NOBODY = 65_534;
-const READY_MS_MAX = 20_000;
+const READY_MS_MAX = 60_000;
 
 /** The values of one setting of the unit. */
 function setting(name: string): string[] {

@@ -29,7 +29,7 @@ function append(journal: WorkerLeaseJournal, address: number): number {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000; tries += 1) {
+  for (let tries = 0; tries < 6000; tries += 1) {
     if (condition()) return;
     await sleep(10);
   }

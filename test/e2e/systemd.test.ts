@@ -80,7 +80,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.notEqual(systemd.show(UNIT, 'WatchdogTimestampMonotonic'), '0');
   });
 
-  test('serves a machine on the real ports, by frames to its hardware address', () => {
+  test('serves a machine on the real ports, by frames to its hardware address', async () => {
     const told = run(
       'ip',
       'netns',
@@ -99,9 +99,9 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       '/bin/true',
     );
     assert.doesNotMatch(told, /fail/);
-    const log = run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
-    assert.match(log, /"event":"dhcp\.ack"/);
-    assert.doesNotMatch(log, /hardware addresses need|portable ones/);
+    const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
+    await eventually('its lease in the log', () => log().includes('"event":"dhcp.ack"'));
+    assert.doesNotMatch(log(), /hardware addresses need|portable ones/);
     assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
   });
 

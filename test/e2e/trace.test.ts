@@ -180,7 +180,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     });
     const offered = /^ {2}address +(\S+), an address that nobody had before/m.exec(before.output.join('\n'))?.[1];
     assert.equal((await bootSimulatedMachine(place, 0, () => undefined)).kind, 'enlisted');
-    assert.equal(rack.events('dhcp.offer')[0]?.address, offered);
+    assert.equal((await rack.told('dhcp.offer')).address, offered);
     const after = (await why(MAC)).output.join('\n');
     assert.match(after, /\(\w{6}\), New/);
     assert.match(after, /as BIOS, PXE/);
