@@ -17,8 +17,8 @@ import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 export const FOLD_IDLE_MS = 100;
 /** With fewer the log is left as it is: as many stay in it folded, and a start reads them in no time. */
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
-/** Beyond `backlogMax` there is a step for so many records written: of so many, each in a block of its own, a step writes more. */
-const RECORDS_PER_STEP = 16;
+/** Beyond `backlogMax` there is a step for so many records written: a step writes more, be each in a block of its own. */
+const RECORDS_PER_STEP = 32;
 /** After a step that failed nothing is folded for this long, in milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
@@ -35,6 +35,8 @@ export class LeaseFolder {
   #timer: Timer | undefined;
   #wroteAt: Instant | undefined;
   #restUntil: Instant | undefined;
+  /** Records written beyond `backlogMax` for which no step was done yet. */
+  #due = 0;
   /** Whether an idle time has something left to do. */
   #isFolding = false;
   /** The last sequence of which the rack loop has heard that it is durable. */
@@ -56,10 +58,8 @@ export class LeaseFolder {
     const { database, clock, backlogMax } = this.#options;
     const now = clock.now();
     this.#wroteAt = now;
-    if (database.unfolded > backlogMax && !this.#rests(now)) {
-      for (let left = written; left > 0 && database.unfolded > backlogMax; left -= RECORDS_PER_STEP)
-        if (!this.#step()) break;
-    }
+    this.#due = database.unfolded > backlogMax && !this.#rests(now) ? this.#due + written : 0;
+    for (; this.#due >= RECORDS_PER_STEP; this.#due -= RECORDS_PER_STEP) if (!this.#step()) this.#due = 0;
     // One timer for many writes: it looks how long ago the last one was.
     this.#timer ??= this.#wait(FOLD_IDLE_MS);
   }
