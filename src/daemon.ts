@@ -34,12 +34,12 @@ import { reconfigurationPorts } from './daemon/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './daemon/region-side.ts';
 import { openServiceNotices, type ServiceNotices } from './daemon/service-notices.ts';
 import { finishWork } from './daemon/shutdown.ts';
+import { claimStateDirectory } from './daemon/state-claim.ts';
 import { controlAnswers } from './daemon/status.ts';
 import { errorText, RackError } from './errors.ts';
 import { ControlServer } from './http/server.ts';
 import type { DesiredState } from './machines/machine.ts';
 import type { HostInterface } from './net/host-interface.ts';
-import { acquireInstanceLock } from './net/instance-lock.ts';
 import { openInterfaceWatch } from './net/interfaces.ts';
 import type { NotifyTerms } from './net/notify-socket.ts';
 import { openNetwork } from './net/open-network.ts';
@@ -48,7 +48,6 @@ import { logEvents, openLog } from './observe/log.ts';
 import { LogLevels } from './observe/log-levels.ts';
 import type { RegionConfig } from './region/config.ts';
 import type { RackDescription } from './region/racks/rack-description.ts';
-import { makeStateDirectory } from './store/database-file.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from './store/lease-journal.ts';
 import { readDesiredState } from './uplink/desired-state-cache.ts';
 
@@ -178,9 +177,8 @@ class RackProcess implements Daemon {
   async start(): Promise<void> {
     const { clock, configFile } = this.#options;
     const config = this.#config;
-    const lock = await acquireInstanceLock(config.stateDir);
-    this.#opened.push(() => lock.release());
-    makeStateDirectory(config.stateDir);
+    const claim = await claimStateDirectory(config.stateDir);
+    this.#opened.push(() => claim.release());
     await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });

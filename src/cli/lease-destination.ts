@@ -1,12 +1,13 @@
 // Where `rackboot leases import` puts leases: into the running daemon, or without one into leases.db.
 //
 // 1. Both decide by the same function on the same facts; what a daemon alone knows is what was offered in the last seconds.
-// 2. Without a daemon the lock of its state directory is held meanwhile, and the file is written as its owner.
+// 2. Without a daemon its state directory is held meanwhile, and the file is written as its owner.
 
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import type { ImportAnswer } from '../daemon/lease-answers.ts';
+import { claimStateDirectory } from '../daemon/state-claim.ts';
 import type { ForeignLease } from '../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../dhcp/import/lease-batch.ts';
 import { isImportRefusal } from '../dhcp/import/lease-import.ts';
@@ -17,7 +18,6 @@ import { SettledJournal } from '../dhcp/leases/settled-journal.ts';
 import { indexSubnets } from '../dhcp/networks/subnet.ts';
 import { RackError } from '../errors.ts';
 import { MachineDirectory } from '../machines/directory.ts';
-import { acquireInstanceLock } from '../net/instance-lock.ts';
 import { readHostMoment } from '../store/host-clocks.ts';
 import { openLeaseJournal } from '../store/lease-journal.ts';
 import { readToldEnds } from '../store/told-ends.ts';
@@ -63,7 +63,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
   becomeOwnerOf(stateDir);
-  const lock = await acquireInstanceLock(stateDir);
+  const claim = await claimStateDirectory(stateDir);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });
   const journal = new SettledJournal(opened.journal);
@@ -100,7 +100,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
     },
     async close() {
       await journal.close();
-      await lock.release();
+      await claim.release();
     },
   };
 }

@@ -1,8 +1,8 @@
 // Only one Rackboot of a kind at a time: a lock that the kernel gives back whatever way the process ends. A Unix socket in the
 // abstract namespace of Linux, elsewhere one in the directory for temporary files. Source: unix(7).
 //
-// 1. The lock needs no privilege and leaves nothing behind on Linux; it holds within one network namespace. Beyond it the control
-//    socket of a daemon says that its state directory is in use.
+// 1. The lock needs no privilege and leaves nothing behind on Linux; it holds within one network namespace. Beyond it a
+//    daemon holds its state directory itself (`directory-lock.ts`).
 // 2. Whoever connects is told the holder's process number and hung up on; nothing is read from anybody.
 
 import { createHash } from 'node:crypto';

@@ -1,5 +1,6 @@
 // The system calls that Node has no words for, called in the C library of Linux through koffi. Layouts of what they are
-// given: `wire-structs.ts`. Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2).
+// given: `wire-structs.ts`. Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2),
+// flock(2).
 //
 // 1. `errno()` is read at once after a call that returned -1, and only then.
 // 2. An address written into a structure does not keep its buffer alive: whoever stores one keeps the buffer in a field.
@@ -34,6 +35,7 @@ export interface Libc {
   read(fd: number, into: Uint8Array, length: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
+  flock(fd: number, operation: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;
@@ -61,6 +63,7 @@ export function loadLibc(): Libc {
     read: library.func('intptr_t read(int, void *, size_t)'),
     write: library.func('intptr_t write(int, const void *, size_t)'),
     close: library.func('int close(int)'),
+    flock: library.func('int flock(int, int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),
     addressOf: (buffer) => koffi.address(buffer),

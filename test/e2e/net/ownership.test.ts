@@ -3,9 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagram.ts';
+import { lockDirectory } from '../../../src/net/directory-lock.ts';
 import { acquireInstanceLock } from '../../../src/net/instance-lock.ts';
 import { errorName, loadLibc } from '../../../src/net/libc.ts';
 import { openNetwork } from '../../../src/net/open-network.ts';
@@ -180,6 +184,33 @@ describe('a port that we have', { skip: SKIP }, () => {
     const ours = await network();
     await ours.close();
     await assert.rejects(open(ours, { device: 'rba0' }), { code: 'not-running' });
+  });
+});
+
+describe('a directory', { skip: missing('linux') }, () => {
+  it('is had by one at a time, and is free again when its holder was killed', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'rackboot-lock-'));
+    try {
+      const lock = await lockDirectory(path);
+      await assert.rejects(lockDirectory(path), { code: 'already-running', message: new RegExp(path) });
+      lock?.release();
+      const module = new URL('../../../src/net/directory-lock.ts', import.meta.url).href;
+      const code = `const {lockDirectory}=await import('${module}');await lockDirectory('${path}');console.log('held');setInterval(()=>{},1000)`;
+      const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(holder.stdout, 'data');
+      await assert.rejects(lockDirectory(path), { code: 'already-running' });
+      holder.kill('SIGKILL');
+      await once(holder, 'exit');
+      (await lockDirectory(path))?.release();
+    } finally {
+      rmSync(path, { recursive: true });
+    }
+  });
+
+  it('that cannot be opened is nobody’s', async () => {
+    assert.equal(await lockDirectory('/nowhere/at/all'), undefined);
   });
 });
 
