@@ -53,7 +53,7 @@ test('whatever comes in whatever order, a block holds the newest of each address
   for (let round = 0; round < 50; round += 1) {
     const pass = new FoldPass(sequence - 1);
     for (let batches = random(5); batches >= 0; batches -= 1) {
-      const addresses = Array.from({ length: 1 + random(60) }, () => 1000 + random(5 * BLOCK_ADDRESSES));
+      const addresses = Array.from({ length: 1 + random(900) }, () => 1000 + random(5 * BLOCK_ADDRESSES));
       for (const [index, address] of addresses.entries()) expected.set(address, sequence + index);
       const count = pass.add(sequence + addresses.length - 1, batch(sequence, addresses));
       assert.equal(count, addresses.length);
