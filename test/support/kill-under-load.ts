@@ -7,8 +7,10 @@ import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../src/net/address.ts';
-import { copyLeases } from '../../src/store/lease-database.ts';
+import { copyLeases, LeaseDatabase } from '../../src/store/lease-database.ts';
+import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
+import { decodeLeases } from '../../src/store/lease-record.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';
@@ -23,9 +25,9 @@ const AFTERWARDS_MS_MAX = 12;
 /** One life of so many ends when its clients have fallen silent, at most so long ago. */
 const SILENT_ENDS = 4;
 const SILENCE_MS_MAX = 200;
-/** One start of so many is killed in its midst, and begun anew. */
+/** One start of so many finds so long a log that it is folded, is killed in its midst, and begun anew. */
 const KILLED_STARTS = 8;
-const START_MS_MAX = 400;
+const START_MS_MAX = 1000;
 /** Who has heard nothing for so long is given up, and asks as another. */
 const GIVEN_UP_MS = 500;
 /** What the daemon sent before it was killed is in the socket of the clients: they take it in within this time, and give up. */
@@ -58,7 +60,8 @@ export async function killUnderLoad(
   const stages = new Stages(['start', 'load', 'check']);
   try {
     for (let kill = 1; kill <= kills; kill += 1) {
-      if (random(KILLED_STARTS) === 0) {
+      if (kill > 1 && random(KILLED_STARTS) === 0) {
+        lengthenLog(join(rack.stateDir, LEASE_FILE));
         await rack.start({ ...options, awaitReady: false });
         await sleep(random(START_MS_MAX));
         await rack.kill();
@@ -183,6 +186,25 @@ class Load {
     return [...this.acknowledged].flatMap(([mac, address]) =>
       held.get(mac) === address ? [] : [`${mac} ${address}, found ${held.get(mac)}`],
     );
+  }
+}
+
+/** Writes what a file holds into its log again and again, until that is so long that it will be folded. */
+function lengthenLog(path: string): void {
+  const database = new LeaseDatabase(path);
+  try {
+    const pieces: { readonly bytes: Uint8Array; readonly records: number }[] = [];
+    database.load((bytes) => {
+      const records = decodeLeases(bytes);
+      assert.ok(records.ok);
+      pieces.push({ bytes, records: records.value.length });
+    });
+    assert.ok(pieces.length > 0, `${path} holds leases`);
+    while (database.unfolded < FOLD_IDLE_RECORDS_MIN) {
+      for (const { bytes, records } of pieces) database.write(database.lastSequence + records, bytes);
+    }
+  } finally {
+    database.close();
   }
 }
 
