@@ -7,6 +7,7 @@ import { newUuid, systemClock } from './clock.ts';
 import { hostAddresses } from './config/host-check.ts';
 import { settingsRules } from './config/settings-rules.ts';
 import { PowerSide } from './daemon/power-side.ts';
+import { returnMemory } from './daemon/start-memory.ts';
 import { errorText, RackError, unreachable } from './errors.ts';
 import { chooseImage, compareImages, formatImageName, hasBlob, imageFinder, readImages } from './images/image-store.ts';
 import { treeHasInstaller } from './images/installer-tree.ts';
@@ -28,6 +29,8 @@ const config: RegionConfig = workerData;
 const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
+/** When a start's own work is over. */
+const SETTLED_AFTER_MS = 5000;
 
 /** Identifies the rack's life, whose sequences the region counts separately. */
 let source = 'rack';
@@ -66,6 +69,7 @@ async function start(): Promise<void> {
   announce(region.desiredState());
   send({ kind: 'listening', addresses: api.addresses });
   flushCompileCache();
+  systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
 }
 
 function findImage(
