@@ -124,6 +124,8 @@ function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSecon
       : [named(`, ${name} p50`, 'ms', quantile(values, 0.5)), named(`, ${name} p99`, 'ms', quantile(values, 0.99))];
   const whole = perWindow.slice(0, Math.floor(part.ms / WINDOW_MS));
   const last = whole.slice(-Math.ceil(whole.length / 4));
+  // What is lost is waited for, when nobody has anything to do any more.
+  const idle = (share: number): number => Math.max(0, 1 - ((1 - share) * span.seconds) / seconds);
   const each = (cpuSeconds: number): number => (cpuSeconds * 1e6) / done;
   return [
     named('', 'leases/s', done / seconds),
@@ -135,8 +137,8 @@ function figuresOf(part: Part, result: PhaseResult, span: SpanResult, laterSecon
     ...(part.kind === 'lease' ? latency('all', wholeMs) : []),
     named(', server CPU each', 'µs', each(span.serverCpuSeconds + laterSeconds)),
     named(', of it after the last', 'µs', each(laterSeconds)),
-    named(", server's core idle", 'share', span.serverIdle),
-    named(", load's core idle", 'share', span.loadIdle),
+    named(", server's core idle", 'share', idle(span.serverIdle)),
+    named(", load's core idle", 'share', idle(span.loadIdle)),
     named(', exchanges', '', done),
     named(', load CPU each', 'µs', each(span.loadCores * span.seconds)),
   ];

@@ -52,9 +52,9 @@ const FULL: DhcpPlan = {
   inFlight: [1, 32, 256],
   warmUpMsMax: 8000,
   partMs: 3000,
-  lastingMs: 20_000,
+  lastingMs: 15_000,
   durability: true,
-  budgetMs: 8 * 60_000,
+  budgetMs: 10 * 60_000,
   repeats: true,
 };
 const QUICK: DhcpPlan = {
@@ -251,13 +251,13 @@ export const dhcpBenchmark: Benchmark = {
   what: 'dhcp',
   options: ['--quick', '--profile', '--profile=renew', '--only=', '--part='],
   notes: [
-    `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; ${FULL.rounds} interleaved rounds, medians; ISC and dnsmasq one round.`,
+    `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; medians of up to ${FULL.rounds} interleaved rounds; ISC and dnsmasq one round.`,
     'Rackboot is the whole daemon with its region. The rows "traced" say what each server has written and synced before an ACK leaves, seen in this run.',
     `Before the parts each server is warmed up, with leases and with renewals: at least 3 s, until its rate grows no more, at most ${FULL.warmUpMsMax / 1000} s. A part begins new exchanges for ${FULL.partMs / 1000} s; "exchanges" says how many it had.`,
     `"1 000 leases", "100 000 leases": what the server was started with. The warm-up adds up to ${thousands(WARM_UP_CLIENTS_MAX)}, DORA parts what they do; ISC and dnsmasq ${thousands(WALKED_CLIENTS_MAX)} each.`,
     `Renewals are by 100 000 clients in shuffled order, those of the start before those that came in this run, so that each waits 1.1 s or more before it renews again: ends of leases are kept in seconds.`,
     "Server CPU: all its threads and children, with what it does after the last ACK. The load was the bound where its core is not idle and the server's is.",
-    'Lost: not answered, mostly because the receive buffer was full; nothing is sent again.',
+    'Lost: not answered, mostly because the receive buffer was full; nothing is sent again, and the next client waits a second for the place.',
     `Nobody asks the wire before an offer. Existing leases run. Range: ${thousands(WIDE_RANGE.size)} addresses; for ISC and dnsmasq, which walk lists of that length, as few as the load needs.`,
     '--quick: one round of Rackboot and Kea. --only=SERVER, --part="renew, 32": those alone. --profile, --profile=renew: where Rackboot spends its time.',
   ],
