@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { RegionConfig } from '../region/config.ts';
 
-/** Memory of the region's thread: old and young generation, in MiB. */
+/** Memory of the region's thread: old and young generation, in MiB; `--max-semi-space-size` overrides the latter in every thread. */
 const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
 
 /** The thread, of the same kind of file as this one: `.ts` from a checkout, `.js` from a package. */
