@@ -328,6 +328,7 @@ class Explanation {
         ? 'because nobody knows it'
         : `because the region has ${this.#machine.hostname} as ${this.#machine.statusName}`;
     this.#say('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, ${because}`);
+    if (purpose === 'enlist' && this.#machine === undefined) this.#enlistment();
     const endpoint = findEndpointFor(config.boot.http, local);
     const { step } = decideStep(
       {
@@ -346,6 +347,17 @@ class Explanation {
       const [what = '', cure = ''] = step.lines;
       this.#obstacle('kernel', what.replace(/\.$/, ''), cure.replace(/\.$/, ''));
     } else this.#say('then', step.kind === 'local' ? 'it starts its own disk' : 'it switches itself off');
+  }
+
+  /** Whether its report will be taken; of a region elsewhere nobody here knows how many may be New. */
+  #enlistment(): void {
+    const { config, dhcp } = this.#foresight;
+    const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
+    const { newMachinesMax } = config.region;
+    if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
+    const are = `${fresh} machine${fresh === 1 ? ' is' : 's are'} New`;
+    const cure = 'accept or delete some, or raise region.new_machines_max';
+    this.#obstacle('enlistment', `its report will be refused: ${are}, and no more than ${newMachinesMax} may be`, cure);
   }
 
   #name(): void {

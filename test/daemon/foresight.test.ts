@@ -168,6 +168,21 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
   ],
 ];
 
+test('how many machines are New stops none where there is room, where it is known, or where the region is elsewhere', () => {
+  const others = { statusName: 'New', macs: [mac(0x525400000099)] };
+  const limit = 'region: { new_machines_max: 1 }';
+  const remote =
+    'region: { mode: remote, url: "http://192.0.2.1:5240/MAAS", api_key_file: /etc/key, new_machines_max: 1 }';
+  for (const given of [
+    { machine: { ...others, statusName: 'Ready' }, more: limit },
+    { machine: others, more: 'region: { new_machines_max: 2 }' },
+    { machine: { ...others, macs: [MAC], purpose: 'enlist' as const }, more: limit },
+    { machine: others, more: remote },
+  ]) {
+    assert.doesNotMatch(explained('bios', given), /enlistment/, JSON.stringify(given));
+  }
+});
+
 test('what a machine would get is said with its reason', async (t) => {
   for (const [name, client, given, expected] of KNOWN) {
     await t.test(name, () => {
@@ -214,6 +229,12 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'bios',
     { more: 'tftp: { listen: [127.0.0.1] }' },
     /^! loader: .*TFTP does not listen at 10\.20\.0\.1 → add it to tftp\.listen$/m,
+  ],
+  [
+    'as many machines that are New as may be',
+    'bios',
+    { machine: { statusName: 'New', macs: [mac(0x525400000099)] }, more: 'region: { new_machines_max: 1 }' },
+    /^! enlistment: its report will be refused: 1 machine is New, and no more than 1 may be → accept or delete some, or raise region\.new_machines_max$/m,
   ],
   [
     'kernel arguments that cannot be written down',
