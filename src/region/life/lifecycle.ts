@@ -57,6 +57,19 @@ export interface StatusRow {
   readonly timeoutMinutes?: number | undefined;
 }
 
+/** What may follow a deployment that has ended, however it did. */
+const FROM_DEPLOYMENT: readonly MachineStatus[] = [
+  'allocated',
+  'missing',
+  'broken',
+  'ready',
+  'disk-erasing',
+  'releasing',
+  'deploying',
+  'testing',
+  'entering-rescue-mode',
+];
+
 /** Every state, in the order of its number. */
 export const STATUSES: readonly StatusRow[] = [
   {
@@ -115,17 +128,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Deployed',
     oldName: 'Allocated',
     foldedNumber: 6,
-    next: [
-      'allocated',
-      'missing',
-      'broken',
-      'ready',
-      'disk-erasing',
-      'releasing',
-      'deploying',
-      'testing',
-      'entering-rescue-mode',
-    ],
+    next: FROM_DEPLOYMENT,
   },
   {
     status: 'retired',
@@ -173,17 +176,7 @@ export const STATUSES: readonly StatusRow[] = [
     number: 11,
     name: 'Failed deployment',
     foldedNumber: 6,
-    next: [
-      'allocated',
-      'missing',
-      'broken',
-      'ready',
-      'disk-erasing',
-      'releasing',
-      'deploying',
-      'testing',
-      'entering-rescue-mode',
-    ],
+    next: FROM_DEPLOYMENT,
   },
   {
     status: 'releasing',
