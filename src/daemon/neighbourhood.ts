@@ -8,12 +8,12 @@ import type { Clock } from '../clock.ts';
 import type { ClusterInterface } from '../config/rack-config.ts';
 import type { Publish } from '../event.ts';
 import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
-import type { NetEvent } from '../net/events.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../net/neighbours.ts';
 import type { Solicitation } from '../net/net-message.ts';
 import { RouterAnswers } from '../net/router-answers.ts';
 import type { Wire } from '../net/wire.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
+import type { NetEvent } from './wire-events.ts';
 
 /** A pair of hosts that take turns at one address is told of as often as a person reads it. */
 const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };

@@ -65,7 +65,17 @@ function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<str
 }
 
 /** Files that declare events. */
-const SOURCES = ['boot', 'daemon', 'dhcp', 'dns', 'http', 'net', 'observe', 'tftp', 'uplink'];
+const SOURCES = [
+  'boot/events.ts',
+  'daemon/events.ts',
+  'dhcp/events.ts',
+  'dns/events.ts',
+  'http/events.ts',
+  'daemon/wire-events.ts',
+  'observe/events.ts',
+  'tftp/events.ts',
+  'uplink/events.ts',
+];
 
 const ROOMS: Readonly<Record<string, string>> = {
   boot: 'What machines boot, and why they do not',
@@ -168,8 +178,8 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
 export function renderEventsDocument(): string {
   const kinds = [...EVENT_KINDS.keys()];
   const fields = new Map(
-    SOURCES.flatMap((room) => {
-      const source = readFileSync(join(ROOT, 'src', room, 'events.ts'), 'utf8');
+    SOURCES.flatMap((path) => {
+      const source = readFileSync(join(ROOT, 'src', path), 'utf8');
       return [
         ...fieldsByKind(
           source,

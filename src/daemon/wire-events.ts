@@ -1,4 +1,4 @@
-// What the wires tell: hosts that are seen, and IPv6 routers that are not there.
+// What the rack tells of its wires (`neighbourhood.ts`): hosts that are seen, and IPv6 routers that are not there.
 
 import type { EventKind, RackEvent } from '../event.ts';
 
@@ -44,7 +44,7 @@ export const NET_EVENTS = {
 
 export type NetEventKind = keyof typeof NET_EVENTS;
 
-/** An event of this room. */
+/** An event of a wire. */
 export interface NetEvent extends RackEvent {
   readonly kind: NetEventKind;
   readonly interface: string;
