@@ -13,6 +13,8 @@ const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
 const standing = inFile('test/dhcp/networks/standing.test.ts');
 const decide = inFile('test/dhcp/answers/decide.test.ts');
+const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
+const forged = inFile('test/dhcp/answers/forged.test.ts');
 const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
@@ -80,6 +82,23 @@ export const SHOWN = {
     'table 5: a DECLINE and a RELEASE name this server; one that names none is believed where it can mean no other',
   ),
   givenBackBy: back('§3.1 step 6: nobody gives back what was got under another identifier, wherever identifiers count'),
+  othersKeepTheirs: forged(
+    'a REQUEST that names another server declines the offer, and the lease that runs is left alone',
+  ),
+  givenUpForOffer: forged(
+    'a client that takes what it was offered in place of its address has given that up; if it did not, it gets it back',
+  ),
+  releasedByHolder: forged('a RELEASE ends a lease where its holder sends it from the address, and nowhere else'),
+  checkSwitchedOff: conflicts(
+    'nothing is asked where the operator or the host says so, nor for networks behind relays',
+  ),
+  wantedOrForced: given(
+    'an option is given to a client that asks for it, in the order of its list, and forced to others',
+  ),
+  allWithoutList: given(
+    'a client without a list is given every option that is for it, behind those that it got always',
+  ),
+  conditions: given('all conditions of an entry must hold'),
   inform: exchanges('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address'),
   informFar: exchanges(
     '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
