@@ -1,0 +1,6 @@
+// The DHCP benchmark in little, with every server and a lasting load.
+
+import { CONTENDERS } from '../bench/dhcp-contenders.ts';
+import { testDhcpBenchmark } from '../bench/dhcp-in-little.ts';
+
+testDhcpBenchmark(CONTENDERS, 1000);
