@@ -6,6 +6,7 @@
 import type { Instant } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
+import { NumberTable } from './number-table.ts';
 
 /** Ended addresses remembered for one client; older ones are forgotten as its first choice, never the lease itself. */
 export const ADDRESSES_PER_CLIENT_MAX = 8;
@@ -20,7 +21,8 @@ const NONE: readonly Ipv4[] = [];
 /** Addresses by client, those last that were added last. */
 export class ClientIndex {
   readonly #runs: (address: Ipv4, now: Instant) => boolean;
-  readonly #byClient = new Map<ClientIdentity, Ipv4 | readonly Ipv4[]>();
+  readonly #byMac = new NumberTable<Ipv4 | readonly Ipv4[]>();
+  readonly #byIdentifier = new Map<string, Ipv4 | readonly Ipv4[]>();
   /** Who was looked for last, and what was found; forgotten when anything changes. */
   #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;
 
@@ -32,7 +34,7 @@ export class ClientIndex {
   addressesOf(client: ClientIdentity): readonly Ipv4[] {
     // One message asks for the same client several times, and of a hundred thousand each look-up misses the processor's cache.
     if (this.#asked?.client === client) return this.#asked.addresses;
-    const known = this.#byClient.get(client);
+    const known = typeof client === 'number' ? this.#byMac.get(client) : this.#byIdentifier.get(client);
     const addresses = known === undefined ? NONE : typeof known === 'number' ? [known] : known;
     this.#asked = { client, addresses };
     return addresses;
@@ -45,19 +47,26 @@ export class ClientIndex {
     const forgotten = ended || (known.length >= RUNNING_PER_CLIENT_MAX ? known[0] : undefined);
     const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
     this.#asked = undefined;
-    this.#byClient.set(client, kept.length === 0 ? address : [...kept, address]);
+    this.#set(client, kept.length === 0 ? address : [...kept, address]);
   }
 
   unlink(client: ClientIdentity, address: Ipv4): void {
     const kept = this.addressesOf(client).filter((other) => other !== address);
     const [first] = kept;
     this.#asked = undefined;
-    if (first === undefined) this.#byClient.delete(client);
-    else this.#byClient.set(client, kept.length === 1 ? first : kept);
+    if (first !== undefined) this.#set(client, kept.length === 1 ? first : kept);
+    else if (typeof client === 'number') this.#byMac.delete(client);
+    else this.#byIdentifier.delete(client);
   }
 
   clear(): void {
     this.#asked = undefined;
-    this.#byClient.clear();
+    this.#byMac.clear();
+    this.#byIdentifier.clear();
+  }
+
+  #set(client: ClientIdentity, addresses: Ipv4 | readonly Ipv4[]): void {
+    if (typeof client === 'number') this.#byMac.set(client, addresses);
+    else this.#byIdentifier.set(client, addresses);
   }
 }

@@ -1,0 +1,97 @@
+// Values by whole numbers of up to 53 bits, for tables of which nearly every look-up misses the processor's cache: hardware addresses, of
+// which there may be a million. A `Map` reads three places for each (its bucket, its entry, the number, which is an object of its own when
+// it has more than 31 bits); this one reads one.
+//
+// 1. Open addressing: an entry is in the first free place from that of its hash on. At least half of the places are free.
+// 2. What is taken out leaves REMOVED behind, over which a search goes on; a table that has too many of those is made anew.
+
+/** A place that was never used, and one whose entry was taken out: no hardware address is negative. */
+const FREE = -1;
+const REMOVED = -2;
+const PLACES_MIN = 64;
+
+/** A map from whole numbers, 0 to 2^53 - 1. */
+export class NumberTable<Value> {
+  #keys = keysOf(PLACES_MIN);
+  #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
+  /** Entries, and places that are not free. */
+  #size = 0;
+  #used = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: number): Value | undefined {
+    const place = this.#find(key);
+    return place === -1 ? undefined : this.#values[place];
+  }
+
+  set(key: number, value: Value): void {
+    const known = this.#find(key);
+    if (known !== -1) {
+      this.#values[known] = value;
+      return;
+    }
+    if (2 * (this.#used + 1) > this.#keys.length) this.#remake();
+    this.#insert(key, value);
+    this.#size += 1;
+    this.#used += 1;
+  }
+
+  delete(key: number): void {
+    const place = this.#find(key);
+    if (place === -1) return;
+    this.#keys[place] = REMOVED;
+    this.#values[place] = undefined;
+    this.#size -= 1;
+  }
+
+  clear(): void {
+    this.#keys = keysOf(PLACES_MIN);
+    this.#values = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
+    this.#size = 0;
+    this.#used = 0;
+  }
+
+  #find(key: number): number {
+    const keys = this.#keys;
+    const mask = keys.length - 1;
+    for (let place = hashOf(key) & mask; ; place = (place + 1) & mask) {
+      const there = keys[place];
+      if (there === key) return place;
+      if (there === FREE) return -1;
+    }
+  }
+
+  #insert(key: number, value: Value | undefined): void {
+    const keys = this.#keys;
+    const mask = keys.length - 1;
+    let place = hashOf(key) & mask;
+    while (keys[place] !== FREE) place = (place + 1) & mask;
+    keys[place] = key;
+    this.#values[place] = value;
+  }
+
+  /** Puts the entries into a table with room for as many again. */
+  #remake(): void {
+    const [keys, values] = [this.#keys, this.#values];
+    let places = PLACES_MIN;
+    while (places < 4 * this.#size) places *= 2;
+    this.#keys = keysOf(places);
+    this.#values = new Array<Value | undefined>(places).fill(undefined);
+    for (const [place, key] of keys.entries()) if (key >= 0) this.#insert(key, values[place]);
+    this.#used = this.#size;
+  }
+}
+
+const keysOf = (places: number): Float64Array => new Float64Array(places).fill(FREE);
+
+/** Mixes both halves: addresses of one vendor differ in their last bits, those of invented ones anywhere. */
+function hashOf(key: number): number {
+  const high = Math.floor(key / 0x1_0000_0000);
+  let hash = Math.imul((key >>> 0) ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 0xc2b2_ae35);
+  return hash ^ (hash >>> 16);
+}

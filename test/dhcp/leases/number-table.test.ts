@@ -1,0 +1,56 @@
+// A table by numbers does what a map does, at every size and over what was taken out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NumberTable } from '../../../src/dhcp/leases/number-table.ts';
+import { printedRandom } from '../../support/printed-random.ts';
+
+const MAC_MAX = 0xffff_ffff_ffff;
+
+test('whatever is done to it, it holds what a map holds', () => {
+  const random = printedRandom('number-table');
+  for (const keys of [5, 300, 20_000]) {
+    const [table, map] = [new NumberTable<string>(), new Map<number, string>()];
+    // Near each other as the addresses of one vendor are, or anywhere.
+    const key = (): number =>
+      random(2) === 0 ? 0x5254_0000_0000 + random(keys) : (random(keys) * 0x1_0001_0001) % MAC_MAX;
+    for (let step = 0; step < 10 * keys; step += 1) {
+      const one = key();
+      if (random(3) === 0) {
+        table.delete(one);
+        map.delete(one);
+      } else {
+        table.set(one, `${step}`);
+        map.set(one, `${step}`);
+      }
+      const asked = key();
+      assert.equal(table.get(asked), map.get(asked));
+      assert.equal(table.size, map.size);
+    }
+    for (const [one, value] of map) assert.equal(table.get(one), value);
+    table.clear();
+    assert.equal(table.size, 0);
+    assert.equal(table.get(key()), undefined);
+  }
+});
+
+test('the smallest and the largest number are keys as any other', () => {
+  const table = new NumberTable<string>();
+  for (const key of [0, 1, 0xffff_ffff, 0x1_0000_0000, MAC_MAX, Number.MAX_SAFE_INTEGER]) {
+    assert.equal(table.get(key), undefined);
+    table.set(key, `${key}`);
+    assert.equal(table.get(key), `${key}`);
+  }
+  assert.equal(table.size, 6);
+});
+
+test('entries that come and go for ever leave it as small as it was', () => {
+  const table = new NumberTable<number>();
+  for (let key = 0; key < 1_000_000; key += 1) {
+    table.set(key, key);
+    if (key >= 10) table.delete(key - 10);
+  }
+  assert.equal(table.size, 10);
+  assert.equal(table.get(999_999), 999_999);
+  assert.equal(table.get(999_989), undefined);
+});
