@@ -172,7 +172,8 @@ function readNumber(database: DatabaseSync, sql: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
+/** What is said of a file whose contents cannot be true. */
+export function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-broken',
     `${path} is not a sound ${kind.title} (${detail}): put back a backup, or move it and its -wal file away to begin with an empty one`,

@@ -17,7 +17,7 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
-import { type DatabaseKind, openDatabaseFile } from './database-file.ts';
+import { broken, type DatabaseKind, openDatabaseFile } from './database-file.ts';
 import { FoldPass } from './fold-pass.ts';
 import {
   BATCH_VERSION,
@@ -67,7 +67,7 @@ export class LeaseDatabase {
   #last: number;
   #pass: FoldPass | undefined;
 
-  /** @throws RackError as `openDatabaseFile` */
+  /** @throws RackError as `openDatabaseFile`; `store-broken` when its log ends before what is folded */
   constructor(path: string) {
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
     this.#append = this.#database.prepare('INSERT INTO log (seq, records) VALUES (?, ?)');
@@ -76,7 +76,13 @@ export class LeaseDatabase {
     this.#readBlock = this.#database.prepare('SELECT records FROM lease_block WHERE block = ?');
     this.#writeBlock = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?)');
     this.#folded = this.#number('SELECT sequence FROM fold');
-    this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
+    const end = this.#number('SELECT coalesce(max(seq), 0) FROM log');
+    this.#last = Math.max(this.#folded, end);
+    // The log keeps its newest batch; one that was emptied by a migration has none.
+    if (end === 0 || end >= this.#folded) return;
+    this.#database.close();
+    const detail = `it is folded up to ${this.#folded}, and its log ends at ${end}: leases may be missing`;
+    throw broken(path, LEASE_DATABASE, detail, undefined);
   }
 
   /** The last sequence on disk; 0 in an empty file. */

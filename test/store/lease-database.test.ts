@@ -313,6 +313,19 @@ test('a file that is no database is refused with the remedy', () => {
   assert.match(message, /put back a backup, or move it/);
 });
 
+test('a file that counts more as folded than its log ever had is refused, for leases may be missing', () => {
+  const database = new LeaseDatabase(path);
+  write(database, 1, many(10, 1));
+  while (database.fold());
+  database.close();
+  const raw = new DatabaseSync(path);
+  raw.exec('UPDATE fold SET sequence = sequence + 5');
+  raw.close();
+  const { code, message } = refusal(() => new LeaseDatabase(path));
+  assert.equal(code, 'store-broken');
+  assert.match(message, /folded up to 15.*log ends at 10.*put back a backup/);
+});
+
 test('a file with torn pages is refused once it was cut off', () => {
   const database = new LeaseDatabase(path);
   for (let from = 1; from < 4000; from += 400) write(database, from, many(400, from));
