@@ -25,3 +25,10 @@ export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): 
   const current = table.find(lease.address);
   return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
 }
+
+/** What leaves; not every outcome has a reply. */
+export function repliesOf(outcomes: readonly Outcome[]): readonly Reply[] {
+  const replies: Reply[] = [];
+  for (const { reply } of outcomes) if (reply !== undefined) replies.push(reply);
+  return replies;
+}

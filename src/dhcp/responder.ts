@@ -37,7 +37,7 @@ import { Offers } from './leases/offers.ts';
 import { setAside } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
-import { isInForce, type Outcome, type WaitingOutcome } from './outcome.ts';
+import { isInForce, type Outcome, repliesOf, type WaitingOutcome } from './outcome.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage, encodeDhcpMessage } from './wire/message.ts';
@@ -365,7 +365,7 @@ export class Responder {
     let outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
     this.#outcomes = [];
-    const stranded = this.#ports.transmit(outcomes.flatMap(({ reply }) => reply ?? []));
+    const stranded = this.#ports.transmit(repliesOf(outcomes));
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
       this.#events.add(event.kind);

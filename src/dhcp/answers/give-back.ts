@@ -15,7 +15,7 @@
 //    (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it is this server's and running.
 
 import type { Instant } from '../../clock.ts';
-import { ANY, type Ipv4 } from '../../net/address.ts';
+import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
 import { identityIn, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
@@ -106,10 +106,13 @@ export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, sta
  */
 export function runningBeside(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
   const { link, now } = inquiry;
-  return link.flatMap((served) =>
-    leases
-      .findAllByClient(identityIn(served, inquiry))
-      .filter((lease) => lease.address !== address && isActive(lease, now) && isSameClient(served, lease, inquiry))
-      .filter((lease) => subnetOf([served], lease.address) !== undefined),
-  );
+  const running: Lease[] = [];
+  for (const served of link) {
+    for (const lease of leases.findAllByClient(identityIn(served, inquiry))) {
+      const isOfNetwork = networkContains(served.subnet.network, lease.address);
+      if (!isOfNetwork || lease.address === address || !isActive(lease, now)) continue;
+      if (isSameClient(served, lease, inquiry)) running.push(lease);
+    }
+  }
+  return running;
 }

@@ -29,8 +29,14 @@ export class DurableQueue<T> {
 
   /** Takes out everything up to `sequence`. */
   settle(sequence: number): readonly T[] {
-    const count = this.#waiting.findIndex((waiting) => waiting.sequence > sequence);
-    return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count).map(({ entry }) => entry);
+    const entries: T[] = [];
+    for (const waiting of this.#waiting) {
+      if (waiting.sequence > sequence) break;
+      entries.push(waiting.entry);
+    }
+    // Nearly always everything has become durable.
+    this.#waiting = entries.length === this.#waiting.length ? [] : this.#waiting.slice(entries.length);
+    return entries;
   }
 
   /** Takes out what waits for a sequence from `from` to `to`, inclusive. */

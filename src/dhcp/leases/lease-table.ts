@@ -21,6 +21,8 @@ import { AddressPools, moveTo } from './address-pools.ts';
 import { ClientIndex } from './client-index.ts';
 import type { Lease } from './lease.ts';
 
+const NONE: readonly Lease[] = [];
+
 /** The most ended leases that choosing one address takes note of. */
 const ENDS_PER_CHOICE_MAX = 256;
 
@@ -95,7 +97,7 @@ export class LeaseTable implements LeaseView {
     return this.#pending.at(-1)?.sequence;
   }
 
-  /** When `expire` has something to do; undefined: nothing runs. */
+  /** When `expire` has something to do, at the earliest; undefined: nothing runs. */
   get nextExpiry(): Instant | undefined {
     return this.#unreported[0]?.lease.expiresAt ?? this.#ends.nextAt;
   }
@@ -130,13 +132,13 @@ export class LeaseTable implements LeaseView {
   }
 
   findAllByClient(client: ClientIdentity): readonly Lease[] {
-    return this.#byClient.addressesOf(client).flatMap((address) => this.find(address) ?? []);
+    return this.#leasesOf(this.#byClient.addressesOf(client));
   }
 
   findAllByMac(mac: MacAddress): readonly Lease[] {
     const own = this.findAllByClient(mac);
     if (this.#byIdentifier.length === 0) return own;
-    return [...own, ...this.#byCard.addressesOf(mac).flatMap((address) => this.find(address) ?? [])];
+    return [...own, ...this.#leasesOf(this.#byCard.addressesOf(mac))];
   }
 
   /** The running leases of these network cards. */
@@ -212,6 +214,16 @@ export class LeaseTable implements LeaseView {
     return ended;
   }
 
+  #leasesOf(addresses: readonly Ipv4[]): readonly Lease[] {
+    if (addresses.length === 0) return NONE;
+    const leases: Lease[] = [];
+    for (const address of addresses) {
+      const lease = this.find(address);
+      if (lease !== undefined) leases.push(lease);
+    }
+    return leases;
+  }
+
   /** Whose a record is, as its network tells clients apart. */
   identityOf(lease: Lease): ClientIdentity {
     // Nearly always there is no such network.
@@ -239,7 +251,8 @@ export class LeaseTable implements LeaseView {
     if (slot === undefined) this.#slots.set(address, next);
     if (lease.state !== 'released' && lease.expiresAt > reportedAt) {
       const stays = slot !== undefined && slot.queue === this.#ends;
-      moveTo(next, this.#ends);
+      // An end that moves on stays where it was in the queue, and is looked at again when that time has come (`#collect`).
+      if (!stays || held === undefined || lease.expiresAt < held.expiresAt) moveTo(next, this.#ends);
       // A renewal: nothing but its end has changed.
       if (stays && !wasDeclined && lease.state === 'bound') return;
     } else moveTo(next, undefined);
@@ -251,6 +264,10 @@ export class LeaseTable implements LeaseView {
     for (let count = 0; count < limit; count += 1) {
       const slot = this.#ends.takeDue(now);
       if (slot === undefined) return;
+      if (slot.lease.expiresAt > now) {
+        this.#ends.set(slot, slot.lease.expiresAt);
+        continue;
+      }
       slot.queue = undefined;
       this.#unreported.push({ slot, lease: slot.lease });
       this.pools.onRecord(slot.lease.address, slot.lease.state === 'declined', false);

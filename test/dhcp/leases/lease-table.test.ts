@@ -294,3 +294,25 @@ test('every address of a range is found, whatever was given before', () => {
     reason: 'range-exhausted',
   });
 });
+
+test('a lease that was renewed again and again ends once, at its last end, and is not looked for before each of the former ones', () => {
+  const table = new LeaseTable();
+  const renewals = 5;
+  for (let index = 0; index < renewals; index += 1) {
+    table.apply(lease(MAC_A, '10.20.0.100', START, 600 + 60 * index), index + 1);
+    table.apply(lease(MAC_B, '10.20.0.101', START, 630 - 60 * index), 100 + index);
+  }
+  table.settle(1000);
+  const at = (seconds: number): Instant => later(START, seconds * 1000);
+  assert.deepEqual(
+    table.expire(at(630 - 60 * (renewals - 1)), 10).map(({ mac }) => mac),
+    [MAC_B],
+    'an end that comes nearer counts',
+  );
+  assert.deepEqual(table.expire(at(600 + 60 * (renewals - 1) - 1), 10), []);
+  assert.deepEqual(
+    table.expire(at(600 + 60 * (renewals - 1)), 10).map(({ mac }) => mac),
+    [MAC_A],
+  );
+  assert.equal(table.nextExpiry, undefined);
+});
