@@ -15,7 +15,12 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
+const FLAGS = [
+  '--v8-pool-size=1',
+  '--max-semi-space-size=8',
+  '--no-parallel-scavenge',
+  '--disable-warning=ExperimentalWarning',
+];
 /** How long a daemon may take to say that it is ready. */
 const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM. */
