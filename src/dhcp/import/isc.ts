@@ -6,6 +6,7 @@
 // 2. `active` and `expired` are bound, and run as long as they run; `abandoned` is set aside; of the others (`free`, `released`,
 //    `backup` …) the client that had the address last is remembered, for it shall get it again.
 // 3. A `host` declared in the file is a reservation and is told of; declarations of other kinds say nothing of addresses.
+// 4. What cannot be read costs no lease behind it: wherever `lease ADDRESS {` stands, one begins.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -63,25 +64,61 @@ interface Draft {
 /** Reads the leases of dhcpd. */
 export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, void> {
   const tokens = iscTokens(lines, FILE_LINE_MAX);
+  let opened: OpenedLease | undefined;
   for (;;) {
-    const { tokens: words, ended, line, fault } = nextStatement(tokens);
+    if (opened !== undefined) {
+      const { entry, next } = readLease(tokens, opened);
+      if (entry !== undefined) yield entry;
+      opened = next;
+      continue;
+    }
+    const statement = nextStatement(tokens);
+    const { tokens: words, ended, line, fault } = statement;
     if (fault !== undefined) yield problemAt(line, 'malformed', fault);
     if (ended === 'end') {
       if (words.length > 0) yield problemAt(line, 'malformed', 'the file ends in the middle of a statement');
       return;
     }
+    if (ended === '}') yield problemAt(line, 'malformed', `${textOf(words)} } ends nothing`.trimStart());
     if (ended !== '{') continue;
-    const [kind, name] = words;
-    if (kind?.text === 'lease') {
-      const entry = readLease(tokens, name?.text ?? '', line);
-      if (entry !== undefined) yield entry;
-    } else {
-      if (!skipBlock(tokens)) yield problemAt(line, 'malformed', 'the file ends in the middle of a declaration');
-      const problem = declarationProblem(kind?.text);
-      if (problem !== undefined) yield problemAt(line, problem, `${kind?.text} ${name?.text ?? ''}`);
+    opened = openedLease(statement);
+    if (opened === undefined) {
+      const name = textOf(words.slice(0, 2));
+      const cut = skipBlock(tokens);
+      if (cut === 'end') yield problemAt(line, 'malformed', 'the file ends in the middle of a declaration');
+      else if (cut !== 'closed') {
+        yield problemAt(line, 'malformed', `${name}: it is cut off`);
+        opened = cut;
+      }
+      const problem = declarationProblem(words[0]?.text);
+      if (problem !== undefined) yield problemAt(line, problem, name);
+    } else if (words.length > LEASE_WORDS) {
+      yield problemAt(line, 'malformed', textOf(words.slice(0, -LEASE_WORDS)));
     }
   }
 }
+
+/** A lease declaration whose `{` was read. */
+interface OpenedLease {
+  readonly name: string;
+  readonly line: number;
+}
+
+/** `lease ADDRESS`, with which a declaration begins. */
+const LEASE_WORDS = 2;
+
+/**
+ * The lease that a statement opens, whatever stands before it: none is inside of anything, so what was open then was cut off while it
+ * was written. Undefined: it opens none.
+ */
+function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
+  const [kind, name] = tokens.slice(-LEASE_WORDS);
+  if (ended !== '{' || kind?.kind !== 'word' || kind.text !== 'lease' || name === undefined) return undefined;
+  if (tokens.length > LEASE_WORDS && parseIpv4(name.text) === undefined) return undefined;
+  return { name: name.text, line: kind.line };
+}
+
+const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
 
 function declarationProblem(kind: string | undefined): FileProblem | undefined {
   if (kind === 'host' || kind === 'group') return 'reservation';
@@ -106,32 +143,43 @@ function nextStatement(tokens: Iterator<IscToken>): Statement {
   }
 }
 
-/** Reads over a block whose `{` was read. @returns false: the file ended in it */
-function skipBlock(tokens: Iterator<IscToken>): boolean {
+/** Reads over a block whose `{` was read. @returns `end`: the file ended in it; a lease: it began in the middle of it */
+function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   for (let depth = 1; depth > 0; ) {
-    const { ended } = nextStatement(tokens);
-    if (ended === 'end') return false;
-    if (ended === '{') depth += 1;
-    if (ended === '}') depth -= 1;
+    const statement = nextStatement(tokens);
+    if (statement.ended === 'end') return 'end';
+    const opened = openedLease(statement);
+    if (opened !== undefined) return opened;
+    if (statement.ended === '{') depth += 1;
+    if (statement.ended === '}') depth -= 1;
   }
-  return true;
+  return 'closed';
 }
 
-function readLease(tokens: Iterator<IscToken>, name: string, line: number): FileEntry | undefined {
+/** What a lease declaration was, and the lease that began in the middle of it. */
+interface LeaseRead {
+  readonly entry: FileEntry | undefined;
+  readonly next?: OpenedLease | undefined;
+}
+
+function readLease(tokens: Iterator<IscToken>, { name, line }: OpenedLease): LeaseRead {
   const draft: Draft = {};
+  const broken = (text: string): FileEntry => problemAt(line, 'malformed', `lease ${name}: ${text}`);
   for (;;) {
     const statement = nextStatement(tokens);
     if (statement.fault !== undefined) draft.fault ??= statement.fault;
-    if (statement.ended === 'end')
-      return problemAt(line, 'malformed', `lease ${name}: the file ends in the middle of it`);
+    if (statement.ended === 'end') return { entry: broken('the file ends in the middle of it') };
+    const next = openedLease(statement);
+    if (next !== undefined) return { entry: broken('it is cut off'), next };
     if (statement.ended === ';') readStatement(draft, statement.tokens);
     else if (statement.ended === '{') {
-      if (!skipBlock(tokens)) return problemAt(line, 'malformed', `lease ${name}: the file ends in the middle of it`);
+      const cut = skipBlock(tokens);
+      if (cut === 'end') return { entry: broken('the file ends in the middle of it') };
+      if (cut !== 'closed') return { entry: broken('it is cut off'), next: cut };
     } else break;
   }
   const address = parseIpv4(name);
-  if (address === undefined) return problemAt(line, 'malformed', `lease ${name}: not an IPv4 address`);
-  return finishLease(draft, address, name, line);
+  return { entry: address === undefined ? broken('not an IPv4 address') : finishLease(draft, address, name, line) };
 }
 
 function readStatement(draft: Draft, tokens: readonly IscToken[]): void {

@@ -75,6 +75,30 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ['7: reservation: host gate', '8: not-ipv4: ia-na x', `10.0.0.5 ${MAC} bound -600 600 - - - - -`],
   ],
   [
+    'dhcpd: a lease whose writing was cut off costs none of those behind it',
+    'isc',
+    `lease 10.0.0.4 {\n starts 5 2026/11/\nlease 10.0.0.5 {\n${LEASE}}\nlease 10.0.0.6 {\nlease 10.0.0.7 {\n${LEASE}}`,
+    [
+      '1: malformed: lease 10.0.0.4: it is cut off',
+      `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
+      '7: malformed: lease 10.0.0.6: it is cut off',
+      `10.0.0.7 ${MAC} bound -600 600 - - - - -`,
+    ],
+  ],
+  [
+    'dhcpd: what stands before a lease and belongs to nothing is told of, and the lease is read',
+    'isc',
+    `this is\nno lease\nlease 10.0.0.5 {\n${LEASE}}\n}\nhost gate { dynamic;\nlease 10.0.0.6 {\n${LEASE}}`,
+    [
+      '1: malformed: this is no lease',
+      `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
+      '8: malformed: } ends nothing',
+      '9: malformed: host gate: it is cut off',
+      '9: reservation: host gate',
+      `10.0.0.6 ${MAC} bound -600 600 - - - - -`,
+    ],
+  ],
+  [
     'dhcpd: what is broken is told with its line, and the next lease is read',
     'isc',
     `lease 10.0.0.300 {\n${LEASE}}\nlease 10.0.0.4 {\n ends 5 2026/13/20 12:10:00;\n}\nlease 10.0.0.3 { uid "open;\n}\n` +
