@@ -81,7 +81,7 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     [
       '1: malformed: lease 10.0.0.4: it is cut off',
       `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
-      '7: malformed: lease 10.0.0.6: it is cut off',
+      '8: malformed: lease 10.0.0.6: it is cut off',
       `10.0.0.7 ${MAC} bound -600 600 - - - - -`,
     ],
   ],
