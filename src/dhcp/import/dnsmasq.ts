@@ -34,9 +34,10 @@ export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Gen
 
 function readLine(text: string, line: number, wallMs: number): FileEntry {
   if (text.length > FILE_LINE_MAX) return problemAt(line, 'malformed', 'the line is too long');
-  const [end = '', hardware = '', host = '', name = '*', id = '*'] = text.trim().split(/ +/);
+  const [end = '', hardware = '', host = '', name, id = '*'] = text.trim().split(/ +/);
   const address = parseIpv4(host);
-  if (!/^\d{1,11}$/.test(end) || address === undefined) return problemAt(line, 'malformed', text);
+  // A line that ends in its address was cut off while it was written, and that may have more digits.
+  if (!/^\d{1,11}$/.test(end) || address === undefined || name === undefined) return problemAt(line, 'malformed', text);
   const clientId = id === '*' ? undefined : parseOctets(id);
   const otherType = /^([0-9a-f]{2})-/i.exec(hardware)?.[1];
   const mac = (otherType === undefined ? parseClientMac(hardware) : undefined) ?? macOfClientId(clientId);

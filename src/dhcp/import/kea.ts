@@ -2,7 +2,8 @@
 // look the same. Source: the Kea Administrator Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
 //
 // 1. Columns are found by the names of the header: versions of Kea have added some at the end.
-// 2. A comma inside a value is written `&#x2c`. Nothing is quoted.
+// 2. A comma inside a value is written `&#x2c`. Nothing is quoted. A row has all columns of its header: one with fewer was cut off while
+//    it was written, and its last cell is not what was meant.
 // 3. `expire` is the end, and `expire` less `valid_lifetime` the last time the client was heard. A lifetime of 0 is Kea's way to
 //    say that the lease was given back; one of 2^32 - 1 never ends.
 // 4. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 given back.
@@ -21,6 +22,7 @@ import {
 
 const STATES: readonly LeaseState[] = ['bound', 'declined', 'bound', 'released'];
 const COLUMNS_NEEDED = ['address', 'hwaddr', 'valid_lifetime', 'expire'] as const;
+const COLUMNS_READ = [...COLUMNS_NEEDED, 'client_id', 'state'] as const;
 
 type Row = (column: string) => string;
 
@@ -47,12 +49,18 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
     } else if (columns === undefined) {
       yield problemAt(line, 'malformed', 'a row before the header');
       return;
+    } else if (isCutOff(cells.length, columns)) {
+      yield problemAt(line, 'malformed', text);
     } else {
       const found = columns;
       yield readRow((column) => unescapeCell(cells[found.get(column) ?? -1] ?? ''), line, text);
     }
   }
 }
+
+/** True for a row that ends before, or in, a cell that says whose the address is, or for how long. */
+const isCutOff = (cells: number, columns: ReadonlyMap<string, number>): boolean =>
+  cells < columns.size && COLUMNS_READ.some((name) => (columns.get(name) ?? -1) >= cells - 1);
 
 /** Kea writes a character that would end the cell by its number. */
 const unescapeCell = (cell: string): string =>

@@ -182,6 +182,18 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
+    'Kea: a row whose writing was cut off says nothing, least of all when the lease ends',
+    'kea',
+    `${KEA}\n10.0.0.5,${MAC},,60,${SECONDS},1,0,0,,0,\n10.0.0.5,${MAC},,60,179`,
+    [`10.0.0.5 ${MAC} bound -60 0 - - - - -`, `3: malformed: 10.0.0.5,${MAC},,60,179`],
+  ],
+  [
+    'dnsmasq: a line that ends in its address may have been cut off there',
+    'dnsmasq',
+    `${SECONDS} ${MAC} 10.0.0.10 * *\n${SECONDS} ${MAC} 10.0.0.1`,
+    [`10.0.0.10 ${MAC} bound ? 0 - - - - -`, `2: malformed: ${SECONDS} ${MAC} 10.0.0.1`],
+  ],
+  [
     'Kea: the leases of IPv6 are told of',
     'kea',
     'address,duid,valid_lifetime,expire',
