@@ -106,7 +106,8 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
       if (issue.code === 'unrecognized_keys')
         for (const key of issue.keys) report([...path, key], 'unknown key; see config/rackboot.yaml for all keys');
-      else report(path, issue.message);
+      // Of a name that may not be one, what it should be is said by the issue inside.
+      else report(path, (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message);
     }
     const rest = salvage(structuredClone(merged));
     if (rest !== undefined)

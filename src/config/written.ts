@@ -273,12 +273,14 @@ const quirk = z
     error: 'says of no machine: give mac, uuid or vendor_class',
   });
 
-const loaderKey = /^(ipxe|\d{1,5})$/;
+/** 16 bits in decimal, and no other writing of the same number: none would ever be compared with it. */
+const isLoaderKey = (key: string): boolean =>
+  key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
   loaders: named(
     z.record(
-      z.string().regex(loaderKey, { error: 'expected an option 93 number or ipxe' }),
+      z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
       z
         .string()
         .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),

@@ -234,7 +234,13 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   ['an upstream without meaning', 'dns: { upstream: "192.0.2.1 example" }', /dns\.upstream/],
   ['a port out of range', 'tftp: { listen_port: 70000 }', /tftp\.listen_port/],
   ['a relative state directory', 'state_dir: var', /state_dir: expected an absolute path/],
-  ['a loader key that is no number', 'boot: { loaders: { efi: x.efi } }', /boot\.loaders/],
+  [
+    'a loader key that is no number',
+    'boot: { loaders: { efi: x.efi } }',
+    /boot\.loaders\.efi: expected a number of option 93/,
+  ],
+  ['a loader key that no option 93 can hold', 'boot: { loaders: { 70000: x.efi } }', /boot\.loaders.*0 to 65535/],
+  ['a loader key that no number is written as', 'boot: { loaders: { "07": x.efi } }', /boot\.loaders.*0 to 65535/],
   [
     'kernel arguments that a loader cannot be given',
     'boot: { kernel_params: "a || b" }',
