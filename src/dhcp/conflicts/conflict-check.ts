@@ -217,10 +217,12 @@ export class ConflictCheck {
     this.#ahead.delete(address);
     if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
     this.#stock.remove(address);
-    // A client that asked for the address meanwhile hears of it itself.
-    if (this.#book.isRunning(address)) return;
-    if (user === undefined) {
+    // A client that asked for the address meanwhile hears of it itself; what was meant for the stock is gone.
+    if (this.#book.isRunning(address)) {
+      this.#look(RESTOCK_MS);
+    } else if (user === undefined) {
       if (this.#isFree(served, address)) this.#stock.add(name, address, now);
+      else this.#look(RESTOCK_MS);
     } else if (this.#isOthers(served, address, user) && !this.#distrusts(served, now)) {
       this.#noteConflict(served, user, now);
       const { name: subnet, interfaceName } = served.subnet;

@@ -109,6 +109,25 @@ test('what was given is replaced, so that as many as the stock holds come at onc
   assert.equal(rig.offered(MAC_C).length, 1, 'the stock is full again');
 });
 
+test('after more clients than the stock holds it is filled again at once, though they took what was being asked about', async () => {
+  const rig = await start();
+  for (let index = 0; index < STOCK_SIZE; index += 1) rig.offered(mac(0x525400000100 + index));
+  rig.wire.slow = true;
+  const before = rig.wire.asked.length;
+  await rig.pass(100);
+  const probed = rig.wire.asked.slice(before);
+  assert.equal(probed.length, STOCK_SIZE);
+  probed.forEach((address, index) => {
+    rig.offered(mac(0x525400000200 + index), address);
+  });
+  rig.wire.slow = false;
+  for (const answer of rig.wire.waiting.splice(0)) answer();
+  await settle();
+  assert.equal(rig.network.take().length, STOCK_SIZE, 'each is offered what nobody uses');
+  await rig.pass(100);
+  assert.equal(rig.offered(MAC_C).length, 1, 'and the next waits for nothing');
+});
+
 test('an address that somebody uses is set aside before anybody is offered it, with word of who', async () => {
   const rig = await start();
   const [first, second] = rig.wire.asked;
