@@ -9,12 +9,15 @@
 // 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
 // 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here
 //    for as long as this server does it: what was wrong with it may be mended by now, and nobody would bring it back.
+// 5. No record begins or ends before OLDEST_WALL_MS: what does is taken for one of a clock that was never set (`lease-clock.ts`), and
+//    would run its full time again after each restart.
 
 import { type Instant, later, seconds } from '../../clock.ts';
 import { mac as macOf } from '../../net/address.ts';
 import type { AddressObjection } from '../events.ts';
 import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
+import { PLAUSIBLE_WALL_MS } from '../leases/lease-clock.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
 import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
@@ -23,6 +26,8 @@ import type { ForeignLease } from './foreign-lease.ts';
 
 /** Two times that differ by less are the same: files count in seconds. */
 const SAME_MS = 1000;
+/** A day after the first moment that is believed: clocks of two starts of a host are not the same to the millisecond. */
+const OLDEST_WALL_MS = PLAUSIBLE_WALL_MS + 86_400_000;
 /** The client of an address that was set aside for nobody in particular. */
 const NOBODY = macOf(0);
 
@@ -114,8 +119,9 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   const { address, mac = NOBODY, state, grantedWallMs, expiresWallMs } = foreign;
   if (state === 'declined' && expiresWallMs === undefined) return setAside(address, mac, now);
   const longest = later(now, ENDLESS_SECONDS * 1000);
-  const end = expiresWallMs === undefined ? longest : earliest(later(now, expiresWallMs - wallMs), longest);
-  const said = grantedWallMs === undefined ? now : earliest(later(now, grantedWallMs - wallMs), now);
+  const instantOf = (ms: number): Instant => later(now, Math.max(ms, Math.min(OLDEST_WALL_MS, wallMs)) - wallMs);
+  const end = expiresWallMs === undefined ? longest : earliest(instantOf(expiresWallMs), longest);
+  const said = grantedWallMs === undefined ? now : earliest(instantOf(grantedWallMs), now);
   const expiresAt = state === 'released' && end > now ? said : end;
   // Of a lease that has ended the end is the last sign of life.
   const grantedAt = expiresAt <= now ? expiresAt : said;

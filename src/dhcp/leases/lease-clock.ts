@@ -32,7 +32,7 @@ export interface HostMoment {
 export type StoredMoment = Omit<HostMoment, 'now'>;
 
 /** 2023-01-01: no host that runs this shows an earlier time, unless its clock was never set. */
-const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
+export const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
 
 /** For each boot of the host: wall time less uptime in milliseconds, as its newest record has it. */
 export type BootClocks = ReadonlyMap<string, number>;

@@ -9,6 +9,7 @@ import { ForeignLeases, readLeaseFile } from '../../../src/dhcp/import/lease-fil
 import { judgeImport } from '../../../src/dhcp/import/lease-import.ts';
 import { chooseAddress, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import { type MacAddress, networkContains } from '../../../src/net/address.ts';
 import { config, hw, ip, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
@@ -271,3 +272,24 @@ for (const [file, format] of [
     assert.ok(sequence >= 5);
   });
 }
+
+test('what is taken ends when the other server said after a restart too, however long ago it began', () => {
+  const year = 31_536_000;
+  const before = { ...MOMENT, bootId: 'a', uptimeS: 9000 };
+  const after = { now: instant(70_000_000), wallMs: WALL + 60_000, bootId: 'a', uptimeS: 9060 };
+  const times: readonly Times[] = [
+    { granted: -6 * year, ends: year },
+    { granted: -2 * year, ends: year },
+    { granted: -7 * year, ends: -6 * year },
+    { granted: -7 * year, ends: -year },
+  ];
+  for (const said of times) {
+    const verdict = judgeImport(foreign('10.20.0.100', MAC_A, said), labState(SERVED), MOMENT);
+    assert.equal(verdict.kind, 'take');
+    if (verdict.kind !== 'take') return;
+    const [restored] = restoreLeases([storeLease(verdict.lease, before)], after);
+    const endsIn = ((restored?.expiresAt ?? 0) - after.now) / 1000 + 60;
+    if (said.ends !== undefined && said.ends > -3 * year) assert.equal(endsIn, said.ends);
+    else assert.ok(endsIn < -3 * year, `long over: ${endsIn}`);
+  }
+});
