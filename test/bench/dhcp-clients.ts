@@ -55,6 +55,12 @@ export class Clients {
     return client;
   }
 
+  /** How long until a client may renew: where there are few, those of the part before have all renewed just now. */
+  renewalWaitMs(now: number): number {
+    const client = this.#order[this.#renewed % this.#order.length] ?? 0;
+    return Math.max(0, (this.#leasedAt[client] ?? 0) + RENEW_AFTER_MS - now);
+  }
+
   /**
    * From now on those that have leases renew, in an order that has nothing to do with their addresses: at most `max`, those that were there
    * first before the others.

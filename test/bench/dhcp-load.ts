@@ -160,6 +160,7 @@ for (const part of settings.parts) {
     await sleep(1200);
     clients.shuffle(RENEWING_MAX);
   }
+  if (part.kind === 'renew') await sleep(clients.renewalWaitMs(systemClock.now()) + 1);
   const span = new Span(settings);
   const result = await run(part);
   const spent = span.end();

@@ -78,6 +78,8 @@ test('clients renew in a scattered order, a second after their last ACK, and sha
     inOrder.toSorted((a, b) => a - b),
   );
   assert.equal(clients.renewer(7200), undefined);
+  assert.equal(clients.renewalWaitMs(7200), 100);
+  assert.equal(clients.renewalWaitMs(7400), 0);
   assert.notEqual(clients.renewer(7300), undefined);
 });
 
