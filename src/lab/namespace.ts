@@ -5,6 +5,8 @@ import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 
 export const BRIDGE = 'br0';
+/** Locally administered. */
+const BRIDGE_ADDRESS = '02:52:42:00:00:01';
 
 /** A network namespace that this process made and will remove. */
 export class LabNamespace {
@@ -26,7 +28,9 @@ export class LabNamespace {
     const namespace = new LabNamespace(name);
     try {
       namespace.ip('link', 'set', 'lo', 'up');
-      namespace.ip('link', 'add', BRIDGE, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
+      // With an address of its own: it would else change to that of each host that is added, and be deaf to those who know the former one.
+      const own = ['address', BRIDGE_ADDRESS];
+      namespace.ip('link', 'add', BRIDGE, ...own, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
       namespace.ip('address', 'add', `${address}/${prefix}`, 'dev', BRIDGE);
       namespace.ip('link', 'set', BRIDGE, 'up');
     } catch (error) {
