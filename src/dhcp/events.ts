@@ -359,3 +359,11 @@ export const DHCP_EVENT_KINDS: readonly DhcpEventKind[] = Object.keys(DHCP_EVENT
 function isEventKind(name: string): name is DhcpEventKind {
   return Object.hasOwn(DHCP_EVENTS, name);
 }
+
+/** What a lease comes, goes on and ends with: of hosts that do not boot there may be any number of these. */
+export const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
+  'dhcp.offer',
+  'dhcp.ack',
+  'dhcp.expired',
+  'dhcp.release',
+]);

@@ -15,7 +15,7 @@
 //    story would be gone before anybody could look, and would have taken that of another with it.
 
 import { type Instant, later } from '../clock.ts';
-import type { DhcpEventKind } from '../dhcp/events.ts';
+import { type DhcpEventKind, EVERYDAY_KINDS } from '../dhcp/events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
@@ -73,8 +73,6 @@ interface Story {
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$/;
 /** Kinds with which DHCP answers a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
-/** Kinds of a lease that comes, goes on and ends. */
-const LEASED: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.expired', 'dhcp.release']);
 /** Kinds with which a machine has got a file. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
@@ -257,7 +255,7 @@ export class Timeline {
 
 /** True for what a host does that gets an address, and does not boot. */
 const isOfBystander = (event: RackEvent): boolean =>
-  isDhcpEvent(event) && event.client === undefined && LEASED.has(event.kind);
+  isDhcpEvent(event) && event.client === undefined && EVERYDAY_KINDS.has(event.kind);
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 

@@ -11,7 +11,7 @@
 // 3. What the region takes from the everyday events of a stranger is the address with which a machine begins when it is known. Of
 //    machines that become known the rack tells the running leases (`leasesOf`), so nothing of that is lost.
 
-import type { DhcpEvent, DhcpEventKind } from '../dhcp/events.ts';
+import { type DhcpEvent, EVERYDAY_KINDS } from '../dhcp/events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -23,17 +23,10 @@ export const BOOTERS_MAX = 8192;
 /** Everyday events of strangers that are told, of each kind: a hall of printers that is switched on is told of whole. */
 export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 
-/** The everyday events of a lease. */
-const EVERYDAY: ReadonlySet<string> = new Set<DhcpEventKind>([
-  'dhcp.offer',
-  'dhcp.ack',
-  'dhcp.expired',
-  'dhcp.release',
-]);
 /** Kinds of what only who boots causes. */
 const BOOTING = /^(?:boot|tftp|http)\./;
 
-const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY.has(event.kind);
+const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
 
 /** Who is no stranger. */
 export interface Acquaintance {

@@ -64,8 +64,8 @@ export class ForeignServers {
   /** True when a server that gives addresses has answered a probe of the wire since `since`. */
   isProvenAt(place: string, since: Instant): boolean {
     return this.#servers.some(
-      ({ answeredAt, isBootOnly, ...server }) =>
-        server.place === place && isBootOnly !== true && answeredAt !== undefined && answeredAt >= since,
+      ({ place: wire, answeredAt, isBootOnly }) =>
+        wire === place && isBootOnly !== true && answeredAt !== undefined && answeredAt >= since,
     );
   }
 

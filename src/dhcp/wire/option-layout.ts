@@ -11,6 +11,8 @@
 //    leaves the reply no room for itself is left out.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
+import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
+
 /** Bytes of the fields. */
 export const SNAME_BYTES = 64;
 export const FILE_BYTES = 128;
@@ -27,8 +29,6 @@ const AGENT_INFORMATION = 82;
 const OVERLOAD_BYTES = 3;
 /** What the agent information leaves to the reply at least: message type, server, lease time, overload and END need 19. */
 const BESIDE_AGENT_BYTES_MIN = 32;
-
-import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
 
 /** Of a message what is laid out: options by code, and the texts of the fields. */
 export interface LaidOut {
@@ -76,7 +76,10 @@ function inOne(options: LaidOut['options'], size: number): Layout {
   const relayed = options.get(AGENT_INFORMATION);
   let entries = options;
   if (relayed !== undefined || options.has(OVERLOAD)) {
-    const placed = new Map([...options].filter(([code]) => isPlaced(code)));
+    const placed = new OptionList();
+    options.forEach((value, code) => {
+      if (isPlaced(code)) placed.set(code, value);
+    });
     if (relayed !== undefined) placed.set(AGENT_INFORMATION, relayed);
     entries = placed;
   }
