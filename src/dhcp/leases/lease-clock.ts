@@ -43,13 +43,22 @@ export const bootClockOf = (stored: StoredLease): number => stored.grantedWallMs
 /** The lease as it is stored; `moment` may be later than the grant. */
 export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   const ageMs = moment.now - lease.grantedAt;
-  const { grantedAt, expiresAt, ...rest } = lease;
   const grantedWallMs = moment.wallMs - ageMs;
   const uptimeS = moment.uptimeS - ageMs / 1000;
+  // Named one by one, as below.
   return {
-    ...rest,
+    address: lease.address,
+    mac: lease.mac,
+    state: lease.state,
+    duration: lease.duration,
+    hostname: lease.hostname,
+    clientId: lease.clientId,
+    identity: lease.identity,
+    vendorClass: lease.vendorClass,
+    circuitId: lease.circuitId,
+    remoteId: lease.remoteId,
     grantedWallMs,
-    expiresWallMs: grantedWallMs + (expiresAt - grantedAt),
+    expiresWallMs: grantedWallMs + (lease.expiresAt - lease.grantedAt),
     bootId: uptimeS < 0 ? '' : moment.bootId,
     uptimeS: Math.max(0, uptimeS),
   };
