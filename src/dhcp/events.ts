@@ -360,10 +360,15 @@ function isEventKind(name: string): name is DhcpEventKind {
   return Object.hasOwn(DHCP_EVENTS, name);
 }
 
-/** What a lease comes, goes on and ends with: of hosts that do not boot there may be any number of these. */
-export const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
+const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
   'dhcp.offer',
   'dhcp.ack',
   'dhcp.expired',
   'dhcp.release',
 ]);
+
+/** True for what a lease comes, goes on and ends with. */
+export const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
+
+/** The same of a host that does not boot: there may be any number of these. */
+export const isOfBystander = (event: RackEvent): boolean => isEveryday(event) && event.client === undefined;

@@ -15,7 +15,7 @@
 //    story would be gone before anybody could look, and would have taken that of another with it.
 
 import { type Instant, later } from '../clock.ts';
-import { type DhcpEventKind, EVERYDAY_KINDS } from '../dhcp/events.ts';
+import { type DhcpEventKind, isOfBystander } from '../dhcp/events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
@@ -252,10 +252,6 @@ export class Timeline {
     }
   }
 }
-
-/** True for what a host does that gets an address, and does not boot. */
-const isOfBystander = (event: RackEvent): boolean =>
-  isDhcpEvent(event) && event.client === undefined && EVERYDAY_KINDS.has(event.kind);
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 

@@ -11,7 +11,7 @@
 // 3. What the region takes from the everyday events of a stranger is the address with which a machine begins when it is known. Of
 //    machines that become known the rack tells the running leases (`leasesOf`), so nothing of that is lost.
 
-import { type DhcpEvent, EVERYDAY_KINDS } from '../dhcp/events.ts';
+import { type DhcpEvent, isEveryday } from '../dhcp/events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -25,8 +25,6 @@ export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 
 /** Kinds of what only who boots causes. */
 const BOOTING = /^(?:boot|tftp|http)\./;
-
-const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
 
 /** Who is no stranger. */
 export interface Acquaintance {

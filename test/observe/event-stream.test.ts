@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { instant } from '../../src/clock.ts';
-import { EVENT_STREAM_MAX, EVENTS_PER_TURN_MAX, EventStream, WAKE_MS } from '../../src/observe/event-stream.ts';
+import {
+  BYSTANDERS_WAITING_MAX,
+  EVENT_STREAM_MAX,
+  EVENTS_PER_TURN_MAX,
+  EventStream,
+  WAKE_MS,
+} from '../../src/observe/event-stream.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const event = (count: number) => ({ kind: 'test.event', at: instant(0), count });
@@ -84,6 +92,57 @@ test('a flood is taken in slices, one consumer a turn and a pause after each, an
       ['log', 5],
       ['uplink', 5],
     ],
+  );
+});
+
+test('a flood of leases of hosts that do not boot takes no room from what else happens', () => {
+  const stream = new EventStream(new VirtualClock());
+  const cursors = (['log', 'timeline'] as const).map((name) => stream.subscribe(() => undefined, name));
+  const lease = (count: number) => ({ kind: 'dhcp.ack', at: instant(0), count });
+  stream.publish(event(1));
+  for (let count = 0; count < 10 * EVENT_STREAM_MAX; count += 1) stream.publish(lease(count));
+  const boot = { kind: 'dhcp.ack', at: instant(0), client: 'bios' };
+  stream.publish(boot);
+  stream.publish(event(2));
+  for (const cursor of cursors) {
+    const { events, missed } = cursor.drain();
+    assert.deepEqual([events[0], ...events.slice(-2)], [event(1), boot, event(2)]);
+    assert.equal(events.length, BYSTANDERS_WAITING_MAX + 2);
+    assert.equal(missed, 10 * EVENT_STREAM_MAX - (BYSTANDERS_WAITING_MAX - 1));
+    assert.equal(cursor.drain().missed, 0, 'told once');
+  }
+  assert.equal(stream.counters().published, 10 * EVENT_STREAM_MAX + 3);
+  stream.publish(lease(0));
+  for (const cursor of cursors)
+    assert.deepEqual(cursor.drain().events, [lease(0)], 'once somebody has come there is room');
+});
+
+test('what everybody has taken is let go, and nothing that waits for somebody', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const stream = new EventStream(new VirtualClock());
+  const [fast, slow] = [stream.subscribe(), stream.subscribe()];
+  const published = Array.from({ length: 4 }, (_, count) => {
+    const own = event(count);
+    stream.publish(own);
+    return new WeakRef(own);
+  });
+  const held = async (): Promise<readonly boolean[]> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    return published.map((one) => one.deref() !== undefined);
+  };
+  fast.drain();
+  assert.deepEqual(await held(), [true, true, true, true]);
+  slow.drain(3);
+  assert.deepEqual(await held(), [false, false, false, true]);
+  for (let count = 0; count < EVENT_STREAM_MAX + 6; count += 1) stream.publish(event(count));
+  fast.drain();
+  const { events, missed } = slow.drain();
+  assert.equal(missed, 7);
+  assert.deepEqual(
+    [events[0], events.at(-1), events.length],
+    [event(6), event(EVENT_STREAM_MAX + 5), EVENT_STREAM_MAX],
   );
 });
 
