@@ -5,10 +5,11 @@
 //
 // 1. The ladder: iPXE is recognised before the firmware it runs in, for it repeats the firmware's vendor class and number.
 //    So it is never given a loader again, only its script, and cannot chain-load itself for ever.
-// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run.
+// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of a list (RFC 4578 §2.1) that number counts
+//    which the vendor class names, else the first with a loader for that way of loading, else the first with a loader.
 // 3. A client that shows neither iPXE nor a PXE or HTTP vendor class does not boot from the network.
 
-import { findArchitecture } from './architectures.ts';
+import { bootsFromHttp, findArchitecture } from './architectures.ts';
 
 /** What DHCP shows of a boot client. */
 export interface BootClientFacts {
@@ -40,14 +41,17 @@ const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
 /** Its forerunner's. Quirk: gPXE sends option 175 as well, but reads no script that begins with `#!ipxe`; it starts a loader of BIOS. */
 const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
-/** The first number that has a row in the table, else the first at all, else the one in the vendor class, else 0 (BIOS). */
-function chooseArchitecture(facts: BootClientFacts): number {
-  const known = facts.architectures.find((code) => findArchitecture(code) !== undefined);
-  if (known !== undefined) return known;
-  const first = facts.architectures[0];
-  if (first !== undefined) return first;
-  const named = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(facts.vendorClass)?.[1];
-  return named === undefined ? 0 : Number(named);
+/** Its number: of several the one of the firmware that asks, as far as it says; without any the one in the vendor class, else 0 (BIOS). */
+function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): number {
+  const [first] = architectures;
+  if (first !== undefined && architectures.length === 1) return first;
+  const written = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
+  const named = written === undefined ? undefined : Number(written);
+  if (first === undefined) return named ?? 0;
+  const known = architectures.filter((code) => findArchitecture(code) !== undefined);
+  if (named !== undefined && known.includes(named)) return named;
+  const byHttp = vendorClass.startsWith('HTTPClient');
+  return known.find((code) => bootsFromHttp(code) === byHttp) ?? known[0] ?? first;
 }
 
 /**

@@ -91,8 +91,13 @@ const ROWS: readonly Row[] = [
   { name: 'a number without a loader: none, where MAAS tells lpxelinux', facts: pxe(27), told: [undefined] },
   {
     name: 'a list: the first number with a loader',
-    facts: { ...pxe(0), architectures: [27, 7, 0] },
+    facts: { vendorClass: 'PXEClient', architectures: [27, 7, 0] },
     told: ['bootx64.efi'],
+  },
+  {
+    name: 'a list of which the vendor class names one: that one',
+    facts: { ...pxe(0), architectures: [27, 7, 0] },
+    told: ['lpxelinux.0', undefined, `${BASE}/`],
   },
   {
     name: 'a list whose later number has a loader by boot.loaders only: the built-in one comes first',

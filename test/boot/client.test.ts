@@ -39,8 +39,28 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
   ['11 is 64-bit ARM', { vendorClass: PXE, architectures: [11] }, { kind: 'uefi', cpu: 'arm64', architecture: 11 }],
   [
     'of a list the first known number counts',
-    { vendorClass: PXE, architectures: [999, 9, 7] },
+    { vendorClass: 'PXEClient', architectures: [999, 9, 7] },
     { kind: 'uefi', cpu: 'amd64', architecture: 9 },
+  ],
+  [
+    'or that which the vendor class names, wherever it stands',
+    { vendorClass: PXE, architectures: [0, 7] },
+    { kind: 'uefi', cpu: 'amd64', architecture: 7 },
+  ],
+  [
+    'a number that is not in the list names nothing',
+    { vendorClass: PXE, architectures: [11, 6] },
+    { kind: 'uefi', cpu: 'arm64', architecture: 11 },
+  ],
+  [
+    'who loads by HTTP is taken for what loads by HTTP',
+    { vendorClass: 'HTTPClient', architectures: [7, 16] },
+    { kind: 'uefi-http', cpu: 'amd64', architecture: 16 },
+  ],
+  [
+    'and who loads by TFTP for what loads by TFTP',
+    { vendorClass: 'PXEClient', architectures: [16, 7] },
+    { kind: 'uefi', cpu: 'amd64', architecture: 7 },
   ],
   [
     'of a list without a known number the first is told',

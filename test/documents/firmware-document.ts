@@ -24,7 +24,7 @@ What a machine loads first follows from what its firmware says of itself in DHCP
 MACHINE\` shows the choice and its reason.
 
 1. iPXE (user class \`iPXE\`, or option 175) is told its script, \`ipxe.cfg\`, and never a loader again.
-2. Otherwise the number of its architecture (option 93; of a list the first that has a loader, without one the number in option 60) decides.
+2. Otherwise the number of its architecture (option 93; of a list the one that option 60 names, else the first that has a loader; without one the number in option 60) decides.
    \`HTTPClient\` in option 60 makes it a URL, and goes back in the reply.
 3. \`boot.loaders\` names another file, or one for a number that is not in this table: \`{ 27: bootriscv64.efi, 14: ppc64el/pxelinux.0 }\`. Firmware that
    reads pxelinux configurations by itself is told the directory of what it is named as its prefix (option 210), and finds \`pxelinux.cfg\` there.
