@@ -47,12 +47,23 @@ test('RFC 2132 §9.8: what is asked for comes in the order in which it is asked 
   for (const list of [
     [15, 6, 28, 42, 119],
     [119, 42, 28, 6, 15],
+    // dhclient's; the mask comes before the router.
+    [1, 28, 42, 3, 15, 6],
+    [15, 28, 6, 1, 3],
+    // The boot options, too.
+    [67, 15, 43, 3, 66, 6, 1],
   ]) {
-    const offer = rack.ask({ type: 'discover', options: [[55, list]] });
-    assert.deepEqual(
-      [...(offer?.options.keys() ?? [])].filter((code) => list.includes(code)),
-      list,
-    );
+    for (const more of [[], [PXE]]) {
+      const offer = rack.ask({ type: 'discover', options: [[55, list], ...more] });
+      const given = [...(offer?.options.keys() ?? [])];
+      const sorted = list[3] === 3 && list[6] === 1 ? [67, 15, 43, 1, 3, 66, 6] : list;
+      assert.deepEqual(
+        given.filter((code) => list.includes(code)),
+        sorted.filter((code) => given.includes(code)),
+      );
+      assert.equal(given.includes(67), more.length > 0, 'asked for or not');
+      for (const code of [1, 3]) assert.ok(given.includes(code));
+    }
   }
 });
 

@@ -1,9 +1,9 @@
 // What a reply says. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118
 // echoed), RFC 4578 §2.3 (97 echoed), RFC 5071 §2.4 (210).
 //
-// 1. Options come in the order of their weight, because what has no room is left out from the end.
-// 2. The parameter request list is honoured, in the client's order. Mask and router come always; a client without a list
-//    (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
+// 1. The parameter request list is honoured, in the client's order (`option-order.ts`). Mask and router come always; a client without a
+//    list (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
+// 2. What has no room is left out by its weight.
 // 3. Boot fields are forced whether asked for or not, and are a function of the client that asks now, never of a stored name;
 //    of the configured options only one with a condition, or a forced one, takes the place of a boot field. Option 60 for UEFI
 //    HTTP boot, and option 43 for firmware that needs it, are never replaced.
@@ -18,6 +18,7 @@ import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { BOOT_REPLY, BROADCAST_FLAG, type DhcpMessage } from '../wire/message.ts';
 import { type DhcpOptions, OptionList, type OptionsInMaking } from '../wire/option-list.ts';
+import { inAskedOrder } from '../wire/option-order.ts';
 import {
   addressBytes,
   domainNameBytes,
@@ -101,15 +102,20 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   }
   if (configured !== undefined) addUnasked(options, list, settings, configured);
   if (plan !== undefined) echo(options, message, OPTION.clientUuid);
+  const fields = configured === undefined ? undefined : bootFields(options, inquiry, settings);
   const reply = replyTo(message, {
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
     file: fileField(plan?.file),
-    options,
+    options: list === undefined || isAsked(list, settings, configured) ? options : inAskedOrder(options, list),
   });
-  return configured === undefined ? reply : { ...reply, ...bootFields(options, inquiry, settings) };
+  return fields === undefined ? reply : { ...reply, ...fields };
 }
+
+/** True where the options stand as they were asked for: nothing was added ahead of the list but mask and router, which begin it. */
+const isAsked = (list: Uint8Array, { plan }: Settings, configured: ClientOptions | undefined): boolean =>
+  list[0] === OPTION.subnetMask && list[1] === OPTION.router && plan === undefined && configured === undefined;
 
 /** Option 53 of what is composed here. */
 const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };

@@ -5,13 +5,14 @@
 //                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
 //                           ── else ─→ left out, and named
 //
-// 1. Options keep their order within a place. One of at most 255 bytes is never divided: only a client that knows RFC 3396 would
+// 1. Options keep their order where all have room in the option field; else those come first that matter most (`option-order.ts`). One of at most 255 bytes is never divided: only a client that knows RFC 3396 would
 //    put it together again, and one that is sent a longer option has to know it.
 // 2. The agent information is the last option written, whole and in the option field, and its room is set aside first; one that
 //    leaves the reply no room for itself is left out.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
+import { byWeight } from './option-order.ts';
 
 /** Bytes of the fields. */
 export const SNAME_BYTES = 64;
@@ -86,7 +87,8 @@ function inOne(options: LaidOut['options'], size: number): Layout {
   return { main: { entries, size }, file: NOTHING, sname: NOTHING, omitted: [] };
 }
 
-function overloaded({ options, file, sname }: LaidOut, roomBytes: number): FilledLayout {
+function overloaded({ options: unsorted, file, sname }: LaidOut, roomBytes: number): FilledLayout {
+  const options = byWeight(unsorted);
   const isNak = options.get(MESSAGE_TYPE)?.[0] === NAK;
   const plain = shareOut(options, { main: roomBytes, file: 0, sname: 0 });
   if (plain.omitted.length === 0 || isNak) return plain;

@@ -276,7 +276,7 @@ test('real clients are given what their lists ask for, and firmware what it boot
     assert.ok(decision.kind === 'reply');
     return [...decision.message.options.keys()].filter((code) => [3, 17, 26, 43, 119, 121].includes(code));
   };
-  assert.deepEqual(given('dhclient-discover'), [121, 119, 26]);
+  assert.deepEqual(given('dhclient-discover'), [119, 26, 121]);
   assert.deepEqual(given('udhcpc-discover'), [3]);
   assert.deepEqual(given('ipxe-bios-discover'), [3, 17, 26, 119]);
   assert.deepEqual(given('ovmf-pxe-discover'), [3, 17]);

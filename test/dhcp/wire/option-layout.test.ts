@@ -89,7 +89,8 @@ test('RFC 2131 table 3: a NAK puts options into neither field', () => {
     }),
   };
   const { bytes, omitted } = encodeDhcpMessage(nak, 548);
-  assert.deepEqual(omitted, [61]);
+  // RFC 6842 §3: the identifier goes back to who sent it.
+  assert.deepEqual(omitted, [56]);
   assert.ok(bytes.subarray(SNAME_AT, FILE_AT + 128).every((byte) => byte === 0));
 });
 
