@@ -197,6 +197,52 @@ test('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, wh
   );
 });
 
+test('RFC 3011 §2: who asks without a relay agent for a network of elsewhere gets it only where that lists none', async () => {
+  const listed = [{ address: RELAY, prefix: 32 }];
+  const near = subnet({ name: 'near', relays: listed });
+  const beside = { ...relayedSubnet(), interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+  const far = relayedSubnet();
+  const rows: readonly (readonly [name: string, Words, far: typeof far, socketName: string, answer: string])[] = [
+    ['no list, by broadcast', { type: 'discover' }, far, 'eth1', 'OFFER'],
+    ['no list, to the rack itself', { type: 'discover' }, far, TO_RACK, 'OFFER'],
+    ['a list, by broadcast', { type: 'discover' }, { ...far, relays: listed }, 'eth1', 'relay-unknown'],
+    ['a list, to the rack itself', { type: 'discover' }, { ...far, relays: listed }, TO_RACK, 'relay-unknown'],
+    [
+      'a list, an address that was never offered',
+      { type: 'request', requested: ip('10.30.0.105'), server: RACK },
+      { ...far, relays: listed },
+      'eth1',
+      'relay-unknown',
+    ],
+    ['a list, of another interface', { type: 'discover' }, { ...beside, relays: listed }, 'eth1', 'relay-unknown'],
+    ['a list, of its own interface', { type: 'discover' }, { ...beside, relays: listed }, 'eth2', 'OFFER'],
+    ['a list, at its own address', { type: 'discover' }, { ...beside, relays: listed }, '10.30.0.2', 'OFFER'],
+    ['a list, of its own wire', { type: 'discover' }, { ...far, relays: listed, shared: 'hall' }, 'eth1', 'OFFER'],
+    [
+      'a list, by a relay agent on it',
+      { type: 'discover', giaddr: RELAY },
+      { ...far, relays: listed },
+      TO_RACK,
+      'OFFER',
+    ],
+    [
+      'a list, a renewal from the network itself',
+      { type: 'request', ciaddr: ip('10.30.0.105') },
+      { ...far, relays: listed },
+      TO_RACK,
+      'ACK',
+    ],
+  ];
+  for (const [name, words, asked, socketName, answer] of rows) {
+    for (const names of [[118, [10, 30, 0, 0]], agent([5, [10, 30, 0, 9]])] satisfies readonly WireOption[]) {
+      const rack = await WireRack.start({ config: config({ ...near, shared: asked.shared }, asked) });
+      const reply = rack.ask({ ...words, options: [names] }, socketName);
+      const said = reply?.type ?? (rack.refused('relay-unknown') === 1 ? 'relay-unknown' : 'silence');
+      assert.equal(said, answer, `${name}, by option ${names[0]}`);
+    }
+  }
+});
+
 test('RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at', async () => {
   const rack = await WireRack.start({ config: both() });
   for (const [, words] of EVERY) {

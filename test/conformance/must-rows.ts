@@ -194,6 +194,9 @@ export const SHOWN = {
   subnetSelection: relays(
     'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',
   ),
+  withoutRelay: relays(
+    'RFC 3011 §2: who asks without a relay agent for a network of elsewhere gets it only where that lists none',
+  ),
   override: relays(
     'RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request',
   ),

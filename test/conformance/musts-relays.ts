@@ -14,6 +14,13 @@ export const RELAY_MUSTS: readonly Must[] = [
   bootp.met('5.4', 'MUST', 'What came through a relay goes back through giaddr, port 67.', SHOWN.toRelay),
   bootp.notOurs('4.1', 'MUST', 'hops is counted, and a message that was relayed too often is dropped.', A_RELAYS),
   selection.met('2', 'MUST', 'The network that option 118 names is used, before giaddr.', SHOWN.subnetSelection),
+  selection.departs(
+    '2',
+    'MUST',
+    'That holds for every client.',
+    'It does where the network lists no `relays`. One that does gives nothing to a host of another wire that comes through none of them: anybody could take its addresses so.',
+    SHOWN.withoutRelay,
+  ),
   selection.met('2', 'MUST', 'Option 118 goes back as it came, asked for or not.', SHOWN.subnetSelection),
   selection.met('2', 'MUST', 'A network that cannot be served gives no address of another one.', SHOWN.unserved),
   selection.notOurs('2', 'MUST', 'A client drops an answer without its option 118.', A_CLIENTS),

@@ -1,7 +1,7 @@
 // May an answer be sent to this relay agent? What is in giaddr comes from whoever sent the message, and RFC 2131 §4.1 sends the answer
 // there: without a bound anybody could have any host of the world sent datagrams by this rack.
 //
-// 1. Where the network names its relay agents, only they are answered.
+// 1. Where the network names its relay agents, only they are answered, and nobody of another wire who comes without one (`subnet.ts`).
 // 2. Where it does not, a relay agent is one that has an address in a network that is served here: the common case, whether giaddr or
 //    link selection names the client's network (RFC 3527 §3 lets giaddr be an address of another one).
 

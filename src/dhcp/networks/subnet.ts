@@ -6,7 +6,10 @@
 // 2. Several networks on one interface are one link: a client of the link may get an address of any of them. So are networks that
 //    share a wire by configuration, whichever of them a message names: a named network is there to tell the link, not the address
 //    (RFC 3527 §3, RFC 3011 §2). The one that was named comes first.
-// 3. A network whose own address is not (or not yet) on its interface is not served: no reply leaves there.
+// 3. Without a relay agent a network of another wire may be named, too: an access server asks so for its callers (RFC 3011 §1.1), also for a
+//    network that only relays reach. Anybody on a wire could take addresses of elsewhere so: a network that lists its relay agents
+//    (`relays.ts`) gives none to who comes without one, but from that network itself.
+// 4. A network whose own address is not (or not yet) on its interface is not served: no reply leaves there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { LinkRefusal } from '../events.ts';
@@ -133,17 +136,29 @@ export function chooseLink(
   if (named !== undefined) {
     const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
     if (found === undefined) return { kind: 'refused', reason: 'network-unknown' };
+    const isBound = message.giaddr === ANY && found.subnet.relays !== undefined;
+    if (isBound && !isFromWithin(found, message, arrival, index)) return { kind: 'refused', reason: 'relay-unknown' };
     return { kind: 'link', link: withShared([found], index) };
   }
-  if (arrival.interfaceName === undefined) {
-    const link = index.served.filter(({ subnet }) => subnet.serverAddress === arrival.localAddress);
-    if (link.length === 0) return { kind: 'refused', reason: 'network-unknown' };
-    return { kind: 'link', link: withShared(link, index) };
-  }
-  const link = index.served.filter(({ subnet }) => subnet.interfaceName === arrival.interfaceName);
-  if (link.length > 0) return { kind: 'link', link: withShared(link, index) };
+  const link = arrivalLink(arrival, index);
+  if (link.length > 0) return { kind: 'link', link };
+  if (arrival.interfaceName === undefined) return { kind: 'refused', reason: 'network-unknown' };
   const absent = index.withoutAddress.has(arrival.interfaceName);
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
+}
+
+/** The networks of the wire by which a message came, as far as the socket tells. */
+function arrivalLink({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
+  const link = index.served.filter(({ subnet }) =>
+    interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
+  );
+  return withShared(link, index);
+}
+
+/** True where a message without a relay agent comes from the network: by its wire, or by unicast from an address of it. */
+function isFromWithin(found: ServedSubnet, { ciaddr }: DhcpMessage, arrival: Arrival, index: SubnetIndex): boolean {
+  if (arrival.interfaceName === undefined && networkContains(found.subnet.network, ciaddr)) return true;
+  return arrivalLink(arrival, index).includes(found);
 }
 
 /** These networks, and behind them the others of their wires. */
