@@ -119,6 +119,46 @@ test('circuits that are made up help beyond no bound of what comes by one socket
   assert.deepEqual(told('dhcp.new-clients-limited'), []);
 });
 
+/** What a switch adds to a client's message on its way, without being its relay agent. */
+const circuitId = (...bytes: readonly number[]) =>
+  [[OPTION.relayAgentInformation, Uint8Array.of(1, bytes.length, ...bytes)]] as const;
+
+test('circuits that are made up without a relay agent help beyond no bound of the interface, and that is told once', () => {
+  const { say, told, clock } = rig(config(WIDE));
+  const flood = (from: number): number => {
+    let offered = 0;
+    for (let client = from; client < from + 2000; client += 1) {
+      const options = circuitId(client >> 16, (client >> 8) & 255, client & 255);
+      if (say({ type: 'discover', mac: mac(0x020000000000 + client), options }) !== 'silence') offered += 1;
+    }
+    return offered;
+  };
+  assert.equal(flood(0), NEW_CLIENTS_PER_SECOND * 10);
+  assert.equal(say({ type: 'discover', mac: mac(0x060000000000) }), 'silence', 'nor is there more without a circuit');
+  const places = told('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
+  assert.deepEqual(places, ['eth1']);
+  clock.advance(1000);
+  assert.equal(flood(2000), NEW_CLIENTS_PER_SECOND);
+});
+
+test('the flood on one port of a switch that names it leaves half of what the interface may have to the others', () => {
+  const { say, told } = rig(config(WIDE));
+  const flood = (first: number, port: number): number => {
+    let offered = 0;
+    for (let client = 0; client < 1000; client += 1) {
+      const words = { mac: mac(first + client), options: circuitId(port) };
+      if (say({ type: 'discover', ...words }) !== 'silence') offered += 1;
+    }
+    return offered;
+  };
+  assert.equal(flood(0x020000000000, 7), NEW_CLIENTS_PER_SECOND * 5);
+  const [event] = told('dhcp.new-clients-limited');
+  assert.equal(event !== undefined && 'place' in event && event.place, 'eth1, circuit 07');
+  assert.match(say({ type: 'discover', mac: MAC_A, options: circuitId(8) }), /^offer/);
+  assert.match(say({ type: 'discover', mac: MAC_B }), /^offer/);
+  assert.equal(flood(0x060000000000, 9), NEW_CLIENTS_PER_SECOND * 5 - 2);
+});
+
 test('an address that was declined comes back after its time, and that is told', () => {
   const { say, lease, clock, told, responder } = rig(config());
   const address = lease(MAC_A).split(' ')[1] ?? '';

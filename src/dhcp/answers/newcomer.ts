@@ -34,11 +34,12 @@ export function isAdmitted(place: Place, { now }: Inquiry, state: DhcpState, ser
   return state.newClients?.admits(place, usage, now) !== false;
 }
 
-/** Where a client is: behind the circuit of a relay, else the relay, else the socket. */
+/** Where a client is: behind a circuit of a relay agent or of the socket, else the relay agent, else the socket. */
 function clientPlace({ message, relay, arrival }: Inquiry): Place {
   const socket = arrival.interfaceName ?? formatIpv4(arrival.localAddress);
-  if (message.giaddr === ANY && relay?.circuitId === undefined) return { name: socket, socket };
+  const isRelayed = message.giaddr !== ANY;
+  const way = isRelayed ? `relay ${formatIpv4(message.giaddr)}` : socket;
   const circuit = relay?.circuitId;
-  const written = circuit === undefined ? '' : `, circuit ${Buffer.from(circuit, 'latin1').toString('hex')}`;
-  return { name: `relay ${formatIpv4(message.giaddr)}${written}`, socket };
+  if (circuit === undefined) return { name: way, socket, isRelayed };
+  return { name: `${way}, circuit ${Buffer.from(circuit, 'latin1').toString('hex')}`, socket, isRelayed };
 }

@@ -7,11 +7,13 @@
 // 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) are offered so many addresses a second,
 //    and ten seconds' worth at once: a hall that is switched on passes. Relays are believed what they write, but not without end: what
 //    comes by one socket has a bound of its own, PLACES_OF_A_SOCKET times that of a place.
-// 3. Addresses on offer take up to OFFERED_SHARE_MAX of a range, and OFFERED_ALWAYS in a small one. Those that are asked for do not
+// 3. A circuit that is named without a relay agent is one of its interface, whose bound holds for all of them: a switch may have named it,
+//    or the client. One circuit may take WIRE_CIRCUIT_SHARE of that bound, so a flood on one port leaves something to the others.
+// 4. Addresses on offer take up to OFFERED_SHARE_MAX of a range, and OFFERED_ALWAYS in a small one. Those that are asked for do not
 //    count: they are leases by then.
-// 4. At most PLACES_MAX places of relays are remembered; beyond that the one that came first is forgotten. A place is remembered only
+// 5. At most PLACES_MAX circuits and relays are remembered; beyond that the one that came first is forgotten. A place is remembered only
 //    when somebody there was offered an address, which the bound of its socket allows. What is known of a socket is never forgotten.
-// 5. It is told once a minute that a place is limited, or a socket; of one socket, once a minute in the long run for all its places.
+// 6. It is told once a minute that a place is limited, or a socket; of one socket, once a minute in the long run for all its places.
 
 import type { Instant } from '../../clock.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
@@ -23,7 +25,9 @@ export const NEW_CLIENTS_PER_SECOND = 50;
 export const NEW_CLIENTS_BURST_SECONDS = 10;
 /** How many times the bound of a place holds for all that comes by one socket. */
 export const PLACES_OF_A_SOCKET = 8;
-/** The most places of relays that are remembered. */
+/** The share of what an interface may have that one circuit may, which is named without a relay agent. */
+export const WIRE_CIRCUIT_SHARE = 0.5;
+/** The most relays and circuits that are remembered. */
 export const PLACES_MAX = 4096;
 /** The most sockets that are told apart; all others share one bound. */
 export const SOCKETS_MAX = 1024;
@@ -44,10 +48,12 @@ export interface NewClientView {
 
 /** Where a client is, as far as it can be bounded. */
 export interface Place {
-  /** For people: `eth1`, `relay 10.30.0.1`, `relay 10.30.0.1, circuit 67652d30`. */
+  /** For people: `eth1`, `eth1, circuit 67652d30`, `relay 10.30.0.1`, `relay 10.30.0.1, circuit 67652d30`. */
   readonly name: string;
   /** By which socket it comes. */
   readonly socket: string;
+  /** Whether by a relay agent. */
+  readonly isRelayed: boolean;
 }
 
 interface Known {
@@ -56,7 +62,7 @@ interface Known {
 }
 
 interface KnownSocket {
-  /** The clients that come without a relay. */
+  /** The clients that come without a relay agent. */
   readonly direct: Known;
   /** All that relays bring. */
   readonly relayed: Known;
@@ -81,50 +87,48 @@ export class NewClients implements NewClientView {
     if (this.#perSecond === 0) return true;
     if (usage !== undefined && usage.offered >= Math.max(OFFERED_ALWAYS, usage.usable * OFFERED_SHARE_MAX))
       return false;
-    const { direct, relayed } = this.#socketOf(place);
-    if (isDirect(place)) return direct.limit.has(now);
-    return relayed.limit.has(now) && this.#places.get(place.name)?.limit.has(now) !== false;
+    return this.#allOf(place).limit.has(now) && this.#places.get(place.name)?.limit.has(now) !== false;
   }
 
   /** A new client was offered an address. */
   take(place: Place, now: Instant): void {
     if (this.#perSecond === 0) return;
-    const { direct, relayed } = this.#socketOf(place);
-    if (isDirect(place)) {
-      direct.limit.allows(now);
-      return;
-    }
-    this.#placeOf(place).limit.allows(now);
-    relayed.limit.allows(now);
+    this.#allOf(place).limit.allows(now);
+    if (place.name !== place.socket) this.#placeOf(place).limit.allows(now);
   }
 
   /** A new client was refused; that makes no place known. @returns what is to be told of as limited: its place, or all of its socket */
   refused(place: Place, now: Instant): string | undefined {
-    const { direct, relayed, told } = this.#socketOf(place);
-    const known = isDirect(place) ? direct : this.#places.get(place.name);
-    const isSocketUsedUp = !isDirect(place) && !relayed.limit.has(now);
-    const limited = known === undefined || isSocketUsedUp ? relayed : known;
+    const all = this.#allOf(place);
+    const isUsedUp = !all.limit.has(now);
+    const limited = (isUsedUp ? undefined : this.#places.get(place.name)) ?? all;
     const { toldAt } = limited;
     if (toldAt !== undefined && toldAt <= now && now - toldAt < TOLD_EVERY_MS) return undefined;
-    if (!told.allows(now)) return undefined;
+    if (!this.#socketOf(place).told.allows(now)) return undefined;
     limited.toldAt = now;
-    return isSocketUsedUp ? place.socket : place.name;
+    return isUsedUp ? place.socket : place.name;
   }
 
-  #placeOf({ name }: Place): Known {
+  /** What holds for everything that comes as the place does. */
+  #allOf(place: Place): Known {
+    const { direct, relayed } = this.#socketOf(place);
+    return place.isRelayed ? relayed : direct;
+  }
+
+  #placeOf({ name, isRelayed }: Place): Known {
     const known = this.#places.get(name);
     if (known !== undefined) return known;
     const [first] = this.#places.size >= PLACES_MAX ? this.#places.keys() : [];
     if (first !== undefined) this.#places.delete(first);
-    const made = this.#limit(1);
+    const made = this.#limit(isRelayed ? 1 : WIRE_CIRCUIT_SHARE);
     this.#places.set(name, made);
     return made;
   }
 
-  #socketOf({ socket }: Place): KnownSocket {
+  #socketOf({ socket }: Pick<Place, 'socket'>): KnownSocket {
     const known = this.#sockets.get(socket);
     if (known !== undefined) return known;
-    if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#socketOf({ name: OTHERS, socket: OTHERS });
+    if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#socketOf({ socket: OTHERS });
     const made = {
       direct: this.#limit(1),
       relayed: this.#limit(PLACES_OF_A_SOCKET),
@@ -143,5 +147,3 @@ export class NewClients implements NewClientView {
 
 /** No socket is called so. */
 const OTHERS = 'all others';
-
-const isDirect = ({ name, socket }: Place): boolean => name === socket;

@@ -12,13 +12,20 @@ import {
   PLACES_OF_A_SOCKET,
   type Place,
   SOCKETS_MAX,
+  WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { ip } from '../lab.ts';
 
 const START = instant(1_000_000);
-const WIRE: Place = { name: 'eth1', socket: 'eth1' };
+const WIRE: Place = { name: 'eth1', socket: 'eth1', isRelayed: false };
 const AT_ONCE = NEW_CLIENTS_PER_SECOND * NEW_CLIENTS_BURST_SECONDS;
-const circuit = (number: number, socket = 'eth1'): Place => ({ name: `relay 10.30.0.1, circuit ${number}`, socket });
+const circuit = (number: number, socket = 'eth1'): Place => ({
+  name: `relay 10.30.0.1, circuit ${number}`,
+  socket,
+  isRelayed: true,
+});
+/** A circuit that is named without a relay agent. */
+const port = (number: number): Place => ({ name: `eth1, circuit ${number}`, socket: 'eth1', isRelayed: false });
 
 /** How many of `tries` new clients of a place are admitted at one moment; each is offered an address. */
 function admitted(limits: NewClients, place: Place, now: Instant, tries = 2 * AT_ONCE): number {
@@ -70,10 +77,24 @@ test('what relays bring and what comes directly by one socket do not take from e
   assert.equal(admitted(limits, WIRE, START), AT_ONCE);
   assert.equal(admitted(limits, circuit(1), START), AT_ONCE);
   assert.equal(admitted(limits, circuit(2), START), AT_ONCE);
-  assert.equal(admitted(limits, { name: 'eth2', socket: 'eth2' }, START), AT_ONCE);
+  assert.equal(admitted(limits, { ...WIRE, name: 'eth2', socket: 'eth2' }, START), AT_ONCE);
   for (let number = 3; number <= PLACES_OF_A_SOCKET; number += 1) admitted(limits, circuit(number), START);
   assert.equal(admitted(limits, circuit(99), START), 0, 'all that relays bring by this socket');
   assert.equal(admitted(limits, circuit(99, '10.20.0.1'), START), AT_ONCE, 'by another socket');
+});
+
+test('circuits that no relay agent names take from their interface, one of them half of it, and give nothing back to it', () => {
+  const limits = new NewClients();
+  const half = AT_ONCE * WIRE_CIRCUIT_SHARE;
+  assert.equal(admitted(limits, port(1), START), half);
+  assert.equal(limits.refused(port(1), START), 'eth1, circuit 1');
+  assert.equal(admitted(limits, WIRE, START, 10), 10, 'who names none');
+  assert.equal(admitted(limits, port(2), START), half - 10);
+  assert.equal(limits.refused(port(2), START), 'eth1', 'the circuit might have more, the interface has no more');
+  assert.equal(admitted(limits, port(3), START), 0);
+  assert.equal(admitted(limits, WIRE, START), 0);
+  assert.equal(admitted(limits, circuit(1), START), AT_ONCE, 'what relay agents bring is not theirs');
+  assert.equal(admitted(limits, port(3), later(START, 1000)), NEW_CLIENTS_PER_SECOND);
 });
 
 test('a place that is asked about and refused is not remembered, and one that is forgotten begins anew', () => {
@@ -109,18 +130,22 @@ test('places that are each used up are told of, of one socket a few at once and 
   };
   const told: string[] = [];
   for (let second = 0; second < 600; second += 10) {
-    told.push(...toldOf({ name: `relay 10.30.0.1, circuit ${second}`, socket: 'eth1' }, later(START, second * 1000)));
+    told.push(...toldOf(circuit(second), later(START, second * 1000)));
   }
   assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
   assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were told of in ten minutes`);
-  assert.deepEqual(toldOf({ name: 'eth2', socket: 'eth2' }, START), ['eth2'], 'another socket is told of by itself');
+  assert.deepEqual(
+    toldOf({ ...WIRE, name: 'eth2', socket: 'eth2' }, START),
+    ['eth2'],
+    'another socket is told of by itself',
+  );
 });
 
 test('sockets beyond those that are told apart share one bound', () => {
   const limits = new NewClients();
   let admitted = 0;
   for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
-    const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}` };
+    const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}`, isRelayed: false };
     if (!limits.admits(place, undefined, START)) continue;
     limits.take(place, START);
     admitted += 1;
@@ -130,7 +155,6 @@ test('sockets beyond those that are told apart share one bound', () => {
 
 test('offers that nobody asks for take a share of a range, and all of a small one', () => {
   const limits = new NewClients();
-  const place = { name: 'eth1', socket: 'eth1' };
   const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
   const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
   const table: readonly (readonly [number, number, boolean])[] = [
@@ -141,6 +165,6 @@ test('offers that nobody asks for take a share of a range, and all of a small on
     [70, OFFERED_ALWAYS, false],
   ];
   for (const [usable, offered, admitted] of table) {
-    assert.equal(limits.admits(place, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
+    assert.equal(limits.admits(WIRE, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
   }
 });
