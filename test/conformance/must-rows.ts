@@ -13,6 +13,7 @@ const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
 const standing = inFile('test/dhcp/networks/standing.test.ts');
 const decide = inFile('test/dhcp/answers/decide.test.ts');
+const earlierPromise = inFile('test/dhcp/answers/earlier-promise.test.ts');
 const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
 const forged = inFile('test/dhcp/answers/forged.test.ts');
 const back = inFile('test/dhcp/answers/give-back.test.ts');
@@ -108,6 +109,9 @@ export const SHOWN = {
     '§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come',
   ),
   network: exchanges('§4.3.1: the address comes from the network that giaddr names, or of the interface'),
+  linksApart: inFile('test/dhcp/two-links.test.ts')(
+    'an offer holds its address though the same hardware address is offered another on another link',
+  ),
   fullTold: exchanges('§4.3.1: no address left is told to a person'),
   oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
   bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
@@ -118,6 +122,11 @@ export const SHOWN = {
   chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
   neverAnothers: decide('an address that is another’s is not offered, however it is asked for'),
   promise: decide('a record never ends before what was promised to the same client earlier'),
+  endlessOver: earlierPromise('a lease without end is over when its client renews a shorter one on time'),
+  promiseOver: earlierPromise(
+    'a year that was promised is over when its client renews a shorter lease on time twice in a row',
+  ),
+  unheard: earlierPromise('a client that hears no answer is kept its promise, whenever it asks again'),
   alone: inFile('test/dhcp/conversations.test.ts')('no bytes on the wire make the server throw'),
   dhclient: clients('dhclient is given a lease, keeps it, starts again with it, and gives it back'),
   withoutArp: clients(

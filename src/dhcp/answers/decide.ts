@@ -49,7 +49,7 @@ export function decide(
   now: Instant,
   from?: Ipv4,
 ): DhcpDecision {
-  const opened = openInquiry(message, arrival, state, now);
+  const opened = openInquiry(message, arrival, state, now, from);
   if (opened.kind === 'refused') {
     const { mac, reason } = opened;
     const interfaceName = arrival.interfaceName;
@@ -68,7 +68,7 @@ export function decide(
     case MESSAGE_TYPE.decline:
       return decideDecline(inquiry, state);
     case MESSAGE_TYPE.release:
-      return decideRelease(inquiry, state, from);
+      return decideRelease(inquiry, state);
     case MESSAGE_TYPE.inform:
       return decideInform(inquiry, state);
     default:

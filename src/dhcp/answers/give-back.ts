@@ -50,13 +50,9 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   };
 }
 
-/**
- * RFC 2131 §4.3.4. The client has stopped using the address and hears no answer.
- *
- * @param from the source of the datagram; undefined: not known, and not looked at
- */
-export function decideRelease(inquiry: Inquiry, state: DhcpState, from: Ipv4 | undefined): DhcpDecision {
-  const { message, now } = inquiry;
+/** RFC 2131 §4.3.4. The client has stopped using the address and hears no answer. */
+export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision {
+  const { message, now, from } = inquiry;
   const address = message.ciaddr;
   if (address === ANY) return ignore(inquiry, 'address-not-named');
   if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);

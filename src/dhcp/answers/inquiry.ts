@@ -50,6 +50,8 @@ export interface Inquiry {
   readonly clientId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
+  /** The source of its datagram; undefined: not known, and not looked at. */
+  readonly from: Ipv4 | undefined;
   readonly relay: RelayInformation | undefined;
   /** The networks of the client's link, at least one. */
   readonly link: readonly ServedSubnet[];
@@ -62,8 +64,18 @@ export type InquiryResult =
   | { readonly kind: 'inquiry'; readonly inquiry: Inquiry }
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
-/** Finds out who asks what; refuses what no client of this server can have sent. */
-export function openInquiry(message: DhcpMessage, arrival: Arrival, state: DhcpState, now: Instant): InquiryResult {
+/**
+ * Finds out who asks what; refuses what no client of this server can have sent.
+ *
+ * @param from the source of the datagram; undefined: not known, and not looked at
+ */
+export function openInquiry(
+  message: DhcpMessage,
+  arrival: Arrival,
+  state: DhcpState,
+  now: Instant,
+  from?: Ipv4,
+): InquiryResult {
   if (message.op !== BOOT_REQUEST) return { kind: 'refused', reason: 'not-a-request', mac: undefined };
   const mac = hardwareAddress(message);
   if (mac === undefined) return { kind: 'refused', reason: 'hardware-unsupported', mac };
@@ -80,7 +92,7 @@ export function openInquiry(message: DhcpMessage, arrival: Arrival, state: DhcpS
     return { kind: 'refused', reason: 'relay-unknown', mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
-  return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, relay, link, client } };
+  return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, from, relay, link, client } };
 }
 
 function hardwareAddress(message: DhcpMessage): MacAddress | undefined {

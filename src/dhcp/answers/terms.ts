@@ -2,9 +2,9 @@
 // event that follow from them. Shared by the deciders.
 //
 // 1. A record never ends before a promise made earlier to the same client: if an answer with a shorter time is lost, the client
-//    still counts on the longer one.
+//    still counts on the longer one, until it shows that it does not (`earlier-promise.ts`).
 
-import { type Instant, later } from '../../clock.ts';
+import { later } from '../../clock.ts';
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import type { DhcpEvent, DhcpEventKind } from '../events.ts';
 import { findReservation, isSameClient } from '../leases/allocate.ts';
@@ -15,6 +15,7 @@ import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
+import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
 
@@ -71,17 +72,17 @@ export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
 /** The record of an address that the client gets with `settings`. */
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
   const { message, mac, now, relay } = inquiry;
-  const duration = settings.leaseTime ?? settings.served.subnet.leaseTime;
-  const end = later(now, duration * 1000);
+  const { subnet } = settings.served;
+  const duration = settings.leaseTime ?? subnet.leaseTime;
   const before = state.leases.find(settings.address);
   const renewed = isActive(before, now) && isSameClient(settings.served, before, inquiry) ? before : undefined;
-  const isByIdentifier = settings.served.subnet.identity === 'client-id' || renewed?.identity === 'client-id';
-  return {
+  const isByIdentifier = subnet.identity === 'client-id' || renewed?.identity === 'client-id';
+  const lease: Lease = {
     address: settings.address,
     mac,
     state: 'bound',
     grantedAt: now,
-    expiresAt: renewed === undefined ? end : latest(renewed.expiresAt, end),
+    expiresAt: later(now, duration * 1000),
     duration,
     hostname: clientHostname(message.options),
     clientId: inquiry.clientId,
@@ -90,9 +91,10 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     circuitId: relay?.circuitId,
     remoteId: relay?.remoteId,
   };
+  return renewed === undefined || renewed.expiresAt <= lease.expiresAt
+    ? lease
+    : keepPromise(inquiry, subnet, renewed, lease);
 }
-
-const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /** An event about the client of an inquiry, with what `settings` give it. */
 export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settings): DhcpEvent {

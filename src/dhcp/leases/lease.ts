@@ -36,4 +36,9 @@ export interface Lease {
   /** Option 82, circuit id and remote id, one character a byte; undefined: none. */
   readonly circuitId?: string | undefined;
   readonly remoteId?: string | undefined;
+  /**
+   * The client came when one comes that counts on `duration`, though it was promised `expiresAt` (`earlier-promise.ts`). Not stored: after
+   * a start it is shown anew.
+   */
+  readonly cameOnTime?: boolean | undefined;
 }
