@@ -136,13 +136,13 @@ export class DhcpReplay {
   #apply(decision: DhcpDecision, atMs: number): void {
     if (decision.kind === 'ignore' || decision.kind === 'pass') return;
     if (decision.kind === 'reply' && decision.offer !== undefined) {
-      this.#offers.hold(decision.offer.address, decision.offer.client, instant(atMs));
+      this.#offers.hold(decision.offer.address, decision.offer.client, decision, instant(atMs));
     }
     for (const lease of decision.records) {
       this.#sequence += 1;
       this.table.apply(lease, this.#sequence);
       this.table.settle(this.#sequence);
-      if (lease.state === 'bound') this.#offers.drop(this.table.identityOf(lease));
+      if (decision.kind === 'reply') this.#offers.drop(this.table.identityOf(lease), decision.link);
     }
   }
 

@@ -61,6 +61,8 @@ interface Request extends Heard {
 }
 
 type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
+/** An OFFER that waits for a look at the wire. */
+type Unanswered = Pick<ReplyDecision, 'link'> & { readonly outcome: Outcome; readonly request: Request };
 
 /** Answers datagrams. */
 export class Responder {
@@ -111,6 +113,7 @@ export class Responder {
     this.#dhcpPorts = dhcpPorts;
     this.#servedMachines = this.#ports.machines();
     if (this.#ports.table.serve(subnets.served, this.#servedMachines)) this.#offers.forgetAll();
+    this.#offers.tidy();
     this.bounds.served();
     this.#conflicts.serve(subnets.served);
   }
@@ -191,17 +194,9 @@ export class Responder {
       table.serve(this.#subnets.served, known);
     }
     const views = { leases: table, offers: this.#offers, machines: known, knownFree: this.#knownFree };
+    const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
-    return {
-      ...views,
-      newClients,
-      declines,
-      subnets: this.#subnets,
-      ports: this.#dhcpPorts,
-      identifyClient,
-      planBoot,
-      foreign,
-    };
+    return { ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
   }
 
   #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {
@@ -227,7 +222,7 @@ export class Responder {
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0 && decision.restsOn === undefined)
           this.#conclude(this.#encode(decision, request));
-        else this.#record(decision.records, this.#encode(decision, request), request, decision.restsOn);
+        else this.#record(decision.records, this.#encode(decision, request), request, decision);
         break;
       default:
         unreachable(decision);
@@ -262,17 +257,18 @@ export class Responder {
       this.#refuse(event, 'probe-running', request);
       return;
     }
-    const isRepeat = decision.isRepeat === true || this.#offers.offeredTo(client, event.at) === address;
-    this.#offers.hold(address, client, event.at);
+    const isRepeat =
+      decision.isRepeat === true || this.#offers.offeredTo(client, decision.served, event.at) === address;
+    this.#offers.hold(address, client, decision, event.at);
     const outcome: Outcome = { ...this.#encode(decision, request), isRepeat };
     if (clearance === 'clear') this.#conclude(outcome);
     else {
       const kept = { ...request, bytes: Uint8Array.from(request.bytes) };
-      void clearance.then((user) => this.#onProbed(offer, user, outcome, kept));
+      void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request: kept }));
     }
   }
 
-  #onProbed(offer: OfferedAddress, user: MacAddress | undefined, outcome: Outcome, request: Request): void {
+  #onProbed(offer: OfferedAddress, user: MacAddress | undefined, { link, outcome, request }: Unanswered): void {
     const now = this.#ports.clock.now();
     const { address, mac } = offer;
     if (user === undefined) this.#conclude(outcome);
@@ -280,7 +276,7 @@ export class Responder {
       const { subnet, interfaceName } = outcome.event;
       const usedBy = formatMac(user);
       const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName, usedBy };
-      this.#offers.drop(offer.client);
+      this.#offers.drop(offer.client, link);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
       if (isHeld(this.#ports.table.find(address), now)) this.#conclude({ reply: undefined, event });
       else this.#record([setAside(address, mac, now)], { reply: undefined, event, isFound: true });
@@ -295,7 +291,7 @@ export class Responder {
   }
 
   /** Appends and applies records; the outcome follows when the last of them, or what it rests on in their place, is durable. */
-  #record(records: readonly Lease[], outcome: Outcome, request?: Request, restsOn?: Lease): void {
+  #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
     const { journal, table } = this.#ports;
     // All or none: an address is not given up without the one that takes its place.
     if (journal.room < Math.max(1, records.length) || this.#waiting.isFull) {
@@ -305,13 +301,13 @@ export class Responder {
     }
     for (const lease of records) {
       table.apply(lease, journal.append(lease));
-      if (lease.state === 'bound') this.#offers.drop(table.identityOf(lease));
       this.#conflicts.leased(lease.address);
     }
-    if (restsOn !== undefined) this.#offers.drop(table.identityOf(restsOn));
+    const lease = records.at(-1) ?? ack?.restsOn;
+    if (ack !== undefined && lease !== undefined) this.#offers.drop(table.identityOf(lease), ack.link);
     const sequence = table.lastPending;
     if (sequence === undefined) this.#conclude(outcome);
-    else this.#waiting.add(sequence, { ...outcome, lease: records.at(-1) ?? restsOn });
+    else this.#waiting.add(sequence, { ...outcome, lease });
   }
 
   #onDurable(sequence: number): void {

@@ -7,9 +7,9 @@ import type { DhcpState } from '../../src/dhcp/answers/inquiry.ts';
 import type { Lease, LeaseState } from '../../src/dhcp/leases/lease.ts';
 import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import { Offers } from '../../src/dhcp/leases/offers.ts';
+import { type OfferPlace, Offers } from '../../src/dhcp/leases/offers.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
-import { type Arrival, indexSubnets } from '../../src/dhcp/networks/subnet.ts';
+import { type Arrival, indexSubnets, type SubnetIndex } from '../../src/dhcp/networks/subnet.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
@@ -124,6 +124,12 @@ export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
   pathPrefix: client.kind === 'bios' ? 'http://rack/' : undefined,
   reason: 'test',
 });
+
+/** A client's place on a wire whose one network is the first of these. */
+export function aloneIn({ served: [served] }: SubnetIndex): OfferPlace {
+  if (served === undefined) throw new Error('no network is served');
+  return { served, link: [served] };
+}
 
 /** A state to decide on, with its table and offers to fill. */
 export interface LabState extends DhcpState {

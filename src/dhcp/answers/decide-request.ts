@@ -175,7 +175,7 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
 }
 
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
-  offers.offeredTo(identityIn(served, inquiry), inquiry.now) === address;
+  offers.holderOf(address, inquiry.now) === identityIn(served, inquiry);
 
 /** Why a client cannot have an address though it is free: more than `besideMax` other leases of its own run on its link. */
 function judgeBeside(
@@ -223,6 +223,7 @@ function ack(
     message: composeReply(inquiry, settings),
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
+    link: inquiry.link,
     newcomer,
     records: standing === undefined ? [...former, lease] : [],
     restsOn: standing === undefined ? undefined : held,
@@ -244,6 +245,7 @@ function nak(inquiry: Inquiry, state: DhcpState, address: Ipv4, reason: DhcpRefu
     message: composeNak(inquiry.message, identifier, DHCP_REFUSALS[reason]),
     destination: chooseDestination(inquiry.message, 'nak', ANY, state.ports),
     served,
+    link: inquiry.link,
     records: [],
     event: { ...eventOf(inquiry, 'dhcp.nak'), address, reason },
   };

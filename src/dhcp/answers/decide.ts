@@ -118,6 +118,7 @@ function composeOffer(
     message: composeReply(inquiry, settings),
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
+    link: inquiry.link,
     records: [],
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
@@ -137,11 +138,9 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
     const { network } = served.subnet;
     const fixed = findFixedAddress(served, inquiry, state.machines);
     if (fixed !== undefined && judgeAddress(served, inquiry, fixed.address, state, now) === undefined) return 0;
-    const identity = identityIn(served, inquiry);
     const own = findOwn(served, inquiry, state.leases, now);
     if (own.running !== undefined) return 1;
-    const offered = state.offers.offeredTo(identity, now);
-    if (offered !== undefined && networkContains(network, offered)) return 2;
+    if (state.offers.offeredTo(identityIn(served, inquiry), served, now) !== undefined) return 2;
     if (fixed !== undefined || own.newest !== undefined) return 3;
     return requested !== undefined && networkContains(network, requested) ? 4 : 5;
   };
@@ -167,6 +166,7 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
     // RFC 2131 §4.3.5: unicast to the address in ciaddr; where a relay is on the way, by the relay.
     destination: chooseDestination(message, 'settings', ANY, state.ports),
     served,
+    link: inquiry.link,
     records: [],
     event: { ...eventOf(inquiry, 'dhcp.inform', settings), address: message.ciaddr, leaseSeconds: undefined },
   };

@@ -37,6 +37,8 @@ export type DhcpDecision =
       readonly destination: Destination;
       /** The subnet whose interface the reply leaves by. */
       readonly served: ServedSubnet;
+      /** The networks of the client's link, that one among them. */
+      readonly link: readonly ServedSubnet[];
       /** To be durable before the reply leaves; empty: the reply may leave at once, unless it rests on a record. */
       readonly records: readonly Lease[];
       /** An ACK's without a new record: the record in force, which is to be durable before the reply leaves. */

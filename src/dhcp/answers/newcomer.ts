@@ -17,7 +17,7 @@ export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4):
 function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, address: Ipv4): boolean {
   const { leases, machines, offers } = state;
   const identity = identityIn(served, inquiry);
-  if (offers.offeredTo(identity, inquiry.now) !== undefined) return true;
+  if (offers.offeredTo(identity, served, inquiry.now) !== undefined) return true;
   if (leases.findByClient(identity, served.subnet.network) !== undefined) return true;
   if (identity === inquiry.mac) {
     return machines.findByMac(inquiry.mac) !== undefined || findFixedAddress(served, inquiry, machines) !== undefined;

@@ -49,6 +49,7 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
     message: compose(inquiry, isBinl ? undefined : plan, serverAddress, 'offer'),
     destination: chooseDestination(inquiry.message, 'settings', ANY, state.ports, served.subnet.network),
     served,
+    link: inquiry.link,
     records: [],
     event: eventFor(inquiry, 'dhcp.offer', plan),
   };
@@ -74,6 +75,7 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
     message: compose(inquiry, plan, serverAddress, 'ack'),
     destination: towards(message, arrival.bootServerPort ?? state.ports.clientPort, state.ports),
     served,
+    link: inquiry.link,
     records: [],
     claim: address === undefined ? undefined : { address, mac: inquiry.mac, at: inquiry.now },
     event: { ...eventFor(inquiry, 'dhcp.boot-server', plan), address },

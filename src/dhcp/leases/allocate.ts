@@ -152,7 +152,7 @@ export function chooseAddress(
   const identity = identityIn(served, client);
   const own = findOwn(served, client, facts.leases, now);
   // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
-  const offered = facts.offers.offeredTo(identity, now);
+  const offered = facts.offers.offeredTo(identity, served, now);
   for (const address of [own.running?.address, offered, own.newest?.address]) {
     if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
   }
@@ -161,7 +161,7 @@ export function chooseAddress(
   if (taken.kind === 'address' || taken.reason === 'no-dynamic-range') return taken;
   const isReclaimable = (address: Ipv4): boolean =>
     judgeBesideOffers(served, client, address, facts, now) === undefined;
-  const unanswered = facts.offers.oldestUnanswered(isReclaimable, now);
+  const unanswered = facts.offers.oldestUnanswered(served, isReclaimable, now);
   return unanswered === undefined ? taken : { kind: 'address', address: unanswered, source: 'reclaimed' };
 }
 

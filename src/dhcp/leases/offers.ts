@@ -2,7 +2,8 @@
 // are never offered the same one and the second is not refused in the middle of its boot.
 //
 // 1. An offer is a promise of this process alone: after a restart the REQUEST is judged by the leases.
-// 2. A client has one offer at a time; a new one takes the place of the old.
+// 2. A client has one offer at a time on a link; a new one takes the place of the old. On another link the same hardware address is
+//    another client (RFC 2131 §2.1 knows a client by its network, too): the subinterfaces of a host share one.
 // 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may be told NAK. No two clients are given the address
 //    for that: a REQUEST is judged by the leases and by who holds the offer then.
 // 4. Offers that ran out are nobody's, whether they are still here or not.
@@ -10,14 +11,15 @@
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
 
 /** How long an offer keeps its address: the longest a client of those measured takes from OFFER to REQUEST is 4 s. */
 export const OFFER_HOLD_MS = 30_000;
 /** After this time an offer is answered no more: its address goes to another client where there is none left. */
 export const OFFER_ANSWERED_MS = 8_000;
-/** The most offers looked at in search of one that was not answered. */
+/** The most offers of a network looked at in search of one that was not answered. */
 const OFFERS_LOOKED_MAX = 64;
-/** The most offers remembered. */
+/** The most offers remembered, of all networks. */
 export const OFFERS_MAX = 16_384;
 
 /** An address kept for a client. */
@@ -25,6 +27,14 @@ export interface Offer {
   readonly address: Ipv4;
   readonly client: ClientIdentity;
   readonly until: Instant;
+}
+
+/** Where a client is that is offered an address. */
+export interface OfferPlace {
+  /** The network of the address. */
+  readonly served: ServedSubnet;
+  /** The networks of the client's link, that one among them. */
+  readonly link: readonly ServedSubnet[];
 }
 
 /** Told of each address that is kept from now on, and of each that is no longer. */
@@ -37,20 +47,29 @@ export interface OfferListener {
 export interface OfferView {
   /** The client for whom the address is kept at `now`; undefined: nobody. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
-  /** The address kept for the client at `now`. */
-  offeredTo(client: ClientIdentity, now: Instant): Ipv4 | undefined;
+  /** The address of a network that is kept for the client at `now`. */
+  offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /**
-   * The address that was offered longest ago, more than OFFER_ANSWERED_MS, and that nobody asked for.
+   * The address of a network that was offered longest ago, more than OFFER_ANSWERED_MS, and that nobody asked for.
    * @param isWanted of which ones: what is on offer may be its client's by lease or reservation all the same
    */
-  oldestUnanswered(isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined;
+  oldestUnanswered(served: ServedSubnet, isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined;
 }
 
-/** Offers by address and by client. */
+/** The offers of one network, in the order in which they were made. */
+type NetworkOffers = Map<ClientIdentity, KeptOffer>;
+
+interface KeptOffer extends Offer {
+  /** Where it stands by its client. */
+  readonly among: NetworkOffers;
+}
+
+/** Offers by address, and by network and client. */
 export class Offers implements OfferView {
   /** In the order in which they were made. */
-  readonly #byClient = new Map<ClientIdentity, Offer>();
-  readonly #byAddress = new Map<Ipv4, Offer>();
+  readonly #byAddress = new Map<Ipv4, KeptOffer>();
+  /** By the name of the network. */
+  readonly #byNetwork = new Map<string, NetworkOffers>();
   readonly #listener: OfferListener | undefined;
 
   constructor(listener?: OfferListener) {
@@ -58,7 +77,7 @@ export class Offers implements OfferView {
   }
 
   get size(): number {
-    return this.#byClient.size;
+    return this.#byAddress.size;
   }
 
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined {
@@ -66,14 +85,16 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.client : undefined;
   }
 
-  offeredTo(client: ClientIdentity, now: Instant): Ipv4 | undefined {
-    const offer = this.#byClient.get(client);
+  offeredTo(client: ClientIdentity, { subnet }: ServedSubnet, now: Instant): Ipv4 | undefined {
+    const offer = this.#byNetwork.get(subnet.name)?.get(client);
     return offer !== undefined && offer.until > now ? offer.address : undefined;
   }
 
-  oldestUnanswered(isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined {
+  oldestUnanswered({ subnet }: ServedSubnet, isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined {
+    const offers = this.#byNetwork.get(subnet.name);
+    if (offers === undefined) return undefined;
     let looked = 0;
-    for (const { address, until } of this.#byClient.values()) {
+    for (const { address, until } of offers.values()) {
       // Offers stand in the order of their time: what comes after a young one is younger.
       if (later(until, OFFER_ANSWERED_MS - OFFER_HOLD_MS) > now || looked >= OFFERS_LOOKED_MAX) return undefined;
       if (isWanted(address)) return address;
@@ -83,36 +104,55 @@ export class Offers implements OfferView {
   }
 
   /** Keeps `address` for `client`, OFFER_HOLD_MS from now, in place of whoever it was kept for. */
-  hold(address: Ipv4, client: ClientIdentity, now: Instant): void {
-    this.drop(client);
+  hold(address: Ipv4, client: ClientIdentity, { served, link }: OfferPlace, now: Instant): void {
+    this.drop(client, link);
     const other = this.#byAddress.get(address);
-    if (other !== undefined) this.drop(other.client);
-    const offer: Offer = { address, client, until: later(now, OFFER_HOLD_MS) };
-    this.#byClient.set(client, offer);
+    if (other !== undefined) this.#remove(other);
+    const among = this.#offersOf(served);
+    const offer: KeptOffer = { address, client, until: later(now, OFFER_HOLD_MS), among };
+    among.set(client, offer);
     this.#byAddress.set(address, offer);
     this.#listener?.onOffered(address);
     this.forget(now);
   }
 
-  /** The client has its lease, or went elsewhere. */
-  drop(client: ClientIdentity): void {
-    const offer = this.#byClient.get(client);
-    if (offer === undefined) return;
-    this.#byClient.delete(client);
-    this.#byAddress.delete(offer.address);
-    this.#listener?.onOfferGone(offer.address);
+  /** The client has its lease on the link, or what it was offered there is somebody else's. */
+  drop(client: ClientIdentity, link: readonly ServedSubnet[]): void {
+    for (const { subnet } of link) {
+      const offer = this.#byNetwork.get(subnet.name)?.get(client);
+      if (offer !== undefined) this.#remove(offer);
+    }
   }
 
   /** Clients are told apart otherwise from now on: whose an offer was, cannot be said. A REQUEST is judged by the leases. */
   forgetAll(): void {
-    for (const client of this.#byClient.keys()) this.drop(client);
+    for (const offer of this.#byAddress.values()) this.#remove(offer);
   }
 
   /** Lets go of offers that ran out by `now`, and of the oldest while there are too many. */
   forget(now: Instant): void {
-    for (const offer of this.#byClient.values()) {
-      if (offer.until > now && this.#byClient.size <= OFFERS_MAX) return;
-      this.drop(offer.client);
+    for (const offer of this.#byAddress.values()) {
+      if (offer.until > now && this.#byAddress.size <= OFFERS_MAX) return;
+      this.#remove(offer);
     }
+  }
+
+  /** Other networks may be served from now on: those of which nothing is on offer are not remembered. */
+  tidy(): void {
+    for (const [name, offers] of this.#byNetwork) if (offers.size === 0) this.#byNetwork.delete(name);
+  }
+
+  #offersOf({ subnet }: ServedSubnet): NetworkOffers {
+    const known = this.#byNetwork.get(subnet.name);
+    if (known !== undefined) return known;
+    const made: NetworkOffers = new Map();
+    this.#byNetwork.set(subnet.name, made);
+    return made;
+  }
+
+  #remove({ address, client, among }: KeptOffer): void {
+    among.delete(client);
+    this.#byAddress.delete(address);
+    this.#listener?.onOfferGone(address);
   }
 }

@@ -12,6 +12,7 @@ import { OPTION, optionAddress, optionU8 } from '../../../src/dhcp/wire/options.
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
 import {
+  aloneIn,
   type ClientWords,
   clientMessage,
   config,
@@ -41,7 +42,7 @@ interface Given {
 function given({ config: dhcpConfig, machines, leases, offers }: Given): LabState {
   const state = labState(dhcpConfig, machines);
   state.leases.load(leases ?? [], NOW);
-  for (const [address, mac] of offers ?? []) state.offers.hold(ip(address), mac, NOW);
+  for (const [address, mac] of offers ?? []) state.offers.hold(ip(address), mac, aloneIn(state.subnets), NOW);
   return state;
 }
 
@@ -538,7 +539,7 @@ test('a client holds one address in a network: the former one is released with t
     return decision.records.map(({ address, state: leaseState }) => `${leaseState} ${formatIpv4(address)}`);
   };
   assert.deepEqual(records(), ['bound 10.20.0.30']);
-  state.offers.hold(ip('10.20.0.30'), MAC_A, NOW);
+  state.offers.hold(ip('10.20.0.30'), MAC_A, aloneIn(state.subnets), NOW);
   assert.deepEqual(records(), ['released 10.20.0.105', 'bound 10.20.0.30']);
 });
 

@@ -11,7 +11,7 @@ import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, parseNetwork, rangeSize } from '../../../src/net/address.ts';
 import { printedRandom } from '../../support/printed-random.ts';
-import { config, ip, type LabState, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
+import { aloneIn, config, ip, type LabState, labState, MAC_A, MAC_B, machine, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
 
@@ -101,7 +101,7 @@ test('leases that end are handed out again though nobody has told of their end',
 
 test('an address on offer is nobody else’s, though another client asks for just that one', () => {
   const state = labState();
-  state.offers.hold(ip('10.20.0.105'), MAC_A, START);
+  state.offers.hold(ip('10.20.0.105'), MAC_A, aloneIn(state.subnets), START);
   const other = chooseAddress(
     servedOf(state),
     { mac: MAC_B },
@@ -117,7 +117,7 @@ test('an address on offer is nobody else’s, though another client asks for jus
 test('where nothing is left, the address of an offer that nobody answered goes to the next client, the oldest first', () => {
   const state = labState();
   for (let index = 0; index < 10; index += 1) {
-    state.offers.hold(ipv4(ip('10.20.0.100') + index), mac(100 + index), later(START, index));
+    state.offers.hold(ipv4(ip('10.20.0.100') + index), mac(100 + index), aloneIn(state.subnets), later(START, index));
   }
   const choose = (at: Instant) => chooseAddress(servedOf(state), { mac: MAC_A }, undefined, state, at);
   assert.deepEqual(choose(later(START, OFFER_ANSWERED_MS - 1)), { kind: 'refused', reason: 'range-exhausted' });
@@ -126,8 +126,11 @@ test('where nothing is left, the address of an offer that nobody answered goes t
     address: ip('10.20.0.100'),
     source: 'reclaimed',
   });
-  state.offers.hold(ip('10.20.0.100'), MAC_A, later(START, OFFER_ANSWERED_MS));
-  assert.equal(state.offers.offeredTo(mac(100), later(START, OFFER_ANSWERED_MS)), undefined);
+  state.offers.hold(ip('10.20.0.100'), MAC_A, aloneIn(state.subnets), later(START, OFFER_ANSWERED_MS));
+  assert.equal(
+    state.offers.offeredTo(mac(100), aloneIn(state.subnets).served, later(START, OFFER_ANSWERED_MS)),
+    undefined,
+  );
   assert.equal(
     judgeAddress(servedOf(state), { mac: mac(100) }, ip('10.20.0.100'), state, later(START, OFFER_ANSWERED_MS)),
     'address-offered',
@@ -138,21 +141,21 @@ test('an offer that was forgotten because there are too many gives its address t
   const state = labState(config(wide()));
   const first = chooseAddress(servedOf(state), { mac: MAC_A }, undefined, state, START);
   assert.ok(first.kind === 'address');
-  state.offers.hold(first.address, MAC_A, START);
+  state.offers.hold(first.address, MAC_A, aloneIn(state.subnets), START);
   for (let client = 1; client <= OFFERS_MAX; client += 1) {
     const chosen = chooseAddress(servedOf(state), { mac: mac(client) }, undefined, state, START);
     assert.ok(chosen.kind === 'address');
     assert.notEqual(chosen.address, first.address, 'an offer stands while there is room');
-    state.offers.hold(chosen.address, mac(client), START);
+    state.offers.hold(chosen.address, mac(client), aloneIn(state.subnets), START);
   }
   assert.equal(state.offers.holderOf(first.address, START), undefined);
   const next = chooseAddress(servedOf(state), { mac: MAC_B }, first.address, state, START);
   assert.ok(next.kind === 'address' && next.address === first.address);
-  state.offers.hold(first.address, MAC_B, START);
+  state.offers.hold(first.address, MAC_B, aloneIn(state.subnets), START);
   const judge = (client: MacAddress) => judgeAddress(servedOf(state), { mac: client }, first.address, state, START);
   assert.equal(judge(MAC_A), 'address-offered');
   state.leases.apply(lease(MAC_B, first.address, START), 1);
-  state.offers.drop(MAC_B);
+  state.offers.drop(MAC_B, aloneIn(state.subnets).link);
   assert.equal(judge(MAC_A), 'address-leased');
   assert.equal(judge(MAC_B), undefined);
 });
@@ -177,7 +180,7 @@ test('a range that is served anew knows the leases, offers and declined addresse
   const state = labState(config(subnet({ dynamic: undefined })));
   state.leases.apply(lease(MAC_A, ip('10.20.0.100'), START), 1);
   state.leases.apply(lease(MAC_B, ip('10.20.0.101'), START, 3600, 'declined'), 2);
-  state.offers.hold(ip('10.20.0.102'), MAC_B, START);
+  state.offers.hold(ip('10.20.0.102'), MAC_B, aloneIn(state.subnets), START);
   assert.deepEqual(state.leases.pools.usage(), []);
   state.leases.serve(indexSubnets(config(subnet()), undefined).served, state.machines);
   assert.deepEqual(state.leases.pools.usage(), [
@@ -211,8 +214,8 @@ test('whatever happens, a range hands out what nobody holds, and all of it', () 
       if (dice < 4) state.leases.apply(lease(client, address, now, 1 + below(90)), sequence);
       else if (dice === 4) state.leases.apply(lease(client, address, now, 1 + below(90), 'declined'), sequence);
       else if (dice === 5) state.leases.apply({ ...lease(client, address, now, 0), state: 'released' }, sequence);
-      else if (dice === 6) state.offers.hold(address, client, now);
-      else if (dice === 7) state.offers.drop(client);
+      else if (dice === 6) state.offers.hold(address, client, aloneIn(state.subnets), now);
+      else if (dice === 7) state.offers.drop(client, aloneIn(state.subnets).link);
       else if (dice === 8) now = later(now, below(30_000));
       else if (dice === 9) {
         state.leases.settle(sequence - below(4));

@@ -17,9 +17,10 @@ import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offe
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
-import { config, ip, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
+import { aloneIn, config, ip, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
+const LAB = aloneIn(indexSubnets(config(), undefined));
 const NETWORK = parseNetwork('10.20.0.0/24') ?? { address: ip('0.0.0.0'), prefix: 0 };
 
 function lease(holder: MacAddress, address: string, grantedAt: Instant, lengthS = 600): Lease {
@@ -223,23 +224,23 @@ test('a declined address is nobody’s own', () => {
 
 test('an offer keeps its address for its client until its time is over', () => {
   const offers = new Offers();
-  offers.hold(ip('10.20.0.100'), MAC_A, START);
+  offers.hold(ip('10.20.0.100'), MAC_A, LAB, START);
   const over = later(START, OFFER_HOLD_MS);
   assert.equal(offers.holderOf(ip('10.20.0.100'), later(over, -1)), MAC_A);
   assert.equal(offers.holderOf(ip('10.20.0.100'), over), undefined);
-  offers.hold(ip('10.20.0.101'), MAC_A, START);
+  offers.hold(ip('10.20.0.101'), MAC_A, LAB, START);
   assert.equal(offers.holderOf(ip('10.20.0.100'), START), undefined, 'a client has one offer');
-  assert.equal(offers.offeredTo(MAC_A, START), ip('10.20.0.101'));
-  offers.drop(MAC_A);
+  assert.equal(offers.offeredTo(MAC_A, LAB.served, START), ip('10.20.0.101'));
+  offers.drop(MAC_A, LAB.link);
   assert.equal(offers.size, 0);
 });
 
 test('offers are bounded: the oldest goes, and those that ran out go first', () => {
   const offers = new Offers();
-  for (let index = 0; index <= OFFERS_MAX; index += 1) offers.hold(ipv4(index), mac(index + 1), START);
+  for (let index = 0; index <= OFFERS_MAX; index += 1) offers.hold(ipv4(index), mac(index + 1), LAB, START);
   assert.equal(offers.size, OFFERS_MAX);
   assert.equal(offers.holderOf(ipv4(0), START), undefined);
-  offers.hold(ipv4(99), mac(99), later(START, OFFER_HOLD_MS));
+  offers.hold(ipv4(99), mac(99), LAB, later(START, OFFER_HOLD_MS));
   assert.equal(offers.size, 1);
 });
 

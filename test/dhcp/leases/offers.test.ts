@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
 import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
+import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
-import { ip, MAC_A, MAC_B } from '../lab.ts';
+import { aloneIn, config, ip, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 
 const START = instant(1_000_000);
+const LAB = aloneIn(indexSubnets(config(subnet()), undefined));
+const FAR = aloneIn(indexSubnets(config(relayedSubnet()), undefined));
 const ONE = ip('10.20.0.100');
 const TWO = ip('10.20.0.101');
 const isNear = (address: Ipv4): boolean => address < ip('10.30.0.0');
@@ -24,7 +27,7 @@ function heard() {
 
 test('an offer keeps its address for its client until its time is over, to the millisecond', () => {
   const offers = new Offers();
-  offers.hold(ONE, MAC_A, START);
+  offers.hold(ONE, MAC_A, LAB, START);
   for (const [afterMs, isKept] of [
     [0, true],
     [OFFER_HOLD_MS - 1, true],
@@ -33,7 +36,7 @@ test('an offer keeps its address for its client until its time is over, to the m
   ] as const) {
     const at = later(START, afterMs);
     assert.equal(offers.holderOf(ONE, at), isKept ? MAC_A : undefined, `${afterMs} ms`);
-    assert.equal(offers.offeredTo(MAC_A, at), isKept ? ONE : undefined, `${afterMs} ms`);
+    assert.equal(offers.offeredTo(MAC_A, LAB.served, at), isKept ? ONE : undefined, `${afterMs} ms`);
   }
   assert.equal(offers.size, 1, 'it is nobody’s, and still here');
   offers.forget(later(START, OFFER_HOLD_MS - 1));
@@ -44,48 +47,69 @@ test('an offer keeps its address for its client until its time is over, to the m
 
 test('a client has one offer, an address one client; who keeps account is told of each change', () => {
   const { offers, take } = heard();
-  offers.hold(ONE, MAC_A, START);
+  offers.hold(ONE, MAC_A, LAB, START);
   assert.deepEqual(take(), ['+10.20.0.100']);
-  offers.hold(TWO, MAC_A, START);
+  offers.hold(TWO, MAC_A, LAB, START);
   assert.deepEqual(take(), ['-10.20.0.100', '+10.20.0.101'], 'the new one takes the place of the old');
   assert.equal(offers.holderOf(ONE, START), undefined);
-  offers.hold(TWO, MAC_B, START);
+  offers.hold(TWO, MAC_B, LAB, START);
   assert.deepEqual(take(), ['-10.20.0.101', '+10.20.0.101'], 'and whoever had it has none');
-  assert.equal(offers.offeredTo(MAC_A, START), undefined);
+  assert.equal(offers.offeredTo(MAC_A, LAB.served, START), undefined);
   assert.equal(offers.holderOf(TWO, START), MAC_B);
   assert.equal(offers.size, 1);
-  offers.drop(MAC_A);
+  offers.drop(MAC_A, LAB.link);
   assert.deepEqual(take(), []);
-  offers.drop(MAC_B);
+  offers.drop(MAC_B, LAB.link);
   assert.deepEqual(take(), ['-10.20.0.101']);
   assert.equal(offers.size, 0);
 });
 
+test('a client has an offer on each link, and is told from its like on another; a link of two networks is one', () => {
+  const { offers, take } = heard();
+  const distant = ip('10.30.0.100');
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(distant, MAC_A, FAR, START);
+  assert.deepEqual(take(), ['+10.20.0.100', '+10.30.0.100']);
+  assert.deepEqual([offers.offeredTo(MAC_A, LAB.served, START), offers.holderOf(ONE, START)], [ONE, MAC_A]);
+  assert.equal(offers.offeredTo(MAC_A, FAR.served, START), distant);
+  offers.drop(MAC_A, FAR.link);
+  assert.deepEqual(take(), ['-10.30.0.100']);
+  const link = [LAB.served, FAR.served];
+  offers.hold(distant, MAC_A, { served: FAR.served, link }, START);
+  assert.deepEqual(take(), ['-10.20.0.100', '+10.30.0.100']);
+  offers.drop(MAC_A, link);
+  assert.deepEqual([take(), offers.size], [['-10.30.0.100'], 0]);
+});
+
 test('a hardware address and an identifier that reads like it are two clients', () => {
   const offers = new Offers();
-  offers.hold(ONE, MAC_A, START);
-  offers.hold(TWO, String(MAC_A), START);
-  assert.deepEqual([offers.offeredTo(MAC_A, START), offers.offeredTo(String(MAC_A), START)], [ONE, TWO]);
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(TWO, String(MAC_A), LAB, START);
+  assert.deepEqual(
+    [offers.offeredTo(MAC_A, LAB.served, START), offers.offeredTo(String(MAC_A), LAB.served, START)],
+    [ONE, TWO],
+  );
 });
 
 test('an offer that is repeated runs its full time again, and is the youngest', () => {
   const offers = new Offers();
-  offers.hold(ONE, MAC_A, START);
-  offers.hold(TWO, MAC_B, later(START, 1000));
-  offers.hold(ONE, MAC_A, later(START, 2000));
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(TWO, MAC_B, LAB, later(START, 1000));
+  offers.hold(ONE, MAC_A, LAB, later(START, 2000));
   assert.equal(offers.holderOf(ONE, later(START, OFFER_HOLD_MS + 1999)), MAC_A);
   const at = later(START, 2000 + OFFER_ANSWERED_MS);
-  assert.equal(offers.oldestUnanswered(isNear, at), TWO);
-  offers.drop(MAC_B);
-  assert.equal(offers.oldestUnanswered(isNear, at), ONE);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, at), TWO);
+  offers.drop(MAC_B, LAB.link);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, at), ONE);
 });
 
 test('the oldest unanswered offer of those that are wanted is found once it is old enough, and no younger one', () => {
   const offers = new Offers();
-  const age = (ms: number, isWanted = isNear): Ipv4 | undefined => offers.oldestUnanswered(isWanted, later(START, ms));
+  const age = (ms: number, isWanted = isNear): Ipv4 | undefined =>
+    offers.oldestUnanswered(LAB.served, isWanted, later(START, ms));
   assert.equal(age(0), undefined);
-  offers.hold(ONE, MAC_A, START);
-  offers.hold(TWO, MAC_B, later(START, 100));
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(TWO, MAC_B, LAB, later(START, 100));
   assert.equal(age(OFFER_ANSWERED_MS - 1), undefined);
   assert.equal(age(OFFER_ANSWERED_MS), ONE);
   assert.equal(
@@ -97,35 +121,58 @@ test('the oldest unanswered offer of those that are wanted is found once it is o
   assert.equal(age(OFFER_ANSWERED_MS + 100, isTwo), TWO);
 });
 
+test('of the offers of other networks none is looked at in search of one', () => {
+  const offers = new Offers();
+  for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), FAR, START);
+  offers.hold(ONE, MAC_A, LAB, START);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), ONE);
+  offers.forgetAll();
+  offers.tidy();
+  assert.equal(
+    offers.oldestUnanswered(FAR.served, () => true, later(START, OFFER_ANSWERED_MS)),
+    undefined,
+  );
+});
+
 test('the search for one ends after so many of which none is wanted', () => {
   const offers = new Offers();
-  for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), START);
-  offers.hold(ONE, MAC_A, START);
-  assert.equal(offers.oldestUnanswered(isNear, later(START, OFFER_ANSWERED_MS)), undefined);
-  offers.drop(mac(1));
-  assert.equal(offers.oldestUnanswered(isNear, later(START, OFFER_ANSWERED_MS)), ONE);
+  for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), LAB, START);
+  offers.hold(ONE, MAC_A, LAB, START);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), undefined);
+  offers.drop(mac(1), LAB.link);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), ONE);
 });
 
 test('beyond the bound the oldest offer goes, and its address is told free', () => {
   const { offers, take } = heard();
-  for (let index = 0; index < OFFERS_MAX; index += 1) offers.hold(ipv4(ip('10.20.0.0') + index), mac(index + 1), START);
+  for (let index = 0; index < OFFERS_MAX; index += 1)
+    offers.hold(ipv4(ip('10.20.0.0') + index), mac(index + 1), LAB, START);
   assert.equal(offers.size, OFFERS_MAX);
   take();
-  offers.hold(ip('10.30.0.1'), MAC_A, START);
+  offers.hold(ip('10.30.0.1'), MAC_A, LAB, START);
   assert.deepEqual(take(), ['+10.30.0.1', '-10.20.0.0']);
   assert.equal(offers.size, OFFERS_MAX);
   assert.equal(offers.holderOf(ip('10.20.0.0'), START), undefined);
   assert.equal(offers.holderOf(ip('10.30.0.1'), START), MAC_A);
 });
 
+test('the bound is one for all networks, and the oldest of all goes', () => {
+  const offers = new Offers();
+  offers.hold(ip('10.30.0.1'), MAC_A, FAR, START);
+  for (let index = 0; index < OFFERS_MAX; index += 1)
+    offers.hold(ipv4(ip('10.20.0.0') + index), mac(index + 1), LAB, START);
+  assert.deepEqual([offers.size, offers.holderOf(ip('10.30.0.1'), START)], [OFFERS_MAX, undefined]);
+  assert.equal(offers.offeredTo(MAC_A, FAR.served, START), undefined);
+});
+
 test('after a jump of a day all are over, and what is offered then holds', () => {
   const { offers, take } = heard();
   const day = later(START, 86_400_000);
-  offers.hold(ONE, MAC_A, START);
-  offers.hold(TWO, MAC_B, START);
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(TWO, MAC_B, LAB, START);
   take();
   assert.equal(offers.holderOf(ONE, day), undefined);
-  offers.hold(ONE, MAC_B, day);
+  offers.hold(ONE, MAC_B, LAB, day);
   assert.deepEqual(take(), ['-10.20.0.101', '-10.20.0.100', '+10.20.0.100']);
   assert.equal(offers.holderOf(ONE, day), MAC_B);
   assert.equal(offers.size, 1);
@@ -133,8 +180,8 @@ test('after a jump of a day all are over, and what is offered then holds', () =>
 
 test('when clients are told apart otherwise all are forgotten, and each is told', () => {
   const { offers, take } = heard();
-  offers.hold(ONE, MAC_A, START);
-  offers.hold(TWO, 'an identifier', START);
+  offers.hold(ONE, MAC_A, LAB, START);
+  offers.hold(TWO, 'an identifier', LAB, START);
   take();
   offers.forgetAll();
   assert.deepEqual(take(), ['-10.20.0.100', '-10.20.0.101']);
