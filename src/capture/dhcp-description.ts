@@ -41,7 +41,9 @@ export function describeDhcp(bytes: Uint8Array): Description {
       };
   const fields = headerFields(bytes);
   const pieces: Piece[] = [];
-  const overload = walk(bytes, FIXED_BYTES, bytes.length, 'options', pieces, fields);
+  // What a message that is understood has without the cookie is a vendor's own (RFC 951 §3).
+  const isBare = decoded.ok && !looksLikeDhcp(bytes);
+  const overload = isBare ? 0 : walk(bytes, FIXED_BYTES, bytes.length, 'options', pieces, fields);
   const file = (overload & 1) !== 0;
   const sname = (overload & 2) !== 0;
   if (!sname) addTextField(bytes, SNAME, fields);

@@ -27,7 +27,7 @@ export const FAULT_NAMES = [
   'too-long',
   /** The length of the hardware address. */
   'hardware-length',
-  /** It does not have the magic cookie: BOOTP without options, or something else altogether. */
+  /** It is no request and does not have the magic cookie. */
   'cookie',
   /** An option goes on behind the end of its field. */
   'option',

@@ -183,6 +183,20 @@ test('DNS is described in the forms of master files', () => {
   assert.equal(guessProtocol(Buffer.from('\0\x01lpxelinux.0\0octet\0', 'latin1')), 'tftp');
 });
 
+test('RFC 951: a BOOTP request without the cookie is described without options', () => {
+  const bytes = Buffer.alloc(300);
+  bytes.set([1, 1, 6]);
+  bytes.set([0x52, 0x54, 0, 0, 0, 1], 28);
+  bytes.set([53, 1, 1, 200, 200], 240);
+  const { fault, fields, summary } = describeDhcp(bytes);
+  assert.equal(fault, undefined);
+  assert.equal(summary, 'BOOTP request from 52:54:00:00:00:01, xid 00000000');
+  assert.deepEqual(
+    fields.filter(({ wrong, offset = 0 }) => wrong !== undefined || offset >= 240).map(({ name }) => name),
+    ['cookie'],
+  );
+});
+
 test('every option of the table is described whatever it holds', () => {
   const random = printedRandom('option values');
   for (const [code] of DHCP_OPTIONS) {

@@ -310,7 +310,7 @@ test('a datagram that is no message is counted as malformed, and the log says wh
   const bad: readonly Uint8Array[] = [
     new Uint8Array(0),
     whole.subarray(0, 100),
-    Uint8Array.from(whole, (byte, index) => (index === 236 ? 0 : byte)),
+    Uint8Array.from(datagramOf({ ...discover, op: 2 }), (byte, index) => (index === 236 ? 0 : byte)),
     Uint8Array.from(whole, (byte, index) => (index === 2 ? 17 : byte)),
     new Uint8Array(5000),
     datagramOf({ type: 'discover', options: [[52, [9]]] }),

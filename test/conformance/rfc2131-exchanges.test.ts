@@ -284,14 +284,16 @@ test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named ref
   const rack = await WireRack.start();
   assert.deepEqual(rack.say({ options: [] }), []);
   assert.deepEqual(rack.say({ options: [[12, Buffer.from('old')]] }), []);
-  assert.equal(rack.refused('bootp-unsupported'), 2);
-  // BOOTP without the magic cookie of RFC 1497: not a DHCP message at all.
+  // RFC 951 alone: no magic cookie, and what a vendor likes in place of the options.
   const bare = new Uint8Array(300);
   bare.set([1, 1, 6]);
   bare.set([0x52, 0x54, 0, 0, 0, 1], 28);
+  bare.set([67, 77, 85, 1, 53, 200], 236);
   assert.deepEqual(rack.hand(bare), []);
-  const { messages } = rack.server.counters();
-  assert.equal(messages.malformed, 1);
+  assert.equal(rack.refused('bootp-unsupported'), 3);
+  assert.equal(rack.server.counters().messages.malformed, 0);
+  const { kind, mac, reason } = rack.events.at(-1) ?? assert.fail('nothing is told');
+  assert.deepEqual([kind, mac, reason], ['dhcp.refused', hw('52:54:00:00:00:01'), 'bootp-unsupported']);
 });
 
 test('§4.3: what servers send, and types nobody knows, are not answered', async () => {

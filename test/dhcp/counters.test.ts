@@ -26,7 +26,7 @@ const cases: readonly (readonly [name: string, bytes: Uint8Array, fault: DhcpFau
   ['a DISCOVER without its options', DISCOVER.slice(0, OPTIONS_AT - 1), 'too-short'],
   ['more than a message may have', new Uint8Array(MESSAGE_BYTES_MAX + 1), 'too-long'],
   ['a hardware address of 17 bytes', changed((bytes) => bytes.fill(17, 2, 3)), 'hardware-length'],
-  ['BOOTP without the cookie', changed((bytes) => bytes.fill(0, OPTIONS_AT - 4, OPTIONS_AT)), 'cookie'],
+  ['a reply without the cookie', changed((bytes) => bytes.fill(0, OPTIONS_AT - 4).fill(2, 0, 1)), 'cookie'],
   ['an option that goes on behind the end', DISCOVER.slice(0, OPTIONS_AT + 2), 'option'],
   ['an overload of 4', withOptions(53, 1, 1, 52, 1, 4), 'overload'],
   ['an overload of two bytes', withOptions(53, 1, 1, 52, 2, 1, 1), 'overload'],

@@ -5,7 +5,8 @@
 // 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
 //    (RFC 3396 §5), so there is one value for each code.
 // 3. Byte values of a decoded message are views of the datagram: copy what must outlive it.
-// 4. Which option is written where is decided in option-layout.ts.
+// 4. A request without the magic cookie is one without options: BOOTP as RFC 951 has it, which is refused by name where it is answered.
+// 5. Which option is written where is decided in option-layout.ts.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
@@ -61,8 +62,8 @@ export interface DhcpMessage {
 /**
  * Reads a message. A missing END option is accepted, because the last bytes of a datagram end the options as well.
  *
- * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for a wrong magic cookie
- * (BOOTP without options among them) and an option overload that is not 1, 2 or 3.
+ * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for what is no request and
+ * has a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
  */
 export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
   const reader = new ByteReader(bytes);
@@ -81,10 +82,11 @@ export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
   const giaddr = reader.u32('giaddr') as Ipv4;
   const chaddr = reader.view(16, 'chaddr');
   reader.skip(SNAME_BYTES + FILE_BYTES, 'file');
-  if (reader.u32('cookie') !== COOKIE) reader.fail('bad-value', 'cookie', FIXED_BYTES - 4);
+  const hasOptions = reader.u32('cookie') === COOKIE;
+  if (!hasOptions && op !== BOOT_REQUEST) reader.fail('bad-value', 'cookie', FIXED_BYTES - 4);
 
   const options = new OptionList();
-  readOptions(reader, bytes.length, 'options', options);
+  if (hasOptions) readOptions(reader, bytes.length, 'options', options);
   const overload = readOverload(reader, options);
   const fileHasOptions = (overload & 1) !== 0;
   const snameHasOptions = (overload & 2) !== 0;

@@ -45,6 +45,11 @@ test('a message that is cut anywhere is a fault or ends between two options', ()
   }
 });
 
+test('RFC 951: a request without the magic cookie is one without options, whatever follows', () => {
+  const bare = readReply(raw([53, 1, 1, 12, 200], (bytes) => bytes.set([67, 77, 85, 1], 236)));
+  assert.deepEqual([bare.op, bare.options.size, bare.chaddr.length], [1, 0, 16]);
+});
+
 test('bytes behind the END option are not looked at', () => {
   assert.deepEqual(option(raw([53, 1, 1, 255, 53, 200]), 53), [1]);
 });
@@ -52,7 +57,19 @@ test('bytes behind the END option are not looked at', () => {
 test('what is not a message is a named fault', () => {
   const cases: readonly (readonly [string, Uint8Array, string])[] = [
     ['nothing', new Uint8Array(0), 'truncated op'],
-    ['a BOOTP message without cookie', raw([], (bytes) => bytes.fill(0, 236, 240)), 'bad-value cookie'],
+    [
+      'a reply without cookie',
+      raw([], (bytes) => {
+        bytes.fill(0, 236, 240);
+        bytes.set([2], 0);
+      }),
+      'bad-value cookie',
+    ],
+    [
+      'neither request nor reply, without cookie',
+      raw([], (bytes) => bytes.fill(0, 236).fill(0, 0, 1)),
+      'bad-value cookie',
+    ],
     ['a hardware address of 17 bytes', raw([255], (bytes) => bytes.set([17], 2)), 'bad-length hlen'],
     ['an option code without length', raw([53]), 'truncated option 53'],
     ['an option longer than the message', raw([12, 5, 65]), 'truncated option 12'],
