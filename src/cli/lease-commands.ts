@@ -1,6 +1,7 @@
 // The table of the commands about leases: `rackboot leases list|show|import`.
 
 import type { Argv } from 'yargs';
+import { RackError } from '../errors.ts';
 import type { SharedOptions } from './config-commands.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -31,6 +32,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
           'client-id': { ...text, describe: 'Of a client identifier such as 01:52:54:*; * stands for anything' },
         },
         async (argv) => {
+          if (argv.json && argv.csv) throw new RackError('bad-argument', 'say --json or --csv, not both');
           const { listLeases } = await import('./leases.ts');
           const { state, network, address, mac, hostname, circuitId, remoteId, vendorClass, clientId } = argv;
           const port = { 'circuit-id': circuitId, 'remote-id': remoteId };

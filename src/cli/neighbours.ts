@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
+import { RackError } from '../errors.ts';
+import { askConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { formatDuration, printJson, printTable } from './output.ts';
 
@@ -41,13 +43,22 @@ export interface NeighboursArguments {
   readonly interface?: string | undefined;
 }
 
-/** Lists the neighbours. @returns 0 */
+/** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that is none of the rack's, as `askDaemon` */
 export async function listNeighbours({ config, json, interface: name }: NeighboursArguments): Promise<number> {
   const all = neighboursShape.parse(await askDaemon(loadPlace(config).stateDir, '/neighbours'));
   const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);
+  if (name !== undefined && wanted.length === 0) await checkInterface(config, name);
   if (json) printJson(wanted);
   else {
     printTable(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'Nobody was seen yet.');
   }
   return 0;
+}
+
+async function checkInterface(configFile: string, name: string): Promise<void> {
+  const { config } = await askConfig(configFile);
+  const known = new Set(config.clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
+  if (known.has(name)) return;
+  const names = [...known].join(', ');
+  throw new RackError('bad-argument', `${name} is no interface of a cluster interface (${names || 'there is none'})`);
 }
