@@ -7,7 +7,13 @@
 
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
-import { FILE_LINE_MAX, FILE_PROBLEMS, FOREIGN_LEASES_MAX, type ForeignLease } from '../dhcp/import/foreign-lease.ts';
+import {
+  FILE_LINE_MAX,
+  FILE_PROBLEMS,
+  type FileProblem,
+  FOREIGN_LEASES_MAX,
+  type ForeignLease,
+} from '../dhcp/import/foreign-lease.ts';
 import {
   DETECT_LINES,
   detectFormat,
@@ -36,12 +42,13 @@ export interface ImportArguments {
 const PROBLEMS_SHOWN_MAX = 1000;
 /** Leases handed over at a time. */
 const BATCH_LEASES = 500;
-/** What is usual in such a file, and no line of its own: only counted. */
-const QUIET: ReadonlySet<string> = new Set<ImportRefusal>([
+/** What is usual in such a file, or no lease that this server could give, and no line of its own: only counted. */
+const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'already-there',
   'newer-here',
   'client-moved',
   'quarantine-over',
+  'not-ipv4',
 ]);
 
 /** What an import did. */

@@ -8,7 +8,7 @@ const PIECE_BYTES = 256 * 1024;
 /**
  * The lines of a file, one character a byte, without their ends (LF or CR LF). A line that is longer than `lineMax` is cut there and
  * goes on as the next.
- * @throws RackError `not-found`, `permission-denied`, `bad-argument`
+ * @throws RackError `not-found` when it cannot be read, `permission-denied`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
   const file = open(path);
@@ -54,5 +54,6 @@ function problemOf(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOENT') return new RackError('not-found', `there is no file ${path}`, { cause });
   if (code === 'EACCES') return new RackError('permission-denied', `${path} may not be read by this user`, { cause });
-  return new RackError('bad-argument', `${path} cannot be read: ${errorText(cause)}`, { cause });
+  if (code === 'EISDIR') return new RackError('not-found', `${path} is a directory: name the file in it`, { cause });
+  return new RackError('not-found', `${path} cannot be read: ${errorText(cause)}`, { cause });
 }

@@ -106,6 +106,39 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
   });
 
+  test('leases of IPv6 are counted and named, and are no failure; a file that cannot be read is one', async () => {
+    const file = join(rack.directory, 'both.leases');
+    const end = seconds() + 3000;
+    const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
+    writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
+    const done = await leases('import', file, '--dry-run');
+    assert.deepEqual(done.output, [
+      '1 leases would be taken over into the running rack.',
+      '2 left: The entry is of IPv6, and this server gives addresses of IPv4 alone. (not-ipv4)',
+    ]);
+    assert.equal(done.code, 0);
+    const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
+    assert.deepEqual(
+      unread.map(({ code, complaints }) => [code, ...complaints]),
+      [
+        [1, 'rackboot: there is no file /nosuch'],
+        [1, `rackboot: ${rack.directory} is a directory: name the file in it`],
+      ],
+    );
+  });
+
+  test('who wants JSON and CSV at a time is told so, and who asks for an interface that is none', async () => {
+    const both = await leases('list', '--json', '--csv');
+    assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: say --json or --csv, not both']]);
+    const neighbours = (name: string): Promise<Ended> =>
+      runRackboot(['neighbours', '--interface', name, '--config', rack.configFile]);
+    const nobody = await neighbours('lo');
+    assert.deepEqual([nobody.code, nobody.output], [0, ['Nobody was seen yet.']], nobody.complaints.join('\n'));
+    const nowhere = await neighbours('nope');
+    assert.deepEqual([nowhere.code, nowhere.output], [2, []]);
+    assert.deepEqual(nowhere.complaints, ['rackboot: nope is no interface of a cluster interface (lo)']);
+  });
+
   test('a stopped rack is listed from its file, takes leases into it, and refuses while it runs elsewhere', async () => {
     assert.ok(first !== undefined);
     await rack.stop();

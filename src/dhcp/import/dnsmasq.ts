@@ -4,9 +4,9 @@
 // 1. END is seconds since 1970, or 0 for a lease that never ends. dnsmasq built for hosts without a clock writes the length instead:
 //    a number too small for a time, which then counts from now on.
 // 2. `*` stands for what is not known. A hardware address of another kind than Ethernet has its type in front: `06-…`.
-// 3. After the line `duid …` come the leases of IPv6.
+// 3. After the line `duid …`, the server's own identifier, come the leases of IPv6; an IPv6 address tells one wherever it stands.
 
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4, parseMac } from '../../net/address.ts';
 import {
   FILE_LINE_MAX,
   type FileEntry,
@@ -18,6 +18,8 @@ import {
 
 /** September 2001: a smaller number of seconds is a length. */
 const TIME_SECONDS_MIN = 1_000_000_000;
+/** What an address of IPv6 looks like; a hardware address does, too. */
+const IPV6 = /^[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}$/i;
 
 /** Reads the leases of dnsmasq. */
 export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
@@ -26,7 +28,7 @@ export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Gen
   for (const text of lines) {
     line += 1;
     if (text.trim() === '') continue;
-    if (text.startsWith('duid ')) isVersion6 = true;
+    if (text.trim() === 'duid' || text.startsWith('duid ')) isVersion6 = true;
     else if (isVersion6) yield problemAt(line, 'not-ipv4', text);
     else yield readLine(text, line, wallMs);
   }
@@ -35,6 +37,7 @@ export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Gen
 function readLine(text: string, line: number, wallMs: number): FileEntry {
   if (text.length > FILE_LINE_MAX) return problemAt(line, 'malformed', 'the line is too long');
   const [end = '', hardware = '', host = '', name, id = '*'] = text.trim().split(/ +/);
+  if (IPV6.test(host) && parseMac(host) === undefined) return problemAt(line, 'not-ipv4', text);
   const address = parseIpv4(host);
   // A line that ends in its address was cut off while it was written, and that may have more digits.
   if (!/^\d{1,11}$/.test(end) || address === undefined || name === undefined) return problemAt(line, 'malformed', text);

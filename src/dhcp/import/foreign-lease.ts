@@ -37,7 +37,8 @@ export interface ForeignLease {
 export const FILE_PROBLEMS = {
   malformed: 'The entry cannot be read.',
   'not-ethernet': 'The client has no Ethernet address.',
-  'not-ipv4': 'The entry is a lease of IPv6.',
+  'not-ipv4': 'The entry is of IPv6, and this server gives addresses of IPv4 alone.',
+  'file-of-ipv6': 'The file holds leases of IPv6 alone; name the one with those of IPv4.',
   'no-client': 'The entry names no hardware address.',
   reservation: 'The entry is a reservation, not a lease: write it under hosts of its cluster interface.',
 } as const;

@@ -42,7 +42,7 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
       // A file put together of several has several headers.
       const named = new Map(cells.map((name, index) => [name.trim(), index]));
       if (COLUMNS_NEEDED.some((name) => !named.has(name))) {
-        yield problemAt(line, named.has('duid') ? 'not-ipv4' : 'malformed', text);
+        yield problemAt(line, named.has('duid') ? 'file-of-ipv6' : 'malformed', text);
         return;
       }
       columns = named;

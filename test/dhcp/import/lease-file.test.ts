@@ -129,6 +129,19 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
+    'dnsmasq: IPv6 without its line, before the leases of IPv4, and a hardware address where the address should be',
+    'dnsmasq',
+    `${SECONDS} 1234 2001:db8::1 six 00:01\n${SECONDS} T5678 fd00::2 * *\n${SECONDS} ${MAC} ${MAC} * *\n` +
+      `${SECONDS} ${MAC} 10.0.0.5 * *\nduid\n${SECONDS} odd`,
+    [
+      `1: not-ipv4: ${SECONDS} 1234 2001:db8::1 six 00:01`,
+      `2: not-ipv4: ${SECONDS} T5678 fd00::2 * *`,
+      `3: malformed: ${SECONDS} ${MAC} ${MAC} * *`,
+      `10.0.0.5 ${MAC} bound ? 0 - - - - -`,
+      `6: not-ipv4: ${SECONDS} odd`,
+    ],
+  ],
+  [
     'dnsmasq: a length instead of an end, other hardware, and what is broken',
     'dnsmasq',
     `3600 ${MAC} 10.0.0.5 * *\n${SECONDS} 20-00:11 10.0.0.6 * *\nnext ${MAC} 10.0.0.7 * *\n${SECONDS} ${MAC} 10.0.0 * *\n` +
@@ -194,10 +207,10 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     [`10.0.0.10 ${MAC} bound ? 0 - - - - -`, `2: malformed: ${SECONDS} ${MAC} 10.0.0.1`],
   ],
   [
-    'Kea: the leases of IPv6 are told of',
+    'Kea: the file with the leases of IPv6 is told from the other one',
     'kea',
     'address,duid,valid_lifetime,expire',
-    ['1: not-ipv4: address,duid,valid_lifetime,expire'],
+    ['1: file-of-ipv6: address,duid,valid_lifetime,expire'],
   ],
 ];
 for (const [name, format, text, entries] of cases) {
