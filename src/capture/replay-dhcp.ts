@@ -12,19 +12,13 @@ import { EVENT_KINDS } from '../daemon/event-kinds.ts';
 import { decide } from '../dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../dhcp/answers/decision.ts';
 import type { DhcpState } from '../dhcp/answers/inquiry.ts';
-import { replyBytesMax } from '../dhcp/answers/reply.ts';
+import { encodeReply } from '../dhcp/answers/reply.ts';
 import { DHCP_REFUSALS } from '../dhcp/events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/networks/subnet.ts';
-import {
-  BOOT_REPLY,
-  BOOT_REQUEST,
-  type DhcpMessage,
-  decodeDhcpMessage,
-  encodeDhcpMessage,
-} from '../dhcp/wire/message.ts';
+import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, LIMITED_BROADCAST, macFromBytes, networkContains } from '../net/address.ts';
@@ -129,7 +123,7 @@ export class DhcpReplay {
       return { decision: word, text, reply: undefined };
     }
     // As the client would read it: encoded within the client's limit, and decoded again.
-    const read = decodeDhcpMessage(encodeDhcpMessage(decision.message, replyBytesMax(message)).bytes);
+    const read = decodeDhcpMessage(encodeReply(decision.message, message).bytes);
     return { decision: nameOf(decision.message), text, reply: read.ok ? read.value : decision.message };
   }
 

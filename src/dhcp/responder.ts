@@ -25,7 +25,7 @@ import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
-import { replyBytesMax } from './answers/reply.ts';
+import { encodeReply } from './answers/reply.ts';
 import { Bounds } from './bounds.ts';
 import { ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
@@ -40,7 +40,7 @@ import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import { isInForce, type Outcome, repliesOf, type WaitingOutcome } from './outcome.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
-import { decodeDhcpMessage, encodeDhcpMessage } from './wire/message.ts';
+import { decodeDhcpMessage } from './wire/message.ts';
 
 /** How many addresses are probed for one message before it is left without an answer. */
 export const PROBES_PER_MESSAGE_MAX = 3;
@@ -230,7 +230,7 @@ export class Responder {
   }
 
   #encode(decision: ReplyDecision, { message, arrival }: Request): Outcome {
-    const encoded = encodeDhcpMessage(decision.message, replyBytesMax(message));
+    const encoded = encodeReply(decision.message, message);
     const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
     const { subnet } = decision.served;
     return {

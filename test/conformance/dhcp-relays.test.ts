@@ -48,13 +48,40 @@ test('RFC 3046 §2.2: the agent information goes back in every reply, last, whol
 
 test('RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told', async () => {
   const rack = await WireRack.start({ config: both() });
-  const half: WireOption = [82, new Array<number>(200).fill(7)];
-  const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [half, half] }, TO_RACK);
+  const part: WireOption = [82, new Array<number>(200).fill(7)];
+  const parts = new Array<WireOption>(7).fill(part);
+  const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: parts }, TO_RACK);
   assert.equal(offer?.type, 'OFFER');
   assert.equal(offer?.options.has(82), false);
   assert.ok((offer?.bytes.length ?? 0) <= 548);
   assert.deepEqual([...(offer?.options.keys() ?? [])].slice(0, 3), [53, 54, 51]);
   assert.equal(rack.events.at(-1)?.omitted, '82');
+});
+
+test('RFC 3046 §2.2: agent information takes no room from the client, for it is taken out before the client sees it', async () => {
+  const dnsServers = Array.from({ length: 70 }, (_, index) => ip(`192.0.2.${index + 1}`));
+  const rack = await WireRack.start({
+    config: config(subnet({ dnsServers }), { ...relayedSubnet(), dnsServers }),
+  });
+  const [circuit, remote] = [agent([1, new Array<number>(240).fill(7)]), agent([2, new Array<number>(32).fill(9)])];
+  const longBytes = 240 + 32 + 8;
+  const size = (bytes: number): WireOption => [57, [bytes >> 8, bytes & 255]];
+  const rows: readonly (readonly [name: string, Words, socketName: string, takes: number])[] = [
+    ['through a relay agent', { giaddr: RELAY }, TO_RACK, 548],
+    ['added by a switch', {}, 'eth1', 548],
+    ['with a size', { giaddr: RELAY, options: [size(828)] }, TO_RACK, 800],
+    ['with a whole frame', { giaddr: RELAY, options: [size(1500)] }, TO_RACK, 1472],
+  ];
+  for (const [name, { options = [], ...words }, socketName, takes] of rows) {
+    const plain = rack.ask({ type: 'discover', ...words, options }, socketName);
+    const offer = rack.ask({ type: 'discover', ...words, options: [...options, circuit, remote] }, socketName);
+    assert.deepEqual(offer?.options.get(82), [...circuit[1], ...remote[1]], name);
+    const own = new Map(offer?.options);
+    own.delete(82);
+    assert.deepEqual(own, plain?.options, name);
+    const bytes = offer?.bytes.length ?? 0;
+    assert.ok(bytes <= 1472 && bytes - longBytes <= takes, `${name}: ${bytes} bytes`);
+  }
 });
 
 test('RFC 3046 §2.2: agent information is never in file or sname, also when other options are', async () => {

@@ -186,6 +186,9 @@ export const SHOWN = {
   uuid: options('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte'),
   wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
   agentEchoed: relays('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte'),
+  agentOnTop: relays(
+    'RFC 3046 §2.2: agent information takes no room from the client, for it is taken out before the client sees it',
+  ),
   agentTooLong: relays(
     'RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told',
   ),

@@ -32,7 +32,7 @@ export const RELAY_MUSTS: readonly Must[] = [
     A_RELAYS,
   ),
   agent.notOurs('2.1.1', 'MUST', 'A message with giaddr is passed on without a second option.', A_RELAYS),
-  agent.met('2.2', 'MUST', 'The whole option goes back in every reply.', SHOWN.agentEchoed),
+  agent.met('2.2', 'MUST', 'The whole option goes back in every reply.', SHOWN.agentEchoed, SHOWN.agentOnTop),
   agent.met('2.2', 'SHOULD', 'It is the last option.', SHOWN.agentEchoed),
   agent.met('2.2', 'MUST NOT', 'It is in file or sname.', SHOWN.agentPlace),
   agent.met('2.2', 'MUST', 'A reply that has no room for all of it goes without it.', SHOWN.agentTooLong),

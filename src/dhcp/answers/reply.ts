@@ -16,7 +16,13 @@ import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import { ClientOptions, type ConfiguredOption, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import { BOOT_REPLY, BROADCAST_FLAG, type DhcpMessage } from '../wire/message.ts';
+import {
+  BOOT_REPLY,
+  BROADCAST_FLAG,
+  type DhcpMessage,
+  type EncodedMessage,
+  encodeDhcpMessage,
+} from '../wire/message.ts';
 import { type DhcpOptions, OptionList, type OptionsInMaking } from '../wire/option-list.ts';
 import { inAskedOrder } from '../wire/option-order.ts';
 import {
@@ -34,7 +40,7 @@ import type { Inquiry } from './inquiry.ts';
 /** The largest message each client must take: 576 bytes of IP datagram, without its headers (RFC 2131 §2). */
 const CLIENT_BYTES_MIN = 548;
 /** The largest message that fits an Ethernet frame. */
-const CLIENT_BYTES_MAX = 1472;
+const FRAME_BYTES_MAX = 1472;
 const HEADER_BYTES = 28;
 /** The longest text of the `file` field; its last byte is zero. */
 const FILE_CHARACTERS_MAX = 127;
@@ -76,11 +82,18 @@ export interface Settings {
   readonly hostOptions?: OptionTable | undefined;
 }
 
-/** The longest message the client takes, in bytes: its option 57, without headers and within what an Ethernet frame holds. */
+/**
+ * The longest message the client takes, in bytes: its option 57, without headers and within what an Ethernet frame holds. Option 82 does
+ * not count: what added it takes it out again (RFC 3046 §2.1), the relay agent or a switch.
+ */
 export function replyBytesMax(request: DhcpMessage): number {
   const said = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
-  return Math.min(Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN), CLIENT_BYTES_MAX);
+  return Math.min(Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN), FRAME_BYTES_MAX);
 }
+
+/** The bytes of a reply, within what the client takes: what goes back to a relay agent alone (option 82) comes on top of that. */
+export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMessage =>
+  encodeDhcpMessage(reply, replyBytesMax(request), FRAME_BYTES_MAX);
 
 /** Composes an OFFER or ACK. */
 export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage {

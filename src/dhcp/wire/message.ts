@@ -164,13 +164,12 @@ export interface EncodedMessage {
 }
 
 /**
- * Writes a message of at most `limitBytes` (300 to 4096), padded to REPLY_BYTES_MIN. Options keep their order, 82 last. What
- * does not fit the option field moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too
+ * Writes a message of at most `limitBytes` (300 to 4096) beside its option 82, which does not reach the client, and of at most
+ * `wholeBytes` with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. What does not fit the option field moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too
  * (RFC 2132 §9.3); what fits nowhere is left out and named, so the caller puts the important ones first.
  */
-export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): EncodedMessage {
-  const capacity = Math.min(Math.max(limitBytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX);
-  const layout = layOut(message, capacity - FIXED_BYTES);
+export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
+  const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));
   const writer = new ByteWriter(takeBytes(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size)));
   writer.u8(message.op);
   writer.u8(message.htype);
@@ -192,6 +191,10 @@ export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number): Enc
   padTo(writer, REPLY_BYTES_MIN);
   return { bytes: writer.finish(), omitted: layout.omitted };
 }
+
+/** Bytes of the option field in a message of at most so many. */
+const optionRoom = (bytes: number): number =>
+  Math.min(Math.max(bytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX) - FIXED_BYTES;
 
 function padTo(writer: ByteWriter, offset: number): void {
   if (writer.offset < offset) writer.zeros(offset - writer.offset);

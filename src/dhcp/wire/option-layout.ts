@@ -7,8 +7,9 @@
 //
 // 1. Options keep their order where all have room in the option field; else those come first that matter most (`option-order.ts`). One of at most 255 bytes is never divided: only a client that knows RFC 3396 would
 //    put it together again, and one that is sent a longer option has to know it.
-// 2. The agent information is the last option written, whole and in the option field, and its room is set aside first; one that
-//    leaves the reply no room for itself is left out.
+// 2. The agent information is the last option written, whole and in the option field. It takes no room from the rest: the relay agent
+//    takes it out before the client sees the message (RFC 3046 §2.1), so what is bounded for the client is the rest. Both together have
+//    a bound as well; there the agent information comes first, and where it would leave no room for a reply it is left out.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-list.ts';
@@ -52,19 +53,24 @@ export interface Layout {
   readonly omitted: readonly number[];
 }
 
-/** Shares the options out between the option field, of at most `roomBytes`, and the fields `file` and `sname`. */
-export function layOut(message: LaidOut, roomBytes: number): Layout {
+/**
+ * Shares the options out between the option field and the fields `file` and `sname`.
+ * @param roomBytes of the option field, for all but the agent information
+ * @param wholeBytes of the option field, for all
+ */
+export function layOut(message: LaidOut, roomBytes: number, wholeBytes: number): Layout {
   const { options } = message;
   const relayed = options.get(AGENT_INFORMATION);
   const agentBytes = relayed === undefined ? 0 : sizeOf(relayed);
-  let total = 1 + agentBytes;
+  let total = 1;
   options.forEach((value, code) => {
     if (isPlaced(code)) total += sizeOf(value);
   });
-  if (total <= roomBytes && agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes) return inOne(options, total);
+  const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= wholeBytes ? relayed : undefined;
+  const room = agent === undefined ? roomBytes : Math.min(roomBytes, wholeBytes - agentBytes);
+  if (total <= room && agent === relayed) return inOne(options, total + agentBytes);
 
-  const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= roomBytes ? relayed : undefined;
-  const layout = overloaded(message, roomBytes - (agent === undefined ? 0 : agentBytes));
+  const layout = overloaded(message, room);
   const omitted = agent === relayed ? layout.omitted : [AGENT_INFORMATION, ...layout.omitted];
   return closed({ ...layout, omitted }, agent);
 }

@@ -5,10 +5,9 @@ import { test } from 'node:test';
 import type { BootPlan, BootQuery } from '../../../src/boot/plan.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
-import { replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
+import { encodeReply } from '../../../src/dhcp/answers/reply.ts';
 import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
-import { encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, optionU8, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, formatMac } from '../../../src/net/address.ts';
 import {
@@ -66,7 +65,7 @@ interface Terms {
 /** The reply as the client reads it. */
 function reply(decision: DhcpDecision, words: ClientWords) {
   assert.ok(decision.kind === 'reply', JSON.stringify(decision));
-  const encoded = encodeDhcpMessage(decision.message, replyBytesMax(clientMessage(words)));
+  const encoded = encodeReply(decision.message, clientMessage(words));
   assert.deepEqual(encoded.omitted, []);
   assert.deepEqual(decision.records, [], 'no lease is recorded');
   return { message: readReply(encoded.bytes), to: decision.destination, event: decision.event };

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
-import { replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
+import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import {
@@ -56,7 +56,7 @@ function answer(bytes: Uint8Array, dhcpConfig: DhcpConfig = config(), machines: 
   const arrival = { interfaceName: 'eth1', localAddress: ANY };
   const decision = decide(request, arrival, labState(dhcpConfig, machines), instant(0));
   assert.ok(decision.kind === 'reply', JSON.stringify(decision));
-  const encoded = encodeDhcpMessage(decision.message, replyBytesMax(request));
+  const encoded = encodeReply(decision.message, request);
   assert.deepEqual(encoded.omitted, []);
   return { message: readReply(encoded.bytes), event: decision.event, sizeBytes: encoded.bytes.length };
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { instant, seconds } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
-import { replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
+import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { type ConfiguredOption, type OptionCondition, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
@@ -58,7 +58,7 @@ function offer(
   const arrival = { interfaceName: 'eth1', localAddress: ANY };
   const decision = decide(request, arrival, labState(dhcpConfig, more.machines), instant(0));
   assert.ok(decision.kind === 'reply', JSON.stringify(decision));
-  const encoded = encodeDhcpMessage(decision.message, replyBytesMax(request));
+  const encoded = encodeReply(decision.message, request);
   assert.deepEqual(encoded.omitted, []);
   return readReply(encoded.bytes);
 }

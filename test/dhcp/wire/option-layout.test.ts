@@ -94,6 +94,32 @@ test('RFC 2131 table 3: a NAK puts options into neither field', () => {
   assert.ok(bytes.subarray(SNAME_AT, FILE_AT + 128).every((byte) => byte === 0));
 });
 
+test('agent information comes on top of what the client takes, within the whole; left out, it gives its room to nobody', () => {
+  const own = [43, filled(200)] as const;
+  const table: readonly (readonly [agentBytes: number, others: number, omitted: readonly number[]])[] = [
+    [250, 1, []],
+    [900, 1, []],
+    [900, 3, [226]],
+    [1000, 1, []],
+    [1000, 3, [225, 226]],
+    [1190, 0, [43]],
+    [1191, 0, [82]],
+    [1191, 3, [82, 226]],
+  ];
+  for (const [agentBytes, others, expected] of table) {
+    const more = Array.from({ length: others }, (_, index) => [224 + index, filled(80)] as const);
+    const { bytes, omitted } = encodeDhcpMessage(messageWith([[82, filled(agentBytes)], own, ...more]), 548, 1472);
+    const name = `${agentBytes} bytes and ${others}`;
+    assert.deepEqual(omitted, expected, name);
+    const read = readReply(bytes).options.get(82)?.length ?? 0;
+    assert.equal(read, expected.includes(82) ? 0 : agentBytes, name);
+    assert.ok(
+      bytes.length <= 1472 && bytes.length - read - 2 * Math.ceil(read / 255) <= 548,
+      `${name}: ${bytes.length}`,
+    );
+  }
+});
+
 const code = fc.integer({ min: 1, max: 254 }).filter((one) => one !== 52 && one !== 53);
 const bootText = fc.constantFrom('', 'pxelinux.0', 'x'.repeat(127));
 const longOrShort = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ minLength: 200, maxLength: 700 }));
