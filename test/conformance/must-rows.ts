@@ -119,6 +119,9 @@ export const SHOWN = {
   durable: server('an ACK leaves after its record is durable, and not before'),
   diskRefuses: server('when the disk refuses there is no ACK, no OFFER, and the address is free again'),
   probedAway: server('an address that answers a probe is set aside and the client gets another'),
+  fixedProbed: inFile('test/dhcp/conflicts/fixed-address.test.ts')(
+    'a fixed address that nobody had is asked about once, and then offered at once',
+  ),
   chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
   neverAnothers: decide('an address that is another’s is not offered, however it is asked for'),
   promise: decide('a record never ends before what was promised to the same client earlier'),

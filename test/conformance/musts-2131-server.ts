@@ -48,7 +48,13 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
   met('2.2', 'SHOULD', 'An address that is used again is probed first.', SHOWN.probedAway),
   met('3', 'MUST', 'A reply has op 2 and the magic cookie.', SHOWN.kinds),
   met('3', 'MUST', 'Each message has a message type.', SHOWN.kinds, SHOWN.bootp),
-  met('3.1', 'SHOULD', 'A new address is checked for being in use before it is offered.', SHOWN.probedAway),
+  met(
+    '3.1',
+    'SHOULD',
+    'A new address is checked for being in use before it is offered.',
+    SHOWN.probedAway,
+    SHOWN.fixedProbed,
+  ),
   met('3.1', 'SHOULD', 'An administrator can switch that check off.', SHOWN.checkSwitchedOff),
   met('3.1', 'SHOULD', 'An address that was offered is not given to another client meanwhile.', SHOWN.offerHeld),
   met(

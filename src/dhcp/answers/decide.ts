@@ -13,13 +13,14 @@
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
-import type { AllocationRefusal, AllocationSource } from '../events.ts';
+import type { AllocationSource } from '../events.ts';
 import {
   type Allocation,
   chooseAddress,
   findFixedAddress,
   findOwn,
   identityIn,
+  isSameClient,
   judgeAddress,
 } from '../leases/allocate.ts';
 import type { Place } from '../limits/new-clients.ts';
@@ -80,12 +81,12 @@ export function decide(
 function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
-  let refusal: AllocationRefusal = 'no-dynamic-range';
+  let refusal: Extract<Allocation, { kind: 'refused' }> = { kind: 'refused', reason: 'no-dynamic-range' };
   let limited: DhcpDecision | undefined;
   for (const served of preferred(inquiry, state, requested)) {
     const chosen = chooseAddress(served, inquiry, requested, state, now);
     if (chosen.kind === 'refused') {
-      if (chosen.reason === 'range-exhausted') refusal = chosen.reason;
+      if (chosen.reason === 'range-exhausted' || refusal.reason === 'no-dynamic-range') refusal = chosen;
       continue;
     }
     const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
@@ -96,20 +97,34 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
     }
     return composeOffer(inquiry, state, served, chosen, newcomer);
   }
-  return limited ?? ignore(inquiry, refusal);
+  return limited ?? ignore(inquiry, refusal.reason, refusal.address);
 }
+
+type ChosenAddress = Extract<Allocation, { kind: 'address' }>;
 
 /** True for an address that was the client's before it asked. */
 const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
+/**
+ * True for an address that may be in use without a lease: also a fixed one that its client never had from this server, or that somebody
+ * was found using (RFC 2131 §2.2, §3.1 step 2).
+ */
+function isToProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: ChosenAddress): boolean {
+  if (chosen.source === 'own') return false;
+  if (!isKnownBy(chosen.source)) return true;
+  const record = leases.find(chosen.address);
+  return record === undefined || record.state === 'declined' || !isSameClient(served, record, inquiry);
+}
+
 function composeOffer(
   inquiry: Inquiry,
   state: DhcpState,
   served: ServedSubnet,
-  { address, source }: Extract<Allocation, { kind: 'address' }>,
+  chosen: ChosenAddress,
   newcomer: Place | undefined,
 ): DhcpDecision {
+  const { address, source } = chosen;
   const { message, mac } = inquiry;
   const settings = settingsFor(inquiry, state, served, 'offer', address);
   if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
@@ -122,7 +137,7 @@ function composeOffer(
     records: [],
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
-    offer: { address, mac, client: identityIn(served, inquiry), probe: !isKnownBy(source) },
+    offer: { address, mac, client: identityIn(served, inquiry), probe: isToProbe(inquiry, state, served, chosen) },
     event: { ...eventOf(inquiry, 'dhcp.offer', settings), source },
   };
 }

@@ -7,8 +7,8 @@
 //                  ├─ 'asked': a client waits for the answer already
 //                  └─ a promise: the user, or undefined
 //
-// 1. A new client waits only when the stock is empty, or for the address it asks for itself, as long as a probe takes (PROBE_MS of
-//    the net room): clients ask again after 1 s at the earliest.
+// 1. A new client waits only when the stock is empty, or for the address it asks for itself or that is fixed for it and it never had, as
+//    long as a probe takes (PROBE_MS of the net room): clients ask again after 1 s at the earliest.
 // 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
 // 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
 //    more is; answers are not believed until then. A proxy ARP answers for every address.

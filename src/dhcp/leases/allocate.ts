@@ -8,7 +8,7 @@
 //     → a dynamic address nobody ever had, the next one from a place that depends on the client alone
 //     → the dynamic address whose lease ended longest ago
 //     → the dynamic address that was offered longest ago to somebody who never asked for it, unless it is that one's by lease
-//     → refusal: `range-exhausted`, or `no-dynamic-range`
+//     → refusal: `range-exhausted`; without a range what bars its fixed address, or `no-dynamic-range`
 //
 // 1. An address is given to a client only if `judgeAddress` has no objection; the same judgement decides a REQUEST, so what is
 //    offered can be had.
@@ -48,7 +48,12 @@ export interface AllocationFacts {
 /** An address for the client, or why there is none. */
 export type Allocation =
   | { readonly kind: 'address'; readonly address: Ipv4; readonly source: AllocationSource }
-  | { readonly kind: 'refused'; readonly reason: AllocationRefusal };
+  | {
+      readonly kind: 'refused';
+      readonly reason: AllocationRefusal | AddressObjection;
+      /** The fixed address that the client cannot have at present, where the network has no other for it. */
+      readonly address?: Ipv4;
+    };
 
 /** A client's fixed address in a network. */
 export interface FixedAddress {
@@ -148,7 +153,8 @@ export function chooseAddress(
 ): Allocation {
   const free = (address: Ipv4): boolean => judgeAddress(served, client, address, facts, now) === undefined;
   const fixed = findFixedAddress(served, client, facts.machines);
-  if (fixed !== undefined && free(fixed.address)) return { kind: 'address', ...fixed };
+  const barred = fixed && judgeAddress(served, client, fixed.address, facts, now);
+  if (fixed !== undefined && barred === undefined) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
   const own = findOwn(served, client, facts.leases, now);
   // An offer still open is repeated before an older lease is looked at: the client may already be asking for it.
@@ -158,7 +164,12 @@ export function chooseAddress(
   }
   if (requested !== undefined && free(requested)) return { kind: 'address', address: requested, source: 'requested' };
   const taken = takeFromRange(served, identity, free, facts, now);
-  if (taken.kind === 'address' || taken.reason === 'no-dynamic-range') return taken;
+  if (taken.kind === 'address') return taken;
+  if (taken.reason === 'no-dynamic-range') {
+    return fixed === undefined || barred === undefined
+      ? taken
+      : { kind: 'refused', reason: barred, address: fixed.address };
+  }
   const isReclaimable = (address: Ipv4): boolean =>
     judgeBesideOffers(served, client, address, facts, now) === undefined;
   const unanswered = facts.offers.oldestUnanswered(served, isReclaimable, now);

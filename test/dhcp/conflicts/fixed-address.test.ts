@@ -1,0 +1,131 @@
+// A fixed address is asked about before it is first offered, as any other: a host may use it that nobody told this rack of.
+// RFC 2131 §2.2, §3.1 step 2, §4.3.1.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
+import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
+import { WireRack } from '../../conformance/wire-rack.ts';
+import { config, hw, ip, MAC_A, MAC_B, machine, RACK, settle, subnet } from '../lab.ts';
+
+const SQUATTER = hw('02:00:00:00:00:99');
+const FIXED = ip('10.20.0.20');
+const reserved = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
+  subnet({ reservations: [{ mac: MAC_A, address: FIXED }], ...changes });
+
+/** A rack on a wire where somebody answers for the fixed address, or with undefined nobody. */
+async function start(network: DhcpSubnet, answers?: MacAddress) {
+  const asked: string[] = [];
+  const wire = { answers };
+  const rack = await WireRack.start({
+    config: config(network),
+    findConflict: async (address) => {
+      asked.push(formatIpv4(address));
+      return address === FIXED ? wire.answers : undefined;
+    },
+  });
+  const heard = (replies: readonly { readonly yiaddr: Ipv4 }[]): string =>
+    replies.map(({ yiaddr }) => formatIpv4(yiaddr)).join(' ');
+  return {
+    ...{ rack, wire },
+    /** What was asked about since the last look. */
+    asked: () => asked.splice(0),
+    /** What a client is offered at once, and what after the wire was asked. */
+    async discover(client = MAC_A): Promise<readonly [now: string, later: string]> {
+      const now = heard(rack.say({ type: 'discover', mac: client }));
+      await settle();
+      rack.journal.commit();
+      return [now, heard(rack.take())];
+    },
+    take: (address: string) =>
+      rack.ask({ type: 'request', mac: MAC_A, requested: ip(address), server: RACK })?.type ?? 'silence',
+    told: (kind: string) => rack.events.splice(0).filter((event) => event.kind === kind),
+  };
+}
+
+test('a fixed address that nobody had is asked about once, and then offered at once', async () => {
+  const { rack, discover, take, asked } = await start(reserved());
+  assert.deepEqual(await discover(), ['', '10.20.0.20']);
+  assert.deepEqual(asked(), ['10.20.0.20']);
+  assert.equal(take('10.20.0.20'), 'ACK');
+  assert.deepEqual(await discover(), ['10.20.0.20', '']);
+  rack.clock.advance(86_400_000);
+  assert.deepEqual(await discover(), ['10.20.0.20', ''], 'its client had it the last time');
+  assert.deepEqual(asked(), []);
+});
+
+test('the address of a machine of the region is asked about, too', async () => {
+  const { rack, discover, asked, told } = await start(subnet(), SQUATTER);
+  rack.know(machine(MAC_A, '10.20.0.20'));
+  const [now, later] = await discover();
+  assert.deepEqual([now, asked()[0]], ['', '10.20.0.20']);
+  assert.match(later, /^10\.20\.0\.10\d$/);
+  assert.equal(told('dhcp.conflict').length, 1);
+});
+
+test('a fixed address that somebody uses is set aside; its client has a dynamic one meanwhile, and the fixed one again', async () => {
+  const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
+  const [now, later] = await discover();
+  assert.equal(now, '');
+  assert.match(later, /^10\.20\.0\.10\d$/);
+  assert.deepEqual(
+    told('dhcp.conflict').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
+    [[FIXED, MAC_A, '02:00:00:00:00:99']],
+  );
+  assert.equal(rack.table.find(FIXED)?.state, 'declined');
+  assert.equal(take(later), 'ACK');
+  asked();
+  assert.deepEqual(await discover(), [later, '']);
+  wire.answers = undefined;
+  rack.clock.advance(DECLINE_SECONDS * 1000 + 1);
+  assert.deepEqual(await discover(), ['', '10.20.0.20']);
+  assert.deepEqual(asked(), ['10.20.0.20'], 'what was declined is asked about again');
+  assert.equal(take('10.20.0.20'), 'ACK');
+});
+
+test('where there is no range the client of such an address gets no answer, and the address is named', async () => {
+  const { rack, discover, told } = await start(reserved({ dynamic: undefined }), SQUATTER);
+  assert.deepEqual(await discover(), ['', '']);
+  assert.equal(rack.refused('address-declined'), 1);
+  assert.deepEqual(await discover(), ['', '']);
+  const refusals = told('dhcp.refused').map(({ reason, address }) => [reason, address]);
+  assert.deepEqual(refusals.at(-1), ['address-declined', FIXED]);
+  assert.equal(rack.refused('no-dynamic-range'), 0);
+  await discover(MAC_B);
+  assert.equal(rack.refused('no-dynamic-range'), 1, 'of a client that has no fixed address');
+});
+
+test('where there is no range a client whose fixed address is another’s for a while is told so', async () => {
+  const { rack, discover } = await start(subnet({ dynamic: undefined }));
+  rack.know(machine(MAC_B, '10.20.0.20'));
+  await discover(MAC_B);
+  rack.ask({ type: 'request', mac: MAC_B, requested: FIXED, server: RACK });
+  rack.know(machine(MAC_A, '10.20.0.20'));
+  assert.deepEqual(await discover(), ['', '']);
+  assert.equal(rack.refused('address-leased'), 1);
+});
+
+test('a fixed address that its own client uses already is its own', async () => {
+  const { discover, take } = await start(reserved(), MAC_A);
+  assert.deepEqual(await discover(), ['', '10.20.0.20']);
+  assert.equal(take('10.20.0.20'), 'ACK');
+});
+
+test('a fixed address that another client had is asked about', async () => {
+  const { rack, discover, asked } = await start(subnet(), MAC_B);
+  rack.know(machine(MAC_B, '10.20.0.20'));
+  await discover(MAC_B);
+  rack.ask({ type: 'request', mac: MAC_B, requested: FIXED, server: RACK });
+  rack.know(machine(MAC_A, '10.20.0.20'));
+  rack.clock.advance(86_400_000);
+  asked();
+  const [now, later] = await discover();
+  assert.deepEqual([now, asked()[0]], ['', '10.20.0.20']);
+  assert.match(later, /^10\.20\.0\.10\d$/, 'it goes on using it');
+});
+
+test('nothing is asked about a fixed address where the operator wants no check', async () => {
+  const { discover, asked } = await start(reserved({ conflictCheck: false }), SQUATTER);
+  assert.deepEqual([await discover(), asked()], [['10.20.0.20', ''], []]);
+});
