@@ -1,5 +1,5 @@
 // An ACK that arrived is on disk: the daemon is killed under load, mostly at the moment a client has one, again and again, and every
-// lease that any client was ever acknowledged is found in leases.db, and in the rack at the end. Real sockets on loopback, by any user.
+// lease that any client was ever acknowledged is found in leases.db, and in the rack at the end, and ends no sooner than was said. Real sockets on loopback, by any user.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,8 @@ test(`what was acknowledged outlives kill -9, ${KILLS} times`, {
   skip: missing('linux'),
   timeout: 280_000,
 }, async () => {
-  const { clients, acks } = await killUnderLoad(labPlace(21), KILLS);
+  const { clients, acks, renewals } = await killUnderLoad(labPlace(21), KILLS);
   assert.ok(acks >= KILLS * 12);
-  console.log(`# ${clients} clients, ${acks} ACKs`);
+  assert.ok(renewals >= KILLS, `${renewals} renewals`);
+  console.log(`# ${clients} clients, ${acks} ACKs, ${renewals} of them to renewals`);
 });

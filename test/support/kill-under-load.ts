@@ -1,16 +1,20 @@
 // The daemon is killed under DHCP load, again and again over one state directory, and after each death every lease that any client was
-// ever acknowledged is looked for in leases.db. For the suites, with few kills and with many.
+// ever acknowledged is looked for in leases.db, with an end that is not before what its client counts on. For the suites, with few kills and
+// with many.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionU8, optionU32 } from '../../src/dhcp/wire/options.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { formatIpv4, formatMac, type MacAddress } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, type MacAddress, macFromBytes } from '../../src/net/address.ts';
 import { copyLeases, LeaseDatabase } from '../../src/store/lease-database.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { decodeLeases } from '../../src/store/lease-record.ts';
+import { clientBytes, ip } from '../dhcp/lab.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
 import { RunningRack } from './running-rack.ts';
@@ -32,6 +36,11 @@ const START_MS_MAX = 1000;
 const GIVEN_UP_MS = 500;
 /** What the daemon sent before it was killed is in the socket of the clients: they take it in within this time, and give up. */
 const DRAIN_MS = 20;
+/**
+ * So much earlier may a lease end than its client counts on, for both read the wall clock of one host. It is less than the second after
+ * which a renewal is recorded anew: one whose record is missing ends earlier by more than that.
+ */
+const SAME_MS = 500;
 /** After so many kills a line tells how far it is. */
 const PROGRESS_KILLS = 50;
 
@@ -44,17 +53,17 @@ const widened =
       .replace(`ip_range_high: ${place.octets}.199`, `ip_range_high: ${place.octets.replace(/\d+$/, '254')}.255`);
 
 /**
- * Kills `kills` times. After each: no acknowledged lease is lost, and no address was acknowledged to two clients.
- * @returns how many clients were acknowledged, and how many ACKs there were
+ * Kills `kills` times. After each: no acknowledged lease is lost or ends early, and no address was acknowledged to two clients.
+ * @returns how many clients were acknowledged, and how many ACKs there were, and of these how many to a client that extended its lease
  */
 export async function killUnderLoad(
   place: LabPlace,
   kills: number,
-): Promise<{ readonly clients: number; readonly acks: number }> {
+): Promise<{ readonly clients: number; readonly acks: number; readonly renewals: number }> {
   const random = printedRandom('kill-under-load');
   const rack = new RunningRack(place, widened(place));
   const probes = await DhcpProbes.open(place);
-  const load = new Load(probes, random);
+  const load = new Load(probes, random, `${place.octets}.1`);
   // What the first life has compiled the others need not: most of a short life would be spent on that.
   const options = { compileCache: join(rack.directory, 'compiled') };
   const stages = new Stages(['start', 'load', 'check']);
@@ -83,10 +92,10 @@ export async function killUnderLoad(
     }
     await rack.start(options);
     const leases = leasesShape.parse(await rack.ask('/leases'));
-    const held = new Map(leases.map(({ mac, address }) => [mac, address]));
+    const held = new Map(leases.map(({ mac, address, expiresAt }) => [mac, { address, endMs: Date.parse(expiresAt) }]));
     assert.deepEqual(load.missingFrom(held), [], 'in the restarted rack');
     await load.askAgain();
-    return { clients: load.acknowledged.size, acks: load.acks };
+    return { clients: load.acknowledged.size, acks: load.acks, renewals: load.renewals };
   } finally {
     await probes.close();
     await rack.remove();
@@ -118,18 +127,24 @@ class Stages {
 
 /** Clients, new ones and such as come back, and what they were told. */
 class Load {
-  /** Addresses by hardware address, as text. */
-  readonly acknowledged = new Map<string, string>();
+  /** By hardware address, as text. */
+  readonly acknowledged = new Map<string, Held>();
   readonly #owners = new Map<string, string>();
   readonly #macs: MacAddress[] = [];
   readonly #probes: DhcpProbes;
   readonly #random: (n: number) => number;
   readonly #asking = new Set<MacAddress>();
+  readonly #renewing = new Map<MacAddress, { readonly xid: number; readonly heard: (leaseSeconds: number) => void }>();
+  readonly #rack: string;
+  #xid = 0;
   acks = 0;
+  renewals = 0;
 
-  constructor(probes: DhcpProbes, random: (n: number) => number) {
+  constructor(probes: DhcpProbes, random: (n: number) => number, rack: string) {
     this.#probes = probes;
     this.#random = random;
+    this.#rack = rack;
+    probes.onOther = (bytes) => this.#heard(bytes);
   }
 
   /** Asks from all sides until `count` more ACKs came, then does `end`. @param goesOn whether it goes on asking until that is done */
@@ -146,7 +161,10 @@ class Load {
     };
     const askOn = async (): Promise<void> => {
       while (ending === undefined || (goesOn && !isOver)) {
-        await this.#ask(this.#choose(), over.promise);
+        const mac = this.#choose();
+        const held = this.acknowledged.get(formatMac(mac));
+        if (held !== undefined && this.#random(2) === 0) await this.#renew(mac, held.address, over.promise);
+        else await this.#ask(mac, over.promise);
         if (this.acks >= target) ending ??= endAll();
       }
     };
@@ -171,22 +189,66 @@ class Load {
     this.#asking.add(mac);
     const lease = await this.#probes.leaseWithin(GIVEN_UP_MS, mac, over);
     this.#asking.delete(mac);
-    if (lease === undefined) return;
-    const [client, address] = [formatMac(mac), addressOf(lease)];
+    if (lease !== undefined)
+      this.#note(mac, addressOf(lease), systemClock.wallTimeMs() - lease.ackMs, lease.leaseSeconds);
+  }
+
+  /** RENEWING: by unicast, once. */
+  async #renew(mac: MacAddress, address: string, over: Promise<undefined>): Promise<void> {
+    this.#asking.add(mac);
+    this.#xid += 1;
+    const xid = this.#xid;
+    const { promise, resolve } = Promise.withResolvers<number | undefined>();
+    this.#renewing.set(mac, { xid, heard: resolve });
+    const late = systemClock.schedule(GIVEN_UP_MS, () => resolve(undefined));
+    const askedMs = systemClock.wallTimeMs();
+    this.#probes.unicast(clientBytes({ type: 'request', mac, xid, ciaddr: ip(address) }), ip(this.#rack));
+    const leaseSeconds = await Promise.race([promise, over]);
+    late.cancel();
+    this.#renewing.delete(mac);
+    this.#asking.delete(mac);
+    if (leaseSeconds === undefined) return;
+    this.renewals += 1;
+    this.#note(mac, address, askedMs, leaseSeconds);
+  }
+
+  #heard(bytes: Uint8Array): void {
+    const decoded = decodeDhcpMessage(bytes);
+    if (!decoded.ok) return;
+    const { xid, options, chaddr } = decoded.value;
+    const renewing = this.#renewing.get(macFromBytes(chaddr));
+    if (renewing?.xid !== xid) return;
+    const type = optionU8(options, OPTION.messageType);
+    assert.equal(type, MESSAGE_TYPE.ack, `${formatMac(macFromBytes(chaddr))} may extend its lease`);
+    renewing.heard(optionU32(options, OPTION.leaseTime) ?? 0);
+  }
+
+  /** An ACK came. @param askedMs when its client asked: from then on it counts its lease (RFC 2131 §4.4.1) */
+  #note(mac: MacAddress, address: string, askedMs: number, leaseSeconds: number): void {
+    const client = formatMac(mac);
     this.acks += 1;
     const before = this.acknowledged.get(client);
     if (before === undefined) this.#macs.push(mac);
-    else assert.equal(address, before, `${client} keeps its address`);
+    else assert.equal(address, before.address, `${client} keeps its address`);
     assert.equal(this.#owners.get(address) ?? client, client, `${address} has one owner`);
-    this.acknowledged.set(client, address);
+    this.acknowledged.set(client, { address, endMs: Math.max(before?.endMs ?? 0, askedMs + leaseSeconds * 1000) });
     this.#owners.set(address, client);
   }
 
-  missingFrom(held: ReadonlyMap<string, string>): string[] {
-    return [...this.acknowledged].flatMap(([mac, address]) =>
-      held.get(mac) === address ? [] : [`${mac} ${address}, found ${held.get(mac)}`],
-    );
+  missingFrom(held: ReadonlyMap<string, Held>): string[] {
+    return [...this.acknowledged].flatMap(([mac, { address, endMs }]) => {
+      const found = held.get(mac);
+      if (found?.address !== address) return [`${mac} ${address}, found ${found?.address}`];
+      const earlyMs = endMs - found.endMs;
+      return earlyMs <= SAME_MS ? [] : [`${mac} ${address} ends ${Math.round(earlyMs)} ms before its client thinks so`];
+    });
   }
+}
+
+/** What a client has, and until when: wall time, milliseconds since 1970. */
+interface Held {
+  readonly address: string;
+  readonly endMs: number;
 }
 
 /** Writes what a file holds into its log again and again, until that is so long that it will be folded. */
@@ -209,7 +271,12 @@ function lengthenLog(path: string): void {
 }
 
 /** What leases.db holds, the newer record of an address over the older; nobody else has the file open. */
-function readLeases(stateDir: string): Map<string, string> {
+function readLeases(stateDir: string): Map<string, Held> {
   const { leases } = copyLeases(join(stateDir, LEASE_FILE));
-  return new Map(leases.map(({ address, mac }) => [formatMac(mac), formatIpv4(address)]));
+  return new Map(
+    leases.map(({ address, mac, expiresWallMs }) => [
+      formatMac(mac),
+      { address: formatIpv4(address), endMs: expiresWallMs },
+    ]),
+  );
 }
