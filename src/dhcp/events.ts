@@ -71,7 +71,7 @@ export type DhcpRefusal =
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
   'relay-unknown':
-    'The relay agent has an address in no served network, or is not listed for the network, or a message from another wire came without one; add the relay agent to relays of the cluster interface, if it is one of yours.',
+    'No relay agent that may ask for the network: its address is in no served network, not in relays of the cluster interface, or this rack’s own, or a host of another wire asked without one; add it to relays, if it is one of yours.',
   'interface-unserved':
     'The message came by an interface that has no network to serve; add a cluster interface for it, or close it to DHCP.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',

@@ -88,7 +88,7 @@ export function openInquiry(
   const choice = chooseLink(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
   const { link } = choice;
-  if (message.giaddr !== ANY && !isKnownRelay(message.giaddr, link[0], state.subnets.served))
+  if (message.giaddr !== ANY && !isKnownRelay(message.giaddr, link[0], state.subnets))
     return { kind: 'refused', reason: 'relay-unknown', mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
