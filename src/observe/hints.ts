@@ -17,8 +17,10 @@ import { isHttpEvent, isRefusedReport, isTftpEvent, PURPOSE_CURES, refusalOf } f
 
 /** A client that says so many seconds in its first DISCOVER has asked before. Quirk: Intel's ROMs begin to count at 4. */
 export const SILENCE_SECONDS_MIN = 5;
-/** So many offers without a REQUEST. */
+/** So many offers without a REQUEST, and one more DISCOVER, which shows that the last of them was not taken either. */
 export const OFFERS_UNTAKEN_MAX = 3;
+/** DISCOVERs within this time are one, of which several relay agents bring a copy: RFC 2131 §4.1 has clients wait 3 s or more. */
+export const COPIES_MS = 200;
 /** So often the same loader without a kernel, within LOOP_MS_MAX. */
 export const LOADS_MAX = 3;
 const LOOP_MS_MAX = 600_000;
@@ -63,7 +65,9 @@ export class BootWatch {
   /** Undefined: none in this boot, as nearly always. */
   #told: Set<HintName> | undefined;
   #steps = 0;
+  /** Offers that were not taken up to now, the last one at `#offeredAt`. */
   #offers = 0;
+  #offeredAt = 0;
   #unheard = 0;
   /** The file that DHCP named last. */
   #offered: string | undefined;
@@ -113,7 +117,7 @@ export class BootWatch {
     }
   }
 
-  #lookAtOffer({ client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
+  #lookAtOffer({ at, client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
     const hints: Hint[] = [];
     const waited = waitedSeconds ?? 0;
     if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) {
@@ -125,9 +129,9 @@ export class BootWatch {
         ),
       );
     }
-    this.#offers += 1;
     this.#offered = file;
-    if (this.#offers >= OFFERS_UNTAKEN_MAX) {
+    const isCopy = this.#offers > 0 && Math.abs(at - this.#offeredAt) < COPIES_MS;
+    if (!isCopy && this.#offers >= OFFERS_UNTAKEN_MAX) {
       hints.push(
         hint(
           'offer-not-taken',
@@ -138,6 +142,10 @@ export class BootWatch {
                 'relay), or another DHCP server answers on this network',
         ),
       );
+    }
+    if (!isCopy) {
+      this.#offers += 1;
+      this.#offeredAt = at;
     }
     if (client !== undefined && file === undefined) {
       hints.push(

@@ -13,6 +13,9 @@ function event(kind: string, fields: Readonly<Record<string, unknown>> = {}, sec
 
 const BIOS = { client: 'bios', architecture: 0, file: 'lpxelinux.0' };
 const offer = (more: Readonly<Record<string, unknown>> = {}): RackEvent => event('dhcp.offer', { ...BIOS, ...more });
+/** Offers to DISCOVERs that come so many seconds after the first. */
+const offersAt = (seconds: readonly number[], more: Readonly<Record<string, unknown>> = {}): readonly RackEvent[] =>
+  seconds.map((at) => event('dhcp.offer', { ...BIOS, ...more }, at));
 const sent = (file: string, more: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent =>
   event('tftp.sent', { file, bytes: 44_000, blockBytes: 1408, repeatedBlocks: 0, ...more }, seconds);
 
@@ -24,8 +27,8 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /asking for 12 s .*spanning tree.*PortFast/,
   ],
   [
-    'three offers and no REQUEST',
-    [offer(), offer(), offer()],
+    'three offers and no REQUEST, as the next DISCOVER shows',
+    offersAt([0, 4, 12, 28]),
     'offer-not-taken',
     /offered an address 3 times and took none/,
   ],
@@ -120,7 +123,8 @@ test('each pattern brings its hint, and brings it once a boot', async (t) => {
 
 test('beside another DHCP server it is that one which gives no address', () => {
   const watch = new BootWatch();
-  const found = Array.from({ length: 3 }, () => watch.look(offer({ proxied: true, address: undefined }))).flat();
+  const offers = offersAt([0, 4, 12, 28], { proxied: true, address: undefined });
+  const found = offers.flatMap((one) => watch.look(one));
   assert.deepEqual(
     found.map(({ name }) => name),
     ['offer-not-taken'],
@@ -167,6 +171,15 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'a machine that takes the address of another server',
     Array.from({ length: 5 }, () => [offer({ proxied: true }), event('dhcp.elsewhere')]).flat(),
+  ],
+  ['a machine that takes the third offer', [...offersAt([0, 4, 12]), event('dhcp.ack', {}, 12.002)]],
+  [
+    'a machine that takes the third offer, boot after boot',
+    [0, 60, 120].flatMap((from) => [...offersAt([from, from + 4, from + 12]), event('dhcp.ack', {}, from + 12.002)]),
+  ],
+  [
+    'a machine whose DISCOVERs two relay agents bring, and that takes the third offer',
+    [...offersAt([0, 0.01, 4, 4.01, 12, 12.01]), event('dhcp.ack', {}, 12.02)],
   ],
   ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
 ];

@@ -89,8 +89,13 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
   ],
   [
     'firmware that only asks and asks is one boot, each step with its count',
-    [at(0, 'dhcp.offer', BIOS), at(4, 'dhcp.offer', { ...BIOS, waitedSeconds: 4 }), at(12, 'dhcp.offer', BIOS)],
-    '1:dhcp.offer×3 1:boot.hint',
+    [
+      at(0, 'dhcp.offer', BIOS),
+      at(4, 'dhcp.offer', { ...BIOS, waitedSeconds: 4 }),
+      at(12, 'dhcp.offer', BIOS),
+      at(28, 'dhcp.offer', BIOS),
+    ],
+    '1:dhcp.offer×4 1:boot.hint',
   ],
   [
     'firmware that asks after a long silence begins another boot',
