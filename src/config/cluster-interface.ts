@@ -1,6 +1,7 @@
 // One cluster interface: from what was written to the network it means, and what contradicts itself in it.
 //
-// 1. Every address lies inside the network and is neither its first nor its last one.
+// 1. Every address lies inside the network and is neither its first nor its last one. In a network of two addresses (RFC 3021) the rack
+//    and the router may have these, and no client: DHCP gives neither.
 // 2. The dynamic and the static range are disjoint and hold neither the rack nor the router.
 // 3. A managed interface (1 or 2) has a dynamic range, and an interface with an address unless it is relayed.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
@@ -38,24 +39,28 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
   const broadcast = written.broadcast_ip ?? broadcastOf(network);
-  const inside = (key: string, address: Ipv4 | undefined): void => {
+  const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
     if (address === undefined) return;
-    if (!networkContains(network, address))
+    if (!networkContains(network, address)) {
       report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}`);
-    else if (network.prefix < 31 && (address === network.address || address === broadcastOf(network))) {
+    } else if (
+      (network.prefix < 31 || who === 'client') &&
+      (address === network.address || address === broadcastOf(network))
+    ) {
+      const place = address === network.address ? 'first' : 'last';
       report(
         key,
-        `${formatIpv4(address)} is the ${address === network.address ? 'first' : 'last'} address of ${formatNetwork(network)}, which no machine can have`,
+        `${formatIpv4(address)} is the ${place} address of ${formatNetwork(network)}, which no ${who} can have`,
       );
     }
   };
-  inside('ip', written.ip);
-  inside('router_ip', written.router_ip);
+  inside('ip', written.ip, 'machine');
+  inside('router_ip', written.router_ip, 'machine');
   if (written.broadcast_ip !== undefined && !networkContains(network, written.broadcast_ip)) {
     report('broadcast_ip', `${formatIpv4(written.broadcast_ip)} is not inside ${formatNetwork(network)}`);
   }
   for (const key of RANGE_KEYS) {
-    inside(key, written[key]);
+    inside(key, written[key], 'client');
   }
   const dynamic = resolveRange(written, 'ip_range', report);
   const fixed = resolveRange(written, 'static_ip_range', report);
@@ -192,8 +197,8 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
       report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
     if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
     if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
-    if (network.prefix < 31 && (host.ip === network.address || host.ip === broadcast))
-      report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no machine can have`);
+    if (host.ip === network.address || host.ip === broadcast)
+      report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`);
     if (host.client_id !== undefined && clientIds.has(host.client_id))
       report(`${at}.client_id`, 'this client identifier has two reservations here');
     if (host.client_id !== undefined) clientIds.add(host.client_id);

@@ -138,6 +138,14 @@ test('a network in proxy mode has no range, and is served beside one that has', 
   assert.equal(proxyPort, 4011);
 });
 
+/** Of a network of two addresses (RFC 3021) neither is given: there, another server may serve, or none. */
+const TWO_ADDRESSES = { network: '10.20.0.0/31', ip: '10.20.0.1', ip_range_low: undefined, ip_range_high: undefined };
+
+test('a network of two addresses may be one where this rack gives none', () => {
+  for (const changes of [{ mode: 'proxy' }, { management: '0' }])
+    assert.equal(problemsOf(withInterface({ ...TWO_ADDRESSES, ...changes })), '');
+});
+
 const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   [
     'an unknown key',
@@ -152,6 +160,21 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
     /ip: 10\.21\.0\.1 is not inside 10\.20\.0\.0\/24/,
   ],
   ['the network address as the rack', withInterface({ ip: '10.20.0.0' }), /first address/],
+  [
+    'a range of a network of two addresses, which are its first and its last',
+    withInterface({ ...TWO_ADDRESSES, ip_range_low: '10.20.0.0', ip_range_high: '10.20.0.0' }),
+    /ip_range_low: 10\.20\.0\.0 is the first address of 10\.20\.0\.0\/31, which no client can have/,
+  ],
+  [
+    'a static range there',
+    withInterface({ ...TWO_ADDRESSES, static_ip_range_low: '10.20.0.0', static_ip_range_high: '10.20.0.0' }),
+    /static_ip_range_high: 10\.20\.0\.0 is the first address/,
+  ],
+  [
+    'a host there',
+    withInterface({ ...TWO_ADDRESSES, hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.0}]' }),
+    /hosts\[0\]\.ip: 10\.20\.0\.0 is an address of 10\.20\.0\.0\/31 that no client can have/,
+  ],
   ['a router outside', withInterface({ router_ip: '10.9.0.1' }), /router_ip: 10\.9\.0\.1 is not inside/],
   ['low above high', withInterface({ ip_range_low: '10.20.0.200' }), /ip_range_low: 10\.20\.0\.200 is above/],
   ['half a range', withInterface({ ip_range_high: undefined }), /ip_range_high: missing/],
@@ -205,7 +228,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   [
     'a host with the broadcast address',
     withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.255}]' }),
-    /hosts\[0\]\.ip: 10\.20\.0\.255 is an address of 10\.20\.0\.0\/24 that no machine can have/,
+    /hosts\[0\]\.ip: 10\.20\.0\.255 is an address of 10\.20\.0\.0\/24 that no client can have/,
   ],
   [
     'two hosts with one client identifier',
