@@ -1,5 +1,5 @@
 // The wall clock is set under a running daemon, as a time server does at the start of a host without a clock: the lease, a transfer,
-// names and a state in progress go on. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
+// names and a state in progress go on. And it jumps by days, while the daemon runs and while it is dead: no lease is given twice. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
 
 import assert from 'node:assert/strict';
 import { globSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
@@ -18,6 +19,9 @@ const PLACE = labPlace(63);
 const ADDRESS = `${PLACE.octets}.1`;
 const [LIBRARY = ''] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
 const HOUR_MS = 3_600_000;
+const DAY_SECONDS = 86_400;
+/** A client that is refused asks for so long. */
+const REFUSED_MS = 500;
 
 const leasesShape = z.array(
   z.object({ mac: z.string(), state: z.string(), grantedAt: z.string(), expiresAt: z.string(), seconds: z.number() }),
@@ -88,6 +92,61 @@ test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
       set('+400000000');
       await rack.start();
       assert.equal((await lease())?.state, 'bound');
+    });
+  } finally {
+    await probes.close();
+    await rack.remove();
+  }
+});
+
+test('the clock jumps by a day forwards and backwards, and nobody is given the address of another', {
+  skip: missing('linux', '/usr/share/doc/libfaketime'),
+  timeout: 180_000,
+}, async () => {
+  const place = labPlace(62);
+  const rack = new RunningRack(place, (text) => text.replace(`${place.octets}.199`, `${place.octets}.100`));
+  const probes = await DhcpProbes.open(place);
+  const [holder, other] = [probes.newMac(), probes.newMac()];
+  /** The one address of the range stays with its client, whoever else wants it. */
+  const hold = async (when: string): Promise<void> => {
+    const from = rack.lines.length;
+    assert.equal(await probes.leaseWithin(REFUSED_MS, other), undefined, `${when}: another client`);
+    const isFull = ({ mac, reason }: LogLine): boolean => mac === formatMac(other) && reason === 'range-exhausted';
+    await rack.told('dhcp.refused', { from, match: isFull });
+    assert.equal(addressOf(await probes.lease(holder, 'system')), `${place.octets}.100`, when);
+    const leases = leasesShape.parse(await rack.ask('/leases'));
+    assert.deepEqual(
+      leases.map(({ mac, state }) => [mac, state]),
+      [[formatMac(holder), 'bound']],
+      when,
+    );
+  };
+  try {
+    await withWallClock(join(rack.directory, 'clock'), async (set) => {
+      set('+0');
+      await rack.start();
+      await probes.lease(holder, 'system');
+      let days = 0;
+      const jumpTo = (to: number): void => {
+        set(`${to < 0 ? '' : '+'}${to * DAY_SECONDS}`);
+        days = to;
+      };
+      for (const to of [1, 0, -1, 1, 0]) {
+        await rack.kill();
+        jumpTo(to);
+        await rack.start();
+        await hold(`set to ${to} days while nothing ran`);
+      }
+      for (const to of [1, 0, -1, 1]) {
+        const jumpMs = (to - days) * DAY_SECONDS * 1000;
+        const match = ({ byMs }: LogLine): boolean => Math.abs(Number(byMs) - jumpMs) < 2000;
+        jumpTo(to);
+        await rack.told('clock.stepped', { from: rack.lines.length, match });
+        await hold(`set to ${to} days, running`);
+        await rack.kill();
+        await rack.start();
+        await hold(`set to ${to} days, started again`);
+      }
     });
   } finally {
     await probes.close();
