@@ -1,4 +1,4 @@
-// The table of the commands about leases: `rackboot leases list|show|import`.
+// The table of the commands about leases: `rackboot leases list|show|end|import`.
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
@@ -48,6 +48,15 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
         async (argv) => {
           const { showLease } = await import('./leases.ts');
           finish(await showLease(argv.config, argv.wanted, argv.json));
+        },
+      )
+      .command(
+        'end <address>',
+        'End a lease before its time, as of a machine that is gone, in the running rack',
+        (end) => end.positional('address', { type: 'string', demandOption: true }).options({ config }),
+        async (argv) => {
+          const { endLease } = await import('./leases.ts');
+          finish(await endLease(argv.config, argv.address));
         },
       )
       .command(

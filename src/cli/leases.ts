@@ -1,10 +1,14 @@
-// `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk.
+// `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk; `end`: nobody
+// any more, in a running daemon alone.
 //
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
+import { z } from 'zod';
+import { loadPlace } from '../config/load.ts';
 import { ciscoPort, type LeaseReport } from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
-import { parseIpv4, parseMac } from '../net/address.ts';
+import { formatIpv4, parseIpv4, parseMac } from '../net/address.ts';
+import { askDaemon } from './control.ts';
 import { findLeases, type GivenCriteria } from './lease-source.ts';
 import { jsonListLines, printFields, printJson, printLines, tableLines } from './output.ts';
 
@@ -80,6 +84,19 @@ export async function showLease(config: string, wanted: string, json: boolean): 
       printFields(fieldsOf(lease));
     }
   }
+  return 0;
+}
+
+const endedShape = z.object({ mac: z.string() });
+
+/** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` when none runs, as `askDaemon` */
+export async function endLease(config: string, wanted: string): Promise<number> {
+  const address = parseIpv4(wanted);
+  if (address === undefined)
+    throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
+  const path = `/leases/end?address=${formatIpv4(address)}`;
+  const { mac } = endedShape.parse(await askDaemon(loadPlace(config).stateDir, path, 'POST'));
+  console.log(`The lease of ${formatIpv4(address)} to ${mac} has ended.`);
   return 0;
 }
 

@@ -1,7 +1,8 @@
-// What the control socket answers of leases, for `rackboot leases`: lists of them, and the taking over of those of another server.
+// What the control socket answers of leases, for `rackboot leases`: lists of them, the taking over of those of another server, and the end of
+// one before its time.
 //
 // 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
-// 2. Leases that are taken over are on disk when the answer says so.
+// 2. Leases that are taken over or ended are so on disk when the answer says so.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
@@ -21,7 +22,7 @@ import {
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
 import { ListInPieces } from '../http/send.ts';
-import { ipv4, mac as macOf } from '../net/address.ts';
+import { formatMac, ipv4, mac as macOf, parseIpv4 } from '../net/address.ts';
 import type { Rack } from './rack.ts';
 
 /** The most leases of one request to take them over. */
@@ -56,7 +57,10 @@ export interface ImportAnswer {
 }
 
 /** What of a running rack is asked. */
-export type AskedRack = Pick<Rack, 'networks' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases'>;
+export type AskedRack = Pick<
+  Rack,
+  'networks' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases' | 'endLease'
+>;
 
 interface Sources {
   readonly rack: () => AskedRack | undefined;
@@ -65,13 +69,14 @@ interface Sources {
 
 /**
  * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
- * `POST /leases/import` takes leases of another server over.
+ * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
     '/leases': (asked) => listLeases(sources, asked),
     '/leases/lines': (asked) => linesOf(sources, asked),
     'POST /leases/import': (asked) => importLeases(sources, asked),
+    'POST /leases/end': (asked) => endLease(sources, asked),
   };
 }
 
@@ -165,6 +170,14 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   const { taken, left } = judgeBatch(leases, facts, moment);
   if (!dryRun && taken.length > 0) await running.adoptLeases(taken);
   return { taken: taken.length, left };
+}
+
+async function endLease({ rack }: Sources, { query }: ControlAsk): Promise<{ readonly mac: string }> {
+  const address = parseIpv4(query.get('address') ?? '');
+  if (address === undefined) throw new RackError('bad-argument', 'name the address');
+  const running = rack();
+  if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
+  return { mac: formatMac((await running.endLease(address)).mac) };
 }
 
 function readBatch(body: string): { readonly dryRun: boolean; readonly leases: readonly ForeignLease[] } {

@@ -11,6 +11,7 @@ import type { Clock, Instant } from '../clock.ts';
 import { configNotes } from '../config/notes.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { AddressClaim } from '../dhcp/answers/decision.ts';
+import { givenBack } from '../dhcp/answers/give-back.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { ImportFacts } from '../dhcp/import/lease-import.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
@@ -31,7 +32,7 @@ import type { RegionStandIn } from '../http/region-stand-in.ts';
 import { BootHttpServer } from '../http/server.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../net/address.ts';
 import type { HostNetwork } from '../net/datagram.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import type { Wire } from '../net/wire.ts';
@@ -170,11 +171,26 @@ export class Rack {
 
   /** Takes over leases of another server; when it resolves they are on disk. @throws RackError `store-unavailable` */
   async adoptLeases(leases: readonly Lease[]): Promise<void> {
-    const sequence = this.#draining ? undefined : this.dhcp.adopt(leases);
-    if (sequence === undefined || !(await this.#journal.settled(sequence)))
-      throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and import again');
+    await this.#store(leases);
     const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
     this.#parts.publish(event);
+  }
+
+  /** Ends a running lease as a RELEASE does; when it resolves that is on disk. @throws RackError `not-found`, `store-unavailable` */
+  async endLease(address: Ipv4): Promise<Lease> {
+    const lease = this.#activeLease(address);
+    if (lease === undefined) throw new RackError('not-found', `no lease of ${formatIpv4(address)} runs`);
+    const at = this.#parts.clock.now();
+    await this.#store([givenBack(lease, at)]);
+    const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
+    this.#parts.publish(event);
+    return lease;
+  }
+
+  async #store(leases: readonly Lease[]): Promise<void> {
+    const sequence = this.#draining ? undefined : this.dhcp.adopt(leases);
+    if (sequence === undefined || !(await this.#journal.settled(sequence)))
+      throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and try again');
   }
 
   /** What explains the next boot of a machine; asking changes nothing, and gives no token out. */

@@ -321,6 +321,12 @@ export const DHCP_EVENTS = {
     explanation:
       'A person had leases read from the file of another DHCP server (rackboot leases import). Their clients keep their addresses; imported says how many there were.',
   },
+  'dhcp.ended': {
+    level: 'info',
+    message: 'DHCP lease ended by a person',
+    explanation:
+      'A person ended a lease before its time (rackboot leases end), as for a machine that is gone. Other clients may have its address from now on. A client that uses it after all and asks again keeps it, unless another one has it by then.',
+  },
   'dhcp.store-unavailable': {
     level: 'error',
     message: 'DHCP leases cannot be written',

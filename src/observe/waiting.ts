@@ -89,6 +89,7 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
     case 'dhcp.nak':
       return { text: 'that it asks again' };
     case 'dhcp.expired':
+    case 'dhcp.ended':
     case 'dhcp.release':
       return { text: 'its next boot' };
     default:

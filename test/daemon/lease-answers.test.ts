@@ -66,6 +66,7 @@ function rackOf(looked: Turns, told: Turns): AskedRack {
     findLease: (address) => table.find(address),
     importFacts: () => assert.fail(),
     adoptLeases: () => assert.fail(),
+    endLease: () => assert.fail(),
   };
 }
 

@@ -139,6 +139,29 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.deepEqual(nowhere.complaints, ['rackboot: nope is no interface of a cluster interface (lo)']);
   });
 
+  test('a lease that a person ends is over, also after a start, and nothing else is ended', async () => {
+    const file = join(rack.directory, 'endless.leases');
+    writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
+    assert.equal((await leases('import', file)).code, 0);
+    const ended = await leases('end', `${NET}.180`);
+    assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
+    await rack.told('dhcp.ended', {
+      match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
+    });
+    const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
+    assert.deepEqual(
+      refused.map(({ code, complaints }) => [code, ...complaints]),
+      [
+        [1, `rackboot: no lease of ${NET}.180 runs`],
+        [1, `rackboot: no lease of ${NET}.181 runs`],
+        [2, 'rackboot: web is no address: rackboot leases list has those of all clients'],
+      ],
+    );
+    await rack.kill();
+    await rack.start();
+    assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
+  });
+
   test('a stopped rack is listed from its file, takes leases into it, and refuses while it runs elsewhere', async () => {
     assert.ok(first !== undefined);
     await rack.stop();

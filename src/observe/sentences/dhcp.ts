@@ -139,6 +139,7 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
   'dhcp.probe-blind': ({ reason }) => reason ?? 'Other DHCP servers cannot be asked for',
   'dhcp.foreign-server-gone': (event) =>
     `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} answers no more`,
+  'dhcp.ended': (event) => `Its lease of ${addressOf(event)} was ended by a person`,
   'dhcp.imported': ({ imported }) => `${imported ?? 0} leases of another DHCP server were taken over`,
   'dhcp.store-unavailable': ({ reason }) =>
     `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can; free disk space or repair the disk`,
