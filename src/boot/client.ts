@@ -60,13 +60,13 @@ function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): nu
  * @returns undefined: the packet does not come from a network boot
  */
 export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
-  const architecture = chooseArchitecture(facts);
   const isIpxe = facts.ipxeOptions || facts.userClasses.some((name) => IPXE_CLASSES.has(name));
   if (isIpxe && !facts.userClasses.some((name) => GPXE_CLASSES.has(name))) {
-    return { kind: 'ipxe', architecture };
+    return { kind: 'ipxe', architecture: chooseArchitecture(facts) };
   }
   const byHttp = facts.vendorClass.startsWith('HTTPClient');
   if (!byHttp && !facts.vendorClass.startsWith('PXEClient')) return undefined;
+  const architecture = chooseArchitecture(facts);
   const row = findArchitecture(architecture);
   if (row?.firmware === 'uefi') return { kind: byHttp ? 'uefi-http' : 'uefi', cpu: row.cpu, architecture };
   // HTTP boot is a thing of UEFI: a BIOS number beside HTTPClient names nothing that can be answered.

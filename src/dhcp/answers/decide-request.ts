@@ -228,11 +228,7 @@ function ack(
     records: standing === undefined ? [...former, lease] : [],
     restsOn: standing === undefined ? undefined : held,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, now).newest, now),
-    event: {
-      ...eventOf(inquiry, 'dhcp.ack', settings),
-      renewal: held !== undefined,
-      ...switchPortOf(inquiry.relay),
-    },
+    event: eventOf(inquiry, 'dhcp.ack', settings, { renewal: held !== undefined, ...switchPortOf(inquiry.relay) }),
   };
 }
 

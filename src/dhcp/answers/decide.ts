@@ -138,7 +138,7 @@ function composeOffer(
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: { address, mac, client: identityIn(served, inquiry), probe: isToProbe(inquiry, state, served, chosen) },
-    event: { ...eventOf(inquiry, 'dhcp.offer', settings), source },
+    event: eventOf(inquiry, 'dhcp.offer', settings, { source }),
   };
 }
 

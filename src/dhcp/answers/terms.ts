@@ -96,8 +96,18 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     : keepPromise(inquiry, subnet, renewed, lease);
 }
 
-/** An event about the client of an inquiry, with what `settings` give it. */
-export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settings): DhcpEvent {
+const NOTHING_BESIDE: Beside = {};
+
+/** What only some events say. */
+type Beside = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteId'>;
+
+/** An event about the client of an inquiry, with what `settings` give it, and what else there is to say. */
+export function eventOf(
+  inquiry: Inquiry,
+  kind: DhcpEventKind,
+  settings?: Settings,
+  beside: Beside = NOTHING_BESIDE,
+): DhcpEvent {
   const { message, type, mac, now, arrival, client, link } = inquiry;
   return {
     kind,
@@ -114,6 +124,10 @@ export function eventOf(inquiry: Inquiry, kind: DhcpEventKind, settings?: Settin
     hostname: settings?.hostname ?? clientHostname(message.options),
     vendorClass: vendorClass(message.options),
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
+    source: beside.source,
+    renewal: beside.renewal,
+    circuitId: beside.circuitId,
+    remoteId: beside.remoteId,
   };
 }
 
