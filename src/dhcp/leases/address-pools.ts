@@ -10,12 +10,11 @@ import type { MachineDirectory } from '../../machines/directory.ts';
 import { type Ipv4, type Ipv4Range, ipv4, rangeContains } from '../../net/address.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { AddressPool, type RangeUsage, type Slot } from './address-pool.ts';
-import type { NumberTable } from './number-table.ts';
 import type { OfferListener } from './offers.ts';
 
 /** Pools by address. */
 export class AddressPools implements OfferListener {
-  readonly #slots: NumberTable<Ipv4, Slot>;
+  readonly #slots: ReadonlyMap<Ipv4, Slot>;
   readonly #ends: DeadlineQueue<Slot>;
   /** In the order of their ranges. */
   #pools: readonly AddressPool[] = [];
@@ -28,7 +27,7 @@ export class AddressPools implements OfferListener {
    * @param slots every address that has a record
    * @param ends those of them whose record has not ended
    */
-  constructor(slots: NumberTable<Ipv4, Slot>, ends: DeadlineQueue<Slot>) {
+  constructor(slots: ReadonlyMap<Ipv4, Slot>, ends: DeadlineQueue<Slot>) {
     this.#slots = slots;
     this.#ends = ends;
   }
@@ -180,10 +179,7 @@ export class AddressPools implements OfferListener {
       } else if (slot.lease.state === 'declined') pool.declined += 1;
     };
     if (this.#slots.size < unused.length) {
-      for (const slot of this.#slots.values()) {
-        const { address } = slot.lease;
-        if (rangeContains(range, address)) take(address, slot);
-      }
+      for (const [address, slot] of this.#slots) if (rangeContains(range, address)) take(address, slot);
       return;
     }
     for (let member = 0; member < unused.length; member += 1) {

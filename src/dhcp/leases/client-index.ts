@@ -4,7 +4,7 @@
 //    first choice of its client any more; its lease stays what it is.
 
 import type { Instant } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4 } from '../../net/address.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import { NumberTable } from './number-table.ts';
 
@@ -21,7 +21,7 @@ const NONE: readonly Ipv4[] = [];
 /** Addresses by client, those last that were added last. */
 export class ClientIndex {
   readonly #runs: (address: Ipv4, now: Instant) => boolean;
-  readonly #byMac = new NumberTable<MacAddress, Ipv4 | readonly Ipv4[]>();
+  readonly #byMac = new NumberTable<Ipv4 | readonly Ipv4[]>();
   readonly #byIdentifier = new Map<string, Ipv4 | readonly Ipv4[]>();
   /** Who was looked for last, and what was found; forgotten when anything changes. */
   #asked: { readonly client: ClientIdentity; readonly addresses: readonly Ipv4[] } | undefined;

@@ -20,7 +20,6 @@ import type { RangeUsage, Slot } from './address-pool.ts';
 import { AddressPools, moveTo } from './address-pools.ts';
 import { ClientIndex } from './client-index.ts';
 import type { Lease } from './lease.ts';
-import { NumberTable } from './number-table.ts';
 
 const NONE: readonly Lease[] = [];
 
@@ -69,7 +68,7 @@ export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease
 
 /** Leases by address and by client, with their pending changes and their ends, and what of the ranges is free. */
 export class LeaseTable implements LeaseView {
-  readonly #slots = new NumberTable<Ipv4, Slot>();
+  readonly #slots = new Map<Ipv4, Slot>();
   readonly #byClient = new ClientIndex((address, now) => isActive(this.find(address), now));
   /** By hardware address what `#byClient` has by an identifier. */
   readonly #byCard = new ClientIndex((address, now) => isActive(this.find(address), now));

@@ -1,5 +1,5 @@
-// Values by whole numbers of up to 53 bits, for tables of which nearly every look-up misses the processor's cache: addresses and hardware
-// addresses, of which there may be a million. A `Map` reads three places for each (its bucket, its entry, the number, which is an object of its own when
+// Values by whole numbers of up to 53 bits, for tables of which nearly every look-up misses the processor's cache: hardware addresses, of
+// which there may be a million. A `Map` reads three places for each (its bucket, its entry, the number, which is an object of its own when
 // it has more than 31 bits); this one reads one.
 //
 // 1. Open addressing: an entry is in the first free place from that of its hash on. At least half of the places are free.
@@ -11,7 +11,7 @@ const REMOVED = -2;
 const PLACES_MIN = 64;
 
 /** A map from whole numbers, 0 to 2^53 - 1. */
-export class NumberTable<Key extends number, Value> {
+export class NumberTable<Value> {
   #keys = keysOf(PLACES_MIN);
   #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
   /** Entries, and places that are not free. */
@@ -22,12 +22,12 @@ export class NumberTable<Key extends number, Value> {
     return this.#size;
   }
 
-  get(key: Key): Value | undefined {
+  get(key: number): Value | undefined {
     const place = this.#find(key);
     return place === -1 ? undefined : this.#values[place];
   }
 
-  set(key: Key, value: Value): void {
+  set(key: number, value: Value): void {
     const known = this.#find(key);
     if (known !== -1) {
       this.#values[known] = value;
@@ -39,17 +39,12 @@ export class NumberTable<Key extends number, Value> {
     this.#used += 1;
   }
 
-  delete(key: Key): void {
+  delete(key: number): void {
     const place = this.#find(key);
     if (place === -1) return;
     this.#keys[place] = REMOVED;
     this.#values[place] = undefined;
     this.#size -= 1;
-  }
-
-  /** Every value, in no particular order; one that is set or taken out meanwhile may come or not. */
-  *values(): Generator<Value, void> {
-    for (const value of this.#values) if (value !== undefined) yield value;
   }
 
   clear(): void {

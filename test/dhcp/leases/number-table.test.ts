@@ -10,7 +10,7 @@ const MAC_MAX = 0xffff_ffff_ffff;
 test('whatever is done to it, it holds what a map holds', () => {
   const random = printedRandom('number-table');
   for (const keys of [5, 300, 20_000]) {
-    const [table, map] = [new NumberTable<number, string>(), new Map<number, string>()];
+    const [table, map] = [new NumberTable<string>(), new Map<number, string>()];
     // Near each other as the addresses of one vendor are, or anywhere.
     const key = (): number =>
       random(2) === 0 ? 0x5254_0000_0000 + random(keys) : (random(keys) * 0x1_0001_0001) % MAC_MAX;
@@ -28,7 +28,6 @@ test('whatever is done to it, it holds what a map holds', () => {
       assert.equal(table.size, map.size);
     }
     for (const [one, value] of map) assert.equal(table.get(one), value);
-    assert.deepEqual([...table.values()].toSorted(), [...map.values()].toSorted());
     table.clear();
     assert.equal(table.size, 0);
     assert.equal(table.get(key()), undefined);
@@ -36,7 +35,7 @@ test('whatever is done to it, it holds what a map holds', () => {
 });
 
 test('the smallest and the largest number are keys as any other', () => {
-  const table = new NumberTable<number, string>();
+  const table = new NumberTable<string>();
   for (const key of [0, 1, 0xffff_ffff, 0x1_0000_0000, MAC_MAX, Number.MAX_SAFE_INTEGER]) {
     assert.equal(table.get(key), undefined);
     table.set(key, `${key}`);
@@ -46,7 +45,7 @@ test('the smallest and the largest number are keys as any other', () => {
 });
 
 test('entries that come and go for ever leave it as small as it was', () => {
-  const table = new NumberTable<number, number>();
+  const table = new NumberTable<number>();
   for (let key = 0; key < 1_000_000; key += 1) {
     table.set(key, key);
     if (key >= 10) table.delete(key - 10);
