@@ -25,7 +25,7 @@ import {
   type OptionType,
   routeBytes,
 } from '../dhcp/wire/option-value.ts';
-import { OPTION } from '../dhcp/wire/options.ts';
+import { hostLabel, OPTION, optionUuid } from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4, ipv4, prefixOf } from '../net/address.ts';
 
 /** Options of one list. */
@@ -184,13 +184,12 @@ function checkValue(code: number, bytes: Uint8Array): { readonly at: string; rea
   }
   if (code === OPTION.interfaceMtu && bytes.length === 2 && (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0) < MTU_MIN)
     return { at: '', message: `is below ${MTU_MIN}, the smallest MTU (RFC 2132 §5.1)` };
-  if (code === OPTION.hostName && !HOST_NAME.test(Buffer.from(bytes).toString('latin1')))
+  // With or without its domain (RFC 2132 §3.14).
+  const labels = Buffer.from(bytes).toString('latin1').split('.');
+  if (code === OPTION.hostName && labels.some((label) => hostLabel(label) === undefined))
     return { at: '', message: 'is no host name: letters, digits and hyphens (RFC 1123 §2.1)' };
-  if (code === OPTION.clientUuid && (bytes.length !== UUID_OPTION_BYTES || bytes[0] !== 0))
-    return {
-      at: '',
-      message: `is no machine identifier: 00 and the ${UUID_OPTION_BYTES - 1} bytes of a UUID (RFC 4578 §2.3)`,
-    };
+  if (code === OPTION.clientUuid && optionUuid(new Map([[code, bytes]])) === undefined)
+    return { at: '', message: 'is no machine identifier: 00 and the 16 bytes of a UUID (RFC 4578 §2.3)' };
   return undefined;
 }
 
@@ -201,10 +200,6 @@ function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Ar
 }
 
 const MTU_MIN = 68;
-/** A name, with or without its domain (RFC 2132 §3.14). */
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
-/** The type of the identifier, and a UUID. */
-const UUID_OPTION_BYTES = 17;
 /** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = 176;
 

@@ -96,10 +96,10 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     : keepPromise(inquiry, subnet, renewed, lease);
 }
 
-const NOTHING_BESIDE: Beside = {};
-
 /** What only some events say. */
 type Beside = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteId'>;
+
+const NOTHING_BESIDE: Beside = {};
 
 /** An event about the client of an inquiry, with what `settings` give it, and what else there is to say. */
 export function eventOf(

@@ -165,8 +165,9 @@ export interface EncodedMessage {
 
 /**
  * Writes a message of at most `limitBytes` (300 to 4096) beside its option 82, which does not reach the client, and of at most
- * `wholeBytes` with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. What does not fit the option field moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too
- * (RFC 2132 §9.3); what fits nowhere is left out and named, so the caller puts the important ones first.
+ * `wholeBytes` with it; padded to REPLY_BYTES_MIN. Options keep their order, 82 last. Where they have no room together, those that matter
+ * most come first, and the rest moves to `file` and `sname` where those are empty, or say only what option 67 or 66 says, too (RFC 2132
+ * §9.3); what fits nowhere is left out and named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
   const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));

@@ -5,8 +5,9 @@
 //                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
 //                           ── else ─→ left out, and named
 //
-// 1. Options keep their order where all have room in the option field; else those come first that matter most (`option-order.ts`). One of at most 255 bytes is never divided: only a client that knows RFC 3396 would
-//    put it together again, and one that is sent a longer option has to know it.
+// 1. Options keep their order where all have room in the option field; else those come first that matter most (`option-order.ts`). One of
+//    at most 255 bytes is never divided: only a client that knows RFC 3396 would put it together again, and one that is sent a longer
+//    option has to know it.
 // 2. The agent information is the last option written, whole and in the option field. It takes no room from the rest: the relay agent
 //    takes it out before the client sees the message (RFC 3046 §2.1), so what is bounded for the client is the rest. Both together have
 //    a bound as well; there the agent information comes first, and where it would leave no room for a reply it is left out.
