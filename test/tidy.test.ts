@@ -19,6 +19,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'deadline-queue.ts': 0,
   'errors.ts': 0,
   'event.ts': 0,
+  'fair-shares.ts': 0,
   'rate-limit.ts': 0,
   net: 0,
   boot: 1,
