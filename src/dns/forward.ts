@@ -20,6 +20,7 @@ import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
+import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
 import type { DnsCounter, NameReport } from './events.ts';
@@ -149,7 +150,13 @@ export class Forwarder<W> {
   }
 
   /** A datagram came to one of the sockets. */
-  receive(socket: number, from: Ipv4, fromPort: number, bytes: Uint8Array, now: Instant): readonly ForwardAction<W>[] {
+  receive(
+    socket: number,
+    from: Ipv4,
+    fromPort: number,
+    bytes: BorrowedBytes,
+    now: Instant,
+  ): readonly ForwardAction<W>[] {
     const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     const exchange = bytes.length < HEADER_OCTETS ? undefined : this.#exchanges.get(socket * 0x10000 + id);
     const server = exchange?.upstream.server;
@@ -275,7 +282,7 @@ export class Forwarder<W> {
   }
 
   /** Looks at a reply from the right place; false when it is not the answer to what was asked. */
-  #judge(exchange: Exchange<W>, bytes: Uint8Array, now: Instant): boolean {
+  #judge(exchange: Exchange<W>, bytes: BorrowedBytes, now: Instant): boolean {
     const { flight } = exchange;
     const message = decodeMessage(bytes);
     if (!message.ok) {

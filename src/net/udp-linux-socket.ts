@@ -12,6 +12,7 @@
 
 import type { Socket } from 'node:dgram';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
+import { reclaim } from './borrowed-bytes.ts';
 import {
   type DatagramSocket,
   type Destination,
@@ -202,6 +203,7 @@ export class LinuxSocket implements DatagramSocket {
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
     this.#received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
+    for (const { bytes } of datagrams) reclaim(bytes);
   }
 
   /** Reads up to `count` queued datagrams and returns how many there were. */
@@ -215,7 +217,7 @@ export class LinuxSocket implements DatagramSocket {
     this.#drainedThisTurn += got;
     for (let slot = 0; slot < got; slot += 1) {
       into.push({
-        bytes: receiveBatch.payload(slot, receiveBatch.receivedBytes(slot)),
+        bytes: receiveBatch.received(slot),
         from: receiveBatch.receivedFrom(slot),
         fromPort: receiveBatch.receivedFromPort(slot),
       });
