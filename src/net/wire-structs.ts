@@ -21,6 +21,7 @@ export const EVENTFD_FLAGS = 0x80800;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_BROADCAST = 6;
+export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_BINDTODEVICE = 25;
 export const SO_MEMINFO = 55;
@@ -32,9 +33,11 @@ export const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
-/** What SO_MEMINFO fills: nine 32-bit numbers, of which the second is the receive buffer's size and the last counts dropped datagrams. */
+/** What SO_MEMINFO fills: nine 32-bit numbers, among them the sizes of both buffers, what is sent from, and dropped datagrams. */
 export const MEMINFO_BYTES = 36;
 export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
+export const MEMINFO_SEND_USED_OFFSET = 8;
+export const MEMINFO_SEND_BUFFER_OFFSET = 12;
 export const MEMINFO_DROPS_OFFSET = 32;
 
 const ETHERTYPE_IPV4 = 0x0800;
