@@ -126,7 +126,7 @@ async function forgeRelay(perSecond: number): Promise<void> {
   await flood([socket], perSecond, 67, (index) => {
     const client = { mac: mac(0x020000000000 + (index % 500)), xid: index, giaddr };
     if (index % 2 === 0) return clientBytes({ ...client, type: 'discover' });
-    return clientBytes({ ...client, mac: holder, type: 'release', ciaddr: ipv4(range + (index % 200)) });
+    return clientBytes({ ...client, mac: holder, type: 'release', ciaddr: ipv4(range + ((index >> 1) % 200)) });
   });
 }
 
