@@ -137,6 +137,17 @@ export class ConnectionShares {
     server.prependListener('request', (request, response) => this.#begin(request, response));
   }
 
+  /** Connections that are served and count as those of this address. */
+  countOf(address: string): number {
+    return this.#places.countOf(address);
+  }
+
+  /** Ends the connection of a request that is not to be taken, with 503. */
+  refuse(request: IncomingMessage): void {
+    this.#options.onRefused?.(request.socket.remoteAddress ?? '', 'too-many-connections');
+    this.#part(request.socket, UNAVAILABLE);
+  }
+
   /** Ends the connections without a request, those that wait for a place among them. @param server only its own */
   endResting(server?: Server): void {
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;

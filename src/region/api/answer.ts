@@ -52,6 +52,7 @@ export const REFUSALS = {
   'internal-error': 500,
   'store-unavailable': 503,
   'power-busy': 503,
+  'bodies-limit': 503,
 } as const;
 export type RefusalName = keyof typeof REFUSALS;
 

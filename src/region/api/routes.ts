@@ -20,8 +20,9 @@ import { versionProblem } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
-import { type CallerFacts, findCaller, findPeer } from './caller.ts';
+import { factsOf, findCaller, findPeer } from './caller.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
+import type { ApiDoors } from './doors.ts';
 import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
@@ -30,6 +31,7 @@ import { addMetadataRoutes } from './metadata-routes.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
+import type { ApiProblem } from './problem.ts';
 import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -39,18 +41,10 @@ export const LIST_WHOLE_MAX = 100;
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 
-/** Something of the API that an operator should know: it failed in a way that is ours, or an address is not here yet. */
-export interface ApiProblem {
-  readonly kind: 'handler-failed' | 'listener-waits' | 'certificate';
-  /** Also sent to the client of a failed request, so that both can be matched. */
-  readonly id: string;
-  readonly text: string;
-  readonly cause?: unknown;
-}
-
 /** What all listeners share. */
 export interface ApiContext {
   readonly region: Region;
+  readonly doors: ApiDoors;
   readonly limiter: RateLimiter;
   readonly followers: EventFollowers;
   readonly guard: PageGuard;
@@ -64,16 +58,6 @@ export interface ApiContext {
   /** What makes Debian's installer run it; undefined: it is not part of this installation. */
   readonly preseed: string | undefined;
   readonly onProblem: (problem: ApiProblem) => void;
-}
-
-function factsOf(request: FastifyRequest): CallerFacts {
-  return {
-    socketAddress: request.socket.remoteAddress ?? '',
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
-  };
 }
 
 const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
@@ -145,10 +129,10 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     region: context.region,
     guard: context.guard,
     sessions: context.sessions,
-    peerOf: (request) => findPeer(factsOf(request), context.region.config(), context.region.racks),
+    peerOf: (request) => findPeer(factsOf(request.raw), context.region.config(), context.region.racks),
     pathOf,
     excess: (request) => {
-      const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
+      const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
       return refuseRate(context, peer.address);
     },
     send: (reply, answer) => send(context, reply, answer),
@@ -161,7 +145,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
 /** Who asks; or a refusal because they ask too much, or are not who they say. */
 function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
   const { region } = context;
-  const facts = factsOf(request);
+  const facts = factsOf(request.raw);
   const config = region.config();
   const peer = findPeer(facts, config, region.racks);
   if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
@@ -248,7 +232,7 @@ function describe(
 }
 
 function limited(context: ApiContext, request: FastifyRequest): boolean {
-  const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
+  const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
   return context.limiter.allows(peer.address, context.region.clock.now());
 }
 
