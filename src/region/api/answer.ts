@@ -46,6 +46,7 @@ export const REFUSALS = {
   'body-too-large': 413,
   'unknown-body': 415,
   'rate-limit': 429,
+  'rate-limit-network': 429,
   'rate-limit-all': 429,
   'racks-limit': 429,
   'followers-limit': 429,

@@ -45,6 +45,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'body-too-large': 'The body is longer than the region takes.',
   'unknown-body': 'The body is neither a form nor JSON.',
   'rate-limit': 'Too many requests without credentials came from one address; wait a little.',
+  'rate-limit-network': 'The network of the caller asked too often; wait a little.',
   'rate-limit-all': 'Too many requests without credentials came from all addresses together; wait a little.',
   'racks-limit': 'As many racks wait to be accepted as may; accept or reject some.',
   'followers-limit': 'As many readers follow the event log as may; end one of them.',

@@ -32,7 +32,7 @@ import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import type { ApiProblem } from './problem.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** A list up to this long goes out in one piece. */
@@ -67,6 +67,11 @@ const RATE_REFUSAL = refuse(
   `Too many requests without credentials from your address, more than ${rateText(ANONYMOUS_PER_ADDRESS)}: wait a little.`,
   RETRY_FIELD,
 );
+const RATE_REFUSAL_NETWORK = refuse(
+  'rate-limit-network',
+  `Too many requests without credentials from your network, more than ${rateText(ANONYMOUS_PER_NETWORK)}: wait a little.`,
+  RETRY_FIELD,
+);
 const RATE_REFUSAL_ALL = refuse(
   'rate-limit-all',
   `Too many requests without credentials from all addresses, more than ${rateText(ANONYMOUS_IN_TOTAL)}: wait a little.`,
@@ -75,9 +80,16 @@ const RATE_REFUSAL_ALL = refuse(
 
 /** The refusal of one who asks too much; undefined: it is not too much yet. */
 function refuseRate({ limiter, region }: ApiContext, address: string): Answer | undefined {
-  const excess = limiter.excess(address, region.clock.now());
-  if (excess === undefined) return undefined;
-  return excess === 'address' ? RATE_REFUSAL : RATE_REFUSAL_ALL;
+  switch (limiter.excess(address, region.clock.now())) {
+    case undefined:
+      return undefined;
+    case 'address':
+      return RATE_REFUSAL;
+    case 'network':
+      return RATE_REFUSAL_NETWORK;
+    case 'all':
+      return RATE_REFUSAL_ALL;
+  }
 }
 
 /** Adds every route of the API and the page to an instance. */

@@ -25,7 +25,7 @@ import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { ListeningApi, type RegionApi } from './listening.ts';
 import type { ApiProblem } from './problem.ts';
-import { RateLimiter } from './rate-limit.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, RateLimiter } from './rate-limit.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
 /** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */
@@ -57,9 +57,9 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   return {
     region,
     doors: new ApiDoors(region, onProblem),
-    limiter: new RateLimiter(),
+    limiter: new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK),
     followers: new EventFollowers(region),
-    guard: new PageGuard(region.store, region.clock),
+    guard: new PageGuard(region),
     metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
     sessions: new Sessions(region.store, region.clock),
     refusals,
