@@ -266,6 +266,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
     labelled('outcome', {
       accepted: counted['tcp-accepted'],
       refused: counted['tcp-refused'],
+      evicted: counted['tcp-evicted'],
       idle: counted['tcp-idle'],
     }),
   );

@@ -43,8 +43,10 @@ export const DNS_EVENTS = {
     level: 'warning',
     message: 'DNS has too many questions in flight',
     explanation:
-      'A bound on questions waiting for an upstream (in all, or of one client) was reached; further ones are answered SERVFAIL. At most ' +
-      'one such event is published every ten seconds. Usually the upstream is slow or away, or a client asks in a loop.',
+      'Too many questions wait for an upstream (in all, of one client, or for names of one domain), so the oldest of whoever has the ' +
+      'most was answered SERVFAIL: of the client in address, or for the domain in name. Questions that the upstream answers promptly do ' +
+      'not suffer. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
+      'upstream is slow or away, a client asks in a loop, or somebody floods: sources of datagrams can be forged.',
   },
   'dns.name-conflict': {
     level: 'info',
@@ -107,6 +109,7 @@ export const DNS_COUNTERS = [
   'overloaded',
   'tcp-accepted',
   'tcp-refused',
+  'tcp-evicted',
   'tcp-idle',
 ] as const;
 

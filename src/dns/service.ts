@@ -32,12 +32,11 @@ import {
 } from './message.ts';
 import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
+import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 
 /** How often a kind of event that clients can cause is published at most, in milliseconds. */
 export const SAMPLE_MS = 10_000;
-/** How many sockets questions to upstreams leave from, each with a port of its own. */
-export const UPSTREAM_SOCKETS = 8;
 /** Random octets drawn at a time. */
 const RANDOM_POOL_OCTETS = 512;
 
@@ -56,6 +55,8 @@ export interface UpstreamPort {
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
   /** Asks over TCP; what comes is handed to `receiveStream`. */
   stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void;
+  /** Closes the connection of an exchange, if it is still open; nothing of it is handed over any more. */
+  closeStream(exchange: number): void;
 }
 
 export interface DnsServiceDeps {
@@ -186,6 +187,9 @@ export class DnsService {
           break;
         case 'stream':
           this.#deps.upstream.stream(action.exchange, action.to, action.bytes);
+          break;
+        case 'close-stream':
+          this.#deps.upstream.closeStream(action.exchange);
           break;
         case 'finish':
           if (action.reply !== undefined) this.#cache.put(questionKey(action.question), action.reply, now);

@@ -37,10 +37,21 @@ describe('messages in a stream', () => {
   it('a length above the bound is known from its two octets', () => {
     const reader = new FrameReader(4096);
     reader.feed(Uint8Array.of(0x10, 0x01));
+    assert.equal(reader.next(), undefined);
     assert.ok(reader.overlong);
     const fine = new FrameReader(4096);
     fine.feed(Uint8Array.of(0x10, 0x00));
+    assert.equal(fine.next(), undefined);
     assert.ok(!fine.overlong);
+  });
+
+  it('what comes out shares no memory with what went in', () => {
+    const reader = new FrameReader(4096);
+    const chunk = Buffer.from(frame(Uint8Array.of(1, 2, 3)));
+    reader.feed(chunk);
+    const message = reader.next();
+    chunk.fill(0xdb);
+    assert.deepEqual(message, Uint8Array.of(1, 2, 3));
   });
 
   it('half a length says nothing yet', () => {
