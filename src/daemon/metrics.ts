@@ -248,6 +248,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
       timeout: counted['upstream-timeout'],
       mismatch: counted['upstream-mismatch'],
       malformed: counted['upstream-malformed'],
+      forged: counted['upstream-forged'],
       merged: counted.merged,
     }),
   );

@@ -48,6 +48,15 @@ export const DNS_EVENTS = {
       'not suffer. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
       'upstream is slow or away, a client asks in a loop, or somebody floods: sources of datagrams can be forged.',
   },
+  'dns.answers-forged': {
+    level: 'warning',
+    message: 'Somebody seems to forge answers of an upstream DNS server',
+    explanation:
+      'Many replies came from the address of an upstream server that repeat a question which is being asked, but not its id or port: ' +
+      'somebody guesses, to put a wrong address into the cache. The name is now asked over TCP, where guessing does not help; an ' +
+      'upstream that does not answer over TCP makes it SERVFAIL. At most one such event is published every ten seconds. Filter ' +
+      'datagrams with the upstream’s address where they cannot come from, and look for a host in the managed networks that sends them.',
+  },
   'dns.name-conflict': {
     level: 'info',
     message: 'Two owners claim one DNS name',
@@ -103,6 +112,7 @@ export const DNS_COUNTERS = [
   'upstream-sent',
   'upstream-mismatch',
   'upstream-malformed',
+  'upstream-forged',
   'upstream-timeout',
   'upstream-tcp',
   'merged',

@@ -11,6 +11,7 @@
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
 // 1. A reply counts only if it comes from the server asked, to the port and with the id used, both random, and repeats the question.
+//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, the flight believes TCP alone: somebody guesses.
 // 2. Whoever asks what is already being asked waits for the same answer.
 // 3. Every flight ends once, at the latest FLIGHT_MS after it began, and every waiter of it is answered.
 // 4. When too many wait, the oldest of whoever has the most is told SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and EXCHANGES_MAX bound
@@ -22,12 +23,12 @@ import { DeadlineQueue } from '../deadline-queue.ts';
 import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
-import type { DnsUpstream } from './config.ts';
 import type { DnsCounter, NameReport } from './events.ts';
 import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
+import type { ForwardAction } from './forward-action.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
-import { CLASS_IN } from './record.ts';
 import { askingOrder, type Upstream, type UpstreamConfig, UpstreamSet } from './upstream.ts';
+import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts';
 
 /** How often each upstream is asked for one flight. */
 export const ATTEMPT_ROUNDS_MAX = 3;
@@ -42,24 +43,14 @@ export const HEDGE_MS = 250;
 export const RETRY_MS = 800;
 /** An exchange without an answer for so long counts against its server. */
 export const EXCHANGE_MS = 2000;
+/**
+ * Replies to a flight's question whose id is not one of its own, or came to another socket. Late replies are some; more are guesses of
+ * somebody who forges an upstream's address, and then UDP proves nothing: of 2^16 ids on 8 ports he gets so many tries. The same
+ * idea: `spoof-nearmiss-max` of PowerDNS Recursor.
+ */
+export const NEAR_MISSES_MAX = 16;
 /** A flight ends after so long: a little before resolvers give up (5 s). */
 export const FLIGHT_MS = 4500;
-
-/** What the server is to do. `W` is whatever the server needs to answer a client. */
-export type ForwardAction<W> =
-  | { readonly kind: 'send'; readonly socket: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Open a TCP connection, send, and hand what comes to `receiveStream`. */
-  | { readonly kind: 'stream'; readonly exchange: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Close this exchange's connection, if it is still open. */
-  | { readonly kind: 'close-stream'; readonly exchange: number }
-  /** Answer the waiters; without a reply, SERVFAIL. */
-  | {
-      readonly kind: 'finish';
-      readonly question: CacheQuestion;
-      readonly waiters: readonly W[];
-      readonly reply: Reply | undefined;
-    }
-  | { readonly kind: 'report'; readonly report: NameReport };
 
 export interface ForwarderOptions {
   /** How many sockets there are to send from, each on a port that the system chose. */
@@ -128,6 +119,9 @@ export class Forwarder<W> {
       server.port !== fromPort
     ) {
       this.#options.counters.add('upstream-mismatch');
+      const isUpstream = this.#upstreams.find(`${from}:${fromPort}`) !== undefined;
+      const message = isUpstream && exchange?.stream === undefined ? decodeMessage(bytes) : undefined;
+      if (message?.ok === true) this.#suspect(message.value, now);
       return this.#take();
     }
     this.#judge(exchange, bytes, now);
@@ -245,17 +239,20 @@ export class Forwarder<W> {
     this.#deadlines.set(flight, asksAt !== undefined && asksAt < endsAt ? asksAt : endsAt);
   }
 
-  #send(flight: Flight<W>, upstream: Upstream, now: Instant): void {
+  #send(flight: Flight<W>, upstream: Upstream, now: Instant, edns = upstream.edns): void {
     const [oldest] = this.#exchanges.size < EXCHANGES_MAX ? [] : this.#exchanges.values();
     if (oldest !== undefined) this.#close(oldest);
     const key = this.#freeKey();
     if (key === undefined) return;
-    const { edns } = upstream;
     const common = { kind: 'exchange', place: -1, stream: undefined } as const;
     const exchange: Exchange<W> = { ...common, key, upstream, flight, edns, sentAt: now };
     this.#exchanges.set(key, exchange);
     flight.exchanges.add(exchange);
     this.#deadlines.set(exchange, later(now, EXCHANGE_MS));
+    if (flight.nearMisses >= NEAR_MISSES_MAX) {
+      this.#askByStream(exchange, now);
+      return;
+    }
     const bytes = encodeUpstreamQuery(key & 0xffff, { ...flight.question, edns });
     this.#options.counters.add('upstream-sent');
     this.#actions.push({ kind: 'send', socket: key >>> 16, to: upstream.server, bytes });
@@ -297,11 +294,40 @@ export class Forwarder<W> {
     const isBare = questions.length === 0 && rcode === RCODE.FORMERR && (flags & FLAG.QR) !== 0;
     if (!isBare && !isAnswerTo(message.value, flight.question, exchange.key & 0xffff)) {
       this.#options.counters.add('upstream-mismatch');
+      this.#suspect(message.value, now);
       return false;
     }
     this.#tell(exchange.upstream.answered(now));
     this.#accept(exchange, message.value, now);
     return true;
+  }
+
+  /** A reply that matches no exchange: if it repeats what is being asked, it is a guess, or late. */
+  #suspect(message: Message, now: Instant): void {
+    const asked = repeatedQuestion(message);
+    if (asked === undefined) return;
+    for (const dnssecOk of [false, true]) {
+      for (const checkingDisabled of [false, true]) {
+        const flight = this.#flights.find({ name: asked.name, type: asked.type, dnssecOk, checkingDisabled });
+        if (flight === undefined) continue;
+        flight.nearMisses += 1;
+        if (flight.nearMisses === NEAR_MISSES_MAX) this.#distrust(flight, now);
+      }
+    }
+  }
+
+  /** Asks over TCP what was asked by UDP, one upstream now and others as they would have been asked. */
+  #distrust(flight: Flight<W>, now: Instant): void {
+    this.#options.counters.add('upstream-forged');
+    const [first, ...others] = [...flight.exchanges].filter(({ stream }) => stream === undefined);
+    for (const exchange of others) this.#close(exchange);
+    const address = first?.upstream.server.address;
+    this.#tell({
+      kind: 'dns.answers-forged',
+      name: flight.question.name,
+      ...(address === undefined ? {} : { address }),
+    });
+    if (first !== undefined) this.#askByStream(first, now);
   }
 
   #accept(exchange: Exchange<W>, message: Message, now: Instant): void {
@@ -312,15 +338,16 @@ export class Forwarder<W> {
     }
     this.#close(exchange);
     if (flight.done) return;
-    const { rcode, answers, authority, additional } = message;
+    const { rcode } = message;
     if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) {
-      this.#finish(flight, { rcode, authoritative: false, answers, authority, additional });
+      // Only now it is known that EDNS was the matter, and not the question.
+      if (!exchange.edns) upstream.edns = false;
+      this.#finish(flight, relevantReply(flight.question, message));
       return;
     }
     const knowsNoEdns = rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode === RCODE.BADVERS;
     if (exchange.edns && knowsNoEdns) {
-      upstream.edns = false;
-      this.#send(flight, upstream, now);
+      this.#send(flight, upstream, now, false);
     } else this.#failOver(flight, now);
   }
 
@@ -360,17 +387,4 @@ export class Forwarder<W> {
     const waiters = Array.from(flight.askers, ({ waiter }) => waiter);
     if (waiters.length > 0) this.#actions.push({ kind: 'finish', question: flight.question, waiters, reply });
   }
-}
-
-/** RFC 5452 §9.1: a response, of this id, to exactly this question. */
-function isAnswerTo(message: Message, question: CacheQuestion, id: number): boolean {
-  const asked = message.questions[0];
-  return (
-    (message.flags & FLAG.QR) !== 0 &&
-    message.id === id &&
-    message.questions.length === 1 &&
-    asked?.name === question.name &&
-    asked.type === question.type &&
-    asked.class === CLASS_IN
-  );
 }

@@ -18,7 +18,8 @@ import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
-import { type ForwardAction, Forwarder } from './forward.ts';
+import { Forwarder } from './forward.ts';
+import type { ForwardAction } from './forward-action.ts';
 import {
   bareReply,
   encodeReply,
@@ -37,6 +38,7 @@ import { Zones } from './zones.ts';
 
 /** How often a kind of event that clients can cause is published at most, in milliseconds. */
 export const SAMPLE_MS = 10_000;
+const SAMPLED: ReadonlySet<string> = new Set(['dns.refused', 'dns.overloaded', 'dns.answers-forged']);
 /** Random octets drawn at a time. */
 const RANDOM_POOL_OCTETS = 512;
 
@@ -236,7 +238,7 @@ export class DnsService {
 
   /** Publishes; what clients can cause at will only once every SAMPLE_MS, with how often it happened since. */
   #tell(report: NameReport, now: Instant): void {
-    if (report.kind !== 'dns.refused' && report.kind !== 'dns.overloaded') {
+    if (!SAMPLED.has(report.kind)) {
       this.#publish({ ...report, at: now });
       return;
     }

@@ -1,4 +1,4 @@
-// Floods of questions that no upstream answers, in virtual time: others must not notice. The sources are forged, as anybody on a
+// Floods of questions that no upstream answers, in virtual time: others must not notice. The sources are forged, which every host of a
 // served network can forge them.
 
 import assert from 'node:assert/strict';
