@@ -1,5 +1,5 @@
 // Floods of questions that no upstream answers, in virtual time: others must not notice. The sources are forged, which every host of a
-// served network can forge them.
+// served network can do.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
