@@ -250,7 +250,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP new clients held back',
     explanation:
-      'More clients that nobody knows ask for addresses there (place: an interface or a circuit of it, a relay agent or its circuit, or an interface or address of the rack for all that relays bring there) than dhcp.new_clients_per_second allows, or most of the range is on offer and not taken. Machines that are known are served as ever. When it is no hall that was just switched on, somebody tries to use up the addresses: find the switch port. Told at most once a minute for a place, and of many places that come by one way a few at first and then one a minute.',
+      'More clients that nobody knows ask for addresses there (place: an interface or a circuit of it, a relay agent or its circuit, or an interface or address of the rack for all that relays bring there) than dhcp.new_clients_per_second allows, or most of the range is on offer and not taken. Machines that are known are served as ever, and a client that asks again is served before those that ask for the first time. When it is no hall that was just switched on, somebody tries to use up the addresses: find the switch port. Told at most once a minute for a place, and of many places that come by one way a few at first and then one a minute.',
   },
   'dhcp.range-filling': {
     level: 'warning',

@@ -90,7 +90,7 @@ export class Responder {
   constructor(ports: ResponderPorts) {
     this.#ports = ports;
     this.#offers = new Offers(ports.table.pools);
-    this.bounds = new Bounds(ports.table.pools);
+    this.bounds = new Bounds(ports.table.pools, ports.clock);
     this.#tellings = new Tellings(ports);
     const { clock, table, findConflict, canProbe } = ports;
     this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {

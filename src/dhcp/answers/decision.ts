@@ -5,7 +5,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Destination } from '../../net/datagram.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
-import type { Place } from '../limits/new-clients.ts';
+import type { Newcomer } from '../limits/new-clients.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -45,8 +45,8 @@ export type DhcpDecision =
       readonly restsOn?: Lease | undefined;
       /** The client got an address just now, and comes again. */
       readonly isRepeat?: boolean | undefined;
-      /** Where the client is, when nobody knew it before. */
-      readonly newcomer?: Place | undefined;
+      /** The client, when nobody knew it before. */
+      readonly newcomer?: Newcomer | undefined;
       /** An OFFER's: the address to keep for the client. */
       readonly offer?: OfferedAddress | undefined;
       /** In proxy mode: what the message tells of the client's address. */
@@ -65,8 +65,8 @@ export type DhcpDecision =
   | {
       readonly kind: 'ignore';
       readonly reason: DhcpRefusal;
-      /** Where too many new clients are. */
-      readonly place?: Place | undefined;
+      /** The client that nobody knows and that is left without an address. */
+      readonly newcomer?: Newcomer | undefined;
       readonly event: DhcpEvent;
     }
   /** In proxy mode: it is another server's to answer. Counted; told only where somebody wants to know. */
@@ -78,12 +78,10 @@ export type DhcpDecision =
     };
 
 /** Leaves a new client without an answer, for there are too many where it is. */
-export function ignoreNewcomer(inquiry: Inquiry, place: Place, address: Ipv4): DhcpDecision {
-  const reason = 'too-many-new-clients';
-  return { kind: 'ignore', reason, place, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
-}
+export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
+  ignore(inquiry, 'too-many-new-clients', address, newcomer);
 
 /** Leaves a message without an answer. */
-export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4): DhcpDecision {
-  return { kind: 'ignore', reason, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, newcomer?: Newcomer): DhcpDecision {
+  return { kind: 'ignore', reason, newcomer, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
 }
