@@ -35,7 +35,7 @@ export class Bounds {
     if (decision.kind === 'reply') {
       if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
     } else if (decision.kind === 'record') {
-      if (decision.declinedBy !== undefined) this.declines.take(decision.declinedBy, now);
+      if (decision.declined !== undefined) this.declines.take(decision.declined.by, now);
     } else if (decision.kind === 'ignore' && decision.newcomer !== undefined) {
       const { newcomer, reason, event } = decision;
       this.newClients.leftOut(newcomer, now);

@@ -208,7 +208,8 @@ export class Responder {
         this.#refuse(decision.event, decision.reason, request);
         break;
       case 'record': {
-        const { records, event, isRepeat } = decision;
+        const { records, event, isRepeat, declined } = decision;
+        if (declined !== undefined) this.#offers.drop(declined.client, declined.link);
         this.#record(records, { reply: undefined, event, isRepeat }, request);
         break;
       }

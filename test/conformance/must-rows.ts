@@ -75,6 +75,9 @@ export const SHOWN = {
   ),
   rebindChecked: exchanges('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended'),
   declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
+  offerDeclined: exchanges(
+    '§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either',
+  ),
   released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
   givenBackFrom: back(

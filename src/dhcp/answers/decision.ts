@@ -29,6 +29,13 @@ export interface AddressClaim {
   readonly at: Instant;
 }
 
+/** Who declined an address, and where. */
+export interface DeclinedOffer {
+  readonly by: MacAddress;
+  readonly client: ClientIdentity;
+  readonly link: readonly ServedSubnet[];
+}
+
 /** What to do with a message. */
 export type DhcpDecision =
   | {
@@ -58,8 +65,8 @@ export type DhcpDecision =
       readonly records: readonly Lease[];
       /** The client gives back what it got just now. */
       readonly isRepeat?: boolean | undefined;
-      /** The client that found somebody else using its address. */
-      readonly declinedBy?: MacAddress | undefined;
+      /** The client that found somebody else using its address, and what it was offered on its link, which is over. */
+      readonly declined?: DeclinedOffer | undefined;
       readonly event: DhcpEvent;
     }
   | {
