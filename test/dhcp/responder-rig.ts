@@ -42,10 +42,10 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   });
   responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
   const say = (words: ClientWords, arrival = ON_WIRE): string => {
-    responder.receive(
-      [{ bytes: clientBytes(words), from: sourceOf(words, arrival !== ON_WIRE), fromPort: 68 }],
-      arrival,
-    );
+    const bytes = clientBytes(words);
+    responder.receive([{ bytes, from: sourceOf(words, arrival !== ON_WIRE), fromPort: 68 }], arrival);
+    // The real network overwrites what it handed over.
+    bytes.fill(0xee);
     journal.commit();
     const [answer] = answers.splice(0);
     return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;
