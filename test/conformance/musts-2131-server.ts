@@ -309,7 +309,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.rebindChecked,
     SHOWN.othersRange,
   ),
-  met('4.3.3', 'MUST', 'A declined address is not available.', SHOWN.declined),
+  met('4.3.3', 'MUST', 'A declined address is not available.', SHOWN.declined, SHOWN.offerDeclined),
   met('4.3.3', 'SHOULD', 'A decline is told to the administrator.', SHOWN.declined),
   met(
     '4.3.4',

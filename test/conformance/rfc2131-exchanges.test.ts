@@ -191,6 +191,20 @@ test('§4.3.3: an address that was declined goes to nobody for a while, and a pe
   assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
 });
 
+test('§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const offer = rack.ask({ type: 'discover', requested: ip('10.20.0.101') });
+  assert.equal(given(offer), '10.20.0.101');
+  rack.say({ type: 'decline', requested: ip('10.20.0.101'), server: RACK });
+  assert.equal(rack.events.at(-1)?.kind, 'dhcp.decline');
+  assert.equal(rack.events.at(-1)?.address, ip('10.20.0.101'));
+  const other = rack.ask({ type: 'discover', requested: ip('10.20.0.101') });
+  assert.notEqual(given(other), '10.20.0.101', 'its client is offered another one');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
+  assert.notEqual(given(rack.lease(MAC_B, { requested: ip('10.20.0.101') })), '10.20.0.101');
+  assert.equal(rack.journal.durable.get(ip('10.20.0.101'))?.state, 'declined', 'also after a restart');
+});
+
 test('§4.3.4: an address that was released is free, and remembered for its client', async () => {
   const rack = await WireRack.start({ config: small() });
   rack.lease(MAC_A, { requested: ip('10.20.0.101') });
