@@ -17,6 +17,7 @@ const earlierPromise = inFile('test/dhcp/answers/earlier-promise.test.ts');
 const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
 const forged = inFile('test/dhcp/answers/forged.test.ts');
 const agents = inFile('test/dhcp/networks/relays.test.ts');
+const moved = inFile('test/dhcp/answers/moved-reservation.test.ts');
 const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
@@ -77,6 +78,15 @@ export const SHOWN = {
   declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
   offerDeclined: exchanges(
     '§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either',
+  ),
+  groupAddress: exchanges(
+    '§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart',
+  ),
+  movedReservation: moved(
+    'a running lease is denied when nobody may give its client the address any more, not because another is fixed for it',
+  ),
+  movedAndGiven: moved(
+    'who is given an address gets it when its holder has begun anew, and is served with another one until then',
   ),
   released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),

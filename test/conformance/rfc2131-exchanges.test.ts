@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { config, hw, ip, MAC_A, MAC_B, MAC_C, machine, RACK, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
-import { numberOf, type ServerDatagram } from './dhcp-datagram.ts';
+import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';
 import { serverOf, WireRack, type Words } from './wire-rack.ts';
 
 const RELAY = ip('10.30.0.1');
@@ -242,6 +242,26 @@ test('§3.4: an INFORM for an address of another network is refused, so nobody f
     assert.deepEqual(rack.say({ type: 'inform', ciaddr: ip('192.0.2.9') }, socket), []);
   }
   assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
+});
+
+test('§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart', async () => {
+  const identifier: WireOption = [61, [...Buffer.from('printer')]];
+  for (const identity of ['mac', 'client-id'] as const) {
+    for (const mac of ['00:00:00:00:00:00', '01:80:c2:00:00:00', '33:33:00:00:00:01', 'ff:ff:ff:ff:ff:ff'].map(hw)) {
+      const rack = await WireRack.start({ config: config(subnet({ identity })) });
+      const asked: readonly Words[] = [
+        { type: 'discover' },
+        { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+        { type: 'request', ciaddr: ip('10.20.0.105') },
+        { type: 'inform', ciaddr: ip('10.20.0.7') },
+      ];
+      for (const words of asked) assert.deepEqual(rack.say({ ...words, mac, options: [identifier] }), []);
+      assert.equal(rack.refused('hardware-unsupported'), asked.length);
+      assert.deepEqual([rack.table.all(), rack.server.counters().offers], [[], 0]);
+      const own = rack.lease(MAC_A, { options: [identifier] });
+      assert.equal(own?.type, 'ACK', 'the same identifier with a proper address is served');
+    }
+  }
 });
 
 test('§4.2: a client is its hardware address, whatever identifier it sends', async () => {
