@@ -336,12 +336,11 @@ function sendFollowing(
   reply: FastifyReply,
   following: EventFollowing,
 ): FastifyReply {
-  if (context.followers.isFull) {
-    const text = 'As many follow the event log as may: close one of them, or read it with op=query.';
+  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
+  if (!context.followers.open(reply.raw, following)) {
+    const text = 'As many follow the event log as may, and you have your share: close one, or read it with op=query.';
     return send(context, reply, refuse('followers-limit', text));
   }
-  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
-  context.followers.open(reply.raw, following);
   // From here on the answer is the stream's.
   return reply.hijack();
 }
