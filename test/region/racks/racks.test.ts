@@ -288,7 +288,12 @@ test('racks that nobody knows come slowly, those that are known are not held up'
     }
     assert.equal(refused, 100 - 16);
     const elsewhere = { kind: 'own', token: 'elsewhere', secretDigest: digestOf('x') } as const;
-    const far = registration({ uuid: RACK_UUID.replace(/^./, 'f'), name: 'far', key: elsewhere, address: '198.51.100.1' });
+    const far = registration({
+      uuid: RACK_UUID.replace(/^./, 'f'),
+      name: 'far',
+      key: elsewhere,
+      address: '198.51.100.1',
+    });
     assert.equal(region.racks.register(far)?.kind, 'pending', 'a network that floods does not hold up another one');
     const key = { kind: 'own', token: 'token-0', secretDigest: digestOf('x') } as const;
     const uuid = `${RACK_UUID.slice(0, -2)}00`;
