@@ -53,6 +53,20 @@ const SOURCES: readonly [string, readonly string[]][] = [
   ],
   ['a name that is asked of the DNS', ['dig', '+tries=1', '+time=1', `@${RACK}`, '\\027[2J\\155evil.maas']],
   [
+    'a target that could be a file, with C1 and what turns text around',
+    [
+      'curl',
+      '-s',
+      '-m',
+      '5',
+      '-o',
+      '/dev/null',
+      '-A',
+      'evil \u009b31m\u202e',
+      `http://${RACK}:5248/%c2%9b31m%e2%80%aeevil`,
+    ],
+  ],
+  [
     'a report posted to the region',
     [
       ...[
@@ -135,7 +149,7 @@ describe('text of strangers', { skip }, () => {
   const status = async (): Promise<string> => (await rack.rackboot('status')).out;
 
   test('the forged file name is shown, harmless', async () => {
-    assert.match(await status(), /it offers .*\\x1b\[2J\\x1b\]0;evil\\x07/);
+    assert.match(await status(), /to load \\x1b\[2J\\x1b\]0;evil.*\\x9b31m/);
   });
 
   for (const command of COMMANDS) {
