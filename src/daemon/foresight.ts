@@ -22,7 +22,7 @@ import { codesFrom } from '../dhcp/networks/configured-options.ts';
 import type { ServedSubnet } from '../dhcp/networks/subnet.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../dhcp/wire/message.ts';
 import { findNamedOption } from '../dhcp/wire/option-names.ts';
-import { MESSAGE_TYPE, OPTION } from '../dhcp/wire/options.ts';
+import { addressBytes, MESSAGE_TYPE, OPTION } from '../dhcp/wire/options.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import {
   ANY,
@@ -30,6 +30,7 @@ import {
   formatMac,
   formatNetwork,
   type Ipv4,
+  ipv4,
   type MacAddress,
   networkContains,
 } from '../net/address.ts';
@@ -226,10 +227,8 @@ class Explanation {
 
   #offer(): DhcpEvent | undefined {
     const { dhcp, now } = this.#foresight;
-    const { interfaceName, network } = this.#served.subnet;
-    // A machine behind a relay is asked for by the relay, whose address lies in its network.
-    const giaddr = interfaceName === undefined ? network.address : ANY;
-    const message = discover(this.#mac, this.#client, giaddr);
+    const { interfaceName } = this.#served.subnet;
+    const message = discover(this.#mac, this.#client, interfaceName === undefined ? this.#served.subnet : undefined);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
@@ -375,8 +374,11 @@ class Explanation {
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
 
-/** The DISCOVER that a client of a kind sends first. */
-function discover(mac: MacAddress, client: ClientKind, giaddr: Ipv4): DhcpMessage {
+/**
+ * The DISCOVER that a client of a kind sends first.
+ * @param behind the network that a relay agent names, of those it lists; undefined: the client is on a wire of the rack
+ */
+function discover(mac: MacAddress, client: ClientKind, behind: ServedSubnet['subnet'] | undefined): DhcpMessage {
   const chaddr = new Uint8Array(16);
   chaddr.set(Buffer.from(formatMac(mac, '-').replaceAll('-', ''), 'hex'));
   const options = new Map<number, Uint8Array>([
@@ -385,6 +387,13 @@ function discover(mac: MacAddress, client: ClientKind, giaddr: Ipv4): DhcpMessag
     [OPTION.clientArchitecture, Uint8Array.of(client.code >> 8, client.code & 0xff)],
   ]);
   if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
+  let giaddr = ANY;
+  if (behind !== undefined) {
+    const { network, relays, router } = behind;
+    giaddr = relays?.[0]?.address ?? router ?? ipv4(network.address + 1);
+    // Link selection (RFC 3527 §3): the agent's own address may be elsewhere.
+    options.set(OPTION.relayAgentInformation, Uint8Array.of(5, 4, ...addressBytes(network.address)));
+  }
   const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr };
   const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid: 0, secs: 0, flags: 0 };
   return { ...fixed, ...addresses, chaddr, sname: '', file: '', options };

@@ -269,6 +269,20 @@ test('a machine is explained where it has a lease, else in every network; a rela
   assert.deepEqual(foreseeBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
 });
 
+test('a machine behind a relay agent is told its address, whatever agents its network lists', () => {
+  for (const more of [
+    '',
+    'router_ip: 10.30.0.254, ',
+    'relays: [10.30.0.1], ',
+    'relays: [10.99.0.0/24], relay_sources: [], ',
+  ]) {
+    const network = `${NETWORK}\n  - { name: far, relayed: true, ${more}network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
+    const [, far] = foreseeBoot(MAC, 'bios', foresight({ network }));
+    const line = far?.lines.find(({ topic }) => topic === 'address');
+    assert.match(line?.text ?? '', /^10\.30\.0\.10\d,/, more);
+  }
+});
+
 test('the kind of client is what the machine showed last, else what its architecture suggests', () => {
   const shown = { ...lease(0x0a140064, MAC), vendorClass: 'PXEClient:Arch:00007:UNDI:003000' };
   assert.deepEqual(likelyClients(MAC, foresight({ leases: [shown] })), ['uefi-amd64']);
