@@ -9,9 +9,9 @@
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
-import { formatMac } from '../net/address.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
+import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
@@ -136,6 +136,7 @@ class RegionOnStore implements Region {
   readonly images: ListImages | undefined;
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
+  readonly #enlistmentLog = new EnlistmentLog();
   #mirror = new Map<string, RackMachine>();
   #config: RegionConfig;
   /** The store's version that the mirror shows. */
@@ -237,7 +238,9 @@ class RegionOnStore implements Region {
     const terms = { clock: this.clock, atMs, newMachinesMax, nameFrom };
     const weighed = weighReport(report);
     const asked = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
-    const outcome = this.store.enlist(asked, (knowledge) => decideEnlistment(weighed, knowledge, terms));
+    const outcome = this.store.enlist(asked, (knowledge) =>
+      this.#enlistmentLog.thin(decideEnlistment(weighed, knowledge, terms), this.clock.now()),
+    );
     if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
       this.#mirror.delete(outcome.goneId);
       this.power?.follow([outcome.goneId]);
@@ -246,9 +249,7 @@ class RegionOnStore implements Region {
       this.#mirrorChange(outcome.machine, ...outcome.others);
     }
     if (outcome.kind === 'refuse' && report.username === undefined) {
-      const [mac] = report.macs;
-      const description = `${mac === undefined ? '' : `${formatMac(mac)}: `}${outcome.refusal.text}`;
-      this.store.recordEvent({ type: 'NODE_ENLISTMENT_REFUSED', description, atMs, username: '' }, undefined);
+      this.store.recordEvent(refusedEvent(report, outcome.refusal.text, atMs), undefined);
     }
     return outcome;
   }

@@ -303,3 +303,20 @@ test('a machine whose boot is proven takes the place of a stranger; neither it, 
     },
     { newMachinesMax: NEW_MAX },
   ));
+
+test('who reports a machine again and again does not fill the event log; what is told says how often it was', () =>
+  withRegion(({ region, clock }) => {
+    enlist(region, report([V], from(OWNER)));
+    const before = region.store.eventRange().newest;
+    for (let index = 0; index < 300; index += 1) {
+      region.enlist(report([V], from(index % 2 === 0 ? STRANGER : OWNER)));
+      clock.advance(100);
+    }
+    assert.ok(region.store.eventRange().newest - before <= 12, `${region.store.eventRange().newest - before} events`);
+    clock.advance(60_000);
+    region.enlist(report([V], from(STRANGER)));
+    assert.match(
+      region.store.listEvents({ limit: 1 })[0]?.description ?? '',
+      /\(145 times since this was told last\)$/,
+    );
+  }));
