@@ -31,7 +31,7 @@ const CI = process.env.CI === 'true';
 const RUN_MS_MAX = 50 * 60_000;
 
 const within = (folder: string): string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }).sort();
-const APART = ['test/e2e/', 'test/long/', 'test/page/'];
+const APART = ['test/e2e/', 'test/long/', 'test/page/', 'test/hostile/'];
 
 const ofE2e = (names: string): readonly string[] => names.split(/\s+/).map((name) => `test/e2e/${name}.test.ts`);
 
@@ -72,6 +72,7 @@ const SUITES: readonly Suite[] = [
   },
   { name: 'e2e', files: MACHINES, concurrency: 2, timeoutMs: 600_000, fileMs: 1_500_000 },
   { name: 'e2e', files: BESIDE, concurrency: 3, timeoutMs: 300_000, fileMs: 600_000 },
+  { name: 'hostile', files: within('hostile'), concurrency: 1, timeoutMs: 120_000, fileMs: 600_000 },
   { name: 'page', files: within('page'), concurrency: 1, timeoutMs: 120_000, fileMs: 300_000 },
   { name: 'long', files: within('long'), concurrency: 1, timeoutMs: 1_800_000, fileMs: 10_800_000 },
 ];

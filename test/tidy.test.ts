@@ -2,7 +2,7 @@
 // that do not belong in a finished tree. Each rule names its remedy.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
@@ -326,4 +326,12 @@ test('each place on loopback belongs to one test file, so that two of them can r
     shared.map(([place, files]) => `labPlace(${place}): ${[...files].join(', ')}`),
     'give each file a place of its own',
   );
+});
+
+test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes say what they do', () => {
+  const types = join(ROOT, 'test', 'support', 'types');
+  const { status, stdout } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['--noEmit', '-p', types], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, `${stdout}\n→ use copyBytes or viewBytes of src/net/borrowed-bytes.ts`);
 });

@@ -24,5 +24,4 @@ export const preseedSecret = (token: string): string =>
   createHash('sha256')
     .update(PURPOSE + token)
     .digest()
-    .subarray(0, SECRET_BYTES)
-    .toString('base64url');
+    .toString('base64url', 0, SECRET_BYTES);

@@ -84,7 +84,7 @@ function headerFields(bytes: Uint8Array): Field[] {
   for (const [index, name] of ['ciaddr', 'yiaddr', 'siaddr', 'giaddr'].entries()) {
     add(name, 12 + index * 4, formatIpv4(ipv4(reader.u32(name))));
   }
-  add('chaddr', 28, formatHardware(reader.view(16, 'chaddr').subarray(0, Math.min(hlen, 16))));
+  add('chaddr', 28, formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(hlen, 16))));
   reader.skip(SNAME.length + FILE.length, 'file');
   const cookie = reader.u32('cookie');
   if (reader.fault !== undefined) fields.push({ name: 'message', value: `${bytes.length} bytes`, wrong: 'cut' });
@@ -167,7 +167,7 @@ function summarise(bytes: Uint8Array, pieces: readonly Piece[]): string {
   reader.skip(4, 'secs');
   const [ciaddr, yiaddr] = [reader.u32('ciaddr'), reader.u32('yiaddr')];
   reader.skip(8, 'giaddr');
-  const hardware = formatHardware(reader.view(16, 'chaddr').subarray(0, Math.min(bytes[2] ?? 0, 16)));
+  const hardware = formatHardware(reader.copy(16, 'chaddr').subarray(0, Math.min(bytes[2] ?? 0, 16)));
   if (reader.fault !== undefined) return `DHCP, cut after ${bytes.length} bytes`;
   const address = reply ? yiaddr : ciaddr;
   const who = `${reply ? 'to' : 'from'} ${hardware || 'nobody'}`;

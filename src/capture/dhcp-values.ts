@@ -216,7 +216,7 @@ function formatRoutes(bytes: Uint8Array): ValueText {
   while (reader.remaining > 0) {
     const prefix = reader.u8('prefix');
     if (prefix > 32) return { value: routes.join(', '), wrong: `a prefix of ${prefix} bits` };
-    const octets = reader.view(Math.ceil(prefix / 8), 'network');
+    const octets = reader.copy(Math.ceil(prefix / 8), 'network');
     const router = formatIpv4(ipv4(reader.u32('router')));
     if (reader.fault !== undefined) return { value: routes.join(', '), wrong: 'a route is cut' };
     routes.push(`${[...octets, 0, 0, 0, 0].slice(0, 4).join('.')}/${prefix} by ${router}`);
@@ -231,7 +231,7 @@ function vendorOptions(bytes: Uint8Array): ValueText {
   while (reader.remaining > 0) {
     const at = reader.offset;
     const enterprise = reader.u32('enterprise');
-    const own = reader.view(reader.u8('length'), 'options');
+    const own = reader.copy(reader.u8('length'), 'options');
     if (reader.fault !== undefined) return { value: '', parts, wrong: `an enterprise is cut at byte ${at} of it` };
     const options = subOptions(own, NO_SUBOPTIONS, 'bytes');
     for (const part of options.parts ?? []) parts.push({ ...part, name: `enterprise ${enterprise}, ${part.name}` });

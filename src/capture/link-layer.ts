@@ -106,7 +106,7 @@ function readIpv4(
   const payload = Math.max(0, length - UDP_HEADER_BYTES);
   // Short frames are padded: what lies behind the packet's own length is not the datagram's.
   const inPacket = totalBytes === 0 ? reader.remaining : Math.max(0, start + totalBytes - reader.offset);
-  const bytes = reader.view(Math.min(payload, inPacket, reader.remaining), 'payload');
+  const bytes = reader.copy(Math.min(payload, inPacket, reader.remaining), 'payload');
   const missing = payload - bytes.length;
   return {
     ...{ kind: 'udp', from, fromPort, to, toPort, bytes, vlans },

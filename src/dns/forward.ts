@@ -22,6 +22,7 @@ import type { Counters } from '../counters.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
+import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
 import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
@@ -108,7 +109,13 @@ export class Forwarder<W> {
   }
 
   /** A datagram came to one of the sockets. */
-  receive(socket: number, from: Ipv4, fromPort: number, bytes: Uint8Array, now: Instant): readonly ForwardAction<W>[] {
+  receive(
+    socket: number,
+    from: Ipv4,
+    fromPort: number,
+    bytes: BorrowedBytes,
+    now: Instant,
+  ): readonly ForwardAction<W>[] {
     const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     const exchange = bytes.length < HEADER_OCTETS ? undefined : this.#exchanges.get(socket * 0x10000 + id);
     const server = exchange?.upstream.server;
@@ -279,7 +286,7 @@ export class Forwarder<W> {
   }
 
   /** Looks at a reply from the right place; false when it is not the answer to what was asked. */
-  #judge(exchange: Exchange<W>, bytes: Uint8Array, now: Instant): boolean {
+  #judge(exchange: Exchange<W>, bytes: BorrowedBytes, now: Instant): boolean {
     const { flight } = exchange;
     const message = decodeMessage(bytes);
     if (!message.ok) {

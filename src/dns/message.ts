@@ -5,6 +5,7 @@
 // 2. A reply repeats the question octet for octet, so its case survives (RFC 4343 §4.1).
 // 3. A reply never exceeds the limit it is given: if the answer or authority does not fit, both are left out and TC is set.
 
+import { type BorrowedBytes, copyBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 import { takeBytes } from '../net/byte-slab.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
@@ -70,7 +71,7 @@ export type Received =
   | { readonly kind: 'ignore'; readonly reason: 'short' | 'response' };
 
 /** Reads a message that came to the server's port. */
-export function receiveQuery(bytes: Uint8Array): Received {
+export function receiveQuery(bytes: BorrowedBytes): Received {
   if (bytes.length < HEADER_OCTETS) return { kind: 'ignore', reason: 'short' };
   const flags = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
   if ((flags & FLAG.QR) !== 0) return { kind: 'ignore', reason: 'response' };
@@ -84,7 +85,7 @@ export function receiveQuery(bytes: Uint8Array): Received {
  * query repeats. What they mean under another opcode is not known here, so nothing is repeated there: BIND's `dns_message_reply` does
  * the same, and ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
  */
-function reject(bytes: Uint8Array, rcode: number): Received {
+function reject(bytes: BorrowedBytes, rcode: number): Received {
   const isQuery = ((bytes[2] ?? 0) & (OPCODE_MASK >>> 8)) === 0;
   const repeated = ((OPCODE_MASK | (isQuery ? FLAG.RD : 0)) >>> 8) & (bytes[2] ?? 0);
   const reply = new Uint8Array(HEADER_OCTETS);
@@ -99,7 +100,7 @@ function reject(bytes: Uint8Array, rcode: number): Received {
  * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing after them.
  * Faults: those of names and lengths, `bad-value` for counts that no query has.
  */
-export function decodeQuery(bytes: Uint8Array): Decoded<Query> {
+export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const reader = new ByteReader(bytes);
   const id = reader.u16('id');
   const flags = reader.u16('flags');
@@ -108,7 +109,7 @@ export function decodeQuery(bytes: Uint8Array): Decoded<Query> {
   const others = reader.u16('nscount');
   const additional = reader.u16('arcount');
   const question = readQuestion(reader);
-  const questionOctets = bytes.slice(HEADER_OCTETS, reader.offset);
+  const questionOctets = copyBytes(bytes, HEADER_OCTETS, reader.offset);
   // An IXFR carries its SOA in the authority section (RFC 1995 §3): read over, and refused for its type.
   let edns: Edns | undefined;
   for (let index = 0; index < others + additional && reader.fault === undefined; index += 1) {
@@ -166,7 +167,7 @@ export interface Message {
 }
 
 /** Decodes a whole message. Faults: those of names, lengths and counts; trailing octets are a `bad-length`. */
-export function decodeMessage(bytes: Uint8Array): Decoded<Message> {
+export function decodeMessage(bytes: BorrowedBytes): Decoded<Message> {
   const reader = new ByteReader(bytes);
   const id = reader.u16('id');
   const flags = reader.u16('flags');

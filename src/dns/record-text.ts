@@ -3,10 +3,11 @@
 // 1. What `formatRdata` writes, `parseRdata` reads back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
 // 2. Names are taken as fully qualified, with or without the final dot: a configured record has no origin.
 
-import { formatIpv4, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, ipv4, parseIpv4 } from '../net/address.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { parseName, readName, textToWire } from './name.ts';
-import { addressRdata, rdataAddress, TYPE } from './record.ts';
+import { addressRdata, TYPE } from './record.ts';
 
 /** The types that can be written as text, by name. */
 export const RECORD_TYPE_NUMBERS = {
@@ -72,7 +73,7 @@ function parseText(written: string): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   for (const string of strings) {
     for (let at = 0; at === 0 || at < string.length; at += 255) {
-      const piece = string.subarray(at, at + 255);
+      const piece = viewBytes(string, at, at + 255);
       parts.push(Uint8Array.of(piece.length), piece);
     }
   }
@@ -128,7 +129,7 @@ function formatKnown(type: number, reader: ByteReader): string | undefined {
   const name = (): string => `${readName(reader, 'rdata')}.`;
   switch (type) {
     case TYPE.A:
-      return formatIpv4(rdataAddress(reader.view(4, 'rdata')));
+      return formatIpv4(ipv4(reader.u32('rdata')));
     case TYPE.AAAA:
       return Array.from({ length: 8 }, () => reader.u16('rdata').toString(16)).join(':');
     case TYPE.NS:
@@ -154,7 +155,7 @@ function formatKnown(type: number, reader: ByteReader): string | undefined {
 function formatStrings(reader: ByteReader): string {
   const strings: string[] = [];
   while (reader.remaining > 0 && reader.fault === undefined) {
-    const octets = reader.view(reader.u8('rdata'), 'rdata');
+    const octets = reader.copy(reader.u8('rdata'), 'rdata');
     let string = '';
     for (const octet of octets) {
       if (octet === 0x22 || octet === 0x5c) string += `\\${String.fromCharCode(octet)}`;

@@ -5,6 +5,7 @@
 // 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
 
 import { type Ipv4, ipv4 } from '../net/address.ts';
+import { copyBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';
@@ -78,21 +79,31 @@ export function readRdata(reader: ByteReader, type: number, length: number): Uin
   const end = reader.offset + length;
   const layout = type === NAPTR ? naptrLayout(reader, length) : LAYOUTS.get(type);
   if (layout === undefined || length > reader.remaining) {
-    const rdata = reader.view(length, 'rdata').slice();
+    const rdata = reader.copy(length, 'rdata');
     if ((type === TYPE.A && length !== 4) || (type === TYPE.AAAA && length !== 16)) reader.fail('bad-length', 'rdata');
     return rdata;
   }
   const inner = new ByteReader(reader.bytes, reader.offset, end);
-  const parts: Uint8Array[] = [inner.view(layout[0], 'rdata')];
+  const parts: Uint8Array[] = [inner.copy(layout[0], 'rdata')];
   for (let index = 0; index < layout[1]; index += 1) {
     const octets = unpackName(inner, 'rdata', name);
-    parts.push(name.slice(0, octets));
+    parts.push(copyBytes(name, 0, octets));
   }
-  parts.push(inner.view(layout[2], 'rdata'));
+  parts.push(inner.copy(layout[2], 'rdata'));
   if (inner.fault !== undefined) reader.fail(inner.fault.code, 'rdata', inner.fault.offset);
   else if (inner.remaining !== 0) reader.fail('bad-length', 'rdata', inner.offset);
   reader.skip(length, 'rdata');
-  return Buffer.concat(parts);
+  return joined(parts);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((octets, part) => octets + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** RFC 3403 §4.1: order, preference, three character-strings, a name. */
@@ -114,9 +125,9 @@ export function writeRdata(writer: ByteWriter, compression: NameCompression, rec
   const lengthAt = writer.offset;
   writer.u16(0);
   const reader = new ByteReader(rdata);
-  writer.write(reader.view(layout[0], 'rdata'));
+  writer.write(reader.borrow(layout[0], 'rdata'));
   for (let index = 0; index < layout[1]; index += 1) compression.write(writer, readName(reader, 'rdata'));
-  writer.write(reader.view(layout[2], 'rdata'));
+  writer.write(reader.borrow(layout[2], 'rdata'));
   if (!writer.overflow) writer.patchU16(lengthAt, writer.offset - lengthAt - 2);
 }
 

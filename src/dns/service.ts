@@ -13,6 +13,7 @@ import { Counters } from '../counters.ts';
 import { Alarm } from '../deadline-queue.ts';
 import type { Publish } from '../event.ts';
 import type { Ipv4 } from '../net/address.ts';
+import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
@@ -130,7 +131,7 @@ export class DnsService {
   }
 
   /** What to say to a message that came; the octets are not kept. */
-  handle(bytes: Uint8Array, client: Ipv4, transport: 'udp' | 'tcp'): Uint8Array | Pending | undefined {
+  handle(bytes: BorrowedBytes, client: Ipv4, transport: 'udp' | 'tcp'): Uint8Array | Pending | undefined {
     this.counters.add(transport === 'udp' ? 'queries-udp' : 'queries-tcp');
     const received = receiveQuery(bytes);
     if (received.kind === 'ignore') {
@@ -178,7 +179,7 @@ export class DnsService {
   }
 
   /** A datagram came to one of the sockets towards the upstreams. */
-  receive(socket: number, from: Ipv4, fromPort: number, bytes: Uint8Array): void {
+  receive(socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receive(socket, from, fromPort, bytes, now), now);
   }

@@ -6,6 +6,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
+import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
 import type { DnsUpstream } from './config.ts';
 import { EXCHANGE_MS } from './forward.ts';
@@ -16,7 +17,7 @@ export const UPSTREAM_SOCKETS = 8;
 const ROTATE_MS = 15_000;
 
 /** What came to one of the sockets. */
-export type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: Uint8Array) => void;
+export type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
 
 /** The sockets, and the timer that changes their ports. */
 export class UpstreamSockets {

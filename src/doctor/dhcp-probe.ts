@@ -7,6 +7,7 @@ import dhcp from 'dhcp';
 import protocol, { type Message } from 'dhcp/lib/protocol.js';
 import { sleep } from '../clock.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork } from '../net/datagram.ts';
 
 const DISCOVER = 1;
@@ -108,7 +109,7 @@ function discover(machine: ProbedMachine): Uint8Array {
       93: machine.architecture,
     },
   });
-  return written._data.subarray(0, written._w);
+  return viewBytes(written._data, 0, written._w);
 }
 
 function readOffer(bytes: Buffer): SeenOffer | undefined {

@@ -13,6 +13,7 @@ import type { Transform } from 'node:stream';
 import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import {
   DISK_HEAD_BYTES,
   FILE_HEAD_BYTES,
@@ -111,7 +112,7 @@ async function copyImage(request: AddRequest, part: string): Promise<Copy> {
   if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file.`);
   const head = Buffer.alloc(FILE_HEAD_BYTES);
   const { bytesRead } = await file.read(head, 0, FILE_HEAD_BYTES, 0);
-  const recognised = recogniseFormat(head.subarray(0, bytesRead));
+  const recognised = recogniseFormat(viewBytes(head, 0, bytesRead));
   if (!recognised.ok) throw new RackError('bad-argument', `${fileName} cannot be added: ${recognised.problem}.`);
   await checkRoom(part, facts.size);
   const copy = await transfer(request, part, facts.size, recognised.format);
@@ -175,7 +176,7 @@ async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array & { readon
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at);
     if (bytesRead === 0) return;
     at += bytesRead;
-    yield Object.assign(buffer.subarray(0, bytesRead), { at });
+    yield Object.assign(viewBytes(buffer, 0, bytesRead), { at });
   }
 }
 
@@ -223,12 +224,12 @@ class DiskCounter {
   readonly #head: Uint8Array[] = [];
 
   take(chunk: Uint8Array): void {
-    if (this.bytes < DISK_HEAD_BYTES) this.#head.push(chunk.slice(0, DISK_HEAD_BYTES));
+    if (this.bytes < DISK_HEAD_BYTES) this.#head.push(copyBytes(chunk, 0, DISK_HEAD_BYTES));
     this.bytes += chunk.length;
   }
 
   head(): Uint8Array {
-    return Buffer.concat(this.#head).subarray(0, DISK_HEAD_BYTES);
+    return copyBytes(Buffer.concat(this.#head), 0, DISK_HEAD_BYTES);
   }
 }
 

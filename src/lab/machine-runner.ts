@@ -5,6 +5,7 @@ import { type ClientRequest, request } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
+import { copyBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
@@ -51,7 +52,7 @@ export class MachineRunner {
       source,
       broadcast: true,
       onDatagrams: (datagrams) => {
-        for (const { bytes } of datagrams) this.#input({ kind: 'dhcp', bytes });
+        for (const { bytes } of datagrams) this.#input({ kind: 'dhcp', bytes: copyBytes(bytes) });
       },
     });
     try {
@@ -123,7 +124,8 @@ export class MachineRunner {
       address: this.#address,
       port: 0,
       onDatagrams: (datagrams) => {
-        for (const { bytes, from, fromPort } of datagrams) this.#input({ kind: 'tftp', bytes, from, fromPort });
+        for (const { bytes, from, fromPort } of datagrams)
+          this.#input({ kind: 'tftp', bytes: copyBytes(bytes), from, fromPort });
       },
     });
   }

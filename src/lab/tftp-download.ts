@@ -3,6 +3,7 @@
 
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { copyBytes } from '../net/borrowed-bytes.ts';
 
 export type DownloadResult =
   | { readonly kind: 'done'; readonly bytes: Uint8Array }
@@ -74,14 +75,14 @@ export class TftpDownload {
     if (opcode === 5)
       this.#finish({
         kind: 'failed',
-        reason: `error ${bytes.readUInt16BE(2)} ${bytes.subarray(4).toString('latin1').replace(/\0.*$/s, '')}`,
+        reason: `error ${bytes.readUInt16BE(2)} ${bytes.toString('latin1', 4).replace(/\0.*$/s, '')}`,
       });
     else if (opcode === 6 && this.#received === 0) this.#acceptOptions(bytes, fromPort, now);
     else if (opcode === 3) this.#takeBlock(bytes, fromPort, now);
   }
 
   #acceptOptions(bytes: Buffer, port: number, now: Instant): void {
-    const words = bytes.subarray(2).toString('latin1').split('\0');
+    const words = bytes.toString('latin1', 2).split('\0');
     for (let index = 0; index + 1 < words.length; index += 2) {
       const value = Number(words[index + 1]);
       if (words[index]?.toLowerCase() === 'blksize' && value >= 8 && value <= REQUEST_BLOCK_BYTES)
@@ -103,7 +104,7 @@ export class TftpDownload {
       if (block === (this.#received & 0xffff)) this.#acknowledge(block, now);
       return;
     }
-    const data = Buffer.from(bytes.subarray(4));
+    const data = Buffer.from(copyBytes(bytes, 4));
     this.#received += 1;
     this.#bytes += data.length;
     this.#parts.push(data);

@@ -4,6 +4,8 @@
 //    a double.
 // 2. `parse…` returns undefined for anything but the canonical spellings listed there; it never throws.
 
+import type { BorrowedBytes } from './borrowed-bytes.ts';
+
 /** An IPv4 address, 0 to 2^32 - 1. */
 export type Ipv4 = number & { readonly __ipv4: true };
 /** An Ethernet hardware address, 0 to 2^48 - 1. */
@@ -75,7 +77,7 @@ export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'):
 export const isHostMac = (mac: MacAddress): boolean => mac !== 0 && Math.floor(mac / 0x100_0000_0000) % 2 === 0;
 
 /** The first six bytes as a hardware address. */
-export function macFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
+export function macFromBytes(bytes: BorrowedBytes, offset = 0): MacAddress {
   const high = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
   const low =
     (bytes[offset + 2] ?? 0) * 0x1000000 +

@@ -6,6 +6,7 @@
 // 3. A sender that is no single host's (a group bit in its hardware address, a zero, a multicast or broadcast address) is nobody.
 
 import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from './address.ts';
+import { type BorrowedBytes, borrowedView } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
 
 /** The length of an ARP packet for IPv4 over Ethernet, without Ethernet's header. */
@@ -26,9 +27,9 @@ export interface ArpPacket {
 }
 
 /** Reads a packet without Ethernet's header. */
-export function decodeArp(bytes: Uint8Array): Decoded<ArpPacket> {
+export function decodeArp(bytes: BorrowedBytes): Decoded<ArpPacket> {
   if (bytes.length < ARP_BYTES) return fault('truncated', bytes.length, 'arp');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = borrowedView(bytes);
   if (view.getUint16(0) !== HARDWARE_ETHERNET) return fault('bad-value', 0, 'hardware');
   if (view.getUint16(2) !== PROTOCOL_IPV4) return fault('bad-value', 2, 'protocol');
   if (view.getUint8(4) !== 6 || view.getUint8(5) !== 4) return fault('bad-length', 4, 'lengths');

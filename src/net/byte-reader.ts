@@ -1,5 +1,7 @@
-// Reads values from bytes. Reading never throws: the first fault wins, and everything read after it is zero or empty, so that
+// Reads values from bytes, which may be borrowed. Reading never throws: the first fault wins, and everything read after it is zero or empty, so that
 // a decoder stays straight and a flood of malformed datagrams is the cheap case.
+
+import { type BorrowedBytes, borrowedIndexOf, borrowedPart, borrowedText, copyBytes } from './borrowed-bytes.ts';
 
 /** Why bytes could not be understood. */
 export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';
@@ -17,16 +19,16 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
 export const faulty = (fault: WireFault): Decoded<never> => ({ ok: false, fault });
 
-const EMPTY = new Uint8Array(0);
+const EMPTY: BorrowedBytes = new Uint8Array(0);
 
 /** A cursor over bytes, big endian, that remembers its first fault. */
 export class ByteReader {
-  readonly bytes: Uint8Array;
+  readonly bytes: BorrowedBytes;
   #offset: number;
   readonly #end: number;
   #fault: WireFault | undefined;
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+  constructor(bytes: BorrowedBytes, start = 0, end = bytes.length) {
     this.bytes = bytes;
     this.#offset = start;
     this.#end = Math.min(end, bytes.length);
@@ -79,24 +81,34 @@ export class ByteReader {
     );
   }
 
-  /** `count` bytes as a view into the source: copy what must outlive the datagram. */
-  view(count: number, field: string): Uint8Array {
+  /** `count` bytes where they lie, as borrowed as the source. */
+  borrow(count: number, field: string): BorrowedBytes {
     if (!this.#has(count, field)) return EMPTY;
-    const view = this.bytes.subarray(this.#offset, this.#offset + count);
+    const part = borrowedPart(this.bytes, this.#offset, this.#offset + count);
     this.#offset += count;
-    return view;
+    return part;
+  }
+
+  /** `count` bytes as a copy, to keep. */
+  copy(count: number, field: string): Uint8Array {
+    if (!this.#has(count, field)) return new Uint8Array(0);
+    const copy = copyBytes(this.bytes, this.#offset, this.#offset + count);
+    this.#offset += count;
+    return copy;
   }
 
   /** `count` bytes as text, one character a byte. */
   latin1(count: number, field: string): string {
-    const view = this.view(count, field);
-    return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('latin1');
+    if (!this.#has(count, field)) return '';
+    const text = borrowedText(this.bytes, 'latin1', this.#offset, this.#offset + count);
+    this.#offset += count;
+    return text;
   }
 
   /** Bytes up to a zero byte, which is consumed and not part of the text; without one it is a fault. */
   zeroTerminated(field: string): string {
     if (this.#fault !== undefined) return '';
-    const at = this.bytes.indexOf(0, this.#offset);
+    const at = borrowedIndexOf(this.bytes, 0, this.#offset);
     if (at === -1 || at >= this.#end) {
       this.fail('truncated', field);
       return '';

@@ -1,6 +1,8 @@
 // Writes values to bytes of a fixed capacity. What does not fit sets `overflow` and is not written; the caller decides what
 // that means (truncate a DNS answer, move DHCP options to another field), so writing never throws either.
 
+import type { BorrowedBytes } from './borrowed-bytes.ts';
+
 /** So many bytes are written one by one. */
 const LOOPED_BYTES_MAX = 16;
 
@@ -52,7 +54,7 @@ export class ByteWriter {
     this.#bytes[this.#offset++] = value;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: BorrowedBytes): void {
     if (!this.#room(bytes.length)) return;
     // A call costs more than the few bytes of most fields.
     if (bytes.length > LOOPED_BYTES_MAX) this.#bytes.set(bytes, this.#offset);

@@ -2,11 +2,12 @@
 // `udp-linux.ts` (recvmmsg and sendmmsg on Linux), chosen once at start; the rooms above see only this.
 //
 // 1. Datagrams arrive in arrays, at most RECEIVE_BATCH_MAX each: what the kernel had queued.
-// 2. `bytes` of a received datagram is a view that is overwritten after the handler returns: copy what must live longer.
+// 2. `bytes` of a received datagram is borrowed until the handler returns (borrowed-bytes.ts): copy what must live longer.
 // 3. `send` never throws and never blocks; what the kernel refuses is counted and told to `onSendError`.
 // 4. What was handed to `send` or `sendSegments` is the caller's again when it returns.
 
 import type { Ipv4, MacAddress } from './address.ts';
+import type { BorrowedBytes } from './borrowed-bytes.ts';
 import type { FrameTap, TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 
@@ -21,7 +22,7 @@ export type Destination =
   | { readonly kind: 'broadcast'; readonly port: number };
 
 export interface ReceivedDatagram {
-  readonly bytes: Uint8Array;
+  readonly bytes: BorrowedBytes;
   readonly from: Ipv4;
   readonly fromPort: number;
 }

@@ -16,6 +16,7 @@ import {
   macFromBytes,
   macToBytes,
 } from './address.ts';
+import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
 import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW, SOL_SOCKET } from './wire-structs.ts';
@@ -78,7 +79,7 @@ class LinuxTap implements FrameTap {
   readonly #libc: Libc;
   readonly #mac: MacAddress;
   readonly #port: number;
-  readonly #frame = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX);
+  readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
   #fd: number | undefined;
 
   constructor(libc: Libc, fd: number, mac: MacAddress, port: number) {
@@ -100,7 +101,9 @@ class LinuxTap implements FrameTap {
     for (let looks = 0; looks < TAKEN_MAX && this.#fd !== undefined; looks += 1) {
       const length = this.#libc.recv(this.#fd, this.#frame, FRAME_BYTES_MAX, MSG_DONTWAIT);
       if (length < 0) break;
-      const datagram = readTappedFrame(this.#frame.subarray(0, length), this.#port);
+      const frame = borrowedPart(this.#frame, 0, length);
+      const datagram = readTappedFrame(frame, this.#port);
+      reclaim(frame);
       if (datagram !== undefined) taken.push(datagram);
     }
     return taken;
@@ -124,9 +127,9 @@ export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: n
 }
 
 /** Reads a frame; undefined: it holds no whole UDP datagram for `port`. Checksums are not looked at, for the card may owe them. */
-export function readTappedFrame(frame: Uint8Array, port: number): TappedDatagram | undefined {
+export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
   if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const view = borrowedView(frame);
   const ip = ETHERNET_HEADER_BYTES;
   if (view.getUint16(12) !== ETHERTYPE_IPV4 || view.getUint8(ip) >>> 4 !== 4) return undefined;
   const headerBytes = (view.getUint8(ip) & 0x0f) * 4;
@@ -137,7 +140,7 @@ export function readTappedFrame(frame: Uint8Array, port: number): TappedDatagram
   const end = udp + view.getUint16(udp + 4);
   if (end < udp + UDP_HEADER_BYTES || end > frame.length) return undefined;
   return {
-    bytes: frame.slice(udp + UDP_HEADER_BYTES, end),
+    bytes: copyBytes(frame, udp + UDP_HEADER_BYTES, end),
     from: ipv4(view.getUint32(ip + 12)),
     mac: macFromBytes(frame, 6),
   };

@@ -5,6 +5,7 @@
 // 2. An overrun of the queue (ENOBUFS), an undecodable datagram and an interrupted dump are made good by another dump, at most
 //    DUMP_RETRIES_MAX in a row; the next wake after that tries again.
 
+import { borrowedPart } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
 import {
   type DumpType,
@@ -36,7 +37,7 @@ export class NetlinkDump {
   readonly #libc: Libc;
   readonly #types: readonly DumpType[];
   readonly #listener: NetlinkListener;
-  readonly #buffer = Buffer.allocUnsafeSlow(NETLINK_DATAGRAM_BYTES_MAX);
+  readonly #buffer = new Uint8Array(NETLINK_DATAGRAM_BYTES_MAX);
   #sequence = 0;
   /** What the running dump is about, as a place in `#types`; undefined when none runs. */
   #dumping: number | undefined;
@@ -83,7 +84,7 @@ export class NetlinkDump {
         if (code === 'ENOBUFS') this.#again();
         continue;
       }
-      const messages = decodeNetlink(this.#buffer.subarray(0, length));
+      const messages = decodeNetlink(borrowedPart(this.#buffer, 0, length));
       if (messages.ok) for (const message of messages.value) this.#take(message);
       else this.#again();
     }

@@ -6,6 +6,7 @@
 //    seriously, an interface that leaves its bridge would count as deleted.
 
 import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
+import { type BorrowedBytes, borrowedView } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
 
 /** Multicast groups as a bit mask: links, and IPv4 addresses. */
@@ -98,13 +99,13 @@ export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array 
 }
 
 /** The messages of one datagram. A fault tells where its structure breaks; the messages before it are lost with it. */
-export function decodeNetlink(bytes: Uint8Array): Decoded<readonly NetlinkMessage[]> {
+export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMessage[]> {
   const views = splitNetlink(bytes);
   if (!views.ok) return views;
   const messages: NetlinkMessage[] = [];
   for (const view of views.value) {
     const message = decodeMessage(view);
-    const start = view.byteOffset - bytes.byteOffset;
+    const start = view.byteOffset - borrowedView(bytes).byteOffset;
     if (!message.ok) return fault(message.fault.code, start + message.fault.offset, message.fault.field);
     if (message.value !== undefined) messages.push(message.value);
   }
@@ -112,15 +113,15 @@ export function decodeNetlink(bytes: Uint8Array): Decoded<readonly NetlinkMessag
 }
 
 /** The messages of a datagram, each with its header of 16 bytes, which is whole. */
-export function splitNetlink(bytes: Uint8Array): Decoded<readonly DataView[]> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function splitNetlink(bytes: BorrowedBytes): Decoded<readonly DataView[]> {
+  const view = borrowedView(bytes);
   const messages: DataView[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (at + HEADER_BYTES > bytes.length) return fault('truncated', at, 'header');
     const length = view.getUint32(at, true);
     if (length < HEADER_BYTES) return fault('bad-length', at, 'length');
     if (at + length > bytes.length) return fault('truncated', at, 'message');
-    messages.push(new DataView(bytes.buffer, bytes.byteOffset + at, length));
+    messages.push(new DataView(view.buffer, view.byteOffset + at, length));
     at += padded(length);
   }
   return decoded(messages);

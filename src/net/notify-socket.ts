@@ -58,10 +58,7 @@ export function formatNotice(notice: Notice): string {
 function cut(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= STATUS_BYTES_MAX) return text;
-  return `${bytes
-    .subarray(0, STATUS_BYTES_MAX - 3)
-    .toString('utf8')
-    .replace(/\ufffd+$/, '')}…`;
+  return `${bytes.toString('utf8', 0, STATUS_BYTES_MAX - 3).replace(/\ufffd+$/, '')}…`;
 }
 
 /**

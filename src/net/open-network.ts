@@ -7,11 +7,18 @@ import { errorText } from '../errors.ts';
 import type { HostNetwork } from './datagram.ts';
 import { openDgramNetwork } from './udp-dgram.ts';
 
+export interface NetworkOptions {
+  /** False: Node's own sockets, even where native calls work. */
+  readonly native?: boolean;
+  /** The send buffer to ask for, in bytes; left out: as large as is useful. The system's own default is 212 992. */
+  readonly sendBufferBytes?: number | undefined;
+}
+
 /** Processors whose structure layouts are known to be those of `wire-structs.ts`. */
 const NATIVE_PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 
 /** The datagram network of this host; `native: false` asks for the portable one everywhere. Never fails. */
-export async function openNetwork(options: { readonly native?: boolean } = {}): Promise<HostNetwork> {
+export async function openNetwork(options: NetworkOptions = {}): Promise<HostNetwork> {
   if (options.native === false)
     return openDgramNetwork('Sockets are the portable ones, because the configuration asks for them.');
   if (process.platform !== 'linux' || !NATIVE_PROCESSORS.has(process.arch) || endianness() !== 'LE') {
@@ -22,7 +29,7 @@ export async function openNetwork(options: { readonly native?: boolean } = {}): 
   try {
     // Imported only here, so that a host without the koffi package still runs.
     const { openLinuxNetwork } = await import('./udp-linux.ts');
-    return openLinuxNetwork();
+    return openLinuxNetwork(options.sendBufferBytes);
   } catch (error) {
     return openDgramNetwork(
       `Sockets are the portable ones, because the C library cannot be called (${errorText(error)}).`,

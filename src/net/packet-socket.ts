@@ -7,6 +7,7 @@
 // 4. The kernel copies a filter while it is attached; receive buffers are fields.
 
 import { type MacAddress, macFromBytes, macToBytes } from './address.ts';
+import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
 import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOL_SOCKET } from './wire-structs.ts';
 
@@ -33,8 +34,8 @@ const PACKET_TYPE_MAX = 2;
 
 /** A frame that was heard. */
 export interface HeardFrame {
-  /** Overwritten by the next one. */
-  readonly bytes: Uint8Array;
+  /** Borrowed until the next call of `receive`. */
+  readonly bytes: BorrowedBytes;
   readonly interfaceIndex: number;
   /** By whom it was put on the wire. */
   readonly from: MacAddress;
@@ -45,7 +46,7 @@ export class PacketSocket {
   readonly fd: number;
   readonly #libc: Libc;
   readonly #protocol: number;
-  readonly #frame = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX);
+  readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
   readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
   readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
   readonly #filter: readonly FilterInstruction[];
@@ -84,6 +85,7 @@ export class PacketSocket {
 
   /** The next frame for this host; undefined: none waits. @throws Error named after the system's code */
   receive(): HeardFrame | undefined {
+    reclaim(this.#frame);
     for (;;) {
       this.#fromLength.set(intBytes(SOCKADDR_LL_BYTES));
       const length = this.#libc.recvfrom(
@@ -101,9 +103,9 @@ export class PacketSocket {
         if (code === 'EINTR' || code === 'ENETDOWN') continue;
         throw new Error(code);
       }
-      const bytes = (this.#from[10] ?? 0) > PACKET_TYPE_MAX ? this.#frame.subarray(0, 0) : this.#frame;
+      const isForUs = (this.#from[10] ?? 0) <= PACKET_TYPE_MAX;
       return {
-        bytes: bytes.subarray(0, length),
+        bytes: borrowedPart(this.#frame, 0, isForUs ? length : 0),
         interfaceIndex: this.#from.readInt32LE(4),
         from: macFromBytes(this.#from, 12),
       };

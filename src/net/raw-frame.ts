@@ -5,6 +5,7 @@
 // 2. The UDP checksum is never sent as 0, which would mean "none" (RFC 768).
 
 import type { Ipv4 } from './address.ts';
+import type { BorrowedBytes } from './borrowed-bytes.ts';
 
 /** Bytes in front of the payload: an IPv4 header without options, and the UDP header. */
 export const FRAME_HEADER_BYTES = 28;
@@ -56,7 +57,7 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
 }
 
 /** The sum of the big-endian 16-bit words from `start` to `end`; an odd byte is padded with zero (RFC 1071 §1). */
-export function sumWords(bytes: Uint8Array, start: number, end: number): number {
+export function sumWords(bytes: BorrowedBytes, start: number, end: number): number {
   let sum = 0;
   const even = end - ((end - start) & 1);
   for (let at = start; at < even; at += 2) sum += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);

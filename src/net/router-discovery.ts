@@ -8,6 +8,7 @@
 
 import type { MacAddress } from './address.ts';
 import { macToBytes } from './address.ts';
+import { type BorrowedBytes, borrowedView, copyBytes } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
 import { internetChecksum, sumWords } from './raw-frame.ts';
 
@@ -40,9 +41,9 @@ export type RouterDiscovery =
   | { readonly kind: 'advertisement'; readonly lifetimeSeconds: number };
 
 /** Reads an IPv6 packet without Ethernet's header. The source address is a copy. */
-export function decodeRouterDiscovery(bytes: Uint8Array): Decoded<RouterDiscovery> {
+export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDiscovery> {
   if (bytes.length < IPV6_HEADER_BYTES + SOLICITATION_BYTES) return fault('truncated', bytes.length, 'packet');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = borrowedView(bytes);
   if (view.getUint8(0) >>> 4 !== 6) return fault('bad-value', 0, 'version');
   if (view.getUint8(6) !== NEXT_HEADER_ICMP) return fault('bad-value', 6, 'next header');
   if (view.getUint8(7) !== HOP_LIMIT) return fault('bad-value', 7, 'hop limit');
@@ -52,7 +53,7 @@ export function decodeRouterDiscovery(bytes: Uint8Array): Decoded<RouterDiscover
   if (length < SOLICITATION_BYTES) return fault('bad-length', 4, 'payload length');
   if (view.getUint8(41) !== 0) return fault('bad-value', 41, 'code');
   if (checksumOf(bytes, end) !== 0) return fault('bad-value', 42, 'checksum');
-  const source = bytes.slice(8, 24);
+  const source = copyBytes(bytes, 8, 24);
   switch (view.getUint8(40)) {
     case TYPE_SOLICITATION:
       return decodeSolicitation(view, source, end);
@@ -127,7 +128,7 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
 }
 
 /** The checksum over both addresses, the length, the next header and the message up to `end`; 0 over a right message. */
-function checksumOf(bytes: Uint8Array, end: number): number {
+function checksumOf(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
   return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));
 }

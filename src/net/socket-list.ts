@@ -5,6 +5,7 @@
 // 1. Asking needs no privilege and does not wait; where the kernel cannot answer, the list is undefined, which is not empty.
 
 import { type Ipv4, ipv4 } from './address.ts';
+import { type BorrowedBytes, borrowedPart, borrowedView } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty } from './byte-reader.ts';
 import type { Libc } from './libc.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from './netlink.ts';
@@ -49,7 +50,7 @@ export interface SocketAnswer {
   readonly end: 'done' | 'refused' | undefined;
 }
 
-export function decodeSocketAnswer(bytes: Uint8Array): Decoded<SocketAnswer> {
+export function decodeSocketAnswer(bytes: BorrowedBytes): Decoded<SocketAnswer> {
   const views = splitNetlink(bytes);
   if (!views.ok) return views;
   const sockets: ListedSocket[] = [];
@@ -60,7 +61,7 @@ export function decodeSocketAnswer(bytes: Uint8Array): Decoded<SocketAnswer> {
     if (type === NLMSG_ERROR) end = 'refused';
     if (type !== SOCK_DIAG_BY_FAMILY) continue;
     if (view.byteLength < ENTRY_BYTES) {
-      return faulty({ code: 'truncated', offset: view.byteOffset - bytes.byteOffset, field: 'socket' });
+      return faulty({ code: 'truncated', offset: view.byteOffset - borrowedView(bytes).byteOffset, field: 'socket' });
     }
     if (view.getUint8(16) !== AF_INET) continue;
     sockets.push({
@@ -80,11 +81,11 @@ export function listSockets(libc: Libc, port: number): readonly ListedSocket[] |
   try {
     const request = encodeSocketRequest(port);
     if (libc.send(fd, request, request.length, MSG_DONTWAIT) < 0) return undefined;
-    const buffer = Buffer.allocUnsafeSlow(NETLINK_DATAGRAM_BYTES_MAX);
+    const buffer = new Uint8Array(NETLINK_DATAGRAM_BYTES_MAX);
     const sockets: ListedSocket[] = [];
     for (let count = 0; count < ANSWERS_MAX; count += 1) {
       const length = libc.recv(fd, buffer, buffer.length, MSG_DONTWAIT);
-      const answer = length < 0 ? undefined : decodeSocketAnswer(buffer.subarray(0, length));
+      const answer = length < 0 ? undefined : decodeSocketAnswer(borrowedPart(buffer, 0, length));
       if (answer?.ok !== true || answer.value.end === 'refused') return undefined;
       sockets.push(...answer.value.sockets);
       if (answer.value.end === 'done') return sockets;

@@ -12,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
+import { reclaim } from './borrowed-bytes.ts';
 import type {
   DatagramSocket,
   Destination,
@@ -240,6 +241,7 @@ class PortableSocket implements DatagramSocket {
     if (from === undefined || this.#closed || !this.#hears(from)) return;
     this.#received += 1;
     this.request.onDatagrams([{ bytes, from, fromPort: peer.port }], this);
+    reclaim(bytes);
   }
 
   /** Whether a datagram from this address can have come in by the device. A socket without device hears everything. */

@@ -12,6 +12,7 @@
 
 import type { Socket } from 'node:dgram';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
+import { reclaim } from './borrowed-bytes.ts';
 import {
   type DatagramSocket,
   type Destination,
@@ -23,12 +24,15 @@ import {
 } from './datagram.ts';
 import { errorName, type Libc } from './libc.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
+import { type ArpTable, type SendMemory, SendRoom } from './send-room.ts';
 import {
   deviceNameBytes,
   intBytes,
   MEMINFO_BYTES,
   MEMINFO_DROPS_OFFSET,
   MEMINFO_RECEIVE_BUFFER_OFFSET,
+  MEMINFO_SEND_BUFFER_OFFSET,
+  MEMINFO_SEND_USED_OFFSET,
   type MessageBatch,
   MSG_DONTWAIT,
   readInt,
@@ -55,6 +59,7 @@ export interface LinuxParts {
   readonly sendBatch: MessageBatch;
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
+  readonly arpTable: ArpTable;
 }
 
 /** A bound descriptor, the dgram socket that owns it, and the device it is bound to. */
@@ -74,6 +79,7 @@ export class LinuxSocket implements DatagramSocket {
   readonly #parts: LinuxParts;
   readonly #onClose: (socket: LinuxSocket) => void;
   readonly #unsegmentedPeers = new Set<number>();
+  readonly #room: SendRoom;
   #descriptor: LinuxDescriptor;
   #segments = true;
   #closed = false;
@@ -100,6 +106,10 @@ export class LinuxSocket implements DatagramSocket {
     this.localAddress = request.address;
     this.localPort = descriptor.waker.address().port;
     this.#descriptor = descriptor;
+    this.#room = new SendRoom(
+      () => this.#sendMemory(),
+      () => parts.arpTable.vicinity(),
+    );
     this.#listen(descriptor.waker);
   }
 
@@ -145,6 +155,11 @@ export class LinuxSocket implements DatagramSocket {
     if (this.#closed || payload.length === 0 || segmentBytes < 1) return;
     const destination: Destination = { kind: 'unicast', address: to, port };
     const peer = to * 65_536 + port;
+    if (!this.#room.admits(to)) {
+      this.#refuse('EHOSTUNREACH', destination);
+      this.#tellRefused();
+      return;
+    }
     const perCall =
       segmentBytes * Math.min(SEGMENTS_MAX, Math.max(1, Math.floor(UDP_PAYLOAD_BYTES_MAX / segmentBytes)));
     for (let at = 0; at < payload.length; at += perCall) {
@@ -202,6 +217,7 @@ export class LinuxSocket implements DatagramSocket {
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
     this.#received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
+    for (const { bytes } of datagrams) reclaim(bytes);
   }
 
   /** Reads up to `count` queued datagrams and returns how many there were. */
@@ -215,7 +231,7 @@ export class LinuxSocket implements DatagramSocket {
     this.#drainedThisTurn += got;
     for (let slot = 0; slot < got; slot += 1) {
       into.push({
-        bytes: receiveBatch.payload(slot, receiveBatch.receivedBytes(slot)),
+        bytes: receiveBatch.received(slot),
         from: receiveBatch.receivedFrom(slot),
         fromPort: receiveBatch.receivedFromPort(slot),
       });
@@ -234,6 +250,10 @@ export class LinuxSocket implements DatagramSocket {
     const frame = to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
       this.#refuse('EMSGSIZE', to);
+      return;
+    }
+    if (to.kind === 'unicast' && !this.#room.admits(to.address)) {
+      this.#refuse('EHOSTUNREACH', to);
       return;
     }
     if (this.#pending.length === sendBatch.slots || frame !== this.#pendingFrames) this.#flush();
@@ -345,12 +365,23 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  /** One of the numbers that SO_MEMINFO tells. */
+  #sendMemory(): SendMemory | undefined {
+    const info = this.#memoryInfo();
+    if (info === undefined) return undefined;
+    const usedBytes = readInt(info, MEMINFO_SEND_USED_OFFSET) >>> 0;
+    return { usedBytes, bufferBytes: readInt(info, MEMINFO_SEND_BUFFER_OFFSET) >>> 0 };
+  }
+
+  /** One of the numbers that SO_MEMINFO gives. */
   #memory(offset: number): number | undefined {
+    const info = this.#memoryInfo();
+    return info === undefined ? undefined : readInt(info, offset) >>> 0;
+  }
+
+  #memoryInfo(): Uint8Array | undefined {
     const info = new Uint8Array(MEMINFO_BYTES);
     const length = intBytes(MEMINFO_BYTES);
-    if (this.#parts.libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
-    return readInt(info, offset) >>> 0;
+    return this.#parts.libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) === 0 ? info : undefined;
   }
 }
 

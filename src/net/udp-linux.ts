@@ -7,12 +7,14 @@
 // 3. Whoever closes the dgram socket closes the descriptor; nobody else does once dgram has it.
 
 import { createSocket, type Socket } from 'node:dgram';
+import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { socketInode } from './port-owner.ts';
+import { ArpTable } from './send-room.ts';
 import { socketError } from './socket-error.ts';
 import { listSockets } from './socket-list.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
@@ -29,6 +31,7 @@ import {
   SO_BROADCAST,
   SO_RCVBUF,
   SO_REUSEADDR,
+  SO_SNDBUF,
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
@@ -37,25 +40,29 @@ import {
 
 /** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** The send buffer asked for: windows of many TFTP transfers, and replies that wait for ARP. */
+const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Room for the longest datagram and a frame's headers. */
 const SLOT_BYTES = 65_536;
 
 /** Opens the Linux implementation. Throws where the C library cannot be called. */
-export function openLinuxNetwork(): HostNetwork {
-  return new LinuxNetwork(loadLibc());
+export function openLinuxNetwork(sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
+  return new LinuxNetwork(loadLibc(), sendBufferBytes);
 }
 
 class LinuxNetwork implements HostNetwork {
   readonly kind = 'linux';
   readonly #libc: Libc;
+  readonly #sendBufferBytes: number;
   readonly #parts: LinuxParts;
   readonly #sockets = new Set<LinuxSocket>();
   readonly #notes = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(libc: Libc) {
+  constructor(libc: Libc, sendBufferBytes: number) {
     this.#libc = libc;
+    this.#sendBufferBytes = sendBufferBytes;
     const packetFd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (packetFd < 0) {
       this.#notes.add(
@@ -67,6 +74,7 @@ class LinuxNetwork implements HostNetwork {
       receiveBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       packetFd: packetFd < 0 ? undefined : packetFd,
+      arpTable: new ArpTable(systemClock),
     };
   }
 
@@ -158,6 +166,8 @@ class LinuxNetwork implements HostNetwork {
     }
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    // As much as the system allows: send-room.ts makes do with less.
+    this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     const granted = this.#receiveBufferBytes(fd);
     if (granted < RECEIVE_BUFFER_BYTES) {

@@ -5,6 +5,7 @@
 // 2. Addresses inside a batch are written once: the headers of one slot always point to the buffers of that slot.
 
 import { type Ipv4, ipv4, type MacAddress } from './address.ts';
+import type { BorrowedBytes } from './borrowed-bytes.ts';
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;
@@ -20,6 +21,7 @@ export const EVENTFD_FLAGS = 0x80800;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_BROADCAST = 6;
+export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_BINDTODEVICE = 25;
 export const SO_MEMINFO = 55;
@@ -31,9 +33,11 @@ export const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
-/** What SO_MEMINFO fills: nine 32-bit numbers, of which the second is the receive buffer's size and the last counts dropped datagrams. */
+/** What SO_MEMINFO fills: nine 32-bit numbers, among them the sizes of both buffers, what is sent from, and dropped datagrams. */
 export const MEMINFO_BYTES = 36;
 export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
+export const MEMINFO_SEND_USED_OFFSET = 8;
+export const MEMINFO_SEND_BUFFER_OFFSET = 12;
 export const MEMINFO_DROPS_OFFSET = 32;
 
 const ETHERTYPE_IPV4 = 0x0800;
@@ -123,12 +127,12 @@ export class MessageBatch {
   constructor(slots: number, slotBytes: number, addressOf: (buffer: Uint8Array) => bigint) {
     this.slots = slots;
     this.#slotBytes = slotBytes;
-    this.headers = zeroed(slots * MMSGHDR_BYTES);
-    this.#names = zeroed(slots * NAME_BYTES);
-    this.#controls = zeroed(slots * CONTROL_BYTES);
-    this.#vectors = zeroed(slots * IOVEC_BYTES);
-    // Not zeroed: the pages of a slot that is never filled then cost no memory.
-    this.#payloads = Buffer.allocUnsafeSlow(slots * slotBytes);
+    this.headers = new Uint8Array(slots * MMSGHDR_BYTES);
+    this.#names = new Uint8Array(slots * NAME_BYTES);
+    this.#controls = new Uint8Array(slots * CONTROL_BYTES);
+    this.#vectors = new Uint8Array(slots * IOVEC_BYTES);
+    // The system gives out zeroed pages as they are touched: a slot that is never filled costs no memory.
+    this.#payloads = new Uint8Array(slots * slotBytes);
     this.#header = viewOf(this.headers);
     this.#name = viewOf(this.#names);
     this.#control = viewOf(this.#controls);
@@ -146,10 +150,15 @@ export class MessageBatch {
     }
   }
 
-  /** The bytes of a slot, to be written before `setLength` or read after a receive. */
+  /** The bytes of a slot, to be written before `setLength`. */
   payload(slot: number, length = this.#slotBytes): Uint8Array {
     const at = slot * this.#slotBytes;
     return this.#payloads.subarray(at, at + length);
+  }
+
+  /** What a slot received: the next receive overwrites it. */
+  received(slot: number): BorrowedBytes {
+    return this.payload(slot, this.receivedBytes(slot));
   }
 
   /** Makes the first `count` slots ready to receive: the kernel overwrote the lengths the last time. */
@@ -244,11 +253,6 @@ export class MessageBatch {
     this.#vector.setBigUint64(slot * IOVEC_BYTES, address, true);
     this.#vector.setBigUint64(slot * IOVEC_BYTES + 8, BigInt(length), true);
   }
-}
-
-/** Zeroed bytes with a store of their own: a slice of Node's shared pool would move with its neighbours' lives. */
-function zeroed(length: number): Uint8Array {
-  return Buffer.allocUnsafeSlow(length).fill(0);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -14,6 +14,7 @@ import { isatty } from 'node:tty';
 import { type Clock, sleep, systemClock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** Lines that wait for a reader or for a disk, the write under way included. */
 const WAITING_BYTES_MAX = 1024 * 1024;
@@ -52,7 +53,7 @@ export class LogWriter {
   #descriptor: number;
   #lines: string[] = [];
   /** What is left of the write under way. */
-  #writing: Buffer = Buffer.alloc(0);
+  #writing: Uint8Array = new Uint8Array(0);
   #waitingBytes = 0;
   #busy = false;
   #resting = false;
@@ -137,7 +138,7 @@ export class LogWriter {
   }
 
   #wrote(bytes: number): void {
-    this.#writing = this.#writing.subarray(bytes);
+    this.#writing = viewBytes(this.#writing, bytes);
     this.#waitingBytes -= bytes;
     if (this.#writing.length === 0) this.#failing = false;
     this.#tellGap();

@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** What is kept of each stream; more is read and forgotten. */
 const OUTPUT_BYTES_MAX = 256 * 1024;
@@ -79,12 +80,12 @@ function killGroup(child: ChildProcess): void {
 
 /** @returns what to ask for that which was kept. */
 function keepOutput(stream: NodeJS.ReadableStream): () => string {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
   stream.on('data', (chunk: Buffer) => {
     const room = OUTPUT_BYTES_MAX - bytes;
     if (room <= 0) return;
-    chunks.push(chunk.subarray(0, room));
+    chunks.push(viewBytes(chunk, 0, room));
     bytes += Math.min(room, chunk.length);
   });
   return () => Buffer.concat(chunks).toString('utf8');

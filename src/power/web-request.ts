@@ -7,6 +7,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
@@ -78,7 +79,7 @@ function readAnswer(
   finish: (attempt: HttpAttempt) => void,
   fail: (text: string) => void,
 ): void {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
   const done = (): void =>
     finish({
@@ -88,7 +89,7 @@ function readAnswer(
       body: Buffer.concat(chunks).toString('utf8'),
     });
   answer.on('data', (chunk: Buffer) => {
-    chunks.push(chunk.subarray(0, BODY_BYTES_MAX - bytes));
+    chunks.push(viewBytes(chunk, 0, BODY_BYTES_MAX - bytes));
     bytes += chunk.length;
     if (bytes >= BODY_BYTES_MAX) done();
   });

@@ -135,7 +135,7 @@ function* structuresOf(table: Buffer): Generator<Structure> {
     const end = table.indexOf('\0\0', at + length, 'latin1');
     if (end === -1) return;
     const strings = table.toString('latin1', at + length, end).split('\0');
-    const structure = new Structure(table.subarray(at, at + length), strings);
+    const structure = new Structure(Buffer.from(table.buffer, table.byteOffset + at, length), strings);
     if (structure.type === 127) return;
     yield structure;
     at = end + 2;

@@ -74,7 +74,7 @@ export class FoldPass {
     if (this.#length === 0) this.#bytes = Buffer.allocUnsafeSlow(Math.max(PASS_BYTES_MAX, batch.length));
     this.#bytes.set(batch, this.#length);
     const end = this.#length + batch.length;
-    const gathered = this.#bytes.subarray(0, end);
+    const gathered = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, end);
     let count = 0;
     for (let at = this.#length; at < end; count += 1) {
       const next = recordEnd(gathered, at);

@@ -13,6 +13,7 @@ import { seconds } from '../clock.ts';
 import type { LeaseState } from '../dhcp/leases/lease.ts';
 import type { StoredLease } from '../dhcp/leases/stored-lease.ts';
 import { ipv4, mac } from '../net/address.ts';
+import { type BorrowedBytes, borrowedText } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 
 /** The most bytes one text of a record may have; a longer one is cut, for a lease must not be lost for its option 82. */
@@ -108,15 +109,15 @@ function writeText(to: Buffer, at: number, text: string | undefined, encoding: '
 const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
 
 /** A text as it stands in the batch; undefined: there is none. */
-function readText(reader: ByteReader, field: string): Uint8Array | undefined {
+function readText(reader: ByteReader, field: string): BorrowedBytes | undefined {
   const length = reader.u16(field);
-  return length === 0 ? undefined : reader.view(length - 1, field);
+  return length === 0 ? undefined : reader.borrow(length - 1, field);
 }
 
-const utf8 = (bytes: Uint8Array | undefined): string | undefined => decodeText(bytes, 'utf8');
-const latin1 = (bytes: Uint8Array | undefined): string | undefined => decodeText(bytes, 'latin1');
-const decodeText = (bytes: Uint8Array | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
-  bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding);
+const utf8 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'utf8');
+const latin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'latin1');
+const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
+  bytes && borrowedText(bytes, encoding);
 
 /** The address of the record that begins at `at`. */
 export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);

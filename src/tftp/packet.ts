@@ -4,8 +4,9 @@
 // 1. Decoding never throws; what it does not understand is the first fault.
 // 2. Requests are read as firmware sends them, not as it should: the last zero byte may be missing, zeros and half an option may
 //    follow, an option may come twice. What can be understood is; encoding is exact.
-// 3. `bytes` of a decoded DATA is a view into the datagram.
+// 3. What is decoded is a copy: nothing of it lies in the datagram.
 
+import { type BorrowedBytes, borrowedIndexOf, viewBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 
@@ -57,7 +58,7 @@ export type TftpPacket =
   | { readonly kind: 'options'; readonly options: readonly TftpOption[] };
 
 /** Any packet, or the first fault. Block numbers are 0 to 65535. */
-export function decodePacket(bytes: Uint8Array): Decoded<TftpPacket> {
+export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   const reader = new ByteReader(bytes);
   const opcode = reader.u16('opcode');
   switch (opcode) {
@@ -66,7 +67,7 @@ export function decodePacket(bytes: Uint8Array): Decoded<TftpPacket> {
       return decodeRequest(reader, opcode === OPCODE.read ? 'read' : 'write');
     case OPCODE.data: {
       const block = reader.u16('block');
-      return reader.done({ kind: 'data', block, bytes: reader.view(reader.remaining, 'data') });
+      return reader.done({ kind: 'data', block, bytes: reader.copy(reader.remaining, 'data') });
     }
     case OPCODE.ack:
       // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; what follows the number is not looked at.
@@ -113,7 +114,7 @@ function readOptions(reader: ByteReader): readonly TftpOption[] {
 /** Text up to a zero byte, which is consumed, or up to the end. */
 function textUpToZero(reader: ByteReader): string {
   if (reader.fault !== undefined) return '';
-  const zero = reader.bytes.indexOf(0, reader.offset);
+  const zero = borrowedIndexOf(reader.bytes, 0, reader.offset);
   if (zero !== -1) return reader.zeroTerminated('text');
   return reader.latin1(reader.remaining, 'text');
 }
@@ -131,7 +132,7 @@ export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
 
 /** An error; a text longer than ERROR_TEXT_BYTES_MAX is cut. Only characters up to U+00FF are kept. */
 export function encodeError(code: number, message: string): Uint8Array {
-  const text = Buffer.from(message, 'latin1').subarray(0, ERROR_TEXT_BYTES_MAX);
+  const text = viewBytes(Buffer.from(message, 'latin1'), 0, ERROR_TEXT_BYTES_MAX);
   const writer = new ByteWriter(5 + text.length);
   writer.u16(OPCODE.error);
   writer.u16(code);

@@ -29,7 +29,7 @@ export interface SenderEvents {
 export class WindowSender {
   readonly #events: SenderEvents;
   /** Everything sent in one turn is laid out here; sockets are done with it when they return. */
-  readonly #bytes = Buffer.allocUnsafeSlow(SEND_BYTES_PER_TURN_MAX + WINDOW_BYTES_MAX);
+  readonly #bytes = new Uint8Array(SEND_BYTES_PER_TURN_MAX + WINDOW_BYTES_MAX);
   #used = 0;
   #queue: Session[] = [];
   #first = 0;

@@ -11,6 +11,7 @@
 
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { Ipv4 } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../../src/net/datagram.ts';
 import {
   type Answer,
@@ -150,7 +151,7 @@ export class Phase {
     const out: OutgoingDatagram[] = [];
     const now = systemClock.now();
     for (const { bytes } of datagrams) {
-      const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const message = Buffer.from(copyBytes(bytes).buffer);
       const xid = message.length < 8 ? 0 : message.readUInt32BE(4);
       const index = xid & (SLOTS_MAX - 1);
       const slot = this.#slots[index];

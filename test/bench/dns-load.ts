@@ -7,6 +7,7 @@
 
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseIpv4 } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { benchAddress, benchName } from './dns-names.ts';
@@ -64,7 +65,7 @@ function receive(datagrams: readonly ReceivedDatagram[]): void {
     const slot = slots[index];
     // Late answers to queries that were given up.
     if (slot?.query === undefined || slot.id !== id) continue;
-    check(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), slot.query);
+    check(Buffer.from(copyBytes(bytes).buffer), slot.query);
     answered += 1;
     latencies.push(now - slot.sentAt);
     slot.query = undefined;

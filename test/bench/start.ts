@@ -15,6 +15,7 @@ import { DaemonProcess } from '../../src/lab/daemon-process.ts';
 import { DhcpClient } from '../../src/lab/dhcp-client.ts';
 import { labConfig, labPlace } from '../../src/lab/safe-lab.ts';
 import { ANY, mac } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -120,7 +121,7 @@ async function firstOffer(network: HostNetwork): Promise<void> {
     source: PLACE.source,
     broadcast: true,
     onDatagrams: (datagrams) => {
-      for (const { bytes } of datagrams) client.receive(bytes, systemClock.now());
+      for (const { bytes } of datagrams) client.receive(copyBytes(bytes), systemClock.now());
     },
   });
   try {

@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import type { Figure } from './figure.ts';
@@ -89,8 +90,8 @@ class Client {
     for (const { bytes, fromPort } of datagrams) {
       if (this.#port !== 69 && fromPort !== this.#port) continue;
       const opcode = bytes[1];
-      if (opcode === OPCODE.data) this.#takeBlock(bytes, fromPort);
-      else if (opcode === OPCODE.options) this.#takeOptions(bytes, fromPort);
+      if (opcode === OPCODE.data) this.#takeBlock(copyBytes(bytes), fromPort);
+      else if (opcode === OPCODE.options) this.#takeOptions(copyBytes(bytes), fromPort);
       else if (running) throw new Error(`opcode ${opcode}: ${Buffer.from(bytes).toString('latin1')}`);
     }
   }

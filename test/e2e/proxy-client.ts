@@ -17,6 +17,7 @@ import {
   u8Bytes,
 } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, macToBytes, parseIpv4, parseMac } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { Destination } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 
@@ -111,7 +112,7 @@ async function askOnce(asked: readonly Asked[]): Promise<readonly (readonly Hear
     onDatagrams: (datagrams) => {
       for (const { bytes, fromPort } of datagrams) {
         heard.forEach((list, index) => {
-          const answer = read(bytes, fromPort, XID + index);
+          const answer = read(copyBytes(bytes), fromPort, XID + index);
           if (answer !== undefined) list.push(answer);
         });
       }

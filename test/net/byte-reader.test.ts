@@ -69,7 +69,7 @@ describe('a byte reader', () => {
     reader.fail('bad-value', 'mine');
     reader.fail('loop', 'later');
     assert.equal(reader.u8('x') + reader.u16('x') + reader.u32('x'), 0);
-    assert.equal(reader.view(1, 'x').length, 0);
+    assert.equal(reader.borrow(1, 'x').length, 0);
     assert.equal(reader.latin1(1, 'x') + reader.zeroTerminated('x'), '');
     reader.skip(1, 'x');
     reader.seek(5, 'x');
@@ -80,7 +80,7 @@ describe('a byte reader', () => {
   const outside: readonly (readonly [string, (reader: ByteReader) => void])[] = [
     ['a negative count', (reader) => reader.skip(-1, 'field')],
     ['a count beyond the end', (reader) => reader.skip(12, 'field')],
-    ['a negative view', (reader) => reader.view(-1, 'field')],
+    ['a negative view', (reader) => reader.borrow(-1, 'field')],
     ['a seek beyond the end', (reader) => reader.seek(12, 'field')],
     ['a seek before the start', (reader) => reader.seek(-1, 'field')],
   ];
@@ -101,7 +101,7 @@ describe('a byte reader', () => {
 
   it('stays within the bytes whatever is asked of it', () => {
     const step = fc.oneof(
-      fc.tuple(fc.constantFrom('view', 'skip', 'seek', 'latin1' as const), fc.integer({ min: -3, max: 40 })),
+      fc.tuple(fc.constantFrom('borrow', 'copy', 'skip', 'seek', 'latin1' as const), fc.integer({ min: -3, max: 40 })),
       fc.tuple(fc.constantFrom('u8', 'u16', 'u32', 'zeroTerminated' as const), fc.constant(0)),
     );
     fc.assert(

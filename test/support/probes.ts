@@ -17,6 +17,7 @@ import {
   mac as macOf,
   parseIpv4,
 } from '../../src/net/address.ts';
+import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { DatagramSocket, HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 
@@ -72,7 +73,7 @@ export class DhcpProbes {
       ...(device === 'lo' ? { source: place.source } : {}),
       broadcast: true,
       onDatagrams: (datagrams) => {
-        for (const { bytes } of datagrams) received.take(bytes);
+        for (const { bytes } of datagrams) received.take(copyBytes(bytes));
       },
     });
     const probes = new DhcpProbes(network, socket, place, asking);

@@ -239,7 +239,7 @@ export class ForeignWatch implements ForeignEar {
     }
     this.#blindness = undefined;
     watched.running = tap;
-    const xid = new DataView(clock.randomBytes(4).slice().buffer).getUint32(0);
+    const xid = clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
     this.#send(tap, { mac, xid });
     this.#listen(watched, tap, { mac, xid }, 0, false);
   }

@@ -4,12 +4,14 @@
 // 1. Decoding never throws and never yields half a message: a value, or the first fault with its offset and field.
 // 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
 //    (RFC 3396 §5), so there is one value for each code.
-// 3. Byte values of a decoded message are views of the datagram: copy what must outlive it.
+// 3. A decoded message shares no byte with its datagram, which the next one overwrites: the whole is copied once, into bytes that nobody else
+//    has, and the values are views of the copy.
 // 4. A request without the magic cookie is one without options: BOOTP as RFC 951 has it, which is refused by name where it is answered.
 // 5. Which option is written where is decided in option-layout.ts.
 
 import type { Ipv4 } from '../../net/address.ts';
-import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
+import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
+import { ByteReader, type Decoded, faulty } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
@@ -18,6 +20,7 @@ import { type DhcpOptions, OptionList, type OptionsInMaking } from './option-lis
 /** The bytes before the options: the fixed part and the magic cookie. */
 const FIXED_BYTES = 240;
 const COOKIE = 0x63825363;
+const CHADDR_OFFSET = 28;
 const SNAME_OFFSET = 44;
 const FILE_OFFSET = 108;
 /** The longest message that is looked at; a client's Ethernet frame holds 1472. */
@@ -65,9 +68,13 @@ export interface DhcpMessage {
  * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for what is no request and
  * has a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
  */
-export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
+export function decodeDhcpMessage(borrowed: BorrowedBytes): Decoded<DhcpMessage> {
+  if (borrowed.length > MESSAGE_BYTES_MAX) {
+    return faulty({ code: 'too-long', offset: MESSAGE_BYTES_MAX, field: 'message' });
+  }
+  const bytes = takeBytes(borrowed.length);
+  bytes.set(borrowed);
   const reader = new ByteReader(bytes);
-  if (bytes.length > MESSAGE_BYTES_MAX) reader.fail('too-long', 'message', MESSAGE_BYTES_MAX);
   const op = reader.u8('op');
   const htype = reader.u8('htype');
   const hlen = reader.u8('hlen');
@@ -80,18 +87,19 @@ export function decodeDhcpMessage(bytes: Uint8Array): Decoded<DhcpMessage> {
   const yiaddr = reader.u32('yiaddr') as Ipv4;
   const siaddr = reader.u32('siaddr') as Ipv4;
   const giaddr = reader.u32('giaddr') as Ipv4;
-  const chaddr = reader.view(16, 'chaddr');
+  reader.skip(16, 'chaddr');
+  const chaddr = bytes.subarray(CHADDR_OFFSET, CHADDR_OFFSET + 16);
   reader.skip(SNAME_BYTES + FILE_BYTES, 'file');
   const hasOptions = reader.u32('cookie') === COOKIE;
   if (!hasOptions && op !== BOOT_REQUEST) reader.fail('bad-value', 'cookie', FIXED_BYTES - 4);
 
   const options = new OptionList();
-  if (hasOptions) readOptions(reader, bytes.length, 'options', options);
+  if (hasOptions) readOptions(reader, bytes, bytes.length, 'options', options);
   const overload = readOverload(reader, options);
   const fileHasOptions = (overload & 1) !== 0;
   const snameHasOptions = (overload & 2) !== 0;
-  if (fileHasOptions) readField(reader, FILE_OFFSET, FILE_BYTES, 'file', options);
-  if (snameHasOptions) readField(reader, SNAME_OFFSET, SNAME_BYTES, 'sname', options);
+  if (fileHasOptions) readField(reader, bytes, FILE_OFFSET, FILE_BYTES, 'file', options);
+  if (snameHasOptions) readField(reader, bytes, SNAME_OFFSET, SNAME_BYTES, 'sname', options);
   options.delete(OVERLOAD);
 
   return reader.done({
@@ -122,13 +130,26 @@ function readOverload(reader: ByteReader, options: DhcpOptions): number {
   return 0;
 }
 
-function readField(reader: ByteReader, offset: number, length: number, field: string, options: OptionsInMaking): void {
+function readField(
+  reader: ByteReader,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  field: string,
+  options: OptionsInMaking,
+): void {
   reader.seek(offset, field);
-  readOptions(reader, offset + length, field, options);
+  readOptions(reader, bytes, offset + length, field, options);
 }
 
 /** Reads options from the cursor to `end` or to the END option, joining what comes again. */
-function readOptions(reader: ByteReader, end: number, field: string, options: OptionsInMaking): void {
+function readOptions(
+  reader: ByteReader,
+  bytes: Uint8Array,
+  end: number,
+  field: string,
+  options: OptionsInMaking,
+): void {
   while (reader.fault === undefined && reader.offset < end) {
     const at = reader.offset;
     const code = reader.u8(field);
@@ -136,7 +157,8 @@ function readOptions(reader: ByteReader, end: number, field: string, options: Op
     if (code === PAD) continue;
     const length = reader.offset < end ? reader.u8(field) : end;
     if (reader.offset + length > end) reader.fail('truncated', `option ${code}`, at);
-    const value = reader.view(length, field);
+    const value = bytes.subarray(reader.offset, reader.offset + length);
+    reader.skip(length, field);
     if (reader.fault !== undefined) return;
     const before = options.get(code);
     options.set(code, before === undefined ? value : joined(before, value));

@@ -20,7 +20,9 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'rack-rejected': 'An administrator has rejected the rack; remove it to let it register again.',
   'rack-key': 'The key belongs to another rack, or the rack registered with another key.',
   'rack-embedded': "The rack of the region's own process is neither rejected nor removed.",
-  'new-machines-limit': 'As many machines are New as region.new_machines_max lets be; accept or delete some.',
+  'bodies-limit': 'As many large bodies are arriving as may at a time; ask again in a few seconds.',
+  'new-machines-limit':
+    'As many machines are New as region.new_machines_max lets be, and none has to give way; accept or delete some.',
   'machines-limit': 'The region holds as many machines as it may; delete some.',
   'not-found': 'There is nothing of that name.',
   'method-not-allowed': 'The path does not know the method; the answer lists those it knows.',
@@ -44,6 +46,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'body-too-large': 'The body is longer than the region takes.',
   'unknown-body': 'The body is neither a form nor JSON.',
   'rate-limit': 'Too many requests without credentials came from one address; wait a little.',
+  'rate-limit-network': 'The network of the caller asked too often; wait a little.',
   'rate-limit-all': 'Too many requests without credentials came from all addresses together; wait a little.',
   'racks-limit': 'As many racks wait to be accepted as may; accept or reject some.',
   'followers-limit': 'As many readers follow the event log as may; end one of them.',

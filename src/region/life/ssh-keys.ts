@@ -40,7 +40,7 @@ export function parseSshKey(text: string): ParsedSshKey {
   if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(encoded)) return fault('the key itself is not Base64');
   const bytes = Buffer.from(encoded, 'base64');
   const length = bytes.length < 4 ? 0 : bytes.readUInt32BE(0);
-  const name = bytes.subarray(4, 4 + length).toString('latin1');
+  const name = bytes.toString('latin1', 4, 4 + length);
   if (name !== algorithm || bytes.length < 4 + length + 4 + 32)
     return fault(`the key is cut off, or is not of the kind ${algorithm}`);
   const comment = rest.join(' ').slice(0, COMMENT_MAX);

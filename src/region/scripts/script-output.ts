@@ -4,6 +4,7 @@
 // 2. Whatever the bytes are, the text has no control characters but line ends and tabs, and no sequence that moves a cursor.
 
 import { cleanLines } from '../../clean-text.ts';
+import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from './script-store.ts';
 
 /** What came before, and how much that was in all. */
@@ -20,7 +21,7 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
   const gap = known < 0 ? Buffer.from(`\n[${-known} bytes did not arrive]\n`) : Buffer.alloc(0);
   const whole = Buffer.concat([before.tail, gap, news]);
   return {
-    tail: whole.subarray(Math.max(0, whole.length - OUTPUT_BYTES_MAX)),
+    tail: copyBytes(whole, Math.max(0, whole.length - OUTPUT_BYTES_MAX)),
     outputBytes: offset + piece.length,
   };
 }

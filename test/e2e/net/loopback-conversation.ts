@@ -4,6 +4,7 @@
 import { createSocket } from 'node:dgram';
 import { sleep } from '../../../src/clock.ts';
 import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
 import type { DatagramHandler } from '../../../src/net/datagram.ts';
 import { openNetwork } from '../../../src/net/open-network.ts';
 
@@ -30,7 +31,7 @@ export async function converse(native: boolean): Promise<LoopbackReport> {
     (who: string, answer: boolean): DatagramHandler =>
     (datagrams, socket) => {
       for (const { bytes, from, fromPort } of datagrams) {
-        heard.push(`${who} heard ${text(bytes)} from ${formatIpv4(from)}:${fromPort}`);
+        heard.push(`${who} heard ${text(copyBytes(bytes))} from ${formatIpv4(from)}:${fromPort}`);
       }
       if (!answer) return;
       const lease = ip('127.77.0.100');
@@ -48,7 +49,9 @@ export async function converse(native: boolean): Promise<LoopbackReport> {
   await network.open({ ...server, address: source, freebind: true, onDatagrams: listen('address', false) });
 
   const client = createSocket('udp4');
-  client.on('message', (bytes, from) => heard.push(`client heard ${text(bytes)} from ${from.address}:${from.port}`));
+  client.on('message', (bytes, from) =>
+    heard.push(`client heard ${text(copyBytes(bytes))} from ${from.address}:${from.port}`),
+  );
   await new Promise<void>((resolve) => client.bind(CLIENT_PORT, '0.0.0.0', resolve));
   client.setBroadcast(true);
   for (const [word, to] of [

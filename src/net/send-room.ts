@@ -1,0 +1,137 @@
+// Keeps a socket's send buffer for hosts that are there. A datagram to a host of the same wire that answers no ARP waits in the kernel
+// for three seconds and counts against the send buffer of its socket. Whoever asks in the names of absent hosts could so fill the buffer,
+// and nobody else would be answered. Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
+//
+// 1. While less than a quarter of the buffer is in use nothing is looked up: a look at the buffer is made once in LOOK_EVERY datagrams.
+// 2. From there on, and until less than an eighth is in use, a host of an attached network that is not in the kernel's ARP table gets
+//    one datagram per reading of the table, so that the kernel asks for it, and from three quarters on none.
+// 3. Hosts behind a router are always sent to: what is waited for is then the router, and that one is there.
+// 4. A host that asks us something is in the table by its own ARP request, so it is hardly ever one that is refused.
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { type Clock, type Instant, later } from '../clock.ts';
+import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from './address.ts';
+
+/** Datagrams between two looks at the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
+export const LOOK_EVERY = 32;
+/** How old what was read of the ARP table may be, in milliseconds. */
+const TABLE_MS_MAX = 500;
+/** Hosts that got their one datagram; beyond so many, none gets one until the table is read again. */
+const ASKED_MAX = 4096;
+
+/** What of a socket's send buffer is in use, in bytes of the kernel's count. */
+export interface SendMemory {
+  readonly usedBytes: number;
+  readonly bufferBytes: number;
+}
+
+/** Which hosts of the attached networks the kernel can send to at once. */
+export interface Vicinity {
+  /** True for a host of an attached network whose hardware address the kernel does not know. */
+  isAbsent(address: Ipv4): boolean;
+}
+
+/** Decides for one socket who is sent to while its buffer is short. */
+export class SendRoom {
+  readonly #memory: () => SendMemory | undefined;
+  readonly #vicinity: () => Vicinity;
+  #known: Vicinity | undefined;
+  readonly #asked = new Set<Ipv4>();
+  #sinceLook = 0;
+  #share = 0;
+
+  /** `vicinity` answers with the same object until it was read again. */
+  constructor(memory: () => SendMemory | undefined, vicinity: () => Vicinity) {
+    this.#memory = memory;
+    this.#vicinity = vicinity;
+  }
+
+  /** True when a datagram to `address` may take its place in the buffer. */
+  admits(address: Ipv4): boolean {
+    if (this.#share === 0) {
+      this.#sinceLook += 1;
+      if (this.#sinceLook < LOOK_EVERY) return true;
+    }
+    this.#look();
+    if (this.#share === 0) return true;
+    const vicinity = this.#vicinity();
+    if (vicinity !== this.#known) {
+      this.#known = vicinity;
+      this.#asked.clear();
+    }
+    if (!vicinity.isAbsent(address)) return true;
+    if (this.#share >= 0.75 || this.#asked.size >= ASKED_MAX || this.#asked.has(address)) return false;
+    this.#asked.add(address);
+    return true;
+  }
+
+  /** Sets the share of the buffer that is in use; 0 while it is too small to matter. */
+  #look(): void {
+    this.#sinceLook = 0;
+    const memory = this.#memory();
+    const share = memory === undefined ? 0 : memory.usedBytes / memory.bufferBytes;
+    this.#share = share < (this.#share === 0 ? 0.25 : 0.125) ? 0 : share;
+  }
+}
+
+/** The kernel's ARP table, read again when it is older than TABLE_MS_MAX. */
+export class ArpTable {
+  readonly #clock: Clock;
+  #read: { readonly vicinity: Vicinity; readonly until: Instant } | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What is known now. */
+  vicinity(): Vicinity {
+    const now = this.#clock.now();
+    if (this.#read === undefined || now >= this.#read.until) {
+      this.#read = { vicinity: readVicinity(), until: later(now, TABLE_MS_MAX) };
+    }
+    return this.#read.vicinity;
+  }
+}
+
+function readVicinity(): Vicinity {
+  const networks = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ cidr }) => attachedNetwork(cidr ?? ''))
+    .filter((network) => network !== undefined);
+  const present = readArpTable(readArpText());
+  return { isAbsent: (address) => !present.has(address) && networks.some((network) => holds(network, address)) };
+}
+
+/** The network of an address with its prefix (`10.20.0.1/24`). */
+function attachedNetwork(cidr: string): Ipv4Network | undefined {
+  const [text = '', prefix = ''] = cidr.split('/');
+  const address = parseIpv4(text);
+  return address === undefined ? undefined : networkOf(address, Number(prefix));
+}
+
+/** The last address of a network is its broadcast address, which needs no ARP. */
+function holds(network: Ipv4Network, address: Ipv4): boolean {
+  return networkContains(network, address) && address !== broadcastOf(network);
+}
+
+function readArpText(): string {
+  try {
+    return readFileSync('/proc/net/arp', 'latin1');
+  } catch {
+    // Without the table everybody counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
+    return '';
+  }
+}
+
+/** The addresses of `/proc/net/arp` whose entry is complete (flag 2, ATF_COM). */
+export function readArpTable(text: string): ReadonlySet<Ipv4> {
+  const present = new Set<Ipv4>();
+  for (const line of text.split('\n').slice(1)) {
+    const [address = '', , flags = ''] = line.split(/\s+/);
+    const parsed = parseIpv4(address);
+    if (parsed !== undefined && (Number(flags) & 2) !== 0) present.add(parsed);
+  }
+  return present;
+}

@@ -1,0 +1,29 @@
+// `udp-ask.ts TARGET PORT COUNT EVERY_MS HEX` sends so many datagrams, one every so many milliseconds, each from a port of its own, and
+// prints how many were answered within WAIT_MS.
+
+import { createSocket } from 'node:dgram';
+import { sleep, systemClock } from '../../src/clock.ts';
+
+const WAIT_MS = 1000;
+const [target = '', port = '', count = '', everyMs = '', hex = ''] = process.argv.slice(2);
+
+function ask(): Promise<boolean> {
+  const socket = createSocket('udp4');
+  return new Promise<boolean>((resolve) => {
+    const late = systemClock.schedule(WAIT_MS, () => resolve(false));
+    socket.on('message', () => {
+      late.cancel();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+    socket.send(Buffer.from(hex, 'hex'), Number(port), target);
+  }).finally(() => socket.close());
+}
+
+const asked: Promise<boolean>[] = [];
+for (let index = 0; index < Number(count); index += 1) {
+  asked.push(ask());
+  await sleep(Number(everyMs));
+}
+const answered = (await Promise.all(asked)).filter((yes) => yes).length;
+console.log(answered);

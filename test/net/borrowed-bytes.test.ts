@@ -1,0 +1,79 @@
+// Bytes that belong to somebody else: what copies, what does not, and what a kept view of a received datagram looks like.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { borrowedText, copyBytes, RECLAIMED_BYTE, reclaim, viewBytes } from '../../src/net/borrowed-bytes.ts';
+import type { DatagramSocket, ReceivedDatagram } from '../../src/net/datagram.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
+import { ip } from '../dns/fixture.ts';
+
+describe('copyBytes and viewBytes', () => {
+  for (const [name, make] of [
+    ['a Uint8Array', () => Uint8Array.of(1, 2, 3, 4)],
+    ['a Buffer', () => Buffer.from([1, 2, 3, 4])],
+    ['a part of a larger Buffer', () => viewBytes(Buffer.from([0, 1, 2, 3, 4, 5]), 1, 5)],
+  ] as const) {
+    it(`do what they say of ${name}`, () => {
+      const bytes = make();
+      const [copy, view] = [copyBytes(bytes, 1, 3), viewBytes(bytes, 1, 3)];
+      bytes.fill(9);
+      assert.deepEqual(copy, Uint8Array.of(2, 3));
+      assert.deepEqual(view, Uint8Array.of(9, 9));
+    });
+  }
+
+  const bounds: [start: number, end: number, length: number][] = [
+    [0, 10, 4],
+    [4, 4, 0],
+    [3, 2, 0],
+    [9, 12, 0],
+  ];
+  for (const [start, end, length] of bounds) {
+    it(`take bytes ${start} to ${end} of four as ${length}`, () => {
+      assert.equal(copyBytes(new Uint8Array(4), start, end).length, length);
+      assert.equal(viewBytes(new Uint8Array(4), start, end).length, length);
+    });
+  }
+});
+
+it('bytes that are reclaimed are overwritten under test', () => {
+  const bytes = Buffer.from('borrowed');
+  assert.equal(borrowedText(bytes, 'latin1', 0, 3), 'bor');
+  reclaim(bytes);
+  assert.ok(bytes.every((byte) => byte === RECLAIMED_BYTE));
+});
+
+for (const native of [true, false]) {
+  it(`what a ${native ? 'Linux' : 'portable'} socket received is overwritten when its handler has returned`, async () => {
+    const network = await openNetwork({ native });
+    const kept: ReceivedDatagram[] = [];
+    const texts: string[] = [];
+    let arrived = (): void => {};
+    const all = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const open = (): Promise<DatagramSocket> =>
+      network.open({
+        address: ip('127.0.0.1'),
+        port: 0,
+        onDatagrams: (datagrams) => {
+          for (const datagram of datagrams) {
+            kept.push(datagram);
+            texts.push(borrowedText(datagram.bytes, 'latin1'));
+          }
+          if (kept.length === 3) setImmediate(arrived);
+        },
+      });
+    try {
+      const [receiver, sender] = [await open(), await open()];
+      const to = { kind: 'unicast', address: receiver.localAddress, port: receiver.localPort } as const;
+      sender.send(['one', 'two', 'three'].map((text) => ({ bytes: Buffer.from(text), to })));
+      await all;
+      assert.deepEqual(texts, ['one', 'two', 'three']);
+      for (const { bytes } of kept)
+        assert.deepEqual(copyBytes(bytes), new Uint8Array(bytes.length).fill(RECLAIMED_BYTE));
+    } finally {
+      await network.close();
+    }
+  });
+}
