@@ -1,6 +1,8 @@
 // Text from outside: what is shown of it.
 
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { cleanJson, cleanLines, cleanText } from '../src/clean-text.ts';
@@ -45,5 +47,29 @@ describe('text from outside', () => {
         assert.equal(JSON.parse(cleanJson(JSON.stringify(value))), value);
       }),
     );
+  });
+});
+
+describe('the ways by which text leaves', () => {
+  const SOURCE = join(dirname(import.meta.dirname), 'src');
+  const read = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
+
+  test('every command prints through output.ts, which cleans', () => {
+    // prompt.ts asks the questions of its own commands.
+    const files = globSync('cli/*.ts', { cwd: SOURCE }).filter((file) => !/(output|prompt)\.ts$/.test(file));
+    const direct = files.filter((file) => /\bconsole\.|\bprocess\.std(out|err)\.write\(/.test(read(file)));
+    assert.deepEqual(direct, [], 'use print, printError, printPart or printJson of src/cli/output.ts');
+  });
+
+  test('no other file has an idea of its own of what may be shown', () => {
+    // These refuse such characters in what they take in, and show nothing.
+    const refusing = ['boot/paths.ts', 'power/virsh.ts', 'region/power-parameters.ts', 'region/preseed/quoting.ts'];
+    const files = globSync('**/*.ts', { cwd: SOURCE }).filter(
+      (file) => file !== 'clean-text.ts' && !refusing.includes(file),
+    );
+    const own = files.filter((file) =>
+      /replace(All)?\(\s*\/[^\n]*(\\p\{Cc\}|\\u009f|\\x9f|\\u202e|\\x1f)/.test(read(file)),
+    );
+    assert.deepEqual(own, [], 'use cleanText, cleanLines or cleanJson of src/clean-text.ts');
   });
 });

@@ -259,6 +259,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
       'name-error': counted['name-error'],
       'no-data': counted['no-data'],
       truncated: counted.truncated,
+      'cut-large': counted['cut-large'],
     }),
   );
   out.counter(

@@ -101,6 +101,7 @@ export const DNS_COUNTERS = [
   'name-error',
   'no-data',
   'truncated',
+  'cut-large',
   'refused-stranger',
   'refused-policy',
   'format-error',

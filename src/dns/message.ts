@@ -278,6 +278,9 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
 
 const OPT_OCTETS = 11;
 
+/** A limit within which no record fits: a reply of so many octets repeats its question and says TC. */
+export const barestOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
+
 /** No reply has more octets than this: its names uncompressed. A buffer no larger than needed is most of what a reply costs. */
 function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {
   const fixed = HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;

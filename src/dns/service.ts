@@ -21,8 +21,10 @@ import type { DnsConfig, DnsUpstream } from './config.ts';
 import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
 import { Forwarder } from './forward.ts';
 import type { ForwardAction } from './forward-action.ts';
+import { LARGE_FACTOR, LargeAnswers } from './large-answers.ts';
 import {
   bareReply,
+  barestOctets,
   encodeReply,
   FLAG,
   type Query,
@@ -50,6 +52,14 @@ export interface Pending {
   /** The aliases that led out of our zones. */
   readonly chain: readonly DnsRecord[];
   readonly limitOctets: number;
+  /** For UDP: the octets of the question as it came, and who is named as its sender. */
+  readonly forgeable: Forgeable | undefined;
+}
+
+/** What a datagram says of itself. */
+interface Forgeable {
+  readonly client: Ipv4;
+  readonly askedOctets: number;
 }
 
 /** How questions reach the upstreams. */
@@ -69,6 +79,9 @@ export interface DnsServiceDeps {
   readonly upstream: UpstreamPort;
 }
 
+/** Whom a reply goes to. */
+type Addressee = Pick<Pending, 'query' | 'limitOctets' | 'forgeable'>;
+
 interface Waiter {
   readonly pending: Pending;
   readonly deliver: (bytes: Uint8Array) => void;
@@ -85,6 +98,7 @@ export class DnsService {
   #upstreamText = '';
   #recursion = false;
   readonly #alarm: Alarm;
+  readonly #large = new LargeAnswers();
   #random: Uint8Array = new Uint8Array(0);
   #randomAt = 0;
 
@@ -130,31 +144,32 @@ export class DnsService {
     }
     const { query } = received;
     const limitOctets = transport === 'udp' ? udpLimit(query) : TCP_OCTETS_MAX;
+    const forgeable = transport === 'udp' ? { client, askedOctets: bytes.length } : undefined;
     const answer = answerQuery(query, client, this.#facts);
     if (answer.kind === 'reply') {
       if (answer.from === 'stranger') this.#refused(client);
       else this.counters.add(answer.from === 'own' ? 'answered-own' : 'refused-policy');
-      return this.#encode(query, answer.reply, limitOctets, 0, answer.from !== 'stranger');
+      return this.#encode({ query, limitOctets, forgeable }, answer.reply, 0, answer.from !== 'stranger');
     }
     const { chain, name } = answer;
     const dnssecOk = query.edns?.dnssecOk ?? false;
     const question = { name, type: query.question.type, dnssecOk, checkingDisabled: query.checkingDisabled };
-    const pending: Pending = { query, question, chain, limitOctets };
+    const pending: Pending = { query, question, chain, limitOctets, forgeable };
     return this.#fromCache(pending);
   }
 
   #fromCache(pending: Pending): Uint8Array | Pending {
-    const { query, chain, question, limitOctets } = pending;
+    const { chain, question } = pending;
     if (!this.#forwarder.serves(question.name)) {
       // Nobody to ask: what our own alias says is all there is, anything else is not for us to answer.
       this.counters.add(chain.length > 0 ? 'answered-own' : 'refused-policy');
       const reply = { ...bareReply(chain.length > 0 ? RCODE.NOERROR : RCODE.REFUSED), answers: chain };
-      return this.#encode(query, { ...reply, authoritative: chain.length > 0 }, limitOctets, 0, false);
+      return this.#encode(pending, { ...reply, authoritative: chain.length > 0 }, 0, false);
     }
     const cached = this.#cache.get(questionKey(question), this.#deps.clock.now());
     if (cached === undefined) return pending;
     this.counters.add('answered-cache');
-    return this.#encode(query, withChain(chain, cached.reply), limitOctets, cached.ageSeconds, true);
+    return this.#encode(pending, withChain(chain, cached.reply), cached.ageSeconds, true);
   }
 
   /** Has the upstreams asked; `deliver` is called once with the octets to send. */
@@ -207,22 +222,27 @@ export class DnsService {
   }
 
   #upstreamReply(pending: Pending, reply: Reply | undefined): Uint8Array {
-    const { query, chain, limitOctets } = pending;
-    if (reply === undefined) return this.#encode(query, bareReply(RCODE.SERVFAIL), limitOctets, 0, true);
+    const { chain } = pending;
+    if (reply === undefined) return this.#encode(pending, bareReply(RCODE.SERVFAIL), 0, true);
     this.counters.add('answered-upstream');
-    return this.#encode(query, withChain(chain, reply), limitOctets, 0, true);
+    return this.#encode(pending, withChain(chain, reply), 0, true);
   }
 
-  #encode(query: Query, reply: Reply, limitOctets: number, ageSeconds: number, recursion: boolean): Uint8Array {
+  #encode(to: Addressee, reply: Reply, ageSeconds: number, recursion: boolean): Uint8Array {
+    const { query, limitOctets, forgeable } = to;
     if (reply.rcode === RCODE.NXDOMAIN) this.counters.add('name-error');
     else if (reply.rcode === RCODE.SERVFAIL) this.counters.add('server-failure');
     else if (reply.rcode === RCODE.BADVERS) this.counters.add('bad-version');
     else if (reply.rcode === RCODE.NOERROR && reply.answers.length === 0) this.counters.add('no-data');
-    const bytes = encodeReply(query, reply, {
-      limitOctets,
-      recursionAvailable: recursion && this.#recursion,
-      ageSeconds,
-    });
+    const form = { limitOctets, recursionAvailable: recursion && this.#recursion, ageSeconds };
+    let bytes = encodeReply(query, reply, form);
+    if (forgeable !== undefined && bytes.length > forgeable.askedOctets * LARGE_FACTOR) {
+      const now = this.#deps.clock.now();
+      if (!this.#large.allows(forgeable.client, bytes.length, forgeable.askedOctets, now)) {
+        this.counters.add('cut-large');
+        bytes = encodeReply(query, reply, { ...form, limitOctets: barestOctets(query) });
+      }
+    }
     if (((bytes[2] ?? 0) & (FLAG.TC >>> 8)) !== 0) this.counters.add('truncated');
     return bytes;
   }

@@ -7,7 +7,7 @@
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it): loaders leave it out.
 // 4. The control socket's file is made with mode 0600, and a left-over one is removed only when nobody answers on it.
 
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { createConnection, isIP, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -266,6 +266,24 @@ export class BootHttpServer {
   }
 }
 
+const GIVE = 'give DIRECTORY and what is in it to the user that runs Rackboot, or set state_dir to another one';
+const MAKE_ROOM = 'make room there, or set state_dir to a directory on another file system';
+
+/** What the system says of the socket's file, with the code of the error and the remedy. */
+const SOCKET_TROUBLES: ReadonlyMap<string, readonly ['store-unwritable', string]> = new Map([
+  ['EACCES', ['store-unwritable', GIVE]],
+  ['EPERM', ['store-unwritable', GIVE]],
+  [
+    'EROFS',
+    [
+      'store-unwritable',
+      'the file system is read-only: mount it writable (mount -o remount,rw), or set state_dir to another one',
+    ],
+  ],
+  ['ENOSPC', ['store-unwritable', MAKE_ROOM]],
+  ['EDQUOT', ['store-unwritable', MAKE_ROOM]],
+]);
+
 export interface ControlServerDeps {
   /** Where the socket's file is made; must exist. */
   readonly stateDir: string;
@@ -293,7 +311,11 @@ export class ControlServer {
 
   /** @throws RackError `already-running` when another Rackboot answers there, `store-unwritable`, `socket-refused` */
   async open(): Promise<void> {
-    await this.#removeStale();
+    try {
+      await this.#removeStale();
+    } catch (cause) {
+      throw this.#cannotMake(cause);
+    }
     const proxy = new RegionProxy(openRequest);
     const server = makeServer((request, response) => {
       if (this.#deps.isServing?.() === false)
@@ -308,18 +330,22 @@ export class ControlServer {
       await bound;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
-      const code = osErrorCode(cause);
-      const unwritable = code === 'EACCES' || code === 'EROFS' || code === 'EPERM';
-      throw new RackError(
-        unwritable ? 'store-unwritable' : 'socket-refused',
-        `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; give ${this.#deps.stateDir} to the user that ` +
-          'runs Rackboot, and keep its path below 90 characters',
-        { cause },
-      );
+      throw this.#cannotMake(cause);
     }
     // The asker sees that it is not answered; the process goes on.
     server.on('error', () => undefined);
     this.#server = server;
+  }
+
+  /** Why there is no socket, and what to do; what has a name already keeps it. */
+  #cannotMake(cause: unknown): RackError {
+    if (cause instanceof RackError) return cause;
+    const code = osErrorCode(cause);
+    const { stateDir } = this.#deps;
+    const [name, remedy] = SOCKET_TROUBLES.get(code ?? '') ?? ['socket-refused', 'keep its path below 90 characters'];
+    const place = remedy.replace('DIRECTORY', stateDir);
+    const text = `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; ${place}`;
+    return new RackError(name, text, { cause });
   }
 
   async close(): Promise<void> {
@@ -339,14 +365,18 @@ export class ControlServer {
     if (!found.isSocket()) {
       throw new RackError('socket-refused', `${this.#path} is in the way of the control socket: move it away`);
     }
-    const answered = await new Promise<boolean>((resolve) => {
+    const answered = await new Promise<boolean>((resolve, reject) => {
       const probe = createConnection(this.#path);
       probe.on('connect', () => {
         probe.destroy();
         resolve(true);
       });
-      // Only a refusal tells that nobody has it; without the right to ask, somebody may.
-      probe.on('error', (error) => resolve(osErrorCode(error) !== 'ECONNREFUSED' && osErrorCode(error) !== 'ENOENT'));
+      // Only a refusal tells that nobody has it. Without the right to ask, somebody may; but then the file is not ours to take, either.
+      probe.on('error', (error) => {
+        const code = osErrorCode(error);
+        if (code === 'EACCES' || code === 'EPERM') reject(error);
+        else resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
+      });
     });
     if (answered) {
       throw new RackError(
@@ -354,6 +384,6 @@ export class ControlServer {
         `another Rackboot answers at ${this.#path}: stop it, or give this one a state_dir of its own`,
       );
     }
-    rmSync(this.#path, { force: true });
+    unlinkSync(this.#path);
   }
 }

@@ -91,3 +91,31 @@ describe('the cache', () => {
     assert.equal(cache.get('k', instant(1000))?.reply.answers[0]?.ttl, 61);
   });
 });
+
+describe('a flood of random names that an upstream answers', () => {
+  const absent = reply({ rcode: RCODE.NXDOMAIN, authority: [soa(900, 900)] });
+
+  it('makes nothing grow beyond the bounds, and a name in use stays', () => {
+    const cache = new AnswerCache();
+    const used = questionKey({ name: 'deb.example', type: TYPE.A, dnssecOk: false, checkingDisabled: false });
+    cache.put(used, reply({ answers: [A(3600)] }), instant(0));
+    for (let index = 0; index < 10 * CACHE_ENTRIES_MAX; index += 1) {
+      cache.put(`r${index}.example/4`, absent, instant(index));
+      // Somebody asks for it once in half a cache of strange names.
+      if (index % (CACHE_ENTRIES_MAX / 2) === 0)
+        assert.ok(cache.get(used, instant(index)) !== undefined, `after ${index}`);
+    }
+    assert.ok(cache.size <= CACHE_ENTRIES_MAX);
+    assert.ok(cache.octets <= CACHE_OCTETS_MAX);
+  });
+
+  it('of the largest answers, too', () => {
+    const cache = new AnswerCache();
+    const large = reply({
+      answers: Array.from({ length: 200 }, () => record('a.example', 'TXT', `"${'x'.repeat(250)}"`)),
+    });
+    for (let index = 0; index < 1000; index += 1) cache.put(`r${index}.example/64`, large, instant(0));
+    assert.ok(cache.octets <= CACHE_OCTETS_MAX);
+    assert.ok(cache.size < 1000);
+  });
+});

@@ -10,6 +10,7 @@ import {
   copyFileSync,
   existsSync,
   globSync,
+  mkdirSync,
   readFileSync,
   rmSync,
   statfsSync,
@@ -44,13 +45,18 @@ function configureWith(from: string, to: string): void {
 
 /** One line, not more, that says all of `words`; the process ended by itself and left no socket behind. */
 function assertRefused(ended: Ended, ...words: readonly RegExp[]): void {
+  assertTold(ended, ...words);
+  assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
+}
+
+/** The same where a socket was left over that nobody may remove. */
+function assertTold(ended: Ended, ...words: readonly RegExp[]): void {
   const said = ended.complaints.join('\n');
   assert.equal(ended.code, 1, said || ended.output.join('\n'));
   assert.equal(ended.complaints.length, 1, said);
   assert.match(said, /^rackboot: /);
   for (const word of words) assert.match(said, word);
   assert.doesNotMatch(ended.output.join('\n'), /daemon\.ready|dhcp\.offer/, 'nobody was served before');
-  assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
 }
 
 /** With the cause gone, a start serves. */
@@ -166,6 +172,62 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     chmodSync(rack.directory, 0o755);
     const [where, remedy] = [new RegExp(rack.stateDir), /give|create/];
     assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, remedy);
+  });
+
+  for (const before of [
+    'a rack that was killed has left its socket',
+    'it was never used',
+    'a rack has ended there',
+  ] as const) {
+    test(`is read-only, and ${before}`, { skip: missing('root', 'mount'), timeout: MS_MAX }, async () => {
+      rack.configure(GOOD);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'rackboot-read-only', rack.stateDir]);
+      try {
+        if (before !== 'it was never used') {
+          await rack.startWhole();
+          if (before === 'a rack has ended there') await rack.stop();
+          else await rack.kill();
+        }
+        execFileSync('mount', ['-o', 'remount,ro', rack.stateDir]);
+        const [where, remedy] = [new RegExp(rack.stateDir), /read-only.*(mount|state_dir)/];
+        (before.includes('killed') ? assertTold : assertRefused)(await run(), where, remedy);
+        execFileSync('mount', ['-o', 'remount,rw', rack.stateDir]);
+        await assertStarts();
+      } finally {
+        execFileSync('umount', [rack.stateDir]);
+      }
+    });
+  }
+
+  test("has the socket of another user's rack that was killed", {
+    skip: missing('root', 'setpriv'),
+    timeout: MS_MAX,
+  }, async () => {
+    rack.configure(GOOD);
+    await rack.startWhole();
+    await rack.kill();
+    chmodSync(rack.directory, 0o755);
+    chmodSync(rack.stateDir, 0o755);
+    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, /give .* to the user/);
+    await assertStarts();
+  });
+
+  test('may not even be looked into', { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
+    rack.configure(GOOD);
+    chmodSync(rack.directory, 0o755);
+    execFileSync('chown', ['-R', '0:0', rack.stateDir]);
+    chmodSync(rack.stateDir, 0o700);
+    assertRefused(await run(AS_NOBODY), new RegExp(rack.stateDir), /give|create/);
+  });
+
+  test('has something else where the socket belongs', { timeout: MS_MAX }, async () => {
+    rack.configure(GOOD);
+    mkdirSync(join(rack.stateDir, 'rackboot.sock'));
+    try {
+      assertTold(await run(), /rackboot\.sock is in the way/, /move it away/);
+    } finally {
+      rmSync(join(rack.stateDir, 'rackboot.sock'), { recursive: true });
+    }
   });
 
   test('may not be made', { timeout: MS_MAX }, async () => {

@@ -1,0 +1,101 @@
+// What somebody gets out of the rack who asks in another's name: octets of UDP answers for octets of questions.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import type { DnsConfig } from '../../src/dns/config.ts';
+import { ADDRESSES_MAX, LARGE_ANSWERS, LARGE_FACTOR, LargeAnswers } from '../../src/dns/large-answers.ts';
+import { FLAG } from '../../src/dns/message.ts';
+import { Names } from '../../src/dns/names.ts';
+import { TYPE } from '../../src/dns/record.ts';
+import { DnsService } from '../../src/dns/service.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { ip, type QueryParts, queryBytes, SITE } from './fixture.ts';
+
+const CLIENT = ip('10.20.0.50');
+/** The largest set of records in the shortest name that a site could give. */
+const CONFIG: DnsConfig = {
+  ...SITE,
+  domains: ['m'],
+  records: Array.from({ length: 30 }, (_, index) => ({ name: 'm', type: 'TXT', data: `${index} ${'x'.repeat(20)}` })),
+};
+
+function start() {
+  const clock = new VirtualClock();
+  const upstream = { send: () => undefined, stream: () => undefined, closeStream: () => undefined };
+  const service = new DnsService({ clock, names: new Names({ serial: 1 }), publish: () => undefined, upstream });
+  service.configure(CONFIG);
+  const ask = (name: string, type: number, parts: QueryParts = {}, from = CLIENT, via: 'udp' | 'tcp' = 'udp') => {
+    const question = queryBytes(name, type, parts);
+    const said = service.handle(question, from, via);
+    assert.ok(said instanceof Uint8Array);
+    return { octets: said.length, factor: said.length / question.length, cut: ((said[2] ?? 0) & (FLAG.TC >> 8)) !== 0 };
+  };
+  return { clock, service, ask };
+}
+
+describe('amplification', () => {
+  it('strangers get no more than they sent, whatever they ask', () => {
+    const { ask } = start();
+    for (const type of [TYPE.TXT, TYPE.ANY, TYPE.SOA, 48, 46, TYPE.AXFR]) {
+      for (const parts of [{}, { edns: {} }, { edns: { dnssecOk: true } }, { flags: 0x2900 }, { class: 3 }]) {
+        for (const name of ['m', 'rack-1.m', 'www.example.com', '']) {
+          const { factor } = ask(name, type, parts, ip('192.0.2.99'));
+          assert.ok(factor <= 1, `${name} ${type} ${JSON.stringify(parts)}: ${factor}`);
+        }
+      }
+    }
+  });
+
+  it(`an address of a served network gets ${LARGE_ANSWERS.burst} large answers at once and ${LARGE_ANSWERS.perSecond} a second, then TC`, () => {
+    const { ask, clock, service } = start();
+    let asked = 0;
+    let said = 0;
+    let whole = 0;
+    for (let second = 0; second < 20; second += 1) {
+      for (let count = 0; count < 1000; count += 1) {
+        const { octets, factor, cut } = ask('m', TYPE.TXT, { edns: { payload: 1232 } });
+        asked += octets / factor;
+        said += octets;
+        if (!cut) whole += 1;
+        else assert.ok(factor <= 1, `cut, but ${factor}`);
+      }
+      clock.advance(1000);
+    }
+    assert.ok(whole <= LARGE_ANSWERS.burst + 20 * LARGE_ANSWERS.perSecond, `${whole} whole`);
+    assert.equal(service.counters.read()['cut-large'], 20_000 - whole);
+    // Without the bound each would have had 40 times its question.
+    assert.ok(said / asked < 4, `factor ${said / asked}`);
+  });
+
+  it('over TCP, whose sources are real, every answer is whole; other addresses do not notice', () => {
+    const { ask } = start();
+    const edns = { edns: { payload: 1232 } };
+    for (let count = 0; count < 1000; count += 1) ask('m', TYPE.TXT, edns);
+    assert.ok(ask('m', TYPE.TXT, edns).cut);
+    assert.ok(!ask('m', TYPE.TXT, edns, CLIENT, 'tcp').cut);
+    assert.ok(!ask('m', TYPE.TXT, edns, ip('10.20.0.51')).cut);
+    assert.ok(!ask('rack-1.m', TYPE.A).cut);
+  });
+
+  it(`small answers, up to ${LARGE_FACTOR} times the question, are never cut`, () => {
+    const { ask } = start();
+    for (let count = 0; count < 5000; count += 1) assert.ok(!ask('rack-1.m', TYPE.A, { edns: {} }).cut);
+  });
+});
+
+describe('the addresses that are known', () => {
+  it(`are ${ADDRESSES_MAX} at most; beyond, all others share one bucket until one is forgotten`, () => {
+    const large = new LargeAnswers();
+    for (let index = 0; index < ADDRESSES_MAX; index += 1) assert.ok(large.allows(ipv4(index), 1000, 30, instant(0)));
+    let allowed = 0;
+    for (let index = 0; index < 10_000; index += 1) {
+      if (large.allows(ipv4(0x0a000000 + index), 1000, 30, instant(1))) allowed += 1;
+    }
+    assert.equal(allowed, LARGE_ANSWERS.burst);
+    assert.equal(large.size, ADDRESSES_MAX);
+    assert.ok(large.allows(ipv4(0x0b000000), 1000, 30, instant(60_000)));
+    assert.equal(large.size, ADDRESSES_MAX);
+  });
+});
