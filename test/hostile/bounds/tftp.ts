@@ -1,0 +1,110 @@
+// The bounds of the TFTP door and of the boot tree behind it.
+
+import type { HeldBound } from './row.ts';
+
+export const TFTP_BOUNDS: readonly HeldBound[] = [
+  {
+    at: 'tftp/transfers.ts TRANSFERS_MAX',
+    what: 'transfers at a time, those being opened included',
+    whoCanFill: 'whoever sends read requests, also in the names of others',
+    whatOthersNotice: 'a request beyond it is refused; a transfer that nobody answered for 3 s gives way before',
+    howItEmpties: 'a transfer ends when it is acknowledged, or when its packet was sent 8 times',
+    share: 'none',
+    test: 'tftp/server.test.ts',
+  },
+  {
+    at: 'tftp/listener.ts ENDED_MAX',
+    what: 'ended transfers whose late packets are expected',
+    whoCanFill: 'whoever ends thousands of transfers within 10 s',
+    whatOthersNotice: 'a late packet is answered with an error, which a client that has ended ignores',
+    howItEmpties: 'after 10 s; the oldest is forgotten first',
+    share: 'none is needed: what is lost is silence towards a late packet',
+  },
+  {
+    at: 'tftp/server.ts #strayErrors',
+    what: 'errors sent back for packets that belong to no transfer',
+    whoCanFill: 'whoever sends packets to a transfer port',
+    whatOthersNotice: 'a lost client waits for its own timeout instead of being told',
+    howItEmpties: 'with time',
+    share: 'none is needed: an error is a courtesy, and this keeps the rack from being a reflector',
+  },
+  {
+    at: 'tftp/transfers.ts #missing',
+    what: 'events of files that are not there',
+    whoCanFill: 'whoever asks for names that do not exist',
+    whatOthersNotice: 'log and timeline tell of missing files with a count',
+    howItEmpties: 'with time',
+    share: 'none: the answer to the client is sent all the same',
+  },
+  {
+    at: 'tftp/window-sender.ts SEND_BYTES_PER_TURN_MAX',
+    what: 'bytes that are sent in one turn of the event loop',
+    whoCanFill: 'transfers with large windows',
+    whatOthersNotice: 'windows of others wait for the next turn: milliseconds',
+    howItEmpties: 'with every turn',
+    share: 'windows of all transfers take turns',
+    test: 'tftp/server.test.ts',
+  },
+];
+
+export const TREE_BOUNDS: readonly HeldBound[] = [
+  {
+    at: 'files/file-tree.ts FILES_OPEN_MAX',
+    what: 'different files of the boot tree that are open at a time',
+    whoCanFill: 'clients that read as many different files at the same time, slowly',
+    whatOthersNotice: 'a file that is not open yet is refused; files that are open go on for everybody',
+    howItEmpties: 'a file closes with its last reader; those nobody reads are closed first',
+    share: 'none of its own: transfers and connections have one, and each reads one file',
+    test: 'files/file-tree.test.ts',
+  },
+  {
+    at: 'files/file-tree.ts LOOKUPS_MAX',
+    what: 'paths that are being looked up',
+    whoCanFill: 'clients that ask for thousands of different names while the disk hangs',
+    whatOthersNotice: 'a further name is refused; the client asks again',
+    howItEmpties: 'as the file system answers',
+    share: 'none of its own: transfers, connections and pipelined requests have one',
+  },
+  {
+    at: 'files/file-tree.ts PATHS_KNOWN_MAX',
+    what: 'paths whose file is remembered',
+    whoCanFill: 'clients that ask for every file of a tree with more of them',
+    whatOthersNotice: 'one more question to the file system for each request',
+    howItEmpties: 'all are forgotten at the bound',
+    share: 'none is needed: only files that exist are remembered',
+  },
+  {
+    at: 'files/slice-cache.ts SLICE_CACHE_BYTES_MAX',
+    what: 'slices of files that are held in memory',
+    whoCanFill: 'clients that read many large files',
+    whatOthersNotice: 'their slices are read from the disk again',
+    howItEmpties: 'the slice unused for longest goes',
+    share: 'none is needed: the file system has a cache of its own behind it',
+    test: 'files/file-tree.test.ts',
+  },
+  {
+    at: 'files/slice-cache.ts READS_IN_FLIGHT_MAX',
+    what: 'slices that are read from the disk at a time',
+    whoCanFill: 'clients that read what is not in memory',
+    whatOthersNotice: 'their reads wait for their turn',
+    howItEmpties: 'as the disk answers, first come, first served',
+    share: 'a transfer or a response waits for one slice at a time, so the turns are shared by readers',
+    test: 'files/file-tree.test.ts',
+  },
+  {
+    at: 'files/slice-cache.ts READS_WAITING_MAX',
+    what: 'slices that wait to be read',
+    whoCanFill: 'thousands of readers of different slices while the disk hangs',
+    whatOthersNotice: 'a further read fails and its transfer ends',
+    howItEmpties: 'as the disk answers',
+    share: 'it has room for every transfer and every response there can be',
+  },
+  {
+    at: 'files/text-directory.ts FILES_MAX',
+    what: 'text files that are remembered',
+    whoCanFill: 'only the operator, who writes them',
+    whatOthersNotice: 'nothing',
+    howItEmpties: 'all are forgotten at the bound',
+    share: 'none is needed: a name without a file is not remembered',
+  },
+];
