@@ -35,6 +35,8 @@ export interface FairSharesBounds {
   readonly max: number;
   /** The most places of one address; left out: as many as there are. */
   readonly addressMax?: number;
+  /** The network of an address; left out: its /24 or /64. For places that are shared out by something else than addresses. */
+  readonly networkOf?: (address: string | Ipv4) => string | number;
 }
 
 /** The network that an address shares its places with: its /24. */
@@ -78,6 +80,7 @@ interface Network<T> {
 /** The places of one door. */
 export class FairShares<T> {
   readonly #bounds: FairSharesBounds;
+  readonly #networkOf: (address: string | Ipv4) => string | number;
   readonly #counts = new CountedKeys<string | number>();
   readonly #networks = new Map<string | number, Network<T>>();
   /** Least recently active first. */
@@ -86,6 +89,7 @@ export class FairShares<T> {
 
   constructor(bounds: FairSharesBounds) {
     this.#bounds = bounds;
+    this.#networkOf = bounds.networkOf ?? networkKey;
   }
 
   /** Places taken. */
@@ -95,12 +99,12 @@ export class FairShares<T> {
 
   /** Places that this address holds. */
   countOf(address: string | Ipv4): number {
-    return this.#networks.get(networkKey(address))?.counts.countOf(address) ?? 0;
+    return this.#networks.get(this.#networkOf(address))?.counts.countOf(address) ?? 0;
   }
 
   /** Gives `holder` a place, if need be somebody else's. The new place is at work, not idle. */
   admit(address: string | Ipv4, holder: T): Admission<T> {
-    const network = networkKey(address);
+    const network = this.#networkOf(address);
     const evicted = this.#makeRoom(address, network);
     if (evicted === 'address' || evicted === 'all') return { kind: 'refused', bound: evicted };
     if (evicted !== undefined) this.release(evicted);

@@ -84,6 +84,14 @@ describe('FairShares', () => {
     assert.equal(admission.kind === 'admitted' && admission.evicted, '10.0.0.1#0');
   });
 
+  test('what an address and its network are may be something else: here a name and its domain', () => {
+    const networkOf = (name: string | number): string => String(name).split('.').slice(-1).join('.');
+    const shares = new FairShares<string>({ max: 4, networkOf });
+    for (const name of ['a.one', 'b.one', 'c.one', 'a.two']) fill(shares, name, 1);
+    const admission = shares.admit('b.two', 'new');
+    assert.equal(admission.kind === 'admitted' && admission.evicted, 'a.one#0');
+  });
+
   test('a released place can be neither touched nor released again', () => {
     const shares = new FairShares<string>({ max: 2 });
     const [place] = fill(shares, '10.0.0.1', 1);

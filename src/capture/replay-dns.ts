@@ -29,7 +29,7 @@ export class DnsReplay {
   /** @param leases those that run; `clock` is the capture's */
   constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
     const names = new Names({ serial: 1, report: () => undefined });
-    const upstream = { send: () => undefined, stream: () => undefined };
+    const upstream = { send: () => undefined, stream: () => undefined, closeStream: () => undefined };
     this.#service = new DnsService({ clock, publish: () => undefined, names, upstream });
     this.#service.configure(config.dns);
     nameReservations(names, config);

@@ -248,6 +248,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
       timeout: counted['upstream-timeout'],
       mismatch: counted['upstream-mismatch'],
       malformed: counted['upstream-malformed'],
+      forged: counted['upstream-forged'],
       merged: counted.merged,
     }),
   );
@@ -266,6 +267,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
     labelled('outcome', {
       accepted: counted['tcp-accepted'],
       refused: counted['tcp-refused'],
+      evicted: counted['tcp-evicted'],
       idle: counted['tcp-idle'],
     }),
   );

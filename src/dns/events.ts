@@ -43,8 +43,19 @@ export const DNS_EVENTS = {
     level: 'warning',
     message: 'DNS has too many questions in flight',
     explanation:
-      'A bound on questions waiting for an upstream (in all, or of one client) was reached; further ones are answered SERVFAIL. At most ' +
-      'one such event is published every ten seconds. Usually the upstream is slow or away, or a client asks in a loop.',
+      'Too many questions wait for an upstream (in all, of one client, or for names of one domain), so the oldest of whoever has the ' +
+      'most was answered SERVFAIL: of the client in address, or for the domain in name. Questions that the upstream answers promptly do ' +
+      'not suffer. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
+      'upstream is slow or away, a client asks in a loop, or somebody floods: sources of datagrams can be forged.',
+  },
+  'dns.answers-forged': {
+    level: 'warning',
+    message: 'Somebody seems to forge answers of an upstream DNS server',
+    explanation:
+      'Many replies came from the address of an upstream server that repeat a question which is being asked, but not its id or port: ' +
+      'somebody guesses, to put a wrong address into the cache. The name is now asked over TCP, where guessing does not help; an ' +
+      'upstream that does not answer over TCP makes it SERVFAIL. At most one such event is published every ten seconds. Filter ' +
+      'datagrams with the upstream’s address where they cannot come from, and look for a host in the managed networks that sends them.',
   },
   'dns.name-conflict': {
     level: 'info',
@@ -101,12 +112,14 @@ export const DNS_COUNTERS = [
   'upstream-sent',
   'upstream-mismatch',
   'upstream-malformed',
+  'upstream-forged',
   'upstream-timeout',
   'upstream-tcp',
   'merged',
   'overloaded',
   'tcp-accepted',
   'tcp-refused',
+  'tcp-evicted',
   'tcp-idle',
 ] as const;
 

@@ -11,78 +11,47 @@
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
 // 1. A reply counts only if it comes from the server asked, to the port and with the id used, both random, and repeats the question.
+//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, the flight believes TCP alone: somebody guesses.
 // 2. Whoever asks what is already being asked waits for the same answer.
 // 3. Every flight ends once, at the latest FLIGHT_MS after it began, and every waiter of it is answered.
-// 4. Bounded by FLIGHTS_MAX, CLIENT_WAITERS_MAX, FLIGHT_WAITERS_MAX, ATTEMPT_ROUNDS_MAX, STREAMS_MAX; at a bound the client is told
-//    SERVFAIL at once.
+// 4. When too many wait, the oldest of whoever has the most is told SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and EXCHANGES_MAX bound
+//    what is sent for those that wait.
 
 import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
-import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
+import { DeadlineQueue } from '../deadline-queue.ts';
+import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
-import type { DnsUpstream } from './config.ts';
 import type { DnsCounter, NameReport } from './events.ts';
+import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
+import type { ForwardAction } from './forward-action.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
-import { CLASS_IN } from './record.ts';
 import { askingOrder, type Upstream, type UpstreamConfig, UpstreamSet } from './upstream.ts';
+import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts';
 
-/** Questions in flight. */
-export const FLIGHTS_MAX = 4096;
-/** Answers one client may wait for. */
-export const CLIENT_WAITERS_MAX = 256;
-/** Clients that may wait for one answer. */
-export const FLIGHT_WAITERS_MAX = 256;
 /** How often each upstream is asked for one flight. */
 export const ATTEMPT_ROUNDS_MAX = 3;
-/** Exchanges over TCP at a time. */
-export const STREAMS_MAX = 64;
+/**
+ * Questions sent and not answered, also of flights that have ended since. Many questions at once fill it; the oldest is then forgotten:
+ * its flight asks again. Each leaves after EXCHANGE_MS.
+ */
+export const EXCHANGES_MAX = 16_384;
 /** After this silence the next upstream is asked too. */
 export const HEDGE_MS = 250;
 /** After this silence, once all were asked, the first is asked again; twice as long the next time. */
 export const RETRY_MS = 800;
 /** An exchange without an answer for so long counts against its server. */
 export const EXCHANGE_MS = 2000;
+/**
+ * Replies to a flight's question whose id is not one of its own, or came to another socket. Late replies are some; more are guesses of
+ * somebody who forges an upstream's address, and then UDP proves nothing: of 2^16 ids on 8 ports he gets so many tries. The same
+ * idea: `spoof-nearmiss-max` of PowerDNS Recursor.
+ */
+export const NEAR_MISSES_MAX = 16;
 /** A flight ends after so long: a little before resolvers give up (5 s). */
 export const FLIGHT_MS = 4500;
-
-/** What the server is to do. `W` is whatever the server needs to answer a client. */
-export type ForwardAction<W> =
-  | { readonly kind: 'send'; readonly socket: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Open a TCP connection, send, and hand what comes to `receiveStream`. */
-  | { readonly kind: 'stream'; readonly exchange: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Answer the waiters; without a reply, SERVFAIL. */
-  | {
-      readonly kind: 'finish';
-      readonly question: CacheQuestion;
-      readonly waiters: readonly W[];
-      readonly reply: Reply | undefined;
-    }
-  | { readonly kind: 'report'; readonly report: NameReport };
-
-interface Flight<W> extends Waiting {
-  readonly kind: 'flight';
-  readonly key: string;
-  readonly question: CacheQuestion;
-  readonly order: readonly Upstream[];
-  readonly waiters: { readonly client: Ipv4; readonly waiter: W }[];
-  attempts: number;
-  outstanding: number;
-  done: boolean;
-  readonly endsAt: Instant;
-  /** When the next upstream is asked; undefined: no more. */
-  asksAt: Instant | undefined;
-}
-
-interface Exchange<W> extends Waiting {
-  readonly kind: 'exchange';
-  readonly key: number;
-  readonly upstream: Upstream;
-  readonly flight: Flight<W>;
-  readonly edns: boolean;
-  stream: boolean;
-}
 
 export interface ForwarderOptions {
   /** How many sockets there are to send from, each on a port that the system chose. */
@@ -95,13 +64,12 @@ export interface ForwarderOptions {
 /** The forwarding engine. */
 export class Forwarder<W> {
   readonly #options: ForwarderOptions;
-  readonly #flights = new Map<string, Flight<W>>();
+  readonly #flights = new Flights<W>();
   readonly #exchanges = new Map<number, Exchange<W>>();
   /** Flights, and exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
-  readonly #clients = new Map<Ipv4, number>();
   #upstreams = new UpstreamSet({ upstream: [] });
-  #streams = 0;
+  readonly #streams = new FairShares<Exchange<W>>({ max: STREAMS_MAX, networkOf: (suffix) => suffix });
   #actions: ForwardAction<W>[] = [];
 
   constructor(options: ForwarderOptions) {
@@ -121,6 +89,9 @@ export class Forwarder<W> {
   get flights(): number {
     return this.#flights.size;
   }
+  get exchanges(): number {
+    return this.#exchanges.size;
+  }
   /** When `tick` is wanted next. */
   get nextDeadline(): Instant | undefined {
     return this.#deadlines.nextAt;
@@ -128,24 +99,12 @@ export class Forwarder<W> {
 
   /** A client wants an answer. */
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
-    const key = questionKey(question);
-    const flight = this.#flights.get(key);
-    const waiting = this.#clients.get(client) ?? 0;
-    const full = flight === undefined ? this.#flights.size >= FLIGHTS_MAX : flight.waiters.length >= FLIGHT_WAITERS_MAX;
-    if (full || waiting >= CLIENT_WAITERS_MAX) {
-      this.#options.counters.add('overloaded');
-      this.#actions.push({ kind: 'finish', question, waiters: [waiter], reply: undefined });
-      const reason = waiting >= CLIENT_WAITERS_MAX ? 'one client' : 'all clients';
-      this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', address: client, reason } });
-      return this.#take();
-    }
-    this.#clients.set(client, waiting + 1);
-    if (flight !== undefined) {
-      this.#options.counters.add('merged');
-      flight.waiters.push({ client, waiter });
-      return this.#take();
-    }
-    this.#begin(key, question, { client, waiter }, now);
+    const known = this.#flights.find(question);
+    const flight = known ?? this.#newFlight(question, now);
+    const leaving = this.#flights.join(flight, client, waiter);
+    if (leaving !== undefined) this.#giveWay(leaving);
+    if (known !== undefined) this.#options.counters.add('merged');
+    else if (flight.askers.size > 0) this.#begin(flight, now);
     return this.#take();
   }
 
@@ -160,8 +119,16 @@ export class Forwarder<W> {
     const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     const exchange = bytes.length < HEADER_OCTETS ? undefined : this.#exchanges.get(socket * 0x10000 + id);
     const server = exchange?.upstream.server;
-    if (exchange === undefined || exchange.stream || server?.address !== from || server.port !== fromPort) {
+    if (
+      exchange === undefined ||
+      exchange.stream !== undefined ||
+      server?.address !== from ||
+      server.port !== fromPort
+    ) {
       this.#options.counters.add('upstream-mismatch');
+      const isUpstream = this.#upstreams.find(`${from}:${fromPort}`) !== undefined;
+      const message = isUpstream && exchange?.stream === undefined ? decodeMessage(bytes) : undefined;
+      if (message?.ok === true) this.#suspect(message.value, now);
       return this.#take();
     }
     this.#judge(exchange, bytes, now);
@@ -171,7 +138,7 @@ export class Forwarder<W> {
   /** What came over TCP for this exchange; undefined when nothing did. */
   receiveStream(exchangeKey: number, bytes: Uint8Array | undefined, now: Instant): readonly ForwardAction<W>[] {
     const exchange = this.#exchanges.get(exchangeKey);
-    if (exchange?.stream !== true) return this.#take();
+    if (exchange?.stream === undefined) return this.#take();
     if (bytes === undefined || !this.#judge(exchange, bytes, now)) {
       this.#close(exchange);
       this.#failOver(exchange.flight, now);
@@ -185,7 +152,7 @@ export class Forwarder<W> {
       if (due.kind === 'exchange') {
         this.#close(due);
         this.#options.counters.add('upstream-timeout');
-        this.#tell(due.upstream.unanswered(now));
+        this.#tell(due.upstream.unanswered(due.sentAt, now));
       } else if (due.asksAt !== undefined && due.asksAt < due.endsAt) this.#attempt(due, now);
       else this.#finish(due, undefined);
     }
@@ -194,7 +161,7 @@ export class Forwarder<W> {
 
   /** Ends every flight as failed: the server closes. */
   abandon(): readonly ForwardAction<W>[] {
-    for (const flight of [...this.#flights.values()]) this.#finish(flight, undefined);
+    for (const flight of this.#flights.all()) this.#finish(flight, undefined);
     return this.#take();
   }
 
@@ -208,30 +175,59 @@ export class Forwarder<W> {
     if (report !== undefined) this.#actions.push({ kind: 'report', report });
   }
 
-  #begin(key: string, question: CacheQuestion, first: Flight<W>['waiters'][number], now: Instant): void {
-    const order = askingOrder(this.#upstreams.groupOf(question.name));
-    const flight: Flight<W> = {
+  #newFlight(question: CacheQuestion, now: Instant): Flight<W> {
+    return {
       kind: 'flight',
       place: -1,
-      key,
+      key: questionKey(question),
       question,
-      order,
-      waiters: [first],
+      order: askingOrder(this.#upstreams.groupOf(question.name)),
+      askers: new Set(),
+      exchanges: new Set(),
       attempts: 0,
-      outstanding: 0,
       done: false,
+      nearMisses: 0,
       endsAt: later(now, FLIGHT_MS),
       asksAt: undefined,
+      share: undefined,
     };
-    this.#flights.set(key, flight);
-    if (order.length === 0) {
-      this.#finish(flight, undefined);
-      return;
+  }
+
+  #begin(flight: Flight<W>, now: Instant): void {
+    const leaving = this.#flights.add(flight);
+    if (leaving !== undefined) {
+      this.#overloaded(leaving.question.name);
+      this.#drop(leaving);
     }
+    const { order } = flight;
+    if (order.length === 0) this.#finish(flight, undefined);
+    if (flight.done) return;
     this.#attempt(flight, now);
     for (const upstream of order) {
       if (upstream !== order[0] && upstream.takeProbe(now)) this.#send(flight, upstream, now);
     }
+  }
+
+  /** A client is told that it waits no longer. */
+  #giveWay(asker: Asker<W>): void {
+    const { flight, client, waiter } = asker;
+    this.#overloaded(flight.question.name, client);
+    this.#flights.leave(asker);
+    this.#actions.push({ kind: 'finish', question: flight.question, waiters: [waiter], reply: undefined });
+    if (flight.askers.size === 0) this.#drop(flight);
+  }
+
+  /** Without a client the bound was one of a domain. */
+  #overloaded(name: string, client?: Ipv4): void {
+    this.#options.counters.add('overloaded');
+    const who = client === undefined ? { name: suffixOf(name), reason: 'one domain' } : { address: client };
+    this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...who } });
+  }
+
+  /** Ends a flight whose answer nobody waits for any longer, and forgets what it asked. */
+  #drop(flight: Flight<W>): void {
+    for (const exchange of flight.exchanges) this.#close(exchange);
+    this.#finish(flight, undefined);
   }
 
   /** Asks the next upstream in turn, and sets when the one after is asked. */
@@ -250,14 +246,20 @@ export class Forwarder<W> {
     this.#deadlines.set(flight, asksAt !== undefined && asksAt < endsAt ? asksAt : endsAt);
   }
 
-  #send(flight: Flight<W>, upstream: Upstream, now: Instant): void {
+  #send(flight: Flight<W>, upstream: Upstream, now: Instant, edns = upstream.edns): void {
+    const [oldest] = this.#exchanges.size < EXCHANGES_MAX ? [] : this.#exchanges.values();
+    if (oldest !== undefined) this.#close(oldest);
     const key = this.#freeKey();
     if (key === undefined) return;
-    const { edns } = upstream;
-    const exchange: Exchange<W> = { kind: 'exchange', place: -1, key, upstream, flight, edns, stream: false };
+    const common = { kind: 'exchange', place: -1, stream: undefined } as const;
+    const exchange: Exchange<W> = { ...common, key, upstream, flight, edns, sentAt: now };
     this.#exchanges.set(key, exchange);
-    flight.outstanding += 1;
+    flight.exchanges.add(exchange);
     this.#deadlines.set(exchange, later(now, EXCHANGE_MS));
+    if (flight.nearMisses >= NEAR_MISSES_MAX) {
+      this.#askByStream(exchange, now);
+      return;
+    }
     const bytes = encodeUpstreamQuery(key & 0xffff, { ...flight.question, edns });
     this.#options.counters.add('upstream-sent');
     this.#actions.push({ kind: 'send', socket: key >>> 16, to: upstream.server, bytes });
@@ -277,8 +279,10 @@ export class Forwarder<W> {
     if (this.#exchanges.get(exchange.key) !== exchange) return;
     this.#exchanges.delete(exchange.key);
     this.#deadlines.set(exchange, undefined);
-    exchange.flight.outstanding -= 1;
-    if (exchange.stream) this.#streams -= 1;
+    exchange.flight.exchanges.delete(exchange);
+    if (exchange.stream === undefined) return;
+    this.#streams.release(exchange.stream);
+    this.#actions.push({ kind: 'close-stream', exchange: exchange.key });
   }
 
   /** Looks at a reply from the right place; false when it is not the answer to what was asked. */
@@ -288,7 +292,7 @@ export class Forwarder<W> {
     if (!message.ok) {
       this.#options.counters.add('upstream-malformed');
       // Some servers cut a truncated message within a record: what TCP says counts.
-      const isCut = !exchange.stream && ((bytes[2] ?? 0) & (FLAG.TC >> 8)) !== 0;
+      const isCut = exchange.stream === undefined && ((bytes[2] ?? 0) & (FLAG.TC >> 8)) !== 0;
       if (isCut) this.#askByStream(exchange, now);
       return isCut;
     }
@@ -297,41 +301,77 @@ export class Forwarder<W> {
     const isBare = questions.length === 0 && rcode === RCODE.FORMERR && (flags & FLAG.QR) !== 0;
     if (!isBare && !isAnswerTo(message.value, flight.question, exchange.key & 0xffff)) {
       this.#options.counters.add('upstream-mismatch');
+      this.#suspect(message.value, now);
       return false;
     }
-    this.#tell(exchange.upstream.answered());
+    this.#tell(exchange.upstream.answered(now));
     this.#accept(exchange, message.value, now);
     return true;
   }
 
+  /** A reply that matches no exchange: if it repeats what is being asked, it is a guess, or late. */
+  #suspect(message: Message, now: Instant): void {
+    const asked = repeatedQuestion(message);
+    if (asked === undefined) return;
+    for (const dnssecOk of [false, true]) {
+      for (const checkingDisabled of [false, true]) {
+        const flight = this.#flights.find({ name: asked.name, type: asked.type, dnssecOk, checkingDisabled });
+        if (flight === undefined) continue;
+        flight.nearMisses += 1;
+        if (flight.nearMisses === NEAR_MISSES_MAX) this.#distrust(flight, now);
+      }
+    }
+  }
+
+  /** Asks over TCP what was asked by UDP, one upstream now and others as they would have been asked. */
+  #distrust(flight: Flight<W>, now: Instant): void {
+    this.#options.counters.add('upstream-forged');
+    const [first, ...others] = [...flight.exchanges].filter(({ stream }) => stream === undefined);
+    for (const exchange of others) this.#close(exchange);
+    const address = first?.upstream.server.address;
+    this.#tell({
+      kind: 'dns.answers-forged',
+      name: flight.question.name,
+      ...(address === undefined ? {} : { address }),
+    });
+    if (first !== undefined) this.#askByStream(first, now);
+  }
+
   #accept(exchange: Exchange<W>, message: Message, now: Instant): void {
     const { flight, upstream } = exchange;
-    if ((message.flags & FLAG.TC) !== 0 && !exchange.stream && !flight.done) {
+    if ((message.flags & FLAG.TC) !== 0 && exchange.stream === undefined && !flight.done) {
       this.#askByStream(exchange, now);
       return;
     }
     this.#close(exchange);
     if (flight.done) return;
-    const { rcode, answers, authority, additional } = message;
+    const { rcode } = message;
     if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) {
-      this.#finish(flight, { rcode, authoritative: false, answers, authority, additional });
+      // Only now it is known that EDNS was the matter, and not the question.
+      if (!exchange.edns) upstream.edns = false;
+      this.#finish(flight, relevantReply(flight.question, message));
       return;
     }
     const knowsNoEdns = rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode === RCODE.BADVERS;
     if (exchange.edns && knowsNoEdns) {
-      upstream.edns = false;
-      this.#send(flight, upstream, now);
+      this.#send(flight, upstream, now, false);
     } else this.#failOver(flight, now);
   }
 
   #askByStream(exchange: Exchange<W>, now: Instant): void {
-    if (this.#streams >= STREAMS_MAX) {
+    const admission = this.#streams.admit(suffixOf(exchange.flight.question.name), exchange);
+    if (admission.kind === 'refused') {
       this.#close(exchange);
       this.#failOver(exchange.flight, now);
       return;
     }
-    exchange.stream = true;
-    this.#streams += 1;
+    exchange.stream = admission.place;
+    this.#streams.touch(admission.place, true);
+    if (admission.evicted !== undefined) {
+      this.#options.counters.add('overloaded');
+      this.#close(admission.evicted);
+      this.#failOver(admission.evicted.flight, now);
+    }
     this.#options.counters.add('upstream-tcp');
     this.#deadlines.set(exchange, later(now, EXCHANGE_MS));
     const question = { ...exchange.flight.question, edns: exchange.edns };
@@ -343,33 +383,15 @@ export class Forwarder<W> {
   #failOver(flight: Flight<W>, now: Instant): void {
     if (flight.done) return;
     if (flight.attempts < flight.order.length) this.#attempt(flight, now);
-    else if (flight.outstanding === 0) this.#finish(flight, undefined);
+    else if (flight.exchanges.size === 0) this.#finish(flight, undefined);
   }
 
   #finish(flight: Flight<W>, reply: Reply | undefined): void {
     if (flight.done) return;
     flight.done = true;
     this.#deadlines.set(flight, undefined);
-    this.#flights.delete(flight.key);
-    for (const { client } of flight.waiters) {
-      const waiting = (this.#clients.get(client) ?? 1) - 1;
-      if (waiting === 0) this.#clients.delete(client);
-      else this.#clients.set(client, waiting);
-    }
-    const waiters = flight.waiters.map(({ waiter }) => waiter);
-    this.#actions.push({ kind: 'finish', question: flight.question, waiters, reply });
+    this.#flights.remove(flight);
+    const waiters = Array.from(flight.askers, ({ waiter }) => waiter);
+    if (waiters.length > 0) this.#actions.push({ kind: 'finish', question: flight.question, waiters, reply });
   }
-}
-
-/** RFC 5452 §9.1: a response, of this id, to exactly this question. */
-function isAnswerTo(message: Message, question: CacheQuestion, id: number): boolean {
-  const asked = message.questions[0];
-  return (
-    (message.flags & FLAG.QR) !== 0 &&
-    message.id === id &&
-    message.questions.length === 1 &&
-    asked?.name === question.name &&
-    asked.type === question.type &&
-    asked.class === CLASS_IN
-  );
 }

@@ -80,13 +80,19 @@ export function receiveQuery(bytes: BorrowedBytes): Received {
   return query.ok ? { kind: 'query', query: query.value } : reject(bytes, RCODE.FORMERR);
 }
 
-/** A reply of a header alone: of what came, only id, opcode and RD are trusted. */
+/**
+ * A reply of a header alone: of what came, only the id and the opcode are trusted, and of a QUERY also RD and CD, which every reply to a
+ * query repeats. What they mean under another opcode is not known here, so nothing is repeated there: BIND's `dns_message_reply` does
+ * the same, and ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
+ */
 function reject(bytes: BorrowedBytes, rcode: number): Received {
+  const isQuery = ((bytes[2] ?? 0) & (OPCODE_MASK >>> 8)) === 0;
+  const repeated = ((OPCODE_MASK | (isQuery ? FLAG.RD : 0)) >>> 8) & (bytes[2] ?? 0);
   const reply = new Uint8Array(HEADER_OCTETS);
   reply[0] = bytes[0] ?? 0;
   reply[1] = bytes[1] ?? 0;
-  reply[2] = 0x80 | ((bytes[2] ?? 0) & 0x79);
-  reply[3] = rcode;
+  reply[2] = (FLAG.QR >>> 8) | repeated;
+  reply[3] = rcode | (isQuery ? (bytes[3] ?? 0) & FLAG.CD : 0);
   return { kind: 'reject', rcode, bytes: reply };
 }
 

@@ -5,13 +5,16 @@
 // 1. UDP and TCP of an address are opened together; a listener that does not change stays open across `configure`.
 // 2. `configure` takes over a configuration whole, or throws and leaves everything as it was.
 // 3. An address that is not here yet takes nothing down: UDP is bound to it all the same, TCP as soon as it comes.
-// 4. Bounds: CONNECTIONS_MAX, CLIENT_CONNECTIONS_MAX; beyond, an idle connection makes room, else the new one is refused.
+// 4. Connections are shared out by FairShares: at CLIENT_CONNECTIONS_MAX a client's own idle connection makes room, at CONNECTIONS_MAX one
+//    of whoever has the most; where nobody can give way, the new one is refused.
+// 5. The sockets towards the upstreams are open while there are upstreams, or a question asked before is still under way.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
-import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { FairShares, type Place } from '../fair-shares.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import type {
   DatagramNetwork,
   DatagramSocket,
@@ -22,20 +25,22 @@ import type {
 import { socketErrorFrom } from '../net/socket-error.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
-import { EXCHANGE_MS } from './forward.ts';
+import { FLIGHT_MS } from './forward.ts';
 import { TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
-import { DnsService, UPSTREAM_SOCKETS } from './service.ts';
+import { DnsService } from './service.ts';
 import { Connection, FrameReader, frame } from './stream.ts';
+import { UpstreamSockets } from './upstream-sockets.ts';
 
-/** Open TCP connections of clients. */
+/**
+ * Open TCP connections of clients. Anybody who reaches the port can fill it; then one of whoever has the most gives way, an idle one first.
+ * One that does nothing is closed after IDLE_MS.
+ */
 export const CONNECTIONS_MAX = 256;
-/** Open TCP connections of one client. */
+/** Of them, those of one client; beyond, its own longest idle one gives way, else the new one is refused. */
 export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often TCP is tried on an address that is not here yet, in milliseconds. */
 const RELISTEN_MS = 1_000;
-/** How often one of the sockets towards the upstreams gets another port, in milliseconds. */
-const ROTATE_MS = 15_000;
 
 export interface DnsServerDeps {
   readonly network: DatagramNetwork;
@@ -58,10 +63,14 @@ export class DnsServer {
   readonly #deps: DnsServerDeps;
   readonly #service: DnsService;
   readonly #listeners = new Map<string, Listener>();
-  /** Least recently active first. */
-  readonly #connections = new Set<Connection>();
-  #upstreamSockets: DatagramSocket[] = [];
-  #rotation: Timer | undefined;
+  readonly #shares = new FairShares<Connection>({ max: CONNECTIONS_MAX, addressMax: CLIENT_CONNECTIONS_MAX });
+  readonly #connections = new Map<Connection, Place<Connection>>();
+  readonly #upstreamSockets: UpstreamSockets;
+  /** Connections to upstreams, by exchange. */
+  readonly #streams = new Map<number, Socket>();
+  #forwards = false;
+  /** Closes the sockets towards the upstreams once nobody can wait for an answer any more. */
+  #farewell: Timer | undefined;
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -69,10 +78,14 @@ export class DnsServer {
     this.#deps = deps;
     const { clock, names, publish } = deps;
     const upstream = {
-      send: (socket: number, to: DnsUpstream, bytes: Uint8Array) => this.#sendUpstream(socket, to, bytes),
+      send: (socket: number, to: DnsUpstream, bytes: Uint8Array) => this.#upstreamSockets.send(socket, to, bytes),
       stream: (exchange: number, to: DnsUpstream, bytes: Uint8Array) => this.#stream(exchange, to, bytes),
+      closeStream: (exchange: number) => this.#closeStream(exchange),
     };
     this.#service = new DnsService({ clock, publish, names, upstream });
+    this.#upstreamSockets = new UpstreamSockets(deps.network, clock, (socket, from, fromPort, bytes) =>
+      this.#service.receive(socket, from, fromPort, bytes),
+    );
   }
 
   /**
@@ -115,10 +128,9 @@ export class DnsServer {
     this.#closed = true;
     await this.#turn;
     this.#service.close();
-    this.#rotation?.cancel();
-    for (const connection of [...this.#connections]) connection.close();
-    for (const socket of this.#upstreamSockets) socket.close();
-    this.#upstreamSockets = [];
+    this.#farewell?.cancel();
+    for (const connection of [...this.#connections.keys()]) connection.close();
+    this.#upstreamSockets.close();
     const listeners = [...this.#listeners.values()];
     this.#listeners.clear();
     await Promise.all(listeners.map(closeListener));
@@ -128,17 +140,20 @@ export class DnsServer {
     if (this.#closed) throw new RackError('not-running', 'the DNS server was closed');
     const wanted = new Map(config.listen.map((address) => [`${address}:${config.listenPort}`, address]));
     const opened = new Map<string, Listener>();
+    const forwards = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
     try {
       for (const [key, address] of wanted) {
         if (!this.#listeners.has(key)) opened.set(key, await this.#listen(address, config.listenPort));
       }
-      const forwards = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
-      if (forwards && this.#upstreamSockets.length === 0) await this.#openUpstreamSockets();
+      if (forwards) await this.#upstreamSockets.open();
       this.#service.configure(config);
     } catch (error) {
       await Promise.all([...opened.values()].map(closeListener));
+      if (!this.#forwards) this.#endUpstreamSockets();
       throw error;
     }
+    this.#forwards = forwards;
+    if (!forwards) this.#endUpstreamSockets();
     for (const [key, listener] of [...this.#listeners]) {
       if (wanted.has(key)) continue;
       this.#listeners.delete(key);
@@ -221,39 +236,48 @@ export class DnsServer {
 
   #accept(socket: Socket): void {
     const client = parseIpv4(socket.remoteAddress ?? '');
-    if (client === undefined || this.#closed || !this.#makeRoom(client)) {
-      this.#service.counters.add('tcp-refused');
-      socket.destroy();
+    if (client === undefined || this.#closed) {
+      this.#refuse(socket);
       return;
     }
-    this.#service.counters.add('tcp-accepted');
     const connection = new Connection(socket, client, this.#deps.clock, {
       onMessage: (message, from) => this.#receiveMessage(message, from),
-      onActive: (active) => {
-        // Moves it to the end: the set is ordered by activity.
-        if (this.#connections.delete(active)) this.#connections.add(active);
-      },
+      onActive: (active) => this.#note(active),
       onClosed: (gone, wasIdle) => {
-        this.#connections.delete(gone);
+        this.#forget(gone);
         if (wasIdle) this.#service.counters.add('tcp-idle');
       },
     });
-    this.#connections.add(connection);
+    const admission = this.#shares.admit(client, connection);
+    if (admission.kind === 'refused') {
+      this.#refuse(socket);
+      return;
+    }
+    this.#connections.set(connection, admission.place);
+    this.#service.counters.add('tcp-accepted');
+    this.#note(connection);
+    if (admission.evicted === undefined) return;
+    this.#service.counters.add('tcp-evicted');
+    this.#forget(admission.evicted);
+    admission.evicted.close();
   }
 
-  /** True when one more connection of this client may be open, closing the one that was idle for longest if need be. */
-  #makeRoom(client: Ipv4): boolean {
-    let own = 0;
-    for (const connection of this.#connections) if (connection.client === client) own += 1;
-    if (own >= CLIENT_CONNECTIONS_MAX) return false;
-    if (this.#connections.size < CONNECTIONS_MAX) return true;
-    for (const connection of this.#connections) {
-      if (!connection.isIdle) continue;
-      this.#connections.delete(connection);
-      connection.close();
-      return true;
-    }
-    return false;
+  #refuse(socket: Socket): void {
+    this.#service.counters.add('tcp-refused');
+    socket.destroy();
+  }
+
+  /** Something happened on a connection: whether it is idle now decides whether it can make room. */
+  #note(connection: Connection): void {
+    const place = this.#connections.get(connection);
+    if (place !== undefined) this.#shares.touch(place, connection.isIdle);
+  }
+
+  #forget(connection: Connection): void {
+    const place = this.#connections.get(connection);
+    if (place === undefined) return;
+    this.#connections.delete(connection);
+    this.#shares.release(place);
   }
 
   #receiveMessage(message: Uint8Array, connection: Connection): void {
@@ -262,67 +286,25 @@ export class DnsServer {
     else this.#service.forward(handled, connection.client, (reply) => connection.answer(reply));
   }
 
-  async #openUpstreamSockets(): Promise<void> {
-    const sockets: DatagramSocket[] = [];
-    try {
-      for (let index = 0; index < UPSTREAM_SOCKETS; index += 1) sockets.push(await this.#openUpstreamSocket(index));
-    } catch (error) {
-      for (const socket of sockets) socket.close();
-      throw error;
-    }
-    this.#upstreamSockets = sockets;
-    this.#rotate(0);
-  }
-
-  #openUpstreamSocket(index: number): Promise<DatagramSocket> {
-    return this.#deps.network.open({
-      address: ANY,
-      port: 0,
-      onDatagrams: (datagrams) => {
-        for (const { bytes, from, fromPort } of datagrams) this.#service.receive(index, from, fromPort, bytes);
-      },
+  /** Without upstreams the sockets towards them close, as soon as the last question under way has ended. */
+  #endUpstreamSockets(): void {
+    if (this.#upstreamSockets.size === 0) return;
+    this.#farewell?.cancel();
+    this.#farewell = this.#deps.clock.schedule(FLIGHT_MS, () => {
+      if (!this.#forwards) this.#upstreamSockets.close();
     });
   }
 
-  /** Now and then one socket gives way to one with another port, so that ports stay hard to guess (RFC 5452 §9.2). */
-  #rotate(index: number): void {
-    const { clock } = this.#deps;
-    this.#rotation = clock.schedule(ROTATE_MS, async () => {
-      try {
-        const next = await this.#openUpstreamSocket(index);
-        const old = this.#upstreamSockets[index];
-        if (old === undefined || this.#closed) {
-          next.close();
-          return;
-        }
-        this.#upstreamSockets[index] = next;
-        // What was asked from the old one may still be answered.
-        clock.schedule(EXCHANGE_MS, () => old.close());
-      } catch {
-        // The old socket stays; the next turn tries again.
-      }
-      if (!this.#closed) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
-    });
-  }
-
-  #sendUpstream(socket: number, to: DnsUpstream, bytes: Uint8Array): void {
-    this.#upstreamSockets[socket]?.send([{ bytes, to: { kind: 'unicast', address: to.address, port: to.port } }]);
-  }
-
-  /** Asks an upstream over TCP: one connection, one question, closed when answered or too late. */
+  /** Asks an upstream over TCP: one connection, one question. The forwarder says when it has waited long enough. */
   #stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void {
     const frames = new FrameReader(TCP_OCTETS_MAX);
     const socket = connect({ host: formatIpv4(to.address), port: to.port });
-    let timer: Timer | undefined;
-    let done = false;
+    this.#streams.set(exchange, socket);
     const finish = (message: Uint8Array | undefined): void => {
-      if (done) return;
-      done = true;
-      timer?.cancel();
-      socket.destroy();
+      if (this.#streams.get(exchange) !== socket) return;
+      this.#closeStream(exchange);
       this.#service.receiveStream(exchange, message);
     };
-    timer = this.#deps.clock.schedule(EXCHANGE_MS, () => finish(undefined));
     socket.on('connect', () => socket.write(frame(bytes)));
     socket.on('data', (chunk) => {
       frames.feed(chunk);
@@ -331,6 +313,11 @@ export class DnsServer {
     });
     socket.on('error', () => finish(undefined));
     socket.on('close', () => finish(undefined));
+  }
+
+  #closeStream(exchange: number): void {
+    this.#streams.get(exchange)?.destroy();
+    this.#streams.delete(exchange);
   }
 
   #publish(event: Omit<DnsEvent, 'at'>): void {

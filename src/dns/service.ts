@@ -19,7 +19,8 @@ import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
-import { type ForwardAction, Forwarder } from './forward.ts';
+import { Forwarder } from './forward.ts';
+import type { ForwardAction } from './forward-action.ts';
 import {
   bareReply,
   encodeReply,
@@ -33,12 +34,12 @@ import {
 } from './message.ts';
 import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
+import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 
 /** How often a kind of event that clients can cause is published at most, in milliseconds. */
 export const SAMPLE_MS = 10_000;
-/** How many sockets questions to upstreams leave from, each with a port of its own. */
-export const UPSTREAM_SOCKETS = 8;
+const SAMPLED: ReadonlySet<string> = new Set(['dns.refused', 'dns.overloaded', 'dns.answers-forged']);
 /** Random octets drawn at a time. */
 const RANDOM_POOL_OCTETS = 512;
 
@@ -57,6 +58,8 @@ export interface UpstreamPort {
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
   /** Asks over TCP; what comes is handed to `receiveStream`. */
   stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void;
+  /** Closes the connection of an exchange, if it is still open; nothing of it is handed over any more. */
+  closeStream(exchange: number): void;
 }
 
 export interface DnsServiceDeps {
@@ -188,6 +191,9 @@ export class DnsService {
         case 'stream':
           this.#deps.upstream.stream(action.exchange, action.to, action.bytes);
           break;
+        case 'close-stream':
+          this.#deps.upstream.closeStream(action.exchange);
+          break;
         case 'finish':
           if (action.reply !== undefined) this.#cache.put(questionKey(action.question), action.reply, now);
           for (const { pending, deliver } of action.waiters) deliver(this.#upstreamReply(pending, action.reply));
@@ -233,7 +239,7 @@ export class DnsService {
 
   /** Publishes; what clients can cause at will only once every SAMPLE_MS, with how often it happened since. */
   #tell(report: NameReport, now: Instant): void {
-    if (report.kind !== 'dns.refused' && report.kind !== 'dns.overloaded') {
+    if (!SAMPLED.has(report.kind)) {
       this.#publish({ ...report, at: now });
       return;
     }

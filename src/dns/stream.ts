@@ -1,22 +1,24 @@
 // DNS over TCP: messages with their length before them, many to a connection, answered in whatever order they are ready.
 // Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one message that is not whole, and PIPELINE_MAX questions that are not answered: then it is
-//    not read any further until answers have left.
+// 1. A connection holds at most one message that is not whole, PIPELINE_MAX questions that are not answered, and what one read brought:
+//    then it is not read any further until answers have left.
 // 2. A connection on which no whole message came and none was answered for IDLE_MS is closed: sending one octet now and then
 //    keeps nothing open.
-// 3. A client that does not read its answers is cut off at UNREAD_OCTETS_MAX.
+// 3. While a client leaves answers unread, no question of it is taken and nothing it sends counts as activity: after IDLE_MS it is cut
+//    off, at UNREAD_OCTETS_MAX at once.
+// 4. What comes out of a FrameReader is a copy: nobody else has its memory.
 
 import type { Socket } from 'node:net';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 
-/** Unanswered questions of one connection. */
+/** Unanswered questions of one connection. A client can fill it; only its own further questions wait, until answers have left. */
 export const PIPELINE_MAX = 64;
 /** How long a connection may be idle, in milliseconds (RFC 7766 §6.2.3: seconds). */
 export const IDLE_MS = 10_000;
-/** Answers that a client has not taken, in octets. */
-export const UNREAD_OCTETS_MAX = 512 * 1024;
+/** Answers that a client has not taken, in octets. A client that does not read fills it, and is cut off. */
+export const UNREAD_OCTETS_MAX = 256 * 1024;
 
 /** The message with its length before it (RFC 1035 §4.2.2). */
 export function frame(message: Uint8Array): Uint8Array {
@@ -30,10 +32,20 @@ export function frame(message: Uint8Array): Uint8Array {
 /** The longest question taken over TCP, in octets: far more than one name needs, so that a slow sender costs little. */
 export const QUERY_OCTETS_MAX = 4096;
 
+const EMPTY = new Uint8Array(0);
+
 /** Cuts a stream of octets into messages. */
 export class FrameReader {
   readonly #longest: number;
-  #pending: Uint8Array = new Uint8Array(0);
+  /** What came and was not looked at, from `#at` on. */
+  #chunk: Uint8Array = EMPTY;
+  #at = 0;
+  /** Octets of the length that came, 0 to 2, and the length. */
+  #lengthOctets = 0;
+  #length = 0;
+  /** The message that is not whole, with room for all of it. */
+  #message: Uint8Array = EMPTY;
+  #filled = 0;
 
   /** @param longest a message may have so many octets. */
   constructor(longest: number) {
@@ -42,26 +54,44 @@ export class FrameReader {
 
   /** True when a message announces more octets than allowed: the stream is of no use any more. */
   get overlong(): boolean {
-    return this.#pending.length >= 2 && this.#announced() > this.#longest;
+    return this.#lengthOctets === 2 && this.#length > this.#longest;
   }
 
-  #announced(): number {
-    return ((this.#pending[0] ?? 0) << 8) | (this.#pending[1] ?? 0);
-  }
-
-  /** Takes what came. */
+  /** Takes what came; it is read until `next` has returned undefined. */
   feed(chunk: Uint8Array): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const left = this.#chunk.length - this.#at;
+    this.#chunk = left === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);
+    this.#at = 0;
   }
 
-  /** The next whole message, or undefined. */
+  /** The next whole message, a copy, or undefined. */
   next(): Uint8Array | undefined {
-    const pending = this.#pending;
-    if (pending.length < 2) return undefined;
-    const end = 2 + this.#announced();
-    if (pending.length < end) return undefined;
-    this.#pending = pending.subarray(end);
-    return pending.subarray(2, end);
+    while (this.#lengthOctets < 2) {
+      const octet = this.#chunk[this.#at];
+      if (octet === undefined) return this.#await();
+      this.#at += 1;
+      this.#lengthOctets += 1;
+      this.#length = (this.#length << 8) | octet;
+      if (this.#lengthOctets === 2 && !this.overlong) this.#message = new Uint8Array(this.#length);
+    }
+    if (this.overlong) return undefined;
+    const take = Math.min(this.#length - this.#filled, this.#chunk.length - this.#at);
+    for (let index = 0; index < take; index += 1) {
+      this.#message[this.#filled + index] = this.#chunk[this.#at + index] ?? 0;
+    }
+    this.#filled += take;
+    this.#at += take;
+    if (this.#filled < this.#length) return this.#await();
+    const message = this.#message;
+    this.#message = EMPTY;
+    this.#lengthOctets = this.#length = this.#filled = 0;
+    return message;
+  }
+
+  /** Everything that came was read: its memory is let go. */
+  #await(): undefined {
+    this.#chunk = EMPTY;
+    this.#at = 0;
   }
 }
 
@@ -101,6 +131,11 @@ export class Connection {
       this.#ended = true;
       this.#endWhenDone();
     });
+    // The client has taken everything: its answers are what it does now.
+    socket.on('drain', () => {
+      this.#active();
+      this.#drain();
+    });
     // The socket closes after an error; what it was does not matter to anybody.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -111,9 +146,9 @@ export class Connection {
     this.#watchIdle();
   }
 
-  /** True while no question waits for its answer. */
+  /** True while no question waits for its answer, and no answers for a reader. */
   get isIdle(): boolean {
-    return this.#unanswered === 0;
+    return this.#unanswered === 0 && !this.#socket.writableNeedDrain;
   }
 
   /** Answers one of the questions; without an answer it is only counted as done. */
@@ -138,7 +173,7 @@ export class Connection {
 
   #drain(): void {
     this.#draining = true;
-    while (this.#unanswered < PIPELINE_MAX && !this.#socket.destroyed) {
+    while (this.#mayTake()) {
       const message = this.#frames.next();
       if (message === undefined) break;
       this.#unanswered += 1;
@@ -147,9 +182,14 @@ export class Connection {
     }
     this.#draining = false;
     if (this.#frames.overlong) this.#socket.destroy();
-    if (this.#unanswered >= PIPELINE_MAX) this.#socket.pause();
-    else this.#socket.resume();
+    if (this.#mayTake()) this.#socket.resume();
+    else this.#socket.pause();
     this.#endWhenDone();
+  }
+
+  /** True while a further question may be taken: few are unanswered, and the client reads its answers. */
+  #mayTake(): boolean {
+    return this.#unanswered < PIPELINE_MAX && !this.#socket.writableNeedDrain && !this.#socket.destroyed;
   }
 
   #endWhenDone(): void {
@@ -157,7 +197,7 @@ export class Connection {
   }
 
   #active(): void {
-    this.#activeAt = this.#clock.now();
+    if (!this.#socket.writableNeedDrain) this.#activeAt = this.#clock.now();
     this.#handlers.onActive(this);
   }
 

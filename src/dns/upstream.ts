@@ -1,6 +1,7 @@
 // What is known of each upstream server: whether it answers, and whether it understands EDNS.
 //
-// 1. A server is failed after UNANSWERED_MAX exchanges in a row without an answer; any answer makes it good again.
+// 1. A server is failed after UNANSWERED_MAX exchanges in a row without an answer; any answer makes it good again. An exchange counts
+//    only if the server answered nothing at all since: names whose own servers are silent say nothing of it, however many are asked.
 // 2. A failed server is asked after all others, and beside the first of them once every PROBE_MS, to see whether it is back.
 
 import { type Instant, instant, later } from '../clock.ts';
@@ -19,6 +20,7 @@ export class Upstream {
   /** False once the server has shown that it does not understand EDNS. */
   edns = true;
   #unanswered = 0;
+  #answeredAt: Instant | undefined;
   #failed = false;
   #probeAt: Instant = instant(0);
 
@@ -31,15 +33,17 @@ export class Upstream {
   }
 
   /** It answered, whatever it said. Returns an event when it had failed before. */
-  answered(): NameReport | undefined {
+  answered(now: Instant): NameReport | undefined {
+    this.#answeredAt = now;
     this.#unanswered = 0;
     if (!this.#failed) return undefined;
     this.#failed = false;
     return { kind: 'dns.upstream-recovered', address: this.server.address, port: this.server.port };
   }
 
-  /** It did not answer in time. Returns an event when it counts as failed from now on. */
-  unanswered(now: Instant): NameReport | undefined {
+  /** It did not answer in time what was sent at `sentAt`. Returns an event when it counts as failed from now on. */
+  unanswered(sentAt: Instant, now: Instant): NameReport | undefined {
+    if (this.#answeredAt !== undefined && this.#answeredAt >= sentAt) return undefined;
     this.#unanswered += 1;
     if (this.#failed || this.#unanswered < UNANSWERED_MAX) return undefined;
     this.#failed = true;

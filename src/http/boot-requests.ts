@@ -14,19 +14,28 @@ import type { Clock, Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
+import { FairShares } from '../fair-shares.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
+import { BodyArrivals, hasBody } from './body-arrival.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
-import type { Forwarding, ForwardOutcome, RegionEndpoint, RegionProxy } from './proxy.ts';
+import {
+  BODY_BYTES_MAX,
+  type Forwarding,
+  type ForwardOutcome,
+  type RegionEndpoint,
+  type RegionProxy,
+  refuse,
+} from './proxy.ts';
 import {
   answerQueued,
   answerScript,
-  BodyPlaces,
+  BODIES_MAX,
   type KeptReport,
   type RegionStandIn,
-  readBody,
+  readRest,
   standInFor,
 } from './region-stand-in.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
@@ -105,7 +114,9 @@ export class BootRequests {
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
   #sending = 0;
-  readonly #bodies = new BodyPlaces();
+  readonly #arrivals = new BodyArrivals();
+  /** Reports that are held for a region that may be away; each with what gives up its place. */
+  readonly #reports = new FairShares<() => void>({ max: BODIES_MAX });
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
@@ -216,6 +227,7 @@ export class BootRequests {
     const forwarding: Forwarding = {
       request,
       response,
+      peer,
       origin,
       region: this.#deps.region(),
       identity: {
@@ -225,7 +237,9 @@ export class BootRequests {
       },
       defaultHost: `${formatIpv4(local)}:${request.socket.localPort ?? 80}`,
     };
-    const outcome = (await this.#withoutRegion(exchange, forwarding)) ?? (await proxy.forward(forwarding));
+    const arrived = await this.#readBody(exchange, forwarding);
+    const outcome =
+      'kind' in arrived ? arrived : ((await this.#withoutRegion(exchange, arrived)) ?? (await proxy.forward(arrived)));
     switch (outcome.kind) {
       case 'untaken':
         // It was answered in the region's place.
@@ -254,6 +268,23 @@ export class BootRequests {
     }
   }
 
+  /** The request with its body, or with what of it was read; or why it is not passed on. */
+  async #readBody({ request, response, peer }: Exchange, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
+    const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
+    if (!hasBody(request) || isTooLarge) return forwarding;
+    const arrived = await this.#arrivals.read(request, response, peer);
+    switch (arrived.kind) {
+      case 'whole':
+        return { ...forwarding, body: arrived.bytes };
+      case 'begun':
+        return { ...forwarding, begun: arrived.chunks };
+      case 'refused':
+        return refuse(forwarding, 503, 'proxy-busy');
+      case 'gone':
+        return { kind: 'aborted' };
+    }
+  }
+
   /** What the region is told of the boot of the machine that asks: its token, and the interface for which this rack vouches. */
   #bootOf({ request, peer }: Exchange): BootOfCaller {
     const token = request.headers['x-rackboot-token'];
@@ -278,14 +309,20 @@ export class BootRequests {
       if (outcome.kind === 'untaken') answerScript(response, kind, script);
       return outcome;
     }
-    if (!standIn.isManaged(exchange.peer) || !this.#bodies.take(exchange.peer)) return undefined;
+    if (!standIn.isManaged(exchange.peer)) return undefined;
+    const evicted = Promise.withResolvers<'evicted'>();
+    const admission = this.#reports.admit(exchange.peer, () => evicted.resolve('evicted'));
+    if (admission.kind === 'refused') return undefined;
+    admission.evicted?.();
     try {
-      const body = await readBody(request, response);
+      const { body: whole, begun = [] } = forwarding;
+      const body = whole ?? (await Promise.race([readRest(request, response, begun), evicted.promise]));
+      if (body === 'evicted') return refuse(forwarding, 503, 'proxy-busy');
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);
       return outcome.kind === 'untaken' ? await this.#keep(standIn, exchange, forwarding, body) : outcome;
     } finally {
-      this.#bodies.leave(exchange.peer);
+      this.#reports.release(admission.place);
     }
   }
 

@@ -14,7 +14,9 @@ export const HTTP_REFUSALS = {
   'target-too-long': 'The request line is longer than any file name.',
   'target-form': 'The request line names neither a path nor an http URL.',
   'target-escape': 'The request line holds a percent sign that is no escape, or bytes that are no text.',
-  'too-many-connections': 'The bound on connections, in all or of one address, is reached.',
+  'too-many-connections':
+    'All connections are taken, and none was free within 20 s; or its address or network held more than its share.',
+  'too-slow': 'The body came at less than 1 KiB in 10 s.',
   'not-accepted': 'The process may open no more files; raise LimitNOFILE.',
   'body-too-large': 'The body is larger than what is passed on to the region.',
   'proxy-busy': 'Too many requests are with the region; the client tries again by itself.',
@@ -58,8 +60,9 @@ export const HTTP_EVENTS = {
     message: 'HTTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), method (only GET and HEAD are for files), ' +
-      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections, not-accepted (the ' +
-      'process may open no more files: raise LimitNOFILE), body-too-large and proxy-busy (the bounds on what is passed on).',
+      'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections (address says whose), ' +
+      'too-slow (the body of a request stopped coming), not-accepted (the process may open no more files: raise LimitNOFILE), ' +
+      'body-too-large and proxy-busy (the bounds on what is passed on).',
   },
   'http.aborted': {
     level: 'warning',

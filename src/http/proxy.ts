@@ -5,16 +5,23 @@
 //    case, and ours are added.
 // 2. The length of a body is bounded, announced or not; what is passed on is framed anew, so no two readings of one length meet.
 // 3. With the region away the answer is 503 at once, with one line that says what is wrong.
+// 4. Places with the region are shared out by the address and network of the caller.
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { errorText } from '../errors.ts';
+import { FairShares } from '../fair-shares.ts';
+import type { Ipv4 } from '../net/address.ts';
 import { answerText } from './answer.ts';
 import { onGone, sendText } from './send.ts';
 
 /** The largest body that is passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
-/** The most requests that are with the region at a time. */
+/**
+ * The most requests that are with the region at a time. Anybody can fill it; at the bound whoever has most of them loses one to each
+ * newcomer, which is answered 503 or, if its answer has begun, cut. So others notice nothing. It empties as the region answers, and
+ * when it is silent for REGION_SILENCE_MS.
+ */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent while it owes something, in milliseconds. */
 export const REGION_SILENCE_MS = 60_000;
@@ -45,6 +52,8 @@ export type OpenRequest = (options: RequestOptions) => ClientRequest;
 export interface Forwarding {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** With whom the places are shared; undefined: with nobody, this host itself asks. */
+  readonly peer?: Ipv4 | undefined;
   /** The target in origin form. */
   readonly origin: string;
   /** Undefined: there is no region. */
@@ -55,6 +64,8 @@ export interface Forwarding {
   readonly defaultHost: string;
   /** The body, when it was read already. */
   readonly body?: Uint8Array | undefined;
+  /** What of the body was read already, when more of it comes. */
+  readonly begun?: readonly Uint8Array[] | undefined;
   /** What the region cannot take now is left to the asker: nothing is answered then. */
   readonly leavesUntaken?: boolean | undefined;
 }
@@ -152,14 +163,14 @@ function textOf(words: readonly Uint8Array[]): string | undefined {
 /** Passes requests on; counts how many are under way. */
 export class RegionProxy {
   readonly #open: OpenRequest;
-  #active = 0;
+  readonly #places = new FairShares<Passage>({ max: PROXIED_MAX });
 
   constructor(open: OpenRequest) {
     this.#open = open;
   }
 
   get active(): number {
-    return this.#active;
+    return this.#places.size;
   }
 
   /** Passes one request on and its answer back; answers in the region's place where there is none. Never rejects. */
@@ -167,23 +178,29 @@ export class RegionProxy {
     const { request, response, region } = forwarding;
     const length = Number(request.headers['content-length'] ?? 0);
     if (length > BODY_BYTES_MAX) return refuse(forwarding, 413, 'body-too-large');
-    if (this.#active >= PROXIED_MAX) return refuse(forwarding, 503, 'proxy-busy');
     if (region === undefined) {
       const reason = 'this rack has no region: set region.mode, or region.url, in its configuration';
       if (forwarding.leavesUntaken === true) return { kind: 'untaken', reason };
       answerUnreachable(response, request.method, 503, reason);
       return { kind: 'unreachable', reason };
     }
-    this.#active += 1;
+    const passage = new Passage(forwarding);
+    const admission = this.#places.admit(forwarding.peer ?? THIS_HOST, passage);
+    if (admission.kind === 'refused') return refuse(forwarding, 503, 'proxy-busy');
+    admission.evicted?.giveWay();
     try {
-      return await new Promise((resolve) => new Passage(forwarding, region, this.#open, resolve));
+      return await passage.travel(region, this.#open);
     } finally {
-      this.#active -= 1;
+      this.#places.release(admission.place);
     }
   }
 }
 
-function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
+/** Under this name the places of the control socket are counted. */
+const THIS_HOST = 'this host';
+
+/** Answers in the region's place that the request is not passed on. */
+export function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
   const retry = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
   // The body was not read: the connection cannot go on.
   sendText(to.response, to.request.method, answerText(status, `${reason}\n`, { ...retry, Connection: 'close' }));
@@ -198,45 +215,67 @@ function answerUnreachable(response: ServerResponse, method: string | undefined,
 /** One request on its way to the region and back. */
 class Passage {
   readonly #to: Forwarding;
-  readonly #region: RegionEndpoint;
-  readonly #resolve: (outcome: ForwardOutcome) => void;
-  readonly #onward: ClientRequest;
-  readonly #forget: () => void;
+  readonly #ended = Promise.withResolvers<ForwardOutcome>();
+  #where = '';
+  #onward: ClientRequest | undefined;
+  #forget: (() => void) | undefined;
   #bodyBytes = 0;
   #silent = false;
   #done = false;
 
-  constructor(to: Forwarding, region: RegionEndpoint, open: OpenRequest, resolve: (outcome: ForwardOutcome) => void) {
+  constructor(to: Forwarding) {
     this.#to = to;
-    this.#region = region;
-    this.#resolve = resolve;
-    const { request, response, origin } = to;
-    const silenceMs = to.leavesUntaken === true ? UNTAKEN_SILENCE_MS : REGION_SILENCE_MS;
-    this.#onward = open({
+  }
+
+  /** Goes to the region and back. */
+  travel(region: RegionEndpoint, open: OpenRequest): Promise<ForwardOutcome> {
+    const { request, response, origin, leavesUntaken, body, begun } = this.#to;
+    this.#where = `${region.host}:${region.port}`;
+    const silenceMs = leavesUntaken === true ? UNTAKEN_SILENCE_MS : REGION_SILENCE_MS;
+    const onward = open({
       protocol: region.secure === true ? 'https:' : 'http:',
       host: region.host,
       port: region.port,
       method: request.method ?? 'GET',
       path: origin,
-      headers: forwardedFields(to),
+      headers: forwardedFields(this.#to),
       agent: false,
       timeout: silenceMs,
     });
-    this.#onward.on('response', (answer) => this.#onAnswer(answer));
-    this.#onward.on('timeout', () => {
+    this.#onward = onward;
+    onward.on('response', (answer) => this.#onAnswer(answer));
+    onward.on('timeout', () => {
       this.#silent = true;
-      this.#onward.destroy(new Error(`no answer for ${silenceMs / 1000} s`));
+      onward.destroy(new Error(`no answer for ${silenceMs / 1000} s`));
     });
-    this.#onward.on('error', (error) => this.#onFailure(error));
+    onward.on('error', (error) => this.#onFailure(error));
     this.#forget = onGone(response, () => {
       if (!response.writableFinished) this.#end({ kind: 'aborted' });
     });
-    if (to.body !== undefined) {
-      this.#onward.end(to.body);
-      return;
+    if (body !== undefined) {
+      onward.end(body);
+      return this.#ended.promise;
+    }
+    for (const chunk of begun ?? []) {
+      this.#countBody(chunk.length);
+      onward.write(chunk);
     }
     request.on('data', (chunk: Uint8Array) => this.#countBody(chunk.length));
-    request.pipe(this.#onward);
+    request.pipe(onward);
+    return this.#ended.promise;
+  }
+
+  /** Somebody else needs the place more. */
+  giveWay(): void {
+    if (this.#done) return;
+    this.#stopBody();
+    const { response } = this.#to;
+    if (!response.headersSent) {
+      this.#end(refuse(this.#to, 503, 'proxy-busy'));
+      return;
+    }
+    response.destroy();
+    this.#end({ kind: 'aborted' });
   }
 
   #countBody(bytes: number): void {
@@ -279,8 +318,7 @@ class Passage {
     // The end of an answer that has begun is told by its pipeline.
     if (this.#done || response.headersSent) return;
     this.#stopBody();
-    const where = `${this.#region.host}:${this.#region.port}`;
-    const reason = `the region at ${where} does not answer: ${errorText(error)}`;
+    const reason = `the region at ${this.#where} does not answer: ${errorText(error)}`;
     if (this.#to.leavesUntaken === true) {
       this.#end({ kind: 'untaken', reason });
       return;
@@ -291,15 +329,15 @@ class Passage {
 
   /** What is left of the body goes nowhere; the connection ends with the answer. */
   #stopBody(): void {
-    this.#to.request.unpipe(this.#onward);
+    if (this.#onward !== undefined) this.#to.request.unpipe(this.#onward);
     this.#to.request.resume();
   }
 
   #end(outcome: ForwardOutcome): void {
     if (this.#done) return;
     this.#done = true;
-    this.#forget();
-    this.#onward.destroy();
-    this.#resolve(outcome);
+    this.#forget?.();
+    this.#onward?.destroy();
+    this.#ended.resolve(outcome);
   }
 }

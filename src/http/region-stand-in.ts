@@ -3,8 +3,8 @@
 //
 // 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
 // 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
-// 3. At most BODIES_MAX bodies are held in memory at a time, and BODIES_PER_PEER_MAX of one machine; further requests are passed on as
-//    ever.
+// 3. At most BODIES_MAX bodies are held in memory at a time, shared out by address and network; of who has no place the request is passed
+//    on as ever.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
@@ -13,10 +13,11 @@ import { onGone, sendText } from './send.ts';
 
 /** The largest report that is kept, in bytes: what the region takes. */
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
-/** Reports that are held in memory at a time. */
+/**
+ * Reports that are held in memory at a time, 32 MiB in all. Machines of managed networks fill it; at the bound whoever has most of them
+ * loses one to each newcomer (503), so others notice nothing. It empties when a report is on disk or with the region.
+ */
 export const BODIES_MAX = 16;
-/** Of one machine, which has one: what it sends slowly must not keep the others out. */
-const BODIES_PER_PEER_MAX = 2;
 
 /** A report as it came. */
 export interface KeptReport {
@@ -60,40 +61,29 @@ export function standInFor(request: IncomingMessage, origin: string): 'report' |
   return undefined;
 }
 
-/** The places for bodies that are held in memory. */
-export class BodyPlaces {
-  readonly #taken: Ipv4[] = [];
-
-  /** False: there is no place for one more of this peer. */
-  take(peer: Ipv4): boolean {
-    const own = this.#taken.filter((one) => one === peer).length;
-    if (this.#taken.length >= BODIES_MAX || own >= BODIES_PER_PEER_MAX) return false;
-    this.#taken.push(peer);
-    return true;
-  }
-
-  leave(peer: Ipv4): void {
-    this.#taken.splice(this.#taken.indexOf(peer), 1);
-  }
-}
-
-/** The whole body; undefined: it is larger than KEPT_BYTES_MAX, or its sender went away. */
-export function readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer | undefined> {
+/** The rest of a body of which `first` was read; undefined: it is larger than KEPT_BYTES_MAX, or its sender went away. */
+export function readRest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  first: readonly Uint8Array[],
+): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const finish = (body: Buffer | undefined): void => {
+    const chunks = [...first];
+    let bytes = first.reduce((sum, chunk) => sum + chunk.length, 0);
+    const finish = (body: Uint8Array | undefined): void => {
       forget();
       resolve(body);
     };
     const forget = onGone(response, () => finish(undefined));
-    request.on('data', (chunk: Buffer) => {
+    request.on('data', (chunk: Uint8Array) => {
       bytes += chunk.length;
       if (bytes > KEPT_BYTES_MAX) finish(undefined);
       else chunks.push(chunk);
     });
     request.on('end', () => finish(Buffer.concat(chunks)));
     request.on('error', () => finish(undefined));
+    // It is paused when a part of it was read before.
+    request.resume();
   });
 }
 

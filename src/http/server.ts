@@ -1,7 +1,8 @@
 // Opens what the HTTP room answers on: the boot listener's TCP ports and the control socket.
 // Sources: RFC 9112; nodejs.org/api/http.html; unix(7).
 //
-// 1. Connections are bounded, in all, by peer and in what one may ask for before it has read; each wait for a peer has an end.
+// 1. Connections are bounded and shared out by address and network, and so is what one may ask for before it has read; each wait for a
+//    peer has an end.
 // 2. A change of the settings opens and closes only what changed; downloads under way are carried to their end.
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it): loaders leave it out.
 // 4. The control socket's file is made with mode 0600, and a left-over one is removed only when nobody answers on it.
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { answerText } from './answer.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
@@ -26,11 +28,21 @@ import { sendText } from './send.ts';
 // uses: 35 ms of processor time at the start, and its memory.
 const { createServer, request: openRequest } = process.getBuiltinModule('node:http');
 
-/** The most connections of all boot listeners together. */
+/**
+ * The most connections of all boot listeners together that are served. Anybody can fill it; at the bound those who hold more than a
+ * fair share lose one to each newcomer, so others notice at the most that they wait. It empties when requests are answered, when a
+ * connection rests, and when nothing moves for SILENCE_MS_MAX.
+ */
 export const CONNECTIONS_MAX = 1024;
-/** The most connections of one address. */
-export const CONNECTIONS_PER_PEER_MAX = 64;
-/** The most requests of one connection that are being answered at a time (pipelining). */
+/**
+ * The most connections that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. It empties
+ * when places become free, and after 20 s in any case.
+ */
+export const WAITING_MAX = 512;
+/**
+ * The most requests of one connection that are being answered at a time (pipelining). Only its own client fills it, and that one
+ * connection is cut. It empties as answers are read.
+ */
 export const PIPELINED_MAX = 4;
 
 /** How long a request's fields and a whole request may take, and how long a connection may be idle, in milliseconds. */
@@ -106,10 +118,8 @@ export class BootHttpServer {
   readonly #counters = new Counters(HTTP_COUNTERS);
   readonly #requests: BootRequests;
   readonly #proxy: RegionProxy;
-  readonly #peers = new Map<string, number>();
+  readonly #connections: ConnectionShares;
   readonly #pipelined = new WeakMap<Socket, number>();
-  readonly #sockets = new Set<Socket>();
-  #connections = 0;
   #listeners: Listener[] = [];
   /** Listeners that were given up and still serve downloads. */
   readonly #leaving = new Set<Server>();
@@ -125,6 +135,13 @@ export class BootHttpServer {
       proxy: this.#proxy,
       region: () => this.#region,
     });
+    this.#connections = new ConnectionShares({
+      clock: deps.clock,
+      max: CONNECTIONS_MAX,
+      waitingMax: WAITING_MAX,
+      onServed: () => this.#counters.add('connections'),
+      onRefused: (address, reason) => this.#requests.refuseConnection(parseIpv4(address), reason),
+    });
   }
 
   /** Addresses and ports where requests are taken now. */
@@ -134,7 +151,7 @@ export class BootHttpServer {
 
   /** What happened since the start, by name; connections that are open, and requests that are with the region. */
   counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
-    return { ...this.#counters.read(), open: this.#connections, forwarding: this.#proxy.active };
+    return { ...this.#counters.read(), open: this.#connections.open, forwarding: this.#proxy.active };
   }
 
   /**
@@ -172,7 +189,7 @@ export class BootHttpServer {
         if (cut) server.closeAllConnections();
       }
       // Not closeIdleConnections: it leaves those that have not asked for anything yet.
-      for (const socket of this.#sockets) if ((this.#pipelined.get(socket) ?? 0) === 0) socket.destroySoon();
+      this.#connections.endResting();
       looking = clock.schedule(LEAVE_LOOK_MS, look);
     };
     let looking = clock.schedule(0, look);
@@ -217,7 +234,7 @@ export class BootHttpServer {
       });
       this.#requests.handle(request, response);
     });
-    server.on('connection', (socket) => this.#admit(socket));
+    this.#connections.guard(server);
     server.on('clientError', (_error, socket) => {
       this.#counters.add('malformed');
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -235,27 +252,6 @@ export class BootHttpServer {
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };
     this.#deps.publish(event);
     return { address, wantedPort: port, port: actual, server };
-  }
-
-  #admit(socket: Socket): void {
-    const peer = socket.remoteAddress ?? '';
-    const ofPeer = this.#peers.get(peer) ?? 0;
-    if (this.#connections >= CONNECTIONS_MAX || ofPeer >= CONNECTIONS_PER_PEER_MAX) {
-      this.#requests.refuseConnection(parseIpv4(peer), 'too-many-connections');
-      socket.destroy();
-      return;
-    }
-    this.#counters.add('connections');
-    this.#connections += 1;
-    this.#sockets.add(socket);
-    this.#peers.set(peer, ofPeer + 1);
-    socket.on('close', () => {
-      this.#connections -= 1;
-      this.#sockets.delete(socket);
-      const left = (this.#peers.get(peer) ?? 1) - 1;
-      if (left > 0) this.#peers.set(peer, left);
-      else this.#peers.delete(peer);
-    });
   }
 
   #leave(server: Server): void {

@@ -30,6 +30,8 @@ const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
+  /** The program's first file, of another checkout. Default: this one's. */
+  readonly main?: string | undefined;
   /** Run it inside this private network. */
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only; needs taskset(1). */
@@ -51,7 +53,7 @@ export class DaemonProcess {
 
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const main = join(import.meta.dirname, '..', `main.${extension}`);
+    const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
     const words = [process.execPath, ...FLAGS, main, 'run', '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];

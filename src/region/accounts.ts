@@ -5,11 +5,14 @@
 // 1. A password is kept as its scrypt hash, the secret of a key as its SHA-256 digest (the secret is 192 random bits, so a plain
 //    digest cannot be guessed); neither is ever written to a log, an event or an answer, but for the one answer that made the key.
 // 2. Secrets are compared in constant time.
+// 3. A password is looked at with a permit only (`password-limits.ts`). The secret of a key needs none: a digest costs nothing, and 192
+//    random bits cannot be guessed, at whatever rate.
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import type { PasswordPermit } from './password-limits.ts';
 import type { ApiKey, RegionStore, User } from './store.ts';
 
 /** Of one user; the key unused for longest makes room for a new one. */
@@ -64,8 +67,9 @@ export async function hashPassword(password: string, clock: Clock): Promise<stri
   return ['scrypt', SCRYPT.N, SCRYPT.r, SCRYPT.p, ...text].join('$');
 }
 
-/** True when the password is the one that was hashed. Costs the same for every password. */
-export async function verifyPassword(password: string, hash: string): Promise<boolean> {
+/** True when the password is the one that was hashed. Costs the same for every password, and uses the permit up. */
+export async function verifyPassword(permit: PasswordPermit, password: string, hash: string): Promise<boolean> {
+  permit.spend();
   const [scheme, cost, block, parallel, salt, expected] = hash.split('$');
   const isOurs =
     scheme === 'scrypt' && Number(cost) === SCRYPT.N && Number(block) === SCRYPT.r && Number(parallel) === SCRYPT.p;

@@ -26,6 +26,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
+import { Passwords } from './passwords.ts';
 import { toRackMachine, withoutSharedUuids } from './racks/rack-machine.ts';
 import { Racks } from './racks/racks.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
@@ -78,6 +79,8 @@ export interface Region {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
+  /** What looks at people's passwords, within limits. */
+  readonly passwords: Passwords;
   /** What the store owns of the racks' configuration. */
   readonly settings: RegionSettings;
   /** Which machines are one, and which are two. */
@@ -125,6 +128,7 @@ class RegionOnStore implements Region {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Racks;
+  readonly passwords: Passwords;
   readonly settings: RegionSettings;
   readonly identity: MachineIdentity;
   readonly life: MachineLife;
@@ -147,6 +151,7 @@ class RegionOnStore implements Region {
     this.store = options.store;
     this.clock = options.clock;
     this.racks = new Racks(options.store, options.clock);
+    this.passwords = new Passwords(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
       for (const systemId of removed) this.#mirror.delete(systemId);
       this.power?.follow(removed);

@@ -74,7 +74,7 @@ function ours(site: Site): Contender {
   let template: string | undefined;
   const plain = rackboot(extra);
   return {
-    ...plain,
+    name: plain.name,
     start(ground, directory) {
       template ??= importedState(site, extra);
       cpSync(template, join(directory, 'state'), { recursive: true });

@@ -52,6 +52,8 @@ export interface Contender {
   readonly networkPrefix?: number | undefined;
   /** Starts it with its state in `directory`, which is empty; the load waits until it answers. */
   start(ground: Ground, directory: string): Promise<RunningServer>;
+  /** The same server from another checkout. */
+  from?(checkout: string): Contender;
 }
 
 /** The private network. */
@@ -104,12 +106,13 @@ export class Ground {
     return { stop: () => end(child) };
   }
 
-  /** Starts Rackboot, the whole daemon, with this configuration. */
-  async startRackboot(directory: string, config: readonly string[]): Promise<RunningServer> {
+  /** Starts Rackboot, the whole daemon, with this configuration; `checkout` is the top folder of another version. */
+  async startRackboot(directory: string, config: readonly string[], checkout?: string): Promise<RunningServer> {
     const file = join(directory, 'rackboot.yaml');
     writeFileSync(file, config.join('\n'));
     const daemon = await DaemonProcess.start({
       config: file,
+      main: checkout === undefined ? undefined : join(checkout, 'src', 'main.ts'),
       namespace: this.#namespace,
       core: SERVER_CORE,
       awaitReady: false,
@@ -202,15 +205,17 @@ export class Ground {
   }
 }
 
-/** Measures each contender in turn, `rounds` times. */
+/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, also what that one has. */
 export async function compare(
   rounds: number,
   contenders: readonly Contender[],
   measure: Measure,
 ): Promise<readonly Result[]> {
   const figures = new Figures();
+  const checkout = process.env.BENCH_BEFORE;
+  const before = checkout === undefined ? [] : contenders.flatMap((contender) => contender.from?.(checkout) ?? []);
   for (let round = 0; round < rounds; round += 1) {
-    for (const contender of contenders) {
+    for (const contender of [...contenders, ...before]) {
       try {
         figures.add(contender.name, await measureQuietly(contender, measure));
       } catch (error) {
@@ -280,17 +285,21 @@ async function withForeign(ground: Ground, measure: () => Promise<readonly Figur
 
 /** Rackboot as a contender; `extra` is its configuration beside the network. */
 export function rackboot(extra: readonly string[]): Contender {
+  const start = (ground: Ground, directory: string, checkout?: string): Promise<RunningServer> => {
+    const config = [
+      'name: bench',
+      // Apart from the configuration, whose directory is watched.
+      `state_dir: ${JSON.stringify(join(directory, 'state'))}`,
+      'log: { level: warning }',
+      ...extra,
+      '',
+    ];
+    return ground.startRackboot(directory, config, checkout);
+  };
   return {
     name: RACKBOOT,
-    start: (ground, directory) =>
-      ground.startRackboot(directory, [
-        'name: bench',
-        // Apart from the configuration, whose directory is watched.
-        `state_dir: ${JSON.stringify(join(directory, 'state'))}`,
-        'log: { level: warning }',
-        ...extra,
-        '',
-      ]),
+    start,
+    from: (checkout) => ({ name: 'before', start: (ground, directory) => start(ground, directory, checkout) }),
   };
 }
 

@@ -2,136 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Instant, instant, later } from '../../src/clock.ts';
-import { Counters } from '../../src/counters.ts';
-import { DeadlineQueue } from '../../src/deadline-queue.ts';
-import type { DnsUpstream } from '../../src/dns/config.ts';
-import { DNS_COUNTERS } from '../../src/dns/events.ts';
-import {
-  ATTEMPT_ROUNDS_MAX,
-  CLIENT_WAITERS_MAX,
-  EXCHANGE_MS,
-  FLIGHT_MS,
-  FLIGHT_WAITERS_MAX,
-  FLIGHTS_MAX,
-  type ForwardAction,
-  Forwarder,
-  HEDGE_MS,
-  RETRY_MS,
-  STREAMS_MAX,
-} from '../../src/dns/forward.ts';
-import { decodeMessage, FLAG, RCODE, type Reply } from '../../src/dns/message.ts';
-import { PROBE_MS, type UpstreamConfig } from '../../src/dns/upstream.ts';
-import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { CLIENT_WAITERS_MAX, STREAMS_MAX, WAITERS_MAX } from '../../src/dns/flights.ts';
+import { ATTEMPT_ROUNDS_MAX, EXCHANGE_MS, FLIGHT_MS, HEDGE_MS, RETRY_MS } from '../../src/dns/forward.ts';
+import { decodeMessage, FLAG, RCODE } from '../../src/dns/message.ts';
+import { PROBE_MS } from '../../src/dns/upstream.ts';
+import { ipv4 } from '../../src/net/address.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { ip, lines, record, replyTo } from './fixture.ts';
-
-const ONE: DnsUpstream = { address: ip('192.0.2.1'), port: 53 };
-const TWO: DnsUpstream = { address: ip('192.0.2.2'), port: 53 };
-const CLIENT = ip('10.20.0.50');
-
-/** What an upstream does with a question: nothing, or a reply after some milliseconds. */
-type Behaviour = (query: Uint8Array, at: Instant, tcp: boolean) => { bytes: Uint8Array; afterMs: number } | undefined;
-
-const silent: Behaviour = () => undefined;
-const good =
-  (afterMs: number, address = '192.0.2.80'): Behaviour =>
-  (query) => ({ bytes: replyTo(query, 0, { answers: [record('www.example.com', 'A', address)] }), afterMs });
-const failing =
-  (rcode: number, afterMs = 5): Behaviour =>
-  (query) => ({ bytes: replyTo(query, rcode, {}), afterMs });
-
-interface Finished {
-  readonly waiter: string;
-  readonly atMs: number;
-  readonly reply: Reply | undefined;
-}
-
-/** The forwarder with a network of virtual time around it. */
-class Simulation {
-  readonly counters = new Counters(DNS_COUNTERS);
-  readonly finished: Finished[] = [];
-  readonly sent: {
-    readonly to: DnsUpstream;
-    readonly atMs: number;
-    readonly bytes: Uint8Array;
-    readonly socket: number;
-  }[] = [];
-  readonly reports: string[] = [];
-  readonly forwarder: Forwarder<string>;
-  readonly #behaviours = new Map<Ipv4, Behaviour>();
-  readonly #deliveries = new DeadlineQueue<{
-    place: number;
-    readonly deliver: () => readonly ForwardAction<string>[];
-  }>();
-  #now = instant(0);
-
-  constructor(config: UpstreamConfig, behaviours: readonly [DnsUpstream, Behaviour][], random = seededRandom(1)) {
-    this.forwarder = new Forwarder({
-      sockets: 8,
-      random: () => Math.floor(random() * 65536),
-      counters: this.counters,
-    });
-    this.forwarder.configure(config);
-    for (const [upstream, behaviour] of behaviours) this.behave(upstream, behaviour);
-  }
-
-  get now(): Instant {
-    return this.#now;
-  }
-
-  behave(upstream: DnsUpstream, behaviour: Behaviour): void {
-    this.#behaviours.set(upstream.address, behaviour);
-  }
-
-  ask(name = 'www.example.com', waiter = 'w', client: Ipv4 = CLIENT): void {
-    const question = { name, type: 1, dnssecOk: false, checkingDisabled: false };
-    this.#perform(this.forwarder.ask(question, client, waiter, this.#now));
-  }
-
-  /** Something that no upstream sent arrives. */
-  inject(socket: number, from: DnsUpstream, bytes: Uint8Array): void {
-    this.#perform(this.forwarder.receive(socket, from.address, from.port, bytes, this.#now));
-  }
-
-  run(ms: number): this {
-    const end = later(this.#now, ms);
-    for (;;) {
-      const deadline = this.forwarder.nextDeadline ?? end;
-      const delivery = this.#deliveries.nextAt ?? end;
-      const next = Math.min(deadline, delivery);
-      if (next > end || (this.forwarder.nextDeadline === undefined && this.#deliveries.nextAt === undefined)) break;
-      this.#now = instant(Math.max(next, this.#now));
-      if (delivery <= deadline) this.#perform(this.#deliveries.takeDue(this.#now)?.deliver() ?? []);
-      else this.#perform(this.forwarder.tick(this.#now));
-      if (next === end) break;
-    }
-    this.#now = end;
-    return this;
-  }
-
-  #perform(actions: readonly ForwardAction<string>[]): void {
-    for (const action of actions) {
-      if (action.kind === 'finish') {
-        for (const waiter of action.waiters) this.finished.push({ waiter, atMs: this.#now, reply: action.reply });
-      } else if (action.kind === 'report') this.reports.push(action.report.kind);
-      else this.#carry(action);
-    }
-  }
-
-  #carry(action: Extract<ForwardAction<string>, { kind: 'send' | 'stream' }>): void {
-    const { to, bytes } = action;
-    const tcp = action.kind === 'stream';
-    if (!tcp) this.sent.push({ to, atMs: this.#now, bytes, socket: action.socket });
-    const said = (this.#behaviours.get(to.address) ?? silent)(bytes, this.#now, tcp);
-    if (said === undefined) return;
-    const deliver = () =>
-      tcp
-        ? this.forwarder.receiveStream(action.exchange, said.bytes, this.#now)
-        : this.forwarder.receive(action.socket, to.address, to.port, said.bytes, this.#now);
-    this.#deliveries.set({ place: -1, deliver }, later(this.#now, said.afterMs));
-  }
-}
+import { type Behaviour, type Finished, failing, good, ONE, Simulation, silent, TWO } from './forwarder-simulation.ts';
 
 const answersOf = (finished: Finished | undefined): string[] => lines(finished?.reply?.answers ?? []);
 
@@ -351,18 +229,16 @@ describe('truncation and EDNS', () => {
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 
-  it(`at most ${STREAMS_MAX} questions are asked over TCP at a time`, () => {
+  it(`at most ${STREAMS_MAX} questions are asked over TCP at a time; then the oldest gives way`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [
       [ONE, (query, _at, tcp) => (tcp ? undefined : { bytes: replyTo(query, FLAG.TC, {}), afterMs: 5 })],
     ]);
-    for (let index = 0; index < STREAMS_MAX + 10; index += 1) sim.ask(`n${index}.example`);
+    for (let index = 0; index < STREAMS_MAX + 10; index += 1) sim.ask(`n${index}.example`, `w${index}`);
     sim.run(100);
-    assert.equal(sim.counters.read()['upstream-tcp'], STREAMS_MAX);
+    assert.equal(sim.streams, STREAMS_MAX);
     assert.equal(sim.finished.length, 10);
     sim.run(EXCHANGE_MS * 4);
-    sim.ask('later.example');
-    sim.run(100);
-    assert.ok(sim.counters.read()['upstream-tcp'] > STREAMS_MAX);
+    assert.equal(sim.streams, 0);
   });
 
   it('RFC 6891 §6.2.2: a server that does not understand EDNS is asked without it, from then on', () => {
@@ -453,33 +329,43 @@ describe('bounds', () => {
     assert.equal(sim.counters.read().merged, 4);
   });
 
-  it(`one client waits for at most ${CLIENT_WAITERS_MAX} answers, another is served meanwhile`, () => {
+  it(`one client waits for at most ${CLIENT_WAITERS_MAX} answers; then its oldest question gives way, and nobody else's`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(20)]]);
-    for (let index = 0; index <= CLIENT_WAITERS_MAX; index += 1) sim.ask(`n${index}.example`);
-    assert.equal(sim.finished.length, 1);
-    assert.deepEqual(sim.reports, ['dns.overloaded']);
     sim.ask('other.example', 'other', ip('10.20.0.51'));
-    assert.equal(sim.finished.length, 1);
+    for (let index = 0; index <= CLIENT_WAITERS_MAX; index += 1) sim.ask(`www.n${index}.example`, `w${index}`);
+    assert.deepEqual(sim.finished, [{ waiter: 'w0', atMs: 0, reply: undefined }]);
+    assert.deepEqual(sim.reports, ['dns.overloaded']);
     sim.run(100);
     assert.equal(sim.finished.length, CLIENT_WAITERS_MAX + 2);
     sim.ask('again.example');
     assert.equal(sim.reports.length, 1);
   });
 
-  it(`at most ${FLIGHT_WAITERS_MAX} clients wait for one answer`, () => {
+  it('however many clients wait for one answer, all get it', () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, good(20)]]);
-    for (let index = 0; index <= FLIGHT_WAITERS_MAX; index += 1) sim.ask('www.example.com', `w${index}`, ipv4(index));
-    assert.equal(sim.finished.length, 1);
+    for (let index = 0; index < 1000; index += 1) sim.ask('www.example.com', `w${index}`, ipv4(index));
+    sim.run(100);
+    assert.equal(sim.sent.length, 1);
+    assert.equal(sim.finished.filter(({ reply }) => reply !== undefined).length, 1000);
   });
 
-  it(`at most ${FLIGHTS_MAX} questions are in flight`, () => {
+  it(`at most ${WAITERS_MAX} questions wait; then the oldest of whoever has the most gives way`, () => {
     const sim = new Simulation({ upstream: [ONE] }, [[ONE, silent]]);
-    for (let index = 0; index <= FLIGHTS_MAX; index += 1) sim.ask(`n${index}.example`, 'w', ipv4(index));
-    assert.equal(sim.forwarder.flights, FLIGHTS_MAX);
-    assert.equal(sim.finished.length, 1);
+    const network = (index: number): number => 0x0a000000 + (index << 8);
+    for (let index = 0; index < WAITERS_MAX; index += 1) {
+      // One client asks twice.
+      sim.ask(`n${index}.d${index}.example`, `w${index}`, ipv4(network(index === 7 ? 6 : index)));
+    }
+    assert.equal(sim.finished.length, 0);
+    sim.ask('n.new.example', 'new', ipv4(network(WAITERS_MAX)));
+    assert.deepEqual(
+      sim.finished.map(({ waiter }) => waiter),
+      ['w6'],
+    );
+    assert.equal(sim.forwarder.flights, WAITERS_MAX);
     sim.run(FLIGHT_MS * 2);
     assert.equal(sim.forwarder.flights, 0);
-    assert.equal(sim.finished.length, FLIGHTS_MAX + 1);
+    assert.equal(sim.finished.length, WAITERS_MAX + 1);
     assert.equal(sim.forwarder.nextDeadline, undefined);
   });
 

@@ -7,6 +7,7 @@ import {
   decodeQuery,
   encodeReply,
   encodeUpstreamQuery,
+  FLAG,
   type Query,
   RCODE,
   receiveQuery,
@@ -302,5 +303,73 @@ describe('questions to upstreams', () => {
   it('without EDNS there is no OPT', () => {
     const question = { name: 'a', type: 1, dnssecOk: false, checkingDisabled: false, edns: false };
     assert.equal(message(encodeUpstreamQuery(5, question)).edns, undefined);
+  });
+});
+
+describe('the flags of a reply, for every opcode and every flag of what was asked', () => {
+  const OPCODES = Array.from({ length: 16 }, (_, opcode) => opcode);
+  /** Every bit of the header's flags but QR and the opcode: AA, TC, RD, RA, Z, AD, CD and an rcode. */
+  const BITS = [0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010, 0x000f, 0];
+  const pairs = BITS.flatMap((one) => BITS.map((other) => one | other));
+  const good = queryBytes('rack-1.maas', 1, { id: 0xbeef });
+  const withFlags = (flags: number, bytes = good): Uint8Array => {
+    const asked = Uint8Array.from(bytes);
+    asked[2] = flags >>> 8;
+    asked[3] = flags & 0xff;
+    return asked;
+  };
+  const flagsOf = (bytes: Uint8Array): number => ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
+
+  for (const opcode of OPCODES.slice(1)) {
+    it(`opcode ${opcode}: NOTIMP, its id and opcode, and no flag but QR`, () => {
+      for (const bits of pairs) {
+        for (const bytes of [good, good.slice(0, 12)]) {
+          const received = receiveQuery(withFlags((opcode << 11) | bits, bytes));
+          assert.ok(received.kind === 'reject');
+          assert.equal(received.rcode, RCODE.NOTIMP);
+          assert.equal(
+            flagsOf(received.bytes),
+            FLAG.QR | (opcode << 11) | RCODE.NOTIMP,
+            `asked with ${bits.toString(16)}`,
+          );
+          assert.deepEqual(
+            [...received.bytes.subarray(0, 2), ...received.bytes.subarray(4)],
+            [0xbe, 0xef, ...Array(8).fill(0)],
+          );
+        }
+      }
+    });
+  }
+
+  it('a QUERY that cannot be read: FORMERR, with RD and CD repeated and no other flag', () => {
+    for (const bits of pairs) {
+      const received = receiveQuery(withFlags(bits, good.slice(0, 20)));
+      assert.ok(received.kind === 'reject');
+      const kept = bits & (FLAG.RD | FLAG.CD);
+      assert.equal(flagsOf(received.bytes), FLAG.QR | kept | RCODE.FORMERR, `asked with ${bits.toString(16)}`);
+    }
+  });
+
+  it('a QUERY that is answered, whatever the rcode: RD and CD repeated, AA and RA as they are, never TC, Z or AD', () => {
+    const rcodes = [RCODE.NOERROR, RCODE.SERVFAIL, RCODE.NXDOMAIN, RCODE.NOTIMP, RCODE.REFUSED];
+    for (const rcode of rcodes) {
+      for (const bits of pairs) {
+        const received = receiveQuery(withFlags(bits));
+        assert.ok(received.kind === 'query');
+        const form = { limitOctets: 512, recursionAvailable: true, ageSeconds: 0 };
+        const bytes = encodeReply(received.query, bareReply(rcode), form);
+        assert.equal(
+          flagsOf(bytes),
+          FLAG.QR | (bits & (FLAG.RD | FLAG.CD)) | FLAG.RA | rcode,
+          `asked with ${bits.toString(16)}`,
+        );
+      }
+    }
+  });
+
+  it('a response is not answered, whatever its opcode', () => {
+    for (const opcode of OPCODES) {
+      assert.deepEqual(receiveQuery(withFlags(FLAG.QR | (opcode << 11))), { kind: 'ignore', reason: 'response' });
+    }
   });
 });

@@ -34,6 +34,7 @@ function start(config: DnsConfig = CONFIG) {
     upstream: {
       send: (socket, _to, bytes) => sent.push({ socket, bytes }),
       stream: (exchange, _to, bytes) => streams.push({ exchange, bytes }),
+      closeStream: () => {},
     },
   });
   service.configure(config);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { FrameReader, frame } from '../../src/dns/stream.ts';
+import { Connection, FrameReader, frame, IDLE_MS, PIPELINE_MAX, UNREAD_OCTETS_MAX } from '../../src/dns/stream.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { ip } from './fixture.ts';
 
 function drain(reader: FrameReader): Uint8Array[] {
   const messages: Uint8Array[] = [];
@@ -37,10 +40,21 @@ describe('messages in a stream', () => {
   it('a length above the bound is known from its two octets', () => {
     const reader = new FrameReader(4096);
     reader.feed(Uint8Array.of(0x10, 0x01));
+    assert.equal(reader.next(), undefined);
     assert.ok(reader.overlong);
     const fine = new FrameReader(4096);
     fine.feed(Uint8Array.of(0x10, 0x00));
+    assert.equal(fine.next(), undefined);
     assert.ok(!fine.overlong);
+  });
+
+  it('what comes out shares no memory with what went in', () => {
+    const reader = new FrameReader(4096);
+    const chunk = Buffer.from(frame(Uint8Array.of(1, 2, 3)));
+    reader.feed(chunk);
+    const message = reader.next();
+    chunk.fill(0xdb);
+    assert.deepEqual(message, Uint8Array.of(1, 2, 3));
   });
 
   it('half a length says nothing yet', () => {
@@ -48,5 +62,89 @@ describe('messages in a stream', () => {
     reader.feed(Uint8Array.of(0xff));
     assert.ok(!reader.overlong);
     assert.equal(reader.next(), undefined);
+  });
+});
+
+/** A client whose side of the connection is made by hand: what is written to it stays unread until `take`. */
+class Peer extends Socket {
+  #taken: (() => void) | undefined;
+
+  override _read(): void {}
+  override _write(_chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
+    this.#taken = done;
+  }
+  override _writev(_chunks: unknown, done: () => void): void {
+    this.#taken = done;
+  }
+  takeAll(): void {
+    for (let done = this.#taken; done !== undefined; done = this.#taken) {
+      this.#taken = undefined;
+      done();
+    }
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A connection on which each question is answered with so many octets. */
+function connected(answerOctets: number) {
+  const clock = new VirtualClock();
+  const peer = new Peer();
+  let asked = 0;
+  const connection = new Connection(peer, ip('10.20.0.5'), clock, {
+    onMessage: (_message, from) => {
+      asked += 1;
+      from.answer(new Uint8Array(answerOctets));
+    },
+    onActive: () => undefined,
+    onClosed: () => undefined,
+  });
+  const ask = async (): Promise<void> => {
+    peer.push(frame(new Uint8Array(20)));
+    await turn();
+  };
+  return { clock, peer, connection, ask, asked: () => asked };
+}
+
+describe('a connection whose client does not read', () => {
+  it('is closed after the time of an idle one, though the client goes on asking', async () => {
+    const { clock, peer, ask, asked } = connected(40_000);
+    for (let second = 0; second < 2 * (IDLE_MS / 1000) && !peer.destroyed; second += 1) {
+      await ask();
+      clock.advance(1000);
+    }
+    assert.ok(peer.destroyed);
+    assert.ok(asked() <= 3, `${asked()} questions were taken`);
+  });
+
+  it('goes on once the client has read', async () => {
+    const { clock, peer, connection, ask, asked } = connected(40_000);
+    for (let count = 0; count < 5; count += 1) await ask();
+    const before = asked();
+    assert.ok(before < 5);
+    clock.advance(IDLE_MS - 1);
+    for (let round = 0; round < 5; round += 1) {
+      peer.takeAll();
+      await turn();
+    }
+    assert.equal(asked(), 5);
+    assert.ok(connection.isIdle);
+    clock.advance(IDLE_MS - 1);
+    assert.ok(!peer.destroyed);
+  });
+
+  it(`is cut off at ${UNREAD_OCTETS_MAX} octets when answers that were waited for come all at once`, async () => {
+    const clock = new VirtualClock();
+    const peer = new Peer();
+    const connection = new Connection(peer, ip('10.20.0.5'), clock, {
+      onMessage: () => undefined,
+      onActive: () => undefined,
+      onClosed: () => undefined,
+    });
+    for (let count = 0; count < PIPELINE_MAX + 10; count += 1) peer.push(frame(new Uint8Array(20)));
+    await turn();
+    for (let count = 0; count < PIPELINE_MAX && !peer.destroyed; count += 1) connection.answer(new Uint8Array(60_000));
+    assert.ok(peer.destroyed);
+    assert.ok(peer.writableLength <= UNREAD_OCTETS_MAX + 60_002);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
-import { CONNECTIONS_PER_PEER_MAX, PIPELINED_MAX } from '../../src/http/server.ts';
+import { PIPELINED_MAX } from '../../src/http/server.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
@@ -202,22 +202,6 @@ test('a client that goes away in the middle leaves no open file', async () => {
   await until('closed', () => rig.tree.open_ === 0);
   assert.deepEqual(rig.kinds(), ['http.aborted']);
   rig.tree.files.delete('huge');
-});
-
-test('one address gets so many connections and no more', async () => {
-  const sockets: Socket[] = [];
-  for (let index = 0; index < CONNECTIONS_PER_PEER_MAX; index += 1) {
-    const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
-    socket.on('error', () => undefined);
-    await once(socket, 'connect');
-    sockets.push(socket);
-  }
-  await until('all taken', () => rig.server.counters().open === CONNECTIONS_PER_PEER_MAX);
-  assert.equal(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), '');
-  assert.ok(rig.kinds().includes('http.refused'));
-  for (const socket of sockets) socket.destroy();
-  await until('all gone', () => rig.server.counters().open === 0);
-  assert.match(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), /^HTTP\/1.1 200/);
 });
 
 test('events that strangers can cause are sampled, counters are not', async () => {

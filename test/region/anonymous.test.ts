@@ -108,7 +108,7 @@ test('nothing beside the operations tells a stranger of a machine', () =>
     }
   }));
 
-test('beyond its rate an address is refused by name, and all addresses together by another', () =>
+test('beyond its rate an address is refused by name, a network by another, and all addresses together by a third', () =>
   withApp(async (_place, app) => {
     const ask = async (remoteAddress: string): Promise<string> => {
       const answer = await app.inject({ method: 'GET', url: '/MAAS/api/2.0/version/', remoteAddress });
@@ -118,11 +118,14 @@ test('beyond its rate an address is refused by name, and all addresses together 
     for (let count = 0; count < 32; count += 1) first.push(await ask(INSIDE));
     assert.deepEqual(first.slice(29), ['200', 'rate-limit', 'rate-limit']);
     const others: string[] = [];
-    for (let count = 0; count < 600; count += 1) others.push(await ask(`10.20.${1 + (count >> 8)}.${count & 255}`));
-    assert.equal(others[0], '200');
-    assert.equal(others.at(-1), 'rate-limit-all');
+    for (let count = 0; count < 620; count += 1) others.push(await ask(`10.30.0.${count % 200}`));
+    assert.deepEqual([others[0], others.at(-1)], ['200', 'rate-limit-network']);
+    // The others have what it left of the whole.
+    const rest: string[] = [];
+    for (let count = 0; count < 620; count += 1) rest.push(await ask(`10.40.${count >> 7}.${count & 127}`));
+    assert.deepEqual([rest[0], rest.at(-1)], ['200', 'rate-limit-all']);
     const answer = await app.inject({ method: 'GET', url: '/MAAS/api/2.0/version/', remoteAddress: '10.99.0.1' });
-    assert.match(answer.body, /all addresses, more than 600 at once and 100 a second/);
+    assert.match(answer.body, /all addresses, more than 1200 at once and 200 a second/);
     assert.equal(answer.headers['retry-after'], '5');
   }));
 

@@ -46,12 +46,14 @@ export const REFUSALS = {
   'body-too-large': 413,
   'unknown-body': 415,
   'rate-limit': 429,
+  'rate-limit-network': 429,
   'rate-limit-all': 429,
   'racks-limit': 429,
   'followers-limit': 429,
   'internal-error': 500,
   'store-unavailable': 503,
   'power-busy': 503,
+  'bodies-limit': 503,
 } as const;
 export type RefusalName = keyof typeof REFUSALS;
 

@@ -4,6 +4,7 @@
 //    network of this address; the headers are otherwise ignored.
 // 2. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
 
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import { type Ipv4, ipv4, type MacAddress, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts.ts';
@@ -57,6 +58,17 @@ const NO_RACKS: KnownRacks = { serves: () => false, vouches: () => false, holder
 export interface CallerFacts {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;
+}
+
+/** The same of a request as it came. */
+export function factsOf({ socket, headers }: IncomingMessage): CallerFacts {
+  return {
+    socketAddress: socket.remoteAddress ?? '',
+    header(name) {
+      const value = headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+  };
 }
 
 function holdsSecret(given: string | undefined, config: RegionConfig): boolean {

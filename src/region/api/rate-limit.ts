@@ -1,14 +1,23 @@
-// How much those may ask who have not said who they are: a token bucket for each address, and one for all together.
+// How much those may ask who have not said who they are: a token bucket for each address, one for each network, and one for all
+// together. Sources: RFC 4291 §2.5.4 (a host of IPv6 has a whole /64, and counts with it).
 //
 // 1. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
+// 2. What is beyond a narrower limit takes nothing from a wider one.
 
 import type { Instant } from '../../clock.ts';
+import { networkOfText } from '../../fair-shares.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 
 /** One machine's enlistment takes three requests; a person's wrong password, one. */
 export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };
-/** A rack of 40 machines that power on together, five times over. */
-export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 100, burst: 600 };
+/** A rack of 40 machines that power on together, five times over; they are in one network. */
+export const ANONYMOUS_PER_NETWORK: Rate = { perSecond: 100, burst: 600 };
+/** All networks: one that is beyond its own limit leaves half of this to the others. */
+export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 200, burst: 1200 };
+/**
+ * Addresses, and networks, that are remembered with how often they asked. Anybody can fill it, and nobody notices: the first seen is
+ * forgotten, which gives it its burst anew.
+ */
 const ADDRESSES_MAX = 4096;
 
 /** A machine at work, by the token of its boot: each of its scripts takes three requests at once, and then one a few seconds. */
@@ -19,11 +28,15 @@ export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
 /** The buckets of all addresses. */
 export class RateLimiter {
   readonly #each: Rate;
+  readonly #network: Rate | undefined;
   readonly #total: RateLimit;
   readonly #byAddress = new Map<string, RateLimit>();
+  readonly #byNetwork = new Map<string, RateLimit>();
 
-  constructor(each: Rate = ANONYMOUS_PER_ADDRESS, all: Rate = ANONYMOUS_IN_TOTAL) {
+  /** @param network left out: what asks is no address, or its network does not matter */
+  constructor(each: Rate, all: Rate, network?: Rate) {
     this.#each = each;
+    this.#network = network;
     this.#total = new RateLimit(all);
   }
 
@@ -32,23 +45,32 @@ export class RateLimiter {
     return this.excess(address, now) === undefined;
   }
 
-  /** Whose limit this request is beyond: the address's own, or that of all together; undefined: it is taken, and counted. */
-  excess(address: string, now: Instant): 'address' | 'all' | undefined {
-    let own = this.#byAddress.get(address);
-    if (own === undefined) {
-      const oldest = this.#byAddress.size >= ADDRESSES_MAX ? this.#byAddress.keys().next().value : undefined;
-      if (oldest !== undefined) this.#byAddress.delete(oldest);
-      own = new RateLimit(this.#each);
-      this.#byAddress.set(address, own);
+  /** Whose limit this request is beyond: the address's own, its network's, or that of all; undefined: it is taken, and counted. */
+  excess(address: string, now: Instant): 'address' | 'network' | 'all' | undefined {
+    if (!bucketOf(this.#byAddress, hostOf(address), this.#each).allows(now)) return 'address';
+    if (this.#network !== undefined) {
+      if (!bucketOf(this.#byNetwork, networkOfText(address), this.#network).allows(now)) return 'network';
     }
-    // An address that is over its own limit takes nothing from the others.
-    if (!own.allows(now)) return 'address';
     return this.#total.allows(now) ? undefined : 'all';
   }
 
   /** The last request of this address was not a stranger's: it is not counted. */
   giveBack(address: string): void {
-    this.#byAddress.get(address)?.giveBack();
+    this.#byAddress.get(hostOf(address))?.giveBack();
+    this.#byNetwork.get(networkOfText(address))?.giveBack();
     this.#total.giveBack();
   }
+}
+
+/** A host of IPv6 has a whole /64 to ask from. */
+const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);
+
+function bucketOf(buckets: Map<string, RateLimit>, key: string, rate: Rate): RateLimit {
+  const known = buckets.get(key);
+  if (known !== undefined) return known;
+  const [oldest] = buckets.size >= ADDRESSES_MAX ? buckets.keys() : [];
+  if (oldest !== undefined) buckets.delete(oldest);
+  const made = new RateLimit(rate);
+  buckets.set(key, made);
+  return made;
 }

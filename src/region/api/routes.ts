@@ -20,8 +20,9 @@ import { versionProblem } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
-import { type CallerFacts, findCaller, findPeer } from './caller.ts';
+import { factsOf, findCaller, findPeer } from './caller.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
+import type { ApiDoors } from './doors.ts';
 import type { EventFollowers, EventFollowing } from './event-followers.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
@@ -30,7 +31,8 @@ import { addMetadataRoutes } from './metadata-routes.ts';
 import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, type RateLimiter } from './rate-limit.ts';
+import type { ApiProblem } from './problem.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** A list up to this long goes out in one piece. */
@@ -39,18 +41,10 @@ export const LIST_WHOLE_MAX = 100;
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 
-/** Something of the API that an operator should know: it failed in a way that is ours, or an address is not here yet. */
-export interface ApiProblem {
-  readonly kind: 'handler-failed' | 'listener-waits' | 'certificate';
-  /** Also sent to the client of a failed request, so that both can be matched. */
-  readonly id: string;
-  readonly text: string;
-  readonly cause?: unknown;
-}
-
 /** What all listeners share. */
 export interface ApiContext {
   readonly region: Region;
+  readonly doors: ApiDoors;
   readonly limiter: RateLimiter;
   readonly followers: EventFollowers;
   readonly guard: PageGuard;
@@ -66,21 +60,16 @@ export interface ApiContext {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-function factsOf(request: FastifyRequest): CallerFacts {
-  return {
-    socketAddress: request.socket.remoteAddress ?? '',
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
-  };
-}
-
 const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
 const rateText = (rate: Rate): string => `${rate.burst} at once and ${rate.perSecond} a second`;
 const RATE_REFUSAL = refuse(
   'rate-limit',
   `Too many requests without credentials from your address, more than ${rateText(ANONYMOUS_PER_ADDRESS)}: wait a little.`,
+  RETRY_FIELD,
+);
+const RATE_REFUSAL_NETWORK = refuse(
+  'rate-limit-network',
+  `Too many requests without credentials from your network, more than ${rateText(ANONYMOUS_PER_NETWORK)}: wait a little.`,
   RETRY_FIELD,
 );
 const RATE_REFUSAL_ALL = refuse(
@@ -91,9 +80,16 @@ const RATE_REFUSAL_ALL = refuse(
 
 /** The refusal of one who asks too much; undefined: it is not too much yet. */
 function refuseRate({ limiter, region }: ApiContext, address: string): Answer | undefined {
-  const excess = limiter.excess(address, region.clock.now());
-  if (excess === undefined) return undefined;
-  return excess === 'address' ? RATE_REFUSAL : RATE_REFUSAL_ALL;
+  switch (limiter.excess(address, region.clock.now())) {
+    case undefined:
+      return undefined;
+    case 'address':
+      return RATE_REFUSAL;
+    case 'network':
+      return RATE_REFUSAL_NETWORK;
+    case 'all':
+      return RATE_REFUSAL_ALL;
+  }
 }
 
 /** Adds every route of the API and the page to an instance. */
@@ -145,10 +141,10 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     region: context.region,
     guard: context.guard,
     sessions: context.sessions,
-    peerOf: (request) => findPeer(factsOf(request), context.region.config(), context.region.racks),
+    peerOf: (request) => findPeer(factsOf(request.raw), context.region.config(), context.region.racks),
     pathOf,
     excess: (request) => {
-      const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
+      const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
       return refuseRate(context, peer.address);
     },
     send: (reply, answer) => send(context, reply, answer),
@@ -161,7 +157,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
 /** Who asks; or a refusal because they ask too much, or are not who they say. */
 function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
   const { region } = context;
-  const facts = factsOf(request);
+  const facts = factsOf(request.raw);
   const config = region.config();
   const peer = findPeer(facts, config, region.racks);
   if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
@@ -248,7 +244,7 @@ function describe(
 }
 
 function limited(context: ApiContext, request: FastifyRequest): boolean {
-  const peer = findPeer(factsOf(request), context.region.config(), context.region.racks);
+  const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
   return context.limiter.allows(peer.address, context.region.clock.now());
 }
 

@@ -3,14 +3,14 @@
 // 1. Of a key its kind, fingerprint and comment are shown: enough to know it again.
 
 import { createHash } from 'node:crypto';
-import { hashPassword, PASSWORD_MAX } from '../accounts.ts';
+import { PASSWORD_MAX } from '../accounts.ts';
 import { refuse } from '../api/answer.ts';
 import type { SshKey } from '../life/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type Person, type View } from './view.ts';
+import { BUSY, given, type Outcome, operate, outcomeOf, type PageDefinition, type Person, type View } from './view.ts';
 
 const PATH = '/MAAS/account/';
 /** A password that is chosen on the page has so many characters. */
@@ -90,8 +90,9 @@ async function changePassword(view: View, { username }: Person): Promise<Outcome
   const password = given(view, 'new');
   const problem = passwordProblem(password, given(view, 'again'));
   if (problem !== undefined) return refuse('invalid-parameters', problem);
-  const { store, clock } = view.region;
-  const passwordHash = await hashPassword(password, clock);
+  const { store, clock, passwords } = view.region;
+  const passwordHash = await passwords.hash(view.peer.address, password);
+  if (passwordHash === 'busy') return BUSY;
   const description = `changed the password of ${username}`;
   const event = { type: 'AUTHORISATION', description, atMs: clock.wallTimeMs(), username } as const;
   if (!store.changeUser(username, { passwordHash }, event)) return undefined;

@@ -2,17 +2,24 @@
 //
 // Sources: RFC 7617 (Basic). A page of a foreign site whose name was made to point at 127.0.0.1 still sends its own name in `Host`.
 //
-// 1. Passwords are checked at most CHECKS_MAX at a time, after the rate limit: a check costs 100 ms of a core.
-// 2. A password that was right is remembered for REMEMBERED_MS as a keyed digest, so that a page that refreshes itself costs nothing.
+// 1. A password is checked within the limits of its address and network, whichever way it came (`passwords.ts`).
+// 2. A password that was right is remembered for REMEMBERED_MS as a keyed digest, for the address that gave it, so that a page that
+//    refreshes itself costs nothing, and a guesser behind the same address does not lock it out.
 
 import { createHmac } from 'node:crypto';
-import { type Clock, type Instant, later } from '../../clock.ts';
-import { verifyPassword } from '../accounts.ts';
-import type { RegionStore, User } from '../store.ts';
+import { type Instant, later } from '../../clock.ts';
+import { RateLimit } from '../../rate-limit.ts';
+import type { PasswordExcess } from '../password-limits.ts';
+import type { Region } from '../region.ts';
+import type { User } from '../store.ts';
 
-const CHECKS_MAX = 2;
+/**
+ * Passwords that are remembered. Only who has a right one fills it; the one that was right longest ago goes, and is looked at again.
+ */
 const REMEMBERED_MAX = 256;
 const REMEMBERED_MS = 300_000;
+/** How often a remembered password may be given wrong. */
+const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
 /** Hashed for users that do not exist, so that the time does not tell. */
 const NOBODY = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
@@ -21,44 +28,62 @@ export function isLocalName(host: string | undefined): boolean {
   return host === undefined || /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host);
 }
 
+/** What came of a password: who has it, or why nobody was let in; `address` and `network` are those whose limit it was beyond. */
+export type PasswordVerdict = User | 'wrong' | 'busy' | PasswordExcess;
+
+/** A password that was right. */
+interface Remembered {
+  readonly digest: string;
+  readonly until: Instant;
+  /** How often it may be compared: a guesser behind the same address would otherwise find it out. */
+  readonly rate: RateLimit;
+}
+
 /** Checks the passwords of people who look at the page. */
 export class PageGuard {
-  readonly #store: RegionStore;
-  readonly #clock: Clock;
+  readonly #region: Pick<Region, 'store' | 'clock' | 'passwords'>;
   readonly #key: Uint8Array;
-  readonly #remembered = new Map<string, Instant>();
-  #checks = 0;
+  /** By address and user. */
+  readonly #remembered = new Map<string, Remembered>();
 
-  constructor(store: RegionStore, clock: Clock) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#key = clock.randomBytes(32);
+  constructor(region: Pick<Region, 'store' | 'clock' | 'passwords'>) {
+    this.#region = region;
+    this.#key = region.clock.randomBytes(32);
   }
 
-  /** Checks a password; who has the right one is a user of the store. */
-  async check(username: string, password: string): Promise<User | 'wrong' | 'busy'> {
-    const user = this.#store.findUser(username);
+  /** Checks a password that somebody at this address gives; who has the right one is a user of the store. */
+  async check(address: string, username: string, password: string): Promise<PasswordVerdict> {
+    const { store, passwords } = this.#region;
+    const user = store.findUser(username);
+    const place = JSON.stringify([address, username]);
     // The stored hash is part of what is remembered: a changed password is not remembered.
-    const facts = JSON.stringify([username, password, user?.passwordHash ?? '']);
+    const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);
     const digest = createHmac('sha256', this.#key).update(facts).digest('hex');
-    const until = this.#remembered.get(digest);
-    if (user !== undefined && until !== undefined && this.#clock.now() < until) return user;
-    if (this.#checks >= CHECKS_MAX) return 'busy';
-    this.#checks += 1;
-    try {
-      const isRight = await verifyPassword(password, user?.passwordHash ?? NOBODY);
-      if (!isRight || user === undefined) return 'wrong';
-      this.#remember(digest);
-      return user;
-    } finally {
-      this.#checks -= 1;
-    }
+    if (user !== undefined && this.#isRemembered(place, digest)) return user;
+    const permit = passwords.take(address);
+    if (typeof permit === 'string') return permit;
+    const isRight = await passwords.check(address, permit, password, user?.passwordHash ?? NOBODY);
+    if (isRight === 'busy') return 'busy';
+    if (!isRight || user === undefined) return 'wrong';
+    permit.giveBack();
+    this.#remember(place, digest);
+    return user;
   }
 
-  #remember(digest: string): void {
-    this.#remembered.delete(digest);
+  #isRemembered(place: string, digest: string): boolean {
+    const known = this.#remembered.get(place);
+    const now = this.#region.clock.now();
+    if (known === undefined || now >= known.until || !known.rate.allows(now) || known.digest !== digest) return false;
+    known.rate.giveBack();
+    return true;
+  }
+
+  #remember(place: string, digest: string): void {
+    const now = this.#region.clock.now();
+    const rate = this.#remembered.get(place)?.rate ?? new RateLimit(REMEMBERED_RATE);
+    this.#remembered.delete(place);
     const oldest = this.#remembered.size >= REMEMBERED_MAX ? this.#remembered.keys().next().value : undefined;
     if (oldest !== undefined) this.#remembered.delete(oldest);
-    this.#remembered.set(digest, later(this.#clock.now(), REMEMBERED_MS));
+    this.#remembered.set(place, { digest, until: later(now, REMEMBERED_MS), rate });
   }
 }

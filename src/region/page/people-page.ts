@@ -3,7 +3,7 @@
 // 1. The last administrator stays one, and nobody removes their own account.
 // 2. A password is given once and kept as its hash; it is never shown again.
 
-import { hashPassword, newUserProblem } from '../accounts.ts';
+import { newUserProblem } from '../accounts.ts';
 import { refuse } from '../api/answer.ts';
 import type { User } from '../store.ts';
 import { passwordProblem } from './account-page.ts';
@@ -11,7 +11,7 @@ import { checkField, formOf, hiddenField, newPasswordFields, textField } from '.
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { given, type Outcome, type PageDefinition, type View } from './view.ts';
+import { BUSY, given, type Outcome, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/people/';
 /** Accounts on the page. */
@@ -77,8 +77,9 @@ async function add(view: View): Promise<Outcome> {
   const password = given(view, 'new');
   const problem = passwordProblem(password, given(view, 'again')) ?? newUserProblem({ username, email, password });
   if (problem !== undefined) return refuse('invalid-parameters', problem);
-  const { store, clock } = view.region;
-  const passwordHash = await hashPassword(password, clock);
+  const { store, clock, passwords } = view.region;
+  const passwordHash = await passwords.hash(view.peer.address, password);
+  if (passwordHash === 'busy') return BUSY;
   const isAdmin = given(view, 'is_admin') === 'true';
   const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
   if (user === undefined) return refuse('invalid-parameters', `A user ${username} exists: choose another name.`);

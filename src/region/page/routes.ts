@@ -3,7 +3,7 @@
 // Sources: RFC 9110 §15.4.4 (303 after a form); RFC 6265; RFC 7617 for programs.
 //
 // 1. Nothing is changed by GET. A form needs a session, its `csrf`, and an origin that is ours.
-// 2. Who has to say who they are first passes the rate limit of those who have not, before a password is looked at.
+// 2. A password is looked at within the limits of its address and network; who gives none passes the rate limit of strangers.
 // 3. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -20,7 +20,7 @@ import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn } from './parts.ts';
 import { PAGE_POLICY } from './script.ts';
 import { findCookie, type Sessions } from './sessions.ts';
-import { type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
+import { BUSY, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
 /** What the pages take of their listener. */
 export interface PageListener {
@@ -100,17 +100,21 @@ async function viewerOf(
   if (session !== undefined) return personOf(session.user, session.csrf);
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
-    const user = await guard.check(credentials.username, credentials.password);
+    const user = await guard.check(peer.address, credentials.username, credentials.password);
     if (typeof user === 'object') return personOf(user, '');
-    if (user === 'busy') return BUSY;
+    if (user !== 'wrong') return LIMITED[user];
   }
   if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
   return excess(request);
 }
 
-const BUSY = refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', {
-  'Retry-After': '5',
-});
+const RETRY_FIELD = { 'Retry-After': '5' };
+/** Why a password was not looked at. */
+const LIMITED = {
+  busy: BUSY,
+  address: refuse('rate-limit', 'Too many wrong passwords from your address: wait a little.', RETRY_FIELD),
+  network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
+} as const;
 
 async function show(
   listener: PageListener,
@@ -222,14 +226,13 @@ async function take(
 const STALE = refuse('not-allowed', 'This form is from before you signed in: open the page anew, and try again.');
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const tooMuch = listener.excess(request);
-  if (tooMuch !== undefined) return listener.send(reply, tooMuch);
   const fields = formOf(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
-  const user = await listener.guard.check(value('username'), value('password'));
-  if (user === 'busy') return listener.send(reply, BUSY);
+  const { address } = listener.peerOf(request);
+  const user = await listener.guard.check(address, value('username'), value('password'));
+  if (typeof user === 'string' && user !== 'wrong') return listener.send(reply, LIMITED[user]);
   begin(reply);
   if (user === 'wrong') {
     listener.count('not-authenticated');

@@ -42,6 +42,11 @@ export interface View {
 /** What came of a form: where to go on, with a sentence of what was done; or why it was not; undefined: there is no such thing. */
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
 
+/** To who gave way to others whose passwords are looked at. */
+export const BUSY = refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', {
+  'Retry-After': '5',
+});
+
 /** One page, with what can be sent to it. */
 export interface PageDefinition {
   /** `/MAAS/machines/:machine/` */

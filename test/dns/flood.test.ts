@@ -1,0 +1,150 @@
+// Floods of questions that no upstream answers, in virtual time: others must not notice. The sources are forged, which every host of a
+// served network can do.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
+import { EXCHANGES_MAX, FLIGHT_MS } from '../../src/dns/forward.ts';
+import { decodeMessage } from '../../src/dns/message.ts';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { ip, record, replyTo } from './fixture.ts';
+import { type Behaviour, ONE, Simulation } from './forwarder-simulation.ts';
+
+/** Names below `good.example` are answered after `afterMs`, all others never. */
+const goodZone =
+  (afterMs: number): Behaviour =>
+  (query) => {
+    const decoded = decodeMessage(query);
+    assert.ok(decoded.ok);
+    const name = decoded.value.questions[0]?.name ?? '';
+    if (!name.endsWith('good.example') || name.includes('silent')) return undefined;
+    return { bytes: replyTo(query, 0, { answers: [record(name, 'A', '192.0.2.80')] }), afterMs };
+  };
+
+interface Flood {
+  readonly sources: number;
+  readonly perSecond: number;
+  /** The name of question `index`. */
+  readonly name: (index: number) => string;
+  readonly source?: (index: number) => Ipv4;
+}
+
+/** Ten seconds of the flood, with ten honest questions a second from each of two hosts; returns how many honest ones were answered. */
+function endure(flood: Flood, answerMs = 30): { asked: number; answered: number; sim: Simulation } {
+  const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(answerMs)]]);
+  const perStep = flood.perSecond / 100;
+  let asked = 0;
+  for (let step = 0; step < 1000; step += 1) {
+    for (let count = 0; count < perStep; count += 1) {
+      const index = step * perStep + count;
+      const source = flood.source?.(index) ?? ipv4(ip('10.20.0.1') + (index % flood.sources));
+      sim.ask(flood.name(index), 'flood', source);
+    }
+    if (step % 10 === 5) {
+      for (const host of ['10.20.0.252', '10.20.0.253']) {
+        asked += 1;
+        sim.ask(`n${asked}.good.example`, 'honest', ip(host));
+      }
+    }
+    sim.run(10);
+  }
+  sim.run(answerMs);
+  const honest = sim.finished.filter(({ waiter }) => waiter === 'honest');
+  return { asked, answered: honest.filter(({ reply }) => reply !== undefined).length, sim };
+}
+
+describe('a flood of names that nobody answers', () => {
+  const floods: readonly [string, Flood][] = [
+    ...[24, 100, 250].map((sources): [string, Flood] => [
+      `${sources} forged sources ask random names of one silent domain`,
+      { sources, perSecond: 2400, name: (index) => `r${index}.silent.test` },
+    ]),
+    [
+      '250 forged sources ask random names of many silent domains',
+      { sources: 250, perSecond: 2400, name: (index) => `r${index}.d${index % 5000}.test${index % 7}` },
+    ],
+    [
+      '60 000 forged sources ask random names of one silent domain',
+      { sources: 60_000, perSecond: 5000, name: (index) => `r${index}.silent.test` },
+    ],
+    [
+      '24 forged sources ask names of the zone that answers, among others',
+      {
+        sources: 24,
+        perSecond: 2400,
+        name: (index) => `r${index}.${index % 2 === 0 ? 'good.example' : 'silent.test'}`,
+      },
+    ],
+    [
+      'the questions come in the name of the very host that asks',
+      { sources: 1, perSecond: 2400, name: (index) => `r${index}.silent.test`, source: () => ip('10.20.0.252') },
+    ],
+    [
+      'the names lie in the domain that answers, but in a part of it that does not',
+      { sources: 100, perSecond: 2400, name: (index) => `r${index}.silent.good.example` },
+    ],
+  ];
+  for (const [name, flood] of floods) {
+    it(`${name}: every honest question is answered`, () => {
+      const { asked, answered, sim } = endure(flood);
+      assert.equal(asked, 200);
+      assert.equal(answered, asked);
+      assert.ok(sim.forwarder.flights <= WAITERS_MAX);
+      assert.ok(sim.forwarder.exchanges <= EXCHANGES_MAX);
+      sim.run(FLIGHT_MS * 2);
+      assert.equal(sim.forwarder.flights, 0);
+      assert.equal(sim.forwarder.exchanges, 0);
+      assert.equal(sim.forwarder.nextDeadline, undefined);
+    });
+  }
+
+  it('the upstream, which answers the others meanwhile, is not taken for failed', () => {
+    const { sim } = endure({ sources: 24, perSecond: 100, name: (index) => `r${index}.silent.test` });
+    assert.ok(sim.counters.read()['upstream-timeout'] > 100);
+    assert.deepEqual(
+      sim.reports.filter((kind) => kind !== 'dns.overloaded'),
+      [],
+    );
+  });
+
+  it(`one domain takes at most ${SUFFIX_FLIGHTS_MAX} flights, and its oldest question gives way`, () => {
+    const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(30)]]);
+    for (let index = 0; index < SUFFIX_FLIGHTS_MAX; index += 1)
+      sim.ask(`r${index}.silent.test`, `w${index}`, ipv4(index));
+    assert.equal(sim.finished.length, 0);
+    sim.ask('one-more.silent.test', 'more', ipv4(9999));
+    assert.deepEqual(
+      sim.finished.map(({ waiter, reply }) => [waiter, reply]),
+      [['w0', undefined]],
+    );
+    assert.equal(sim.forwarder.flights, SUFFIX_FLIGHTS_MAX);
+  });
+
+  it('a question that gives way takes its exchanges along: late answers to it do not count', () => {
+    const sim = new Simulation({ upstream: [ONE] }, [[ONE, () => undefined]]);
+    sim.ask('first.silent.test', 'first', ipv4(1));
+    const query = sim.sent[0];
+    assert.ok(query !== undefined);
+    for (let index = 0; index < SUFFIX_FLIGHTS_MAX; index += 1) sim.ask(`r${index}.silent.test`, 'w', ipv4(index + 10));
+    assert.equal(sim.finished[0]?.waiter, 'first');
+    sim.inject(query.socket, ONE, replyTo(query.bytes, 0, {}));
+    assert.equal(sim.finished.length, 1);
+    assert.equal(sim.counters.read()['upstream-mismatch'], 1);
+  });
+});
+
+describe('the domain that a name counts for', () => {
+  for (const [name, suffix] of [
+    ['a.b.example.com', 'example.com'],
+    ['example.com', 'example.com'],
+    ['com', 'com'],
+    ['', ''],
+    ['5.0.20.10.in-addr.arpa', '20.10.in-addr.arpa'],
+    ['10.in-addr.arpa', '10.in-addr.arpa'],
+    ['a\\.b.c\\.d.e', 'c\\.d.e'],
+  ] as const) {
+    it(`of ${name === '' ? 'the root' : name} is ${suffix === '' ? 'the root' : suffix}`, () => {
+      assert.equal(suffixOf(name), suffix);
+    });
+  }
+});

@@ -1,0 +1,210 @@
+// What hostile hosts do. `attackers.ts NAME RACK SECONDS ADDRESS…` attacks the rack from the addresses, which are this host's, for so many
+// seconds, and prints `attacking` once it is at full force. It runs in a namespace of a test and reaches nothing else.
+
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { queryBytes } from '../dns/fixture.ts';
+
+const BOOT_PORT = 5248;
+const API_PORT = 5240;
+const TICK_MS = 5;
+/** Of the wire: the address of all hosts needs a route that these hosts do not have. */
+const BROADCAST = '10.77.11.255';
+
+const [name = '', rack = '', seconds = '', ...addresses] = process.argv.slice(2);
+const endsAt = systemClock.now() + Number(seconds) * 1000;
+const isOver = (): boolean => systemClock.now() >= endsAt;
+const first = addresses[0] ?? '';
+let isTold = false;
+
+/** The attack is at full force: the test may begin to ask for the others. */
+function tell(): void {
+  if (!isTold) console.log('attacking');
+  isTold = true;
+}
+
+async function udp(address: string, port = 0): Promise<UdpSocket> {
+  const socket = createSocket('udp4');
+  socket.on('error', () => undefined);
+  socket.bind({ address, port });
+  await once(socket, 'listening');
+  return socket;
+}
+
+/** Sends what `make` makes, so many a second, from the sockets in turn. */
+async function flood(
+  sockets: readonly UdpSocket[],
+  perSecond: number,
+  port: number,
+  make: (index: number) => Uint8Array,
+) {
+  const startedAt = systemClock.now();
+  for (let sent = 0; !isOver(); ) {
+    const due = ((systemClock.now() - startedAt) * perSecond) / 1000;
+    for (; sent < due; sent += 1) sockets[sent % sockets.length]?.send(make(sent), port, rack);
+    if (due > perSecond / 2) tell();
+    await sleep(TICK_MS);
+  }
+}
+
+const everyAddress = (): Promise<UdpSocket[]> => Promise.all(addresses.map((address) => udp(address)));
+
+/** Opens `count` connections from the addresses in turn, each again when it was closed; `greet` says what it sends. */
+async function holdConnections(port: number, count: number, greet: (socket: Socket) => void): Promise<void> {
+  const open = (index: number): void => {
+    if (isOver()) return;
+    const localAddress = addresses[index % addresses.length] ?? first;
+    const socket = connect({ host: rack, port, localAddress });
+    socket.on('connect', () => greet(socket));
+    socket.on('error', () => undefined);
+    socket.on('close', () => void systemClock.schedule(50, () => open(index)));
+  };
+  for (let index = 0; index < count; index += 1) {
+    open(index);
+    if (index % 50 === 49) await sleep(TICK_MS);
+  }
+  await sleep(1000);
+  tell();
+  while (!isOver()) await sleep(100);
+}
+
+const headers = (path: string, more: readonly string[] = []): string =>
+  [`POST ${path} HTTP/1.1`, `Host: ${rack}`, ...more, '', ''].join('\r\n');
+const FORM = 'Content-Type: application/x-www-form-urlencoded';
+
+function readRequest(options: readonly string[]): Buffer {
+  return Buffer.from(`\0\x01lpxelinux.0\0octet\0${options.map((word) => `${word}\0`).join('')}`, 'latin1');
+}
+
+/** Starts a read with the longest wait that can be asked for, acknowledges the options and says no more. */
+async function holdTransfers(count: number): Promise<void> {
+  const request = readRequest(['timeout', '255', 'blksize', '1428']);
+  const sockets: UdpSocket[] = [];
+  for (let index = 0; index < count && !isOver(); index += 1) {
+    const socket = await udp(first);
+    let heard = 0;
+    socket.on('message', (_bytes, from) => {
+      heard += 1;
+      if (heard === 1) socket.send(Uint8Array.of(0, 4, 0, 0), from.port, from.address);
+    });
+    socket.send(request, 69, rack);
+    sockets.push(socket);
+    if (index % 50 === 49) await sleep(10);
+  }
+  tell();
+  while (!isOver()) await sleep(100);
+  for (const socket of sockets) socket.close();
+}
+
+/** Asks for addresses as clients that do not exist. */
+async function discoverFlood(perSecond: number): Promise<void> {
+  const socket = await udp('0.0.0.0', 68);
+  socket.setBroadcast(true);
+  const startedAt = systemClock.now();
+  for (let sent = 0; !isOver(); ) {
+    const due = ((systemClock.now() - startedAt) * perSecond) / 1000;
+    for (; sent < due; sent += 1) {
+      const bytes = clientBytes({ type: 'discover', mac: mac(0x020000000000 + sent), xid: sent, broadcast: true });
+      socket.send(bytes, 67, BROADCAST);
+    }
+    if (due > perSecond) tell();
+    await sleep(TICK_MS);
+  }
+  socket.close();
+}
+
+/** Datagrams of a relay agent that there is none: DISCOVERs for the whole range, and RELEASEs of all its addresses. */
+async function forgeRelay(perSecond: number): Promise<void> {
+  const giaddr = ip(addresses[1] ?? '');
+  const range = ip(addresses[2] ?? '');
+  const holder = hw(addresses[3] ?? '');
+  const socket = await udp(first);
+  await flood([socket], perSecond, 67, (index) => {
+    const client = { mac: mac(0x020000000000 + (index % 500)), xid: index, giaddr };
+    if (index % 2 === 0) return clientBytes({ ...client, type: 'discover' });
+    return clientBytes({ ...client, mac: holder, type: 'release', ciaddr: ipv4(range + ((index >> 1) % 200)) });
+  });
+}
+
+const random = (below: number): number => Buffer.from(systemClock.randomBytes(4)).readUInt32BE() % below;
+
+const enlistment = (): string => {
+  const octets = Array.from({ length: 5 }, () => random(256).toString(16).padStart(2, '0')).join(':');
+  return `op=new&architecture=amd64%2Fgeneric&mac_addresses=02:${octets}`.replaceAll(':', '%3A');
+};
+
+const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
+  'discover-flood': () => discoverFlood(1000),
+  'forged-relay': () => forgeRelay(500),
+  'dhcp-inform-absent': async () => {
+    await flood(await everyAddress(), 2000, 67, (index) =>
+      clientBytes({
+        type: 'inform',
+        mac: mac(0x020000000000 + index),
+        xid: index,
+        ciaddr: ip(addresses[index % addresses.length] ?? ''),
+      }),
+    );
+  },
+  'tftp-hold': () => holdTransfers(2048),
+  'tftp-absent': async () =>
+    flood(await everyAddress(), 2000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
+  'dns-absent': async () => flood(await everyAddress(), 4000, 53, () => queryBytes('rack.maas', 1)),
+  'dns-silent-zone': async () =>
+    flood(await everyAddress(), 2000, 53, (index) =>
+      queryBytes(`n${index}-${random(1e9)}.silent.example`, 1, { id: index & 0xffff }),
+    ),
+  'dns-random-names': async () =>
+    flood(await everyAddress(), 2000, 53, (index) =>
+      queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
+    ),
+  'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
+  'boot-idle': () => holdConnections(BOOT_PORT, 1200, () => undefined),
+  'boot-slow-headers': () =>
+    holdConnections(BOOT_PORT, 1200, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),
+  'boot-slow-posts': () =>
+    holdConnections(BOOT_PORT, 320, (socket) => {
+      socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000']));
+      const drip = (): void => {
+        if (socket.destroyed || isOver()) return;
+        socket.write('a');
+        systemClock.schedule(2000, drip);
+      };
+      drip();
+    }),
+  'boot-slow-readers': () =>
+    holdConnections(BOOT_PORT, 600, (socket) => {
+      socket.pause();
+      socket.write(`GET /large HTTP/1.1\r\nHost: ${rack}\r\n\r\n`);
+    }),
+  'api-connections': () => holdConnections(API_PORT, 1200, () => undefined),
+  'api-slow-posts': () =>
+    holdConnections(API_PORT, 600, (socket) =>
+      socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000'])),
+    ),
+  'api-passwords': () => {
+    const guess = (socket: Socket): void => {
+      const basic = Buffer.from(`ann:guess-${random(1e9)}`).toString('base64');
+      socket.write(
+        `GET /MAAS/ HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: Basic ${basic}\r\nConnection: close\r\n\r\n`,
+      );
+    };
+    return holdConnections(API_PORT, 64, guess);
+  },
+  'enlist-flood': () =>
+    holdConnections(BOOT_PORT, 64, (socket) => {
+      const body = enlistment();
+      socket.write(
+        `${headers('/MAAS/api/1.0/nodes/', [FORM, `Content-Length: ${body.length}`, 'Connection: close'])}${body}`,
+      );
+    }),
+};
+
+const attack = ATTACKS[name];
+if (attack === undefined) throw new Error(`no such attack: ${name}; there are ${Object.keys(ATTACKS).join(', ')}`);
+await attack();
+process.exit(0);

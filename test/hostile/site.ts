@@ -1,0 +1,167 @@
+// A site for hostile tests: one rack that runs whole, a machine and newcomers that want its services, and hosts that attack it: on the
+// same wire, on the same wire in the names of hosts that do not exist, and behind a router. All in namespaces of its own.
+//
+//     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything
+//                            ├─ holder                  holds a lease from the beginning on
+//                            ├─ newcomer                asks for a lease, each time as another host
+//                            ├─ attacker  10.77.8.64 … .95
+//                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
+//                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
+//                            └─ router    10.77.8.2 ── far  10.78.0.10   a network that the rack does not serve
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock.ts';
+import { makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
+
+export const RACK = '10.77.8.1';
+export const KNOWN_MAC = '52:54:00:77:08:10';
+/** Holds a lease from the beginning on. */
+export const HOLDER_MAC = '52:54:00:77:08:20';
+const UPSTREAM = '10.77.8.53';
+const LARGE_BYTES = 64 * 1024 * 1024;
+const UPSTREAM_PROGRAM = join(import.meta.dirname, 'upstream.ts');
+const ATTACKERS_PROGRAM = join(import.meta.dirname, 'attackers.ts');
+const ATTACK_SECONDS_MAX = 300;
+
+const CONFIG = `cluster_interfaces:
+  - name: lab
+    interface: br0
+    ip: ${RACK}
+    network: 10.77.8.0/22
+    router_ip: 10.77.8.2
+    ip_range_low: 10.77.9.0
+    ip_range_high: 10.77.9.199
+    hosts:
+      - { mac: "${KNOWN_MAC}", ip: 10.77.8.10, hostname: machine }
+dns:
+  listen: [${RACK}]
+  upstream: [${UPSTREAM}]
+  records: [{ name: rack.maas, type: A, data: ${RACK} }]
+region: { listen: ["127.0.0.1:5240", "${RACK}:5240"] }
+`;
+
+/** Where an attacker sits. */
+export type Place = 'attacker' | 'ghost' | 'far';
+
+export const PLACES: Readonly<Record<Place, readonly string[]>> = {
+  attacker: Array.from({ length: 32 }, (_, index) => `10.77.8.${64 + index}`),
+  ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
+  far: ['10.78.0.10'],
+};
+
+/** The rack and everybody around it. */
+export class HostileSite {
+  readonly rack: RackNetwork;
+  readonly #hosts = new Map<string, string>();
+  #newcomers = 0;
+  apiKey = '';
+
+  private constructor() {
+    this.rack = new RackNetwork('hostile', RACK, 22);
+  }
+
+  static async open(): Promise<HostileSite> {
+    const site = new HostileSite();
+    try {
+      await site.#build();
+    } catch (error) {
+      await site.rack.remove();
+      throw error;
+    }
+    return site;
+  }
+
+  close(): Promise<void> {
+    return this.rack.remove();
+  }
+
+  /** The namespace of a host. */
+  host(name: string): string {
+    return this.#hosts.get(name) ?? name;
+  }
+
+  /** Runs a program on a host. @returns its output; rejects with what it said when it fails */
+  async run(name: string, ...command: readonly string[]): Promise<string> {
+    const { code, out, err } = await this.rack.run(this.host(name), ...command);
+    if (code !== 0) throw new Error(`${command.slice(0, 3).join(' ')} …: exit code ${code}: ${err}${out}`);
+    return out;
+  }
+
+  /** Starts an attack and waits until it is at full force. */
+  async attack(name: string, place: Place, more: readonly string[] = []): Promise<Running> {
+    const words = [name, RACK, String(ATTACK_SECONDS_MAX), ...PLACES[place], ...more];
+    const running = this.rack.launch(this.host(place), process.execPath, ATTACKERS_PROGRAM, ...words);
+    await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
+    return running;
+  }
+
+  /** Makes the newcomer another host. */
+  async anotherNewcomer(): Promise<void> {
+    this.#newcomers += 1;
+    const mac = `52:54:00:78:00:${this.#newcomers.toString(16).padStart(2, '0')}`;
+    for (const words of ['down', `address ${mac}`, 'up']) {
+      await this.run('newcomer', 'ip', 'link', 'set', 'eth0', ...words.split(' '));
+    }
+  }
+
+  async #build(): Promise<void> {
+    const { rack } = this;
+    for (const [index, [name, addresses]] of Object.entries({
+      machine: ['10.77.8.10'],
+      newcomer: [],
+      holder: [],
+      attacker: PLACES.attacker,
+      ghost: PLACES.ghost,
+      upstream: [UPSTREAM],
+      router: ['10.77.8.2'],
+    }).entries()) {
+      const mac = { machine: KNOWN_MAC, holder: HOLDER_MAC }[name] ?? `52:54:00:77:08:f${index}`;
+      this.#hosts.set(name, rack.namespace.addHost(name, mac));
+      for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/22`, 'dev', 'eth0');
+    }
+    // It has the addresses, answers no ARP for them, and asks none in their names.
+    await this.run('ghost', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
+    const bridge = rack.namespace.ip('link', 'show', 'br0');
+    const mac = /link\/ether (\S+)/.exec(bridge)?.[1] ?? '';
+    await this.run('ghost', 'ip', 'neighbour', 'add', RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
+    this.#hosts.set('far', rack.addFarHost(this.host('router'), 'far', '52:54:00:77:08:ff', '10.78.0.1/24'));
+    await this.run('far', 'ip', 'address', 'add', '10.78.0.10/24', 'dev', 'eth0');
+    await this.run('far', 'ip', 'route', 'add', 'default', 'via', '10.78.0.1');
+    rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
+    rack.launch(this.host('upstream'), process.execPath, UPSTREAM_PROGRAM, UPSTREAM);
+    makeStandInTree(rack.tree);
+    writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
+    rack.configure(CONFIG);
+    await rack.start();
+    await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-s', '/bin/true');
+    const password = join(rack.directory, 'password');
+    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
+    await this.#rackboot('createadmin', '--username', 'ann', '--password-file', password);
+    this.apiKey = (await this.#rackboot('apikey', '--username', 'ann')).trim();
+  }
+
+  async #rackboot(...args: readonly string[]): Promise<string> {
+    const { code, out, err } = await this.rack.rackboot(...args);
+    if (code !== 0) throw new Error(`rackboot ${args.join(' ')}: ${err}${out}`);
+    return out;
+  }
+}
+
+/** The header by which the key's owner is known (OAuth 1.0, RFC 5849 §3.4.4: PLAINTEXT). */
+export function authorization(apiKey: string): string {
+  const [consumer = '', token = '', secret = ''] = apiKey.split(':');
+  const fields = {
+    oauth_version: '1.0',
+    oauth_signature_method: 'PLAINTEXT',
+    oauth_consumer_key: consumer,
+    oauth_token: token,
+    oauth_signature: `%26${secret}`,
+    oauth_nonce: String(systemClock.now()),
+    oauth_timestamp: String(Math.floor(systemClock.wallTimeMs() / 1000)),
+  };
+  return `OAuth ${Object.entries(fields)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(', ')}`;
+}

@@ -1,0 +1,63 @@
+// A boot listener whose connections somebody holds: the machines behind one router are served all the same.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { CONNECTIONS_MAX } from '../../src/http/server.ts';
+import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
+import { openRig, type Rig } from './rig.ts';
+
+const IMAGE_BYTES = 100_000;
+const MACHINES = 200;
+const ROUTER = '127.0.0.1';
+/** Within which all downloads are over: those that wait for a place included. */
+const MS_MAX = 30_000;
+
+let rig: Rig;
+before(async () => {
+  rig = await openRig();
+  rig.tree.files.set('image', new Uint8Array(IMAGE_BYTES).fill(65));
+  rig.tree.files.set('huge', new Uint8Array(32 * 1024 * 1024));
+});
+after(() => rig.server.close());
+
+/** In two pieces, so that all connections are open at a time. */
+const GET = ['GET /image HTTP/1.1\r\n', 'Connection: close\r\n\r\n'];
+const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
+  ['nothing, from one address', ['127.9.0.2'], {}],
+  [
+    'nothing, from four addresses of the network of the router',
+    addresses(4, 4).map((one) => one.replace('127.1', '127.0')),
+    {},
+  ],
+  ['nothing, from sixty-four networks', addresses(64, 1), {}],
+  [
+    'one octet of a request a second, from sixteen networks',
+    addresses(64, 4),
+    { first: 'GET /', again: 'a', everyMs: 1000 },
+  ],
+  [
+    'for a long file that nobody reads, from sixteen addresses of the network of the router',
+    addresses(16, 16).map((one) => one.replace('127.1', '127.0')),
+    { first: 'GET /huge HTTP/1.1\r\n\r\n', reads: false },
+  ],
+  [
+    'for a long file that nobody reads, from four networks',
+    addresses(16, 4),
+    { first: 'GET /huge HTTP/1.1\r\n\r\n', reads: false },
+  ],
+];
+
+for (const [name, from, says] of ATTACKS) {
+  test(`${MACHINES} downloads through one address all complete while ${CONNECTIONS_MAX} connections ask ${name}`, async () => {
+    const crowd = await Crowd.open(rig.port, from, CONNECTIONS_MAX, says);
+    try {
+      await settled(() => rig.server.counters().connections);
+      const replies = await Promise.all(Array.from({ length: MACHINES }, () => ask(rig.port, ROUTER, GET, 1000)));
+      const whole = replies.filter(({ text }) => text.length > IMAGE_BYTES && text.startsWith('HTTP/1.1 200'));
+      assert.equal(whole.length, MACHINES);
+      assert.ok(Math.max(...replies.map(({ ms }) => ms)) < MS_MAX);
+    } finally {
+      crowd.close();
+    }
+  });
+}

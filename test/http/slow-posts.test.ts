@@ -1,0 +1,73 @@
+// Posts that come slowly, or never whole: they take no place with the region from the reports of others.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { PROXIED_MAX } from '../../src/http/proxy.ts';
+import { addresses, ask, Crowd } from '../support/crowd.ts';
+import { openRig, type Rig } from './rig.ts';
+
+const region = createHttpServer((request, response) => {
+  let bytes = 0;
+  request.on('data', (chunk: Uint8Array) => {
+    bytes += chunk.length;
+  });
+  request.on('end', () => response.end(`took ${bytes}`));
+});
+
+let rig: Rig;
+before(async () => {
+  region.listen(0, '127.0.0.1');
+  await once(region, 'listening');
+  const bound = region.address();
+  rig = await openRig({ host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 });
+});
+after(async () => {
+  await rig.server.close();
+  region.closeAllConnections();
+  region.close();
+});
+
+const post = (length: number): string =>
+  `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
+const BODY = 'x'.repeat(2048);
+
+const ATTACKS: readonly (readonly [name: string, says: Parameters<typeof Crowd.open>[3]])[] = [
+  ['never come', { first: post(2048) }],
+  ['come by one octet a second', { first: post(2048), again: 'x', everyMs: 1000 }],
+  ['begin with a large part and never end', { first: post(1_000_000) + 'x'.repeat(100_000) }],
+];
+
+for (const [name, says] of ATTACKS) {
+  test(`a report arrives at once while the bodies of ${PROXIED_MAX + 44} posts from five addresses ${name}`, async () => {
+    const crowd = await Crowd.open(rig.port, addresses(5, 5), PROXIED_MAX + 44, says);
+    try {
+      const { text, ms } = await ask(rig.port, '127.0.0.1', [post(2048) + BODY]);
+      assert.match(text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
+      assert.ok(ms < 2000, `${ms} ms`);
+    } finally {
+      crowd.close();
+    }
+  });
+}
+
+test('a post whose body never comes is ended with 408, and an honest slow one of 2 KiB in sixteen seconds passes', async () => {
+  const pieces = [post(2048), ...Array.from({ length: 16 }, () => 'x'.repeat(128))];
+  const [silent, slow] = await Promise.all([
+    ask(rig.port, '127.0.0.2', [post(2048)]),
+    ask(rig.port, '127.0.0.1', pieces, 1000),
+  ]);
+  assert.match(silent.text, /^HTTP\/1\.1 408 /);
+  assert.ok(silent.ms < 15_000, `${silent.ms} ms`);
+  assert.match(slow.text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
+});
+
+test('a large body arrives whole, announced or in chunks', async () => {
+  const body = 'x'.repeat(3_000_000);
+  const chunked = post(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked');
+  const announced = await ask(rig.port, '127.0.0.1', [post(body.length) + body]);
+  assert.match(announced.text, /^HTTP\/1\.1 200[\s\S]*took 3000000$/);
+  const parts = [chunked, `${body.length.toString(16)}\r\n${body}\r\n`, '0\r\n\r\n'];
+  assert.match((await ask(rig.port, '127.0.0.1', parts, 50)).text, /^HTTP\/1\.1 200[\s\S]*took 3000000$/);
+});

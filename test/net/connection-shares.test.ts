@@ -1,0 +1,156 @@
+// The connections of a door: who is served, who waits, who is told to go and in what words.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import {
+  BODY_WINDOW_MS,
+  type ConnectionRefusal,
+  ConnectionShares,
+  RESTING_MS,
+  WAIT_MS_MAX,
+} from '../../src/net/connection-shares.ts';
+import { ask, Crowd, type Reply } from '../support/crowd.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const A = '127.0.1.1';
+const B = '127.0.2.1';
+const C = '127.0.3.1';
+const get = (path: string): readonly string[] => [`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`];
+
+interface Door {
+  readonly port: number;
+  readonly clock: VirtualClock;
+  readonly shares: ConnectionShares;
+  readonly refused: [address: string, reason: ConnectionRefusal][];
+  /** Answers of `/held`, which are left to the test. */
+  readonly held: ServerResponse[];
+  /** Lets seconds pass, each with turns of the event loop. */
+  pass(ms: number): Promise<void>;
+}
+
+async function withDoor(
+  bounds: { readonly max: number; readonly waitingMax: number },
+  work: (door: Door) => Promise<void>,
+): Promise<void> {
+  const clock = new VirtualClock();
+  const refused: Door['refused'] = [];
+  const held: ServerResponse[] = [];
+  const shares = new ConnectionShares({
+    ...bounds,
+    clock,
+    clientOf: ({ headers }) => (typeof headers['x-client'] === 'string' ? headers['x-client'] : undefined),
+    onRefused: (address, reason) => void refused.push([address, reason]),
+  });
+  const server = createServer((request, response) => {
+    request.on('error', () => undefined);
+    if (request.url === '/held') held.push(response);
+    else request.resume().on('end', () => response.end('served'));
+  });
+  shares.guard(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      await sleep(10);
+      clock.advance(1000);
+    }
+    await sleep(20);
+  };
+  try {
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    await work({ port, clock, shares, refused, held, pass });
+  } finally {
+    server.closeAllConnections();
+    shares.endResting();
+    server.close();
+  }
+}
+
+/** Requests that are answered when the test says so. */
+async function hold(door: Door, from: string, count: number): Promise<Promise<Reply>[]> {
+  const before = door.held.length;
+  const replies = Array.from({ length: count }, () => ask(door.port, from, get('/held')));
+  await eventuallyWithin(5000, 'held', () => door.held.length === before + count);
+  return replies;
+}
+
+test('a newcomer gets the place of who holds too many, and is told so in words when it waits for its answer', () =>
+  withDoor({ max: 4, waitingMax: 4 }, async (door) => {
+    const replies = await hold(door, A, 4);
+    assert.match((await ask(door.port, B, get('/'))).text, /served$/);
+    const [first] = await Promise.all(replies.slice(0, 1));
+    assert.match(first?.text ?? '', /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
+    assert.deepEqual(door.refused, [[A, 'too-many-connections']]);
+  }));
+
+test('who holds no more than a fair share is not cut: the newcomer waits, and is served when a place becomes free', () =>
+  withDoor({ max: 2, waitingMax: 4 }, async (door) => {
+    await hold(door, A, 1);
+    await hold(door, B, 1);
+    const waits = ask(door.port, C, get('/'));
+    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    door.held[0]?.end('done');
+    assert.match((await waits).text, /served$/);
+    assert.deepEqual(door.refused, []);
+  }));
+
+test('who waits too long is answered 503 with Retry-After, and so is who finds no room to wait', () =>
+  withDoor({ max: 2, waitingMax: 1 }, async (door) => {
+    await hold(door, A, 1);
+    await hold(door, B, 1);
+    const waits = ask(door.port, C, get('/'));
+    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    assert.match((await ask(door.port, '127.0.4.1', get('/'))).text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
+    await door.pass(WAIT_MS_MAX + 2000);
+    assert.match((await waits).text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
+    assert.equal(door.shares.open, 2);
+  }));
+
+test('who says nothing makes room for anybody after a while, and for nobody before', () =>
+  withDoor({ max: 2, waitingMax: 1 }, async (door) => {
+    await hold(door, B, 1);
+    const silent = await Crowd.open(door.port, [A], 1);
+    await eventuallyWithin(5000, 'open', () => door.shares.open === 2);
+    const waits = ask(door.port, C, get('/'));
+    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    assert.equal(silent.open, 1);
+    await door.pass(RESTING_MS + 1000);
+    assert.match((await waits).text, /served$/);
+    assert.equal(silent.open, 0);
+    silent.close();
+  }));
+
+test('a connection counts as that of the client for whom it speaks', () =>
+  withDoor({ max: 4, waitingMax: 1 }, async (door) => {
+    const speak = (client: string): Promise<Reply> =>
+      ask(door.port, A, [`GET /held HTTP/1.1\r\nHost: x\r\nX-Client: ${client}\r\n\r\n`]);
+    const many = Array.from({ length: 3 }, () => speak('10.0.1.1'));
+    await eventuallyWithin(5000, 'held', () => door.held.length === 3);
+    const one = speak('10.0.2.1');
+    await eventuallyWithin(5000, 'held', () => door.held.length === 4);
+    assert.match((await ask(door.port, B, get('/'))).text, /served$/);
+    assert.deepEqual(door.refused, [['127.0.1.1', 'too-many-connections']]);
+    door.held[3]?.end('alive');
+    door.held[3]?.req.socket.end();
+    assert.match((await one).text, /alive/);
+    assert.match((await Promise.race(many)).text, /^HTTP\/1\.1 503 /);
+  }));
+
+test('a body that stops coming is refused with 408; one of a handler that does not read is not', () =>
+  withDoor({ max: 4, waitingMax: 1 }, async (door) => {
+    const post = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`;
+    const stops = ask(door.port, A, [post('/')]);
+    const unread = ask(door.port, B, [post('/held') + 'x'.repeat(100)]);
+    await eventuallyWithin(5000, 'held', () => door.held.length === 1 && door.shares.open === 2);
+    await door.pass(BODY_WINDOW_MS + 3000);
+    assert.match((await stops).text, /^HTTP\/1\.1 408 /);
+    assert.deepEqual(door.refused, [[A, 'too-slow']]);
+    door.held[0]?.end('read');
+    door.held[0]?.req.socket.end();
+    assert.match((await unread).text, /read/);
+  }));

@@ -1,0 +1,79 @@
+// The API while somebody holds its connections, or sends bodies that never end: others are served all the same.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { CONNECTIONS_MAX, LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
+import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
+import { type LiveRegion, startRegion } from './live.ts';
+
+const CLIENTS = 200;
+const ROUTER = '127.0.0.1';
+const MS_MAX = 30_000;
+
+let live: LiveRegion;
+before(async () => {
+  live = await startRegion();
+});
+after(() => live.close());
+
+/** In two pieces, so that all connections are open at a time. */
+const get = (): readonly string[] => [
+  'GET /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n',
+  `Authorization: ${live.authorization}\r\nConnection: close\r\n\r\n`,
+];
+
+const ATTACKS: readonly (readonly [name: string, from: readonly string[], says: Parameters<typeof Crowd.open>[3]])[] = [
+  ['nothing, from one address', ['127.9.0.2'], {}],
+  ['nothing, from sixty-four networks', addresses(64, 1), {}],
+  [
+    'one octet of a request a second, from the network of the clients',
+    addresses(16, 16).map((one) => one.replace('127.1', '127.0')),
+    { first: 'GET /', again: 'a', everyMs: 1000 },
+  ],
+];
+
+for (const [name, from, says] of ATTACKS) {
+  test(`${CLIENTS} clients behind one address are all answered while ${CONNECTIONS_MAX} connections ask ${name}`, async () => {
+    const crowd = await Crowd.open(live.port, from, CONNECTIONS_MAX, says);
+    try {
+      await settled(() => live.api.connections());
+      const replies = await Promise.all(Array.from({ length: CLIENTS }, () => ask(live.port, ROUTER, get(), 1000)));
+      assert.equal(replies.filter(({ text }) => /^HTTP\/1\.1 200 [\s\S]*\[\]$/.test(text)).length, CLIENTS);
+      assert.ok(Math.max(...replies.map(({ ms }) => ms)) < MS_MAX);
+    } finally {
+      crowd.close();
+    }
+  });
+}
+
+const post = (length: number): string =>
+  'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
+  `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
+
+test('large bodies that never end take no place from those of others, nor more memory than the bound', async () => {
+  const begun = post(1_900_000) + 'x'.repeat(1_000_000);
+  const crowd = await Crowd.open(live.port, addresses(5, 5), LARGE_BODIES_MAX + 20, { first: begun });
+  try {
+    await settled(() => live.api.connections());
+    const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A01&hardware_facts=${'%20'.repeat(100_000)}`;
+    const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+    assert.match(text, /^HTTP\/1\.1 (200|400) /);
+    assert.ok(ms < 5000, `${ms} ms`);
+    assert.ok(crowd.open <= LARGE_BODIES_MAX, `${crowd.open} bodies are held`);
+  } finally {
+    crowd.close();
+  }
+});
+
+test('a connection of the rack counts as that of the machine for which it speaks', async () => {
+  const passedOn = (address: string): string =>
+    'GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: x\r\n' +
+    `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: ${address}\r\nAuthorization: ${live.authorization}\r\n\r\n`;
+  const crowd = await Crowd.open(live.port, [ROUTER], 3, { first: passedOn('10.66.0.9') });
+  try {
+    await settled(() => live.api.connections());
+    assert.deepEqual([live.api.connections('10.66.0.9'), live.api.connections(ROUTER)], [3, 0]);
+  } finally {
+    crowd.close();
+  }
+});
