@@ -132,6 +132,9 @@ export class DhcpReplay {
     if (decision.kind === 'reply' && decision.offer !== undefined) {
       this.#offers.hold(decision.offer.address, decision.offer.client, decision, instant(atMs));
     }
+    if (decision.kind === 'record' && decision.declined !== undefined) {
+      this.#offers.drop(decision.declined.client, decision.declined.link);
+    }
     for (const lease of decision.records) {
       this.#sequence += 1;
       this.table.apply(lease, this.#sequence);

@@ -107,6 +107,7 @@ export function toSubnet(
     }),
     proxy: written.mode === 'proxy',
     relays: written.relays,
+    relaySources: written.relay_sources,
     authoritative: written.authoritative,
     conflictCheck: written.conflict_check,
   };

@@ -193,6 +193,7 @@ const clusterInterface = z.strictObject({
   static_ip_range_low: ipv4.optional(),
   static_ip_range_high: ipv4.optional(),
   relays: z.array(hostOrNetwork).min(1).max(256).optional(),
+  relay_sources: z.array(hostOrNetwork).max(256).optional(),
   identity: z
     .enum(['mac', 'client-id'], { error: 'expected mac (a client is its hardware address) or client-id (option 61)' })
     .default('mac'),

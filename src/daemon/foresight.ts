@@ -357,7 +357,7 @@ class Explanation {
     if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
     const are = `${fresh} machine${fresh === 1 ? ' is' : 's are'} New`;
     const cure = 'accept or delete some, or raise region.new_machines_max';
-    this.#obstacle('enlistment', `its report will be refused: ${are}, and no more than ${newMachinesMax} may be`, cure);
+    this.#obstacle('enlistment', `its report may be refused: ${are}, and no more than ${newMachinesMax} may be`, cure);
   }
 
   #name(): void {

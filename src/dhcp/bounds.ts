@@ -1,7 +1,7 @@
 // What bounds the harm that strangers can do with well-formed messages, and tells of it: new clients, declines, ranges that fill up.
 // The deciders ask it, the responder tells it of each decision.
 
-import type { Instant } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import { formatIpv4 } from '../net/address.ts';
 import type { DhcpDecision } from './answers/decision.ts';
 import type { DhcpEvent } from './events.ts';
@@ -20,13 +20,14 @@ const NOTHING: readonly DhcpEvent[] = [];
 
 /** The bounds of one server. */
 export class Bounds {
-  readonly newClients = new NewClients();
+  readonly newClients: NewClients;
   readonly declines = new Declines();
   readonly #ranges = new RangeWatch();
   readonly #pools: AddressPools;
 
-  constructor(pools: AddressPools) {
+  constructor(pools: AddressPools, clock: Pick<Clock, 'randomBytes'>) {
     this.#pools = pools;
+    this.newClients = new NewClients(clock.randomBytes(4).reduce((seed, byte) => seed * 256 + byte, 0));
   }
 
   /** Takes note of a decision. @returns what is to be told beside its own event */
@@ -34,9 +35,12 @@ export class Bounds {
     if (decision.kind === 'reply') {
       if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
     } else if (decision.kind === 'record') {
-      if (decision.declinedBy !== undefined) this.declines.take(decision.declinedBy, now);
-    } else if (decision.kind === 'ignore' && decision.place !== undefined) {
-      const { place, event } = decision;
+      if (decision.declined !== undefined) this.declines.take(decision.declined.by, now);
+    } else if (decision.kind === 'ignore' && decision.newcomer !== undefined) {
+      const { newcomer, reason, event } = decision;
+      this.newClients.leftOut(newcomer, now);
+      if (reason !== 'too-many-new-clients') return undefined;
+      const { place } = newcomer;
       const limited = this.newClients.refused(place, now);
       if (limited === undefined) return undefined;
       const { subnet, interfaceName } = event;

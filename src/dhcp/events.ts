@@ -30,6 +30,10 @@ export type LinkRefusal =
   | 'network-unknown'
   /** The relay agent is none that the network knows, or there is none where one is needed. */
   | 'relay-unknown'
+  /** A relay agent is named, and the datagram comes from somewhere else. */
+  | 'relay-source-unknown'
+  /** Sent to the rack's own address from a network that is not served. */
+  | 'source-unserved'
   /** The interface has no subnet. */
   | 'interface-unserved'
   /** The interface lacks the configured address. */
@@ -72,6 +76,10 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
   'relay-unknown':
     'No relay agent that may ask for the network: its address is in no served network, not in relays of the cluster interface, or this rack’s own, or a host of another wire asked without one; add it to relays, if it is one of yours.',
+  'relay-source-unknown':
+    'The message names a relay agent and comes from another address, which the network does not name and which is no free-standing host of a served network; add it to relay_sources of the cluster interface if a relay agent of yours sends from there, else look for who forges messages.',
+  'source-unserved':
+    'The message came to the rack’s own address, through no relay agent, from a network that is not served: no client does that; look for who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
   'interface-unserved':
     'The message came by an interface that has no network to serve; add a cluster interface for it, or close it to DHCP.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',
@@ -242,7 +250,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP new clients held back',
     explanation:
-      'More clients that nobody knows ask for addresses there (place: an interface or a circuit of it, a relay agent or its circuit, or an interface or address of the rack for all that relays bring there) than dhcp.new_clients_per_second allows, or most of the range is on offer and not taken. Machines that are known are served as ever. When it is no hall that was just switched on, somebody tries to use up the addresses: find the switch port. Told at most once a minute for a place, and of many places that come by one way a few at first and then one a minute.',
+      'More clients that nobody knows ask for addresses there (place: an interface or a circuit of it, a relay agent or its circuit, or an interface or address of the rack for all that relays bring there) than dhcp.new_clients_per_second allows, or most of the range is on offer and not taken. Machines that are known are served as ever, and a client that asks again is served before those that ask for the first time. When it is no hall that was just switched on, somebody tries to use up the addresses: find the switch port. Told at most once a minute for a place, and of many places that come by one way a few at first and then one a minute.',
   },
   'dhcp.range-filling': {
     level: 'warning',

@@ -11,7 +11,7 @@
 // 1. Deciding, appending and applying are one turn: no other message comes between.
 // 2. No ACK leaves before its record is durable, no OFFER while leases cannot be written.
 // 3. An ACK whose lease was taken back while it waited does not leave, nor one that waited over REPLY_AGE_MAX_MS.
-// 4. Replies are encoded in the turn of their datagram, whose bytes are overwritten afterwards.
+// 4. Of a datagram only its message outlives the turn, which the decoder has copied.
 
 import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -89,7 +89,7 @@ export class Responder {
   constructor(ports: ResponderPorts) {
     this.#ports = ports;
     this.#offers = new Offers(ports.table.pools);
-    this.bounds = new Bounds(ports.table.pools);
+    this.bounds = new Bounds(ports.table.pools, ports.clock);
     this.#tellings = new Tellings(ports);
     const { clock, table, findConflict, canProbe } = ports;
     this.#conflicts = new ConflictCheck({ clock, leases: table, findConflict, canProbe }, (records, event) => {
@@ -207,7 +207,8 @@ export class Responder {
         this.#refuse(decision.event, decision.reason, request);
         break;
       case 'record': {
-        const { records, event, isRepeat } = decision;
+        const { records, event, isRepeat, declined } = decision;
+        if (declined !== undefined) this.#offers.drop(declined.client, declined.link);
         this.#record(records, { reply: undefined, event, isRepeat }, request);
         break;
       }
@@ -261,9 +262,7 @@ export class Responder {
     this.#offers.hold(address, client, decision, event.at);
     const outcome: Outcome = { ...this.#encode(decision, request), isRepeat };
     if (clearance === 'clear') this.#conclude(outcome);
-    else {
-      void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request }));
-    }
+    else void clearance.then((user) => this.#onProbed(offer, user, { link: decision.link, outcome, request }));
   }
 
   #onProbed(offer: OfferedAddress, user: MacAddress | undefined, { link, outcome, request }: Unanswered): void {
@@ -280,7 +279,7 @@ export class Responder {
       else this.#record([setAside(address, mac, now)], { reply: undefined, event, isFound: true });
       const again = { ...request, attempt: request.attempt + 1 };
       if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
-      else this.#perform(decide(again.message, again.arrival, this.state(), now), again);
+      else this.#perform(decide(again.message, again.arrival, this.state(), now, again.from), again);
     }
     this.#finishTurn();
   }

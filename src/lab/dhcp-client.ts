@@ -102,12 +102,12 @@ export class DhcpClient {
     if (!Buffer.from(message.chaddr.subarray(0, 6)).equals(macToBytes(this.#identity.mac))) return;
     const type = optionU8(message.options, OPTION.messageType);
     if (type === MESSAGE_TYPE.offer && this.#state === 'selecting') {
-      this.#offer = copied(message);
+      this.#offer = message;
       this.#state = 'requesting';
       this.#tries = 0;
       this.#request(now);
     } else if (type === MESSAGE_TYPE.ack && this.#state === 'requesting') {
-      this.#bind(copied(message));
+      this.#bind(message);
     } else if (type === MESSAGE_TYPE.nak && this.#state === 'requesting') {
       this.#discover(now, 0);
     }
@@ -191,9 +191,4 @@ function firmwareOptions({ mac, uuid, architecture }: DhcpClientIdentity): reado
     [OPTION.clientArchitecture, Uint8Array.of(architecture >> 8, architecture & 255)],
     [OPTION.vendorClass, textBytes(`PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`)],
   ];
-}
-
-/** Options are views of the datagram; this one outlives it. */
-function copied(message: DhcpMessage): DhcpMessage {
-  return { ...message, options: new Map([...message.options].map(([code, value]) => [code, Uint8Array.from(value)])) };
 }

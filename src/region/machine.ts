@@ -89,6 +89,8 @@ export interface MachineFields {
   readonly factsMs?: number | undefined;
   /** The interface for which a rack vouched at its newest report; undefined: no rack ever did. */
   readonly vouchedMac?: MacAddress | undefined;
+  /** Where it was reported from last while it is New; undefined: a person made it, or nobody remembers. */
+  readonly enlistedFrom?: Ipv4 | undefined;
   /** The secret of its present boot (`life/boot-token.ts`): for its rack only. */
   readonly bootToken?: string | undefined;
   /** What it is about to do; undefined: nothing is under way, or the state was set as such. */

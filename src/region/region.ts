@@ -238,6 +238,10 @@ class RegionOnStore implements Region {
     const weighed = weighReport(report);
     const asked = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
     const outcome = this.store.enlist(asked, (knowledge) => decideEnlistment(weighed, knowledge, terms));
+    if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
+      this.#mirror.delete(outcome.goneId);
+      this.power?.follow([outcome.goneId]);
+    }
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
       this.#mirrorChange(outcome.machine, ...outcome.others);
     }

@@ -10,6 +10,7 @@ import type { MachineAddress } from '../machines/machine.ts';
 import type { SettingValue } from '../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type { UnprovenMachine } from './identity/new-machines.ts';
 import type { LifeStore } from './life/life-store.ts';
 import type { MachineStatus } from './life/lifecycle.ts';
 import type { LoginStore } from './life/login-store.ts';
@@ -40,6 +41,8 @@ export interface EnlistmentKnowledge {
   readonly machines: number;
   /** How many machines are New. */
   readonly newMachines: number;
+  /** Of them those that are known by a stranger's word alone, heard longest ago first. */
+  unproven(): readonly UnprovenMachine[];
   isHostnameTaken(hostname: string): boolean;
   isSystemIdTaken(systemId: string): boolean;
 }
@@ -77,6 +80,8 @@ export type EnlistmentDecision<R> =
       readonly fields: MachineFields;
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
+      /** A New machine that gives its place to this one, and the event that says so. */
+      readonly gone?: { readonly systemId: string; readonly event: NewMachineEvent } | undefined;
     } & EnlistmentEffects)
   | ({
       readonly kind: 'amend';
@@ -95,6 +100,8 @@ export type EnlistmentOutcome<R> =
       readonly machine: Machine;
       /** Machines that gave addresses to this one, as they are now. */
       readonly others: readonly Machine[];
+      /** A machine that gave its place to this one and is no more. */
+      readonly goneId?: string | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
+import { UNPROVEN_LOOKED_MAX, type UnprovenMachine } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
 import { statusRow } from '../region/life/lifecycle.ts';
 import type { Machine, MachineFields, PowerTask } from '../region/machine.ts';
@@ -38,6 +39,7 @@ import {
   readInterface,
   readMachine,
   readMachineTag,
+  readUnproven,
   type Statements,
 } from './region-rows.ts';
 
@@ -67,6 +69,8 @@ export class MachineTable {
     const { atMs } = evidence;
     const decision = decide(this.#knowledge(evidence.macs, evidence.values));
     if (decision.kind === 'refuse') return decision;
+    const gone = decision.kind === 'create' ? decision.gone : undefined;
+    if (gone !== undefined) this.#forget(gone.systemId, gone.event);
     if (decision.kind === 'create') this.#create(decision.systemId, decision.fields, atMs);
     const before = this.get(decision.systemId);
     let others: readonly Machine[] = [];
@@ -85,7 +89,7 @@ export class MachineTable {
     const machine = this.get(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) this.#identity.setValues(machine);
     if (decision.kind === 'create' || others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
-    return { kind: decision.kind, machine, others };
+    return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
   change<R>(
@@ -115,11 +119,16 @@ export class MachineTable {
   }
 
   remove(systemId: string, event: NewMachineEvent): boolean {
+    const isGone = this.#forget(systemId, event);
+    if (isGone) countVersion(this.#sql);
+    return isGone;
+  }
+
+  #forget(systemId: string, event: NewMachineEvent): boolean {
     const id = this.idOf(systemId);
     if (id === undefined) return false;
     this.#sql.run('DELETE FROM machine WHERE id = ?', id);
     this.#events.add(event, id);
-    countVersion(this.#sql);
     return true;
   }
 
@@ -236,9 +245,18 @@ export class MachineTable {
         JSON.stringify(this.#identity.holders(keys)),
       ),
       newMachines: this.#sql.number('SELECT count(*) FROM machine WHERE status = ?', statusRow('new').number),
+      unproven: () => this.#unproven(),
       isShared: (key) => this.#identity.isShared(key),
       verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),
     };
+  }
+
+  #unproven(): readonly UnprovenMachine[] {
+    const madeByPeople = "SELECT machine_id FROM interface WHERE source = 'person'";
+    const sql =
+      `SELECT system_id, hostname, enlisted_from, updated_ms FROM machine WHERE status = ? AND vouched_mac IS NULL ` +
+      `AND id NOT IN (${madeByPeople}) ORDER BY updated_ms, id LIMIT ?`;
+    return this.#sql.all(sql, statusRow('new').number, UNPROVEN_LOOKED_MAX).map(readUnproven);
   }
 
   #splitKnowledge(): SplitKnowledge {

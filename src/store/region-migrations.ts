@@ -293,6 +293,11 @@ CREATE TABLE rack_images (
 ) STRICT;
 `;
 
+// Where a machine that enlists is reported from: it alone may amend it until a boot proves who it is.
+const VERSION_5 = `
+ALTER TABLE machine ADD COLUMN enlisted_from INTEGER;
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -300,5 +305,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5],
 };

@@ -6,6 +6,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/hardware-facts.ts';
+import type { UnprovenMachine } from '../region/identity/new-machines.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/life/lifecycle.ts';
 import { readStoredWork } from '../region/life/work.ts';
 import {
@@ -135,6 +136,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
   const facts = optionalText(row, 'facts');
   const vouched = optionalNumber(row, 'vouched_mac');
   const work = optionalText(row, 'work');
+  const enlistedFrom = optionalNumber(row, 'enlisted_from');
   return {
     id: number(row, 'id'),
     systemId: text(row, 'system_id'),
@@ -161,6 +163,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     facts: facts === undefined ? undefined : readStoredFacts(facts),
     factsMs: optionalNumber(row, 'facts_ms'),
     vouchedMac: vouched === undefined ? undefined : mac(vouched),
+    enlistedFrom: enlistedFrom === undefined ? undefined : ipv4(enlistedFrom),
     bootToken: optionalText(row, 'boot_token'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
@@ -171,6 +174,16 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     isLocked: number(row, 'is_locked') !== 0,
     updatedMs: number(row, 'updated_ms'),
     ...parts,
+  };
+}
+
+export function readUnproven(row: Row): UnprovenMachine {
+  const address = optionalNumber(row, 'enlisted_from');
+  return {
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    address: address === undefined ? undefined : ipv4(address),
+    heardMs: number(row, 'updated_ms'),
   };
 }
 
@@ -205,6 +218,7 @@ export const MACHINE_COLUMNS = [
   'power_task',
   'owner_data',
   'is_locked',
+  'enlisted_from',
 ] as const;
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
@@ -238,6 +252,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.powerTask ?? null,
     JSON.stringify(fields.ownerData ?? {}),
     fields.isLocked === true ? 1 : 0,
+    fields.enlistedFrom ?? null,
   ];
 }
 

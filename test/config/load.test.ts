@@ -430,3 +430,12 @@ test('relay agents are addresses or networks, and a network without the key take
   for (const wrong of ['[]', '[10.20.0.300]', '[10.20.0.1/24]', 'gateway'])
     assert.match(problemsOf(withInterface({ relays: wrong })), /cluster_interfaces\[0\]\.relays/, wrong);
 });
+
+test('relay agents send from addresses or networks, from none besides their own, or from wherever is served', () => {
+  const sourcesOf = (text: string) => configOf(withInterface({ relay_sources: text })).dhcp.subnets[0]?.relaySources;
+  assert.deepEqual(sourcesOf('[10.20.0.2, 10.99.0.0/24]')?.map(formatNetwork), ['10.20.0.2/32', '10.99.0.0/24']);
+  assert.deepEqual(sourcesOf('[]'), []);
+  assert.equal(configOf(withInterface({})).dhcp.subnets[0]?.relaySources, undefined);
+  for (const wrong of ['[10.20.0.300]', '[10.20.0.1/24]', 'gateway'])
+    assert.match(problemsOf(withInterface({ relay_sources: wrong })), /cluster_interfaces\[0\]\.relay_sources/, wrong);
+});

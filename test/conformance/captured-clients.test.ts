@@ -84,7 +84,7 @@ for (const [name, bytes] of captures()) {
       assert.equal(held?.type, 'ACK');
     }
     const toRack = kind === 'release' ? '10.95.1.1' : socket;
-    const [reply, ...more] = rack.hand(Uint8Array.from(bytes), toRack, ciaddr);
+    const [reply, ...more] = rack.hand(Uint8Array.from(bytes), toRack, giaddr === ANY ? ciaddr : giaddr);
     assert.deepEqual(more, []);
     if (kind === 'decline' || kind === 'release') {
       assert.equal(reply, undefined);

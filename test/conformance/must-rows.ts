@@ -16,6 +16,8 @@ const decide = inFile('test/dhcp/answers/decide.test.ts');
 const earlierPromise = inFile('test/dhcp/answers/earlier-promise.test.ts');
 const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
 const forged = inFile('test/dhcp/answers/forged.test.ts');
+const agents = inFile('test/dhcp/networks/relays.test.ts');
+const moved = inFile('test/dhcp/answers/moved-reservation.test.ts');
 const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
@@ -74,6 +76,18 @@ export const SHOWN = {
   ),
   rebindChecked: exchanges('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended'),
   declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
+  offerDeclined: exchanges(
+    '§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either',
+  ),
+  groupAddress: exchanges(
+    '§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart',
+  ),
+  movedReservation: moved(
+    'a running lease is denied when nobody may give its client the address any more, not because another is fixed for it',
+  ),
+  movedAndGiven: moved(
+    'who is given an address gets it when its holder has begun anew, and is served with another one until then',
+  ),
   released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
   givenBackFrom: back(
@@ -205,6 +219,12 @@ export const SHOWN = {
     'RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr',
   ),
   ownRelays: relays('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names'),
+  relaySource: agents(
+    'a relay agent is believed that sends from its address, from where the network says, or from a served network',
+  ),
+  unicastSource: agents(
+    'to the rack’s own address, without a relay agent, speaks who is in a served network, or is named',
+  ),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
   subnetSelection: relays(
     'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',

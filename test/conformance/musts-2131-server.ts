@@ -176,6 +176,13 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     'Firmware, loader and system of one machine name different ones and would be three clients with three addresses; so a client is its network card unless `identity: client-id` is set for its network.',
     SHOWN.hardwareIdentity,
   ),
+  departs(
+    '4.2',
+    'MUST',
+    'A client that names an identifier is known by it, whatever its chaddr.',
+    'Also with `identity: client-id`, one whose chaddr is zero or has the group bit is refused (`hardware-unsupported`). No Ethernet card has such an address. Its answers would go to nobody, or to every host of a group such as the bridges’ (01:80:c2:00:00:00), and the region, which knows machines by hardware address, would take all such clients for one.',
+    SHOWN.groupAddress,
+  ),
   met('4.2', 'MUST', 'A client that names no identifier is known by chaddr.', SHOWN.hardwareIdentity),
   met(
     '4.3.1',
@@ -287,6 +294,14 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.fixedMeanwhile,
     SHOWN.presumedStanding,
   ),
+  departs(
+    '4.3.2',
+    'SHOULD',
+    'A client is denied its address when its reservation has moved to another one.',
+    'It is when the address may not be given to it any more: reserved for another client, or in no range now. Otherwise its running lease goes on, also in INIT-REBOOT, and it gets the other address with its next DISCOVER. The region fixes addresses in the middle of a machine’s life, and a NAK would take the address from an installer at work, or end a boot. dnsmasq denies it. Who wants the move at once ends the lease (`rackboot leases end`) or restarts the machine.',
+    SHOWN.movedReservation,
+    SHOWN.movedAndGiven,
+  ),
   met('4.3.2', 'SHOULD', 'Wrong network is told by giaddr, or by the interface, and the mask there.', SHOWN.reboot),
   departs(
     '4.3.2',
@@ -309,7 +324,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.rebindChecked,
     SHOWN.othersRange,
   ),
-  met('4.3.3', 'MUST', 'A declined address is not available.', SHOWN.declined),
+  met('4.3.3', 'MUST', 'A declined address is not available.', SHOWN.declined, SHOWN.offerDeclined),
   met('4.3.3', 'SHOULD', 'A decline is told to the administrator.', SHOWN.declined),
   met(
     '4.3.4',
@@ -318,6 +333,15 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     SHOWN.released,
     SHOWN.notAnothers,
     SHOWN.releasedByHolder,
+  ),
+  departs(
+    '4.3.4',
+    'MUST',
+    'Whatever the source of its datagram, a RELEASE frees the address in its ciaddr.',
+    'It does when it comes from that address, or through a relay agent that is believed. Everybody on the wire sees chaddr and ciaddr, and the next holder of a freed address shares it with a client that never gave it back. A client sends its RELEASE while it has the address (§4.4.4). One that sends it from another of its interfaces loses nothing: its address is free when the lease ends. ISC dhcpd believes it from anywhere.',
+    SHOWN.givenBackFrom,
+    SHOWN.releasedByHolder,
+    SHOWN.relaySource,
   ),
   met('4.3.4', 'SHOULD', 'Its client is remembered, and may have it again.', SHOWN.released),
   met('4.3.5', 'MUST', 'An INFORM is answered with ACK to ciaddr.', SHOWN.inform),

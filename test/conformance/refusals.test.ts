@@ -62,6 +62,11 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
   ['network-unknown', { provoke: says({ ...discover, giaddr: ip('10.99.0.1') }) }],
   ['relay-unknown', { options: { config: config(subnet(), relayedSubnet()) }, provoke: elsewhereRelayed }],
   [
+    'relay-source-unknown',
+    { provoke: (rack) => rack.say({ ...discover, giaddr: ip('10.20.0.2'), from: ip('198.51.100.7') }) },
+  ],
+  ['source-unserved', { provoke: (rack) => rack.say({ ...discover, from: ip('198.51.100.7') }, '10.20.0.1') }],
+  [
     'interface-unserved',
     {
       options: { config: config(subnet(), second()) },

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { config, hw, ip, MAC_A, MAC_B, MAC_C, machine, RACK, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
-import { numberOf, type ServerDatagram } from './dhcp-datagram.ts';
+import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';
 import { serverOf, WireRack, type Words } from './wire-rack.ts';
 
 const RELAY = ip('10.30.0.1');
@@ -191,6 +191,20 @@ test('§4.3.3: an address that was declined goes to nobody for a while, and a pe
   assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
 });
 
+test('§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either', async () => {
+  const rack = await WireRack.start({ config: small() });
+  const offer = rack.ask({ type: 'discover', requested: ip('10.20.0.101') });
+  assert.equal(given(offer), '10.20.0.101');
+  rack.say({ type: 'decline', requested: ip('10.20.0.101'), server: RACK });
+  assert.equal(rack.events.at(-1)?.kind, 'dhcp.decline');
+  assert.equal(rack.events.at(-1)?.address, ip('10.20.0.101'));
+  const other = rack.ask({ type: 'discover', requested: ip('10.20.0.101') });
+  assert.notEqual(given(other), '10.20.0.101', 'its client is offered another one');
+  assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
+  assert.notEqual(given(rack.lease(MAC_B, { requested: ip('10.20.0.101') })), '10.20.0.101');
+  assert.equal(rack.journal.durable.get(ip('10.20.0.101'))?.state, 'declined', 'also after a restart');
+});
+
 test('§4.3.4: an address that was released is free, and remembered for its client', async () => {
   const rack = await WireRack.start({ config: small() });
   rack.lease(MAC_A, { requested: ip('10.20.0.101') });
@@ -228,6 +242,26 @@ test('§3.4: an INFORM for an address of another network is refused, so nobody f
     assert.deepEqual(rack.say({ type: 'inform', ciaddr: ip('192.0.2.9') }, socket), []);
   }
   assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
+});
+
+test('§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart', async () => {
+  const identifier: WireOption = [61, [...Buffer.from('printer')]];
+  for (const identity of ['mac', 'client-id'] as const) {
+    for (const mac of ['00:00:00:00:00:00', '01:80:c2:00:00:00', '33:33:00:00:00:01', 'ff:ff:ff:ff:ff:ff'].map(hw)) {
+      const rack = await WireRack.start({ config: config(subnet({ identity })) });
+      const asked: readonly Words[] = [
+        { type: 'discover' },
+        { type: 'request', requested: ip('10.20.0.105'), server: RACK },
+        { type: 'request', ciaddr: ip('10.20.0.105') },
+        { type: 'inform', ciaddr: ip('10.20.0.7') },
+      ];
+      for (const words of asked) assert.deepEqual(rack.say({ ...words, mac, options: [identifier] }), []);
+      assert.equal(rack.refused('hardware-unsupported'), asked.length);
+      assert.deepEqual([rack.table.all(), rack.server.counters().offers], [[], 0]);
+      const own = rack.lease(MAC_A, { options: [identifier] });
+      assert.equal(own?.type, 'ACK', 'the same identifier with a proper address is served');
+    }
+  }
 });
 
 test('§4.2: a client is its hardware address, whatever identifier it sends', async () => {

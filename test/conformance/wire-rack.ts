@@ -13,7 +13,7 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
 import type { Destination } from '../../src/net/datagram.ts';
-import { config, MAC_A, planByKind, RACK, TestJournal, TestNetwork } from '../dhcp/lab.ts';
+import { config, MAC_A, planByKind, RACK, sourceOf, TestJournal, TestNetwork } from '../dhcp/lab.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {
   type ClientDatagram,
@@ -112,7 +112,7 @@ export class WireRack {
 
   /** Sends a message to the socket of that name and returns what was answered. */
   say(words: Words, socketName = 'eth1'): readonly WireReply[] {
-    return this.hand(datagramOf(words), socketName, words.from ?? words.ciaddr);
+    return this.hand(datagramOf(words), socketName, sourceOf(words, /^[\d.:]+$/.test(socketName)));
   }
 
   /** Sends bytes, which the network overwrites afterwards, as the real one does. */

@@ -234,7 +234,7 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'as many machines that are New as may be',
     'bios',
     { machine: { statusName: 'New', macs: [mac(0x525400000099)] }, more: 'region: { new_machines_max: 1 }' },
-    /^! enlistment: its report will be refused: 1 machine is New, and no more than 1 may be → accept or delete some, or raise region\.new_machines_max$/m,
+    /^! enlistment: its report may be refused: 1 machine is New, and no more than 1 may be → accept or delete some, or raise region\.new_machines_max$/m,
   ],
   [
     'kernel arguments that cannot be written down',

@@ -56,6 +56,19 @@ export const NOW = instant(10_000_000);
 export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
 export const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK };
 
+/** A host on the wire that sends to the rack's own address without having one of its own to tell. */
+const BESIDE = ip('10.20.0.2');
+
+/** Where a datagram comes from that does not say: from its relay agent, its client's address, or a host of the wire. */
+export function sourceOf(
+  { from, giaddr = ANY, ciaddr = ANY }: Pick<ClientWords, 'from' | 'giaddr' | 'ciaddr'>,
+  isUnicast: boolean,
+): Ipv4 {
+  if (from !== undefined) return from;
+  if (giaddr !== ANY) return giaddr;
+  return ciaddr === ANY && isUnicast ? BESIDE : ciaddr;
+}
+
 /** A lease of ten minutes that ends so many seconds after NOW. */
 export function leaseAt(mac: MacAddress, address: string, endsInS: number, state: LeaseState = 'bound'): Lease {
   const expiresAt = later(NOW, endsInS * 1000);

@@ -11,7 +11,7 @@ import type { RackEvent } from '../../src/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../src/net/address.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { type ClientWords, clientBytes, ip, planByKind, RACK, readReply, TestJournal } from './lab.ts';
+import { type ClientWords, clientBytes, ip, planByKind, RACK, readReply, sourceOf, TestJournal } from './lab.ts';
 
 export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
 export const BY_RELAY: Arrival = { interfaceName: undefined, localAddress: RACK };
@@ -42,7 +42,10 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
   });
   responder.setSubnets(indexSubnets(dhcpConfig, undefined), dhcpConfig);
   const say = (words: ClientWords, arrival = ON_WIRE): string => {
-    responder.receive([{ bytes: clientBytes(words), from: words.from ?? words.ciaddr ?? ANY, fromPort: 68 }], arrival);
+    const bytes = clientBytes(words);
+    responder.receive([{ bytes, from: sourceOf(words, arrival !== ON_WIRE), fromPort: 68 }], arrival);
+    // The real network overwrites what it handed over.
+    bytes.fill(0xee);
     journal.commit();
     const [answer] = answers.splice(0);
     return answer === undefined ? 'silence' : `${answer.type} ${formatIpv4(answer.address)}`;

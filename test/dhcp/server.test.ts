@@ -33,6 +33,7 @@ import {
   readReply,
   relayedSubnet,
   settle,
+  sourceOf,
   subnet,
   TestJournal,
   TestNetwork,
@@ -305,6 +306,7 @@ test('leases end on time, however many at once', async () => {
 test('replies leave by the socket that their destination needs', async () => {
   const rig = await start(config(subnet(), relayedSubnet()));
   const sent = (words: ClientWords, socketName: string): readonly string[] => {
+    rig.network.from = sourceOf(words, socketName !== 'eth1');
     rig.network.deliver(socketName, clientBytes(words));
     rig.journal.commit();
     return rig.network.take().map(({ to, socketName: by }) => `${to.kind} ${by}`);

@@ -12,6 +12,8 @@ import { queryBytes } from '../dns/fixture.ts';
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
 const TICK_MS = 5;
+/** How soon a connection that was closed is opened again. */
+const AGAIN_MS = 10;
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
 const BROADCAST = '10.77.11.255';
 
@@ -59,9 +61,11 @@ async function holdConnections(port: number, count: number, greet: (socket: Sock
     if (isOver()) return;
     const localAddress = addresses[index % addresses.length] ?? first;
     const socket = connect({ host: rack, port, localAddress });
+    // Unread answers would keep the connection open after its end.
+    socket.resume();
     socket.on('connect', () => greet(socket));
     socket.on('error', () => undefined);
-    socket.on('close', () => void systemClock.schedule(50, () => open(index)));
+    socket.on('close', () => void systemClock.schedule(AGAIN_MS, () => open(index)));
   };
   for (let index = 0; index < count; index += 1) {
     open(index);
@@ -193,7 +197,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
         `GET /MAAS/ HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: Basic ${basic}\r\nConnection: close\r\n\r\n`,
       );
     };
-    return holdConnections(API_PORT, 64, guess);
+    return holdConnections(API_PORT, 500, guess);
   },
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => {

@@ -34,6 +34,7 @@ describe('while a hostile host', { skip }, () => {
               sleep(limitS * 1000).then(() => `not within ${limitS} s`),
             ]);
             const took = ((systemClock.now() - startedAt) / 1000).toFixed(1);
+            if (process.env.HOSTILE_TIMES) console.log(`${attack}: ${want}: ${took} s`);
             if (failure !== undefined) late.push(`${want}: ${failure} (${took} s)`);
           }
         }

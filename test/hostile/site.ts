@@ -25,6 +25,9 @@ const UPSTREAM_PROGRAM = join(import.meta.dirname, 'upstream.ts');
 const ATTACKERS_PROGRAM = join(import.meta.dirname, 'attackers.ts');
 const ATTACK_SECONDS_MAX = 300;
 
+/** Who signs in is looked up at length the first time only, so each signs in once. */
+const ADMINISTRATORS = ['ann', 'bob', 'cleo', 'dora', 'emil', 'fay'];
+
 const CONFIG = `cluster_interfaces:
   - name: lab
     interface: br0
@@ -56,6 +59,7 @@ export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
   #newcomers = 0;
+  #signedIn = 0;
   apiKey = '';
 
   private constructor() {
@@ -95,6 +99,12 @@ export class HostileSite {
     const running = this.rack.launch(this.host(place), process.execPath, ATTACKERS_PROGRAM, ...words);
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
     return running;
+  }
+
+  /** The name of an administrator who has not signed in yet, while there are any. */
+  anotherAdministrator(): string {
+    this.#signedIn += 1;
+    return ADMINISTRATORS[this.#signedIn % ADMINISTRATORS.length] ?? 'ann';
   }
 
   /** Makes the newcomer another host. */
@@ -138,7 +148,8 @@ export class HostileSite {
     await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-s', '/bin/true');
     const password = join(rack.directory, 'password');
     writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
-    await this.#rackboot('createadmin', '--username', 'ann', '--password-file', password);
+    for (const name of ADMINISTRATORS)
+      await this.#rackboot('createadmin', '--username', name, '--password-file', password);
     this.apiKey = (await this.#rackboot('apikey', '--username', 'ann')).trim();
   }
 

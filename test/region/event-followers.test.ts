@@ -35,6 +35,8 @@ class Reader extends EventEmitter {
 }
 
 const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
+  username: 'admin',
+  address: '10.20.0.8',
   filter: {},
   after: undefined,
   render: (event) => event.description,
@@ -142,18 +144,40 @@ test('only so many follow at a time, nothing is looked at for nobody, and commen
   withFollowers(({ followers, clock }) => {
     const pending = clock.pending;
     const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
-    for (const reader of readers) {
-      assert.equal(followers.isFull, false);
-      followers.open(reader, following());
-    }
-    assert.equal(followers.isFull, true);
+    for (const reader of readers) assert.equal(followers.open(reader, following()), true);
+    assert.equal(followers.open(new Reader(), following()), false);
     clock.advance(3 * COMMENT_MS);
     assert.equal(readers[0]?.text.match(/^: here$/gm)?.length, 4);
     for (const reader of readers) reader.destroy();
     clock.advance(1000);
-    assert.equal(followers.isFull, false);
     assert.equal(clock.pending, pending);
+    assert.equal(followers.open(new Reader(), following()), true);
   }));
+
+for (const [name, other] of [
+  ['one user has all streams, and another one wants one', { username: 'bob' }],
+  ['one address of a user has all streams, and another address of that user wants one', { address: '10.20.0.9' }],
+] as const) {
+  test(`${name}: the oldest gives way, and each newcomer up to an even share`, () =>
+    withFollowers((place) => {
+      const { followers, clock } = place;
+      const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
+      for (const reader of readers) assert.equal(followers.open(reader, following()), true);
+      const newcomers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
+      const taken = newcomers.filter((reader) => followers.open(reader, following(other)));
+      assert.equal(taken.length, FOLLOWERS_MAX / 2);
+      assert.deepEqual(
+        readers.map(({ isGone }) => isGone),
+        readers.map((_, index) => index < FOLLOWERS_MAX / 2),
+      );
+      record(place, 1);
+      clock.advance(1000);
+      assert.deepEqual(
+        taken.map(({ ids }) => ids.length),
+        taken.map(() => 1),
+      );
+    }));
+}
 
 test('an event of the stream is lines that end with an empty one', () => {
   assert.equal(

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../src/clock.ts';
-import { RateLimiter } from '../../src/region/api/rate-limit.ts';
+import { RateLimiter } from '../../src/region/rate-limit.ts';
 
 const START = instant(1_000_000);
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
+import { ipv4 } from '../../src/net/address.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testLoginStore } from '../contract/login-store.ts';
 import { testRackStore } from '../contract/rack-store.ts';
@@ -123,6 +124,22 @@ test('version 1 of the file is read as it was left', () => {
     assert.deepEqual(store.racks.list(), []);
     const report = { kind: 'dhcp.ack', at: 1, text: 'x' };
     assert.equal(store.recordReports('rack-1/first', [{ ...report, sequence: 1 }]).added, 0);
+    store.close();
+  });
+});
+
+test('version 4 of the file is read as it was left: nobody remembers who reported a machine, and whoever does next is remembered', () => {
+  withDirectory((stateDir, file) => {
+    copyFileSync(new URL('../../fixtures/state/region-4.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const [proven, hearsay] = store.listMachines({ hostnames: ['web4', 'hearsay4'] }, 0, 2);
+    assert.deepEqual([proven?.vouchedMac, proven?.enlistedFrom], [0x525400000041, undefined]);
+    assert.deepEqual([hearsay?.vouchedMac, hearsay?.enlistedFrom], [undefined, undefined]);
+    assert.equal(store.listEvents({ limit: 10 }).length, 3);
+    const address = ipv4(0x0a140042);
+    const decision = { kind: 'amend', systemId: hearsay?.systemId ?? '', fields: { enlistedFrom: address } } as const;
+    store.enlist({ macs: [], values: [], atMs: 1 }, () => ({ ...decision, interfaces: [], events: [] }));
+    assert.equal(store.findMachine(hearsay?.systemId ?? '')?.enlistedFrom, address);
     store.close();
   });
 });

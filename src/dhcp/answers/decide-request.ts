@@ -47,7 +47,7 @@ import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
 import { givenBack, runningBeside } from './give-back.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
-import { findNewcomer, isAdmitted } from './newcomer.ts';
+import { findNewcomer, judgeNewcomer } from './newcomer.ts';
 import { isRepeated, standingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
 import { eventOf, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
@@ -210,7 +210,7 @@ function ack(
   const { message, now } = inquiry;
   const held = isOwnLease(inquiry, state, served, address) ? state.leases.find(address) : undefined;
   const newcomer = held !== undefined ? undefined : findNewcomer(inquiry, state, address);
-  if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
+  if (newcomer !== undefined && judgeNewcomer(newcomer, inquiry, state, served) !== 'admitted') {
     return ignoreNewcomer(inquiry, newcomer, address);
   }
   const full = settingsFor(inquiry, state, served, 'ack', address);

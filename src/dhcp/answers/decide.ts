@@ -15,15 +15,17 @@ import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
 import type { AllocationSource } from '../events.ts';
 import {
+  type AllocatedAddress,
   type Allocation,
   chooseAddress,
   findFixedAddress,
   findOwn,
+  findUnanswered,
   identityIn,
   isSameClient,
   judgeAddress,
 } from '../leases/allocate.ts';
-import type { Place } from '../limits/new-clients.ts';
+import type { Newcomer } from '../limits/new-clients.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -32,7 +34,7 @@ import { decideRequest } from './decide-request.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
 import { decideDecline, decideRelease } from './give-back.ts';
 import { type DhcpState, type Inquiry, openInquiry, rackAddress } from './inquiry.ts';
-import { findNewcomer, isAdmitted } from './newcomer.ts';
+import { findNewcomer, giveWayMs, judgeNewcomer } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
@@ -81,26 +83,51 @@ export function decide(
 function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
-  let refusal: Extract<Allocation, { kind: 'refused' }> = { kind: 'refused', reason: 'no-dynamic-range' };
+  let refusal: RefusedAllocation = { kind: 'refused', reason: 'no-dynamic-range' };
   let limited: DhcpDecision | undefined;
+  let full: readonly ServedSubnet[] = NONE;
   for (const served of preferred(inquiry, state, requested)) {
     const chosen = chooseAddress(served, inquiry, requested, state, now);
     if (chosen.kind === 'refused') {
       if (chosen.reason === 'range-exhausted' || refusal.reason === 'no-dynamic-range') refusal = chosen;
+      if (chosen.reason === 'range-exhausted') full = [...full, served];
       continue;
     }
     const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
-    if (newcomer !== undefined && !isAdmitted(newcomer, inquiry, state, served)) {
+    const admission = newcomer === undefined ? 'admitted' : judgeNewcomer(newcomer, inquiry, state, served);
+    if (newcomer !== undefined && admission !== 'admitted') {
       // The offers of one range may be at their bound, and those of the next one of the wire not.
       limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);
+      if (admission === 'range-on-offer') full = [...full, served];
       continue;
     }
     return composeOffer(inquiry, state, served, chosen, newcomer);
   }
-  return limited ?? ignore(inquiry, refusal.reason, refusal.address);
+  return decideInFull(inquiry, state, full) ?? limited ?? refuseDiscover(inquiry, state, refusal);
 }
 
-type ChosenAddress = Extract<Allocation, { kind: 'address' }>;
+/**
+ * In networks whose ranges have nothing left, or may offer no more: what somebody else was offered and does not ask for; undefined: there is
+ * no such address.
+ */
+function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
+  if (networks.length === 0) return undefined;
+  const newcomer = findNewcomer(inquiry, state, ANY);
+  for (const served of networks) {
+    const ageMs = giveWayMs(newcomer, inquiry, state, served);
+    const chosen = ageMs === undefined ? undefined : findUnanswered(served, inquiry, state, inquiry.now, ageMs);
+    if (chosen !== undefined) return composeOffer(inquiry, state, served, chosen, newcomer);
+  }
+  return undefined;
+}
+
+function refuseDiscover(inquiry: Inquiry, state: DhcpState, { reason, address }: RefusedAllocation): DhcpDecision {
+  const newcomer = reason === 'range-exhausted' ? findNewcomer(inquiry, state, ANY) : undefined;
+  return ignore(inquiry, reason, address, newcomer);
+}
+
+type RefusedAllocation = Extract<Allocation, { kind: 'refused' }>;
+const NONE: readonly ServedSubnet[] = [];
 
 /** True for an address that was the client's before it asked. */
 const isKnownBy = (source: AllocationSource): boolean =>
@@ -110,7 +137,7 @@ const isKnownBy = (source: AllocationSource): boolean =>
  * True for an address that may be in use without a lease: also a fixed one that its client never had from this server, or that somebody
  * was found using (RFC 2131 §2.2, §3.1 step 2).
  */
-function isToProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: ChosenAddress): boolean {
+function isToProbe(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   if (chosen.source === 'own') return false;
   if (!isKnownBy(chosen.source)) return true;
   const record = leases.find(chosen.address);
@@ -121,8 +148,8 @@ function composeOffer(
   inquiry: Inquiry,
   state: DhcpState,
   served: ServedSubnet,
-  chosen: ChosenAddress,
-  newcomer: Place | undefined,
+  chosen: AllocatedAddress,
+  newcomer: Newcomer | undefined,
 ): DhcpDecision {
   const { address, source } = chosen;
   const { message, mac } = inquiry;

@@ -5,7 +5,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Destination } from '../../net/datagram.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
-import type { Place } from '../limits/new-clients.ts';
+import type { Newcomer } from '../limits/new-clients.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -29,6 +29,13 @@ export interface AddressClaim {
   readonly at: Instant;
 }
 
+/** Who declined an address, and where. */
+export interface DeclinedOffer {
+  readonly by: MacAddress;
+  readonly client: ClientIdentity;
+  readonly link: readonly ServedSubnet[];
+}
+
 /** What to do with a message. */
 export type DhcpDecision =
   | {
@@ -45,8 +52,8 @@ export type DhcpDecision =
       readonly restsOn?: Lease | undefined;
       /** The client got an address just now, and comes again. */
       readonly isRepeat?: boolean | undefined;
-      /** Where the client is, when nobody knew it before. */
-      readonly newcomer?: Place | undefined;
+      /** The client, when nobody knew it before. */
+      readonly newcomer?: Newcomer | undefined;
       /** An OFFER's: the address to keep for the client. */
       readonly offer?: OfferedAddress | undefined;
       /** In proxy mode: what the message tells of the client's address. */
@@ -58,15 +65,15 @@ export type DhcpDecision =
       readonly records: readonly Lease[];
       /** The client gives back what it got just now. */
       readonly isRepeat?: boolean | undefined;
-      /** The client that found somebody else using its address. */
-      readonly declinedBy?: MacAddress | undefined;
+      /** The client that found somebody else using its address, and what it was offered on its link, which is over. */
+      readonly declined?: DeclinedOffer | undefined;
       readonly event: DhcpEvent;
     }
   | {
       readonly kind: 'ignore';
       readonly reason: DhcpRefusal;
-      /** Where too many new clients are. */
-      readonly place?: Place | undefined;
+      /** The client that nobody knows and that is left without an address. */
+      readonly newcomer?: Newcomer | undefined;
       readonly event: DhcpEvent;
     }
   /** In proxy mode: it is another server's to answer. Counted; told only where somebody wants to know. */
@@ -78,12 +85,10 @@ export type DhcpDecision =
     };
 
 /** Leaves a new client without an answer, for there are too many where it is. */
-export function ignoreNewcomer(inquiry: Inquiry, place: Place, address: Ipv4): DhcpDecision {
-  const reason = 'too-many-new-clients';
-  return { kind: 'ignore', reason, place, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
-}
+export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
+  ignore(inquiry, 'too-many-new-clients', address, newcomer);
 
 /** Leaves a message without an answer. */
-export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4): DhcpDecision {
-  return { kind: 'ignore', reason, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, newcomer?: Newcomer): DhcpDecision {
+  return { kind: 'ignore', reason, newcomer, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
 }

@@ -5,6 +5,7 @@
 //      RELEASE             this server                 from the address that is given back, or by a relay
 //      RELEASE             none                        from that address to this server's own
 //      DECLINE             this server, or none        by broadcast, or by a relay
+//      DECLINE of an offer this server                 the same
 //
 // 1. An address is given back by the client that holds it, under the identifier under which it got it (RFC 2131 §3.1 step 6): also where the
 //    hardware address alone tells clients apart, a running lease that shows another identifier is another client's. It may have got it
@@ -13,12 +14,14 @@
 //    Quirk: systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex).
 //    Quirk: dhcpcd 9.4.1 declines an address that it asked for as its former one without naming a server
 //    (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it is this server's and running.
+// 3. A client may find that an address is in use before it asks for it: what it was offered is set aside, too, and is on offer no more (RFC
+//    2131 §4.3.3). Other servers may have offered it the same address, so it has to name this one.
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
 import { identityIn, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
-import { isActive } from '../leases/lease-table.ts';
+import { isActive, isHeld } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
@@ -35,9 +38,11 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
   // RFC 2131 §4.4.4: its client has no address by which it could send it to this server alone.
   if (isByUnicast(inquiry)) return ignore(inquiry, 'sent-from-elsewhere', address);
-  const held = findHeld(inquiry, state, address);
-  if (held === undefined) return ignore(inquiry, 'not-the-holder', address);
-  const range = held.served.subnet.dynamic;
+  const served = findHeld(inquiry, state, address)?.served ?? findOffering(inquiry, state, address);
+  if (served === undefined) return ignore(inquiry, 'not-the-holder', address);
+  const isOffer = !isHeld(state.leases.find(address), now);
+  if (isOffer && !message.options.has(OPTION.serverIdentifier)) return ignore(inquiry, 'server-not-named', address);
+  const range = served.subnet.dynamic;
   const usage = range === undefined ? undefined : state.leases.usageOf(range);
   const allowed = state.declines?.mayDecline(mac, usage, now) !== false;
   const record = setAside(address, mac, now);
@@ -45,7 +50,7 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
     kind: 'record',
     // Beyond its bound nothing is set aside, but it is the last to be handed out again, and the client's no more.
     records: [allowed ? record : { ...record, expiresAt: now }],
-    declinedBy: mac,
+    declined: { by: mac, client: identityIn(served, inquiry), link: inquiry.link },
     event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
   };
 }
@@ -87,6 +92,14 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
   const served = subnetOf(inquiry.link, address);
   if (served === undefined || !isActive(lease, inquiry.now)) return undefined;
   return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
+}
+
+/** The network of the link that has `address` on offer for the client that asks; undefined: none. */
+function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: Ipv4): ServedSubnet | undefined {
+  const { link, now } = inquiry;
+  const served = subnetOf(link, address);
+  if (served === undefined || isHeld(leases.find(address), now)) return undefined;
+  return offers.holderOf(address, now) === identityIn(served, inquiry) ? served : undefined;
 }
 
 /** True when message and record each show an identifier, and not the same. */

@@ -9,9 +9,10 @@ import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events.ts';
 import type { AllocationFacts } from '../leases/allocate.ts';
+import { isActive } from '../leases/lease-table.ts';
 import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
-import { isKnownRelay } from '../networks/relays.ts';
+import { judgeSender } from '../networks/relays.ts';
 import type { ForeignView } from '../networks/standing.ts';
 import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
@@ -88,8 +89,10 @@ export function openInquiry(
   const choice = chooseLink(message, relay, arrival, state.subnets);
   if (choice.kind === 'refused') return { kind: 'refused', reason: choice.reason, mac };
   const { link } = choice;
-  if (message.giaddr !== ANY && !isKnownRelay(message.giaddr, link[0], state.subnets))
-    return { kind: 'refused', reason: 'relay-unknown', mac };
+  const sender = { giaddr: message.giaddr, from, isUnicast: arrival.interfaceName === undefined };
+  const holdsLease = (address: Ipv4): boolean => isActive(state.leases.find(address), now);
+  const unheard = judgeSender(sender, link[0], state.subnets, holdsLease);
+  if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
   return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, from, relay, link, client } };

@@ -2,16 +2,20 @@
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
-import type { Place } from '../limits/new-clients.ts';
+import { OFFER_ANSWERED_MS, OFFER_PRESSED_MS } from '../leases/offers.ts';
+import type { Admission, Newcomer, Place } from '../limits/new-clients.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /**
- * Where a client is that nobody knows on its link and that shall have `address`; undefined: it is known, or new clients are not bounded.
+ * A client that nobody knows on its link, where it shall have `address` (0.0.0.0: any); undefined: it is known, or new clients are not
+ * bounded.
  */
-export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Place | undefined {
-  if (state.newClients === undefined) return undefined;
-  return inquiry.link.some((served) => isKnownIn(served, inquiry, state, address)) ? undefined : clientPlace(inquiry);
+export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {
+  const [first] = inquiry.link;
+  if (state.newClients === undefined || first === undefined) return undefined;
+  if (inquiry.link.some((served) => isKnownIn(served, inquiry, state, address))) return undefined;
+  return { client: identityIn(first, inquiry), place: clientPlace(inquiry) };
 }
 
 function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, address: Ipv4): boolean {
@@ -27,11 +31,30 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   return isReserved || findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
-/** True when one more new client of that place may have an address. */
-export function isAdmitted(place: Place, { now }: Inquiry, state: DhcpState, served: ServedSubnet): boolean {
+/** Whether a new client may have one more address of a network. */
+export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpState, served: ServedSubnet): Admission {
   const range = served.subnet.dynamic;
   const usage = range === undefined ? undefined : state.leases.usageOf(range);
-  return state.newClients?.admits(place, usage, now) !== false;
+  return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
+}
+
+/** A client that has waited for so long may have what another one was offered and could still ask for in good time. */
+export const PATIENT_MS = 10_000;
+
+/**
+ * How old an offer is that gives way to a client, in milliseconds; undefined: none does. Those that are not answered give way to who is known
+ * or has come back; to who has waited long, younger ones, so that it is not always late for what others give up.
+ */
+export function giveWayMs(
+  newcomer: Newcomer | undefined,
+  inquiry: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+): number | undefined {
+  if (newcomer === undefined || state.newClients === undefined) return OFFER_ANSWERED_MS;
+  const waitedMs = state.newClients.waitedMs(newcomer, inquiry.now);
+  if (waitedMs === 0 || judgeNewcomer(newcomer, inquiry, state, served) === 'too-many') return undefined;
+  return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;
 }
 
 /** Where a client is: behind a circuit of a relay agent or of the socket, else the relay agent, else the socket. */

@@ -21,6 +21,14 @@ export interface Heard {
   readonly from: Ipv4;
 }
 
+/** Reasons that are about the source of the datagram: no client sends such a thing from its own address. */
+const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
+  'not-a-request',
+  'relay-source-unknown',
+  'source-unserved',
+  'sent-from-elsewhere',
+]);
+
 type Way = Pick<DhcpEvent, 'relay' | 'wanted' | 'circuitId' | 'remoteId' | 'from'>;
 
 /** Tells of a message without an answer. `heard` is undefined where the message is gone: `event` says what is known. */
@@ -53,7 +61,7 @@ function wayOf({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
   return {
     relay: message.giaddr === ANY ? undefined : formatIpv4(message.giaddr),
     wanted: wanted === undefined ? undefined : formatIpv4(wanted),
-    from: reason === 'not-a-request' ? sourceOf(from) : undefined,
+    from: TELL_SOURCE.has(reason) ? sourceOf(from) : undefined,
     ...switchPortOf(relay),
   };
 }

@@ -12,7 +12,6 @@
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { Alarm } from '../../deadline-queue.ts';
 import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
-import { copyBytes } from '../../net/borrowed-bytes.ts';
 import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import { type ForeignEar, wireOf } from '../networks/standing.ts';
@@ -240,7 +239,7 @@ export class ForeignWatch implements ForeignEar {
     }
     this.#blindness = undefined;
     watched.running = tap;
-    const xid = new DataView(copyBytes(clock.randomBytes(4)).buffer).getUint32(0);
+    const xid = clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
     this.#send(tap, { mac, xid });
     this.#listen(watched, tap, { mac, xid }, 0, false);
   }

@@ -8,6 +8,7 @@
 //     → a dynamic address nobody ever had, the next one from a place that depends on the client alone
 //     → the dynamic address whose lease ended longest ago
 //     → the dynamic address that was offered longest ago to somebody who never asked for it, unless it is that one's by lease
+//       (findUnanswered), for a client that is known or has come back
 //     → refusal: `range-exhausted`; without a range what bars its fixed address, or `no-dynamic-range`
 //
 // 1. An address is given to a client only if `judgeAddress` has no objection; the same judgement decides a REQUEST, so what is
@@ -45,9 +46,16 @@ export interface AllocationFacts {
   readonly knownFree?: ((served: ServedSubnet) => Ipv4 | undefined) | undefined;
 }
 
+/** An address for the client, and how it comes by it. */
+export interface AllocatedAddress {
+  readonly kind: 'address';
+  readonly address: Ipv4;
+  readonly source: AllocationSource;
+}
+
 /** An address for the client, or why there is none. */
 export type Allocation =
-  | { readonly kind: 'address'; readonly address: Ipv4; readonly source: AllocationSource }
+  | AllocatedAddress
   | {
       readonly kind: 'refused';
       readonly reason: AllocationRefusal | AddressObjection;
@@ -164,16 +172,24 @@ export function chooseAddress(
   }
   if (requested !== undefined && free(requested)) return { kind: 'address', address: requested, source: 'requested' };
   const taken = takeFromRange(served, identity, free, facts, now);
-  if (taken.kind === 'address') return taken;
-  if (taken.reason === 'no-dynamic-range') {
-    return fixed === undefined || barred === undefined
-      ? taken
-      : { kind: 'refused', reason: barred, address: fixed.address };
-  }
+  if (taken.kind === 'address' || taken.reason !== 'no-dynamic-range') return taken;
+  return fixed === undefined || barred === undefined
+    ? taken
+    : { kind: 'refused', reason: barred, address: fixed.address };
+}
+
+/** An address that somebody else was offered `ageMs` ago or more and does not ask for; undefined: there is none. */
+export function findUnanswered(
+  served: ServedSubnet,
+  client: ClientNames,
+  facts: AllocationFacts,
+  now: Instant,
+  ageMs: number,
+): AllocatedAddress | undefined {
   const isReclaimable = (address: Ipv4): boolean =>
     judgeBesideOffers(served, client, address, facts, now) === undefined;
-  const unanswered = facts.offers.oldestUnanswered(served, isReclaimable, now);
-  return unanswered === undefined ? taken : { kind: 'address', address: unanswered, source: 'reclaimed' };
+  const address = facts.offers.oldestUnanswered(served, isReclaimable, now, ageMs);
+  return address === undefined ? undefined : { kind: 'address', address, source: 'reclaimed' };
 }
 
 /** A client's records in a network. */

@@ -7,6 +7,8 @@
 // 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may be told NAK. No two clients are given the address
 //    for that: a REQUEST is judged by the leases and by who holds the offer then.
 // 4. Offers that ran out are nobody's, whether they are still here or not.
+// 5. An offer that is made to its client again runs its full time again, but is no younger for that in the first OFFER_HOLD_MS: a client
+//    that only ever asks for offers would else keep its address from those who take theirs up.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -17,6 +19,8 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 export const OFFER_HOLD_MS = 30_000;
 /** After this time an offer is answered no more: its address goes to another client where there is none left. */
 export const OFFER_ANSWERED_MS = 8_000;
+/** After this time it goes to a client that has waited long for one. */
+export const OFFER_PRESSED_MS = 5_000;
 /** The most offers of a network looked at in search of one that was not answered. */
 const OFFERS_LOOKED_MAX = 64;
 /** The most offers remembered, of all networks. */
@@ -27,6 +31,8 @@ export interface Offer {
   readonly address: Ipv4;
   readonly client: ClientIdentity;
   readonly until: Instant;
+  /** When it was made for the first time. */
+  readonly since: Instant;
 }
 
 /** Where a client is that is offered an address. */
@@ -50,13 +56,18 @@ export interface OfferView {
   /** The address of a network that is kept for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /**
-   * The address of a network that was offered longest ago, more than OFFER_ANSWERED_MS, and that nobody asked for.
+   * The address of a network that was offered longest ago, `ageMs` at least, and that nobody asked for.
    * @param isWanted of which ones: what is on offer may be its client's by lease or reservation all the same
    */
-  oldestUnanswered(served: ServedSubnet, isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined;
+  oldestUnanswered(
+    served: ServedSubnet,
+    isWanted: (address: Ipv4) => boolean,
+    now: Instant,
+    ageMs: number,
+  ): Ipv4 | undefined;
 }
 
-/** The offers of one network, in the order in which they were made. */
+/** The offers of one network, in the order in which they were first made. */
 type NetworkOffers = Map<ClientIdentity, KeptOffer>;
 
 interface KeptOffer extends Offer {
@@ -66,7 +77,7 @@ interface KeptOffer extends Offer {
 
 /** Offers by address, and by network and client. */
 export class Offers implements OfferView {
-  /** In the order in which they were made. */
+  /** In the order in which they were made last. */
   readonly #byAddress = new Map<Ipv4, KeptOffer>();
   /** By the name of the network. */
   readonly #byNetwork = new Map<string, NetworkOffers>();
@@ -90,13 +101,18 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.address : undefined;
   }
 
-  oldestUnanswered({ subnet }: ServedSubnet, isWanted: (address: Ipv4) => boolean, now: Instant): Ipv4 | undefined {
+  oldestUnanswered(
+    { subnet }: ServedSubnet,
+    isWanted: (address: Ipv4) => boolean,
+    now: Instant,
+    ageMs: number,
+  ): Ipv4 | undefined {
     const offers = this.#byNetwork.get(subnet.name);
     if (offers === undefined) return undefined;
     let looked = 0;
-    for (const { address, until } of offers.values()) {
-      // Offers stand in the order of their time: what comes after a young one is younger.
-      if (later(until, OFFER_ANSWERED_MS - OFFER_HOLD_MS) > now || looked >= OFFERS_LOOKED_MAX) return undefined;
+    for (const { address, since } of offers.values()) {
+      // What comes after a young one is younger.
+      if (later(since, ageMs) > now || looked >= OFFERS_LOOKED_MAX) return undefined;
       if (isWanted(address)) return address;
       looked += 1;
     }
@@ -105,11 +121,19 @@ export class Offers implements OfferView {
 
   /** Keeps `address` for `client`, OFFER_HOLD_MS from now, in place of whoever it was kept for. */
   hold(address: Ipv4, client: ClientIdentity, { served, link }: OfferPlace, now: Instant): void {
-    this.drop(client, link);
-    const other = this.#byAddress.get(address);
-    if (other !== undefined) this.#remove(other);
     const among = this.#offersOf(served);
-    const offer: KeptOffer = { address, client, until: later(now, OFFER_HOLD_MS), among };
+    const other = this.#byAddress.get(address);
+    const until = later(now, OFFER_HOLD_MS);
+    if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
+      const again = { ...other, until };
+      among.set(client, again);
+      this.#byAddress.delete(address);
+      this.#byAddress.set(address, again);
+      return;
+    }
+    this.drop(client, link);
+    if (other !== undefined) this.#remove(other);
+    const offer: KeptOffer = { address, client, until, since: now, among };
     among.set(client, offer);
     this.#byAddress.set(address, offer);
     this.#listener?.onOffered(address);
@@ -156,3 +180,6 @@ export class Offers implements OfferView {
     this.#listener?.onOfferGone(address);
   }
 }
+
+/** True in the time after an offer was first made in which it is no younger for being made again. */
+const isYoung = ({ since }: Offer, now: Instant): boolean => since <= now && later(since, OFFER_HOLD_MS) > now;

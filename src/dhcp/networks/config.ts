@@ -62,6 +62,8 @@ export interface DhcpSubnet {
   readonly proxy?: boolean | undefined;
   /** The relay agents through which its clients may ask; undefined: any that has an address in a served network. */
   readonly relays?: readonly Ipv4Network[] | undefined;
+  /** From where relay agents send beside giaddr and `relays`; undefined: from any served network (`relays.ts`). */
+  readonly relaySources?: readonly Ipv4Network[] | undefined;
   /** Whether other DHCP servers may be there; undefined: auto. */
   readonly authoritative?: Authoritative | undefined;
   /** Whether the wire is asked who uses an address before it is given; undefined: it is. */

@@ -1,29 +1,74 @@
-// May an answer be sent to this relay agent? What is in giaddr comes from whoever sent the message, and RFC 2131 §4.1 sends the answer
-// there: without a bound anybody could have any host of the world sent datagrams by this rack.
+// May this relay agent, or this host without one, ask here? giaddr is written by whoever sent the message, and RFC 2131 §4.1 sends the answer
+// there. Believed blindly, it lets anybody take the addresses of a network they are not in, free the leases of its clients, and have any
+// host of the world sent datagrams by this rack. So giaddr has to be a known relay agent, and the datagram has to come from it.
+//
+//     giaddr   in relays of the network; where it names none: a host address of a network that is served here
+//     source   giaddr itself, or in relays or relay_sources of the network;
+//              where it names no relay_sources: an address of a network that is served here, which no client holds by lease
 //
 // 1. Where the network names its relay agents, only they are answered, and nobody of another wire who comes without one (`subnet.ts`).
 // 2. Where it does not, a relay agent is one that has an address in a network that is served here: the common case, whether giaddr or
 //    link selection names the client's network (RFC 3527 §3 lets giaddr be an address of another one).
 // 3. None has an address of this rack: what goes there to the port of servers comes back to the rack itself. A relay agent on the same
 //    host would have to own that port.
+// 4. Many relay agents send from the address of their interface towards the rack, and that is in a served network where they are on a wire
+//    of the rack. Who has a lease of this rack is a client of it and no relay agent, unless the network says so.
+// 5. A client sends to the rack's own address from its own address, which lies in a served network (RFC 2131 §4.4.5); the host of
+//    elsewhere that does without a relay agent is forging, or an access server that relay_sources names.
+// 6. A source can be forged, too, by whoever may send datagrams with any source into the rack's network: docs/security.md says what
+//    stops that.
 
-import { broadcastOf, type Ipv4, networkContains } from '../../net/address.ts';
+import { ANY, broadcastOf, type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
+import type { LinkRefusal } from '../events.ts';
 import type { ServedSubnet, SubnetIndex } from './subnet.ts';
 
+/** Where a message says that it comes from, and where its datagram comes from. */
+export interface Sender {
+  /** 0.0.0.0: no relay agent is named. */
+  readonly giaddr: Ipv4;
+  /** The source of its datagram; undefined: not known, and not looked at. */
+  readonly from: Ipv4 | undefined;
+  /** True for what came to an address of the rack, false for a broadcast on a wire. */
+  readonly isUnicast: boolean;
+}
+
 /**
- * True when a message for a client of `network` may come through the relay agent.
+ * Why a message for a client of `network` is not taken from its sender; undefined: it is.
+ *
+ * @param holdsLease whether a client of this rack has the address by a running lease
  */
-export function isKnownRelay(
-  giaddr: Ipv4,
+export function judgeSender(
+  sender: Sender,
   network: ServedSubnet | undefined,
-  { served, ownAddresses }: SubnetIndex,
-): boolean {
+  index: SubnetIndex,
+  holdsLease: (address: Ipv4) => boolean,
+): LinkRefusal | undefined {
+  const { giaddr, from, isUnicast } = sender;
+  if (giaddr !== ANY && !isKnownRelay(giaddr, network, index)) return 'relay-unknown';
+  if (from === undefined || isNamed(from, network)) return undefined;
+  if (giaddr === ANY) return !isUnicast || isServed(from, index) ? undefined : 'source-unserved';
+  if (from === giaddr) return undefined;
+  const mayBeAnywhere = network?.subnet.relaySources === undefined;
+  return mayBeAnywhere && isServed(from, index) && !holdsLease(from) ? undefined : 'relay-source-unknown';
+}
+
+function isKnownRelay(giaddr: Ipv4, network: ServedSubnet | undefined, { served, ownAddresses }: SubnetIndex): boolean {
   if (ownAddresses.has(giaddr)) return false;
   const relays = network?.subnet.relays;
-  if (relays !== undefined) return relays.some((one) => networkContains(one, giaddr));
+  if (relays !== undefined) return isIn(relays, giaddr);
   return served.some(({ subnet }) => {
     const { network: place, broadcast } = subnet;
     if (!networkContains(place, giaddr)) return false;
     return giaddr !== place.address && giaddr !== broadcastOf(place) && giaddr !== broadcast;
   });
 }
+
+/** True for a source that the operator named. */
+const isNamed = (from: Ipv4, network: ServedSubnet | undefined): boolean =>
+  isIn(network?.subnet.relaySources, from) || isIn(network?.subnet.relays, from);
+
+const isServed = (from: Ipv4, { served }: SubnetIndex): boolean =>
+  served.some(({ subnet }) => networkContains(subnet.network, from));
+
+const isIn = (networks: readonly Ipv4Network[] | undefined, address: Ipv4): boolean =>
+  networks?.some((one) => networkContains(one, address)) === true;

@@ -4,14 +4,14 @@
 // 1. Decoding never throws and never yields half a message: a value, or the first fault with its offset and field.
 // 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname
 //    (RFC 3396 §5), so there is one value for each code.
-// 3. Decoding copies the datagram once, into memory that is shared with other messages (byte-slab.ts). Byte values are views of the copy:
-//    they never change, but what is kept for long is better copied, because it keeps the whole block alive.
+// 3. A decoded message shares no byte with its datagram, which the next one overwrites: the whole is copied once, into bytes that nobody else
+//    has, and the values are views of the copy.
 // 4. A request without the magic cookie is one without options: BOOTP as RFC 951 has it, which is refused by name where it is answered.
 // 5. Which option is written where is decided in option-layout.ts.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
-import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
+import { ByteReader, type Decoded, faulty } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
@@ -68,11 +68,13 @@ export interface DhcpMessage {
  * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for what is no request and
  * has a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
  */
-export function decodeDhcpMessage(datagram: BorrowedBytes): Decoded<DhcpMessage> {
-  const bytes = takeBytes(Math.min(datagram.length, MESSAGE_BYTES_MAX));
-  if (datagram.length <= MESSAGE_BYTES_MAX) bytes.set(datagram);
+export function decodeDhcpMessage(borrowed: BorrowedBytes): Decoded<DhcpMessage> {
+  if (borrowed.length > MESSAGE_BYTES_MAX) {
+    return faulty({ code: 'too-long', offset: MESSAGE_BYTES_MAX, field: 'message' });
+  }
+  const bytes = takeBytes(borrowed.length);
+  bytes.set(borrowed);
   const reader = new ByteReader(bytes);
-  if (datagram.length > MESSAGE_BYTES_MAX) reader.fail('too-long', 'message', MESSAGE_BYTES_MAX);
   const op = reader.u8('op');
   const htype = reader.u8('htype');
   const hlen = reader.u8('hlen');

@@ -11,12 +11,12 @@ import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
 import type { Machine } from '../machine.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
+import { RateLimiter, WORKER_RATE, WORKERS_RATE } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { type Answer, refuse } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import { parseBody } from './form-body.ts';
-import { RateLimiter, WORKER_RATE, WORKERS_RATE } from './rate-limit.ts';
 
 /** Of a script's output, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;

@@ -2,15 +2,20 @@
 //
 // 1. A follower holds a place in the stored log and no queue: it is sent what is stored beyond that place, as fast as it reads.
 // 2. Events that the log dropped before a follower read them are told as a gap.
-// 3. At most FOLLOWERS_MAX at a time; while there is none, nothing is looked at.
+// 3. At most FOLLOWERS_MAX at a time, shared out by user, and by the addresses of a user; while there is none, nothing is looked at.
 
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import { FairShares } from '../../fair-shares.ts';
 import type { MachineEvent } from '../machine-event.ts';
 import type { Region } from '../region.ts';
 import type { EventFilter } from '../store.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
+/**
+ * Followers at a time. Users with a key fill it; at the bound the user with most of them loses one to each newcomer of another, which
+ * reads on from where it was when it comes back, so the others notice nothing. It empties as readers leave or stop reading.
+ */
 export const FOLLOWERS_MAX = 64;
 /** How often the log is looked at for somebody. */
 const LOOK_MS = 200;
@@ -19,6 +24,9 @@ const LOOK_EVENTS_MAX = 100;
 
 /** What somebody wants to follow. */
 export interface EventFollowing {
+  /** Who follows, and from where. */
+  readonly username: string;
+  readonly address: string;
   readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
   /** From behind this event on; undefined: from now on. */
   readonly after: number | undefined;
@@ -32,31 +40,51 @@ interface Follower {
   place: number;
 }
 
+/** Who holds a place; what ends it is there once it has begun. */
+interface PlaceHolder {
+  end?: () => void;
+}
+
+/** Of `username address` the name, which has no blank. */
+const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
+
 /** Those who follow the log of one region. */
 export class EventFollowers {
   readonly #region: Region;
   readonly #followers = new Set<Follower>();
+  readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: userOf });
   #look: Timer | undefined;
 
   constructor(region: Region) {
     this.#region = region;
   }
 
-  get isFull(): boolean {
-    return this.#followers.size >= FOLLOWERS_MAX;
-  }
-
-  /** Sends events to somebody until they leave. @throws RackError `store-unavailable` before anything was sent */
-  open(response: StreamResponse, following: EventFollowing): void {
+  /**
+   * Sends events to somebody until they leave; false: as many follow as may, and this user has no fewer of them than others.
+   * @throws RackError `store-unavailable` before anything was sent
+   */
+  open(response: StreamResponse, following: EventFollowing): boolean {
     const place = following.after ?? this.#region.store.eventRange().newest;
+    const holder: PlaceHolder = {};
+    const admission = this.#places.admit(`${following.username} ${following.address}`, holder);
+    if (admission.kind === 'refused') return false;
+    admission.evicted?.end?.();
     const answer = new EventAnswer(response, {
       clock: this.#region.clock,
       onReady: () => this.#lookSoon(0),
-      onEnd: () => void this.#followers.delete(follower),
+      onEnd: () => {
+        this.#places.release(admission.place);
+        this.#followers.delete(follower);
+      },
     });
     const follower: Follower = { answer, following, place };
+    holder.end = () => {
+      this.#followers.delete(follower);
+      answer.close();
+    };
     this.#followers.add(follower);
     this.#lookSoon(0);
+    return true;
   }
 
   close(): void {

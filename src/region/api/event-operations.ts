@@ -78,11 +78,15 @@ function chosen(
 }
 
 /** The log as it grows: what `chosen` names, from behind `after` or from now on. */
-function follow(_call: ApiCall, given: z.output<typeof following>): Answer {
+function follow({ caller, peer }: ApiCall, given: z.output<typeof following>): Answer {
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
   const after = given.after === undefined ? undefined : Number(given.after);
-  return { kind: 'follow', following: { filter: which.choice, after, render: eventJson } };
+  const username = caller.kind === 'user' ? caller.username : caller.kind;
+  return {
+    kind: 'follow',
+    following: { username, address: peer.address, filter: which.choice, after, render: eventJson },
+  };
 }
 
 function query(call: ApiCall, given: z.output<typeof parameters>): Answer {

@@ -33,6 +33,7 @@ import {
 } from '../metadata/metadata-tree.ts';
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
+import { RateLimiter } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf } from './agent-routes.ts';
@@ -40,7 +41,6 @@ import { type Answer, type Refusal, refuse } from './answer.ts';
 import type { Peer } from './caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { mergeFields } from './link.ts';
-import { RateLimiter } from './rate-limit.ts';
 
 /** Of one machine: cloud-init reports a hundred steps within seconds. */
 export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };

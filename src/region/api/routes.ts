@@ -17,6 +17,7 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { versionProblem } from '../racks/rack-admission.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RateLimiter } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
@@ -32,7 +33,6 @@ import type { ApiVersion, Method, Operation } from './operation.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import type { ApiProblem } from './problem.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RateLimiter } from './rate-limit.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** A list up to this long goes out in one piece. */
@@ -336,12 +336,11 @@ function sendFollowing(
   reply: FastifyReply,
   following: EventFollowing,
 ): FastifyReply {
-  if (context.followers.isFull) {
-    const text = 'As many follow the event log as may: close one of them, or read it with op=query.';
+  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
+  if (!context.followers.open(reply.raw, following)) {
+    const text = 'As many follow the event log as may, and you have your share: close one, or read it with op=query.';
     return send(context, reply, refuse('followers-limit', text));
   }
-  if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
-  context.followers.open(reply.raw, following);
   // From here on the answer is the stream's.
   return reply.hijack();
 }

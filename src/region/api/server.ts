@@ -18,6 +18,7 @@ import { MetadataService } from '../metadata/metadata-service.ts';
 import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, RateLimiter } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
@@ -25,7 +26,6 @@ import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { ListeningApi, type RegionApi } from './listening.ts';
 import type { ApiProblem } from './problem.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, RateLimiter } from './rate-limit.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
 /** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */

@@ -1,9 +1,10 @@
 // A machine reports itself: is it one we know, and what of the report is taken over?
 //
-//   recognised (recognition.ts) ─┬─ New ────────────────► amended, unless it is another machine's boot that a rack vouched for
+//   recognised (recognition.ts) ─┬─ New ────────────────► amended: by a boot that a rack vouched for, unless it is another machine's;
+//                                │                        while there was none, by the address alone that reported it first
 //                                ├─ Commissioning ──────► hardware amended, when it shows the token of its boot
 //                                └─ anything else ──────► unchanged, told who it is, and an event says so
-//   not recognised ──────────────► created as New, unless too many are New already
+//   not recognised ──────────────► created as New; when too many are New already in the place of one that gives way, or refused
 //
 // 1. A report never changes a machine that is in use, unless it shows the token of that machine's present boot; and never removes one.
 // 2. The same report again changes nothing but the time.
@@ -14,7 +15,7 @@
 // 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
-import { formatMac, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from '../hostname.ts';
 import { type BootProof, provesBoot } from '../life/boot-token.ts';
 import { statusRow } from '../life/lifecycle.ts';
@@ -25,6 +26,7 @@ import type { EnlistmentDecision, EnlistmentKnowledge } from '../store.ts';
 import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
+import { whoGivesWay } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 
 /** Machines that one region keeps; what a rack is told is bounded by it. */
@@ -80,16 +82,29 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): strin
       : 'it reported itself without the token of its boot while it is Commissioning';
   }
   if (machine.status !== 'new') return `it reported itself while it is ${statusRow(machine.status).name}`;
-  if (vouched === undefined) {
-    return machine.vouchedMac === undefined
-      ? undefined
-      : 'somebody reported as this machine without the token that its rack gives to its boot';
-  }
+  if (vouched === undefined) return whyUnproven(report, machine);
   if (firmMacs(machine).length === 0 || heldMacs(machine).includes(vouched) || isSwapped(weighing)) return undefined;
   const shown = weighing.macs.map((mac) => formatMac(mac)).join(' ');
   return (
     `${formatMac(vouched)} reported as this machine, which is another by all that is known: it showed ${shown}. If it has that card now, ` +
     `\`rackboot machines split ${machine.systemId} --mac ${shown}\`, or delete this machine`
+  );
+}
+
+/** Why a report without the word of a rack is not taken over by a New machine; undefined: it is. */
+function whyUnproven(report: EnlistmentReport, machine: Machine): string | undefined {
+  if (machine.vouchedMac !== undefined) {
+    return 'somebody reported as this machine without the token that its rack gives to its boot';
+  }
+  if (machine.interfaces.some(({ source }) => source === 'person')) {
+    return 'somebody reported as this machine, which a person made, without the token that its rack gives to its boot';
+  }
+  const { enlistedFrom: first } = machine;
+  if (first === undefined || first === report.address) return undefined;
+  const now = report.address === undefined ? 'an address that nobody knows' : formatIpv4(report.address);
+  return (
+    `${now} reported as this machine, which ${formatIpv4(first)} reported first, and no rack says that either of them booted it. ` +
+    'Start it from the network: a boot proves which it is'
   );
 }
 
@@ -100,7 +115,8 @@ function decideCreation(
   terms: EnlistmentTerms,
 ): EnlistmentDecision<EnlistmentRefusal> {
   const { report, vouched } = weighed;
-  const refusal = refuseCreation(report, knowledge, terms);
+  const gone = isCrowded(report, knowledge, terms) ? goneFor(weighed, knowledge, terms) : undefined;
+  const refusal = gone === undefined ? refuseCreation(report, knowledge, terms) : undefined;
   if (refusal !== undefined) return { kind: 'refuse', refusal };
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const effects = effectsOf(weighed, found, systemId, knowledge);
@@ -126,6 +142,7 @@ function decideCreation(
     powerIsProposed: (report.username === undefined || report.isOrdinary === true) && report.powerType !== '',
     powerState: 'unknown',
     vouchedMac: vouched,
+    enlistedFrom: report.username === undefined ? report.address : undefined,
     ...hardwareOf(report, terms),
   };
   return {
@@ -134,11 +151,35 @@ function decideCreation(
     systemId,
     fields,
     interfaces,
+    gone,
     events: [
       ...creationEvents(weighed, found, effects, (type, description) => eventOf(type, description, report, terms)),
       ...powerEvents(report, terms),
     ],
   };
+}
+
+/** True when as many machines are New as strangers may make. */
+const isCrowded = (report: EnlistmentReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms): boolean =>
+  report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
+
+/** The New machine that gives its place to a reported one, with the event that says so; undefined: none does. */
+function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms) {
+  const newcomer = { address: report.address, isProven: vouched !== undefined };
+  const gone = whoGivesWay(knowledge.unproven(), newcomer, terms.atMs);
+  if (gone === undefined) return undefined;
+  const place = (address: Ipv4 | undefined): string => (address === undefined ? '' : ` from ${formatIpv4(address)}`);
+  const description =
+    `${gone.hostname} (${gone.systemId}), reported${place(gone.address)} and never booted by a rack, gave its place among the New machines ` +
+    `to one reported${place(report.address)}: no more than ${terms.newMachinesMax} may be (region.new_machines_max)`;
+  const event: NewMachineEvent = {
+    type: 'NODE_REMOVED',
+    level: 'warning',
+    description,
+    atMs: terms.atMs,
+    username: '',
+  };
+  return { systemId: gone.systemId, event };
 }
 
 /** The bounds of how many machines there may be. */
@@ -147,10 +188,10 @@ function refuseCreation(
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentRefusal | undefined {
-  if (report.username === undefined && knowledge.newMachines >= terms.newMachinesMax) {
+  if (isCrowded(report, knowledge, terms)) {
     const text =
-      `${knowledge.newMachines} machines are New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max): ` +
-      'accept or delete some of them, then start this machine again';
+      `${knowledge.newMachines} machines are New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max), none of which ` +
+      'has to give way: accept or delete some of them, then start this machine again';
     return { reason: 'new-machines-limit', text };
   }
   if (knowledge.machines < MACHINES_MAX) return undefined;
@@ -210,6 +251,8 @@ function decideAmendment(
     fields: {
       ...hardwareOf(report, terms),
       ...(vouched === undefined ? {} : { vouchedMac: vouched }),
+      ...(known.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
+      ...(isStrangersPower(vouched, known) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
       ...(takesPower(report, known) ? power : {}),
       ...(takesPower(report, known) && known.status === 'new' ? { powerIsProposed: true } : {}),
     },
@@ -240,6 +283,10 @@ function toldOfInterfaces(
     ...(doubt === undefined || knowledge.verdictOn(known, known) !== undefined ? [] : [`it ${doubt}`]),
   ];
 }
+
+/** A stranger said how to switch it before its boot was proven: of that nothing stays. */
+const isStrangersPower = (vouched: MacAddress | undefined, known: Machine): boolean =>
+  vouched !== undefined && known.status === 'new' && known.vouchedMac === undefined && known.powerIsProposed === true;
 
 /**
  * What a machine proposes replaces nothing that a person has set. A machine that makes an account of its own on its BMC at each

@@ -32,7 +32,7 @@ export function renderNotices(region: Region): string {
       : [
           notice(
             `${fresh} machines are New,`,
-            `and no more than ${newMachinesMax} may be (region.new_machines_max): further ones are refused until some are accepted or deleted.`,
+            `and no more than ${newMachinesMax} may be (region.new_machines_max): a further one takes the place of one that no rack has booted, or is refused, until some are accepted or deleted.`,
             [],
           ),
         ];

@@ -4,14 +4,19 @@
 //
 // 1. Of a token only its digest is kept, in memory: a restart signs everybody out, and no file can give a session away.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, and when its account or its password is changed.
-// 3. At most SESSIONS_MAX at a time; the one unused for longest makes room.
+// 3. At most SESSIONS_MAX at a time, shared out by user; the one unused for longest of the user with most of them makes room.
 // 4. Every form carries the session's own `csrf`, which no other site can read.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
+import { FairShares, type Place } from '../../fair-shares.ts';
 import { equalSecrets } from '../accounts.ts';
 import type { RegionStore, User } from '../store.ts';
 
+/**
+ * Sessions at a time. Whoever has an account fills it; at the bound the user with most of them is signed out where that was longest
+ * ago, so the others notice nothing. It empties as people sign out and as sessions end.
+ */
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
@@ -31,6 +36,7 @@ interface Kept {
   readonly csrf: string;
   readonly begunAt: number;
   usedAt: number;
+  readonly place: Place<string>;
   /** Told on the next page that it looks at. */
   told: string;
 }
@@ -43,6 +49,8 @@ export class Sessions {
   readonly #clock: Clock;
   /** By the digest of their token, the one used last at the end. */
   readonly #kept = new Map<string, Kept>();
+  /** By user; held by digests. Nobody waits for a session, so each may be taken away. */
+  readonly #places = new FairShares<string>({ max: SESSIONS_MAX, networkOf: (username) => username });
 
   constructor(store: Pick<RegionStore, 'findUser'>, clock: Clock) {
     this.#store = store;
@@ -53,10 +61,10 @@ export class Sessions {
   open(user: User): string {
     const token = this.#draw();
     const now = this.#clock.now();
-    const oldest = this.#kept.size >= SESSIONS_MAX ? this.#kept.keys().next().value : undefined;
-    if (oldest !== undefined) this.#kept.delete(oldest);
     const { username, passwordHash } = user;
-    this.#kept.set(digestOf(token), {
+    const digest = digestOf(token);
+    this.#kept.set(digest, {
+      place: this.#takePlace(username, digest),
       username,
       passwordHash,
       csrf: this.#draw(),
@@ -67,6 +75,26 @@ export class Sessions {
     return token;
   }
 
+  #takePlace(username: string, digest: string): Place<string> {
+    for (;;) {
+      const admission = this.#places.admit(username, digest);
+      if (admission.kind === 'admitted') {
+        if (admission.evicted !== undefined) this.#kept.delete(admission.evicted);
+        this.#places.touch(admission.place, true);
+        return admission.place;
+      }
+      // Everybody has the same share: whoever was away for longest signs in again.
+      const [oldest] = this.#kept;
+      if (oldest === undefined) throw new Error('all sessions are taken, and there is none');
+      this.#forget(...oldest);
+    }
+  }
+
+  #forget(digest: string, { place }: Kept): void {
+    this.#places.release(place);
+    this.#kept.delete(digest);
+  }
+
   /** The session of a token; undefined: it is none, or has ended. */
   find(token: string): Session | undefined {
     const digest = digestOf(token);
@@ -75,15 +103,21 @@ export class Sessions {
     const now = this.#clock.now();
     const user = this.#store.findUser(kept.username);
     const isOver = now - kept.usedAt > SESSION_IDLE_MS || now - kept.begunAt > SESSION_MS_MAX;
-    this.#kept.delete(digest);
-    if (isOver || user === undefined || !equalSecrets(user.passwordHash, kept.passwordHash)) return undefined;
+    if (isOver || user === undefined || !equalSecrets(user.passwordHash, kept.passwordHash)) {
+      this.#forget(digest, kept);
+      return undefined;
+    }
     kept.usedAt = now;
+    this.#places.touch(kept.place, true);
+    this.#kept.delete(digest);
     this.#kept.set(digest, kept);
     return { user, csrf: kept.csrf };
   }
 
   close(token: string): void {
-    this.#kept.delete(digestOf(token));
+    const digest = digestOf(token);
+    const kept = this.#kept.get(digest);
+    if (kept !== undefined) this.#forget(digest, kept);
   }
 
   /** Keeps a sentence for the next page that is looked at. */
@@ -115,4 +149,5 @@ export function findCookie(header: string | undefined, name: string): string | u
   return undefined;
 }
 
+/** Cookies of one request that are looked at; beyond it a browser counts as signed out. */
 const COOKIES_MAX = 50;

@@ -6,6 +6,7 @@
 // 2. Who does not hold a known rack's key changes nothing of it, and is told so.
 // 3. Two accepted racks never have one name: it is what people type.
 
+import { FairShares } from '../../fair-shares.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
 import {
   LINK_VERSION,
@@ -77,8 +78,8 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
     return refuse('rack-key', 'another rack has registered this key: let this one draw its own (remove its key file)');
   }
-  const room = roomFor(registration, racks, atMs);
-  if (typeof room === 'string') return refuse('racks-limit', room);
+  const gone = roomFor(registration, racks, atMs);
+  if (typeof gone === 'string') return refuse('racks-limit', gone);
   const rack: Rack = {
     uuid,
     name,
@@ -96,29 +97,52 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   const decision = admit(rack, registration, racks, atMs);
   const description = `rack ${name} (${uuid}) registered from ${address}`;
   const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username: '' };
-  return { ...decision, remove: room, events: [event, ...decision.events] };
+  if (gone === undefined) return { ...decision, events: [event, ...decision.events] };
+  return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
+}
+
+/** An administrator who waits for a rack in vain sees what became of it. */
+function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
+  const why = isSilent(gone, atMs) ? 'was silent' : 'has more racks that wait than others';
+  const description =
+    `rack ${gone.name} (${gone.uuid}) from ${gone.address}, which waited, gave its place to one from ${address}: its host or network ` +
+    `${why}, and no more than ${PENDING_RACKS_MAX} may wait`;
+  return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
 }
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
-/** Waiting racks to be forgotten so that one more has room, oldest first; a text: why there is none. */
-function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): readonly string[] | string {
+/** The waiting rack to be forgotten so that one more has room; undefined: there is room; a text: why there is none. */
+function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | undefined | string {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
-  const isOwn = registration.key.kind === 'own';
+  const [oldest] = pending;
+  if (racks.length >= RACKS_MAX) {
+    return oldest !== undefined && isSilent(oldest, atMs) ? oldest : fullText(racks, pending, oldest, atMs);
+  }
+  if (registration.key.kind !== 'own') return undefined;
+  const shares = new FairShares<Rack | undefined>({
+    max: PENDING_RACKS_MAX,
+    addressMax: PENDING_RACKS_PER_ADDRESS_MAX,
+  });
+  for (const rack of pending) {
+    const admission = shares.admit(rack.address, rack);
+    if (admission.kind === 'admitted') shares.touch(admission.place, isSilent(rack, atMs));
+  }
+  const admission = shares.admit(registration.address, undefined);
+  if (admission.kind === 'admitted') return admission.evicted;
   const neighbours = pending.filter(({ address }) => address === registration.address);
-  const isCrowded = isOwn && neighbours.length >= PENDING_RACKS_PER_ADDRESS_MAX;
-  const isFull = racks.length >= RACKS_MAX || (isOwn && pending.length >= PENDING_RACKS_MAX);
-  if (!isCrowded && !isFull) return [];
-  const oldest = (isCrowded ? neighbours : pending)[0];
-  if (oldest !== undefined && atMs - heardMs(oldest) > PENDING_KEPT_MS) return [oldest.uuid];
-  return `${isCrowded ? crowdText(neighbours) : fullText(racks, pending)}; ${oldestText(oldest, atMs)}`;
+  return admission.bound === 'address'
+    ? `${crowdText(neighbours)}; ${oldestText(neighbours[0], atMs)}`
+    : fullText(racks, pending, oldest, atMs);
 }
+
+const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
 const crowdText = (neighbours: readonly Rack[]): string =>
   `${neighbours.length} racks wait that registered from ${neighbours[0]?.address ?? 'here'}, and no more may`;
 
-const fullText = (racks: readonly Rack[], pending: readonly Rack[]): string =>
-  `${racks.length} racks are known and ${pending.length} wait, and no more may`;
+const fullText = (racks: readonly Rack[], pending: readonly Rack[], oldest: Rack | undefined, atMs: number): string =>
+  `${racks.length} racks are known and ${pending.length} wait, and no more may; ${oldestText(oldest, atMs)}`;
 
 function oldestText(oldest: Rack | undefined, atMs: number): string {
   const remedy = 'accept or remove some on the region (rackboot racks list)';

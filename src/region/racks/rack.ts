@@ -8,9 +8,13 @@
 
 import type { RackInterface } from './rack-description.ts';
 
-/** Racks of one region, whatever their state. */
+/** Racks of one region, whatever their state. Administrators fill it, and empty it (`rackboot racks remove`). */
 export const RACKS_MAX = 256;
-/** Racks that wait for an administrator; anybody may make one. */
+/**
+ * Racks that wait for an administrator. Anybody may make one; at the bound the network, then the address, with most of them loses the
+ * one heard longest ago to a newcomer, never one that was accepted. That is in the event log; the rack asks again by itself. It empties
+ * when they are accepted, rejected or removed, and when one is silent for PENDING_KEPT_MS.
+ */
 export const PENDING_RACKS_MAX = 32;
 /** Of one rack. */
 export const RACK_INTERFACES_MAX = 256;

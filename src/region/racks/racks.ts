@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains, parseNetwork } from '../../net/address.ts';
-import { RateLimit } from '../../rate-limit.ts';
 import { equalSecrets, findApiKey } from '../accounts.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
+import { RateLimiter } from '../rate-limit.ts';
 import type { RegionStore } from '../store.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
@@ -24,8 +24,10 @@ import {
 import type { RackDescription, RackInterface } from './rack-description.ts';
 import type { RackImage } from './rack-images.ts';
 
-/** Racks that nobody knows yet, of all callers together. */
-const REGISTRATION_RATE = { perSecond: 0.2, burst: 32 } as const;
+/** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
+const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
+const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
+const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
 /** What a rack says of itself each time. */
 export interface RackNews {
@@ -45,7 +47,7 @@ export class Racks {
   readonly acknowledgements: Acknowledgements;
   readonly #store: RegionStore;
   readonly #clock: Clock;
-  readonly #newcomers = new RateLimit(REGISTRATION_RATE);
+  readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
   readonly #startedMs: number;
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
@@ -130,7 +132,7 @@ export class Racks {
   /** Takes the registration of a rack, or says why not. Undefined: too many unknown ones came lately. */
   register(registration: RackRegistration): RegistrationOutcome | undefined {
     const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
-    if (isNew && !this.#newcomers.allows(this.#clock.now())) return undefined;
+    if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
     const atMs = this.#clock.wallTimeMs();
     return this.#store.racks.change((racks) => decideRegistration(registration, racks, atMs));
   }

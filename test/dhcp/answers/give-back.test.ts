@@ -69,14 +69,14 @@ test('§4.4.4: a RELEASE is believed that comes from the address it gives back, 
   check([
     ['to the rack, from the address', RELEASE, TO_RACK, WISH, 'released'],
     ['to the rack, from another address', RELEASE, TO_RACK, elsewhere, 'sent-from-elsewhere'],
-    ['to the rack, from another network', RELEASE, TO_RACK, ip('192.0.2.1'), 'sent-from-elsewhere'],
+    ['to the rack, from another network', RELEASE, TO_RACK, ip('192.0.2.1'), 'source-unserved'],
     ['broadcast, from the address', RELEASE, ON_WIRE, WISH, 'released'],
     ['broadcast, from another address', RELEASE, ON_WIRE, elsewhere, 'sent-from-elsewhere'],
     ['broadcast, from no address', RELEASE, ON_WIRE, ip('0.0.0.0'), 'sent-from-elsewhere'],
     ['of which the source is not known', RELEASE, TO_RACK, undefined, 'released'],
     ['a DECLINE on the wire', DECLINE, ON_WIRE, ip('0.0.0.0'), 'declined'],
     ['a DECLINE to the rack', DECLINE, TO_RACK, WISH, 'sent-from-elsewhere'],
-    ['a DECLINE to the rack, from elsewhere', DECLINE, TO_RACK, ip('192.0.2.1'), 'sent-from-elsewhere'],
+    ['a DECLINE to the rack, from elsewhere', DECLINE, TO_RACK, ip('192.0.2.1'), 'source-unserved'],
   ]);
 });
 

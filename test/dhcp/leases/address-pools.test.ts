@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
-import { chooseAddress, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
+import { chooseAddress, findUnanswered, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isHeld } from '../../../src/dhcp/leases/lease-table.ts';
 import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX } from '../../../src/dhcp/leases/offers.ts';
@@ -119,8 +119,10 @@ test('where nothing is left, the address of an offer that nobody answered goes t
   for (let index = 0; index < 10; index += 1) {
     state.offers.hold(ipv4(ip('10.20.0.100') + index), mac(100 + index), aloneIn(state.subnets), later(START, index));
   }
-  const choose = (at: Instant) => chooseAddress(servedOf(state), { mac: MAC_A }, undefined, state, at);
-  assert.deepEqual(choose(later(START, OFFER_ANSWERED_MS - 1)), { kind: 'refused', reason: 'range-exhausted' });
+  const full = chooseAddress(servedOf(state), { mac: MAC_A }, undefined, state, later(START, OFFER_ANSWERED_MS));
+  assert.deepEqual(full, { kind: 'refused', reason: 'range-exhausted' });
+  const choose = (at: Instant) => findUnanswered(servedOf(state), { mac: MAC_A }, state, at, OFFER_ANSWERED_MS);
+  assert.equal(choose(later(START, OFFER_ANSWERED_MS - 1)), undefined);
   assert.deepEqual(choose(later(START, OFFER_ANSWERED_MS)), {
     kind: 'address',
     address: ip('10.20.0.100'),

@@ -91,22 +91,27 @@ test('a hardware address and an identifier that reads like it are two clients', 
   );
 });
 
-test('an offer that is repeated runs its full time again, and is the youngest', () => {
+test('an offer that is repeated runs its full time again, and is no younger for it until that time has passed once', () => {
   const offers = new Offers();
   offers.hold(ONE, MAC_A, LAB, START);
   offers.hold(TWO, MAC_B, LAB, later(START, 1000));
   offers.hold(ONE, MAC_A, LAB, later(START, 2000));
   assert.equal(offers.holderOf(ONE, later(START, OFFER_HOLD_MS + 1999)), MAC_A);
-  const at = later(START, 2000 + OFFER_ANSWERED_MS);
-  assert.equal(offers.oldestUnanswered(LAB.served, isNear, at), TWO);
+  const oldest = (ms: number) => offers.oldestUnanswered(LAB.served, isNear, later(START, ms), OFFER_ANSWERED_MS);
+  assert.equal(oldest(OFFER_ANSWERED_MS - 1), undefined);
+  assert.equal(oldest(OFFER_ANSWERED_MS), ONE);
+  offers.hold(ONE, MAC_A, LAB, later(START, OFFER_HOLD_MS));
+  assert.equal(oldest(OFFER_HOLD_MS), TWO, 'it began anew');
+  assert.equal(offers.holderOf(ONE, later(START, 2 * OFFER_HOLD_MS - 1)), MAC_A);
   offers.drop(MAC_B, LAB.link);
-  assert.equal(offers.oldestUnanswered(LAB.served, isNear, at), ONE);
+  assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS - 1), undefined);
+  assert.equal(oldest(OFFER_HOLD_MS + OFFER_ANSWERED_MS), ONE);
 });
 
 test('the oldest unanswered offer of those that are wanted is found once it is old enough, and no younger one', () => {
   const offers = new Offers();
   const age = (ms: number, isWanted = isNear): Ipv4 | undefined =>
-    offers.oldestUnanswered(LAB.served, isWanted, later(START, ms));
+    offers.oldestUnanswered(LAB.served, isWanted, later(START, ms), OFFER_ANSWERED_MS);
   assert.equal(age(0), undefined);
   offers.hold(ONE, MAC_A, LAB, START);
   offers.hold(TWO, MAC_B, LAB, later(START, 100));
@@ -125,11 +130,11 @@ test('of the offers of other networks none is looked at in search of one', () =>
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), FAR, START);
   offers.hold(ONE, MAC_A, LAB, START);
-  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), ONE);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS), ONE);
   offers.forgetAll();
   offers.tidy();
   assert.equal(
-    offers.oldestUnanswered(FAR.served, () => true, later(START, OFFER_ANSWERED_MS)),
+    offers.oldestUnanswered(FAR.served, () => true, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS),
     undefined,
   );
 });
@@ -138,9 +143,12 @@ test('the search for one ends after so many of which none is wanted', () => {
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), LAB, START);
   offers.hold(ONE, MAC_A, LAB, START);
-  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), undefined);
+  assert.equal(
+    offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS),
+    undefined,
+  );
   offers.drop(mac(1), LAB.link);
-  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS)), ONE);
+  assert.equal(offers.oldestUnanswered(LAB.served, isNear, later(START, OFFER_ANSWERED_MS), OFFER_ANSWERED_MS), ONE);
 });
 
 test('beyond the bound the oldest offer goes, and its address is told free', () => {

@@ -140,7 +140,51 @@ test('a storm of releases: each was a lease, and the range is as free as before'
   assert.ok(table.size <= SIZE);
 });
 
-test('declines and releases of what others hold, of what is only offered and of what nobody has change nothing', () => {
+test('a storm of declines of what was only offered is bounded alike, and each client is offered another address', () => {
+  for (const [words, bound] of [
+    [() => MAC_A, DECLINES_AT_ONCE],
+    [(turn: number) => mac(0x020000000000 + turn), SHARE],
+  ] as const) {
+    const { lease, responder, say } = rig(config(subnet(WIDE)));
+    responder.bounds.newClients.setRate(0);
+    const seen = new Set<string>();
+    for (let turn = 0; turn < SIZE - 1; turn += 1) {
+      const offer = say({ type: 'discover', mac: words(turn) }).split(' ')[1] ?? '';
+      say({ type: 'decline', mac: words(turn), requested: ip(offer), server: RACK });
+      seen.add(offer);
+    }
+    assert.ok(seen.size > SIZE / 2, `${seen.size} addresses were offered`);
+    assert.equal(responder.bounds.ranges()[0]?.declined, bound);
+    assert.equal(responder.bounds.ranges()[0]?.offered, 0, 'what is declined is on offer no more');
+    assert.match(lease(MAC_B), /^ack/);
+  }
+});
+
+test('a decline of an offer names this server, and the client to whom it was made; other offers stay', () => {
+  const { responder, say } = rig(config(subnet(WIDE)));
+  const offered = ip(say({ type: 'discover', mac: MAC_A }).split(' ')[1] ?? '');
+  const decline: ClientWords = { type: 'decline', mac: MAC_A, requested: offered };
+  for (const words of [
+    decline,
+    { ...decline, server: ip('10.20.0.66') },
+    { ...decline, server: RACK, mac: MAC_B },
+    { ...decline, server: RACK, requested: ip('10.20.0.140') },
+  ]) {
+    say(words);
+  }
+  assert.equal(responder.bounds.ranges()[0]?.declined, 0);
+  assert.equal(responder.bounds.ranges()[0]?.offered, 1);
+  const { refusals } = responder.counters();
+  const reasons = ['server-not-named', 'other-server-chosen', 'not-the-holder'] as const;
+  assert.deepEqual(
+    reasons.map((reason) => refusals[reason]),
+    [1, 1, 2],
+  );
+  say({ ...decline, server: RACK });
+  assert.equal(responder.bounds.ranges()[0]?.declined, 1);
+});
+
+test('declines and releases of what others hold and of what nobody has, and releases of what is only offered, change nothing', () => {
   const machines = new MachineDirectory([machine(MAC_B, '10.20.0.30')]);
   const { lease, responder, say, table } = rig(config(subnet(WIDE)), machines);
   lease(MAC_B);
@@ -156,7 +200,7 @@ test('declines and releases of what others hold, of what is only offered and of 
     ip('10.20.0.255'),
     ip('10.99.0.1'),
   ]) {
-    say({ type: 'decline', mac: MAC_A, requested: address, server: RACK });
+    if (address !== offered) say({ type: 'decline', mac: MAC_A, requested: address, server: RACK });
     say({ type: 'release', mac: MAC_A, ciaddr: address, server: RACK });
   }
   assert.deepEqual(table.all(), before);

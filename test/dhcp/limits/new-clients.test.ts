@@ -7,6 +7,7 @@ import {
   NEW_CLIENTS_BURST_SECONDS,
   NEW_CLIENTS_PER_SECOND,
   NewClients,
+  type Newcomer,
   OFFERED_ALWAYS,
   PLACES_MAX,
   PLACES_OF_A_SOCKET,
@@ -14,6 +15,8 @@ import {
   SOCKETS_MAX,
   WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
+import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
+import { mac } from '../../../src/net/address.ts';
 import { ip } from '../lab.ts';
 
 const START = instant(1_000_000);
@@ -27,12 +30,20 @@ const circuit = (number: number, socket = 'eth1'): Place => ({
 /** A circuit that is named without a relay agent. */
 const port = (number: number): Place => ({ name: `eth1, circuit ${number}`, socket: 'eth1', isRelayed: false });
 
+let strangers = 0;
+/** A client that asks for the first time. */
+function stranger(place: Place): Newcomer {
+  strangers += 1;
+  return { client: mac(0x0200_0000_0000 + strangers), place };
+}
+
 /** How many of `tries` new clients of a place are admitted at one moment; each is offered an address. */
 function admitted(limits: NewClients, place: Place, now: Instant, tries = 2 * AT_ONCE): number {
   let count = 0;
   for (let index = 0; index < tries; index += 1) {
-    if (!limits.admits(place, undefined, now)) continue;
-    limits.take(place, now);
+    const newcomer = stranger(place);
+    if (limits.judge(newcomer, undefined, now) !== 'admitted') continue;
+    limits.take(newcomer, now);
     count += 1;
   }
   return count;
@@ -101,11 +112,11 @@ test('a place that is asked about and refused is not remembered, and one that is
   const limits = new NewClients();
   const bySocket = (number: number): Place => circuit(number, `eth${number % 1000}`);
   assert.equal(admitted(limits, circuit(0, 'far'), START), AT_ONCE);
-  for (let number = 1; number < PLACES_MAX; number += 1) limits.take(bySocket(number), START);
+  for (let number = 1; number < PLACES_MAX; number += 1) limits.take(stranger(bySocket(number)), START);
   assert.equal(admitted(limits, circuit(0, 'near'), START), 0, 'known by its name, whatever socket it comes by');
   for (let number = 0; number < 100; number += 1) limits.refused(circuit(PLACES_MAX + number, 'near'), START);
   assert.equal(admitted(limits, circuit(0, 'near'), START), 0, 'refusals make nothing known');
-  limits.take(bySocket(PLACES_MAX + 1), START);
+  limits.take(stranger(bySocket(PLACES_MAX + 1)), START);
   assert.equal(admitted(limits, circuit(0, 'near'), START), AT_ONCE, 'it came first, and is forgotten');
 });
 
@@ -125,7 +136,7 @@ test('places that are each used up are told of, of one socket a few at once and 
   const limits = new NewClients();
   limits.setRate(1);
   const toldOf = (place: Place, now: Instant): readonly string[] => {
-    for (let client = 0; client < 20; client += 1) if (limits.admits(place, undefined, now)) limits.take(place, now);
+    admitted(limits, place, now, 20);
     return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
   };
   const told: string[] = [];
@@ -143,28 +154,55 @@ test('places that are each used up are told of, of one socket a few at once and 
 
 test('sockets beyond those that are told apart share one bound', () => {
   const limits = new NewClients();
-  let admitted = 0;
+  let count = 0;
   for (let socket = 0; socket < SOCKETS_MAX + 2000; socket += 1) {
     const place = { name: `10.40.0.${socket}`, socket: `10.40.0.${socket}`, isRelayed: false };
-    if (!limits.admits(place, undefined, START)) continue;
-    limits.take(place, START);
-    admitted += 1;
+    count += admitted(limits, place, START, 1);
   }
-  assert.equal(admitted, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
+  assert.equal(count, SOCKETS_MAX + NEW_CLIENTS_PER_SECOND * 10);
 });
 
-test('offers that nobody asks for take a share of a range, and all of a small one', () => {
+test('offers that nobody asks for take a share of a range, more of a small one, and yet more for who comes back', () => {
   const limits = new NewClients();
+  const first = stranger(WIRE);
+  const back = stranger(WIRE);
+  limits.leftOut(back, START);
+  const at = later(START, CAME_BACK_MS);
   const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
   const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
-  const table: readonly (readonly [number, number, boolean])[] = [
-    [1000, 749, true],
-    [1000, 750, false],
-    [10, 10, true],
-    [70, OFFERED_ALWAYS - 1, true],
-    [70, OFFERED_ALWAYS, false],
+  const table: readonly (readonly [usable: number, ofFirst: number, ofBack: number])[] = [
+    [1000, 750, 900],
+    [85, OFFERED_ALWAYS, 77],
+    [70, 56, 63],
+    [10, 8, 9],
+    [2, 2, 2],
+    [1, 1, 1],
   ];
-  for (const [usable, offered, admitted] of table) {
-    assert.equal(limits.admits(WIRE, usage(usable, offered), START), admitted, `${offered} of ${usable}`);
+  for (const [usable, ofFirst, ofBack] of table) {
+    for (const [who, bound] of [
+      [first, ofFirst],
+      [back, ofBack],
+    ] as const) {
+      const name = `${bound} of ${usable}`;
+      assert.equal(limits.judge(who, usage(usable, bound - 1), at), 'admitted', name);
+      assert.equal(limits.judge(who, usage(usable, bound), at), 'range-on-offer', name);
+    }
   }
+});
+
+test('who comes back has the rate of its place once more, and those who come for the first time take none of it', () => {
+  const limits = new NewClients();
+  const waiting = Array.from({ length: AT_ONCE + 10 }, () => stranger(WIRE));
+  for (const one of waiting) limits.leftOut(one, START);
+  const at = later(START, CAME_BACK_MS);
+  assert.equal(admitted(limits, WIRE, at), AT_ONCE, 'the first time');
+  const served = waiting.filter((one) => {
+    const isAdmitted = limits.judge(one, undefined, at) === 'admitted';
+    if (isAdmitted) limits.take(one, at);
+    return isAdmitted;
+  });
+  assert.equal(served.length, AT_ONCE, 'back');
+  assert.equal(limits.judge(waiting.at(-1) ?? stranger(WIRE), undefined, at), 'too-many');
+  const [again = stranger(WIRE)] = served;
+  assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'who had its turn begins anew');
 });

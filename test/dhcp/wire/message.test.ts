@@ -11,6 +11,8 @@ import {
   REPLY_BYTES_MIN,
 } from '../../../src/dhcp/wire/message.ts';
 import { ipv4 } from '../../../src/net/address.ts';
+import { BentDatagrams, captures } from '../../conformance/bent-datagrams.ts';
+import { printedRandom } from '../../support/printed-random.ts';
 import { clientBytes, clientMessage, readReply } from '../lab.ts';
 
 const FIXED = 240;
@@ -206,6 +208,22 @@ test('what is omitted is named, and the rest is read back the same', () => {
       for (const [code, bytesRead] of read) assert.deepEqual([...bytesRead], [...(value.options.get(code) ?? [])]);
     }),
   );
+});
+
+test('a decoded message is its own: what comes into its bytes afterwards changes nothing of it', () => {
+  const bent = new BentDatagrams(printedRandom('decoded messages'));
+  const datagrams = [...captures().values(), ...Array.from({ length: 2000 }, () => bent.next())];
+  // As sockets hand it over, in the middle of what is used again; a Buffer's `slice` is a view.
+  for (const datagram of datagrams) {
+    for (const batch of [Buffer.alloc(datagram.length + 64), new Uint8Array(datagram.length + 64)]) {
+      batch.set(datagram, 32);
+      const borrowed = batch.subarray(32, 32 + datagram.length);
+      const first = decodeDhcpMessage(borrowed);
+      batch.fill(0xee);
+      const second = decodeDhcpMessage(Uint8Array.from(datagram));
+      assert.deepEqual(first.ok ? plain(first.value) : first, second.ok ? plain(second.value) : second);
+    }
+  }
 });
 
 test('no bytes make the decoder throw', () => {

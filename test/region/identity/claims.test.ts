@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMac, mac } from '../../../src/net/address.ts';
+import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/machine.ts';
 import { renderNotices } from '../../../src/region/page/notices.ts';
@@ -203,3 +203,103 @@ test('two machines with one UUID and one serial number are told of when they boo
       assert.deepEqual(region.store.listConflicts(10), []);
     }
   }));
+
+const from = (address: string): Partial<EnlistmentReport> => ({ address: parseIpv4(address) });
+const OWNER = '10.20.0.7';
+const STRANGER = '10.20.0.66';
+
+test('a New machine that no rack booted is amended by the address alone that reported it, until a boot proves who it is', () =>
+  withRegion(({ region }) => {
+    const first = enlist(region, report([V], { ...from(OWNER), architecture: 'amd64' }));
+    for (const lie of [
+      report([V, ATT], {
+        ...from(STRANGER),
+        architecture: 'arm64',
+        powerType: 'ipmi',
+        powerParameters: { power_address: STRANGER },
+      }),
+      report([V], { architecture: 'arm64' }),
+    ]) {
+      assert.equal(region.enlist(lie).kind, 'unchanged');
+      const [event] = region.store.listEvents({ limit: 1 });
+      assert.equal(event?.type, 'NODE_ENLISTMENT_IGNORED');
+    }
+    assert.match(
+      region.store.listEvents({ limit: 2 })[1]?.description ?? '',
+      /10\.20\.0\.66 reported as this machine, which 10\.20\.0\.7 reported first/,
+    );
+    const after = region.store.findMachine(first.systemId);
+    assert.deepEqual([after?.architecture, after?.powerType, macsOf(after)], ['amd64', '', [V]]);
+    assert.equal(region.enlist(report([V, V2], from(OWNER))).kind, 'amend');
+    const booted = enlist(region, { ...vouched(V, V2), ...from('10.20.0.9') });
+    assert.deepEqual([booted.systemId, booted.vouchedMac], [first.systemId, V]);
+    assert.equal(region.enlist(report([V], from(OWNER))).kind, 'unchanged');
+  }));
+
+test('what a stranger said of the power of a machine goes when a boot proves who the machine is', () =>
+  withRegion(({ region }) => {
+    const power = { powerType: 'ipmi', powerParameters: { power_address: STRANGER } };
+    const lie = enlist(region, report([V], { ...from(STRANGER), ...power }));
+    assert.equal(lie.powerType, 'ipmi');
+    const machine = enlist(region, { ...victim(), ...from(OWNER) });
+    assert.deepEqual(
+      [machine.systemId, machine.powerType, machine.powerParameters, machine.powerIsProposed],
+      [lie.systemId, '', {}, false],
+    );
+  }));
+
+test('a machine that a person made is amended by a proven boot alone', () =>
+  withRegion(({ region }) => {
+    const made = enlist(region, report([V], { username: 'bob' }));
+    assert.equal(region.enlist(report([V], { ...from(STRANGER), architecture: 'arm64' })).kind, 'unchanged');
+    assert.equal(enlist(region, { ...victim(), ...from(OWNER) }).systemId, made.systemId);
+  }));
+
+const NEW_MAX = 20;
+
+test('one host that fills the places of New machines loses them to others, one by one, and the log names both', () =>
+  withRegion(
+    ({ region }) => {
+      for (let index = 0; index < NEW_MAX; index += 1) enlist(region, report([0x525400100000 + index], from(STRANGER)));
+      const newcomers = Array.from({ length: 8 }, (_, index) => 0x525400200000 + index);
+      newcomers.forEach((nic, index) => {
+        const { hostname } = enlist(region, report([nic], from(`10.20.0.${70 + index}`)));
+        const removed = region.store.listEvents({ limit: 5 }).find(({ type }) => type === 'NODE_REMOVED');
+        assert.match(
+          removed?.description ?? '',
+          /reported from 10\.20\.0\.66 and never booted by a rack, gave its place/,
+        );
+        assert.ok(hostname !== '');
+      });
+      assert.equal(region.store.countMachines({}), NEW_MAX);
+      assert.equal(region.desiredState().machines.length, NEW_MAX);
+      // The host itself gets no place from those who hold fewer.
+      assert.equal(region.enlist(report([0x525400300000], from(STRANGER))).kind, 'refuse');
+      for (const nic of newcomers) assert.equal(region.store.countMachines({ macs: [mac(nic)] }), 1);
+    },
+    { newMachinesMax: NEW_MAX },
+  ));
+
+test('a machine whose boot is proven takes the place of a stranger; neither it, nor one that a person made or accepted, gives way', () =>
+  withRegion(
+    ({ region }) => {
+      const proven = enlist(region, { ...victim(), ...from(OWNER) });
+      const made = enlist(region, report([C], { username: 'bob' }));
+      const accepted = enlist(region, report([V2], from(STRANGER)));
+      go(region, accepted, 'ready');
+      for (let index = 0; index < 18; index += 1) {
+        enlist(region, report([0x525400100000 + index], from(`10.20.0.${100 + index}`)));
+      }
+      assert.equal(region.store.countMachines({ statuses: ['new'] }), NEW_MAX);
+      for (let index = 0; index < 18; index += 1) {
+        enlist(region, { ...vouched(0x525400200000 + index), ...from('10.20.0.9') });
+      }
+      for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
+      const full = region.enlist({ ...vouched(0x525400300000), ...from('10.20.0.9') });
+      assert.match(
+        full.kind === 'refuse' ? full.refusal.text : '',
+        /20 machines are New.*none of which has to give way/,
+      );
+    },
+    { newMachinesMax: NEW_MAX },
+  ));

@@ -188,9 +188,18 @@ test('a user does what a user may, and sees no button for more', () =>
     assert.equal(browser.place.store.findMachine(systemId)?.owner, 'alice');
   }));
 
+const userNamed = (username: string) => ({
+  id: 1,
+  username,
+  email: '',
+  passwordHash: 'hash',
+  isAdmin: false,
+  createdMs: 0,
+});
+
 test('a session ends by its age, and without use', async () => {
   const clock = new VirtualClock(1_700_000_000_000, 1);
-  const user = { id: 1, username: 'ann', email: '', passwordHash: 'hash', isAdmin: false, createdMs: 0 };
+  const user = userNamed('ann');
   const sessions = new Sessions({ findUser: () => user }, clock);
   const idle = sessions.open(user);
   clock.advance(SESSION_IDLE_MS);
@@ -206,6 +215,31 @@ test('a session ends by its age, and without use', async () => {
   assert.equal(sessions.find(used), undefined);
   const [first = ''] = Array.from({ length: SESSIONS_MAX + 1 }, () => sessions.open(user));
   assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
+});
+
+test('who signs in without end signs nobody else out', () => {
+  const clock = new VirtualClock();
+  const known = ['ann', 'bob', 'eve'].map((username) => userNamed(username));
+  const sessions = new Sessions({ findUser: (name) => known.find(({ username }) => username === name) }, clock);
+  const [ann, bob, eve] = known;
+  assert.ok(ann !== undefined && bob !== undefined && eve !== undefined);
+  const others = [sessions.open(ann), sessions.open(bob), sessions.open(bob)];
+  const first = sessions.open(eve);
+  for (let count = 0; count < 2 * SESSIONS_MAX; count += 1) sessions.open(eve);
+  for (const token of others) assert.ok(sessions.find(token) !== undefined);
+  assert.equal(sessions.find(first), undefined);
+});
+
+test('when everybody has one session the one unused for longest makes room', () => {
+  const clock = new VirtualClock();
+  const sessions = new Sessions({ findUser: (name) => userNamed(name) }, clock);
+  const tokens = Array.from({ length: SESSIONS_MAX }, (_, index) => sessions.open(userNamed(`user-${index}`)));
+  assert.ok(sessions.find(tokens[0] ?? '') !== undefined);
+  const late = sessions.open(userNamed('late'));
+  assert.deepEqual(
+    [tokens[0], tokens[1], late].map((token) => sessions.find(token ?? '') !== undefined),
+    [true, false, true],
+  );
 });
 
 test('a session ends with its password, and with its account', () =>

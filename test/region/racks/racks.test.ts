@@ -102,6 +102,20 @@ const REGISTRATIONS: readonly (readonly [
   ['four wait from one address, and no more may', {}, waiting(4, HERE), 'racks-limit', 4],
   ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
   ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
+  [
+    'of the network with most of them one gives way to a newcomer of another',
+    { address: '198.51.100.1' },
+    waiting(PENDING_RACKS_MAX),
+    'pending',
+    PENDING_RACKS_MAX,
+  ],
+  [
+    'one that was accepted gives way to nobody',
+    { address: '198.51.100.1' },
+    waiting(RACKS_MAX, { state: 'accepted' }),
+    'racks-limit',
+    RACKS_MAX,
+  ],
   ['an administrator is not held up by those that wait', { key: ADMIN }, waiting(PENDING_RACKS_MAX), 'accepted', 33],
   ['so many are known that no more may', { key: ADMIN }, waiting(RACKS_MAX, { state: 'accepted' }), 'racks-limit', 256],
 ];
@@ -124,6 +138,21 @@ test('who finds no room is told who holds it, and for how long', () => {
   assert.match(JSON.stringify(full.result), /32 wait.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);
   const crowded = decideRegistration(registration(), waiting(4, HERE), NOW);
   assert.match(JSON.stringify(crowded.result), /4 racks wait that registered from 192\.0\.2\.9/);
+});
+
+test('whoever keeps asking from a few hosts does not keep a rack elsewhere out, and the log says who gave way', () => {
+  const flood = waiting(PENDING_RACKS_MAX).map((one, index) => ({
+    ...one,
+    address: `192.0.2.${index % 8}`,
+    seenMs: NOW - index,
+  }));
+  const decision = decideRegistration(registration({ address: '198.51.100.1' }), flood, NOW);
+  assert.equal(decision.result.kind, 'pending');
+  assert.deepEqual(decision.remove, [flood.at(-1)?.uuid]);
+  assert.match(
+    decision.events[0]?.description ?? '',
+    /from 192\.0\.2\.7, which waited, gave its place to one from 198/,
+  );
 });
 
 test('an administrator accepts, rejects and removes: all that are named, or none', () => {
@@ -257,7 +286,15 @@ test('racks that nobody knows come slowly, those that are known are not held up'
       );
       if (outcome === undefined || outcome.kind === 'refuse') refused += 1;
     }
-    assert.equal(refused, 100 - PENDING_RACKS_MAX);
+    assert.equal(refused, 100 - 16);
+    const elsewhere = { kind: 'own', token: 'elsewhere', secretDigest: digestOf('x') } as const;
+    const far = registration({
+      uuid: RACK_UUID.replace(/^./, 'f'),
+      name: 'far',
+      key: elsewhere,
+      address: '198.51.100.1',
+    });
+    assert.equal(region.racks.register(far)?.kind, 'pending', 'a network that floods does not hold up another one');
     const key = { kind: 'own', token: 'token-0', secretDigest: digestOf('x') } as const;
     const uuid = `${RACK_UUID.slice(0, -2)}00`;
     assert.equal(region.racks.register(registration({ uuid, name: 'r0', key }))?.kind, 'pending');

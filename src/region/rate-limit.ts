@@ -4,9 +4,9 @@
 // 1. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
 // 2. What is beyond a narrower limit takes nothing from a wider one.
 
-import type { Instant } from '../../clock.ts';
-import { networkOfText } from '../../fair-shares.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
+import type { Instant } from '../clock.ts';
+import { networkOfText } from '../fair-shares.ts';
+import { type Rate, RateLimit } from '../rate-limit.ts';
 
 /** One machine's enlistment takes three requests; a person's wrong password, one. */
 export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };

@@ -1,0 +1,142 @@
+// Which clients that nobody knows asked in vain and come back for an address, as RFC 2131 §4.1 has them: after about 4, 8, 16 and 32
+// seconds. A flood makes up a hardware address for each DISCOVER; a machine asks again under its own. So who comes back is served
+// before who comes for the first time (`new-clients.ts`).
+//
+//   asked in vain ─ leftOut ─▶ waiting ─ leftOut, CAME_BACK_MS later ─▶ came back ─ served ─▶ forgotten
+//                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
+//
+// 1. WAITING_CLIENTS_MAX clients at the most, in memory that never grows. Each client has WAYS places, which a keyed hash chooses: nobody can
+//    aim at the place of another. Where all are taken, the client that was heard longest ago goes, of those that never came back first.
+//    A flood of 5000 clients a second is remembered for about 13 s, and who came back once for as long as it goes on asking.
+// 2. A client is known by 32 further bits of its hash. Two clients that agree in all of them are one here: the second is served early.
+// 3. Who was offered an address begins anew: so clients that never take what they are offered have a turn, and no more.
+
+import type { Instant } from '../../clock.ts';
+import type { ClientIdentity } from '../networks/client-identity.ts';
+
+/**
+ * The most clients that are remembered: 1.4 MB, taken when the first is left out. A flood fills it within seconds. Newcomers then notice
+ * nothing up to about 10 000 clients a second; beyond that they are forgotten before they ask again, and are served as if for the first
+ * time. It empties by itself in WAITING_MS.
+ */
+export const WAITING_CLIENTS_MAX = 65_536;
+/** Who asks again after this time has come back; copies of one message, by several relay agents, arrive sooner. Milliseconds. */
+export const CAME_BACK_MS = 800;
+/** Who was not heard for so long is forgotten: the longest pause of firmware is 32 s, of busybox 20 s, of dhclient 64 s. Milliseconds. */
+export const WAITING_MS = 120_000;
+/** Places that one client may have. */
+const WAYS = 4;
+const SETS = WAITING_CLIENTS_MAX / WAYS;
+
+interface Table {
+  /** 32 bits of each client's hash; 0: nobody. */
+  readonly prints: Uint32Array;
+  /** When it asked first, and when last. */
+  readonly firstAt: Float64Array;
+  readonly lastAt: Float64Array;
+  readonly isBack: Uint8Array;
+}
+
+/** Clients that were left without an address. */
+export class WaitingClients {
+  readonly #seed: number;
+  #table: Table | undefined;
+  /** The hash of the client that was looked for last. */
+  #set = 0;
+  #print = 0;
+
+  /** @param seed 32 bits that nobody else knows */
+  constructor(seed: number) {
+    this.#seed = seed >>> 0;
+  }
+
+  /** For how many milliseconds a client has been asking in vain; 0: never, or not long enough to have come back. */
+  waitedMs(client: ClientIdentity, now: Instant): number {
+    const table = this.#table;
+    const place = table && this.#find(table, client, now);
+    if (table === undefined || place === undefined) return 0;
+    const waitedMs = now - (table.firstAt[place] ?? now);
+    return waitedMs >= CAME_BACK_MS ? waitedMs : 0;
+  }
+
+  /** The client was left without an address at `now`. */
+  leftOut(client: ClientIdentity, now: Instant): void {
+    this.#table ??= emptyTable();
+    const table = this.#table;
+    const known = this.#find(table, client, now);
+    if (known !== undefined) {
+      table.lastAt[known] = now;
+      if (now - (table.firstAt[known] ?? now) >= CAME_BACK_MS) table.isBack[known] = 1;
+      return;
+    }
+    const place = this.#placeFor(table, now);
+    table.prints[place] = this.#print;
+    table.firstAt[place] = now;
+    table.lastAt[place] = now;
+    table.isBack[place] = 0;
+  }
+
+  /** The client was offered an address. */
+  served(client: ClientIdentity, now: Instant): void {
+    const table = this.#table;
+    const place = table && this.#find(table, client, now);
+    if (table !== undefined && place !== undefined) table.prints[place] = 0;
+  }
+
+  /** Where the client is remembered. */
+  #find(table: Table, client: ClientIdentity, now: Instant): number | undefined {
+    this.#hash(client);
+    for (let place = this.#set; place < this.#set + WAYS; place += 1) {
+      if (table.prints[place] === this.#print && isWaiting(table, place, now)) return place;
+    }
+    return undefined;
+  }
+
+  /** Where the client that was looked for last can be remembered. */
+  #placeFor(table: Table, now: Instant): number {
+    let chosen = this.#set;
+    for (let place = this.#set; place < this.#set + WAYS; place += 1) {
+      if (table.prints[place] === 0 || !isWaiting(table, place, now)) return place;
+      const [isBack = 0, chosenIsBack = 0] = [table.isBack[place], table.isBack[chosen]];
+      const isOlder = (table.lastAt[place] ?? 0) < (table.lastAt[chosen] ?? 0);
+      if (isBack < chosenIsBack || (isBack === chosenIsBack && isOlder)) chosen = place;
+    }
+    return chosen;
+  }
+
+  #hash(client: ClientIdentity): void {
+    let one = this.#seed;
+    let other = ~this.#seed;
+    if (typeof client === 'number') {
+      const high = Math.floor(client / 0x1_0000_0000);
+      one = mix(mix(one, client | 0), high);
+      other = mix(mix(other, high), client | 0);
+    } else {
+      for (let at = 0; at < client.length; at += 1) one = mix(one, client.charCodeAt(at));
+      other = mix(mix(other, one), client.length);
+    }
+    this.#set = (((one ^ (one >>> 15)) >>> 0) % SETS) * WAYS;
+    this.#print = (other ^ (other >>> 13)) >>> 0 || 1;
+  }
+}
+
+const emptyTable = (): Table => ({
+  prints: new Uint32Array(WAITING_CLIENTS_MAX),
+  firstAt: new Float64Array(WAITING_CLIENTS_MAX),
+  lastAt: new Float64Array(WAITING_CLIENTS_MAX),
+  isBack: new Uint8Array(WAITING_CLIENTS_MAX),
+});
+
+/** True while a place is not forgotten; a clock that went back forgets it. */
+function isWaiting(table: Table, place: number, now: Instant): boolean {
+  const agoMs = now - (table.lastAt[place] ?? 0);
+  return agoMs >= 0 && agoMs < WAITING_MS;
+}
+
+/** One step of MurmurHash3's mixing of 32 bits. */
+function mix(hash: number, word: number): number {
+  let bits = Math.imul(word, 0xcc9e_2d51);
+  bits = (bits << 15) | (bits >>> 17);
+  const next = hash ^ Math.imul(bits, 0x1b87_3593);
+  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe654_6b64) | 0;
+}

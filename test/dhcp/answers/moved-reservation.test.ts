@@ -1,0 +1,98 @@
+// A reservation that moves while its client, or another, holds the address by a running lease: who is denied (NAK), and when. RFC 2131
+// §4.3.2 denies what is incorrect; `decide-request.ts` tells why the rest is granted.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Reservation } from '../../../src/dhcp/networks/config.ts';
+import { formatIpv4, type Ipv4 } from '../../../src/net/address.ts';
+import { type ClientWords, config, ip, MAC_A, MAC_B, RACK, subnet } from '../lab.ts';
+import { BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
+
+const BESIDE = ip('10.20.0.30');
+const FURTHER = ip('10.20.0.31');
+const INSIDE = ip('10.20.0.105');
+const forA = (address: Ipv4): readonly Reservation[] => [{ mac: MAC_A, address }];
+const forB = (address: Ipv4): readonly Reservation[] => [{ mac: MAC_B, address }];
+
+interface Case {
+  readonly name: string;
+  readonly before: readonly Reservation[];
+  readonly after: readonly Reservation[];
+  /** What the client holds before. */
+  readonly held: Ipv4;
+  readonly isDenied: boolean;
+  /** What it is offered when it begins anew; undefined: any address of the range. */
+  readonly anew: Ipv4 | undefined;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: 'another address is fixed for a client that holds one of the range',
+    ...{ before: [], after: forA(BESIDE), held: INSIDE, isDenied: false, anew: BESIDE },
+  },
+  {
+    name: 'its reservation moves away from an address of the range',
+    ...{ before: forA(INSIDE), after: forA(BESIDE), held: INSIDE, isDenied: false, anew: BESIDE },
+  },
+  {
+    name: 'its reservation of an address of the range is taken away',
+    ...{ before: forA(INSIDE), after: [], held: INSIDE, isDenied: false, anew: INSIDE },
+  },
+  {
+    name: 'its reservation moves away from an address beside the range',
+    ...{ before: forA(BESIDE), after: forA(FURTHER), held: BESIDE, isDenied: true, anew: FURTHER },
+  },
+  {
+    name: 'its reservation of an address beside the range is taken away',
+    ...{ before: forA(BESIDE), after: [], held: BESIDE, isDenied: true, anew: undefined },
+  },
+  {
+    name: 'its address is reserved for another client',
+    ...{ before: [], after: forB(INSIDE), held: INSIDE, isDenied: true, anew: undefined },
+  },
+  {
+    name: 'its reserved address is reserved for another client',
+    ...{
+      before: forA(BESIDE),
+      after: [...forB(BESIDE), ...forA(FURTHER)],
+      held: BESIDE,
+      isDenied: true,
+      anew: FURTHER,
+    },
+  },
+];
+
+const STATES: readonly (readonly [state: string, words: (held: Ipv4) => ClientWords, arrival: typeof ON_WIRE])[] = [
+  ['RENEWING', (ciaddr) => ({ ciaddr }), BY_RELAY],
+  ['REBINDING', (ciaddr) => ({ ciaddr }), ON_WIRE],
+  ['INIT-REBOOT', (requested) => ({ requested }), ON_WIRE],
+];
+
+test('a running lease is denied when nobody may give its client the address any more, not because another is fixed for it', () => {
+  for (const { name, before, after, held, isDenied, anew } of CASES) {
+    for (const [state, words, arrival] of STATES) {
+      const { say, lease, reload, table } = rig(config(subnet({ reservations: before })));
+      assert.equal(lease(MAC_A, { requested: held }), `ack ${formatIpv4(held)}`, name);
+      reload(config(subnet({ reservations: after })));
+      const answer = say({ type: 'request', mac: MAC_A, ...words(held) }, arrival);
+      assert.equal(answer, isDenied ? 'nak 0.0.0.0' : `ack ${formatIpv4(held)}`, `${name}, ${state}`);
+      const fresh = lease(MAC_A);
+      if (anew === undefined) assert.match(fresh, /^ack 10\.20\.0\.10\d$/, name);
+      else assert.equal(fresh, `ack ${formatIpv4(anew)}`, `${name}, anew`);
+      if (isDenied) assert.notEqual(ip(fresh.split(' ')[1] ?? ''), held, name);
+      const mine = table.all().filter(({ mac, state: now }) => mac === MAC_A && now === 'bound');
+      assert.equal(mine.length, 1, `${name}: it holds one address`);
+    }
+  }
+});
+
+test('who is given an address gets it when its holder has begun anew, and is served with another one until then', () => {
+  const { say, lease, reload } = rig(config());
+  lease(MAC_A, { requested: INSIDE });
+  reload(config(subnet({ reservations: forB(INSIDE) })));
+  assert.match(lease(MAC_B), /^ack 10\.20\.0\.10[0-46-9]$/, 'it is somebody’s still');
+  assert.match(say({ type: 'request', mac: MAC_A, ciaddr: INSIDE }), /^nak/);
+  lease(MAC_A);
+  assert.equal(lease(MAC_B), 'ack 10.20.0.105');
+  assert.match(say({ type: 'request', mac: MAC_A, requested: INSIDE, server: RACK }), /^nak/);
+});

@@ -1,0 +1,141 @@
+// Whose word for where it comes from is believed: a relay agent that speaks for itself, one that sends from another of its addresses, and
+// somebody of elsewhere who writes its address into giaddr. Sources: RFC 2131 §4.1, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
+import { ANY, type Ipv4Network, mac, parseNetwork } from '../../../src/net/address.ts';
+import { eventText } from '../../../src/observe/event-text.ts';
+import { WireRack, type WireReply, type Words } from '../../conformance/wire-rack.ts';
+import { config, ip, MAC_A, MAC_B, RACK, relayedSubnet, subnet } from '../lab.ts';
+
+const TO_RACK = '10.20.0.1';
+const RELAY = ip('10.30.0.1');
+const LEASED = ip('10.20.0.105');
+const FOREIGNER = ip('198.51.100.66');
+
+const at = (text: string): Ipv4Network => parseNetwork(text) ?? assert.fail(text);
+const RELAY_ALONE = at('10.30.0.1/32');
+
+async function rackWith(changes: Partial<DhcpSubnet> = {}): Promise<WireRack> {
+  const rack = await WireRack.start({ config: config(subnet(), { ...relayedSubnet(), ...changes }) });
+  assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
+  rack.events.length = 0;
+  return rack;
+}
+
+test('a relay agent is believed that sends from its address, from where the network says, or from a served network', async () => {
+  const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, from: string, isAnswered: boolean])[] = [
+    ['the agent itself', {}, '10.30.0.1', true],
+    ['its address in a network served here', {}, '10.20.0.254', true],
+    ['another host of the network', {}, '10.30.0.77', true],
+    ['a host of elsewhere that writes the agent’s address', {}, '198.51.100.66', false],
+    ['nobody', {}, '0.0.0.0', false],
+    ['a client of this rack', {}, '10.20.0.105', false],
+    ['a client of this rack that is named', { relaySources: [at('10.20.0.105/32')] }, '10.20.0.105', true],
+    ['an address that relays names', { relays: [RELAY_ALONE, at('198.51.100.0/24')] }, '198.51.100.66', true],
+    ['an address beside those of relays', { relays: [RELAY_ALONE] }, '198.51.100.66', false],
+    ['an address that relay_sources names', { relaySources: [at('198.51.100.66/32')] }, '198.51.100.66', true],
+    ['one beside it', { relaySources: [at('198.51.100.66/32')] }, '198.51.100.67', false],
+    ['where some are named, a served network is none of them', { relaySources: [] }, '10.20.0.254', false],
+    ['the agent itself, whoever is named', { relaySources: [] }, '10.30.0.1', true],
+  ];
+  for (const [name, changes, from, isAnswered] of rows) {
+    const rack = await rackWith(changes);
+    const replies = rack.say({ type: 'discover', giaddr: RELAY, from: ip(from) }, TO_RACK);
+    assert.equal(replies.length, isAnswered ? 1 : 0, name);
+    assert.equal(rack.refused('relay-source-unknown'), isAnswered ? 0 : 1, name);
+  }
+});
+
+test('what is refused for its source names source, relay agent and the key that would let it in', async () => {
+  const rows: readonly (readonly [Words, reason: string, text: RegExp])[] = [
+    [
+      { type: 'discover', giaddr: RELAY },
+      'relay-source-unknown',
+      /relay_sources.*, from 198\.51\.100\.66, through the relay 10\.30\.0\.1/,
+    ],
+    [{ type: 'discover' }, 'source-unserved', /relay_sources.*, from 198\.51\.100\.66/],
+  ];
+  for (const [words, reason, text] of rows) {
+    const rack = await rackWith();
+    rack.say({ ...words, from: FOREIGNER }, TO_RACK);
+    const [told] = rack.events.filter(({ kind }) => kind === 'dhcp.refused');
+    assert.equal(told?.reason, reason);
+    assert.match(eventText(told ?? assert.fail(), undefined), text);
+  }
+});
+
+test('to the rack’s own address, without a relay agent, speaks who is in a served network, or is named', async () => {
+  const chooses = [[118, [10, 30, 0, 0]]] as const;
+  const named = { relaySources: [at('198.51.100.0/24')] };
+  const rows: readonly (readonly [name: string, changes: Partial<DhcpSubnet>, words: Words, answer: string])[] = [
+    ['a renewal from its address', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED }, 'ACK'],
+    ['one from another address of the host', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED, from: RELAY }, 'ACK'],
+    ['one from elsewhere', {}, { type: 'request', mac: MAC_B, ciaddr: LEASED, from: FOREIGNER }, 'source-unserved'],
+    [
+      'a free address from elsewhere',
+      {},
+      { type: 'request', ciaddr: ip('10.20.0.106'), from: FOREIGNER },
+      'source-unserved',
+    ],
+    ['a DISCOVER of a host of the wire', {}, { type: 'discover', from: ip('10.20.0.2') }, 'OFFER'],
+    ['a DISCOVER from elsewhere', {}, { type: 'discover', from: FOREIGNER }, 'source-unserved'],
+    ['one that names a network', {}, { type: 'discover', options: chooses, from: FOREIGNER }, 'source-unserved'],
+    ['an access server that is named', named, { type: 'discover', options: chooses, from: FOREIGNER }, 'OFFER'],
+    ['an INFORM from elsewhere', {}, { type: 'inform', ciaddr: ip('10.20.0.7'), from: FOREIGNER }, 'source-unserved'],
+  ];
+  for (const [name, changes, words, answer] of rows) {
+    const rack = await rackWith(changes);
+    const reply = rack.ask(words, TO_RACK);
+    assert.equal(reply?.type ?? (rack.refused('source-unserved') === 1 ? 'source-unserved' : 'silence'), answer, name);
+  }
+});
+
+test('a broadcast on the wire is taken from any source: it does not come from elsewhere', async () => {
+  const rack = await rackWith();
+  assert.equal(rack.ask({ type: 'discover', from: FOREIGNER })?.type, 'OFFER');
+  assert.equal(rack.ask({ type: 'request', mac: MAC_B, ciaddr: LEASED, from: FOREIGNER })?.type, 'ACK');
+});
+
+test('a host of elsewhere takes no address of a range in the name of a relay agent, nor by any other way', async () => {
+  const ways: readonly (readonly [name: string, words: (index: number) => Words])[] = [
+    ['a relay agent’s name', () => ({ giaddr: RELAY })],
+    ['a relay agent and a network', () => ({ giaddr: RELAY, options: [[118, [10, 20, 0, 0]]] })],
+    ['no relay agent', () => ({})],
+    ['an option', () => ({ options: [[118, [10, 30, 0, 0]]] })],
+    ['ciaddr', (index) => ({ ciaddr: ip(`10.20.0.${100 + index}`) })],
+  ];
+  for (const [name, words] of ways) {
+    const rack = await WireRack.start({ config: config(subnet({ authoritative: 'yes' }), relayedSubnet()) });
+    const taken: (WireReply | undefined)[] = [];
+    for (let index = 0; index < 10; index += 1) {
+      const who: Words = { ...words(index), mac: mac(0x020000000000 + index), from: FOREIGNER };
+      taken.push(rack.ask({ ...who, type: 'discover' }, TO_RACK));
+      const wish = who.ciaddr === undefined ? { requested: ip(`10.30.0.${100 + index}`), server: RACK } : {};
+      taken.push(rack.ask({ ...who, type: 'request', ...wish }, TO_RACK));
+    }
+    assert.deepEqual(taken.filter(Boolean), [], name);
+    assert.deepEqual(rack.table.all(), [], name);
+    assert.equal(rack.server.counters().offers, 0, name);
+  }
+});
+
+test('a host of elsewhere ends no lease in the name of its client, through a relay agent or without one', async () => {
+  const rack = await rackWith();
+  const far = rack.lease(MAC_A, { giaddr: RELAY }, TO_RACK)?.yiaddr ?? ANY;
+  const rows: readonly Words[] = [
+    { type: 'release', giaddr: RELAY, ciaddr: far },
+    { type: 'release', giaddr: ANY, ciaddr: far },
+    { type: 'decline', giaddr: RELAY, requested: far },
+    { type: 'release', mac: MAC_B, giaddr: RELAY, options: [[118, [10, 20, 0, 0]]], ciaddr: LEASED },
+    { type: 'decline', mac: MAC_B, giaddr: RELAY, options: [[118, [10, 20, 0, 0]]], requested: LEASED },
+  ];
+  for (const words of rows) rack.say({ mac: MAC_A, ...words, server: RACK, from: FOREIGNER }, TO_RACK);
+  assert.deepEqual(
+    rack.table.all().map(({ state }) => state),
+    ['bound', 'bound'],
+  );
+  rack.say({ type: 'release', mac: MAC_A, giaddr: RELAY, ciaddr: far, server: RACK }, TO_RACK);
+  assert.equal(rack.table.find(far)?.state, 'released', 'its relay agent says so');
+});

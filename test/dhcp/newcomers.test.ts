@@ -1,0 +1,100 @@
+// Clients that nobody knows beside others that are made up: who asks again as RFC 2131 §4.1 has it gets an address, whatever asks beside it
+// and takes up nothing. In virtual time; real clients do the same in test/e2e/dhcp-hostile.test.ts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Instant } from '../../src/clock.ts';
+import { OFFER_HOLD_MS } from '../../src/dhcp/leases/offers.ts';
+import { MachineDirectory } from '../../src/machines/directory.ts';
+import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { config, ip, MAC_A, MAC_B, machine, RACK, subnet } from './lab.ts';
+import { rig } from './responder-rig.ts';
+
+/** When a client asks, counted from its first time (RFC 2131 §4.1). */
+const ASKS_AT_MS = [0, 4000, 12_000, 28_000, 60_000];
+const STEP_MS = 10;
+const NEWCOMERS = 4;
+const LOW = ip('10.20.0.100');
+
+/** The hardware addresses that ask in each step. */
+type Flood = (step: number) => readonly MacAddress[];
+const invented =
+  (perSecond: number): Flood =>
+  (step) => {
+    const each = (perSecond * STEP_MS) / 1000;
+    return Array.from({ length: each }, (_, index) => mac(0x0200_0000_0000 + step * each + index));
+  };
+/** So many, each of which asks every `everyMs`. */
+const repeated =
+  (count: number, everyMs: number): Flood =>
+  (step) => {
+    const steps = everyMs / STEP_MS;
+    const all = Array.from({ length: count }, (_, index) => index).filter((index) => index % steps === step % steps);
+    return all.map((index) => mac(0x0200_0000_0000 + index));
+  };
+
+/** Lets newcomers begin after `floodedMs` of a flood. @returns after how many milliseconds each had its lease */
+function serveBeside(flood: Flood, addresses: number, floodedMs: number): readonly number[] {
+  const dynamic = { low: LOW, high: ipv4(LOW + addresses - 1) };
+  const machines = new MachineDirectory([machine(MAC_B, '10.20.0.30')]);
+  const { clock, say, lease, table } = rig(config(subnet({ dynamic })), machines);
+  const own = lease(MAC_A);
+  const begun = clock.now() + floodedMs;
+  const newcomers = Array.from({ length: NEWCOMERS }, (_, index) => mac(0x5254_0000_1000 + index));
+  const served = new Map<MacAddress, number>();
+  const isDue = (now: Instant, index: number): boolean => ASKS_AT_MS.includes(now - begun - index * STEP_MS);
+  const end = begun + 65_000;
+  for (let step = 0; clock.now() < end && served.size < NEWCOMERS; step += 1) {
+    for (const one of flood(step)) say({ type: 'discover', mac: one });
+    for (const [index, newcomer] of newcomers.entries()) {
+      if (served.has(newcomer) || !isDue(clock.now(), index)) continue;
+      if (lease(newcomer).startsWith('ack')) served.set(newcomer, clock.now() - begun);
+    }
+    if (step % 500 === 0) {
+      assert.equal(lease(MAC_A), own, 'who has a lease gets it at once');
+      assert.equal(lease(MAC_B), 'ack 10.20.0.30', 'and so does a machine of the region');
+    }
+    clock.advance(STEP_MS);
+  }
+  const held = table.all().map(({ mac: holder }) => holder);
+  assert.equal(new Set(held).size, held.length, 'nobody has two addresses, and none is two clients’');
+  return newcomers.map((newcomer) => served.get(newcomer) ?? Number.POSITIVE_INFINITY);
+}
+
+const FLOODS: readonly (readonly [name: string, flood: Flood, addresses: number, withinMs: number])[] = [
+  ['500 invented clients a second, 100 addresses', invented(500), 100, 12_100],
+  ['2000 invented clients a second, 100 addresses', invented(2000), 100, 12_100],
+  ['500 invented clients a second, 10 addresses', invented(500), 10, 28_100],
+  ['as many as there are addresses, which ask on and on', repeated(101, 2000), 100, 12_100],
+  ['as many as there are few addresses, which ask on and on', repeated(11, 1000), 10, 60_100],
+];
+
+for (const [name, flood, addresses, withinMs] of FLOODS) {
+  test(`newcomers that persist are served beside a flood: ${name}`, () => {
+    for (const floodedMs of [1000, 9000, OFFER_HOLD_MS + 5000]) {
+      const waits = serveBeside(flood, addresses, floodedMs);
+      assert.ok(Math.max(...waits) <= withinMs, `after ${floodedMs} ms of it they waited ${waits.join(', ')} ms`);
+    }
+  });
+}
+
+test('an offer that gave way is denied to whom it was made first, and no address is two clients’', () => {
+  const { clock, say, lease, table } = rig(config());
+  const first = Array.from({ length: 10 }, (_, index) => mac(0x0200_0000_0000 + index));
+  const offered = first.map((one) => say({ type: 'discover', mac: one }).split(' ')[1]);
+  assert.equal(offered.filter(Boolean).length, 8, 'a fifth of the range is for others');
+  const late = Array.from({ length: 9 }, (_, index) => mac(0x5254_0000_1000 + index));
+  for (const one of late) say({ type: 'discover', mac: one });
+  clock.advance(9000);
+  const taken = late.map((one) => lease(one).split(' ')[1]);
+  assert.equal(new Set(taken.filter(Boolean)).size, 9);
+  for (const [index, address] of offered.entries()) {
+    if (address === undefined) continue;
+    const answer = say({ type: 'request', mac: first[index] ?? MAC_A, requested: ip(address), server: RACK });
+    assert.match(answer, taken.includes(address) ? /^nak/ : /^ack/, address);
+  }
+  const holders = new Map<Ipv4, MacAddress>(table.all().map((one) => [one.address, one.mac]));
+  late.forEach((one, index) => {
+    assert.equal(holders.get(ip(taken[index] ?? '')), one, formatIpv4(ip(taken[index] ?? '')));
+  });
+});
