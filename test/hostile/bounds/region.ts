@@ -41,7 +41,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'by reason',
   },
   {
-    at: 'region/api/rate-limit.ts ANONYMOUS_PER_NETWORK',
+    at: 'region/rate-limit.ts ANONYMOUS_PER_NETWORK',
     what: 'requests of one network, a /24 or a /64, that say not who they are',
     whoCanFill: 'a host with a hundred addresses, or a hundred hosts',
     whatOthersNotice: 'machines of the same network that enlist are told 429 and ask again',
@@ -50,7 +50,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/rate-limit.test.ts',
   },
   {
-    at: 'region/api/rate-limit.ts ANONYMOUS_IN_TOTAL',
+    at: 'region/rate-limit.ts ANONYMOUS_IN_TOTAL',
     what: 'the same of all networks together',
     whoCanFill: 'hosts of two networks together',
     whatOthersNotice: 'machines that enlist and people who sign in are told 429 and ask again',
@@ -128,7 +128,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'by account and address',
   },
   {
-    at: 'region/api/rate-limit.ts ANONYMOUS_PER_ADDRESS',
+    at: 'region/rate-limit.ts ANONYMOUS_PER_ADDRESS',
     what: 'requests of one address that says not who it is, wrong passwords among them',
     whoCanFill: 'that address',
     whatOthersNotice: 'nothing, except who shares the address: 429',
@@ -137,7 +137,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/rate-limit.test.ts',
   },
   {
-    at: 'region/api/rate-limit.ts ADDRESSES_MAX',
+    at: 'region/rate-limit.ts ADDRESSES_MAX',
     what: 'addresses and tokens whose rate is remembered',
     whoCanFill: 'a host with thousands of addresses',
     whatOthersNotice: 'nothing: an address that is forgotten begins anew with a full burst',
@@ -146,7 +146,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/rate-limit.test.ts',
   },
   {
-    at: 'region/api/rate-limit.ts WORKER_RATE',
+    at: 'region/rate-limit.ts WORKER_RATE',
     what: 'requests of one machine at work, by the token of its boot',
     whoCanFill: 'that machine',
     whatOthersNotice: 'nothing',
@@ -154,7 +154,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'it is the share',
   },
   {
-    at: 'region/api/rate-limit.ts WORKERS_RATE',
+    at: 'region/rate-limit.ts WORKERS_RATE',
     what: 'the same of all machines at work',
     whoCanFill: 'a hundred machines at work, or whoever makes up tokens',
     whatOthersNotice: 'a machine at work is told 429 and asks again',
@@ -182,18 +182,18 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'region/page/sessions.ts SESSIONS_MAX',
     what: 'browsers that are signed in',
     whoCanFill: `${PERSON} who signs in 500 times`,
-    whatOthersNotice: 'the session unused for longest ends: that person signs in again',
+    whatOthersNotice: 'nothing: the user with most of them is signed out where that was longest ago',
     howItEmpties: 'after 12 hours without use; with the account or its password',
-    share: 'none by account',
+    share: 'by user',
     test: 'region/page/routes.test.ts',
   },
   {
     at: 'region/api/event-followers.ts FOLLOWERS_MAX',
     what: 'streams of events that are followed',
     whoCanFill: `${PERSON} who opens 64 of them`,
-    whatOthersNotice: 'a further page does not stay live, and a further client is refused',
+    whatOthersNotice: 'nothing: the user with most of them loses one to each newcomer of another user',
     howItEmpties: 'when its reader leaves or takes nothing for 60 s',
-    share: 'none',
+    share: 'by user, and by the addresses of a user',
     test: 'region/event-followers.test.ts',
   },
   {
@@ -259,9 +259,11 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'region/identity/enlistment.ts MACHINES_MAX',
     what: 'machines of one region',
     whoCanFill: 'any host of a managed network, by enlisting machines that do not exist',
-    whatOthersNotice: 'a machine that nobody knows is refused; known ones go on',
-    howItEmpties: 'as people delete machines',
-    share: 'by address only through ANONYMOUS_PER_ADDRESS: one a second',
+    whatOthersNotice:
+      "nothing: a New machine that is known by a stranger's word alone gives way, of the network and address with most of them",
+    howItEmpties: 'as people delete machines; an unproven one gives way to anybody after a week',
+    share: 'by network and address; a machine whose boot is proven comes before all others',
+    test: 'region/identity/enlistment.test.ts',
   },
   {
     at: 'region/racks/interface-source.ts INTERFACES_MAX',
