@@ -1,5 +1,7 @@
 // What is said of a datagram: one line, and its fields as a person or a program reads them.
 
+import { cleanText } from '../clean-text.ts';
+
 /** One field, with what is wrong about it. */
 export interface Field {
   readonly name: string;
@@ -22,8 +24,6 @@ export interface Description {
 
 /** Bytes shown in full; of more the first ones are, and their number. */
 const HEX_BYTES_MAX = 64;
-/** Characters of a text that are shown. */
-const TEXT_CHARACTERS_MAX = 512;
 
 /** Bytes as hexadecimal digits, shortened. */
 export function hexText(bytes: Uint8Array): string {
@@ -33,10 +33,7 @@ export function hexText(bytes: Uint8Array): string {
 
 /** Text with everything that a terminal would act on written as `\xNN`, shortened. */
 export function safeText(text: string): string {
-  const cut = text.length > TEXT_CHARACTERS_MAX ? `${text.slice(0, TEXT_CHARACTERS_MAX)}…` : text;
-  return cut.replaceAll(/[\0-\x1f\x7f-\x9f\\]/g, (character) =>
-    character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  return cleanText(text.replaceAll('\\', '\\\\'));
 }
 
 /** Bytes as text where they are printable, else as hexadecimal digits. */

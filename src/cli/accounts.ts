@@ -8,6 +8,7 @@ import { errorText, RackError } from '../errors.ts';
 import { createAdmin, createApiKey } from '../region/accounts.ts';
 import type { RegionStore } from '../region/store.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
+import { print } from './output.ts';
 import { openPrompt } from './prompt.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
@@ -26,7 +27,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   await withStore(stateDir, (store) =>
     createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
   );
-  console.log(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
+  print(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
   return 0;
 }
 
@@ -38,7 +39,7 @@ export async function printApiKey(flags: {
 }): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
-  console.log(key);
+  print(key);
   return 0;
 }
 

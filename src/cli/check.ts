@@ -9,7 +9,7 @@ import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
 import { askConfig, cachedSettings } from './config-in-force.ts';
 import { askLeases } from './lease-source.ts';
-import { printJson } from './output.ts';
+import { print, printError, printJson } from './output.ts';
 
 /** Stranded leases that are listed; more are counted. */
 const STRANDED_SHOWN_MAX = 20;
@@ -20,11 +20,11 @@ export function checkFile(file: string, json: boolean): number {
   const problems = problemsOf(parsed);
   const notes = parsed.ok ? configNotes(parsed.config) : [];
   if (json) printJson({ file, ok: problems.length === 0, problems, notes });
-  else if (problems.length > 0) console.error(formatProblems(file, problems));
+  else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
-    console.log(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
-    for (const note of notes) console.log(`Note    ${note}`);
+    print(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
+    for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
 }
@@ -53,7 +53,7 @@ export async function showDifference(file: string, config: string, json: boolean
   const problems = problemsOf(parsed);
   if (!parsed.ok || problems.length > 0) {
     if (json) printJson({ file, ok: false, problems });
-    else console.error(formatProblems(file, problems));
+    else printError(formatProblems(file, problems));
     return 1;
   }
   const changes = compareConfigs(running, parsed);
@@ -63,15 +63,13 @@ export async function showDifference(file: string, config: string, json: boolean
     printJson({ file, ok: true, changes, listeners: effects.listeners, stranded });
     return 0;
   }
-  if (changes.length === 0) console.log(`${file} changes nothing of what is in force.`);
-  for (const change of changes) console.log(formatChange(change));
-  for (const line of effects.listeners) console.log(`Listener: ${line}`);
+  if (changes.length === 0) print(`${file} changes nothing of what is in force.`);
+  for (const change of changes) print(formatChange(change));
+  for (const line of effects.listeners) print(`Listener: ${line}`);
   if (stranded.length > 0) {
-    console.log(
-      `Leases: ${stranded.length} are outside the new ranges; their machines get other addresses when they renew:`,
-    );
-    for (const { address, mac } of stranded.slice(0, STRANDED_SHOWN_MAX)) console.log(`  ${address}  ${mac}`);
-    if (stranded.length > STRANDED_SHOWN_MAX) console.log(`  and ${stranded.length - STRANDED_SHOWN_MAX} more`);
+    print(`Leases: ${stranded.length} are outside the new ranges; their machines get other addresses when they renew:`);
+    for (const { address, mac } of stranded.slice(0, STRANDED_SHOWN_MAX)) print(`  ${address}  ${mac}`);
+    if (stranded.length > STRANDED_SHOWN_MAX) print(`  and ${stranded.length - STRANDED_SHOWN_MAX} more`);
   }
   tellPinned(running.stored, parsed.file.values);
   return 0;
@@ -80,7 +78,7 @@ export async function showDifference(file: string, config: string, json: boolean
 /** Values of the store that the file would hide. */
 function tellPinned(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
-  for (const key of hidden) console.log(`Store: ${key} is in the store, too; the file wins`);
+  for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
 }
 
 async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {

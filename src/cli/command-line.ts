@@ -10,7 +10,7 @@ import { leasesCommand } from './lease-commands.ts';
 import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { neighboursCommand } from './neighbour-commands.ts';
-import { printFailure } from './output.ts';
+import { printError, printFailure } from './output.ts';
 import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
@@ -53,7 +53,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     await captureCommands(preseedCommands(regions, shared, finish), shared, finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`rackboot: ${error.message}\nSee rackboot --help.`);
+      printError(`rackboot: ${error.message}\nSee rackboot --help.`);
       return 2;
     }
     printFailure(error);

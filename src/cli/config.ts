@@ -17,7 +17,7 @@ import {
 } from '../machines/settings.ts';
 import { askConfig, type FoundConfig, findConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printError, printJson, printTable } from './output.ts';
 import { withStoredSettings } from './settings-store.ts';
 
 /** How long a command waits for the rack to take over what it stored. */
@@ -46,7 +46,7 @@ export async function showConfig(file: string, prefix: string | undefined, json:
     rows.map(({ key, value, owner }) => [key, value, ownerText(owner, found.path)]),
     '',
   );
-  if (found.refused !== undefined) console.error(`rackboot: refused, and not in force:\n${found.refused}`);
+  if (found.refused !== undefined) printError(`rackboot: refused, and not in force:\n${found.refused}`);
   return 0;
 }
 
@@ -57,7 +57,7 @@ export async function getConfig(file: string, key: string, json: boolean): Promi
   if (value === undefined) throw unknownKey(key);
   const shown = isSecretKey(key) ? '(secret)' : value;
   if (json) printJson(shown);
-  else console.log(typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown));
+  else print(typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown));
   return 0;
 }
 
@@ -84,8 +84,8 @@ export async function unsetConfig(flags: SettingFlags, key: string): Promise<num
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
   const stored = flags.rack === undefined ? found.stored : await storedOf(found, flags.rack);
-  if (Object.keys(stored).length === 0) console.log('# The store owns nothing of this configuration.');
-  else console.log(stringify(stored).trimEnd());
+  if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
+  else print(stringify(stored).trimEnd());
   return 0;
 }
 
@@ -93,7 +93,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const before = await findConfig(flags.config);
   if (before.uuid === undefined) {
     changeOffline(before, flags, key, value);
-    console.log(`${key}: stored; no daemon runs here, it is in force when one starts.`);
+    print(`${key}: stored; no daemon runs here, it is in force when one starts.`);
     return;
   }
   const form = new URLSearchParams({ key });
@@ -102,10 +102,10 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const path = `${SETTINGS_PATH}?op=${value === undefined ? 'unset' : 'set'}`;
   await askDaemon(before.config.stateDir, path, 'POST', form.toString());
   if (flags.rack !== undefined && flags.rack !== before.uuid) {
-    console.log(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
+    print(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
     return;
   }
-  console.log((await isTaken(flags.config, before, key, value)) ? `${key}: in force.` : notTaken(key));
+  print((await isTaken(flags.config, before, key, value)) ? `${key}: in force.` : notTaken(key));
 }
 
 const notTaken = (key: string): string =>
@@ -176,5 +176,5 @@ const unknownKey = (key: string): RackError =>
   new RackError('bad-argument', `${key}: there is no such key, or it has no value; rackboot config show lists all`);
 
 function tellWithoutDaemon({ uuid }: FoundConfig): void {
-  if (uuid === undefined) console.error('rackboot: no daemon runs here; this is what it would start with.');
+  if (uuid === undefined) printError('rackboot: no daemon runs here; this is what it would start with.');
 }

@@ -9,7 +9,7 @@ import { RackError } from '../errors.ts';
 import { makeDebianImage } from '../images/debian-image.ts';
 import { isRoot } from '../images/debian-root.ts';
 import { addOpened, describeAdding, enterTree } from './disk-images.ts';
-import { formatDuration, printJson } from './output.ts';
+import { formatDuration, print, printJson } from './output.ts';
 
 export interface MakeDebianFlags {
   readonly config: string;
@@ -46,7 +46,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     epochSeconds: lastingTime(began),
     workDir,
     onProgress: (text) => {
-      if (!flags.json) console.log(text);
+      if (!flags.json) print(text);
     },
   });
   const file = await open(made.file, 'r');
@@ -54,13 +54,13 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     // The store may belong to another user, who could not remove what this one made: only the open file is left of it.
     clear();
     process.removeListener('exit', clear);
-    if (!flags.json) console.log('Adding it to the store');
+    if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
     const result = await addOpened(enterTree(flags), file, {
       ...{ ...flags, file: 'the image', os: 'debian', subarch: 'generic', serial: undefined, title, compress: true },
     });
     if (flags.json) printJson(result);
-    else console.log(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - began)}.`);
+    else print(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - began)}.`);
     return 0;
   } finally {
     await file.close();

@@ -6,7 +6,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import { type AddResult, addImage } from '../images/image-adding.ts';
 import { formatImageName, hasBlob, readImages, removeImages, type StoredImage } from '../images/image-store.ts';
 import { loadMerged } from './config-in-force.ts';
-import { formatBytes, printJson, printTable } from './output.ts';
+import { formatBytes, print, printError, printJson, printTable } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
 interface StoreFlags {
@@ -45,7 +45,7 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
   try {
     const result = await addOpened(enterTree(flags), file, flags);
     if (flags.json) printJson(result);
-    else console.log(describeAdding(result));
+    else print(describeAdding(result));
     return 0;
   } finally {
     await file.close();
@@ -74,7 +74,7 @@ export function addOpened(tree: string, file: FileHandle, flags: AddFlags): Prom
       const part = Math.floor((done / total) * PROGRESS_PARTS);
       if (part <= said || flags.json) return;
       said = part;
-      console.log(`${Math.round((part / PROGRESS_PARTS) * 100)} % of ${formatBytes(total)}`);
+      print(`${Math.round((part / PROGRESS_PARTS) * 100)} % of ${formatBytes(total)}`);
     },
   });
 }
@@ -112,7 +112,7 @@ export function listDiskImages(flags: StoreFlags): number {
     ]);
     const empty = 'There are no disk images. rackboot images add FILE --os OS --release RELEASE adds one.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
-    for (const problem of problems) console.error(problem);
+    for (const problem of problems) printError(problem);
   }
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;
 }
@@ -133,7 +133,7 @@ export async function removeDiskImages(
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());
   if (flags.json) printJson({ removed: doomed, freed });
-  else for (const image of doomed) console.log(`Removed ${formatImageName(image)}`);
-  if (!flags.json) console.log(`${formatBytes(freed)} are free again.`);
+  else for (const image of doomed) print(`Removed ${formatImageName(image)}`);
+  if (!flags.json) print(`${formatBytes(freed)} are free again.`);
   return 0;
 }

@@ -8,7 +8,7 @@ import type { Finding } from '../doctor/finding.ts';
 import { type RunningFacts, readHostFacts } from '../doctor/host-facts.ts';
 import { findConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 
 export interface DoctorArguments {
   readonly outsideName?: string | undefined;
@@ -40,13 +40,13 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   });
   const healthy = isWell && refused === undefined;
   if (json) printJson({ healthy, findings });
-  else console.log(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
+  else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
 }
 
 function printFinding({ check, ok, text, fix }: Finding): void {
-  console.log(`${ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
-  for (const line of fix?.split('\n') ?? []) console.log(`       fix: ${line}`);
+  print(`${ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
+  for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
 }
 
 /** Undefined: no rack runs, or it may not be asked by this user. */

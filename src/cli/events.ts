@@ -6,7 +6,7 @@ import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { followEvents } from './event-follow.ts';
 import { findMachine } from './machine-identity.ts';
-import { printJson } from './output.ts';
+import { print, printError, printJson, printJsonLine } from './output.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
 const LIMIT_MAX = 1000;
@@ -47,20 +47,20 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const { events } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
   if (json && !request.follow) printJson(shown);
-  else for (const event of shown) print(event, json);
-  if (!json && shown.length === 0 && !request.follow) console.log('Nothing has happened yet.');
+  else for (const event of shown) printEvent(event, json);
+  if (!json && shown.length === 0 && !request.follow) print('Nothing has happened yet.');
   if (request.follow) await follow(stateDir, filter, json, events[0]?.id);
   return 0;
 }
 
-function print(event: z.infer<typeof eventShape>, json: boolean): void {
+function printEvent(event: z.infer<typeof eventShape>, json: boolean): void {
   if (json) {
-    console.log(JSON.stringify(event));
+    printJsonLine(event);
     return;
   }
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
   const who = event.hostname || (event.username === 'unknown' ? '' : event.username);
-  console.log(`${time}  ${event.level.padEnd(8)}  ${who.padEnd(16)}  ${event.description}`);
+  print(`${time}  ${event.level.padEnd(8)}  ${who.padEnd(16)}  ${event.description}`);
 }
 
 async function follow(
@@ -83,15 +83,15 @@ async function follow(
         isTold = false;
         if (event === 'gap') {
           const gap = gapShape.parse(JSON.parse(data));
-          console.error(`Events ${gap.after + 1} to ${gap.oldest - 1} are not kept any more.`);
+          printError(`Events ${gap.after + 1} to ${gap.oldest - 1} are not kept any more.`);
           return undefined;
         }
         const shown = eventShape.parse(JSON.parse(data));
-        print(shown, json);
+        printEvent(shown, json);
         return shown.id;
       },
       onInterruption: (reason) => {
-        if (!isTold) console.error(`${reason}; trying again until Ctrl-C`);
+        if (!isTold) printError(`${reason}; trying again until Ctrl-C`);
         isTold = true;
       },
       signal: stop.signal,

@@ -10,7 +10,7 @@ import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { makeStateDirectory } from '../store/database-file.ts';
 import { loadMerged } from './config-in-force.ts';
-import { formatBytes, printJson } from './output.ts';
+import { formatBytes, print, printJson } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
 export interface BuildFlags {
@@ -50,7 +50,7 @@ async function publishImages(
     packages: flags.packages,
     workDir: work.path,
     onProgress: (text: string) => {
-      if (!flags.json) console.log(text);
+      if (!flags.json) print(text);
     },
   };
   process.once('exit', work.close);
@@ -60,7 +60,7 @@ async function publishImages(
   else {
     for (const { directory, files } of published) {
       for (const { name, bytes, sha256 } of files)
-        console.log(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
+        print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
     }
   }
   return 0;

@@ -16,6 +16,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../machines/settings.ts';
 import { formatNetwork, networkOf, parseIpv4 } from '../net/address.ts';
 import { type InitAnswers, type InterfaceProposal, proposeRanges, renderConfig, settingsOf } from './init-proposal.ts';
+import { print } from './output.ts';
 import { openPrompt } from './prompt.ts';
 import { withStoredSettings } from './settings-store.ts';
 
@@ -73,7 +74,7 @@ async function askUntilUsable(flags: InitFlags, candidates: readonly Candidate[]
         return await draft(flags, candidates, ask);
       } catch (error) {
         if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
-        console.log(`\nThat will not do:\n${error.message}\nNothing is written yet. Once more:\n`);
+        print(`\nThat will not do:\n${error.message}\nNothing is written yet. Once more:\n`);
       }
     }
     throw new RackError('bad-argument', `no usable answers in ${ROUNDS_MAX} rounds; nothing was written`);
@@ -194,7 +195,7 @@ function writeConfig(flags: InitFlags, text: string): void {
     }
     throw new RackError('store-unwritable', `cannot write ${flags.config}: ${errorText(error)}`, { cause: error });
   }
-  console.log(`Wrote ${flags.config}.`);
+  print(`Wrote ${flags.config}.`);
 }
 
 /** Puts the network into the store; with --force in the place of those that were there. */
@@ -212,10 +213,8 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;
-  console.log(
-    `The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`,
-  );
-  console.log(
+  print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
+  print(
     `Boot tree: ${join(flags.stateDir, 'boot')}. Next: \`rackboot images build\`, then \`rackboot run --config ${flags.config}\`.`,
   );
 }

@@ -5,6 +5,7 @@
 // 2. Several files are one: of an address the last entry of the last file counts, as with Kea's lease file cleanup.
 // 3. The lease that a client got last is taken first, so that of several in one network it does not matter where they stand in a file.
 
+import { cleanText } from '../clean-text.ts';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import {
@@ -27,7 +28,7 @@ import { RackError } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { openImport } from './lease-destination.ts';
 import { linesOfFile } from './lease-lines.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 
 export interface ImportArguments {
   readonly config: string;
@@ -155,13 +156,11 @@ function tell(
     printJson({ dryRun, into, taken, replaced, left: Object.fromEntries(left), problems, problemCount });
     return;
   }
-  for (const { file, line, text } of problems) console.log(`${file}:${line}: ${printable(text)}`);
-  if (problemCount > problems.length) console.log(`and ${problemCount - problems.length} more of the same kinds`);
-  console.log(`${taken} leases ${dryRun ? 'would be' : 'were'} taken over into ${into}.`);
-  for (const [reason, count] of left) console.log(`${count} left: ${sentenceOf(reason)} (${reason})`);
+  for (const { file, line, text } of problems) print(`${file}:${line}: ${cleanText(text)}`);
+  if (problemCount > problems.length) print(`and ${problemCount - problems.length} more of the same kinds`);
+  print(`${taken} leases ${dryRun ? 'would be' : 'were'} taken over into ${into}.`);
+  for (const [reason, count] of left) print(`${count} left: ${sentenceOf(reason)} (${reason})`);
 }
-
-const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?');
 
 const sentenceOf = (reason: string): string =>
   Object.entries<string>({ ...FILE_PROBLEMS, ...IMPORT_REFUSALS }).find(([name]) => name === reason)?.[1] ?? reason;

@@ -10,7 +10,7 @@ import { RackError } from '../errors.ts';
 import { formatIpv4, parseIpv4, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
 import { findLeases, type GivenCriteria } from './lease-source.ts';
-import { jsonListLines, printFields, printJson, printLines, tableLines } from './output.ts';
+import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from './output.ts';
 
 /** How a list is printed: for people, as JSON, or as CSV (RFC 4180). */
 export type LeaseFormat = 'table' | 'json' | 'csv';
@@ -54,7 +54,7 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
 }
 
 /** On standard error: standard output is the list alone. */
-const tellFile = (file: string): void => console.error(`rackboot: no daemon answers; read from ${file}`);
+const tellFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
 
 function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
   yield CSV_COLUMNS.map(([heading]) => heading).join(',');
@@ -80,7 +80,7 @@ export async function showLease(config: string, wanted: string, json: boolean): 
   if (json) printJson(leases);
   else {
     for (const [index, lease] of leases.entries()) {
-      if (index > 0) console.log('');
+      if (index > 0) print('');
       printFields(fieldsOf(lease));
     }
   }
@@ -96,7 +96,7 @@ export async function endLease(config: string, wanted: string): Promise<number> 
     throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
   const path = `/leases/end?address=${formatIpv4(address)}`;
   const { mac } = endedShape.parse(await askDaemon(loadPlace(config).stateDir, path, 'POST'));
-  console.log(`The lease of ${formatIpv4(address)} to ${mac} has ended.`);
+  print(`The lease of ${formatIpv4(address)} to ${mac} has ended.`);
   return 0;
 }
 

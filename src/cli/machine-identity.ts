@@ -6,7 +6,7 @@ import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { formatMac, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 import { findMachineShape, type MachineShape, machineShape, machinesShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -85,7 +85,7 @@ export async function mergeMachines(file: string, keep: string, other: string, j
   const form = new URLSearchParams({ other: gone.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(kept, 'merge'), 'POST', form);
   if (json) printJson(raw);
-  else console.log(`${gone.fqdn} (${gone.system_id}) is part of ${kept.fqdn} (${kept.system_id}) now.`);
+  else print(`${gone.fqdn} (${gone.system_id}) is part of ${kept.fqdn} (${kept.system_id}) now.`);
   return 0;
 }
 
@@ -110,7 +110,7 @@ export async function splitMachine(
   const raw = await askDaemon(stateDir, pathOf(machine, 'split'), 'POST', form);
   const made = machineShape.parse(raw);
   if (json) printJson(raw);
-  else console.log(`${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
+  else print(`${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
   return 0;
 }
 
@@ -121,6 +121,6 @@ export async function keepApart(file: string, one: string, other: string, json: 
   const form = new URLSearchParams({ other: second.system_id }).toString();
   const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);
   if (json) printJson(raw);
-  else console.log(`${first.fqdn} and ${second.fqdn} are two machines, whatever they show.`);
+  else print(`${first.fqdn} and ${second.fqdn} are two machines, whatever they show.`);
   return 0;
 }

@@ -5,7 +5,7 @@ import { loadPlace } from '../config/load.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 import { machineShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -37,7 +37,7 @@ function show(raw: unknown, json: boolean): number {
       ip_addresses: addresses,
     } = machineShape.parse(raw);
     const more = [typeof message === 'string' ? message : '', addresses.join(' ')].filter((part) => part !== '');
-    console.log(`${fqdn} (${id}) is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`);
+    print(`${fqdn} (${id}) is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`);
   }
   return 0;
 }
@@ -117,7 +117,7 @@ export async function removeMachine(
   const machine = await findMachine(stateDir, argv.machine);
   await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
   if (argv.json) printJson({ system_id: machine.system_id });
-  else console.log(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
+  else print(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
   return 0;
 }
 

@@ -7,7 +7,7 @@ import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
 import { findMachine } from './machine-identity.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 import { machineShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -46,9 +46,9 @@ export async function rescueMachine(argv: LoginArguments & { readonly wait: bool
   if (argv.json) printJson({ machine, logins });
   else {
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
-    console.log(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
-    for (const login of loginsShape.parse(logins)) console.log(lineOf(login));
-    if (!argv.wait) console.log(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
+    print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
+    for (const login of loginsShape.parse(logins)) print(lineOf(login));
+    if (!argv.wait) print(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
   }
   return 0;
 }
@@ -60,8 +60,8 @@ export async function listLogins(argv: LoginArguments): Promise<number> {
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
   const logins = loginsShape.parse(raw);
   if (argv.json) printJson(raw);
-  else if (logins.length === 0) console.log(`${machine.fqdn} is neither in rescue mode nor debugged.`);
-  else for (const login of logins) console.log(lineOf(login));
+  else if (logins.length === 0) print(`${machine.fqdn} is neither in rescue mode nor debugged.`);
+  else for (const login of logins) print(lineOf(login));
   return 0;
 }
 
@@ -77,7 +77,7 @@ async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): P
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
       throw new RackError('bad-argument', `${now} It did not come in ${WAIT_MS_MAX / 60_000} minutes.`);
-    if (now !== said && !isQuiet) console.log(now);
+    if (now !== said && !isQuiet) print(now);
     said = now;
     await new Promise<void>((resolve) => void systemClock.schedule(WAIT_MS, resolve));
   }
@@ -95,8 +95,8 @@ export async function debugLogin(
   const path = `${MACHINES_PATH}${machine.system_id}/?op=debug_login`;
   const raw = await askDaemon(stateDir, path, 'POST', form.toString());
   if (argv.json) printJson(raw);
-  else if (argv.off) console.log(`Nobody logs in to debug ${machine.fqdn} any more.`);
-  else for (const login of loginsShape.parse(raw)) console.log(lineOf(login));
+  else if (argv.off) print(`Nobody logs in to debug ${machine.fqdn} any more.`);
+  else for (const login of loginsShape.parse(raw)) print(lineOf(login));
   return 0;
 }
 

@@ -10,7 +10,7 @@ import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
 import { formOf, type LifeArguments, readFile } from './machine-life.ts';
-import { formatDuration, printFields, printJson, printTable } from './output.ts';
+import { formatDuration, print, printFields, printJson, printTable } from './output.ts';
 import { machineShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -96,13 +96,13 @@ export async function switchMachine(
   const machine = powerShape.parse(raw);
   if (!argv.wait) {
     if (argv.json) printJson(raw);
-    else console.log(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
+    else print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
     return 0;
   }
   const end = await awaitEnd(stateDir, machine);
   const isDone = /^Node powered/.test(end?.type ?? '');
   if (argv.json) printJson({ system_id: id, done: isDone, text: end?.description ?? '' });
-  else console.log(`${machine.fqdn} (${id}): ${end?.description ?? 'nothing is known of its end'}.`);
+  else print(`${machine.fqdn} (${id}): ${end?.description ?? 'nothing is known of its end'}.`);
   return isDone ? 0 : 1;
 }
 
@@ -137,7 +137,7 @@ export async function setPower(argv: {
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/`, 'PUT', form);
   const { fqdn, power_type: type } = powerShape.parse(raw);
   if (argv.json) printJson(raw);
-  else console.log(`${fqdn} (${id}) is switched by ${type === '' || type === 'manual' ? 'hand' : type} now.`);
+  else print(`${fqdn} (${id}) is switched by ${type === '' || type === 'manual' ? 'hand' : type} now.`);
   return 0;
 }
 

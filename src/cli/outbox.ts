@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printJson, printTable } from './output.ts';
 
 export interface OutboxArguments {
   readonly config: string;
@@ -49,9 +49,7 @@ function number(given: number): number {
 
 function show({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
   if (!withLetters) {
-    console.log(
-      `${waiting} wait for the region, ${deadLetters.length} were refused by it for good (--dead shows them).`,
-    );
+    print(`${waiting} wait for the region, ${deadLetters.length} were refused by it for good (--dead shows them).`);
     printTable(
       ['DROPPED', 'COUNT'],
       Object.entries(dropped).map(([kind, count]) => [kind, String(count)]),

@@ -1,14 +1,36 @@
 // What a person sees: tables for reading, JSON for scripts, one line for an error.
+//
+// 1. Every command prints through this file, and nothing that leaves it, but for stored documents into a file or a pipe, has a control character but line ends, tabs and the colours given
+//    to `print`: what machines and strangers sent can neither act on a terminal nor turn a line around.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 
 export { formatBytes, formatDuration } from '../observe/quantity.ts';
 
+const RESET = '\u001b[0m';
+
+/** Prints one line or several, in `colour` (a sequence of the terminal) if one is given. */
+export function print(text: string, colour?: string): void {
+  const clean = cleanLines(text);
+  console.log(colour === undefined ? clean : `${colour}${clean}${RESET}`);
+}
+
+/** The same for what goes wrong. */
+export const printError = (text: string): void => console.error(cleanLines(text));
+
+/** Prints what may have lines, without adding one. */
+export const printPart = (text: string): boolean => process.stdout.write(cleanLines(text));
+
+/** Prints a document that somebody stored (a preseed, a script): as it is into a file or a pipe, clean on a terminal. */
+export const printDocument = (text: string): boolean =>
+  process.stdout.write(process.stdout.isTTY ? cleanLines(text) : text);
+
 /** Prints rows as aligned columns under their headings; nothing but a sentence when there are no rows. */
 export function printTable(headings: readonly string[], rows: readonly (readonly string[])[], empty: string): void {
-  for (const line of tableLines(headings, rows, empty)) console.log(line);
+  for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
 /** The lines of such a table, for `printLines` when they may be very many. */
@@ -37,7 +59,7 @@ export function* tableLines(
 /** Prints one `name  value` a line; the values begin in one column, whatever the names. */
 export function printFields(fields: readonly (readonly [string, string])[]): void {
   const width = fields.reduce((widest, [name]) => Math.max(widest, name.length), 0);
-  for (const [name, value] of fields) console.log(`${name.padEnd(width)}  ${value}`.trimEnd());
+  for (const [name, value] of fields) print(`${name.padEnd(width)}  ${value}`.trimEnd());
 }
 
 /** So much is written at a time, in characters. */
@@ -52,7 +74,7 @@ export async function printLines(lines: Iterable<string>, to: Writable = process
     if (!to.write(text)) await once(to, 'drain');
   };
   for (const line of lines) {
-    waiting += `${line}\n`;
+    waiting += `${cleanLines(line)}\n`;
     if (waiting.length >= WRITE_CHARACTERS) await write();
   }
   if (waiting !== '') await write();
@@ -64,18 +86,21 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
   let separator = '';
   for (const element of elements) {
     yield `${line}${separator}`;
-    line = JSON.stringify(element, null, 2);
+    line = cleanJson(JSON.stringify(element, null, 2));
     separator = ',';
   }
   yield line;
   yield `]${after}`;
 }
 
-export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));
+export const printJson = (value: unknown): void => print(cleanJson(JSON.stringify(value, null, 2)));
+
+/** One line of JSON, of a stream of them. */
+export const printJsonLine = (value: unknown): void => print(cleanJson(JSON.stringify(value)));
 
 /** Prints a failure of the world as one line (problems of a configuration: one each); a bug with its stack. */
 export function printFailure(error: unknown): void {
-  if (error instanceof RackError) console.error(`rackboot: ${error.message}`);
-  else if (error instanceof Error && error.stack !== undefined) console.error(`rackboot: a bug: ${error.stack}`);
-  else console.error(`rackboot: ${errorText(error)}`);
+  if (error instanceof RackError) printError(`rackboot: ${error.message}`);
+  else if (error instanceof Error && error.stack !== undefined) printError(`rackboot: a bug: ${error.stack}`);
+  else printError(`rackboot: ${errorText(error)}`);
 }

@@ -13,7 +13,7 @@ import { openSshIdentity, readPublicKey } from '../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../power/virsh.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
-import { printFields, printJson, printTable } from './output.ts';
+import { print, printFields, printJson, printTable } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
 const machinePower = z.looseObject({ power_type: z.string() });
@@ -110,6 +110,6 @@ function printOutcome(controller: string, { kind, state, text }: PowerOutcome): 
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeOwnerOf(stateDir);
-  console.log(await readPublicKey(await openSshIdentity(stateDir, systemClock), systemClock));
+  print(await readPublicKey(await openSshIdentity(stateDir, systemClock), systemClock));
   return 0;
 }

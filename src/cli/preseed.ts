@@ -15,7 +15,7 @@ import { SHIPPED_DIRECTORY, TemplateSource } from '../region/preseed/template-so
 import { findConfig, loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printDocument, printError, printJson, printTable } from './output.ts';
 import type { MachineShape } from './shapes.ts';
 
 const installShape = z.looseObject({ osystem: z.string(), distro_series: z.string() });
@@ -61,7 +61,7 @@ export function listPreseeds(file: string, json: boolean): number {
   else {
     const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
     printTable(['NAME', 'WHOSE'], rows, 'There are no templates.');
-    console.log(`\nYours are in ${config.preseeds.directory}.`);
+    print(`\nYours are in ${config.preseeds.directory}.`);
   }
   return 0;
 }
@@ -72,7 +72,7 @@ export function showPreseed(file: string, name: string): number {
   if (found === undefined)
     throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
   if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${found.reason}`);
-  process.stdout.write(found.text);
+  printDocument(found.text);
   return 0;
 }
 
@@ -101,21 +101,19 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   const path = `/MAAS/rackboot/1/preseeds/${machine.system_id}/`;
   const raw = await askDaemon(stateDir, path, 'POST', form.toString());
   const { names, result } = renderedShape.parse(raw);
-  if (!flags.names) return print(result, flags.json);
+  if (!flags.names) return printPreseed(result, flags.json);
   if (flags.json) printJson(names);
-  else for (const name of names) console.log(name);
+  else for (const name of names) print(name);
   return 0;
 }
 
 /** @returns the exit code */
-function print(result: z.output<typeof resultShape>, json: boolean): number {
+function printPreseed(result: z.output<typeof resultShape>, json: boolean): number {
   if (json) printJson(result);
-  else if (!result.ok) console.error(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
+  else if (!result.ok) printError(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
   else {
-    process.stdout.write(result.text);
-    console.error(
-      `rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`,
-    );
+    printDocument(result.text);
+    printError(`rackboot: made of ${result.chain.join(', ')}; ${Object.values(STAND_IN).join(', ')} stand for secrets`);
   }
   return result.ok ? 0 : 1;
 }

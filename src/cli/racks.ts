@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
-import { formatDuration, printJson, printTable } from './output.ts';
+import { formatDuration, print, printJson, printTable } from './output.ts';
 
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 
@@ -39,12 +39,12 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       racks.map((rack) => row(rack, nowMs)),
       'No rack is known yet.',
     );
-    for (const { name, conflict } of racks) if (conflict !== null) console.log(`BAD  ${name}: ${conflict}`);
+    for (const { name, conflict } of racks) if (conflict !== null) print(`BAD  ${name}: ${conflict}`);
     for (const { name, settings_refused: why } of racks)
-      if (why !== null) console.log(`BAD  ${name} does not use its settings of the store: ${why}`);
+      if (why !== null) print(`BAD  ${name} does not use its settings of the store: ${why}`);
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
       const isOnly = racks.filter((rack) => rack.name === name).length === 1;
-      console.log(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
+      print(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
     }
   }
   return racks.some((rack) => rack.is_away || rack.conflict !== null || rack.settings_refused !== null) ? 1 : 0;
@@ -84,7 +84,7 @@ export async function judgeRack(
   else await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}&uuid=${rack.uuid}`, 'POST');
   const done = verdict === 'remove' ? 'removed' : `${verdict}ed`;
   if (json) printJson({ uuid: rack.uuid, name: rack.name, done });
-  else console.log(`${rack.name} is ${done}.`);
+  else print(`${rack.name} is ${done}.`);
   return 0;
 }
 

@@ -8,7 +8,7 @@ import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printJson, printPart, printTable } from './output.ts';
 import { machineShape } from './shapes.ts';
 
 const POLL_MS = 1000;
@@ -58,13 +58,13 @@ export async function showResults(argv: ResultArguments): Promise<number> {
   const raw = await askDaemon(stateDir, path);
   const runs = z.array(runShape).parse(raw);
   if (argv.json) printJson(argv.all ? raw : runs.slice(0, 1));
-  else if (runs.length === 0) console.log(`${found.fqdn} has run no scripts yet.`);
+  else if (runs.length === 0) print(`${found.fqdn} has run no scripts yet.`);
   else for (const run of argv.all ? runs : runs.slice(0, 1)) printRun(run);
   return 0;
 }
 
 function printRun(run: Run): void {
-  console.log(`${run.type_name} ${run.started ?? 'not begun'}: ${run.status_name}`);
+  print(`${run.type_name} ${run.started ?? 'not begun'}: ${run.status_name}`);
   const rows = run.results.map(({ name, status_name: status, exit_status: code, runtime }) => [
     name,
     status,
@@ -83,7 +83,7 @@ async function printOutput(stateDir: string, path: string, script: string): Prom
   const query = new URLSearchParams({ include_output: 'true', filters: script }).toString();
   const [result] = (await newestRun(stateDir, path, query))?.results ?? [];
   if (result === undefined) throw new RackError('not-found', `this machine has no result of ${script}`);
-  process.stdout.write(decode(result.output));
+  printPart(decode(result.output));
   return 0;
 }
 
@@ -108,7 +108,7 @@ class Follower {
       const run = await newestRun(this.#stateDir, this.#path, '');
       if (run !== undefined) await this.#show(run);
       if (!AT_WORK.has(machine.status_name)) {
-        console.log(`${machine.fqdn} is ${machine.status_name}.`);
+        print(`${machine.fqdn} is ${machine.status_name}.`);
         return run === undefined || run.status_name === 'Passed' ? 0 : 1;
       }
       await sleep(POLL_MS);
@@ -130,15 +130,15 @@ class Follower {
 
   #print(result: Result): void {
     const before = this.#printed.get(result.name);
-    if (before === undefined) console.log(`── ${result.name}`);
+    if (before === undefined) print(`── ${result.name}`);
     const text = decode(result.output);
-    process.stdout.write(newPart(before?.text ?? '', text));
+    printPart(newPart(before?.text ?? '', text));
     const isEnded = result.endtime !== null;
     this.#printed.set(result.name, { text, isEnded });
     if (!isEnded) return;
     const code = result.exit_status === null || result.exit_status === 0 ? '' : ` (status ${result.exit_status})`;
     const gap = text === '' || text.endsWith('\n') ? '' : '\n';
-    console.log(`${gap}── ${result.name}: ${result.status_name}${code}, ${result.runtime}`);
+    print(`${gap}── ${result.name}: ${result.status_name}${code}, ${result.runtime}`);
   }
 }
 

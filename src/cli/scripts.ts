@@ -6,7 +6,7 @@ import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { readFile } from './machine-life.ts';
-import { formatBytes, formatDuration, printJson, printTable } from './output.ts';
+import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from './output.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
 const shape = z.looseObject({
@@ -45,7 +45,7 @@ export async function addScript(argv: {
   if (argv.json) printJson(raw);
   else {
     const { name: kept, type, timeout_seconds: seconds } = shape.parse(raw);
-    console.log(`${kept} is a ${KINDS[type] ?? ''} script; it may take ${formatDuration(seconds * 1000)}.`);
+    print(`${kept} is a ${KINDS[type] ?? ''} script; it may take ${formatDuration(seconds * 1000)}.`);
   }
   return 0;
 }
@@ -75,7 +75,7 @@ export async function listScripts(config: string, json: boolean): Promise<number
 /** Prints the text of a script. @returns 0 @throws RackError `not-found` */
 export async function showScript(config: string, name: string): Promise<number> {
   const text = await askDaemon(loadPlace(config).stateDir, `${PATH}${encodeURIComponent(name)}/?op=download`);
-  process.stdout.write(String(text));
+  printDocument(String(text));
   return 0;
 }
 
@@ -83,6 +83,6 @@ export async function showScript(config: string, name: string): Promise<number> 
 export async function removeScript(config: string, name: string, json: boolean): Promise<number> {
   await askDaemon(loadPlace(config).stateDir, `${PATH}${encodeURIComponent(name)}/`, 'DELETE');
   if (json) printJson({ name });
-  else console.log(`The script ${name} is removed.`);
+  else print(`The script ${name} is removed.`);
   return 0;
 }

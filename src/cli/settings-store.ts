@@ -12,6 +12,7 @@ import { makeStateDirectory } from '../store/database-file.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { readDesiredState, writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../uplink/rack-identity.ts';
+import { printError } from './output.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
 /** Where the settings are, and what the rack's file writes. */
@@ -42,7 +43,7 @@ export function withStoredSettings<T>(place: SettingsPlace, action: (settings: R
     const result = action(settings);
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
-    writeDesiredState(stateDir, now === undefined ? state : { ...state, settings: now }, (text) => console.error(text));
+    writeDesiredState(stateDir, now === undefined ? state : { ...state, settings: now }, (text) => printError(text));
     return result;
   } finally {
     store.close();

@@ -5,7 +5,7 @@ import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { readFile } from './machine-life.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printJson, printTable } from './output.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });
@@ -53,7 +53,7 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
     added.push(await askDaemon(stateDir, `${PATH}${queryOf(argv)}`, 'POST', new URLSearchParams({ key }).toString()));
   }
   if (argv.json) printJson(added);
-  else console.log(`${added.length === 1 ? 'The key is' : `${added.length} keys are`} added.`);
+  else print(`${added.length === 1 ? 'The key is' : `${added.length} keys are`} added.`);
   return 0;
 }
 
@@ -61,6 +61,6 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
 export async function removeSshKey(argv: KeyArguments & { readonly id: number }): Promise<number> {
   await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${argv.id}/${queryOf(argv)}`, 'DELETE');
   if (argv.json) printJson({ id: argv.id });
-  else console.log('The key is removed.');
+  else print('The key is removed.');
   return 0;
 }

@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../net/address.ts';
 import { askDaemon } from './control.ts';
-import { formatBytes, formatDuration, printJson, printTable } from './output.ts';
+import { formatBytes, formatDuration, print, printJson, printTable } from './output.ts';
 import { regionLines } from './region-lines.ts';
 import { statusShape } from './shapes.ts';
 
@@ -91,10 +91,10 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     printJson(raw);
     return healthy ? 0 : 1;
   }
-  console.log(
+  print(
     `${status.name}: Rackboot ${status.version}, process ${status.pid}, up ${formatDuration(status.uptimeMs)}, ${formatBytes(status.memoryBytes)}`,
   );
-  console.log('');
+  print('');
   printTable(
     ['NETWORK', 'INTERFACE', 'STATE', 'RANGE IN USE'],
     status.interfaces.map((entry) => [
@@ -105,22 +105,20 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     ]),
     'No cluster interface is configured.',
   );
-  console.log('');
+  print('');
   for (const [name, part] of [
     ['TFTP', status.tftp],
     ['HTTP', status.http],
     ['DNS', status.dns],
   ] as const) {
-    console.log(
+    print(
       `${name.padEnd(8)}${part === undefined || part.listening.length === 0 ? 'not served' : part.listening.join(', ')}`,
     );
   }
-  for (const line of regionLines(status.region, status.machinesKnown, now)) console.log(line);
-  console.log(
-    `Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`,
-  );
-  for (const problem of status.dhcp?.problems ?? []) console.log(`BAD     DHCP on ${problem.name}: ${problem.text}`);
-  for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) console.log(line);
-  for (const note of status.notes) console.log(`Note    ${note}`);
+  for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
+  print(`Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`);
+  for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
+  for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
+  for (const note of status.notes) print(`Note    ${note}`);
   return healthy ? 0 : 1;
 }

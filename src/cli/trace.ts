@@ -7,12 +7,13 @@
 // 2. Everything that a machine sent is printed with its control characters taken out.
 
 import { z } from 'zod';
+import { cleanText } from '../clean-text.ts';
 import { loadPlace } from '../config/load.ts';
 import { errorText } from '../errors.ts';
 import { formatBytes, formatSpan } from '../observe/quantity.ts';
 import { askDaemon, followDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
-import { printJson, printTable } from './output.ts';
+import { print, printError, printJson, printJsonLine, printTable } from './output.ts';
 
 const stepShape = z.looseObject({
   number: z.number(),
@@ -84,10 +85,10 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   printHead(trace);
   const printer = new StepPrinter();
   for (const step of steps) printer.print(step);
-  if (steps.length === 0) console.log('  no step is known yet');
-  if (trace.missed > 0) console.log(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
-  if (older.note !== '') console.log(`Older steps are not shown: ${older.note}`);
-  console.log(`Waits for ${trace.waiting}.`);
+  if (steps.length === 0) print('  no step is known yet');
+  if (trace.missed > 0) print(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
+  if (older.note !== '') print(`Older steps are not shown: ${older.note}`);
+  print(`Waits for ${trace.waiting}.`);
   return 0;
 }
 
@@ -103,13 +104,13 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     const steps = 'trace' in part ? part.trace.steps : [part.step];
     const shown = steps.filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
     if (json) {
-      for (const step of shown) console.log(JSON.stringify(step));
+      for (const step of shown) printJsonLine(step);
       return;
     }
     if ('trace' in part) printHead(part.trace);
-    else if (part.missed > 0) console.log(`  … ${part.missed} steps were not shown: this terminal is too slow`);
+    else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
     for (const step of shown) printer.print(step);
-    if ('trace' in part) console.log(`Waits for ${part.trace.waiting}. Ctrl-C ends.`);
+    if ('trace' in part) print(`Waits for ${part.trace.waiting}. Ctrl-C ends.`);
   };
   try {
     await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);
@@ -118,7 +119,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     process.off('SIGTERM', end);
   }
   if (stop.signal.aborted) return 0;
-  console.error('rackboot: the daemon ended');
+  printError('rackboot: the daemon ended');
   return 1;
 }
 
@@ -135,7 +136,12 @@ export async function listSeen(config: string, json: boolean): Promise<number> {
     ['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'],
     seenShape
       .parse(raw)
-      .map(({ mac, machine, step }) => [mac, machine ?? '(not enlisted)', timeOf(step.lastAt), printable(step.text)]),
+      .map(({ mac, machine, step }) => [
+        mac,
+        machine ?? '(not enlisted)',
+        timeOf(step.lastAt),
+        cleanText(step.text, STEP_CHARACTERS_MAX),
+      ]),
     'No machine was heard of since the rack started: is it on a network that this rack serves?',
   );
   return 0;
@@ -171,7 +177,7 @@ function printHead({ mac, address, machine }: Trace): void {
     machine === undefined
       ? 'not enlisted'
       : `${machine.hostname}.${machine.domain} (${machine.systemId}), ${machine.status}`;
-  console.log(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
+  print(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
 }
 
 const SIZE_WIDTH = 10;
@@ -189,7 +195,7 @@ class StepPrinter {
     if (step.boot !== this.#boot) {
       this.#boot = step.boot;
       this.#startedMs = atMs;
-      console.log(`${step.boot === 0 ? 'before the rack was started' : `boot ${step.boot}`}, ${dateOf(step.at)}`);
+      print(`${step.boot === 0 ? 'before the rack was started' : `boot ${step.boot}`}, ${dateOf(step.at)}`);
     }
     const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
     const { bytes, milliseconds } = step.fields;
@@ -203,11 +209,15 @@ class StepPrinter {
       step.kind.padEnd(KIND_WIDTH),
       size.padStart(SIZE_WIDTH),
       span.padStart(SPAN_WIDTH),
-      `${step.level === 'warning' || step.level === 'error' ? '! ' : '  '}${printable(step.text)}${times}`,
+      `${step.level === 'warning' || step.level === 'error' ? '! ' : '  '}${cleanText(step.text, STEP_CHARACTERS_MAX)}${times}`,
     ].join(' ');
-    console.log(this.#colour && line.includes(' ! ') ? `\u001b[33m${line}\u001b[0m` : line);
+    print(line, this.#colour && line.includes(' ! ') ? YELLOW : undefined);
   }
 }
+
+/** The longest step that is shown, in characters. */
+const STEP_CHARACTERS_MAX = 2048;
+const YELLOW = '\u001b[33m';
 
 /** Local time of day, as the clock on the wall shows it. */
 function timeOf(iso: string): string {
@@ -218,6 +228,3 @@ function timeOf(iso: string): string {
 }
 
 const dateOf = (iso: string): string => `${new Date(iso).toLocaleDateString('sv-SE')} ${timeOf(iso).slice(0, 8)}`;
-
-/** Control characters, which a terminal would act on, as question marks. */
-const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');

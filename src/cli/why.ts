@@ -20,7 +20,7 @@ import { parseMac } from '../net/address.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 
 const whyShape = z.object({
   mac: z.string(),
@@ -52,7 +52,7 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
     answer.obstacles.length === 0 &&
     answer.boots.every(({ lines }) => lines.every(({ ok }) => ok));
   if (request.json) printJson({ ...answer, note });
-  else print(answer, note, client === undefined);
+  else printAnswer(answer, note, client === undefined);
   return isFree ? 0 : 1;
 }
 
@@ -112,22 +112,22 @@ async function ask(request: WhyRequest): Promise<Asked> {
   return { answer: explain(wanted, machine, parseClient(request.arch), foresight, []), note };
 }
 
-function print({ mac, machine, boots, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
+function printAnswer({ mac, machine, boots, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
   const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
-  console.log(`${mac}  ${who}`);
-  if (note !== '') console.log(note);
-  for (const obstacle of obstacles) console.log(`! ${obstacle}`);
+  print(`${mac}  ${who}`);
+  if (note !== '') print(note);
+  for (const obstacle of obstacles) print(`! ${obstacle}`);
   if (boots.length === 0) {
-    console.log('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
+    print('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');
     return;
   }
-  if (isGuessed) console.log('Its firmware is guessed from what it showed last; --arch names another.');
+  if (isGuessed) print('Its firmware is guessed from what it showed last; --arch names another.');
   for (const { title, network, lines } of boots) {
-    console.log(`\nas ${title}, in ${network}:`);
+    print(`\nas ${title}, in ${network}:`);
     const width = Math.max(...lines.map(({ topic }) => topic.length));
     for (const { topic, text, remedy, ok } of lines) {
-      console.log(`${ok ? ' ' : '!'} ${topic.padEnd(width)}  ${text}`);
-      if (remedy !== undefined) console.log(`  ${' '.repeat(width)}  → ${remedy}`);
+      print(`${ok ? ' ' : '!'} ${topic.padEnd(width)}  ${text}`);
+      if (remedy !== undefined) print(`  ${' '.repeat(width)}  → ${remedy}`);
     }
   }
 }

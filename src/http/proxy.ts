@@ -9,6 +9,7 @@
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import { cleanText } from '../clean-text.ts';
 import { errorText } from '../errors.ts';
 import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -153,11 +154,8 @@ function refusalName(answer: IncomingMessage): string | undefined {
 }
 
 function textOf(words: readonly Uint8Array[]): string | undefined {
-  const text = Buffer.concat(words)
-    .toString('utf8')
-    .replace(/[\p{Cc}\s]+/gu, ' ')
-    .trim();
-  return text === '' ? undefined : text;
+  const text = Buffer.concat(words).toString('utf8').replace(/\s+/g, ' ').trim();
+  return text === '' ? undefined : cleanText(text, SAID_BYTES_MAX);
 }
 
 /** Passes requests on; counts how many are under way. */

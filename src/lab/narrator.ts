@@ -1,5 +1,6 @@
 // Tells a person at the terminal what is happening: one line a step, with the seconds since the start and who did it.
 
+import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
 import type { LogLine } from './daemon-process.ts';
 
@@ -26,7 +27,7 @@ export class Narrator {
   tell(speaker: Speaker, text: string): void {
     const at = ((this.#clock.now() - this.#startedAt) / 1000).toFixed(2).padStart(7);
     const who = speaker.padEnd(9);
-    console.log(`${at} s  ${this.#colour ? `${COLOURS[speaker]}${who}${RESET}` : who} ${text}`);
+    console.log(`${at} s  ${this.#colour ? `${COLOURS[speaker]}${who}${RESET}` : who} ${cleanText(text)}`);
   }
 
   /** Tells a line of the daemon's log. */

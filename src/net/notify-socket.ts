@@ -5,6 +5,7 @@
 // 2. Each message names the socket anew, so a manager that was started again is reached.
 // 3. The names are taken out of the environment: programs that this process starts do not speak for it.
 
+import { cleanText } from '../clean-text.ts';
 import { errorText } from '../errors.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
@@ -49,7 +50,7 @@ export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): No
 /** The text of a message: a value loses its line breaks, and a long one its end. */
 export function formatNotice(notice: Notice): string {
   return Object.entries(notice)
-    .map(([name, value]) => `${name}=${cut(value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '))}`)
+    .map(([name, value]) => `${name}=${cut(cleanText(value.replace(/\s+/g, ' ')))}`)
     .join('\n');
 }
 

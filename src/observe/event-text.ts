@@ -2,13 +2,17 @@
 // timeline and the region's log show the same words.
 //
 // 1. An event without a sentence of its own reads as its message and its fields, so no kind is ever silent.
-// 2. Fields of a log line stay structured: numbers become addresses, nothing else changes.
+// 2. Fields of a log line stay structured: numbers become addresses, text from outside is cleaned, nothing else changes.
 
+import { cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { DHCP_SENTENCES, isDhcpEvent } from './sentences/dhcp.ts';
 import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from './sentences/files.ts';
 import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from './sentences/service.ts';
+
+/** The longest text of an event that is shown: a sentence, or a problem of the configuration. */
+const EVENT_CHARACTERS_MAX = 2048;
 
 /** Every kind of event that the daemon's rooms publish, by name. */
 export type EventKinds = ReadonlyMap<string, EventKind>;
@@ -20,14 +24,14 @@ export function eventFields(event: RackEvent): Record<string, unknown> {
     if (name === 'kind' || name === 'at' || value === undefined) continue;
     if (name === 'mac') fields.mac = event.mac === undefined ? undefined : formatMac(event.mac);
     else if (name === 'address') fields.address = event.address === undefined ? undefined : formatIpv4(event.address);
-    else fields[name] = value;
+    else fields[name] = typeof value === 'string' ? cleanText(value, EVENT_CHARACTERS_MAX) : value;
   }
   return fields;
 }
 
 /** One sentence without its full stop: what happened, with what a person needs to act on it. */
 export function eventText(event: RackEvent, kind: EventKind | undefined): string {
-  const sentence = sentenceOf(event) ?? plainText(event, kind);
+  const sentence = cleanText(sentenceOf(event) ?? plainText(event, kind), EVENT_CHARACTERS_MAX);
   return event.count === undefined || event.count < 2 ? sentence : `${sentence} (one of ${event.count} such)`;
 }
 

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { z } from 'zod';
+import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
@@ -70,7 +71,7 @@ export function openLog(settings: LogSettings): Log {
 }
 
 const formatFor = (file: string | undefined): ((line: string) => string) =>
-  file === undefined && isatty(1) ? openTerminalFormat() : (line) => line;
+  file === undefined && isatty(1) ? openTerminalFormat() : cleanJson;
 
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(
@@ -96,7 +97,7 @@ export function openTerminalFormat(): (line: string) => string {
     const { level, time, event, msg, ...fields } = lineShape.parse(JSON.parse(line));
     const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
     // Everything is in the message: fields of some names, such as hostname, are otherwise shown elsewhere, and as they came.
-    return pretty({ level, time, msg: printable(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
+    return pretty({ level, time, msg: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
   };
 }
 
@@ -106,9 +107,6 @@ const lineShape = z.looseObject({
   event: z.string().optional(),
   msg: z.string().default(''),
 });
-
-/** Control characters, which a terminal would act on, as question marks. */
-const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');
 
 /** Writes the events of the stream that `levels` show to the log from now on. */
 export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {

@@ -3,6 +3,8 @@
 // 1. `done` is said only of what was acknowledged; whatever may or may not have happened is `unknown`, and is not tried again by itself.
 // 2. The words are cleaned: one line of printable characters, bounded, without any secret of the machine.
 
+import { cleanText } from '../clean-text.ts';
+
 /** Whether a machine has power; `unknown`: nobody could say. */
 export type PowerState = 'on' | 'off' | 'unknown';
 
@@ -48,7 +50,7 @@ export function cleanWords(said: string, secrets: readonly string[] = []): strin
   const line = maskSecrets(said, secrets)
     .trim()
     .replace(/\s*\n\s*/g, '; ')
-    .replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(/\s+/g, ' ')
     .trim();
-  return line.length > OUTCOME_CHARACTERS_MAX ? `${line.slice(0, OUTCOME_CHARACTERS_MAX - 1)}…` : line;
+  return cleanText(line, OUTCOME_CHARACTERS_MAX);
 }

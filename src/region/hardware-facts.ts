@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
-import { cleanText, parseJson } from './text-json.ts';
+import { cleanWords, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
 export const DISKS_MAX = 256;
@@ -27,14 +27,14 @@ const text = z
   .string()
   .max(FACT_TEXT_RECEIVED_MAX)
   .nullish()
-  .transform((value) => cleanText(value ?? '', FACT_TEXT_MAX));
+  .transform((value) => cleanWords(value ?? '', FACT_TEXT_MAX));
 
 /** Text that older agents do not send: absent then. */
 const more = z
   .string()
   .max(FACT_TEXT_RECEIVED_MAX)
   .optional()
-  .transform((value) => (value === undefined ? undefined : cleanText(value, FACT_TEXT_MAX)));
+  .transform((value) => (value === undefined ? undefined : cleanWords(value, FACT_TEXT_MAX)));
 
 /** A switch as sysfs and shells write it: 1, 0, true, false, "1", "0", null. */
 const flag = z
@@ -138,7 +138,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   }
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = issue.path.map(String).join('.');
-    return cleanText(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
+    return cleanWords(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
   });
   return { kind: 'fault', problems };
 }

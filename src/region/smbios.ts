@@ -6,7 +6,7 @@
 // 1. The table is a stranger's: any bytes give an inventory within the bounds below, and never throw.
 // 2. What a structure is too short to have, or says it does not know, is absent or empty.
 
-import { cleanText } from './text-json.ts';
+import { cleanWords } from './text-json.ts';
 
 export const SMBIOS_BYTES_MAX = 64 * 1024;
 export const MEMORY_BANKS_MAX = 128;
@@ -120,7 +120,7 @@ class Structure {
   /** The string whose number is at the offset; empty: there is none. */
   text(offset: number): string {
     const index = this.number(offset, 1) ?? 0;
-    const text = index === 0 ? '' : cleanText(this.#strings[index - 1] ?? '', TEXT_MAX);
+    const text = index === 0 ? '' : cleanWords(this.#strings[index - 1] ?? '', TEXT_MAX);
     // What firmware writes where nobody has filled it in.
     return /^(?:not specified|unknown|none|n\/a|to be filled by o\.?e\.?m\.?|0+)$/i.test(text) ? '' : text;
   }

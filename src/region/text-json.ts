@@ -2,6 +2,8 @@
 //
 // 1. Never throws.
 
+import { cleanText } from '../clean-text.ts';
+
 export const JSON_DEPTH_MAX = 12;
 
 /** A parsed value, or why the text is none. */
@@ -40,18 +42,9 @@ function nestsDeeperThan(text: string, depthMax: number): boolean {
 }
 
 /**
- * Text of a machine or a person without control characters, characters that are invisible or turn the text around, and broken ones;
- * trimmed and cut to `charactersMax`.
+ * Text of a machine or a person in one line, as it is stored and shown: white space and broken characters become single spaces, what may
+ * not be shown is written as an escape; trimmed and cut to `charactersMax`.
  */
-export function cleanText(text: string, charactersMax: number): string {
-  const clean = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\ufffd\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, ' ')
-    .replace(/ {2,}/g, ' ')
-    .trim();
-  return clean.length <= charactersMax
-    ? clean
-    : clean
-        .slice(0, charactersMax)
-        .toWellFormed()
-        .replace(/\ufffd/g, '');
+export function cleanWords(text: string, charactersMax: number): string {
+  return cleanText(text.replace(/[\s\0\ufffd]+/g, ' ').trim(), charactersMax);
 }

@@ -20,7 +20,7 @@ import {
   type RackReport,
 } from '../region/machine-event.ts';
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/store.ts';
-import { cleanText } from '../region/text-json.ts';
+import { cleanWords } from '../region/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
 const PRUNE_EVERY = 500;
@@ -65,7 +65,7 @@ export class EventTable {
       event.type,
       EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
       kind ?? null,
-      cleanText(event.description, DESCRIPTION_MAX),
+      cleanWords(event.description, DESCRIPTION_MAX),
       event.username,
       stranger?.mac ?? null,
       stranger?.address ?? null,
@@ -182,7 +182,7 @@ export class EventTable {
       username: '',
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
-    this.add(event, machineId, cleanText(report.kind, KIND_MAX), stranger);
+    this.add(event, machineId, cleanWords(report.kind, KIND_MAX), stranger);
     return machineId;
   }
 

@@ -36,7 +36,7 @@ for (const [name, environment, expected] of terms) {
 
 test('a message has one assignment a line, whatever the values hold', () => {
   assert.equal(formatNotice({ READY: '1', STATUS: 'all is well' }), 'READY=1\nSTATUS=all is well');
-  assert.equal(formatNotice({ STATUS: 'a\nREADY=1\r\n\0b\u2028c' }), 'STATUS=a READY=1 b c');
+  assert.equal(formatNotice({ STATUS: 'a\nREADY=1\r\n\0b\u2028c' }), 'STATUS=a READY=1 \\x00b c');
   const long = formatNotice({ STATUS: 'ä'.repeat(STATUS_BYTES_MAX) });
   assert.match(long, /^STATUS=ä+…$/);
   assert.ok(Buffer.byteLength(long) <= STATUS_BYTES_MAX + 'STATUS='.length);

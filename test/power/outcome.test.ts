@@ -15,7 +15,11 @@ for (const [name, text, secrets, expected] of MASKS) {
 
 const WORDS: readonly (readonly [name: string, said: string, expected: string])[] = [
   ['lines become one', ' first\r\n\n second \n', 'first; second'],
-  ['control characters and bidirectional marks become spaces', 'a\u0000\u001b[31mb\u202ec\u009bd', 'a [31mb c d'],
+  [
+    'control characters and bidirectional marks become visible',
+    'a\u0000\u001b[31mb\u202ec\u009bd',
+    'a\\x00\\x1b[31mb\\u202ec\\x9bd',
+  ],
   ['nothing stays nothing', '\n \t', ''],
 ];
 for (const [name, said, expected] of WORDS) test(name, () => assert.equal(cleanWords(said), expected));

@@ -5,6 +5,7 @@
 // 2. It has a client identifier of its own: a server that goes by it keeps apart what the host itself may have from it.
 // 3. It asks for nothing after the offers: what was offered lapses.
 
+import { cleanText } from '../../clean-text.ts';
 import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
 import type { TappedDatagram } from '../../net/frame-tap.ts';
 import {
@@ -101,7 +102,7 @@ export function readServer(message: DhcpMessage, from: Ipv4, mac: MacAddress | u
   const server = optionAddress(options, OPTION.serverIdentifier) ?? from;
   if (server === ANY) return undefined;
   const [high, low] = optionU16List(options, OPTION.leaseTime);
-  const file = (optionText(options, OPTION.bootFileName) ?? message.file).slice(0, FILE_CHARACTERS_MAX);
+  const file = cleanText(optionText(options, OPTION.bootFileName) ?? message.file, FILE_CHARACTERS_MAX);
   return {
     server,
     mac,

@@ -16,7 +16,7 @@ import type { DeployWay } from '../life/work.ts';
 import type { Machine } from '../machine.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
 import type { MachineChangeOutcome } from '../store.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { diskJson } from './machine-json.ts';
 import { giveMany } from './many-machines.ts';
@@ -40,7 +40,7 @@ const flag = (description: string) => value(z.string().max(16)).optional().descr
 
 /** Who gives the command. Machines and racks never come here: the operations are for users. */
 function actorOf(call: ApiCall, why: string | undefined): Actor {
-  const text = cleanText(why ?? '', COMMENT_MAX);
+  const text = cleanWords(why ?? '', COMMENT_MAX);
   if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment: text };
   return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment: text };
 }

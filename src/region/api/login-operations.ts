@@ -10,7 +10,7 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../life/logins.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
@@ -36,7 +36,7 @@ function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Ans
   const by: Actor = {
     username: isUser ? caller.username : '',
     isAdmin: isUser && caller.isAdmin,
-    comment: cleanText(given.comment ?? '', COMMENT_MAX),
+    comment: cleanWords(given.comment ?? '', COMMENT_MAX),
   };
   const closes = /^(?:1|true|yes|on)$/i.test(given.off ?? '');
   const refusal = closes ? closeDebugLogin(region, machine, by) : openDebugLogin(region, machine, by, seconds);

@@ -10,7 +10,7 @@ import { kernelParamsProblem } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -63,7 +63,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   const statuses: MachineStatus[] = [];
   for (const text of given.status ?? []) {
     const status = parseStatus(text);
-    if (status === undefined) return refuseField('status', `'${cleanText(text, 40)}' is not a status.`);
+    if (status === undefined) return refuseField('status', `'${cleanWords(text, 40)}' is not a status.`);
     statuses.push(status);
   }
   const narrowed = given.status === undefined ? filter : { ...filter, statuses };
@@ -138,7 +138,7 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
-    ...(given.description === undefined ? {} : { description: cleanText(given.description, DESCRIPTION_MAX) }),
+    ...(given.description === undefined ? {} : { description: cleanWords(given.description, DESCRIPTION_MAX) }),
     ...(architecture ?? {}),
     ...power,
   };

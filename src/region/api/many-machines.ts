@@ -4,7 +4,7 @@
 
 import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import type { Machine } from '../machine.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
@@ -23,7 +23,7 @@ export function giveMany(
   const machines = systemIds.map((systemId) => region.store.findMachine(systemId));
   const missing = systemIds.filter((_, index) => machines[index] === undefined);
   if (missing.length > 0)
-    return refuse('bad-request', `No machine has the system id ${cleanText(missing.join(', '), 200)}.`);
+    return refuse('bad-request', `No machine has the system id ${cleanWords(missing.join(', '), 200)}.`);
   const wanted = machines.filter((machine) => machine !== undefined && !isDone(machine));
   const done: unknown[] = [];
   const refused: CommandRefusal[] = [];

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Actor, CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
 import type { MachineChangeOutcome } from '../store.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { machineJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
@@ -24,7 +24,7 @@ const common = {
 const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 
 function actorOf(call: ApiCall, why: string | undefined): Actor {
-  const comment = cleanText(why ?? '', COMMENT_MAX);
+  const comment = cleanWords(why ?? '', COMMENT_MAX);
   if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment };
   return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment };
 }

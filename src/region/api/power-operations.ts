@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import type { PowerView } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../machine.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -27,7 +27,7 @@ const machineOf = (call: ApiCall): Machine | undefined => call.region.store.find
 export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
   if (call.caller.kind !== 'user') return refuse('not-allowed', 'Only a person may do this.');
   const { username, isAdmin } = call.caller;
-  const actor = { username, isAdmin, comment: cleanText(why ?? '', COMMENT_MAX) };
+  const actor = { username, isAdmin, comment: cleanWords(why ?? '', COMMENT_MAX) };
   const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
   switch (outcome.kind) {
     case 'changed':

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Tag } from '../life/life-store.ts';
 import { isTagName, kernelParamsProblem, TAGGED_MAX, TAGS_MAX } from '../life/tags.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -58,7 +58,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   if (problem !== undefined) return refuseField('kernel_opts', problem);
   return {
     name,
-    comment: given.comment === undefined ? before.comment : cleanText(given.comment, COMMENT_MAX),
+    comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),
     kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
   };
 }

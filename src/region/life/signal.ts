@@ -20,7 +20,7 @@ import type { Clock } from '../../clock.ts';
 import type { Machine } from '../machine.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { restingStatus } from './commands.ts';
 import { type MachineStatus, statusRow } from './lifecycle.ts';
 import { parseHostKey } from './logins.ts';
@@ -81,15 +81,15 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
 
 /** What an operator reads of a signal. */
 function textOf({ stage, message, script, exitStatus, output }: Signal): string {
-  const shown = cleanText((output ?? '').slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX);
+  const shown = cleanWords((output ?? '').slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX);
   const parts = [
-    cleanText(message, MESSAGE_MAX),
+    cleanWords(message, MESSAGE_MAX),
     script === undefined || exitStatus === undefined
       ? ''
-      : `${cleanText(script, STAGE_MAX * 2)} ended with ${exitStatus}`,
+      : `${cleanWords(script, STAGE_MAX * 2)} ended with ${exitStatus}`,
     shown === '' ? '' : `it said: ${shown}`,
   ].filter((part) => part !== '');
-  const word = cleanText(stage, STAGE_MAX);
+  const word = cleanWords(stage, STAGE_MAX);
   return `${word === '' ? '' : `${word}${parts.length === 0 ? '' : ': '}`}${parts.join('; ')}`;
 }
 
@@ -98,8 +98,8 @@ const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
 /** The sign of life itself: how far the work is, and more time for it. */
 function progress(machine: Machine, signal: Signal, atMs: number): Change {
-  const stage = cleanText(signal.stage, STAGE_MAX);
-  const message = cleanText(signal.message, MESSAGE_MAX);
+  const stage = cleanWords(signal.stage, STAGE_MAX);
+  const message = cleanWords(signal.message, MESSAGE_MAX);
   const { work } = machine;
   const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
   const isNews = isWritten || signal.status !== 'WORKING' || stage !== work?.stage || message !== work?.message;
@@ -147,7 +147,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'testing':
       return [afterTesting(machine)];
     case 'deploying':
-      return !machine.netboot && cleanText(signal.stage, STAGE_MAX) === INSTALLED ? ['deployed'] : [];
+      return !machine.netboot && cleanWords(signal.stage, STAGE_MAX) === INSTALLED ? ['deployed'] : [];
     case 'disk-erasing':
       // Before it is switched the system of whoever held it runs there, and could say so too: it is switched first.
       if (machine.powerTask === 'cycle') return [];
@@ -158,7 +158,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
       return ['rescue-mode'];
     case 'exiting-rescue-mode':
       // Not by a word from before it was told to leave.
-      return cleanText(signal.stage, STAGE_MAX) === LEFT ? [restingStatus(machine)] : [];
+      return cleanWords(signal.stage, STAGE_MAX) === LEFT ? [restingStatus(machine)] : [];
     default:
       return [];
   }

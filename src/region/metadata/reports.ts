@@ -16,7 +16,7 @@
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 
 /** Statuses of `op=signal` by what they mean. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
@@ -48,8 +48,8 @@ export function readSignal(fields: ReadonlyMap<string, readonly string[]>): Sign
   return {
     status,
     stage: status === 'WORKING' ? given.toLowerCase() : '',
-    message: cleanText(last('error'), TEXT_MAX),
-    ...(script === '' ? {} : { script: cleanText(script, NAME_MAX) }),
+    message: cleanWords(last('error'), TEXT_MAX),
+    ...(script === '' ? {} : { script: cleanWords(script, NAME_MAX) }),
     ...(exit === undefined || script === '' ? {} : { exitStatus: exit }),
   };
 }
@@ -82,10 +82,10 @@ export function readWebhook(value: unknown): WebhookReport | undefined {
   if (kind !== 'start' && kind !== 'progress' && kind !== 'finish') return undefined;
   return {
     kind,
-    name: cleanText(name, NAME_MAX),
-    description: cleanText(description, TEXT_MAX),
-    result: cleanText(result ?? '', 16).toUpperCase(),
-    origin: cleanText(origin, NAME_MAX),
+    name: cleanWords(name, NAME_MAX),
+    description: cleanWords(description, TEXT_MAX),
+    result: cleanWords(result ?? '', 16).toUpperCase(),
+    origin: cleanWords(origin, NAME_MAX),
   };
 }
 

@@ -3,6 +3,7 @@
 // 1. A piece that comes twice is taken once; one that is missing is marked.
 // 2. Whatever the bytes are, the text has no control characters but line ends and tabs, and no sequence that moves a cursor.
 
+import { cleanLines } from '../../clean-text.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from './script-store.ts';
 
@@ -27,17 +28,11 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
 
 // ECMA-48 §5.4: control sequences, and what other escapes begin.
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])/g;
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** An output as people read it: of a line that was written over the last version. */
 export function outputText(bytes: Uint8Array): string {
-  return Buffer.from(bytes)
-    .toString('utf8')
-    .replace(ESCAPES, '')
-    .split('\n')
-    .map(lastVersion)
-    .join('\n')
-    .replace(UNSEEN, '');
+  const lines = Buffer.from(bytes).toString('utf8').replace(ESCAPES, '').split('\n');
+  return cleanLines(lines.map(lastVersion).join('\n'));
 }
 
 /** What is left to see of a line that was written over. Also a line of nothing but returns costs one look. */

@@ -7,7 +7,7 @@
 // 2. A script that goes on beyond its time gives its machine no further time (`isOverdue`): the machine ends it, or the deadline of its
 //    state ends both.
 
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { appendOutput, lastWords } from './script-output.ts';
 import type {
   PlannedScript,
@@ -92,7 +92,7 @@ export function failureOf(results: readonly ScriptResult[]): string | undefined 
 }
 
 function describeFailure({ name, status, exitStatus, timeoutSeconds, output }: ScriptResult): string {
-  const words = cleanText(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
+  const words = cleanWords(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
   const said = words === '' ? '' : `: ${words}`;
   switch (status) {
     case 'timed-out':

@@ -14,7 +14,7 @@
 //
 // 1. Whatever the text holds, the result is within the bounds below, or a list of problems.
 
-import { cleanText } from '../text-json.ts';
+import { cleanWords } from '../text-json.ts';
 import { BUILTIN_NAMES } from './script-run.ts';
 import type { ScriptKind } from './script-store.ts';
 
@@ -98,8 +98,8 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   if (kind === undefined || timeoutSeconds === undefined || Object.keys(problems).length > 0) {
     return { kind: 'fault', problems };
   }
-  const title = cleanText(request.title ?? header.get('title') ?? '', TITLE_MAX);
-  const description = cleanText(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
+  const title = cleanWords(request.title ?? header.get('title') ?? '', TITLE_MAX);
+  const description = cleanWords(request.description ?? header.get('description') ?? '', DESCRIPTION_MAX);
   return { kind: 'script', script: { name, kind, title, description, timeoutSeconds, position, content } };
 }
 

@@ -487,7 +487,7 @@ test('the installed system says itself that it is there; a failure says why, in 
     region.life.signal(two, { status: 'FAILED', stage: 'writing', message: 'no space\n\u0007 left' });
     assert.deepEqual(
       [get(region, two).status, get(region, two).statusMessage],
-      ['failed-deployment', 'writing: no space left'],
+      ['failed-deployment', 'writing: no space \\x07 left'],
     );
     region.close();
   }));

@@ -101,7 +101,7 @@ test('a report that is read says the same whatever is around it', () => {
     {
       status: 'FAILED',
       stage: '',
-      message: 'it hung',
+      message: 'it hung\\x07',
     },
   );
 });

@@ -85,7 +85,7 @@ test('of an output the end is kept; people read it without what moves a cursor, 
     [`${'y'.repeat(65_000)}\r`, 'y'.repeat(65_000)],
     [`${'\r'.repeat(65_000)}z`, 'z'],
     ['\u001b[31mred\u001b[0m \u001b]0;title\u0007x\u001b(B', 'red x'],
-    ['a\u0000b\u0007\u202ec\ufeff', 'abc'],
+    ['a\u0000b\u0007\u202ec\ufeff', 'a\\x00b\\x07\\u202ec\\ufeff'],
   ] as const) {
     assert.equal(outputText(bytes(raw)), shown);
   }

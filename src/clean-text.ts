@@ -1,0 +1,41 @@
+// Text from outside, made fit to be shown: the one place that knows which characters are not.
+//
+// Shown as they came, control characters let whoever sent them act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit
+// C1 set), and invisible or turning characters make a text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
+//
+// 1. Text is cleaned where it is read, before it is kept, and once more where it leaves: log, commands, events. Each place calls this file.
+// 2. Nothing is lost: a character that may not be shown is written as `\xNN` or `\uNNNN`.
+// 3. What is clean already costs one look and is returned as it is.
+// 4. Names that decide something (a path, a client's class) are compared as they came; only what is told of them is cleaned.
+
+/** How long a piece of text from outside may be that is shown, in characters, unless its place says another length. */
+export const SHOWN_CHARACTERS_MAX = 512;
+
+// C0, DEL and C1; the Arabic letter mark; zero-width characters and direction marks; line and paragraph separators, embeddings and
+// overrides; word joiner, invisible operators and isolates; the byte order mark; halves of a surrogate pair.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu;
+const UNSAFE_IN_LINES =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu;
+/** Of these, what JSON leaves as it is. */
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu;
+
+function escapeOf(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : jsonEscapeOf(character);
+}
+
+const jsonEscapeOf = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** One line that can be shown anywhere; longer than `charactersMax` it is cut, and ends in `…`. */
+export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
+  // Cut first: what is shown of a long text must not cost more than that. Cleaning makes halves of a pair visible that cutting left.
+  const clean = text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf);
+  if (clean.length <= charactersMax) return clean;
+  return `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/** The same for what may have lines and tabs, of any length: the output of a command, or what a script said. */
+export const cleanLines = (text: string): string => text.replace(UNSAFE_IN_LINES, escapeOf);
+
+/** JSON text that means the same and can be shown: what `JSON.stringify` leaves as it is becomes `\uNNNN`. */
+export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
