@@ -300,19 +300,21 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   {
     at: 'boot/loader-loops.ts LOOPS_MAX',
     what: 'machines that are watched for loading the same loader for ever',
-    whoCanFill: 'whoever asks to boot under thousands of hardware addresses; in proxy mode nothing slows that',
+    whoCanFill:
+      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
     whatOthersNotice: 'a machine that loads itself for ever is led out of it only when the flood ends',
     howItEmpties: 'the one that was told a loader longest ago is forgotten',
-    share: 'by the rates of new clients where the rack gives addresses; none in proxy mode',
+    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
     test: 'boot/loader-loops.test.ts',
   },
   {
     at: 'boot/shown-uuids.ts UUIDS_MAX',
     what: 'UUIDs that boot clients showed',
-    whoCanFill: 'whoever asks to boot under thousands of hardware addresses; in proxy mode nothing slows that',
+    whoCanFill:
+      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
     whatOthersNotice: 'a known machine that boots from a new card may be taken for an unknown one',
     howItEmpties: 'the one that was shown longest ago is forgotten; a new boot shows it again',
-    share: 'by the rates of new clients where the rack gives addresses; none in proxy mode',
+    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
   },
   {
     at: 'boot/seen-addresses.ts SEEN_ADDRESSES_MAX',

@@ -108,7 +108,8 @@ export const NET_BOUNDS: readonly HeldBound[] = [
   {
     at: 'net/router-answers.ts BOOTING_MAX',
     what: 'machines that asked for something to boot within 5 minutes',
-    whoCanFill: 'whoever asks to boot under thousands of hardware addresses',
+    whoCanFill:
+      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
     whatOthersNotice: 'iPXE of a machine that is forgotten waits 13 s for an IPv6 router',
     howItEmpties: 'after 5 minutes; what came first is forgotten first',
     share: 'none: hardware addresses are free to invent',

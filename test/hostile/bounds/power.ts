@@ -15,10 +15,10 @@ export const POWER_BOUNDS: readonly HeldBound[] = [
   {
     at: 'power/queue.ts QUESTIONS_RUNNING_MAX',
     what: 'questions for the state of machines that run',
-    whoCanFill: 'controllers that do not answer, those that enlisting machines name among them',
+    whoCanFill: 'controllers that do not answer, of machines that somebody accepted',
     whatOthersNotice: 'the state of other machines is seen later',
     howItEmpties: 'with each end; who does not answer is asked less and less often',
-    share: 'a controller has one',
+    share: 'a controller has one; what an enlisting machine names is not asked until somebody accepts it',
     test: 'power/queue.test.ts',
   },
   {
