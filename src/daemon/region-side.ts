@@ -15,9 +15,9 @@ import type { RegionStandIn } from '../http/region-stand-in.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac, networkContains } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
-import { RateLimit } from '../rate-limit.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/racks/rack-description.ts';
+import { RateLimiter } from '../region/rate-limit.ts';
 import { openOutboxStore } from '../store/outbox-database.ts';
 import { desiredStateTime } from '../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../uplink/rack-identity.ts';
@@ -36,8 +36,13 @@ const REGION_STOP_MS = 5000;
 /** Memory of the thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
 const SECRET_BYTES = 24;
-/** Reports of machines that are kept while the region is away: a hall that is switched on at once, and then no flood. */
+/**
+ * Reports of machines that are kept while the region is away: a hall that is switched on at once, and then no flood. A few hosts together
+ * can use it up; then a machine is told 503, and asks again. It fills with time.
+ */
 const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
+/** The same of one address, which may be that of a router with a rack of machines behind it. */
+const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
 const AGENT = join(import.meta.dirname, '..', 'images', 'agent');
 
 export interface RegionSideParts {
@@ -134,7 +139,7 @@ export class RegionSide {
   standIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#parts;
-    const rate = new RateLimit(KEPT_RATE);
+    const limiter = new RateLimiter(KEPT_PER_ADDRESS, KEPT_RATE);
     return {
       agent: readScript('agent.sh'),
       preseed: readScript('enlist.preseed'),
@@ -142,7 +147,7 @@ export class RegionSide {
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
       keep: async ({ peer, contentType, path, body, token, bootMac }) => {
         if (this.#uplink?.status().state === 'rejected') return 'the region refuses this rack';
-        if (!rate.allows(clock.now())) return 'too many reports at a time';
+        if (!limiter.allows(formatIpv4(peer), clock.now())) return 'too many reports at a time';
         const post = {
           at: Math.round(clock.wallTimeMs()),
           peer: formatIpv4(peer),

@@ -20,12 +20,17 @@ import { walkTree } from './tree-index.ts';
 
 /** The longest path that is looked at, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
-/** The most files that are open at a time; those nobody reads are closed first, then opening is refused. */
-export const FILES_OPEN_MAX = 256;
+/**
+ * The most files that are open at a time; one more is refused. Clients that read as many different files fill it, but there are fewer
+ * transfers and responses, which are shared out. A file closes with its last reader, or a little later (FILES_KEPT_MAX).
+ */
+export const FILES_OPEN_MAX = 8192;
+/** With so many open, a file that nobody reads is closed, the one unread for longest first. Nobody notices: it is opened again. */
+export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; all are forgotten at the bound. */
 export const PATHS_KNOWN_MAX = 1024;
-/** The most look-ups that are under way at a time; one more is refused. */
-export const LOOKUPS_MAX = 4096;
+/** The most look-ups that are under way at a time; one more is refused. As with open files, fewer are asked for at a time. */
+export const LOOKUPS_MAX: number = FILES_OPEN_MAX;
 
 /** Failures of the file system that mean: there is no such file that may be read. */
 const ABSENT: ReadonlySet<string> = new Set([
@@ -251,7 +256,7 @@ export class BootTree implements FileTree {
   /** Makes room for one more file by closing those unread for longest. */
   #closeIdle(): void {
     for (const [real, file] of this.#files) {
-      if (this.#files.size + this.#formerFiles < FILES_OPEN_MAX) return;
+      if (this.#files.size + this.#formerFiles < FILES_KEPT_MAX) return;
       if (file.idle) this.#forget(real, file);
     }
   }

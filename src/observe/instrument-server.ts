@@ -1,6 +1,7 @@
 // The listener of the instruments: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches the service.
 //
-// 1. It answers GET and HEAD of these three paths and nothing else; connections, requests and their times are bounded.
+// 1. It answers GET and HEAD of these three paths and nothing else; requests and their times are bounded, and connections are shared out
+//    by address and network.
 // 2. One scrape is made at a time; who asks meanwhile gets the same text.
 // 3. A port that cannot be opened takes nothing down: it is told and tried again every LISTEN_RETRY_MS.
 
@@ -8,6 +9,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { ConnectionShares } from '../net/connection-shares.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
 // As in the boot listener: `import` would load an HTTP client that nobody here uses.
@@ -15,8 +17,13 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 /** How soon a port is tried again that could not be opened, in milliseconds. */
 export const LISTEN_RETRY_MS = 30_000;
-/** The most connections of one listener. */
+/**
+ * The most connections of all listeners that are served. Whoever reaches a port can fill it; at the bound those who hold more than a fair
+ * share lose one to each newcomer, so others notice nothing. It empties as requests are answered, and as connections rest.
+ */
 export const CONNECTIONS_MAX = 32;
+/** The most that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. 20 s empty it. */
+export const WAITING_MAX = 16;
 const REQUEST_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;
@@ -58,10 +65,12 @@ const keyOf = ({ address, port }: InstrumentEndpoint): string => `${formatIpv4(a
 export class InstrumentServer {
   readonly #deps: InstrumentServerDeps;
   readonly #doors = new Map<string, Door>();
+  readonly #connections: ConnectionShares;
   #scrape: Promise<string> | undefined;
 
   constructor(deps: InstrumentServerDeps) {
     this.#deps = deps;
+    this.#connections = new ConnectionShares({ clock: deps.clock, max: CONNECTIONS_MAX, waitingMax: WAITING_MAX });
   }
 
   /** `address:port` of every listener that is open; the port is the real one when 0 was asked. */
@@ -78,7 +87,7 @@ export class InstrumentServer {
     for (const [key, door] of this.#doors) {
       if (wanted.has(key)) continue;
       this.#doors.delete(key);
-      shut(door);
+      this.#shut(door);
     }
     const opening: Promise<void>[] = [];
     for (const [key, endpoint] of wanted) {
@@ -91,7 +100,7 @@ export class InstrumentServer {
   }
 
   close(): void {
-    for (const door of this.#doors.values()) shut(door);
+    for (const door of this.#doors.values()) this.#shut(door);
     this.#doors.clear();
   }
 
@@ -107,7 +116,7 @@ export class InstrumentServer {
       },
       (request, response) => void this.#answer(request, response),
     );
-    server.maxConnections = CONNECTIONS_MAX;
+    this.#connections.guard(server);
     const failure = await new Promise<unknown>((resolve) => {
       server.once('error', resolve);
       server.listen({ host: formatIpv4(endpoint.address), port: endpoint.port, exclusive: true }, () =>
@@ -134,6 +143,16 @@ export class InstrumentServer {
     if (door.reason !== reason) this.#deps.onFailed(door.endpoint, reason, LISTEN_RETRY_MS);
     door.reason = reason;
     door.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(door));
+  }
+
+  #shut(door: Door): void {
+    const { server, retry } = door;
+    door.closed = true;
+    retry?.cancel();
+    if (server === undefined) return;
+    server.close();
+    this.#connections.endResting(server);
+    server.closeAllConnections();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -169,13 +188,6 @@ export class InstrumentServer {
     });
     return this.#scrape;
   }
-}
-
-function shut(door: Door): void {
-  door.closed = true;
-  door.retry?.cancel();
-  door.server?.close();
-  door.server?.closeAllConnections();
 }
 
 function send(request: IncomingMessage, response: ServerResponse, status: number, type: string, text: string): void {

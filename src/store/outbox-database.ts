@@ -18,10 +18,11 @@ import {
   OUTBOX_BOUNDS,
   type OutboxBounds,
   type OutboxEntry,
+  type OutboxItem,
   type OutboxStore,
   type QueuedPost,
 } from '../uplink/outbox-store.ts';
-import { type DatabaseKind, openDatabaseFile, sqliteCode } from './database-file.ts';
+import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import {
   type PackedItem,
   packOutboxItem,
@@ -30,50 +31,12 @@ import {
   WEIGHT_POST,
   WEIGHT_WARNING,
 } from './outbox-item.ts';
+import { OUTBOX_DATABASE } from './outbox-schema.ts';
+import { PostShares } from './post-shares.ts';
 import { number, type Row, Statements, text } from './region-rows.ts';
 
 /** The file's name below the state directory. */
 export const OUTBOX_FILE = 'outbox.db';
-
-const VERSION_1 = `
-CREATE TABLE outbox (
-  id TEXT NOT NULL,
-  sequence INTEGER NOT NULL,
-  missed INTEGER NOT NULL,
-  life TEXT NOT NULL,
-  life_sequence INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE entry (
-  place INTEGER PRIMARY KEY AUTOINCREMENT,
-  sequence INTEGER UNIQUE,
-  weight INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  bytes INTEGER NOT NULL,
-  item TEXT NOT NULL
-) STRICT;
-CREATE INDEX entry_weight ON entry (weight, place) WHERE sequence IS NULL;
-
-CREATE TABLE dropped (
-  kind TEXT PRIMARY KEY,
-  count INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE dead_letter (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  sequence INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL,
-  reason TEXT NOT NULL,
-  item TEXT NOT NULL
-) STRICT;
-`;
-
-/** `outbox.db`. */
-export const OUTBOX_DATABASE: DatabaseKind = {
-  title: 'outbox database',
-  applicationId: 0x52_42_4f_42,
-  migrations: [VERSION_1],
-};
 
 /** Under these kinds what was lost before it came here is counted, and the dead letters beyond their bound. */
 const LOST_KIND = 'lost-before-the-outbox';
@@ -82,6 +45,9 @@ const LETTER_KIND = 'dead-letter';
 const DROP_CHUNK = 256;
 const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
+/** The address of the machine whose post an entry is; empty: none. */
+const PEER_SQL = "coalesce(json_extract(item, '$.post.peer'), '')";
+const peerOf = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
 
 /** Entries and bytes that wait. */
 interface Size {
@@ -114,6 +80,8 @@ class SqliteOutbox implements OutboxStore {
   readonly #sql: Statements;
   #size: Size;
   readonly #dropped = new Map<string, number>();
+  /** Anybody in a managed network can bring posts, so they get half of the room and no more. */
+  readonly #posts: PostShares;
   #id: string;
   #missed: number;
   #deadLetters: number;
@@ -122,6 +90,7 @@ class SqliteOutbox implements OutboxStore {
     this.#database = database;
     this.#path = path;
     this.#bounds = bounds;
+    this.#posts = new PostShares(bounds.bytesMax / 2);
     this.#sql = new Statements(database);
     if (this.#sql.one('SELECT id FROM outbox') === undefined) {
       this.#write(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
@@ -134,6 +103,7 @@ class SqliteOutbox implements OutboxStore {
     this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
     for (const row of this.#sql.all('SELECT kind, count FROM dropped'))
       this.#dropped.set(text(row, 'kind'), number(row, 'count'));
+    this.#countPosts();
   }
 
   get id(): string {
@@ -173,10 +143,7 @@ class SqliteOutbox implements OutboxStore {
   }
 
   addPost(post: QueuedPost): Admission {
-    return this.#change((drops) => {
-      const size = { ...this.#size };
-      return this.#admit(packOutboxItem({ kind: 'post', post }), size, drops) ? size : undefined;
-    });
+    return this.#addPacked(packOutboxItem({ kind: 'post', post }), post.peer, () => undefined);
   }
 
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
@@ -189,14 +156,17 @@ class SqliteOutbox implements OutboxStore {
       if (chosen.length > 0 && bytes > bytesMax) break;
       chosen.push(row);
     }
-    if (chosen.some((row) => row.sequence === null)) this.#number(chosen);
+    if (chosen.some((row) => row.sequence === null)) this.#leave(chosen);
     return chosen.map((row) => {
       const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number(row, 'place'));
       return { ...unpackOutboxItem(text(entry, 'item')), sequence: number(entry, 'sequence') };
     });
   }
 
-  #number(rows: readonly Row[]): void {
+  /** Gives entries their sequences; posts among them wait no longer. */
+  #leave(rows: readonly Row[]): void {
+    const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
+    const posts = rows.map((row) => this.#sql.one(query, number(row, 'place'), WEIGHT_POST));
     this.#write(() => {
       let next = number(this.#self(), 'sequence');
       for (const row of rows) {
@@ -206,6 +176,7 @@ class SqliteOutbox implements OutboxStore {
       }
       this.#sql.run('UPDATE outbox SET sequence = ?', next);
     });
+    for (const row of posts) if (row !== undefined) this.#posts.remove(text(row, 'peer'), number(row, 'bytes'));
   }
 
   acknowledge(sequence: number, missed: number): void {
@@ -257,12 +228,9 @@ class SqliteOutbox implements OutboxStore {
     if (row === undefined) return false;
     const item = unpackOutboxItem(text(row, 'item'));
     // It weighs as a post: somebody wants it delivered.
-    const { refused } = this.#change((drops) => {
-      const size = { ...this.#size };
-      if (!this.#admit(packOutboxItem(item, WEIGHT_POST), size, drops)) return undefined;
-      this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter);
-      return size;
-    });
+    const { refused } = this.#addPacked(packOutboxItem(item, WEIGHT_POST), peerOf(item), () =>
+      this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
+    );
     this.#countDeadLetters();
     if (refused) throw new RackError('store-unavailable', `${this.#path} is full of posts: nothing can be added to it`);
     return true;
@@ -282,16 +250,29 @@ class SqliteOutbox implements OutboxStore {
       this.#sql.run('UPDATE outbox SET id = ?, sequence = 0', id);
     });
     this.#id = id;
+    this.#countPosts();
   }
 
   close(): void {
     if (this.#database.isOpen) this.#database.close();
   }
 
+  /** Adds what weighs as a post, for an address; `more` is done in the same transaction. */
+  #addPacked(packed: PackedItem, peer: string, more: () => void): Admission {
+    if (!this.#posts.admits(peer, packed.bytes)) return { dropped: 0, refused: true };
+    const admission = this.#change((drops) => {
+      const size = { ...this.#size };
+      if (!this.#admit(packed, size, drops)) return undefined;
+      more();
+      return size;
+    });
+    if (!admission.refused) this.#posts.add(peer, packed.bytes);
+    return admission;
+  }
+
   /** Stores an item, after making room for it; false: there is none, and it was not stored. What is dropped is counted in `drops`. */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
-    if (packed.weight === WEIGHT_POST && this.#postBytes() + packed.bytes > bytesMax / 2) return false;
     const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
     for (let weight = WEIGHT_NOTICE; weight <= Math.min(packed.weight, WEIGHT_WARNING) && !fits(); weight += 1) {
       this.#makeRoom(weight, fits, size, drops);
@@ -307,10 +288,11 @@ class SqliteOutbox implements OutboxStore {
     return true;
   }
 
-  /** What the posts take that wait: anybody in a managed network can bring them, so they get half of the room and no more. */
-  #postBytes(): number {
-    const posts = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entry WHERE sequence IS NULL AND weight = ?';
-    return number(this.#get(posts, WEIGHT_POST), 'bytes');
+  /** Counts anew whose posts wait. */
+  #countPosts(): void {
+    this.#posts.clear();
+    const posts = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
+    for (const row of this.#sql.all(posts, WEIGHT_POST)) this.#posts.add(text(row, 'peer'), number(row, 'bytes'));
   }
 
   /** Drops entries of one weight, the oldest first, until `fits` or none is left. */

@@ -5,7 +5,8 @@
 // 2. Entries leave in the order in which they came. An entry gets its sequence when it is first taken, the next whole number; it keeps
 //    it for ever, and is never dropped from then on. So what the region sees has no gaps, however much was dropped in between.
 // 3. At the bounds the least important go first: debug and info reports, then warnings and errors, the oldest of each. A post is never
-//    dropped: where nothing but posts is left, or those that wait have half of the bytes, a further one is refused.
+//    dropped: where nothing but posts is left, or those that wait have half of the bytes, a further one is refused; so is one of a machine
+//    whose posts would take more of that half than they leave to the others.
 
 import type { RackReport } from '../region/machine-event.ts';
 
@@ -77,7 +78,10 @@ export interface OutboxBounds {
   readonly deadLettersMax: number;
 }
 
-/** Entries that may wait, and what they may take on disk: days of a busy rack. */
+/**
+ * Entries that may wait, and what they may take on disk: days of a busy rack. Events and posts fill it while the region is away; then the
+ * least important events go, and a machine that posts is told 503. It empties when the region is back.
+ */
 export const OUTBOX_BOUNDS: OutboxBounds = { entriesMax: 200_000, bytesMax: 256 * 1024 * 1024, deadLettersMax: 500 };
 
 export interface OutboxStore {

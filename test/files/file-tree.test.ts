@@ -16,9 +16,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BootTree, FILES_OPEN_MAX, PATH_CHARACTERS_MAX, splitPath } from '../../src/files/file-tree.ts';
+import { BootTree, FILES_KEPT_MAX, FILES_OPEN_MAX, PATH_CHARACTERS_MAX, splitPath } from '../../src/files/file-tree.ts';
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
+import { CONNECTIONS_MAX, PIPELINED_MAX } from '../../src/http/server.ts';
+import { TRANSFERS_MAX } from '../../src/tftp/transfers.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 function makeTree(context: TestContext, files: Readonly<Record<string, string | Uint8Array>>): string {
@@ -274,9 +276,25 @@ test('a file written in place under way fails its readers and is new for the nex
   }
 });
 
+test('who reads hundreds of different files takes none from the others', async (context) => {
+  const names = Array.from({ length: 600 }, (_, index) => `f${index}`);
+  const root = makeTree(context, Object.fromEntries([...names, 'loader'].map((name) => [name, Buffer.from(name)])));
+  const tree = await BootTree.open(root, 10_000);
+  context.after(() => tree.close());
+  const held = await Promise.all(names.map((name) => tree.open(name)));
+  const loader = await tree.open('loader');
+  assert.equal(Buffer.from((await loader?.read(0, 10)) ?? []).toString(), 'loader');
+  loader?.close();
+  for (const file of held) file?.close();
+});
+
+test('as many files can be open as there are transfers and responses', () => {
+  assert.ok(FILES_OPEN_MAX >= TRANSFERS_MAX + CONNECTIONS_MAX * PIPELINED_MAX);
+});
+
 test('memory and descriptors stay within their bounds', async (context) => {
   const files: Record<string, Uint8Array> = {};
-  for (let index = 0; index < FILES_OPEN_MAX + 20; index += 1) files[`f${index}`] = Buffer.alloc(1000, index);
+  for (let index = 0; index < FILES_KEPT_MAX + 20; index += 1) files[`f${index}`] = Buffer.alloc(1000, index);
   const root = makeTree(context, files);
   const tree = await BootTree.open(root, 10_000);
   context.after(() => tree.close());
@@ -286,19 +304,27 @@ test('memory and descriptors stay within their bounds', async (context) => {
     assert.deepEqual(Buffer.from(await file.read(0, 2000)), files[name]);
     file.close();
     assert.ok(tree.counters().cachedBytes <= 10_000);
-    assert.ok(tree.counters().filesOpen <= FILES_OPEN_MAX);
+    assert.ok(tree.counters().filesOpen <= FILES_KEPT_MAX);
   }
+});
+
+test('one file more than can be open is refused; those that are open can be read by others', async (context) => {
+  const names = Array.from({ length: FILES_OPEN_MAX + 1 }, (_, index) => `f${index}`);
+  const tree = await BootTree.open(makeTree(context, Object.fromEntries(names.map((name) => [name, 'x']))), 10_000);
+  context.after(() => tree.close());
   const held: OpenedFile[] = [];
-  for (let index = 0; index < FILES_OPEN_MAX; index += 1) {
-    const file = await tree.open(`f${index}`);
-    if (file !== undefined) held.push(file);
+  for (let index = 0; index < FILES_OPEN_MAX; index += 64) {
+    const opened = await Promise.all(names.slice(index, index + 64).map((name) => tree.open(name)));
+    held.push(...opened.filter((file) => file !== undefined).slice(0, FILES_OPEN_MAX - held.length));
   }
   assert.equal(held.length, FILES_OPEN_MAX);
   await assert.rejects(tree.open(`f${FILES_OPEN_MAX}`), /different files .* are being read/);
   const again = await tree.open('f3');
-  assert.equal(again?.sizeBytes, 1000);
+  assert.equal(again?.sizeBytes, 1);
   again?.close();
   for (const file of held) file.close();
+  assert.ok((await tree.open(`f${FILES_OPEN_MAX}`)) !== undefined);
+  assert.ok(tree.counters().filesOpen <= FILES_KEPT_MAX);
 });
 
 test('a cache smaller than one slice slows readers down and does not stop them', async (context) => {

@@ -21,9 +21,9 @@ const report = (sequence: number, text: string, level: RackReport['level'] = 'in
   text,
   level,
 });
-const post = (body: string): QueuedPost => ({
+const post = (body: string, peer = '10.20.0.101'): QueuedPost => ({
   at: 5,
-  peer: '10.20.0.101',
+  peer,
   contentType: 'application/x-www-form-urlencoded',
   path: '/MAAS/api/2.0/machines/',
   body,
@@ -121,12 +121,12 @@ test('at the bound the oldest info goes first, then warnings; posts stay, and a 
       ...[4, 5, 6].map((sequence) => report(sequence, `e${sequence}`, 'error')),
     ];
     store.addReports('life', events, 0);
-    for (let index = 0; index < 4; index += 1) store.addPost(post(`p${index}`));
+    for (let index = 0; index < 4; index += 1) store.addPost(post(`p${index}`, `10.20.0.${index}`));
     assert.equal(store.length, 10);
     store.addReports('life', [report(7, 'w2', 'warning')], 0);
     assert.deepEqual(textsOf(open(SMALL).take(2, 1e9)).length, 2);
     assert.deepEqual(store.dropped, { 'test.info': 1 });
-    for (let index = 4; index < 10; index += 1) store.addPost(post(`p${index}`));
+    for (let index = 4; index < 10; index += 1) store.addPost(post(`p${index}`, `10.20.0.${index}`));
     assert.equal(store.length, 10);
     const { refused } = store.addPost(post('one too many'));
     // The two that were taken have their sequences and stay.
@@ -155,10 +155,34 @@ test('posts have half of the bytes at the most, so that they push out nothing bu
     const store = open(SMALL);
     store.addReports('life', [report(1, 'w', 'warning')], 0);
     let kept = 0;
-    while (!store.addPost(post('x'.repeat(500))).refused) kept += 1;
+    while (!store.addPost(post('x'.repeat(500), `10.20.0.${kept}`)).refused) kept += 1;
     assert.ok(kept >= 2 && kept <= 3, `${kept} posts`);
     assert.equal(store.missed, 0);
     assert.equal(textsOf(all(store))[0], 'w');
+  });
+});
+
+test('one machine that posts without end leaves room for the posts of others, over a restart and after some were sent', () => {
+  withStore((open) => {
+    const bounds: OutboxBounds = { entriesMax: 1000, bytesMax: 200_000, deadLettersMax: 3 };
+    const store = open(bounds);
+    const body = 'x'.repeat(1000);
+    const fill = (into: OutboxStore): number => {
+      let kept = 0;
+      while (kept < 1000 && !into.addPost(post(body, '10.20.0.66')).refused) kept += 1;
+      return kept;
+    };
+    const kept = fill(store);
+    const machines = Array.from({ length: 20 }, (_, index) => `10.20.0.${100 + index}`);
+    const refused = machines.filter((peer) => store.addPost(post(body, peer)).refused);
+    assert.deepEqual(refused, []);
+    assert.ok(kept >= 40 && kept <= 44, `${kept} posts of one machine`);
+    store.close();
+    const again = open(bounds);
+    assert.equal(fill(again), 0);
+    assert.equal(again.addPost(post(body, '10.20.0.130')).refused, false);
+    again.take(kept, 1e9);
+    assert.ok(fill(again) > 20, 'what is on its way takes no room from what waits');
   });
 });
 

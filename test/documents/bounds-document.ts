@@ -1,0 +1,56 @@
+// docs/bounds.md, made from the rows of the bounds and from the values of the code: who can fill what, and what the others notice.
+
+import { join } from 'node:path';
+import { findConstant, valueText } from '../hostile/bound-scan.ts';
+import type { HeldBound } from '../hostile/bounds/row.ts';
+import { HELD } from '../hostile/bounds.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Where the document lies. */
+export const BOUNDS_DOCUMENT = join(ROOT, 'docs', 'bounds.md');
+
+const INTRODUCTION = `# Bounds
+
+Everything that a client can hold or fill has a bound: connections, transfers, waiting questions, offers, sessions, streams, queues, and every
+table whose keys strangers choose. This document lists them by door. For each bound it says
+
+- **who can fill it**: the weakest attacker who can do it, or who does it by accident;
+- **what others notice** while it is full: everybody who did not fill it;
+- **how it empties** again;
+- **share**: what one client, address or network may have of it. Where it says *none*, one client alone can fill it.
+
+Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out what
+is told; the counters of the metrics count everything.
+
+Limits of a single value (the length of a text, the size of one message, a time) are not listed: nobody else is affected when one is reached.
+The code is the source of the values: this document is made from it by \`npm run docs\`, and a test refuses a bound that has no row.
+`;
+
+const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+function rowText({ at, what, whoCanFill, whatOthersNotice, howItEmpties, share, test }: HeldBound): string {
+  const found = findConstant(at);
+  if (found === undefined) throw new Error(`${at} is gone from src`);
+  const [file = '', name = ''] = at.split(' ');
+  const shown = test === undefined ? '' : `\`${test}\``;
+  const bound = `${sentence(what)} \`${name}\` in \`${file}\``;
+  const said = [whoCanFill, whatOthersNotice, howItEmpties, share].map(sentence);
+  return `| ${[bound, valueText(found), ...said, shown].map(cell).join(' | ')} |`;
+}
+
+/** The whole document. */
+export function renderBoundsDocument(): string {
+  const sections = Object.entries(HELD).map(([door, rows]) =>
+    [
+      `## ${door}`,
+      [
+        '| bound | value | who can fill it | what others notice | how it empties | share | shown by |',
+        '| --- | --- | --- | --- | --- | --- | --- |',
+        ...rows.map(rowText),
+      ].join('\n'),
+    ].join('\n\n'),
+  );
+  return `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`;
+}

@@ -1,0 +1,115 @@
+// Finds every bound that the code names: constants that end in MAX or BOUNDS, and rates, whether they have a name of their own or stand
+// where they are used.
+//
+//   const FLIGHTS_MAX = 4096;                        dns/forward.ts FLIGHTS_MAX
+//   const KEPT_RATE = { perSecond: 5, burst: 2000 }  daemon/region-side.ts KEPT_RATE
+//   readonly #missing = new EventSampler({ … })      tftp/transfers.ts #missing
+
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path/posix';
+import { runInNewContext } from 'node:vm';
+
+const SRC = join(import.meta.dirname, '..', '..', 'src');
+
+/** A bound as the code states it. */
+export interface FoundBound {
+  /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
+  readonly at: string;
+  readonly name: string;
+  /** The value as it is written. */
+  readonly expression: string;
+}
+
+const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*([\s\S]*?);\n/gm;
+const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
+const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS)$/;
+
+const sources = new Map<string, string>();
+
+function sourceOf(file: string): string {
+  const known = sources.get(file) ?? readFileSync(join(SRC, file), 'utf8');
+  sources.set(file, known);
+  return known;
+}
+
+/** Every bound of `src`, by file. */
+export function findBounds(): readonly FoundBound[] {
+  return globSync('**/*.ts', { cwd: SRC })
+    .sort()
+    .flatMap((file) => boundsIn(file, sourceOf(file)));
+}
+
+/** The bounds of one file. */
+export function boundsIn(file: string, source: string): readonly FoundBound[] {
+  const found: FoundBound[] = [];
+  for (const [, name = '', type = '', expression = ''] of source.matchAll(CONSTANT)) {
+    const isRate = /\bRate\b/.test(type) || (expression.startsWith('{') && expression.includes('perSecond'));
+    if (IS_BOUND.test(name) || isRate) found.push({ at: `${file} ${name}`, name, expression });
+  }
+  for (const [, name = '', expression = ''] of source.matchAll(FIELD_RATE)) {
+    found.push({ at: `${file} ${name}`, name, expression });
+  }
+  return found;
+}
+
+/** A constant of a file that is no bound by its name but is one by what it does; undefined: it is gone. */
+export function findConstant(at: string): FoundBound | undefined {
+  const [file = '', wanted = ''] = at.split(' ');
+  if (globSync(file, { cwd: SRC }).length === 0) return undefined;
+  for (const [, name = '', , expression = ''] of sourceOf(file).matchAll(CONSTANT)) {
+    if (name === wanted) return { at, name, expression };
+  }
+  return boundsIn(file, sourceOf(file)).find((bound) => bound.at === at);
+}
+
+/** The value of a bound for people: with its unit, and a rate as so many a second. */
+export function valueText({ at, name, expression }: FoundBound): string {
+  return format(name, evaluate(expression, at.split(' ')[0] ?? ''));
+}
+
+/** What an expression of constants is worth in a file; constants of other files are looked up there. */
+function evaluate(expression: string, file: string): unknown {
+  const context: Record<string, unknown> = {};
+  for (const [name] of expression.matchAll(/(?<![.\w])[A-Z][A-Z0-9_]+\b/g)) context[name] = constantOf(name, file);
+  return runInNewContext(`(${expression.replace(/ as const$/, '')})`, { ...context, seconds: Number });
+}
+
+function constantOf(name: string, file: string): unknown {
+  const own = findConstant(`${file} ${name}`);
+  if (own !== undefined) return evaluate(own.expression, file);
+  for (const [, names = '', path = ''] of sourceOf(file).matchAll(/import \{([^}]*)\} from '(\.[^']*)'/g)) {
+    if (names.split(',').some((one) => one.trim().split(' ').at(-1) === name)) {
+      return constantOf(name, join(dirname(file), path));
+    }
+  }
+  throw new Error(`${name} of ${file} is not a constant that can be found`);
+}
+
+function format(name: string, value: unknown): string {
+  if (typeof value === 'object' && value !== null) return formatParts(Object.entries(value));
+  if (typeof value !== 'number') return String(value);
+  if (/SHARE/.test(name) && value < 1) return `${value * 100} %`;
+  if (/bytes|octets/i.test(name)) return formatBytes(value);
+  if (/_MS\b|_MS_/.test(name)) return formatMs(value);
+  return value.toLocaleString('en').replaceAll(',', ' ');
+}
+
+function formatParts(parts: readonly (readonly [string, unknown])[]): string {
+  const rate = Object.fromEntries(parts);
+  if (typeof rate.perSecond !== 'number') {
+    return parts.map(([key, value]) => `${key.replace(/Max$/, '')} ${format(key, value)}`).join(', ');
+  }
+  const { perSecond } = rate;
+  const often = perSecond >= 1 ? `${format('', perSecond)}/s` : `one in ${formatMs(1000 / perSecond)}`;
+  return `${often}, ${format('', rate.burst)} at once`;
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20} MiB`;
+  return bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${format('', bytes)} bytes`;
+}
+
+function formatMs(ms: number): string {
+  if (ms < 1000) return `${ms} ms`;
+  return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${Math.round(ms / 100) / 10} s`;
+}

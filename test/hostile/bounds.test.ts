@@ -1,0 +1,89 @@
+// Every bound of the code is classified, so whoever adds one says who can fill it, what the others notice, and how it empties.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { BOUNDS_DOCUMENT, renderBoundsDocument } from '../documents/bounds-document.ts';
+import { boundsIn, findBounds, findConstant, valueText } from './bound-scan.ts';
+import { HELD, isPlainByRule, listedPlain } from './bounds.ts';
+
+const ROWS = Object.values(HELD).flat();
+const HELD_AT = ROWS.map(({ at }) => at);
+
+describe('the table of bounds', () => {
+  it('every bound of the code has a row or is a plain limit', () => {
+    const known = new Set([...HELD_AT, ...listedPlain()]);
+    const unknown = findBounds().filter(({ at }) => !known.has(at) && !isPlainByRule(at));
+    assert.deepEqual(
+      unknown.map(({ at }) => at),
+      [],
+      'new bounds: give each a row in test/hostile/bounds/ (who can fill it, what the others notice, how it empties), ' +
+        'or list it in PLAIN of test/hostile/bounds.ts when nobody outside can hold or fill it; then run npm run docs',
+    );
+  });
+
+  it('every row and every listed limit is a constant of the code', () => {
+    const gone = [...HELD_AT, ...listedPlain()].filter((at) => findConstant(at) === undefined);
+    assert.deepEqual(
+      gone,
+      [],
+      'these are gone from src, or moved: take them out of test/hostile/bounds, or rename them',
+    );
+  });
+
+  it('no bound is classified twice', () => {
+    const all = [...HELD_AT, ...listedPlain()];
+    const twice = all.filter((at, index) => all.indexOf(at) !== index);
+    assert.deepEqual(twice, []);
+    const needless = listedPlain().filter(isPlainByRule);
+    assert.deepEqual(needless, [], 'a rule recognises these already: take them out of PLAIN');
+  });
+
+  it('every row says everything, and names a test that is there', () => {
+    for (const { at, what, whoCanFill, whatOthersNotice, howItEmpties, share, test } of ROWS) {
+      for (const text of [what, whoCanFill, whatOthersNotice, howItEmpties, share]) {
+        assert.match(text, /^\S.*[^.\s]$/s, `${at}: ${text}`);
+      }
+      if (test !== undefined) assert.ok(existsSync(join(import.meta.dirname, '..', test)), `${at}: no test/${test}`);
+    }
+  });
+
+  it('every row has a value', () => {
+    for (const at of HELD_AT) {
+      const found = findConstant(at);
+      assert.ok(found !== undefined, at);
+      assert.match(valueText(found), /\d/, at);
+    }
+  });
+
+  it('docs/bounds.md is what the code says; npm run docs writes it anew', () => {
+    assert.equal(readFileSync(BOUNDS_DOCUMENT, 'utf8'), renderBoundsDocument(), 'run npm run docs');
+  });
+});
+
+describe('finding bounds', () => {
+  const found = (source: string): readonly string[] => boundsIn('room/file.ts', `${source}\n`).map(({ name }) => name);
+
+  it('constants that end in MAX or BOUNDS are bounds, exported, typed, or within a function', () => {
+    assert.deepEqual(found('export const PLACES_MAX = 8;'), ['PLACES_MAX']);
+    assert.deepEqual(found('  const PLACES_MAX: number = OTHERS_MAX / 2;'), ['PLACES_MAX']);
+    assert.deepEqual(found('const BOUNDS: DoorBounds = { entriesMax: 8,\n  bytesMax: 9 };'), ['BOUNDS']);
+    assert.deepEqual(found('const PLACES = 8;\nconst MAXIMAL = 9;'), []);
+  });
+
+  it('rates are bounds, with a name of their own or without', () => {
+    assert.deepEqual(found('const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };'), ['TOLD_RATE']);
+    assert.deepEqual(found('const OFTEN = { perSecond: 1, burst: 50 } as const;'), ['OFTEN']);
+    assert.deepEqual(found('  readonly #told = new RateLimit({ perSecond: 1, burst: 50 });'), ['#told']);
+    assert.deepEqual(found('  readonly #told = new EventSampler<string>({ perSecond: 1, burst: 50 });'), ['#told']);
+  });
+
+  it('a bound of what piles up is none of a single value, whatever its unit is', () => {
+    assert.equal(isPlainByRule('room/file.ts NAME_BYTES_MAX'), true);
+    assert.equal(isPlainByRule('room/file.ts WAITING_BYTES_MAX'), false);
+    assert.equal(isPlainByRule('room/file.ts WAITING_MS_MAX'), true);
+    assert.equal(isPlainByRule('room/file.ts PLACES_MAX'), false);
+    assert.equal(isPlainByRule('cli/file.ts PLACES_MAX'), true);
+  });
+});

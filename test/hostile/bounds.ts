@@ -1,0 +1,203 @@
+// Every bound of the code, classified: those that somebody outside can hold or fill have a row each, by door, in `bounds/`; the others are
+// plain limits, of one value or of what only the operator gives, and are recognised by rule or listed here. `bounds.test.ts` refuses a
+// bound that is neither. `docs/bounds.md` is made from the rows.
+
+import { DHCP_BOUNDS } from './bounds/dhcp.ts';
+import { DNS_BOUNDS } from './bounds/dns.ts';
+import { HTTP_BOUNDS } from './bounds/http.ts';
+import { JOURNAL_BOUNDS } from './bounds/journal.ts';
+import { NET_BOUNDS } from './bounds/net.ts';
+import { POWER_BOUNDS } from './bounds/power.ts';
+import { REGION_BOUNDS } from './bounds/region.ts';
+import type { Door, HeldBound } from './bounds/row.ts';
+import { TFTP_BOUNDS, TREE_BOUNDS } from './bounds/tftp.ts';
+import { UPLINK_BOUNDS } from './bounds/uplink.ts';
+
+/** The rows of each door, in the order of the document. */
+export const HELD: Readonly<Record<Door, readonly HeldBound[]>> = {
+  DHCP: DHCP_BOUNDS,
+  TFTP: TFTP_BOUNDS,
+  'Boot tree': TREE_BOUNDS,
+  DNS: DNS_BOUNDS,
+  'Boot HTTP': HTTP_BOUNDS,
+  'Region: API and page': REGION_BOUNDS,
+  'Uplink and racks': UPLINK_BOUNDS,
+  Power: POWER_BOUNDS,
+  'Journal and events': JOURNAL_BOUNDS,
+  Net: NET_BOUNDS,
+};
+
+/** Folders of which every bound is about what the operator gives, runs or writes: no stranger fills anything there. */
+const TRUSTED_FOLDERS = [
+  'capture/',
+  'cli/',
+  'config/',
+  'dhcp/import/',
+  'doctor/',
+  'images/',
+  'lab/',
+  'machines/',
+  'region/preseed/',
+];
+
+/** What a name ends in that limits one value: how long a text, a message or a time may be, or how much of it is shown. */
+const ONE_VALUE =
+  /(?:^|_)(?:BYTES|OCTETS|CHARACTERS|LENGTH|DEPTH|TEXT|NAME|KEY|VALUE|TITLE|COMMENT|DESCRIPTION|REASON|SHOWN|LISTED|NAMED)_MAX$/;
+/** The same of times. Nobody holds a time; what waits that long has a bound of its own. */
+const TIME = /(?:^|_)(?:US|MS|SECONDS|MINUTES|DAYS)_MAX$/;
+/** Words of what piles up: such a bound is not one of a single value, whatever its unit is. */
+const PILES_UP = /CACHE|WAITING|QUEUE|PENDING|KEPT|UNREAD|OPEN|BUFFER|BACKLOG|SPARE|TOTAL|HELD/;
+
+/** What a list of plain limits has in common, and their names by file. */
+interface PlainList {
+  readonly because: string;
+  readonly names: Readonly<Record<string, string>>;
+}
+
+/** Plain limits that no rule recognises. */
+export const PLAIN: readonly PlainList[] = [
+  {
+    because: 'a number of a protocol, of a format or of the kernel',
+    names: {
+      'dhcp/wire/option-value.ts': 'POINTER_MAX',
+      'dns/message.ts': 'TTL_MAX',
+      'net/packet-socket.ts': 'PACKET_TYPE_MAX FILTERED_INTERFACES_MAX',
+      'net/udp-linux-socket.ts': 'SEGMENTS_MAX',
+      'region/hostname.ts': 'HOSTNAME_MAX',
+      'store/lease-record.ts': 'UINT48_MAX',
+    },
+  },
+  {
+    because: 'the size or the number of parts of one message, file or request',
+    names: {
+      'dhcp/wire/option-value.ts': 'ENTRIES_MAX',
+      'http/boot-requests.ts': 'CONTENT_TYPE_MAX',
+      'http/region-stand-in.ts': 'KEPT_BYTES_MAX',
+      'region/accounts.ts': 'PASSWORD_MAX',
+      'region/api/agent-routes.ts': 'OUTPUT_MAX PIECE_MAX',
+      'region/api/form-body.ts': 'BOUNDARY_MAX FIELDS_MAX PART_HEADER_MAX',
+      'region/api/life-operations.ts': 'MANY_MAX USER_DATA_MAX',
+      'region/api/machine-operations.ts': 'FILTER_VALUES_MAX',
+      'region/api/power-operations.ts': 'MACHINES_MAX',
+      'region/api/preseed-routes.ts': 'TEMPLATE_MAX VALUES_MAX',
+      'region/api/result-operations.ts': 'NAMES_MAX',
+      'region/api/script-operations.ts': 'NAMES_MAX',
+      'region/authorization.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
+      'region/hardware-facts.ts': 'CPUS_MAX DISKS_MAX FACT_TEXT_RECEIVED_MAX MEMORY_MIB_MAX NICS_MAX PROBLEMS_MAX',
+      'region/life/signal.ts': 'MESSAGE_MAX STAGE_MAX',
+      'region/life/tags.ts': 'TAGGED_MAX',
+      'region/page/sessions.ts': 'COOKIES_MAX',
+      'region/power-parameters.ts': 'POWER_PARAMETERS_MAX',
+      'region/racks/rack-description.ts': 'RESERVATIONS_TOLD_MAX',
+      'region/racks/rack-images.ts': 'RACK_IMAGES_MAX',
+      'region/racks/rack-news.ts': 'COUNT_MAX ENTRIES_MAX',
+      'region/racks/rack.ts': 'PINNED_MAX RACK_INTERFACES_MAX',
+      'region/scripts/script-text.ts': 'HEADER_LINES_MAX POSITION_MAX',
+      'region/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX STRUCTURES_MAX',
+      'store/region-events.ts': 'KIND_MAX',
+      'tftp/packet.ts': 'OPTIONS_MAX',
+      'tftp/terms.ts': 'WINDOW_BLOCKS_MAX',
+      'uplink/event-carrier.ts': 'BATCH_ENTRIES_MAX',
+      'uplink/outbox.ts': 'OUTBOX_BATCH_MAX',
+    },
+  },
+  {
+    because: 'how much is shown or told at once; the rest is counted, or comes next',
+    names: {
+      'daemon/configuration.ts': 'TOLD_MAX',
+      'daemon/machine-changes.ts': 'CHANGES_TOLD_MAX',
+      'daemon/trace.ts': 'SEEN_MAX',
+      'daemon/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',
+      'region/api/event-operations.ts': 'EVENTS_PER_PAGE_MAX',
+      'region/api/routes.ts': 'LIST_WHOLE_MAX',
+      'region/page/deploy-form.ts': 'DISKS_MAX',
+      'region/page/machines-page.ts': 'PAGE_MACHINES_MAX',
+      'region/page/notices.ts': 'PAGE_CONFLICTS_MAX',
+      'region/page/racks-part.ts': 'PAGE_NETWORKS_MAX',
+      'region/page/timeline.ts': 'PAGE_STEPS_MAX',
+      'region/scripts/script-run.ts': 'WORDS_MAX',
+    },
+  },
+  {
+    because: 'how much is done or looked at in one turn or one step; the rest follows',
+    names: {
+      'daemon/lease-answers.ts': 'IMPORT_BATCH_MAX',
+      'daemon/metrics.ts': 'LEASES_PER_TURN_MAX',
+      'daemon/power-side.ts': 'LOOK_MAX',
+      'dhcp/conflicts/conflict-check.ts': 'LOOKS_MAX',
+      'dhcp/leases/lease-table.ts': 'ENDS_PER_CHOICE_MAX',
+      'dhcp/leases/offers.ts': 'OFFERS_LOOKED_MAX',
+      'dhcp/responder.ts': 'EXPIRED_PER_TURN_MAX',
+      'fair-shares.ts': 'IDLE_LOOKS_MAX',
+      'net/connection-shares.ts': 'WAITING_LOOKS_MAX',
+      'net/datagram.ts': 'RECEIVE_BATCH_MAX',
+      'net/frame-tap.ts': 'TAKEN_MAX',
+      'net/netlink-dump.ts': 'DRAIN_MAX',
+      'observe/event-stream.ts': 'EVENTS_PER_TURN_MAX REST_TURNS_MAX',
+      'region/api/event-followers.ts': 'LOOK_EVENTS_MAX',
+      'region/identity/new-machines.ts': 'UNPROVEN_LOOKED_MAX',
+      'region/life/machine-agent.ts': 'CANDIDATES_MAX',
+      'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
+      'region/life/static-addresses.ts': 'RANGE_MAX',
+      'store/fold-pass.ts': 'BLOCK_RECORDS_MAX PASS_BLOCKS_MAX',
+      'store/lease-database.ts': 'FOLD_BLOCKS_MAX FOLD_RECORDS_MAX',
+      'store/lease-journal.ts': 'BATCH_RECORDS_MAX',
+      'store/region-identity.ts': 'HOLDERS_MAX',
+    },
+  },
+  {
+    because: 'how often one thing is tried, or happens, before something else is done',
+    names: {
+      'boot/loader-loops.ts': 'LOOP_LOADS_MAX',
+      'dhcp/answers/earlier-promise.ts': 'ON_TIME_MAX',
+      'dhcp/foreign/foreign-servers.ts': 'PROBES_MISSED_MAX',
+      'dhcp/responder.ts': 'PROBES_PER_MESSAGE_MAX',
+      'dhcp/wire/option-names.ts': 'SUGGESTION_EDITS_MAX',
+      'dns/answer.ts': 'CNAME_CHAIN_MAX',
+      'dns/forward.ts': 'ATTEMPT_ROUNDS_MAX',
+      'dns/upstream-reply.ts': 'ALIASES_MAX',
+      'dns/upstream.ts': 'UNANSWERED_MAX',
+      'net/netlink-dump.ts': 'DUMP_RETRIES_MAX',
+      'observe/hints.ts': 'LOADS_MAX OFFERS_UNTAKEN_MAX UNHEARD_MAX',
+      'power/readings.ts': 'INTERVALS_MAX',
+      'power/webhook.ts': 'REDIRECTS_MAX',
+      'region/hostname.ts': 'DRAWS_MAX',
+      'region/life/disk-start.ts': 'DISK_STARTS_MAX',
+      'region/life/network-boots.ts': 'BOOTS_MAX',
+      'tftp/transfer.ts': 'HOLD_DOUBLINGS_MAX SENDINGS_MAX',
+    },
+  },
+  {
+    because: 'what the operator, the host or a controller of his has: no stranger adds to it',
+    names: {
+      'dhcp/leases/address-pool.ts': 'POOL_ADDRESSES_MAX',
+      'files/slice-cache.ts': 'SLICES_PER_FILE_MAX',
+      'files/tree-index.ts': 'TREE_ENTRIES_MAX',
+      'net/interface-table.ts': 'ADDRESSES_MAX INTERFACES_MAX',
+      'net/net-worker.ts': 'DESCRIPTORS_MAX',
+      'net/port-owner.ts': 'DESCRIPTORS_MAX ENTRIES_MAX PROCESSES_MAX',
+      'net/socket-list.ts': 'ANSWERS_MAX',
+      'power/virsh-words.ts': 'GUESTS_MAX',
+    },
+  },
+  {
+    because: 'memory or disk that is given back when it was more than this for a while; nothing is refused for it',
+    names: {
+      'store/database-file.ts': 'WAL_BYTES_KEPT_MAX',
+      'store/lease-journal.ts': 'SPARE_BYTES_MAX',
+    },
+  },
+];
+
+/** Every plain limit that is listed, as `file NAME`. */
+export const listedPlain = (): readonly string[] =>
+  PLAIN.flatMap(({ names }) =>
+    Object.entries(names).flatMap(([file, list]) => list.split(' ').map((name) => `${file} ${name}`)),
+  );
+
+/** True for a bound that a rule recognises as a plain limit. */
+export function isPlainByRule(at: string): boolean {
+  const name = at.slice(at.indexOf(' ') + 1);
+  if (TIME.test(name) || TRUSTED_FOLDERS.some((folder) => at.startsWith(folder))) return true;
+  return ONE_VALUE.test(name) && !PILES_UP.test(name);
+}

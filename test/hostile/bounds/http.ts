@@ -1,0 +1,87 @@
+// The bounds of the boot HTTP door.
+
+import type { HeldBound } from './row.ts';
+
+export const HTTP_BOUNDS: readonly HeldBound[] = [
+  {
+    at: 'http/server.ts CONNECTIONS_MAX',
+    what: 'connections of all boot listeners together that are served',
+    whoCanFill: 'some hosts together, by connections that say or read little',
+    whatOthersNotice: 'they wait at the most: who holds more than a fair share loses one to each newcomer',
+    howItEmpties:
+      'after 5 s at rest when somebody needs the place, 15 s without the fields of a request, 120 s without a byte',
+    share: 'by network and address',
+    test: 'http/crowded.test.ts',
+  },
+  {
+    at: 'http/server.ts WAITING_MAX',
+    what: 'connections that wait, unread, for one of those places',
+    whoCanFill: 'hundreds of hosts at once, or one that connects without end',
+    whatOthersNotice: 'they are answered 503 with Retry-After when nobody else has more than a fair share',
+    howItEmpties: 'as places become free, and after 20 s',
+    share: 'by network and address',
+    test: 'http/crowded.test.ts',
+  },
+  {
+    at: 'net/connection-shares.ts PARTING_MAX',
+    what: 'connections of one door that were ended and may still read why',
+    whoCanFill: 'hosts that are turned away',
+    whatOthersNotice: 'a connection that is turned away is cut without a word',
+    howItEmpties: 'within 2 s',
+    share: 'none is needed: who is turned away has no place anyway',
+    test: 'net/connection-shares.test.ts',
+  },
+  {
+    at: 'http/body-arrival.ts ARRIVING_MAX',
+    what: 'bodies whose first part is being read',
+    whoCanFill: 'hosts that send the body of a post slowly',
+    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
+    howItEmpties: 'as bodies arrive; one that stops is ended within 11 s',
+    share: 'by network and address',
+    test: 'http/slow-posts.test.ts',
+  },
+  {
+    at: 'http/proxy.ts PROXIED_MAX',
+    what: 'requests that are with the region',
+    whoCanFill: 'hosts that post or read slowly',
+    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
+    howItEmpties: 'with the answer; a body that stops is ended within 11 s',
+    share: 'by network and address',
+    test: 'http/slow-posts.test.ts',
+  },
+  {
+    at: 'http/region-stand-in.ts BODIES_MAX',
+    what: 'reports that are held in memory while the region is away',
+    whoCanFill: 'hosts that post reports',
+    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
+    howItEmpties: 'when a report is whole; one that stops is ended within 11 s',
+    share: 'by network and address',
+    test: 'http/stand-in.test.ts',
+  },
+  {
+    at: 'http/server.ts PIPELINED_MAX',
+    what: 'requests of one connection that are answered at a time',
+    whoCanFill: 'the client of that connection',
+    whatOthersNotice: 'nothing: that connection is cut',
+    howItEmpties: 'as its answers are read',
+    share: 'by connection',
+    test: 'http/server.test.ts',
+  },
+  {
+    at: 'http/boot-requests.ts #bootSampler',
+    what: 'events of files and configurations that were sent',
+    whoCanFill: 'whoever loads small files over and over',
+    whatOthersNotice: 'log and timeline tell of loads with a count',
+    howItEmpties: 'with time',
+    share: 'none: the files are sent all the same',
+  },
+  {
+    at: 'boot/boot-tokens.ts TOKENS_MAX',
+    what: 'boots of New machines whose token is remembered',
+    whoCanFill: 'holders of thousands of leases that ask for their configuration',
+    whatOthersNotice: 'the rack does not vouch for the machine that asked longest ago: its report counts as unproven',
+    howItEmpties: 'after 2 hours; the one given longest ago goes first',
+    share: 'by lease: an address and a hardware address have one',
+    test: 'boot/boot-tokens.test.ts',
+  },
+];
