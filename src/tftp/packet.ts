@@ -4,9 +4,9 @@
 // 1. Decoding never throws; what it does not understand is the first fault.
 // 2. Requests are read as firmware sends them, not as it should: the last zero byte may be missing, zeros and half an option may
 //    follow, an option may come twice. What can be understood is; encoding is exact.
-// 3. `bytes` of a decoded DATA is a view into the datagram.
+// 3. What is decoded is a copy: nothing of it lies in the datagram.
 
-import { ByteReader, type Decoded, faulty } from '../net/byte-reader.ts';
+import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 
 /** Error codes (RFC 1350 §5 "Error Codes", 8 from RFC 2347). */
@@ -66,7 +66,7 @@ export function decodePacket(bytes: Uint8Array): Decoded<TftpPacket> {
       return decodeRequest(reader, opcode === OPCODE.read ? 'read' : 'write');
     case OPCODE.data: {
       const block = reader.u16('block');
-      return reader.done({ kind: 'data', block, bytes: reader.view(reader.remaining, 'data') });
+      return reader.done({ kind: 'data', block, bytes: Uint8Array.from(reader.view(reader.remaining, 'data')) });
     }
     case OPCODE.ack:
       // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; what follows the number is not looked at.
@@ -79,6 +79,20 @@ export function decodePacket(bytes: Uint8Array): Decoded<TftpPacket> {
       return reader.done({ kind: 'options', options: readOptions(reader) });
     default:
       return faulty(reader.fault ?? { code: 'bad-value', offset: 0, field: 'opcode' });
+  }
+}
+
+/** What its sender is told of a request that cannot be understood; undefined: what came was no request. */
+export function describeRequestFault({ field, code }: WireFault): string | undefined {
+  switch (field) {
+    case 'file name':
+      return code === 'truncated' ? 'File name has no end' : 'File name is empty';
+    case 'mode':
+      return 'Mode is missing';
+    case 'request':
+      return 'Request is too long';
+    default:
+      return undefined;
   }
 }
 
