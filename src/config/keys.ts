@@ -43,6 +43,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['dns.records', EITHER],
   ['dns.allow_recursion', EITHER],
   ['tftp', FILE],
+  ['tftp.allow', EITHER],
   ['boot.tree', FILE],
   ['boot.http', FILE],
   ['boot.loaders', EITHER],

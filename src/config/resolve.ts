@@ -13,6 +13,7 @@ import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
+import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
@@ -67,7 +68,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
       foreignProbe: written.dhcp.foreign_probe === 0 ? undefined : written.dhcp.foreign_probe,
       proxyPort: written.dhcp.proxy_port,
     },
-    tftp: { listen: written.tftp.listen ?? own, listenPort: written.tftp.listen_port },
+    tftp: resolveTftp(written, managed, own),
     dns,
     boot: {
       tree: boot.tree ?? join(written.state_dir, 'boot'),
@@ -105,6 +106,15 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     preseeds: resolvePreseeds(written),
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
     log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
+  };
+}
+
+function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): TftpConfig {
+  return {
+    listen: tftp.listen ?? own,
+    listenPort: tftp.listen_port,
+    // With management 0, relayed and in proxy mode too: machines of these networks are told to load from this rack.
+    clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp.allow],
   };
 }
 

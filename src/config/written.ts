@@ -14,27 +14,7 @@ import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
 import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
-
-/** A string that `parse` understands; anything else is the problem `expected`. */
-function textual<T>(expected: string, parse: (text: string) => T | undefined) {
-  return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
-    const value = parse(text.trim());
-    if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `expected ${expected}, found "${text}"`, input: text });
-    return z.NEVER;
-  });
-}
-
-/** A mapping with names that people choose. `__proto__` is none: zod would pass over it in silence. */
-function named<T extends z.ZodType>(mapping: T) {
-  return z.preprocess((value, context) => {
-    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
-      const message = 'no key may be called so; remove it';
-      context.issues.push({ code: 'custom', message, input: value, path: ['__proto__'] });
-    }
-    return value;
-  }, mapping);
-}
+import { named, textual } from './value-readers.ts';
 
 const ipv4 = textual<Ipv4>('an IPv4 address such as 10.20.0.1', parseIpv4);
 const mac = textual<MacAddress>('a hardware address such as 52:54:00:12:34:56', parseMac);
@@ -253,6 +233,12 @@ const dns = z.strictObject({
   allow_recursion: z.array(network).max(256).default([]),
 });
 
+const tftp = z.strictObject({
+  listen: z.array(ipv4).max(64).optional(),
+  listen_port: port.default(69),
+  allow: z.array(network).max(256).default([]),
+});
+
 /** The first bytes of a hardware address, or all of it. */
 const macPrefix = textual('a hardware address or its first bytes, such as b8:27:eb', (text) => {
   if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
@@ -385,7 +371,7 @@ export const writtenConfigSchema = z.strictObject({
     })
     .prefault({}),
   dns: dns.prefault({}),
-  tftp: z.strictObject({ listen: z.array(ipv4).max(64).optional(), listen_port: port.default(69) }).prefault({}),
+  tftp: tftp.prefault({}),
   boot: boot.prefault({}),
   enlistment: enlistment.prefault({}),
   http_proxy: httpProxy.optional(),

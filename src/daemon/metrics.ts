@@ -148,6 +148,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       missing: counted.missing,
       aborted: counted.aborted,
       'timed-out': counted['timed-out'],
+      unreachable: counted.unreachable,
       restarted: counted.restarted,
       'gave-way': counted['gave-way'],
       failed: counted.failed,
@@ -161,13 +162,14 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       write: counted['refused-write'],
       mode: counted['refused-mode'],
       busy: counted['refused-busy'],
+      network: counted['refused-network'],
     }),
   );
   out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counted.bytes);
   out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counted.blocks);
   out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counted['blocks-repeated']);
   out.counter('rackboot_tftp_malformed_total', 'Datagrams that were not understood.', counted.malformed);
-  out.counter('rackboot_tftp_strays_total', 'Packets that belong to no transfer.', counted.strays);
+  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors leave by.', counted.strays);
   out.gauge('rackboot_tftp_transfers_active', 'Transfers under way.', counted.active);
 }
 

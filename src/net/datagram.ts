@@ -66,6 +66,20 @@ export interface DatagramSocket {
 
 export type DatagramHandler = (datagrams: readonly ReceivedDatagram[], socket: DatagramSocket) => void;
 
+/** One end of a conversation. */
+export interface Peer {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** What receiving on a connected socket reports after an ICMP error that RFC 1122 §3.2.2.1 calls hard. */
+export const PEER_UNREACHABLE: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOPROTOOPT',
+]);
+
 /** How a socket is to be opened. */
 export interface SocketRequest {
   readonly address: Ipv4;
@@ -81,10 +95,20 @@ export interface SocketRequest {
   readonly freebind?: boolean;
   /** The port belongs to a set that this process opens together (a device socket and its address sockets). */
   readonly shared?: boolean;
+  /**
+   * The socket speaks with this peer alone: it is connected (udp(7)). What others send never arrives; the kernel answers them as if
+   * nobody had opened the port, so that strangers cannot find out which ports are in use.
+   */
+  readonly peer?: Peer;
   readonly onDatagrams: DatagramHandler;
   readonly onSendError?: (code: string, to: Destination) => void;
   /** The system reported an error while receiving, by its code (`ENETDOWN` …); the socket stays open. */
   readonly onReceiveError?: (code: string) => void;
+  /**
+   * With `peer`: the peer's host, or a router before it, reported by ICMP that it takes nothing from this socket (RFC 1122 §4.1.3.3).
+   * The kernel believes a report only if it quotes a datagram of this socket to this peer. Errors that may pass are not reported.
+   */
+  readonly onPeerUnreachable?: (socket: DatagramSocket) => void;
 }
 
 /** Opens sockets; `kind` and `notes` are for the log and `status`. */

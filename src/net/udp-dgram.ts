@@ -13,13 +13,15 @@ import { networkInterfaces } from 'node:os';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
-import type {
-  DatagramSocket,
-  Destination,
-  HostNetwork,
-  OutgoingDatagram,
-  SocketCounters,
-  SocketRequest,
+import {
+  type DatagramSocket,
+  type Destination,
+  type HostNetwork,
+  type OutgoingDatagram,
+  PEER_UNREACHABLE,
+  type Peer,
+  type SocketCounters,
+  type SocketRequest,
 } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
@@ -79,6 +81,7 @@ class DgramNetwork implements HostNetwork {
     if (peers.some(same)) throw socketError('EADDRINUSE', request);
     if (request.device !== undefined) this.#checkDevice(request, request.device, peers);
     const receiver = await bindReceiver(request, request.shared === true && peers.length > 0);
+    if (request.peer !== undefined) await connect(receiver, request, request.peer);
     const socket = new PortableSocket(request, receiver, (closed) => this.#sockets.delete(closed));
     const source = socket.wantedSource(undefined);
     try {
@@ -138,6 +141,23 @@ function bind(address: Ipv4, port: number, reuseAddr: boolean): Promise<Socket> 
       socket.removeAllListeners('error');
       resolve(socket);
     });
+  });
+}
+
+function connect(socket: Socket, request: SocketRequest, { address, port }: Peer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refused = (error: unknown): void => {
+      socket.close();
+      reject(socketErrorFrom(error, request));
+    };
+    try {
+      socket.connect(port, formatIpv4(address), (error?: Error | null) => {
+        if (error === undefined || error === null) resolve();
+        else refused(error);
+      });
+    } catch (error) {
+      refused(error);
+    }
   });
 }
 
@@ -233,7 +253,13 @@ class PortableSocket implements DatagramSocket {
 
   #listen(socket: Socket): void {
     socket.on('message', (bytes, from) => this.#receive(bytes, from));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error.code ?? error.message));
+  }
+
+  #onError(code: string): void {
+    const { peer, onPeerUnreachable, onReceiveError } = this.request;
+    if (peer === undefined || !PEER_UNREACHABLE.has(code)) onReceiveError?.(code);
+    else if (!this.#closed) onPeerUnreachable?.(this);
   }
 
   #receive(bytes: Uint8Array, peer: RemoteInfo): void {
@@ -258,12 +284,14 @@ class PortableSocket implements DatagramSocket {
       this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
       return;
     }
-    const address = formatIpv4(this.#addressOf(to));
-    // A copy, because what the kernel does not take at once is sent after the caller has reused its buffer.
-    socket.send(Buffer.from(bytes), to.port, address, (error) => {
+    const done = (error: Error | null): void => {
       if (error === null) this.#sent += 1;
       else this.#refuse(osErrorCode(error) ?? error.message, to);
-    });
+    };
+    // A copy, because what the kernel does not take at once is sent after the caller has reused its buffer.
+    const copy = Buffer.from(bytes);
+    if (this.request.peer === undefined) socket.send(copy, to.port, formatIpv4(this.#addressOf(to)), done);
+    else socket.send(copy, done);
   }
 
   #addressOf(to: Destination): Ipv4 {
@@ -275,6 +303,8 @@ class PortableSocket implements DatagramSocket {
   #refuse(code: string, to: Destination): void {
     this.#sendErrors += 1;
     this.request.onSendError?.(code, to);
+    // The kernel tells of an ICMP error once, by whichever call comes first.
+    if (code === 'ECONNREFUSED' && this.request.peer !== undefined) this.#onError(code);
   }
 }
 

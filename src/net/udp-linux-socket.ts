@@ -17,6 +17,8 @@ import {
   type DatagramSocket,
   type Destination,
   type OutgoingDatagram,
+  PEER_UNREACHABLE,
+  type Peer,
   RECEIVE_BATCH_MAX,
   type ReceivedDatagram,
   type SocketCounters,
@@ -194,11 +196,29 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #listen(waker: Socket): void {
+    const { peer } = this.request;
+    if (peer !== undefined) {
+      this.#listenToPeer(waker, peer);
+      return;
+    }
     waker.on('message', (bytes, from) => {
       const address = parseIpv4(from.address);
       if (address !== undefined && !this.#closed) this.#wake({ bytes, from: address, fromPort: from.port });
     });
     waker.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
+  }
+
+  /** One peer rarely has two datagrams under way: draining would cost a call that finds nothing. */
+  #listenToPeer(waker: Socket, { address, port }: Peer): void {
+    waker.on('message', (bytes) => {
+      if (!this.#closed) this.#deliver([{ bytes, from: address, fromPort: port }]);
+    });
+    waker.on('error', (error: NodeJS.ErrnoException) => {
+      const code = error.code ?? error.message;
+      if (this.#closed) return;
+      if (PEER_UNREACHABLE.has(code)) this.request.onPeerUnreachable?.(this);
+      else this.request.onReceiveError?.(code);
+    });
   }
 
   #wake(first: ReceivedDatagram): void {
@@ -350,7 +370,7 @@ export class LinuxSocket implements DatagramSocket {
 
   #refuse(code: string, to: Destination): void {
     this.#sendErrors += 1;
-    if (this.request.onSendError !== undefined) this.#refused.push({ code, to });
+    if (this.request.onSendError !== undefined || this.request.peer !== undefined) this.#refused.push({ code, to });
   }
 
   #tellRefused(): void {
@@ -358,6 +378,10 @@ export class LinuxSocket implements DatagramSocket {
     const refused = this.#refused;
     this.#refused = [];
     for (const { code, to } of refused) this.request.onSendError?.(code, to);
+    // The kernel tells of an ICMP error once, by whichever call comes first.
+    const { peer, onPeerUnreachable } = this.request;
+    if (peer !== undefined && !this.#closed && refused.some(({ code }) => code === 'ECONNREFUSED'))
+      onPeerUnreachable?.(this);
   }
 
   #drops(): number | undefined {

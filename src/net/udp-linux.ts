@@ -9,7 +9,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
+import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
@@ -87,7 +87,9 @@ class LinuxNetwork implements HostNetwork {
       const descriptor = await this.#openDescriptor(request);
       const socket = new LinuxSocket(this.#parts, request, descriptor, (closed) => this.#sockets.delete(closed));
       this.#sockets.add(socket);
-      this.#guardPort(socket.localPort);
+      // A port that the kernel chose is this socket's alone.
+      if (request.peer === undefined) this.#guardPort(socket.localPort);
+      else this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 0);
       return socket;
     });
   }
@@ -148,6 +150,7 @@ class LinuxNetwork implements HostNetwork {
     try {
       this.#configure(fd, request);
       this.#bind(fd, request);
+      if (request.peer !== undefined) this.#connect(fd, request, request.peer);
       waker = await handToDgram(fd);
     } catch (error) {
       this.#libc.close(fd);
@@ -166,6 +169,8 @@ class LinuxNetwork implements HostNetwork {
     }
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
+    if (request.peer !== undefined) return;
     // As much as the system allows: send-room.ts makes do with less.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
@@ -175,6 +180,11 @@ class LinuxNetwork implements HostNetwork {
         `Receive buffers hold ${Math.round(granted / 1024)} KiB instead of ${RECEIVE_BUFFER_BYTES / 1024} KiB, so a burst of requests may be lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}.`,
       );
     }
+  }
+
+  #connect(fd: number, request: SocketRequest, { address, port }: Peer): void {
+    const place = socketAddress(address, port);
+    if (this.#libc.connect(fd, place, place.length) !== 0) throw socketError(errorName(this.#libc.errno()), request);
   }
 
   /** Binds without SO_REUSEADDR, which finds another owner; only where our own sockets are in the way, with it. */

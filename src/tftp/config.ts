@@ -1,9 +1,11 @@
 // The TFTP settings as used, after the configuration file was resolved.
 
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4, Ipv4Network } from '../net/address.ts';
 
 export interface TftpConfig {
   /** Local addresses to listen on; empty: no TFTP. */
   readonly listen: readonly Ipv4[];
   readonly listenPort: number;
+  /** Who is answered: every configured network, loopback and what `allow` adds. This host's own requests always are. */
+  readonly clients: readonly Ipv4Network[];
 }

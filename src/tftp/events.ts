@@ -12,6 +12,7 @@ export const TFTP_REFUSALS = {
   mode: 'The transfer mode is neither octet nor netascii.',
   'netascii-too-large': 'The file is too large to be translated; the client must ask in octet mode.',
   busy: 'The bound on transfers at a time is reached; the client tries again by itself.',
+  'network-not-served': 'The client is in no network of cluster_interfaces, and in none of tftp.allow.',
 } as const;
 
 /** Every kind of event of this room, for the operator. */
@@ -48,7 +49,18 @@ export const TFTP_EVENTS = {
     message: 'TFTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
-      'netascii), netascii-too-large (ask in octet mode), busy (the bound on transfers at a time is reached; the client tries again).',
+      'netascii), netascii-too-large (ask in octet mode), busy (the bound on transfers at a time is reached; the client tries again), ' +
+      'network-not-served (the client is in no network of cluster_interfaces, and was not answered; add its network to tftp.allow if ' +
+      'it should load from here: a machine behind a router whose addresses another DHCP server gives).',
+  },
+  'tftp.gave-way': {
+    level: 'warning',
+    message: 'TFTP transfer gave way to another',
+    explanation:
+      'All places for transfers were taken, so one of the address that held the most gave way to a newcomer; its client asks again. With ' +
+      'bytes, that address had more transfers than its share: look what runs there. Without, the client had never answered, and ' +
+      'somebody sends requests in great numbers, perhaps in the name of others. At most a few such events are published; count ' +
+      'says how many transfers each stands for.',
   },
   'tftp.aborted': {
     level: 'warning',
@@ -64,6 +76,13 @@ export const TFTP_EVENTS = {
       'Nothing was heard from the client although the packet was sent several times. bytes says how far it came. Usually the machine ' +
       'was switched off or has gone on with what it had; if it happens with bytes 0 again and again, a firewall drops packets ' +
       'from ports above 1023, or blockBytes does not fit the path.',
+  },
+  'tftp.unreachable': {
+    level: 'info',
+    message: 'TFTP client does not listen any more',
+    explanation:
+      "The client's host answered that nobody takes the file there (ICMP), so the transfer ended at once. With bytes, the client went away " +
+      'while it loaded. Without, it never asked: somebody sent the request in its name.',
   },
   'tftp.restarted': {
     level: 'info',
@@ -125,9 +144,11 @@ export const TFTP_COUNTERS = [
   'refused-write',
   'refused-mode',
   'refused-busy',
+  'refused-network',
   'gave-way',
   'aborted',
   'timed-out',
+  'unreachable',
   'restarted',
   'failed',
   'malformed',

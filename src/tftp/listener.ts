@@ -1,28 +1,27 @@
-// One local address: the socket that takes requests, the few that carry transfers, and the sessions between.
-// Sources: RFC 1350 §4 (transfer identifiers); DESIGN.md 4 (shared transfer sockets).
+// One local address: the socket that takes requests, the one that errors leave by, and the sessions of this address.
+// Sources: RFC 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are drawn at random).
 //
-// 1. A client port has at most one session here. A new one of the same port is carried by another transfer socket than the one
-//    before, so that blocks of the former that are still on their way cannot pass for blocks of the new one.
-// 2. Those whose transfer has ended are remembered for a while, so that their late packets are not answered with an error.
+// 1. A client port has at most one session here.
+// 2. Each transfer has a port of its own that the kernel draws at random, opened for it and closed with it. So whoever does not see
+//    the server's packets cannot acknowledge them.
+// 3. Two transfers of one client port in a row have different ports: blocks of the former that are still on their way cannot pass
+//    for blocks of the new one.
+// 4. Nothing that arrives where errors leave is answered.
 
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
 
-/** Sockets that carry the transfers of one local address. */
-export const TRANSFER_SOCKETS = 2;
-/** How long an ended transfer's late packets are expected. */
+/** How long the port of an ended transfer is not used for the same client port again. */
 export const LATE_MS_MAX = 10_000;
-/** The most ended transfers that are remembered; beyond it the oldest are forgotten. */
+/**
+ * Ended transfers whose port is remembered. Anybody who may ask can fill it, and then the oldest is forgotten: its client port might
+ * get the same port again, with a chance of one in all ports of the system.
+ */
 export const ENDED_MAX = 4096;
 
-/** What a listener must know of a session. */
-interface Carried {
-  readonly origin: { readonly socket: DatagramSocket };
-}
-
 interface EndedTransfer {
-  readonly socket: DatagramSocket;
+  readonly localPort: number;
   readonly until: Instant;
 }
 
@@ -30,23 +29,24 @@ interface EndedTransfer {
 export const peerKey = (peer: Ipv4, port: number): number => peer * 65_536 + port;
 
 /** What belongs to one local address. */
-export class Listener<Session extends Carried> {
+export class Listener<Session> {
   readonly address: Ipv4;
   readonly port: number;
   readonly sessions = new Map<number, Session>();
+  /** Answers what needs no session. */
+  readonly errors: DatagramSocket;
   /** True when it takes no more requests and goes away with its last session. */
   leaving = false;
   readonly #requests: DatagramSocket;
-  readonly #transfers: readonly DatagramSocket[];
   readonly #ended = new Map<number, EndedTransfer>();
-  #turn = 0;
+  /** What the sockets of ended transfers counted. */
+  #past: SocketCounters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
 
-  /** @param transfers at least one */
-  constructor(address: Ipv4, port: number, requests: DatagramSocket, transfers: readonly DatagramSocket[]) {
+  constructor(address: Ipv4, port: number, requests: DatagramSocket, errors: DatagramSocket) {
     this.address = address;
     this.port = port;
     this.#requests = requests;
-    this.#transfers = transfers;
+    this.errors = errors;
   }
 
   /** The port of requests: the configured one, or the one that the system chose. */
@@ -54,42 +54,35 @@ export class Listener<Session extends Carried> {
     return this.#requests.localPort;
   }
 
-  /** What its sockets counted, that of requests first. */
+  /** What its sockets counted: that of requests, that of errors, and those of ended transfers together. */
   counters(): readonly SocketCounters[] {
-    return [this.#requests, ...this.#transfers].map((socket) => socket.counters());
+    return [this.#requests.counters(), this.errors.counters(), this.#past];
   }
 
-  /** Answers what needs no session. */
-  get errors(): DatagramSocket {
-    return this.#transfers[0] ?? this.#requests;
+  /** False when this client port had that local port a moment ago. */
+  mayUse(key: number, localPort: number, now: Instant): boolean {
+    const ended = this.#ended.get(key);
+    return ended === undefined || ended.until <= now || ended.localPort !== localPort;
   }
 
-  /** The socket for a new transfer to this client port. */
-  chooseSocket(key: number): DatagramSocket {
-    const former = this.sessions.get(key)?.origin.socket ?? this.#ended.get(key)?.socket;
-    for (let tries = 0; tries < this.#transfers.length; tries += 1) {
-      this.#turn = (this.#turn + 1) % this.#transfers.length;
-      const socket = this.#transfers[this.#turn];
-      if (socket !== undefined && (socket !== former || this.#transfers.length === 1)) return socket;
-    }
-    return this.errors;
-  }
-
-  /** Takes a session out and remembers it for its late packets. */
-  forget(key: number, session: Session, now: Instant): void {
+  /** Takes a session out; `socket`: what carried it, which is closed. */
+  forget(key: number, session: Session, socket: DatagramSocket | undefined, now: Instant): void {
     if (this.sessions.get(key) === session) this.sessions.delete(key);
+    if (socket === undefined) return;
+    const { received, sent, sendErrors } = socket.counters();
+    this.#past = {
+      received: this.#past.received + received,
+      sent: this.#past.sent + sent,
+      sendErrors: this.#past.sendErrors + sendErrors,
+      receiveDrops: undefined,
+    };
+    socket.close();
     this.#ended.delete(key);
-    this.#ended.set(key, { socket: session.origin.socket, until: later(now, LATE_MS_MAX) });
+    this.#ended.set(key, { localPort: socket.localPort, until: later(now, LATE_MS_MAX) });
     for (const [oldest, ended] of this.#ended) {
       if (ended.until > now && this.#ended.size <= ENDED_MAX) break;
       this.#ended.delete(oldest);
     }
-  }
-
-  /** True when a packet without session is one that an ended transfer's client may still send. */
-  isLate(key: number, now: Instant): boolean {
-    const ended = this.#ended.get(key);
-    return ended !== undefined && ended.until > now;
   }
 
   /** No more requests; transfers go on. */
@@ -100,6 +93,6 @@ export class Listener<Session extends Carried> {
 
   close(): void {
     this.leave();
-    for (const socket of this.#transfers) socket.close();
+    this.errors.close();
   }
 }

@@ -7,7 +7,7 @@
 // 3. What is decoded is a copy: nothing of it lies in the datagram.
 
 import { type BorrowedBytes, borrowedIndexOf, viewBytes } from '../net/borrowed-bytes.ts';
-import { ByteReader, type Decoded, faulty } from '../net/byte-reader.ts';
+import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 
 /** Error codes (RFC 1350 §5 "Error Codes", 8 from RFC 2347). */
@@ -80,6 +80,20 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
       return reader.done({ kind: 'options', options: readOptions(reader) });
     default:
       return faulty(reader.fault ?? { code: 'bad-value', offset: 0, field: 'opcode' });
+  }
+}
+
+/** What its sender is told of a request that cannot be understood; undefined: what came was no request. */
+export function describeRequestFault({ field, code }: WireFault): string | undefined {
+  switch (field) {
+    case 'file name':
+      return code === 'truncated' ? 'File name has no end' : 'File name is empty';
+    case 'mode':
+      return 'Mode is missing';
+    case 'request':
+      return 'Request is too long';
+    default:
+      return undefined;
   }
 }
 

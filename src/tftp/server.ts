@@ -1,27 +1,33 @@
 // The TFTP server: opens the sockets and finds the session that each packet belongs to.
 // Sources: RFC 1350, RFC 2347; DESIGN.md 4.
 //
-// 1. Sessions are bounded by TRANSFERS_MAX; one request more is refused by name.
+// 1. Only clients of `TftpConfig.clients` and this host itself are answered. Everybody else's datagrams are dropped without a word: an
+//    answer could go to somebody who never asked.
 // 2. What a forged datagram can cause (an error sent back, an event) is limited in rate; refusing is counted always.
 // 3. A change of the settings opens and closes only what changed; transfers under way are carried to their end.
+// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4, which has an error sent to whoever uses a wrong
+//    port: that error would tell a stranger which ports carry a transfer. The kernel answers alike on all others.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
-import type { Ipv4 } from '../net/address.ts';
+import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, ReceivedDatagram, SocketCounters } from '../net/datagram.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
-import { Listener, peerKey, TRANSFER_SOCKETS } from './listener.ts';
-import { decodePacket, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
+import { Listener, peerKey } from './listener.ts';
+import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
-import { Transfers } from './transfers.ts';
+import { BUSY_TEXT, Transfers } from './transfers.ts';
 
 /** A request that comes again so soon after a packet of its transfer is a copy made by the network. */
 export const COPIED_REQUEST_MS = 200;
+
+/** Errors sent in answer to requests that get no transfer: a forged one must not make many packets. */
+const ERROR_RATE = { perSecond: 100, burst: 100 };
 
 export interface TftpDeps {
   readonly network: DatagramNetwork;
@@ -35,7 +41,7 @@ export interface TftpDeps {
 const REFUSALS = {
   write: { counter: 'refused-write', code: TFTP_ERROR.accessViolation, text: 'This server is read-only' },
   mode: { counter: 'refused-mode', code: TFTP_ERROR.illegalOperation, text: 'Mode must be octet or netascii' },
-  busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: 'Too many transfers, try again' },
+  busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
 /** Serves the boot tree and rendered configuration by TFTP. */
@@ -45,7 +51,8 @@ export class TftpServer {
   readonly #counters = new Counters(TFTP_COUNTERS);
   readonly #transfers: Transfers;
   readonly #refusals = new EventSampler();
-  readonly #strayErrors = new RateLimit({ perSecond: 100, burst: 100 });
+  readonly #errorLimit = new RateLimit(ERROR_RATE);
+  #clients: readonly Ipv4Network[] = [];
   #configuring: Promise<void> = Promise.resolve();
   #onIdle: (() => void) | undefined;
 
@@ -55,6 +62,7 @@ export class TftpServer {
       ...deps,
       counters: this.#counters,
       refusals: this.#refusals,
+      openSocket: (session) => this.#openTransfer(session),
       onReleased: ({ origin }) => {
         this.#closeIfLeft(origin.listener);
         if (this.#transfers.active === 0) this.#onIdle?.();
@@ -78,7 +86,7 @@ export class TftpServer {
   }
 
   /**
-   * Serves these addresses from now on. When one cannot be opened the others are, nothing is closed, and the first failure is
+   * Serves these addresses to these clients from now on. When one cannot be opened the others are, nothing is closed, and the first failure is
    * thrown; calling again tries what is missing.
    * @throws RackError as `DatagramNetwork.open`.
    */
@@ -114,6 +122,7 @@ export class TftpServer {
   }
 
   async #configure(config: TftpConfig): Promise<void> {
+    this.#clients = config.clients;
     const wanted = new Set(config.listen);
     const kept = (listener: Listener<Session>) => wanted.has(listener.address) && listener.port === config.listenPort;
     const failures: unknown[] = [];
@@ -141,22 +150,39 @@ export class TftpServer {
     // Datagrams that come before the listener is complete are asked again by their senders.
     let listener: Listener<Session> | undefined;
     try {
-      const transfers: DatagramSocket[] = [];
-      for (let index = 0; index < TRANSFER_SOCKETS; index += 1) {
-        const socket: DatagramSocket = await open(
-          0,
-          (batch) => listener && this.#onTransferPackets(listener, socket, batch),
-        );
-        transfers.push(socket);
-      }
+      const errors = await open(0, (batch) => this.#counters.add('strays', batch.length));
       const requests = await open(port, (batch) => listener && this.#onRequests(listener, batch));
-      listener = new Listener(address, port, requests, transfers);
+      listener = new Listener(address, port, requests, errors);
     } catch (error) {
       for (const socket of opened) socket.close();
       throw error;
     }
     this.#listeners.add(listener);
     this.#publish({ kind: 'tftp.listening', at: clock.now(), address, port: listener.localPort });
+  }
+
+  /** Opens the socket of one transfer, at a port that its client port did not have a moment ago. */
+  async #openTransfer(session: Session): Promise<DatagramSocket> {
+    const { network, clock } = this.#deps;
+    const { listener, peer, port } = session.origin;
+    const open = (): Promise<DatagramSocket> =>
+      network.open({
+        address: listener.address,
+        port: 0,
+        freebind: true,
+        peer: { address: peer, port },
+        onDatagrams: (batch) => this.#onTransferPackets(session, batch),
+        onPeerUnreachable: () => this.#transfers.handle(session, { kind: 'unreachable' }),
+        onSendError: () => this.#counters.add('send-errors'),
+      });
+    const socket = await open();
+    if (listener.mayUse(peerKey(peer, port), socket.localPort, clock.now())) return socket;
+    // Stays open meanwhile, so that the system cannot choose the same port again.
+    try {
+      return await open();
+    } finally {
+      socket.close();
+    }
   }
 
   #leave(listener: Listener<Session>): void {
@@ -172,44 +198,51 @@ export class TftpServer {
 
   #onRequests(listener: Listener<Session>, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
-    for (const datagram of datagrams) {
-      const packet = decodePacket(datagram.bytes);
-      const { from, fromPort } = datagram;
-      if (!packet.ok || (packet.value.kind !== 'read' && packet.value.kind !== 'write') || fromPort === 0) {
-        this.#counters.add('malformed');
-        const sample = this.#refusals.take('tftp.malformed', now);
-        const reason = packet.ok ? `${packet.value.kind} packet` : `${packet.fault.field}: ${packet.fault.code}`;
-        if (sample !== undefined)
-          this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, ...sample });
+    for (const { bytes, from, fromPort } of datagrams) {
+      if (!this.#isClient(listener, from)) {
+        this.#dropStranger(from, fromPort, now);
         continue;
       }
-      this.#onRequest(listener, packet.value, from, fromPort, now);
+      const packet = decodePacket(bytes);
+      if (packet.ok && (packet.value.kind === 'read' || packet.value.kind === 'write') && fromPort !== 0) {
+        this.#onRequest(listener, packet.value, from, fromPort, now);
+        continue;
+      }
+      this.#counters.add('malformed');
+      const text = packet.ok || fromPort === 0 ? undefined : describeRequestFault(packet.fault);
+      if (text !== undefined) this.#sendError(listener, from, fromPort, now, TFTP_ERROR.illegalOperation, text);
+      const sample = this.#refusals.take('tftp.malformed', now);
+      const reason = packet.ok ? `${packet.value.kind} packet` : `${packet.fault.field}: ${packet.fault.code}`;
+      if (sample !== undefined)
+        this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, ...sample });
     }
     this.#transfers.drain();
+  }
+
+  #isClient(listener: Listener<Session>, peer: Ipv4): boolean {
+    return peer === listener.address || this.#clients.some((network) => networkContains(network, peer));
+  }
+
+  #dropStranger(peer: Ipv4, port: number, now: Instant): void {
+    this.#counters.add('refused-network');
+    const sample = this.#refusals.take('network-not-served', now);
+    if (sample === undefined) return;
+    const event = requestEvent('tftp.refused', now, peer, port, undefined);
+    this.#publish({ ...event, reason: 'network-not-served', ...sample });
   }
 
   #onRequest(listener: Listener<Session>, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
     this.#counters.add('requests');
     const former = listener.sessions.get(peerKey(peer, port));
     if (former !== undefined && this.#isRepeated(former, request, now)) return;
-    const refusal = this.#refusalOf(request, former, now);
-    if (refusal !== undefined) {
-      this.#refuse(listener, request, peer, port, now, refusal);
-      return;
+    if (request.kind === 'write') this.#refuse(listener, request, peer, port, now, 'write');
+    else if (request.mode !== 'octet' && request.mode !== 'netascii')
+      this.#refuse(listener, request, peer, port, now, 'mode');
+    else {
+      if (former !== undefined) this.#transfers.restart(former);
+      const begun = this.#transfers.begin(new Session({ listener, peer, port, request }, now));
+      if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
     }
-    const socket = listener.chooseSocket(peerKey(peer, port));
-    if (former !== undefined) {
-      this.#counters.add('restarted');
-      this.#transfers.release(former);
-      this.#publish(former.event('tftp.restarted', now));
-    }
-    this.#transfers.begin(new Session({ listener, socket, peer, port, request }, now));
-  }
-
-  #refusalOf(request: TftpRequest, former: Session | undefined, now: Instant): keyof typeof REFUSALS | undefined {
-    if (request.kind === 'write') return 'write';
-    if (request.mode !== 'octet' && request.mode !== 'netascii') return 'mode';
-    return former !== undefined || this.#transfers.hasRoom(now) ? undefined : 'busy';
   }
 
   /** True when the request was made before and is being answered. */
@@ -232,38 +265,30 @@ export class TftpServer {
   ): void {
     const { counter, code, text } = REFUSALS[reason];
     this.#counters.add(counter);
-    if (this.#strayErrors.allows(now)) this.#sendError(listener.errors, peer, port, code, text);
+    this.#sendError(listener, peer, port, now, code, text);
     const sample = this.#refusals.take('tftp.refused', now);
     if (sample !== undefined)
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
-  #onTransferPackets(
-    listener: Listener<Session>,
-    socket: DatagramSocket,
-    datagrams: readonly ReceivedDatagram[],
-  ): void {
+  /** What came to the socket of a transfer: its client sent it, or somebody who knows both ports. */
+  #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
-    for (const { bytes, from, fromPort } of datagrams) {
+    for (const { bytes } of datagrams) {
       const packet = decodePacket(bytes);
-      const key = peerKey(from, fromPort);
-      const session = listener.sessions.get(key);
-      if (!packet.ok || (packet.value.kind !== 'ack' && packet.value.kind !== 'error') || fromPort === 0) {
+      if (!packet.ok || (packet.value.kind !== 'ack' && packet.value.kind !== 'error')) {
         this.#counters.add('malformed');
-      } else if (session !== undefined && session.origin.socket === socket) {
-        session.heardAt = now;
-        this.#transfers.handle(session, packet.value);
-      } else if (packet.value.kind === 'ack' && !listener.isLate(key, now)) {
-        this.#counters.add('strays');
-        if (!this.#strayErrors.allows(now)) continue;
-        this.#sendError(socket, from, fromPort, TFTP_ERROR.unknownTransfer, 'Unknown transfer');
+        continue;
       }
+      session.heardAt = now;
+      this.#transfers.handle(session, packet.value);
     }
     this.#transfers.drain();
   }
 
-  #sendError(socket: DatagramSocket, peer: Ipv4, port: number, code: number, text: string): void {
-    socket.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address: peer, port } }]);
+  #sendError(listener: Listener<Session>, address: Ipv4, port: number, now: Instant, code: number, text: string): void {
+    if (!this.#errorLimit.allows(now)) return;
+    listener.errors.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address, port } }]);
   }
 
   #publish(event: TftpEvent): void {

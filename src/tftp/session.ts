@@ -11,6 +11,7 @@ import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';
 import type { TftpRequest } from './packet.ts';
+import type { Seat, Seated } from './places.ts';
 import type { Transfer, TransferAction } from './transfer.ts';
 
 /** How long resolving and opening what was asked may take. */
@@ -19,8 +20,6 @@ export const OPEN_MS_MAX = 30_000;
 /** Who asked what, and where it came in. */
 export interface SessionOrigin {
   readonly listener: Listener<Session>;
-  /** The socket of this transfer: the server's TID (RFC 1350 §4). */
-  readonly socket: DatagramSocket;
   readonly peer: Ipv4;
   readonly port: number;
   readonly request: TftpRequest;
@@ -29,8 +28,9 @@ export interface SessionOrigin {
 export type BlocksToSend = TransferAction & { readonly kind: 'send-blocks' };
 
 /** The state of one request. */
-export class Session implements Waiting {
+export class Session implements Waiting, Seated<Session> {
   place = -1;
+  seat: Seat<Session> | undefined;
   readonly origin: SessionOrigin;
   readonly startedAt: Instant;
   /** When the client was last heard. */
@@ -39,6 +39,8 @@ export class Session implements Waiting {
   /** What rendered text tells the machine to do. */
   purpose: string | undefined;
   content: Content | undefined;
+  /** What carries this transfer alone; its port is the server's TID (RFC 1350 §4). Undefined before there is something to send. */
+  socket: DatagramSocket | undefined;
   transfer: Transfer | undefined;
   /** The window that is to be sent next; a newer one takes its place. */
   toSend: BlocksToSend | undefined;

@@ -2,7 +2,8 @@
 // Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
 // 1. An option that is unknown or whose value makes no sense is left out of the answer: the client goes on without it.
-// 2. The answer never exceeds what was asked, and repeats `timeout` exactly.
+// 2. The answer never exceeds what was asked, and repeats `timeout` exactly. RFC 2349 leaves no other answer, so a client may be granted a
+//    longer `timeout` than is waited here: it then gets a lost packet again sooner than it asked for.
 // 3. One window fits one call that the kernel cuts into datagrams: at most 64 blocks and 65,507 bytes.
 
 import { type Milliseconds, milliseconds } from '../clock.ts';
@@ -21,6 +22,8 @@ export const WINDOW_BLOCKS_MAX = 64;
 export const WINDOW_BYTES_MAX = 65_507;
 /** How long an acknowledgement is waited for at first, unless the client says otherwise. */
 export const TIMEOUT_MS_DEFAULT = 1000;
+/** The longest wait that a client can have: so that a packet is sent three times within the silence that a transfer survives. */
+export const TIMEOUT_MS_MAX = 20_000;
 
 /** The terms of one transfer. */
 export interface Terms {
@@ -30,7 +33,7 @@ export interface Terms {
   readonly windowBlocks: number;
   /** First wait for an acknowledgement; without `timeoutAsked` the longest first wait. */
   readonly timeoutMs: Milliseconds;
-  /** True when the client has set the wait (RFC 2349): it is then kept to the second. */
+  /** True when the client has set the wait (RFC 2349): it is then kept to the second, up to TIMEOUT_MS_MAX. */
   readonly timeoutAsked: boolean;
   /** What the answer grants, in the order and spelling of the request; empty: no answer, data at once (RFC 2347). */
   readonly granted: readonly TftpOption[];
@@ -73,7 +76,7 @@ export function negotiateTerms(
   return {
     blockBytes,
     windowBlocks,
-    timeoutMs: milliseconds(timeoutS === undefined ? TIMEOUT_MS_DEFAULT : timeoutS * 1000),
+    timeoutMs: milliseconds(timeoutS === undefined ? TIMEOUT_MS_DEFAULT : Math.min(timeoutS * 1000, TIMEOUT_MS_MAX)),
     timeoutAsked: timeoutS !== undefined,
     granted,
   };

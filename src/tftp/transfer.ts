@@ -6,7 +6,7 @@
 //     └───── start, none granted ─────────────────────────────────────────▶   │
 //   greeting: deadline: #again; ERROR 0 or 8: probed.
 //   sending:  ACK of the whole window: #nextWindow; of a part of it: #hold, then #again; deadline: #again.
-//   either:   ERROR: aborted; SENDINGS_MAX used up: timed-out; nothing left for STALL_MS_MAX: stalled.
+//   either:   ERROR: aborted; ICMP: unreachable; sendings or SILENCE_MS_MAX used up: timed-out; nothing left for STALL_MS_MAX: stalled.
 //
 // 1. Blocks are counted from 1 without end inside and sent modulo 65536: a file of any size goes through.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
@@ -15,14 +15,21 @@
 //    first packets of a window it may take back with the last. So however many ACKs come, at most one window is sent in a round
 //    trip, and copies made by the network do not multiply.
 // 5. After every input there is at most one thing to do, and until the end there is a deadline.
+// 6. Before the client has acknowledged anything its address may be forged: then at most SENDINGS_UNANSWERED_MAX packets are sent, each
+//    the granted options or one block, whether deadlines or repeated requests ask for them.
+// 7. No transfer goes on for longer than SILENCE_MS_MAX without progress, whatever the client sends and whatever it negotiated.
 
-import { type Instant, later } from '../clock.ts';
+import { type Instant, instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import { TFTP_ERROR } from './packet.ts';
 import type { Terms } from './terms.ts';
 
 /** How often a packet or window is sent before the client is given up. */
 export const SENDINGS_MAX = 8;
+/** How often the first packet is sent to a client that has never answered. */
+export const SENDINGS_UNANSWERED_MAX = 3;
+/** How long a transfer may go on while the client acknowledges nothing new. */
+export const SILENCE_MS_MAX = 60_000;
 /** The longest wait between two sendings, unless the client negotiated a longer one. */
 export const BACKOFF_MS_MAX = 8000;
 /** The shortest first wait that is derived from measured round trips: firmware pauses to draw and to write. */
@@ -35,6 +42,8 @@ export const STALL_MS_MAX = 30_000;
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
+  /** The client's host reported that nobody takes the packets (ICMP). */
+  | { readonly kind: 'unreachable' }
   /** What the last action asked for has left. */
   | { readonly kind: 'left' }
   /** The deadline has come. */
@@ -51,6 +60,8 @@ export type TransferOutcome =
   | { readonly kind: 'aborted'; readonly code: number; readonly message: string }
   /** No answer to any sending. */
   | { readonly kind: 'timed-out' }
+  /** The client's host reported that nobody takes the packets. */
+  | { readonly kind: 'unreachable' }
   /** The file could not be read in time. */
   | { readonly kind: 'stalled' };
 
@@ -96,6 +107,8 @@ export class Transfer {
   #copies = 0;
   /** How many repeated ACKs the further copies of the former window will still cause. */
   #expectedRepeats = 0;
+  /** When the client last acknowledged something new, or was first sent something new. */
+  #progressAt = instant(0);
   /** When the present packet or window left; undefined before. */
   #leftAt: Instant | undefined;
   /** Time between a sending and its answer: the shortest, the usual, and how far it strays. */
@@ -145,6 +158,8 @@ export class Transfer {
         return this.#phase === 'greeting' ? this.#onGreetingAck(input.block, now) : this.#onAck(input.block, now);
       case 'error':
         return this.#onError(input.code, input.message);
+      case 'unreachable':
+        return this.#end({ kind: 'unreachable' });
       case 'left':
         this.#onLeft(now);
         return undefined;
@@ -158,15 +173,15 @@ export class Transfer {
   }
 
   #onRequestAgain(now: Instant): TransferAction | undefined {
-    if (!this.unanswered || this.#leftAt === undefined) return undefined;
-    // The client is there: it has its full number of sendings again.
-    this.#sendings = 0;
+    // A request proves nothing: that it comes again does not buy more sendings (invariant 6).
+    if (!this.unanswered || this.#leftAt === undefined || this.#sendings >= SENDINGS_UNANSWERED_MAX) return undefined;
     return this.#again(now);
   }
 
   #onGreetingAck(block: number, now: Instant): TransferAction | undefined {
     if (block !== 0) return undefined;
     this.#phase = 'sending';
+    this.#progressAt = now;
     return this.#nextWindow(now);
   }
 
@@ -177,6 +192,7 @@ export class Transfer {
     if (this.#acked + progress > this.#sentTo) return undefined;
     this.#acked += progress;
     this.#answered = true;
+    this.#progressAt = now;
     this.#sendings = 0;
     if (this.#acked === this.lastBlock) return this.#end({ kind: 'sent' });
     if (this.#acked === this.#sentTo) return this.#nextWindow(now);
@@ -205,7 +221,7 @@ export class Transfer {
     this.#holds = Math.min(this.#holds + 1, HOLD_DOUBLINGS_MAX);
     if (now >= due) return this.#again(now);
     this.#holding = true;
-    this.#deadline = due;
+    this.#deadline = this.#beforeSilence(due);
     return undefined;
   }
 
@@ -218,9 +234,17 @@ export class Transfer {
 
   #onLeft(now: Instant): void {
     this.#leftAt = now;
+    // How long reading took is not the client's silence.
+    if (this.#sendings === 1) this.#progressAt = now;
     this.#copies += 1;
     const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
-    this.#deadline = later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings));
+    this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
+  }
+
+  /** `at`, or the end of the longest silence, if that comes first. */
+  #beforeSilence(at: Instant): Instant {
+    const end = later(this.#progressAt, SILENCE_MS_MAX);
+    return end < at ? end : at;
   }
 
   /** RFC 1123 §4.2.3.2: adaptive, unless the client has set it (RFC 2349). */
@@ -234,8 +258,10 @@ export class Transfer {
   #onDeadline(now: Instant): TransferAction | undefined {
     if (this.#deadline === undefined || now < this.#deadline) return undefined;
     if (this.#leftAt === undefined) return this.#end({ kind: 'stalled' });
+    if (now - this.#progressAt >= SILENCE_MS_MAX) return this.#end({ kind: 'timed-out' });
     if (this.#holding) return this.#again(now);
-    if (this.#sendings >= SENDINGS_MAX) return this.#end({ kind: 'timed-out' });
+    if (this.#sendings >= (this.unanswered ? SENDINGS_UNANSWERED_MAX : SENDINGS_MAX))
+      return this.#end({ kind: 'timed-out' });
     this.#doublings += 1;
     return this.#again(now);
   }

@@ -1,13 +1,14 @@
 // The transfers under way: opens what was asked, runs the engines, keeps their deadlines and tells how each one ended.
 // Sources: DESIGN.md 4; boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → negotiateTerms → Transfer.start ─┐
-//   ACK, ERROR, request again → handle → Transfer.handle ───────────────────┴→ #perform → WindowSender
-//   timer → Transfer.handle ────────────────────────────────────────────────┘
+//   begin → resolve (boot) → openContent → openSocket → negotiateTerms → Transfer.start ─┐
+//   ACK, ERROR, ICMP, request again → handle → Transfer.handle ──────────────────────────┴→ #perform → WindowSender
+//   timer → Transfer.handle ─────────────────────────────────────────────────────────────┘
 //
-// 1. A session counts from `begin` to `release`, whatever happens between; both happen once.
+// 1. A session has a place from `begin` to `release`, whatever happens between; both happen once.
 // 2. One timer serves all deadlines.
 // 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name.
+// 4. Events that a forged request can cause are sampled.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
@@ -16,20 +17,22 @@ import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
+import type { DatagramSocket } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
-import { type Content, type OpenedContent, openContent } from './content.ts';
-import type { TftpCounter } from './events.ts';
+import { type Content, openContent } from './content.ts';
+import type { TftpCounter, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';
+import { TransferPlaces } from './places.ts';
 import type { Session } from './session.ts';
 import { negotiateTerms } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 import { WindowSender } from './window-sender.ts';
 
-/** The most transfers at a time, those being opened included. */
-export const TRANSFERS_MAX = 2048;
-/** How long a transfer that never answered is left alone when there is no room for another. */
-export const UNANSWERED_MS = 3000;
+/** What a client is told that must try again. */
+export const BUSY_TEXT = 'Too many transfers, try again';
+/** Events of each kind that a forged request can cause. */
+const FORGEABLE_EVENTS = { perSecond: 200, burst: 2000 };
 
 export interface TransfersDeps {
   readonly clock: Clock;
@@ -39,6 +42,8 @@ export interface TransfersDeps {
   readonly counters: Counters<TftpCounter>;
   /** Samples the events of refusals; shared with the server. */
   readonly refusals: EventSampler;
+  /** Opens the socket of a transfer, to which only its client can send. @throws RackError as `DatagramNetwork.open` */
+  readonly openSocket: (session: Session) => Promise<DatagramSocket>;
   /** Called when a session has ended. */
   readonly onReleased: (session: Session) => void;
 }
@@ -47,11 +52,9 @@ export interface TransfersDeps {
 export class Transfers {
   readonly #deps: TransfersDeps;
   readonly #deadlines = new DeadlineQueue<Session>();
-  /** Sessions that nobody has answered yet, the oldest first. */
-  readonly #unanswered = new Set<Session>();
+  readonly #places = new TransferPlaces<Session>();
   readonly #sender: WindowSender;
-  readonly #missing = new EventSampler({ perSecond: 200, burst: 2000 });
-  #active = 0;
+  readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
 
   constructor(deps: TransfersDeps) {
@@ -69,34 +72,39 @@ export class Transfers {
 
   /** Sessions that are not over. */
   get active(): number {
-    return this.#active;
+    return this.#places.size;
   }
 
-  /** True when one more may begin; at the bound the oldest that never answered gives way, once it has had its time. */
-  hasRoom(now: Instant): boolean {
-    if (this.#active < TRANSFERS_MAX) return true;
-    const [oldest] = this.#unanswered;
-    if (oldest === undefined || now - oldest.startedAt < UNANSWERED_MS) return false;
-    this.#deps.counters.add('gave-way');
-    this.release(oldest);
-    return true;
-  }
-
-  /** Takes over a session that was just made. */
-  begin(session: Session): void {
-    this.#active += 1;
-    this.#unanswered.add(session);
+  /** Takes over a session that was just made; false: there is no place for it. */
+  begin(session: Session): boolean {
+    const admission = this.#places.admit(session, this.#deps.clock.now());
+    if (admission.kind === 'refused') return false;
+    if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
     session.origin.listener.sessions.set(peerKey(session.origin.peer, session.origin.port), session);
     this.#expect(session);
     void this.#open(session);
+    return true;
+  }
+
+  /** Ends a session because its client begins anew. */
+  restart(session: Session): void {
+    this.#deps.counters.add('restarted');
+    this.release(session);
+    this.#publishSampled(session, 'tftp.restarted');
   }
 
   /** What follows from an input is done by the next `drain`. */
   handle(session: Session, input: TransferInput): void {
     const { transfer } = session;
     if (transfer === undefined) return;
-    const action = transfer.handle(input, this.#deps.clock.now());
-    if (!transfer.unanswered) this.#unanswered.delete(session);
+    const now = this.#deps.clock.now();
+    const action = transfer.handle(input, now);
+    if (input.kind === 'ack') {
+      this.#places.heard(session, now);
+      if (session.seat?.answered === false && !transfer.unanswered && action?.kind !== 'end') {
+        if (!this.#confirm(session, now)) return;
+      }
+    }
     this.#perform(session, action);
   }
 
@@ -113,16 +121,16 @@ export class Transfers {
     this.#deps.counters.add('blocks-repeated', session.transfer?.repeatedBlocks ?? 0);
     session.end();
     this.#deadlines.set(session, undefined);
-    this.#unanswered.delete(session);
-    listener.forget(peerKey(peer, port), session, this.#deps.clock.now());
-    this.#active -= 1;
+    this.#places.release(session);
+    listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
     this.#deps.onReleased(session);
   }
 
   /** Tells the client an error and ends the session. */
   turnAway(session: Session, code: number, text: string): void {
-    const { socket, peer, port } = session.origin;
-    socket.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address: peer, port } }]);
+    const { listener, peer, port } = session.origin;
+    const socket = session.socket ?? listener.errors;
+    if (!session.over) socket.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address: peer, port } }]);
     this.release(session);
   }
 
@@ -131,42 +139,67 @@ export class Transfers {
     this.#alarm.cancel();
   }
 
+  /** The client exists: from now on it has a place among those that have answered. False: there is none, and it is told so. */
+  #confirm(session: Session, now: Instant): boolean {
+    const admission = this.#places.confirm(session, now);
+    if (admission.kind === 'admitted') {
+      if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
+      return true;
+    }
+    this.#deps.counters.add('refused-busy');
+    this.turnAway(session, TFTP_ERROR.notDefined, BUSY_TEXT);
+    const sample = this.#deps.refusals.take('tftp.refused', now);
+    if (sample !== undefined) this.#deps.publish(session.event('tftp.refused', now, { reason: 'busy', ...sample }));
+    return false;
+  }
+
+  /** Ends a session that has lost its place. Only a client that has answered is told: the address of another may be forged. */
+  #giveWay(session: Session): void {
+    const now = this.#deps.clock.now();
+    this.#deps.counters.add('gave-way');
+    if (session.unanswered) this.release(session);
+    else this.turnAway(session, TFTP_ERROR.notDefined, BUSY_TEXT);
+    const sample = this.#deps.refusals.take('tftp.gave-way', now);
+    if (sample !== undefined) this.#deps.publish(session.event('tftp.gave-way', now, sample));
+  }
+
   async #open(session: Session): Promise<void> {
     const { listener, peer, request } = session.origin;
-    let opened: OpenedContent;
     try {
       const asset = this.#deps.resolve({ path: request.file, via: 'tftp', peer, local: listener.address });
       session.machineMac = asset.mac;
-      opened = await openContent(asset, this.#deps.files, request.mode);
-      if (opened.kind === 'content' && opened.rendered && asset.kind === 'rendered') session.purpose = asset.purpose;
+      const opened = await openContent(asset, this.#deps.files, request.mode);
+      if (opened.kind !== 'content') this.#decline(session, opened.kind, opened.reason);
+      else if (session.over) opened.content.close();
+      else {
+        if (opened.rendered && asset.kind === 'rendered') session.purpose = asset.purpose;
+        session.content = opened.content;
+        const socket = await this.#deps.openSocket(session);
+        if (session.over) socket.close();
+        else this.#start(session, opened.content, socket);
+      }
     } catch (error) {
       if (!session.over) this.#fail(session, errorText(error));
-      return;
     }
-    if (session.over) {
-      if (opened.kind === 'content') opened.content.close();
-      return;
-    }
-    if (opened.kind === 'content') this.#start(session, opened.content);
-    else this.#decline(session, opened.kind, opened.reason);
     this.#sender.drain();
   }
 
-  #start(session: Session, content: Content): void {
-    session.content = content;
+  #start(session: Session, content: Content, socket: DatagramSocket): void {
+    session.socket = socket;
     const transfer = new Transfer(negotiateTerms(session.origin.request.options, content.sizeBytes), content.sizeBytes);
     session.transfer = transfer;
     this.#perform(session, transfer.start(this.#deps.clock.now()));
   }
 
   #decline(session: Session, kind: 'missing' | 'refused', reason: string): void {
+    if (session.over) return;
     const now = this.#deps.clock.now();
     const missing = kind === 'missing';
     this.#deps.counters.add(missing ? 'missing' : 'refused-path');
     if (missing) this.turnAway(session, TFTP_ERROR.fileNotFound, 'File not found');
     else this.turnAway(session, TFTP_ERROR.accessViolation, 'Access violation');
     const event = missing ? 'tftp.missing' : 'tftp.refused';
-    const sample = (missing ? this.#missing : this.#deps.refusals).take(event, now);
+    const sample = (missing ? this.#forgeable : this.#deps.refusals).take(event, now);
     if (sample !== undefined) this.#deps.publish(session.event(event, now, { reason, ...sample }));
   }
 
@@ -175,8 +208,7 @@ export class Transfers {
       case undefined:
         break;
       case 'send-options':
-        this.#sender.sendPacket(session, encodeOptions(session.transfer?.terms.granted ?? []));
-        session.transfer?.handle({ kind: 'left' }, this.#deps.clock.now());
+        this.#sendOptions(session);
         break;
       case 'send-blocks':
         session.toSend = action;
@@ -191,6 +223,13 @@ export class Transfers {
     this.#expect(session);
   }
 
+  #sendOptions({ transfer, socket, origin }: Session): void {
+    if (transfer === undefined || socket === undefined) return;
+    const to = { kind: 'unicast', address: origin.peer, port: origin.port } as const;
+    socket.send([{ bytes: encodeOptions(transfer.terms.granted), to }]);
+    transfer.handle({ kind: 'left' }, this.#deps.clock.now());
+  }
+
   #finish(session: Session, outcome: TransferOutcome): void {
     const now = this.#deps.clock.now();
     if (outcome.kind === 'stalled') {
@@ -199,8 +238,18 @@ export class Transfers {
     }
     this.#deps.counters.add(outcome.kind);
     this.release(session);
+    if (outcome.kind === 'timed-out' || outcome.kind === 'unreachable') {
+      this.#publishSampled(session, `tftp.${outcome.kind}`);
+      return;
+    }
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: outcome.message } : {};
     this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
+  }
+
+  #publishSampled(session: Session, kind: TftpEventKind): void {
+    const now = this.#deps.clock.now();
+    const sample = this.#forgeable.take(kind, now);
+    if (sample !== undefined) this.#deps.publish(session.event(kind, now, sample));
   }
 
   /** Ends a session whose content cannot be read, and says so to the client, who would otherwise wait. */
@@ -220,7 +269,11 @@ export class Transfers {
     const now = this.#deps.clock.now();
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
       if (due.transfer === undefined) this.#fail(due, 'opening took too long');
-      else this.handle(due, { kind: 'deadline' });
+      else if (!this.#places.mayRepeat(due)) this.#finish(due, { kind: 'timed-out' });
+      else {
+        this.handle(due, { kind: 'deadline' });
+        this.#places.waitsInVain(due);
+      }
     }
     this.#sender.drain();
     this.#alarm.expect(this.#deadlines.nextAt);

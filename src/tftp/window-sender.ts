@@ -3,16 +3,19 @@
 //
 // 1. Each session has one place in the queue and sends one window when its turn comes: nobody waits for more than one window
 //    of everybody else.
-// 2. After SEND_BYTES_PER_TURN_MAX the rest waits for the next turn of the event loop, so that DHCP and DNS are answered between.
-// 3. Single blocks of one turn leave together; a window of several blocks leaves in one call.
-// 4. Nothing here recurses: a file that is in memory is sent in a loop, one that is not puts its session back into the queue.
+// 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all that wakes us in it, the rest waits for the next
+//    turn, so that DHCP and DNS are answered between.
+// 3. Nothing here recurses: a file that is in memory is sent in a loop, one that is not puts its session back into the queue.
+// 4. Sending may end the session: the kernel reports then that its client is gone. Nothing of a session is used after that.
 
-import type { DatagramSocket, OutgoingDatagram } from '../net/datagram.ts';
 import { DATA_HEADER_BYTES, writeBlocks } from './packet.ts';
 import type { BlocksToSend, Session } from './session.ts';
 import { WINDOW_BYTES_MAX } from './terms.ts';
 
-/** The most bytes that are sent in one turn of the event loop. */
+/**
+ * Bytes after which nothing more is sent in a turn of the event loop; the window that reaches it is the last. Clients with large windows
+ * fill it. The others notice that transfers slow down, while DHCP and DNS do not. It empties with the turn.
+ */
 export const SEND_BYTES_PER_TURN_MAX = 1024 * 1024;
 
 /** What the sender tells its owner. */
@@ -28,13 +31,11 @@ export interface SenderEvents {
 /** The queue of windows. */
 export class WindowSender {
   readonly #events: SenderEvents;
-  /** Everything sent in one turn is laid out here; sockets are done with it when they return. */
-  readonly #bytes = new Uint8Array(SEND_BYTES_PER_TURN_MAX + WINDOW_BYTES_MAX);
-  #used = 0;
+  /** A window is laid out here; sockets are done with it when they return. */
+  readonly #bytes = new Uint8Array(WINDOW_BYTES_MAX);
+  #sentInTurn = 0;
   #queue: Session[] = [];
   #first = 0;
-  readonly #single = new Map<DatagramSocket, OutgoingDatagram[]>();
-  #waitsForTurn = false;
   #draining = false;
 
   constructor(events: SenderEvents) {
@@ -48,40 +49,31 @@ export class WindowSender {
     this.#queue.push(session);
   }
 
-  /** Sends a small packet together with the blocks of this turn. */
-  sendPacket(session: Session, bytes: Uint8Array): void {
-    const { socket, peer, port } = session.origin;
-    this.#together(socket, { bytes, to: { kind: 'unicast', address: peer, port } });
-  }
-
   /** Sends what is queued, as far as this turn allows. */
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    while (!this.#waitsForTurn) {
+    while (this.#sentInTurn < SEND_BYTES_PER_TURN_MAX) {
       const session = this.#queue[this.#first];
       if (session === undefined) break;
       this.#first += 1;
       this.#sendWindow(session);
-      if (this.#used >= SEND_BYTES_PER_TURN_MAX) this.#waitForTurn();
     }
-    if (this.#first === this.#queue.length) {
-      this.#queue = [];
-      this.#first = 0;
-    }
-    this.#flush();
+    // What was sent is gone from the front of the queue, so that it stays as short as the sessions are many.
+    if (this.#first > 0) this.#queue = this.#first === this.#queue.length ? [] : this.#queue.slice(this.#first);
+    this.#first = 0;
     this.#draining = false;
   }
 
-  #waitForTurn(): void {
-    this.#waitsForTurn = true;
-    // What was sent is gone from the front of the queue, so that it stays as short as the sessions are many.
-    this.#queue = this.#queue.slice(this.#first);
-    this.#first = 0;
-    this.#events.inNextTurn(() => {
-      this.#waitsForTurn = false;
-      this.drain();
-    });
+  /** Counts what leaves in this turn; the turn after it goes on with what is left. */
+  #count(bytes: number): void {
+    if (this.#sentInTurn === 0) {
+      this.#events.inNextTurn(() => {
+        this.#sentInTurn = 0;
+        this.drain();
+      });
+    }
+    this.#sentInTurn += bytes;
   }
 
   #sendWindow(session: Session): void {
@@ -108,7 +100,7 @@ export class WindowSender {
         session.busy = false;
         if (session.over) return;
         // Usually still what is wanted; it is sent as read, because a full cache may have dropped it again.
-        if (wanted !== undefined && session.toSend === wanted && !this.#waitsForTurn) {
+        if (wanted !== undefined && session.toSend === wanted && this.#sentInTurn < SEND_BYTES_PER_TURN_MAX) {
           this.#sendBlocks(session, wanted, read);
         } else this.enqueue(session);
         this.drain();
@@ -122,8 +114,8 @@ export class WindowSender {
   }
 
   #sendBlocks(session: Session, blocks: BlocksToSend, bytes: Uint8Array): void {
-    const { transfer, origin } = session;
-    if (transfer === undefined) return;
+    const { transfer, socket, origin } = session;
+    if (transfer === undefined || socket === undefined) return;
     if (bytes.length !== blocks.length) {
       this.#events.onReadError(
         session,
@@ -132,30 +124,10 @@ export class WindowSender {
       return;
     }
     const { blockBytes } = transfer.terms;
-    const start = this.#used;
-    this.#used = writeBlocks(this.#bytes, start, bytes, blocks.first, blocks.count, blockBytes);
-    const packets = this.#bytes.subarray(start, this.#used);
-    if (blocks.count === 1) {
-      this.#together(origin.socket, {
-        bytes: packets,
-        to: { kind: 'unicast', address: origin.peer, port: origin.port },
-      });
-    } else {
-      origin.socket.sendSegments(packets, blockBytes + DATA_HEADER_BYTES, origin.peer, origin.port);
-    }
+    const end = writeBlocks(this.#bytes, 0, bytes, blocks.first, blocks.count, blockBytes);
     session.toSend = undefined;
-    this.#events.onLeft(session, blocks);
-  }
-
-  #together(socket: DatagramSocket, datagram: OutgoingDatagram): void {
-    const datagrams = this.#single.get(socket);
-    if (datagrams === undefined) this.#single.set(socket, [datagram]);
-    else datagrams.push(datagram);
-  }
-
-  #flush(): void {
-    for (const [socket, datagrams] of this.#single) socket.send(datagrams);
-    this.#single.clear();
-    this.#used = 0;
+    this.#count(end);
+    socket.sendSegments(this.#bytes.subarray(0, end), blockBytes + DATA_HEADER_BYTES, origin.peer, origin.port);
+    if (!session.over) this.#events.onLeft(session, blocks);
   }
 }

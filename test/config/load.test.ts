@@ -102,6 +102,24 @@ test('a network with management 0 is one of ours: machines that boot there by fo
   assert.deepEqual(config.region.managedNetworks.map(formatNetwork), ['10.20.0.0/24']);
 });
 
+test('TFTP answers every configured network, relayed, in proxy mode or without DHCP too, loopback, and what is allowed', () => {
+  const clientsOf = (text: string): string => configOf(text).tftp.clients.map(formatNetwork).join(' ');
+  assert.equal(clientsOf(withInterface({ management: '0' })), '10.20.0.0/24 127.0.0.0/8');
+  assert.equal(
+    clientsOf(withInterface({ mode: 'proxy', ip_range_low: undefined, ip_range_high: undefined })),
+    clientsOf(withInterface({})),
+  );
+  assert.equal(
+    clientsOf(withInterface({}, '  - { name: far, relayed: true, network: 10.30.0.0/24, management: 0 }\n')),
+    '10.20.0.0/24 10.30.0.0/24 127.0.0.0/8',
+  );
+  assert.equal(
+    clientsOf(withInterface({}, 'tftp: { allow: [198.51.100.0/24, 203.0.113.7/32] }\n')),
+    '10.20.0.0/24 127.0.0.0/8 198.51.100.0/24 203.0.113.7/32',
+  );
+  assert.match(problemsOf('tftp: { allow: [10.0.0.1/8] }'), /tftp\.allow\[0\].*no bit set beyond/);
+});
+
 test('the network follows from ip and subnet_mask', () => {
   const config = configOf(withInterface({ network: undefined, subnet_mask: '255.255.255.0' }));
   assert.equal(formatNetwork(config.dhcp.subnets[0]?.network ?? assert.fail()), '10.20.0.0/24');

@@ -27,6 +27,8 @@ const CONFIG = `cluster_interfaces:
 const LARGE_BYTES = 40 * 1024 * 1024;
 const LENGTHS = [0, 1, 511, 512, 513, 1428, 3 * 1428, 2 * 8192, 300_000];
 const AT_ONCE_MS = 3000;
+/** curl's exit code for `--max-time`. */
+const CURL_TIMED_OUT = 28;
 
 interface ClientCall {
   readonly name: string;
@@ -87,6 +89,7 @@ const countersShape = z.object({ tftp: z.object({ counters: z.record(z.string(),
 describe('TFTP and HTTP clients of a running rack', { skip }, () => {
   let rack: RackNetwork;
   let host = '';
+  let foreign = '';
   const contents = new Map<string, Buffer>();
   const url = (path: string): string => `http://${RACK}:5248/${path}`;
   const scratch = (name: string): string => join(rack.directory, name);
@@ -98,7 +101,13 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
   before(async () => {
     rack = new RackNetwork('files', RACK);
     host = rack.namespace.addHost('host', '52:54:00:77:04:aa');
+    const router = rack.namespace.addHost('router', '52:54:00:77:04:fe');
     await rack.run(host, 'ip', 'address', 'add', '10.77.2.50/24', 'dev', 'eth0');
+    await rack.run(router, 'ip', 'address', 'add', '10.77.2.254/24', 'dev', 'eth0');
+    foreign = rack.addFarHost(router, 'foreign', '52:54:00:77:04:03', '198.18.0.1/24');
+    await rack.run(foreign, 'ip', 'address', 'add', '198.18.0.2/24', 'dev', 'eth0');
+    await rack.run(foreign, 'ip', 'route', 'add', 'default', 'via', '198.18.0.1');
+    await rack.run(undefined, 'ip', 'route', 'add', '198.18.0.0/24', 'via', '10.77.2.254');
     for (const length of LENGTHS) contents.set(`f${length}`, noise(length));
     contents.set('large', noise(LARGE_BYTES));
     contents.set('grubx64.efi', Buffer.from('a loader'));
@@ -141,6 +150,18 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     const status = await rack.rackboot('status', '--json');
     const { active, failed, 'timed-out': timedOut } = countersShape.parse(JSON.parse(status.out)).tftp.counters;
     assert.deepEqual({ active, failed, timedOut }, { active: 0, failed: 0, timedOut: 0 });
+  });
+
+  test('a host of another network gets no TFTP answer, unless it is let in', async () => {
+    const load = () => rack.run(foreign, 'curl', '-sS', '--max-time', '4', '-o', 'got', `tftp://${RACK}/f512`);
+    assert.equal((await load()).code, CURL_TIMED_OUT);
+    const refused = await rack.told('tftp.refused');
+    assert.deepEqual([refused.address, refused.reason], ['198.18.0.2', 'network-not-served']);
+    rack.configure(`${CONFIG}tftp: { allow: [198.18.0.0/24] }\n`);
+    await rack.told('config.applied');
+    const ended = await load();
+    assert.equal(ended.code, 0, ended.err);
+    assertSame('got', 'f512');
   });
 
   for (const [name, need, ...words] of [

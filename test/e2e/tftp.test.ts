@@ -130,7 +130,7 @@ for (const native of [true, false]) {
             ? { kind: 'rendered', path, text: 'DEFAULT local\n', mac: undefined, purpose: 'local' }
             : { kind: 'file', path, mac: undefined },
       });
-      await server.configure({ listen: [LOOPBACK], listenPort: 0 });
+      await server.configure({ listen: [LOOPBACK], listenPort: 0, clients: [] });
       port = server.listening[0]?.port ?? 0;
     });
 

@@ -20,7 +20,7 @@ import { BootTree, FILES_KEPT_MAX, FILES_OPEN_MAX, PATH_CHARACTERS_MAX, splitPat
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
 import { CONNECTIONS_MAX, PIPELINED_MAX } from '../../src/http/server.ts';
-import { TRANSFERS_MAX } from '../../src/tftp/transfers.ts';
+import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 function makeTree(context: TestContext, files: Readonly<Record<string, string | Uint8Array>>): string {
@@ -289,7 +289,7 @@ test('who reads hundreds of different files takes none from the others', async (
 });
 
 test('as many files can be open as there are transfers and responses', () => {
-  assert.ok(FILES_OPEN_MAX >= TRANSFERS_MAX + CONNECTIONS_MAX * PIPELINED_MAX);
+  assert.ok(FILES_OPEN_MAX >= UNANSWERED_MAX + TRANSFERS_MAX + CONNECTIONS_MAX * PIPELINED_MAX);
 });
 
 test('memory and descriptors stay within their bounds', async (context) => {

@@ -15,7 +15,7 @@ import {
 } from '../../src/tftp/packet.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 
-const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 
 const DECODED: readonly (readonly [string, string, TftpPacket | string])[] = [
   [
@@ -104,6 +104,24 @@ test('no bytes make the decoder throw', () => {
       if (packet.ok && 'options' in packet.value) assert.ok(packet.value.options.length <= OPTIONS_MAX);
       if (packet.ok && packet.value.kind === 'error') assert.ok(packet.value.message.length <= ERROR_TEXT_BYTES_MAX);
     }),
+  );
+});
+
+test('nothing that was decoded changes when the datagram is overwritten', () => {
+  const texts = fc.constantFrom(...DECODED.map(([, text]) => text));
+  const noise = fc.uint8Array({ maxLength: 600 }).map((rest) => Buffer.from(rest).toString('latin1'));
+  const more = fc.tuple(texts, noise).map(([text, rest]) => text + rest);
+  const headed = fc
+    .tuple(fc.integer({ min: 1, max: 6 }), noise)
+    .map(([op, rest]) => `\0${String.fromCharCode(op)}${rest}`);
+  fc.assert(
+    fc.property(fc.oneof(texts, more, headed, noise), fc.nat(255), (text, pattern) => {
+      const datagram = bytes(text);
+      const packet = decodePacket(datagram);
+      datagram.fill(pattern);
+      assert.deepEqual(packet, decodePacket(bytes(text)));
+    }),
+    { numRuns: 1000 },
   );
 });
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { BootAsset, ResolveAsset } from '../../src/boot/asset.ts';
 import type { RackEvent } from '../../src/event.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
-import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { type Ipv4, type Ipv4Network, ipv4 } from '../../src/net/address.ts';
 import type {
   DatagramNetwork,
   DatagramSocket,
@@ -20,6 +20,14 @@ import { encodeAck, encodeRequest } from './client-packet.ts';
 
 export const RACK: Ipv4 = ipv4(0x0a140001);
 export const CLIENT: Ipv4 = ipv4(0x0a140064);
+/** The network of RACK and CLIENT, and one beside it. */
+export const CLIENTS: readonly Ipv4Network[] = [
+  { address: ipv4(0x0a140000), prefix: 24 },
+  { address: ipv4(0x0a1e0000), prefix: 24 },
+];
+
+/** Before the payload of a datagram: 20 (IPv4) and 8 (UDP). */
+export const HEADERS_BYTES = 28;
 
 /** A socket that keeps what is sent. */
 export class MemorySocket implements DatagramSocket {
@@ -67,12 +75,16 @@ export class MemoryNetwork implements DatagramNetwork {
   readonly sockets: MemorySocket[] = [];
   /** Addresses that cannot be opened. */
   readonly refused = new Set<Ipv4>();
+  /** The ports that the system chooses next; then it counts. */
+  readonly nextPorts: number[] = [];
   #port = 40_000;
 
   async open(request: SocketRequest): Promise<DatagramSocket> {
     if (this.refused.has(request.address)) throw new Error(`refused ${request.address}`);
-    this.#port += 1;
-    const socket = new MemorySocket(request, request.port === 0 ? this.#port : request.port);
+    const inUse = (port: number): boolean => this.listening.some(({ localPort }) => localPort === port);
+    let port = request.port === 0 ? (this.nextPorts.shift() ?? ++this.#port) : request.port;
+    while (request.port === 0 && inUse(port)) port = this.nextPorts.shift() ?? ++this.#port;
+    const socket = new MemorySocket(request, port);
     this.sockets.push(socket);
     return socket;
   }
@@ -116,7 +128,7 @@ export class Bench {
   static async start(files: Readonly<Record<string, BenchFile>> = {}): Promise<Bench> {
     const bench = new Bench();
     Object.assign(bench.files, files);
-    await bench.server.configure({ listen: [RACK], listenPort: 69 });
+    await bench.server.configure({ listen: [RACK], listenPort: 69, clients: CLIENTS });
     bench.events.length = 0;
     return bench;
   }
@@ -132,9 +144,26 @@ export class Bench {
     this.deliverAll(localPort, [{ bytes, from, fromPort: port }]);
   }
 
+  /** Hands over what a socket of that port takes: a connected one hears its peer alone. */
   deliverAll(localPort: number, datagrams: readonly ReceivedDatagram[]): void {
     const socket = this.network.listening.find((each) => each.localPort === localPort);
-    socket?.request.onDatagrams(datagrams, socket);
+    const peer = socket?.request.peer;
+    const heard = datagrams.filter(
+      ({ from, fromPort }) => peer === undefined || (peer.address === from && peer.port === fromPort),
+    );
+    if (heard.length > 0) socket?.request.onDatagrams(heard, socket);
+  }
+
+  /** The client's host reports that nobody takes what this port sends. */
+  reportUnreachable(localPort: number): void {
+    const socket = this.network.listening.find((each) => each.localPort === localPort);
+    if (socket !== undefined) socket.request.onPeerUnreachable?.(socket);
+  }
+
+  /** Bytes sent to an address, headers of IP and UDP included. */
+  sentTo(address: Ipv4): number {
+    const sent = this.network.sockets.flatMap((socket) => socket.sent.filter(({ to }) => to === address));
+    return sent.reduce((sum, { bytes }) => sum + bytes.length + HEADERS_BYTES, 0);
   }
 
   /** Takes what was sent to a client port since the last call: packets, each with the port it came from. */

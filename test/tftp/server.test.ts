@@ -5,10 +5,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
-import { TRANSFERS_MAX, UNANSWERED_MS } from '../../src/tftp/transfers.ts';
 import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
-import { Bench, CLIENT, RACK, turns } from './server-bench.ts';
+import { Bench, CLIENT, CLIENTS, RACK, turns } from './server-bench.ts';
 
 const content = (length: number): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 7 + (at >> 8)) & 255));
@@ -196,16 +195,13 @@ test('a client that vanishes is sent the block again and then told as timed out'
   assert.equal(bench.openReaders, 0);
 });
 
-test('packets of nobody are told "unknown transfer", at a limited rate; errors are never answered', async () => {
+test('packets to the port that errors leave by are never answered', async () => {
   const bench = await Bench.start();
-  const [transfer] = bench.network.listening;
-  const tid = transfer?.localPort ?? 0;
-  bench.error(tid, 5, 'what?');
+  const [errors] = bench.network.listening;
+  assert.notEqual(errors?.localPort, 69);
+  bench.error(errors?.localPort ?? 0, 5, 'what?');
+  for (let index = 0; index < 999; index += 1) bench.ack(errors?.localPort ?? 0, index);
   assert.equal(bench.take().length, 0);
-  for (let index = 0; index < 1000; index += 1) bench.ack(tid, index);
-  const answers = bench.take();
-  assert.ok(answers.length > 10 && answers.length <= 100);
-  assert.ok(answers.every(({ packet }) => packet.kind === 'error' && packet.code === TFTP_ERROR.unknownTransfer));
   assert.equal(bench.server.counters().strays, 1000);
 });
 
@@ -255,26 +251,6 @@ test('an asset that cannot be resolved costs one request, not the server', async
   assert.equal((await bench.load('file')).length, 10);
 });
 
-test('transfers are bounded; one that never answered gives way after its time', async () => {
-  const bench = await Bench.start({ file: { bytes: content(3000) } });
-  for (let port = 1; port <= TRANSFERS_MAX; port += 1) {
-    bench.deliver(69, encodeRequest({ kind: 'read', file: 'file', mode: 'octet', options: [] }), 10_000 + port);
-  }
-  await turns();
-  assert.equal(bench.server.counters().active, TRANSFERS_MAX);
-  await bench.ask('file');
-  assert.equal(bench.take()[0]?.packet.kind, 'error');
-  assert.equal(bench.server.counters()['refused-busy'], 1);
-  bench.clock.advance(UNANSWERED_MS);
-  await bench.ask('file');
-  assert.equal(bench.take()[0]?.packet.kind, 'data');
-  assert.equal(bench.server.counters()['gave-way'], 1);
-  assert.equal(bench.server.counters().active, TRANSFERS_MAX);
-  bench.clock.advance(200_000);
-  assert.equal(bench.server.counters().active, 0);
-  assert.equal(bench.openReaders, 0);
-});
-
 test('one turn of the event loop sends no more than its bound, and everybody gets a turn', async () => {
   const bench = await Bench.start({ file: { bytes: content(1_000_000) } });
   const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
@@ -320,20 +296,20 @@ test('a change of the settings opens and closes only what changed, and transfers
   await bench.ask('file');
   const tid = bench.take()[0]?.from ?? 0;
   const before = bench.network.listening;
-  await bench.server.configure({ listen: [RACK, other], listenPort: 69 });
+  await bench.server.configure({ listen: [RACK, other], listenPort: 69, clients: CLIENTS });
   assert.ok(before.every(({ closed }) => !closed));
   assert.deepEqual(bench.server.listening, [
     { address: RACK, port: 69 },
     { address: other, port: 69 },
   ]);
-  await bench.server.configure({ listen: [other], listenPort: 69 });
+  await bench.server.configure({ listen: [other], listenPort: 69, clients: CLIENTS });
   assert.deepEqual(bench.server.listening, [{ address: other, port: 69 }]);
   bench.ack(tid, 1);
   assert.equal(bench.take().length, 1, 'the transfer of the address that left goes on');
   bench.ack(tid, 2);
   assert.deepEqual(bench.kinds().filter((kind) => kind === 'tftp.sent').length, 1);
   assert.ok(before.every(({ closed }) => closed));
-  await bench.server.configure({ listen: [], listenPort: 69 });
+  await bench.server.configure({ listen: [], listenPort: 69, clients: CLIENTS });
   assert.equal(bench.network.listening.length, 0);
 });
 
@@ -342,13 +318,13 @@ test('an address that cannot be opened is told, closes nothing, and is tried aga
   const bad = ipv4(0x0a280001);
   const good = ipv4(0x0a290001);
   bench.network.refused.add(bad);
-  await assert.rejects(bench.server.configure({ listen: [bad, good], listenPort: 69 }), /refused/);
+  await assert.rejects(bench.server.configure({ listen: [bad, good], listenPort: 69, clients: CLIENTS }), /refused/);
   assert.deepEqual(
     bench.server.listening.map(({ address }) => address),
     [RACK, good],
   );
   bench.network.refused.clear();
-  await bench.server.configure({ listen: [bad, good], listenPort: 69 });
+  await bench.server.configure({ listen: [bad, good], listenPort: 69, clients: CLIENTS });
   assert.deepEqual(
     bench.server.listening.map(({ address }) => address),
     [good, bad],

@@ -82,6 +82,10 @@ export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: Tftp
     `Ended the transfer of ${fileOf(event)} itself after ${formatBytes(event.bytes ?? 0)}${abortWords(event)}`,
   'tftp.timed-out': (event) =>
     `Stopped answering while it loaded ${fileOf(event)} by TFTP, after ${formatBytes(event.bytes ?? 0)}${termsOf(event)}`,
+  'tftp.unreachable': (event) =>
+    `Does not listen any more for ${fileOf(event)} by TFTP, after ${formatBytes(event.bytes ?? 0)}`,
+  'tftp.gave-way': (event) =>
+    `Gave way to another client while it loaded ${fileOf(event)} by TFTP, after ${formatBytes(event.bytes ?? 0)}`,
   'tftp.restarted': (event) => `Began the transfer of ${fileOf(event)} anew after ${formatBytes(event.bytes ?? 0)}`,
   'tftp.failed': (event) => `${fileOf(event)} could not be read for TFTP: ${event.reason ?? 'unknown'}; check the disk`,
   'tftp.malformed': (event) => `Sent something to the TFTP port that is no request: ${event.reason ?? 'unknown'}`,

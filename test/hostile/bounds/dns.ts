@@ -126,4 +126,21 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     howItEmpties: 'with time',
     share: 'by kind',
   },
+  {
+    at: 'dns/large-answers.ts LARGE_ANSWERS',
+    what: 'large UDP answers of one address',
+    whoCanFill: 'a host that asks in that address’s name',
+    whatOthersNotice: 'that address gets large answers over TCP',
+    howItEmpties: 'with time, 4 s',
+    share: 'by address',
+    test: 'dns/service.test.ts',
+  },
+  {
+    at: 'dns/large-answers.ts ADDRESSES_MAX',
+    what: 'addresses whose large answers are counted apart',
+    whoCanFill: 'forged sources of served networks',
+    whatOthersNotice: 'further addresses share one allowance, and use TCP beyond it',
+    howItEmpties: 'each leaves after 4 s',
+    share: 'by address',
+  },
 ];

@@ -324,4 +324,20 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'strangers have one in twenty of it',
     test: 'store/region-sqlite.test.ts',
   },
+  {
+    at: 'region/identity/enlistment-log.ts REPORT_RATE',
+    what: 'events of the enlistment reports of one machine',
+    whoCanFill: 'a machine that reports again and again, or a host in its name',
+    whatOthersNotice: 'the log tells of its reports with a count',
+    howItEmpties: 'with time',
+    share: 'by machine',
+  },
+  {
+    at: 'region/identity/enlistment-log.ts COUNTED_MAX',
+    what: 'machines whose reports are counted',
+    whoCanFill: 'whoever reports many machines',
+    whatOthersNotice: 'nothing: the machine counted first is forgotten, which gives it its burst anew',
+    howItEmpties: 'the first is forgotten',
+    share: 'none is needed: only events are thinned by it',
+  },
 ];

@@ -1,0 +1,324 @@
+// The TFTP server among hosts that mean harm: what the others still get, and what a host that never asked is sent.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { TFTP_ERROR } from '../../src/tftp/packet.ts';
+import { REPEATED_TO_MAX, TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
+import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
+import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
+import { encodeAck, encodeRequest } from './client-packet.ts';
+import { Bench, CLIENT, CLIENTS, HEADERS_BYTES, RACK, turns } from './server-bench.ts';
+
+const ATTACKER = ipv4(0x0a140042);
+const VICTIM = ipv4(0x0a140055);
+/** In none of the networks that may ask. */
+const STRANGER = ipv4(0xc6336407);
+const LARGE = { bytes: Buffer.alloc(10_000_000, 7) };
+const FILE = { file: LARGE, a: LARGE };
+
+const request = (options: Readonly<Record<string, number>> = {}, file = 'file'): Uint8Array =>
+  encodeRequest({
+    kind: 'read',
+    file,
+    mode: 'octet',
+    options: Object.entries(options).map(([name, value]) => ({ name, value: String(value) })),
+  });
+
+/** The ports that transfers to an address have now. */
+const portsOf = (bench: Bench, address: Ipv4): readonly (readonly [local: number, remote: number])[] =>
+  bench.network.listening.flatMap(({ localPort, request: { peer } }) =>
+    peer?.address === address ? [[localPort, peer.port] as const] : [],
+  );
+
+/** Lets time pass, in steps between which the event loop turns. */
+async function pass(bench: Bench, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 500) {
+    bench.clock.advance(500);
+    await turns(2);
+  }
+}
+
+/** Starts transfers from one address, acknowledges their options, and says no more. */
+async function hold(bench: Bench, from: Ipv4, count: number, options: Readonly<Record<string, number>>): Promise<void> {
+  for (let first = 0; first < count; first += 500) {
+    const ports = Array.from({ length: Math.min(500, count - first) }, (_, index) => 10_000 + first + index);
+    for (const port of ports) bench.deliver(69, request(options), port, from);
+    await turns();
+    for (const [local, remote] of portsOf(bench, from)) {
+      if (ports.includes(remote)) bench.deliver(local, encodeAck(0), remote, from);
+    }
+    await turns();
+  }
+}
+
+describe('one host that holds every transfer it can', () => {
+  test('does not keep another from loading, nor 200 machines behind one address', async () => {
+    const bench = await Bench.start(FILE);
+    bench.files.small = { bytes: Buffer.alloc(3000, 1) };
+    await hold(bench, ATTACKER, TRANSFERS_MAX + 200, { timeout: 255, windowsize: 4 });
+    assert.equal(bench.server.counters().active, TRANSFERS_MAX, 'every place is taken');
+    const refused = bench.server.counters()['refused-busy'];
+    assert.equal((await bench.load('small', { blksize: 1468 })).length, 3000);
+    const ports = Array.from({ length: 200 }, (_, index) => 3000 + index);
+    const loaded = await Promise.all(ports.map((port) => bench.load('small', { blksize: 512 }, port)));
+    assert.ok(loaded.every(({ length }) => length === 3000));
+    assert.equal(bench.server.counters()['refused-busy'], refused);
+    await bench.server.close(0);
+  });
+
+  test('loses one of those in which it was not heard lately, and is told', async () => {
+    const bench = await Bench.start(FILE);
+    await hold(bench, ATTACKER, TRANSFERS_MAX, { windowsize: 4 });
+    const first = portsOf(bench, ATTACKER).find(([, remote]) => remote === 10_000)?.[0] ?? 0;
+    await pass(bench, 1500);
+    bench.deliver(first, encodeAck(4), 10_000, ATTACKER);
+    const told = (): number[] =>
+      Array.from({ length: TRANSFERS_MAX }, (_, index) => 10_000 + index).filter((port) =>
+        bench.take(port).some(({ packet }) => packet.kind === 'error'),
+      );
+    assert.deepEqual(told(), []);
+    await bench.ask('file');
+    bench.ack(bench.take()[0]?.from ?? 0, 1);
+    await turns();
+    const losers = told();
+    assert.equal(losers.length, 1);
+    assert.notEqual(losers[0], 10_000);
+    assert.equal(bench.server.counters()['gave-way'], 1);
+    assert.ok(bench.kinds().includes('tftp.gave-way'));
+  });
+
+  test('holds none for longer than the silence that is borne, whatever timeout it asked for', async () => {
+    const bench = await Bench.start(FILE);
+    await hold(bench, ATTACKER, 500, { timeout: 255, windowsize: 4 });
+    await pass(bench, SILENCE_MS_MAX);
+    assert.equal(bench.server.counters().active, 0);
+    assert.equal(bench.openReaders, 0);
+    assert.equal(bench.clock.pending, 0);
+  });
+});
+
+describe('requests in the name of many hosts', () => {
+  test('take no transfer from a client that has answered, and keep nobody from loading', async () => {
+    const bench = await Bench.start(FILE);
+    bench.files.small = { bytes: Buffer.alloc(3000, 1) };
+    await bench.ask('small');
+    const [first] = bench.take();
+    bench.ack(first?.from ?? 0, 1);
+    for (let index = 0; index < 3 * UNANSWERED_MAX; index += 1)
+      bench.deliver(69, request(), 1024 + index, ipv4(0x0a1e0001 + (index % 250)));
+    await turns(10);
+    assert.equal(bench.server.counters().active, UNANSWERED_MAX + 1);
+    bench.ack(first?.from ?? 0, 2);
+    assert.deepEqual(
+      bench.take().map(({ packet }) => packet.kind === 'data' && packet.block),
+      [2, 3],
+    );
+    assert.equal((await bench.load('small', {}, 2071)).length, 3000);
+    await pass(bench, 8000);
+    assert.equal(bench.server.counters().active, 1, 'those that nobody answered are gone');
+  });
+});
+
+/**
+ * How many bytes the server sends at most for one of a blind request, by what it asks for; with the headers of IP and UDP. The first is
+ * the shortest request that is answered: nothing makes the server send more.
+ */
+const FACTORS: readonly (readonly [string, Uint8Array, number])[] = [
+  ['without options: a block, three times', Buffer.from('\0\x01a\0octet', 'latin1'), 44.2],
+  ['for large blocks and windows: options, three times', request({ blksize: 65_464, windowsize: 65_535 }, 'a'), 2.5],
+  ['for everything: options, three times', request({ blksize: 1468, windowsize: 64, timeout: 255, tsize: 0 }, 'a'), 3],
+];
+
+describe('a request in the name of a host that never asked', () => {
+  for (const [name, bytes, factor] of FACTORS) {
+    test(`makes the server send at most ${factor} times as much, asking ${name}`, async () => {
+      const bench = await Bench.start(FILE);
+      bench.deliver(69, bytes, 7, VICTIM);
+      await turns();
+      bench.clock.advance(300_000);
+      const ratio = bench.sentTo(VICTIM) / (bytes.length + HEADERS_BYTES);
+      assert.ok(ratio <= factor && ratio > factor - 0.2, `${ratio.toFixed(2)} times what the attacker sent`);
+    });
+  }
+
+  test('is answered no more often when it is repeated', async () => {
+    const bench = await Bench.start(FILE);
+    for (let index = 0; index < 100; index += 1) {
+      bench.deliver(69, request(), 7, VICTIM);
+      await turns(1);
+    }
+    bench.clock.advance(6000);
+    assert.equal(bench.sentTo(VICTIM), 3 * (516 + HEADERS_BYTES));
+  });
+
+  test('is answered once when there are many of them', async () => {
+    const bench = await Bench.start(FILE);
+    const count = 500;
+    for (let port = 1; port <= count; port += 1) bench.deliver(69, request(), port, VICTIM);
+    await turns();
+    bench.clock.advance(300_000);
+    assert.ok(bench.sentTo(VICTIM) <= (count + 2 * REPEATED_TO_MAX) * (516 + HEADERS_BYTES));
+    const ratio = bench.sentTo(VICTIM) / (count * (request().length + HEADERS_BYTES));
+    assert.ok(ratio < 16, `${ratio.toFixed(1)} times what the attacker sent`);
+  });
+
+  test('cannot be driven on by ACKs to ports that other transfers had or have', async () => {
+    const bench = await Bench.start(FILE);
+    const options = { blksize: 1468, windowsize: 64 };
+    await hold(bench, ATTACKER, 20, options);
+    const known = new Set(bench.network.sockets.map(({ localPort }) => localPort));
+    bench.deliver(69, request(options), 7, VICTIM);
+    await turns();
+    let attackerBytes = request(options).length + HEADERS_BYTES;
+    for (let block = 0; block <= 6000; block += 44) {
+      for (const port of known) {
+        bench.deliver(port, encodeAck(block), 7, VICTIM);
+        attackerBytes += encodeAck(block).length + HEADERS_BYTES;
+      }
+    }
+    bench.clock.advance(300_000);
+    assert.ok(bench.sentTo(VICTIM) < attackerBytes, `${bench.sentTo(VICTIM)} for ${attackerBytes} bytes`);
+  });
+
+  test('ends with the first ICMP message of that host', async () => {
+    const bench = await Bench.start(FILE);
+    bench.deliver(69, request(), 7, VICTIM);
+    await turns();
+    const [transfer] = portsOf(bench, VICTIM);
+    bench.reportUnreachable(transfer?.[0] ?? 0);
+    bench.clock.advance(300_000);
+    assert.equal(bench.sentTo(VICTIM), 516 + HEADERS_BYTES);
+    assert.deepEqual(bench.kinds(), ['tftp.unreachable']);
+    assert.equal(bench.server.counters().active, 0);
+    assert.equal(bench.openReaders, 0);
+  });
+
+  test('makes few events, however many there are', async () => {
+    const bench = await Bench.start(FILE);
+    for (let index = 0; index < 10_000; index += 1) {
+      bench.deliver(69, request(), 1 + (index % 60_000), VICTIM);
+      if (index % 500 === 499) await turns();
+    }
+    bench.clock.advance(100_000);
+    assert.ok(bench.events.length < 5000, `${bench.events.length} events`);
+  });
+});
+
+test('two transfers of one client port in a row have different ports, also when the system would give the same', async () => {
+  const bench = await Bench.start({ file: { bytes: Buffer.alloc(10) } });
+  bench.network.nextPorts.push(50_001, 50_001, 50_002);
+  await bench.load('file');
+  await bench.ask('file');
+  assert.equal(bench.take()[0]?.from, 50_002);
+});
+
+test('every transfer has a port of its own, which closes with it', async () => {
+  const bench = await Bench.start({ file: { bytes: Buffer.alloc(1000) } });
+  for (let port = 3000; port < 3050; port += 1) await bench.ask('file', {}, port);
+  const ports = new Set(portsOf(bench, CLIENT).map(([local]) => local));
+  assert.equal(ports.size, 50);
+  bench.clock.advance(SILENCE_MS_MAX);
+  assert.deepEqual(portsOf(bench, CLIENT), []);
+  const received = bench.server.sockets().reduce((sum, { sent }) => sum + sent, 0);
+  assert.ok(received > 0, 'what closed sockets counted is kept');
+});
+
+test('a client that has gone while it loaded is told of as unreachable', async () => {
+  const bench = await Bench.start(FILE);
+  await bench.ask('file');
+  const tid = bench.take()[0]?.from ?? 0;
+  bench.ack(tid, 1);
+  bench.reportUnreachable(tid);
+  assert.deepEqual(bench.kinds(), ['tftp.unreachable']);
+  assert.equal(bench.server.counters().unreachable, 1);
+});
+
+describe('who may ask', () => {
+  test('networks that are not served are dropped without a word, counted, and named with the remedy', async () => {
+    const bench = await Bench.start(FILE);
+    for (let index = 0; index < 50; index += 1) bench.deliver(69, request(), 2000 + index, STRANGER);
+    bench.deliver(69, encodeRequest({ kind: 'write', file: 'file', mode: 'octet', options: [] }), 2070, STRANGER);
+    bench.deliver(69, request({}, ''), 2070, STRANGER);
+    bench.deliver(69, Buffer.from('noise'), 2070, STRANGER);
+    await turns();
+    assert.equal(bench.sentTo(STRANGER), 0);
+    assert.equal(bench.server.counters()['refused-network'], 53);
+    assert.equal(bench.server.counters().active, 0);
+    assert.ok(bench.events.length <= 20);
+    const [event] = bench.events as { reason?: string }[];
+    assert.equal(event?.reason, 'network-not-served');
+  });
+
+  test('a change of the settings lets a network in and out, and transfers under way go on', async () => {
+    const bench = await Bench.start(FILE);
+    const allowed = { listen: [RACK], listenPort: 69, clients: [{ address: STRANGER, prefix: 32 }] };
+    await bench.server.configure(allowed);
+    bench.deliver(69, request(), 2070, STRANGER);
+    await turns();
+    const [transfer] = portsOf(bench, STRANGER);
+    const before = bench.sentTo(STRANGER);
+    assert.ok(before > 0);
+    await bench.server.configure({ ...allowed, clients: CLIENTS });
+    bench.deliver(transfer?.[0] ?? 0, encodeAck(1), 2070, STRANGER);
+    assert.ok(bench.sentTo(STRANGER) > before);
+    bench.deliver(69, request(), 2071, STRANGER);
+    await turns();
+    assert.equal(portsOf(bench, STRANGER).length, 1);
+  });
+
+  test('this host itself may ask at any of its addresses', async () => {
+    const bench = await Bench.start(FILE);
+    await bench.server.configure({ listen: [RACK], listenPort: 69, clients: [] });
+    bench.deliver(69, request(), 2070, RACK);
+    await turns();
+    assert.ok(bench.sentTo(RACK) > 0);
+  });
+});
+
+/** What RFC 1350 calls an illegal operation: a request that cannot be understood. */
+const BAD_REQUESTS: readonly (readonly [string, string, string])[] = [
+  ['an empty name', '\0\x01\0octet\0', 'File name is empty'],
+  ['an empty mode', '\0\x01file\0\0', 'Mode is missing'],
+  ['no mode', '\0\x01file\0', 'Mode is missing'],
+  ['a name without end', '\0\x01file', 'File name has no end'],
+  ['nothing', '\0\x01', 'File name has no end'],
+  ['an empty name to write', '\0\x02\0octet\0', 'File name is empty'],
+  ['more than a request holds', `\0\x01${'a'.repeat(2000)}\0octet\0`, 'Request is too long'],
+];
+
+for (const [name, bytes, text] of BAD_REQUESTS) {
+  test(`a request with ${name} is answered with error 4 that says so`, async () => {
+    const bench = await Bench.start(FILE);
+    bench.deliver(69, Buffer.from(bytes, 'latin1'));
+    assert.deepEqual(
+      bench.take().map(({ packet }) => packet),
+      [{ kind: 'error', code: TFTP_ERROR.illegalOperation, message: text }],
+    );
+    assert.deepEqual(bench.kinds(), ['tftp.malformed']);
+  });
+}
+
+test('errors about requests that get no transfer are limited in rate', async () => {
+  const bench = await Bench.start();
+  for (let index = 0; index < 1000; index += 1) bench.deliver(69, request({}, ''), 3000, VICTIM);
+  assert.ok(bench.take(3000).length <= 100);
+  assert.equal(bench.server.counters().malformed, 1000);
+});
+
+test('one turn of the event loop sends no more than its bound, however many sockets wake the server in it', async () => {
+  const bench = await Bench.start(FILE);
+  const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
+  const tids = new Map<number, number>();
+  for (const port of ports) {
+    await bench.ask('file', { blksize: 1428, windowsize: 45 }, port);
+    tids.set(port, bench.take(port)[0]?.from ?? 0);
+  }
+  const sent = (): number => bench.sentTo(CLIENT);
+  const before = sent();
+  for (const port of ports) bench.ack(tids.get(port) ?? 0, 0, port);
+  const atOnce = sent() - before;
+  assert.ok(atOnce <= SEND_BYTES_PER_TURN_MAX + 2 * 65_507, `${atOnce} bytes at once`);
+  await turns(10);
+  for (const port of ports) assert.equal(bench.take(port).length, 45, `${port} got its window`);
+});
