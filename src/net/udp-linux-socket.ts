@@ -26,22 +26,9 @@ import {
 } from './datagram.ts';
 import { errorName, type Libc } from './libc.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
-import { type ArpTable, type SendMemory, SendRoom } from './send-room.ts';
-import {
-  deviceNameBytes,
-  intBytes,
-  MEMINFO_BYTES,
-  MEMINFO_DROPS_OFFSET,
-  MEMINFO_RECEIVE_BUFFER_OFFSET,
-  MEMINFO_SEND_BUFFER_OFFSET,
-  MEMINFO_SEND_USED_OFFSET,
-  type MessageBatch,
-  MSG_DONTWAIT,
-  readInt,
-  SO_BINDTODEVICE,
-  SO_MEMINFO,
-  SOL_SOCKET,
-} from './wire-structs.ts';
+import { type ArpTable, SendRoom } from './send-room.ts';
+import { readSocketMemory, type SocketMemory } from './socket-memory.ts';
+import { deviceNameBytes, type MessageBatch, MSG_DONTWAIT, SO_BINDTODEVICE, SOL_SOCKET } from './wire-structs.ts';
 
 /** The most datagrams drained for one socket in one turn of the event loop. */
 export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
@@ -109,7 +96,7 @@ export class LinuxSocket implements DatagramSocket {
     this.localPort = descriptor.waker.address().port;
     this.#descriptor = descriptor;
     this.#room = new SendRoom(
-      () => this.#sendMemory(),
+      () => this.#memory(),
       () => parts.arpTable.vicinity(),
     );
     this.#listen(descriptor.waker);
@@ -183,7 +170,7 @@ export class LinuxSocket implements DatagramSocket {
       sent: this.#sent,
       sendErrors: this.#sendErrors,
       receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(),
-      receiveBufferBytes: this.#closed ? undefined : this.#memory(MEMINFO_RECEIVE_BUFFER_OFFSET),
+      receiveBufferBytes: this.#closed ? undefined : this.#memory()?.receiveBufferBytes,
     };
   }
 
@@ -385,27 +372,12 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #drops(): number | undefined {
-    const drops = this.#memory(MEMINFO_DROPS_OFFSET);
+    const drops = this.#memory()?.drops;
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  #sendMemory(): SendMemory | undefined {
-    const info = this.#memoryInfo();
-    if (info === undefined) return undefined;
-    const usedBytes = readInt(info, MEMINFO_SEND_USED_OFFSET) >>> 0;
-    return { usedBytes, bufferBytes: readInt(info, MEMINFO_SEND_BUFFER_OFFSET) >>> 0 };
-  }
-
-  /** One of the numbers that SO_MEMINFO gives. */
-  #memory(offset: number): number | undefined {
-    const info = this.#memoryInfo();
-    return info === undefined ? undefined : readInt(info, offset) >>> 0;
-  }
-
-  #memoryInfo(): Uint8Array | undefined {
-    const info = new Uint8Array(MEMINFO_BYTES);
-    const length = intBytes(MEMINFO_BYTES);
-    return this.#parts.libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) === 0 ? info : undefined;
+  #memory(): SocketMemory | undefined {
+    return readSocketMemory(this.#parts.libc, this.fd);
   }
 }
 

@@ -1,0 +1,39 @@
+// What the kernel says of a socket's memory. Source: SO_MEMINFO (sock_diag(7): the `SK_MEMINFO_…` numbers).
+
+import type { Libc } from './libc.ts';
+import {
+  intBytes,
+  MEMINFO_BYTES,
+  MEMINFO_DROPS_OFFSET,
+  MEMINFO_RECEIVE_BUFFER_OFFSET,
+  MEMINFO_SEND_BUFFER_OFFSET,
+  MEMINFO_SEND_USED_OFFSET,
+  readInt,
+  SO_MEMINFO,
+  SOL_SOCKET,
+} from './wire-structs.ts';
+
+/** Sizes in bytes of the kernel's count, which is more than the payload. */
+export interface SocketMemory {
+  readonly receiveBufferBytes: number;
+  /** Of the send buffer, what is in use. */
+  readonly usedBytes: number;
+  /** The send buffer. */
+  readonly bufferBytes: number;
+  /** Datagrams dropped because the receive buffer was full. */
+  readonly drops: number;
+}
+
+/** Reads them; undefined where the kernel does not say. */
+export function readSocketMemory(libc: Libc, fd: number): SocketMemory | undefined {
+  const info = new Uint8Array(MEMINFO_BYTES);
+  const length = intBytes(MEMINFO_BYTES);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
+  const at = (offset: number): number => readInt(info, offset) >>> 0;
+  return {
+    receiveBufferBytes: at(MEMINFO_RECEIVE_BUFFER_OFFSET),
+    usedBytes: at(MEMINFO_SEND_USED_OFFSET),
+    bufferBytes: at(MEMINFO_SEND_BUFFER_OFFSET),
+    drops: at(MEMINFO_DROPS_OFFSET),
+  };
+}
