@@ -197,7 +197,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
         `GET /MAAS/ HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: Basic ${basic}\r\nConnection: close\r\n\r\n`,
       );
     };
-    return holdConnections(API_PORT, 500, guess);
+    return holdConnections(API_PORT, 128, guess);
   },
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => {
