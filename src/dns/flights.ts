@@ -43,6 +43,8 @@ export interface Flight<W> extends Waiting {
   readonly kind: 'flight';
   readonly key: string;
   readonly question: CacheQuestion;
+  /** The domain it counts for. */
+  readonly suffix: string;
   readonly order: readonly Upstream[];
   readonly askers: Set<Asker<W>>;
   /** What was sent and not answered. */
@@ -54,7 +56,6 @@ export interface Flight<W> extends Waiting {
   readonly endsAt: Instant;
   /** When the next upstream is asked; undefined: no more. */
   asksAt: Instant | undefined;
-  share: Place<Flight<W>> | undefined;
 }
 
 /** One question to one upstream. */
@@ -75,20 +76,26 @@ export interface Exchange<W> extends Waiting {
  */
 export function suffixOf(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
-  const starts = [0];
-  for (let at = labelEnd(name, 0); at < name.length; at = labelEnd(name, at + 1)) starts.push(at + 1);
-  return name.slice(starts[Math.max(0, starts.length - labels)]);
+  let start = 0;
+  // A backslash may stand before a dot: then the labels are counted from the front.
+  if (name.includes('\\')) {
+    const starts = [0];
+    for (let at = labelEnd(name, 0); at < name.length; at = labelEnd(name, at + 1)) starts.push(at + 1);
+    start = starts[Math.max(0, starts.length - labels)] ?? 0;
+  } else {
+    let dot = name.length;
+    for (let count = 0; count < labels && dot > 0; count += 1) dot = name.lastIndexOf('.', dot - 1);
+    start = dot + 1;
+  }
+  return name.slice(start);
 }
 
 /** The flights and those who wait for them. */
 export class Flights<W> {
   readonly #byKey = new Map<string, Flight<W>>();
   readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
-  readonly #suffixes = new FairShares<Flight<W>>({
-    max: WAITERS_MAX,
-    addressMax: SUFFIX_FLIGHTS_MAX,
-    networkOf: (suffix) => suffix,
-  });
+  /** The flights of each domain, the oldest first. Within one bound there is nothing to share out, so this is no FairShares. */
+  readonly #suffixes = new Map<string, Set<Flight<W>>>();
 
   get size(): number {
     return this.#byKey.size;
@@ -105,12 +112,14 @@ export class Flights<W> {
   /** Takes in a flight; returns the one that gives way to it. */
   add(flight: Flight<W>): Flight<W> | undefined {
     this.#byKey.set(flight.key, flight);
-    const admission = this.#suffixes.admit(suffixOf(flight.question.name), flight);
-    if (admission.kind === 'refused') return flight;
-    flight.share = admission.place;
-    // All of them wait for nothing but time, so the oldest of them is the one to go.
-    this.#suffixes.touch(admission.place, true);
-    return admission.evicted;
+    const own = this.#suffixes.get(flight.suffix);
+    if (own === undefined) {
+      this.#suffixes.set(flight.suffix, new Set([flight]));
+      return undefined;
+    }
+    const [oldest] = own.size < SUFFIX_FLIGHTS_MAX ? [] : own;
+    own.add(flight);
+    return oldest;
   }
 
   /** Lets a client wait for a flight; returns whoever waits no longer because of it, perhaps the newcomer itself. */
@@ -133,7 +142,8 @@ export class Flights<W> {
   /** A flight has ended, and with it everybody's waiting. */
   remove(flight: Flight<W>): void {
     if (this.#byKey.get(flight.key) === flight) this.#byKey.delete(flight.key);
-    if (flight.share !== undefined) this.#suffixes.release(flight.share);
+    const own = this.#suffixes.get(flight.suffix);
+    if (own?.delete(flight) === true && own.size === 0) this.#suffixes.delete(flight.suffix);
     for (const { place } of flight.askers) if (place !== undefined) this.#askers.release(place);
   }
 }

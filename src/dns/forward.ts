@@ -181,6 +181,7 @@ export class Forwarder<W> {
       place: -1,
       key: questionKey(question),
       question,
+      suffix: suffixOf(question.name),
       order: askingOrder(this.#upstreams.groupOf(question.name)),
       askers: new Set(),
       exchanges: new Set(),
@@ -189,14 +190,13 @@ export class Forwarder<W> {
       nearMisses: 0,
       endsAt: later(now, FLIGHT_MS),
       asksAt: undefined,
-      share: undefined,
     };
   }
 
   #begin(flight: Flight<W>, now: Instant): void {
     const leaving = this.#flights.add(flight);
     if (leaving !== undefined) {
-      this.#overloaded(leaving.question.name);
+      this.#overloaded(leaving.suffix);
       this.#drop(leaving);
     }
     const { order } = flight;
@@ -211,16 +211,16 @@ export class Forwarder<W> {
   /** A client is told that it waits no longer. */
   #giveWay(asker: Asker<W>): void {
     const { flight, client, waiter } = asker;
-    this.#overloaded(flight.question.name, client);
+    this.#overloaded(flight.suffix, client);
     this.#flights.leave(asker);
     this.#actions.push({ kind: 'finish', question: flight.question, waiters: [waiter], reply: undefined });
     if (flight.askers.size === 0) this.#drop(flight);
   }
 
   /** Without a client the bound was one of a domain. */
-  #overloaded(name: string, client?: Ipv4): void {
+  #overloaded(suffix: string, client?: Ipv4): void {
     this.#options.counters.add('overloaded');
-    const who = client === undefined ? { name: suffixOf(name), reason: 'one domain' } : { address: client };
+    const who = client === undefined ? { name: suffix, reason: 'one domain' } : { address: client };
     this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...who } });
   }
 
@@ -359,7 +359,7 @@ export class Forwarder<W> {
   }
 
   #askByStream(exchange: Exchange<W>, now: Instant): void {
-    const admission = this.#streams.admit(suffixOf(exchange.flight.question.name), exchange);
+    const admission = this.#streams.admit(exchange.flight.suffix, exchange);
     if (admission.kind === 'refused') {
       this.#close(exchange);
       this.#failOver(exchange.flight, now);
