@@ -13,7 +13,7 @@ import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';
 
-/** The largest body that is read, in bytes. */
+/** The largest body that is read, in bytes. Only root and the user of the daemon can open the socket. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 /** What was asked beyond the path. */

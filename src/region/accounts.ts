@@ -15,7 +15,7 @@ import { RackError } from '../errors.ts';
 import type { PasswordPermit } from './password-limits.ts';
 import type { ApiKey, RegionStore, User } from './store.ts';
 
-/** Of one user; the key unused for longest makes room for a new one. */
+/** API keys of one user, who alone fills it; the key unused for longest makes room for a new one, and others notice nothing. */
 export const KEYS_PER_USER_MAX = 32;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;

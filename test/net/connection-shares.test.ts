@@ -2,9 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, get as getSecurely } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import {
   BODY_WINDOW_MS,
   type ConnectionRefusal,
@@ -12,6 +16,7 @@ import {
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
+import { makeAuthority } from '../support/authority.ts';
 import { ask, Crowd, type Reply } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -35,6 +40,7 @@ interface Door {
 async function withDoor(
   bounds: { readonly max: number; readonly waitingMax: number },
   work: (door: Door) => Promise<void>,
+  makeServer: (listener: RequestListener) => Server = createServer,
 ): Promise<void> {
   const clock = new VirtualClock();
   const refused: Door['refused'] = [];
@@ -45,7 +51,7 @@ async function withDoor(
     clientOf: ({ headers }) => (typeof headers['x-client'] === 'string' ? headers['x-client'] : undefined),
     onRefused: (address, reason) => void refused.push([address, reason]),
   });
-  const server = createServer((request, response) => {
+  const server = makeServer((request, response) => {
     request.on('error', () => undefined);
     if (request.url === '/held') held.push(response);
     else request.resume().on('end', () => response.end('served'));
@@ -154,3 +160,33 @@ test('a body that stops coming is refused with 408; one of a handler that does n
     door.held[0]?.req.socket.end();
     assert.match((await unread).text, /read/);
   }));
+
+test('a request over TLS counts as one of its connection: it is not idle, and gives way with 503', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-shares-'));
+  try {
+    const authority = makeAuthority(directory, systemClock.wallTimeMs());
+    const { cert, key } = authority.issue('door');
+    const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+    const ca = readFileSync(authority.caFile);
+    await withDoor(
+      { max: 2, waitingMax: 2 },
+      async (door) => {
+        const load = (localAddress: string, path: string): Promise<number> =>
+          new Promise((resolve, reject) => {
+            const options = { host: '127.0.0.1', port: door.port, localAddress, path, ca, agent: false };
+            getSecurely(options, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject);
+          });
+        const held = [load(A, '/held'), load(A, '/held')];
+        await eventuallyWithin(5000, 'held', () => door.held.length === 2);
+        await door.pass(RESTING_MS + 2000);
+        assert.equal(door.shares.open, 2, 'a request that is being answered is not idle');
+        assert.equal(await load(B, '/'), 200);
+        for (const response of door.held) if (!response.destroyed) response.end();
+        assert.deepEqual((await Promise.all(held)).sort(), [200, 503]);
+      },
+      (listener) => createSecureServer(pair, listener),
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

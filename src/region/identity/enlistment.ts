@@ -29,7 +29,10 @@ import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { whoGivesWay } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 
-/** Machines that one region keeps; what a rack is told is bounded by it. */
+/**
+ * Machines that one region keeps; what a rack is told is bounded by it. People with a key fill it (strangers stop at
+ * `region.new_machines_max`); further ones are refused by name. It empties when machines are deleted.
+ */
 export const MACHINES_MAX = 100_000;
 
 /** Why a report is not taken. */

@@ -27,7 +27,7 @@ import { networkOfAddress } from './static-addresses.ts';
 const CANDIDATES_MAX = 16;
 /** How long a signal that changes what a machine boots waits for the racks that boot it. */
 const RACKS_KNOW_MS_MAX = 3000;
-/** Works that ended, whose last word may come again. */
+/** Works that ended, whose last word may come again. Machines at work fill it; the oldest is forgotten, and refused if it speaks again. */
 const ENDED_MAX = 512;
 
 /** What is asked of the racks. */
