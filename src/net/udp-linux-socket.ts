@@ -369,8 +369,9 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  /** One of the numbers that SO_MEMINFO tells. */
+  /** One of the numbers that SO_MEMINFO tells; a socket with a peer, of which there are many for a short time, is not asked. */
   #memory(offset: number): number | undefined {
+    if (this.request.peer !== undefined) return undefined;
     const info = new Uint8Array(MEMINFO_BYTES);
     const length = intBytes(MEMINFO_BYTES);
     if (this.#parts.libc.getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
