@@ -376,8 +376,9 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
+  /** A socket with a peer, of which there are many for a short time, is not asked. */
   #memory(): SocketMemory | undefined {
-    return readSocketMemory(this.#parts.libc, this.fd);
+    return this.request.peer === undefined ? readSocketMemory(this.#parts.libc, this.fd) : undefined;
   }
 }
 

@@ -169,7 +169,6 @@ export class TftpServer {
       network.open({
         address: listener.address,
         port: 0,
-        freebind: true,
         peer: { address: peer, port },
         onDatagrams: (batch) => this.#onTransferPackets(session, batch),
         onPeerUnreachable: () => this.#transfers.handle(session, { kind: 'unreachable' }),
