@@ -1,0 +1,5 @@
+// The neighbour from hell: each case again and again, and all attacks on a door at once.
+
+import { standAll } from '../hostile/stand.ts';
+
+standAll(5, true);
