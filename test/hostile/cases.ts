@@ -2,11 +2,20 @@
 // write the attack into attackers.ts and a row here.
 
 import { leasesShape } from '../../src/cli/shapes.ts';
-import { authorization, HOLDER_MAC, type HostileSite, type Place, RACK } from './site.ts';
+import { clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { authorization, HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, type Place, RACK } from './site.ts';
+
+const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
   'a machine with a reservation gets its address': (site) => lease(site, 'machine'),
+  'a lease is renewed': async (site) => {
+    const renewal = clientBytes({ type: 'request', mac: hw(KNOWN_MAC), ciaddr: ip(KNOWN_ADDRESS), xid: nextName() });
+    const words = [RACK, '67', '1', '0', Buffer.from(renewal).toString('hex'), '68'];
+    const answered = await site.run('machine', process.execPath, ASK_PROGRAM, ...words);
+    if (answered.trim() !== '1') throw new Error('no answer');
+  },
   'a newcomer gets an address': async (site) => {
     await site.anotherNewcomer();
     await lease(site, 'newcomer');
@@ -69,6 +78,7 @@ export interface HostileCase {
 
 const ON_THE_WIRE: Partial<Record<Want, number>> = {
   'a machine with a reservation gets its address': 8,
+  'a lease is renewed': 3,
   'a loader comes by TFTP': 8,
   'a kernel comes by HTTP': 5,
   'the rack’s own names are answered': 5,

@@ -16,6 +16,7 @@ import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
 
 export const RACK = '10.77.8.1';
+export const KNOWN_ADDRESS = '10.77.8.10';
 export const KNOWN_MAC = '52:54:00:77:08:10';
 /** Holds a lease from the beginning on. */
 export const HOLDER_MAC = '52:54:00:77:08:20';
@@ -119,7 +120,7 @@ export class HostileSite {
   async #build(): Promise<void> {
     const { rack } = this;
     for (const [index, [name, addresses]] of Object.entries({
-      machine: ['10.77.8.10'],
+      machine: [KNOWN_ADDRESS],
       newcomer: [],
       holder: [],
       attacker: PLACES.attacker,

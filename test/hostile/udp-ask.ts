@@ -1,11 +1,11 @@
-// `udp-ask.ts TARGET PORT COUNT EVERY_MS HEX` sends so many datagrams, one every so many milliseconds, each from a port of its own, and
-// prints how many were answered within WAIT_MS.
+// `udp-ask.ts TARGET PORT COUNT EVERY_MS HEX [OWN_PORT]` sends so many datagrams, one every so many milliseconds, each from a port of its
+// own, or from this one, and prints how many were answered within WAIT_MS.
 
 import { createSocket } from 'node:dgram';
 import { sleep, systemClock } from '../../src/clock.ts';
 
 const WAIT_MS = 1000;
-const [target = '', port = '', count = '', everyMs = '', hex = ''] = process.argv.slice(2);
+const [target = '', port = '', count = '', everyMs = '', hex = '', ownPort = '0'] = process.argv.slice(2);
 
 function ask(): Promise<boolean> {
   const socket = createSocket('udp4');
@@ -16,7 +16,7 @@ function ask(): Promise<boolean> {
       resolve(true);
     });
     socket.on('error', () => resolve(false));
-    socket.send(Buffer.from(hex, 'hex'), Number(port), target);
+    socket.bind(Number(ownPort), () => socket.send(Buffer.from(hex, 'hex'), Number(port), target));
   }).finally(() => socket.close());
 }
 
