@@ -16,6 +16,7 @@ import {
   type TextMatch,
   tableOf,
 } from '../dhcp/networks/configured-options.ts';
+import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
 import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
 import {
   compressNames,
@@ -25,8 +26,8 @@ import {
   type OptionType,
   routeBytes,
 } from '../dhcp/wire/option-value.ts';
-import { hostLabel, OPTION, optionUuid } from '../dhcp/wire/options.ts';
-import { ANY, type Ipv4, ipv4, prefixOf } from '../net/address.ts';
+import { OPTION } from '../dhcp/wire/options.ts';
+import { ANY, type Ipv4 } from '../net/address.ts';
 
 /** Options of one list. */
 const OPTIONS_MAX = 256;
@@ -103,13 +104,14 @@ export function resolveOptions(
     const row = identify(option, (key, message) => report(`${at}.${key}`, message));
     if (row === undefined) return;
     const { code, type } = row;
+    const named = findNamedOption(code);
     if (level === 'global' && NETWORK_CODES.has(code))
       report(at, `option ${code} differs from network to network; write it at the cluster interface`);
     const decided = settled.get(code);
     if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
     else if (option.when === undefined) settled.set(code, index);
     const encoded = encodeOptionValue(type, option.value);
-    const problem = encoded.ok ? checkValue(code, encoded.bytes) : encoded.problem;
+    const problem = encoded.ok ? named && judgeOptionValue(named, type, encoded.bytes) : encoded.problem;
     if (!encoded.ok || problem !== undefined) {
       if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
       return;
@@ -176,30 +178,12 @@ const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean
   (usual === 'ip-list' && said === 'ip') ||
   (usual === 'domain-list' && said === 'domain');
 
-/** What a value may not be although it is of its type. */
-function checkValue(code: number, bytes: Uint8Array): { readonly at: string; readonly message: string } | undefined {
-  if (code === OPTION.subnetMask) {
-    const mask = ipv4(bytes.reduce((value, byte) => value * 256 + byte, 0));
-    if (bytes.length !== 4 || prefixOf(mask) === undefined) return { at: '', message: 'is no subnet mask' };
-  }
-  if (code === OPTION.interfaceMtu && bytes.length === 2 && (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0) < MTU_MIN)
-    return { at: '', message: `is below ${MTU_MIN}, the smallest MTU (RFC 2132 §5.1)` };
-  // With or without its domain (RFC 2132 §3.14).
-  const labels = Buffer.from(bytes).toString('latin1').split('.');
-  if (code === OPTION.hostName && labels.some((label) => hostLabel(label) === undefined))
-    return { at: '', message: 'is no host name: letters, digits and hyphens (RFC 1123 §2.1)' };
-  if (code === OPTION.clientUuid && optionUuid(new Map([[code, bytes]])) === undefined)
-    return { at: '', message: 'is no machine identifier: 00 and the 16 bytes of a UUID (RFC 4578 §2.3)' };
-  return undefined;
-}
-
 /** What an option wants beyond the bytes of its type. */
 function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
   if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
   return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
 }
 
-const MTU_MIN = 68;
 /** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = 176;
 

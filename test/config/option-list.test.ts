@@ -168,20 +168,6 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     '',
     /option 1 differs from network to network/,
   ],
-  ['a mask with holes', '', 'options: [{ code: 1, value: 255.0.255.0 }]', /options\[0\]\.value: is no subnet mask/],
-  [
-    'a name with a space',
-    '',
-    'options: [{ name: host-name, value: bad name }]',
-    /options\[0\]\.value: is no host name/,
-  ],
-  [
-    'a machine of one byte',
-    '',
-    'options: [{ code: 97, value: "00" }]',
-    /options\[0\]\.value: is no machine identifier/,
-  ],
-  ['an MTU of 10', 'options: [{ code: 26, value: 10 }]', '', /is below 68/],
   [
     'an entry that is never used',
     '',

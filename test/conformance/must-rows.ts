@@ -20,6 +20,7 @@ const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
 const values = inFile('test/dhcp/wire/option-value.test.ts');
+const legal = inFile('test/config/legal-options.test.ts');
 const clients = inFile('test/e2e/clients-dhcp.test.ts');
 
 /** The tests that rows name. */
@@ -175,6 +176,10 @@ export const SHOWN = {
   ),
   values: values('a value becomes the bytes of its type'),
   pointers: values('RFC 3397 §2: an end of a name that was there before is a pointer to it'),
+  legalValues: legal('every row of the table with a rule has its case here, and every row says where it is from'),
+  legalShapes: legal(
+    'bytes given as hex have the shape of the option all the same, unless a vendor fills it as it likes',
+  ),
   noValues: values('what is no value of its type is one problem with its place'),
   routesInstead: given(
     'RFC 3442: a client that asks for routes is given them in the place of router and static routes',

@@ -77,9 +77,17 @@ ${table(
 
 ## Names
 
+What is not legal by the RFC of its option is refused, also when it is given as \`hex\`; an empty cell: each value of the type is legal.
+
 ${table(
-  ['Code', 'Name', 'Type'],
-  NAMED_OPTIONS.map(({ code, name, type }) => [String(code), `\`${name}\``, `\`${type}\``]),
+  ['Code', 'Name', 'Type', 'Legal', 'Source'],
+  NAMED_OPTIONS.map(({ code, name, type, legal, source }) => [
+    String(code),
+    `\`${name}\``,
+    `\`${type}\``,
+    legal?.text ?? '',
+    source,
+  ]),
 )}
 
 ## What cannot be configured
