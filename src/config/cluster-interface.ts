@@ -95,6 +95,7 @@ export function toSubnet(
     dynamic: resolved.dynamic,
     static: resolved.static,
     domain: written.domain ?? defaults.domain,
+    namesClients: written.management === 2,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
     ntpServers: written.ntp_servers,
     ...terms.times,

@@ -1,5 +1,5 @@
 // What a reply says. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118
-// echoed), RFC 4578 §2.3 (97 echoed), RFC 5071 §2.4 (210).
+// echoed), RFC 4578 §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
 //
 // 1. The parameter request list is honoured, in the client's order (`option-order.ts`). Mask and router come always; a client without a
 //    list (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
@@ -78,6 +78,8 @@ export interface Settings {
   readonly hostname: string | undefined;
   /** A machine's own; undefined: the network's. */
   readonly domain: string | undefined;
+  /** Option 81; undefined: the client sent none, or gets no address. */
+  readonly fqdn?: Uint8Array | undefined;
   /** Options of the client's host entry; undefined: none. */
   readonly hostOptions?: OptionTable | undefined;
 }
@@ -115,6 +117,7 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   }
   if (configured !== undefined) addUnasked(options, list, settings, configured);
   if (plan !== undefined) echo(options, message, OPTION.clientUuid);
+  if (settings.fqdn !== undefined) options.set(OPTION.clientFqdn, settings.fqdn);
   const fields = configured === undefined ? undefined : bootFields(options, inquiry, settings);
   const reply = replyTo(message, {
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
@@ -127,8 +130,10 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
 }
 
 /** True where the options stand as they were asked for: nothing was added ahead of the list but mask and router, which begin it. */
-const isAsked = (list: Uint8Array, { plan }: Settings, configured: ClientOptions | undefined): boolean =>
-  list[0] === OPTION.subnetMask && list[1] === OPTION.router && plan === undefined && configured === undefined;
+function isAsked(list: Uint8Array, { plan, fqdn }: Settings, configured: ClientOptions | undefined): boolean {
+  if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
+  return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
+}
 
 /** Option 53 of what is composed here. */
 const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };

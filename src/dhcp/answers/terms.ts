@@ -13,8 +13,10 @@ import { wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
+import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
+import { answerFqdn } from './client-name.ts';
 import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
@@ -42,6 +44,7 @@ export function settingsFor(
     plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
     hostname: machine?.hostname ?? reservation?.hostname,
     domain: machine?.domain,
+    fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
     hostOptions: reservation?.options,
   };
 }
@@ -84,7 +87,7 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     grantedAt: now,
     expiresAt: later(now, duration * 1000),
     duration,
-    hostname: clientHostname(message.options),
+    hostname: nameToEnter(message.options),
     clientId: inquiry.clientId,
     identity: isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass(message.options),
@@ -121,7 +124,7 @@ export function eventOf(
     architecture: client?.architecture,
     file: settings?.plan?.file,
     planReason: settings?.plan?.reason,
-    hostname: settings?.hostname ?? clientHostname(message.options),
+    hostname: settings?.hostname ?? clientName(message.options),
     vendorClass: vendorClass(message.options),
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
     source: beside.source,

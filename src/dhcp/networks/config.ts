@@ -41,6 +41,8 @@ export interface DhcpSubnet {
   /** By what clients are told apart; undefined: `mac`. */
   readonly identity?: IdentityRule | undefined;
   readonly domain: string;
+  /** True: this rack's DNS enters the names of who is there (management 2); undefined: it does not. */
+  readonly namesClients?: boolean | undefined;
   readonly dnsServers: readonly Ipv4[];
   readonly ntpServers: readonly Ipv4[];
   /** What a client gets that asks for no other time. */

@@ -26,6 +26,8 @@ export interface ServedSubnet {
   readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
   /** Undefined: none names an identifier. */
   readonly reservationsByClientId: ReadonlyMap<string, Reservation> | undefined;
+  /** The names of its reservations. */
+  readonly hostnames: ReadonlySet<string>;
   /** What its keys say to each client. */
   readonly options: NetworkOptions;
   /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
@@ -115,6 +117,7 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
     reservationsByMac: new Map(subnet.reservations.map((reservation) => [reservation.mac, reservation])),
     reservationsByAddress: new Map(subnet.reservations.map((reservation) => [reservation.address, reservation])),
     reservationsByClientId: indexByClientId(subnet.reservations),
+    hostnames: new Set(subnet.reservations.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname]))),
     options: networkOptionsOf(subnet),
     excluded,
   };

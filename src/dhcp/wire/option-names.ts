@@ -180,6 +180,7 @@ export const REFUSED_OPTIONS: ReadonlyMap<number, string> = new Map([
   [58, 'the renewal time is t1'],
   [59, 'the rebinding time is t2'],
   [61, 'it goes back to the client as it came'],
+  [81, 'it answers what the client says of its name'],
   [82, 'it goes back to the relay as it came'],
   [90, 'no message is authenticated'],
   [118, 'it goes back to the client as it came'],
