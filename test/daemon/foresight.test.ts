@@ -6,13 +6,8 @@ import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import {
-  CLIENT_NAMES,
-  type ClientName,
-  type Foresight,
-  foreseeBoot,
-  likelyClients,
-} from '../../src/daemon/foresight.ts';
+import { type Foresight, foreseeBoot, likelyClients } from '../../src/daemon/foresight.ts';
+import { CLIENT_NAMES, type ClientName } from '../../src/daemon/foresight-client.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';

@@ -57,6 +57,6 @@ function nameClient(
 }
 
 /** True for an address that the configuration gives, and not the region. */
-function isConfigured({ subnet: { dynamic }, reservationsByAddress }: ServedSubnet, address: Ipv4): boolean {
-  return dynamic === undefined || rangeContains(dynamic, address) || reservationsByAddress.has(address);
+function isConfigured({ subnet: { dynamic }, reservations }: ServedSubnet, address: Ipv4): boolean {
+  return dynamic === undefined || rangeContains(dynamic, address) || reservations.byAddress.has(address);
 }

@@ -74,7 +74,7 @@ export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
 
 /** The record of an address that the client gets with `settings`. */
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
-  const { message, mac, now, relay } = inquiry;
+  const { message, mac, now } = inquiry;
   const { subnet } = settings.served;
   const duration = settings.leaseTime ?? subnet.leaseTime;
   const before = state.leases.find(settings.address);
@@ -91,8 +91,8 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     clientId: inquiry.clientId,
     identity: isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass(message.options),
-    circuitId: relay?.circuitId,
-    remoteId: relay?.remoteId,
+    circuitId: inquiry.circuitId,
+    remoteId: inquiry.remoteId,
   };
   return renewed === undefined || renewed.expiresAt <= lease.expiresAt
     ? lease

@@ -8,11 +8,19 @@ import type { OptionTable } from './configured-options.ts';
 /** The port of the second half of a proxied boot (PXE 2.1 §2.2.3). */
 export const PROXY_PORT = 4011;
 
-/** A fixed address for one client: by its hardware address, and where it is given by its identifier, too. */
+/**
+ * A fixed address for who shows one of hardware address, identifier and DUID, or for who is at a place. At least one of them is there;
+ * bytes are texts of one character each.
+ */
 export interface Reservation {
-  readonly mac: MacAddress;
-  /** Option 61, one character a byte; undefined: the hardware address alone. */
+  readonly mac?: MacAddress | undefined;
+  /** Option 61. */
   readonly clientId?: string | undefined;
+  /** The end of an option 61 that is formed as in RFC 4361. */
+  readonly duid?: string | undefined;
+  /** What a relay agent says of the place (82.1, 82.2); both hold where both are there. */
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
   readonly address: Ipv4;
   readonly hostname?: string | undefined;
   /** Options for this client alone, before those of its network; undefined: none. */
