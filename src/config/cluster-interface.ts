@@ -100,6 +100,7 @@ export function toSubnet(
     ntpServers: written.ntp_servers,
     ...terms.times,
     options: terms.options,
+    classes: terms.classes,
     identity: written.identity,
     reservations: written.hosts.map((host, index) => {
       const { mac, client_id: clientId, duid, circuit_id: circuitId, remote_id: remoteId, ip, hostname } = host;
@@ -139,6 +140,15 @@ function checkProxy(written: WrittenClusterInterface, report: Report): void {
   if (written.hosts.length > 0) {
     report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${cure}`);
   }
+  written.classes.forEach((one, index) => {
+    for (const key of ['options', 'lease_time'] as const) {
+      if (one[key] !== undefined)
+        report(
+          `classes[${index}].${key}`,
+          `in proxy mode another DHCP server gives the addresses and options; ${cure}`,
+        );
+    }
+  });
   if (written.options.length > 0) {
     report('options', `in proxy mode another DHCP server gives the options: configure them there; ${cure}`);
   }

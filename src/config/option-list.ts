@@ -10,12 +10,7 @@
 //    3442), and would be left without.
 
 import { z } from 'zod';
-import {
-  type ConfiguredOption,
-  type OptionTable,
-  type TextMatch,
-  tableOf,
-} from '../dhcp/networks/configured-options.ts';
+import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
 import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
 import {
@@ -28,36 +23,12 @@ import {
 } from '../dhcp/wire/option-value.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
+import { clientCondition, resolveCondition } from './client-condition.ts';
 
 /** Options of one list. */
 const OPTIONS_MAX = 256;
-/** Numbers of a condition on the architecture. */
-const ARCHITECTURES_MAX = 64;
 /** Where a person finds what can be written. */
 const LIST = 'docs/dhcp-options.md lists names and types';
-
-const textMatch = z
-  .string({ error: 'expected text; a * at its end stands for anything' })
-  .min(1)
-  .max(255)
-  .transform((text): TextMatch => {
-    const isPrefix = text.endsWith('*');
-    return { text: isPrefix ? text.slice(0, -1) : text, isPrefix };
-  });
-
-const ARCHITECTURE_PROBLEM = { error: 'expected numbers of option 93, 0 to 65535: 7, or a list [7, 9]' };
-const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).min(0).max(0xffff);
-
-const when = z.strictObject({
-  vendor_class: textMatch.optional(),
-  user_class: textMatch.optional(),
-  architecture: z
-    .union([architecture.transform((number) => [number]), z.array(architecture).min(1).max(ARCHITECTURES_MAX)], {
-      ...ARCHITECTURE_PROBLEM,
-    })
-    .optional(),
-  circuit_id: textMatch.optional(),
-});
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
 
@@ -75,7 +46,7 @@ const optionEntry = z.strictObject(
     type: z.enum(OPTION_TYPE_NAMES, { error: `expected one of ${OPTION_TYPE_NAMES.join(', ')}` }).optional(),
     value: z.unknown().optional(),
     force: z.boolean().default(false),
-    when: when.optional(),
+    when: clientCondition.optional(),
   },
   { error: `expected an option such as { name: ntp-servers, value: [10.20.0.1] }; ${LIST}` },
 );
@@ -117,7 +88,11 @@ export function resolveOptions(
       return;
     }
     const value = finishValue(code, type, encoded.bytes);
-    entries.push({ code, value, force: option.force, when: resolveWhen(option.when, at, report) });
+    const when =
+      option.when === undefined
+        ? undefined
+        : resolveCondition(option.when, (message) => report(`${at}.when`, `${message}, or leave it out`));
+    entries.push({ code, value, force: option.force, when });
   });
   return entries;
 }
@@ -193,21 +168,6 @@ function withoutProxyWait(bytes: Uint8Array): Uint8Array {
     if (bytes[offset] === IPXE_NO_PROXY) return bytes;
   }
   return Uint8Array.of(...bytes, IPXE_NO_PROXY, 1, 1);
-}
-
-function resolveWhen(written: WrittenOption['when'], at: string, report: ReportOption): ConfiguredOption['when'] {
-  if (written === undefined) return undefined;
-  const { vendor_class: vendorClass, user_class: userClass, architecture: architectures, circuit_id } = written;
-  if (Object.values(written).every((value) => value === undefined))
-    report(`${at}.when`, 'is empty: name vendor_class, user_class, architecture or circuit_id, or leave it out');
-  const circuitId = circuit_id === undefined ? undefined : bytesMatch(circuit_id);
-  return { vendorClass, userClass, architectures, circuitId };
-}
-
-/** A circuit id may be no text: `0x0004001a` stands for its bytes. */
-function bytesMatch(match: TextMatch): TextMatch {
-  const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
-  return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };
 }
 
 /** What of a cluster interface stands for an option. */

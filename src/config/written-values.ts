@@ -121,3 +121,22 @@ export const macPrefix = textual('a hardware address or its first bytes, such as
   const digits = text.replace(/[:-]/g, '');
   return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
 });
+
+/** What a cluster interface, a wire or a class is called. */
+export const plainName = textual('a name of letters, digits and _ : . -', (text) =>
+  /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
+);
+
+/** 16 bits in decimal, and no other writing of the same number: none would ever be compared with it. */
+const isLoaderKey = (key: string): boolean =>
+  key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
+
+/** Loaders by number of option 93, or `ipxe`. */
+export const loaders = named(
+  z.record(
+    z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
+  ),
+);

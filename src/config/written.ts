@@ -10,6 +10,7 @@ import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
+import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
 import { host } from './written-host.ts';
@@ -20,10 +21,12 @@ import {
   hostLabel,
   hostOrNetwork,
   ipv4,
+  loaders,
   macPrefix,
   mask,
   named,
   network,
+  plainName,
   port,
   recordName,
   textual,
@@ -66,14 +69,12 @@ const authoritative = z
   .transform((value) => (typeof value === 'string' ? value : value ? 'yes' : 'no'));
 
 const clusterInterface = z.strictObject({
-  name: textual('a name of letters, digits and _ : . -', (text) => (/^[\w:.-]{1,64}$/.test(text) ? text : undefined)),
+  name: plainName,
   interface: textual('an interface name such as eth1', (text) =>
     /^[^\s/]{1,15}$/.test(text) ? text : undefined,
   ).optional(),
   relayed: z.boolean().default(false),
-  shared: textual('a name of letters, digits and _ : . -', (text) =>
-    /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
-  ).optional(),
+  shared: plainName.optional(),
   management: z.literal([0, 1, 2], { error: 'expected 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS)' }).default(2),
   ip: ipv4.optional(),
   network: network.optional(),
@@ -102,6 +103,7 @@ const clusterInterface = z.strictObject({
   conflict_check: z.boolean({ error: 'expected true or false' }).default(true),
   answer_router_solicitations: z.boolean({ error: 'expected true or false' }).default(true),
   hosts: z.array(host).max(65_536).default([]),
+  classes: classList.default([]),
 });
 
 /** The fields that a cluster interface may have, its name aside. */
@@ -159,19 +161,9 @@ const quirk = z
     error: 'says of no machine: give mac, uuid or vendor_class',
   });
 
-/** 16 bits in decimal, and no other writing of the same number: none would ever be compared with it. */
-const isLoaderKey = (key: string): boolean =>
-  key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
-  loaders: named(
-    z.record(
-      z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
-      z
-        .string()
-        .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
-    ),
-  ).default({}),
+  loaders: loaders.default({}),
   quirks: z.array(quirk).max(QUIRK_RULES_MAX).default([]),
   kernel_params: z.string().max(1024).default(''),
   release: textual('a release name such as bookworm', (text) =>
@@ -267,6 +259,7 @@ export const writtenConfigSchema = z.strictObject({
         .default(NEW_CLIENTS_PER_SECOND),
       ...leaseTimes,
       options: optionList.default([]),
+      classes: classList.default([]),
     })
     .prefault({}),
   dns: dns.prefault({}),

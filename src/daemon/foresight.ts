@@ -165,9 +165,11 @@ class Explanation {
     if (decision.kind !== 'reply' || event === undefined) {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
       const [what = '', cure = ''] = dhcpReason(reason).split('; ');
-      this.#obstacle('address', `none: ${what}`, cure === '' ? 'see docs/events.md for this reason' : cure);
+      const denying = event?.classes === undefined ? '' : `: ${event.classes}`;
+      this.#obstacle('address', `none: ${what}${denying}`, cure === '' ? 'see docs/events.md for this reason' : cure);
       return undefined;
     }
+    if (event.classes !== undefined) this.#say('classes', event.classes);
     if (event.proxied === true) {
       this.#say('address', 'another DHCP server gives it: this network is in proxy mode');
       return event;
@@ -182,7 +184,8 @@ class Explanation {
 
   /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
   #options({ options }: DhcpMessage): void {
-    const codes = codesFrom([this.#served.subnet.options, this.#reservation?.options], options);
+    const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
+    const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
     if (named.length > 0) this.#say('options', `${named.join(', ')}, if it asks for them or they are forced`);
   }

@@ -175,12 +175,17 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     /cluster_interfaces\[0\]\.options\[1\]: is never used: \[0\] gives option 17 to every client/,
   ],
   ['options in proxy mode', '', PROXY, /cluster_interfaces\[0\]\.options: in proxy mode another DHCP server/],
-  ['an empty condition', 'options: [{ code: 17, value: a, when: {} }]', '', /\[0\]\.when: is empty: name vendor_class/],
+  [
+    'an empty condition',
+    'options: [{ code: 17, value: a, when: {} }]',
+    '',
+    /\[0\]\.when: is empty: name hostname, mac, .* or circuit_id, or leave it out/,
+  ],
   [
     'a condition that there is not',
-    'options: [{ code: 17, value: a, when: { mac: x } }]',
+    'options: [{ code: 17, value: a, when: { vendor: x } }]',
     '',
-    /when\.mac: unknown key/,
+    /when\.vendor: unknown key/,
   ],
   [
     'an architecture by name',

@@ -1,5 +1,5 @@
 // Addresses that are reserved for an identifier, a DUID or a switch port alone, as people's clients get and keep them: dhclient, dhcpcd, and
-// udhcpc behind ISC's relay agent.
+// udhcpc behind ISC's relay agent; and what clients are given by their class.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,9 @@ const CONFIG = `cluster_interfaces:
     ip_range_low: 10.98.1.100
     ip_range_high: 10.98.1.199
     conflict_check: false
+    classes:
+      - { name: web, when: { hostname: "web-*" }, lease_time: 2h, options: [{ name: root-path, value: /srv/web }] }
+      - { name: guests, when: { hostname: "guest-*" }, deny: true }
     hosts:
       - { client_id: laptop, ip: 10.98.1.20 }
       - { duid: "${DUID}", ip: 10.98.1.21, hostname: noded }
@@ -138,5 +141,57 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     }
     await running.end('SIGTERM');
     await rack.told('dhcp.release', ({ address }) => address === '10.99.1.20');
+  });
+
+  test('udhcpc is given what the class of its name gives, and nothing where that denies it; a reload changes both', {
+    timeout: 120_000,
+  }, async () => {
+    const host = rack.namespace.addHost('named', '52:54:00:98:02:04');
+    writeFileSync(
+      scratch('class'),
+      '#!/bin/sh\n[ "$1" = bound ] && echo "$hostname $lease $rootpath" >"$0.got"\nexit 0\n',
+      {
+        mode: 0o755,
+      },
+    );
+    const words = [
+      'busybox',
+      'udhcpc',
+      '-f',
+      '-n',
+      '-q',
+      '-i',
+      'eth0',
+      '-s',
+      scratch('class'),
+      '-t',
+      '3',
+      '-T',
+      '1',
+      '-O',
+      'rootpath',
+    ];
+    const ask = async (name: string): Promise<string | undefined> => {
+      const { code } = await rack.run(host, ...words, '-x', `hostname:${name}`);
+      return code === 0 ? readFileSync(scratch('class.got'), 'utf8').trim() : undefined;
+    };
+    assert.equal(await ask('web-1'), '7200 /srv/web');
+    const ack = await rack.told('dhcp.ack', ({ hostname }) => hostname === 'web-1');
+    assert.equal(ack.classes, 'web');
+    assert.equal(await ask('db-1'), '600');
+
+    const from = rack.lines.length;
+    assert.equal(await ask('guest-1'), undefined);
+    const refused = await rack.told('dhcp.refused', ({ reason }) => reason === 'class-denied', from);
+    assert.equal(refused.classes, 'guests');
+    const traced = await rack.rackboot('trace', '52:54:00:98:02:04');
+    assert.match(traced.out, /in class web/);
+    assert.match(traced.out, /denies its clients.*in class guests/);
+
+    const before = rack.lines.length;
+    rack.configure(CONFIG.replace('guest-*', 'nobody').replace('/srv/web', '/srv/other'));
+    await rack.told('config.applied', () => true, before);
+    assert.equal(await ask('guest-1'), '600');
+    assert.equal(await ask('web-1'), '7200 /srv/other');
   });
 });

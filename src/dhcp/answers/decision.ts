@@ -83,7 +83,10 @@ export function ignoreNewcomer(inquiry: Inquiry, place: Place, address: Ipv4): D
   return { kind: 'ignore', reason, place, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
 }
 
-/** Leaves a message without an answer. */
-export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4): DhcpDecision {
-  return { kind: 'ignore', reason, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+/**
+ * Leaves a message without an answer.
+ * @param classes of the client, as far as they have to do with it
+ */
+export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, classes?: string): DhcpDecision {
+  return { kind: 'ignore', reason, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason, classes } };
 }

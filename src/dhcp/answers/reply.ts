@@ -13,7 +13,7 @@
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import { ClientOptions, type ConfiguredOption, type OptionTable } from '../networks/configured-options.ts';
+import type { ClientOptions, ConfiguredOption } from '../networks/configured-options.ts';
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import {
@@ -80,8 +80,10 @@ export interface Settings {
   readonly domain: string | undefined;
   /** Option 81; undefined: the client sent none, or gets no address. */
   readonly fqdn?: Uint8Array | undefined;
-  /** Options of the client's host entry; undefined: none. */
-  readonly hostOptions?: OptionTable | undefined;
+  /** The configured options for the client; undefined: there are none. */
+  readonly configured?: ClientOptions | undefined;
+  /** The names of its classes; undefined: it is in none. */
+  readonly classes?: string | undefined;
 }
 
 /**
@@ -100,13 +102,12 @@ export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMe
 /** Composes an OFFER or ACK. */
 export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage {
   const { message } = inquiry;
-  const { plan } = settings;
+  const { plan, configured } = settings;
   const options = new OptionList();
   options.set(OPTION.messageType, TYPE_BYTES[settings.type]);
   options.set(OPTION.serverIdentifier, identifierBytes(settings));
   addTimes(options, settings);
   addDemandedEchoes(options, message);
-  const configured = configuredFor(inquiry, settings);
   const list = message.options.get(OPTION.parameterRequestList);
   addParameter(options, OPTION.subnetMask, settings, configured);
   const isRouted = configured !== undefined && addRoutes(options, list, configured);
@@ -124,13 +125,13 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
     file: fileField(plan?.file),
-    options: list === undefined || isAsked(list, settings, configured) ? options : inAskedOrder(options, list),
+    options: list === undefined || isAsked(list, settings) ? options : inAskedOrder(options, list),
   });
   return fields === undefined ? reply : { ...reply, ...fields };
 }
 
 /** True where the options stand as they were asked for: nothing was added ahead of the list but mask and router, which begin it. */
-function isAsked(list: Uint8Array, { plan, fqdn }: Settings, configured: ClientOptions | undefined): boolean {
+function isAsked(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
   if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
   return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
 }
@@ -150,14 +151,6 @@ function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): vo
   options.set(OPTION.leaseTime, times.lease);
   options.set(OPTION.renewalTime, times.renewal);
   options.set(OPTION.rebindingTime, times.rebinding);
-}
-
-/** The configured options for this client; undefined: its network has none, nor has its host entry. */
-function configuredFor(inquiry: Inquiry, { served, hostOptions }: Settings): ClientOptions | undefined {
-  const { options } = served.subnet;
-  return options === undefined && hostOptions === undefined
-    ? undefined
-    : new ClientOptions(hostOptions, options, inquiry);
 }
 
 /** Composes a NAK; `text` tells a person why. */

@@ -11,6 +11,9 @@ import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
+import { classesFor, type DhcpClass, namesOf } from '../networks/classes.ts';
+import type { ClientSubject } from '../networks/conditions.ts';
+import { ClientOptions, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
@@ -35,18 +38,51 @@ export function settingsFor(
   if (serverAddress === undefined) return undefined;
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
+  const hostname = machine?.hostname ?? reservation?.hostname;
+  const classes = classesFor(served.subnet.classes, () => subjectOf(inquiry, hostname));
+  const leaseTime = classes.find((one) => one.leaseTime !== undefined)?.leaseTime;
   return {
     type,
     served,
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
-    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, machine, address),
-    plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
-    hostname: machine?.hostname ?? reservation?.hostname,
+    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, leaseTime, machine, address),
+    plan:
+      client === undefined
+        ? undefined
+        : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes }),
+    hostname,
     domain: machine?.domain,
     fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
-    hostOptions: reservation?.options,
+    configured: configuredFor(inquiry, hostname, reservation?.options, classes, subnet.options),
+    classes: namesOf(classes),
   };
+}
+
+/** The client of an inquiry as conditions of the configuration see it; `hostname`: what the region or a reservation calls it. */
+const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject => {
+  return { message, mac, hostname, circuitId, client };
+};
+
+/** The configured options for a client; undefined: there are none. */
+function configuredFor(
+  inquiry: Inquiry,
+  hostname: string | undefined,
+  host: OptionTable | undefined,
+  classes: readonly DhcpClass[],
+  network: OptionTable | undefined,
+): ClientOptions | undefined {
+  if (host === undefined && network === undefined && classes.length === 0) return undefined;
+  const tables = [host, ...classes.map(({ options }) => options), network].filter((table) => table !== undefined);
+  return tables.length === 0 ? undefined : new ClientOptions(tables, host, subjectOf(inquiry, hostname));
+}
+
+/** The classes that the client of an inquiry is in. */
+export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
+  return classesFor(served.subnet.classes, () => {
+    const known = state.machines.findByMac(inquiry.mac)?.hostname ?? findReservation(served, inquiry)?.hostname;
+    return subjectOf(inquiry, known);
+  });
 }
 
 /** What else of a boot client its plan depends on. */
@@ -126,6 +162,7 @@ export function eventOf(
     planReason: settings?.plan?.reason,
     hostname: settings?.hostname ?? clientName(message.options),
     vendorClass: vendorClass(message.options),
+    classes: settings?.classes,
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
     source: beside.source,
     renewal: beside.renewal,

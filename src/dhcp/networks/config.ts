@@ -2,6 +2,7 @@
 
 import type { Seconds } from '../../clock.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
+import type { DhcpClass } from './classes.ts';
 import type { IdentityRule } from './client-identity.ts';
 import type { OptionTable } from './configured-options.ts';
 
@@ -68,6 +69,8 @@ export interface DhcpSubnet {
   /** Options by configuration, its own before the global ones; undefined: none. */
   readonly options?: OptionTable | undefined;
   readonly reservations: readonly Reservation[];
+  /** Its own before the global ones; undefined: none. */
+  readonly classes?: readonly DhcpClass[] | undefined;
   /** Boot information only, beside another server that gives the addresses; undefined: false. */
   readonly proxy?: boolean | undefined;
   /** The relay agents through which its clients may ask; undefined: any that has an address in a served network. */
