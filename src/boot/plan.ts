@@ -12,7 +12,7 @@
 // Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).
 //
 // 1. The answer is a function of who asks and of the configuration, never of a stored file name.
-// 2. iPXE is never offered a loader of another stage, unless the operator names one for it.
+// 2. iPXE is never offered a loader of another stage, unless the operator names one for it, in a class or in `boot.loaders`.
 // 3. Only lpxelinux is told a URL as prefix: pxelinux.0 would take it for a directory. Firmware of another architecture is told the
 //    directory of its loader, where it has one.
 // 4. What is done for a quirk is said in the reason.
@@ -34,8 +34,16 @@ export interface BootQuery {
   readonly vendorClass?: string | undefined;
   /** The rack's own address in the machine's network. */
   readonly serverAddress: Ipv4;
+  /** Loaders by number of option 93 or `ipxe` that come before `boot.loaders`, the first first. Default: none. */
+  readonly loaders?: readonly NamedLoaders[] | undefined;
   /** Another server gives the address. Default: false. */
   readonly proxied?: boolean | undefined;
+}
+
+/** Loaders of a class of clients. */
+export interface NamedLoaders {
+  readonly name: string;
+  readonly loaders?: ReadonlyMap<string, string> | undefined;
 }
 
 /** The boot fields of a DHCP reply. */
@@ -92,12 +100,14 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   const { architecture } = effects;
   const client: BootClient = architecture === undefined ? query.client : { kind: 'other', architecture };
   const key = client.kind === 'ipxe' ? 'ipxe' : String(client.architecture);
-  const override = config.loaders.get(key);
+  const ofClass = query.loaders?.find(({ loaders }) => loaders?.has(key) === true);
+  const override = ofClass?.loaders?.get(key) ?? config.loaders.get(key);
   const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : loaderOf(client, query.proxied === true);
   const name = override ?? effects.loader ?? builtIn;
   if (name === undefined) return undefined;
 
-  const reason = `${describeClient(client)}${override === undefined ? '' : ` (boot.loaders ${key})`}`;
+  const whose = ofClass === undefined ? `boot.loaders ${key}` : `loaders ${key} of class ${ofClass.name}`;
+  const reason = `${describeClient(client)}${override === undefined ? '' : ` (${whose})`}`;
   const byHttp = client.kind === 'uefi-http' || (client.kind === 'other' && bootsFromHttp(client.architecture));
   const vendorClass = byHttp ? 'HTTPClient' : undefined;
   if (isUrl(name)) return { serverAddress, file: name, vendorClass, reason };

@@ -138,9 +138,7 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
     case 'user-class':
       return formatUserClass(bytes);
     case 'fqdn':
-      return bytes.length < 3
-        ? hexText(bytes)
-        : `flags 0x${(bytes[0] ?? 0).toString(16)}, ${bytesText(bytes.subarray(3))}`;
+      return formatFqdn(bytes);
     case 'secret':
       return `(${bytes.length} bytes, not shown)`;
     default:
@@ -152,6 +150,28 @@ export const formatArchitecture = (code: number): string => `${code} ${ARCHITECT
 
 export const formatHardware = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+
+/** RFC 4702 §2: flags, two codes of no use, and the name in ASCII or in labels, which may be partial. */
+function formatFqdn(bytes: Uint8Array): string {
+  if (bytes.length < 3) return hexText(bytes);
+  const flags = bytes[0] ?? 0;
+  const name = bytes.subarray(3);
+  const labels: string[] = [];
+  let at = 0;
+  while ((flags & 4) !== 0 && at < name.length && (name[at] ?? 0) > 0) {
+    const end = at + 1 + (name[at] ?? 0);
+    labels.push(safeText(Buffer.from(name.subarray(at + 1, end)).toString('latin1')));
+    at = end;
+  }
+  const isInLabels = labels.length > 0 && at <= name.length;
+  return `flags ${fqdnFlags(flags)}, ${isInLabels ? `"${labels.join('.')}"` : bytesText(name)}`;
+}
+
+/** RFC 4702 §2.1. */
+function fqdnFlags(flags: number): string {
+  const set = ['S', 'O', 'E', 'N'].filter((_, bit) => (flags & (1 << bit)) !== 0);
+  return `0x${flags.toString(16)}${set.length === 0 ? '' : ` (${set.join(' ')})`}`;
+}
 
 const formatUuid = (bytes: Uint8Array): string =>
   Buffer.from(bytes)

@@ -95,14 +95,17 @@ export function toSubnet(
     dynamic: resolved.dynamic,
     static: resolved.static,
     domain: written.domain ?? defaults.domain,
+    namesClients: written.management === 2,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
     ntpServers: written.ntp_servers,
     ...terms.times,
     options: terms.options,
+    classes: terms.classes,
     identity: written.identity,
-    reservations: written.hosts.map(({ mac, client_id: clientId, ip, hostname }, index) => {
+    reservations: written.hosts.map((host, index) => {
+      const { mac, client_id: clientId, duid, circuit_id: circuitId, remote_id: remoteId, ip, hostname } = host;
       const options = terms.hostOptions.get(index);
-      const reservation = { mac, clientId, address: ip, hostname };
+      const reservation = { mac, clientId, duid, circuitId, remoteId, address: ip, hostname };
       return options === undefined ? reservation : { ...reservation, options };
     }),
     proxy: written.mode === 'proxy',
@@ -138,6 +141,15 @@ function checkProxy(written: WrittenClusterInterface, report: Report): void {
   if (written.hosts.length > 0) {
     report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${cure}`);
   }
+  written.classes.forEach((one, index) => {
+    for (const key of ['options', 'lease_time'] as const) {
+      if (one[key] !== undefined)
+        report(
+          `classes[${index}].${key}`,
+          `in proxy mode another DHCP server gives the addresses and options; ${cure}`,
+        );
+    }
+  });
   if (written.options.length > 0) {
     report('options', `in proxy mode another DHCP server gives the options: configure them there; ${cure}`);
   }
@@ -189,9 +201,17 @@ function resolveRange(
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broadcast: Ipv4, report: Report): void {
-  const macs = new Set<number>();
-  const clientIds = new Set<string>();
-  const addresses = new Set<number>();
+  /** What is reserved, and by which entry first. */
+  const first = new Map<string, string>();
+  const once = (at: string, key: string, what: string): void => {
+    const other = first.get(what);
+    if (other === undefined) first.set(what, `${at}.${key}`);
+    else
+      report(
+        `${at}.${key}`,
+        `${what} is also in ${other}; a client has one reservation in a network, an address one entry`,
+      );
+  };
   written.hosts.forEach((host, index) => {
     const at = `hosts[${index}]`;
     if (!networkContains(network, host.ip))
@@ -200,12 +220,26 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, broa
     if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
     if (host.ip === network.address || host.ip === broadcast)
       report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`);
-    if (host.client_id !== undefined && clientIds.has(host.client_id))
-      report(`${at}.client_id`, 'this client identifier has two reservations here');
-    if (host.client_id !== undefined) clientIds.add(host.client_id);
-    if (addresses.has(host.ip)) report(`${at}.ip`, `${formatIpv4(host.ip)} is reserved twice`);
-    if (macs.has(host.mac)) report(`${at}.mac`, `${formatMac(host.mac)} has two reservations here`);
-    macs.add(host.mac);
-    addresses.add(host.ip);
+    once(at, 'ip', formatIpv4(host.ip));
+    for (const [key, what] of reservedFor(host)) once(at, key, what);
   });
 }
+
+/** For whom or what a host entry is, by key, in words. */
+function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
+  const { mac, client_id, duid, circuit_id, remote_id } = host;
+  const words: (readonly [string, string])[] = [];
+  if (mac !== undefined) words.push(['mac', `the hardware address ${formatMac(mac)}`]);
+  if (client_id !== undefined) words.push(['client_id', `the client identifier ${bytesText(client_id)}`]);
+  if (duid !== undefined) words.push(['duid', `the DUID ${bytesText(duid)}`]);
+  const circuit = circuit_id === undefined ? '' : `the circuit id ${bytesText(circuit_id)}`;
+  const remote = remote_id === undefined ? '' : `the remote id ${bytesText(remote_id)}`;
+  const both = circuit !== '' && remote !== '';
+  if (circuit !== '') words.push(['circuit_id', both ? `${circuit} with ${remote}` : circuit]);
+  else if (remote !== '') words.push(['remote_id', remote]);
+  return words;
+}
+
+/** Bytes of one character each as they can be written in the file. */
+const bytesText = (text: string): string =>
+  /^[\x21-\x7e]+$/.test(text) ? text : `0x${Buffer.from(text, 'latin1').toString('hex')}`;

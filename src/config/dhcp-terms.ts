@@ -1,9 +1,11 @@
-// On what terms the clients of a network get their addresses: lease times and options, of `dhcp` for all networks, of a cluster
+// On what terms the clients of a network get their addresses: lease times, options and classes, of `dhcp` for all networks, of a cluster
 // interface for its own, of a host for it alone.
 //
 // 1. Everything written is checked, that of an interface without DHCP (management 0), too.
 
+import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ConfiguredOption, OptionTable } from '../dhcp/networks/configured-options.ts';
+import { networkClasses, type ResolvedClass, resolveClasses } from './class-list.ts';
 import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './lease-times.ts';
 import { hostOptions, networkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
@@ -15,12 +17,14 @@ type Report = (key: string, message: string) => void;
 export interface GeneralTerms {
   readonly times: WrittenLeaseTimes;
   readonly options: readonly ConfiguredOption[];
+  readonly classes: readonly ResolvedClass[];
 }
 
 /** What holds in one network. */
 export interface NetworkTerms {
   readonly times: LeaseTimes;
   readonly options: OptionTable | undefined;
+  readonly classes: readonly DhcpClass[] | undefined;
   /** By the place of the host in `hosts`; a host without options has none. */
   readonly hostOptions: ReadonlyMap<number, OptionTable>;
 }
@@ -29,7 +33,8 @@ export interface NetworkTerms {
 export function resolveGeneralTerms(dhcp: WrittenConfig['dhcp'], report: Report): GeneralTerms {
   resolveLeaseTimes(dhcp, {}, report);
   const options = resolveOptions(dhcp.options, 'global', (key, message) => report(`options${key}`, message));
-  return { times: dhcp, options };
+  const classes = resolveClasses(dhcp.classes, 'global', (key, message) => report(`classes${key}`, message));
+  return { times: dhcp, options, classes };
 }
 
 /** Checks and resolves what a cluster interface says, over what `dhcp` does. */
@@ -39,6 +44,7 @@ export function resolveNetworkTerms(
   report: Report,
 ): NetworkTerms {
   const own = resolveOptions(written.options, 'network', (key, message) => report(`options${key}`, message));
+  const classes = resolveClasses(written.classes, 'network', (key, message) => report(`classes${key}`, message));
   const tables = new Map<number, OptionTable>();
   for (const [index, host] of written.hosts.entries()) {
     if (host.options === undefined) continue;
@@ -50,6 +56,7 @@ export function resolveNetworkTerms(
   return {
     times: resolveLeaseTimes(written, general.times, report),
     options: networkOptions(own, general.options, written),
+    classes: networkClasses(classes, general.classes, written.router_ip),
     hostOptions: tables,
   };
 }

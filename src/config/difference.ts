@@ -199,13 +199,19 @@ export function strander(before: RackConfig, after: RackConfig): (lease: Running
 
 /** Tells whether DHCP gives the address of a lease to its machine. */
 function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
-  const reserved = new Map(
+  const reservations = new Map(
     dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
   );
   return ({ address, mac }) => {
-    const reservation = reserved.get(address);
-    // Whose identifier it is, the lease does not say here.
-    if (reservation !== undefined) return formatMac(reservation.mac) === mac || reservation.clientId !== undefined;
+    const reservation = reservations.get(address);
+    if (reservation !== undefined) {
+      const { mac: reserved, ...others } = reservation;
+      // Whose identifier it is and where it is, the lease does not say here.
+      const isForOthers = [others.clientId, others.duid, others.circuitId, others.remoteId].some(
+        (key) => key !== undefined,
+      );
+      return isForOthers || (reserved !== undefined && formatMac(reserved) === mac);
+    }
     return dhcp.subnets.some(({ dynamic }) => dynamic !== undefined && rangeContains(dynamic, address));
   };
 }

@@ -34,6 +34,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['dhcp.t1', EITHER],
   ['dhcp.t2', EITHER],
   ['dhcp.options', EITHER],
+  ['dhcp.classes', EITHER],
   ['dns.listen', FILE],
   ['dns.listen_port', FILE],
   ['dns.domain', EITHER],

@@ -28,9 +28,10 @@ export type LeaseTimes = Pick<
 
 /** MAAS's default for the dynamic range. */
 const LEASE_SECONDS: Seconds = seconds(600);
-const LEASE_SECONDS_MIN = 30;
+/** The bounds of every lease time that is written, in seconds. */
+export const LEASE_SECONDS_MIN = 30;
 const PXE_LEASE_SECONDS_MIN = 10;
-const LEASE_SECONDS_MAX = 31_536_000;
+export const LEASE_SECONDS_MAX = 31_536_000;
 
 /** The keys, each with the shortest time that it can be, in seconds. */
 const KEYS = {

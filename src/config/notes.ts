@@ -1,16 +1,32 @@
 // What of a good configuration has no effect, although somebody may expect one. Pure.
 
+import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import { findNamedOption } from '../dhcp/wire/option-names.ts';
 import type { RackConfig } from './rack-config.ts';
 
 /** Each in a sentence that names the place and the remedy. */
 export function configNotes({ dhcp }: RackConfig): readonly string[] {
-  return dhcp.subnets.flatMap(({ name, proxy, options }) => {
-    if (proxy !== true || options === undefined) return [];
-    const names = [...options.byCode.keys()].map((code) => findNamedOption(code)?.name ?? `${code}`);
-    return [
-      `${name} is in proxy mode, where another DHCP server gives the options: ${names.join(', ')} of dhcp.options ` +
-        `${names.length === 1 ? 'is' : 'are'} not sent there; configure them on that server.`,
-    ];
+  return dhcp.subnets.flatMap(({ name, proxy, options, classes = [] }) => {
+    if (proxy !== true) return [];
+    const codes = [...(options?.byCode.keys() ?? [])];
+    const idle = classes.filter((one) => one.options !== undefined || one.leaseTime !== undefined);
+    return [...optionsNote(name, codes), ...classesNote(name, idle)];
   });
+}
+
+function optionsNote(network: string, codes: readonly number[]): readonly string[] {
+  if (codes.length === 0) return [];
+  const names = codes.map((code) => findNamedOption(code)?.name ?? `${code}`);
+  return [
+    `${network} is in proxy mode, where another DHCP server gives the options: ${names.join(', ')} of dhcp.options ` +
+      `${names.length === 1 ? 'is' : 'are'} not sent there; configure them on that server.`,
+  ];
+}
+
+function classesNote(network: string, classes: readonly DhcpClass[]): readonly string[] {
+  if (classes.length === 0) return [];
+  return [
+    `${network} is in proxy mode, where another DHCP server gives addresses and options: those of ` +
+      `${classes.map(({ name }) => name).join(', ')} of dhcp.classes are not used there, nor their lease times; configure them on that server.`,
+  ];
 }

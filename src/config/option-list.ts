@@ -10,12 +10,8 @@
 //    3442), and would be left without.
 
 import { z } from 'zod';
-import {
-  type ConfiguredOption,
-  type OptionTable,
-  type TextMatch,
-  tableOf,
-} from '../dhcp/networks/configured-options.ts';
+import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
+import { judgeOptionValue } from '../dhcp/wire/legal-values.ts';
 import { findNamedOption, findOptionByName, REFUSED_OPTIONS, suggestOptionName } from '../dhcp/wire/option-names.ts';
 import {
   compressNames,
@@ -25,38 +21,14 @@ import {
   type OptionType,
   routeBytes,
 } from '../dhcp/wire/option-value.ts';
-import { hostLabel, OPTION, optionUuid } from '../dhcp/wire/options.ts';
-import { ANY, type Ipv4, ipv4, prefixOf } from '../net/address.ts';
+import { OPTION } from '../dhcp/wire/options.ts';
+import { ANY, type Ipv4 } from '../net/address.ts';
+import { clientCondition, resolveCondition } from './client-condition.ts';
 
 /** Options of one list. */
 const OPTIONS_MAX = 256;
-/** Numbers of a condition on the architecture. */
-const ARCHITECTURES_MAX = 64;
 /** Where a person finds what can be written. */
 const LIST = 'docs/dhcp-options.md lists names and types';
-
-const textMatch = z
-  .string({ error: 'expected text; a * at its end stands for anything' })
-  .min(1)
-  .max(255)
-  .transform((text): TextMatch => {
-    const isPrefix = text.endsWith('*');
-    return { text: isPrefix ? text.slice(0, -1) : text, isPrefix };
-  });
-
-const ARCHITECTURE_PROBLEM = { error: 'expected numbers of option 93, 0 to 65535: 7, or a list [7, 9]' };
-const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).min(0).max(0xffff);
-
-const when = z.strictObject({
-  vendor_class: textMatch.optional(),
-  user_class: textMatch.optional(),
-  architecture: z
-    .union([architecture.transform((number) => [number]), z.array(architecture).min(1).max(ARCHITECTURES_MAX)], {
-      ...ARCHITECTURE_PROBLEM,
-    })
-    .optional(),
-  circuit_id: textMatch.optional(),
-});
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
 
@@ -74,7 +46,7 @@ const optionEntry = z.strictObject(
     type: z.enum(OPTION_TYPE_NAMES, { error: `expected one of ${OPTION_TYPE_NAMES.join(', ')}` }).optional(),
     value: z.unknown().optional(),
     force: z.boolean().default(false),
-    when: when.optional(),
+    when: clientCondition.optional(),
   },
   { error: `expected an option such as { name: ntp-servers, value: [10.20.0.1] }; ${LIST}` },
 );
@@ -103,19 +75,24 @@ export function resolveOptions(
     const row = identify(option, (key, message) => report(`${at}.${key}`, message));
     if (row === undefined) return;
     const { code, type } = row;
+    const named = findNamedOption(code);
     if (level === 'global' && NETWORK_CODES.has(code))
       report(at, `option ${code} differs from network to network; write it at the cluster interface`);
     const decided = settled.get(code);
     if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
     else if (option.when === undefined) settled.set(code, index);
     const encoded = encodeOptionValue(type, option.value);
-    const problem = encoded.ok ? checkValue(code, encoded.bytes) : encoded.problem;
+    const problem = encoded.ok ? named && judgeOptionValue(named, type, encoded.bytes) : encoded.problem;
     if (!encoded.ok || problem !== undefined) {
       if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
       return;
     }
     const value = finishValue(code, type, encoded.bytes);
-    entries.push({ code, value, force: option.force, when: resolveWhen(option.when, at, report) });
+    const when =
+      option.when === undefined
+        ? undefined
+        : resolveCondition(option.when, (message) => report(`${at}.when`, `${message}, or leave it out`));
+    entries.push({ code, value, force: option.force, when });
   });
   return entries;
 }
@@ -176,30 +153,12 @@ const isWrittenAs = (usual: OptionType, said: OptionType, code: number): boolean
   (usual === 'ip-list' && said === 'ip') ||
   (usual === 'domain-list' && said === 'domain');
 
-/** What a value may not be although it is of its type. */
-function checkValue(code: number, bytes: Uint8Array): { readonly at: string; readonly message: string } | undefined {
-  if (code === OPTION.subnetMask) {
-    const mask = ipv4(bytes.reduce((value, byte) => value * 256 + byte, 0));
-    if (bytes.length !== 4 || prefixOf(mask) === undefined) return { at: '', message: 'is no subnet mask' };
-  }
-  if (code === OPTION.interfaceMtu && bytes.length === 2 && (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0) < MTU_MIN)
-    return { at: '', message: `is below ${MTU_MIN}, the smallest MTU (RFC 2132 §5.1)` };
-  // With or without its domain (RFC 2132 §3.14).
-  const labels = Buffer.from(bytes).toString('latin1').split('.');
-  if (code === OPTION.hostName && labels.some((label) => hostLabel(label) === undefined))
-    return { at: '', message: 'is no host name: letters, digits and hyphens (RFC 1123 §2.1)' };
-  if (code === OPTION.clientUuid && optionUuid(new Map([[code, bytes]])) === undefined)
-    return { at: '', message: 'is no machine identifier: 00 and the 16 bytes of a UUID (RFC 4578 §2.3)' };
-  return undefined;
-}
-
 /** What an option wants beyond the bytes of its type. */
 function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
   if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
   return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
 }
 
-const MTU_MIN = 68;
 /** Sub-option 176 of iPXE: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = 176;
 
@@ -209,21 +168,6 @@ function withoutProxyWait(bytes: Uint8Array): Uint8Array {
     if (bytes[offset] === IPXE_NO_PROXY) return bytes;
   }
   return Uint8Array.of(...bytes, IPXE_NO_PROXY, 1, 1);
-}
-
-function resolveWhen(written: WrittenOption['when'], at: string, report: ReportOption): ConfiguredOption['when'] {
-  if (written === undefined) return undefined;
-  const { vendor_class: vendorClass, user_class: userClass, architecture: architectures, circuit_id } = written;
-  if (Object.values(written).every((value) => value === undefined))
-    report(`${at}.when`, 'is empty: name vendor_class, user_class, architecture or circuit_id, or leave it out');
-  const circuitId = circuit_id === undefined ? undefined : bytesMatch(circuit_id);
-  return { vendorClass, userClass, architectures, circuitId };
-}
-
-/** A circuit id may be no text: `0x0004001a` stands for its bytes. */
-function bytesMatch(match: TextMatch): TextMatch {
-  const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
-  return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };
 }
 
 /** What of a cluster interface stands for an option. */

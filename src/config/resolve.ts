@@ -19,7 +19,8 @@ import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './d
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
 import { resolveWires, type SharedWire } from './wires.ts';
-import { isHostLabel, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
+import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
+import { isHostLabel } from './written-values.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };

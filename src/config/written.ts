@@ -8,116 +8,31 @@ import { z } from 'zod';
 import { QUIRK_NAMES } from '../boot/quirks.ts';
 import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
-import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
-import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
+import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
-import { named, textual } from './value-readers.ts';
-
-const ipv4 = textual<Ipv4>('an IPv4 address such as 10.20.0.1', parseIpv4);
-const mac = textual<MacAddress>('a hardware address such as 52:54:00:12:34:56', parseMac);
-const network = textual<Ipv4Network>('a network such as 10.20.0.0/24, with no bit set beyond its prefix', (text) =>
-  parseNetwork(text),
-);
-const hostOrNetwork = textual<Ipv4Network>(
-  'an address such as 10.20.0.1, or a network such as 10.20.0.0/24',
-  (text) => {
-    const address = parseIpv4(text);
-    return address === undefined ? parseNetwork(text) : { address, prefix: 32 };
-  },
-);
-const mask = textual<number>('a subnet mask such as 255.255.255.0', (text) => {
-  const address = parseIpv4(text);
-  return address === undefined ? undefined : prefixOf(address);
-});
-
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const DOMAIN_LENGTH_MAX = 200;
-
-/** True for one DNS label that may name a host (RFC 1123 §2.1), lower case. */
-export const isHostLabel = (text: string): boolean => LABEL.test(text);
-
-/** Lower case, without the final dot; undefined when it is not a domain name of host labels. */
-export function parseDomain(text: string): string | undefined {
-  const name = text.toLowerCase().replace(/\.$/, '');
-  return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
-}
-
-const domain = textual('a domain name such as maas or lab.example.net', parseDomain);
-const hostLabel = textual('a host name of letters, digits and hyphens', (text) => {
-  const name = text.toLowerCase();
-  return isHostLabel(name) ? name : undefined;
-});
-/** A record's name: underscores are allowed (RFC 8552). */
-const recordName = textual('a domain name such as www.maas', (text) => {
-  const name = text.toLowerCase().replace(/\.$/, '');
-  return name.length <= 253 && /^[a-z0-9_*-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name) ? name : undefined;
-});
-
-const DURATION_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-const durationText = textual<Seconds>('a duration such as 600, 90s, 10m, 12h or 7d', (text) => {
-  const match = /^(\d{1,9})([smhdw])$/.exec(text);
-  const unit = DURATION_UNITS[match?.[2] ?? ''];
-  return match === null || unit === undefined ? undefined : ((Number(match[1]) * unit) as Seconds);
-});
-const duration = z.union(
-  [
-    z
-      .number()
-      .int()
-      .transform((value) => value as Seconds),
-    durationText,
-  ],
-  {
-    error: 'expected a duration: seconds, or a number with a unit such as 90s, 10m, 12h, 7d',
-  },
-);
-
-const PORT_PROBLEM = { error: 'expected a port number, 1 to 65535' };
-const port = z.number(PORT_PROBLEM).int(PORT_PROBLEM).min(1, PORT_PROBLEM).max(65_535, PORT_PROBLEM);
-
-/** `address:port`. */
-const endpoint = textual('an address and port such as 10.20.0.1:5248', (text) => {
-  const match = /^([\d.]+):(\d{1,5})$/.exec(text);
-  const address = parseIpv4(match?.[1] ?? '');
-  const number = Number(match?.[2]);
-  return address === undefined || number < 1 || number > 65_535 ? undefined : { address, port: number };
-});
-
-/** `address` or `address:port`. */
-const upstream = (text: string): { address: Ipv4; port: number } | undefined => {
-  const [addressText = '', portText = '53'] = text.split(':');
-  const address = parseIpv4(addressText);
-  const number = Number(portText);
-  return address === undefined || !/^\d{1,5}$/.test(portText) || number < 1 || number > 65_535
-    ? undefined
-    : { address, port: number };
-};
-const upstreamEntry = textual('an upstream server such as 192.0.2.53 or 192.0.2.53:5353', upstream);
-const upstreamList = textual('upstream servers separated by spaces, each an address or address:port', (text) => {
-  const found = text
-    .split(/[\s,]+/)
-    .filter((word) => word !== '')
-    .map(upstream);
-  return found.every((entry) => entry !== undefined) ? found : undefined;
-});
-
-/** Option 61 as a text of one character a byte. What looks like bytes in hexadecimal is bytes. */
-const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a text, at most 255 bytes', (text) => {
-  const isHex = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i.test(text);
-  const bytes = isHex ? Buffer.from(text.replaceAll(':', ''), 'hex') : Buffer.from(text, 'utf8');
-  return bytes.length === 0 || bytes.length > 255 ? undefined : bytes.toString('latin1');
-});
-
-const host = z.strictObject({
-  mac,
-  client_id: clientId.optional(),
-  ip: ipv4,
-  hostname: hostLabel.optional(),
-  options: optionList.optional(),
-});
+import { host } from './written-host.ts';
+import {
+  domain,
+  duration,
+  endpoint,
+  hostLabel,
+  hostOrNetwork,
+  ipv4,
+  loaders,
+  macPrefix,
+  mask,
+  named,
+  network,
+  plainName,
+  port,
+  recordName,
+  textual,
+  upstreamEntry,
+  upstreamList,
+} from './written-values.ts';
 
 /** For all networks in `dhcp`, for one in its cluster interface. */
 const leaseTimes = {
@@ -154,14 +69,12 @@ const authoritative = z
   .transform((value) => (typeof value === 'string' ? value : value ? 'yes' : 'no'));
 
 const clusterInterface = z.strictObject({
-  name: textual('a name of letters, digits and _ : . -', (text) => (/^[\w:.-]{1,64}$/.test(text) ? text : undefined)),
+  name: plainName,
   interface: textual('an interface name such as eth1', (text) =>
     /^[^\s/]{1,15}$/.test(text) ? text : undefined,
   ).optional(),
   relayed: z.boolean().default(false),
-  shared: textual('a name of letters, digits and _ : . -', (text) =>
-    /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
-  ).optional(),
+  shared: plainName.optional(),
   management: z.literal([0, 1, 2], { error: 'expected 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS)' }).default(2),
   ip: ipv4.optional(),
   network: network.optional(),
@@ -191,6 +104,7 @@ const clusterInterface = z.strictObject({
   conflict_check: z.boolean({ error: 'expected true or false' }).default(true),
   answer_router_solicitations: z.boolean({ error: 'expected true or false' }).default(true),
   hosts: z.array(host).max(65_536).default([]),
+  classes: classList.default([]),
 });
 
 /** The fields that a cluster interface may have, its name aside. */
@@ -239,12 +153,6 @@ const tftp = z.strictObject({
   allow: z.array(network).max(256).default([]),
 });
 
-/** The first bytes of a hardware address, or all of it. */
-const macPrefix = textual('a hardware address or its first bytes, such as b8:27:eb', (text) => {
-  if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
-  const digits = text.replace(/[:-]/g, '');
-  return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
-});
 /** The most entries of `boot.quirks`: each is looked at for each boot. */
 const QUIRK_RULES_MAX = 256;
 const quirk = z
@@ -260,19 +168,9 @@ const quirk = z
     error: 'says of no machine: give mac, uuid or vendor_class',
   });
 
-/** 16 bits in decimal, and no other writing of the same number: none would ever be compared with it. */
-const isLoaderKey = (key: string): boolean =>
-  key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
-  loaders: named(
-    z.record(
-      z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
-      z
-        .string()
-        .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' }),
-    ),
-  ).default({}),
+  loaders: loaders.default({}),
   quirks: z.array(quirk).max(QUIRK_RULES_MAX).default([]),
   kernel_params: z.string().max(1024).default(''),
   release: textual('a release name such as bookworm', (text) =>
@@ -368,6 +266,7 @@ export const writtenConfigSchema = z.strictObject({
         .default(NEW_CLIENTS_PER_SECOND),
       ...leaseTimes,
       options: optionList.default([]),
+      classes: classList.default([]),
     })
     .prefault({}),
   dns: dns.prefault({}),

@@ -3,8 +3,6 @@
 //
 //   client of a kind ─ DISCOVER ─ decide ─ the offered file ─ resolveBootAsset ─ the loader's configuration ─ decideStep ─ kernel
 //
-// Sources: captures of the DISCOVERs of SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
-//
 // 1. Each line says what and why; an obstacle says what would cure it.
 // 2. What lies on another server is not looked at, and that is said.
 
@@ -12,31 +10,26 @@ import type { AssetContext } from '../boot/asset.ts';
 import { resolveBootAsset } from '../boot/asset.ts';
 import { decideStep } from '../boot/decision.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
-import { formatConfigPath, type LoaderLanguage } from '../boot/paths.ts';
+import { formatConfigPath } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { decide } from '../dhcp/answers/decide.ts';
 import type { DhcpState } from '../dhcp/answers/inquiry.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
+import { findReservation } from '../dhcp/leases/allocate.ts';
+import type { Lease } from '../dhcp/leases/lease.ts';
+import type { Reservation } from '../dhcp/networks/config.ts';
 import { codesFrom } from '../dhcp/networks/configured-options.ts';
 import type { ServedSubnet } from '../dhcp/networks/subnet.ts';
-import { BOOT_REQUEST, type DhcpMessage } from '../dhcp/wire/message.ts';
+import type { DhcpMessage } from '../dhcp/wire/message.ts';
 import { findNamedOption } from '../dhcp/wire/option-names.ts';
-import { addressBytes, MESSAGE_TYPE, OPTION } from '../dhcp/wire/options.ts';
 import type { RackMachine } from '../machines/machine.ts';
-import {
-  ANY,
-  formatIpv4,
-  formatMac,
-  formatNetwork,
-  type Ipv4,
-  ipv4,
-  type MacAddress,
-  networkContains,
-} from '../net/address.ts';
+import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../net/address.ts';
 import { formatSpan } from '../observe/quantity.ts';
 import { ALLOCATION_REASONS, dhcpReason } from '../observe/sentences/dhcp.ts';
 import { PURPOSE_SENTENCES } from '../observe/sentences/files.ts';
+
+import { CLIENT_KINDS, CLIENT_NAMES, type ClientKind, type ClientName, discover } from './foresight-client.ts';
 
 /** What foresight reads. */
 export interface Foresight {
@@ -44,80 +37,6 @@ export interface Foresight {
   readonly dhcp: DhcpState;
   readonly assets: AssetContext;
   readonly now: Instant;
-}
-
-/** A kind of firmware or loader that a machine may boot with. */
-interface ClientKind {
-  readonly title: string;
-  /** Option 93. */
-  readonly code: number;
-  /** Option 60. */
-  readonly vendorClass: string;
-  readonly isIpxe?: boolean;
-  readonly cpu: 'amd64' | 'arm64' | 'i386';
-  /** The language of the loader that it is given. */
-  readonly language: LoaderLanguage;
-}
-
-/** The kinds by the name that the command line gives them. */
-export const CLIENT_KINDS = {
-  bios: {
-    title: 'BIOS, PXE',
-    code: 0,
-    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
-    cpu: 'amd64',
-    language: 'pxelinux',
-  },
-  'uefi-amd64': {
-    title: 'UEFI amd64, PXE',
-    code: 7,
-    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
-    cpu: 'amd64',
-    language: 'grub',
-  },
-  'uefi-arm64': {
-    title: 'UEFI arm64, PXE',
-    code: 11,
-    vendorClass: 'PXEClient:Arch:00011:UNDI:003000',
-    cpu: 'arm64',
-    language: 'grub',
-  },
-  'uefi-i386': {
-    title: 'UEFI i386, PXE',
-    code: 6,
-    vendorClass: 'PXEClient:Arch:00006:UNDI:003000',
-    cpu: 'i386',
-    language: 'grub',
-  },
-  'uefi-http-amd64': {
-    title: 'UEFI amd64, HTTP boot',
-    code: 16,
-    vendorClass: 'HTTPClient:Arch:00016:UNDI:003001',
-    cpu: 'amd64',
-    language: 'ipxe',
-  },
-  'uefi-http-arm64': {
-    title: 'UEFI arm64, HTTP boot',
-    code: 19,
-    vendorClass: 'HTTPClient:Arch:00019:UNDI:003001',
-    cpu: 'arm64',
-    language: 'grub',
-  },
-  ipxe: {
-    title: 'iPXE',
-    code: 0,
-    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
-    isIpxe: true,
-    cpu: 'amd64',
-    language: 'ipxe',
-  },
-} as const satisfies Readonly<Record<string, ClientKind>>;
-export type ClientName = keyof typeof CLIENT_KINDS;
-
-export const CLIENT_NAMES: readonly ClientName[] = Object.keys(CLIENT_KINDS).filter(isClientName);
-
-export function isClientName(name: string): name is ClientName {
-  return Object.hasOwn(CLIENT_KINDS, name);
 }
 
 /** One thing that a machine would get, or would not. */
@@ -178,8 +97,9 @@ function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet
   const served = dhcp.subnets.served;
   const shown = dhcp.leases.findAllByMac(mac);
   const own = served.filter(
-    ({ subnet, reservationsByMac }) =>
-      shown.some(({ address }) => networkContains(subnet.network, address)) || reservationsByMac.has(mac),
+    (one) =>
+      shown.some(({ address }) => networkContains(one.subnet.network, address)) ||
+      findReservation(one, { mac }) !== undefined,
   );
   return own.length > 0 ? own : served;
 }
@@ -190,6 +110,9 @@ class Explanation {
   readonly #served: ServedSubnet;
   readonly #foresight: Foresight;
   readonly #machine: RackMachine | undefined;
+  /** What it showed when it got its newest lease there; undefined: it never had one. */
+  readonly #shown: Lease | undefined;
+  readonly #reservation: Reservation | undefined;
   readonly #lines: ForesightLine[] = [];
 
   constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, foresight: Foresight) {
@@ -198,6 +121,11 @@ class Explanation {
     this.#served = served;
     this.#foresight = foresight;
     this.#machine = foresight.dhcp.machines.findByMac(mac);
+    this.#shown = foresight.dhcp.leases
+      .findAllByMac(mac)
+      .filter(({ address }) => networkContains(served.subnet.network, address))
+      .toSorted((a, b) => b.grantedAt - a.grantedAt)[0];
+    this.#reservation = findReservation(served, { ...this.#shown, mac });
   }
 
   lines(): readonly ForesightLine[] {
@@ -228,16 +156,19 @@ class Explanation {
   #offer(): DhcpEvent | undefined {
     const { dhcp, now } = this.#foresight;
     const { interfaceName } = this.#served.subnet;
-    const message = discover(this.#mac, this.#client, interfaceName === undefined ? this.#served.subnet : undefined);
+    const behind = interfaceName === undefined ? this.#served.subnet : undefined;
+    const message = discover(this.#mac, this.#client, behind, this.#shown);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
     if (decision.kind !== 'reply' || event === undefined) {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
       const [what = '', cure = ''] = dhcpReason(reason).split('; ');
-      this.#obstacle('address', `none: ${what}`, cure === '' ? 'see docs/events.md for this reason' : cure);
+      const denying = event?.classes === undefined ? '' : `: ${event.classes}`;
+      this.#obstacle('address', `none: ${what}${denying}`, cure === '' ? 'see docs/events.md for this reason' : cure);
       return undefined;
     }
+    if (event.classes !== undefined) this.#say('classes', event.classes);
     if (event.proxied === true) {
       this.#say('address', 'another DHCP server gives it: this network is in proxy mode');
       return event;
@@ -252,8 +183,8 @@ class Explanation {
 
   /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
   #options({ options }: DhcpMessage): void {
-    const { subnet, reservationsByMac } = this.#served;
-    const codes = codesFrom([subnet.options, reservationsByMac.get(this.#mac)?.options], options);
+    const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
+    const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
     if (named.length > 0) this.#say('options', `${named.join(', ')}, if it asks for them or they are forced`);
   }
@@ -361,7 +292,7 @@ class Explanation {
 
   #name(): void {
     const { subnet } = this.#served;
-    const hostname = this.#machine?.hostname ?? this.#served.reservationsByMac.get(this.#mac)?.hostname;
+    const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
     this.#say(
       'name',
@@ -370,31 +301,4 @@ class Explanation {
         : `${hostname}${domain === '' ? '' : `.${domain}`}`,
     );
   }
-}
-
-const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
-
-/**
- * The DISCOVER that a client of a kind sends first.
- * @param behind the network that a relay agent names, of those it lists; undefined: the client is on a wire of the rack
- */
-function discover(mac: MacAddress, client: ClientKind, behind: ServedSubnet['subnet'] | undefined): DhcpMessage {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(Buffer.from(formatMac(mac, '-').replaceAll('-', ''), 'hex'));
-  const options = new Map<number, Uint8Array>([
-    [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
-    [OPTION.vendorClass, text(client.vendorClass)],
-    [OPTION.clientArchitecture, Uint8Array.of(client.code >> 8, client.code & 0xff)],
-  ]);
-  if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
-  let giaddr = ANY;
-  if (behind !== undefined) {
-    const { network, relays, router } = behind;
-    giaddr = relays?.[0]?.address ?? router ?? ipv4(network.address + 1);
-    // Link selection (RFC 3527 §3): the agent's own address may be elsewhere.
-    options.set(OPTION.relayAgentInformation, Uint8Array.of(5, 4, ...addressBytes(network.address)));
-  }
-  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr };
-  const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid: 0, secs: 0, flags: 0 };
-  return { ...fixed, ...addresses, chaddr, sname: '', file: '', options };
 }

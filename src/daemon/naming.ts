@@ -11,6 +11,7 @@ import { type Instant, seconds } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { DhcpConfig, DhcpSubnet } from '../dhcp/networks/config.ts';
+import { isReservedFor } from '../dhcp/networks/reservations.ts';
 import type { Names } from '../dns/names.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../net/address.ts';
@@ -33,10 +34,11 @@ function isNamedHere(address: Ipv4, config: RackConfig): boolean {
 }
 
 /** True for a lease of a dynamic range, or of a reservation: of no address that the region gave. */
-function isGivenByConfiguration({ address, mac }: Lease, config: DhcpConfig): boolean {
+function isGivenByConfiguration(lease: Lease, config: DhcpConfig): boolean {
+  const { address } = lease;
   const subnet = subnetOf(address, config);
   if (subnet?.dynamic === undefined || rangeContains(subnet.dynamic, address)) return true;
-  return subnet.reservations.some((one) => one.mac === mac && one.address === address);
+  return subnet.reservations.some((one) => one.address === address && isReservedFor(one, lease));
 }
 
 /** An address that another DHCP server gave to a machine, in the form of a lease that runs on. */

@@ -6,6 +6,7 @@ import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { wireOf } from '../dhcp/networks/standing.ts';
 import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../net/address.ts';
 import {
+  NO_MAC,
   type RackDescription,
   type RackInterface,
   RESERVATIONS_TOLD_MAX,
@@ -44,7 +45,7 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
     const subnet = config.dhcp.subnets.find(({ name }) => name === entry.name);
     const reservations = (subnet?.reservations ?? [])
       .slice(0, RESERVATIONS_TOLD_MAX)
-      .map(({ mac, address }) => ({ mac: formatMac(mac), ip: formatIpv4(address) }));
+      .map(({ mac, address }) => ({ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) }));
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',

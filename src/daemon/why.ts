@@ -4,15 +4,8 @@ import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import { formatMac, type MacAddress } from '../net/address.ts';
-import {
-  CLIENT_NAMES,
-  type ClientName,
-  type ForeseenBoot,
-  type Foresight,
-  foreseeBoot,
-  isClientName,
-  likelyClients,
-} from './foresight.ts';
+import { type ForeseenBoot, type Foresight, foreseeBoot, likelyClients } from './foresight.ts';
+import { CLIENT_NAMES, type ClientName, isClientName } from './foresight-client.ts';
 import type { InterfaceState } from './interface-states.ts';
 import { type WhoSources, whoIs } from './who.ts';
 

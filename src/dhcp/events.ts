@@ -44,6 +44,7 @@ export type DhcpRefusal =
   | LinkRefusal
   | AllocationRefusal
   | AddressObjection
+  | 'class-denied'
   | 'not-a-request'
   | 'bootp-unsupported'
   | 'hardware-unsupported'
@@ -92,6 +93,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'address-leased': 'Another client holds the address.',
   'address-offered': 'The address has just been offered to another client.',
   'address-declined': 'Somebody was found using the address without a lease; find that host.',
+  'class-denied':
+    'A class of the configuration denies its clients every answer; change `when` or `deny` of that class, if this one is meant to have one.',
   'not-a-request': 'The message is a reply of a server, not a request of a client.',
   'bootp-unsupported':
     'The client speaks BOOTP without DHCP; Rackboot serves DHCP only: switch the client to DHCP or give it a static address.',
@@ -154,6 +157,8 @@ export interface DhcpEvent extends RackEvent {
   readonly file?: string | undefined;
   readonly planReason?: string | undefined;
   readonly hostname?: string | undefined;
+  /** The classes of the configuration that the client is in; of a refusal, the one that denies. */
+  readonly classes?: string | undefined;
   /** Through a relay, of an ack or a refusal: which port of which switch, as the relay says (option 82); text, or `0x` and hexadecimal digits. */
   readonly circuitId?: string | undefined;
   readonly remoteId?: string | undefined;

@@ -57,6 +57,9 @@ for (const name of fixtures) {
 }
 
 const values: readonly (readonly [name: string, options: string, field: string, value: string])[] = [
+  ['a name in ASCII is shown with its flags', '510701000077697368ff', '81', 'flags 0x1 (S), "wish"'],
+  ['a name in labels is shown with dots', '510d0cffff0477697368036c616200ff', '81', 'flags 0xc (E N), "wish.lab"'],
+  ['a name in labels that is cut is bytes', '5106050000056162ff', '81', 'flags 0x5 (S E), 056162'],
   ['addresses are listed', '03080a1400010a1400feff', '3', '10.20.0.1, 10.20.0.254'],
   ['a lease time has its unit', '330400000258ff', '51', '600 s'],
   ['a lease without end is called so', '3304ffffffffff', '51', 'for ever'],

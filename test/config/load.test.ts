@@ -231,7 +231,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
   [
     'two hosts with one address',
     withInterface({ hosts: '[{mac: "52:54:00:00:00:01", ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", ip: 10.20.0.5}]' }),
-    /hosts\[1\]\.ip: 10\.20\.0\.5 is reserved twice/,
+    /hosts\[1\]\.ip: 10\.20\.0\.5 is also in hosts\[0\]\.ip/,
   ],
   [
     'a host outside',
@@ -254,7 +254,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp])[] = [
       hosts:
         '[{mac: "52:54:00:00:00:01", client_id: a, ip: 10.20.0.5}, {mac: "52:54:00:00:00:02", client_id: "a", ip: 10.20.0.6}]',
     }),
-    /hosts\[1\]\.client_id: this client identifier has two reservations here/,
+    /hosts\[1\]\.client_id: the client identifier a is also in hosts\[0\]\.client_id/,
   ],
   [
     'a client identifier that is none',

@@ -256,3 +256,50 @@ test('RFC 2132 §2: an option of a wrong length is passed over, and the client i
     assert.match(given(offer), /^10\.20\.0\.10\d$/);
   }
 });
+
+const NAMING = config(subnet({ namesClients: true }));
+const WISH = [...text('Wish')];
+
+test('RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came', async () => {
+  const rack = await WireRack.start({ config: NAMING });
+  for (const [flags, wish, name] of [
+    [1, WISH, text('wish.maas')],
+    [5, [4, ...WISH], [4, ...text('wish'), 4, ...text('maas'), 0]],
+  ] as const) {
+    const options: readonly WireOption[] = [[81, [flags, 0, 0, ...wish]]];
+    const offer = rack.ask({ type: 'discover', options });
+    const ack = rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: RACK, options });
+    for (const reply of [offer, ack]) assert.deepEqual(reply?.options.get(81), [flags, 255, 255, ...name]);
+  }
+  assert.equal(rack.ask({ type: 'discover' })?.options.has(81), false);
+  assert.equal(rack.ask({ type: 'discover', options: [[55, [81]]] })?.options.has(81), false, 'asked for, not sent');
+  for (const short of [[], [1], [1, 0]]) {
+    const offer = rack.ask({ type: 'discover', options: [[81, short]] });
+    assert.deepEqual([offer?.type, offer?.options.has(81)], ['OFFER', false]);
+  }
+});
+
+test('RFC 4702 §4: S and N say what this server does, and O that it is not what the client wanted', async () => {
+  const flagsOf = async (namesClients: boolean, ...asked: readonly number[]) => {
+    const rack = await WireRack.start({ config: config(subnet({ namesClients })) });
+    return asked.map(
+      (flags) => rack.ask({ type: 'discover', options: [[81, [flags, 0, 0, ...WISH]]] })?.options.get(81)?.[0],
+    );
+  };
+  assert.deepEqual(await flagsOf(true, 0, 1, 8, 0xf1), [3, 1, 8, 1]);
+  assert.deepEqual(await flagsOf(false, 0, 1, 8, 9), [8, 10, 8, 8]);
+});
+
+test('RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it', async () => {
+  const kept = async (flags: number): Promise<string | undefined> => {
+    const rack = await WireRack.start({ config: NAMING });
+    const options: readonly WireOption[] = [
+      [12, text('twelve')],
+      [81, [flags, 0, 0, ...WISH]],
+    ];
+    const offer = rack.ask({ type: 'discover', options });
+    const ack = rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: RACK, options });
+    return rack.table.find(ack?.yiaddr ?? ANY)?.hostname;
+  };
+  assert.deepEqual([await kept(1), await kept(8)], ['wish', undefined]);
+});

@@ -22,6 +22,7 @@ const back = inFile('test/dhcp/answers/give-back.test.ts');
 const given = inFile('test/dhcp/networks/configured-options.test.ts');
 const layout = inFile('test/dhcp/wire/option-layout.test.ts');
 const values = inFile('test/dhcp/wire/option-value.test.ts');
+const legal = inFile('test/config/legal-options.test.ts');
 const clients = inFile('test/e2e/clients-dhcp.test.ts');
 
 /** The tests that rows name. */
@@ -189,6 +190,10 @@ export const SHOWN = {
   ),
   values: values('a value becomes the bytes of its type'),
   pointers: values('RFC 3397 §2: an end of a name that was there before is a pointer to it'),
+  legalValues: legal('every row of the table with a rule has its case here, and every row says where it is from'),
+  legalShapes: legal(
+    'bytes given as hex have the shape of the option all the same, unless a vendor fills it as it likes',
+  ),
   noValues: values('what is no value of its type is one problem with its place'),
   routesInstead: given(
     'RFC 3442: a client that asks for routes is given them in the place of router and static routes',
@@ -201,6 +206,16 @@ export const SHOWN = {
     'RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64',
   ),
   uuid: options('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte'),
+  nameAnswered: options(
+    'RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came',
+  ),
+  nameFlags: options('RFC 4702 §4: S and N say what this server does, and O that it is not what the client wanted'),
+  nameKept: options(
+    'RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it',
+  ),
+  nameEncoded: inFile('test/dhcp/wire/client-fqdn.test.ts')(
+    'the answer has the client’s encoding, 255 for each RCODE, and O where S is not what the client wanted',
+  ),
   wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
   agentEchoed: relays('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte'),
   agentOnTop: relays(

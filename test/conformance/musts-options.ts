@@ -1,4 +1,4 @@
-// What the RFCs of the options that this server reads and writes demand: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 6842.
+// What the RFCs of the options that this server reads and writes demand: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 4702, 6842.
 // RFC 3442 numbers no sections; they are called by their titles.
 
 import type { Must } from './dhcp-musts.ts';
@@ -12,6 +12,7 @@ const routes = rowsOf(3442);
 const vendors = rowsOf(3925);
 const node = rowsOf(4361);
 const pxe = rowsOf(4578);
+const naming = rowsOf(4702);
 const echo = rowsOf(6842);
 const bootp = rowsOf(1542);
 
@@ -44,6 +45,14 @@ export const OPTION_MUSTS: readonly Must[] = [
     file: 'test/dhcp/wire/options.test.ts',
     name: 'a client’s name is kept only if it can be a host name',
   }),
+  basic.met('4.3', 'MUST', 'A policy filter is whole pairs of addresses, one at least.', SHOWN.legalShapes),
+  basic.met('4.4', 'MUST', 'The largest datagram to reassemble is 576 at least.', SHOWN.legalValues),
+  basic.met('4.5', 'MUST', 'The default IP time to live is 1 to 255.', SHOWN.legalValues),
+  basic.met('4.7', 'MUST', 'MTU plateaus are 68 at least, from the smallest to the largest.', SHOWN.legalValues),
+  basic.met('5.1', 'MUST', 'The MTU is 68 at least.', SHOWN.legalValues),
+  basic.met('5.8', 'MUST', 'No static route goes to 0.0.0.0.', SHOWN.legalValues),
+  basic.met('7.1', 'MUST', 'The default TCP time to live is 1 at least.', SHOWN.legalValues),
+  basic.met('8.7', 'MUST', 'A NetBIOS node type is 1, 2, 4 or 8.', SHOWN.legalValues),
   basic.met('8.4', 'MUST', 'Vendor options (43) that are not understood are ignored.', SHOWN.vendorIgnored),
   basic.met('9.1', 'MUST', 'The wanted address is four bytes.', SHOWN.wrongLength),
   basic.met('9.2', 'MUST', 'The lease time is four bytes, in seconds.', SHOWN.times),
@@ -167,6 +176,15 @@ export const OPTION_MUSTS: readonly Must[] = [
     'EDK2 takes such an offer for one that wants a boot server discovery on port 4011, and waits; every firmware that was seen boots without it.',
     SHOWN.vendorClassOut,
   ),
+  naming.met('2.1', 'MUST', 'S is 0 where N is 1, and the four first bits of the flags are 0.', SHOWN.nameFlags),
+  naming.met('2.2', 'SHOULD', 'A server writes 255 into both RCODEs and reads neither.', SHOWN.nameEncoded),
+  naming.met('2.3', 'MUST', 'The answer has the encoding of the question: labels, or ASCII.', SHOWN.nameAnswered),
+  naming.met('3.1', 'SHOULD', 'A host name (12) beside the FQDN (81) is passed over.', SHOWN.nameKept),
+  naming.notOurs('3.2', 'SHOULD', 'A client that updates its address record does so after the ACK.', A_CLIENTS),
+  naming.met('4', 'MUST NOT', 'A server sends the option to a client that did not.', SHOWN.nameAnswered),
+  naming.met('4', 'MUST', 'O is 1 where S of the answer is not S of the question.', SHOWN.nameFlags),
+  naming.met('4', 'SHOULD', 'The name in the answer is complete, with its domain.', SHOWN.nameAnswered),
+  naming.met('4', 'MUST', 'N is 1 where the server enters nothing in the DNS.', SHOWN.nameFlags),
   echo.met('3', 'MUST', 'The client identifier of a request is in OFFER, ACK and NAK, unchanged.', SHOWN.idEchoed),
   echo.met('3', 'MUST NOT', 'It is there where the client sent none.', SHOWN.idEchoed),
 ];

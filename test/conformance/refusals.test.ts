@@ -218,6 +218,13 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
       provoke: says(discover, { ...discover, mac: MAC_B }),
     },
   ],
+  [
+    'class-denied',
+    {
+      options: { config: config(subnet({ classes: [{ name: 'all', when: {}, deny: true }] })) },
+      provoke: says(discover),
+    },
+  ],
   ['not-booting', { quiet: true, options: { config: proxied }, provoke: says(discover) }],
   [
     'proxy-silent',

@@ -6,13 +6,8 @@ import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import {
-  CLIENT_NAMES,
-  type ClientName,
-  type Foresight,
-  foreseeBoot,
-  likelyClients,
-} from '../../src/daemon/foresight.ts';
+import { type Foresight, foreseeBoot, likelyClients } from '../../src/daemon/foresight.ts';
+import { CLIENT_NAMES, type ClientName } from '../../src/daemon/foresight-client.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';
@@ -167,6 +162,25 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
   ],
 ];
+
+test('the classes of a machine are named, by the name it had with its newest lease, and the one that denies it', () => {
+  const shown = (classes: string, leases: readonly Lease[] = []) => {
+    const network = NETWORK.replace(' }', `, classes: [${classes}] }`);
+    return foreseeBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
+  };
+  const lease: Lease = {
+    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', hostname: 'guest-1', grantedAt: instant(NOW - 1000) },
+    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+  };
+  const given = '{ name: guests, when: { hostname: "guest-*" }, loaders: { 7: guest.efi } }';
+  const textOf = (lines: ReturnType<typeof shown>, topic: string) => lines.find((line) => line.topic === topic)?.text;
+  assert.equal(textOf(shown(given), 'classes'), undefined);
+  assert.equal(textOf(shown(given, [lease]), 'classes'), 'guests');
+  assert.match(textOf(shown(given, [lease]), 'loader') ?? '', /^guest\.efi, .*\(loaders 7 of class guests\)/);
+  const [denied] = shown('{ name: vm, when: { mac: "52:54:00" }, deny: true }');
+  assert.equal(denied?.text, 'none: a class of the configuration denies its clients every answer: vm');
+  assert.match(denied?.remedy ?? '', /change `when` or `deny`/);
+});
 
 test('how many machines are New stops none where there is room, where it is known, or where the region is elsewhere', () => {
   const others = { statusName: 'New', macs: [mac(0x525400000099)] };

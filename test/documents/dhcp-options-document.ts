@@ -17,12 +17,14 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 export function renderDhcpOptionsDocument(): string {
   return `# DHCP options by configuration
 
-Made from the code by \`npm run docs\`. An option stands in one of three places, the narrower counts first:
+Made from the code by \`npm run docs\`. An option stands in one of four places, the narrower counts first:
 
 \`\`\`yaml
 dhcp:
   options:                              # every network
     - { name: tz-database-timezone, value: Europe/Berlin }
+  classes:                              # a class of clients; see docs/dhcp-reservations-and-classes.md
+    - { name: phones, when: { mac: "00:04:13" }, options: [{ name: tftp-server-name, value: phones.example }] }
 cluster_interfaces:
   - name: lab
     options:                            # this network
@@ -39,12 +41,12 @@ cluster_interfaces:
 
 - To a client that asks for it (its parameter request list), to every client with \`force: true\`, and to a client that sends no such
   list at all.
-- \`when\` names one or more of \`vendor_class\`, \`user_class\`, \`architecture\` (a number of option 93, or a list) and \`circuit_id\` (what
-  the relay says of the port; text, or \`0x…\` for bytes). All that are named must hold. A \`*\` at the end of a text stands for anything.
+- \`when\` names one or more of \`hostname\` and \`mac\` (as classes do), \`vendor_class\`, \`user_class\`, \`architecture\` (a number of option
+  93, or a list) and \`circuit_id\` (what the relay says of the port; text, or \`0x…\` for bytes). All that are named must hold. A \`*\` at the end of a text stands for anything.
   Of the entries of one code at one place the first that fits is used.
 - \`router_ip\`, \`dns_servers\`, \`ntp_servers\` and \`domain\` of a cluster interface count before a global option of the same meaning, and after
-  an option of that cluster interface. The name and the domain of a machine of the region count before all but its host entry.
-- What a machine boots (43, 60, 66, 67, 210) is the boot plan's; only an entry with \`when\` or \`force\` takes its place, and \`siaddr\` and
+  an option of that cluster interface or of a class. The name and the domain of a machine of the region count before all but its host entry.
+- What a machine boots (43, 60, 66, 67, 210) is the boot plan's; only an entry with \`when\` or \`force\`, or of a class, takes its place, and \`siaddr\` and
   \`file\` follow it. Option 60 of UEFI HTTP boot stays \`HTTPClient\`, and firmware that needs an option 43 of its own
   keeps that (\`docs/firmware.md\`).
 - A client that asks for 121 looks at no router (RFC 3442): it is sent none, and routes without a default route get \`router_ip\` as one.
@@ -77,9 +79,17 @@ ${table(
 
 ## Names
 
+What is not legal by the RFC of its option is refused, also when it is given as \`hex\`; an empty cell: each value of the type is legal.
+
 ${table(
-  ['Code', 'Name', 'Type'],
-  NAMED_OPTIONS.map(({ code, name, type }) => [String(code), `\`${name}\``, `\`${type}\``]),
+  ['Code', 'Name', 'Type', 'Legal', 'Source'],
+  NAMED_OPTIONS.map(({ code, name, type, legal, source }) => [
+    String(code),
+    `\`${name}\``,
+    `\`${type}\``,
+    legal?.text ?? '',
+    source,
+  ]),
 )}
 
 ## What cannot be configured

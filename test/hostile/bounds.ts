@@ -59,6 +59,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'a number of a protocol, of a format or of the kernel',
     names: {
+      'dhcp/wire/option-names.ts': 'U8_MAX U16_MAX',
       'dhcp/wire/option-value.ts': 'POINTER_MAX',
       'dns/message.ts': 'TTL_MAX',
       'net/packet-socket.ts': 'PACKET_TYPE_MAX FILTERED_INTERFACES_MAX',

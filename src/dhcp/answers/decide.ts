@@ -26,6 +26,7 @@ import {
   judgeAddress,
 } from '../leases/allocate.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
+import { denyingAmong } from '../networks/classes.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -38,7 +39,7 @@ import { findNewcomer, giveWayMs, judgeNewcomer } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
-import { eventOf, settingsFor } from './terms.ts';
+import { classesOf, eventOf, isOwnIdentifier, settingsFor } from './terms.ts';
 
 /**
  * Decides on one message.
@@ -63,6 +64,8 @@ export function decide(
   if (served !== undefined && (served.subnet.proxy === true || arrival.bootServerPort !== undefined)) {
     return decideProxied(inquiry, state, served);
   }
+  const denied = judgeClasses(inquiry, state);
+  if (denied !== undefined) return denied;
   switch (inquiry.type) {
     case MESSAGE_TYPE.discover:
       return decideDiscover(inquiry, state);
@@ -77,6 +80,27 @@ export function decide(
     default:
       return ignore(inquiry, 'message-type-unknown');
   }
+}
+
+/**
+ * The silence that a class of the client imposes; undefined: none does. What gives an address back is heard of everybody, and what names
+ * another server is no business of a class.
+ */
+function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
+  const { link, message, type } = inquiry;
+  if (type !== MESSAGE_TYPE.discover && type !== MESSAGE_TYPE.request && type !== MESSAGE_TYPE.inform) return undefined;
+  if (link.every(({ subnet }) => subnet.classes === undefined)) return undefined;
+  if (type === MESSAGE_TYPE.request && !isOwnIdentifier(inquiry, state)) return undefined;
+  const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
+  const address = requested ?? message.ciaddr;
+  // A DISCOVER may be answered from any network of the link: it is for nobody only where all of them deny.
+  const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(link, address);
+  const denying = (asked === undefined ? link : [asked]).map((served) =>
+    denyingAmong(classesOf(inquiry, state, served)),
+  );
+  const [first] = denying;
+  if (first === undefined || denying.includes(undefined)) return undefined;
+  return ignore(inquiry, 'class-denied', address === ANY ? undefined : address, { classes: first.name });
 }
 
 /** RFC 2131 §4.3.1. */
@@ -123,7 +147,7 @@ function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly Ser
 
 function refuseDiscover(inquiry: Inquiry, state: DhcpState, { reason, address }: RefusedAllocation): DhcpDecision {
   const newcomer = reason === 'range-exhausted' ? findNewcomer(inquiry, state, ANY) : undefined;
-  return ignore(inquiry, reason, address, newcomer);
+  return ignore(inquiry, reason, address, { newcomer });
 }
 
 type RefusedAllocation = Extract<Allocation, { kind: 'refused' }>;
@@ -170,12 +194,13 @@ function composeOffer(
 }
 
 /**
- * The networks of the link in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
+ * The networks of the link that no class denies the client, in the order in which they are tried: where the client has a fixed address that it can have, where it holds a
  * lease, where it was offered an address, where it had one, where the address is that it asks for; then in their own order.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
-  const { link, now } = inquiry;
-  if (link.length === 1) return link;
+  const { now } = inquiry;
+  if (inquiry.link.length === 1) return inquiry.link;
+  const link = inquiry.link.filter((served) => denyingAmong(classesOf(inquiry, state, served)) === undefined);
   const weight = (served: ServedSubnet): number => {
     const { network } = served.subnet;
     const fixed = findFixedAddress(served, inquiry, state.machines);

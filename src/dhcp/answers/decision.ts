@@ -84,11 +84,20 @@ export type DhcpDecision =
       readonly event?: DhcpEvent | undefined;
     };
 
+/** Whom a message without an answer came from. */
+interface Cause {
+  readonly newcomer?: Newcomer | undefined;
+  /** The names of the client's classes, as far as they have to do with it. */
+  readonly classes?: string | undefined;
+}
+
 /** Leaves a new client without an answer, for there are too many where it is. */
 export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
-  ignore(inquiry, 'too-many-new-clients', address, newcomer);
+  ignore(inquiry, 'too-many-new-clients', address, { newcomer });
 
 /** Leaves a message without an answer. */
-export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, newcomer?: Newcomer): DhcpDecision {
-  return { kind: 'ignore', reason, newcomer, event: { ...eventOf(inquiry, 'dhcp.refused'), address, reason } };
+export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, because: Cause = {}): DhcpDecision {
+  const { newcomer, classes } = because;
+  const event = { ...eventOf(inquiry, 'dhcp.refused'), address, reason, classes };
+  return { kind: 'ignore', reason, newcomer, event };
 }

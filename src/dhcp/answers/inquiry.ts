@@ -8,13 +8,14 @@ import type { BootPlan, BootQuery } from '../../boot/plan.ts';
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events.ts';
-import type { AllocationFacts } from '../leases/allocate.ts';
+import { type AllocationFacts, isSameClient } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';
 import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
+import type { ClientNames } from '../networks/client-identity.ts';
 import { judgeSender } from '../networks/relays.ts';
 import type { ForeignView } from '../networks/standing.ts';
-import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
+import { type Arrival, chooseLink, type ServedSubnet, type SubnetIndex, subnetOf } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';
@@ -49,6 +50,12 @@ export interface Inquiry {
   readonly mac: MacAddress;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId: string | undefined;
+  /**
+   * Where the client is, as a relay agent says (82.1, 82.2). A renewal by unicast passes none: then what one said when the client got the
+   * lease that it renews.
+   */
+  readonly circuitId: string | undefined;
+  readonly remoteId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
   /** The source of its datagram; undefined: not known, and not looked at. */
@@ -95,7 +102,30 @@ export function openInquiry(
   if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
-  return { kind: 'inquiry', inquiry: { message, type, mac, clientId, now, arrival, from, relay, link, client } };
+  const place = relay ?? formerPlace({ mac, clientId }, message, arrival, link, state, now);
+  const { circuitId, remoteId } = place ?? NO_PLACE;
+  const names = { mac, clientId, circuitId, remoteId };
+  return { kind: 'inquiry', inquiry: { message, type, ...names, now, arrival, from, relay, link, client } };
+}
+
+/** Where a client is said to be. */
+type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
+
+const NO_PLACE: ClientPlace = {};
+
+/** The running lease that a client speaks of by unicast, past all relay agents; undefined: it does not, or has none. */
+function formerPlace(
+  client: ClientNames,
+  { ciaddr, giaddr }: DhcpMessage,
+  { interfaceName }: Arrival,
+  link: readonly ServedSubnet[],
+  { leases }: DhcpState,
+  now: Instant,
+): ClientPlace | undefined {
+  if (interfaceName !== undefined || giaddr !== ANY || ciaddr === ANY) return undefined;
+  const served = subnetOf(link, ciaddr);
+  const lease = served === undefined ? undefined : leases.find(ciaddr);
+  return served !== undefined && isActive(lease, now) && isSameClient(served, lease, client) ? lease : undefined;
 }
 
 function hardwareAddress(message: DhcpMessage): MacAddress | undefined {

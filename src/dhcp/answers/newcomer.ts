@@ -23,12 +23,12 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const identity = identityIn(served, inquiry);
   if (offers.offeredTo(identity, served, inquiry.now) !== undefined) return true;
   if (leases.findByClient(identity, served.subnet.network) !== undefined) return true;
-  if (identity === inquiry.mac) {
-    return machines.findByMac(inquiry.mac) !== undefined || findFixedAddress(served, inquiry, machines) !== undefined;
-  }
-  // Any number of identifiers can be named with a hardware address that is known: it vouches for its fixed address alone.
-  const isReserved = inquiry.clientId !== undefined && served.reservationsByClientId?.has(inquiry.clientId) === true;
-  return isReserved || findFixedAddress(served, inquiry, machines)?.address === address;
+  const { byClientId, byMac } = served.reservations;
+  if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
+  if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
+  // What does not tell clients apart there vouches for its fixed address alone: any number of clients can show the same hardware address,
+  // identifier, DUID or circuit.
+  return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
 /** Whether a new client may have one more address of a network. */

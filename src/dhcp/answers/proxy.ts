@@ -16,6 +16,7 @@ import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { Destination } from '../../net/datagram.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
+import { denyingAmong, namesOf } from '../networks/classes.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -24,7 +25,7 @@ import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes }
 import { type DhcpDecision, ignore } from './decision.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
-import { eventOf, isOwnIdentifier, shownBy } from './terms.ts';
+import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
 
 /** Option 43: PXE_DISCOVERY_CONTROL (6) with bit 3: look for no boot server, load the boot file that is named (PXE 2.1 §2.4). */
 const LOAD_BOOT_FILE = Uint8Array.of(6, 1, 8, 255);
@@ -41,8 +42,8 @@ export function decideProxied(inquiry: Inquiry, state: DhcpState, served: Served
 /** The first half: what to load, beside the address that another server offers. */
 function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const answer = planFor(inquiry, state, served);
-  if (answer.kind === 'refused') return ignore(inquiry, answer.reason);
-  const { plan, serverAddress } = answer;
+  if (answer.kind === 'refused') return ignore(inquiry, answer.reason, undefined, { classes: answer.classes });
+  const { plan, serverAddress, classes } = answer;
   const isBinl = plan.proxyReply === 'binl';
   return {
     kind: 'reply',
@@ -51,7 +52,7 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
     served,
     link: inquiry.link,
     records: [],
-    event: eventFor(inquiry, 'dhcp.offer', plan),
+    event: eventFor(inquiry, 'dhcp.offer', plan, classes),
   };
 }
 
@@ -67,8 +68,8 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
   // What is broadcast may be meant for another boot server; what came to this rack's own address is for it, whatever it names.
   if (arrival.interfaceName !== undefined && !isOwnIdentifier(inquiry, state)) return pass('other-server-chosen');
   const answer = planFor(inquiry, state, served);
-  if (answer.kind === 'refused') return ignore(inquiry, answer.reason, message.ciaddr);
-  const { plan, serverAddress } = answer;
+  if (answer.kind === 'refused') return ignore(inquiry, answer.reason, message.ciaddr, { classes: answer.classes });
+  const { plan, serverAddress, classes } = answer;
   const address = message.ciaddr === ANY ? undefined : message.ciaddr;
   return {
     kind: 'reply',
@@ -78,7 +79,7 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
     link: inquiry.link,
     records: [],
     claim: address === undefined ? undefined : { address, mac: inquiry.mac, at: inquiry.now },
-    event: { ...eventFor(inquiry, 'dhcp.boot-server', plan), address },
+    event: { ...eventFor(inquiry, 'dhcp.boot-server', plan, classes), address },
   };
 }
 
@@ -106,20 +107,30 @@ function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
 const pass = (reason: DhcpRefusal): Extract<DhcpDecision, { kind: 'pass' }> => ({ kind: 'pass', reason });
 
 type PlanAnswer =
-  | { readonly kind: 'plan'; readonly plan: BootPlan; readonly serverAddress: Ipv4 }
-  | { readonly kind: 'refused'; readonly reason: DhcpRefusal };
+  | {
+      readonly kind: 'plan';
+      readonly plan: BootPlan;
+      readonly serverAddress: Ipv4;
+      readonly classes?: string | undefined;
+    }
+  | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly classes?: string | undefined };
 
 function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): PlanAnswer {
   const { client, mac } = inquiry;
   const serverAddress = rackAddress(inquiry, served, state.subnets);
   if (serverAddress === undefined) return { kind: 'refused', reason: 'no-server-address' };
   if (client === undefined) return { kind: 'refused', reason: 'not-booting' };
-  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, proxied: true });
-  return plan === undefined ? { kind: 'refused', reason: 'no-loader' } : { kind: 'plan', plan, serverAddress };
+  const loaders = classesOf(inquiry, state, served);
+  const classes = namesOf(loaders);
+  const denying = denyingAmong(loaders);
+  if (denying !== undefined) return { kind: 'refused', reason: 'class-denied', classes: denying.name };
+  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders, proxied: true });
+  if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
+  return { kind: 'plan', plan, serverAddress, classes };
 }
 
-function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan): DhcpEvent {
-  return { ...eventOf(inquiry, kind), file: plan.file, planReason: plan.reason, proxied: true };
+function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan, classes: string | undefined): DhcpEvent {
+  return { ...eventOf(inquiry, kind), file: plan.file, planReason: plan.reason, proxied: true, classes };
 }
 
 /** @param plan undefined: no boot file yet, the client is to ask the port of boot servers */

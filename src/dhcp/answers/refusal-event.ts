@@ -38,8 +38,9 @@ export function refusedEvent(
   sample: Sample,
   heard: Heard | undefined,
 ): DhcpEvent {
-  const { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds } = event;
-  const fields = { at, mac, address, subnet, interfaceName, vendorClass, hostname, waitedSeconds, reason, ...sample };
+  const { at, mac, address, subnet, interfaceName, vendorClass, hostname, classes, waitedSeconds } = event;
+  const client = { mac, vendorClass, hostname, classes, waitedSeconds };
+  const fields = { at, address, subnet, interfaceName, ...client, reason, ...sample };
   const way = heard === undefined ? keptWay(event) : wayOf(heard, reason);
   return { kind: 'dhcp.refused', ...fields, ...way };
 }

@@ -1,5 +1,5 @@
 // What a reply says. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118
-// echoed), RFC 4578 §2.3 (97 echoed), RFC 5071 §2.4 (210).
+// echoed), RFC 4578 §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
 //
 // 1. The parameter request list is honoured, in the client's order (`option-order.ts`). Mask and router come always; a client without a
 //    list (GRUB's own DHCP) gets name servers, domain, broadcast address and host name too.
@@ -13,7 +13,7 @@
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import { ClientOptions, type ConfiguredOption, type OptionTable } from '../networks/configured-options.ts';
+import type { ClientOptions, ConfiguredOption } from '../networks/configured-options.ts';
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import {
@@ -78,8 +78,12 @@ export interface Settings {
   readonly hostname: string | undefined;
   /** A machine's own; undefined: the network's. */
   readonly domain: string | undefined;
-  /** Options of the client's host entry; undefined: none. */
-  readonly hostOptions?: OptionTable | undefined;
+  /** Option 81; undefined: the client sent none, or gets no address. */
+  readonly fqdn?: Uint8Array | undefined;
+  /** The configured options for the client; undefined: there are none. */
+  readonly configured?: ClientOptions | undefined;
+  /** The names of its classes; undefined: it is in none. */
+  readonly classes?: string | undefined;
 }
 
 /**
@@ -98,13 +102,12 @@ export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMe
 /** Composes an OFFER or ACK. */
 export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage {
   const { message } = inquiry;
-  const { plan } = settings;
+  const { plan, configured } = settings;
   const options = new OptionList();
   options.set(OPTION.messageType, TYPE_BYTES[settings.type]);
   options.set(OPTION.serverIdentifier, identifierBytes(settings));
   addTimes(options, settings);
   addDemandedEchoes(options, message);
-  const configured = configuredFor(inquiry, settings);
   const list = message.options.get(OPTION.parameterRequestList);
   addParameter(options, OPTION.subnetMask, settings, configured);
   const isRouted = configured !== undefined && addRoutes(options, list, configured);
@@ -115,20 +118,23 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   }
   if (configured !== undefined) addUnasked(options, list, settings, configured);
   if (plan !== undefined) echo(options, message, OPTION.clientUuid);
+  if (settings.fqdn !== undefined) options.set(OPTION.clientFqdn, settings.fqdn);
   const fields = configured === undefined ? undefined : bootFields(options, inquiry, settings);
   const reply = replyTo(message, {
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
     yiaddr: settings.address,
     siaddr: plan?.serverAddress ?? ANY,
     file: fileField(plan?.file),
-    options: list === undefined || isAsked(list, settings, configured) ? options : inAskedOrder(options, list),
+    options: list === undefined || isAsked(list, settings) ? options : inAskedOrder(options, list),
   });
   return fields === undefined ? reply : { ...reply, ...fields };
 }
 
 /** True where the options stand as they were asked for: nothing was added ahead of the list but mask and router, which begin it. */
-const isAsked = (list: Uint8Array, { plan }: Settings, configured: ClientOptions | undefined): boolean =>
-  list[0] === OPTION.subnetMask && list[1] === OPTION.router && plan === undefined && configured === undefined;
+function isAsked(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
+  if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
+  return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
+}
 
 /** Option 53 of what is composed here. */
 const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };
@@ -145,14 +151,6 @@ function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): vo
   options.set(OPTION.leaseTime, times.lease);
   options.set(OPTION.renewalTime, times.renewal);
   options.set(OPTION.rebindingTime, times.rebinding);
-}
-
-/** The configured options for this client; undefined: its network has none, nor has its host entry. */
-function configuredFor(inquiry: Inquiry, { served, hostOptions }: Settings): ClientOptions | undefined {
-  const { options } = served.subnet;
-  return options === undefined && hostOptions === undefined
-    ? undefined
-    : new ClientOptions(hostOptions, options, inquiry);
 }
 
 /** Composes a NAK; `text` tells a person why. */

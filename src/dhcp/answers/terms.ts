@@ -11,10 +11,15 @@ import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
+import { classesFor, type DhcpClass, namesOf } from '../networks/classes.ts';
+import type { ClientSubject } from '../networks/conditions.ts';
+import { ClientOptions, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
+import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
+import { answerFqdn } from './client-name.ts';
 import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
@@ -33,17 +38,51 @@ export function settingsFor(
   if (serverAddress === undefined) return undefined;
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
+  const hostname = machine?.hostname ?? reservation?.hostname;
+  const classes = classesFor(served.subnet.classes, () => subjectOf(inquiry, hostname));
+  const leaseTime = classes.find((one) => one.leaseTime !== undefined)?.leaseTime;
   return {
     type,
     served,
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
-    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, machine, address),
-    plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
-    hostname: machine?.hostname ?? reservation?.hostname,
+    leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, leaseTime, machine, address),
+    plan:
+      client === undefined
+        ? undefined
+        : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes }),
+    hostname,
     domain: machine?.domain,
-    hostOptions: reservation?.options,
+    fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
+    configured: configuredFor(inquiry, hostname, reservation?.options, classes, subnet.options),
+    classes: namesOf(classes),
   };
+}
+
+/** The client of an inquiry as conditions of the configuration see it; `hostname`: what the region or a reservation calls it. */
+const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject => {
+  return { message, mac, hostname, circuitId, client };
+};
+
+/** The configured options for a client; undefined: there are none. */
+function configuredFor(
+  inquiry: Inquiry,
+  hostname: string | undefined,
+  host: OptionTable | undefined,
+  classes: readonly DhcpClass[],
+  network: OptionTable | undefined,
+): ClientOptions | undefined {
+  if (host === undefined && network === undefined && classes.length === 0) return undefined;
+  const tables = [host, ...classes.map(({ options }) => options), network].filter((table) => table !== undefined);
+  return tables.length === 0 ? undefined : new ClientOptions(tables, host, subjectOf(inquiry, hostname));
+}
+
+/** The classes that the client of an inquiry is in. */
+export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
+  return classesFor(served.subnet.classes, () => {
+    const known = state.machines.findByMac(inquiry.mac)?.hostname ?? findReservation(served, inquiry)?.hostname;
+    return subjectOf(inquiry, known);
+  });
 }
 
 /** What else of a boot client its plan depends on. */
@@ -71,7 +110,7 @@ export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
 
 /** The record of an address that the client gets with `settings`. */
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
-  const { message, mac, now, relay } = inquiry;
+  const { message, mac, now } = inquiry;
   const { subnet } = settings.served;
   const duration = settings.leaseTime ?? subnet.leaseTime;
   const before = state.leases.find(settings.address);
@@ -84,12 +123,12 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     grantedAt: now,
     expiresAt: later(now, duration * 1000),
     duration,
-    hostname: clientHostname(message.options),
+    hostname: nameToEnter(message.options),
     clientId: inquiry.clientId,
     identity: isByIdentifier ? 'client-id' : undefined,
     vendorClass: vendorClass(message.options),
-    circuitId: relay?.circuitId,
-    remoteId: relay?.remoteId,
+    circuitId: inquiry.circuitId,
+    remoteId: inquiry.remoteId,
   };
   return renewed === undefined || renewed.expiresAt <= lease.expiresAt
     ? lease
@@ -121,8 +160,9 @@ export function eventOf(
     architecture: client?.architecture,
     file: settings?.plan?.file,
     planReason: settings?.plan?.reason,
-    hostname: settings?.hostname ?? clientHostname(message.options),
+    hostname: settings?.hostname ?? clientName(message.options),
     vendorClass: vendorClass(message.options),
+    classes: settings?.classes,
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
     source: beside.source,
     renewal: beside.renewal,

@@ -206,9 +206,9 @@ export class AddressPools implements OfferListener {
       if (known === undefined) barred.set(pool, new Set([address]));
       else known.add(address);
     };
-    for (const { excluded, reservationsByAddress, subnet } of served) {
+    for (const { excluded, reservations, subnet } of served) {
       for (const address of excluded) bar(address);
-      for (const address of reservationsByAddress.keys()) bar(address);
+      for (const address of reservations.byAddress.keys()) bar(address);
       const { static: fixed, dynamic } = subnet;
       if (fixed === undefined || dynamic === undefined) continue;
       // The two are disjoint where a configuration was checked.

@@ -32,6 +32,7 @@ import {
   isGrantedTo,
 } from '../networks/client-identity.ts';
 import type { Reservation } from '../networks/config.ts';
+import { reservationFor } from '../networks/reservations.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { Lease } from './lease.ts';
 import { isActive, isHeld, type LeaseView } from './lease-table.ts';
@@ -88,11 +89,9 @@ export function findFixedAddress(
   return reservation === undefined ? undefined : { address: reservation.address, source: 'reservation' };
 }
 
-/** The reservation of a client: by its identifier, which says more, or by its hardware address. */
-export function findReservation(served: ServedSubnet, { mac, clientId }: ClientNames): Reservation | undefined {
-  const byIdentifier = clientId === undefined ? undefined : served.reservationsByClientId?.get(clientId);
-  return byIdentifier ?? served.reservationsByMac.get(mac);
-}
+/** The reservation of a client in a network; undefined: it has none. */
+export const findReservation = (served: ServedSubnet, client: ClientNames): Reservation | undefined =>
+  reservationFor(served.reservations, client);
 
 /** Why a client cannot have `address` in this network now; undefined: it can. */
 export function judgeAddress(
@@ -139,7 +138,7 @@ function judgeIntent(
 ): AddressObjection | undefined {
   const owner = machineMacOf(machines.findByAddress(address), address);
   if (owner !== undefined) return owner === client.mac ? undefined : 'address-reserved';
-  const reservation = served.reservationsByAddress.get(address);
+  const reservation = served.reservations.byAddress.get(address);
   if (reservation !== undefined) {
     return findReservation(served, client) === reservation ? undefined : 'address-reserved';
   }

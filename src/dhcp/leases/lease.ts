@@ -25,7 +25,7 @@ export interface Lease {
   readonly grantedAt: Instant;
   readonly expiresAt: Instant;
   readonly duration: Seconds;
-  /** The name the client gave itself (option 12), made safe; undefined: none. */
+  /** The name the client gave itself (option 81, else 12), made safe; undefined: none, or it wants it entered by nobody. */
   readonly hostname?: string | undefined;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;

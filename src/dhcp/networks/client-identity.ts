@@ -20,6 +20,9 @@ export interface ClientNames {
   readonly mac: MacAddress;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;
+  /** Where it is, as a relay agent says (82.1, 82.2), one character a byte; undefined: not said. */
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
 }
 
 /** A record, and by what its client was told apart when it got it. */

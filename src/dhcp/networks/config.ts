@@ -2,17 +2,26 @@
 
 import type { Seconds } from '../../clock.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
+import type { DhcpClass } from './classes.ts';
 import type { IdentityRule } from './client-identity.ts';
 import type { OptionTable } from './configured-options.ts';
 
 /** The port of the second half of a proxied boot (PXE 2.1 §2.2.3). */
 export const PROXY_PORT = 4011;
 
-/** A fixed address for one client: by its hardware address, and where it is given by its identifier, too. */
+/**
+ * A fixed address for who shows one of hardware address, identifier and DUID, or for who is at a place. At least one of them is there;
+ * bytes are texts of one character each.
+ */
 export interface Reservation {
-  readonly mac: MacAddress;
-  /** Option 61, one character a byte; undefined: the hardware address alone. */
+  readonly mac?: MacAddress | undefined;
+  /** Option 61. */
   readonly clientId?: string | undefined;
+  /** The end of an option 61 that is formed as in RFC 4361. */
+  readonly duid?: string | undefined;
+  /** What a relay agent says of the place (82.1, 82.2); both hold where both are there. */
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
   readonly address: Ipv4;
   readonly hostname?: string | undefined;
   /** Options for this client alone, before those of its network; undefined: none. */
@@ -41,6 +50,8 @@ export interface DhcpSubnet {
   /** By what clients are told apart; undefined: `mac`. */
   readonly identity?: IdentityRule | undefined;
   readonly domain: string;
+  /** True: this rack's DNS enters the names of who is there (management 2); undefined: it does not. */
+  readonly namesClients?: boolean | undefined;
   readonly dnsServers: readonly Ipv4[];
   readonly ntpServers: readonly Ipv4[];
   /** What a client gets that asks for no other time. */
@@ -58,6 +69,8 @@ export interface DhcpSubnet {
   /** Options by configuration, its own before the global ones; undefined: none. */
   readonly options?: OptionTable | undefined;
   readonly reservations: readonly Reservation[];
+  /** Its own before the global ones; undefined: none. */
+  readonly classes?: readonly DhcpClass[] | undefined;
   /** Boot information only, beside another server that gives the addresses; undefined: false. */
   readonly proxy?: boolean | undefined;
   /** The relay agents through which its clients may ask; undefined: any that has an address in a served network. */

@@ -3,34 +3,12 @@
 //
 // 1. Bytes are made when the configuration is resolved; per datagram there is a look-up by code and, where an entry has a
 //    condition, a comparison.
-// 2. Of the entries of a code the first decides whose condition holds: those of the host come before those of the network, and
-//    these before the global ones.
+// 2. Of the entries of a code the first decides whose condition holds: those of the host come before those of the client's classes
+//    (`classes.ts`), these before those of the network, and these before the global ones.
 // 3. A network without options costs nothing.
 
-import type { BootClient } from '../../boot/client.ts';
-import type { DhcpMessage } from '../wire/message.ts';
 import type { DhcpOptions } from '../wire/option-list.ts';
-import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.ts';
-import type { RelayInformation } from '../wire/relay-agent.ts';
-
-/** Text to compare with, one character a byte. */
-export interface TextMatch {
-  readonly text: string;
-  /** True: what begins with `text` matches; else only `text` itself. */
-  readonly isPrefix: boolean;
-}
-
-/** To whom an option is given; all that is there must hold. */
-export interface OptionCondition {
-  /** Option 60. */
-  readonly vendorClass?: TextMatch | undefined;
-  /** One of the classes of option 77. */
-  readonly userClass?: TextMatch | undefined;
-  /** One of the numbers of option 93, or the one in the vendor class. */
-  readonly architectures?: readonly number[] | undefined;
-  /** What the relay says of the port (82.1). */
-  readonly circuitId?: TextMatch | undefined;
-}
+import { type ClientCondition, type ClientSubject, holdsFor } from './conditions.ts';
 
 /** An option of the configuration. */
 export interface ConfiguredOption {
@@ -39,7 +17,7 @@ export interface ConfiguredOption {
   /** Sent to clients that do not ask for it, too. */
   readonly force: boolean;
   /** Undefined: for every client. */
-  readonly when: OptionCondition | undefined;
+  readonly when: ClientCondition | undefined;
 }
 
 /** Options for asking: the entries of each code in the order in which they are tried. */
@@ -64,66 +42,47 @@ export function codesFrom(tables: readonly (OptionTable | undefined)[], options:
   return [...options].filter(given).map(([code]) => code);
 }
 
-/** What conditions are held against. */
-export interface OptionClient {
-  readonly message: DhcpMessage;
-  readonly relay: RelayInformation | undefined;
-  readonly client: BootClient | undefined;
-}
-
-/** The options of one client: those of its host entry, then those of its network. */
+/** The options of one client: those of its host entry, then those of its classes, then those of its network. */
 export class ClientOptions {
+  readonly #tables: readonly OptionTable[];
   readonly #host: OptionTable | undefined;
-  readonly #network: OptionTable | undefined;
-  readonly #client: OptionClient;
+  readonly #subject: ClientSubject;
 
-  constructor(host: OptionTable | undefined, network: OptionTable | undefined, client: OptionClient) {
+  /** @param tables the narrower first; the host's is among them */
+  constructor(tables: readonly OptionTable[], host: OptionTable | undefined, subject: ClientSubject) {
+    this.#tables = tables;
     this.#host = host;
-    this.#network = network;
-    this.#client = client;
+    this.#subject = subject;
   }
 
   /** The entry of a code that is for this client; undefined: none is. */
   find(code: number): ConfiguredOption | undefined {
-    return this.findOfHost(code) ?? firstFor(this.#client, this.#network?.byCode.get(code));
+    for (const { byCode } of this.#tables) {
+      const entry = firstFor(this.#subject, byCode.get(code));
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
   }
 
   /** The same among the entries of its host alone. */
   findOfHost(code: number): ConfiguredOption | undefined {
-    return firstFor(this.#client, this.#host?.byCode.get(code));
+    return firstFor(this.#subject, this.#host?.byCode.get(code));
   }
 
   /** Every code that may have an entry for this client. */
   *codes(): Generator<number> {
-    if (this.#host !== undefined) yield* this.#host.byCode.keys();
-    if (this.#network !== undefined) yield* this.#network.byCode.keys();
+    for (const { byCode } of this.#tables) yield* byCode.keys();
   }
 
   /** The codes that may be sent to it unasked. */
   *forced(): Generator<number> {
-    if (this.#host !== undefined) yield* this.#host.forced;
-    if (this.#network !== undefined) yield* this.#network.forced;
+    for (const { forced } of this.#tables) yield* forced;
   }
 }
 
 function firstFor(
-  client: OptionClient,
+  subject: ClientSubject,
   entries: readonly ConfiguredOption[] | undefined,
 ): ConfiguredOption | undefined {
-  return entries?.find(({ when }) => when === undefined || isFor(when, client));
-}
-
-function isFor(when: OptionCondition, { message, relay, client }: OptionClient): boolean {
-  const { vendorClass, userClass, architectures, circuitId } = when;
-  if (vendorClass !== undefined && !matches(vendorClass, optionText(message.options, OPTION.vendorClass))) return false;
-  if (userClass !== undefined && !userClasses(message.options).some((name) => matches(userClass, name))) return false;
-  if (circuitId !== undefined && !matches(circuitId, relay?.circuitId)) return false;
-  if (architectures === undefined) return true;
-  if (client !== undefined && architectures.includes(client.architecture)) return true;
-  return optionU16List(message.options, OPTION.clientArchitecture).some((number) => architectures.includes(number));
-}
-
-function matches({ text, isPrefix }: TextMatch, said: string | undefined): boolean {
-  if (said === undefined) return false;
-  return isPrefix ? said.startsWith(text) : said === text;
+  return entries?.find(({ when }) => when === undefined || holdsFor(when, subject));
 }

@@ -2,6 +2,7 @@
 // client asks for, and answers with what it grants), §4.4.5 (T1 and T2).
 //
 //   firmware and loaders       pxe_lease_time: they never renew, and the system that they load asks again
+//   a client of a class        lease_time of the first of its classes that says one
 //   a deployed machine         deployed_lease_time, for the address that is fixed for it
 //   everybody else             what the client asks for (option 51), within lease_time_min and lease_time_max; else lease_time
 //
@@ -24,17 +25,20 @@ const DEPLOYED = 'Deployed';
  * Chooses the lease time of an address.
  *
  * @param boots the client is firmware or a loader
+ * @param ofClass what its classes say; undefined: nothing
  * @param machine what the region knows of the client; undefined: nothing
  */
 export function leaseTimeFor(
   message: DhcpMessage,
   subnet: DhcpSubnet,
   boots: boolean,
+  ofClass: Seconds | undefined,
   machine: RackMachine | undefined,
   address: Ipv4,
 ): Seconds {
   const { leaseTime, pxeLeaseTime, deployedLeaseTime, leaseTimeMin, leaseTimeMax } = subnet;
   if (boots) return pxeLeaseTime ?? seconds(Math.min(leaseTime, PXE_LEASE_SECONDS));
+  if (ofClass !== undefined) return ofClass;
   if (deployedLeaseTime !== undefined && machine?.statusName === DEPLOYED) {
     if (machine.addresses.some((entry) => entry.address === address)) return deployedLeaseTime;
   }

@@ -16,16 +16,16 @@ import type { LinkRefusal } from '../events.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
-import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
+import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { type NetworkOptions, networkOptionsOf } from './network-options.ts';
+import { indexReservations, type ReservationIndex } from './reservations.ts';
 
 /** A subnet with what is asked of it for each packet. */
 export interface ServedSubnet {
   readonly subnet: DhcpSubnet;
-  readonly reservationsByMac: ReadonlyMap<MacAddress, Reservation>;
-  readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
-  /** Undefined: none names an identifier. */
-  readonly reservationsByClientId: ReadonlyMap<string, Reservation> | undefined;
+  readonly reservations: ReservationIndex;
+  /** The names of its reservations. */
+  readonly hostnames: ReadonlySet<string>;
   /** What its keys say to each client. */
   readonly options: NetworkOptions;
   /** Addresses no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
@@ -112,17 +112,11 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
   if (subnet.router !== undefined) excluded.add(subnet.router);
   return {
     subnet,
-    reservationsByMac: new Map(subnet.reservations.map((reservation) => [reservation.mac, reservation])),
-    reservationsByAddress: new Map(subnet.reservations.map((reservation) => [reservation.address, reservation])),
-    reservationsByClientId: indexByClientId(subnet.reservations),
+    reservations: indexReservations(subnet.reservations),
+    hostnames: new Set(subnet.reservations.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname]))),
     options: networkOptionsOf(subnet),
     excluded,
   };
-}
-
-function indexByClientId(reservations: readonly Reservation[]): ReadonlyMap<string, Reservation> | undefined {
-  const named = reservations.flatMap((one) => (one.clientId === undefined ? [] : [[one.clientId, one] as const]));
-  return named.length === 0 ? undefined : new Map(named);
 }
 
 /** Finds the link of the client that sent `message`. */

@@ -34,6 +34,7 @@ export const OPTION = {
   tftpServerName: 66,
   bootFileName: 67,
   userClass: 77,
+  clientFqdn: 81,
   relayAgentInformation: 82,
   clientArchitecture: 93,
   clientUuid: 97,

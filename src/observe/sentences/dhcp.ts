@@ -48,21 +48,26 @@ function bootOf({ client, file, planReason, architecture }: DhcpEvent): string {
   return `; to load ${file}${planReason === undefined ? '' : `, because it is ${planReason}`}`;
 }
 
+function classesOf({ classes }: DhcpEvent): string {
+  if (classes === undefined) return '';
+  return classes.includes(',') ? `, in the classes ${classes}` : `, in class ${classes}`;
+}
+
 function waitedOf({ waitedSeconds }: DhcpEvent): string {
   return waitedSeconds === undefined ? '' : `; it has been asking for ${formatSpan(waitedSeconds * 1000)}`;
 }
 
 function offer(event: DhcpEvent): string {
   if (event.proxied === true)
-    return `Asked for an address, which another DHCP server gives, and was told what to boot${bootOf(event)}${waitedOf(event)}`;
+    return `Asked for an address, which another DHCP server gives, and was told what to boot${classesOf(event)}${bootOf(event)}${waitedOf(event)}`;
   const why = event.source === undefined ? '' : `, ${ALLOCATION_REASONS[event.source]}`;
-  return `Asked for an address and was offered ${addressOf(event)}${why}${bootOf(event)}${waitedOf(event)}`;
+  return `Asked for an address and was offered ${addressOf(event)}${why}${classesOf(event)}${bootOf(event)}${waitedOf(event)}`;
 }
 
 function ack(event: DhcpEvent): string {
   const name = event.hostname === undefined ? '' : ` as ${event.hostname}`;
   const verb = event.renewal === true ? 'Keeps' : 'Has';
-  return `${verb} ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}${portOf(event)}`;
+  return `${verb} ${addressOf(event)}${name}${spanOf(event.leaseSeconds)}${classesOf(event)}${portOf(event)}`;
 }
 
 /** Which port of which switch. */
@@ -131,7 +136,7 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
   'dhcp.probes-distrusted': ({ subnet, usedBy }) =>
     `So many addresses of ${subnet ?? 'a network'} answer, ${usedBy ?? 'one host'} last, that addresses are offered without asking: look for a proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere, and asked for the settings of the network`,
-  'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${cameBy(event)}${waitedOf(event)}`,
+  'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
   'dhcp.malformed': ({ reason, interfaceName, from }) =>
     `Something on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : `, from ${from},`} was no DHCP message: ${reason ?? 'unknown fault'}`,
   'dhcp.expired': (event) => `Its lease of ${addressOf(event)} ended without being renewed`,

@@ -26,9 +26,13 @@ export interface RackInterface {
 
 /** An address that a rack's configuration keeps for one client; both as text. */
 export interface RackReservation {
+  /** `NO_MAC`: it is kept for somebody that no hardware address tells. */
   readonly mac: string;
   readonly ip: string;
 }
+
+/** No host has it. A region that knows nothing of other reservations than by hardware address keeps such an address from everybody, too. */
+export const NO_MAC = '00:00:00:00:00:00';
 
 /** Reservations of one interface that the region is told; those beyond are known to the rack alone, which keeps them all the same. */
 export const RESERVATIONS_TOLD_MAX = 4096;

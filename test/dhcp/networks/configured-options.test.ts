@@ -7,8 +7,9 @@ import fc from 'fast-check';
 import { instant, seconds } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
+import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { type ConfiguredOption, type OptionCondition, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
+import { type ConfiguredOption, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { REFUSED_OPTIONS } from '../../../src/dhcp/wire/option-names.ts';
 import { optionText, optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
@@ -30,7 +31,7 @@ import {
 const entry = (
   code: number,
   value: string | readonly number[],
-  more: { readonly force?: boolean; readonly when?: OptionCondition } = {},
+  more: { readonly force?: boolean; readonly when?: ClientCondition } = {},
 ): ConfiguredOption => ({
   code,
   value: typeof value === 'string' ? textBytes(value) : Uint8Array.from(value),
@@ -107,7 +108,7 @@ test('the host comes before the network, and of the entries of one code the firs
 
 test('all conditions of an entry must hold', () => {
   const agent = Uint8Array.of(1, 4, 0, 4, 0, 26);
-  const cases: readonly (readonly [string, OptionCondition, ClientWords, boolean])[] = [
+  const cases: readonly (readonly [string, ClientCondition, ClientWords, boolean])[] = [
     ['vendor class', { vendorClass: exactly('abc') }, { vendorClass: 'abc' }, true],
     ['another vendor class', { vendorClass: exactly('abc') }, { vendorClass: 'abcd' }, false],
     ['a vendor class that begins so', { vendorClass: beginning('abc') }, { vendorClass: 'abcd' }, true],

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../../src/clock.ts';
+import { type Seconds, seconds } from '../../../src/clock.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeFor, PXE_LEASE_SECONDS, renewalTimesOf } from '../../../src/dhcp/networks/lease-time.ts';
 import { u32Bytes } from '../../../src/dhcp/wire/options.ts';
@@ -16,7 +16,12 @@ const BOUNDS: Partial<DhcpSubnet> = { leaseTimeMin: seconds(120), leaseTimeMax: 
 const TIMES: readonly (readonly [
   name: string,
   network: Partial<DhcpSubnet>,
-  client: { readonly asks?: number; readonly boots?: boolean; readonly machine?: RackMachine },
+  client: {
+    readonly asks?: number;
+    readonly boots?: boolean;
+    readonly machine?: RackMachine;
+    readonly ofClass?: Seconds;
+  },
   time: number,
 ])[] = [
   ['everybody gets lease_time', {}, {}, 600],
@@ -57,13 +62,21 @@ const TIMES: readonly (readonly [
     { machine: machine(MAC_A, '10.20.0.20', { statusName: 'Ready' }) },
     600,
   ],
+  ['a class comes before what the client asks', BOUNDS, { asks: 1800, ofClass: seconds(7200) }, 7200],
+  [
+    'and before a deployed machine',
+    { deployedLeaseTime: seconds(86_400) },
+    { machine: DEPLOYED, ofClass: seconds(60) },
+    60,
+  ],
+  ['and not before firmware', {}, { boots: true, ofClass: seconds(7200) }, 30],
   ['without a time of its own it is as everybody', BOUNDS, { machine: DEPLOYED, asks: 1800 }, 1800],
 ];
 
-for (const [name, network, { asks, boots = false, machine: known }, time] of TIMES) {
+for (const [name, network, { asks, boots = false, machine: known, ofClass }, time] of TIMES) {
   test(`lease times: ${name}`, () => {
     const message = clientMessage({ options: asks === undefined ? [] : [[51, u32Bytes(asks)]] });
-    assert.equal(leaseTimeFor(message, subnet(network), boots, known, HERE), time);
+    assert.equal(leaseTimeFor(message, subnet(network), boots, ofClass, known, HERE), time);
   });
 }
 

@@ -1,0 +1,97 @@
+// Classes of clients in the configuration: from what is written (name, condition, what they get) to what a network has.
+//
+//   dhcp.classes ┐
+//   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ networkClasses ─→ the classes of a network
+//
+// 1. A class that changes nothing, or says two things that exclude each other, is refused: somebody meant something.
+// 2. An option of a class counts as one with a condition, whatever it is: it may take the place of a boot field.
+
+import { z } from 'zod';
+import type { Seconds } from '../clock.ts';
+import type { DhcpClass } from '../dhcp/networks/classes.ts';
+import type { ClientCondition } from '../dhcp/networks/conditions.ts';
+import type { ConfiguredOption } from '../dhcp/networks/configured-options.ts';
+import type { Ipv4 } from '../net/address.ts';
+import { clientCondition, resolveCondition } from './client-condition.ts';
+import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
+import { hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
+import { duration, loaders, plainName } from './written-values.ts';
+
+/** Classes of one list. Each is held against each DISCOVER and REQUEST; nobody but the operator fills it. */
+const CLASSES_MAX = 64;
+
+const writtenClass = z.strictObject({
+  name: plainName,
+  when: clientCondition,
+  options: optionList.optional(),
+  loaders: loaders.optional(),
+  lease_time: duration.optional(),
+  deny: z.boolean({ error: 'expected true or false' }).optional(),
+});
+
+/** One list of classes as it is written. */
+export const classList = z.array(writtenClass).max(CLASSES_MAX);
+
+/** A class before it is one of a network. */
+export interface ResolvedClass {
+  readonly name: string;
+  readonly when: ClientCondition;
+  readonly options: readonly ConfiguredOption[];
+  readonly loaders: ReadonlyMap<string, string> | undefined;
+  readonly leaseTime: Seconds | undefined;
+  readonly deny: boolean | undefined;
+}
+
+/** Reports a problem below the list, at `[2].when`. */
+type Report = (key: string, message: string) => void;
+
+/** The classes of one list. */
+export function resolveClasses(
+  written: z.output<typeof classList>,
+  level: OptionLevel,
+  report: Report,
+): readonly ResolvedClass[] {
+  const named = new Map<string, number>();
+  return written.map((one, index) => {
+    const at = `[${index}]`;
+    const other = named.get(one.name);
+    if (other === undefined) named.set(one.name, index);
+    else report(`${at}.name`, `"${one.name}" is also the name of [${other}]`);
+    checkEffects(one, at, report);
+    const options = resolveOptions(one.options ?? [], level, (key, message) => report(`${at}.options${key}`, message));
+    return {
+      name: one.name,
+      when: resolveCondition(one.when, (message) => report(`${at}.when`, message)),
+      options: options.map((entry) => ({ ...entry, when: entry.when ?? ALWAYS })),
+      loaders: one.loaders === undefined ? undefined : new Map(Object.entries(one.loaders)),
+      leaseTime: one.lease_time,
+      deny: one.deny,
+    };
+  });
+}
+
+/** Holds for each client of a class. */
+const ALWAYS: ClientCondition = {};
+
+function checkEffects(one: z.output<typeof writtenClass>, at: string, report: Report): void {
+  const { lease_time: leaseTime, deny } = one;
+  const gives = (['options', 'loaders', 'lease_time'] as const).filter((key) => one[key] !== undefined);
+  if (gives.length === 0 && deny === undefined)
+    report(at, 'changes nothing: give options, loaders, lease_time or deny');
+  if (deny === true && gives[0] !== undefined)
+    report(`${at}.${gives[0]}`, 'is given to nobody: the class says deny: true; remove one of them');
+  if (leaseTime !== undefined && (leaseTime < LEASE_SECONDS_MIN || leaseTime > LEASE_SECONDS_MAX))
+    report(`${at}.lease_time`, `${leaseTime} seconds is outside ${LEASE_SECONDS_MIN} seconds to one year`);
+}
+
+/** The classes of a network with this router; undefined: it has none. */
+export function networkClasses(
+  own: readonly ResolvedClass[],
+  general: readonly ResolvedClass[],
+  router: Ipv4 | undefined,
+): readonly DhcpClass[] | undefined {
+  const classes = [...own, ...general].map(
+    ({ options, ...one }): DhcpClass => ({ ...one, options: hostOptions(options, router) }),
+  );
+  return classes.length === 0 ? undefined : classes;
+}

@@ -1,0 +1,83 @@
+// Conditions on a client as they are written: `when` of an option and of a class.
+
+import { z } from 'zod';
+import type { ClientCondition, TextMatch } from '../dhcp/networks/conditions.ts';
+import { macPrefix, textual } from './written-values.ts';
+
+/** Entries of a list within a condition: each is compared for each message. */
+const ALTERNATIVES_MAX = 64;
+
+/** One value, or a list of them; a problem of one value has the place of that value. */
+const oneOrMore = <T extends z.ZodType>(one: T) =>
+  z.unknown().transform((value, context): readonly z.output<T>[] => {
+    const isList = Array.isArray(value);
+    const list: readonly unknown[] = isList ? value : [value];
+    const refuse = (message: string, path: readonly PropertyKey[]): void => {
+      context.issues.push({ code: 'custom', message, input: value, path: [...path] });
+    };
+    if (list.length === 0 || list.length > ALTERNATIVES_MAX) refuse(`expected 1 to ${ALTERNATIVES_MAX} entries`, []);
+    const parsed = list.slice(0, ALTERNATIVES_MAX).map((entry) => one.safeParse(entry));
+    for (const [index, { error }] of parsed.entries()) {
+      for (const { message, path } of error?.issues ?? []) refuse(message, [...(isList ? [index] : []), ...path]);
+    }
+    return parsed.flatMap(({ success, data }) => (success ? [data] : []));
+  });
+
+const textMatch = z
+  .string({ error: 'expected text; a * at its end stands for anything' })
+  .min(1)
+  .max(255)
+  .transform((text): TextMatch => {
+    const isPrefix = text.endsWith('*');
+    return { text: isPrefix ? text.slice(0, -1) : text, isPrefix };
+  });
+
+/** The parts of a host name that may be written: no dot, for only the first label is looked at. */
+const hostnameMatch = textual(
+  'a host name of letters, digits and hyphens; a * at its beginning or end stands for anything',
+  (text): TextMatch | undefined => {
+    const name = text.toLowerCase();
+    const match = /^(\*?)([a-z0-9-]{1,63})(\*?)$/.exec(name);
+    if (match === null) return name === '*' ? { text: '', isPrefix: true } : undefined;
+    const [, before, label = '', behind] = match;
+    const found = { text: label, isPrefix: behind === '*' };
+    return before === '*' ? { ...found, isSuffix: true } : found;
+  },
+);
+
+const ARCHITECTURE_PROBLEM = { error: 'expected numbers of option 93, 0 to 65535: 7, or a list [7, 9]' };
+const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).min(0).max(0xffff);
+
+/** A condition as it is written. */
+export const clientCondition = z.strictObject({
+  hostname: oneOrMore(hostnameMatch).optional(),
+  mac: oneOrMore(macPrefix).optional(),
+  vendor_class: textMatch.optional(),
+  user_class: textMatch.optional(),
+  architecture: oneOrMore(architecture).optional(),
+  circuit_id: textMatch.optional(),
+});
+
+/** A condition as it is used; `report` is told when it says nothing. */
+export function resolveCondition(
+  written: z.output<typeof clientCondition>,
+  report: (message: string) => void,
+): ClientCondition {
+  const { hostname, mac, vendor_class, user_class, architecture: architectures, circuit_id } = written;
+  if (Object.values(written).every((value) => value === undefined))
+    report('is empty: name hostname, mac, vendor_class, user_class, architecture or circuit_id');
+  return {
+    hostnames: hostname,
+    macs: mac,
+    vendorClass: vendor_class,
+    userClass: user_class,
+    architectures,
+    circuitId: circuit_id === undefined ? undefined : bytesMatch(circuit_id),
+  };
+}
+
+/** A circuit id may be no text: `0x0004001a` stands for its bytes. */
+function bytesMatch(match: TextMatch): TextMatch {
+  const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
+  return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };
+}

@@ -1,0 +1,63 @@
+// One entry of `hosts` as it is written: for whom an address is reserved, and what else is said of that one.
+//
+// 1. An entry names a client (mac, client_id, duid: it is reserved for who shows any of them), or a place (circuit_id, remote_id: for who
+//    shows all that are named), never both: who would a client be that comes from elsewhere?
+
+import { z } from 'zod';
+import { optionList } from './option-list.ts';
+import { hostLabel, ipv4, mac, textual } from './written-values.ts';
+
+/** The longest client identifier, circuit id and remote id: what one length byte can say. */
+const IDENTIFIER_BYTES_MAX = 255;
+/** A type of two bytes and 1 to 128 bytes (RFC 8415 §11.1). */
+const DUID_BYTES_MIN = 3;
+const DUID_BYTES_MAX = 130;
+
+const OCTETS = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i;
+const PREFIXED = /^0x((?:[0-9a-f]{2})+)$/i;
+
+/** Bytes as a text of one character each; undefined: too few or too many. */
+function latin1(bytes: Buffer, low: number, high: number): string | undefined {
+  return bytes.length < low || bytes.length > high ? undefined : bytes.toString('latin1');
+}
+
+/** Option 61. What looks like bytes in hexadecimal is bytes. */
+const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a text, at most 255 bytes', (text) => {
+  const bytes = OCTETS.test(text) ? Buffer.from(text.replaceAll(':', ''), 'hex') : Buffer.from(text, 'utf8');
+  return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
+});
+
+/** The end of option 61 as RFC 4361 forms it. */
+const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:56', (text) => {
+  const digits = OCTETS.test(text) ? text.replaceAll(':', '') : PREFIXED.exec(text)?.[1];
+  return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
+});
+
+/** A sub-option of 82, as `leases show` prints it. */
+const relayIdentifier = (what: string) =>
+  textual(`${what} as the relay says it: a text, or bytes such as 0x0004001a, at most 255 bytes`, (text) => {
+    const digits = PREFIXED.exec(text)?.[1];
+    const bytes = digits === undefined ? Buffer.from(text, 'utf8') : Buffer.from(digits, 'hex');
+    return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
+  });
+
+export const host = z
+  .strictObject({
+    mac: mac.optional(),
+    client_id: clientId.optional(),
+    duid: duid.optional(),
+    circuit_id: relayIdentifier('a circuit id').optional(),
+    remote_id: relayIdentifier('a remote id').optional(),
+    ip: ipv4,
+    hostname: hostLabel.optional(),
+    options: optionList.optional(),
+  })
+  .superRefine((entry, context) => {
+    const namesClient = entry.mac !== undefined || entry.client_id !== undefined || entry.duid !== undefined;
+    const namesPlace = entry.circuit_id !== undefined || entry.remote_id !== undefined;
+    const refuse = (message: string): void => context.addIssue({ code: 'custom', message });
+    if (!namesClient && !namesPlace)
+      refuse('is reserved for nobody: give mac, client_id or duid, or circuit_id or remote_id');
+    if (namesClient && namesPlace)
+      refuse('names a client (mac, client_id, duid) and a place (circuit_id, remote_id); make it two entries of hosts');
+  });

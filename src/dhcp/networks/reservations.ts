@@ -1,0 +1,98 @@
+// For whom an address of a network is reserved. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
+// (circuit and remote id).
+//
+//   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
+//
+// 1. A client has the first of these reservations, and no other: who it is comes before where it is, and what says more before what says
+//    less. Each step is one look-up.
+// 2. Several clients may show what one reservation is for: a card and an identifier, or two hosts behind one circuit. It is the first one's
+//    that takes the address, as long as its lease runs (`judgeAddress`); the others get dynamic ones.
+
+import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { ClientNames } from './client-identity.ts';
+import type { Reservation } from './config.ts';
+
+/** The reservations of a network, by what they are for; undefined where none is for such a thing. */
+export interface ReservationIndex {
+  readonly byMac: ReadonlyMap<MacAddress, Reservation>;
+  readonly byAddress: ReadonlyMap<Ipv4, Reservation>;
+  readonly byClientId: ReadonlyMap<string, Reservation> | undefined;
+  readonly byDuid: ReadonlyMap<string, Reservation> | undefined;
+  /** By `placeKey`. */
+  readonly byPlace: ReadonlyMap<string, Reservation> | undefined;
+}
+
+/** RFC 4361 §6.1: the first byte of an identifier that holds a DUID, and the bytes before that. */
+const NODE_SPECIFIC = 255;
+const DUID_OFFSET = 5;
+
+/** The DUID within a client identifier; undefined: it holds none. */
+export function duidOf(clientId: string | undefined): string | undefined {
+  if (clientId === undefined || clientId.charCodeAt(0) !== NODE_SPECIFIC) return undefined;
+  return clientId.length > DUID_OFFSET ? clientId.slice(DUID_OFFSET) : undefined;
+}
+
+/** A place as one text; no two places have the same. */
+const placeKey = (circuitId: string | undefined, remoteId: string | undefined): string =>
+  `${circuitId?.length ?? ''}:${circuitId ?? ''}${remoteId === undefined ? '' : `:${remoteId}`}`;
+
+/** Prepares the reservations of a network for asking. */
+export function indexReservations(reservations: readonly Reservation[]): ReservationIndex {
+  return {
+    byMac: indexBy(reservations, ({ mac }) => mac) ?? new Map(),
+    byAddress: new Map(reservations.map((one) => [one.address, one])),
+    byClientId: indexBy(reservations, ({ clientId }) => clientId),
+    byDuid: indexBy(reservations, ({ duid }) => duid),
+    byPlace: indexBy(reservations, ({ circuitId, remoteId }) =>
+      circuitId === undefined && remoteId === undefined ? undefined : placeKey(circuitId, remoteId),
+    ),
+  };
+}
+
+function indexBy<K>(
+  reservations: readonly Reservation[],
+  keyOf: (one: Reservation) => K | undefined,
+): ReadonlyMap<K, Reservation> | undefined {
+  const index = new Map<K, Reservation>();
+  for (const one of reservations) {
+    const key = keyOf(one);
+    if (key !== undefined) index.set(key, one);
+  }
+  return index.size === 0 ? undefined : index;
+}
+
+/** The reservation of a client; undefined: it has none. */
+export function reservationFor(index: ReservationIndex, client: ClientNames): Reservation | undefined {
+  const { byClientId, byDuid, byMac, byPlace } = index;
+  const { clientId, mac } = client;
+  if (clientId !== undefined) {
+    const duid = byDuid === undefined ? undefined : duidOf(clientId);
+    const identified = byClientId?.get(clientId) ?? (duid === undefined ? undefined : byDuid?.get(duid));
+    if (identified !== undefined) return identified;
+  }
+  const carded = byMac.get(mac);
+  return carded !== undefined || byPlace === undefined ? carded : placed(byPlace, client);
+}
+
+function placed(
+  byPlace: ReadonlyMap<string, Reservation>,
+  { circuitId, remoteId }: ClientNames,
+): Reservation | undefined {
+  if (circuitId === undefined && remoteId === undefined) return undefined;
+  const there = byPlace.get(placeKey(circuitId, remoteId));
+  if (there !== undefined || circuitId === undefined || remoteId === undefined) return there;
+  return byPlace.get(placeKey(circuitId, undefined)) ?? byPlace.get(placeKey(undefined, remoteId));
+}
+
+/** True when a reservation can be that client's, whatever others there are. */
+export function isReservedFor(reservation: Reservation, client: ClientNames): boolean {
+  const { mac, clientId, duid, circuitId, remoteId } = reservation;
+  if (mac !== undefined && mac === client.mac) return true;
+  if (clientId !== undefined && clientId === client.clientId) return true;
+  if (duid !== undefined && duid === duidOf(client.clientId)) return true;
+  if (circuitId === undefined && remoteId === undefined) return false;
+  return (
+    (circuitId === undefined || circuitId === client.circuitId) &&
+    (remoteId === undefined || remoteId === client.remoteId)
+  );
+}

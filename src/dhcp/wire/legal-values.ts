@@ -1,0 +1,256 @@
+// Which values of an option are legal beyond the bytes of its type: ranges, choices and lists with a shape of their own. The table of
+// options (`option-names.ts`) names one of them where the RFC of the option has such a rule. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1
+// and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
+//
+// 1. Bytes are judged, however they were written: an illegal value is none because it was given as `hex`.
+// 2. What an option of a vendor holds is the vendor's business: as `hex` it is not judged.
+
+import { formatIpv4, ipv4, prefixOf } from '../../net/address.ts';
+import type { OptionType, ValueProblem } from './option-value.ts';
+import { hostLabel, OPTION, optionUuid } from './options.ts';
+
+/** A value that is not legal: where in the option it stands, empty for all of it, and how a person writes it. */
+export interface IllegalValue {
+  readonly at: string;
+  readonly found: string;
+}
+
+/** A rule for the values of one option. */
+export interface LegalValue {
+  /** What is legal, for people. */
+  readonly text: string;
+  /** The first value that is not; undefined: all are. Bytes of another length than the type's are none of its business. */
+  readonly judge: (bytes: Uint8Array) => IllegalValue | undefined;
+}
+
+/** An option as far as judging its value goes. */
+export interface JudgedOption {
+  readonly code: number;
+  readonly name: string;
+  readonly type: OptionType;
+  /** Where its rules stand. */
+  readonly source: string;
+  readonly legal?: LegalValue | undefined;
+}
+
+/** Codes that vendors fill as they like. */
+const VENDORS_OWN: ReadonlySet<number> = new Set([OPTION.vendorSpecific, 132, 133, OPTION.ipxe, 252]);
+
+/**
+ * What is illegal about the bytes of an option; undefined: nothing.
+ * @param said the type by which they were written
+ */
+export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uint8Array): ValueProblem | undefined {
+  const { code, name, type, source, legal } = row;
+  if (VENDORS_OWN.has(code) && said !== type) return undefined;
+  const shape = said === 'hex' ? judgeShape(type, bytes) : undefined;
+  const about = `option ${code} (${name})`;
+  if (shape !== undefined) return { at: '', message: `${shape} in ${about} (${source})` };
+  const illegal = (type === 'bool' ? FLAG : legal)?.judge(bytes);
+  if (illegal === undefined) return undefined;
+  const rule = type === 'bool' ? FLAG.text : legal?.text;
+  return { at: illegal.at, message: `${illegal.found} is not legal: ${about} is ${rule} (${source})` };
+}
+
+const numberAt = (bytes: Uint8Array, offset: number, width: number): number =>
+  bytes.subarray(offset, offset + width).reduce((value, byte) => value * 256 + byte, 0);
+
+const addressAt = (bytes: Uint8Array, offset: number): string => formatIpv4(ipv4(numberAt(bytes, offset, 4)));
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** Numbers from `low` to `high`. */
+export const from = (low: number, high: number): LegalValue => ({
+  text: `${low} to ${high}`,
+  judge: (bytes) => {
+    const value = numberAt(bytes, 0, bytes.length);
+    return value < low || value > high ? { at: '', found: String(value) } : undefined;
+  },
+});
+
+/** One of these numbers. */
+export const oneOf = (...values: readonly number[]): LegalValue => ({
+  text: `one of ${values.join(', ')}`,
+  judge: (bytes) => {
+    const value = numberAt(bytes, 0, bytes.length);
+    return values.includes(value) ? undefined : { at: '', found: String(value) };
+  },
+});
+
+const FLAG: LegalValue = oneOf(0, 1);
+
+function judgeEach(
+  bytes: Uint8Array,
+  isLegal: (value: number, before: number | undefined) => boolean,
+): IllegalValue | undefined {
+  let before: number | undefined;
+  for (let offset = 0; offset < bytes.length; offset += 2) {
+    const value = numberAt(bytes, offset, 2);
+    if (!isLegal(value, before)) return { at: `[${offset / 2}]`, found: String(value) };
+    before = value;
+  }
+  return undefined;
+}
+
+/** Numbers of 16 bits from `low` on, none below the one before it. */
+export const ascendingFrom = (low: number): LegalValue => ({
+  text: `a list of ${low} to 65535, from the smallest to the largest`,
+  judge: (bytes) => judgeEach(bytes, (value, before) => value >= Math.max(low, before ?? 0)),
+});
+
+/** Numbers of 16 bits, each one of these. */
+export const eachOf = (...values: readonly number[]): LegalValue => ({
+  text: `a list of ${values.join(', ')}`,
+  judge: (bytes) => judgeEach(bytes, (value) => values.includes(value)),
+});
+
+/** Pairs of a destination and a router, where the default route has no place (RFC 2132 §5.8). */
+export const NO_DEFAULT_ROUTE: LegalValue = {
+  text: 'destinations other than 0.0.0.0 with their routers',
+  judge: (bytes) => {
+    for (let offset = 0; offset < bytes.length; offset += 8) {
+      if (numberAt(bytes, offset, 4) === 0) return { at: `[${offset / 8}][0]`, found: addressAt(bytes, offset) };
+    }
+    return undefined;
+  },
+};
+
+/** Ones and then zeros. */
+export const SUBNET_MASK: LegalValue = {
+  text: 'a subnet mask such as 255.255.255.0',
+  judge: (bytes) =>
+    prefixOf(ipv4(numberAt(bytes, 0, 4))) === undefined ? { at: '', found: addressAt(bytes, 0) } : undefined,
+};
+
+/** With or without its domain (RFC 2132 §3.14). */
+export const HOST_NAME: LegalValue = {
+  text: 'letters, digits and hyphens, and dots between labels (RFC 1123 §2.1)',
+  judge: (bytes) => {
+    const text = Buffer.from(bytes).toString('latin1');
+    return text.split('.').some((label) => hostLabel(label) === undefined)
+      ? { at: '', found: JSON.stringify(text) }
+      : undefined;
+  },
+};
+
+export const MACHINE_UUID: LegalValue = {
+  text: '00 and the 16 bytes of a UUID',
+  judge: (bytes) =>
+    optionUuid(new Map([[OPTION.clientUuid, bytes]])) === undefined ? { at: '', found: hexOf(bytes) } : undefined,
+};
+
+export const URI: LegalValue = {
+  text: 'a URI such as https://portal.example/api',
+  judge: (bytes) => {
+    const text = Buffer.from(bytes).toString('latin1');
+    return /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(text) ? undefined : { at: '', found: JSON.stringify(text) };
+  },
+};
+
+/** RFC 3361 §3: 0 and names, or 1 and addresses. */
+export const SIP_SERVERS: LegalValue = {
+  text: '00 and names as labels, or 01 and addresses',
+  judge: (bytes) => {
+    const rest = bytes.subarray(1);
+    const isGood = bytes[0] === 0 ? areNames(rest) : bytes[0] === 1 && rest.length > 0 && rest.length % 4 === 0;
+    return isGood ? undefined : { at: '', found: hexOf(bytes) };
+  },
+};
+
+/** RFC 5969 §7.1.1: two lengths of prefixes, a prefix of 16 bytes, and addresses of border relays. */
+export const SIX_RD: LegalValue = {
+  text: 'an IPv4 mask of 0 to 32 bits, a prefix whose length and what the mask leaves are at most 128, and border relays',
+  judge: (bytes) => {
+    const [mask = 0, prefix = 0] = bytes;
+    const relayBytes = bytes.length - 18;
+    const isGood = relayBytes > 0 && relayBytes % 4 === 0 && mask <= 32 && 32 - mask + prefix <= 128;
+    return isGood ? undefined : { at: '', found: hexOf(bytes) };
+  },
+};
+
+/** The whole units that a value of a type is made of, in bytes; one of `ONE_UNIT` is exactly one. */
+const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
+  ip: 4,
+  'ip-list': 4,
+  'ip-pairs': 8,
+  u8: 1,
+  u16: 2,
+  'u16-list': 2,
+  u32: 4,
+  i32: 4,
+  bool: 1,
+};
+const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
+
+/** What is wrong with the shape of bytes that were written as such; undefined: nothing. */
+function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {
+  const unit = UNIT_BYTES[type];
+  const { length } = bytes;
+  if (unit !== undefined) {
+    if (ONE_UNIT.has(type)) return length === unit ? undefined : `${length} bytes are not the ${unit}`;
+    return length % unit === 0 ? undefined : `${length} bytes are no multiple of the ${unit}`;
+  }
+  if (type === 'routes') return areRoutes(bytes) ? undefined : `${hexOf(bytes)} is no list of routes`;
+  if (type === 'domain-list') return areNames(bytes) ? undefined : `${hexOf(bytes)} is no list of names`;
+  if (type === 'vendor-identifying')
+    return areVendors(bytes) ? undefined : `${hexOf(bytes)} is no list of vendors with their options`;
+  return undefined;
+}
+
+function areRoutes(bytes: Uint8Array): boolean {
+  let offset = 0;
+  while (offset < bytes.length) {
+    const prefix = bytes[offset] ?? 0;
+    if (prefix > 32) return false;
+    offset += 1 + Math.ceil(prefix / 8) + 4;
+  }
+  return offset === bytes.length;
+}
+
+function areVendors(bytes: Uint8Array): boolean {
+  let offset = 0;
+  while (offset < bytes.length) {
+    const end = offset + 5 + (bytes[offset + 4] ?? 0);
+    if (offset + 5 > bytes.length || end > bytes.length || !areSubOptions(bytes.subarray(offset + 5, end)))
+      return false;
+    offset = end;
+  }
+  return true;
+}
+
+/** Code and length. */
+const SUBOPTION_HEADER_BYTES = 2;
+
+function areSubOptions(bytes: Uint8Array): boolean {
+  let offset = 0;
+  while (offset < bytes.length) offset += SUBOPTION_HEADER_BYTES + (bytes[offset + 1] ?? bytes.length);
+  return offset === bytes.length;
+}
+
+/** The longest name and label, in bytes (RFC 1035 §2.3.4). */
+const NAME_BYTES_MAX = 255;
+const LABEL_BYTES_MAX = 63;
+
+/** True for names of labels one after the other; an end that was there before may be a pointer back to it. */
+function areNames(bytes: Uint8Array): boolean {
+  let offset = 0;
+  while (offset < bytes.length) {
+    const end = endOfName(bytes, offset);
+    if (end === undefined) return false;
+    offset = end;
+  }
+  return bytes.length > 0;
+}
+
+function endOfName(bytes: Uint8Array, start: number): number | undefined {
+  for (let offset = start; offset < bytes.length && offset - start < NAME_BYTES_MAX; ) {
+    const length = bytes[offset] ?? 0;
+    if (length === 0) return offset + 1;
+    if (length > LABEL_BYTES_MAX) {
+      const target = ((length & 0x3f) << 8) | (bytes[offset + 1] ?? 0);
+      return length >= 0xc0 && offset + 1 < bytes.length && target < start ? offset + 2 : undefined;
+    }
+    offset += 1 + length;
+  }
+  return undefined;
+}

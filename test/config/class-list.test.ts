@@ -1,0 +1,102 @@
+// Classes in the configuration: how each mistake is told, what the store may own, and what has no effect.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareConfigs, formatChange } from '../../src/config/difference.ts';
+import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { configNotes } from '../../src/config/notes.ts';
+
+const lab = (own: string, more = ''): string => `cluster_interfaces:
+  - name: lab
+    interface: eth1
+    ip: 10.20.0.1
+    network: 10.20.0.0/24
+    classes: [${own}]
+    ${more === '' ? 'ip_range_low: 10.20.0.100\n    ip_range_high: 10.20.0.199' : more}
+`;
+const problemsOf = (text: string): string => {
+  const parsed = parseConfig(text);
+  return parsed.ok ? '' : formatProblems('f', parsed.problems);
+};
+const ANY = 'when: { hostname: "*" }';
+
+const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[] = [
+  ['no name', `{ ${ANY}, deny: true }`, /classes\[0\]\.name: expected a name/],
+  ['a name with a space', `{ name: a b, ${ANY}, deny: true }`, /classes\[0\]\.name: expected a name of letters/],
+  [
+    'one name twice',
+    `{ name: a, ${ANY}, deny: true }, { name: a, ${ANY}, deny: false }`,
+    /cluster_interfaces\[0\]\.classes\[1\]\.name: "a" is also the name of \[0\]/,
+  ],
+  ['no condition', '{ name: a, deny: true }', /classes\[0\]\.when: /],
+  ['an empty condition', '{ name: a, when: {}, deny: true }', /classes\[0\]\.when: is empty: name hostname, mac/],
+  ['an unknown condition', '{ name: a, when: { host: x }, deny: true }', /classes\[0\]\.when\.host: unknown key/],
+  ['an unknown key', `{ name: a, ${ANY}, denies: true }`, /classes\[0\]\.denies: unknown key/],
+  ['no effect', `{ name: a, ${ANY} }`, /classes\[0\]: changes nothing: give options, loaders, lease_time or deny/],
+  [
+    'options for nobody',
+    `{ name: a, ${ANY}, deny: true, options: [{ code: 17, value: x }] }`,
+    /classes\[0\]\.options: is given to nobody: the class says deny: true/,
+  ],
+  ['a lease of a second', `{ name: a, ${ANY}, lease_time: 1 }`, /classes\[0\]\.lease_time: 1 seconds is outside 30/],
+  [
+    'an option that is not legal',
+    `{ name: a, ${ANY}, options: [{ code: 23, value: 0 }] }`,
+    /classes\[0\]\.options\[0\]\.value: 0 is not legal: option 23/,
+  ],
+  ['a loader for no architecture', `{ name: a, ${ANY}, loaders: { uefi: x } }`, /loaders.*number of option 93/],
+  ['a host name with a dot', '{ name: a, when: { hostname: a.b }, deny: true }', /hostname: .*expected a host name/],
+  ['a star inside', '{ name: a, when: { hostname: "a*b" }, deny: true }', /hostname: .*beginning or end/],
+  [
+    'an address that is none',
+    '{ name: a, when: { mac: 52-54-0 }, deny: true }',
+    /mac: .*hardware address or its first/,
+  ],
+  ['an empty list', '{ name: a, when: { mac: [] }, deny: true }', /when\.mac/],
+];
+for (const [name, own, message] of REFUSED) {
+  test(`a class with ${name} is refused`, () => assert.match(problemsOf(lab(own)), message));
+}
+
+test('a class for every network is checked as one of a network is, and gives nothing that differs from network to network', () => {
+  const general = (words: string): string =>
+    problemsOf(`${lab('')}dhcp: { classes: [{ name: a, ${ANY}, ${words} }] }\n`);
+  assert.equal(general('lease_time: 1h'), '');
+  assert.match(general('lease_time: 1'), /dhcp\.classes\[0\]\.lease_time: 1 seconds is outside/);
+  assert.match(
+    general('options: [{ code: 1, value: 255.0.0.0 }]'),
+    /dhcp\.classes\[0\]\.options\[0\]: option 1 differs/,
+  );
+});
+
+test('more classes than each message can be held against are refused', () => {
+  const many = Array.from({ length: 65 }, (_, index) => `{ name: c${index}, ${ANY}, deny: false }`);
+  assert.match(problemsOf(lab(many.join(', '))), /classes: /);
+  assert.equal(problemsOf(lab(many.slice(1).join(', '))), '');
+});
+
+test('in proxy mode a class of the network gives no options and no lease time, and of one for all that is told', () => {
+  const problems = problemsOf(
+    lab(`{ name: a, ${ANY}, lease_time: 1h, options: [{ code: 17, value: x }] }`, 'mode: proxy'),
+  );
+  assert.match(problems, /classes\[0\]\.options: in proxy mode another DHCP server/);
+  assert.match(problems, /classes\[0\]\.lease_time: in proxy mode another DHCP server/);
+  const parsed = parseConfig(
+    `${lab('', 'mode: proxy')}dhcp: { classes: [{ name: a, ${ANY}, lease_time: 1h }, { name: b, ${ANY}, deny: true }] }\n`,
+  );
+  assert.ok(parsed.ok);
+  assert.deepEqual(configNotes(parsed.config), [
+    'lab is in proxy mode, where another DHCP server gives addresses and options: those of a of dhcp.classes are not used there, nor their lease times; configure them on that server.',
+  ]);
+});
+
+test('the region’s store may own the classes for every network, and a change of them is told by its key', () => {
+  const stored = (lease: string) =>
+    parseConfig(lab(''), { dhcp: { classes: [{ name: 'a', when: { mac: '52:54:00' }, lease_time: lease }] } });
+  const [before, after] = [stored('1h'), stored('2h')];
+  assert.ok(before.ok && after.ok);
+  assert.equal(before.config.dhcp.subnets[0]?.classes?.[0]?.leaseTime, 3600);
+  assert.deepEqual(compareConfigs(before, after).map(formatChange), [
+    'dhcp.classes: [{name: a, when: {mac: 52:54:00}, lease_time: 1h}] → [{name: a, when: {mac: 52:54:00}, lease_time: 2h}]',
+  ]);
+});
