@@ -102,16 +102,16 @@ export function openInquiry(
   if (unheard !== undefined) return { kind: 'refused', reason: unheard, mac };
   const clientId = optionIdentifier(message.options, OPTION.clientIdentifier);
   const client = state.identifyClient(clientFacts(message));
-  const place = relay ?? formerPlace({ mac, clientId }, message, arrival, link, state, now);
-  const { circuitId, remoteId } = place ?? NO_PLACE;
-  const names = { mac, clientId, circuitId, remoteId };
-  return { kind: 'inquiry', inquiry: { message, type, ...names, now, arrival, from, relay, link, client } };
+  const place = relay ?? formerPlace({ mac, clientId }, message, arrival, link, state, now) ?? NO_PLACE;
+  const { circuitId, remoteId } = place;
+  const inquiry = { message, type, mac, clientId, circuitId, remoteId, now, arrival, from, relay, link, client };
+  return { kind: 'inquiry', inquiry };
 }
 
 /** Where a client is said to be. */
 type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
-const NO_PLACE: ClientPlace = {};
+const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };
 
 /** The running lease that a client speaks of by unicast, past all relay agents; undefined: it does not, or has none. */
 function formerPlace(

@@ -11,8 +11,8 @@ import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
-import { classesFor, type DhcpClass, namesOf } from '../networks/classes.ts';
-import type { ClientSubject } from '../networks/conditions.ts';
+import { classesFor, type DhcpClass, leaseTimeAmong, namesOf } from '../networks/classes.ts';
+import { ClientSubject } from '../networks/conditions.ts';
 import { ClientOptions, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
@@ -39,8 +39,8 @@ export function settingsFor(
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
   const hostname = machine?.hostname ?? reservation?.hostname;
-  const classes = classesFor(served.subnet.classes, () => subjectOf(inquiry, hostname));
-  const leaseTime = classes.find((one) => one.leaseTime !== undefined)?.leaseTime;
+  const classes = subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, subjectOf(inquiry, hostname));
+  const leaseTime = classes.length === 0 ? undefined : leaseTimeAmong(classes);
   return {
     type,
     served,
@@ -60,9 +60,8 @@ export function settingsFor(
 }
 
 /** The client of an inquiry as conditions of the configuration see it; `hostname`: what the region or a reservation calls it. */
-const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject => {
-  return { message, mac, hostname, circuitId, client };
-};
+const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject =>
+  new ClientSubject({ message, mac, hostname, circuitId, client });
 
 /** The configured options for a client; undefined: there are none. */
 function configuredFor(
@@ -79,11 +78,12 @@ function configuredFor(
 
 /** The classes that the client of an inquiry is in. */
 export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
-  return classesFor(served.subnet.classes, () => {
-    const known = state.machines.findByMac(inquiry.mac)?.hostname ?? findReservation(served, inquiry)?.hostname;
-    return subjectOf(inquiry, known);
-  });
+  if (served.subnet.classes === undefined) return NO_CLASSES;
+  const known = state.machines.findByMac(inquiry.mac)?.hostname ?? findReservation(served, inquiry)?.hostname;
+  return classesFor(served.subnet.classes, subjectOf(inquiry, known));
 }
+
+const NO_CLASSES: readonly DhcpClass[] = [];
 
 /** What else of a boot client its plan depends on. */
 export const shownBy = ({ message: { options } }: Inquiry) => ({

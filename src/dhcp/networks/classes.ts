@@ -9,7 +9,7 @@
 // 3. A network without classes costs nothing.
 
 import type { Seconds } from '../../clock.ts';
-import { type ClientCondition, type ClientSubject, holdsFor } from './conditions.ts';
+import type { ClientCondition, ClientSubject } from './conditions.ts';
 import type { OptionTable } from './configured-options.ts';
 
 /** A class as a network has it. */
@@ -26,20 +26,13 @@ export interface DhcpClass {
   readonly deny?: boolean | undefined;
 }
 
-const NONE: readonly DhcpClass[] = [];
+/** Those of a network's classes that a client is in, in their order. */
+export const classesFor = (classes: readonly DhcpClass[], client: ClientSubject): readonly DhcpClass[] =>
+  classes.filter(({ when }) => client.fits(when));
 
-/**
- * Those of a network's classes that a client is in, in their order.
- * @param classes undefined: the network has none, and `subject` is not called
- */
-export function classesFor(
-  classes: readonly DhcpClass[] | undefined,
-  subject: () => ClientSubject,
-): readonly DhcpClass[] {
-  if (classes === undefined) return NONE;
-  const client = subject();
-  return classes.filter(({ when }) => holdsFor(when, client));
-}
+/** The lease time that classes say; undefined: none says one. */
+export const leaseTimeAmong = (classes: readonly DhcpClass[]): Seconds | undefined =>
+  classes.find(({ leaseTime }) => leaseTime !== undefined)?.leaseTime;
 
 /** The class that denies an answer; undefined: none does. */
 export function denyingAmong(classes: readonly DhcpClass[]): DhcpClass | undefined {

@@ -40,8 +40,8 @@ export interface ClientCondition {
   readonly circuitId?: TextMatch | undefined;
 }
 
-/** What conditions are held against. */
-export interface ClientSubject {
+/** What a client is, as far as conditions go. */
+export interface ClientTraits {
   readonly message: DhcpMessage;
   readonly mac: MacAddress;
   /** What the region or a reservation calls it; undefined: neither does. */
@@ -50,26 +50,55 @@ export interface ClientSubject {
   readonly client: BootClient | undefined;
 }
 
+/** A client that conditions are held against; what its message says is read once, however many there are. */
+export class ClientSubject {
+  readonly #traits: ClientTraits;
+  #hostname: { readonly name: string | undefined } | undefined;
+  #vendorClass: { readonly text: string | undefined } | undefined;
+  #userClasses: readonly string[] | undefined;
+  #architectures: readonly number[] | undefined;
+
+  constructor(traits: ClientTraits) {
+    this.#traits = traits;
+  }
+
+  /** True where a condition holds. */
+  fits(when: ClientCondition): boolean {
+    const { hostnames, macs, vendorClass, userClass, architectures, circuitId } = when;
+    const { client, mac } = this.#traits;
+    if (macs !== undefined && !macs.some((prefix) => beginsWith(prefix, mac))) return false;
+    if (circuitId !== undefined && !matches(circuitId, this.#traits.circuitId)) return false;
+    if (vendorClass !== undefined && !matches(vendorClass, this.#saidVendorClass())) return false;
+    if (userClass !== undefined && !this.#saidUserClasses().some((name) => matches(userClass, name))) return false;
+    if (architectures !== undefined) {
+      const isOfClient = client !== undefined && architectures.includes(client.architecture);
+      if (!isOfClient && !this.#saidArchitectures().some((number) => architectures.includes(number))) return false;
+    }
+    return hostnames === undefined || hostnames.some((match) => matches(match, this.#name()));
+  }
+
+  #name(): string | undefined {
+    this.#hostname ??= { name: this.#traits.hostname ?? clientName(this.#traits.message.options) };
+    return this.#hostname.name;
+  }
+
+  #saidVendorClass(): string | undefined {
+    this.#vendorClass ??= { text: optionText(this.#traits.message.options, OPTION.vendorClass) };
+    return this.#vendorClass.text;
+  }
+
+  #saidUserClasses(): readonly string[] {
+    this.#userClasses ??= userClasses(this.#traits.message.options);
+    return this.#userClasses;
+  }
+
+  #saidArchitectures(): readonly number[] {
+    this.#architectures ??= optionU16List(this.#traits.message.options, OPTION.clientArchitecture);
+    return this.#architectures;
+  }
+}
+
 const MAC_BITS = 48;
-
-/** True where a condition holds. */
-export function holdsFor(when: ClientCondition, subject: ClientSubject): boolean {
-  const { hostnames, macs, vendorClass, userClass, architectures, circuitId } = when;
-  const { options } = subject.message;
-  if (vendorClass !== undefined && !matches(vendorClass, optionText(options, OPTION.vendorClass))) return false;
-  if (userClass !== undefined && !userClasses(options).some((name) => matches(userClass, name))) return false;
-  if (circuitId !== undefined && !matches(circuitId, subject.circuitId)) return false;
-  if (architectures !== undefined && !hasArchitecture(architectures, subject)) return false;
-  if (macs !== undefined && !macs.some((prefix) => beginsWith(prefix, subject.mac))) return false;
-  if (hostnames === undefined) return true;
-  const name = subject.hostname ?? clientName(options);
-  return hostnames.some((match) => matches(match, name));
-}
-
-function hasArchitecture(architectures: readonly number[], { client, message }: ClientSubject): boolean {
-  if (client !== undefined && architectures.includes(client.architecture)) return true;
-  return optionU16List(message.options, OPTION.clientArchitecture).some((number) => architectures.includes(number));
-}
 
 const beginsWith = ({ value, bits }: MacPrefix, mac: MacAddress): boolean =>
   Math.floor(mac / 2 ** (MAC_BITS - bits)) === value;

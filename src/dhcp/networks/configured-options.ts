@@ -8,7 +8,7 @@
 // 3. A network without options costs nothing.
 
 import type { DhcpOptions } from '../wire/option-list.ts';
-import { type ClientCondition, type ClientSubject, holdsFor } from './conditions.ts';
+import type { ClientCondition, ClientSubject } from './conditions.ts';
 
 /** An option of the configuration. */
 export interface ConfiguredOption {
@@ -84,5 +84,5 @@ function firstFor(
   subject: ClientSubject,
   entries: readonly ConfiguredOption[] | undefined,
 ): ConfiguredOption | undefined {
-  return entries?.find(({ when }) => when === undefined || holdsFor(when, subject));
+  return entries?.find(({ when }) => when === undefined || subject.fits(when));
 }

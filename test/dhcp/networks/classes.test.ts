@@ -6,7 +6,7 @@ import { planBoot } from '../../../src/boot/plan.ts';
 import { formatProblems, parseConfig } from '../../../src/config/load.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
-import { holdsFor } from '../../../src/dhcp/networks/conditions.ts';
+import { ClientSubject } from '../../../src/dhcp/networks/conditions.ts';
 import { OPTION, optionText, optionU32, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { formatIpv4 } from '../../../src/net/address.ts';
@@ -261,6 +261,12 @@ test('in proxy mode classes give loaders and deny, too', () => {
 
 test('a condition that names nothing holds for everybody', () => {
   const message = clientMessage({});
-  const subject = { message, mac: MAC_A, hostname: undefined, circuitId: undefined, client: undefined };
-  assert.equal(holdsFor({}, subject), true);
+  const subject = new ClientSubject({
+    message,
+    mac: MAC_A,
+    hostname: undefined,
+    circuitId: undefined,
+    client: undefined,
+  });
+  assert.equal(subject.fits({}), true);
 });
