@@ -4,7 +4,7 @@
 // 1. An event without a sentence of its own reads as its message and its fields, so no kind is ever silent.
 // 2. Fields of a log line stay structured: numbers become addresses, text from outside is cleaned, nothing else changes.
 
-import { cleanText } from '../clean-text.ts';
+import { cleanLines, cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { DHCP_SENTENCES, isDhcpEvent } from './sentences/dhcp.ts';
@@ -24,14 +24,19 @@ export function eventFields(event: RackEvent): Record<string, unknown> {
     if (name === 'kind' || name === 'at' || value === undefined) continue;
     if (name === 'mac') fields.mac = event.mac === undefined ? undefined : formatMac(event.mac);
     else if (name === 'address') fields.address = event.address === undefined ? undefined : formatIpv4(event.address);
-    else fields[name] = typeof value === 'string' ? cleanText(value, EVENT_CHARACTERS_MAX) : value;
+    else fields[name] = typeof value === 'string' ? cleanField(name, value) : value;
   }
   return fields;
 }
 
+/** Problems of the configuration are a line each, of the rack's own making. Text of strangers has no line ends: they could forge lines. */
+const cleanField = (name: string, value: string): string =>
+  name === 'problems' ? cleanLines(value) : cleanText(value, EVENT_CHARACTERS_MAX);
+
 /** One sentence without its full stop: what happened, with what a person needs to act on it. */
 export function eventText(event: RackEvent, kind: EventKind | undefined): string {
-  const sentence = cleanText(sentenceOf(event) ?? plainText(event, kind), EVENT_CHARACTERS_MAX);
+  const text = (sentenceOf(event) ?? plainText(event, kind)).replaceAll('\n', '; ');
+  const sentence = cleanText(text, EVENT_CHARACTERS_MAX);
   return event.count === undefined || event.count < 2 ? sentence : `${sentence} (one of ${event.count} such)`;
 }
 

@@ -15,7 +15,7 @@ import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-const EXPRESSION_MS_MAX = 200;
+const EXPRESSION_MS_MAX = 500;
 /** How much of an answer is shown. */
 const SHOWN_CHARACTERS_MAX = 160;
 
