@@ -11,7 +11,6 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Instant, later, systemClock } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import { RateLimit } from '../rate-limit.ts';
 import { isHostMac, type MacAddress } from './address.ts';
 import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
 import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
@@ -37,6 +36,7 @@ import {
   linkLocalOf,
   parseIpv6LinkLocal,
 } from './router-discovery.ts';
+import { SolicitationGate } from './solicitation-gate.ts';
 
 /** Frames of one kind that are read in one wake. */
 export const FRAMES_MAX = 256;
@@ -44,8 +44,6 @@ export const FRAMES_MAX = 256;
 export const REST_MS = 10;
 /** Sightings of one message to the main thread. */
 const SIGHTINGS_MAX = 1024;
-/** Solicitations that are passed on: every machine of a rack asks a few times when it starts. */
-const SOLICITATION_RATE = { perSecond: 100, burst: 400 };
 /** How often the same router is told of, in milliseconds. */
 const ROUTER_RETELL_MS = 60_000;
 
@@ -73,7 +71,7 @@ export class WireEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
   readonly #filter = new SightingFilter();
-  readonly #solicitations = new RateLimit(SOLICITATION_RATE);
+  readonly #solicitations = new SolicitationGate();
   readonly #routersToldAt = new Map<string, Instant>();
   #arp: PacketSocket | undefined;
   #routers: PacketSocket | undefined;
@@ -120,6 +118,7 @@ export class WireEar {
   command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#advertise(message);
+    else if (message.kind === 'booting') this.#solicitations.noteBooting(message.mac, message.owner, systemClock.now());
     else this.#probe(message.id, message);
   }
 
@@ -259,7 +258,7 @@ export class WireEar {
     if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
     if (heard.value.kind === 'solicitation') {
       const { source } = heard.value;
-      if (!this.#solicitations.allows(now)) return;
+      if (!this.#solicitations.allows(from, now)) return;
       this.#tell({ kind: 'solicitation', solicitation: { interfaceName: link.name, mac: from, source } });
       return;
     }

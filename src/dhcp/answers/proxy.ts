@@ -21,6 +21,7 @@ import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OptionList, type OptionsInMaking } from '../wire/option-list.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
+import { findAsker } from './asker.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
@@ -114,7 +115,8 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const serverAddress = rackAddress(inquiry, served, state.subnets);
   if (serverAddress === undefined) return { kind: 'refused', reason: 'no-server-address' };
   if (client === undefined) return { kind: 'refused', reason: 'not-booting' };
-  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, proxied: true });
+  const asker = findAsker(inquiry, state, served);
+  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, proxied: true, asker });
   return plan === undefined ? { kind: 'refused', reason: 'no-loader' } : { kind: 'plan', plan, serverAddress };
 }
 

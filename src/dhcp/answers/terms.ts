@@ -15,6 +15,7 @@ import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientHostname, MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
+import { findAsker } from './asker.ts';
 import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
@@ -39,7 +40,10 @@ export function settingsFor(
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
     leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, machine, address),
-    plan: client === undefined ? undefined : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress }),
+    plan:
+      client === undefined
+        ? undefined
+        : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, asker: findAsker(inquiry, state, served) }),
     hostname: machine?.hostname ?? reservation?.hostname,
     domain: machine?.domain,
     hostOptions: reservation?.options,

@@ -299,22 +299,24 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'boot/loader-loops.ts LOOPS_MAX',
-    what: 'machines that are watched for loading the same loader for ever',
+    what: 'machines of each rank (of the region, otherwise known, strangers) that are watched for loading the same loader for ever',
     whoCanFill:
-      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
-    whatOthersNotice: 'a machine that loads itself for ever is led out of it only when the flood ends',
-    howItEmpties: 'the one that was told a loader longest ago is forgotten',
-    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
+      'strangers fill theirs: with an address for each by the rates of new clients, in proxy mode by DISCOVERs under invented hardware addresses',
+    whatOthersNotice:
+      'machines that are known: nothing; a stranger that loads itself for ever is led out of it only when the flood ends',
+    howItEmpties: 'the one of the largest place that was told a loader longest ago is forgotten',
+    share: 'by rank, and among strangers by place: the relay, else the interface; an INFORM has none',
     test: 'boot/loader-loops.test.ts',
   },
   {
     at: 'boot/shown-uuids.ts UUIDS_MAX',
-    what: 'UUIDs that boot clients showed',
+    what: 'UUIDs that boot clients of each rank (of the region, otherwise known, strangers) showed',
     whoCanFill:
-      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
-    whatOthersNotice: 'a known machine that boots from a new card may be taken for an unknown one',
-    howItEmpties: 'the one that was shown longest ago is forgotten; a new boot shows it again',
-    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
+      'strangers fill theirs: with an address for each by the rates of new clients, in proxy mode by DISCOVERs under invented hardware addresses',
+    whatOthersNotice: 'nothing: a UUID that the region knows is none of a stranger',
+    howItEmpties: 'the one of the largest share that was shown longest ago is forgotten; a new boot shows it again',
+    share: 'by rank; a UUID that the region knows is a share of its own, strangers share by place; an INFORM has none',
+    test: 'daemon/invented-clients.test.ts',
   },
   {
     at: 'boot/seen-addresses.ts SEEN_ADDRESSES_MAX',
