@@ -244,11 +244,12 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'dhcp/foreign/hearsay.ts CHOOSERS_MAX',
-    what: 'clients of one wire that are known to have chosen another server',
+    what: 'clients of one wire that chose another server: so many that are known, and so many others',
     whoCanFill: 'whoever forges thousands of REQUESTs that name another server',
-    whatOthersNotice: 'a client of another server that is forgotten may be told NAK by a rack that is authoritative',
+    whatOthersNotice:
+      'clients of other servers: nothing; clients of that wire that nobody knows are told no NAK for a day, and find a new address when they have waited in vain',
     howItEmpties: 'after a day; the one that chose longest ago is forgotten first',
-    share: 'by wire; not by client',
+    share: 'by wire; who is known here, or chose another server a minute before, is kept apart',
     test: 'dhcp/foreign/foreign-watch.test.ts',
   },
   {
