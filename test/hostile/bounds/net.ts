@@ -180,8 +180,8 @@ export const NET_BOUNDS: readonly HeldBound[] = [
   {
     at: 'net/arp-probes.ts PROBES_MAX',
     what: 'ARP probes that run in the thread',
-    whoCanFill: 'the rack itself, which has at most half as many at a time for DHCP',
-    whatOthersNotice: 'an address is offered without a probe',
+    whoCanFill: 'nobody: the rack has at most three quarters as many at a time, for new clients and ahead of need',
+    whatOthersNotice: 'nothing',
     howItEmpties: 'each probe ends after 400 ms',
     share: 'an address of an interface has one',
     test: 'net/arp-probes.test.ts',
@@ -189,8 +189,8 @@ export const NET_BOUNDS: readonly HeldBound[] = [
   {
     at: 'net/wire.ts PROBES_WAITING_MAX',
     what: 'the same, as the main thread waits for them',
-    whoCanFill: 'the rack itself',
-    whatOthersNotice: 'an address is offered without a probe',
+    whoCanFill: 'nobody, for the same reason',
+    whatOthersNotice: 'nothing',
     howItEmpties: 'each ends after 2 s at the latest',
     share: 'an address of an interface has one',
     test: 'net/wire.test.ts',
