@@ -33,10 +33,20 @@ export const NET_BOUNDS: readonly HeldBound[] = [
   {
     at: 'net/udp-dgram.ts SEND_QUEUE_MAX',
     what: 'datagrams of one socket that wait, where native calls are missing',
-    whoCanFill: 'whoever asks in the names of hosts that do not exist',
+    whoCanFill: 'only an interface that is slower than the answers',
     whatOthersNotice: 'their answers are dropped, and they ask again',
     howItEmpties: 'as the kernel takes them',
-    share: 'none',
+    share: 'none; hosts that answer no ARP have at most a quarter of the kernel’s buffer before it (`absent-room.ts`)',
+    test: 'hostile/absent-hosts.test.ts',
+  },
+  {
+    at: 'net/udp-dgram.ts SEND_BUFFER_BYTES',
+    what: 'the same as the kernel keeps it, also because the host answers no ARP',
+    whoCanFill: 'whoever asks in the names of hosts that do not exist, up to a quarter',
+    whatOthersNotice: 'nothing; an absent host is sent to less',
+    howItEmpties: 'after 3 s for a host that answers no ARP',
+    share: 'a quarter for all hosts that are not in the ARP table, the rest for those that are',
+    test: 'hostile/absent-hosts.test.ts',
   },
   {
     at: 'net/udp-linux-socket.ts DRAIN_PER_TURN_MAX',
