@@ -194,7 +194,7 @@ const networkKey = (address: string | Ipv4): string | number =>
   typeof address === 'string' ? networkOfText(address) : networkOf(address);
 
 /** Counts by key, and at any time a key with the largest count. */
-class CountedKeys<K> {
+export class CountedKeys<K> {
   readonly #counts = new Map<K, number>();
   /** The keys of each count; the first element stays empty. */
   readonly #byCount: Set<K>[] = [];

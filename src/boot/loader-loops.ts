@@ -8,10 +8,12 @@
 // 1. Only loads that came to their end count, and only those within LOOP_MS_MAX of each other.
 // 2. Progress ends it: the next boot of the machine begins as every boot, and costs the same rounds again until its cause is mended.
 // 3. Firmware that is no iPXE and fails on its loader gets the script as well, cannot start it, and goes on to its next boot device.
-// 4. At most LOOPS_MAX machines are remembered: the one that was told of a loader longest ago is forgotten first.
+// 4. Machines of the region, other known clients and strangers are remembered apart (`kept-apart.ts`), LOOPS_MAX of each. A query in which
+//    nobody boots leaves no trace.
 
 import type { Instant } from '../clock.ts';
 import type { Publish, RackEvent } from '../event.ts';
+import { KeptApart } from '../kept-apart.ts';
 import type { MacAddress } from '../net/address.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointFor, formatBaseUrl } from './endpoint.ts';
@@ -22,6 +24,10 @@ import { type BootPlan, type BootQuery, IPXE_SCRIPT } from './plan.ts';
 export const LOOP_LOADS_MAX = 3;
 /** The longest time that a circle of that many rounds takes. */
 export const LOOP_MS_MAX = 600_000;
+/**
+ * Machines of each rank that are watched. Strangers fill theirs by inventing hardware addresses; a stranger that is forgotten for them
+ * loads its loader for as long as the flood goes on. The one that was told of a loader longest ago goes first.
+ */
 export const LOOPS_MAX = 4096;
 
 interface Watched {
@@ -48,7 +54,7 @@ const isFileSent = (event: RackEvent): event is FileSent => SENT.has(event.kind)
 /** Watches the machines that are told a loader which may start itself again. */
 export class LoaderLoops {
   readonly #publish: Publish;
-  readonly #watched = new Map<MacAddress, Watched>();
+  readonly #watched = new KeptApart<MacAddress, Watched>(LOOPS_MAX);
 
   /** @param publish where a circle that was found is told */
   constructor(publish: Publish) {
@@ -60,13 +66,11 @@ export class LoaderLoops {
     const file = baseName(plan.file);
     const mayLoop = query.client.kind === 'ipxe' ? file !== IPXE_SCRIPT : isIpxeBuild(file);
     if (!mayLoop) return plan;
-    const { mac } = query;
+    const { asker, mac } = query;
+    if (asker === undefined) return this.foresee(query, plan, config, now);
     const before = this.#watched.get(mac);
     const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, told: false };
-    this.#watched.delete(mac);
-    this.#watched.set(mac, watched);
-    const oldest = this.#watched.size > LOOPS_MAX ? this.#watched.keys().next().value : undefined;
-    if (oldest !== undefined) this.#watched.delete(oldest);
+    this.#watched.set(mac, watched, asker);
     const instead = leadOut(query, plan, config, watched, now);
     if (instead === undefined) return plan;
     if (!watched.told) this.#tell(mac, watched, plan, instead, now);

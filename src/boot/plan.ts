@@ -18,6 +18,7 @@
 // 4. What is done for a quirk is said in the reason.
 
 import { unreachable } from '../errors.ts';
+import type { Owner } from '../kept-apart.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
@@ -38,6 +39,8 @@ export interface BootQuery {
   readonly loaders?: readonly NamedLoaders[] | undefined;
   /** Another server gives the address. Default: false. */
   readonly proxied?: boolean | undefined;
+  /** Who asks; undefined: nobody boots now, and nothing of the query is remembered. */
+  readonly asker?: Owner | undefined;
 }
 
 /** Loaders of a class of clients. */

@@ -7,12 +7,14 @@
 import type { Clock } from '../clock.ts';
 import type { ClusterInterface } from '../config/rack-config.ts';
 import type { Publish } from '../event.ts';
+import type { Owner } from '../kept-apart.ts';
 import { formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../net/neighbours.ts';
 import type { Solicitation } from '../net/net-message.ts';
 import { RouterAnswers } from '../net/router-answers.ts';
+import { BOOTING_STRANGERS_RATE } from '../net/solicitation-gate.ts';
 import type { Wire } from '../net/wire.ts';
-import { EventSampler, type Rate } from '../rate-limit.ts';
+import { EventSampler, type Rate, RateLimit } from '../rate-limit.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** A pair of hosts that take turns at one address is told of as often as a person reads it. */
@@ -32,6 +34,7 @@ export class Neighbourhood {
   readonly #table = new NeighbourTable();
   readonly #routers = new RouterAnswers();
   readonly #sampler = new EventSampler(TOLD_RATE);
+  readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
   #names: readonly string[] = [];
 
   constructor(parts: NeighbourhoodParts) {
@@ -61,8 +64,10 @@ export class Neighbourhood {
   }
 
   /** A machine asked for something to boot. */
-  booting(mac: MacAddress): void {
-    const solicitation = this.#routers.noteBooting(mac, this.#parts.clock.now());
+  booting(mac: MacAddress, owner: Owner): void {
+    const now = this.#parts.clock.now();
+    const { isToTell, solicitation } = this.#routers.noteBooting(mac, owner, now);
+    if (isToTell && (owner.rank !== 'stranger' || this.#strangers.allows(now))) this.#parts.wire.booting(mac, owner);
     if (solicitation !== undefined) this.#parts.wire.advertise(solicitation);
   }
 

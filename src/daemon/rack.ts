@@ -309,8 +309,11 @@ export class Rack {
   }
 
   #planBoot(query: BootQuery): BootPlan | undefined {
-    this.#uuids.remember(query.mac, query.uuid);
-    this.neighbourhood?.booting(query.mac);
+    const { asker, mac, uuid } = query;
+    if (asker !== undefined) {
+      this.#uuids.remember(mac, uuid, asker);
+      this.neighbourhood?.booting(mac, asker);
+    }
     const { boot } = this.#config;
     const plan = planBoot(query, boot);
     return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());

@@ -65,6 +65,7 @@ export type DhcpRefusal =
   | 'reply-late'
   | 'interface-gone'
   | 'probe-running'
+  | 'probes-waiting'
   | 'address-in-use'
   | 'too-many-new-clients'
   | 'not-booting'
@@ -123,6 +124,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'interface-gone':
     'The interface went away before the answer could leave; where it is served again, the client asks and gets the same address.',
   'probe-running': 'The address is being probed for this client; the answer follows.',
+  'probes-waiting':
+    'So many new clients came at once that addresses cannot be probed for all of them; the client gets an offer when it asks again.',
   'not-booting': 'The network is in proxy mode and the client does not boot from it; the other DHCP server answers.',
   'proxy-silent': 'The network is in proxy mode and the message is for the other DHCP server.',
   'network-not-proxied':

@@ -253,8 +253,8 @@ export class Responder {
       return;
     }
     const clearance = this.#conflicts.clear(offer, decision.served, event.at);
-    if (clearance === 'asked') {
-      this.#refuse(event, 'probe-running', request);
+    if (clearance === 'asked' || clearance === 'crowded') {
+      this.#refuse(event, clearance === 'asked' ? 'probe-running' : 'probes-waiting', request);
       return;
     }
     const isRepeat =

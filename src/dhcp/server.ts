@@ -91,6 +91,7 @@ export class DhcpServer {
       publish,
       tap: (request) => network.tap?.(request),
       ownAddresses: () => this.#responder.state().subnets.ownAddresses,
+      isKnownClient: (mac) => ports.machines().findByMac(mac) !== undefined || ports.table.findAllByMac(mac).length > 0,
       onChange: onForeignChange,
     });
     this.#responder = new Responder({

@@ -54,6 +54,11 @@ export class ArpProbes {
     return this.#running.size;
   }
 
+  /** What is asked at present. */
+  *questions(): Generator<ProbeQuestion> {
+    for (const { question } of this.#running.values()) yield question;
+  }
+
   /** When `take` has something to do; undefined: no probe runs. */
   get nextAt(): Instant | undefined {
     return this.#deadlines.nextAt;

@@ -4,20 +4,27 @@
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
 //   kernel's table ┘     says the same thing once in RETELL_MS
 //
-// 1. What strangers can add to is bounded: NEIGHBOURS_MAX entries, of which the one that was silent longest goes first, and
-//    TOLD_RATE sightings a second, beyond which the next packet of the same host tells it.
-// 2. It lives in memory. After a restart the kernel's table and the wire fill it again within minutes.
+// 1. What strangers can add to is bounded: NEIGHBOURS_MAX entries, and TOLD_RATE new sightings a second, beyond which the next packet of the
+//    same host tells it.
+// 2. A host that was heard with its address for RETELL_MS is kept apart from those that are new (`kept-apart.ts`), and is told again whatever
+//    else is on the wire. Among the new, as among the others, a hardware address is a share: one that claims many addresses loses its own.
+// 3. It lives in memory. After a restart the kernel's table and the wire fill it again within minutes.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
+import { KeptApart, type Owner } from '../kept-apart.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 
-/** The most neighbours that are remembered. */
+/** Neighbours that are remembered: so many new ones, and so many that were heard for RETELL_MS. Invented ones push out invented ones. */
 export const NEIGHBOURS_MAX = 16_384;
 /** How soon the same sighting is told again, in milliseconds. */
 export const RETELL_MS = 60_000;
-/** How often sightings are told at all. */
+/** New sightings of one hardware address. A host with many addresses has them told within seconds. */
+const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
+/** Hardware addresses whose rate is remembered. Invented ones fill it: one that is forgotten begins anew, within TOLD_RATE. */
+const SENDERS_MAX = 4096;
+/** New sightings of all hosts. A flood under invented hardware addresses fills it, and hosts that are new are told later. */
 const TOLD_RATE: Rate = { perSecond: 500, burst: 2000 };
 
 /** An address that was seen in use. */
@@ -46,8 +53,7 @@ export type NeighbourChange = 'new' | 'moved' | 'seen';
 
 /** Neighbours by interface and address. */
 export class NeighbourTable {
-  /** In the order in which they were last seen, the longest silent first. */
-  readonly #entries = new Map<string, Neighbour>();
+  readonly #entries = new KeptApart<string, Neighbour>(NEIGHBOURS_MAX);
 
   get size(): number {
     return this.#entries.size;
@@ -58,20 +64,19 @@ export class NeighbourTable {
     const { interfaceName, address, mac } = sighting;
     const key = `${interfaceName} ${address}`;
     const before = this.#entries.get(key);
-    this.#entries.delete(key);
     const since = { interfaceName, address, mac, firstSeen: before?.firstSeen ?? now, lastSeen: now };
     if (before === undefined) {
-      this.#entries.set(key, since);
-      const [oldest] = this.#entries.size > NEIGHBOURS_MAX ? this.#entries.keys() : [];
-      if (oldest !== undefined) this.#entries.delete(oldest);
+      this.#entries.set(key, since, newcomer(mac));
       return 'new';
     }
     if (before.mac !== mac) {
-      this.#entries.set(key, { ...since, firstSeen: now, previousMac: before.mac, movedAt: now });
+      this.#entries.set(key, { ...since, firstSeen: now, previousMac: before.mac, movedAt: now }, newcomer(mac));
       return 'moved';
     }
-    const { previousMac, movedAt } = before;
-    this.#entries.set(key, { ...since, lastSeen: sighting.heard ? now : before.lastSeen, previousMac, movedAt });
+    const { firstSeen, previousMac, movedAt } = before;
+    const lastSeen = sighting.heard ? now : before.lastSeen;
+    const owner = later(firstSeen, RETELL_MS) <= lastSeen ? settled(mac) : newcomer(mac);
+    this.#entries.set(key, { ...since, lastSeen, previousMac, movedAt }, owner);
     return 'seen';
   }
 
@@ -96,27 +101,40 @@ export class NeighbourTable {
   }
 }
 
+/** Whose an entry is: of a host that is new, and of one that was heard before. */
+const newcomer = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
+const settled = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
+
 /** Lets a sighting through that says something new, or the same as one RETELL_MS ago. */
 export class SightingFilter {
-  /** By interface index and address as one number. In the order in which they were told. */
-  readonly #told = new Map<number, { readonly mac: MacAddress; readonly at: Instant }>();
+  /** By interface index and address as one number. */
+  readonly #told = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
+  readonly #senders = new Map<MacAddress, RateLimit>();
   readonly #rate = new RateLimit(TOLD_RATE);
 
   /** True: to be told. `heard` as in `Sighting`: what is merely remembered is told once. */
   allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {
     const key = interfaceIndex * 0x1_0000_0000 + address;
     const told = this.#told.get(key);
-    if (told !== undefined && told.mac === mac && (!heard || later(told.at, RETELL_MS) > now)) return false;
-    if (!this.#rate.allows(now)) return false;
-    this.#told.delete(key);
-    this.#told.set(key, { mac, at: now });
-    const [oldest] = this.#told.size > NEIGHBOURS_MAX ? this.#told.keys() : [];
-    if (oldest !== undefined) this.#told.delete(oldest);
+    const isKnown = told !== undefined && told.mac === mac;
+    if (isKnown && (!heard || later(told.at, RETELL_MS) > now)) return false;
+    if (!isKnown && !(this.#senderOf(mac).allows(now) && this.#rate.allows(now))) return false;
+    this.#told.set(key, { mac, at: now }, isKnown ? settled(mac) : newcomer(mac));
     return true;
   }
 
   /** Forgets what was told: who asks now is to hear everything. */
   clear(): void {
     this.#told.clear();
+  }
+
+  #senderOf(mac: MacAddress): RateLimit {
+    const known = this.#senders.get(mac);
+    if (known !== undefined) return known;
+    const [oldest] = this.#senders.size >= SENDERS_MAX ? this.#senders.keys() : [];
+    if (oldest !== undefined) this.#senders.delete(oldest);
+    const made = new RateLimit(SENDER_RATE);
+    this.#senders.set(mac, made);
+    return made;
   }
 }

@@ -1,5 +1,6 @@
 // What the net worker and the main thread say to each other.
 
+import type { Owner } from '../kept-apart.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 import type { HostInterface } from './host-interface.ts';
 import type { Sighting } from './neighbours.ts';
@@ -18,7 +19,9 @@ export type ToNetWorker =
   /** Ask whether somebody uses an address. */
   | { readonly kind: 'probe'; readonly id: number; readonly address: Ipv4; readonly interfaceName: string }
   /** Tell a machine that there is no IPv6 router. */
-  | ({ readonly kind: 'advertise' } & Solicitation);
+  | ({ readonly kind: 'advertise' } & Solicitation)
+  /** A machine boots: its solicitations come first. */
+  | { readonly kind: 'booting'; readonly mac: MacAddress; readonly owner: Owner };
 
 /** A machine that looks for an IPv6 router. */
 export interface Solicitation {

@@ -24,7 +24,7 @@ const PACKET_ADD_MEMBERSHIP = 1;
 const SOCKADDR_LL_BYTES = 20;
 const FILTER_INSTRUCTION_BYTES = 8;
 /** SKF_AD_OFF + SKF_AD_IFINDEX: where a filter reads by which interface the frame came. */
-const LOAD_INTERFACE_INDEX = 0xfffff008;
+export const LOAD_INTERFACE_INDEX = 0xfffff008;
 /** A jump reaches 255 instructions. */
 const FILTERED_INTERFACES_MAX = 200;
 /** Longer frames are cut: nothing that is read here is longer. */
@@ -71,7 +71,12 @@ export class PacketSocket {
 
   /** Hears these interfaces and no others: what is on a wire that nobody serves wakes nobody. @returns the system's code where that was refused */
   hearOnly(interfaceIndexes: readonly number[]): string | undefined {
-    const filter = encodeFilter([...onlyFrom(interfaceIndexes), ...this.#filter]);
+    return this.filter([...onlyFrom(interfaceIndexes), ...this.#filter]);
+  }
+
+  /** Hears what the filter takes, of whichever interface. @returns the system's code where that was refused */
+  filter(instructions: readonly FilterInstruction[]): string | undefined {
+    const filter = encodeFilter(instructions);
     const program = Buffer.allocUnsafeSlow(16).fill(0);
     program.writeUInt16LE(filter.length / FILTER_INSTRUCTION_BYTES, 0);
     program.writeBigUInt64LE(this.#libc.addressOf(filter), 8);

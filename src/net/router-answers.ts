@@ -8,9 +8,10 @@
 // 1. Only machines that ask DHCP for something to boot are answered: an installed system has all the time it wants.
 // 2. A router counts for ROUTER_MS after it was last heard: the longest a router may stay silent, and a little.
 // 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
-// 4. Each table has a bound; what came first is forgotten first.
+// 4. Each table has a bound. Machines that are known are kept apart from those that strangers make up (`kept-apart.ts`).
 
 import { type Instant, later } from '../clock.ts';
+import { KeptApart, type Owner } from '../kept-apart.ts';
 import type { MacAddress } from './address.ts';
 import type { Solicitation } from './net-message.ts';
 
@@ -20,14 +21,44 @@ export const ROUTER_MS = 2_100_000;
 export const BOOTING_MS = 300_000;
 /** How long a solicitation waits for its sender's DISCOVER. */
 export const KEPT_MS = 3000;
-/** The most machines that are remembered, and the most solicitations that wait. */
+/**
+ * Booting machines of each rank that are remembered. Strangers fill theirs by inventing hardware addresses; a stranger that is forgotten for
+ * them waits 13 s for an IPv6 router. A machine leaves after BOOTING_MS.
+ */
 export const BOOTING_MAX = 4096;
-export const KEPT_MAX = 256;
+/**
+ * Solicitations that wait, one of each sender. No flood fills them: more than `SolicitationGate` lets through within KEPT_MS. They leave after
+ * KEPT_MS.
+ */
+export const KEPT_MAX = 1024;
+/** How often the thread that hears solicitations is told again that a machine boots, in milliseconds. */
+const RETELL_MS = 60_000;
+
+interface Booting {
+  readonly at: Instant;
+  /** When the thread was told last. */
+  readonly toldAt: Instant;
+}
+
+interface Kept {
+  readonly solicitation: Solicitation;
+  readonly at: Instant;
+}
+
+/** What follows from a machine's boot. */
+export interface BootNote {
+  /** The thread that hears solicitations is to be told that the machine boots. */
+  readonly isToTell: boolean;
+  /** Its solicitation that waits for an answer; undefined: none does. */
+  readonly solicitation: Solicitation | undefined;
+}
+
+const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
 
 /** Decides on solicitations. */
 export class RouterAnswers {
-  readonly #bootingAt = new Map<MacAddress, Instant>();
-  readonly #kept = new Map<MacAddress, { readonly solicitation: Solicitation; readonly at: Instant }>();
+  readonly #bootingAt = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
+  readonly #kept = new KeptApart<MacAddress, Kept>(KEPT_MAX);
   readonly #routerAt = new Map<string, Instant>();
   #wanted: ReadonlySet<string> = new Set();
 
@@ -43,24 +74,26 @@ export class RouterAnswers {
     return isNew;
   }
 
-  /** A machine asked for something to boot. @returns its solicitation that waits for an answer; undefined: none does */
-  noteBooting(mac: MacAddress, now: Instant): Solicitation | undefined {
-    if (this.#wanted.size === 0) return undefined;
-    remember(this.#bootingAt, mac, now, BOOTING_MAX);
+  /** A machine asked for something to boot. */
+  noteBooting(mac: MacAddress, owner: Owner, now: Instant): BootNote {
+    if (this.#wanted.size === 0) return NOTHING;
+    const before = this.#bootingAt.get(mac);
+    const isToTell = before === undefined || later(before.toldAt, RETELL_MS) <= now;
+    this.#bootingAt.set(mac, { at: now, toldAt: isToTell ? now : before.toldAt }, owner);
     const kept = this.#kept.get(mac);
-    if (kept === undefined) return undefined;
     this.#kept.delete(mac);
-    const { solicitation, at } = kept;
-    return later(at, KEPT_MS) > now && this.#isWanted(solicitation.interfaceName, now) ? solicitation : undefined;
+    const waits = kept !== undefined && later(kept.at, KEPT_MS) > now;
+    const solicitation = waits && this.#isWanted(kept.solicitation.interfaceName, now) ? kept.solicitation : undefined;
+    return { isToTell, solicitation };
   }
 
   /** Whether a machine is to be told now. */
   shallAnswer(solicitation: Solicitation, now: Instant): boolean {
     const { mac, interfaceName } = solicitation;
     if (!this.#isWanted(interfaceName, now)) return false;
-    const bootingAt = this.#bootingAt.get(mac);
-    if (bootingAt !== undefined && later(bootingAt, BOOTING_MS) > now) return true;
-    remember(this.#kept, mac, { solicitation, at: now }, KEPT_MAX);
+    const booting = this.#bootingAt.get(mac);
+    if (booting !== undefined && later(booting.at, BOOTING_MS) > now) return true;
+    this.#kept.set(mac, { solicitation, at: now }, { rank: 'stranger', share: interfaceName });
     return false;
   }
 
@@ -72,12 +105,4 @@ export class RouterAnswers {
     const at = this.#routerAt.get(interfaceName);
     return at !== undefined && later(at, ROUTER_MS) > now;
   }
-}
-
-/** Sets a key as the newest, and forgets the oldest beyond `most`. */
-function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, most: number): void {
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.size > most ? map.keys() : [];
-  if (oldest !== undefined) map.delete(oldest);
 }

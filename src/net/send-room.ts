@@ -17,6 +17,8 @@ import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, p
 export const LOOK_EVERY = 32;
 /** How old what was read of the ARP table may be, in milliseconds. */
 const TABLE_MS_MAX = 500;
+/** Where Linux shows its ARP table. */
+export const ARP_FILE = '/proc/net/arp';
 /** Hosts that got their one datagram; beyond so many, none gets one until the table is read again. */
 const ASKED_MAX = 4096;
 
@@ -75,20 +77,22 @@ export class SendRoom {
   }
 }
 
-/** The kernel's ARP table, read again when it is older than TABLE_MS_MAX. */
+/** The kernel's ARP table, read again when it is older than `ageMsMax`, by default TABLE_MS_MAX. */
 export class ArpTable {
   readonly #clock: Clock;
+  readonly #ageMsMax: number;
   #read: { readonly vicinity: Vicinity; readonly until: Instant } | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, ageMsMax = TABLE_MS_MAX) {
     this.#clock = clock;
+    this.#ageMsMax = ageMsMax;
   }
 
   /** What is known now. */
   vicinity(): Vicinity {
     const now = this.#clock.now();
     if (this.#read === undefined || now >= this.#read.until) {
-      this.#read = { vicinity: readVicinity(), until: later(now, TABLE_MS_MAX) };
+      this.#read = { vicinity: readVicinity(), until: later(now, this.#ageMsMax) };
     }
     return this.#read.vicinity;
   }
@@ -118,7 +122,7 @@ function holds(network: Ipv4Network, address: Ipv4): boolean {
 
 function readArpText(): string {
   try {
-    return readFileSync('/proc/net/arp', 'latin1');
+    return readFileSync(ARP_FILE, 'latin1');
   } catch {
     // Without the table everybody counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
     return '';

@@ -5,12 +5,15 @@
 // 1. A wildcard socket hears every interface and cannot tell which. So there is one device per port, and a device of loopback
 //    hears loopback only, another hears anything but loopback.
 // 2. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host, whatever its routes say.
-// 3. What waits to be sent is bounded by SEND_QUEUE_MAX for each socket.
+// 3. What waits to be sent is bounded by SEND_QUEUE_MAX for each socket. On Linux, what waits for hosts that answer no ARP is kept to a part of
+//    the kernel's buffer (`absent-room.ts`): else it would fill that buffer, and after it the queue, with nobody answered.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { AbsentRoom } from './absent-room.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
 import {
@@ -24,9 +27,17 @@ import {
   type SocketRequest,
 } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
+import { ARP_FILE, ArpTable } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
 
-/** Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. */
+/** The send buffer to ask for; the system gives less where net.core.wmem_max says so. */
+const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
+/** How old what is known of the ARP table may be, in milliseconds: a host that has just spoken is soon known to be there. */
+const TABLE_MS_MAX = 20;
+/**
+ * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. Only an interface that is
+ * slower than the answers fills it, and it empties as that takes them.
+ */
 const SEND_QUEUE_MAX = 1_024;
 const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
 
@@ -39,6 +50,8 @@ class DgramNetwork implements HostNetwork {
   readonly kind = 'dgram';
   readonly #sockets = new Set<PortableSocket>();
   readonly #notes = new Set<string>();
+  /** Undefined: this system shows none; there, what waits for absent hosts counts against no socket. */
+  readonly #arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -82,7 +95,7 @@ class DgramNetwork implements HostNetwork {
     if (request.device !== undefined) this.#checkDevice(request, request.device, peers);
     const receiver = await bindReceiver(request, request.shared === true && peers.length > 0);
     if (request.peer !== undefined) await connect(receiver, request, request.peer);
-    const socket = new PortableSocket(request, receiver, (closed) => this.#sockets.delete(closed));
+    const socket = new PortableSocket(request, receiver, this.#arpTable, (closed) => this.#sockets.delete(closed));
     const source = socket.wantedSource(undefined);
     try {
       if (source !== undefined) await socket.openSender(source);
@@ -181,6 +194,8 @@ class PortableSocket implements DatagramSocket {
   readonly localPort: number;
   readonly #receiver: Socket;
   readonly #onClose: (socket: PortableSocket) => void;
+  readonly #arpTable: ArpTable | undefined;
+  #room: AbsentRoom | undefined;
   /** Sends for a device socket, from an address of the device; a socket without device sends by its receiver. */
   #sender: { readonly socket: Socket; readonly source: Ipv4 } | undefined;
   #closed = false;
@@ -188,7 +203,13 @@ class PortableSocket implements DatagramSocket {
   #sent = 0;
   #sendErrors = 0;
 
-  constructor(request: SocketRequest, receiver: Socket, onClose: (socket: PortableSocket) => void) {
+  constructor(
+    request: SocketRequest,
+    receiver: Socket,
+    arpTable: ArpTable | undefined,
+    onClose: (socket: PortableSocket) => void,
+  ) {
+    this.#arpTable = arpTable;
     this.request = request;
     this.interfaceName = request.device;
     this.localAddress = request.address;
@@ -196,6 +217,7 @@ class PortableSocket implements DatagramSocket {
     this.localPort = receiver.address().port;
     this.#onClose = onClose;
     if (request.broadcast === true) receiver.setBroadcast(true);
+    if (this.interfaceName === undefined) this.#sendBy(receiver);
     this.#listen(receiver);
   }
 
@@ -215,6 +237,7 @@ class PortableSocket implements DatagramSocket {
       return;
     }
     if (this.request.broadcast === true) socket.setBroadcast(true);
+    this.#sendBy(socket);
     this.#listen(socket);
     this.#sender?.socket.close();
     this.#sender = { socket, source };
@@ -251,6 +274,14 @@ class PortableSocket implements DatagramSocket {
     this.#onClose(this);
   }
 
+  /** Sends by this socket from now on. One with a peer fills its own buffer only. */
+  #sendBy(socket: Socket): void {
+    const arpTable = this.#arpTable;
+    if (arpTable === undefined || this.request.peer !== undefined) return;
+    socket.setSendBufferSize(SEND_BUFFER_BYTES);
+    this.#room = new AbsentRoom(socket.getSendBufferSize(), () => arpTable.vicinity());
+  }
+
   #listen(socket: Socket): void {
     socket.on('message', (bytes, from) => this.#receive(bytes, from));
     socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error.code ?? error.message));
@@ -282,6 +313,10 @@ class PortableSocket implements DatagramSocket {
     const refusal = refusalOf(socket, to.port);
     if (socket === undefined || refusal !== undefined) {
       this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
+      return;
+    }
+    if (to.kind === 'unicast' && this.#room?.admits(to.address, bytes.length, systemClock.now()) === false) {
+      this.#refuse('EHOSTUNREACH', to);
       return;
     }
     const done = (error: Error | null): void => {

@@ -1,17 +1,18 @@
 // What is heard of the wires, in the thread that may sleep: ARP, the kernel's neighbours, who looks for an IPv6 router and who is
 // one; and what is said there: ARP probes, and that there is no router. Sources: packet(7), RFC 5227, RFC 4861.
 //
-// 1. Nothing of a stranger's making throws, and no flood of his keeps the thread busy: at most FRAMES_MAX frames a wake, after
-//    which the frames' sockets rest for REST_MS while the kernel drops what is too much.
+// 1. Nothing of a stranger's making throws, and no flood of his keeps the thread busy: at most FRAMES_MAX frames of a socket a wake, after
+//    which that socket rests for REST_MS while the kernel drops what is too much.
 // 2. Only interfaces that are served, are up and have a hardware address take part; they are found by name again after each change.
 // 3. A socket that cannot be had, or fails, is told of once, with what it is missed for; the others go on.
-// 4. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
+// 4. Answers to ARP probes have a socket of their own, of which the kernel keeps nothing else (`probe-filter.ts`). It is read first, and
+//    never rests: a flood of other ARP costs sightings, and no answer.
+// 5. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Instant, later, systemClock } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import { RateLimit } from '../rate-limit.ts';
 import { isHostMac, type MacAddress } from './address.ts';
 import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
 import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
@@ -28,6 +29,7 @@ import {
   type HeardFrame,
   PacketSocket,
 } from './packet-socket.ts';
+import { NO_PROBES, probeFilter } from './probe-filter.ts';
 import {
   ALL_NODES_MAC,
   ALL_ROUTERS_MAC,
@@ -37,15 +39,17 @@ import {
   linkLocalOf,
   parseIpv6LinkLocal,
 } from './router-discovery.ts';
+import { SolicitationGate } from './solicitation-gate.ts';
 
-/** Frames of one kind that are read in one wake. */
+/**
+ * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: others of the same kind may then be lost, but
+ * for answers to probes. It empties with the next wake.
+ */
 export const FRAMES_MAX = 256;
-/** How long the sockets of frames rest after so many, in milliseconds. */
+/** How long a socket rests after so many, in milliseconds. */
 export const REST_MS = 10;
 /** Sightings of one message to the main thread. */
 const SIGHTINGS_MAX = 1024;
-/** Solicitations that are passed on: every machine of a rack asks a few times when it starts. */
-const SOLICITATION_RATE = { perSecond: 100, burst: 400 };
 /** How often the same router is told of, in milliseconds. */
 const ROUTER_RETELL_MS = 60_000;
 
@@ -73,8 +77,9 @@ export class WireEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
   readonly #filter = new SightingFilter();
-  readonly #solicitations = new RateLimit(SOLICITATION_RATE);
+  readonly #solicitations = new SolicitationGate();
   readonly #routersToldAt = new Map<string, Instant>();
+  #answers: PacketSocket | undefined;
   #arp: PacketSocket | undefined;
   #routers: PacketSocket | undefined;
   #neighbours: NetlinkDump | undefined;
@@ -83,12 +88,16 @@ export class WireEar {
   #host: readonly HostInterface[] = [];
   #links = new Map<number, ServedLink>();
   #sightings: Sighting[] = [];
-  #restUntil: Instant | undefined;
+  /** Until when the sockets rest that had too much. */
+  readonly #restUntil: { arp?: Instant | undefined; routers?: Instant | undefined } = {};
+  /** Probes have begun or ended since the kernel was told which answers to keep. */
+  #isFilterOld = false;
 
   /** Opens what can be opened, and says what cannot. */
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
     this.#arp = this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, TAKE_ALL));
+    this.#answers = this.#arp && this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES));
     this.#routers = this.#open('routers', () => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
     try {
       this.#neighbours = new NetlinkDump(libc, NETLINK_NEIGHBOUR_GROUP, [RTM_GETNEIGH], {
@@ -104,22 +113,23 @@ export class WireEar {
 
   /** The descriptors to wait for; fewer while the sockets of frames rest. */
   descriptors(now: Instant): readonly number[] {
-    const resting = this.#restUntil !== undefined && this.#restUntil > now;
-    const frames = resting ? [] : [this.#arp?.fd, this.#routers?.fd];
-    return [...frames, this.#neighbours?.fd].filter((fd) => fd !== undefined);
+    const arp = this.#rests('arp', now) ? undefined : this.#arp;
+    const routers = this.#rests('routers', now) ? undefined : this.#routers;
+    return [this.#answers, arp, routers, this.#neighbours].flatMap((socket) => socket?.fd ?? []);
   }
 
   /** When something is due though nothing was heard; undefined: nothing is. */
   get nextAt(): Instant | undefined {
-    const next = this.#probes.nextAt;
-    if (this.#restUntil === undefined) return next;
-    return next === undefined || this.#restUntil < next ? this.#restUntil : next;
+    const { arp, routers } = this.#restUntil;
+    const due = [this.#probes.nextAt, arp, routers].filter((at) => at !== undefined);
+    return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
   }
 
   /** Takes a command of the main thread. */
   command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#advertise(message);
+    else if (message.kind === 'booting') this.#solicitations.noteBooting(message.mac, message.owner, systemClock.now());
     else this.#probe(message.id, message);
   }
 
@@ -132,11 +142,9 @@ export class WireEar {
   /** Reads what has arrived and does what is due. */
   work(): void {
     const now = systemClock.now();
-    if (this.#restUntil === undefined || this.#restUntil <= now) {
-      this.#restUntil = undefined;
-      this.#drain('arp', this.#arp, (frame) => this.#onArp(frame, now), now);
-      this.#drain('routers', this.#routers, (frame) => this.#onRouterDiscovery(frame, now), now);
-    }
+    this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);
+    this.#drain('arp', this.#arp, (frame) => this.#onArp(frame, now), now);
+    this.#drain('routers', this.#routers, (frame) => this.#onRouterDiscovery(frame, now), now);
     try {
       this.#neighbours?.drain();
       this.#neighbours?.recover();
@@ -149,7 +157,7 @@ export class WireEar {
   }
 
   close(): void {
-    for (const socket of [this.#arp, this.#routers, this.#neighbours]) socket?.close();
+    for (const socket of [this.#answers, this.#arp, this.#routers, this.#neighbours]) socket?.close();
   }
 
   #open(name: 'arp' | 'routers', open: () => PacketSocket): PacketSocket | undefined {
@@ -194,32 +202,47 @@ export class WireEar {
   }
 
   #drain(
-    name: 'arp' | 'routers',
+    name: 'answers' | 'arp' | 'routers',
     socket: PacketSocket | undefined,
     take: (frame: HeardFrame) => void,
     now: Instant,
   ): void {
-    if (socket === undefined) return;
+    if (socket === undefined || (name !== 'answers' && this.#rests(name, now))) return;
     try {
       for (let count = 0; count < FRAMES_MAX; count += 1) {
         const frame = socket.receive();
         if (frame === undefined) return;
         take(frame);
       }
-      this.#restUntil = later(now, REST_MS);
+      if (name !== 'answers') this.#restUntil[name] = later(now, REST_MS);
     } catch (error) {
-      this.#fail(name, errorText(error));
+      this.#fail(name === 'answers' ? 'arp' : name, errorText(error));
     }
   }
 
   /** A socket that fails would fail again at once: it is closed, and said to be missing. */
   #fail(name: 'arp' | 'routers', code: string): void {
-    const socket = name === 'arp' ? this.#arp : this.#routers;
-    socket?.close();
-    if (name === 'arp') this.#arp = undefined;
-    else this.#routers = undefined;
+    for (const socket of name === 'arp' ? [this.#answers, this.#arp] : [this.#routers]) socket?.close();
+    if (name === 'arp') {
+      this.#answers = undefined;
+      this.#arp = undefined;
+    } else this.#routers = undefined;
     this.#problems[name] = code;
     this.#tellSenses();
+  }
+
+  /** True while a socket rests that had too much. */
+  #rests(name: 'arp' | 'routers', now: Instant): boolean {
+    const until = this.#restUntil[name];
+    if (until !== undefined && until > now) return true;
+    this.#restUntil[name] = undefined;
+    return false;
+  }
+
+  #onAnswer({ bytes, interfaceIndex }: HeardFrame): void {
+    const packet = decodeArp(bytes);
+    const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex) : undefined;
+    if (verdict !== undefined) this.#tellProbed(verdict);
   }
 
   #onArp({ bytes, interfaceIndex }: HeardFrame, now: Instant): void {
@@ -227,8 +250,6 @@ export class WireEar {
     if (link === undefined) return;
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
-    const verdict = this.#probes.hear(packet.value, interfaceIndex);
-    if (verdict !== undefined) this.#tellProbed(verdict);
     const { sender, senderMac } = packet.value;
     if (senderMac === link.mac || !isHostMac(senderMac) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
@@ -259,7 +280,7 @@ export class WireEar {
     if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
     if (heard.value.kind === 'solicitation') {
       const { source } = heard.value;
-      if (!this.#solicitations.allows(now)) return;
+      if (!this.#solicitations.allows(from, now)) return;
       this.#tell({ kind: 'solicitation', solicitation: { interfaceName: link.name, mac: from, source } });
       return;
     }
@@ -272,26 +293,41 @@ export class WireEar {
   #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
     const link = this.#linkNamed(interfaceName);
     const question = { id, address, interfaceIndex: link?.index ?? 0, own: link?.mac ?? BROADCAST };
-    const started = link !== undefined && this.#arp !== undefined && this.#probes.start(question, systemClock.now());
+    const started =
+      link !== undefined && this.#answers !== undefined && this.#probes.start(question, systemClock.now());
+    this.#isFilterOld ||= started;
     if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });
   }
 
   #runProbes(): void {
     const now = systemClock.now();
+    this.#hearAnswers();
     for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) {
       if ('free' in due) this.#tellProbed(due.free);
       else this.#sendProbe(due.send);
     }
+    this.#hearAnswers();
+  }
+
+  /** Has the kernel keep the answers to the probes that run, and no others. */
+  #hearAnswers(): void {
+    if (!this.#isFilterOld) return;
+    this.#isFilterOld = false;
+    // Where so long a filter is refused, everything is heard.
+    const code = this.#answers?.filter(probeFilter(this.#probes.questions()));
+    if (code !== undefined) this.#answers?.filter(TAKE_ALL);
   }
 
   #sendProbe(question: ProbeQuestion): void {
     const { id, own, address, interfaceIndex } = question;
     if (this.#arp?.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST) === undefined) return;
     this.#probes.cancel(question);
+    this.#isFilterOld = true;
     this.#tell({ kind: 'probed', id, user: undefined, made: false });
   }
 
   #tellProbed({ id, user }: ProbeVerdict): void {
+    this.#isFilterOld = true;
     this.#tell({ kind: 'probed', id, user, made: true });
   }
 

@@ -6,6 +6,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import type { Owner } from '../kept-apart.ts';
 import { type Ipv4, isHostMac, type MacAddress } from './address.ts';
 import { PROBES_MAX } from './arp-probes.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -42,6 +43,8 @@ export interface Wire {
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
+  /** A machine boots: its solicitations are told whatever else is on the wire. */
+  booting(mac: MacAddress, owner: Owner): void;
 }
 
 interface Waiting {
@@ -139,6 +142,10 @@ export class ThreadWire implements Wire {
 
   advertise(solicitation: Solicitation): void {
     this.#tell?.({ kind: 'advertise', ...solicitation });
+  }
+
+  booting(mac: MacAddress, owner: Owner): void {
+    this.#tell?.({ kind: 'booting', mac, owner });
   }
 
   #settle(id: number, user: MacAddress | undefined, made: boolean): void {

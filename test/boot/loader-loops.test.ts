@@ -7,12 +7,15 @@ import { LOOP_LOADS_MAX, LOOP_MS_MAX, LOOPS_MAX, LoaderLoops } from '../../src/b
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, later } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
+import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
 import { bootConfig, hw, RACK } from './rack.ts';
 
 const MAC = hw('52:54:00:12:34:56');
 const OTHER = hw('52:54:00:12:34:57');
 const START = instant(1_000_000);
+const KNOWN: Owner = { rank: 'machine', share: '' };
+const STRANGER: Owner = { rank: 'stranger', share: 'eth1' };
 const BIOS: BootClient = { kind: 'bios', architecture: 0 };
 const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
 const UEFI_HTTP: BootClient = { kind: 'uefi-http', cpu: 'amd64', architecture: 16 };
@@ -30,8 +33,8 @@ class Rig {
   }
 
   /** Which file DHCP names. */
-  told(client: BootClient, of: MacAddress = MAC): string | undefined {
-    const query = { client, mac: of, serverAddress: RACK };
+  told(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
+    const query = { client, mac: of, serverAddress: RACK, asker };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
     const foreseen = this.loops.foresee(query, plan, this.#config, this.now).file;
@@ -140,5 +143,22 @@ test(`of more than ${LOOPS_MAX} machines the one told longest ago is forgotten`,
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   for (let index = 0; index < LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x525400000000 + index));
+  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+});
+
+test('a machine of the region stays watched however many strangers are told a loader', () => {
+  const rig = new Rig();
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
+  for (let index = 0; index <= LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x0200_0000_0000 + index), STRANGER);
+  assert.equal(rig.told(UEFI_HTTP), 'http://10.20.0.1:5248/ipxe.cfg');
+});
+
+test('a query in which nobody boots has nothing watched', () => {
+  const rig = new Rig();
+  const query = { client: UEFI_HTTP, mac: MAC, serverAddress: RACK };
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) {
+    rig.got('ipxe.efi');
+    rig.loops.check(query, { serverAddress: RACK, file: 'ipxe.efi', reason: '' }, bootConfig({}), rig.now);
+  }
   assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });

@@ -6,9 +6,11 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
 import { addDhcp } from '../../src/daemon/metrics.ts';
+import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts/probe-turns.ts';
 import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events.ts';
 import { IMPORT_REFUSALS } from '../../src/dhcp/import/lease-import.ts';
 import { WAITING_MAX } from '../../src/dhcp/leases/durable-queue.ts';
+import { mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import { Exposition } from '../../src/observe/exposition.ts';
 import { logEvents } from '../../src/observe/log.ts';
@@ -54,6 +56,21 @@ const owned = { machines: [machine(MAC_B, '10.20.0.30'), machine(hw('52:54:00:00
 const conflicts = (answer: Promise<ReturnType<typeof hw> | undefined>): WireRackOptions => ({
   findConflict: () => answer,
 });
+
+/** As many new clients as may come, in a range for all of them, and one more than may be probed for. */
+const MANY = {
+  ...config(
+    subnet({
+      network: { address: ip('10.20.0.0'), prefix: 20 },
+      dynamic: { low: ip('10.20.1.0'), high: ip('10.20.15.0') },
+    }),
+  ),
+  newClientsPerSecond: 0,
+};
+const CROWD = Array.from({ length: PROBES_RUNNING_MAX + PROBES_WAITING_MAX + 1 }, (_, index) => ({
+  ...discover,
+  mac: mac(0x0200_0000_0000 + index),
+}));
 
 const BOOTS: WireOption = [60, Buffer.from('PXEClient:Arch:00007:UNDI:003016')];
 const proxied = config(subnet({ proxy: true, dynamic: undefined, static: undefined }));
@@ -240,6 +257,10 @@ const CASES: ReadonlyMap<DhcpRefusal, Case> = new Map<DhcpRefusal, Case>([
   [
     'no-loader',
     { options: { config: proxied, planBoot: () => undefined }, provoke: says({ ...discover, options: [BOOTS] }) },
+  ],
+  [
+    'probes-waiting',
+    { options: { config: MANY, ...conflicts(new Promise(() => undefined)) }, provoke: says(...CROWD) },
   ],
   ['probe-running', { options: conflicts(new Promise(() => undefined)), provoke: says(discover, discover) }],
   [

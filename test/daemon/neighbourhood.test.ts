@@ -29,6 +29,7 @@ function start() {
   const heard: Ipv4[] = [];
   const sent: Solicitation[] = [];
   const served: (readonly string[])[] = [];
+  const boots: (readonly [MacAddress, string])[] = [];
   let listener: WireListener | undefined;
   const wire: Wire = {
     serve: (names) => served.push(names),
@@ -38,6 +39,7 @@ function start() {
     canProbe: () => false,
     findUser: async () => undefined,
     advertise: (solicitation) => sent.push(solicitation),
+    booting: (booting, owner) => boots.push([booting, owner.rank]),
   };
   const onHeard = (address: Ipv4): void => void heard.push(address);
   const around = new Neighbourhood({ clock, wire, onHeard, publish: (event) => events.push(event) });
@@ -46,7 +48,7 @@ function start() {
     listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, heard: isHeard }]);
   const said = (): readonly string[] =>
     events.splice(0).map((event) => `${event.kind}: ${eventText(event, undefined)}`);
-  return { clock, around, heard, sent, served, see, said, wire: () => listener ?? assert.fail() };
+  return { clock, around, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
 
 test('it listens once behind each interface of the configuration', () => {
@@ -82,7 +84,7 @@ test('a machine that boots has its solicitation answered, and that is told once 
   const solicitation = { interfaceName: 'eth1', mac: FIRST, source: new Uint8Array(16) };
   rig.wire().onSolicitation(solicitation);
   assert.deepEqual(rig.sent, []);
-  rig.around.booting(FIRST);
+  rig.around.booting(FIRST, { rank: 'stranger', share: 'eth1' });
   assert.deepEqual(rig.sent, [solicitation]);
   rig.wire().onSolicitation(solicitation);
   assert.equal(rig.sent.length, 2);

@@ -58,6 +58,28 @@ describe('the neighbour table', () => {
   });
 });
 
+describe('the neighbours that somebody makes up', () => {
+  it('push out none that was heard for a minute', () => {
+    const table = new NeighbourTable();
+    table.see(seen(), instant(0));
+    table.see(seen(), instant(RETELL_MS));
+    for (let index = 0; index <= NEIGHBOURS_MAX; index += 1)
+      table.see(
+        seen({ address: ipv4(0x0b000000 + index), mac: mac(0x020000000000 + index) }),
+        instant(RETELL_MS + index),
+      );
+    assert.equal(table.find('eth1', A)?.mac, FIRST);
+  });
+
+  it('push out each other when they have one hardware address, and no other host that is new', () => {
+    const table = new NeighbourTable();
+    table.see(seen(), instant(0));
+    for (let index = 0; index <= NEIGHBOURS_MAX; index += 1)
+      table.see(seen({ address: ipv4(0x0b000000 + index), mac: SECOND }), instant(index));
+    assert.equal(table.find('eth1', A)?.mac, FIRST);
+  });
+});
+
 describe('the filter of sightings', () => {
   it('lets the same one through once in RETELL_MS, and another host at once', () => {
     const filter = new SightingFilter();
@@ -75,9 +97,31 @@ describe('the filter of sightings', () => {
     const filter = new SightingFilter();
     let through = 0;
     for (let index = 0; index < 100_000; index += 1) {
-      if (filter.allows(3, ipv4(0x0a000000 + index), FIRST, true, instant(index / 100))) through += 1;
+      if (filter.allows(3, ipv4(0x0a000000 + index), mac(0x020000000000 + index), true, instant(index / 100)))
+        through += 1;
     }
     assert.ok(through >= 2000 && through <= 2600, `${through}`);
     assert.ok(filter.allows(3, ipv4(0x0a000000 + 99_999), FIRST, true, instant(10_000)));
+  });
+
+  it('lets one hardware address tell few, and others what they are', () => {
+    const filter = new SightingFilter();
+    let through = 0;
+    for (let index = 0; index < 100_000; index += 1) {
+      if (filter.allows(3, ipv4(0x0b000000 + index), SECOND, true, instant(index / 100))) through += 1;
+    }
+    assert.ok(through <= 70, `${through}`);
+    assert.ok(filter.allows(3, A, FIRST, true, instant(1000)));
+  });
+
+  it('tells a host that was heard before again in the middle of any flood', () => {
+    const filter = new SightingFilter();
+    assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
+    for (let minute = 1; minute <= 3; minute += 1) {
+      const now = instant(minute * RETELL_MS);
+      for (let index = 0; index < 20_000; index += 1)
+        filter.allows(3, ipv4(0x0b000000 + minute * 100_000 + index), mac(0x020000000000 + index), true, now);
+      assert.ok(filter.allows(3, A, FIRST, true, now), `minute ${minute}`);
+    }
   });
 });

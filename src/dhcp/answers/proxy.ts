@@ -22,6 +22,7 @@ import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OptionList, type OptionsInMaking } from '../wire/option-list.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
+import { findAsker } from './asker.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
@@ -124,7 +125,8 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const classes = namesOf(loaders);
   const denying = denyingAmong(loaders);
   if (denying !== undefined) return { kind: 'refused', reason: 'class-denied', classes: denying.name };
-  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders, proxied: true });
+  const asker = findAsker(inquiry, state, served);
+  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders, proxied: true, asker });
   if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
   return { kind: 'plan', plan, serverAddress, classes };
 }

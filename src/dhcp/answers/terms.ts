@@ -19,6 +19,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
+import { findAsker } from './asker.ts';
 import { answerFqdn } from './client-name.ts';
 import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
@@ -50,7 +51,10 @@ export function settingsFor(
     plan:
       client === undefined
         ? undefined
-        : state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes }),
+        : state.planBoot({
+            ...{ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes },
+            asker: findAsker(inquiry, state, served),
+          }),
     hostname,
     domain: machine?.domain,
     fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),

@@ -5,10 +5,12 @@
 //                                                                               └─ somebody ─▶ set aside
 //   offer ─ clear ─┬─ 'clear': not to be probed, in stock, or asked a moment ago
 //                  ├─ 'asked': a client waits for the answer already
+//                  ├─ 'crowded': too many clients of the wire wait for a probe (`probe-turns.ts`)
 //                  └─ a promise: the user, or undefined
 //
 // 1. A new client waits only when the stock is empty, or for the address it asks for itself or that is fixed for it and it never had, as
-//    long as a probe takes (PROBE_MS of the net room): clients ask again after 1 s at the earliest.
+//    long as a probe takes (PROBE_MS of the net room), and for its turn: clients ask again after 1 s at the earliest. No offer leaves unprobed
+//    because there are too many.
 // 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
 // 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
 //    more is; answers are not believed until then. A proxy ARP answers for every address.
@@ -24,6 +26,7 @@ import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
 import { ProbeBook } from './probe-book.ts';
+import { ProbeTurns } from './probe-turns.ts';
 
 /** How often the stock is looked after, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;
@@ -34,6 +37,11 @@ const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
+/**
+ * Probes ahead of need that run at a time: with those for clients fewer than the net room can make. The operator fills it, by many networks.
+ * The rest follows as they end.
+ */
+export const PROBES_AHEAD_MAX = 128;
 /** The most addresses that are looked at to fill the stock: those that come first may be in it already. */
 const LOOKS_MAX = 2 * STOCK_SIZE;
 
@@ -54,7 +62,7 @@ export interface ConflictPorts {
 export type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
 /** Whether an offer may leave. */
-export type Clearance = 'clear' | 'asked' | Promise<MacAddress | undefined>;
+export type Clearance = 'clear' | 'asked' | 'crowded' | Promise<MacAddress | undefined>;
 
 /** Looks before addresses are given. */
 export class ConflictCheck {
@@ -62,6 +70,9 @@ export class ConflictCheck {
   readonly #listener: ConflictListener;
   readonly #stock = new FreeStock();
   readonly #book = new ProbeBook();
+  readonly #turns = new ProbeTurns();
+  /** A stock could not be filled because so many probes ran. */
+  #isStockShort = false;
   /** Probes ahead of need that run, by address. */
   readonly #ahead = new Map<Ipv4, Promise<MacAddress | undefined>>();
   /** When addresses of a network answered, oldest first; at most as many as are believed. */
@@ -102,9 +113,14 @@ export class ConflictCheck {
     this.leased(address);
     const { interfaceName } = subnet;
     if (!offer.probe || inStock || interfaceName === undefined || !this.#canProbe(subnet)) return 'clear';
-    if (this.#distrusts(served, now) || !this.#book.start(address, now)) return 'clear';
-    const asking = this.#ahead.get(address) ?? this.#ask(address, interfaceName);
+    if (this.#distrusts(served, now) || this.#book.isFresh(address, now)) return 'clear';
+    const turn = this.#turns.take(interfaceName);
+    if (turn === false) return 'crowded';
+    this.#book.start(address);
+    const ask = (): Promise<MacAddress | undefined> => this.#ahead.get(address) ?? this.#ask(address, interfaceName);
+    const asking = turn === true ? ask() : turn.then(ask);
     const answered = (found: MacAddress | undefined): MacAddress | undefined => {
+      this.#turns.end();
       const at = this.#ports.clock.now();
       const user = found === mac || this.#distrusts(served, at) ? undefined : found;
       this.#book.finish(address, user === undefined, at);
@@ -199,22 +215,33 @@ export class ConflictCheck {
 
   #probeAhead(served: ServedSubnet, address: Ipv4, interfaceName: string): void {
     if (this.#ahead.has(address)) return;
+    if (this.#ahead.size >= PROBES_AHEAD_MAX) {
+      this.#isStockShort = true;
+      return;
+    }
     const asking = this.#ask(address, interfaceName);
     this.#ahead.set(address, asking);
     asking.then(
       (user) => this.#onAsked(served, address, user),
       () => {
-        this.#ahead.delete(address);
+        this.#endAhead(address);
         this.#stock.remove(address);
       },
     );
+  }
+
+  #endAhead(address: Ipv4): void {
+    this.#ahead.delete(address);
+    if (!this.#isStockShort) return;
+    this.#isStockShort = false;
+    this.#look(RESTOCK_MS);
   }
 
   #onAsked(served: ServedSubnet, address: Ipv4, user: MacAddress | undefined): void {
     const { clock } = this.#ports;
     const now = clock.now();
     const { name } = served.subnet;
-    this.#ahead.delete(address);
+    this.#endAhead(address);
     if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
     this.#stock.remove(address);
     // A client that asked for the address meanwhile hears of it itself; what was meant for the stock is gone.

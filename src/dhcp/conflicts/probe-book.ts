@@ -1,13 +1,11 @@
 // Which addresses are being probed for a host that uses them without a lease, and which were probed just now.
 //
 // 1. An address is probed once at a time and not again within PROBE_FRESH_MS.
-// 2. At most PROBES_RUNNING_MAX probes run; beyond that an address is offered unprobed: answering late would lose the client.
+// 2. How many run at a time is the business of `probe-turns.ts`: one that waits for its turn counts as running here.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 
-/** The most probes at a time. */
-export const PROBES_RUNNING_MAX = 256;
 /** How long the answer of a probe counts. */
 export const PROBE_FRESH_MS = 60_000;
 /** The most answers remembered; beyond that the oldest goes, and its address is probed again. */
@@ -23,13 +21,15 @@ export class ProbeBook {
     return this.#running.has(address);
   }
 
-  /** Notes a probe that starts now. @returns false: it is not needed, or there are too many. */
-  start(address: Ipv4, now: Instant): boolean {
+  /** True when nobody answered for an address a moment ago. */
+  isFresh(address: Ipv4, now: Instant): boolean {
     const freeAt = this.#freeAt.get(address);
-    if (freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now) return false;
-    if (this.#running.size >= PROBES_RUNNING_MAX) return false;
+    return freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now;
+  }
+
+  /** Notes a probe that starts now. */
+  start(address: Ipv4): void {
     this.#running.add(address);
-    return true;
   }
 
   /** What was answered of an address no longer counts. */

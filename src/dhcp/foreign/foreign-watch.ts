@@ -67,6 +67,8 @@ export interface ForeignWatchPorts {
   readonly tap: (request: TapRequest) => FrameTap | undefined;
   /** The addresses by which clients know this rack. */
   readonly ownAddresses: () => ReadonlySet<Ipv4>;
+  /** True for a client that has a lease or a record of one here, or is a machine of the region; left out: nobody is known. */
+  readonly isKnownClient?: ((client: MacAddress) => boolean) | undefined;
   /** The servers that are known have changed. */
   readonly onChange?: (() => void) | undefined;
 }
@@ -137,7 +139,8 @@ export class ForeignWatch implements ForeignEar {
 
   isSeenAt(place: string, client: MacAddress): boolean {
     const now = this.#ports.clock.now();
-    return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#hearsay.spares(place, client, now);
+    const isKnown = (): boolean => this.#isKnown(client);
+    return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#hearsay.spares(place, client, isKnown, now);
   }
 
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void {
@@ -147,7 +150,8 @@ export class ForeignWatch implements ForeignEar {
     const named = optionAddress(message.options, OPTION.serverIdentifier);
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
       if (this.#ports.ownAddresses().has(named)) return;
-      this.#hearsay.choose(watched.wire.place, macFromBytes(message.chaddr), this.#ports.clock.now());
+      const client = macFromBytes(message.chaddr);
+      this.#hearsay.choose(watched.wire.place, client, this.#isKnown(client), this.#ports.clock.now());
       this.#see(watched, { server: named, evidence: 'client' });
       return;
     }
@@ -159,6 +163,10 @@ export class ForeignWatch implements ForeignEar {
     this.#closed = true;
     this.#alarm.cancel();
     for (const watched of this.#wires.values()) stop(watched);
+  }
+
+  #isKnown(client: MacAddress): boolean {
+    return this.#ports.isKnownClient?.(client) === true;
   }
 
   #find({ subnet, interfaceName }: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): Watched | undefined {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../../src/boot/client.ts';
 import { later, seconds } from '../../../src/clock.ts';
-import { STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
+import { PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
@@ -30,6 +30,11 @@ import {
 } from '../lab.ts';
 
 const SQUATTER = hw('02:00:00:00:00:99');
+/** A range of 1000 addresses. */
+const MANY = {
+  network: { address: ip('10.20.0.0'), prefix: 21 },
+  dynamic: { low: ip('10.20.1.0'), high: ip('10.20.4.231') },
+};
 /** A range of 100 addresses: .100 to .199. */
 const WIDE = { dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.199') } };
 
@@ -355,4 +360,39 @@ test('an address that its client got while the wire was asked about it stays wit
   await rig.pass(100);
   assert.equal(rig.table.find(wish)?.state, 'bound', 'it finds out itself, and declines');
   assert.equal(rig.told('dhcp.conflict').length, 1);
+});
+
+test('of 500 new clients that come at once none is offered an address that the wire was not asked about', async () => {
+  const rig = await start(config(subnet(MANY)));
+  await rig.pass(100);
+  rig.wire.slow = true;
+  const unasked: string[] = [];
+  let offers = 0;
+  const look = (addresses: readonly string[]): void => {
+    offers += addresses.length;
+    unasked.push(...addresses.filter((address) => !rig.wire.asked.includes(ip(address))));
+  };
+  for (let index = 0; index < 500; index += 1) look(rig.offered(mac(0x525400000100 + index)));
+  for (let round = 0; round < 5; round += 1) {
+    for (const answer of rig.wire.waiting.splice(0)) answer();
+    await settle();
+    look(rig.network.take().map(({ message }) => formatIpv4(message.yiaddr)));
+  }
+  assert.deepEqual([offers, unasked], [500, []]);
+  await rig.server.close();
+});
+
+test('the stocks of many networks are filled a few at a time, and in the end all', async () => {
+  const wires = Array.from({ length: 12 }, (_, index) =>
+    subnet({
+      name: `n${index}`,
+      network: { address: ipv4(ip('10.60.0.0') + index * 256), prefix: 24 },
+      dynamic: { low: ipv4(ip('10.60.0.100') + index * 256), high: ipv4(ip('10.60.0.199') + index * 256) },
+      static: undefined,
+    }),
+  );
+  const rig = await start(config(...wires));
+  assert.equal(rig.wire.asked.length, PROBES_AHEAD_MAX);
+  for (let look = 0; look < 3; look += 1) await rig.pass(100);
+  assert.equal(new Set(rig.wire.asked).size, wires.length * STOCK_SIZE);
 });

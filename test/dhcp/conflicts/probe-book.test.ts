@@ -3,19 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, later } from '../../../src/clock.ts';
-import {
-  PROBE_FRESH_MS,
-  PROBES_REMEMBERED_MAX,
-  PROBES_RUNNING_MAX,
-  ProbeBook,
-} from '../../../src/dhcp/conflicts/probe-book.ts';
+import { PROBE_FRESH_MS, PROBES_REMEMBERED_MAX, ProbeBook } from '../../../src/dhcp/conflicts/probe-book.ts';
 import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
 import { ip, NOW } from '../lab.ts';
 
 const A = ip('10.20.0.100');
 const at = (number: number): Ipv4 => ipv4(A + number);
 const probe = (book: ProbeBook, address: Ipv4, free: boolean, now: Instant): void => {
-  assert.ok(book.start(address, now));
+  assert.ok(!book.isFresh(address, now));
+  book.start(address);
   book.finish(address, free, now);
 };
 
@@ -32,33 +28,24 @@ for (const [name, free, afterMs, forgotten, needed] of AGAIN) {
     const book = new ProbeBook();
     probe(book, A, free, NOW);
     if (forgotten) book.forget(A);
-    assert.equal(book.start(A, later(NOW, afterMs)), needed);
-    assert.equal(book.isRunning(A), needed);
+    assert.equal(book.isFresh(A, later(NOW, afterMs)), !needed);
   });
 }
 
 test('an address is being asked about until the answer is there, and others are not', () => {
   const book = new ProbeBook();
   assert.equal(book.isRunning(A), false);
-  book.start(A, NOW);
+  book.start(A);
   assert.deepEqual([book.isRunning(A), book.isRunning(at(1))], [true, false]);
   book.finish(A, true, later(NOW, 100));
   assert.equal(book.isRunning(A), false);
 });
 
-test('so many are asked about at a time, and the next when one is answered', () => {
-  const book = new ProbeBook();
-  for (let number = 0; number < PROBES_RUNNING_MAX; number += 1) assert.ok(book.start(at(number), NOW));
-  assert.equal(book.start(at(PROBES_RUNNING_MAX), NOW), false);
-  book.finish(at(7), false, NOW);
-  assert.equal(book.start(at(PROBES_RUNNING_MAX), NOW), true);
-});
-
 test('so many answers are remembered: the oldest is forgotten first', () => {
   const book = new ProbeBook();
   for (let number = 0; number <= PROBES_REMEMBERED_MAX; number += 1) probe(book, at(number), true, NOW);
-  assert.equal(book.start(at(1), NOW), false, 'the second is remembered');
-  assert.equal(book.start(at(0), NOW), true, 'the first is asked about again');
+  assert.equal(book.isFresh(at(1), NOW), true, 'the second is remembered');
+  assert.equal(book.isFresh(at(0), NOW), false, 'the first is asked about again');
 });
 
 test('the answer to a second question counts from then on', () => {
@@ -66,5 +53,5 @@ test('the answer to a second question counts from then on', () => {
   probe(book, A, true, NOW);
   probe(book, at(1), true, NOW);
   probe(book, A, true, later(NOW, PROBE_FRESH_MS));
-  assert.equal(book.start(A, later(NOW, 2 * PROBE_FRESH_MS - 1)), false);
+  assert.equal(book.isFresh(A, later(NOW, 2 * PROBE_FRESH_MS - 1)), true);
 });

@@ -15,7 +15,7 @@ import {
   type Wire,
   wiresOf,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
-import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS } from '../../../src/dhcp/foreign/hearsay.ts';
+import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/hearsay.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import {
@@ -45,6 +45,8 @@ const OTHER_MAC = hw('52:54:00:00:00:66');
 const RACK_MAC = hw('52:54:00:00:00:01');
 const PORTS = { serverPort: 67, clientPort: 68 };
 const INTERVAL_MS = 600_000;
+/** It has a lease here. */
+const KNOWN_CLIENT = hw('52:54:00:00:00:aa');
 const WIRE: Wire = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
 const FAR: Wire = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
 
@@ -101,6 +103,7 @@ function rigOf(): Rig {
     },
     tap: () => (rig.canTap ? openTap() : undefined),
     ownAddresses: () => new Set([RACK]),
+    isKnownClient: (client) => client === KNOWN_CLIENT,
     onChange: () => {
       rig.changes += 1;
     },
@@ -463,15 +466,41 @@ test('a client that chose a server which answers no probe is not denied anything
   assert.equal(watch.isSeenAt('eth1', MAC_A), false);
 });
 
-test('of clients that chose another server a bounded number is remembered, those that did so last', () => {
+const invented = (client: number): MacAddress => macOf(0x020000000000 + client);
+
+test('of clients that chose another server as many as are remembered spare nobody else', () => {
   const { watch, clock, name } = settledRig();
-  for (let client = 0; client <= CHOOSERS_MAX; client += 1) {
-    name(macOf(0x020000000000 + client));
-    if (client === CHOOSERS_MAX / 2) name(macOf(0x020000000000));
-  }
+  for (let client = 0; client < CHOOSERS_MAX; client += 1) name(invented(client));
   clock.advance(DOUBT_MS);
-  const isSpared = (client: number): boolean => watch.isSeenAt('eth1', macOf(0x020000000000 + client));
-  assert.deepEqual([0, 1, 2, CHOOSERS_MAX].map(isSpared), [true, false, true, true]);
+  assert.deepEqual([watch.isSeenAt('eth1', invented(0)), watch.isSeenAt('eth1', MAC_B)], [true, false]);
+});
+
+test('when some had to be forgotten nobody who may be one of them is denied anything, until their choice would have ended', () => {
+  const { watch, clock, name } = settledRig();
+  for (let client = 0; client < CHOOSERS_MAX + 100; client += 1) name(invented(client));
+  clock.advance(DOUBT_MS);
+  const spared = (): readonly boolean[] =>
+    [invented(0), MAC_B, KNOWN_CLIENT].map((client) => watch.isSeenAt('eth1', client));
+  assert.deepEqual(spared(), [true, true, false], 'who is known here never chose another server');
+  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'another wire forgot nobody');
+  clock.advance(CHOICE_MS - DOUBT_MS - 1);
+  assert.deepEqual(spared(), [true, true, false]);
+  clock.advance(1);
+  assert.deepEqual(spared(), [false, false, false]);
+});
+
+test('strangers do not push out a client of another server that is known here, or was heard to choose it before', () => {
+  const { watch, clock, name } = settledRig();
+  name(MAC_A);
+  for (let stranger = 0; stranger < CHOOSERS_MAX - 1; stranger += 1) name(invented(stranger));
+  clock.advance(SETTLED_MS);
+  for (const client of [MAC_A, KNOWN_CLIENT]) name(client);
+  for (let stranger = CHOOSERS_MAX; stranger < 2 * CHOOSERS_MAX; stranger += 1) name(invented(stranger));
+  const isSpared = (client: MacAddress): boolean => watch.isSeenAt('eth1', client);
+  assert.equal(isSpared(MAC_B), true, 'some were forgotten');
+  // Those that were forgotten chose a minute earlier.
+  clock.advance(CHOICE_MS - SETTLED_MS);
+  assert.deepEqual([MAC_A, KNOWN_CLIENT, MAC_B].map(isSpared), [true, true, false]);
 });
 
 test('a server that answered is not kept in force by what clients say of it', () => {

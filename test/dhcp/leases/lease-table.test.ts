@@ -3,12 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
-import {
-  PROBE_FRESH_MS,
-  PROBES_REMEMBERED_MAX,
-  PROBES_RUNNING_MAX,
-  ProbeBook,
-} from '../../../src/dhcp/conflicts/probe-book.ts';
 import { chooseAddress } from '../../../src/dhcp/leases/allocate.ts';
 import { ADDRESSES_PER_CLIENT_MAX, RUNNING_PER_CLIENT_MAX } from '../../../src/dhcp/leases/client-index.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
@@ -242,24 +236,6 @@ test('offers are bounded: the oldest goes, and those that ran out go first', () 
   assert.equal(offers.holderOf(ipv4(0), START), undefined);
   offers.hold(ipv4(99), mac(99), LAB, later(START, OFFER_HOLD_MS));
   assert.equal(offers.size, 1);
-});
-
-test('probes are bounded, run once at a time, and count for a while', () => {
-  const book = new ProbeBook();
-  assert.equal(book.start(ip('10.20.0.100'), START), true);
-  assert.equal(book.isRunning(ip('10.20.0.100')), true);
-  book.finish(ip('10.20.0.100'), true, START);
-  assert.equal(book.start(ip('10.20.0.100'), later(START, PROBE_FRESH_MS - 1)), false);
-  assert.equal(book.start(ip('10.20.0.100'), later(START, PROBE_FRESH_MS)), true);
-  book.finish(ip('10.20.0.100'), false, later(START, PROBE_FRESH_MS));
-  for (let index = 0; index < PROBES_RUNNING_MAX; index += 1) assert.equal(book.start(ipv4(index), START), true);
-  assert.equal(book.start(ipv4(PROBES_RUNNING_MAX), START), false);
-  for (let index = 0; index < PROBES_RUNNING_MAX; index += 1) book.finish(ipv4(index), true, START);
-  for (let index = 0; index < PROBES_REMEMBERED_MAX; index += 1) {
-    book.start(ipv4(1_000_000 + index), START);
-    book.finish(ipv4(1_000_000 + index), true, START);
-  }
-  assert.equal(book.start(ipv4(0), START), true, 'the oldest answer is forgotten');
 });
 
 test('a client is offered the same unused address again, and clients of one vendor spread over the range', () => {

@@ -198,13 +198,32 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'dhcp/limits/telling.test.ts',
   },
   {
-    at: 'dhcp/conflicts/probe-book.ts PROBES_RUNNING_MAX',
-    what: 'addresses that are probed by ARP at a time',
+    at: 'dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
+    what: 'addresses that are probed by ARP at a time, for new clients',
     whoCanFill: 'new clients, as many as NEW_CLIENTS_PER_SECOND lets through: each probe takes 400 ms',
-    whatOthersNotice: 'an address is offered without a probe; a conflict is then found by the client, who declines',
+    whatOthersNotice:
+      'new clients wait for their turn, a second at the most where one wire is crowded; none is offered an address unprobed',
     howItEmpties: 'each probe ends after 400 ms',
-    share: 'by the rates of new clients; known clients are not probed for',
-    test: 'dhcp/conflicts/probe-book.test.ts',
+    share: 'wires take turns; on a wire, by the rates of new clients. Known clients are not probed for',
+    test: 'dhcp/conflicts/probe-turns.test.ts',
+  },
+  {
+    at: 'dhcp/conflicts/probe-turns.ts PROBES_WAITING_MAX',
+    what: 'new clients of one wire that wait for a probe',
+    whoCanFill: 'a host that invents clients as fast as the rates of new clients let it, twice over',
+    whatOthersNotice: 'newcomers of that wire get no offer (`probes-waiting`) until they ask again',
+    howItEmpties: '256 every 400 ms, of all wires that wait in turn',
+    share: 'by wire',
+    test: 'dhcp/conflicts/probe-turns.test.ts',
+  },
+  {
+    at: 'dhcp/conflicts/conflict-check.ts PROBES_AHEAD_MAX',
+    what: 'addresses that are probed ahead of need at a time, for all stocks',
+    whoCanFill: 'only the operator, by more than eight networks',
+    whatOthersNotice: 'a stock is filled some hundreds of milliseconds later',
+    howItEmpties: 'each probe ends after 400 ms, and the next follows',
+    share: 'none is needed: strangers make no networks',
+    test: 'dhcp/conflicts/conflict-check.test.ts',
   },
   {
     at: 'dhcp/conflicts/probe-book.ts PROBES_REMEMBERED_MAX',
@@ -244,11 +263,12 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'dhcp/foreign/hearsay.ts CHOOSERS_MAX',
-    what: 'clients of one wire that are known to have chosen another server',
+    what: 'clients of one wire that chose another server: so many that are known, and so many others',
     whoCanFill: 'whoever forges thousands of REQUESTs that name another server',
-    whatOthersNotice: 'a client of another server that is forgotten may be told NAK by a rack that is authoritative',
+    whatOthersNotice:
+      'clients of other servers: nothing; clients of that wire that nobody knows are told no NAK for a day, and find a new address when they have waited in vain',
     howItEmpties: 'after a day; the one that chose longest ago is forgotten first',
-    share: 'by wire; not by client',
+    share: 'by wire; who is known here, or chose another server a minute before, is kept apart',
     test: 'dhcp/foreign/foreign-watch.test.ts',
   },
   {
@@ -299,22 +319,24 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'boot/loader-loops.ts LOOPS_MAX',
-    what: 'machines that are watched for loading the same loader for ever',
+    what: 'machines of each rank (of the region, otherwise known, strangers) that are watched for loading the same loader for ever',
     whoCanFill:
-      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
-    whatOthersNotice: 'a machine that loads itself for ever is led out of it only when the flood ends',
-    howItEmpties: 'the one that was told a loader longest ago is forgotten',
-    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
+      'strangers fill theirs: with an address for each by the rates of new clients, in proxy mode by DISCOVERs under invented hardware addresses',
+    whatOthersNotice:
+      'machines that are known: nothing; a stranger that loads itself for ever is led out of it only when the flood ends',
+    howItEmpties: 'the one of the largest place that was told a loader longest ago is forgotten',
+    share: 'by rank, and among strangers by place: the relay, else the interface; an INFORM has none',
     test: 'boot/loader-loops.test.ts',
   },
   {
     at: 'boot/shown-uuids.ts UUIDS_MAX',
-    what: 'UUIDs that boot clients showed',
+    what: 'UUIDs that boot clients of each rank (of the region, otherwise known, strangers) showed',
     whoCanFill:
-      'whoever sends INFORMs as a boot client under thousands of hardware addresses: one host within a second',
-    whatOthersNotice: 'a known machine that boots from a new card may be taken for an unknown one',
-    howItEmpties: 'the one that was shown longest ago is forgotten; a new boot shows it again',
-    share: 'by the rates of new clients for who asks for an address; none for INFORMs and in proxy mode',
+      'strangers fill theirs: with an address for each by the rates of new clients, in proxy mode by DISCOVERs under invented hardware addresses',
+    whatOthersNotice: 'nothing: a UUID that the region knows is none of a stranger',
+    howItEmpties: 'the one of the largest share that was shown longest ago is forgotten; a new boot shows it again',
+    share: 'by rank; a UUID that the region knows is a share of its own, strangers share by place; an INFORM has none',
+    test: 'daemon/invented-clients.test.ts',
   },
   {
     at: 'boot/seen-addresses.ts SEEN_ADDRESSES_MAX',

@@ -1,0 +1,35 @@
+// How well a boot client is known, for what is remembered of it beside its lease (`kept-apart.ts`).
+//
+// 1. Who only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware address.
+// 2. A UUID that the region knows makes its cards known, each UUID as a share of its own: whoever overheard one can fill that share alone.
+
+import type { Owner, Rank } from '../../kept-apart.ts';
+import { ANY, formatIpv4 } from '../../net/address.ts';
+import { findReservation, identityIn } from '../leases/allocate.ts';
+import type { ServedSubnet } from '../networks/subnet.ts';
+import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';
+import type { DhcpState, Inquiry } from './inquiry.ts';
+
+/** Who asks for something to boot; undefined: it boots nothing, and is not to be remembered. */
+export function findAsker(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
+  if (inquiry.type === MESSAGE_TYPE.inform) return undefined;
+  if (state.machines.findByMac(inquiry.mac) !== undefined) return MACHINE;
+  const uuid = optionUuid(inquiry.message.options);
+  if (uuid !== undefined && state.machines.findByUuid(uuid) !== undefined) return { rank: 'client', share: uuid };
+  return { rank: rankOf(inquiry, state, served), share: placeOf(inquiry) };
+}
+
+const MACHINE: Owner = { rank: 'machine', share: '' };
+
+function rankOf(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): Rank {
+  if (findReservation(served, inquiry) !== undefined) return 'client';
+  const lease = leases.findByClient(identityIn(served, inquiry), served.subnet.network);
+  return lease === undefined ? 'stranger' : 'client';
+}
+
+/** The relay, else the socket. Circuits do not count: whoever makes them up would have as many shares. */
+function placeOf({ message, arrival }: Inquiry): string {
+  return message.giaddr === ANY
+    ? (arrival.interfaceName ?? formatIpv4(arrival.localAddress))
+    : `relay ${formatIpv4(message.giaddr)}`;
+}

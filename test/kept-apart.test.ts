@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { KeptApart } from '../src/kept-apart.ts';
+
+const MAX = 8;
+const KNOWN = { rank: 'machine', share: '' } as const;
+const stranger = (share: string) => ({ rank: 'stranger', share }) as const;
+const table = () => new KeptApart<string, number>(MAX);
+
+describe('a table that keeps ranks apart', () => {
+  it('loses nothing of who is known to any number of strangers', () => {
+    const kept = table();
+    for (let index = 0; index < MAX; index += 1) kept.set(`known ${index}`, index, KNOWN);
+    for (let index = 0; index < 1000; index += 1) kept.set(`stranger ${index}`, index, stranger('eth1'));
+    for (let index = 0; index < MAX; index += 1) assert.equal(kept.get(`known ${index}`), index);
+    assert.equal(kept.size, 2 * MAX);
+  });
+
+  it('takes from the largest share what is oldest in it, and says what went', () => {
+    const kept = table();
+    kept.set('quiet', -1, stranger('eth2'));
+    for (let index = 0; index < MAX - 1; index += 1) kept.set(`${index}`, index, stranger('eth1'));
+    assert.equal(kept.set('more', 99, stranger('eth1')), 0);
+    assert.deepEqual([kept.get('quiet'), kept.get('0'), kept.get('1')], [-1, undefined, 1]);
+    assert.equal(kept.set('1', 1, stranger('eth1')), undefined, 'what is set again takes no place');
+    assert.equal(kept.set('next', 100, stranger('eth1')), 2, 'and is the newest');
+  });
+
+  it('moves an entry whose owner has become known', () => {
+    const kept = table();
+    kept.set('a', 1, stranger('eth1'));
+    assert.equal(kept.rankOf('a'), 'stranger');
+    kept.set('a', 2, KNOWN);
+    assert.deepEqual([kept.rankOf('a'), kept.get('a'), kept.size], ['machine', 2, 1]);
+    for (let index = 0; index < 2 * MAX; index += 1) kept.set(`${index}`, index, stranger('eth1'));
+    assert.equal(kept.get('a'), 2);
+    kept.delete('a');
+    kept.delete('a');
+    assert.equal(kept.size, MAX);
+    assert.equal([...kept.values()].length, MAX);
+    kept.clear();
+    assert.deepEqual([kept.size, kept.rankOf('0')], [0, undefined]);
+  });
+});

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { AbsentRoom, WAIT_MS } from '../../src/net/absent-room.ts';
+import type { Ipv4 } from '../../src/net/address.ts';
+import { ip } from '../dns/fixture.ts';
+
+const PRESENT = ip('10.20.0.10');
+const ABSENT = ip('10.20.0.77');
+const BUFFER_BYTES = 212_992;
+/** What one small datagram may take of the buffer. */
+const SMALL = 100;
+const KERNEL_BYTES = 768 + 2 * SMALL;
+
+function rig() {
+  const room = new AbsentRoom(BUFFER_BYTES, () => ({ isAbsent: (address) => address !== PRESENT }));
+  return (address: Ipv4, count: number, atMs: number, bytes = SMALL): number => {
+    let admitted = 0;
+    for (let index = 0; index < count; index += 1) if (room.admits(address, bytes, instant(atMs))) admitted += 1;
+    return admitted;
+  };
+}
+
+describe('a send buffer that nobody can look at', () => {
+  it('takes everything for hosts that are there, whatever waits for others', () => {
+    const admitted = rig();
+    admitted(ABSENT, 10_000, 0);
+    assert.equal(admitted(PRESENT, 10_000, 0), 10_000);
+  });
+
+  it('is never taken by absent hosts to more than a quarter', () => {
+    const admitted = rig();
+    const times: number[] = [];
+    for (let atMs = 0; atMs < 20_000; atMs += 10) {
+      for (let passed = admitted(ABSENT, 40, atMs); passed > 0; passed -= 1) times.push(atMs);
+    }
+    for (const atMs of [0, WAIT_MS - 10, WAIT_MS, 10_000, 19_990]) {
+      const waiting = times.filter((sentAt) => sentAt <= atMs && sentAt > atMs - WAIT_MS).length;
+      assert.ok(waiting * KERNEL_BYTES <= BUFFER_BYTES / 4, `${waiting} after ${atMs} ms`);
+      assert.ok(waiting > 0);
+    }
+  });
+
+  it('has as much room again when what waited is gone, and no more', () => {
+    const admitted = rig();
+    const most = admitted(ABSENT, 1000, 0);
+    assert.equal(admitted(ABSENT, 1000, WAIT_MS), most);
+    assert.equal(admitted(ABSENT, 1000, 100 * WAIT_MS), most);
+    assert.equal(admitted(ABSENT, 1000, 0), 0, 'the clock went back');
+  });
+
+  it('takes one datagram that is larger than all its room', () => {
+    const admitted = rig();
+    assert.equal(admitted(ABSENT, 10, 0, 60_000), 1);
+    assert.equal(admitted(ABSENT, 10, WAIT_MS, 60_000), 0);
+  });
+});

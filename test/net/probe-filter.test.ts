@@ -1,0 +1,71 @@
+// The filter of answers to probes, run by an interpreter of the few instructions that it has.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { PROBES_MAX } from '../../src/net/arp-probes.ts';
+import { type FilterInstruction, LOAD_INTERFACE_INDEX } from '../../src/net/packet-socket.ts';
+import { NO_PROBES, probeFilter } from '../../src/net/probe-filter.ts';
+
+const A = ipv4(0x0a140032);
+const B = ipv4(0xc0a80001);
+/** An eighth of what the kernel takes (BPF_MAXINSNS 4096, optmem_max 20480 octets of its own longer form). */
+const INSTRUCTIONS_MAX = 600;
+
+function packet(sender: number, target: number): DataView {
+  const view = new DataView(new ArrayBuffer(28));
+  view.setUint32(14, sender);
+  view.setUint32(24, target);
+  return view;
+}
+
+/** True when the kernel would keep the packet. */
+function takes(filter: readonly FilterInstruction[], interfaceIndex: number, view: DataView): boolean {
+  let accumulator = 0;
+  for (let at = 0; ; at += 1) {
+    const [code, ifTrue, ifFalse, operand] = filter[at] ?? assert.fail('it runs out of its end');
+    if (code === 0x20) accumulator = operand === LOAD_INTERFACE_INDEX ? interfaceIndex : view.getUint32(operand);
+    else if (code === 0x15) at += accumulator === operand ? ifTrue : ifFalse;
+    else if (code === 0x05) at += operand;
+    else if (code === 0x06) return operand > 0;
+    else assert.fail(`instruction ${code}`);
+    assert.ok(ifTrue < 256 && ifFalse < 256);
+  }
+}
+
+const PROBED = [
+  { interfaceIndex: 3, address: A },
+  { interfaceIndex: 4, address: B },
+];
+const CASES: readonly (readonly [string, number, DataView, boolean])[] = [
+  ['an answer', 3, packet(A, 0), true],
+  ['the probe of another host', 3, packet(0, A), true],
+  ['who asks for the address, which shows no user', 3, packet(B, A), false],
+  ['anybody else', 3, packet(A + 1, A), false],
+  ['an answer on another wire', 4, packet(A, 0), false],
+  ['an answer on the second wire', 4, packet(B, 0), true],
+  ['what comes by a wire that is not probed', 5, packet(A, 0), false],
+];
+
+describe('what is kept for the answers to probes', () => {
+  for (const [name, interfaceIndex, view, expected] of CASES) {
+    it(`is ${expected ? '' : 'not '}${name}`, () => {
+      assert.equal(takes(probeFilter(PROBED), interfaceIndex, view), expected);
+    });
+  }
+
+  it('is nothing without a probe', () => {
+    for (const filter of [NO_PROBES, probeFilter([])]) assert.equal(takes(filter, 3, packet(A, 0)), false);
+  });
+
+  it('holds for as many probes as can run', () => {
+    const address = (index: number): Ipv4 => ipv4(A + index);
+    const filter = probeFilter(
+      Array.from({ length: PROBES_MAX }, (_, index) => ({ interfaceIndex: 3, address: address(index) })),
+    );
+    assert.ok(filter.length < INSTRUCTIONS_MAX);
+    for (let index = 0; index < PROBES_MAX; index += 1)
+      assert.ok(takes(filter, 3, packet(address(index), 0)), `${index}`);
+    assert.equal(takes(filter, 3, packet(address(PROBES_MAX), 0)), false);
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import type { Owner } from '../../src/kept-apart.ts';
+import { type MacAddress, mac } from '../../src/net/address.ts';
+import { KEPT_MAX, KEPT_MS } from '../../src/net/router-answers.ts';
+import { OTHERS_RATE, SENDER_RATE, SENDERS_MAX, SolicitationGate } from '../../src/net/solicitation-gate.ts';
+
+const MACHINE: Owner = { rank: 'machine', share: '' };
+const STRANGER: Owner = { rank: 'stranger', share: 'eth1' };
+const A = mac(0x525400000001);
+const LOUD = mac(0x525400000666);
+const invented = (index: number): MacAddress => mac(0x0200_0000_0000 + index);
+
+/** How many of `count` solicitations within one second are let through. */
+function passed(gate: SolicitationGate, count: number, sender: (index: number) => MacAddress): number {
+  let through = 0;
+  for (let index = 0; index < count; index += 1) {
+    if (gate.allows(sender(index), instant((index * 1000) / count))) through += 1;
+  }
+  return through;
+}
+
+describe('solicitations that are told', () => {
+  it('of one sender that never pauses are few, and others are told all the same', () => {
+    const gate = new SolicitationGate();
+    assert.ok(passed(gate, 10_000, () => LOUD) <= SENDER_RATE.burst + SENDER_RATE.perSecond);
+    assert.equal(gate.allows(A, instant(1000)), true);
+  });
+
+  it('are those of a machine that boots, whatever senders somebody invents', () => {
+    for (const owner of [MACHINE, STRANGER]) {
+      const gate = new SolicitationGate();
+      gate.noteBooting(A, owner, instant(0));
+      const through = passed(gate, 100_000, invented);
+      assert.ok(through <= OTHERS_RATE.burst + OTHERS_RATE.perSecond, `${through}`);
+      assert.equal(gate.allows(invented(1_000_000), instant(1000)), false, 'the others are at their bound');
+      assert.equal(gate.allows(A, instant(1000)), true);
+    }
+  });
+
+  it('are those of a machine of the region also while strangers boot without end', () => {
+    const gate = new SolicitationGate();
+    gate.noteBooting(A, MACHINE, instant(0));
+    for (let index = 0; index < 20_000; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
+    passed(gate, 20_000, invented);
+    assert.equal(gate.allows(A, instant(1000)), true);
+  });
+
+  it('are so few that none of those that wait for a DISCOVER is pushed out', () => {
+    assert.ok(OTHERS_RATE.burst + (OTHERS_RATE.perSecond * KEPT_MS) / 1000 < KEPT_MAX);
+  });
+
+  it('of a sender that was forgotten begin anew', () => {
+    const gate = new SolicitationGate();
+    for (let index = 0; index < SENDER_RATE.burst; index += 1) gate.allows(A, instant(0));
+    assert.equal(gate.allows(A, instant(0)), false);
+    for (let index = 0; index < SENDERS_MAX; index += 1) gate.allows(invented(index), instant(10_000));
+    assert.equal(gate.allows(A, instant(14_000)), true);
+  });
+});
