@@ -7,6 +7,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { cleanJson, cleanLines, cleanText } from '../src/clean-text.ts';
 
+const UNFIT = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
+
 describe('text from outside', () => {
   for (const [name, text, shown] of [
     ['plain text stays', 'rack-1 näive 北京 🙂', 'rack-1 näive 北京 🙂'],
@@ -16,9 +18,20 @@ describe('text from outside', () => {
     ['what turns text around', '\u202egpj.exe\u2066\u2069\u200f\u061c', '\\u202egpj.exe\\u2066\\u2069\\u200f\\u061c'],
     ['what nobody sees', 'a\u200bb\u2060c\ufeff', 'a\\u200bb\\u2060c\\ufeff'],
     ['separators of lines and paragraphs', '\u2028\u2029', '\\u2028\\u2029'],
+    ['a hyphen that shows at line ends only, a joiner of graphemes', 'a\u00adb\u034f', 'a\\xadb\\u034f'],
+    ['fillers, which are letters and blank', '\u115f\u3164\uffa0', '\\u115f\\u3164\\uffa0'],
+    ['a vowel separator, a variation selector', '\u180e\ufe0f', '\\u180e\\ufe0f'],
+    ['an annotation', '\ufff9a\ufffab\ufffb', '\\ufff9a\\ufffab\\ufffb'],
+    ['what nobody sees beyond U+FFFF, whole', 'a\u{e0041}\u{e01ef}\u{1d173}', 'a\\u{e0041}\\u{e01ef}\\u{1d173}'],
     ['halves of a pair', '\ud83d x \ude42', '\\ud83d x \\ude42'],
   ] as const) {
-    test(name, () => assert.equal(cleanText(text), shown));
+    test(name, () => {
+      assert.equal(cleanText(text), shown);
+      assert.equal(cleanLines(text), shown.replaceAll('\\x0a', '\n').replaceAll('\\x09', '\t'));
+      const json = cleanJson(JSON.stringify(text));
+      assert.doesNotMatch(json, UNFIT);
+      assert.equal(JSON.parse(json), text);
+    });
   }
 
   test('a long text is cut, at whole characters', () => {
@@ -32,6 +45,10 @@ describe('text from outside', () => {
     assert.equal(cleanLines('a\n\tb\r\u001b[1m\u009b'), 'a\n\tb\\x0d\\x1b[1m\\x9b');
   });
 
+  test('JSON escapes a character beyond U+FFFF as two units, and leaves the lines it has', () => {
+    assert.equal(cleanJson('{\n\t"a": "\u{e0041}\u00ad"\n}'), '{\n\t"a": "\\udb40\\udc41\\u00ad"\n}');
+  });
+
   test('whatever comes, what is shown has no such character, and JSON means the same', () => {
     const text = fc.string({ unit: 'binary', maxLength: 200 });
     fc.assert(
@@ -41,7 +58,7 @@ describe('text from outside', () => {
           cleanLines(value).replace(/[\n\t]/g, ''),
           cleanJson(JSON.stringify(value)),
         ]) {
-          assert.doesNotMatch(shown, /[\p{Cc}\u2028-\u202e\u2066-\u2069\p{Cs}]/u);
+          assert.doesNotMatch(shown, UNFIT);
         }
         assert.ok(cleanText(value, max).length <= max);
         assert.equal(JSON.parse(cleanJson(JSON.stringify(value))), value);

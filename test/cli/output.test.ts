@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
-import { test } from 'node:test';
-import { jsonListLines, printFields, printLines } from '../../src/cli/output.ts';
+import { describe, type TestContext, test } from 'node:test';
+import {
+  jsonListLines,
+  print,
+  printDocument,
+  printError,
+  printFailure,
+  printFields,
+  printJson,
+  printJsonLine,
+  printLines,
+  printPart,
+  printTable,
+} from '../../src/cli/output.ts';
+import { RackError } from '../../src/errors.ts';
 
 test('fields stand in two columns, also beside a name that is longer than any before', (t) => {
   const lines: unknown[] = [];
@@ -40,4 +53,70 @@ test('a list is written as JSON element by element', () => {
     const text = [...jsonListLines('{ "list": ', elements, ', "end": true }')].join('\n');
     assert.deepEqual(JSON.parse(text), { list: elements, end: true });
   }
+});
+
+/** All that a call writes to both streams. */
+function written(t: TestContext, call: () => unknown): string {
+  let text = '';
+  const take = (part: unknown): boolean => {
+    text += String(part);
+    return true;
+  };
+  for (const method of ['log', 'error'] as const) t.mock.method(console, method, (line: unknown) => take(`${line}\n`));
+  t.mock.method(process.stdout, 'write', take);
+  try {
+    call();
+  } finally {
+    t.mock.restoreAll();
+  }
+  return text;
+}
+
+describe('whatever prints, prints what strangers said as escapes', () => {
+  const HOSTILE = 'a\u001b[2J\u009b\u202e\u00ad\u{e0041}b';
+  const SHOWN = 'a\\x1b[2J\\x9b\\u202e\\xad\\u{e0041}b';
+  const IN_JSON = '"a\\u001b[2J\\u009b\\u202e\\u00ad\\udb40\\udc41b"';
+  const BUG = Object.assign(new Error(HOSTILE), { stack: `Error: ${HOSTILE}\n\tat a line` });
+  const ways: readonly (readonly [string, () => unknown, string])[] = [
+    ['print', () => print(`${HOSTILE}\n\t${HOSTILE}`), `${SHOWN}\n\t${SHOWN}\n`],
+    ['print in a colour, which is its own', () => print(HOSTILE, '\u001b[31m'), `\u001b[31m${SHOWN}\u001b[0m\n`],
+    ['printError', () => printError(HOSTILE), `${SHOWN}\n`],
+    ['printPart', () => printPart(`${HOSTILE}\n`), `${SHOWN}\n`],
+    ['printTable', () => printTable([HOSTILE], [[HOSTILE]], ''), `${SHOWN}\n${SHOWN}\n`],
+    ['printTable without rows', () => printTable([], [], HOSTILE), `${SHOWN}\n`],
+    ['printFields', () => printFields([[HOSTILE, HOSTILE]]), `${SHOWN}  ${SHOWN}\n`],
+    ['printJson', () => printJson({ a: HOSTILE }), `{\n  "a": ${IN_JSON}\n}\n`],
+    ['printJsonLine', () => printJsonLine({ a: HOSTILE }), `{"a":${IN_JSON}}\n`],
+    ['printFailure of the world', () => printFailure(new RackError('not-found', HOSTILE)), `rackboot: ${SHOWN}\n`],
+    ['printFailure of a bug', () => printFailure(BUG), `rackboot: a bug: Error: ${SHOWN}\n\tat a line\n`],
+    ['printFailure of anything', () => printFailure(HOSTILE), `rackboot: ${SHOWN}\n`],
+  ];
+  for (const [name, call, text] of ways) test(name, (t) => assert.equal(written(t, call), text));
+
+  test('printLines, and the lines of a list of JSON', async () => {
+    let text = '';
+    const to = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        text += chunk.toString('utf8');
+        done();
+      },
+    });
+    await printLines([HOSTILE, ...jsonListLines('', [HOSTILE], '')], to);
+    assert.equal(text, `${SHOWN}\n[\n${IN_JSON}\n]\n`);
+  });
+
+  test('printDocument on a terminal; a file gets the document as it is', (t) => {
+    for (const isTerminal of [true, false]) {
+      const before = process.stdout.isTTY;
+      process.stdout.isTTY = isTerminal;
+      try {
+        assert.equal(
+          written(t, () => printDocument(HOSTILE)),
+          isTerminal ? SHOWN : HOSTILE,
+        );
+      } finally {
+        process.stdout.isTTY = before;
+      }
+    }
+  });
 });

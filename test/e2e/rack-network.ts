@@ -159,15 +159,21 @@ export class RackNetwork {
     return { code, out: await out, err: await err };
   }
 
+  /** The command line with this rack's configuration, as words to run or launch. */
+  words(...args: readonly string[]): readonly string[] {
+    return [process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile];
+  }
+
   /** Runs the command line on the rack, with this rack's configuration. */
   rackboot(...args: readonly string[]): Promise<Ended> {
-    return this.run(undefined, process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile);
+    return this.run(undefined, ...this.words(...args));
   }
 
   /** Starts the command line on a terminal, with this rack's configuration; it ends with the network. */
   type(...args: readonly string[]): Keyboard {
-    const words = [process.execPath, ...FLAGS, MAIN, ...args, '--config', this.configFile];
-    const line = words.map((word) => `'${word}'`).join(' ');
+    const line = this.words(...args)
+      .map((word) => `'${word}'`)
+      .join(' ');
     const child = this.namespace.spawn('script', ['-qefc', line, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: this.directory,
