@@ -190,7 +190,7 @@ class Explanation {
   }
 
   /** @returns false when the machine cannot go on */
-  #loader({ file, planReason }: DhcpEvent, local: Ipv4): boolean {
+  #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
     const { config, assets } = this.#foresight;
     if (file === undefined) {
       const key = String(this.#client.code);
@@ -201,8 +201,17 @@ class Explanation {
       }
       return false;
     }
+    const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
+    if (isElsewhere) {
+      this.#say(
+        'loader',
+        `${file} by TFTP from ${fileServer}, as options of the configuration say; not looked at there`,
+      );
+      return true;
+    }
     const name = this.#nameInTree(file, local);
-    const reason = planReason === undefined ? '' : `, because it is ${planReason}`;
+    const said = fileServer === undefined ? '' : ', as options of the configuration say';
+    const reason = planReason === undefined ? said : `, because it is ${planReason}`;
     if (name === undefined) {
       this.#say('loader', `${file}${reason}; on another server, not looked at`);
       return true;

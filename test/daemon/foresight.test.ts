@@ -105,6 +105,9 @@ const lease = (address: number, holder: number): Lease => ({
   duration: seconds(600),
 });
 
+/** Option 67 in place of the plan's loader. */
+const LOADER_OPTION = '{ code: 67, value: x.bin, when: { architecture: 0 } }';
+
 const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
   [
     'options by configuration are named, those whose condition holds',
@@ -160,6 +163,20 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'bios',
     { more: 'boot: { loaders: { 0: "http://192.0.2.1/loader" } }', tree: WHOLE_TREE },
     [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
+  ],
+  [
+    'a loader that options name on another server is the one that is told',
+    'bios',
+    {
+      more: `dhcp: { options: [${LOADER_OPTION}, { code: 66, value: 10.20.0.77, when: { architecture: 0 } }] }`,
+    },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.77, as options of the configuration say; not looked at there$/m],
+  ],
+  [
+    'a loader that an option names on this rack is looked for in the boot tree',
+    'bios',
+    { more: `dhcp: { options: [${LOADER_OPTION}] }`, tree: [...WHOLE_TREE, 'x.bin'] },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, as options of the configuration say; it is in the boot tree$/m],
   ],
 ];
 

@@ -25,6 +25,14 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Asked for an address and was offered 10.20.0.100, an address that nobody had before; to load lpxelinux.0, because it is BIOS, PXE',
   ],
   [
+    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'x.bin', fileServer: '10.20.0.77' },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; to load x.bin from 10.20.0.77, as options of the configuration say',
+  ],
+  [
+    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'http://x/y', fileServer: '10.20.0.1' },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; to load http://x/y, as options of the configuration say',
+  ],
+  [
     { kind: 'dhcp.offer', source: 'own', waitedSeconds: 12 },
     'Asked for an address and was offered 10.20.0.100, the address it had before; it has been asking for 12 s',
   ],
