@@ -52,6 +52,10 @@ export function whoIs(sources: WhoSources, query: URLSearchParams, terms: { read
   if (machine !== undefined) return { mac: heardMac(sources, machine), machine };
   const lease = rack?.dhcp.leases().find(({ hostname }) => hostname?.toLowerCase() === wanted.toLowerCase());
   if (lease !== undefined) return { mac: lease.mac, machine: rack?.machines.findByMac(lease.mac) };
+  if (address !== undefined) {
+    const what = `no machine here has the address ${wanted}, so there is no trace of it; \`rackboot events\` names it in what it was refused`;
+    throw new RackError('not-found', `${what}; ${nearText(sources, undefined)}`);
+  }
   throw new RackError('not-found', `nothing here is called ${wanted}; ${nearText(sources, undefined)}`);
 }
 

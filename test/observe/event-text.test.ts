@@ -147,6 +147,17 @@ test('each kind reads as a sentence with size, time, decision and reason', () =>
   }
 });
 
+test('a client whose hardware address is not known is named by its address', () => {
+  const told = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
+  assert.match(
+    told({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
+    /^10\.20\.0\.100 was refused a file by TFTP: /,
+  );
+  assert.match(told({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 asked by HTTP for \/x/);
+  assert.equal(told({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
+  assert.match(told({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
+});
+
 test('a kind without a sentence of its own reads as its message, its fields and what it says', () => {
   const event = { kind: 'store.slow', at, milliseconds: 900, address: ADDRESS, reason: 'the disk hangs' };
   const kind = { level: 'warning', message: 'store is slow', explanation: '' } as const;
