@@ -180,6 +180,26 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
   ],
 ];
 
+test('what is not known before the first lease is said, where the network has it', () => {
+  const shown = (more: string, leases: readonly Lease[] = []): string =>
+    explained('bios', { network: NETWORK.replace(' }', `, ${more} }`), leases });
+  const byPort = 'hosts: [{ circuit_id: port-1, ip: 10.20.0.50 }]';
+  const lease: Lease = {
+    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', grantedAt: instant(NOW - 1000) },
+    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+  };
+  assert.match(
+    shown(byPort),
+    /^not known: before its first lease: whether it has a reservation by client_id, duid or port$/m,
+  );
+  assert.match(
+    shown('classes: [{ name: g, when: { hostname: x }, deny: true }]'),
+    /^not known: before its first lease: whether it has a class by what/m,
+  );
+  assert.doesNotMatch(shown(byPort, [lease]), /^not known/m);
+  assert.doesNotMatch(shown('hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.50 }]'), /^not known/m);
+});
+
 test('the classes of a machine are named, by the name it had with its newest lease, and the one that denies it', () => {
   const shown = (classes: string, leases: readonly Lease[] = []) => {
     const network = NETWORK.replace(' }', `, classes: [${classes}] }`);
