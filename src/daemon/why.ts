@@ -8,9 +8,11 @@ import { type ForeseenBoot, type Foresight, foreseeBoot, likelyClients } from '.
 import { CLIENT_NAMES, type ClientName, isClientName } from './foresight-client.ts';
 import type { InterfaceState } from './interface-states.ts';
 import { findLastRefusal, type LastRefusal } from './last-refusal.ts';
+import type { Rack } from './rack.ts';
 import { type WhoSources, whoIs } from './who.ts';
 
 export interface WhySources extends WhoSources {
+  readonly rack: () => Rack | undefined;
   /** Whether leases can be written. */
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;
   readonly interfaces: () => readonly InterfaceState[];
