@@ -147,6 +147,12 @@ test('each kind reads as a sentence with size, time, decision and reason', () =>
   }
 });
 
+test('the problems of a refused configuration are told one behind the other, without an escaped line end', () => {
+  const refused = { kind: 'config.refused', at, ...{ file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' } };
+  assert.equal(eventText(refused, undefined), 'f is refused, the last good one stays: f:3: one; f:4: two');
+  assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
+});
+
 test('a client whose hardware address is not known is named by its address', () => {
   const told = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
   assert.match(
