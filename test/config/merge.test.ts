@@ -162,6 +162,24 @@ test('a problem is told where its value is written: the line of the file, or the
   assert.match(formatProblems('f', own.problems), /^f:2: cluster_interfaces\[0\]\.ip: /m);
 });
 
+test('a network in the file and in the store under two names is told by both names, with what to do', () => {
+  const entry = { ...LAB, ...RANGE };
+  const text = (name: string): string => `cluster_interfaces: [${JSON.stringify({ ...entry, name })}]\n`;
+  const twice = parseConfig(text('lan'), { cluster_interfaces: [entry] });
+  assert.ok(!twice.ok);
+  assert.equal(
+    formatProblems('f', twice.problems),
+    'the region\'s store: cluster_interfaces.lab.network: 10.20.0.0/24 overlaps 10.20.0.0/24 of "lan" (cluster_interfaces[0]); call it lab in the file, too, or `rackboot config unset cluster_interfaces.lab`',
+  );
+  assert.ok(parseConfig(text('lab'), { cluster_interfaces: [entry] }).ok, 'the remedy');
+  const stored = parseConfig('', { cluster_interfaces: [{ ...entry, name: 'lan' }, entry] });
+  assert.ok(!stored.ok);
+  assert.match(
+    formatProblems('f', stored.problems),
+    /of "lan" \(cluster_interfaces\.lan\); an address would belong to both/,
+  );
+});
+
 test('each value has the owner that wrote it', () => {
   const text = `name: a\ncluster_interfaces:\n  - name: lab\n    interface: eth1\n    ip: 10.20.0.1\n    network: 10.20.0.0/24\n    management: 0\n`;
   const parsed = parseConfig(text, { cluster_interfaces: [FAR], boot: { kernel_params: 'quiet' } });
