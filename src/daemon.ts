@@ -349,6 +349,7 @@ class RackProcess implements Daemon {
           journal: () => this.#journal?.status(),
           interfaces: () => this.#interfaces.states,
           notes: () => this.#notes,
+          refusal: () => this.#configuration.refusal,
         }),
         ...this.#observing.answers,
         ...configurationAnswers(this.#configuration, () => this.#region.uuid),

@@ -18,6 +18,8 @@ import {
   parseLeaseFilter,
   reportLease,
 } from '../dhcp/leases/lease-report.ts';
+import { reservedNames } from '../dhcp/leases/reserved-name.ts';
+import { indexSubnets } from '../dhcp/networks/subnet.ts';
 import { RackError } from '../errors.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { type MacAddress, parseIpv4 } from '../net/address.ts';
@@ -49,7 +51,7 @@ const reportShape = z.object({
   seconds: z.number(),
   ...{ network: z.string().optional(), machine: z.string().optional(), hostname: z.string().optional() },
   ...{ clientId: z.string().optional(), vendorClass: z.string().optional() },
-  ...{ circuitId: z.string().optional(), remoteId: z.string().optional() },
+  ...{ circuitId: z.string().optional(), remoteId: z.string().optional(), reservedName: z.string().optional() },
 });
 
 /** The leases that fulfil every criterion. @throws RackError as `followDaemon`, `bad-argument` for a criterion that is none */
@@ -84,7 +86,7 @@ export async function askLeases(stateDir: string, criteria: GivenCriteria): Prom
 
 const complete = (lease: z.infer<typeof reportShape>): LeaseReport => ({
   ...{ network: undefined, machine: undefined, hostname: undefined, clientId: undefined },
-  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined },
+  ...{ vendorClass: undefined, circuitId: undefined, remoteId: undefined, reservedName: undefined },
   ...lease,
 });
 
@@ -99,7 +101,13 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   const machines = new MachineDirectory(readDesiredState(merged.stateDir, () => undefined).machines);
   const moment = readHostMoment(systemClock);
   const { now, wallMs } = moment;
-  const facts = { now, wallMs, networks, machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname };
+  const facts = {
+    now,
+    wallMs,
+    networks,
+    machineName: (mac: MacAddress) => machines.findByMac(mac)?.hostname,
+    reservedName: reservedNames(indexSubnets(merged.dhcp, undefined).served),
+  };
   return datedLeases(merged.stateDir, moment)
     .filter((lease) => matchesLease(lease, parsed.filter, facts))
     .map((lease) => reportLease(lease, facts));

@@ -29,6 +29,7 @@ const CSV_COLUMNS = [
   ['vendor_class', 'vendorClass'],
   ['circuit_id', 'circuitId'],
   ['remote_id', 'remoteId'],
+  ['reserved_name', 'reservedName'],
 ] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
 
 /** Prints the leases that fulfil every criterion, by address. @returns 0 */
@@ -43,7 +44,7 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
       lease.address,
       lease.mac,
       lease.state,
-      lease.machine ?? lease.hostname ?? '',
+      nameOf(lease),
       lease.expiresAt,
       lease.circuitId ?? '',
     ]);
@@ -52,6 +53,10 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
   }
   return 0;
 }
+
+/** The region's name for a client, else the operator's, else its own; empty: it has none. */
+export const nameOf = ({ machine, reservedName, hostname }: LeaseReport): string =>
+  machine ?? reservedName ?? hostname ?? '';
 
 /** On standard error: standard output is the list alone. */
 const tellFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
@@ -108,6 +113,7 @@ export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string
     ['State', lease.state],
     ['MAC', lease.mac],
     ['Machine', lease.machine],
+    ['Reserved name', lease.reservedName],
     ['Hostname', lease.hostname],
     ['Granted', lease.grantedAt],
     ['Until', lease.expiresAt],

@@ -74,6 +74,7 @@ export const statusShape = z.object({
     })
     .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
+  refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
   notes: z.array(z.string()),
 });
 

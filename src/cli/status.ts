@@ -81,6 +81,18 @@ export const isHealthy = (status: Pick<Status, 'interfaces' | 'dhcp' | 'region' 
   status.region?.state === 'up' &&
   status.journal.available;
 
+/** That a configuration is refused, in a line; empty: none is. */
+export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly string[] {
+  if (refused === undefined) return [];
+  const [first = '', ...more] = refused.problems;
+  const [what, where] =
+    refused.source === 'file'
+      ? ['the configuration file', '`rackboot check` says why']
+      : ["what the region's store owns", '`rackboot config show` says why'];
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  return [`BAD     ${what} is refused since ${refused.since}, the last good one stays: ${first}${others}; ${where}`];
+}
+
 /** Prints the state. @returns 0 when it is healthy, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, '/status');
@@ -117,6 +129,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
   print(`Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`);
+  for (const line of refusedLines(status)) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
   for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
   for (const note of status.notes) print(`Note    ${note}`);

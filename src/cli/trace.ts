@@ -88,7 +88,7 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   if (steps.length === 0) print('  no step is known yet');
   if (trace.missed > 0) print(`Events came too fast for the timeline: ${trace.missed} are missing somewhere.`);
   if (older.note !== '') print(`Older steps are not shown: ${older.note}`);
-  print(`Waits for ${trace.waiting}.`);
+  print(`Waiting for ${trace.waiting}.`);
   return 0;
 }
 
@@ -110,7 +110,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     if ('trace' in part) printHead(part.trace);
     else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
     for (const step of shown) printer.print(step);
-    if ('trace' in part) print(`Waits for ${part.trace.waiting}. Ctrl-C ends.`);
+    if ('trace' in part) print(`Waiting for ${part.trace.waiting}. Ctrl-C ends.`);
   };
   try {
     await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);

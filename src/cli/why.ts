@@ -34,6 +34,7 @@ const whyShape = z.object({
       lines: z.array(z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() })),
     }),
   ),
+  refused: z.object({ text: z.string(), remedy: z.string() }).optional(),
   obstacles: z.array(z.string()),
 });
 
@@ -113,10 +114,11 @@ async function ask(request: WhyRequest): Promise<Asked> {
   return { answer: explain(wanted, machine, parseClient(request.arch), foresight, []), note };
 }
 
-function printAnswer({ mac, machine, boots, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
+function printAnswer({ mac, machine, boots, refused, obstacles }: WhyAnswer, note: string, isGuessed: boolean): void {
   const who = machine === undefined ? 'nobody knows it' : `${machine.name} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${who}`);
   if (note !== '') print(note);
+  if (refused !== undefined) print(`! ${refused.text}\n  → ${refused.remedy}`);
   for (const obstacle of obstacles) print(`! ${obstacle}`);
   if (boots.length === 0) {
     print('! no network is served by DHCP: add one under cluster_interfaces, with management 1 or 2');

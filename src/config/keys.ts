@@ -83,6 +83,12 @@ export function findKeyRule(key: string): KeyRule | undefined {
   return undefined;
 }
 
+/** True when a rule of its own holds for some key below this one. */
+export function hasRuleBelow(key: string): boolean {
+  for (const rule of KEY_RULES.keys()) if (rule.startsWith(`${key}.`)) return true;
+  return false;
+}
+
 /** The keys that the store may own, `cluster_interfaces` among them. */
 export const STORE_KEYS: readonly string[] = [...KEY_RULES]
   .filter(([, { owner }]) => owner === 'either')

@@ -111,10 +111,14 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
     }
     const rest = salvage(structuredClone(merged));
     if (rest !== undefined)
-      resolveConfig(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
+      resolveConfig(
+        rest.written,
+        (path, message) => rest.isTouched(path) || report(path, message),
+        merge.fileInterfaces,
+      );
     return { ok: false, problems: inFileOrder(problems) };
   }
-  const config = resolveConfig(written.data, report);
+  const config = resolveConfig(written.data, report, merge.fileInterfaces);
   return problems.length === 0
     ? { ok: true, config, written: written.data, merged, file, stored }
     : { ok: false, problems: inFileOrder(problems) };

@@ -14,7 +14,7 @@ import {
   valueAt,
   withValue,
 } from '../machines/settings.ts';
-import { findKeyRule, STORE_KEYS } from './keys.ts';
+import { findKeyRule, hasRuleBelow, STORE_KEYS } from './keys.ts';
 
 export interface MergedSettings {
   readonly merged: Settings;
@@ -63,10 +63,13 @@ export function isWritten(file: Settings, key: string): boolean {
   return true;
 }
 
-/** The keys that hold something else than further keys. A rule's own key counts as one: what is below it is its value. */
+/**
+ * The keys that hold something else than further keys. What is below a rule's own key is its value, unless a rule stands below it, too:
+ * `tftp` is the file's, and `tftp.allow` is not.
+ */
 function leafKeys(settings: Settings, prefix = ''): readonly string[] {
   return Object.entries(settings).flatMap(([name, value]) => {
     const key = prefix === '' ? name : `${prefix}.${name}`;
-    return isSettings(value) && findKeyRule(key) === undefined ? leafKeys(value, key) : [key];
+    return isSettings(value) && (findKeyRule(key) === undefined || hasRuleBelow(key)) ? leafKeys(value, key) : [key];
   });
 }

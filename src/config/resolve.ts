@@ -38,9 +38,16 @@ interface Managed {
   readonly index: number;
 }
 
-/** Resolves what was written; every problem goes to `report`, and the result is usable only when there was none. */
-export function resolveConfig(written: WrittenConfig, report: ReportProblem): RackConfig {
-  const managed = resolveInterfaces(written, report);
+/**
+ * Resolves what was written; every problem goes to `report`, and the result is usable only when there was none.
+ * @param fileInterfaces how many cluster interfaces the file has: those of the store follow
+ */
+export function resolveConfig(
+  written: WrittenConfig,
+  report: ReportProblem,
+  fileInterfaces = written.cluster_interfaces.length,
+): RackConfig {
+  const managed = resolveInterfaces(written, report, fileInterfaces);
   const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
   const served = managed.filter(({ written: entry }) => entry.management > 0);
   const wireOf = resolveWires(managed, ({ index }, key, message) =>
@@ -71,18 +78,7 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
     },
     tftp: resolveTftp(written, managed, own),
     dns,
-    boot: {
-      tree: boot.tree ?? join(written.state_dir, 'boot'),
-      loaders: new Map(Object.entries(boot.loaders)),
-      quirks: boot.quirks.map(({ mac, uuid, vendor_class: vendorClass, quirk }) => {
-        return { prefix: mac, uuid, vendorClass, quirk };
-      }),
-      kernelParams: boot.kernel_params,
-      commissioningRelease: boot.release,
-      enlistWith: boot.enlist_with,
-      bmcUser: written.enlistment.bmc_user,
-      http,
-    },
+    boot: resolveBoot(written, http),
     http: { listen: http, region: place.door },
     uplink: place.uplink,
     region: {
@@ -110,6 +106,24 @@ export function resolveConfig(written: WrittenConfig, report: ReportProblem): Ra
   };
 }
 
+function resolveBoot(
+  { boot, enlistment, state_dir }: WrittenConfig,
+  http: RackConfig['boot']['http'],
+): RackConfig['boot'] {
+  return {
+    tree: boot.tree ?? join(state_dir, 'boot'),
+    loaders: new Map(Object.entries(boot.loaders)),
+    quirks: boot.quirks.map(({ mac, uuid, vendor_class: vendorClass, quirk }) => {
+      return { prefix: mac, uuid, vendorClass, quirk };
+    }),
+    kernelParams: boot.kernel_params,
+    commissioningRelease: boot.release,
+    enlistWith: boot.enlist_with,
+    bmcUser: enlistment.bmc_user,
+    http,
+  };
+}
+
 function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): TftpConfig {
   return {
     listen: tftp.listen ?? own,
@@ -119,7 +133,7 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   };
 }
 
-function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Managed[] {
+function resolveInterfaces(written: WrittenConfig, report: ReportProblem, fileInterfaces: number): Managed[] {
   const managed: Managed[] = [];
   const general = resolveGeneralTerms(written.dhcp, (key, message) => report(['dhcp', ...keysOf(key)], message));
   written.cluster_interfaces.forEach((entry, index) => {
@@ -137,14 +151,25 @@ function resolveInterfaces(written: WrittenConfig, report: ReportProblem): Manag
       if (resolved !== undefined && networksOverlap(resolved.network, other.resolved.network)) {
         report(
           ['cluster_interfaces', index, 'network'],
-          `${formatNetwork(resolved.network)} overlaps ${formatNetwork(other.resolved.network)} of cluster_interfaces[${other.index}]; ` +
-            'an address would belong to both',
+          `${formatNetwork(resolved.network)} overlaps ${overlapText({ written: entry, resolved, terms, index }, other, fileInterfaces)}`,
         );
       }
     }
     if (resolved !== undefined) managed.push({ written: entry, resolved, terms, index });
   });
   return managed;
+}
+
+/** The other network by its name, and what to do: of one network in the file and in the store, one has to go. */
+function overlapText(entry: Managed, other: Managed, fileInterfaces: number): string {
+  const { name } = other.written;
+  const place = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
+  const what = `${formatNetwork(other.resolved.network)} of "${name}" (${place})`;
+  const isSame = formatNetwork(entry.resolved.network) === formatNetwork(other.resolved.network);
+  if (!isSame || other.index >= fileInterfaces || entry.index < fileInterfaces)
+    return `${what}; an address would belong to both`;
+  const stored = entry.written.name;
+  return `${what}; call it ${stored} in the file, too, or \`rackboot config unset cluster_interfaces.${stored}\``;
 }
 
 function toClusterInterface({ written, resolved }: Managed): ClusterInterface {

@@ -33,13 +33,17 @@ const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:
   return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
 });
 
-/** A sub-option of 82, as `leases show` prints it. */
+/** A sub-option of 82, as `leases show` prints it. What begins with 0x is bytes, or a mistake. */
 const relayIdentifier = (what: string) =>
-  textual(`${what} as the relay says it: a text, or bytes such as 0x0004001a, at most 255 bytes`, (text) => {
-    const digits = PREFIXED.exec(text)?.[1];
-    const bytes = digits === undefined ? Buffer.from(text, 'utf8') : Buffer.from(digits, 'hex');
-    return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
-  });
+  textual(
+    `${what} as the relay says it: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,
+    (text) => {
+      const digits = PREFIXED.exec(text)?.[1];
+      if (digits === undefined && /^0x/i.test(text)) return undefined;
+      const bytes = digits === undefined ? Buffer.from(text, 'utf8') : Buffer.from(digits, 'hex');
+      return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
+    },
+  );
 
 export const host = z
   .strictObject({

@@ -10,7 +10,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import { compareConfigs, type RunningLease, strander } from '../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../config/host-check.ts';
 import { RESTART_KEYS } from '../config/keys.ts';
@@ -49,6 +49,15 @@ export interface ConfigurationPorts {
   readonly refused: () => void;
 }
 
+/** What was refused, and is not in force. */
+export interface Refusal {
+  readonly source: Source;
+  /** Since when nothing was taken: of refusals in a row the first. */
+  readonly since: Instant;
+  /** One problem a line. */
+  readonly problems: string;
+}
+
 /** Who asked for a change. */
 type Source = 'file' | 'store';
 
@@ -60,7 +69,7 @@ export class Configuration {
   #changing: Promise<void> = Promise.resolve();
   /** What of the store could not be used at the start. */
   #startProblems: string | undefined;
-  #refused: string | undefined;
+  #refusal: Refusal | undefined;
 
   /**
    * Reads the file, and merges it with what the store is known to own; where they do not fit the file alone is used.
@@ -86,13 +95,18 @@ export class Configuration {
 
   /** The problems of what was refused last, until something else is in force. */
   get refused(): string | undefined {
-    return this.#refused;
+    return this.#refusal?.problems;
+  }
+
+  /** The same with who asked, and since when; undefined: all that was asked for is in force. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
   }
 
   /** Why what the store owns is not in force; undefined: it is. */
   get settingsRefused(): string | undefined {
     if (isDeepStrictEqual(this.#wanted, this.#usable.stored)) return undefined;
-    return this.#refused ?? this.#startProblems;
+    return this.refused ?? this.#startProblems;
   }
 
   /** Ends when every change that was asked for so far is in force or refused. */
@@ -153,7 +167,7 @@ export class Configuration {
     if (keys.length > 0) ports.publish({ kind: 'config.needs-restart', at: ports.clock.now(), keys: keys.join(' ') });
     await ports.apply(usable.config, before.config);
     this.#usable = usable;
-    this.#refused = undefined;
+    this.#refusal = undefined;
     ports.applied(usable.config);
     await this.#tell(ports, source, before);
   }
@@ -169,8 +183,9 @@ export class Configuration {
   }
 
   #refuse({ clock, publish, refused }: ConfigurationPorts, source: Source, problems: string): void {
-    this.#refused = problems;
-    publish({ kind: 'config.refused', at: clock.now(), file: this.path, source, problems });
+    const at = clock.now();
+    this.#refusal = { source, since: this.#refusal?.since ?? at, problems };
+    publish({ kind: 'config.refused', at, file: this.path, source, problems });
     refused();
   }
 }

@@ -18,6 +18,7 @@ import type { DhcpState } from '../dhcp/answers/inquiry.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import { findReservation } from '../dhcp/leases/allocate.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
+import type { ClientCondition } from '../dhcp/networks/conditions.ts';
 import type { Reservation } from '../dhcp/networks/config.ts';
 import { codesFrom } from '../dhcp/networks/configured-options.ts';
 import type { ServedSubnet } from '../dhcp/networks/subnet.ts';
@@ -104,6 +105,13 @@ function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet
   return own.length > 0 ? own : served;
 }
 
+/** True for an entry that is found by what only a message of the client says. */
+const isOfUnseen = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
+  [clientId, duid, circuitId, remoteId].some((part) => part !== undefined);
+
+const isUnseen = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
+  hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
+
 class Explanation {
   readonly #mac: MacAddress;
   readonly #client: ClientKind;
@@ -178,7 +186,18 @@ class Explanation {
     const span = leaseSeconds === undefined ? '' : `, for ${formatSpan(leaseSeconds * 1000)}`;
     this.#say('address', `${address === undefined ? '' : formatIpv4(address)}${why}${span}`);
     this.#options(decision.message);
+    if (this.#shown === undefined) this.#unseen();
     return event;
+  }
+
+  /** What nobody can tell of a client that never had a lease here: what it says of itself, and where it is. */
+  #unseen(): void {
+    const { reservations, classes = [] } = this.#served.subnet;
+    const unseen = [
+      ...(reservations.some(isOfUnseen) ? ['a reservation by client_id, duid or port'] : []),
+      ...(classes.some(({ when }) => isUnseen(when)) ? ['a class by what it, or its port, is called'] : []),
+    ];
+    if (unseen.length > 0) this.#say('not known', `before its first lease: whether it has ${unseen.join(', or ')}`);
   }
 
   /** The options by configuration that would come with it; the DISCOVER asks for none, so that all are named that are for it. */
@@ -190,7 +209,7 @@ class Explanation {
   }
 
   /** @returns false when the machine cannot go on */
-  #loader({ file, planReason }: DhcpEvent, local: Ipv4): boolean {
+  #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
     const { config, assets } = this.#foresight;
     if (file === undefined) {
       const key = String(this.#client.code);
@@ -201,8 +220,17 @@ class Explanation {
       }
       return false;
     }
+    const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
+    if (isElsewhere) {
+      this.#say(
+        'loader',
+        `${file} by TFTP from ${fileServer}, as options of the configuration say; not looked at there`,
+      );
+      return true;
+    }
     const name = this.#nameInTree(file, local);
-    const reason = planReason === undefined ? '' : `, because it is ${planReason}`;
+    const said = fileServer === undefined ? '' : ', as options of the configuration say';
+    const reason = planReason === undefined ? said : `, because it is ${planReason}`;
     if (name === undefined) {
       this.#say('loader', `${file}${reason}; on another server, not looked at`);
       return true;

@@ -19,6 +19,7 @@ import {
   type ReportFacts,
   reportLease,
 } from '../dhcp/leases/lease-report.ts';
+import { reservedNames } from '../dhcp/leases/reserved-name.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
 import { ListInPieces } from '../http/send.ts';
@@ -59,7 +60,7 @@ export interface ImportAnswer {
 /** What of a running rack is asked. */
 export type AskedRack = Pick<
   Rack,
-  'networks' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases' | 'endLease'
+  'networks' | 'served' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases' | 'endLease'
 >;
 
 interface Sources {
@@ -93,7 +94,13 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
   const parsed = parseLeaseFilter((criterion) => query.get(criterion) ?? undefined, networks);
   if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
   const machineName = (mac: Lease['mac']): string | undefined => running.machines.findByMac(mac)?.hostname;
-  const facts = { now: clock.now(), wallMs: clock.wallTimeMs(), networks, machineName };
+  const facts = {
+    now: clock.now(),
+    wallMs: clock.wallTimeMs(),
+    networks,
+    machineName,
+    reservedName: reservedNames(running.served),
+  };
   return { rack: running, filter: parsed.filter, facts };
 }
 

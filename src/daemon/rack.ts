@@ -19,7 +19,7 @@ import type { LeaseJournal } from '../dhcp/leases/lease-journal.ts';
 import type { NamedNetwork } from '../dhcp/leases/lease-report.ts';
 import { isActive, type LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../dhcp/leases/settled-journal.ts';
-import { indexSubnets } from '../dhcp/networks/subnet.ts';
+import { indexSubnets, type ServedSubnet } from '../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../dhcp/responder-ports.ts';
 import { DhcpServer } from '../dhcp/server.ts';
 import { Names } from '../dns/names.ts';
@@ -162,6 +162,11 @@ export class Rack {
   /** The networks of the configuration. */
   get networks(): readonly NamedNetwork[] {
     return this.#config.dhcp.subnets;
+  }
+
+  /** The networks that DHCP serves now. */
+  get served(): readonly ServedSubnet[] {
+    return this.dhcp.state().subnets.served;
   }
 
   /** What may be read to decide whether a lease of another server is taken over: every configured network, served now or not. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { ControlAnswers } from '../http/control.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
+import type { Refusal } from './configuration.ts';
 import type { InterfaceState } from './interface-states.ts';
 import { leaseAnswers } from './lease-answers.ts';
 import { neighbourAnswers } from './neighbour-answers.ts';
@@ -19,11 +20,20 @@ export interface StatusSources {
   readonly journal: () => unknown;
   readonly interfaces: () => readonly InterfaceState[];
   readonly notes: () => readonly string[];
+  readonly refusal: () => Refusal | undefined;
 }
 
 /** The paths of the control socket, each with what answers it. */
 export function controlAnswers(sources: StatusSources): ControlAnswers {
   return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
+}
+
+/** The configuration that is refused; undefined: none is. */
+function refusedNow({ refusal, clock }: StatusSources) {
+  const refused = refusal();
+  if (refused === undefined) return undefined;
+  const since = new Date(clock.wallTimeMs() - clock.now() + refused.since).toISOString();
+  return { source: refused.source, since, problems: refused.problems.split('\n') };
 }
 
 function status(sources: StatusSources) {
@@ -57,6 +67,7 @@ function status(sources: StatusSources) {
     machinesKnown: rack?.machines.all.length ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
+    refused: refusedNow(sources),
     notes: [
       ...sources.notes(),
       ...(rack?.notes ?? []),

@@ -2,11 +2,14 @@
 //
 // 1. What is not known is answered with what is near it: a person mistypes one digit, or looks at the wrong rack.
 
+import type { Lease } from '../dhcp/leases/lease.ts';
+import { findReservationNamed, reservedNames } from '../dhcp/leases/reserved-name.ts';
+import type { ServedSubnet } from '../dhcp/networks/subnet.ts';
 import { RackError } from '../errors.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
 import type { RackMachine } from '../machines/machine.ts';
-import { formatMac, type MacAddress, parseIpv4, parseMac } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../net/address.ts';
 import type { Timeline } from '../observe/timeline.ts';
-import type { Rack } from './rack.ts';
 
 /** Machines named as near misses. */
 const NEAR_MAX = 5;
@@ -16,7 +19,16 @@ const HEARD = { mayCome: false } as const;
 
 export interface WhoSources {
   readonly timeline: Timeline;
-  readonly rack: () => Rack | undefined;
+  readonly rack: () => AskedRack | undefined;
+}
+
+/** What of a running rack is asked. */
+interface AskedRack {
+  readonly machines: MachineDirectory;
+  readonly served: readonly ServedSubnet[];
+  readonly elsewhere: { readonly macOf: (address: Ipv4) => MacAddress | undefined };
+  readonly leases: () => Iterable<Lease>;
+  readonly findLease: (address: Ipv4) => Lease | undefined;
 }
 
 /** A machine by its hardware address, and what the region says of it. */
@@ -40,8 +52,7 @@ export function whoIs(sources: WhoSources, query: URLSearchParams, terms: { read
   if (mac !== undefined) return whoseMac(sources, mac, wanted, terms.mayCome);
   const address = parseIpv4(wanted);
   if (address !== undefined) {
-    const lease = rack?.dhcp.leases().find((one) => one.address === address);
-    const holder = rack?.elsewhere.macOf(address) ?? lease?.mac;
+    const holder = rack?.elsewhere.macOf(address) ?? rack?.findLease(address)?.mac;
     if (holder !== undefined) return { mac: holder, machine: rack?.machines.findByMac(holder) };
   }
   const machine = rack?.machines.all.find(
@@ -50,9 +61,33 @@ export function whoIs(sources: WhoSources, query: URLSearchParams, terms: { read
       addresses.some((fixed) => fixed.address === address),
   );
   if (machine !== undefined) return { mac: heardMac(sources, machine), machine };
-  const lease = rack?.dhcp.leases().find(({ hostname }) => hostname?.toLowerCase() === wanted.toLowerCase());
-  if (lease !== undefined) return { mac: lease.mac, machine: rack?.machines.findByMac(lease.mac) };
+  const named = rack === undefined ? undefined : macNamed(rack, wanted);
+  if (named !== undefined) return { mac: named, machine: rack?.machines.findByMac(named) };
+  if (address !== undefined) {
+    const what = `no machine here has the address ${wanted}, so there is no trace of it; \`rackboot events\` names it in what it was refused`;
+    throw new RackError('not-found', `${what}; ${nearText(sources, undefined)}`);
+  }
   throw new RackError('not-found', `nothing here is called ${wanted}; ${nearText(sources, undefined)}`);
+}
+
+/**
+ * Whose name it is: the operator's word comes before what a client calls itself.
+ * @throws RackError `not-found` when the name is reserved and nobody has the address
+ */
+function macNamed(rack: AskedRack, wanted: string): MacAddress | undefined {
+  const reservation = findReservationNamed(rack.served, wanted);
+  if (reservation !== undefined) {
+    const { address, mac } = reservation;
+    const lease = rack.findLease(address);
+    const holder = lease !== undefined && reservedNames(rack.served)(lease) !== undefined ? lease.mac : mac;
+    if (holder !== undefined) return holder;
+    throw new RackError(
+      'not-found',
+      `${wanted} is the name of a reservation, ${formatIpv4(address)}, that nobody has taken yet`,
+    );
+  }
+  for (const { mac, hostname } of rack.leases()) if (hostname?.toLowerCase() === wanted.toLowerCase()) return mac;
+  return undefined;
 }
 
 function whoseMac(sources: WhoSources, mac: MacAddress, wanted: string, mayCome: boolean): Who {

@@ -7,9 +7,12 @@ import { formatMac, type MacAddress } from '../net/address.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot, likelyClients } from './foresight.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from './foresight-client.ts';
 import type { InterfaceState } from './interface-states.ts';
+import { findLastRefusal, type LastRefusal } from './last-refusal.ts';
+import type { Rack } from './rack.ts';
 import { type WhoSources, whoIs } from './who.ts';
 
 export interface WhySources extends WhoSources {
+  readonly rack: () => Rack | undefined;
   /** Whether leases can be written. */
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;
   readonly interfaces: () => readonly InterfaceState[];
@@ -23,6 +26,8 @@ export interface WhyAnswer {
     | { readonly name: string; readonly systemId: string; readonly status: string; readonly purpose: string }
     | undefined;
   readonly boots: readonly ForeseenBoot[];
+  /** What it did not get when it asked last; undefined: it was not refused, or was answered since. */
+  readonly refused?: LastRefusal | undefined;
   /** What stands in the way of every machine. */
   readonly obstacles: readonly string[];
 }
@@ -34,7 +39,10 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
       const rack = sources.rack();
       if (rack === undefined) throw new RackError('not-running', 'the rack is still starting: ask again');
       const { mac, machine } = whoIs(sources, query, { mayCome: true });
-      return explain(mac, machine, parseClient(query.get('arch')), rack.foresight(), obstaclesOf(sources));
+      const foresight = rack.foresight();
+      const leases = foresight.dhcp.leases.findAllByMac(mac);
+      const refused = findLastRefusal(sources.timeline.find(mac) ?? [], leases, foresight.now);
+      return { ...explain(mac, machine, parseClient(query.get('arch')), foresight, obstaclesOf(sources)), refused };
     },
   };
 }

@@ -159,6 +159,8 @@ export interface DhcpEvent extends RackEvent {
   /** What it shall load, and why. */
   readonly file?: string | undefined;
   readonly planReason?: string | undefined;
+  /** Where the file is, when options of the configuration say what boots (66, 67) and not the plan. */
+  readonly fileServer?: string | undefined;
   readonly hostname?: string | undefined;
   /** The classes of the configuration that the client is in; of a refusal, the one that denies. */
   readonly classes?: string | undefined;

@@ -7,7 +7,7 @@
 import { cleanLines, cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
-import { DHCP_SENTENCES, isDhcpEvent } from './sentences/dhcp.ts';
+import { DHCP_SENTENCES, isDhcpEvent, lowerFirst } from './sentences/dhcp.ts';
 import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from './sentences/files.ts';
 import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from './sentences/service.ts';
 
@@ -42,12 +42,21 @@ export function eventText(event: RackEvent, kind: EventKind | undefined): string
 
 function sentenceOf(event: RackEvent): string | undefined {
   if (isDhcpEvent(event)) return DHCP_SENTENCES[event.kind]?.(event);
-  if (isTftpEvent(event)) return TFTP_SENTENCES[event.kind]?.(event);
-  if (isHttpEvent(event)) return HTTP_SENTENCES[event.kind]?.(event);
+  if (isTftpEvent(event)) return withClient(event, TFTP_SENTENCES[event.kind]?.(event));
+  if (isHttpEvent(event)) return withClient(event, HTTP_SENTENCES[event.kind]?.(event));
   if (isDnsEvent(event)) return DNS_SENTENCES[event.kind]?.(event);
   if (!Object.hasOwn(SERVICE_SENTENCES, event.kind)) return undefined;
   const fields = new Map(Object.entries(eventFields(event)));
   return SERVICE_SENTENCES[event.kind]?.({ text: (name) => String(fields.get(name) ?? '') });
+}
+
+/** The sentences of which a client is the subject; other sentences tell of a listener, or of a file. */
+const TELLS_OF_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
+
+/** A client whose hardware address is not known stands beside no machine: then the sentence itself names its address. */
+function withClient({ kind, mac, address }: RackEvent, sentence: string | undefined): string | undefined {
+  if (sentence === undefined || mac !== undefined || address === undefined) return sentence;
+  return TELLS_OF_CLIENT.test(kind) ? `${formatIpv4(address)} ${lowerFirst(sentence)}` : sentence;
 }
 
 /** The message, then the fields by name; those that hold a sentence (`reason`, `text`) last and without their name. */

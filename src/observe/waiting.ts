@@ -41,11 +41,11 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
   if (isDhcpEvent(event)) return waitingAfterDhcp(event.kind, step, steps);
   if (isTftpEvent(event) || isHttpEvent(event)) {
     if (isHttpEvent(event) && isRefusedReport(event)) {
-      return { text: `that it reports again: the region refused its report with ${event.status}` };
+      return { text: `it to report again: the region refused its report with ${event.status}` };
     }
     if (event.kind === 'http.posted') return { text: 'nothing more of this rack: it has reported to the region' };
     if (event.kind === 'tftp.aborted' || event.kind === 'http.aborted' || event.kind === 'tftp.timed-out') {
-      return { text: `that it asks for ${event.file ?? 'its file'} again, or starts anew`, silence: 'see its screen' };
+      return { text: `it to ask for ${event.file ?? 'its file'} again, or start anew`, silence: 'see its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
     if (event.file !== undefined) return waitingAfterFile(event.file, isProxied(step, steps));
@@ -60,34 +60,36 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
     case 'dhcp.offer':
       if (isDhcpEvent(step.event) && step.event.proxied === true) {
         return {
-          text: 'that it gets an address from the other DHCP server',
+          text: 'it to get an address from the other DHCP server',
           silence: 'it was switched off, or no other DHCP server answers on this network, which is in proxy mode',
         };
       }
       return {
-        text: 'that it takes the offer',
+        text: 'it to take the offer',
         silence: 'it was switched off, did not hear the offer, or took the one of another DHCP server',
       };
     case 'dhcp.elsewhere':
       return boots && isDhcpEvent(step.event) && step.event.client !== undefined
-        ? { text: 'that it loads what it was told', silence: 'see its screen: the file was not asked for' }
-        : { text: boots ? 'what the system that it runs does' : 'nothing: it does not boot from the network' };
+        ? { text: 'it to load what it was told', silence: 'see its screen: the file was not asked for' }
+        : { text: boots ? 'whatever its system does next' : 'nothing: it does not boot from the network' };
     case 'dhcp.ack':
     case 'dhcp.boot-server': {
       const { event } = step;
       const file = isDhcpEvent(event) && event.client !== undefined ? event.file : undefined;
       if (file !== undefined)
-        return { text: `that it loads ${file}`, silence: 'see its screen: the file was not asked for' };
+        return { text: `it to load ${file}`, silence: 'see its screen: the file was not asked for' };
       if (isDhcpEvent(event) && event.client !== undefined) {
         return {
           text: `nothing: it was given nothing to load${event.planReason === undefined ? '' : `, ${event.planReason}`}`,
         };
       }
-      return { text: boots ? 'what the system that it runs does' : 'nothing: it does not boot from the network' };
+      return {
+        text: boots ? 'whatever its system does next' : 'nothing: it does not boot from the network',
+      };
     }
     case 'dhcp.refused':
     case 'dhcp.nak':
-      return { text: 'that it asks again' };
+      return { text: 'it to ask again' };
     case 'dhcp.expired':
     case 'dhcp.ended':
     case 'dhcp.release':
@@ -100,7 +102,7 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
 function waitingAfterPurpose(purpose: string): Waiting {
   switch (purpose) {
     case 'chain':
-      return { text: 'that its loader asks again and says who it is', silence: 'see its screen' };
+      return { text: 'its loader to ask again and say who it is', silence: 'see its screen' };
     case 'local':
       return { text: 'nothing: it starts its own disk' };
     case 'poweroff':
@@ -108,7 +110,7 @@ function waitingAfterPurpose(purpose: string): Waiting {
     case 'enlist':
     case 'commissioning':
     case 'install':
-      return { text: 'that it loads its kernel', silence: 'see its screen: the kernel was not asked for' };
+      return { text: 'it to load its kernel', silence: 'see its screen: the kernel was not asked for' };
     default:
       return { text: 'a remedy: it shows the reason on its screen, starts anew and asks again' };
   }
@@ -119,15 +121,15 @@ const isProxied = ({ boot }: TimelineStep, steps: readonly TimelineStep[]): bool
   steps.some((one) => one.boot === boot && isDhcpEvent(one.event) && one.event.proxied === true);
 
 function waitingAfterFile(file: string, proxied: boolean): Waiting {
-  if (/(?:^|\/)linux$/.test(file)) return { text: 'that it loads its initrd', silence: 'see its screen' };
+  if (/(?:^|\/)linux$/.test(file)) return { text: 'it to load its initrd', silence: 'see its screen' };
   if (proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file)) {
     const silence =
       'GRUB asks the server that gave the address, where this rack has to be the next server (siaddr), or stops at its prompt';
-    return { text: 'that its loader asks for a configuration', silence };
+    return { text: 'its loader to ask for a configuration', silence };
   }
-  if (!isKernelFile(file)) return { text: 'that its loader asks for a configuration', silence: 'see its screen' };
+  if (!isKernelFile(file)) return { text: 'its loader to ask for a configuration', silence: 'see its screen' };
   return {
-    text: 'that its kernel starts, asks for an address and reports',
+    text: 'its kernel to start, ask for an address and report',
     silence:
       'its console says more than the network does: a kernel without a driver for this network card is silent here',
     silenceMs: KERNEL_SILENCE_MS,

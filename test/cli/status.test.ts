@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { statusShape } from '../../src/cli/shapes.ts';
-import { isHealthy, stateOf } from '../../src/cli/status.ts';
+import { isHealthy, refusedLines, stateOf } from '../../src/cli/status.ts';
 
 const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
 const FAR = { ...LAB, name: 'far', interface: 'eth2', network: '10.30.0.0/24', mode: 'server' };
@@ -48,4 +48,16 @@ for (const name of ['eth1', '10.20.0.1']) {
 test('a network that waits for its interface says so first', () => {
   const waits = { ...LAB, serving: false, reason: 'eth1 is down' };
   assert.equal(stateOf(waits, status({ name: 'eth1', text: TEXT, waitedFor: false })), 'waits: eth1 is down');
+});
+
+test('a refused configuration is a line with its first problem, and where the others are told', () => {
+  const refused = { since: '2026-11-21T12:00:00.000Z', problems: ['f:3: dns: wrong', 'f:4: tftp: wrong'] };
+  assert.deepEqual(refusedLines({ refused: { source: 'file', ...refused } }), [
+    'BAD     the configuration file is refused since 2026-11-21T12:00:00.000Z, the last good one stays: f:3: dns: wrong (and 1 more); `rackboot check` says why',
+  ]);
+  assert.match(
+    refusedLines({ refused: { source: 'store', ...refused } })[0] ?? '',
+    /store owns.*config show` says why$/,
+  );
+  assert.deepEqual(refusedLines({ refused: undefined }), []);
 });

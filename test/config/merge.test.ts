@@ -77,14 +77,62 @@ for (const [name, file, stored, merged] of CASES) {
 
 test('keys that the store may not own are named, by the key of their rule', () => {
   const stored = { tftp: { listen_port: 1069 }, dns: { listen: ['1.2.3.4'], domain: 'x' }, colour: { red: 1 } };
-  assert.deepEqual(mergeSettings({}, stored).strangers, ['tftp', 'dns.listen', 'colour.red']);
+  assert.deepEqual(mergeSettings({}, stored).strangers, ['tftp.listen_port', 'dns.listen', 'colour.red']);
   const parsed = parseConfig('', stored);
   assert.ok(!parsed.ok);
   assert.match(
     formatProblems('f', parsed.problems),
-    /^the region's store: tftp: only the configuration file may own this$/m,
+    /^the region's store: tftp\.listen_port: only the configuration file may own this$/m,
   );
 });
+
+/** A value for each key that the store may own; what is not named here takes its text. */
+const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
+  cluster_interfaces: [FAR],
+  'dhcp.foreign_probe': '5m',
+  'dhcp.new_clients_per_second': 50,
+  'dhcp.lease_time': '10m',
+  'dhcp.pxe_lease_time': '10m',
+  'dhcp.deployed_lease_time': '1d',
+  'dhcp.lease_time_min': '60s',
+  'dhcp.lease_time_max': '7d',
+  'dhcp.t1': '5m',
+  'dhcp.t2': '8m',
+  'dhcp.options': [{ name: 'tftp-server-name', value: 'x.example' }],
+  'dhcp.classes': [{ name: 'guests', when: { hostname: '*-guest' }, deny: true }],
+  'dns.domain': 'lab',
+  'dns.upstream': ['192.0.2.1'],
+  'dns.forward_zones': { 'lab.example': ['192.0.2.1'] },
+  'dns.dnssec_validation': 'no',
+  'dns.records': [{ name: 'www.maas', type: 'A', data: '10.20.0.5' }],
+  'dns.allow_recursion': ['10.0.0.0/8'],
+  'tftp.allow': ['198.51.100.0/24'],
+  'boot.loaders': { 7: 'x.efi' },
+  'boot.quirks': [],
+  'boot.kernel_params': 'quiet',
+  'boot.release': 'trixie',
+  'boot.enlist_with': 'installer',
+  'enlistment.bmc_user': false,
+  'enlistment.name': 'serial',
+  http_proxy: 'none',
+  'preseeds.debian_mirror': 'http://mirror.example/debian',
+  'preseeds.ubuntu_mirror': 'http://mirror.example/ubuntu',
+  'preseeds.ubuntu_ports_mirror': 'http://mirror.example/ports',
+  'region.public_url': 'http://rack.example/MAAS',
+  'region.new_machines_max': 5,
+  'region.retries': 2,
+  'log.level': 'debug',
+  'log.levels': { dhcp: 'debug' },
+};
+
+for (const key of STORE_KEYS)
+  test(`the store can own ${key}, and it is in force`, () => {
+    const value = STORED_VALUES[key];
+    assert.ok(value !== undefined, `give ${key} a value in STORED_VALUES`);
+    const parsed = parseConfig('', withValue({}, key, value));
+    assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
+    assert.deepEqual(valueAt(parsed.merged, key), value);
+  });
 
 test('a file pins the keys that it writes, and its cluster interfaces by name', () => {
   const file = { name: 'a', dns: { upstream: [], listen: [] }, boot: { tree: '/x' }, cluster_interfaces: [LAB] };
@@ -112,6 +160,24 @@ test('a problem is told where its value is written: the line of the file, or the
   const own = parseConfig(text.replace('10.20.0.1,', '10.20.1.1,'), { cluster_interfaces: [FAR] });
   assert.ok(!own.ok);
   assert.match(formatProblems('f', own.problems), /^f:2: cluster_interfaces\[0\]\.ip: /m);
+});
+
+test('a network in the file and in the store under two names is told by both names, with what to do', () => {
+  const entry = { ...LAB, ...RANGE };
+  const text = (name: string): string => `cluster_interfaces: [${JSON.stringify({ ...entry, name })}]\n`;
+  const twice = parseConfig(text('lan'), { cluster_interfaces: [entry] });
+  assert.ok(!twice.ok);
+  assert.equal(
+    formatProblems('f', twice.problems),
+    'the region\'s store: cluster_interfaces.lab.network: 10.20.0.0/24 overlaps 10.20.0.0/24 of "lan" (cluster_interfaces[0]); call it lab in the file, too, or `rackboot config unset cluster_interfaces.lab`',
+  );
+  assert.ok(parseConfig(text('lab'), { cluster_interfaces: [entry] }).ok, 'the remedy');
+  const stored = parseConfig('', { cluster_interfaces: [{ ...entry, name: 'lan' }, entry] });
+  assert.ok(!stored.ok);
+  assert.match(
+    formatProblems('f', stored.problems),
+    /of "lan" \(cluster_interfaces\.lan\); an address would belong to both/,
+  );
 });
 
 test('each value has the owner that wrote it', () => {

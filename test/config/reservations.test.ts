@@ -72,6 +72,17 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
     /hosts\[0\]\.circuit_id: expected a circuit id as the relay/,
   ],
   [
+    'a circuit of bytes without quotes',
+    '{ circuit_id: 0x67652d302f302f31, ip: 10.20.0.5 }',
+    /hosts\[0\]\.circuit_id: expected a circuit id as the relay says it: .*bytes in quotes such as "0x0004001a"/,
+  ],
+  [
+    'a remote id that begins as bytes and is none',
+    '{ remote_id: "0xzz", ip: 10.20.0.5 }',
+    /hosts\[0\]\.remote_id: expected a remote id .*, found "0xzz"/,
+  ],
+  ['half a byte', '{ circuit_id: "0x123", ip: 10.20.0.5 }', /hosts\[0\]\.circuit_id: expected a circuit id/],
+  [
     'a remote id that is too long',
     `{ remote_id: "${'a'.repeat(256)}", ip: 10.20.0.5 }`,
     /hosts\[0\]\.remote_id: expected a remote id as the relay/,

@@ -121,6 +121,29 @@ test('a store that cannot be served with the file is saved by a file with which 
     assert.equal(configuration.config.dhcp.subnets.length, 1);
   }));
 
+test('a refusal has the time of the first in a row, and ends with what is taken', () =>
+  withBench(async (bench) => {
+    const clock = new VirtualClock(1_700_000_000_000, 1);
+    const ports = { ...bench.ports, clock };
+    const configuration = bench.open();
+    const refusal = () => configuration.refusal;
+    assert.equal(refusal(), undefined);
+    bench.write('name: a\ncolour: blue\n');
+    configuration.readFile(ports);
+    await configuration.settled;
+    const since = clock.now();
+    clock.advance(60_000);
+    bench.write('name: a\nshape: round\n');
+    configuration.readFile(ports);
+    await configuration.settled;
+    assert.deepEqual([refusal()?.since, refusal()?.source], [since, 'file']);
+    assert.match(refusal()?.problems ?? '', /shape: unknown key/);
+    bench.write(FILE);
+    configuration.readFile(ports);
+    await configuration.settled;
+    assert.equal(refusal(), undefined);
+  }));
+
 test('a change of the store is applied, told key by key, and told only once', () =>
   withBench(async (bench) => {
     const configuration = bench.open();
@@ -157,9 +180,9 @@ test('a change that is refused changes nothing, and the next file is tried with 
     configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
     await configuration.settled;
     assert.deepEqual(bench.steps, []);
-    assert.match(configuration.refused ?? '', /tftp: only the configuration file may own this/);
+    assert.match(configuration.refused ?? '', /tftp\.listen_port: only the configuration file may own this/);
     assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
-    assert.match(configuration.settingsRefused ?? '', /tftp: only the configuration file may own this/);
+    assert.match(configuration.settingsRefused ?? '', /tftp\.listen_port: only the configuration file may own this/);
     assert.equal(bench.refusals, 1, 'the region is told, too');
     bench.write(`${FILE}log: { level: debug }\n`);
     configuration.readFile(bench.ports);

@@ -105,6 +105,9 @@ const lease = (address: number, holder: number): Lease => ({
   duration: seconds(600),
 });
 
+/** Option 67 in place of the plan's loader. */
+const LOADER_OPTION = '{ code: 67, value: x.bin, when: { architecture: 0 } }';
+
 const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[] = [
   [
     'options by configuration are named, those whose condition holds',
@@ -161,7 +164,41 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     { more: 'boot: { loaders: { 0: "http://192.0.2.1/loader" } }', tree: WHOLE_TREE },
     [/^loader: http:\/\/192\.0\.2\.1\/loader, .*\(boot\.loaders 0\); on another server, not looked at$/m],
   ],
+  [
+    'a loader that options name on another server is the one that is told',
+    'bios',
+    {
+      more: `dhcp: { options: [${LOADER_OPTION}, { code: 66, value: 10.20.0.77, when: { architecture: 0 } }] }`,
+    },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.77, as options of the configuration say; not looked at there$/m],
+  ],
+  [
+    'a loader that an option names on this rack is looked for in the boot tree',
+    'bios',
+    { more: `dhcp: { options: [${LOADER_OPTION}] }`, tree: [...WHOLE_TREE, 'x.bin'] },
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, as options of the configuration say; it is in the boot tree$/m],
+  ],
 ];
+
+test('what is not known before the first lease is said, where the network has it', () => {
+  const shown = (more: string, leases: readonly Lease[] = []): string =>
+    explained('bios', { network: NETWORK.replace(' }', `, ${more} }`), leases });
+  const byPort = 'hosts: [{ circuit_id: port-1, ip: 10.20.0.50 }]';
+  const lease: Lease = {
+    ...{ address: ipv4(0x0a140064), mac: MAC, state: 'bound', grantedAt: instant(NOW - 1000) },
+    ...{ expiresAt: instant(NOW + 1000), duration: seconds(600) },
+  };
+  assert.match(
+    shown(byPort),
+    /^not known: before its first lease: whether it has a reservation by client_id, duid or port$/m,
+  );
+  assert.match(
+    shown('classes: [{ name: g, when: { hostname: x }, deny: true }]'),
+    /^not known: before its first lease: whether it has a class by what/m,
+  );
+  assert.doesNotMatch(shown(byPort, [lease]), /^not known/m);
+  assert.doesNotMatch(shown('hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.50 }]'), /^not known/m);
+});
 
 test('the classes of a machine are named, by the name it had with its newest lease, and the one that denies it', () => {
   const shown = (classes: string, leases: readonly Lease[] = []) => {

@@ -56,6 +56,7 @@ function rackOf(looked: Turns, told: Turns): AskedRack {
   }
   return {
     networks: [],
+    served: [],
     machines: new Machines([]),
     *leases() {
       for (const lease of table.records()) {

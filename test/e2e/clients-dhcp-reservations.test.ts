@@ -184,6 +184,8 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     assert.equal(await ask('guest-1'), undefined);
     const refused = await rack.told('dhcp.refused', ({ reason }) => reason === 'class-denied', from);
     assert.equal(refused.classes, 'guests');
+    const { out: foreseen } = await rack.rackboot('why', '52:54:00:98:02:04');
+    assert.match(foreseen, /^! was refused \S+ m?s ago: class-denied \(guests\), as guest-\w+$/m);
     const traced = await rack.rackboot('trace', '52:54:00:98:02:04');
     assert.match(traced.out, /in class web/);
     assert.match(traced.out, /denies its clients.*in class guests/);

@@ -62,7 +62,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.deepEqual(none.output, ['No lease fulfils this.']);
     assert.equal(
       csv.output[0],
-      'address,mac,state,network,machine,hostname,granted_at,expires_at,seconds,client_id,vendor_class,circuit_id,remote_id',
+      'address,mac,state,network,machine,hostname,granted_at,expires_at,seconds,client_id,vendor_class,circuit_id,remote_id,reserved_name',
     );
     assert.ok(csv.output[1]?.startsWith(`${address},${mac},bound,lab,,,20`), csv.output[1]);
     const parsed: unknown = JSON.parse(json.output.join('\n'));

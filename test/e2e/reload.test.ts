@@ -13,7 +13,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip } from '../support/own-network.ts';
 import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
-import { eventually, RunningRack } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const NO_CABLE = missing('linux', 'root', 'ip');
 if (NO_CABLE === false) enterOwnNetwork();
@@ -146,6 +146,11 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.equal(problems.length, 2);
     assert.match(problems.join('\n'), /rackboot\.yaml:6: cluster_interfaces\[0\]\.management: /);
     assert.match(problems.join('\n'), /rackboot\.yaml:\d+: colour: unknown key/);
+    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    assert.match(
+      output.join('\n'),
+      /^BAD +the configuration file is refused since 20\S+, .*management: .*\(and 1 more\)/m,
+    );
     assert.ok(Number((await leasedAddress()).split('.')[3]) < 150);
     from = rack.lines.length;
     process.kill(rack.pid, 'SIGHUP');

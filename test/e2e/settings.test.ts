@@ -185,7 +185,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.equal(refused.source, 'store');
     assert.match(
       String(refused.problems),
-      /the region's store: cluster_interfaces\.lab\.network: .* overlaps .* of cluster_interfaces\[0\]/,
+      /the region's store: cluster_interfaces\.lab\.network: .* overlaps .* of "\w+" \(cluster_interfaces\[0\]\)/,
     );
     assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused, and not in force/);
     from = rack.lines.length;

@@ -103,7 +103,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.match(head, new RegExp(`^${MAC}  \\S+\\.maas \\(\\w{6}\\), New`));
     assert.match(boot, /^boot 1, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
     assert.match(first, /^ {2}\d\d:\d\d:\d\d\.\d{3} {6}\+0\.000 s dhcp\.offer +Asked for an address/);
-    assert.match(whole.output.at(-1) ?? '', /^Waits for /);
+    assert.match(whole.output.at(-1) ?? '', /^Waiting for /);
     const [, hostname = '', systemId = ''] = /^\S+ {2}([^.]+)\.maas \((\w+)\)/.exec(head) ?? [];
     for (const name of [hostname, systemId, `${hostname}.maas`]) assert.equal((await print(name)).output[0], head);
     assert.equal((await print(MAC, '--since', '1d')).output[0], head);

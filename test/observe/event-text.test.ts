@@ -25,6 +25,14 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Asked for an address and was offered 10.20.0.100, an address that nobody had before; to load lpxelinux.0, because it is BIOS, PXE',
   ],
   [
+    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'x.bin', fileServer: '10.20.0.77' },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; to load x.bin from 10.20.0.77, as options of the configuration say',
+  ],
+  [
+    { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'http://x/y', fileServer: '10.20.0.1' },
+    'Asked for an address and was offered 10.20.0.100, the address it had before; to load http://x/y, as options of the configuration say',
+  ],
+  [
     { kind: 'dhcp.offer', source: 'own', waitedSeconds: 12 },
     'Asked for an address and was offered 10.20.0.100, the address it had before; it has been asking for 12 s',
   ],
@@ -137,6 +145,23 @@ test('each kind reads as a sentence with size, time, decision and reason', () =>
     const event: RackEvent = { ...base, ...fields };
     assert.equal(eventText(event, undefined), sentence);
   }
+});
+
+test('the problems of a refused configuration are told one behind the other, without an escaped line end', () => {
+  const refused = { kind: 'config.refused', at, ...{ file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' } };
+  assert.equal(eventText(refused, undefined), 'f is refused, the last good one stays: f:3: one; f:4: two');
+  assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
+});
+
+test('a client whose hardware address is not known is named by its address', () => {
+  const told = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
+  assert.match(
+    told({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
+    /^10\.20\.0\.100 was refused a file by TFTP: /,
+  );
+  assert.match(told({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 asked by HTTP for \/x/);
+  assert.equal(told({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
+  assert.match(told({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
 });
 
 test('a kind without a sentence of its own reads as its message, its fields and what it says', () => {

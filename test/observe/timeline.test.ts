@@ -192,20 +192,20 @@ test('a stream is read in its own turns, and a hint is published for the others'
 
 const PROXIED = { client: 'uefi', architecture: 7, file: 'bootx64.efi', proxied: true };
 const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
-  [[at(0, 'dhcp.offer', BIOS)], 1, /^that it takes the offer; heard of 1 s ago$/],
+  [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; heard of 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took the one of another DHCP server$/],
-  [[at(0, 'dhcp.ack', BIOS)], 1, /^that it loads lpxelinux\.0; /],
+  [[at(0, 'dhcp.ack', BIOS)], 1, /^it to load lpxelinux\.0; /],
   [[at(0, 'dhcp.ack')], 1, /^nothing: it does not boot from the network; /],
-  [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^that its loader asks for a configuration; /],
-  [[at(0, 'http.rendered', { file: 'x', purpose: 'enlist' })], 1, /^that it loads its kernel; /],
+  [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^its loader to ask for a configuration; /],
+  [[at(0, 'http.rendered', { file: 'x', purpose: 'enlist' })], 1, /^it to load its kernel; /],
   [
     [at(0, 'http.rendered', { file: 'x', purpose: 'local' })],
     900,
     /^nothing: it starts its own disk; heard of 15 min ago$/,
   ],
   [[at(0, 'http.rendered', { file: 'x', purpose: 'image-missing' })], 1, /^a remedy: /],
-  [[at(0, 'http.file-sent', { file: LINUX })], 1, /^that it loads its initrd; /],
-  [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^that its kernel starts.*heard of 1 min 40 s ago$/],
+  [[at(0, 'http.file-sent', { file: LINUX })], 1, /^it to load its initrd; /],
+  [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^its kernel to start.*heard of 1 min 40 s ago$/],
   [
     [at(0, 'http.file-sent', { file: 'a/initrd.gz' })],
     200,
@@ -219,7 +219,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [
     [at(0, 'http.posted', { file: 'x', status: 400 })],
     2,
-    /^that it reports again: the region refused its report with 400; /,
+    /^it to report again: the region refused its report with 400; /,
   ],
   [
     [
@@ -236,17 +236,17 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [
     [at(0, 'dhcp.offer', PROXIED)],
     90,
-    /^that it gets an address from the other DHCP server; .*no other DHCP server answers/,
+    /^it to get an address from the other DHCP server; .*no other DHCP server answers/,
   ],
   [
     [at(0, 'dhcp.offer', PROXIED), at(1, 'dhcp.elsewhere', { client: 'uefi' })],
     90,
-    /^that it loads what it was told; .*the file was not asked for/,
+    /^it to load what it was told; .*the file was not asked for/,
   ],
   [
     [at(0, 'dhcp.offer', PROXIED), at(1, 'tftp.sent', { file: 'grubx64.efi' })],
     90,
-    /^that its loader asks for a configuration; .*GRUB asks the server that gave the address/,
+    /^its loader to ask for a configuration; .*GRUB asks the server that gave the address/,
   ],
 ];
 

@@ -50,7 +50,7 @@ import type { DhcpState, Inquiry } from './inquiry.ts';
 import { findNewcomer, judgeNewcomer } from './newcomer.ts';
 import { isRepeated, standingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
-import { eventOf, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
+import { eventOf, eventOfReply, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
 
 /** Tells the state of the client and decides in it. */
 export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision {
@@ -218,9 +218,11 @@ function ack(
   const lease = leaseFor(inquiry, full, state);
   const standing = held && standingTime(held, lease, now);
   const settings = standing === undefined ? full : { ...full, leaseTime: standing };
+  const reply = composeReply(inquiry, settings);
+  const beside = { renewal: held !== undefined, ...switchPortOf(inquiry.relay) };
   return {
     kind: 'reply',
-    message: composeReply(inquiry, settings),
+    message: reply,
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
     link: inquiry.link,
@@ -228,7 +230,7 @@ function ack(
     records: standing === undefined ? [...former, lease] : [],
     restsOn: standing === undefined ? undefined : held,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, now).newest, now),
-    event: eventOf(inquiry, 'dhcp.ack', settings, { renewal: held !== undefined, ...switchPortOf(inquiry.relay) }),
+    event: eventOfReply(inquiry, 'dhcp.ack', settings, reply, beside),
   };
 }
 

@@ -39,7 +39,7 @@ import { findNewcomer, giveWayMs, judgeNewcomer } from './newcomer.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
-import { classesOf, eventOf, isOwnIdentifier, settingsFor } from './terms.ts';
+import { classesOf, eventOfReply, isOwnIdentifier, settingsFor } from './terms.ts';
 
 /**
  * Decides on one message.
@@ -179,9 +179,10 @@ function composeOffer(
   const { message, mac } = inquiry;
   const settings = settingsFor(inquiry, state, served, 'offer', address);
   if (settings === undefined) return ignore(inquiry, 'no-server-address', address);
+  const reply = composeReply(inquiry, settings);
   return {
     kind: 'reply',
-    message: composeReply(inquiry, settings),
+    message: reply,
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
     link: inquiry.link,
@@ -189,7 +190,7 @@ function composeOffer(
     newcomer,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: { address, mac, client: identityIn(served, inquiry), probe: isToProbe(inquiry, state, served, chosen) },
-    event: eventOf(inquiry, 'dhcp.offer', settings, { source }),
+    event: eventOfReply(inquiry, 'dhcp.offer', settings, reply, { source }),
   };
 }
 
@@ -227,14 +228,16 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   }
   const settings = settingsFor(inquiry, state, served, 'ack', ANY);
   if (settings === undefined) return ignore(inquiry, 'no-server-address', message.ciaddr);
+  const reply = composeReply(inquiry, { ...settings, leaseTime: undefined });
+  const event = eventOfReply(inquiry, 'dhcp.inform', settings, reply);
   return {
     kind: 'reply',
-    message: composeReply(inquiry, { ...settings, leaseTime: undefined }),
+    message: reply,
     // RFC 2131 §4.3.5: unicast to the address in ciaddr; where a relay is on the way, by the relay.
     destination: chooseDestination(message, 'settings', ANY, state.ports),
     served,
     link: inquiry.link,
     records: [],
-    event: { ...eventOf(inquiry, 'dhcp.inform', settings), address: message.ciaddr, leaseSeconds: undefined },
+    event: { ...event, address: message.ciaddr, leaseSeconds: undefined },
   };
 }

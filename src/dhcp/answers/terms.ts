@@ -5,7 +5,7 @@
 //    still counts on the longer one, until it shows that it does not (`earlier-promise.ts`).
 
 import { later } from '../../clock.ts';
-import { ANY, type Ipv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import type { DhcpEvent, DhcpEventKind } from '../events.ts';
 import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
@@ -17,7 +17,8 @@ import { ClientOptions, type OptionTable } from '../networks/configured-options.
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
-import { MESSAGE_TYPE, OPTION, optionAddress, optionUuid, vendorClass } from '../wire/options.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionAddress, optionText, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
 import { findAsker } from './asker.ts';
 import { answerFqdn } from './client-name.ts';
@@ -173,6 +174,26 @@ export function eventOf(
     circuitId: beside.circuitId,
     remoteId: beside.remoteId,
   };
+}
+
+/**
+ * The event of a reply to a client: what the reply tells it to load, which options of the configuration (66 and 67) may have made another
+ * than the plan's.
+ */
+export function eventOfReply(
+  inquiry: Inquiry,
+  kind: DhcpEventKind,
+  settings: Settings,
+  reply: DhcpMessage,
+  beside: Beside = NOTHING_BESIDE,
+): DhcpEvent {
+  const event = eventOf(inquiry, kind, settings, beside);
+  const { configured, plan } = settings;
+  if (configured === undefined || inquiry.client === undefined) return event;
+  const file = optionText(reply.options, OPTION.bootFileName);
+  const fileServer = optionText(reply.options, OPTION.tftpServerName) ?? formatIpv4(reply.siaddr);
+  if (file === undefined || (file === plan?.file && fileServer === formatIpv4(plan.serverAddress))) return event;
+  return { ...event, file, fileServer, planReason: undefined };
 }
 
 /** The longest that a client is believed to have waited. */

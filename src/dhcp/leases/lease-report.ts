@@ -15,6 +15,7 @@ import {
 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type Lease } from './lease.ts';
 import { isHeld } from './lease-table.ts';
+import type { ReservedName } from './reserved-name.ts';
 
 /** What a lease's record says now: `bound` is `expired` once its time is over. */
 export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
@@ -42,6 +43,8 @@ export interface LeaseReport {
   /** Option 82, circuit id and remote id: the switch's port and the switch. */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
+  /** The name that its reservation gives it. */
+  readonly reservedName: string | undefined;
 }
 
 /** A configured network by its cluster interface. */
@@ -58,6 +61,7 @@ export interface ReportFacts {
   readonly networks: readonly NamedNetwork[];
   /** A machine's name by its hardware address. */
   readonly machineName: (mac: Lease['mac']) => string | undefined;
+  readonly reservedName: ReservedName;
 }
 
 /** Says what is known of a lease. */
@@ -78,6 +82,7 @@ export function reportLease(lease: Lease, facts: ReportFacts): LeaseReport {
     vendorClass: lease.vendorClass,
     circuitId: wireText(lease.circuitId),
     remoteId: wireText(lease.remoteId),
+    reservedName: facts.reservedName(lease),
   };
 }
 
@@ -210,7 +215,7 @@ function matchesPattern([first = '', ...rest]: Pattern, name: string): boolean {
 export function matchesLease(
   lease: Lease,
   filter: LeaseFilter,
-  facts: Pick<ReportFacts, 'now' | 'machineName'>,
+  facts: Pick<ReportFacts, 'now' | 'machineName' | 'reservedName'>,
 ): boolean {
   const { state, address, network, mac, hostname, circuitId, remoteId, vendorClass, clientId } = filter;
   if (state !== undefined && stateOf(lease, facts.now) !== state) return false;
@@ -222,7 +227,7 @@ export function matchesLease(
   if (vendorClass !== undefined && !matchesPattern(vendorClass, lease.vendorClass ?? '')) return false;
   if (clientId !== undefined && !matchesPattern(clientId, octetsOf(lease.clientId ?? ''))) return false;
   if (hostname === undefined) return true;
-  return [facts.machineName(lease.mac), lease.hostname].some(
+  return [facts.machineName(lease.mac), facts.reservedName(lease), lease.hostname].some(
     (name) => name !== undefined && matchesPattern(hostname, name),
   );
 }

@@ -41,10 +41,14 @@ const spanOf = (seconds: number | undefined): string =>
 const serverOf = ({ server }: DhcpEvent): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
-function bootOf({ client, file, planReason, architecture }: DhcpEvent): string {
+function bootOf({ client, file, fileServer, planReason, architecture }: DhcpEvent): string {
   if (client === undefined) return '';
   if (file === undefined)
     return `; nothing to load: there is no loader for ${client}, architecture ${architecture ?? 0}`;
+  if (fileServer !== undefined) {
+    const where = file.includes('://') ? '' : ` from ${fileServer}`;
+    return `; to load ${file}${where}, as options of the configuration say`;
+  }
   return `; to load ${file}${planReason === undefined ? '' : `, because it is ${planReason}`}`;
 }
 

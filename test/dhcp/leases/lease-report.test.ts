@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldsOf } from '../../../src/cli/leases.ts';
+import { fieldsOf, nameOf } from '../../../src/cli/leases.ts';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {
@@ -22,6 +22,7 @@ const FACTS = {
   wallMs: WALL,
   networks: NETWORKS,
   machineName: (mac: number) => (mac === MAC_B ? 'swift-fox' : undefined),
+  reservedName: ({ address }: Lease) => (address === ip('10.20.0.101') ? 'gateway' : undefined),
 };
 const lease = (address: string, more: Partial<Lease> = {}): Lease => ({
   address: ip(address),
@@ -57,9 +58,17 @@ test('a lease is told with what is known of it', () => {
     vendorClass: 'PXEClient',
     circuitId: 'eth0/1',
     remoteId: '0x30787377',
+    reservedName: 'gateway',
   });
   assert.equal(reportLease(lease('10.20.0.100', { duration: seconds(0xffff_ffff) }), FACTS).expiresAt, 'never');
   assert.equal(reportLease(lease('10.99.0.1'), FACTS).network, undefined);
+});
+
+test('a lease is listed by the region’s name, else by the operator’s, else by what the client calls itself', () => {
+  const report = reportLease(lease('10.20.0.101', { ...LEASES.named }), FACTS);
+  assert.equal(nameOf({ ...report, machine: 'swift-fox' }), 'swift-fox');
+  assert.equal(nameOf(report), 'gateway');
+  assert.equal(nameOf({ ...report, reservedName: undefined }), 'web1');
 });
 
 test('a circuit id in the form of Cisco is VLAN and port, any other is not', () => {
@@ -108,6 +117,7 @@ const filters: readonly [criteria: Partial<Record<LeaseCriterion, string>>, name
   [{ mac: '5255' }, ''],
   [{ hostname: 'WEB1' }, 'named'],
   [{ hostname: 'web' }, ''],
+  [{ hostname: 'gateway' }, 'named'],
   [{ hostname: 'w*1' }, 'named'],
   [{ hostname: '*fox' }, 'machine'],
   [{ hostname: '*' }, 'named machine'],

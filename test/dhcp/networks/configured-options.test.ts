@@ -178,6 +178,26 @@ test('what boots a machine is the plan’s, unless an entry has a condition or i
   assert.equal(bytes(chosen, 67)?.at(-1), 0);
 });
 
+test('the event of an offer or a lease tells the file that the reply tells, and from where', () => {
+  const when = { vendorClass: beginning('PXEClient:Arch:00000') };
+  const both = [entry(66, '192.0.2.9', { when }), entry(67, 'own.0', { when })];
+  const cases: readonly (readonly [readonly ConfiguredOption[], readonly (string | undefined)[]])[] = [
+    [both, ['own.0', '192.0.2.9', undefined]],
+    [both.slice(1), ['own.0', '10.20.0.1', undefined]],
+    [both.slice(0, 1), ['bios.bin', '192.0.2.9', undefined]],
+    [[entry(67, 'own.0')], ['bios.bin', undefined, 'test']],
+  ];
+  for (const [options, told] of cases)
+    for (const type of ['discover', 'request'] as const) {
+      const dhcpConfig = config(subnet({ options: tableOf(options) }));
+      const words: ClientWords = type === 'discover' ? PXE : { ...PXE, requested: ip('10.20.0.100'), server: RACK };
+      const arrival = { interfaceName: 'eth1', localAddress: ANY };
+      const state = labState(dhcpConfig);
+      const { event } = decide(readReply(clientBytes({ type, ...words })), arrival, state, instant(0));
+      assert.deepEqual([event?.file, event?.fileServer, event?.planReason], told, type);
+    }
+});
+
 test('option 60 of UEFI HTTP boot is never replaced', () => {
   const message = offer([entry(60, 'PXEClient', { force: true }), entry(67, 'http://x/y', { force: true })], HTTP);
   assert.deepEqual([text(message, 60), text(message, 67)], ['HTTPClient', 'http://x/y']);
