@@ -70,6 +70,10 @@ async function stand(site: HostileSite, cases: readonly HostileCase[], rounds: n
         if (failure !== undefined) late.push(failure);
       }
     }
+    const now = await site.read();
+    for (const { keeps } of cases) {
+      if (keeps?.isTrue(now) === false) late.push(`no longer: ${keeps.what}`);
+    }
     for (const running of attacks) assert.equal(running.child.exitCode, null, `the attack went on: ${running.text()}`);
   } finally {
     for (const running of attacks) await running.end('SIGKILL');
