@@ -273,6 +273,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
     withoutIt: NO_ROOM,
+    short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {

@@ -62,7 +62,7 @@ async function stand(site: HostileSite, cases: readonly HostileCase[], rounds: n
     const before = await site.read();
     for (const { attack, from, words } of cases)
       attacks.push(await site.attack(attack, from, typeof words === 'function' ? words(site) : words));
-    for (const one of cases) await biting(site, one, before);
+    for (const one of cases) await biting(site, one, before, cases.length === 1);
     const wanted = new Map(cases.flatMap(({ others }) => Object.entries(others) as [Want, number][]));
     for (let round = 0; round < rounds; round += 1) {
       for (const [want, limitS] of wanted) {
@@ -81,8 +81,16 @@ async function stand(site: HostileSite, cases: readonly HostileCase[], rounds: n
   assert.deepEqual(late, []);
 }
 
-/** Waits until the attack has filled what it is to fill: what the others get before that says nothing. */
-async function biting(site: HostileSite, { attacker, bites, door }: HostileCase, before: Readings): Promise<void> {
+/**
+ * Waits until the attack has filled what it is to fill: what the others get before that says nothing. Attacks that go on together take
+ * the processors from one another, so then none must have its whole effect.
+ */
+async function biting(
+  site: HostileSite,
+  { attacker, bites, door }: HostileCase,
+  before: Readings,
+  mustBite: boolean,
+): Promise<void> {
   const startedAt = systemClock.now();
   for (;;) {
     const now = await site.read();
@@ -91,6 +99,7 @@ async function biting(site: HostileSite, { attacker, bites, door }: HostileCase,
       if (process.env.HOSTILE_TIMES !== undefined) console.log(`# bites after ${passedS.toFixed(1)} s`);
       return;
     }
+    if (passedS > BITE_SECONDS_MAX && !mustBite) return;
     if (passedS > BITE_SECONDS_MAX) {
       assert.fail(`who ${attacker} does no harm within ${BITE_SECONDS_MAX} s:\n${now.text(METRICS_OF[door])}`);
     }
