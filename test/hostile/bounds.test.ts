@@ -65,10 +65,15 @@ describe('the table of bounds', () => {
 describe('finding bounds', () => {
   const found = (source: string): readonly string[] => boundsIn('room/file.ts', `${source}\n`).map(({ name }) => name);
 
-  it('constants that end in MAX or BOUNDS are bounds, exported, typed, or within a function', () => {
+  it('constants that end in MAX, BOUNDS, LIMIT, CAPACITY or SOCKETS are bounds, exported, typed, or within a function', () => {
     assert.deepEqual(found('export const PLACES_MAX = 8;'), ['PLACES_MAX']);
     assert.deepEqual(found('  const PLACES_MAX: number = OTHERS_MAX / 2;'), ['PLACES_MAX']);
     assert.deepEqual(found('const BOUNDS: DoorBounds = { entriesMax: 8,\n  bytesMax: 9 };'), ['BOUNDS']);
+    assert.deepEqual(found('const UPSTREAM_SOCKETS = 8;\nconst HEAP_CAPACITY = 9;\nconst QUEUE_LIMIT = 7;'), [
+      'UPSTREAM_SOCKETS',
+      'HEAP_CAPACITY',
+      'QUEUE_LIMIT',
+    ]);
     assert.deepEqual(found('const PLACES = 8;\nconst MAXIMAL = 9;'), []);
   });
 

@@ -1,11 +1,19 @@
 // What the rack must stand: for each door, what an attacker does, what the others must still get, and within which time. To add a case,
 // write the attack into attackers.ts and a row here.
+//
+// 1. The others are asked for once the attack has its effect (`bites`): before that a rack without any protection serves them, too.
+// 2. `bites` holds with the protection and without it; what the protection counts alone would say nothing of the others.
+// 3. A case shows something only when it fails without the protection: `withoutIt` says what to change to see that.
 
 import { leasesShape } from '../../src/cli/shapes.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
-import { authorization, HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, type Place, RACK } from './site.ts';
+import { queryBytes } from '../dns/fixture.ts';
+import { authorization } from './oauth.ts';
+import type { Readings } from './readings.ts';
+import { HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, type Place, RACK } from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
+const ASKINGS = 20;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
@@ -30,6 +38,14 @@ export const WANTS = {
   'a kernel comes by HTTP': (site) =>
     site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5248/lpxelinux.0`),
   'the rack’s own names are answered': (site) => dig(site, 'rack.maas', RACK),
+  // Not with another try: a send buffer that others have filled has room now and then.
+  'names are answered at the first asking': async (site) => {
+    const query = Buffer.from(queryBytes('rack.maas', 1)).toString('hex');
+    const words = [RACK, '53', String(ASKINGS), '200', query];
+    const answered = Number(await site.run('machine', process.execPath, ASK_PROGRAM, ...words));
+    if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
+  },
+  'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
   'names of outside are answered': (site) =>
     dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
   'a machine enlists': (site) => {
@@ -42,6 +58,12 @@ export const WANTS = {
       ...['curl', '-sSf', '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     ),
+  'an administrator follows the events': async (site) => {
+    const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
+    const words = ['-w', '%{http_code}', '-H', `Authorization: ${authorization(site.apiKey)}`, url];
+    const { out } = await site.rack.run(site.host('machine'), 'curl', '-sSN', '--max-time', '2', ...words);
+    if (!/"description"/.test(out) || !out.endsWith('200')) throw new Error(out.slice(-300));
+  },
   'an administrator signs in': async (site) => {
     const status = await site.run(
       ...([
@@ -63,6 +85,9 @@ export const WANTS = {
 
 export type Want = keyof typeof WANTS;
 
+/** Whether the attack has its effect, by what the rack says now and what it said before. */
+type Bites = (now: Readings, before: Readings) => boolean;
+
 export interface HostileCase {
   readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region';
   /** What the attacker does, in words. */
@@ -71,7 +96,15 @@ export interface HostileCase {
   readonly attack: string;
   readonly from: Place;
   /** Further words for the attack. */
-  readonly words?: readonly string[];
+  readonly words?: readonly string[] | ((site: HostileSite) => readonly string[]);
+  /** True once the attack has filled what it is to fill, with the protection and without it. The others are asked for after that. */
+  readonly bites: Bites;
+  /** What is still true when the others have been served. */
+  readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
+  /** What to change in `src` to see the case fail; left out: more than one protection stands in the way, and none alone decides. */
+  readonly withoutIt?: string;
+  /** false: in the long suite only. */
+  readonly short?: false;
   /** What the others must get, and within how many seconds, retries of their clients included. */
   readonly others: Readonly<Partial<Record<Want, number>>>;
 }
@@ -89,12 +122,41 @@ const AT_THE_REGION: Partial<Record<Want, number>> = {
   'a kernel comes by HTTP': 10,
 };
 
+/** A metric has grown by so much. */
+const grown =
+  (by: number, name: string, labels: Readonly<Record<string, string>> = {}): Bites =>
+  (now, before) =>
+    now.sum(name, labels) - before.sum(name, labels) >= by;
+const every =
+  (...all: readonly Bites[]): Bites =>
+  (now, before) =>
+    all.every((one) => one(now, before));
+/** So many connections to a port are there. */
+const connected =
+  (count: number, port: number): Bites =>
+  (now) =>
+    now.connections(port) >= count;
+/** What could not be sent has grown: the buffer was full, or kept for hosts that are there. */
+const unsent = (server: string): Bites => grown(1000, 'rackboot_socket_send_errors_total', { server });
+
+const NO_ROOM = "fair-shares.ts #makeRoom: return 'all' once size has reached max";
+const NO_SEND_ROOM = 'net/send-room.ts admits: return true';
+
 export const CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
     attacker: 'asks 1000 times a second for an address, each time as another host',
     attack: 'discover-flood',
     from: 'attacker',
+    bites: every(
+      grown(100, 'rackboot_dhcp_decisions_total', { decision: 'offer' }),
+      grown(3000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
+    ),
+    keeps: {
+      what: 'no more than nine tenths of the range are on offer',
+      isTrue: (now) => now.sum('rackboot_dhcp_offers') <= 180,
+    },
+    withoutIt: "dhcp/limits/new-clients.ts judge: return 'admitted'",
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 30 },
   },
   {
@@ -104,6 +166,11 @@ export const CASES: readonly HostileCase[] = [
     attack: 'forged-relay',
     from: 'far',
     words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
+    bites: every(
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
+      grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
+    ),
+    withoutIt: 'dhcp/networks/relays.ts judgeSender: return undefined',
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
   },
   {
@@ -111,13 +178,17 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks for settings in the names of a hundred hosts that do not exist',
     attack: 'dhcp-inform-absent',
     from: 'ghost',
+    bites: unsent('dhcp'),
+    withoutIt: NO_SEND_ROOM,
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {
     door: 'TFTP',
-    attacker: 'begins 2048 transfers with the longest wait there is, and goes silent',
+    attacker: 'begins 3000 transfers with the longest wait there is, and goes silent',
     attack: 'tftp-hold',
     from: 'attacker',
+    bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 2048,
+    withoutIt: NO_ROOM,
     others: ON_THE_WIRE,
   },
   {
@@ -125,6 +196,12 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks for files in the names of a hundred hosts that do not exist',
     attack: 'tftp-absent',
     from: 'ghost',
+    // Each transfer has a socket of its own, so what is short is places, not a send buffer.
+    bites: every(
+      (now) => now.sum('rackboot_tftp_transfers_active') >= 1000,
+      grown(5000, 'rackboot_tftp_requests_total'),
+    ),
+    withoutIt: NO_ROOM,
     others: ON_THE_WIRE,
   },
   {
@@ -132,20 +209,25 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks in the names of a hundred hosts that do not exist',
     attack: 'dns-absent',
     from: 'ghost',
-    others: { ...ON_THE_WIRE, 'names of outside are answered': 5 },
+    bites: unsent('dns'),
+    withoutIt: NO_SEND_ROOM,
+    others: { ...ON_THE_WIRE, 'names are answered at the first asking': 8, 'names of outside are answered': 5 },
   },
   {
     door: 'DNS',
-    attacker: 'asks from 32 addresses for names of a domain whose servers are silent',
-    attack: 'dns-silent-zone',
+    attacker: 'asks from 64 addresses for names of eight domains whose servers are silent',
+    attack: 'dns-silent-zones',
     from: 'attacker',
+    bites: grown(500, 'rackboot_dns_refusals_total', { reason: 'overloaded' }),
+    withoutIt: NO_ROOM,
     others: { ...ON_THE_WIRE, 'names of outside are answered': 10 },
   },
   {
     door: 'DNS',
-    attacker: 'asks from 32 addresses for names that nobody asked for before',
+    attacker: 'asks from 64 addresses for names that nobody asked for before',
     attack: 'dns-random-names',
     from: 'attacker',
+    bites: grown(5000, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
     others: { ...ON_THE_WIRE, 'names of outside are answered': 10 },
   },
   {
@@ -153,55 +235,81 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'holds 400 TCP connections and asks nothing',
     attack: 'dns-tcp-idle',
     from: 'attacker',
-    others: { ...ON_THE_WIRE, 'names of outside are answered': 5 },
+    bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= 256,
+    withoutIt: NO_ROOM,
+    others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
   },
   {
     door: 'boot HTTP',
-    attacker: 'holds 1200 connections and asks nothing',
+    attacker: 'holds 2400 connections and asks nothing',
     attack: 'boot-idle',
     from: 'attacker',
+    bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
+    withoutIt: NO_ROOM,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
     door: 'boot HTTP',
-    attacker: 'holds 1200 connections with requests that never end',
+    attacker: 'holds 2400 connections with requests that never end',
     attack: 'boot-slow-headers',
     from: 'attacker',
+    bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
+    withoutIt: NO_ROOM,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
     door: 'boot HTTP',
-    attacker: 'posts from 32 addresses to the region, one octet in two seconds',
+    attacker: 'posts from 64 addresses to the region, one octet in two seconds',
     attack: 'boot-slow-posts',
     from: 'attacker',
+    bites: grown(1000, 'rackboot_http_answers_total', { class: '5xx' }),
+    withoutIt: NO_ROOM,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
     door: 'boot HTTP',
-    attacker: 'begins 600 downloads of a large file and reads none',
+    attacker: 'begins 2000 downloads of a large file and reads none',
     attack: 'boot-slow-readers',
     from: 'attacker',
+    bites: every(connected(1500, 5248), grown(100, 'rackboot_http_connections_refused_total')),
+    withoutIt: NO_ROOM,
+    short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
     door: 'region',
-    attacker: 'holds 1200 connections and asks nothing',
+    attacker: 'holds 2400 connections and asks nothing',
     attack: 'api-connections',
     from: 'attacker',
+    bites: connected(1500, 5240),
+    withoutIt: NO_ROOM,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {
     door: 'region',
-    attacker: 'posts to the API without ever ending',
+    attacker: 'posts to the API over 2400 connections without ever ending',
     attack: 'api-slow-posts',
     from: 'attacker',
+    bites: connected(1500, 5240),
+    withoutIt: NO_ROOM,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
   },
   {
     door: 'region',
-    attacker: 'guesses an administrator’s password from 32 addresses',
+    attacker: 'has an account, and follows the events 200 times at once',
+    attack: 'api-followers',
+    from: 'attacker',
+    words: (site) => [site.attackersKey],
+    bites: every(connected(64, 5240), grown(50, 'rackboot_region_api_answers_total')),
+    withoutIt: NO_ROOM,
+    others: { ...AT_THE_REGION, 'an administrator follows the events': 10, 'an administrator signs in': 10 },
+  },
+  {
+    door: 'region',
+    attacker: 'guesses an administrator’s password from 64 addresses',
     attack: 'api-passwords',
     from: 'attacker',
+    bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
     others: { ...AT_THE_REGION, 'an administrator signs in': 15 },
   },
   {
@@ -209,6 +317,7 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'enlists machines that do not exist, as fast as it can',
     attack: 'enlist-flood',
     from: 'attacker',
+    bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
     others: { ...AT_THE_REGION, 'an administrator signs in': 15 },
   },
 ];
@@ -223,8 +332,8 @@ function nextName(): number {
 const lease = (site: HostileSite, host: string): Promise<string> =>
   site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true');
 
-async function dig(site: HostileSite, name: string, expected: string): Promise<void> {
-  const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', `@${RACK}`, name, 'A');
+async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {
+  const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', ...words, `@${RACK}`, name, 'A');
   if (out.trim() !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
 }
 

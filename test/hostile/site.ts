@@ -4,16 +4,16 @@
 //     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything
 //                            ├─ holder                  holds a lease from the beginning on
 //                            ├─ newcomer                asks for a lease, each time as another host
-//                            ├─ attacker  10.77.8.64 … .95
+//                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
 //                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
 //                            └─ router    10.77.8.2 ── far  10.78.0.10   a network that the rack does not serve
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
+import { Readings } from './readings.ts';
 
 export const RACK = '10.77.8.1';
 export const KNOWN_ADDRESS = '10.77.8.10';
@@ -50,7 +50,8 @@ region: { listen: ["127.0.0.1:5240", "${RACK}:5240"] }
 export type Place = 'attacker' | 'ghost' | 'far';
 
 export const PLACES: Readonly<Record<Place, readonly string[]>> = {
-  attacker: Array.from({ length: 32 }, (_, index) => `10.77.8.${64 + index}`),
+  // Of two networks, one of them the machine's: neither the rule for an address nor the one for a network is enough alone.
+  attacker: Array.from({ length: 64 }, (_, index) => `10.77.${index % 2 === 0 ? 8 : 11}.${64 + (index >> 1)}`),
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
   far: ['10.78.0.10'],
 };
@@ -62,6 +63,8 @@ export class HostileSite {
   #newcomers = 0;
   #signedIn = 0;
   apiKey = '';
+  /** Of an account that attacks. */
+  attackersKey = '';
 
   private constructor() {
     this.rack = new RackNetwork('hostile', RACK, 22);
@@ -87,9 +90,9 @@ export class HostileSite {
     return this.#hosts.get(name) ?? name;
   }
 
-  /** Runs a program on a host. @returns its output; rejects with what it said when it fails */
+  /** Runs a program on a host, `rack` among them. @returns its output; rejects with what it said when it fails */
   async run(name: string, ...command: readonly string[]): Promise<string> {
-    const { code, out, err } = await this.rack.run(this.host(name), ...command);
+    const { code, out, err } = await this.rack.run(name === 'rack' ? undefined : this.host(name), ...command);
     if (code !== 0) throw new Error(`${command.slice(0, 3).join(' ')} …: exit code ${code}: ${err}${out}`);
     return out;
   }
@@ -100,6 +103,16 @@ export class HostileSite {
     const running = this.rack.launch(this.host(place), process.execPath, ATTACKERS_PROGRAM, ...words);
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
     return running;
+  }
+
+  /** How the rack does now. */
+  async read(): Promise<Readings> {
+    const [metrics, udp, tcp] = await Promise.all([
+      this.run('rack', 'curl', '-sSf', '--retry', '2', 'http://127.0.0.1:5249/metrics'),
+      this.run('rack', 'ss', '-uanmOH'),
+      this.run('rack', 'ss', '-tanOH'),
+    ]);
+    return new Readings(metrics, udp, tcp);
   }
 
   /** The name of an administrator who has not signed in yet, while there are any. */
@@ -152,6 +165,8 @@ export class HostileSite {
     for (const name of ADMINISTRATORS)
       await this.#rackboot('createadmin', '--username', name, '--password-file', password);
     this.apiKey = (await this.#rackboot('apikey', '--username', 'ann')).trim();
+    await this.#rackboot('createadmin', '--username', 'mallory', '--password-file', password);
+    this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
   }
 
   async #rackboot(...args: readonly string[]): Promise<string> {
@@ -159,21 +174,4 @@ export class HostileSite {
     if (code !== 0) throw new Error(`rackboot ${args.join(' ')}: ${err}${out}`);
     return out;
   }
-}
-
-/** The header by which the key's owner is known (OAuth 1.0, RFC 5849 §3.4.4: PLAINTEXT). */
-export function authorization(apiKey: string): string {
-  const [consumer = '', token = '', secret = ''] = apiKey.split(':');
-  const fields = {
-    oauth_version: '1.0',
-    oauth_signature_method: 'PLAINTEXT',
-    oauth_consumer_key: consumer,
-    oauth_token: token,
-    oauth_signature: `%26${secret}`,
-    oauth_nonce: String(systemClock.now()),
-    oauth_timestamp: String(Math.floor(systemClock.wallTimeMs() / 1000)),
-  };
-  return `OAuth ${Object.entries(fields)
-    .map(([name, value]) => `${name}="${value}"`)
-    .join(', ')}`;
 }
