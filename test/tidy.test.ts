@@ -21,6 +21,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'event.ts': 0,
   'fair-shares.ts': 0,
+  'nearest-name.ts': 0,
   'rate-limit.ts': 0,
   net: 0,
   boot: 1,
