@@ -22,6 +22,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'event.ts': 0,
   'fair-shares.ts': 0,
   'kept-apart.ts': 0,
+  'nearest-name.ts': 0,
   'rate-limit.ts': 0,
   net: 0,
   boot: 1,

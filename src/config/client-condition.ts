@@ -48,15 +48,21 @@ const hostnameMatch = textual(
 const ARCHITECTURE_PROBLEM = { error: 'expected numbers of option 93, 0 to 65535: 7, or a list [7, 9]' };
 const architecture = z.number(ARCHITECTURE_PROBLEM).int(ARCHITECTURE_PROBLEM).min(0).max(0xffff);
 
+const CONDITION_EXPECTED =
+  'expected a condition such as { hostname: "arm-*" }; see docs/dhcp-reservations-and-classes.md';
+
 /** A condition as it is written. */
-export const clientCondition = z.strictObject({
-  hostname: oneOrMore(hostnameMatch).optional(),
-  mac: oneOrMore(macPrefix).optional(),
-  vendor_class: textMatch.optional(),
-  user_class: textMatch.optional(),
-  architecture: oneOrMore(architecture).optional(),
-  circuit_id: textMatch.optional(),
-});
+export const clientCondition = z.strictObject(
+  {
+    hostname: oneOrMore(hostnameMatch).optional(),
+    mac: oneOrMore(macPrefix).optional(),
+    vendor_class: textMatch.optional(),
+    user_class: textMatch.optional(),
+    architecture: oneOrMore(architecture).optional(),
+    circuit_id: textMatch.optional(),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? CONDITION_EXPECTED : undefined) },
+);
 
 /** A condition as it is used; `report` is told when it says nothing. */
 export function resolveCondition(

@@ -33,7 +33,7 @@ export const network = textual<Ipv4Network>(
   (text) => parseNetwork(text),
 );
 export const hostOrNetwork = textual<Ipv4Network>(
-  'an address such as 10.20.0.1, or a network such as 10.20.0.0/24',
+  'an address such as 10.20.0.1, or a network such as 10.20.0.0/24, with no bit set beyond its prefix',
   (text) => {
     const address = parseIpv4(text);
     return address === undefined ? parseNetwork(text) : { address, prefix: 32 };

@@ -68,6 +68,8 @@ const authoritative = z
   })
   .transform((value) => (typeof value === 'string' ? value : value ? 'yes' : 'no'));
 
+const HOSTS_PROBLEM = { error: 'expected a list of addresses and networks: [198.51.100.0/24, 203.0.113.7]' };
+
 const clusterInterface = z.strictObject({
   name: plainName,
   interface: textual('an interface name such as eth1', (text) =>
@@ -85,8 +87,8 @@ const clusterInterface = z.strictObject({
   ip_range_high: ipv4.optional(),
   static_ip_range_low: ipv4.optional(),
   static_ip_range_high: ipv4.optional(),
-  relays: z.array(hostOrNetwork).min(1).max(256).optional(),
-  relay_sources: z.array(hostOrNetwork).max(256).optional(),
+  relays: z.array(hostOrNetwork, HOSTS_PROBLEM).min(1).max(256).optional(),
+  relay_sources: z.array(hostOrNetwork, HOSTS_PROBLEM).max(256).optional(),
   identity: z
     .enum(['mac', 'client-id'], { error: 'expected mac (a client is its hardware address) or client-id (option 61)' })
     .default('mac'),
@@ -150,7 +152,7 @@ const dns = z.strictObject({
 const tftp = z.strictObject({
   listen: z.array(ipv4).max(64).optional(),
   listen_port: port.default(69),
-  allow: z.array(network).max(256).default([]),
+  allow: z.array(hostOrNetwork, HOSTS_PROBLEM).max(256).default([]),
 });
 
 /** The most entries of `boot.quirks`: each is looked at for each boot. */

@@ -15,6 +15,7 @@ import {
   type SettingValue,
   withValue,
 } from '../machines/settings.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './store.ts';
@@ -190,7 +191,7 @@ export class RegionSettings {
     if (edit.value === undefined && before === undefined) {
       return refusal('setting-unknown', `${key}: the store does not own it, so there is nothing to remove`);
     }
-    if (field === undefined) return { rack, key, value: edit.value };
+    if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};
     return { rack, key, value: withValue(fields, field, edit.value) };
   }
@@ -204,6 +205,16 @@ export class RegionSettings {
     return dot > 0 && this.rules.interfaceFields.has(last)
       ? { interfaceName: name.slice(0, dot), field: last }
       : { interfaceName: name };
+  }
+
+  /** A name may hold a dot, but what is no mapping is no network: then the last part is a field with a typo. */
+  #unknownField({ key, value }: SettingEdit): SettingsRefusal | undefined {
+    const last = key.slice(key.lastIndexOf('.') + 1);
+    const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
+    if (!isField || value === undefined || isSettings(value)) return undefined;
+    const meant = nearestName(last, [...this.rules.interfaceFields]);
+    const hint = meant === undefined ? 'config/rackboot.yaml explains all' : `did you mean ${meant}?`;
+    return refusal('setting-unknown', `${key}: unknown key; ${hint}`);
   }
 
   /** Holds what would be stored against every rack that it concerns. */

@@ -28,7 +28,12 @@ const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[
     `{ name: a, ${ANY}, deny: true }, { name: a, ${ANY}, deny: false }`,
     /cluster_interfaces\[0\]\.classes\[1\]\.name: "a" is also the name of \[0\]/,
   ],
-  ['no condition', '{ name: a, deny: true }', /classes\[0\]\.when: /],
+  [
+    'no condition',
+    '{ name: a, deny: true }',
+    /classes\[0\]\.when: expected a condition such as \{ hostname: "arm-\*" \}/,
+  ],
+  ['a text as condition', '{ name: a, when: x, deny: true }', /classes\[0\]\.when: expected a condition such as/],
   ['an empty condition', '{ name: a, when: {}, deny: true }', /classes\[0\]\.when: is empty: name hostname, mac/],
   ['an unknown condition', '{ name: a, when: { host: x }, deny: true }', /classes\[0\]\.when\.host: unknown key/],
   ['an unknown key', `{ name: a, ${ANY}, denies: true }`, /classes\[0\]\.denies: unknown key/],

@@ -114,9 +114,10 @@ test('TFTP answers every configured network, relayed, in proxy mode or without D
     '10.20.0.0/24 10.30.0.0/24 127.0.0.0/8',
   );
   assert.equal(
-    clientsOf(withInterface({}, 'tftp: { allow: [198.51.100.0/24, 203.0.113.7/32] }\n')),
+    clientsOf(withInterface({}, 'tftp: { allow: [198.51.100.0/24, 203.0.113.7] }\n')),
     '10.20.0.0/24 127.0.0.0/8 198.51.100.0/24 203.0.113.7/32',
   );
+  assert.match(problemsOf('tftp: { allow: 10.0.0.0/8 }'), /tftp\.allow: expected a list of addresses and networks: \[/);
   assert.match(problemsOf('tftp: { allow: [10.0.0.1/8] }'), /tftp\.allow\[0\].*no bit set beyond/);
 });
 

@@ -228,6 +228,13 @@ test('keys are set and removed by their own names; an unknown one, a file’s on
     });
     for (const [key, value, status, text] of [
       ['dns.upstreem', '[]', 400, /no such key/],
+      [
+        'cluster_interfaces.eth1.100.relay_source',
+        '[]',
+        400,
+        /relay_source: unknown key; did you mean relay_sources\?/,
+      ],
+      ['cluster_interfaces.eth1.colour', '"blue"', 400, /colour: unknown key; config\/rackboot\.yaml explains all/],
       ['cluster_interfaces', '[]', 400, /name one: cluster_interfaces\.NAME/],
       ['tftp.listen_port', '1069', 409, /only the configuration file owns it/],
       ['state_dir', '"/x"', 409, /only the configuration file owns it/],

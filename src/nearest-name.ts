@@ -1,0 +1,35 @@
+// What somebody meant who wrote a name that there is not: the nearest one that there is.
+
+/** Names further from what was written than this are no suggestion. */
+const SUGGESTION_EDITS_MAX = 6;
+/** Longer words are not compared. */
+const COMPARED_CHARACTERS_MAX = 64;
+
+/** The name that is most like `text`; undefined: none is. */
+export function nearestName(text: string, names: readonly string[]): string | undefined {
+  const wanted = text.slice(0, COMPARED_CHARACTERS_MAX);
+  const longer = names.filter((name) => wanted.length > 2 && name.includes(wanted));
+  const begun = longer.filter((name) => name.startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
+  if (begun !== undefined) return begun;
+  const ranked = names
+    .map((name) => ({ name, edits: editsBetween(wanted, name) }))
+    .toSorted((a, b) => a.edits - b.edits);
+  const [nearest] = ranked;
+  if (nearest === undefined) return undefined;
+  if (nearest.edits <= Math.min(SUGGESTION_EDITS_MAX, wanted.length / 3)) return nearest.name;
+  return longer[0];
+}
+
+/** How many characters have to be put in, taken out or changed to make `b` of `a`. */
+function editsBetween(a: string, b: string): number {
+  let before = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const change = (before[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(change, (before[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    before = current;
+  }
+  return before[b.length] ?? 0;
+}
