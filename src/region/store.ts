@@ -39,7 +39,7 @@ export interface EnlistmentKnowledge {
   /** What is remembered of two machines; undefined: nothing. */
   verdictOn(a: Machine, b: Machine): PairVerdict | undefined;
   readonly machines: number;
-  /** How many machines are New. */
+  /** How many machines are New that no person made: what strangers may fill. */
   readonly newMachines: number;
   /** Of them those that are known by a stranger's word alone, heard longest ago first. */
   unproven(): readonly UnprovenMachine[];

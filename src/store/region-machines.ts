@@ -244,7 +244,11 @@ export class MachineTable {
         `SELECT * FROM machine WHERE id IN (${byId}) ORDER BY id`,
         JSON.stringify(this.#identity.holders(keys)),
       ),
-      newMachines: this.#sql.number('SELECT count(*) FROM machine WHERE status = ?', statusRow('new').number),
+      newMachines: this.#sql.number(
+        `SELECT count(*) FROM machine WHERE status = ? AND NOT EXISTS
+           (SELECT 1 FROM interface WHERE machine_id = machine.id AND source = 'person')`,
+        statusRow('new').number,
+      ),
       unproven: () => this.#unproven(),
       isShared: (key) => this.#identity.isShared(key),
       verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),

@@ -280,6 +280,17 @@ test('one host that fills the places of New machines loses them to others, one b
     { newMachinesMax: NEW_MAX },
   ));
 
+test('machines that a person makes take no place from those that report themselves', () =>
+  withRegion(
+    ({ region }) => {
+      for (let index = 0; index <= NEW_MAX; index += 1)
+        enlist(region, report([0x525400100000 + index], { username: 'bob' }));
+      assert.equal(enlist(region, report([V], from(STRANGER))).status, 'new');
+      assert.equal(enlist(region, { ...vouched(V2), ...from(OWNER) }).status, 'new');
+    },
+    { newMachinesMax: NEW_MAX },
+  ));
+
 test('a machine whose boot is proven takes the place of a stranger; neither it, nor one that a person made or accepted, gives way', () =>
   withRegion(
     ({ region }) => {
@@ -287,11 +298,15 @@ test('a machine whose boot is proven takes the place of a stranger; neither it, 
       const made = enlist(region, report([C], { username: 'bob' }));
       const accepted = enlist(region, report([V2], from(STRANGER)));
       go(region, accepted, 'ready');
-      for (let index = 0; index < 18; index += 1) {
+      for (let index = 0; index < 19; index += 1) {
         enlist(region, report([0x525400100000 + index], from(`10.20.0.${100 + index}`)));
       }
-      assert.equal(region.store.countMachines({ statuses: ['new'] }), NEW_MAX);
-      for (let index = 0; index < 18; index += 1) {
+      assert.equal(
+        region.store.countMachines({ statuses: ['new'] }),
+        NEW_MAX + 1,
+        'the one that a person made does not count',
+      );
+      for (let index = 0; index < 19; index += 1) {
         enlist(region, { ...vouched(0x525400200000 + index), ...from('10.20.0.9') });
       }
       for (const { systemId } of [proven, made, accepted]) assert.ok(region.store.findMachine(systemId) !== undefined);
