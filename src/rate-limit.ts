@@ -52,6 +52,30 @@ export class RateLimit {
   }
 }
 
+/** A bucket for each key. Its memory is bounded: beyond `keysMax` the key that came first is forgotten, and begins anew with a full bucket. */
+export class RateLimits<Key> {
+  readonly #rate: Rate;
+  readonly #keysMax: number;
+  readonly #limits = new Map<Key, RateLimit>();
+
+  constructor(rate: Rate, keysMax: number) {
+    this.#rate = rate;
+    this.#keysMax = keysMax;
+  }
+
+  /** True when it may happen once more now for this key; it is then taken as having happened. */
+  allows(key: Key, now: Instant): boolean {
+    let limit = this.#limits.get(key);
+    if (limit === undefined) {
+      const [first] = this.#limits.size >= this.#keysMax ? this.#limits.keys() : [];
+      if (first !== undefined) this.#limits.delete(first);
+      limit = new RateLimit(this.#rate);
+      this.#limits.set(key, limit);
+    }
+    return limit.allows(now);
+  }
+}
+
 /** What a published event says of those like it. */
 export interface Sample {
   /** How many happenings it stands for: itself, and those withheld since the last one. Left out when it is 1. */

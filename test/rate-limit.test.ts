@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../src/clock.ts';
-import { EVENT_RATE, EventSampler, RateLimit } from '../src/rate-limit.ts';
+import { EVENT_RATE, EventSampler, RateLimit, RateLimits } from '../src/rate-limit.ts';
 
 test('a rate is limited in the long run and at once', () => {
   const limit = new RateLimit({ perSecond: 2, burst: 3 });
@@ -65,4 +65,13 @@ test('whether it may happen can be asked without its happening', () => {
     assert.equal(limit.has(instant(atMs)), expected, `asked at ${atMs}`);
     assert.equal(limit.allows(instant(atMs)), expected, `taken at ${atMs}`);
   }
+});
+
+test('each key has a bucket of its own; beyond the bound the key that came first begins anew', () => {
+  const limits = new RateLimits<string>({ perSecond: 1, burst: 1 }, 2);
+  const now = instant(0);
+  const allowed = (keys: string): boolean[] => [...keys].map((key) => limits.allows(key, now));
+  assert.deepEqual(allowed('aabb'), [true, false, true, false]);
+  // c pushes a out, and a pushes b out.
+  assert.deepEqual(allowed('cabc'), [true, true, true, true]);
 });

@@ -5,7 +5,7 @@
 // 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); types not listed here are opaque.
 
 import { type Ipv4, ipv4 } from '../net/address.ts';
-import { copyBytes } from '../net/borrowed-bytes.ts';
+import { copyBytes, joinBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';
@@ -93,17 +93,7 @@ export function readRdata(reader: ByteReader, type: number, length: number): Uin
   if (inner.fault !== undefined) reader.fail(inner.fault.code, 'rdata', inner.fault.offset);
   else if (inner.remaining !== 0) reader.fail('bad-length', 'rdata', inner.offset);
   reader.skip(length, 'rdata');
-  return joined(parts);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((octets, part) => octets + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinBytes(parts);
 }
 
 /** RFC 3403 §4.1: order, preference, three character-strings, a name. */

@@ -30,6 +30,17 @@ export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): 
   return copy;
 }
 
+/** The parts one behind the other, in memory of its own. */
+export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** The bytes from `start` to `end` themselves: they change when `bytes` do, and keep all of their memory alive. */
 export function viewBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
   const from = Math.min(start, bytes.length);

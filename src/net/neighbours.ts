@@ -13,7 +13,7 @@
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
 import { KeptApart, type Owner } from '../kept-apart.ts';
-import { type Rate, RateLimit } from '../rate-limit.ts';
+import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 
 /** Neighbours that are remembered: so many new ones, and so many that were heard for RETELL_MS. Invented ones push out invented ones. */
@@ -109,7 +109,7 @@ const settled = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac
 export class SightingFilter {
   /** By interface index and address as one number. */
   readonly #told = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
-  readonly #senders = new Map<MacAddress, RateLimit>();
+  readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #rate = new RateLimit(TOLD_RATE);
 
   /** True: to be told. `heard` as in `Sighting`: what is merely remembered is told once. */
@@ -118,7 +118,7 @@ export class SightingFilter {
     const told = this.#told.get(key);
     const isKnown = told !== undefined && told.mac === mac;
     if (isKnown && (!heard || later(told.at, RETELL_MS) > now)) return false;
-    if (!isKnown && !(this.#senderOf(mac).allows(now) && this.#rate.allows(now))) return false;
+    if (!isKnown && !(this.#senders.allows(mac, now) && this.#rate.allows(now))) return false;
     this.#told.set(key, { mac, at: now }, isKnown ? settled(mac) : newcomer(mac));
     return true;
   }
@@ -126,15 +126,5 @@ export class SightingFilter {
   /** Forgets what was told: who asks now is to hear everything. */
   clear(): void {
     this.#told.clear();
-  }
-
-  #senderOf(mac: MacAddress): RateLimit {
-    const known = this.#senders.get(mac);
-    if (known !== undefined) return known;
-    const [oldest] = this.#senders.size >= SENDERS_MAX ? this.#senders.keys() : [];
-    if (oldest !== undefined) this.#senders.delete(oldest);
-    const made = new RateLimit(SENDER_RATE);
-    this.#senders.set(mac, made);
-    return made;
   }
 }

@@ -10,7 +10,7 @@
 
 import { type Instant, later } from '../clock.ts';
 import { KeptApart, type Owner } from '../kept-apart.ts';
-import { type Rate, RateLimit } from '../rate-limit.ts';
+import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { MacAddress } from './address.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
@@ -35,7 +35,7 @@ interface Booting {
 /** Lets solicitations through. */
 export class SolicitationGate {
   readonly #booting = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
-  readonly #senders = new Map<MacAddress, RateLimit>();
+  readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #others = new RateLimit(OTHERS_RATE);
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
 
@@ -52,16 +52,6 @@ export class SolicitationGate {
       if (!booting.limit.allows(now)) return false;
       return booting.owner.rank !== 'stranger' || this.#strangers.allows(now);
     }
-    return this.#senderOf(mac).allows(now) && this.#others.allows(now);
-  }
-
-  #senderOf(mac: MacAddress): RateLimit {
-    const known = this.#senders.get(mac);
-    if (known !== undefined) return known;
-    const [oldest] = this.#senders.size >= SENDERS_MAX ? this.#senders.keys() : [];
-    if (oldest !== undefined) this.#senders.delete(oldest);
-    const made = new RateLimit(SENDER_RATE);
-    this.#senders.set(mac, made);
-    return made;
+    return this.#senders.allows(mac, now) && this.#others.allows(now);
   }
 }

@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { borrowedText, copyBytes, RECLAIMED_BYTE, reclaim, viewBytes } from '../../src/net/borrowed-bytes.ts';
+import {
+  borrowedText,
+  copyBytes,
+  joinBytes,
+  RECLAIMED_BYTE,
+  reclaim,
+  viewBytes,
+} from '../../src/net/borrowed-bytes.ts';
 import type { DatagramSocket, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { ip } from '../dns/fixture.ts';
@@ -34,6 +41,14 @@ describe('copyBytes and viewBytes', () => {
       assert.equal(viewBytes(new Uint8Array(4), start, end).length, length);
     });
   }
+});
+
+it('parts that are joined are a copy of their own, in their order', () => {
+  const parts = [Uint8Array.of(1), new Uint8Array(0), Buffer.from([2, 3])];
+  const whole = joinBytes(parts);
+  for (const part of parts) part.fill(9);
+  assert.deepEqual(whole, Uint8Array.of(1, 2, 3));
+  assert.deepEqual(joinBytes([]), new Uint8Array(0));
 });
 
 it('bytes that are reclaimed are overwritten under test', () => {

@@ -7,6 +7,7 @@
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
 
 import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../net/address.ts';
+import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { addressBytes, domainNameBytes, u32Bytes } from './options.ts';
 
 /** The longest value, in bytes: with the options that each reply has it fits an Ethernet frame. */
@@ -140,17 +141,7 @@ function encodeList(type: OptionType, value: unknown, at: string, encodeEntry: E
     if (!encoded.ok) return encoded;
     parts.push(encoded.bytes);
   }
-  return good(joined(parts));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+  return good(joinBytes(parts));
 }
 
 const addressOf = (value: unknown): Ipv4 | undefined =>
@@ -165,7 +156,7 @@ function encodePair(value: unknown, at: string): EncodedValue {
   const [first, second] = Array.isArray(value) && value.length === 2 ? value.map(addressOf) : [];
   return first === undefined || second === undefined
     ? wrong(at, `expected two IPv4 addresses such as [10.9.0.0, 255.255.0.0]`)
-    : good(joined([addressBytes(first), addressBytes(second)]));
+    : good(joinBytes([addressBytes(first), addressBytes(second)]));
 }
 
 const NUMBERS = {
@@ -245,7 +236,7 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
   if (length > SUBOPTION_BYTES_MAX) {
     return wrong(`${at}.value`, `has ${length} bytes; an option within an option has at most ${SUBOPTION_BYTES_MAX}`);
   }
-  return good(joined([Uint8Array.of(code, length), encoded.bytes]));
+  return good(joinBytes([Uint8Array.of(code, length), encoded.bytes]));
 }
 
 function encodeVendor(value: unknown, at: string): EncodedValue {
@@ -262,7 +253,7 @@ function encodeVendor(value: unknown, at: string): EncodedValue {
       `have ${length} bytes; the options of one vendor have at most ${SUBOPTION_BYTES_MAX}`,
     );
   }
-  return good(joined([enterprise.bytes, Uint8Array.of(length), options.bytes]));
+  return good(joinBytes([enterprise.bytes, Uint8Array.of(length), options.bytes]));
 }
 
 /** The two first bits of a pointer, and how far one reaches (RFC 1035 §4.1.4). */
