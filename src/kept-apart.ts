@@ -63,6 +63,11 @@ export class KeptApart<Key, Value> {
     for (const { value } of this.#entries.values()) yield value;
   }
 
+  /** The keys of a rank, by share, the oldest of each first. */
+  *keysOf(rank: Rank): Generator<Key> {
+    for (const keys of this.#sides.get(rank)?.shares.values() ?? []) yield* keys;
+  }
+
   /** Sets a value as the newest of its share. @returns the value that had to go for it; undefined: none */
   set(key: Key, value: Value, owner: Owner): Value | undefined {
     this.delete(key);

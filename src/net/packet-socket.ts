@@ -9,22 +9,18 @@
 import { type MacAddress, macFromBytes, macToBytes } from './address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
+import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_INTERFACE_INDEX, LOAD_WORD } from './packet-filter.ts';
 import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOL_SOCKET } from './wire-structs.ts';
 
 /** Ethernet's numbers of what is inside a frame. */
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
-/** One instruction of a filter: operation, jump if true, jump if false, operand. */
-export type FilterInstruction = readonly [number, number, number, number];
-
 const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const SOCKADDR_LL_BYTES = 20;
 const FILTER_INSTRUCTION_BYTES = 8;
-/** SKF_AD_OFF + SKF_AD_IFINDEX: where a filter reads by which interface the frame came. */
-export const LOAD_INTERFACE_INDEX = 0xfffff008;
 /** A jump reaches 255 instructions. */
 const FILTERED_INTERFACES_MAX = 200;
 /** Longer frames are cut: nothing that is read here is longer. */
@@ -49,7 +45,8 @@ export class PacketSocket {
   readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
   readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
   readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
-  readonly #filter: readonly FilterInstruction[];
+  #filter: readonly FilterInstruction[];
+  #onlyFrom: readonly FilterInstruction[] = onlyFrom([]);
 
   /**
    * Opens and binds it; what `filter` takes is heard on the interfaces of `hearOnly`, and none is named yet.
@@ -71,7 +68,14 @@ export class PacketSocket {
 
   /** Hears these interfaces and no others: what is on a wire that nobody serves wakes nobody. @returns the system's code where that was refused */
   hearOnly(interfaceIndexes: readonly number[]): string | undefined {
-    return this.filter([...onlyFrom(interfaceIndexes), ...this.#filter]);
+    this.#onlyFrom = onlyFrom(interfaceIndexes);
+    return this.filter([...this.#onlyFrom, ...this.#filter]);
+  }
+
+  /** Of these interfaces, hears what `filter` takes from now on. @returns the system's code where that was refused */
+  hearWhat(filter: readonly FilterInstruction[]): string | undefined {
+    this.#filter = filter;
+    return this.filter([...this.#onlyFrom, ...filter]);
   }
 
   /** Hears what the filter takes, of whichever interface. @returns the system's code where that was refused */
@@ -157,10 +161,10 @@ function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstructi
   const count = interfaceIndexes.length;
   if (count > FILTERED_INTERFACES_MAX) return [];
   return [
-    [0x20, 0, 0, LOAD_INTERFACE_INDEX],
+    [LOAD_WORD, 0, 0, LOAD_INTERFACE_INDEX],
     // Past the rest of the list and the instruction that drops.
-    ...interfaceIndexes.map((index, place): FilterInstruction => [0x15, count - place, 0, index]),
-    [6, 0, 0, 0],
+    ...interfaceIndexes.map((index, place): FilterInstruction => [JUMP_IF_EQUAL, count - place, 0, index]),
+    DROP,
   ];
 }
 

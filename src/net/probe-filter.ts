@@ -3,23 +3,20 @@
 //
 // 1. It takes what `ArpProbes.hear` counts: the address as the sender's, or as the target of a packet without a sender's address.
 // 2. An address counts on the interface on which it is probed only: another wire has none of it.
-// 3. A jump reaches 255 instructions, so addresses are compared in groups of GROUP.
 
 import type { Ipv4 } from './address.ts';
-import { type FilterInstruction, LOAD_INTERFACE_INDEX } from './packet-socket.ts';
+import {
+  DROP,
+  type FilterInstruction,
+  JUMP,
+  JUMP_IF_EQUAL,
+  LOAD_INTERFACE_INDEX,
+  LOAD_WORD,
+  takeAnyOf,
+} from './packet-filter.ts';
 
-/** Addresses that are compared before the instruction that takes the packet. */
-const GROUP = 200;
 const SENDER_AT = 14;
 const TARGET_AT = 24;
-
-const LOAD_WORD = 0x20;
-const JUMP = 0x05;
-const JUMP_IF_EQUAL = 0x15;
-const RETURN = 0x06;
-
-const TAKE: FilterInstruction = [RETURN, 0, 0, 0xffff];
-const DROP: FilterInstruction = [RETURN, 0, 0, 0];
 
 /** Hears nothing. */
 export const NO_PROBES: readonly FilterInstruction[] = [DROP];
@@ -47,19 +44,10 @@ export function probeFilter(
 }
 
 /** Takes a packet that names one of these addresses, and drops any other. */
-function compare(addresses: readonly Ipv4[]): readonly FilterInstruction[] {
-  const instructions: FilterInstruction[] = [
-    [LOAD_WORD, 0, 0, SENDER_AT],
-    [JUMP_IF_EQUAL, 0, 1, 0],
-    [LOAD_WORD, 0, 0, TARGET_AT],
-  ];
-  for (let at = 0; at < addresses.length; at += GROUP) {
-    const group = addresses.slice(at, at + GROUP);
-    group.forEach((address, place) => {
-      instructions.push([JUMP_IF_EQUAL, group.length - place, 0, address]);
-    });
-    // Past the instruction that takes it.
-    instructions.push([JUMP, 0, 0, 1], TAKE);
-  }
-  return [...instructions, DROP];
-}
+const compare = (addresses: readonly Ipv4[]): readonly FilterInstruction[] => [
+  [LOAD_WORD, 0, 0, SENDER_AT],
+  [JUMP_IF_EQUAL, 0, 1, 0],
+  [LOAD_WORD, 0, 0, TARGET_AT],
+  ...takeAnyOf(addresses),
+  DROP,
+];

@@ -9,7 +9,7 @@
 //    boot. Machines of the region and other known clients have neither bound beside their own rate.
 
 import { type Instant, later } from '../clock.ts';
-import { KeptApart, type Owner } from '../kept-apart.ts';
+import { KeptApart, type Owner, type Rank } from '../kept-apart.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { MacAddress } from './address.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
@@ -25,6 +25,8 @@ export const OTHERS_RATE: Rate = { perSecond: 100, burst: 400 };
 export const BOOTING_STRANGERS_RATE: Rate = { perSecond: 100, burst: 400 };
 /** Senders whose rate is remembered. Invented ones fill it: a sender that is forgotten begins anew, within OTHERS_RATE. The oldest goes. */
 export const SENDERS_MAX = 1024;
+
+const RANKS: readonly Rank[] = ['machine', 'client', 'stranger'];
 
 interface Booting {
   readonly limit: RateLimit;
@@ -43,6 +45,18 @@ export class SolicitationGate {
   noteBooting(mac: MacAddress, owner: Owner, now: Instant): void {
     const limit = this.#booting.get(mac)?.limit ?? new RateLimit(SENDER_RATE);
     this.#booting.set(mac, { limit, owner, until: later(now, BOOTING_MS) }, owner);
+  }
+
+  /** Machines that boot, those of the region first. @param max the most of them */
+  booting(now: Instant, max: number): readonly MacAddress[] {
+    const found: MacAddress[] = [];
+    for (const rank of RANKS) {
+      for (const mac of this.#booting.keysOf(rank)) {
+        if (found.length >= max) return found;
+        if ((this.#booting.get(mac)?.until ?? now) > now) found.push(mac);
+      }
+    }
+    return found;
   }
 
   /** True: to be told. */

@@ -7,7 +7,8 @@
 // 3. A socket that cannot be had, or fails, is told of once, with what it is missed for; the others go on.
 // 4. Answers to ARP probes have a socket of their own, of which the kernel keeps nothing else (`probe-filter.ts`). It is read first, and
 //    never rests: a flood of other ARP costs sightings, and no answer.
-// 5. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
+// 5. While router messages flood their socket, the kernel keeps those of machines that boot (`router-filter.ts`).
+// 6. No router's advertisement leaves a host that forwards IPv6: it may be a router itself, and "lifetime 0" would end its routes.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -22,13 +23,8 @@ import { type Sighting, SightingFilter } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from './netlink.ts';
 import { NetlinkDump } from './netlink-dump.ts';
-import {
-  ETHERTYPE_ARP,
-  ETHERTYPE_IPV6,
-  type FilterInstruction,
-  type HeardFrame,
-  PacketSocket,
-} from './packet-socket.ts';
+import { TAKE } from './packet-filter.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from './packet-socket.ts';
 import { NO_PROBES, probeFilter } from './probe-filter.ts';
 import {
   ALL_NODES_MAC,
@@ -39,6 +35,7 @@ import {
   linkLocalOf,
   parseIpv6LinkLocal,
 } from './router-discovery.ts';
+import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from './router-filter.ts';
 import { SolicitationGate } from './solicitation-gate.ts';
 
 /**
@@ -48,24 +45,17 @@ import { SolicitationGate } from './solicitation-gate.ts';
 export const FRAMES_MAX = 256;
 /** How long a socket rests after so many, in milliseconds. */
 export const REST_MS = 10;
+/** After how long the kernel keeps all router messages again, in milliseconds, and how many heard meanwhile show that the flood goes on. */
+const SIEVE_MS = 5_000;
+const SIEVE_FRAMES = 100;
+/** How often it is told of machines that begin to boot meanwhile, in milliseconds. */
+const SIEVE_RENEW_MS = 100;
 /** Sightings of one message to the main thread. */
 const SIGHTINGS_MAX = 1024;
 /** How often the same router is told of, in milliseconds. */
 const ROUTER_RETELL_MS = 60_000;
 
 const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
-const TAKE_ALL: readonly FilterInstruction[] = [[6, 0, 0, 0xffff]];
-/** IPv6 with ICMPv6 inside, of type 133 (solicitation) or 134 (advertisement): bytes 6 and 40 of the packet. */
-const ROUTER_DISCOVERY: readonly FilterInstruction[] = [
-  [0x30, 0, 0, 6],
-  [0x15, 0, 4, 58],
-  [0x30, 0, 0, 40],
-  [0x15, 1, 0, 133],
-  [0x15, 0, 1, 134],
-  [6, 0, 0, 0xffff],
-  [6, 0, 0, 0],
-];
-
 interface ServedLink {
   readonly name: string;
   readonly index: number;
@@ -90,13 +80,15 @@ export class WireEar {
   #sightings: Sighting[] = [];
   /** Until when the sockets rest that had too much. */
   readonly #restUntil: { arp?: Instant | undefined; routers?: Instant | undefined } = {};
+  /** While router messages are too many: until when the kernel sieves them, how many it let through, and when it is told who boots. */
+  #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
   /** Probes have begun or ended since the kernel was told which answers to keep. */
   #isFilterOld = false;
 
   /** Opens what can be opened, and says what cannot. */
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
-    this.#arp = this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, TAKE_ALL));
+    this.#arp = this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
     this.#answers = this.#arp && this.#open('arp', () => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES));
     this.#routers = this.#open('routers', () => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
     try {
@@ -121,7 +113,9 @@ export class WireEar {
   /** When something is due though nothing was heard; undefined: nothing is. */
   get nextAt(): Instant | undefined {
     const { arp, routers } = this.#restUntil;
-    const due = [this.#probes.nextAt, arp, routers].filter((at) => at !== undefined);
+    const due = [this.#probes.nextAt, arp, routers, this.#sieve?.renewAt, this.#sieve?.until].filter(
+      (at) => at !== undefined,
+    );
     return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
   }
 
@@ -129,7 +123,7 @@ export class WireEar {
   command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#advertise(message);
-    else if (message.kind === 'booting') this.#solicitations.noteBooting(message.mac, message.owner, systemClock.now());
+    else if (message.kind === 'booting') this.#booting(message);
     else this.#probe(message.id, message);
   }
 
@@ -145,6 +139,7 @@ export class WireEar {
     this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);
     this.#drain('arp', this.#arp, (frame) => this.#onArp(frame, now), now);
     this.#drain('routers', this.#routers, (frame) => this.#onRouterDiscovery(frame, now), now);
+    this.#renewSieve(now);
     try {
       this.#neighbours?.drain();
       this.#neighbours?.recover();
@@ -215,6 +210,7 @@ export class WireEar {
         take(frame);
       }
       if (name !== 'answers') this.#restUntil[name] = later(now, REST_MS);
+      if (name === 'routers') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };
     } catch (error) {
       this.#fail(name === 'answers' ? 'arp' : name, errorText(error));
     }
@@ -237,6 +233,29 @@ export class WireEar {
     if (until !== undefined && until > now) return true;
     this.#restUntil[name] = undefined;
     return false;
+  }
+
+  #booting({ mac, owner }: Extract<ToNetWorker, { kind: 'booting' }>): void {
+    const now = systemClock.now();
+    this.#solicitations.noteBooting(mac, owner, now);
+    if (this.#sieve !== undefined) this.#sieve.renewAt ??= later(now, SIEVE_RENEW_MS);
+  }
+
+  /** Tells the kernel which router messages to keep, where that is due. */
+  #renewSieve(now: Instant): void {
+    if (this.#sieve === undefined) return;
+    if (this.#sieve.until <= now && this.#sieve.frames > SIEVE_FRAMES) {
+      this.#sieve.until = later(now, SIEVE_MS);
+      this.#sieve.frames = 0;
+    }
+    if (this.#sieve.until <= now) {
+      this.#sieve = undefined;
+      this.#routers?.hearWhat(ROUTER_DISCOVERY);
+    } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
+      this.#sieve.renewAt = undefined;
+      // Where the kernel refuses so long a filter, it keeps the one before.
+      this.#routers?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
+    }
   }
 
   #onAnswer({ bytes, interfaceIndex }: HeardFrame): void {
@@ -275,6 +294,7 @@ export class WireEar {
 
   #onRouterDiscovery({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
     const link = this.#links.get(interfaceIndex);
+    if (this.#sieve !== undefined) this.#sieve.frames += 1;
     if (link === undefined || from === link.mac || !isHostMac(from)) return;
     const heard = decodeRouterDiscovery(bytes);
     if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
@@ -315,7 +335,7 @@ export class WireEar {
     this.#isFilterOld = false;
     // Where so long a filter is refused, everything is heard.
     const code = this.#answers?.filter(probeFilter(this.#probes.questions()));
-    if (code !== undefined) this.#answers?.filter(TAKE_ALL);
+    if (code !== undefined) this.#answers?.filter([TAKE]);
   }
 
   #sendProbe(question: ProbeQuestion): void {

@@ -26,7 +26,7 @@ do {
   for (let count = 0; count < BATCH; count += 1, sent += 1) {
     if (!isArp) {
       socket.send(asking, index, ALL_ROUTERS_MAC);
-      if (Number(seconds) === 0) break;
+      if (seconds === '0') break;
       continue;
     }
     const view = new DataView(invented.buffer);
@@ -35,7 +35,7 @@ do {
     view.setUint32(24, 0x0b00_0000 + (sent & 0xff_ffff));
     socket.send(invented, index, BROADCAST_MAC);
   }
-} while (systemClock.now() < until);
+} while (seconds !== '0' && systemClock.now() < until);
 socket.close();
 
 /** From this interface's own link-local address to all routers (RFC 4861 §4.1). */

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { PROBES_MAX } from '../../src/net/arp-probes.ts';
-import { type FilterInstruction, LOAD_INTERFACE_INDEX } from '../../src/net/packet-socket.ts';
+import type { FilterInstruction } from '../../src/net/packet-filter.ts';
 import { NO_PROBES, probeFilter } from '../../src/net/probe-filter.ts';
+import { runFilter } from './filter-lab.ts';
 
 const A = ipv4(0x0a140032);
 const B = ipv4(0xc0a80001);
@@ -19,19 +20,8 @@ function packet(sender: number, target: number): DataView {
   return view;
 }
 
-/** True when the kernel would keep the packet. */
-function takes(filter: readonly FilterInstruction[], interfaceIndex: number, view: DataView): boolean {
-  let accumulator = 0;
-  for (let at = 0; ; at += 1) {
-    const [code, ifTrue, ifFalse, operand] = filter[at] ?? assert.fail('it runs out of its end');
-    if (code === 0x20) accumulator = operand === LOAD_INTERFACE_INDEX ? interfaceIndex : view.getUint32(operand);
-    else if (code === 0x15) at += accumulator === operand ? ifTrue : ifFalse;
-    else if (code === 0x05) at += operand;
-    else if (code === 0x06) return operand > 0;
-    else assert.fail(`instruction ${code}`);
-    assert.ok(ifTrue < 256 && ifFalse < 256);
-  }
-}
+const takes = (filter: readonly FilterInstruction[], interfaceIndex: number, view: DataView): boolean =>
+  runFilter(filter, { view, interfaceIndex });
 
 const PROBED = [
   { interfaceIndex: 3, address: A },

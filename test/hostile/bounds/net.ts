@@ -115,10 +115,20 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     what: 'ARP packets or router messages that are read in one wake',
     whoCanFill: 'a flood of such frames',
     whatOthersNotice:
-      'the socket of that kind rests for 10 ms, and frames are lost: a host is shown later, a solicitation is sent again; no answer to a probe is lost',
+      'the socket of that kind rests for 10 ms, and frames are lost: a host is shown later; no answer to a probe and no solicitation of a machine that boots is lost',
     howItEmpties: 'after 10 ms',
-    share: 'by kind of frame; answers to probes have a socket of their own, of which the kernel keeps nothing else',
+    share:
+      'by kind of frame; answers to probes have a socket of their own, of which the kernel keeps nothing else, and of solicitations it keeps those of machines that boot',
     test: 'hostile/wire-flood.test.ts',
+  },
+  {
+    at: 'net/router-filter.ts SIEVED_MAX',
+    what: 'machines that boot whose solicitations the kernel keeps while a flood of solicitations lasts',
+    whoCanFill: 'machines that boot, those of the region first',
+    whatOthersNotice: 'while a flood lasts, a machine beyond them may wait 13 s for an IPv6 router',
+    howItEmpties: 'five minutes after a machine asked for something to boot',
+    share: 'by rank',
+    test: 'net/router-filter.test.ts',
   },
   {
     at: 'net/wire-ear.ts SIGHTINGS_MAX',
