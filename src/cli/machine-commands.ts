@@ -77,5 +77,18 @@ function identityCommands<T>(command: Argv<T>, { config, json }: SharedOptions, 
         const { keepApart } = await import('./machine-identity.ts');
         finish(await keepApart(argv.config, argv.machine, argv.other, argv.json));
       },
+    )
+    .command(
+      'move <machine> <rack>',
+      'Say that a machine was moved to the networks of another rack',
+      (move) =>
+        move
+          .positional('machine', named(ANY_NAME))
+          .positional('rack', named("The rack's name or UUID"))
+          .options({ config, json }),
+      async (argv) => {
+        const { moveMachine } = await import('./machine-identity.ts');
+        finish(await moveMachine(argv.config, argv.machine, argv.rack, argv.json));
+      },
     );
 }

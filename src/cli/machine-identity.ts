@@ -1,5 +1,5 @@
-// `rackboot machines merge`, `split` and `keep-apart`: a person says which machines are one and which are two; and the part of
-// `machines show` that says by what a machine is recognised.
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: a person says which machines are one, which are two, and with which rack one
+// is at home; and the part of `machines show` that says by what a machine is recognised.
 
 import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
@@ -12,6 +12,8 @@ import { findMachineShape, type MachineShape, machineShape, machinesShape } from
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const identityShape = z.object({
+  /** The racks with which it is at home; a region of an older version does not say. */
+  home: z.array(z.string()).default([]),
   is_vouched: z.boolean(),
   power_is_proposed: z.boolean(),
   evidence: z.array(
@@ -72,6 +74,7 @@ export async function identityFields(
   });
   return [
     ...lines,
+    ...(identity.home.length === 0 ? [] : [['At home with', `rack ${identity.home.join(', ')}`] as const]),
     ...(identity.is_vouched ? [] : [['Vouched for', 'by no rack'] as const]),
     ...(identity.power_is_proposed ? [['Power', 'as the machine says; unused until it is accepted'] as const] : []),
     ...conflicts,
@@ -122,5 +125,15 @@ export async function keepApart(file: string, one: string, other: string, json: 
   const raw = await askDaemon(stateDir, pathOf(first, 'keep_apart'), 'POST', form);
   if (json) printJson(raw);
   else print(`${first.fqdn} and ${second.fqdn} are two machines, whatever they show.`);
+  return 0;
+}
+
+/** Says with which rack a machine is at home. @returns 0 @throws RackError as `mergeMachines` */
+export async function moveMachine(file: string, wanted: string, rack: string, json: boolean): Promise<number> {
+  const { stateDir } = loadPlace(file);
+  const machine = await findMachine(stateDir, wanted);
+  const raw = await askDaemon(stateDir, pathOf(machine, 'move'), 'POST', new URLSearchParams({ rack }).toString());
+  if (json) printJson(raw);
+  else print(`${machine.fqdn} is at home with rack ${rack} from now on. Start it there from the network.`);
   return 0;
 }

@@ -16,7 +16,8 @@ const rackShape = z.looseObject({
   is_embedded: z.boolean(),
   is_away: z.boolean(),
   conflict: z.string().nullable(),
-  /** A region of an older version does not say. */
+  /** A region of an older version does not say this, nor the next. */
+  network_conflict: z.string().nullable().default(null),
   settings_refused: z.string().nullable().default(null),
   version: z.string(),
   last_seen: z.string().nullable(),
@@ -27,7 +28,10 @@ const rackShape = z.looseObject({
 });
 type RackShape = z.infer<typeof rackShape>;
 
-/** Prints all racks. @returns 1 when one is away or does not use its settings, or two hand out the same addresses; else 0 */
+/**
+ * Prints all racks.
+ * @returns 1 when one is away, does not use its settings or says that it has another's network, or two hand out the same addresses; else 0
+ */
 export async function listRacks(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, RACKS_PATH);
   const racks = z.array(rackShape).parse(raw);
@@ -40,6 +44,7 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       'No rack is known yet.',
     );
     for (const { name, conflict } of racks) if (conflict !== null) print(`BAD  ${name}: ${conflict}`);
+    for (const { name, network_conflict: why } of racks) if (why !== null) print(`BAD  ${name}: ${why}`);
     for (const { name, settings_refused: why } of racks)
       if (why !== null) print(`BAD  ${name} does not use its settings of the store: ${why}`);
     for (const { name, uuid } of racks.filter(({ status_name: state }) => state === 'pending')) {
@@ -47,7 +52,9 @@ export async function listRacks(file: string, json: boolean): Promise<number> {
       print(`${name} waits. To let it serve machines: rackboot racks accept ${isOnly ? name : uuid}`);
     }
   }
-  return racks.some((rack) => rack.is_away || rack.conflict !== null || rack.settings_refused !== null) ? 1 : 0;
+  const isBad = (rack: RackShape): boolean =>
+    rack.is_away || rack.conflict !== null || rack.network_conflict !== null || rack.settings_refused !== null;
+  return racks.some(isBad) ? 1 : 0;
 }
 
 function row(rack: RackShape, nowMs: number): string[] {
@@ -71,20 +78,30 @@ function row(rack: RackShape, nowMs: number): string[] {
   ];
 }
 
-/** Accepts, rejects or removes the rack of this name or UUID. @returns 0 @throws RackError `not-found`, `bad-argument` */
+/**
+ * Accepts, rejects or removes the rack of this name or UUID.
+ * @param shared networks of other racks that it shall serve, too @returns 0 @throws RackError `not-found`, `bad-argument`
+ */
 export async function judgeRack(
   file: string,
   verdict: 'accept' | 'reject' | 'remove',
   wanted: string,
   json: boolean,
+  shared: readonly string[] = [],
 ): Promise<number> {
   const { stateDir } = loadPlace(file);
   const rack = findRack(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
   if (verdict === 'remove') await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`, 'DELETE');
-  else await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}&uuid=${rack.uuid}`, 'POST');
+  else {
+    const form = new URLSearchParams({ uuid: rack.uuid });
+    for (const network of shared) form.append('share', network);
+    await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}`, 'POST', form.toString());
+  }
   const done = verdict === 'remove' ? 'removed' : `${verdict}ed`;
-  if (json) printJson({ uuid: rack.uuid, name: rack.name, done });
-  else print(`${rack.name} is ${done}.`);
+  const now = verdict === 'accept' ? rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`)) : rack;
+  const conflict = verdict === 'accept' ? now.network_conflict : null;
+  if (json) printJson({ uuid: rack.uuid, name: rack.name, done, network_conflict: conflict });
+  else print(`${rack.name} is ${done}.${conflict === null ? '' : ` But ${conflict}`}`);
   return 0;
 }
 

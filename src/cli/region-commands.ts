@@ -38,7 +38,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 
 function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const rack = { type: 'string', demandOption: true, describe: 'Its name or UUID' } as const;
-  const judging = (verdict: 'accept' | 'reject' | 'remove', text: string) => (parser: Argv<T>) =>
+  const judging = (verdict: 'reject' | 'remove', text: string) => (parser: Argv<T>) =>
     parser.command(
       `${verdict} <rack>`,
       text,
@@ -48,7 +48,26 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
         finish(await judgeRack(argv.config, verdict, argv.rack, argv.json));
       },
     );
-  judging('accept', 'Let a rack serve machines for this region')(command);
+  command.command(
+    'accept <rack>',
+    'Let a rack serve machines for this region, or share a network with another one',
+    (one) =>
+      one.positional('rack', rack).options({
+        config,
+        json,
+        share: {
+          type: 'string',
+          array: true,
+          default: [],
+          requiresArg: true,
+          describe: 'A network of another rack that it serves, too (repeat)',
+        },
+      }),
+    async (argv) => {
+      const { judgeRack } = await import('./racks.ts');
+      finish(await judgeRack(argv.config, 'accept', argv.rack, argv.json, argv.share));
+    },
+  );
   judging('reject', 'Refuse a rack, until it is removed')(command);
   judging('remove', 'Forget a rack; it may register again')(command);
   return command

@@ -44,6 +44,8 @@ export interface RackMachine {
   readonly kernelParams?: string | undefined;
   /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
   readonly bootToken?: string | undefined;
+  /** Where its token may go, beside a token only: the region's own note, which no remote rack is told and no rack reads. */
+  readonly home?: Ipv4 | undefined;
 }
 
 /** What the region wants of the rack: replaced whole, with a version that only grows. */

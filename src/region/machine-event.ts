@@ -24,6 +24,7 @@ export const EVENT_TYPES = {
   NODE_POWER_REPORTED: { level: 'info', title: 'BMC reported' },
   NODE_ENLISTMENT_IGNORED: { level: 'warning', title: 'Enlistment report ignored' },
   NODE_ENLISTMENT_REFUSED: { level: 'warning', title: 'Enlistment refused' },
+  NODE_SEEN_ELSEWHERE: { level: 'warning', title: 'Seen elsewhere' },
   NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Evidence of another machine' },
   NODE_IDENTITY_CHANGED: { level: 'audit', title: 'Machines merged or split' },
   NODE: { level: 'audit', title: 'Node' },
@@ -89,6 +90,8 @@ export interface RackReport {
   readonly text: string;
   /** How much it matters; undefined: as its type says. */
   readonly level?: MachineEventLevel | undefined;
+  /** The region's own note: its machine is not at home with the rack, so nothing of it is believed (`racks/machine-homes.ts`). */
+  readonly isElsewhere?: boolean | undefined;
 }
 
 /** True for what a machine does while it boots from the network. */

@@ -91,7 +91,12 @@ export interface MachineFields {
   readonly vouchedMac?: MacAddress | undefined;
   /** Where it was reported from last while it is New; undefined: a person made it, or nobody remembers. */
   readonly enlistedFrom?: Ipv4 | undefined;
-  /** The secret of its present boot (`life/boot-token.ts`): for its rack only. */
+  /**
+   * An address of the network in which it is at home: the racks of that network boot it, and they alone are believed what they say of it
+   * (`racks/machine-homes.ts`). Undefined: no rack has shown it yet.
+   */
+  readonly home?: Ipv4 | undefined;
+  /** The secret of its present boot (`life/boot-token.ts`): for the racks of its home only. */
   readonly bootToken?: string | undefined;
   /** What it is about to do; undefined: nothing is under way, or the state was set as such. */
   readonly work?: MachineWork | undefined;

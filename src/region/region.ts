@@ -15,7 +15,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
-import { TOKEN_STATUSES, tokenFor } from './life/boot-token.ts';
+import { drawMissingTokens } from './life/boot-token.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller } from './life/installer.ts';
 import { checkTransition, type MachineStatus, statusRow, type TransitionRefusal } from './life/lifecycle.ts';
@@ -102,8 +102,8 @@ export interface Region {
   /** Runs `work`; all that it changes of this region happens whole or not at all. */
   atomically<T>(work: () => T): T;
   /** Stores what a rack saw. Reports at or below the highest sequence stored for `source` are skipped; a rack whose sequence
-   * starts anew uses a new source. @returns how many were new */
-  observe(reports: readonly RackReport[], source?: string): number;
+   * starts anew uses a new source. @param rackUuid as for `desiredState` @returns how many were new */
+  observe(reports: readonly RackReport[], source?: string, rackUuid?: string): number;
   enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
   /** Moves a machine to another state whatever that means for it, or says why not; people give commands (`life`) instead. */
   changeStatus(
@@ -152,6 +152,7 @@ class RegionOnStore implements Region {
     this.store = options.store;
     this.clock = options.clock;
     this.racks = new Racks(options.store, options.clock);
+    this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
       for (const systemId of removed) this.#mirror.delete(systemId);
@@ -186,7 +187,7 @@ class RegionOnStore implements Region {
     });
     this.#fillMirror();
     this.#watchOthers();
-    this.#drawMissingTokens();
+    drawMissingTokens(this.store, this.clock, (machine) => this.#mirrorChange(machine));
   }
 
   config(): RegionConfig {
@@ -205,7 +206,8 @@ class RegionOnStore implements Region {
       machines: withoutSharedUuids([...this.#mirror.values()]),
     };
     const settings = this.settings.of(rackUuid);
-    return settings === undefined ? this.#state : { ...this.#state, settings };
+    const machines = this.racks.homes.told(rackUuid, this.#state.machines);
+    return { ...this.#state, machines, ...(settings === undefined ? {} : { settings }) };
   }
 
   subscribe(listener: (version: number) => void): () => void {
@@ -222,9 +224,10 @@ class RegionOnStore implements Region {
     }
   }
 
-  observe(reports: readonly RackReport[], source = 'rack'): number {
+  observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): number {
     if (reports.length === 0) return 0;
-    const { added, booting, started, leased } = this.store.recordReports(source, reports);
+    const weighed = this.racks.homes.weigh(reports, source, rackUuid);
+    const { added, booting, started, leased } = this.store.recordReports(source, weighed);
     if (booting.size > 0) this.#deadlines.follow();
     for (const [systemId, atMs] of started) this.life.started(systemId, atMs);
     for (const [systemId, atMs] of booting) this.life.alive(systemId, atMs);
@@ -316,24 +319,6 @@ class RegionOnStore implements Region {
   close(): void {
     this.#announcement?.cancel();
     this.#watch?.cancel();
-  }
-
-  /** A machine that was at work when the records had no tokens yet gets one. */
-  #drawMissingTokens(): void {
-    const atMs = this.clock.wallTimeMs();
-    for (const { systemId, status, bootToken } of this.store.listMachines(
-      { statuses: TOKEN_STATUSES },
-      0,
-      MIRROR_CHUNK,
-    )) {
-      if (bootToken !== undefined) continue;
-      const outcome = this.store.changeMachine<never>(systemId, atMs, (machine) => ({
-        kind: 'change',
-        fields: { bootToken: tokenFor(machine, status, true, this.clock) },
-        events: [],
-      }));
-      if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
-    }
   }
 
   #fillMirror(): void {

@@ -100,11 +100,12 @@ export class EventTable {
       if (report.sequence <= highest) continue;
       highest = report.sequence;
       seenMs = report.at;
+      added += 1;
+      if (report.isElsewhere === true) continue;
       const machineId = this.#addReport(report);
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       if (machineId !== undefined && isNetworkStart(report)) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
-      added += 1;
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
     this.#setSequence(source, highest, seenMs);

@@ -298,6 +298,18 @@ const VERSION_5 = `
 ALTER TABLE machine ADD COLUMN enlisted_from INTEGER;
 `;
 
+// The networks with which a rack was accepted, and those that it is not believed; the address at which a machine is at home. Racks that
+// are accepted already were accepted with what they have.
+const VERSION_6 = `
+ALTER TABLE rack ADD COLUMN agreed TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE rack ADD COLUMN disputed TEXT NOT NULL DEFAULT '[]';
+UPDATE rack SET agreed = (SELECT json_group_array(json_extract(value, '$.network')) FROM json_each(interfaces)) WHERE state = 'accepted';
+ALTER TABLE machine ADD COLUMN home INTEGER;
+UPDATE machine SET home = (
+  SELECT address FROM interface WHERE machine_id = machine.id AND address IS NOT NULL ORDER BY seen_ms DESC LIMIT 1
+);
+`;
+
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
@@ -305,5 +317,5 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_47,
-  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6],
 };

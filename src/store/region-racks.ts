@@ -3,12 +3,15 @@
 // 1. A change of the table counts one under `racks-version`, so that another process's change is seen by reading one number.
 
 import { z } from 'zod';
+import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
 import type { Rack, RackState } from '../region/racks/rack.ts';
 import type { RackInterface } from '../region/racks/rack-description.ts';
 import { parseRackImages, type RackImage } from '../region/racks/rack-images.ts';
-import type { RackChange, RackStore } from '../region/racks/rack-store.ts';
+import { ownNetworks } from '../region/racks/rack-networks.ts';
+import type { MachineHome, RackChange, RackStore } from '../region/racks/rack-store.ts';
 import { parseJson } from '../region/text-json.ts';
 import type { EventTable } from './region-events.ts';
+import { countVersion } from './region-machines.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 import type { Transactions } from './region-transactions.ts';
 
@@ -20,6 +23,8 @@ const COLUMNS = [
   'token',
   'secret_digest',
   'interfaces',
+  'agreed',
+  'disputed',
   'version',
   'uplink',
   'address',
@@ -47,6 +52,7 @@ const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
     reservations: z.array(z.object({ mac: z.string(), ip: z.string() })).optional(),
   }),
 );
+const networks = z.array(z.string());
 const refused = z.array(z.object({ sequence: z.number(), reason: z.string() }));
 const pulse = z.object({
   life: z.string(),
@@ -99,15 +105,43 @@ export class RackTable implements RackStore {
     });
   }
 
+  homeOf({ mac, address }: Parameters<RackStore['homeOf']>[0]): MachineHome | undefined {
+    return this.#transactions.read(() => {
+      const query =
+        'SELECT system_id, hostname, home FROM machine WHERE id = ' +
+        (mac !== undefined
+          ? '(SELECT machine_id FROM interface WHERE mac = ?)'
+          : '(SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1)');
+      const [row] = this.#sql.all(query, mac ?? address ?? null);
+      if (row === undefined) return undefined;
+      const home = optionalNumber(row, 'home');
+      const named = { systemId: text(row, 'system_id'), hostname: text(row, 'hostname') };
+      return { ...named, home: home === undefined ? undefined : ipv4(home) };
+    });
+  }
+
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): R {
     return this.#transactions.write(() => {
-      const { put, remove = [], events, result } = decide(this.#all());
+      const before = this.#all();
+      const { put, remove = [], events, result } = decide(before);
       for (const rack of put) this.#put(rack);
+      if (put.some((rack) => this.#getsWork(rack, before))) countVersion(this.#sql);
       for (const uuid of remove) this.#sql.run('DELETE FROM rack WHERE uuid = ?', uuid);
       for (const event of events) this.#events.add(event, undefined);
       if (put.length > 0 || remove.length > 0) this.#countVersion();
       return result;
     });
+  }
+
+  /** True when a rack gets a network in which machines are at work. */
+  #getsWork(rack: Rack, racks: readonly Rack[]): boolean {
+    if (rack.state !== 'accepted') return false;
+    const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
+    const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
+    const query = 'SELECT 1 AS found FROM machine WHERE boot_token IS NOT NULL AND home BETWEEN ? AND ? LIMIT 1';
+    return ownNetworks(rack)
+      .filter((network) => !had.has(formatNetwork(network)))
+      .some((network) => this.#sql.all(query, network.address, broadcastOf(network)).length > 0);
   }
 
   #all(): readonly Rack[] {
@@ -126,6 +160,8 @@ export class RackTable implements RackStore {
       rack.token ?? null,
       rack.secretDigest ?? null,
       JSON.stringify(rack.interfaces),
+      JSON.stringify(rack.agreed),
+      JSON.stringify(rack.disputed),
       rack.version,
       rack.uplink,
       rack.address,
@@ -166,6 +202,8 @@ function readRack(row: Row): Rack {
     token: optionalText(row, 'token'),
     secretDigest: optionalText(row, 'secret_digest'),
     interfaces: readJson(interfaces, text(row, 'interfaces'), []),
+    agreed: readJson(networks, text(row, 'agreed'), []),
+    disputed: readJson(networks, text(row, 'disputed'), []),
     version: text(row, 'version'),
     uplink: number(row, 'uplink'),
     address: text(row, 'address'),

@@ -137,6 +137,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
   const vouched = optionalNumber(row, 'vouched_mac');
   const work = optionalText(row, 'work');
   const enlistedFrom = optionalNumber(row, 'enlisted_from');
+  const home = optionalNumber(row, 'home');
   return {
     id: number(row, 'id'),
     systemId: text(row, 'system_id'),
@@ -164,6 +165,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     factsMs: optionalNumber(row, 'facts_ms'),
     vouchedMac: vouched === undefined ? undefined : mac(vouched),
     enlistedFrom: enlistedFrom === undefined ? undefined : ipv4(enlistedFrom),
+    home: home === undefined ? undefined : ipv4(home),
     bootToken: optionalText(row, 'boot_token'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
@@ -219,6 +221,7 @@ export const MACHINE_COLUMNS = [
   'owner_data',
   'is_locked',
   'enlisted_from',
+  'home',
 ] as const;
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
@@ -253,6 +256,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     JSON.stringify(fields.ownerData ?? {}),
     fields.isLocked === true ? 1 : 0,
     fields.enlistedFrom ?? null,
+    fields.home ?? null,
   ];
 }
 

@@ -18,6 +18,8 @@ function rack(more: Partial<Rack> = {}): Rack {
     stateSinceMs: 1000,
     seenMs: undefined,
     source: undefined,
+    agreed: [],
+    disputed: [],
     refused: [],
     pulse: undefined,
     ...more,
@@ -38,7 +40,14 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
       assert.deepEqual(store.racks.list(), []);
       const first = rack();
       const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
-      const full = { seenMs: 2000, source: 's', refused: [{ sequence: 7, reason: 'no' }], pulse } as const;
+      const full = {
+        seenMs: 2000,
+        source: 's',
+        agreed: ['10.50.0.0/24'],
+        disputed: ['10.0.0.0/8'],
+        refused: [{ sequence: 7, reason: 'no' }],
+        pulse,
+      } as const;
       const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
       put(store, first, second);
       const other = place.open();

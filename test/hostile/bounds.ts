@@ -138,6 +138,7 @@ export const PLAIN: readonly PlainList[] = [
       'observe/event-stream.ts': 'EVENTS_PER_TURN_MAX REST_TURNS_MAX',
       'region/api/event-followers.ts': 'LOOK_EVENTS_MAX',
       'region/identity/new-machines.ts': 'UNPROVEN_LOOKED_MAX',
+      'region/life/boot-token.ts': 'MISSING_MAX',
       'region/life/machine-agent.ts': 'CANDIDATES_MAX',
       'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
       'region/life/static-addresses.ts': 'RANGE_MAX',

@@ -27,7 +27,8 @@ const inFar = (address: Ipv4): boolean => formatIpv4(address).startsWith('10.50.
 /** One rack elsewhere, known by `token:right`, that serves 10.50.0.0/24. */
 const FAR: KnownRacks = {
   serves: inFar,
-  vouches: (key, address) => key === 'token:right' && inFar(address),
+  speakerFor: (key, address) => (key === 'token:right' && inFar(address) ? 'far' : undefined),
+  homes: { mayVouch: () => true },
   holderOf: () => undefined,
 };
 

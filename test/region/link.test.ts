@@ -4,13 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RackError } from '../../src/errors.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/api/server.ts';
-import type { RegionConfig } from '../../src/region/config.ts';
 import { renderRacks } from '../../src/region/page/racks-part.ts';
 import { REFUSED_KEPT_MAX } from '../../src/region/racks/rack.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
-import { makeRegion, type RegionPlace, report } from './place.ts';
+import { adminHeader, RACK, withLink } from './link-place.ts';
+import { report } from './place.ts';
 import {
   acceptRack,
   batchOf,
@@ -26,72 +24,6 @@ import {
   reportEntry,
   SOURCE,
 } from './racks/rack-place.ts';
-
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: Readonly<Record<string, unknown>>;
-}
-
-interface LinkPlace extends RegionPlace {
-  ask(
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    more?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown; readonly from?: string },
-  ): Promise<Answered>;
-  /** As the rack with its own key. */
-  rack(what: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answered>;
-  register(more?: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Answered>;
-}
-
-const RACK = { authorization: rackAuthorization() };
-
-async function withLink(
-  work: (place: LinkPlace) => Promise<void>,
-  overrides: Partial<RegionConfig> = {},
-): Promise<void> {
-  const place = makeRegion(overrides);
-  const app = buildApp(makeContext(place.region));
-  const ask: LinkPlace['ask'] = async (method, path, { headers = {}, body, from = '192.0.2.9' } = {}) => {
-    const isForm = body instanceof URLSearchParams;
-    const payload = body === undefined ? {} : { payload: isForm ? body.toString() : JSON.stringify(body) };
-    const type = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
-    const answer = await app.inject({
-      method,
-      url: `/MAAS/${path}`,
-      remoteAddress: from,
-      headers: { ...(body === undefined ? {} : { 'content-type': type }), ...headers },
-      ...payload,
-    });
-    return { status: answer.statusCode, text: answer.body, headers: answer.headers };
-  };
-  try {
-    await work({
-      ...place,
-      ask,
-      rack: (what, body, headers) =>
-        ask(body === undefined ? 'GET' : 'POST', `uplink/1/racks/${RACK_UUID}/${what}`, {
-          headers: { ...RACK, ...headers },
-          body,
-        }),
-      register: (more, headers) =>
-        ask('POST', 'api/2.0/nodegroups/?op=register', {
-          body: new URLSearchParams(registrationFields(more)),
-          headers: headers ?? {},
-        }),
-    });
-  } finally {
-    await app.close();
-    place.remove();
-  }
-}
-
-async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
-  await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
-  const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
-  const consumer = store.findKey(token)?.consumerKey ?? '';
-  return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
-}
 
 test('a rack without a key waits; who accepts it, and from then on it is served', { timeout: 20_000 }, () =>
   withLink(async (place) => {

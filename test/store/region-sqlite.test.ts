@@ -14,6 +14,7 @@ import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
+import { rackInterface } from '../region/racks/rack-place.ts';
 
 function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'rackboot-region-'));
@@ -140,6 +141,36 @@ test('version 4 of the file is read as it was left: nobody remembers who reporte
     const decision = { kind: 'amend', systemId: hearsay?.systemId ?? '', fields: { enlistedFrom: address } } as const;
     store.enlist({ macs: [], values: [], atMs: 1 }, () => ({ ...decision, interfaces: [], events: [] }));
     assert.equal(store.findMachine(hearsay?.systemId ?? '')?.enlistedFrom, address);
+    store.close();
+  });
+});
+
+test('a file from before homes: accepted racks keep the networks that they have, machines are at home where they were seen last', () => {
+  withDirectory((stateDir, file) => {
+    copyFileSync(new URL('../../fixtures/state/region-4.db', import.meta.url), file);
+    const before = new DatabaseSync(file);
+    const networks = ['10.50.0.0/24', '10.51.0.0/24'];
+    const addRack = before.prepare(
+      'INSERT INTO rack (uuid, name, state, is_embedded, interfaces, version, uplink, address, registered_ms, state_since_ms, refused) ' +
+        "VALUES (?, ?, ?, 0, ?, '1', 1, '', 0, 0, '[]')",
+    );
+    const interfaces = JSON.stringify(networks.map((network) => rackInterface(network)));
+    addRack.run('a', 'rack-2', 'accepted', interfaces);
+    addRack.run('b', 'rack-3', 'pending', interfaces);
+    const seen = before.prepare('UPDATE interface SET address = ?, seen_ms = 7 WHERE mac = ?');
+    seen.run(0x0a320009, 0x525400000041);
+    before.close();
+    const store = openRegionStore({ stateDir });
+    assert.deepEqual(
+      store.racks.list().map(({ name, agreed, disputed }) => [name, agreed, disputed]),
+      [
+        ['rack-2', networks, []],
+        ['rack-3', [], []],
+      ],
+    );
+    const [web] = store.listMachines({ hostnames: ['web4'] }, 0, 2);
+    const [hearsay] = store.listMachines({ hostnames: ['hearsay4'] }, 0, 2);
+    assert.deepEqual([web?.home, hearsay?.home], [0x0a320009, undefined]);
     store.close();
   });
 });

@@ -42,6 +42,7 @@ export const REFUSALS = {
   'setting-read-only': 409,
   'rack-version': 409,
   'rack-name': 409,
+  'rack-network': 409,
   'unknown-version': 410,
   'body-too-large': 413,
   'unknown-body': 415,

@@ -2,7 +2,8 @@
 //
 // 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
 //    network of this address; the headers are otherwise ignored.
-// 2. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
+// 2. A remote rack vouches for no boot of a machine that is at home elsewhere (`racks/machine-homes.ts`).
+// 3. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
@@ -26,6 +27,8 @@ export interface Peer {
   readonly bootToken?: string | undefined;
   /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
   readonly vouchedMac?: MacAddress | undefined;
+  /** The UUID of the remote rack that passed it on; undefined: none did. */
+  readonly rackUuid?: string | undefined;
 }
 
 export type Caller =
@@ -46,13 +49,23 @@ export type Caller =
 export interface KnownRacks {
   /** True when it lies in a network of an accepted rack. */
   serves(address: Ipv4): boolean;
-  /** True when the holder of this key, `token:secret`, is an accepted rack that serves it. */
-  vouches(key: string, address: Ipv4): boolean;
+  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves it; undefined: none does. */
+  speakerFor(key: string, address: Ipv4): string | undefined;
+  /** Which machines are whose. */
+  readonly homes: {
+    /** True when this rack may say that it booted a machine by this interface. */
+    mayVouch(rackUuid: string, mac: MacAddress): boolean;
+  };
   /** The rack that has drawn this key, whatever its state. */
   holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): { readonly uuid: string } | undefined;
 }
 
-const NO_RACKS: KnownRacks = { serves: () => false, vouches: () => false, holderOf: () => undefined };
+const NO_RACKS: KnownRacks = {
+  serves: () => false,
+  speakerFor: () => undefined,
+  holderOf: () => undefined,
+  homes: { mayVouch: () => false },
+};
 
 /** What of a request tells who asks. */
 export interface CallerFacts {
@@ -83,7 +96,9 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   const rackKey = facts.header('x-rackboot-rack');
   const isOwnRack = holdsSecret(rackKey, config);
   const told = parseIpv4((forwarded ?? '').trim());
-  const isRemoteRack = !isOwnRack && rackKey !== undefined && told !== undefined && racks.vouches(rackKey, told);
+  const rackUuid =
+    isOwnRack || rackKey === undefined || told === undefined ? undefined : racks.speakerFor(rackKey, told);
+  const isRemoteRack = rackUuid !== undefined;
   const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : facts.socketAddress;
   const address = written.replace(/^::ffff:(?=\d+\.)/i, '');
   const parsed = parseIpv4(address);
@@ -94,17 +109,18 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
-    ...bootOf(facts, isOwnRack || isRemoteRack),
+    ...(isRemoteRack ? { rackUuid } : {}),
+    ...bootOf(facts, (mac) => isOwnRack || (isRemoteRack && racks.homes.mayVouch(rackUuid, mac))),
   };
 }
 
-/** What the request says of the boot of its machine; that a boot is vouched for only a rack may say. */
-function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'vouchedMac'> {
+/** What the request says of the boot of its machine; that a boot is vouched for only a rack may say, and of its own machines. */
+function bootOf(facts: CallerFacts, mayVouch: (mac: MacAddress) => boolean): Pick<Peer, 'bootToken' | 'vouchedMac'> {
   const bootToken = facts.header('x-rackboot-token');
-  const vouchedMac = isFromRack ? parseMac(facts.header('x-rackboot-boot') ?? '') : undefined;
+  const vouchedMac = parseMac(facts.header('x-rackboot-boot') ?? '');
   return {
     ...(bootToken === undefined ? {} : { bootToken }),
-    ...(vouchedMac === undefined ? {} : { vouchedMac }),
+    ...(vouchedMac === undefined || !mayVouch(vouchedMac) ? {} : { vouchedMac }),
   };
 }
 

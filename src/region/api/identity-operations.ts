@@ -1,11 +1,12 @@
-// The operations by which people say which machines are one and which are two, and see by what a machine is recognised. They are
-// Rackboot's own: MAAS has none.
+// The operations by which people say which machines are one and which are two, and with which rack one is at home, and see by what a
+// machine is recognised. They are Rackboot's own: MAAS has none.
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import { INTERFACES_MAX } from '../racks/interface-source.ts';
+import type { Region } from '../region.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -62,9 +63,10 @@ function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
 }
 
 /** By what a machine is recognised. */
-export function identityJson({ machine, lines, conflicts }: IdentityView): Record<string, unknown> {
+export function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
   return {
     system_id: machine.systemId,
+    home: region.racks.homes.racksAt(machine.home).map(({ name }) => name),
     is_vouched: machine.vouchedMac !== undefined,
     power_is_proposed: machine.powerIsProposed === true,
     evidence: lines.map((line) => ({
@@ -84,12 +86,25 @@ export function identityJson({ machine, lines, conflicts }: IdentityView): Recor
 
 function identity(call: ApiCall): Answer {
   const view = call.region.identity.view(systemIdOf(call));
-  return view === undefined ? notFound() : json(identityJson(view));
+  return view === undefined ? notFound() : json(identityJson(view, call.region));
+}
+
+const destination = z.object({ rack: value(z.string().max(64)).describe('The name or UUID of the rack.') });
+
+function move(call: ApiCall, given: z.output<typeof destination>): Answer {
+  const racks = call.region.racks.list();
+  const rack =
+    racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
+    racks.find(({ name, state }) => name === given.rack && state === 'accepted');
+  if (rack === undefined) return refuseField('rack', 'No accepted rack has this name or UUID.');
+  const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call));
+  if (outcome.kind === 'refuse') return refuse('rack-network', outcome.refusal.text);
+  return outcome.kind === 'not-found' ? notFound() : json(showMachine(call, outcome.machine));
 }
 
 const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
 
-/** Merge, split, and what they are decided by. */
+/** Merge, split, move, and what they are decided by. */
 export const IDENTITY_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
@@ -128,5 +143,16 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     doc: 'Say that this machine and another one are two, whatever they show.',
     parameters: other,
     run: keepApart,
+  }),
+  defineOperation({
+    ...common,
+    method: 'POST',
+    op: 'move',
+    access: 'admin',
+    doc:
+      'Say with which rack this machine is at home from now on: this one and those that serve its network boot the machine, and are ' +
+      'believed what they report of it.',
+    parameters: destination,
+    run: move,
   }),
 ];

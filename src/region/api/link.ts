@@ -149,8 +149,10 @@ function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undef
 function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Peer {
   const address = parseIpv4(peer);
   const isManaged = address !== undefined && region.racks.isOf(rack, address);
-  const vouchedMac = isManaged ? parseMac(bootMac ?? '') : undefined;
-  return { address: peer, ipv4: address, isManaged, isLocal: false, bootToken: token, vouchedMac };
+  const told = isManaged ? parseMac(bootMac ?? '') : undefined;
+  const vouchedMac = told !== undefined && region.racks.homes.mayVouch(rack.uuid, told) ? told : undefined;
+  const rackUuid = rack.uuid;
+  return { address: peer, ipv4: address, isManaged, isLocal: false, bootToken: token, vouchedMac, rackUuid };
 }
 
 /** The fields of a query and of a body as one. */

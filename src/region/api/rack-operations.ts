@@ -5,8 +5,9 @@
 // 1. Anybody may register; that alone gives no right.
 
 import { z } from 'zod';
-import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
+import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
+import { overlapText } from '../racks/rack-networks.ts';
 import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { parseJson } from '../text-json.ts';
@@ -27,6 +28,7 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     is_embedded: rack.isEmbedded,
     is_away: isAway(rack, nowMs),
     conflict: findRangeConflict(rack, call.region.racks.list()) ?? null,
+    network_conflict: overlapText(rack, call.region.racks.list()) ?? null,
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
     registered: isoTime(rack.registeredMs),
@@ -115,10 +117,36 @@ function register(call: ApiCall, given: Registration): Answer {
 
 const verdict = z.object({ uuid: values(RACKS_MAX).describe('The UUIDs of the racks.') });
 
-function judge(call: ApiCall, uuids: readonly string[], said: RackVerdict, done: string): Answer {
+const acceptance = verdict.extend({
+  share: values(RACK_INTERFACES_MAX)
+    .optional()
+    .describe('Networks of other racks that these racks shall serve, too; others that overlap are not believed.'),
+});
+
+/** What is not believed of the networks of racks that were accepted, a line each. */
+function overlapLines(call: ApiCall, uuids: readonly string[]): string {
+  const racks = call.region.racks.list();
+  const lines = racks
+    .filter(({ uuid }) => uuids.includes(uuid))
+    .map((rack) => ({ name: rack.name, text: overlapText(rack, racks) }));
+  return lines.flatMap(({ name, text }) => (text === undefined ? [] : [`\n${name}: ${text}`])).join('');
+}
+
+function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Answer {
+  const answer = judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
+  return answer.kind === 'text' ? { ...answer, text: `${answer.text}${overlapLines(call, uuid)}` } : answer;
+}
+
+function judge(
+  call: ApiCall,
+  uuids: readonly string[],
+  said: RackVerdict,
+  done: string,
+  shared: readonly string[] = [],
+): Answer {
   if (uuids.length === 0) return refuseField('uuid', 'This field is required.');
   const username = call.caller.kind === 'user' ? call.caller.username : '';
-  const refusal = call.region.racks.judge(uuids, said, username);
+  const refusal = call.region.racks.judge(uuids, said, username, shared);
   if (refusal !== undefined) return refuse(refusal.reason, refusal.text);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
@@ -187,9 +215,11 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'accept',
     access: 'admin',
-    doc: 'Accept racks: they get what this region wants of them, and are believed what they report.',
-    parameters: verdict,
-    run: (call, { uuid }) => judge(call, uuid, 'accept', 'Nodegroup(s) accepted.'),
+    doc:
+      'Accept racks: they get what this region wants of them, and are believed what they report of machines in their networks. ' +
+      'The answer names networks that are not believed because they overlap those of another rack.',
+    parameters: acceptance,
+    run: accept,
   }),
   defineOperation({
     ...groups,

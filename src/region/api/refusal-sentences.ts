@@ -42,6 +42,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'setting-read-only': 'The value is pinned in a configuration file; the answer names file and key.',
   'rack-version': 'Rack and region speak different versions of their link; update the older one.',
   'rack-name': 'Another accepted rack has the name; rename one of them.',
+  'rack-network': 'The rack does not report the network that it is to share, or has none; look at its networks.',
   'unknown-version': 'The API is spoken in versions 1.0 and 2.0 only.',
   'body-too-large': 'The body is longer than the region takes.',
   'unknown-body': 'The body is neither a form nor JSON.',

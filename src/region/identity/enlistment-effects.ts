@@ -65,16 +65,20 @@ export function effectsOf(
       text: `may be the same machine as ${machine.hostname} (${machine.systemId}), which ${text}`,
     });
   }
-  // What only a stranger says takes nothing away from a machine of which more is known.
+  // What only a stranger says, or a rack elsewhere, takes nothing away from a machine of which more is known.
   const isHeard = weighed.vouched !== undefined || weighed.report.username !== undefined;
+  const isHeardOf = (machine: Machine): boolean => isHeard && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
-    weighing.other.length > 0 && (isHeard || !isEstablished(machine)) ? keysInCommon(weighed.evidence, machine) : [],
+    weighing.other.length > 0 && (isHeardOf(machine) || !isEstablished(machine))
+      ? keysInCommon(weighed.evidence, machine)
+      : [],
   );
   return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, told };
 }
 
 /** True for an address that goes along with a card to another chassis. */
-function isMoved(mac: MacAddress, from: Candidate, { vouched }: WeighedReport): boolean {
+function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedReport): boolean {
+  if (report.whyElsewhere?.(from.machine) !== undefined) return false;
   if (vouched === mac && (from.isClaim || from.machine.status === 'new')) return true;
   if (from.isClaim || from.machine.status !== 'new') return false;
   const source = from.machine.interfaces.find((nic) => nic.mac === mac)?.source;

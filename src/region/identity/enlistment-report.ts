@@ -4,6 +4,7 @@
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HardwareFacts } from '../hardware-facts.ts';
+import type { Machine } from '../machine.ts';
 import { type PowerParameters, reportedPower } from '../power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
@@ -29,6 +30,8 @@ export interface EnlistmentReport {
   readonly vouchedMac?: MacAddress | undefined;
   /** Where it reports from. */
   readonly address?: Ipv4 | undefined;
+  /** Why the remote rack that passed it on is not believed what it says of a machine (`racks/machine-homes.ts`); undefined: it is. */
+  readonly whyElsewhere?: ((machine: Machine) => string | undefined) | undefined;
 }
 
 /** A report with what identifies its machine. */

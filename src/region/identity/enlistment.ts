@@ -78,6 +78,8 @@ export function decideEnlistment(
 /** Why a report of a machine that is known is not taken over; undefined: it is. */
 function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): string | undefined {
   const { machine, weighing } = known;
+  const elsewhere = report.whyElsewhere?.(machine);
+  if (elsewhere !== undefined) return elsewhere;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
   if (machine.status === 'commissioning') {
     return provesBoot(proof, machine)
@@ -145,6 +147,7 @@ function decideCreation(
     powerIsProposed: (report.username === undefined || report.isOrdinary === true) && report.powerType !== '',
     powerState: 'unknown',
     vouchedMac: vouched,
+    home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
     ...hardwareOf(report, terms),
   };
@@ -253,7 +256,7 @@ function decideAmendment(
     systemId: known.systemId,
     fields: {
       ...hardwareOf(report, terms),
-      ...(vouched === undefined ? {} : { vouchedMac: vouched }),
+      ...(vouched === undefined ? {} : { vouchedMac: vouched, home: report.address ?? known.home }),
       ...(known.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
       ...(isStrangersPower(vouched, known) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
       ...(takesPower(report, known) ? power : {}),

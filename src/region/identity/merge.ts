@@ -89,7 +89,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   const description = `${nameOf(other)} was merged into it${macs === '' ? '' : `, with ${macs}`}`;
   return {
     kind: 'merge',
-    fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac },
+    fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac, home: keep.home ?? other.home },
     events: [changed(description, terms)],
   };
 }
@@ -157,6 +157,7 @@ function madeOf(
     powerType: '',
     powerParameters: {},
     powerState: 'unknown',
+    home: machine.home,
     ...(vouched !== undefined && macs.includes(vouched) ? { vouchedMac: vouched } : {}),
     ...(goes ? { facts: machine.facts, factsMs: machine.factsMs, uuid: machine.uuid, serial: machine.serial } : {}),
   };

@@ -14,10 +14,13 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { equalSecrets } from '../accounts.ts';
 import type { Machine } from '../machine.ts';
 import { heldMacs } from '../racks/interface-source.ts';
+import type { RegionStore } from '../store.ts';
 import { bootPurpose } from './boot-purpose.ts';
 import { type MachineStatus, STATUSES, statusRow } from './lifecycle.ts';
 
 const TOKEN_BYTES = 24;
+/** Machines that were at work without a token before records had tokens, and are given one at the start. */
+const MISSING_MAX = 500;
 
 /** By what a caller shows that it is the machine that a rack booted. */
 export interface BootProof {
@@ -43,6 +46,20 @@ function hasToken(status: MachineStatus): boolean {
 
 /** The states in which a machine has a token. */
 export const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
+
+/** Gives a token to machines that were at work when the records had none yet. */
+export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (machine: Machine) => void): void {
+  const atMs = clock.wallTimeMs();
+  for (const { systemId, status, bootToken } of store.listMachines({ statuses: TOKEN_STATUSES }, 0, MISSING_MAX)) {
+    if (bootToken !== undefined) continue;
+    const outcome = store.changeMachine<never>(systemId, atMs, (machine) => ({
+      kind: 'change',
+      fields: { bootToken: tokenFor(machine, status, true, clock) },
+      events: [],
+    }));
+    if (outcome.kind === 'changed') onChange(outcome.machine);
+  }
+}
 
 /**
  * The token of a machine that enters a state; undefined: it has none there. One that goes on by itself from one state in progress to

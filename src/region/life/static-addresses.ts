@@ -6,7 +6,8 @@
 // 3. The network is the one in which the machine was seen, its boot interface first; one that was never seen gets an address only where
 //    there is one network.
 // 4. What a rack's configuration keeps for the machine itself is what the machine is given.
-// 5. Several racks may serve one network: what any of them keeps is kept, and each has its own static range.
+// 5. A range of a rack counts as far as its network is believed and holds it.
+// 6. Several racks may serve one network: what any of them keeps is kept, and each has its own static range.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -24,6 +25,7 @@ import {
 import type { Machine } from '../machine.ts';
 import type { Rack } from '../racks/rack.ts';
 import type { RackInterface } from '../racks/rack-description.ts';
+import { believedInterfaces } from '../racks/rack-networks.ts';
 import type { ChangeKnowledge } from '../store.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
@@ -55,7 +57,7 @@ export function chooseAddresses(
 ): AddressChoice {
   const networks = racks
     .filter((rack) => rack.state === 'accepted')
-    .flatMap(({ interfaces }) => interfaces.flatMap(servedOf));
+    .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
   if (asked !== undefined) return takeAsked(machine, networks, knowledge, asked);
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
@@ -121,7 +123,7 @@ function takeAsked(
 /** Of the network of a fixed address; undefined: no accepted rack serves it. */
 export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
   for (const rack of racks.filter(({ state }) => state === 'accepted')) {
-    for (const nic of rack.interfaces) {
+    for (const nic of believedInterfaces(rack)) {
       const network = parseNetwork(nic.network);
       if (network === undefined || !networkContains(network, address)) continue;
       return { prefix: network.prefix, router: nic.router_ip, dns: nic.management === 2 ? nic.ip : '' };
@@ -181,12 +183,14 @@ function servedOf(nic: RackInterface): readonly Served[] {
     const [whose, address] = [parseMac(mac), parseIpv4(ip)];
     if (whose !== undefined && address !== undefined) reserved.set(address, whose);
   }
-  const fixed = rangeOf(nic.static_ip_range_low, nic.static_ip_range_high);
-  const dynamic = rangeOf(nic.ip_range_low, nic.ip_range_high);
+  const fixed = rangeOf(network, nic.static_ip_range_low, nic.static_ip_range_high);
+  const dynamic = rangeOf(network, nic.ip_range_low, nic.ip_range_high);
   return [{ network, fixed, dynamic, kept: new Set(kept), reserved }];
 }
 
-function rangeOf(first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
+/** A range of a network; undefined: there is none, or it lies outside of it, where the rack has nothing to give. */
+function rangeOf(network: Ipv4Network, first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
   const [low, high] = [parseIpv4(first), parseIpv4(last)];
-  return low === undefined || high === undefined ? undefined : [low, high];
+  if (low === undefined || high === undefined) return undefined;
+  return networkContains(network, low) && networkContains(network, high) ? [low, high] : undefined;
 }

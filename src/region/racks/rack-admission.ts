@@ -5,6 +5,8 @@
 // 1. Only an administrator makes a rack accepted: by the key it comes with, or by a verdict. Rejected stays rejected until removed.
 // 2. Who does not hold a known rack's key changes nothing of it, and is told so.
 // 3. Two accepted racks never have one name: it is what people type.
+// 4. A rack is accepted with the networks that it reports and that are no other rack's, and with those that the administrator names; with
+//    the key of an administrator it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
@@ -17,6 +19,7 @@ import {
   type Rack,
 } from './rack.ts';
 import type { RackInterface } from './rack-description.ts';
+import { agreeTo, reportedTexts, weighNetworks } from './rack-networks.ts';
 import type { RackChange } from './rack-store.ts';
 
 /** How a rack that registers will be known from then on. */
@@ -87,6 +90,8 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
     uplink,
     interfaces,
     address,
+    agreed: [],
+    disputed: [],
     state: 'pending',
     isEmbedded: false,
     registeredMs: atMs,
@@ -193,7 +198,7 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
   const namesake = namesakeOf(rack, racks);
   if (namesake !== undefined && before?.state === 'accepted') {
     // One that is at work goes on under the name it had.
-    const kept: Rack = { ...rack, name: before.name };
+    const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
     const description = `rack ${before.name} (${rack.uuid}) calls itself ${rack.name}, which is the name of another one`;
     const event: NewMachineEvent = { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
     return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
@@ -204,12 +209,15 @@ function admit(rack: Rack, { key }: RackRegistration, racks: readonly Rack[], at
       `or on the region: rackboot racks remove ${namesake.uuid}`;
     return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
   }
-  if (rack.state === 'accepted') return { put: [rack], events: [], result: { kind: 'accepted', rack } };
+  if (rack.state === 'accepted') {
+    const kept = key.kind === 'own' ? weighNetworks(rack, before, racks) : agreeTo(rack, reportedTexts(rack), racks);
+    return { put: [kept], events: [], result: { kind: 'accepted', rack: kept } };
+  }
   if (key.kind === 'own') {
     const text = `waiting for an administrator; on the region: rackboot racks accept ${rack.name}`;
     return { put: [rack], events: [], result: { kind: 'pending', rack, text } };
   }
-  const accepted: Rack = { ...rack, state: 'accepted', stateSinceMs: atMs };
+  const accepted: Rack = { ...agreeTo(rack, reportedTexts(rack), racks), stateSinceMs: atMs };
   return {
     put: [accepted],
     events: [verdictEvent('accepted', accepted, key.username, atMs)],
@@ -228,7 +236,7 @@ function verdictEvent(done: string, rack: Rack, username: string, atMs: number):
 export type RackVerdict = 'accept' | 'reject' | 'remove';
 
 export interface VerdictRefusal {
-  readonly reason: 'not-found' | 'rack-embedded' | 'rack-name';
+  readonly reason: 'not-found' | 'rack-embedded' | 'rack-name' | 'rack-network';
   readonly text: string;
 }
 
@@ -237,7 +245,7 @@ export function decideVerdict(
   uuids: readonly string[],
   verdict: RackVerdict,
   racks: readonly Rack[],
-  by: { readonly username: string; readonly atMs: number },
+  by: { readonly username: string; readonly atMs: number; readonly shared?: readonly string[] | undefined },
 ): RackChange<VerdictRefusal | undefined> {
   const no = (reason: VerdictRefusal['reason'], text: string): RackChange<VerdictRefusal> => ({
     put: [],
@@ -270,12 +278,24 @@ export function decideVerdict(
         `a rack ${rack.name} is accepted already (${namesake.uuid}): remove one of them, or rename it`,
       );
     }
+    const { shared = [] } = by;
+    const unknown = verdict === 'accept' ? shared.filter((network) => !reportedTexts(rack).includes(network)) : [];
+    if (unknown.length > 0) {
+      const has = reportedTexts(rack).join(', ');
+      return no('rack-network', `rack ${rack.name} has no network ${unknown.join(', ')}: it reports ${has || 'none'}`);
+    }
     const state = verdict === 'accept' ? 'accepted' : 'rejected';
-    if (rack.state === state) continue;
-    const judged: Rack = { ...rack, state, stateSinceMs: by.atMs };
+    if (rack.state === state && shared.length === 0) continue;
+    const sinceMs = rack.state === state ? rack.stateSinceMs : by.atMs;
+    const judged: Rack = {
+      ...(state === 'accepted' ? agreeTo(rack, shared, now) : { ...rack, state }),
+      stateSinceMs: sinceMs,
+    };
     now = now.map((one) => (one.uuid === uuid ? judged : one));
     put.push(judged);
-    events.push(verdictEvent(state, rack, by.username, by.atMs));
+    const event = verdictEvent(state, rack, by.username, by.atMs);
+    const sharing = state === 'accepted' && shared.length > 0 ? `; it shares ${shared.join(', ')}` : '';
+    events.push({ ...event, description: `${event.description}${sharing}` });
   }
   return { put, remove, events, result: undefined };
 }

@@ -30,7 +30,7 @@ export function takeBatch(region: Region, rack: Rack, batch: LinkBatch, runPost:
     let reports: RackReport[] = [];
     let added = 0;
     const flush = (): void => {
-      added += region.observe(reports, source);
+      added += region.observe(reports, source, rack.uuid);
       reports = [];
     };
     // Before the first of them is counted, so that this source is one of those that are never forgotten.

@@ -5,9 +5,10 @@
 // 3. What a rack told is kept until it tells otherwise, so that a machine at work loses no image while the region starts.
 
 import { z } from 'zod';
-import { type Ipv4, networkContains, parseNetwork } from '../../net/address.ts';
+import { type Ipv4, networkContains } from '../../net/address.ts';
 import type { Machine } from '../machine.ts';
 import { isAway, type Rack } from './rack.ts';
+import { believedNetworks } from './rack-networks.ts';
 
 /** An image of a rack's store, as its heartbeat tells it. */
 export interface RackImage {
@@ -83,8 +84,5 @@ export function imagesForMachine(
   return known.imagesOf(first.uuid).filter(({ path }) => paths.every((has) => has.has(path)));
 }
 
-const isServed = ({ interfaces }: Rack, address: Ipv4): boolean =>
-  interfaces.some((nic) => {
-    const network = parseNetwork(nic.network);
-    return network !== undefined && networkContains(network, address);
-  });
+const isServed = (rack: Rack, address: Ipv4): boolean =>
+  believedNetworks(rack).some((network) => networkContains(network, address));

@@ -1,9 +1,11 @@
 // The part of a machine that a rack is told.
 //
 // 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
-// 2. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`).
+// 2. The token of a machine's boot goes to the racks of its home, and to the rack of the region's own process.
+// 3. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`).
 
 import type { RackMachine } from '../../machines/machine.ts';
+import type { Ipv4 } from '../../net/address.ts';
 import { bootPurpose } from '../life/boot-purpose.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import { kernelParamsOf } from '../life/tags.ts';
@@ -26,8 +28,20 @@ export function toRackMachine(machine: Machine): RackMachine {
     uuid: isEstablished(machine) ? machine.uuid : undefined,
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
-    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
+    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken, home: machine.home }),
   };
+}
+
+/** The machines without the tokens of those that are not at home with a rack. */
+export function withForeignTokensHidden(
+  machines: readonly RackMachine[],
+  isHome: (address: Ipv4) => boolean,
+): readonly RackMachine[] {
+  return machines.map((machine) => {
+    if (machine.bootToken === undefined) return machine;
+    const { bootToken, home, ...told } = machine;
+    return home !== undefined && isHome(home) ? { ...told, bootToken } : told;
+  });
 }
 
 /** The machines with the UUIDs that occur more than once taken away. */

@@ -2,6 +2,7 @@
 
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from './rack.ts';
+import { believedInterfaces } from './rack-networks.ts';
 
 interface Range {
   readonly low: Ipv4;
@@ -9,7 +10,7 @@ interface Range {
 }
 
 function rangesOf(rack: Rack): readonly Range[] {
-  return rack.interfaces.flatMap(({ management, ip_range_low, ip_range_high }) => {
+  return believedInterfaces(rack).flatMap(({ management, ip_range_low, ip_range_high }) => {
     const low = parseIpv4(ip_range_low);
     const high = parseIpv4(ip_range_high);
     return management === 0 || low === undefined || high === undefined ? [] : [{ low, high }];

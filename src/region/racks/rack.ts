@@ -71,7 +71,12 @@ export interface Rack {
   readonly token?: string | undefined;
   /** SHA-256 of its secret, 64 hexadecimal digits; undefined: `token` is an API key of an administrator. */
   readonly secretDigest?: string | undefined;
+  /** As it reports them. What is decided by networks is decided by those that are believed (`rack-networks.ts`). */
   readonly interfaces: readonly RackInterface[];
+  /** The networks with which a person accepted it. At most RACK_INTERFACES_MAX, as the next. */
+  readonly agreed: readonly string[];
+  /** Of the networks that it reports those that belong to other racks: nobody believes them. */
+  readonly disputed: readonly string[];
   /** The version of Rackboot that it runs. */
   readonly version: string;
   /** The version of the link's protocol that it speaks. */

@@ -6,12 +6,13 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { type Ipv4, type Ipv4Network, networkContains, parseNetwork } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { RegionStore } from '../store.ts';
 import { Acknowledgements } from './acknowledgements.ts';
+import { MachineHomes } from './machine-homes.ts';
 import { isAway, LINK_VERSION, type Rack, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from './rack.ts';
 import {
   decideRegistration,
@@ -23,11 +24,16 @@ import {
 } from './rack-admission.ts';
 import type { RackDescription, RackInterface } from './rack-description.ts';
 import type { RackImage } from './rack-images.ts';
+import { believedNetworks, overlapText, ownNetworks, weighNetworks } from './rack-networks.ts';
 
 /** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
 const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
 const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
 const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
+
+/** Events about networks that a rack says it has and that are another one's: an accepted rack may say so with each heartbeat. */
+const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
+const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
 /** What a rack says of itself each time. */
 export interface RackNews {
@@ -45,13 +51,17 @@ const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0,
 export class Racks {
   /** Which desired state they have in force. */
   readonly acknowledgements: Acknowledgements;
+  /** Which machines are whose. */
+  readonly homes: MachineHomes;
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
+  /** By rack: how often it is told that it says it has networks of others. */
+  readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #startedMs: number;
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
-  #networks = new Map<string, readonly Ipv4Network[]>();
+  #networks = new Map<string, { readonly believed: readonly Ipv4Network[]; readonly own: readonly Ipv4Network[] }>();
   #version = -1;
   readonly #images = new Map<string, readonly RackImage[]>();
   /** Racks that were told to be away. */
@@ -62,6 +72,7 @@ export class Racks {
     this.#clock = clock;
     this.#startedMs = clock.wallTimeMs();
     this.acknowledgements = new Acknowledgements(this, clock);
+    this.homes = new MachineHomes(this, store, clock);
   }
 
   /** All racks, in the order in which they came. While the store cannot be read, those that were known last. */
@@ -70,7 +81,9 @@ export class Racks {
       const version = this.#store.racks.version();
       if (version === this.#version) return this.#list;
       this.#list = this.#store.racks.list();
-      this.#networks = new Map(this.#list.map((rack) => [rack.uuid, networksOf(rack)]));
+      this.#networks = new Map(
+        this.#list.map((rack) => [rack.uuid, { believed: believedNetworks(rack), own: ownNetworks(rack) }]),
+      );
       this.#version = version;
     } catch (error) {
       if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
@@ -89,18 +102,23 @@ export class Racks {
 
   /** True when an address lies in one of this rack's networks. */
   isOf(rack: Rack, address: Ipv4): boolean {
-    return (this.#networks.get(rack.uuid) ?? []).some((network) => networkContains(network, address));
+    return (this.#networks.get(rack.uuid)?.believed ?? []).some((network) => networkContains(network, address));
   }
 
-  /** True when one of the accepted racks that hold this key, `token:secret`, serves this address. */
-  vouches(key: string, address: Ipv4): boolean {
+  /** The same of its own networks: also of those that it was accepted with and does not report now. */
+  isHome(rack: Rack, address: Ipv4): boolean {
+    return (this.#networks.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
+  }
+
+  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves this address; undefined: none does. */
+  speakerFor(key: string, address: Ipv4): string | undefined {
     const colon = key.indexOf(':');
     const token = key.slice(0, colon);
     const secret = key.slice(colon + 1);
     const holders = this.list().filter((rack) => rack.state === 'accepted' && rack.token === token);
     // Asked once in any case, so that the time does not tell whether there is such a rack.
-    if (holders.length === 0) return this.#isSecretOf(undefined, token, secret);
-    return holders.some((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address));
+    if (holders.length === 0) this.#isSecretOf(undefined, token, secret);
+    return holders.find((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address))?.uuid;
   }
 
   /** The rack that has drawn this key, whatever its state. */
@@ -137,9 +155,17 @@ export class Racks {
     return this.#store.racks.change((racks) => decideRegistration(registration, racks, atMs));
   }
 
-  /** Accepts, rejects or removes racks: all of them, or none and the reason. */
-  judge(uuids: readonly string[], verdict: RackVerdict, username: string): VerdictRefusal | undefined {
-    const by = { username, atMs: this.#clock.wallTimeMs() };
+  /**
+   * Accepts, rejects or removes racks: all of them, or none and the reason.
+   * @param shared networks of others that the racks that are accepted shall serve, too
+   */
+  judge(
+    uuids: readonly string[],
+    verdict: RackVerdict,
+    username: string,
+    shared: readonly string[] = [],
+  ): VerdictRefusal | undefined {
+    const by = { username, atMs: this.#clock.wallTimeMs(), shared };
     const refusal = this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
     // Who was removed and comes again tells its images anew.
     for (const uuid of uuids) this.#images.delete(uuid);
@@ -164,6 +190,8 @@ export class Racks {
         name,
         version,
         interfaces,
+        agreed: [],
+        disputed: [],
         state: 'accepted',
         isEmbedded: true,
         uplink: LINK_VERSION,
@@ -184,7 +212,12 @@ export class Racks {
   hear(uuid: string, news: RackNews): void {
     const atMs = this.#clock.wallTimeMs();
     const { images, ...said } = news;
-    this.#change(uuid, (rack) => ({ ...rack, ...said, seenMs: atMs }));
+    this.#store.racks.change((racks) => {
+      const known = racks.find((rack) => rack.uuid === uuid);
+      if (known === undefined) return { put: [], events: [], result: undefined };
+      const next = weighNetworks({ ...known, ...said, seenMs: atMs }, known, racks);
+      return { put: [next], events: this.#disputeEvents(next, known, racks), result: undefined };
+    });
     this.acknowledgements.told();
     if (images !== undefined) {
       this.#store.racks.putImages(uuid, images);
@@ -230,6 +263,17 @@ export class Racks {
     }
   }
 
+  /** That a rack reports networks which belong to others, when it did not before; a rack that changes its mind all day is told at a rate. */
+  #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
+    const known = before.disputed;
+    if (next.disputed.every((network) => known.includes(network))) return [];
+    const atMs = this.#clock.wallTimeMs();
+    const why = overlapText(next, racks);
+    if (why === undefined || !this.#disputes.allows(next.uuid, this.#clock.now())) return [];
+    const description = `rack ${next.name} says that it serves networks of another rack: ${why}`;
+    return [{ type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' }];
+  }
+
   #tell(type: NewMachineEvent['type'], description: string): void {
     this.#store.recordEvent({ type, description, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
   }
@@ -240,8 +284,4 @@ export class Racks {
       return { put: known === undefined ? [] : [next(known)], events: [], result: undefined };
     });
   }
-}
-
-function networksOf(rack: Rack): readonly Ipv4Network[] {
-  return rack.interfaces.map(({ network }) => parseNetwork(network)).filter((network) => network !== undefined);
 }

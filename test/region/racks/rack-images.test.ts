@@ -52,7 +52,16 @@ function rack(uuid: string, network: string, more: Partial<Rack> = {}): Rack {
   const { key: _key, ...said } = registration({ uuid, interfaces: [rackInterface(network)] });
   return {
     ...said,
-    ...{ state: 'accepted', isEmbedded: false, registeredMs: NOW, stateSinceMs: NOW, seenMs: NOW, refused: [] },
+    ...{
+      state: 'accepted',
+      isEmbedded: false,
+      registeredMs: NOW,
+      stateSinceMs: NOW,
+      seenMs: NOW,
+      agreed: [],
+      disputed: [],
+      refused: [],
+    },
     ...more,
   };
 }
@@ -69,6 +78,7 @@ const far = rack('far', '10.50.0.0/24');
 const twin = rack('twin', '10.50.0.0/24');
 const gone = rack('gone', '10.50.0.0/24', { seenMs: NOW - AWAY_AFTER_MS - 1 });
 const stranger = rack('stranger', '10.50.0.0/24', { state: 'pending' });
+const claimant = rack('stranger', '10.0.0.0/8', { disputed: ['10.0.0.0/8'] });
 const A = image();
 const B = image({ release: 'trixie' }, 'b');
 
@@ -78,6 +88,7 @@ const choices: readonly (readonly [string, Seen, readonly Rack[], readonly RackI
   ['a machine of two racks is given what both have', seenAt('10.50.0.7'), [here, far, twin], [A]],
   ['a rack that is away is not asked', seenAt('10.50.0.7'), [far, gone], [A, B]],
   ['racks that are all away are believed what they told', seenAt('10.50.0.7'), [gone], []],
+  ['a rack that is not believed the network has no say', seenAt('10.50.0.7'), [claimant, far], [A, B]],
   ['a rack that is not accepted is believed nothing', seenAt('10.50.0.7'), [far, stranger], [A, B]],
   ['a machine that was seen nowhere is given what every rack has', { interfaces: [], addresses: [] }, [far, twin], [A]],
   ['a region without racks has what this host has', seenAt('10.50.0.7'), [], undefined],

@@ -1,0 +1,201 @@
+// Where machines are at home: which racks boot a machine, and are believed what they say of it. So the key of a rack costs the machines
+// of its own networks, and no others.
+//
+//   no home ── a rack boots it, or sees it take an address ──► home: the networks that hold this address
+//      ▲                                                         │ another rack shows it: told to people, and believed nothing
+//      └── no accepted rack has that network any more ───────────┤
+//                                                                └─ a person moves it (`rackboot machines move`) ──► home: that rack's
+//
+// 1. A machine stays at home where it is. A rack that had only to say that it sees a machine could take any.
+// 2. Redundant racks of one network are at home together. One of them that sees the machine in another of its networks takes it along.
+// 3. The rack of the region's own process is believed of every machine. What it merely sees takes no machine away from a rack; a boot
+//    for which it vouches does.
+// 4. Of what a rack reports of machines that are at home elsewhere nothing is kept but an event, one for each ELSEWHERE_PAUSE_MS.
+
+import type { Clock } from '../../clock.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import { formatIpv4, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { drawBootToken } from '../life/boot-token.ts';
+import type { Machine } from '../machine.ts';
+import type { NewMachineEvent, RackReport } from '../machine-event.ts';
+import type { MachineChangeOutcome, RegionStore } from '../store.ts';
+import type { Rack } from './rack.ts';
+import { withForeignTokensHidden } from './rack-machine.ts';
+import { believedNetworks } from './rack-networks.ts';
+import type { MachineHome, RackStore } from './rack-store.ts';
+
+/** After this the same rack's reports of the same machine are told again. */
+const ELSEWHERE_PAUSE_MS = 3_600_000;
+/**
+ * Pairs of machine and rack that are remembered as told. Accepted racks fill it; at the bound the one told first is forgotten, and may
+ * be told again before its hour is over.
+ */
+export const ELSEWHERE_TOLD_MAX = 4096;
+
+/** What is asked of the racks. */
+export interface HomeRacks {
+  list(): readonly Rack[];
+  find(uuid: string): Rack | undefined;
+  /** True when one of the rack's own networks holds the address, also one that it does not report now. */
+  isHome(rack: Rack, address: Ipv4): boolean;
+}
+
+/** What is asked of the store. */
+export interface HomeStore extends Pick<RegionStore, 'changeMachine' | 'highestSequence' | 'recordEvent'> {
+  readonly racks: Pick<RackStore, 'homeOf'>;
+}
+
+export interface MoveRefusal {
+  readonly reason: 'rack';
+  readonly text: string;
+}
+
+/** The homes of the machines of one region. */
+export class MachineHomes {
+  readonly #racks: HomeRacks;
+  readonly #store: HomeStore;
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(machine: Machine) => void>();
+  /** Wall time, by system id and rack; the one told longest ago first. */
+  readonly #told = new Map<string, number>();
+
+  constructor(racks: HomeRacks, store: HomeStore, clock: Clock) {
+    this.#racks = racks;
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Calls `listener` with each machine whose home changed here, as it is now. */
+  subscribe(listener: (machine: Machine) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** The accepted racks of the networks that hold an address. */
+  racksAt(address: Ipv4 | undefined, racks = this.#racks.list()): readonly Rack[] {
+    if (address === undefined) return [];
+    return racks.filter((rack) => rack.state === 'accepted' && this.#racks.isHome(rack, address));
+  }
+
+  /** The rack with which a machine is at home, when that is another one than this. @param uuid undefined: the region's own rack */
+  ownerBesides(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
+    const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
+    return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
+  }
+
+  /** True when this rack may say that it booted a machine by this interface: nobody's, or of a machine that is not at home elsewhere. */
+  mayVouch(uuid: string, mac: MacAddress): boolean {
+    return this.ownerBesides(uuid, this.#store.racks.homeOf({ mac })?.home) === undefined;
+  }
+
+  /** Why a rack is not believed what it says of a machine; undefined: it is. */
+  whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): string | undefined {
+    const owner = this.ownerBesides(uuid, machine.home);
+    const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
+    if (owner === undefined || rack === undefined) return undefined;
+    return (
+      `rack ${rack.name} says that it is there, but it is at home with rack ${owner.name}. ` +
+      `If it was moved: rackboot machines move ${machine.hostname} ${rack.name}`
+    );
+  }
+
+  /** The machines as a rack is told them. @param uuid undefined: the rack of the region's own process, which is told everything */
+  told(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
+    if (uuid === undefined) return machines;
+    const rack = this.#racks.find(uuid);
+    if (rack?.isEmbedded === true) return machines;
+    return withForeignTokensHidden(machines, (home) => rack !== undefined && this.#racks.isHome(rack, home));
+  }
+
+  /** What of a rack's reports is believed; the homes of machines that have none are found in them. @param uuid as above */
+  weigh(reports: readonly RackReport[], source: string, uuid: string | undefined): readonly RackReport[] {
+    // Asked for once: each time is a look at the store.
+    const racks = this.#racks.list();
+    const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
+    // Only tests have a region without a rack of its own.
+    if (rack === undefined) return reports;
+    const stored = this.#store.highestSequence(source);
+    return reports.map((report) => (report.sequence <= stored ? report : this.#weighOne(report, rack, racks)));
+  }
+
+  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[]): RackReport {
+    const address = parseIpv4(report.address ?? '');
+    const mac = parseMac(report.mac ?? '');
+    const isLease = report.kind.startsWith('dhcp.') && address !== undefined && mac !== undefined;
+    if (rack.isEmbedded && !isLease) return report;
+    const known = mac === undefined && address === undefined ? undefined : this.#store.racks.homeOf({ mac, address });
+    const owners = this.racksAt(known?.home, racks);
+    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
+      this.#tellElsewhere(known, rack);
+      return { ...report, isElsewhere: true };
+    }
+    const there = this.racksAt(address, racks);
+    const isThere = there.some(({ uuid }) => uuid === rack.uuid);
+    const isMoved = owners.length !== there.length || owners.some((one) => !there.includes(one));
+    const isFree = owners.length === 0 || !rack.isEmbedded;
+    if (known !== undefined && isLease && isThere && isMoved && isFree) this.#settle(known, address, rack);
+    // An address of another rack's network is nothing that this one can have seen.
+    return isThere || there.length === 0 || rack.isEmbedded ? report : { ...report, address: undefined };
+  }
+
+  /** A machine that this rack may speak for took an address of one of its networks. */
+  #settle(known: MachineHome, home: Ipv4, rack: Rack): void {
+    const atMs = this.#clock.wallTimeMs();
+    const description = `at home with rack ${rack.name} from now on, which saw it take ${formatIpv4(home)}`;
+    const event: NewMachineEvent = { type: 'NODE_RACK_EVENT', level: 'info', description, atMs, username: '' };
+    const outcome = this.#store.changeMachine<never>(known.systemId, atMs, () => ({
+      kind: 'change',
+      fields: { home },
+      events: rack.isEmbedded ? [] : [event],
+    }));
+    this.#follow(outcome);
+  }
+
+  #tellElsewhere(known: MachineHome, rack: Rack): void {
+    const atMs = this.#clock.wallTimeMs();
+    const key = `${known.systemId} ${rack.uuid}`;
+    const before = this.#told.get(key);
+    if (before !== undefined && atMs - before < ELSEWHERE_PAUSE_MS && atMs >= before) return;
+    const why = this.whyElsewhere(rack.uuid, known);
+    if (why === undefined) return;
+    this.#told.delete(key);
+    this.#told.set(key, atMs);
+    const oldest = this.#told.size > ELSEWHERE_TOLD_MAX ? this.#told.keys().next().value : undefined;
+    if (oldest !== undefined) this.#told.delete(oldest);
+    const description = `${why}. Nothing that the rack says of it is believed`;
+    this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
+  }
+
+  /** A person says with which rack a machine is at home from now on. What it is at work on gets another token. */
+  move(systemId: string, rack: Rack, username: string): MachineChangeOutcome<MoveRefusal> {
+    const networks = believedNetworks(rack);
+    const own = networks.find(({ address }) => this.racksAt(address).length === 1) ?? networks[0];
+    if (rack.state !== 'accepted' || own === undefined) {
+      const text =
+        own === undefined
+          ? `rack ${rack.name} has no network that is believed: see rackboot racks list`
+          : `rack ${rack.name} is ${rack.state}: accept it first (rackboot racks accept ${rack.name})`;
+      return { kind: 'refuse', refusal: { reason: 'rack', text } };
+    }
+    const atMs = this.#clock.wallTimeMs();
+    const outcome = this.#store.changeMachine<MoveRefusal>(systemId, atMs, (machine) => ({
+      kind: 'change',
+      fields: {
+        home: own.address,
+        ...(machine.bootToken === undefined ? {} : { bootToken: drawBootToken(this.#clock) }),
+      },
+      events: [{ type: 'NODE', description: `moved to rack ${rack.name}`, atMs, username }],
+    }));
+    this.#follow(outcome);
+    return outcome;
+  }
+
+  #follow(outcome: MachineChangeOutcome<unknown>): void {
+    if (outcome.kind !== 'changed') return;
+    for (const listener of this.#listeners) listener(outcome.machine);
+  }
+}
+
+/** The first of the racks with which a machine is at home, when this one is none of them. */
+function ownerAmong(owners: readonly Rack[], rack: Rack): Rack | undefined {
+  return rack.isEmbedded || owners.some(({ uuid }) => uuid === rack.uuid) ? undefined : owners[0];
+}

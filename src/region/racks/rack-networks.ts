@@ -1,0 +1,98 @@
+// Which networks a rack is believed to have. Pure.
+//
+//   reported ─┬─ agreed to when it was accepted ───────────────────────────► believed
+//             ├─ overlaps no network of another rack ──────────────────────► believed: racks get new networks every day
+//             └─ overlaps one of another accepted rack, or of the region's ► disputed: shown with what to type, believed by nobody
+//
+// 1. The networks of the region's own rack, and what a person agreed to for another rack, come before what a rack merely reports.
+// 2. Of two racks that report the same new network the first has it, until it reports it no more.
+// 3. That two racks share a network is agreed to by naming that network, and by nothing else.
+
+import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import type { Rack } from './rack.ts';
+import type { RackInterface } from './rack-description.ts';
+
+const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
+  texts.map(parseNetwork).filter((network) => network !== undefined);
+
+const reported = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Network[] =>
+  parsed(interfaces.map(({ network }) => network));
+
+const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
+  outer.prefix <= inner.prefix && networkContains(outer, inner.address);
+
+/** The interfaces of a rack whose networks are believed: whatever is decided by networks is decided by these. */
+export function believedInterfaces(rack: Rack): readonly RackInterface[] {
+  const { disputed } = rack;
+  return disputed.length === 0 ? rack.interfaces : rack.interfaces.filter(({ network }) => !disputed.includes(network));
+}
+
+/** The networks that a rack reports and is believed. */
+export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
+  reported({ interfaces: believedInterfaces(rack) });
+
+/** These, and those that it was accepted with and does not report now: nobody else may take them meanwhile. */
+export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
+
+/** A network of a rack that overlaps one of another rack. */
+export interface Overlap {
+  readonly network: string;
+  readonly other: Rack;
+  readonly theirs: string;
+}
+
+/** The rack to which a network belongs already; undefined: none, or this one may have it as well. */
+function rivalOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Overlap | undefined {
+  if (parsed(rack.agreed).some((agreed) => contains(agreed, network))) return undefined;
+  const had = believedNetworks(rack).some((one) => contains(one, network));
+  for (const other of racks) {
+    if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
+    const agreed = other.isEmbedded ? reported(other) : parsed(other.agreed);
+    const theirs = had ? agreed : [...agreed, ...believedNetworks(other)];
+    const rival = theirs.find((one) => networksOverlap(one, network));
+    if (rival !== undefined) return { network: formatNetwork(network), other, theirs: formatNetwork(rival) };
+  }
+  return undefined;
+}
+
+/** The networks that a rack reports and that belong to others, as far as nobody has agreed that it shares them. */
+export function overlapsOf(rack: Rack, racks: readonly Rack[]): readonly Overlap[] {
+  if (rack.isEmbedded) return [];
+  // Of a rack that is not accepted nothing was believed yet.
+  const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
+  return reported(rack).flatMap((network) => rivalOf(network, judged, racks) ?? []);
+}
+
+/** An accepted rack with what it reports now: what was not believed before is weighed. @param before as it was */
+export function weighNetworks(next: Rack, before: Rack | undefined, racks: readonly Rack[]): Rack {
+  if (next.isEmbedded || next.state !== 'accepted') return next;
+  const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
+  const known = { ...judged, agreed: next.agreed };
+  const disputed = reported(next).flatMap((network) => rivalOf(network, known, racks)?.network ?? []);
+  return { ...next, disputed };
+}
+
+/**
+ * A rack, in the state that it was in, as it is accepted: with the networks that it reports and that are nobody else's, and those that it shall share. What it was
+ * accepted with before stays as long as it reports it.
+ */
+export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
+  const taken = new Set(overlapsOf(rack, racks).map(({ network }) => network));
+  const agreed = new Set(reportedTexts(rack).filter((network) => shared.includes(network) || !taken.has(network)));
+  return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
+}
+
+/** The networks that a rack reports, as text. */
+export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
+
+/** What is not believed of a rack's networks and what to type if it is so, in words for people; undefined: all is. */
+export function overlapText(rack: Rack, racks: readonly Rack[]): string | undefined {
+  const overlaps = overlapsOf(rack, racks);
+  const [first] = overlaps;
+  if (first === undefined) return undefined;
+  const more = overlaps.length === 1 ? '' : ` (and ${overlaps.length - 1} more such)`;
+  return (
+    `${first.network} overlaps ${first.theirs} of ${first.other.name}${more}, so it is not believed; if both serve it: ` +
+    `rackboot racks accept ${rack.name} --share ${first.network}`
+  );
+}

@@ -1,0 +1,161 @@
+// The key of an accepted rack in the hands of somebody else: what it opens, and what it does not. A region with machines of its own, a
+// remote rack with others; real processes and sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
+import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { SimulatedLife } from '../support/simulated-life.ts';
+
+const REGION = labPlace(68);
+const FAR = labPlace(69);
+const BASE = `http://127.0.0.1:${REGION.regionPort}/MAAS`;
+/** The first of this file's simulated machines. */
+const MACHINE = 6800;
+
+const macOf = (index: number): string => formatMac(simulatedHardware(MACHINE + index).mac);
+
+/** Switches a machine on at a rack until it has switched itself off. @returns what it did */
+async function boot(place: LabPlace, index: number): Promise<string> {
+  const life = new SimulatedLife(place, MACHINE + index);
+  const off = new Promise<void>((resolve) => {
+    life.onOff = resolve;
+  });
+  await life.on();
+  await off;
+  return life.did.at(-1) ?? '';
+}
+
+interface ToldMachine {
+  readonly systemId: string;
+  readonly bootToken?: string;
+}
+
+describe('the key of a remote rack', { timeout: 280_000 }, () => {
+  const region = new RunningRack(REGION);
+  const far = new RunningRack(FAR, (text) =>
+    text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),
+  );
+  let uuid = '';
+  let key = { token: '', secret: '' };
+
+  const rackboot = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
+  const machineOf = async (index: number) => {
+    const machines = machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
+    return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: mac }) => mac === macOf(index)));
+  };
+  const statusOf = async (index: number) => (await machineOf(index))?.status_name;
+  /** By whoever has the key. */
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${BASE}/${path}`, {
+      ...init,
+      headers: { Authorization: rackAuthorization(key.token, key.secret), ...Object(init.headers) },
+    });
+  const told = async (): Promise<readonly ToldMachine[]> =>
+    (JSON.parse(await (await ask(`uplink/1/racks/${uuid}/state`)).text()) as { machines: ToldMachine[] }).machines;
+  const tokenOf = async (index: number): Promise<string | undefined> => {
+    const id = (await machineOf(index))?.system_id;
+    return (await told()).find(({ systemId }) => systemId === id)?.bootToken;
+  };
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, output, complaints } = await rackboot(...args);
+    assert.equal(code, 0, `${args.join(' ')}: ${complaints.join('\n')}`);
+    return output.join('\n');
+  };
+
+  before(async () => {
+    await region.startWhole();
+    await far.start();
+    await far.told('region.pending', { limitMs: 20_000 });
+    await run('racks', 'accept', 'far');
+    await eventually('the link is up', async () => (await far.status()).region?.state === 'up', 30_000);
+    uuid = JSON.parse(readFileSync(join(far.stateDir, 'rack.json'), 'utf8')).uuid;
+    const [, token = '', secret = ''] = readFileSync(join(far.stateDir, 'region.key'), 'utf8').trim().split(':');
+    key = { token, secret };
+  });
+  after(async () => {
+    await far.remove();
+    await region.remove();
+  });
+
+  test('it reads the tokens of its own machines, and of no machine of the region', async () => {
+    assert.deepEqual([await boot(REGION, 0), await boot(FAR, 1)], ['enlisted', 'enlisted']);
+    for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
+    assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
+    assert.equal(await tokenOf(0), undefined);
+    assert.equal((await told()).length, 2, 'it is told of both');
+    assert.match(await run('machines', 'show', macOf(1)), /At home with +rack far/);
+  });
+
+  test('it claims no network of the region, and people are told by name', async () => {
+    const interfaces = [`${FAR.octets}.0/24`, `${REGION.octets}.0/24`, '127.0.0.0/8'].map((one) => rackInterface(one));
+    const beat = await ask(`uplink/1/racks/${uuid}/heartbeat`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(heartbeatOf({ interfaces })),
+    });
+    assert.equal(beat.status, 200);
+    const listed = await rackboot('racks');
+    assert.equal(listed.code, 1);
+    assert.match(listed.output.join('\n'), /^BAD +far: .* of lab .*not believed.*racks accept far --share /m);
+    assert.match(await run('events', '--level', 'warning'), /rack far says that it serves networks of another rack/);
+    const asMachine = await fetch(`${BASE}/rackboot/1/job`, {
+      headers: {
+        'X-Rackboot-Rack': `${key.token}:${key.secret}`,
+        'X-Forwarded-For': `${REGION.octets}.100`,
+        'X-Rackboot-Token': 'x'.repeat(32),
+        'X-Rackboot-Boot': macOf(0),
+      },
+    });
+    assert.equal(asMachine.status, 403);
+    assert.equal(await tokenOf(0), undefined);
+  });
+
+  test('machines of both are commissioned, each where it is', async () => {
+    assert.equal(await boot(FAR, 1), 'commission');
+    assert.equal(await boot(REGION, 0), 'commission');
+    for (const index of [0, 1]) assert.equal(await statusOf(index), 'Ready');
+  });
+
+  test('a machine that was carried there works once a person has said so, and its log says what to type', async () => {
+    await run('machines', 'commission', macOf(0));
+    assert.equal(await boot(FAR, 0), 'enlisted', 'without a token it can only report itself');
+    assert.equal(await statusOf(0), 'Commissioning');
+    const name = (await machineOf(0))?.hostname ?? '';
+    const remedy = `rackboot machines move ${name} far`;
+    await eventually('the log', async () => (await run('events', '--machine', name)).includes(remedy), 20_000);
+    assert.match(await run('machines', 'move', name, 'far'), /at home with rack far/);
+    await eventually('the token', async () => (await tokenOf(0)) !== undefined);
+    await eventually('it works', async () => (await boot(FAR, 0)) === 'commission', 30_000);
+    assert.equal(await statusOf(0), 'Ready');
+  });
+
+  test('a machine that a person made is commissioned at the rack that shows it first', async () => {
+    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macOf(2), power_type: 'manual' });
+    const admin = await rackboot('createadmin', '--username', 'admin', '--password', 'pw');
+    assert.equal(admin.code, 0, admin.complaints.join('\n'));
+    const [consumer = '', token = '', secret = ''] = (await run('apikey', '--username', 'admin')).trim().split(':');
+    const authorization = rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`);
+    const made = await fetch(`${BASE}/api/2.0/machines/`, {
+      method: 'POST',
+      headers: { Authorization: authorization },
+      body: form,
+    });
+    assert.equal(made.status, 200, await made.text());
+    await run('machines', 'commission', macOf(2));
+    assert.equal(await tokenOf(2), undefined);
+    await eventually('it works', async () => (await boot(FAR, 2)) === 'commission', 30_000);
+    assert.equal(await statusOf(2), 'Ready');
+  });
+
+  test('a rack that was lost opens nothing from the moment that it is removed', async () => {
+    await run('racks', 'remove', 'far');
+    assert.equal((await ask(`uplink/1/racks/${uuid}/state`)).status, 401);
+  });
+});

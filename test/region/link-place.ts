@@ -1,0 +1,78 @@
+// A region that racks and machines ask over HTTP, without a port.
+
+import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
+import { buildApp, makeContext } from '../../src/region/api/server.ts';
+import type { RegionConfig } from '../../src/region/config.ts';
+import { makeRegion, type RegionPlace } from './place.ts';
+import { RACK_UUID, rackAuthorization, registrationFields } from './racks/rack-place.ts';
+
+/** An answer, as it came. */
+export interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+/** The region, and who asks it. */
+export interface LinkPlace extends RegionPlace {
+  ask(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    more?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown; readonly from?: string },
+  ): Promise<Answered>;
+  /** As the rack with its own key. */
+  rack(what: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+  register(more?: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+}
+
+/** The credentials of the rack. */
+export const RACK = { authorization: rackAuthorization() };
+
+/** Runs `work` on a region of its own. */
+export async function withLink(
+  work: (place: LinkPlace) => Promise<void>,
+  overrides: Partial<RegionConfig> = {},
+): Promise<void> {
+  const place = makeRegion(overrides);
+  const app = buildApp(makeContext(place.region));
+  const ask: LinkPlace['ask'] = async (method, path, { headers = {}, body, from = '192.0.2.9' } = {}) => {
+    const isForm = body instanceof URLSearchParams;
+    const payload = body === undefined ? {} : { payload: isForm ? body.toString() : JSON.stringify(body) };
+    const type = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+    const answer = await app.inject({
+      method,
+      url: `/MAAS/${path}`,
+      remoteAddress: from,
+      headers: { ...(body === undefined ? {} : { 'content-type': type }), ...headers },
+      ...payload,
+    });
+    return { status: answer.statusCode, text: answer.body, headers: answer.headers };
+  };
+  try {
+    await work({
+      ...place,
+      ask,
+      rack: (what, body, headers) =>
+        ask(body === undefined ? 'GET' : 'POST', `uplink/1/racks/${RACK_UUID}/${what}`, {
+          headers: { ...RACK, ...headers },
+          body,
+        }),
+      register: (more, headers) =>
+        ask('POST', 'api/2.0/nodegroups/?op=register', {
+          body: new URLSearchParams(registrationFields(more)),
+          headers: headers ?? {},
+        }),
+    });
+  } finally {
+    await app.close();
+    place.remove();
+  }
+}
+
+/** The credentials of an administrator. */
+export async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
+  await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+  const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
+  const consumer = store.findKey(token)?.consumerKey ?? '';
+  return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
+}

@@ -1,0 +1,60 @@
+// What an accepted rack that says the same again and again costs the region's event log.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipv4 } from '../../../src/net/address.ts';
+import { ELSEWHERE_TOLD_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
+import type { Rack } from '../../../src/region/racks/rack.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
+
+test('of more machines and racks than are remembered the one told first is told again, the others once an hour', () =>
+  withRegion(({ region }) => {
+    const far = acceptRack(region);
+    const own: Rack = { ...far, uuid: OTHER_UUID, name: 'lab', isEmbedded: true };
+    const racks = {
+      list: () => [far, own],
+      find: (uuid: string) => [far, own].find((rack) => rack.uuid === uuid),
+      isHome: (rack: Rack) => rack.isEmbedded,
+    };
+    const told: string[] = [];
+    const store = {
+      racks: {
+        homeOf: ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
+      },
+      highestSequence: () => -1,
+      recordEvent: (_event: unknown, systemId: string | undefined) => void told.push(systemId ?? ''),
+      changeMachine: () => assert.fail('nothing is changed'),
+    };
+    const homes = new MachineHomes(racks, store, new VirtualClock());
+    const say = (index: number): void => {
+      const mac = index
+        .toString(16)
+        .padStart(12, '0')
+        .replace(/..(?!$)/g, '$&:');
+      homes.weigh([{ sequence: index, kind: 'dhcp.ack', at: 1, mac, text: '' }], 'source', RACK_UUID);
+    };
+    for (let index = 1; index <= ELSEWHERE_TOLD_MAX + 1; index += 1) say(index);
+    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 1);
+    say(ELSEWHERE_TOLD_MAX);
+    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 1, 'remembered');
+    say(1);
+    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 2, 'forgotten');
+  }));
+
+test('a rack that changes all day which networks of others it claims is told a few times', () =>
+  withRegion(({ region, store }) => {
+    const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    acceptRack(region);
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    for (let round = 0; round < 50; round += 1) {
+      const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
+      region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
+    }
+    const events = store
+      .listEvents({ limit: 100 })
+      .filter(({ description }) => /networks of another/.test(description));
+    assert.equal(events.length, 4);
+  }));

@@ -1,0 +1,397 @@
+// What the key of an accepted rack is worth: the machines of its own networks, and nothing of the others.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { identityKey } from '../../../src/region/identity/evidence.ts';
+import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
+import { renderRacks } from '../../../src/region/page/racks-part.ts';
+import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
+import { SECRET } from '../place.ts';
+import {
+  acceptRack,
+  batchOf,
+  digestOf,
+  heartbeatOf,
+  OTHER_UUID,
+  postEntry,
+  RACK_KEY_SECRET,
+  RACK_TOKEN,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+  reportEntry,
+} from './rack-place.ts';
+
+const LAB = '11111111-2222-4333-8444-555555555599';
+const LAB_MAC = mac(0x525400000001);
+const FAR_MAC = mac(0x525400000002);
+const FAR_KEY = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
+const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
+
+/** A region whose own rack serves 10.20.0.0/24, and the remote rack-2 10.50.0.0/24. */
+const withRacks = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
+  withLink(async (place) => {
+    const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    place.region.racks.greet({ ...own, uuid: LAB });
+    acceptRack(place.region);
+    await work(place);
+  });
+
+/** What a rack passes on for a machine. */
+const through = (key: string, address: string, more: Readonly<Record<string, string>> = {}) => ({
+  headers: { 'x-rackboot-rack': key, 'x-forwarded-for': address, ...more },
+});
+
+/** A machine enlists, as its rack vouches. @returns its system id */
+async function enlist({ ask, store }: LinkPlace, key: string, address: string, nic: MacAddress): Promise<string> {
+  const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(nic) });
+  const asked = through(key, address, { 'x-rackboot-boot': formatMac(nic) });
+  const answer = await ask('POST', 'api/2.0/machines/', { ...asked, body });
+  assert.equal(answer.status, 200, answer.text);
+  return store.listMachines({ macs: [nic] }, 0, 1)[0]?.systemId ?? assert.fail();
+}
+
+const commission = ({ region }: LinkPlace, systemId: string): string => {
+  region.changeStatus(systemId, 'commissioning', { username: 'bob' });
+  return region.store.findMachine(systemId)?.bootToken ?? assert.fail('no token');
+};
+
+/** The token of a machine, as a rack is told it. */
+async function tokenTold({ ask }: LinkPlace, systemId: string, uuid = RACK_UUID, headers = RACK): Promise<unknown> {
+  const answer = await ask('GET', `uplink/1/racks/${uuid}/state`, { headers });
+  assert.equal(answer.status, 200, answer.text);
+  const machines: { systemId: string; bootToken?: string }[] = JSON.parse(answer.text).machines;
+  const found = machines.find((machine) => machine.systemId === systemId) ?? assert.fail('not told of at all');
+  assert.equal(Object.hasOwn(found, 'home'), false, 'where it is at home is the region’s own note');
+  return found.bootToken;
+}
+
+const job = async ({ ask }: LinkPlace, key: string, address: string, token: string, nic: MacAddress) => {
+  const proof = { 'x-rackboot-token': token, 'x-rackboot-boot': formatMac(nic) };
+  return (await ask('GET', 'rackboot/1/job', through(key, address, proof))).status;
+};
+
+const lease = (sequence: number, nic: MacAddress, address: string, kind = 'dhcp.ack'): object =>
+  reportEntry(sequence, 'Leased', { kind, mac: formatMac(nic), address });
+
+const typesOf = ({ store }: LinkPlace, systemId: string): readonly string[] =>
+  store.listEvents({ machines: { systemIds: [systemId] }, limit: 50 }).map(({ type }) => type);
+
+test('a rack is told the tokens of machines that are at home with it, and of no others', () =>
+  withRacks(async (place) => {
+    const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    const tokens = [lab, far].map((one) => commission(place, one));
+    assert.equal(await tokenTold(place, far), tokens[1]);
+    assert.equal(await tokenTold(place, lab), undefined);
+    const own = place.region.desiredState().machines.map(({ bootToken }) => bootToken);
+    assert.deepEqual(own, tokens, 'the rack of the region’s own process is told all');
+    place.region.racks.judge([RACK_UUID], 'remove', 'bob');
+    const gone = place.region.desiredState(RACK_UUID).machines.map(({ bootToken }) => bootToken);
+    assert.deepEqual(gone, [undefined, undefined]);
+  }));
+
+test('with the token of a machine elsewhere a rack gets nothing of it, whatever networks it says it has', () =>
+  withRacks(async (place) => {
+    const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    const tokens = [lab, far].map((one) => commission(place, one));
+    const [ofLab = '', ofFar = ''] = tokens;
+    for (const networks of [['10.50.0.0/24'], ['10.50.0.0/24', '10.0.0.0/8'], ['10.50.0.0/24', '10.20.0.0/25']]) {
+      await place.rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
+      await place.rack('events', batchOf([lease(1, LAB_MAC, '10.20.0.9'), lease(2, LAB_MAC, '10.50.0.9')]));
+      for (const address of ['10.50.0.9', '10.20.0.9', '10.60.0.9']) {
+        assert.equal(await job(place, FAR_KEY, address, ofLab, LAB_MAC), 403, `${networks} ${address}`);
+      }
+      assert.equal(await job(place, FAR_KEY, '10.50.0.9', ofFar, FAR_MAC), 200, 'its own machine works on');
+    }
+    assert.equal(await job(place, SECRET, '10.20.0.9', ofLab, LAB_MAC), 200, 'and so does the other one');
+  }));
+
+test('of a machine elsewhere a rack’s reports change nothing, and one event says so with the remedy', () =>
+  withRacks(async (place) => {
+    const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
+    place.region.observe([{ ...JSON.parse(JSON.stringify(lease(1, LAB_MAC, '10.20.0.9'))).report, sequence: 1 }]);
+    commission(place, lab);
+    const before = place.store.findMachine(lab);
+    const [first] = before?.interfaces ?? [];
+    assert.equal(first?.address, parseIpv4('10.20.0.9'));
+    const kinds = ['dhcp.ack', 'dhcp.offer', 'dhcp.elsewhere', 'tftp.rendered', 'http.rendered', 'boot.token-withheld'];
+    const entries = kinds.map((kind, index) => lease(index + 1, LAB_MAC, '10.50.0.77', kind));
+    // Without a hardware address it is the machine that was seen with the address.
+    const byAddress = reportEntry(7, 'Got its configuration x', { kind: 'tftp.rendered', address: '10.20.0.9' });
+    const answer = JSON.parse((await place.rack('events', batchOf([...entries, byAddress]))).text);
+    assert.deepEqual(answer, { stored: 7, refused: [] });
+    assert.deepEqual(place.store.findMachine(lab), before);
+    const own = place.store.listEvents({ machines: { systemIds: [lab] }, limit: 50 });
+    assert.equal(own.filter(({ kind }) => kind !== undefined).length, 1, 'its own rack’s report alone');
+    const told = own.filter(({ type }) => type === 'NODE_SEEN_ELSEWHERE');
+    assert.equal(told.length, 1);
+    assert.match(
+      told[0]?.description ?? '',
+      new RegExp(`^rack rack-2 says .* at home with rack lab.*rackboot machines move ${before?.hostname} rack-2`),
+    );
+    place.clock.advance(3_600_000);
+    await place.rack('events', batchOf([lease(8, LAB_MAC, '10.50.0.77')]));
+    assert.equal(typesOf(place, lab).filter((type) => type === 'NODE_SEEN_ELSEWHERE').length, 2, 'each hour once');
+  }));
+
+test('an address of another rack’s network is not believed, not even of the rack’s own machine', () =>
+  withRacks(async (place) => {
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9'), lease(2, FAR_MAC, '10.20.0.9')]));
+    assert.equal(place.store.findMachine(far)?.interfaces[0]?.address, parseIpv4('10.50.0.9'));
+    assert.equal(typesOf(place, far).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
+  }));
+
+test('what enlists through a rack changes no machine elsewhere: not its hardware, its cards or its identity', () =>
+  withRacks(async (place) => {
+    const dmi = { uuid: '4c4c4544-0032-3010-8031-b4c04f333332', serial: 'SN-8841', board_serial: 'BS-1177' };
+    const post = (key: string, address: string, boot: MacAddress, macs: readonly MacAddress[], facts: object) => {
+      const body = new URLSearchParams({
+        architecture: 'amd64',
+        mac_addresses: macs.map((one) => formatMac(one)).join(','),
+        hardware_facts: JSON.stringify({ version: 1, dmi: facts }),
+      });
+      return place.ask('POST', 'api/2.0/machines/', {
+        ...through(key, address, { 'x-rackboot-boot': formatMac(boot) }),
+        body,
+      });
+    };
+    const SECOND = mac(0x525400000011);
+    const NEW = mac(0x525400000099);
+    assert.equal((await post(SECRET, '10.20.0.9', LAB_MAC, [LAB_MAC, SECOND], dmi)).status, 200);
+    const [lab] = place.store.listMachines({ macs: [LAB_MAC] }, 0, 1);
+    assert.ok(lab !== undefined);
+    const strip = (systemId: string) => place.store.findMachine(systemId);
+    await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC, NEW], { ...dmi, serial: 'SN-0000' });
+    assert.deepEqual(strip(lab.systemId), lab, 'by its address');
+    await post(FAR_KEY, '10.50.0.9', NEW, [NEW], dmi);
+    assert.deepEqual(strip(lab.systemId), lab, 'by its serial numbers, as if a card was swapped');
+    const another = { uuid: dmi.uuid.replace('4', '5'), serial: 'SN-2', board_serial: 'BS-2' };
+    await post(FAR_KEY, '10.50.0.9', FAR_MAC, [FAR_MAC, SECOND], another);
+    assert.deepEqual(strip(lab.systemId), lab, 'its second card, as if it was moved');
+    const shared = { ...another, uuid: dmi.uuid };
+    await post(FAR_KEY, '10.50.0.8', mac(0x525400000098), [mac(0x525400000098)], shared);
+    const kept = { macs: '52:54:00:00:00:01', boot: { bootMac: '52:54:00:00:00:01' } };
+    await place.rack('events', batchOf([postEntry(1, kept.macs, kept.boot)]));
+    assert.deepEqual(strip(lab.systemId), lab, 'by a post that the rack kept');
+    const ignored = typesOf(place, lab.systemId).filter((type) => type === 'NODE_ENLISTMENT_IGNORED');
+    assert.ok(ignored.length >= 3, 'what was taken for it is in its log');
+    // While a rack's machine shows the same UUID it tells neither of them; when that machine is deleted, nothing is left of it.
+    const [twin] = place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
+    assert.equal(place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
+    assert.equal(place.store.sharedValues([identityKey('uuid', dmi.uuid), identityKey('serial', dmi.serial)]).size, 0);
+  }));
+
+test('a machine that a person made is at home with the rack that shows it first, and its token goes there then', () =>
+  withRacks(async (place) => {
+    const admin = await adminHeader(place);
+    const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(FAR_MAC) });
+    const made = JSON.parse((await place.ask('POST', 'api/2.0/machines/', { headers: admin, body })).text);
+    acceptRack(place.region, {
+      uuid: OTHER_UUID,
+      name: 'rack-3',
+      key: OTHER_KEY,
+      interfaces: [rackInterface('10.60.0.0/24')],
+    });
+    const token = commission(place, made.system_id);
+    const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
+    assert.equal(await tokenTold(place, made.system_id), undefined, 'nobody has shown it');
+    const version = place.store.desiredVersion();
+    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9', 'dhcp.offer')]));
+    assert.ok(place.store.desiredVersion() > version, 'the racks are told anew');
+    assert.equal(await tokenTold(place, made.system_id), token);
+    assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
+    const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
+    assert.ok(
+      events.some(({ description }) => /^at home with rack rack-2 from now on.*10\.50\.0\.9/.test(description)),
+    );
+    assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
+    const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
+    await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });
+    assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
+    assert.ok(typesOf(place, made.system_id).includes('NODE_SEEN_ELSEWHERE'));
+  }));
+
+test('a machine moves to another rack when a person says so: with a new token, which its old rack is not told', () =>
+  withRacks(async (place) => {
+    const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
+    const before = commission(place, lab);
+    const admin = await adminHeader(place);
+    const move = (rack: string) =>
+      place.ask('POST', `api/2.0/machines/${lab}/?op=move`, { headers: admin, body: new URLSearchParams({ rack }) });
+    assert.equal((await move('nobody')).status, 400);
+    const moved = await move('rack-2');
+    assert.equal(moved.status, 200, moved.text);
+    const token = place.store.findMachine(lab)?.bootToken;
+    assert.notEqual(token, before);
+    assert.equal(await tokenTold(place, lab), token);
+    assert.equal(await job(place, FAR_KEY, '10.50.0.9', token ?? '', LAB_MAC), 200);
+    assert.ok(place.store.listEvents({ limit: 9 }).some(({ description }) => description === 'moved to rack rack-2'));
+    const identity = await place.ask('GET', `api/2.0/machines/${lab}/?op=identity`, { headers: admin });
+    assert.deepEqual(JSON.parse(identity.text).home, ['rack-2']);
+    assert.equal((await move('lab')).status, 200);
+    assert.equal(await tokenTold(place, lab), undefined);
+    const plain = await place.ask('POST', `api/2.0/machines/${lab}/?op=move`, {
+      body: new URLSearchParams({ rack: LAB }),
+    });
+    assert.equal(plain.status, 401);
+  }));
+
+test('the rack of the region’s own process takes no machine from a rack by what it merely sees, and one by a boot', () =>
+  withRacks(async (place) => {
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.20.0.9')));
+    place.region.observe([{ ...report, sequence: 1 }]);
+    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.50.0.9'));
+    await enlist(place, SECRET, '10.20.0.9', FAR_MAC);
+    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.20.0.9'));
+  }));
+
+test('a machine stays with its rack when that gets other networks, and goes to the next when its own is gone', () =>
+  withRacks(async (place) => {
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    await place.rack('heartbeat', heartbeatOf({ interfaces: [rackInterface('10.51.0.0/24')] }));
+    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.51.0.9')]));
+    assert.equal(place.store.findMachine(far)?.interfaces[0]?.address, parseIpv4('10.51.0.9'));
+    const token = commission(place, far);
+    assert.equal(await tokenTold(place, far), token);
+    place.region.racks.judge([RACK_UUID], 'remove', 'bob');
+    const other = acceptRack(place.region, {
+      uuid: OTHER_UUID,
+      name: 'rack-3',
+      key: OTHER_KEY,
+      interfaces: [rackInterface('10.60.0.0/24')],
+    });
+    const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.60.0.9')));
+    place.region.observe([{ ...report, sequence: 1 }], `${other.uuid}/x`, other.uuid);
+    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.60.0.9'));
+  }));
+
+test('a rack is believed a new network that is nobody’s, and none of another rack', () =>
+  withRacks(async (place) => {
+    const { region, rack, store, ask } = place;
+    const admin = await adminHeader(place);
+    const at = (text: string) => parseIpv4(text) ?? ipv4(0);
+    const beat = (...networks: readonly string[]) =>
+      rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
+    const disputes = () =>
+      store.listEvents({ limit: 50 }).filter(({ description }) => /networks of another/.test(description));
+    await beat('10.50.0.0/24', '10.70.0.0/24');
+    assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
+    assert.equal(disputes().length, 0);
+
+    await beat('10.50.0.0/24', '10.70.0.0/24', '10.0.0.0/8');
+    await beat('10.50.0.0/24', '10.70.0.0/24', '10.0.0.0/8');
+    assert.equal(region.racks.serves(at('10.99.0.9')), false);
+    assert.equal(region.racks.serves(at('10.70.0.9')), true);
+    assert.equal(region.racks.speakerFor(FAR_KEY, at('10.20.0.9')), undefined);
+    const remedy =
+      /10\.0\.0\.0\/8 overlaps 10\.20\.0\.0\/24 of lab, so it is not believed.*racks accept rack-2 --share 10\.0\.0\.0\/8/;
+    assert.equal(disputes().length, 1);
+    assert.match(disputes()[0]?.description ?? '', remedy);
+    assert.match(renderRacks(region, place.clock.wallTimeMs()), remedy);
+    const shown = JSON.parse((await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).text);
+    assert.match(shown.network_conflict, remedy);
+
+    // The same by registration, which a rack repeats at each start.
+    await place.register({ interfaces: JSON.stringify([rackInterface('10.20.0.0/24')]) });
+    assert.deepEqual(region.racks.find(RACK_UUID)?.disputed, ['10.20.0.0/24']);
+    await beat('10.50.0.0/24');
+    assert.deepEqual(region.racks.find(RACK_UUID)?.disputed, []);
+  }));
+
+test('of two racks that find the same new network the first has it; what a rack was accepted with nobody takes', () =>
+  withRacks(async (place) => {
+    const { region } = place;
+    const other = acceptRack(region, {
+      uuid: OTHER_UUID,
+      name: 'rack-3',
+      key: OTHER_KEY,
+      interfaces: [rackInterface('10.60.0.0/24')],
+    });
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    const hear = (uuid: string, ...networks: readonly string[]): readonly string[] => {
+      const interfaces = networks.map((network) => rackInterface(network));
+      region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      return region.racks.find(uuid)?.disputed ?? [];
+    };
+    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), []);
+    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), ['10.70.0.0/25']);
+    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), [], 'who had it keeps it');
+    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24'), []);
+    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), [], 'it is free again');
+    // An interface that is down for a while loses nothing that was agreed to.
+    assert.deepEqual(hear(RACK_UUID), []);
+    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.50.0.0/24'), ['10.50.0.0/24']);
+    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24'), []);
+    // What a person agrees to comes before what a rack merely found.
+    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), []);
+    hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24');
+    assert.equal(region.racks.judge([RACK_UUID], 'accept', 'bob', ['10.70.0.0/24']), undefined);
+    assert.deepEqual(region.racks.find(RACK_UUID)?.disputed, []);
+    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), ['10.70.0.0/24']);
+  }));
+
+test('two racks share a network when a person names it: the answer says what overlaps, and both serve its machines', () =>
+  withRacks(async (place) => {
+    const { region, ask, clock } = place;
+    const admin = await adminHeader(place);
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    const token = commission(place, far);
+    const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
+    await place.register({
+      uuid: OTHER_UUID,
+      name: 'rack-3',
+      token: OTHER_KEY.token,
+      secret_digest: OTHER_KEY.secretDigest,
+    });
+    const remedy = /10\.50\.0\.0\/24 overlaps 10\.50\.0\.0\/24 of rack-2.*racks accept rack-3 --share 10\.50\.0\.0\/24/;
+    assert.match(renderRacks(region, clock.wallTimeMs()), remedy, 'before it is accepted');
+    const accept = (more: Readonly<Record<string, string>> = {}) =>
+      ask('POST', 'api/2.0/nodegroups/?op=accept', {
+        headers: admin,
+        body: new URLSearchParams({ uuid: OTHER_UUID, ...more }),
+      });
+    assert.match((await accept()).text, remedy);
+    assert.equal(await tokenTold(place, far, OTHER_UUID, other), undefined);
+    const unknown = await accept({ share: '10.51.0.0/24' });
+    assert.deepEqual([unknown.status, /no network 10\.51\.0\.0\/24/.test(unknown.text)], [409, true]);
+    const version = place.store.desiredVersion();
+    assert.equal((await accept({ share: '10.50.0.0/24' })).text, 'Nodegroup(s) accepted.');
+    assert.ok(place.store.desiredVersion() > version, 'it is told the tokens of machines at work there');
+    assert.equal(await tokenTold(place, far, OTHER_UUID, other), token);
+    assert.equal(await tokenTold(place, far), token);
+    assert.equal(await job(place, 'token-of-rack-3:secret-of-rack-3', '10.50.0.9', token, FAR_MAC), 200);
+    assert.ok(
+      place.store.listEvents({ limit: 9 }).some(({ description }) => /shares 10\.50\.0\.0\/24/.test(description)),
+    );
+    await place.register(
+      { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_KEY.token, secret_digest: OTHER_KEY.secretDigest },
+      other,
+    );
+    assert.deepEqual(region.racks.find(OTHER_UUID)?.disputed, [], 'also after its next start');
+  }));
+
+test('a rack gives machines no addresses of another one: neither by a range outside of its network nor by a network that is not its own', () =>
+  withRacks(async (place) => {
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9')]));
+    const given = async (nic: object): Promise<unknown> => {
+      await place.rack('heartbeat', heartbeatOf({ interfaces: [{ ...rackInterface('10.50.0.0/24'), ...nic }] }));
+      const machine = place.store.findMachine(far) ?? assert.fail();
+      const nobody = { takenAddresses: () => new Set<Ipv4>(), seenAddresses: () => new Set<Ipv4>() };
+      const choice = chooseAddresses(machine, place.region.racks.list(), nobody, undefined);
+      return choice.kind === 'given' ? choice.addresses.map(({ address }) => formatIpv4(address)) : choice.refusal;
+    };
+    const range = (low: string, high: string) => ({ static_ip_range_low: low, static_ip_range_high: high });
+    assert.deepEqual(await given(range('10.50.0.20', '10.50.0.29')), ['10.50.0.20']);
+    assert.deepEqual(await given(range('10.20.0.20', '10.20.0.29')), []);
+    assert.deepEqual(await given(range('10.50.0.250', '10.51.0.9')), []);
+    assert.deepEqual(await given({ network: '10.0.0.0/8', ...range('10.20.0.20', '10.20.0.29') }), []);
+    const racks = place.region.racks.list();
+    assert.equal(networkOfAddress(racks, parseIpv4('10.20.0.9') ?? ipv4(0))?.prefix, 24);
+    assert.equal(networkOfAddress(racks, parseIpv4('10.99.0.9') ?? ipv4(0)), undefined);
+  }));
