@@ -200,6 +200,20 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
+test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
+  const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
+  // What is open already, a directory that is made durable, and what is part of the installation.
+  const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
+  const problems: string[] = [];
+  for (const source of sources) {
+    if (!/^(?:config|store|uplink|daemon|power)\/|^daemon\.ts$/.test(source.path)) continue;
+    source.lines.forEach((line, index) => {
+      if (opening.test(line) && !known.test(line)) problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
+    });
+  }
+  report(problems, 'use readRegularFile, writeRegularFile or openRegularFile of src/files/regular-file.ts');
+});
+
 test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
   const problems: string[] = [];
   for (const source of sources) {
