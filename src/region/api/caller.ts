@@ -26,6 +26,8 @@ export interface Peer {
   readonly bootToken?: string | undefined;
   /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
   readonly vouchedMac?: MacAddress | undefined;
+  /** Where the request arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`); undefined: no rack did. */
+  readonly rackLocal?: string | undefined;
 }
 
 export type Caller =
@@ -98,13 +100,17 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   };
 }
 
-/** What the request says of the boot of its machine; that a boot is vouched for only a rack may say. */
-function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'vouchedMac'> {
+const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
+
+/** What the request says of the boot of its machine. Only a rack may vouch for a boot, and say where the request arrived. */
+function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'vouchedMac' | 'rackLocal'> {
   const bootToken = facts.header('x-rackboot-token');
+  const rackLocal = isFromRack ? facts.header('x-rackboot-local') : undefined;
   const vouchedMac = isFromRack ? parseMac(facts.header('x-rackboot-boot') ?? '') : undefined;
   return {
     ...(bootToken === undefined ? {} : { bootToken }),
     ...(vouchedMac === undefined ? {} : { vouchedMac }),
+    ...(rackLocal === undefined || !ADDRESS_AND_PORT.test(rackLocal) ? {} : { rackLocal }),
   };
 }
 
