@@ -9,13 +9,13 @@ import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 
 const FILE = 'desired-state.json';
 /** Room for far more machines than a region has. */
-const CACHE_BYTES_MAX = 256 * 1024 * 1024;
+const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What was cached last, or the empty state; a damaged cache is told to `onProblem` and replaced by what the region says next. */
 export function readDesiredState(stateDir: string, onProblem: (text: string) => void): DesiredState {
   const path = join(stateDir, FILE);
   try {
-    const parsed = parseDesiredState(JSON.parse(readRegularFile(path, CACHE_BYTES_MAX)));
+    const parsed = parseDesiredState(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     if (parsed.ok) return parsed.state;
     onProblem(`${path}: ${parsed.reason}`);
   } catch (error) {
