@@ -7,6 +7,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
+import { findLaunderers, readTypedSource } from './support/typed-source.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -350,4 +351,11 @@ test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBy
     encoding: 'utf8',
   });
   assert.equal(status, 0, `${stdout}\n→ use copyBytes or viewBytes of src/net/borrowed-bytes.ts`);
+});
+
+test('borrowed bytes pass for owned ones nowhere: nobody casts or narrows them, nor anything else than a number', () => {
+  report(
+    findLaunderers(readTypedSource()),
+    'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',
+  );
 });
