@@ -1,6 +1,8 @@
 // What those want who are not the attacker, and how it is asked for.
 
+import { z } from 'zod';
 import { leasesShape } from '../../src/cli/shapes.ts';
+import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { authorization } from './oauth.ts';
@@ -8,6 +10,8 @@ import { HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK 
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
+const SIGN_IN_TRIES = 4;
+const SIGN_IN_AGAIN_MS = 10_000;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
@@ -42,9 +46,13 @@ export const WANTS = {
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
   'names of outside are answered': (site) =>
     dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
-  'a machine enlists': (site) => {
+  // And is deleted: of one address that reports many machines, the region keeps no more than its share.
+  'a machine enlists': async (site) => {
     const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
-    return curlForm(site, `http://${RACK}:5248/MAAS/api/1.0/nodes/`, `52:54:01:${octets.join(':')}`);
+    const made = await curlForm(site, `http://${RACK}:5248/MAAS/api/1.0/nodes/`, `52:54:01:${octets.join(':')}`);
+    const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
+    const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
+    await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
   },
   'an administrator lists the machines': (site) =>
     site.run(
@@ -58,21 +66,15 @@ export const WANTS = {
     const { out } = await site.rack.run(site.host('machine'), 'curl', '-sSN', '--max-time', '2', ...words);
     if (!/"description"/.test(out) || !out.endsWith('200')) throw new Error(out.slice(-300));
   },
+  // Again when the region says that it is busy, as a person does. Not often: a flood leaves a gap now and then.
   'an administrator signs in': async (site) => {
-    const status = await site.run(
-      ...([
-        'machine',
-        'curl',
-        '-sS',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        '-u',
-        `${site.anotherAdministrator()}:${PASSWORD}`,
-      ] as const),
-      `http://${RACK}:5240/MAAS/`,
-    );
+    const user = `${site.anotherAdministrator()}:${PASSWORD}`;
+    const words = ['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', '-u', user, `http://${RACK}:5240/MAAS/`];
+    let status = await site.run('machine', ...words);
+    for (let tries = 1; status === '429' && tries < SIGN_IN_TRIES; tries += 1) {
+      await sleep(SIGN_IN_AGAIN_MS);
+      status = await site.run('machine', ...words);
+    }
     if (status !== '200') throw new Error(`status ${status}`);
   },
   'an administrator who signed in long ago still is': async (site) => {
@@ -109,6 +111,6 @@ async function dig(site: HostileSite, name: string, expected: string, ...words: 
 const curlForm = (site: HostileSite, url: string, mac: string): Promise<string> =>
   site.run(
     'machine',
-    ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1', '-o', '/dev/null'],
+    ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1'],
     ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, url],
   );
