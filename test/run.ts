@@ -47,7 +47,7 @@ const BESIDE = ofE2e(
   dns-hostile doctor doctor-host flat foreign-dhcp full-disk gomaasapi hints hostile hostile-text identity init kill lease-ends leases
   life life-kill log-level notify one-state outbox-disk-full power power-check power-life power-program preseed rack-key region region-disk-full
   region-racks region-streams region-tls region-told reload remote-region remote-settings service settings shared-wire shutdown
-  start-failures store-disk-full store-kill systemd tftp tftp-hostile trace`,
+  start-failures state-files store-disk-full store-kill systemd tftp tftp-hostile trace`,
 );
 
 /** Every other end-to-end test has the host to itself. */

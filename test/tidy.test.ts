@@ -7,6 +7,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
+import { findLaunderers, readTypedSource } from './support/typed-source.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -200,6 +201,20 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
+test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
+  const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
+  // What is open already, a directory that is made durable, and what is part of the installation.
+  const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
+  const problems: string[] = [];
+  for (const source of sources) {
+    if (!/^(?:config|store|uplink|daemon|power)\/|^daemon\.ts$/.test(source.path)) continue;
+    source.lines.forEach((line, index) => {
+      if (opening.test(line) && !known.test(line)) problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
+    });
+  }
+  report(problems, 'use readRegularFile, writeRegularFile or openRegularFile of src/files/regular-file.ts');
+});
+
 test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
   const problems: string[] = [];
   for (const source of sources) {
@@ -336,4 +351,11 @@ test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBy
     encoding: 'utf8',
   });
   assert.equal(status, 0, `${stdout}\n→ use copyBytes or viewBytes of src/net/borrowed-bytes.ts`);
+});
+
+test('borrowed bytes pass for owned ones nowhere: nobody casts or narrows them, nor anything else than a number', () => {
+  report(
+    findLaunderers(readTypedSource()),
+    'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',
+  );
 });

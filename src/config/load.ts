@@ -1,9 +1,9 @@
 // Reads a configuration: the file's YAML, what the region's store adds to it, then each value, then what they mean together. All
 // problems are found in one go, each with its path, and its line or the store that owns it.
 
-import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { errorText, RackError } from '../errors.ts';
+import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -183,16 +183,17 @@ function stateDirOf(values: Settings): string {
 /** @throws RackError `config-unreadable` */
 export function readConfigText(path: string): string {
   try {
-    const text = readFileSync(path, 'utf8');
-    if (text.length > CONFIG_BYTES_MAX) {
+    return readRegularFile(path, CONFIG_BYTES_MAX);
+  } catch (error) {
+    if (error instanceof UnfitFile) {
       throw new RackError(
         'config-unreadable',
-        `${path} is larger than ${CONFIG_BYTES_MAX} bytes; is it the configuration?`,
+        `${path} is not used as the configuration: ${error.message}; name another with --config`,
+        {
+          cause: error,
+        },
       );
     }
-    return text;
-  } catch (error) {
-    if (error instanceof RackError) throw error;
     throw new RackError(
       'config-unreadable',
       `cannot read the configuration ${path}: ${errorText(error)}; \`rackboot init\` makes one`,

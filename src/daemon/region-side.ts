@@ -11,6 +11,7 @@ import { type Clock, newUuid } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { UplinkConfig } from '../config/region-place.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStandIn } from '../http/region-stand-in.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac, networkContains } from '../net/address.ts';
@@ -43,6 +44,8 @@ const SECRET_BYTES = 24;
 const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The same of one address, which may be that of a router with a rack of machines behind it. */
 const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
+/** Ample for a bundle of all authorities that a system trusts. */
+const CERTIFICATES_BYTES_MAX = 4 * 1024 * 1024;
 const AGENT = join(import.meta.dirname, '..', 'images', 'agent');
 
 export interface RegionSideParts {
@@ -251,11 +254,11 @@ function checkOutbox(stateDir: string): void {
 function readCertificates(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFile(path, CERTIFICATES_BYTES_MAX);
   } catch (cause) {
     throw new RackError(
       'config-invalid',
-      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)})`,
+      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): correct the key, or the file`,
       { cause },
     );
   }

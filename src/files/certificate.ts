@@ -6,8 +6,9 @@
 // 2. The key is in no message.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { readRegularFile, UnfitFile } from './regular-file.ts';
 
 /** A chain of certificates with a chain of its length has about this size. */
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -61,9 +62,12 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
 
 function readPem(path: string): string {
   try {
-    if (statSync(path).size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
-    return readFileSync(path, 'utf8');
+    return readRegularFile(path, FILE_BYTES_MAX);
   } catch (cause) {
+    if (cause instanceof UnfitFile)
+      throw new RackError('certificate-unusable', `${path} is not used: ${cause.message}; correct region.tls`, {
+        cause,
+      });
     const code = osErrorCode(cause);
     const remedy =
       code === 'ENOENT'

@@ -223,6 +223,7 @@ export class BootRequests {
   async #forward(exchange: Exchange, origin: string): Promise<void> {
     const { request, response, peer, local } = exchange;
     const { counters, proxy, rackSecret } = this.#deps;
+    const arrivedAt = `${formatIpv4(local)}:${request.socket.localPort ?? 80}`;
     counters.add('proxied');
     const forwarding: Forwarding = {
       request,
@@ -233,9 +234,10 @@ export class BootRequests {
       identity: {
         'X-Forwarded-For': formatIpv4(peer),
         'X-Rackboot-Rack': rackSecret,
+        'X-Rackboot-Local': arrivedAt,
         ...bootFields(this.#bootOf(exchange)),
       },
-      defaultHost: `${formatIpv4(local)}:${request.socket.localPort ?? 80}`,
+      defaultHost: arrivedAt,
     };
     const arrived = await this.#readBody(exchange, forwarding);
     const outcome =

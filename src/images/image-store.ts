@@ -10,10 +10,11 @@
 // 3. What is removed is a manifest; a blob goes when no manifest names it.
 // 4. Hidden names are not served, so manifests are not. The bytes of an image are: whoever can boot here can fetch them.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
 
 /** What tells one image from another. */
@@ -178,9 +179,9 @@ export function readImages(tree: string): StoreContent {
 
 function readManifest(path: string): StoredImage | string {
   try {
-    if (statSync(path).size > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
-    return decodeImage(readFileSync(path, 'utf8'));
+    return decodeImage(readRegularFile(path, MANIFEST_BYTES_MAX));
   } catch (error) {
+    if (error instanceof UnfitFile) return error.message;
     return `it cannot be read (${osErrorCode(error) ?? 'unknown'})`;
   }
 }

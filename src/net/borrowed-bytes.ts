@@ -4,7 +4,8 @@
 //    read, with no method that could keep them, and not a `Uint8Array`, so the compiler refuses to store them as one.
 // 2. `copyBytes` is the way to keep borrowed bytes. The copy is a plain `Uint8Array` in memory of its own.
 // 3. `.slice` of a `Uint8Array` copies and `.slice` of a `Buffer` does not, though every `Buffer` passes for a `Uint8Array`. So nobody
-//    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. test/tidy.test.ts checks this.
+//    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. Nobody casts or narrows borrowed bytes
+//    outside this file. test/tidy.test.ts checks both.
 // 4. Under Node's test runner, what was lent is overwritten as soon as the borrower returns (`reclaim`), so that a test sees at once
 //    what was kept without a copy. In service nothing is overwritten: the next datagram does that.
 

@@ -7,29 +7,19 @@
 // 1. The key is never replaced; of two processes that make one at the same time the first wins.
 // 2. Nobody is asked for anything: no password, no passphrase, no confirmation.
 
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { openRegularFile, readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 import { cleanWords } from './outcome.ts';
 import { runProgram } from './program.ts';
 
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
+const CONNECT_BYTES_MAX = 64 * 1024;
 /** Paths that neither a shell nor ssh's own configuration reads in another way than they stand. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
 
@@ -64,6 +54,9 @@ export async function openSshIdentity(stateDir: string, clock: Clock): Promise<S
     writeConnect(connect, key, knownHosts);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
+    if (cause instanceof UnfitFile) {
+      throw new RackError('store-unwritable', `${connect} is not used: ${cause.message}; move it away`, { cause });
+    }
     const text = `${directory} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give it to the user that runs Rackboot`;
     throw new RackError('store-unwritable', text, { cause });
   }
@@ -80,7 +73,7 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   try {
     const made = join(workshop, 'key');
     await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', made], clock);
-    const file = openSync(made, 'r');
+    const file = openRegularFile(made, 'read');
     fsyncSync(file);
     closeSync(file);
     linkSync(made, key);
@@ -116,10 +109,10 @@ function writeConnect(path: string, key: string, knownHosts: string): void {
     ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
   ];
   const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot writes this file anew when it is changed.\nexec ssh ${options.join(' ')} "$@"\n`;
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  if (existsSync(path) && readRegularFile(path, CONNECT_BYTES_MAX) === text) return;
   const workshop = mkdtempSync(`${path}-`);
   const part = join(workshop, 'connect');
-  writeFileSync(part, text, { mode: 0o700 });
+  writeRegularFile(part, text, 0o700);
   renameSync(part, path);
   rmSync(workshop, { recursive: true, force: true });
 }

@@ -7,11 +7,12 @@
 // 2. A migration is one transaction, and a copy of the file as it was lies beside it before the first statement runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk. (SQLite as it is built into Node calls fsync for it, not fdatasync.)
 
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
 /** How long a statement waits for another process that holds the file (a backup, a person with a shell). */
 const BUSY_TIMEOUT_MS = 5000;
@@ -19,6 +20,9 @@ const BUSY_TIMEOUT_MS = 5000;
 const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
 /** With less room than this, an error of input and output is one of a full disk: the shared-memory file could not grow. */
 const FREE_BYTES_MIN = 1024 * 1024;
+
+/** What SQLite writes beside a database, by the end of its name. */
+const COMPANIONS = ['-wal', '-shm', '-journal'];
 
 /** What SQLite's primary result codes mean for us (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
@@ -68,6 +72,7 @@ export function makeStateDirectory(path: string): void {
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
   makeStateDirectory(dirname(path));
+  for (const companion of COMPANIONS) checkRegular(`${path}${companion}`);
   const wasCut = fileSize(`${path}-wal`) > 0;
   let database: DatabaseSync | undefined;
   try {
@@ -91,8 +96,9 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
 /** Makes the file for its owner alone before SQLite would make it for everybody; its companions follow its mode. */
 function makePrivate(path: string): void {
   try {
-    closeSync(openSync(path, 'a', 0o600));
+    closeSync(openRegularFile(path, 'append'));
   } catch (cause) {
+    if (cause instanceof UnfitFile) throw unfit(path, cause);
     const code = osErrorCode(cause);
     if (code === 'ENOSPC') throw full(path, cause);
     if (code === 'EROFS') throw readOnly(path, cause);
@@ -101,6 +107,22 @@ function makePrivate(path: string): void {
       `${path} cannot be written (${code ?? errorText(cause)}): give it to the user that runs Rackboot`,
       { cause },
     );
+  }
+}
+
+function unfit(path: string, cause: UnfitFile): RackError {
+  return new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, or put back a backup`, {
+    cause,
+  });
+}
+
+/** @throws RackError `store-broken` when something else than a file lies there */
+function checkRegular(path: string): void {
+  try {
+    // Not opened: closing it would end the locks that this process has on it (sqlite.org/howtocorrupt.html §2.2).
+    checkRegularFile(path);
+  } catch (cause) {
+    throw cause instanceof UnfitFile ? unfit(path, cause) : cause;
   }
 }
 
@@ -160,7 +182,7 @@ function copyFile(database: DatabaseSync, target: string): void {
   rmSync(part, { force: true });
   makePrivate(part);
   database.prepare('VACUUM INTO ?').run(part);
-  const copy = openSync(part, 'r+');
+  const copy = openRegularFile(part, 'change');
   fsyncSync(copy);
   closeSync(copy);
   renameSync(part, target);

@@ -7,13 +7,14 @@
 // 2. A file that is missing or damaged tells nothing: then what ended before the start is not told.
 // 3. The moment is written on the clocks of leases, so that the two compare over restarts, reboots and steps of the clock.
 
-import { readFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import type { StoredMoment } from '../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 import { readHostMoment } from './host-clocks.ts';
 
 /** The file's name in the state directory. */
@@ -21,13 +22,17 @@ export const TOLD_ENDS_FILE = 'lease-ends.json';
 /** How long after a note it is written, in milliseconds: many ends share one write. */
 export const TOLD_ENDS_WRITE_MS = 1000;
 
+const FILE_BYTES_MAX = 4096;
+/** A FIFO in the place of the part is refused at once instead of being waited for. */
+const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
+
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
 /** What was written last; undefined: nothing that can be read, which is told to `onProblem` where it is not simply missing. */
 export function readToldEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
   const path = join(stateDir, TOLD_ENDS_FILE);
   try {
-    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     return { wallMs, bootId, uptimeS };
   } catch (error) {
     if (osErrorCode(error) !== 'ENOENT')
@@ -80,7 +85,7 @@ export class ToldEnds {
 
   async #replace(text: string): Promise<void> {
     try {
-      const part = await open(`${this.#path}.part`, 'w', 0o600);
+      const part = await open(`${this.#path}.part`, PART_FLAGS, 0o600);
       try {
         await part.writeFile(text);
         await part.sync();

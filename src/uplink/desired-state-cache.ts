@@ -1,18 +1,21 @@
 // The desired state on disk, so that a rack whose region is away boots, addresses and names the machines it knows.
 
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, osErrorCode } from '../errors.ts';
+import { readRegularFile, writeRegularFile } from '../files/regular-file.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 
 const FILE = 'desired-state.json';
+/** Room for far more machines than a region has. */
+const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What was cached last, or the empty state; a damaged cache is told to `onProblem` and replaced by what the region says next. */
 export function readDesiredState(stateDir: string, onProblem: (text: string) => void): DesiredState {
   const path = join(stateDir, FILE);
   try {
-    const parsed = parseDesiredState(JSON.parse(readFileSync(path, 'utf8')));
+    const parsed = parseDesiredState(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     if (parsed.ok) return parsed.state;
     onProblem(`${path}: ${parsed.reason}`);
   } catch (error) {
@@ -31,7 +34,7 @@ export function writeDesiredState(stateDir: string, state: DesiredState, onProbl
   const path = join(stateDir, FILE);
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    writeFileSync(`${path}.part`, JSON.stringify(state), { mode: 0o600, flush: true });
+    writeRegularFile(`${path}.part`, JSON.stringify(state));
     renameSync(`${path}.part`, path);
   } catch (error) {
     onProblem(`${path}: ${errorText(error)}`);

@@ -3,12 +3,14 @@
 // 1. The file is written whole or not at all, and is on disk before the UUID is used.
 // 2. A damaged file is refused, never replaced: the region would see a new rack and wait for somebody to accept it.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 
 const FILE = 'rack.json';
+const FILE_BYTES_MAX = 4096;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -19,8 +21,9 @@ export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFile(path, FILE_BYTES_MAX);
   } catch (cause) {
+    if (cause instanceof UnfitFile) throw broken(path, cause);
     if (osErrorCode(cause) !== 'ENOENT') {
       const code = osErrorCode(cause) ?? errorText(cause);
       const text = `${path} cannot be written or read (${code}): give its directory to the user that runs Rackboot`;
@@ -32,6 +35,12 @@ export function readRackUuid(stateDir: string): string {
   }
   return parseIdentity(text, path);
 }
+
+/** What lies there is no file: there may be one in a backup. */
+const broken = (path: string, cause: UnfitFile): RackError =>
+  new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, and put back a backup`, {
+    cause,
+  });
 
 function parseIdentity(text: string, path: string): string {
   const remedy = 'put back a backup; without one move it away, and accept this rack anew on its region';
@@ -61,12 +70,14 @@ function parseIdentity(text: string, path: string): string {
 export function writePrivateFile(path: string, text: string): void {
   const part = `${path}.part`;
   try {
-    writeFileSync(part, text, { mode: 0o600, flush: true });
+    writeRegularFile(part, text);
     renameSync(part, path);
     const directory = openSync(dirname(path), 'r');
     fsyncSync(directory);
     closeSync(directory);
   } catch (cause) {
+    if (cause instanceof UnfitFile)
+      throw new RackError('store-unwritable', `${part} cannot be written: ${cause.message}; move it away`, { cause });
     if (osErrorCode(cause) === 'ENOSPC') {
       const text = `${path} cannot be written: the disk is full; make room and start again`;
       throw new RackError('store-unavailable', text, { cause });

@@ -7,9 +7,10 @@
 //    has accepted it.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { openRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 /** The first part of a key that a rack has drawn. */
@@ -34,14 +35,12 @@ export interface RegionKey {
 export function readRegionKey(path: string, clock: Clock): RegionKey {
   let text: string;
   try {
-    const { mode, size } = statSync(path);
-    if ((mode & 0o077) !== 0) {
-      const octal = (mode & 0o777).toString(8);
-      throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
-    }
-    text = size > KEY_BYTES_MAX ? '' : readFileSync(path, 'utf8').trim();
+    text = readPrivateFile(path);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
+    if (cause instanceof UnfitFile) {
+      throw new RackError('config-invalid', `region.api_key_file: ${path}: ${cause.message}; move it away`, { cause });
+    }
     if (osErrorCode(cause) === 'ENOENT') return drawKey(path, clock);
     throw new RackError('store-unwritable', `${path} cannot be read: ${errorText(cause)}; give it to this user`, {
       cause,
@@ -55,6 +54,21 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
     );
   }
   return { consumer, token, secret, isDrawn: consumer === DRAWN };
+}
+
+/** @throws RackError `config-invalid` when others may read it; UnfitFile; what the system reports */
+function readPrivateFile(path: string): string {
+  const descriptor = openRegularFile(path, 'read');
+  try {
+    const { mode, size } = fstatSync(descriptor);
+    if ((mode & 0o077) !== 0) {
+      const octal = (mode & 0o777).toString(8);
+      throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
+    }
+    return size > KEY_BYTES_MAX ? '' : readFileSync(descriptor, 'utf8').trim();
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function drawKey(path: string, clock: Clock): RegionKey {

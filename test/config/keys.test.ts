@@ -103,3 +103,61 @@ test('the rule of a key below one with a rule is that one’s, and an unknown ke
 test('secrets are known by their names, wherever they are', () => {
   assert.ok(isSecretKey('tsig_keys.ns2.secret') && isSecretKey('password') && !isSecretKey('boot.kernel_params'));
 });
+
+/** What is read of a JSON schema. */
+interface SchemaNode {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly maxItems?: number;
+}
+
+/** A list of the schema, by the keys that lead to it, and how many entries it may have. */
+interface ListKey {
+  readonly keys: readonly string[];
+  readonly max: number | undefined;
+}
+
+function listKeys(node: SchemaNode, keys: readonly string[]): ListKey[] {
+  const inner = typeof node.additionalProperties === 'object' ? [node.additionalProperties] : [];
+  return [
+    ...(node.type === 'array' ? [{ keys, max: node.maxItems }] : []),
+    ...Object.entries(node.properties ?? {}).flatMap(([key, below]) => listKeys(below, [...keys, key])),
+    ...[...(node.anyOf ?? []), ...(node.items === undefined ? [] : [node.items]), ...inner].flatMap((below) =>
+      listKeys(below, keys),
+    ),
+  ];
+}
+
+/** The comments of every line of a section that has this key, also where the line is commented out. */
+function commentsIn(section: string, key: string): string[] {
+  const lines = EXAMPLE.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`${section}:`));
+  const length = lines.slice(start + 1).findIndex((line) => /^\w/.test(line));
+  const end = length === -1 ? lines.length : start + 1 + length;
+  const has = new RegExp(`^[\\s#-]*${key}:`);
+  return lines.slice(start, end).flatMap((line, index) => (has.test(line) ? [commentAt(lines, start + index)] : []));
+}
+
+test('the example says of every list how many entries it may have', () => {
+  const schema: SchemaNode = JSON.parse(
+    JSON.stringify(z.toJSONSchema(writtenConfigSchema, { io: 'input', unrepresentable: 'any' })),
+  );
+  const lists = listKeys(schema, []);
+  for (const known of ['cluster_interfaces', 'cluster_interfaces.hosts', 'dns.upstream', 'region.tls.listen'])
+    assert.ok(
+      lists.some(({ keys }) => keys.join('.') === known),
+      known,
+    );
+  const silent = lists.filter(({ keys, max }) => {
+    const said = new RegExp(`\\b(?:at most|\\d+ to) ${max}\\b`, 'i');
+    return max === undefined || !commentsIn(keys[0] ?? '', keys.at(-1) ?? '').some((comment) => said.test(comment));
+  });
+  assert.deepEqual(
+    silent.map(({ keys, max }) => `${keys.join('.')}: at most ${max}`),
+    [],
+    'say it in the comment of the key in config/rackboot.yaml',
+  );
+});

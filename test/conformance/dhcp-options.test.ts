@@ -279,7 +279,7 @@ test('RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not
   }
 });
 
-test('RFC 4702 §4: S and N say what this server does, and O that it is not what the client wanted', async () => {
+test('RFC 4702 §2.1: S and N say what this server does, and O that it is not what the client wanted', async () => {
   const flagsOf = async (namesClients: boolean, ...asked: readonly number[]) => {
     const rack = await WireRack.start({ config: config(subnet({ namesClients })) });
     return asked.map(

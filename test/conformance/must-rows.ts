@@ -209,13 +209,14 @@ export const SHOWN = {
   nameAnswered: options(
     'RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came',
   ),
-  nameFlags: options('RFC 4702 §4: S and N say what this server does, and O that it is not what the client wanted'),
+  nameFlags: options('RFC 4702 §2.1: S and N say what this server does, and O that it is not what the client wanted'),
   nameKept: options(
     'RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it',
   ),
   nameEncoded: inFile('test/dhcp/wire/client-fqdn.test.ts')(
     'the answer has the client’s encoding, 255 for each RCODE, and O where S is not what the client wanted',
   ),
+  namesRcodes: inFile('test/dhcp/wire/client-fqdn.test.ts')('the RCODEs of a client are not read'),
   wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
   agentEchoed: relays('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte'),
   agentOnTop: relays(

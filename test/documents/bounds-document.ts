@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { findConstant, valueText } from '../hostile/bound-scan.ts';
-import type { HeldBound } from '../hostile/bounds/row.ts';
+import type { Harm, HeldBound } from '../hostile/bounds/row.ts';
 import { HELD } from '../hostile/bounds.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -19,6 +19,9 @@ table whose keys strangers choose. This document lists them by door. For each bo
 - **what others notice** while it is full: everybody who did not fill it;
 - **how it empties** again;
 - **share**: what one client, address or network may have of it. Where it says *none*, one client alone can fill it.
+
+The first three lists say where others notice anything: [refused](#where-others-are-refused), [waiting](#where-others-wait),
+[told less](#where-less-is-told). In every other bound they notice nothing. [Security](security.md) says what an operator can do.
 
 Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out what
 is told; the counters of the metrics count everything.
@@ -40,6 +43,40 @@ function rowText({ at, what, whoCanFill, whatOthersNotice, howItEmpties, share, 
   return `| ${[bound, valueText(found), ...said, shown].map(cell).join(' | ')} |`;
 }
 
+const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string]>> = {
+  refused: [
+    'Where others are refused',
+    'While somebody keeps one of these full, somebody else does not get what they ask for, or has less room. No bound can meet that: what\n' +
+      'stops it is in the last column, and usually is a switch or a router.',
+  ],
+  waits: [
+    'Where others wait',
+    'While somebody keeps one of these full, somebody else waits, or asks again and is served.',
+  ],
+  told: [
+    'Where less is told',
+    'While somebody keeps one of these full, logs, pages and commands tell less than happens, or machines are recognised by less. Everybody ' +
+      'is served.',
+  ],
+};
+
+/** Every row in which others notice something so bad, by door. */
+function harmSection(kind: Harm['kind']): string {
+  const [title, text] = HARMS[kind];
+  const stops = kind === 'refused' ? [' what stops it |', ' --- |'] : ['', ''];
+  const rows = Object.entries(HELD).flatMap(([door, held]) =>
+    held
+      .filter(({ harm }) => harm?.kind === kind)
+      .map(({ at, whoCanFill, whatOthersNotice, harm }) => {
+        const stoppedBy = harm?.kind === 'refused' ? [sentence(harm.stoppedBy)] : [];
+        const cells = [door, sentence(whoCanFill), sentence(whatOthersNotice), `\`${at.split(' ')[1]}\``, ...stoppedBy];
+        return `| ${cells.map(cell).join(' | ')} |`;
+      }),
+  );
+  const head = [`| door | who | what others notice | bound |${stops[0]}`, `| --- | --- | --- | --- |${stops[1]}`];
+  return [`## ${title}`, text, [...head, ...rows].join('\n')].join('\n\n');
+}
+
 /** The whole document. */
 export function renderBoundsDocument(): string {
   const sections = Object.entries(HELD).map(([door, rows]) =>
@@ -52,5 +89,6 @@ export function renderBoundsDocument(): string {
       ].join('\n'),
     ].join('\n\n'),
   );
-  return `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`;
+  const harms = (['refused', 'waits', 'told'] as const).map(harmSection);
+  return `${[INTRODUCTION.trim(), ...harms, ...sections].join('\n\n')}\n`;
 }

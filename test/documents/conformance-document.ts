@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<number, string>> = {
   3925: 'options of vendors (125)',
   4361: 'client identifiers (61)',
   4578: 'PXE (93, 94, 97)',
+  4702: 'client FQDN (81)',
   5107: 'server identifier override (82.11)',
   6842: 'client identifier in replies',
 };

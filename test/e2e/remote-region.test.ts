@@ -243,10 +243,10 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
   });
 
   test('a key that others may read, and certificates that are none, keep the rack from starting, by name', async () => {
-    const other = remoteRack(labPlace(14), 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/dev/null"');
+    const other = remoteRack(labPlace(14), 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/etc/passwd"');
     try {
       const run = () => runRackboot(['run', '--config', other.configFile]);
-      assert.match((await run()).complaints.join('\n'), /region\.ca_file: \/dev\/null holds no certificate/);
+      assert.match((await run()).complaints.join('\n'), /region\.ca_file: \/etc\/passwd holds no certificate/);
       const key = join(other.stateDir, 'region.key');
       assert.ok(existsSync(key));
       chmodSync(key, 0o644);

@@ -113,7 +113,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     async () => {
       scratch = mkdtempSync(join(tmpdir(), 'rackboot-rescue-'));
       tree = await cachedBootTree(() => undefined);
-      region = await startRegion();
+      region = await startRegion({ publicUrl: 'http://10.0.2.2/MAAS' });
       rack = new Rack(tree, region);
       await rack.listen();
       for (const name of ['admin', 'stranger']) {

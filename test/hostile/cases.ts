@@ -1,89 +1,17 @@
 // What the rack must stand: for each door, what an attacker does, what the others must still get, and within which time. To add a case,
-// write the attack into attackers.ts and a row here.
+// write the attack into attackers.ts, what the others want into wants.ts, and a row here.
 //
 // 1. The others are asked for once the attack has its effect (`bites`): before that a rack without any protection serves them, too.
 // 2. `bites` holds with the protection and without it; what the protection counts alone would say nothing of the others.
 // 3. A case shows something only when it fails without the protection: `withoutIt` says what to change to see that.
 
-import { leasesShape } from '../../src/cli/shapes.ts';
-import { clientBytes, hw, ip } from '../dhcp/lab.ts';
-import { queryBytes } from '../dns/fixture.ts';
-import { authorization } from './oauth.ts';
+import { CACHE_ENTRIES_MAX } from '../../src/dns/cache.ts';
+import { CLIENT_CONNECTIONS_MAX } from '../../src/dns/server.ts';
+import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
+import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, type Place, RACK } from './site.ts';
-
-const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
-const ASKINGS = 20;
-
-/** What somebody who is not the attacker wants, and how it is asked for. */
-export const WANTS = {
-  'a machine with a reservation gets its address': (site) => lease(site, 'machine'),
-  'a lease is renewed': async (site) => {
-    const renewal = clientBytes({ type: 'request', mac: hw(KNOWN_MAC), ciaddr: ip(KNOWN_ADDRESS), xid: nextName() });
-    const words = [RACK, '67', '1', '0', Buffer.from(renewal).toString('hex'), '68'];
-    const answered = await site.run('machine', process.execPath, ASK_PROGRAM, ...words);
-    if (answered.trim() !== '1') throw new Error('no answer');
-  },
-  'a newcomer gets an address': async (site) => {
-    await site.anotherNewcomer();
-    await lease(site, 'newcomer');
-  },
-  'a lease that somebody holds stays theirs': async (site) => {
-    const { out } = await site.rack.rackboot('leases', '--json');
-    const held = leasesShape.parse(JSON.parse(out)).find(({ mac }) => mac === HOLDER_MAC);
-    if (held?.state !== 'bound') throw new Error(`the lease of ${HOLDER_MAC}: ${JSON.stringify(held)}`);
-  },
-  'a loader comes by TFTP': (site) =>
-    site.run('machine', 'curl', '-sSf', '--tftp-blksize', '1428', '-o', '/dev/null', `tftp://${RACK}/lpxelinux.0`),
-  'a kernel comes by HTTP': (site) =>
-    site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5248/lpxelinux.0`),
-  'the rack’s own names are answered': (site) => dig(site, 'rack.maas', RACK),
-  // Not with another try: a send buffer that others have filled has room now and then.
-  'names are answered at the first asking': async (site) => {
-    const query = Buffer.from(queryBytes('rack.maas', 1)).toString('hex');
-    const words = [RACK, '53', String(ASKINGS), '200', query];
-    const answered = Number(await site.run('machine', process.execPath, ASK_PROGRAM, ...words));
-    if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
-  },
-  'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
-  'names of outside are answered': (site) =>
-    dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
-  'a machine enlists': (site) => {
-    const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
-    return curlForm(site, `http://${RACK}:5248/MAAS/api/1.0/nodes/`, `52:54:01:${octets.join(':')}`);
-  },
-  'an administrator lists the machines': (site) =>
-    site.run(
-      'machine',
-      ...['curl', '-sSf', '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
-      `http://${RACK}:5240/MAAS/api/2.0/machines/`,
-    ),
-  'an administrator follows the events': async (site) => {
-    const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
-    const words = ['-w', '%{http_code}', '-H', `Authorization: ${authorization(site.apiKey)}`, url];
-    const { out } = await site.rack.run(site.host('machine'), 'curl', '-sSN', '--max-time', '2', ...words);
-    if (!/"description"/.test(out) || !out.endsWith('200')) throw new Error(out.slice(-300));
-  },
-  'an administrator signs in': async (site) => {
-    const status = await site.run(
-      ...([
-        'machine',
-        'curl',
-        '-sS',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        '-u',
-        `${site.anotherAdministrator()}:correct horse battery`,
-      ] as const),
-      `http://${RACK}:5240/MAAS/`,
-    );
-    if (status !== '200') throw new Error(`status ${status}`);
-  },
-} as const satisfies Record<string, (site: HostileSite) => Promise<unknown>>;
-
-export type Want = keyof typeof WANTS;
+import { HOLDER_MAC, type HostileSite, type Place } from './site.ts';
+import type { Want } from './wants.ts';
 
 /** Whether the attack has its effect, by what the rack says now and what it said before. */
 type Bites = (now: Readings, before: Readings) => boolean;
@@ -227,7 +155,15 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks from 64 addresses for names that nobody asked for before',
     attack: 'dns-random-names',
     from: 'attacker',
-    bites: grown(5000, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
+    bites: every(
+      grown(5000, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
+      (now) => now.sum('rackboot_dns_cache_answers') >= CACHE_ENTRIES_MAX,
+    ),
+    keeps: {
+      what: 'no more answers are remembered than may be',
+      isTrue: (now) => now.sum('rackboot_dns_cache_answers') <= CACHE_ENTRIES_MAX,
+    },
+    withoutIt: 'dns/cache.ts put: do not remove the oldest',
     others: { ...ON_THE_WIRE, 'names of outside are answered': 10 },
   },
   {
@@ -238,6 +174,15 @@ export const CASES: readonly HostileCase[] = [
     bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= 256,
     withoutIt: NO_ROOM,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
+  },
+  {
+    door: 'DNS',
+    attacker: 'holds as many TCP connections as one client may, and then asks',
+    attack: 'dns-tcp-own',
+    from: 'machine',
+    bites: connected(CLIENT_CONNECTIONS_MAX, 53),
+    withoutIt: "fair-shares.ts #makeRoom: at addressMax return 'address'",
+    others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
   },
   {
     door: 'boot HTTP',
@@ -310,36 +255,65 @@ export const CASES: readonly HostileCase[] = [
     attack: 'api-passwords',
     from: 'attacker',
     bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
-    others: { ...AT_THE_REGION, 'an administrator signs in': 15 },
+    // As many addresses as wait at a time hold the queue until their first tries are spent, some 20 s.
+    withoutIt: 'region/password-limits.ts take: return new Permit([]) at once',
+    others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
+  },
+  {
+    door: 'region',
+    attacker: 'has an account, and signs in again and again from 64 addresses',
+    attack: 'api-sessions',
+    from: 'attacker',
+    bites: grown(SESSIONS_MAX + 100, 'rackboot_region_api_answers_total', { class: '3xx' }),
+    withoutIt: `${NO_ROOM}; page/sessions.ts #takePlace: forget kept[0]`,
+    others: {
+      ...AT_THE_REGION,
+      'an administrator who signed in long ago still is': 10,
+      'an administrator signs in': 15,
+    },
+  },
+  {
+    door: 'region',
+    attacker: 'has an account without rights, follows the events, signs in and makes machines, all at once',
+    attack: 'api-ordinary',
+    from: 'attacker',
+    words: (site) => [site.ordinaryKey],
+    bites: every(
+      connected(64, 5240),
+      grown(SESSIONS_MAX + 1, 'rackboot_region_api_answers_total', { class: '3xx' }),
+      grown(50, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    ),
+    withoutIt: NO_ROOM,
+    others: {
+      ...AT_THE_REGION,
+      'an administrator follows the events': 10,
+      'an administrator who signed in long ago still is': 10,
+      'an administrator signs in': 15,
+    },
+  },
+  {
+    door: 'region',
+    attacker: 'registers racks that do not exist from 64 addresses',
+    attack: 'rack-flood',
+    from: 'attacker',
+    bites: every(
+      (now) => now.sum('rackboot_region_racks', { state: 'pending' }) >= PENDING_RACKS_MAX,
+      grown(200, 'rackboot_region_api_answers_total', { class: '4xx' }),
+    ),
+    keeps: {
+      what: 'no more racks wait than may',
+      isTrue: (now) => now.sum('rackboot_region_racks', { state: 'pending' }) <= PENDING_RACKS_MAX,
+    },
+    withoutIt: NO_ROOM,
+    others: { ...AT_THE_REGION, 'a rack asks to be accepted': 10 },
   },
   {
     door: 'region',
     attacker: 'enlists machines that do not exist, as fast as it can',
     attack: 'enlist-flood',
     from: 'attacker',
-    bites: grown(200, 'rackboot_region_api_answers_total', { class: '4xx' }),
+    bites: grown(200, 'rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }),
+    withoutIt: 'region/identity/new-machines.ts whoGivesWay: return undefined',
     others: { ...AT_THE_REGION, 'an administrator signs in': 15 },
   },
 ];
-
-let names = 0;
-function nextName(): number {
-  names += 1;
-  return names;
-}
-
-/** udhcpc ends with an error when it has no lease after its tries. */
-const lease = (site: HostileSite, host: string): Promise<string> =>
-  site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true');
-
-async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {
-  const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', ...words, `@${RACK}`, name, 'A');
-  if (out.trim().split('\n').at(-1) !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
-}
-
-const curlForm = (site: HostileSite, url: string, mac: string): Promise<string> =>
-  site.run(
-    'machine',
-    ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1', '-o', '/dev/null'],
-    ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, url],
-  );

@@ -1,7 +1,7 @@
 // A site for hostile tests: one rack that runs whole, a machine and newcomers that want its services, and hosts that attack it: on the
 // same wire, on the same wire in the names of hosts that do not exist, and behind a router. All in namespaces of its own.
 //
-//     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything
+//     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything, and one attack comes from it
 //                            ├─ holder                  holds a lease from the beginning on
 //                            ├─ newcomer                asks for a lease, each time as another host
 //                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
@@ -11,7 +11,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemClock } from '../../src/clock.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { createApiKey, hashPassword } from '../../src/region/accounts.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
 import { Readings } from './readings.ts';
 
@@ -21,6 +24,8 @@ export const KNOWN_MAC = '52:54:00:77:08:10';
 /** Holds a lease from the beginning on. */
 export const HOLDER_MAC = '52:54:00:77:08:20';
 const UPSTREAM = '10.77.8.53';
+/** Few, so that an attack fills them in seconds. */
+const NEW_MACHINES_MAX = 200;
 const LARGE_BYTES = 64 * 1024 * 1024;
 const UPSTREAM_PROGRAM = join(import.meta.dirname, 'upstream.ts');
 const ATTACKERS_PROGRAM = join(import.meta.dirname, 'attackers.ts');
@@ -28,6 +33,9 @@ const ATTACK_SECONDS_MAX = 300;
 
 /** Who signs in is looked up at length the first time only, so each signs in once. */
 const ADMINISTRATORS = ['ann', 'bob', 'cleo', 'dora', 'emil', 'fay'];
+
+export const PASSWORD = 'correct horse battery';
+const SIGN_IN = `http://${RACK}:5240/MAAS/login/`;
 
 const CONFIG = `cluster_interfaces:
   - name: lab
@@ -43,17 +51,18 @@ dns:
   listen: [${RACK}]
   upstream: [${UPSTREAM}]
   records: [{ name: rack.maas, type: A, data: ${RACK} }]
-region: { listen: ["127.0.0.1:5240", "${RACK}:5240"] }
+region: { listen: ["127.0.0.1:5240", "${RACK}:5240"], new_machines_max: ${NEW_MACHINES_MAX} }
 `;
 
 /** Where an attacker sits. */
-export type Place = 'attacker' | 'ghost' | 'far';
+export type Place = 'attacker' | 'ghost' | 'far' | 'machine';
 
 export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   // Of two networks, one of them the machine's: neither the rule for an address nor the one for a network is enough alone.
   attacker: Array.from({ length: 64 }, (_, index) => `10.77.${index % 2 === 0 ? 8 : 11}.${64 + (index >> 1)}`),
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
   far: ['10.78.0.10'],
+  machine: [KNOWN_ADDRESS],
 };
 
 /** The rack and everybody around it. */
@@ -65,6 +74,11 @@ export class HostileSite {
   apiKey = '';
   /** Of an account that attacks. */
   attackersKey = '';
+  /** Of one that attacks, and has no rights but its own. */
+  ordinaryKey = '';
+  /** The cookie of an administrator who signed in before all attacks. */
+  cookie = '';
+  #racks = 0;
 
   private constructor() {
     this.rack = new RackNetwork('hostile', RACK, 22);
@@ -121,6 +135,16 @@ export class HostileSite {
     return ADMINISTRATORS[this.#signedIn % ADMINISTRATORS.length] ?? 'ann';
   }
 
+  /** The form of a rack that nobody knows yet. */
+  anotherRack(): readonly string[] {
+    this.#racks += 1;
+    const number = this.#racks.toString(16).padStart(4, '0');
+    return [
+      ...['op=register', `uuid=11111111-2222-4333-8444-55555555${number}`, `name=real-${number}`, 'interfaces=[]'],
+      ...['version=1', 'uplink=1', `token=token-of-real-${number}`, `secret_digest=${'0'.repeat(64)}`],
+    ];
+  }
+
   /** Makes the newcomer another host. */
   async anotherNewcomer(): Promise<void> {
     this.#newcomers += 1;
@@ -161,12 +185,35 @@ export class HostileSite {
     await rack.start();
     await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-s', '/bin/true');
     const password = join(rack.directory, 'password');
-    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
-    for (const name of ADMINISTRATORS)
+    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
+    for (const name of [...ADMINISTRATORS, 'gail'])
       await this.#rackboot('createadmin', '--username', name, '--password-file', password);
     this.apiKey = (await this.#rackboot('apikey', '--username', 'ann')).trim();
     await this.#rackboot('createadmin', '--username', 'mallory', '--password-file', password);
     this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
+    this.ordinaryKey = await this.#makeOrdinary('olga');
+    this.cookie = await this.#signIn('gail');
+  }
+
+  /** Makes an account without rights. @returns its API key */
+  async #makeOrdinary(username: string): Promise<string> {
+    const store = openRegionStore({ stateDir: this.rack.stateDir });
+    try {
+      const passwordHash = await hashPassword(PASSWORD, systemClock);
+      store.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: systemClock.wallTimeMs() });
+      return createApiKey(store, systemClock, username);
+    } finally {
+      store.close();
+    }
+  }
+
+  /** Signs in on the page. @returns the cookie */
+  async #signIn(username: string): Promise<string> {
+    const form = ['-d', `username=${username}`, '--data-urlencode', `password=${PASSWORD}`];
+    const fields = await this.run('machine', 'curl', '-sS', '-D', '-', '-o', '/dev/null', ...form, SIGN_IN);
+    const cookie = /^set-cookie: ([^;]+)/im.exec(fields)?.[1];
+    if (cookie === undefined) throw new Error(`${username} cannot sign in: ${fields}`);
+    return cookie;
   }
 
   async #rackboot(...args: readonly string[]): Promise<string> {

@@ -5,9 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
-import { CASES, type HostileCase, WANTS, type Want } from './cases.ts';
+import { CASES, type HostileCase } from './cases.ts';
 import type { Readings } from './readings.ts';
 import { HostileSite } from './site.ts';
+import { WANTS, type Want } from './wants.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss');
 /** How long an attack may take to have its effect, in seconds. */

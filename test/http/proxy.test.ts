@@ -75,6 +75,7 @@ test('a request reaches the region as it was sent, with who sent it', async () =
   assert.equal(one?.headers['x-own'], '1');
   assert.equal(one?.headers['x-forwarded-for'], '127.0.0.1');
   assert.equal(one?.headers['x-rackboot-rack'], SECRET);
+  assert.equal(one?.headers['x-rackboot-local'], `127.0.0.1:${rig.port}`);
   await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
 });
 
@@ -131,6 +132,7 @@ test('nobody can claim another address or a right', async () => {
     'X-Rackboot-Rack: guess',
     'X-Rackboot-Control: guess',
     'x-rackboot-anything: guess',
+    'X-Rackboot-Local: guess',
   ];
   await rig.speak(`GET /MAAS/ ${CLOSE}${claims.join('\r\n')}\r\n\r\n`);
   const raw = seen[0]?.raw ?? '';

@@ -181,7 +181,24 @@ test('several requests on one connection are answered in order', async () => {
   assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 404']);
 });
 
-test('who asks for a hundred files before reading one is cut off, and every file is closed', async () => {
+for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) {
+  test(`${count} requests at once: those within the bound are answered whole, and the connection says when it ends`, async () => {
+    const last = count > PIPELINED_MAX ? '' : 'Connection: close\r\n';
+    const one = 'GET /linux HTTP/1.1\r\n';
+    const answer = await rig.speak(`${`${one}\r\n`.repeat(count - 1)}${one}${last}\r\n`);
+    const refused = count > PIPELINED_MAX ? ['503'] : [];
+    const expected = [...Array.from({ length: PIPELINED_MAX }, () => '200'), ...refused];
+    const statuses = Array.from(answer.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status);
+    assert.deepEqual(statuses, expected);
+    const bytes = rig.tree.files.get('linux')?.length ?? 0;
+    assert.ok(answer.length > PIPELINED_MAX * bytes, `${answer.length} octets`);
+    assert.equal(answer.match(/Connection: close/g)?.length, 1);
+    if (count > PIPELINED_MAX) assert.match(answer, /HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*$/);
+    await until('closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+  });
+}
+
+test('who asks for a hundred files before reading one gets four of them, and every file is closed', async () => {
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.on('error', () => undefined);
   socket.pause();

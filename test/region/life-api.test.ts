@@ -86,7 +86,7 @@ class Client {
 }
 
 async function withLife(work: (client: Client) => Promise<void>): Promise<void> {
-  const place = makeRegion();
+  const place = makeRegion({ listen: [{ host: '10.20.0.1', port: 5248 }] });
   place.region.close();
   const { store, clock, config } = place;
   const findImage = ({ os, release }: { os: string; release: string }) =>

@@ -178,7 +178,8 @@ async function withService(
   const { store, clock, stateDir } = place;
   const preseeds = { directory: join(stateDir, 'preseeds'), mirrors: DEFAULT_MIRRORS };
   mkdirSync(preseeds.directory);
-  const config = { ...place.config, install: { preseeds, httpProxy, kernelParams: 'console=ttyS0' } };
+  const listen = [{ host: '10.20.0.1', port: 5248 }];
+  const config = { ...place.config, listen, install: { preseeds, httpProxy, kernelParams: 'console=ttyS0' } };
   const findImage = () => IMAGE;
   const hasInstaller = ({ release }: { readonly release: string }) => release !== 'sid';
   const region = openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });

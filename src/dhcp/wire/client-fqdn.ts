@@ -96,7 +96,7 @@ function labelAt(name: Uint8Array): string | undefined {
 }
 
 /**
- * The value that answers a client's option 81, with the name in the encoding that the client chose (RFC 4702 §4). A name that is longer
+ * The value that answers a client's option 81, with the name in the encoding that the client chose (RFC 4702 §2.1). A name that is longer
  * than the DNS or one option can hold goes back as its first label alone.
  */
 export function clientFqdnBytes(asked: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {

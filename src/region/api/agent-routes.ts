@@ -15,8 +15,9 @@ import { RateLimiter, WORKER_RATE, WORKERS_RATE } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { type Answer, refuse } from './answer.ts';
-import type { Caller, Peer } from './caller.ts';
+import { type Caller, factsOf, findPeer, type Peer } from './caller.ts';
 import { parseBody } from './form-body.ts';
+import { chooseOrigin, originFactsOf } from './origin.ts';
 
 /** Of a script's output, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;
@@ -93,13 +94,13 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   };
   app.get('/MAAS/rackboot/1/job', async (request, reply) => {
     // Known before the machine is: whether something answers at the rack's port is asked of the network.
-    const surroundings = await metadata.surroundings(originOf(request));
+    const surroundings = await metadata.surroundings(originOf(request, region));
     return forWorker((machine) => text(work.job(machine, surroundings)))(request, reply);
   });
   app.get(
     '/MAAS/rackboot/1/cloud-config',
     forWorker((machine, request) =>
-      text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request), httpProxy: '' })),
+      text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request, region), httpProxy: '' })),
     ),
   );
   // A machine that has failed, and that people debug, is at work no more, but its boot is the one that they know.
@@ -223,10 +224,11 @@ export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
   address: ipv4,
 });
 
-/** As the machine reaches us: by the name that it used itself. */
-export function originOf(request: FastifyRequest): string {
-  const host = request.headers.host ?? '';
-  return /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
+/** As the machine reaches us: what its URLs begin with. */
+export function originOf(request: FastifyRequest, region: Region): string {
+  const config = region.config();
+  const peer = findPeer(factsOf(request.raw), config, region.racks);
+  return chooseOrigin(originFactsOf(request, peer), config, region.racks);
 }
 
 /** The agent, or the preseed that has an installer run it: `text`. */

@@ -29,6 +29,8 @@ export interface Peer {
   readonly vouchedMac?: MacAddress | undefined;
   /** The UUID of the remote rack that passed it on; undefined: none did. */
   readonly rackUuid?: string | undefined;
+  /** Where the request arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`); undefined: no rack did. */
+  readonly rackLocal?: string | undefined;
 }
 
 export type Caller =
@@ -110,17 +112,29 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
-    ...bootOf(facts, (mac) => isOwnRack || (isRemoteRack && racks.homes.mayVouch(rackUuid, mac))),
+    ...bootOf(
+      facts,
+      isOwnRack || isRemoteRack,
+      (mac) => isOwnRack || (isRemoteRack && racks.homes.mayVouch(rackUuid, mac)),
+    ),
   };
 }
 
-/** What the request says of the boot of its machine; that a boot is vouched for only a rack may say, and of its own machines. */
-function bootOf(facts: CallerFacts, mayVouch: (mac: MacAddress) => boolean): Pick<Peer, 'bootToken' | 'vouchedMac'> {
+const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
+
+/** What the request says of the boot of its machine. Only a rack may vouch for a boot, and of its own machines; only a rack says where it arrived. */
+function bootOf(
+  facts: CallerFacts,
+  isFromRack: boolean,
+  mayVouch: (mac: MacAddress) => boolean,
+): Pick<Peer, 'bootToken' | 'vouchedMac' | 'rackLocal'> {
   const bootToken = facts.header('x-rackboot-token');
+  const rackLocal = isFromRack ? facts.header('x-rackboot-local') : undefined;
   const vouchedMac = parseMac(facts.header('x-rackboot-boot') ?? '');
   return {
     ...(bootToken === undefined ? {} : { bootToken }),
     ...(vouchedMac === undefined || !mayVouch(vouchedMac) ? {} : { vouchedMac }),
+    ...(rackLocal === undefined || !ADDRESS_AND_PORT.test(rackLocal) ? {} : { rackLocal }),
   };
 }
 

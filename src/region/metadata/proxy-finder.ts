@@ -8,7 +8,7 @@
 import type { Clock, Instant } from '../../clock.ts';
 import { later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import type { Rack } from '../racks/rack.ts';
+import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 
 /** Where proxies for packages are by custom. */
 const PROXY_PORT = 8000;
@@ -22,7 +22,7 @@ export type AnswersAt = (host: string, port: number, timeoutMs: number) => Promi
 
 export interface ProxyFinderParts {
   readonly clock: Clock;
-  readonly racks: { list(): readonly Rack[] };
+  readonly racks: RackList;
   readonly answersAt: AnswersAt;
   /** As configured: a URL, empty for none, undefined when nothing is said. */
   readonly configured: () => string | undefined;
@@ -64,14 +64,8 @@ export class ProxyFinder {
     const configured = this.#parts.configured();
     if (configured !== undefined) return configured;
     const host = parseIpv4(URL.parse(origin)?.hostname ?? '');
-    if (host === undefined || !this.#isRack(host)) return '';
+    if (host === undefined || !isRackAddress(this.#parts.racks, host)) return '';
     return { host, probed: this.#probe(host) };
-  }
-
-  #isRack(host: Ipv4): boolean {
-    const text = formatIpv4(host);
-    const accepted = this.#parts.racks.list().filter(({ state }) => state === 'accepted');
-    return accepted.some(({ interfaces }) => interfaces.some(({ ip }) => ip === text));
   }
 
   #probe(host: Ipv4): Probed {

@@ -83,8 +83,9 @@ export class Sessions {
         this.#places.touch(admission.place, true);
         return admission.place;
       }
-      // Everybody has the same share: whoever was away for longest signs in again.
-      const [oldest] = this.#kept;
+      // The share of this user is one of the largest: the user's own goes. Where it has none, all have one: whoever was away for longest.
+      const kept = [...this.#kept];
+      const oldest = kept.find(([, own]) => own.username === username) ?? kept[0];
       if (oldest === undefined) throw new Error('all sessions are taken, and there is none');
       this.#forget(...oldest);
     }

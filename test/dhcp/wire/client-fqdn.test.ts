@@ -44,6 +44,13 @@ for (const [name, value, label] of LABELS) {
   test(`${name}: ${label ?? 'no name'}`, () => assert.equal(read(value)?.label, label));
 }
 
+test('the RCODEs of a client are not read', () => {
+  const expected = read(ascii(1, 'node'));
+  for (const rcode of [1, 5, 255]) {
+    assert.deepEqual(read(Uint8Array.of(1, rcode, rcode, ...textBytes('node'))), expected, `RCODEs ${rcode}`);
+  }
+});
+
 test('flags say who is to enter the name, and N goes before S', () => {
   const cases: readonly (readonly [number, boolean, boolean, boolean])[] = [
     [0, false, false, false],

@@ -13,6 +13,15 @@ export type Door =
   | 'Journal and events'
   | 'Net';
 
+/** What a full bound does to somebody who did not fill it, from the least on. */
+export type Harm =
+  /** Logs, pages, commands and the recognition of machines know less. */
+  | { readonly kind: 'told' }
+  /** Somebody waits, or asks again and is served. */
+  | { readonly kind: 'waits' }
+  /** Somebody does not get what they ask for while it lasts; what an operator can do about it. */
+  | { readonly kind: 'refused'; readonly stoppedBy: string };
+
 /** A bound that somebody else than the operator can hold or fill. Its value is read from the code. */
 export interface HeldBound {
   /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
@@ -22,6 +31,8 @@ export interface HeldBound {
   readonly whoCanFill: string;
   /** What everybody else notices while it is full. */
   readonly whatOthersNotice: string;
+  /** Left out: others notice nothing. */
+  readonly harm?: Harm;
   readonly howItEmpties: string;
   /** What one client, address or network may have of it, or why nothing of the kind is needed. */
   readonly share: string;

@@ -1,0 +1,15 @@
+// Which addresses are racks': those that the interfaces of accepted racks have.
+
+import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import type { Rack } from './rack.ts';
+
+/** Where the racks are listed. */
+export interface RackList {
+  list(): readonly Rack[];
+}
+
+/** True for an address of an accepted rack. */
+export function isRackAddress(racks: RackList, address: Ipv4): boolean {
+  const text = formatIpv4(address);
+  return racks.list().some(({ state, interfaces }) => state === 'accepted' && interfaces.some(({ ip }) => ip === text));
+}

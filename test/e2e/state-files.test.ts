@@ -1,0 +1,106 @@
+// Something else than a file where a file of the state belongs: a FIFO waits for somebody who writes, a device may never end, and a
+// directory is no file. No start waits for one of them: it goes on without it, or ends with one line that names it and the remedy.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
+import { errorText } from '../../src/errors.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { RunningRack } from '../support/running-rack.ts';
+
+const START_MS_MAX = 30_000;
+
+/** What lies in the place of the file. */
+const THINGS: Readonly<Record<string, (path: string) => void>> = {
+  'a FIFO': (path) => void execFileSync('mkfifo', [path]),
+  'a device that never ends': (path) => symlinkSync('/dev/zero', path),
+  'a directory': (path) => void mkdirSync(path),
+  'a socket': (path) =>
+    void execFileSync(process.execPath, [
+      '-e',
+      'require("node:net").createServer().listen(process.argv[1], () => process.reallyExit(0))',
+      path,
+    ]),
+};
+
+const rack = new RunningRack(labPlace(36));
+const GOOD_STATE = join(rack.directory, 'good-state');
+const EMBEDDED = readFileSync(rack.configFile, 'utf8');
+const REMOTE = EMBEDDED.replace(
+  /^region: .*$/m,
+  `region: { mode: remote, url: "http://127.0.0.1:9/MAAS", api_key_file: ${JSON.stringify(join(rack.stateDir, 'key'))} }`,
+);
+
+/** How a start ended: `undefined` when it serves, else what it complained of; rejects when it does neither. */
+async function startOver(config: string): Promise<string | undefined> {
+  rack.configure(config);
+  const from = rack.lines.length;
+  const serves = async (): Promise<string | undefined> => {
+    await rack.start();
+    await rack.told(config === EMBEDDED ? 'region.up' : 'region.away', { from });
+    return undefined;
+  };
+  const ending = serves().catch(errorText);
+  const late = Symbol('late');
+  const first = await Promise.race([ending, sleep(START_MS_MAX).then(() => late)]);
+  if (first !== late) {
+    await rack.stop();
+    return await ending;
+  }
+  await rack.kill();
+  throw new Error(
+    `the start neither serves nor ends within ${START_MS_MAX / 1000} s: ${JSON.stringify(rack.lines.slice(from).map(({ msg }) => msg))}`,
+  );
+}
+
+/** Asserts that a start over a state in which `file` is replaced serves, or says what is in the way. */
+async function assertStands(file: string, place: (path: string) => void, config: string): Promise<void> {
+  rmSync(rack.stateDir, { recursive: true });
+  cpSync(GOOD_STATE, rack.stateDir, { recursive: true });
+  const path = join(rack.stateDir, file);
+  rmSync(path, { force: true });
+  mkdirSync(dirname(path), { recursive: true });
+  place(path);
+  const complaint = await startOver(config);
+  if (complaint === undefined) return;
+  assert.equal(complaint.split('\n').length, 1, complaint);
+  assert.ok(complaint.includes(basename(file)), complaint);
+  assert.match(complaint, /move|give|put back|remove/, complaint);
+}
+
+describe('a start over a state directory', { skip: missing('linux') }, () => {
+  before(async () => {
+    for (const config of [EMBEDDED, REMOTE]) assert.equal(await startOver(config), undefined);
+    rmSync(join(rack.stateDir, 'rackboot.sock'), { force: true });
+    cpSync(rack.stateDir, GOOD_STATE, { recursive: true });
+  });
+  after(() => rack.remove());
+
+  test('does not wait for any file of it that is a FIFO', { timeout: 600_000 }, async () => {
+    const files = globSync('**/*', { cwd: GOOD_STATE }).filter((name) => statSync(join(GOOD_STATE, name)).isFile());
+    const databases = files.filter((name) => name.endsWith('.db'));
+    for (const known of ['rack.json', 'leases.db', 'region.db', 'outbox.db', 'key'])
+      assert.ok(files.includes(known), known);
+    const beside = [
+      ...files.filter((name) => !name.endsWith('.db')).map((name) => `${name}.part`),
+      ...databases.flatMap((name) => [`${name}-wal`, `${name}-shm`, `${name}-journal`]),
+      ...['desired-state.json', 'lease-ends.json', 'lease-ends.json.part', 'desired-state.json.part'],
+    ];
+    for (const file of new Set([...files, ...beside])) {
+      const ofRemote = /^(outbox|key)/.test(file);
+      await assertStands(file, THINGS['a FIFO'] ?? assert.fail, ofRemote ? REMOTE : EMBEDDED);
+    }
+  });
+
+  for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'key', 'leases.db']) {
+    for (const [what, place] of Object.entries(THINGS)) {
+      test(`with ${what} for ${file} goes on or says so`, { timeout: 120_000 }, () =>
+        assertStands(file, place, file === 'key' ? REMOTE : EMBEDDED),
+      );
+    }
+  }
+});

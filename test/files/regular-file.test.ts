@@ -1,0 +1,68 @@
+// A file that must be a regular one: whatever else lies there is refused at once by what it is.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import {
+  checkRegularFile,
+  openRegularFile,
+  readRegularFile,
+  UnfitFile,
+  writeRegularFile,
+} from '../../src/files/regular-file.ts';
+import { missing } from '../support/needs.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'rackboot-regular-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+const at = (name: string): string => join(root, name);
+
+test('a regular file is read whole, also by a symbolic link, and up to its bound', () => {
+  writeFileSync(at('file'), 'né');
+  symlinkSync(at('file'), at('link'));
+  assert.equal(readRegularFile(at('file'), 3), 'né');
+  assert.equal(readRegularFile(at('link'), 3), 'né');
+  assert.throws(() => readRegularFile(at('file'), 2), { name: 'UnfitFile', message: 'it is longer than 2 bytes' });
+});
+
+test('a file that is missing is told as the system tells it', () => {
+  assert.throws(() => readRegularFile(at('absent'), 10), { code: 'ENOENT' });
+  assert.doesNotThrow(() => checkRegularFile(at('absent')));
+});
+
+test('a written file is for its owner alone, and replaces what was there', () => {
+  writeRegularFile(at('written'), 'a longer text');
+  writeRegularFile(at('written'), 'short');
+  assert.equal(readFileSync(at('written'), 'utf8'), 'short');
+  assert.equal(statSync(at('written')).mode & 0o777, 0o600);
+});
+
+test('a file that is opened to append keeps what it holds', () => {
+  closeSync(openRegularFile(at('file'), 'append'));
+  assert.equal(readFileSync(at('file'), 'utf8'), 'né');
+});
+
+test('whatever else lies there is refused at once, however it is opened', { skip: missing('linux') }, async () => {
+  execFileSync('mkfifo', [at('fifo')]);
+  mkdirSync(at('directory'));
+  symlinkSync('/dev/zero', at('device'));
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(at('socket'), resolve));
+  after(() => server.close());
+  for (const [name, what] of [
+    ['fifo', 'a FIFO'],
+    ['directory', 'a directory'],
+    ['device', 'a device'],
+    ['socket', 'a socket'],
+  ] as const) {
+    const refusal = new UnfitFile(`it is ${what}, not a file`);
+    assert.throws(() => readRegularFile(at(name), 10), refusal, `${name} is read`);
+    assert.throws(() => writeRegularFile(at(name), 'text'), refusal, `${name} is written`);
+    for (const access of ['append', 'change'] as const)
+      assert.throws(() => openRegularFile(at(name), access), refusal, `${name} to ${access}`);
+    assert.throws(() => checkRegularFile(at(name)), refusal, `${name} is looked at`);
+  }
+});

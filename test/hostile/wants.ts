@@ -1,0 +1,116 @@
+// What those want who are not the attacker, and how it is asked for.
+
+import { z } from 'zod';
+import { leasesShape } from '../../src/cli/shapes.ts';
+import { sleep } from '../../src/clock.ts';
+import { clientBytes, hw, ip } from '../dhcp/lab.ts';
+import { queryBytes } from '../dns/fixture.ts';
+import { authorization } from './oauth.ts';
+import { HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK } from './site.ts';
+
+const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
+const ASKINGS = 20;
+const SIGN_IN_TRIES = 4;
+const SIGN_IN_AGAIN_MS = 10_000;
+
+/** What somebody who is not the attacker wants, and how it is asked for. */
+export const WANTS = {
+  'a machine with a reservation gets its address': (site) => lease(site, 'machine'),
+  'a lease is renewed': async (site) => {
+    const renewal = clientBytes({ type: 'request', mac: hw(KNOWN_MAC), ciaddr: ip(KNOWN_ADDRESS), xid: nextName() });
+    const words = [RACK, '67', '1', '0', Buffer.from(renewal).toString('hex'), '68'];
+    const answered = await site.run('machine', process.execPath, ASK_PROGRAM, ...words);
+    if (answered.trim() !== '1') throw new Error('no answer');
+  },
+  'a newcomer gets an address': async (site) => {
+    await site.anotherNewcomer();
+    await lease(site, 'newcomer');
+  },
+  'a lease that somebody holds stays theirs': async (site) => {
+    const { out } = await site.rack.rackboot('leases', '--json');
+    const held = leasesShape.parse(JSON.parse(out)).find(({ mac }) => mac === HOLDER_MAC);
+    if (held?.state !== 'bound') throw new Error(`the lease of ${HOLDER_MAC}: ${JSON.stringify(held)}`);
+  },
+  'a loader comes by TFTP': (site) =>
+    site.run('machine', 'curl', '-sSf', '--tftp-blksize', '1428', '-o', '/dev/null', `tftp://${RACK}/lpxelinux.0`),
+  'a kernel comes by HTTP': (site) =>
+    site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5248/lpxelinux.0`),
+  'the rack’s own names are answered': (site) => dig(site, 'rack.maas', RACK),
+  // Not with another try: a send buffer that others have filled has room now and then.
+  'names are answered at the first asking': async (site) => {
+    const query = Buffer.from(queryBytes('rack.maas', 1)).toString('hex');
+    const words = [RACK, '53', String(ASKINGS), '200', query];
+    const answered = Number(await site.run('machine', process.execPath, ASK_PROGRAM, ...words));
+    if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
+  },
+  'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
+  'names of outside are answered': (site) =>
+    dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
+  // And is deleted: of one address that reports many machines, the region keeps no more than its share.
+  'a machine enlists': async (site) => {
+    const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
+    const made = await curlForm(site, `http://${RACK}:5248/MAAS/api/1.0/nodes/`, `52:54:01:${octets.join(':')}`);
+    const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
+    const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
+    await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
+  },
+  'an administrator lists the machines': (site) =>
+    site.run(
+      'machine',
+      ...['curl', '-sSf', '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
+      `http://${RACK}:5240/MAAS/api/2.0/machines/`,
+    ),
+  'an administrator follows the events': async (site) => {
+    const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
+    const words = ['-w', '%{http_code}', '-H', `Authorization: ${authorization(site.apiKey)}`, url];
+    const { out } = await site.rack.run(site.host('machine'), 'curl', '-sSN', '--max-time', '2', ...words);
+    if (!/"description"/.test(out) || !out.endsWith('200')) throw new Error(out.slice(-300));
+  },
+  // Again when the region says that it is busy, as a person does. Not often: a flood leaves a gap now and then.
+  'an administrator signs in': async (site) => {
+    const user = `${site.anotherAdministrator()}:${PASSWORD}`;
+    const words = ['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', '-u', user, `http://${RACK}:5240/MAAS/`];
+    let status = await site.run('machine', ...words);
+    for (let tries = 1; status === '429' && tries < SIGN_IN_TRIES; tries += 1) {
+      await sleep(SIGN_IN_AGAIN_MS);
+      status = await site.run('machine', ...words);
+    }
+    if (status !== '200') throw new Error(`status ${status}`);
+  },
+  'an administrator who signed in long ago still is': async (site) => {
+    const words = ['-o', '/dev/null', '-w', '%{http_code}', '-H', `Cookie: ${site.cookie}`, '-H', 'Accept: text/html'];
+    const status = await site.run('machine', 'curl', '-sS', ...words, `http://${RACK}:5240/MAAS/`);
+    if (status !== '200') throw new Error(`status ${status}`);
+  },
+  // From another network than the attacker's: a network may register only a few.
+  'a rack asks to be accepted': (site) =>
+    site.run(
+      'far',
+      ...['curl', '-sSf', '-o', '/dev/null', ...site.anotherRack().flatMap((field) => ['--data-urlencode', field])],
+      `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`,
+    ),
+} as const satisfies Record<string, (site: HostileSite) => Promise<unknown>>;
+
+export type Want = keyof typeof WANTS;
+
+let names = 0;
+function nextName(): number {
+  names += 1;
+  return names;
+}
+
+/** udhcpc ends with an error when it has no lease after its tries. */
+const lease = (site: HostileSite, host: string): Promise<string> =>
+  site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true');
+
+async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {
+  const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', ...words, `@${RACK}`, name, 'A');
+  if (out.trim().split('\n').at(-1) !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
+}
+
+const curlForm = (site: HostileSite, url: string, mac: string): Promise<string> =>
+  site.run(
+    'machine',
+    ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1'],
+    ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, url],
+  );

@@ -1,0 +1,36 @@
+// Sessions of the page: who fills them loses them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SESSIONS_MAX, Sessions } from '../../../src/region/page/sessions.ts';
+import type { User } from '../../../src/region/store.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const userOf = (username: string): User => ({
+  id: 1,
+  username,
+  email: '',
+  passwordHash: `hash of ${username}`,
+  isAdmin: false,
+  createdMs: 0,
+});
+
+/** In which order users sign in, by their number. */
+const ORDERS: readonly (readonly [name: string, user: (count: number, crowd: number) => number])[] = [
+  ['in turn', (count, crowd) => count % crowd],
+  ['one after the other', (count, crowd) => Math.floor(count / SESSIONS_MAX) % crowd],
+];
+
+for (const [name, order] of ORDERS) {
+  for (const crowd of [1, 2, 3, 64, 65, 128]) {
+    test(`who signed in first still is when ${crowd} others sign in ${name}, again and again`, () => {
+      const sessions = new Sessions({ findUser: userOf }, new VirtualClock(1_700_000_000_000, 1));
+      const first = sessions.open(userOf('first'));
+      for (let count = 0; count < (crowd + 1) * SESSIONS_MAX; count += 1) {
+        const token = sessions.open(userOf(`other-${order(count, crowd)}`));
+        assert.ok(sessions.find(token) !== undefined, 'the session that was just begun');
+      }
+      assert.equal(sessions.find(first)?.user.username, 'first');
+    });
+  }
+}

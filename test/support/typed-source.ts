@@ -1,0 +1,182 @@
+// The source of the product as the compiler sees it: its syntax with the types of its expressions.
+
+import { join, relative } from 'node:path';
+import {
+  isArrowFunction,
+  isAsExpression,
+  isBinaryExpression,
+  isClassDeclaration,
+  isConstructorDeclaration,
+  isFunctionDeclaration,
+  isFunctionExpression,
+  isMethodDeclaration,
+  isParameterDeclaration,
+  isPropertyAssignment,
+  isPropertyDeclaration,
+  isTypeAssertion,
+  isTypePredicateNode,
+  isVariableDeclaration,
+  isVariableStatement,
+  type Node,
+  type SourceFile,
+  SyntaxKind,
+} from 'typescript/unstable/ast';
+import { API, type Checker } from 'typescript/unstable/sync';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
+export interface TrustedType {
+  /** `src/net/arp.ts:12`. */
+  readonly place: string;
+  readonly text: string;
+  readonly kind: 'cast' | 'instanceof' | 'predicate';
+  /** The type of x, as the compiler writes it. */
+  readonly from: string;
+}
+
+/** A function that other files can call. */
+export interface OpenFunction {
+  readonly place: string;
+  /** `decodeArp`, `ByteReader.borrow`. */
+  readonly name: string;
+  /** The types of its parameters, as the compiler writes them. */
+  readonly parameters: readonly string[];
+}
+
+export interface TypedSource {
+  readonly trusted: readonly TrustedType[];
+  readonly functions: readonly OpenFunction[];
+}
+
+/** Where a thing stands whose type is asked for later, all of them at once. */
+interface Found<T> {
+  readonly node: Node;
+  readonly make: (type: string) => T;
+}
+
+/** Reads the files of a project below a folder. The compiler has ended when this returns. */
+export function readTypedSource(project = join(ROOT, 'tsconfig.json'), folder = join(ROOT, 'src')): TypedSource {
+  const api = new API({ cwd: ROOT });
+  try {
+    const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();
+    if (opened === undefined) throw new Error(`${project} is no project`);
+    const trusted: Found<TrustedType>[] = [];
+    const parameters: Found<OpenFunction>[] = [];
+    for (const name of opened.program.getSourceFileNames()) {
+      const file = name.startsWith(`${folder}/`) ? opened.program.getSourceFile(name) : undefined;
+      if (file !== undefined) visit(file, [], { file, name: relative(ROOT, name), trusted, parameters });
+    }
+    return { trusted: typed(opened.checker, trusted), functions: joined(typed(opened.checker, parameters)) };
+  } finally {
+    api.close();
+  }
+}
+
+interface Visit {
+  readonly file: SourceFile;
+  readonly name: string;
+  readonly trusted: Found<TrustedType>[];
+  readonly parameters: Found<OpenFunction>[];
+}
+
+function visit(node: Node, above: readonly Node[], seen: Visit): void {
+  const { file, name } = seen;
+  const place = (): string => `${name}:${file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1}`;
+  const trust = (kind: TrustedType['kind'], of: Node): void => {
+    const text = node.getText(file).replace(/\s+/g, ' ').slice(0, 100);
+    const at = place();
+    seen.trusted.push({ node: of, make: (from) => ({ place: at, text, kind, from }) });
+  };
+  if ((isAsExpression(node) || isTypeAssertion(node)) && node.type.getText(file) !== 'const') {
+    trust('cast', node.expression);
+  } else if (isBinaryExpression(node) && node.operatorToken.kind === SyntaxKind.InstanceOfKeyword) {
+    trust('instanceof', node.left);
+  } else if (isTypePredicateNode(node)) {
+    for (const parameter of parametersOf(above.at(-1))) trust('predicate', parameter);
+  } else if (isParameterDeclaration(node)) {
+    const open = openName(above, file);
+    const at = place();
+    if (open !== undefined)
+      seen.parameters.push({ node, make: (type) => ({ place: at, name: open, parameters: [type] }) });
+  }
+  const inside = [...above, node];
+  node.forEachChild((child) => visit(child, inside, seen));
+}
+
+function parametersOf(node: Node | undefined): Node[] {
+  const found: Node[] = [];
+  node?.forEachChild((child) => {
+    if (isParameterDeclaration(child)) found.push(child);
+  });
+  return found;
+}
+
+const isExported = (node: Node, file: SourceFile): boolean => /^export\b/.test(node.getText(file));
+
+/** The name by which other files call the function that is the last of these nodes; undefined: they cannot. */
+function openName(above: readonly Node[], file: SourceFile): string | undefined {
+  const names: string[] = [];
+  for (const [index, node] of above.toReversed().entries()) {
+    if (isFunctionDeclaration(node)) {
+      return index === 0 && isExported(node, file) ? (node.name?.getText(file) ?? 'default') : undefined;
+    }
+    if (isMethodDeclaration(node) || isPropertyDeclaration(node) || isPropertyAssignment(node)) {
+      const name = node.name.getText(file);
+      if (name.startsWith('#') || (index > 0 && isMethodDeclaration(node))) return undefined;
+      names.unshift(name);
+    } else if (isConstructorDeclaration(node)) {
+      if (index > 0) return undefined;
+      names.unshift('constructor');
+    } else if (isArrowFunction(node) || isFunctionExpression(node)) {
+      // A callback within another function is that function's.
+      if (index > 0) return undefined;
+    } else if (isVariableDeclaration(node)) names.unshift(node.name.getText(file));
+    else if (isClassDeclaration(node)) names.unshift(node.name?.getText(file) ?? 'default');
+    if (isClassDeclaration(node) || isVariableStatement(node))
+      return isExported(node, file) ? names.join('.') : undefined;
+  }
+  return undefined;
+}
+
+function typed<T>(checker: Checker, found: readonly Found<T>[]): T[] {
+  const types = checker.getTypeAtLocation(found.map(({ node }) => node));
+  return found.map(({ make }, index) => {
+    const type = types[index];
+    return make(type === undefined ? '' : checker.typeToString(type));
+  });
+}
+
+/** One entry for each function, of one for each parameter. */
+function joined(parameters: readonly OpenFunction[]): OpenFunction[] {
+  const byName = new Map<string, OpenFunction>();
+  for (const one of parameters) {
+    const key = `${one.place.split(':')[0]} ${one.name}`;
+    const known = byName.get(key);
+    byName.set(key, { ...(known ?? one), parameters: [...(known?.parameters ?? []), ...one.parameters] });
+  }
+  return [...byName.values()];
+}
+
+/** Casts of other things than numbers that are right: what they say follows from the lines around them. */
+const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as Held<T>']);
+const BYTES = /\b(?:Uint8Array|Buffer|ArrayBuffer|DataView)\b/;
+
+/**
+ * How borrowed bytes could pass for owned ones: by any cast but one of a number to a brand, by `instanceof`, or by a predicate.
+ * `src/net/borrowed-bytes.ts` alone may do so.
+ */
+export function findLaunderers({ trusted }: TypedSource): readonly string[] {
+  return trusted
+    .filter((one) => !one.place.startsWith('src/net/borrowed-bytes.ts:') && isLaunderer(one))
+    .map(({ place, text, from }) => `${place}: ${text}, which is ${from}`);
+}
+
+function isLaunderer({ kind, from, text }: TrustedType): boolean {
+  if (kind === 'cast') return !/^(?:number|\d+)$/.test(from) && !RIGHT_CASTS.has(text);
+  return from.includes('BorrowedBytes') || (kind === 'predicate' && BYTES.test(text));
+}
+
+/** The functions that other files can call with borrowed bytes, by name. */
+export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
+  functions.filter(({ parameters }) => parameters.some((type) => type.includes('BorrowedBytes')));
