@@ -140,6 +140,7 @@ function changedMachines(before: MachineDirectory, after: MachineDirectory): rea
 const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
   a.hostname === b.hostname &&
   a.domain === b.domain &&
+  a.isSelfNamed === b.isSelfNamed &&
   a.macs.join() === b.macs.join() &&
   addressesOf(a) === addressesOf(b);
 

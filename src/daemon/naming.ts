@@ -1,7 +1,8 @@
 // Which names a lease, a machine and a reservation give to DNS.
 //
 // 1. A machine that the region knows is named by the region, whatever its DHCP client calls itself.
-// 2. A client cannot take the name of a known machine.
+// 2. A client cannot take the name of a known machine. A name that only the machine's own report says is none such: among those who call
+//    themselves the same, the first has the name, as among clients.
 // 3. A machine with addresses of its own is named by these alone: a lease that it had before, elsewhere, has no name beside them.
 // 4. An address that was taken back from a machine has no name any more, though its lease may run on for a while.
 // 5. Clients that nobody knows and reservations are named where DNS is managed (management 2) and nowhere else: elsewhere another
@@ -46,11 +47,9 @@ export const sightingAsLease = (mac: MacAddress, address: Ipv4, now: Instant): L
   return { address, mac, state: 'bound', grantedAt: now, expiresAt: now, duration: seconds(0) };
 };
 
-/** True for a client that nobody knows and that calls itself like a known machine. */
+/** True for a client that nobody knows and that calls itself like a machine that is known by that name. */
 export const isNameTaken = ({ mac, hostname }: Lease, machines: MachineDirectory): boolean =>
-  hostname !== undefined &&
-  machines.findByMac(mac) === undefined &&
-  machines.findByHostname(hostname.toLowerCase()) !== undefined;
+  hostname !== undefined && machines.findByMac(mac) === undefined && machines.isKeptName(hostname.toLowerCase());
 
 /** The name under which a lease's address is known. */
 export function nameOfLease(lease: Lease, machines: MachineDirectory, config: RackConfig): LeaseName {

@@ -90,8 +90,14 @@ function readMachine(value: unknown, path: string): RackMachine {
       readAddress(one, `${path}.addresses[${index}]`),
     ),
     kernelParams: optionalText('kernelParams'),
+    ...(readFlag(fields.isSelfNamed, `${path}.isSelfNamed`) ? { isSelfNamed: true } : {}),
     ...(fields.bootToken === undefined ? {} : { bootToken: readToken(fields.bootToken, `${path}.bootToken`) }),
   };
+}
+
+function readFlag(value: unknown, path: string): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true;
+  throw new Mismatch(`${path}: ${show(value)} is not true or false`);
 }
 
 /** A secret: the reason for its refusal does not show it. */

@@ -44,4 +44,16 @@ export class MachineDirectory {
   findByHostname(hostname: string): RackMachine | undefined {
     return this.#byHostname.get(hostname);
   }
+
+  /** True for a name that no client can take: a machine has it by more than its own word. */
+  isKeptName(hostname: string): boolean {
+    const machine = this.#byHostname.get(hostname);
+    return machine !== undefined && machine.isSelfNamed !== true;
+  }
+
+  /** The name of an interface's machine that a person knows; undefined: it has none such. */
+  keptNameOf(mac: MacAddress): string | undefined {
+    const machine = this.#byMac.get(mac);
+    return machine?.isSelfNamed === true ? undefined : machine?.hostname;
+  }
 }

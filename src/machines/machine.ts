@@ -42,6 +42,8 @@ export interface RackMachine {
   readonly addresses: readonly MachineAddress[];
   /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
+  /** True: nobody but its own report names it, so its name counts no more than one that a DHCP client gives itself. */
+  readonly isSelfNamed?: true | undefined;
   /** The secret of its present boot; undefined: it has no work under way. In no log, event, URL or page. */
   readonly bootToken?: string | undefined;
   /** Where its token may go, beside a token only: the region's own note, which no remote rack is told and no rack reads. */

@@ -1,6 +1,6 @@
 // The region: machines and their life, on one store. The API, the page and the uplink ask it; it tells the rack what it wants.
 //
-// 1. The desired state is a mirror in memory of what the store holds; every change goes to the store first.
+// 1. The desired state is a mirror in memory of what the store holds (`told-machines.ts`); every change goes to the store first.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
 // 3. What another process writes (the command line) is seen within FOREIGN_CHANGE_MS.
 // 4. A state in progress that lasts too long becomes its failed state; the deadline is in the store, so a restart does not lose it, and
@@ -8,7 +8,7 @@
 
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import type { DesiredState, RackMachine } from '../machines/machine.ts';
+import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
 import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
@@ -27,16 +27,14 @@ import type { Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent, RackReport } from './machine-event.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Passwords } from './passwords.ts';
-import { toRackMachine, withoutSharedUuids } from './racks/rack-machine.ts';
 import { Racks } from './racks/racks.ts';
+import { ToldMachines } from './racks/told-machines.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './store.ts';
 
 /** Changes that follow each other faster than this reach the rack together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
-/** Machines read at a time when the mirror is filled. */
-const MIRROR_CHUNK = 500;
 
 export interface RegionOptions {
   readonly config: RegionConfig;
@@ -137,7 +135,7 @@ class RegionOnStore implements Region {
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
-  #mirror = new Map<string, RackMachine>();
+  readonly #told = new ToldMachines();
   #config: RegionConfig;
   /** The store's version that the mirror shows. */
   #version = 0;
@@ -155,7 +153,7 @@ class RegionOnStore implements Region {
     this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
-      for (const systemId of removed) this.#mirror.delete(systemId);
+      for (const systemId of removed) this.#told.forget(systemId);
       this.power?.follow(removed);
       this.#mirrorChange(...changed);
     });
@@ -203,7 +201,7 @@ class RegionOnStore implements Region {
     this.#state ??= {
       schema: 2,
       version: this.#version,
-      machines: withoutSharedUuids([...this.#mirror.values()]),
+      machines: this.#told.list(),
     };
     const settings = this.settings.of(rackUuid);
     const machines = this.racks.homes.told(rackUuid, this.#state.machines);
@@ -245,7 +243,7 @@ class RegionOnStore implements Region {
       this.#enlistmentLog.thin(decideEnlistment(weighed, knowledge, terms), this.clock.now()),
     );
     if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
-      this.#mirror.delete(outcome.goneId);
+      this.#told.forget(outcome.goneId);
       this.power?.follow([outcome.goneId]);
     }
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
@@ -305,7 +303,7 @@ class RegionOnStore implements Region {
       return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
     });
     if (outcome !== 'removed') return outcome;
-    this.#mirror.delete(systemId);
+    this.#told.forget(systemId);
     this.power?.follow([systemId]);
     this.#announceOwnChange();
     return outcome;
@@ -322,26 +320,17 @@ class RegionOnStore implements Region {
   }
 
   #fillMirror(): void {
-    // Read first: should the store fail half-way, the old mirror stays.
+    // Read first: what is written meanwhile is a newer version.
     const version = this.store.desiredVersion();
-    const mirror = new Map<string, RackMachine>();
-    let afterId = 0;
-    for (;;) {
-      const machines = this.store.listMachines({}, afterId, MIRROR_CHUNK);
-      for (const machine of machines) mirror.set(machine.systemId, toRackMachine(machine));
-      const last = machines.at(-1);
-      if (last === undefined) break;
-      afterId = last.id;
-    }
+    this.#told.fill(this.store);
     this.settings.load();
-    this.#mirror = mirror;
     this.#version = version;
     this.#state = undefined;
     this.#isStale = false;
   }
 
   #mirrorChange(...machines: readonly Machine[]): void {
-    for (const machine of machines) this.#mirror.set(machine.systemId, toRackMachine(machine));
+    for (const machine of machines) this.#told.show(machine);
     this.power?.follow(machines.map(({ systemId }) => systemId));
     this.#announceOwnChange();
   }

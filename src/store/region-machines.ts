@@ -88,7 +88,7 @@ export class MachineTable {
     for (const event of decision.events) this.#events.add(event, before.id);
     const machine = this.get(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) this.#identity.setValues(machine);
-    if (decision.kind === 'create' || others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
+    if (others.length > 0 || looksDifferent(before, machine)) countVersion(this.#sql);
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 

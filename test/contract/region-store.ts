@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { ipv4, mac } from '../../src/net/address.ts';
-import type { MachineFields } from '../../src/region/machine.ts';
+import type { InterfaceSource, MachineFields } from '../../src/region/machine.ts';
 import type { RegionStore, SettingChange } from '../../src/region/store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
@@ -26,12 +26,19 @@ export const FIELDS: MachineFields = {
 const MAC_A = mac(0x525400000001);
 const MAC_B = mac(0x525400000002);
 
-function create(store: RegionStore, systemId: string, hostname: string, macs: readonly number[], more = {}): void {
+function create(
+  store: RegionStore,
+  systemId: string,
+  hostname: string,
+  macs: readonly number[],
+  more = {},
+  source: InterfaceSource = 'vouched',
+): void {
   store.enlist({ macs: macs.map(mac), values: [], atMs: 1000 }, () => ({
     kind: 'create',
     systemId,
     fields: { ...FIELDS, hostname, ...more },
-    interfaces: macs.map((value, index) => ({ mac: mac(value), name: `eth${index}` })),
+    interfaces: macs.map((value, index) => ({ mac: mac(value), name: `eth${index}`, source })),
     events: [{ type: 'NEW', description: 'first seen', atMs: 1000, username: '' }],
   }));
 }
@@ -350,6 +357,11 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const other = place.open();
     assert.equal(other.desiredVersion(), first + 1);
     other.close();
+    // Racks are not told what nobody but a report says.
+    create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
+    assert.equal(store.desiredVersion(), first + 1);
+    store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+    assert.equal(store.desiredVersion(), first + 2);
   });
 
   check('reports of a rack are stored once each, under the machine they concern', (store, place) => {

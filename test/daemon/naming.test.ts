@@ -19,11 +19,15 @@ const DYNAMIC = ip('10.20.0.105');
 const NETWORK =
   'cluster_interfaces:\n  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109 }';
 
-const machine = (addresses: RackMachine['addresses'], hostname = 'web1'): MachineDirectory =>
+const machine = (
+  addresses: RackMachine['addresses'],
+  hostname = 'web1',
+  more: Partial<RackMachine> = {},
+): MachineDirectory =>
   new MachineDirectory([
     {
       ...{ systemId: 'abc123', hostname, domain: 'maas', statusName: 'Ready', purpose: 'poweroff' },
-      ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [MAC], addresses },
+      ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [MAC], addresses, ...more },
     },
   ]);
 
@@ -94,6 +98,31 @@ for (const [what, addresses, address] of [
     assert.deepEqual(reports, []);
   });
 }
+
+test('a machine that only its own report names takes the name of no client, whoever asks first; a person’s word gives it', () => {
+  const parsed = parseConfig(`name: rack\n${NETWORK}\n`);
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  const names = new Names({ serial: 1 });
+  const address = (): string => [...(names.find('nas.maas')?.sets[0]?.records[0]?.rdata ?? [])].join('.');
+  const nas: Lease = { ...lease(ip('10.20.0.106')), mac: mac(0x525400000077), hostname: 'nas' };
+  const reported = machine([], 'nas', { isSelfNamed: true });
+  nameMachines(names, new MachineDirectory([]), [nas], parsed.config);
+  for (const leases of [
+    [nas, lease(DYNAMIC)],
+    [lease(DYNAMIC), nas],
+  ]) {
+    nameMachines(names, reported, leases, parsed.config);
+    assert.equal(address(), '10.20.0.106');
+  }
+  names.leaseGone(ip('10.20.0.106'));
+  assert.equal(address(), formatIpv4(DYNAMIC), 'nobody else has it');
+  nameMachines(names, reported, [lease(DYNAMIC), nas], parsed.config);
+  assert.equal(address(), formatIpv4(DYNAMIC), 'the first has it, as among clients');
+  names.leaseGone(DYNAMIC);
+  nameMachines(names, reported, [nas], parsed.config);
+  nameMachines(names, machine([], 'nas'), [nas, lease(DYNAMIC)], parsed.config);
+  assert.equal(address(), formatIpv4(DYNAMIC));
+});
 
 test('clients that nobody knows and reservations are named with management 2 only, known machines always', () => {
   for (const [management, expected] of [

@@ -200,6 +200,9 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     const fields = ['-F', 'op=new', '-F', 'architecture=amd64/generic', '-F', `mac_addresses=${MACHINE}`];
     const made = await rack.run(host, 'curl', '-sS', ...fields, url('MAAS/api/1.0/nodes/'));
     assert.match(made.out, /"system_id"/, made.err);
+    // Until then it is merely reported, and the rack knows nothing of it.
+    const accepted = await rack.rackboot('machines', 'accept', MACHINE);
+    assert.equal(accepted.code, 0, accepted.err);
     const both = async (path: string): Promise<string[]> =>
       [
         await rack.run(host, 'curl', '-sSf', `tftp://${RACK}/${path}`),

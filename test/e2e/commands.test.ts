@@ -154,7 +154,14 @@ describe('the commands beside a running rack', { skip }, () => {
   test('a machine and its lease are listed, shown and the same to the API', async () => {
     await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true', '-x', 'hostname:web');
     const fields = ['-F', 'op=new', '-F', 'hostname=web1', '-F', 'architecture=amd64/generic'];
-    const made = await curl(...fields, '-F', `mac_addresses=${MACHINE}`, `http://${RACK}:5240/MAAS/api/1.0/nodes/`);
+    const as = ['-H', authorization(key)];
+    const made = await curl(
+      ...as,
+      ...fields,
+      '-F',
+      `mac_addresses=${MACHINE}`,
+      `http://${RACK}:5240/MAAS/api/1.0/nodes/`,
+    );
     assert.equal(made.code, '200', made.body);
     const { system_id: id } = JSON.parse(made.body);
 

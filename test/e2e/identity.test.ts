@@ -14,6 +14,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
+import { askName } from '../support/probes.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(80);
@@ -82,6 +83,27 @@ describe('identity', { skip: missing('linux') }, () => {
       shown.output.some((line) => line.startsWith('UUID ')),
       shown.output.join('\n'),
     );
+  });
+
+  test('it has its name in the DNS and is known by it before anybody accepts it; a machine that was merely reported is not', {
+    timeout: MS_MAX,
+  }, async () => {
+    const machine = await find(MACS[0] ?? '');
+    const named = (fqdn: string) => askName(`${PLACE.octets}.1`, PLACE.dnsPort, fqdn);
+    assert.equal(machine?.status_name, 'New');
+    const { value } = await eventually('its name is answered', () => named(machine?.fqdn ?? '').catch(() => undefined));
+    assert.ok(value.address?.startsWith(`${PLACE.octets}.`), value.address);
+    const why = async (what: string) => (await run('why', what)).output[0] ?? '';
+    assert.match(await why(MACS[0] ?? ''), new RegExp(`${machine?.hostname}.*New`));
+
+    const lie = { architecture: 'amd64/generic', mac_addresses: '52:54:00:ee:00:01', hostname: 'nas' };
+    const { status } = await ask(`${PLACE.octets}.66`, MACHINES, new URLSearchParams(lie).toString());
+    assert.equal(status, 200);
+    assert.equal((await find(lie.mac_addresses))?.hostname, 'nas', 'people see it');
+    assert.match(await why(lie.mac_addresses), /nobody knows it/);
+    await post(`${MACHINES}${(await find(lie.mac_addresses))?.system_id}/?op=accept`, 'skip_commissioning=true');
+    await eventually('the rack knows it now', async () => (await why(lie.mac_addresses)).includes('nas'));
+    await run('machines', 'delete', 'nas');
   });
 
   test('nobody without its token reports as this machine, from inside or with made-up words', {

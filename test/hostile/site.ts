@@ -2,7 +2,7 @@
 // same wire, on the same wire in the names of hosts that do not exist, and behind a router. All in namespaces of its own.
 //
 //     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything, and one attack comes from it
-//                            ├─ holder                  holds a lease from the beginning on
+//                            ├─ holder                  holds a lease and a name from the beginning on
 //                            ├─ newcomer                asks for a lease, each time as another host
 //                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
 //                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
@@ -21,8 +21,9 @@ import { Readings } from './readings.ts';
 export const RACK = '10.77.8.1';
 export const KNOWN_ADDRESS = '10.77.8.10';
 export const KNOWN_MAC = '52:54:00:77:08:10';
-/** Holds a lease from the beginning on. */
+/** Holds a lease from the beginning on, and calls itself so. */
 export const HOLDER_MAC = '52:54:00:77:08:20';
+export const HOLDER_NAME = 'keeper';
 const UPSTREAM = '10.77.8.53';
 /** Few, so that an attack fills them in seconds. */
 const NEW_MACHINES_MAX = 200;
@@ -51,6 +52,7 @@ dns:
   listen: [${RACK}]
   upstream: [${UPSTREAM}]
   records: [{ name: rack.maas, type: A, data: ${RACK} }]
+dhcp: { classes: [{ name: guests, when: { hostname: "*-guest" }, deny: true }] }
 region: { listen: ["127.0.0.1:5240", "${RACK}:5240"], new_machines_max: ${NEW_MACHINES_MAX} }
 `;
 
@@ -183,7 +185,8 @@ export class HostileSite {
     writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
     rack.configure(CONFIG);
     await rack.start();
-    await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-s', '/bin/true');
+    const asHolder = ['-x', `hostname:${HOLDER_NAME}`, '-s', '/bin/true'];
+    await this.run('holder', 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', ...asHolder);
     const password = join(rack.directory, 'password');
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     for (const name of [...ADMINISTRATORS, 'gail'])

@@ -6,7 +6,7 @@ import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { authorization } from './oauth.ts';
-import { HOLDER_MAC, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK } from './site.ts';
+import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK } from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
@@ -27,9 +27,18 @@ export const WANTS = {
     await lease(site, 'newcomer');
   },
   'a lease that somebody holds stays theirs': async (site) => {
-    const { out } = await site.rack.rackboot('leases', '--json');
-    const held = leasesShape.parse(JSON.parse(out)).find(({ mac }) => mac === HOLDER_MAC);
+    const held = await holdersLease(site);
     if (held?.state !== 'bound') throw new Error(`the lease of ${HOLDER_MAC}: ${JSON.stringify(held)}`);
+  },
+  'a client keeps its name': async (site) => {
+    const held = await holdersLease(site);
+    await dig(site, `${HOLDER_NAME}.maas`, held?.address ?? 'no address');
+  },
+  'a client that no class denies gets its address again': async (site) => {
+    const before = await holdersLease(site);
+    await lease(site, 'holder', '-x', `hostname:${HOLDER_NAME}`);
+    const after = await holdersLease(site);
+    if (before?.address !== after?.address) throw new Error(`${before?.address} became ${after?.address}`);
   },
   'a loader comes by TFTP': (site) =>
     site.run('machine', 'curl', '-sSf', '--tftp-blksize', '1428', '-o', '/dev/null', `tftp://${RACK}/lpxelinux.0`),
@@ -100,8 +109,13 @@ function nextName(): number {
 }
 
 /** udhcpc ends with an error when it has no lease after its tries. */
-const lease = (site: HostileSite, host: string): Promise<string> =>
-  site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true');
+const lease = (site: HostileSite, host: string, ...words: readonly string[]): Promise<string> =>
+  site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true', ...words);
+
+async function holdersLease(site: HostileSite) {
+  const { out } = await site.rack.rackboot('leases', '--json');
+  return leasesShape.parse(JSON.parse(out)).find(({ mac }) => mac === HOLDER_MAC);
+}
 
 async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {
   const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', ...words, `@${RACK}`, name, 'A');

@@ -38,6 +38,15 @@ test('a state is taken as it is, over JSON too', () => {
   assert.deepEqual(parseDesiredState(EMPTY_DESIRED_STATE), { ok: true, state: EMPTY_DESIRED_STATE });
 });
 
+test('that nobody but its own report names a machine is read, and left out where it is not so', () => {
+  const read = (isSelfNamed: boolean | undefined) => {
+    const parsed = parseDesiredState({ ...STATE, machines: [{ ...MACHINE, isSelfNamed }] });
+    return parsed.ok ? parsed.state.machines[0] : assert.fail(parsed.reason);
+  };
+  assert.deepEqual(read(true), { ...MACHINE, isSelfNamed: true });
+  assert.deepEqual([read(false), read(undefined)], [MACHINE, MACHINE]);
+});
+
 test('a state of schema 1, from an older cache, is one without settings', () => {
   const { settings: _, ...older } = { ...STATE, schema: 1 };
   assert.deepEqual(parseDesiredState(older), { ok: true, state: { schema: 2, version: 7, machines: [MACHINE] } });
@@ -74,6 +83,7 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
     { ...STATE, machines: Array(MACHINES_MAX + 1) },
     /^machines: 100001 entries are more than 100000$/,
   ],
+  ['a flag of another type', broken({ isSelfNamed: 1 }), /^machines\[1\]\.isSelfNamed: 1 is not true or false$/],
   ['an unknown purpose', broken({ purpose: 'wipe' }), /^machines\[1\]\.purpose: "wipe" is none of enlist, /],
   ['no hostname', broken({ hostname: undefined }), /^machines\[1\]\.hostname: undefined is not a text$/],
   ['a release of null', broken({ release: null }), /^machines\[1\]\.release: null is not a text$/],

@@ -6,7 +6,7 @@ import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { facts, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';
 
 const A = 0x525400000001;
 const IMAGE = {
@@ -79,7 +79,7 @@ class Client {
         ...more,
       },
     );
-    const outcome = this.region.enlist(report([address], { facts: hardware }));
+    const outcome = this.region.enlist(bootReport([address], { facts: hardware }));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   }

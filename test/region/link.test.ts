@@ -8,7 +8,7 @@ import { renderRacks } from '../../src/region/page/racks-part.ts';
 import { REFUSED_KEPT_MAX } from '../../src/region/racks/rack.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { adminHeader, RACK, withLink } from './link-place.ts';
-import { report } from './place.ts';
+import { bootReport, report } from './place.ts';
 import {
   acceptRack,
   batchOf,
@@ -142,7 +142,7 @@ test('the state has the tag of its version, and is not sent to who has it', () =
     async ({ region, rack }) => {
       acceptRack(region);
       const count = 250;
-      for (let index = 0; index < count; index += 1) region.enlist(report([0x525400000000 + index]));
+      for (let index = 0; index < count; index += 1) region.enlist(bootReport([0x525400000000 + index]));
       const whole = await rack('state');
       assert.equal(whole.headers.etag, `"${count}"`);
       assert.deepEqual(JSON.parse(whole.text), JSON.parse(JSON.stringify(region.desiredState(RACK_UUID))));
@@ -150,7 +150,10 @@ test('the state has the tag of its version, and is not sent to who has it', () =
         const known = await rack('state', undefined, { 'if-none-match': tag });
         assert.deepEqual([known.status, known.text], [304, ''], tag);
       }
-      region.enlist(report([0x5254000a0000]));
+      // What nobody but a report says is no news to a rack.
+      region.enlist(report([0x5254000b0000]));
+      assert.equal((await rack('state', undefined, { 'if-none-match': `"${count}"` })).status, 304);
+      region.enlist(bootReport([0x5254000a0000]));
       const next = await rack('state', undefined, { 'if-none-match': `"${count}"` });
       assert.equal(JSON.parse(next.text).machines.length, count + 1);
     },

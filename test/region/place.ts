@@ -100,3 +100,11 @@ export function report(macs: readonly (MacAddress | number)[], more: Partial<Enl
     ...more,
   };
 }
+
+/** A report of a machine that a rack booted by its first interface. */
+export function bootReport(
+  macs: readonly [MacAddress | number, ...(MacAddress | number)[]],
+  more: Partial<EnlistmentReport> = {},
+): EnlistmentReport {
+  return report(macs, { vouchedMac: mac(macs[0]), ...more });
+}

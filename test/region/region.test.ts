@@ -9,7 +9,7 @@ import { PasswordLimits } from '../../src/region/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
-import { facts, report, withRegion } from './place.ts';
+import { bootReport, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
@@ -24,8 +24,8 @@ function enlist(region: Region, ...args: Parameters<typeof report>): string {
 test('the rack is told of changes together, shortly after, with a version that grows', () =>
   withRegion(({ region, clock, states }) => {
     assert.deepEqual(region.desiredState(), { schema: 2, version: 0, machines: [] });
-    enlist(region, [A]);
-    enlist(region, [B]);
+    region.enlist(bootReport([A]));
+    region.enlist(bootReport([B]));
     assert.equal(states.length, 0);
     clock.advance(100);
     assert.equal(states.length, 1);
@@ -66,11 +66,11 @@ test('what another process writes is seen within seconds, also between our own c
   withRegion(({ region, config, clock, states, stateDir }) => {
     const store = openRegionStore({ stateDir });
     const other = openRegion({ config, store, clock, onDesiredState: () => {} });
-    enlist(other, [A]);
+    other.enlist(bootReport([A]));
     clock.advance(3000);
     assert.equal(states.at(-1)?.machines.length, 1);
-    const id = enlist(other, [B]);
-    enlist(region, [0x525400000003]);
+    const id = enlist(other, [B], { vouchedMac: mac(B) });
+    region.enlist(bootReport([0x525400000003]));
     clock.advance(100);
     assert.equal(states.at(-1)?.machines.length, 3);
     other.removeMachine(id, 'bob');

@@ -51,7 +51,7 @@ function nameClient(
     return { label: reservation.hostname, domain: subnet.domain, isEntered };
   }
   const label = clientName(inquiry.message.options);
-  const isOthers = label !== undefined && (machines.findByHostname(label) !== undefined || served.hostnames.has(label));
+  const isOthers = label !== undefined && (machines.isKeptName(label) || served.hostnames.has(label));
   const isEntered = isNamedHere && label !== undefined && !wantsNobody && !isOthers;
   return { label, domain: subnet.domain, isEntered };
 }

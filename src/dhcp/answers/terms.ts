@@ -41,7 +41,8 @@ export function settingsFor(
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
   const hostname = machine?.hostname ?? reservation?.hostname;
-  const classes = subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, subjectOf(inquiry, hostname));
+  const known = state.machines.keptNameOf(mac) ?? reservation?.hostname;
+  const classes = subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, subjectOf(inquiry, known));
   const leaseTime = classes.length === 0 ? undefined : leaseTimeAmong(classes);
   return {
     type,
@@ -59,12 +60,12 @@ export function settingsFor(
     hostname,
     domain: machine?.domain,
     fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
-    configured: configuredFor(inquiry, hostname, reservation?.options, classes, subnet.options),
+    configured: configuredFor(inquiry, known, reservation?.options, classes, subnet.options),
     classes: namesOf(classes),
   };
 }
 
-/** The client of an inquiry as conditions of the configuration see it; `hostname`: what the region or a reservation calls it. */
+/** The client of an inquiry as conditions of the configuration see it; `hostname`: what a person calls it. */
 const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject =>
   new ClientSubject({ message, mac, hostname, circuitId, client });
 
@@ -84,7 +85,7 @@ function configuredFor(
 /** The classes that the client of an inquiry is in. */
 export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
   if (served.subnet.classes === undefined) return NO_CLASSES;
-  const known = state.machines.findByMac(inquiry.mac)?.hostname ?? findReservation(served, inquiry)?.hostname;
+  const known = state.machines.keptNameOf(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
   return classesFor(served.subnet.classes, subjectOf(inquiry, known));
 }
 

@@ -6,7 +6,9 @@
 //   replaced  its place was taken by another card: it may be another machine's by now
 //
 // 1. Racks are told of, and secrets are for, those that a machine holds: hearsay and what was replaced are not among them. Of a machine
-//    of which there is hearsay only it is the first, the one that was named first; otherwise it could not be worked with at all.
+//    that a person accepted, and of which there is hearsay only, it is the first, the one that was named first; otherwise it could not be
+//    worked with at all. Of a New machine the rack is told only those that are vouched for or a person's: who boots by one card can show
+//    anybody's beside it.
 // 2. A report raises what is known of an interface, and never lowers it, but for a card that was swapped.
 // 3. Hearsay that the machine itself does not show goes.
 
@@ -28,11 +30,19 @@ const isFirm = ({ source }: MachineInterface): boolean => source === 'person' ||
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>
   interfaces.filter(isFirm).map((nic) => nic.mac);
 
-/** The interfaces that are its own, the boot interface first. */
+/** The interfaces that are its own, the boot interface first; of a machine that nobody but a report knows, the one that was named first. */
 export function heldMacs({ interfaces }: Interfaces): readonly MacAddress[] {
   const held = interfaces.filter(({ source }) => source !== 'hearsay' && source !== 'replaced');
   return (held.length > 0 ? held : interfaces.slice(0, 1)).map((nic) => nic.mac);
 }
+
+/** The interfaces by which a rack may know it; empty: nobody but a stranger's report says that it is there. */
+export const toldMacs = (machine: Pick<Machine, 'status' | 'interfaces'>): readonly MacAddress[] =>
+  machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);
+
+/** True for a machine that a person made, merged or split. */
+export const isMadeByPerson = ({ interfaces }: Interfaces): boolean =>
+  interfaces.some(({ source }) => source === 'person');
 
 /** True for a machine that more than a stranger's word speaks for: a person accepted or made it, or a rack booted it. */
 export const isEstablished = (machine: Pick<Machine, 'status' | 'interfaces'>): boolean =>

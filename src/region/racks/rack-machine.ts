@@ -2,7 +2,9 @@
 //
 // 1. A UUID that several machines show identifies none of them, so the rack is not told it; nor one that a stranger says he has.
 // 2. The token of a machine's boot goes to the racks of its home, and to the rack of the region's own process.
-// 3. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`).
+// 3. The rack is told no interface of which it is not known that it is the machine's own (`interface-source.ts`); and nothing of a machine
+//    that has none such: any host of a managed network can report a New machine.
+// 4. What only a report says of a New machine's name is told as such, for the report may name any host.
 
 import type { RackMachine } from '../../machines/machine.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -10,10 +12,12 @@ import { bootPurpose } from '../life/boot-purpose.ts';
 import { statusRow } from '../life/lifecycle.ts';
 import { kernelParamsOf } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
-import { heldMacs, isEstablished } from './interface-source.ts';
+import { isMadeByPerson, toldMacs } from './interface-source.ts';
 
-/** What the rack is told of a machine, its UUID included. */
-export function toRackMachine(machine: Machine): RackMachine {
+/** What the rack is told of a machine, its UUID included; undefined: the rack is not told of it. */
+export function toRackMachine(machine: Machine): RackMachine | undefined {
+  const macs = toldMacs(machine);
+  if (macs.length === 0) return undefined;
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   return {
     systemId: machine.systemId,
@@ -24,11 +28,12 @@ export function toRackMachine(machine: Machine): RackMachine {
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,
     release: purpose !== 'install' || machine.release === '' ? undefined : machine.release,
-    macs: heldMacs(machine),
-    uuid: isEstablished(machine) ? machine.uuid : undefined,
+    macs,
+    uuid: machine.uuid,
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
     ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken, home: machine.home }),
+    ...(machine.status === 'new' && !isMadeByPerson(machine) ? { isSelfNamed: true } : {}),
   };
 }
 

@@ -221,6 +221,18 @@ test('a class before another makes an exception of it', () => {
   );
 });
 
+test('a name that only a machine’s own report gives it puts it into no class: what it calls itself does, or its reservation', () => {
+  const denied = (words: ClientWords, machines: readonly RackMachine[]): boolean =>
+    ask(words, { own: DENY, machines }).kind !== 'reply';
+  const guest = { hostname: 'guest-1', addresses: [] };
+  const [known] = [machine(MAC_A, '10.20.0.10', guest)];
+  const reported = { ...known, isSelfNamed: true } as const;
+  assert.deepEqual([denied({}, [known]), denied({}, [reported])], [true, false]);
+  assert.deepEqual([denied(named('guest-2'), []), denied(named('guest-2'), [reported])], [true, true]);
+  const reserved = machine(hw('52:54:00:00:00:0b'), '10.20.0.20', { ...guest, isSelfNamed: true });
+  assert.equal(denied({ mac: hw('52:54:00:00:00:0b') }, [reserved]), false);
+});
+
 test('on a wire of two networks a class that denies one of them sends its clients to the other', () => {
   const two = (classes: string, ofSecond = '') => `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109, classes: [${classes}] }

@@ -201,6 +201,13 @@ test('a moved card leaves its New machine, with an event that names both', () =>
     clock.advance(100);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
+      [[A], [B]],
+      'by C it has not booted yet',
+    );
+    region.changeStatus(two.systemId, 'ready', { username: 'bob' });
+    clock.advance(100);
+    assert.deepEqual(
+      states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
       [[A], [B, C]],
     );
   }));
@@ -223,8 +230,8 @@ test('a card is never taken from a machine in use: the report is refused, and sa
 
 test('a UUID on two machines is evidence for none of them from then on, and no rack is told it', () =>
   withRegion(({ region }) => {
-    const one = enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }));
-    const two = enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }));
+    const one = enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }, VOUCHED_A));
+    const two = enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }, { vouchedMac: mac(B) }));
     assert.match(
       eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '',
       new RegExp(`UUID of ${one.hostname}.*another serial number`),

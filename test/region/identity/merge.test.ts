@@ -6,7 +6,7 @@ import { mac } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { facts, report, withRegion } from '../place.ts';
+import { bootReport, facts, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
@@ -113,7 +113,7 @@ test('a split makes a New machine with its own hardware, and what led to the mer
     assert.equal(enlist(region, report([A], { facts: first })).systemId, machine.systemId);
     assert.equal(enlist(region, report([B], { facts: second })).systemId, made.systemId);
     // A third one of the series, and the second with another card: nothing is merged by that UUID.
-    const third = enlist(region, report([C], { facts: facts({ uuid: UUID }) }));
+    const third = enlist(region, bootReport([C], { facts: facts({ uuid: UUID }) }));
     assert.equal(region.store.countMachines({}), 3);
     assert.deepEqual(region.store.listConflicts(10), []);
     assert.deepEqual(

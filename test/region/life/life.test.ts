@@ -11,7 +11,7 @@ import type { Machine } from '../../../src/region/machine.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import { LINK_VERSION } from '../../../src/region/racks/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { type RegionPlace, report, withRegion } from '../place.ts';
+import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
 const MINUTE_MS = 60_000;
@@ -77,7 +77,7 @@ function addKey({ store }: RegionPlace): void {
 }
 
 function enlist(region: Region, address: number = A): string {
-  const outcome = region.enlist(report([address]));
+  const outcome = region.enlist(bootReport([address]));
   assert.ok(outcome.kind === 'create');
   return outcome.machine.systemId;
 }
