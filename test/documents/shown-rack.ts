@@ -46,6 +46,8 @@ const MACHINE_INDEX = 1;
 export const MACHINE_NAME = 'calm-ibis';
 const STATE_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
+/** Of a stand-in that is loaded and never run. */
+const LOADER_BYTES = 30_000;
 /** How long a command that follows is listened to. */
 const FOLLOW_MS = 3000;
 
@@ -154,7 +156,7 @@ export class ShownRack {
       case 'prepared':
         return await this.#prepare();
       case 'tree':
-        return makeStandInTree(join(STATE, 'boot'));
+        return makeTree();
       case 'start':
         return await this.#start();
       case 'stop':
@@ -189,7 +191,7 @@ export class ShownRack {
       await this.#empty();
       await this.#well('rackboot init --interface eth1 --yes --name rack-1');
       await this.#well(`rackboot createadmin --username admin --password-file password`);
-      makeStandInTree(join(STATE, 'boot'));
+      makeTree();
       this.#hasState = true;
     }
     await this.#start();
@@ -276,6 +278,14 @@ export class ShownRack {
     const { code, lines } = await this.run(command);
     if (code !== 0) throw new Error(`${command}: ${code}\n${lines.join('\n')}`);
   }
+}
+
+/** What `rackboot images build` makes, by name. */
+function makeTree(): void {
+  const tree = join(STATE, 'boot');
+  makeStandInTree(tree);
+  for (const name of ['ldlinux.c32', 'bootx64.efi', 'grubx64.efi', 'ipxe.efi'])
+    writeFileSync(join(tree, name), Buffer.alloc(LOADER_BYTES, name));
 }
 
 function ip(command: string): void {
