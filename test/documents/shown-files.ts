@@ -24,14 +24,16 @@ function publicKey(owner: string): string {
 
 /** As another server left it, in the network of the documents. */
 function leases(name: string): string {
-  return readFileSync(join(ROOT, 'fixtures', 'leases', name), 'utf8').replaceAll('10.88.0.', '10.20.0.');
+  return readFileSync(join(ROOT, 'fixtures', 'leases', name), 'utf8').replaceAll('10.88.0.1', '10.20.0.2');
 }
 
 const FAN_SCRIPT = `#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
 # name: fan
 # title: Does the fan turn?
-# type: testing
-# timeout: 1m
+# script_type: testing
+# timeout: 60
+# --- End MAAS 1.0 script metadata ---
 echo "the fan turns"
 `;
 

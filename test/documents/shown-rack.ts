@@ -8,7 +8,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
@@ -17,10 +17,9 @@ import { askDaemon } from '../../src/cli/control.ts';
 import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { formatMac, ipv4, mac, parseMac } from '../../src/net/address.ts';
+import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
-import { DhcpProbes } from '../support/probes.ts';
 import { SimulatedLife } from '../support/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 import { ROOT } from './markdown.ts';
@@ -29,8 +28,9 @@ import { writeFiles } from './shown-files.ts';
 const CLONE_NEWNS = 0x00020000;
 const CONFIG = '/etc/rackboot/rackboot.yaml';
 const STATE = '/var/lib/rackboot';
-/** The machine's side of the cable; nobody else has this address. */
-const POWER_ADDRESS = '10.20.0.254';
+const STATE_DIRECTORIES = ['/etc/rackboot', STATE];
+/** What holds the power is in a network of its own. */
+const POWER_ADDRESS = '10.99.0.2';
 const PLACE: LabPlace = {
   octets: '10.20.0',
   source: ipv4(0),
@@ -50,6 +50,7 @@ const COMMAND_MS_MAX = 60_000;
 const LOADER_BYTES = 30_000;
 /** How long a command that follows is listened to. */
 const FOLLOW_MS = 3000;
+const LEASE_SECONDS = 3600;
 
 const machinesOfRegion = z.array(
   z.object({
@@ -90,7 +91,8 @@ export class ShownRack {
     // It has an address as soon as it says so, and answers ARP for no other.
     this.#life.onStep = ({ text }) => {
       const address = /(?:has|up at) (\d+\.\d+\.\d+\.\d+)/.exec(text)?.[1];
-      if (address !== undefined) ip(`address replace ${address}/24 dev eth0`);
+      if (text.startsWith('powered on') || address !== undefined) ip('address flush dev eth0');
+      if (address !== undefined) ip(`address add ${address}/24 dev eth0`);
     };
   }
 
@@ -104,8 +106,12 @@ export class ShownRack {
     await until(() => execFileSync('nsenter', [...inside, 'ip', '-o', 'link']).toString().split('\n').length === 2);
     ip(`link add eth0 type veth peer name eth1 netns ${rack.pid}`);
     ip(`link set eth0 address ${formatMac(mac(0x5254_005a_0000 + MACHINE_INDEX))} up`);
-    ip(`address add ${POWER_ADDRESS}/24 dev eth0`);
+    ip(`link add power0 type veth peer name eth0 netns ${rack.pid}`);
+    ip('link set power0 up');
+    ip(`address add ${POWER_ADDRESS}/24 dev power0`);
     inRack('ip link set lo up');
+    inRack('ip link set eth0 up');
+    inRack('ip address add 10.99.0.1/24 dev eth0');
     inRack('ip link set eth1 address 52:54:00:20:00:01 up');
     inRack('ip address add 10.20.0.1/24 dev eth1');
     return new ShownRack(place, rack, await WebhookPower.start(POWER_ADDRESS));
@@ -131,7 +137,6 @@ export class ShownRack {
         HOME: join(this.#place, 'home'),
         PATH: `${join(this.#place, 'bin')}:${process.env.PATH ?? ''}`,
         NO_COLOR: '1',
-        RACKBOOT_POWER: `http://${POWER_ADDRESS}`,
       },
       stdio: ['ignore', 'pipe', 'ignore'],
       detached: true,
@@ -145,6 +150,11 @@ export class ShownRack {
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     late.cancel();
     return { code: follows ? 0 : code, lines: text.replace(/\n$/, '').split('\n') };
+  }
+
+  /** Forgets what a page has done. */
+  leavePage(): void {
+    this.#hasState = false;
   }
 
   /** What happens between commands. */
@@ -163,10 +173,18 @@ export class ShownRack {
         return await this.#stop();
       case 'boot':
         return await this.#bootByHand();
+      case 'forgotten':
+        await this.#well(`rackboot machines remove ${MACHINE_NAME} --force`);
+        await this.#bootByHand();
+        return await this.#powerByWebhook();
       case 'power-by-webhook':
         return await this.#powerByWebhook();
-      case 'client':
-        return await this.#client(rest);
+      case 'capture':
+        return await this.#capture();
+      case 'lease':
+        return await this.#lease(rest);
+      case 'run':
+        return await this.#well(rest.join(' '));
       case 'is':
         return await this.#reach(rest.join(' '));
       default:
@@ -178,7 +196,7 @@ export class ShownRack {
     await this.#life.off();
     this.#socket.isOn = false;
     await this.#stop();
-    for (const directory of [STATE, '/etc/rackboot']) {
+    for (const directory of STATE_DIRECTORIES) {
       rmSync(directory, { recursive: true, force: true });
       mkdirSync(directory, { recursive: true });
     }
@@ -187,13 +205,24 @@ export class ShownRack {
 
   /** A rack that runs, with an account, a key, an image, and calm-ibis, Ready. */
   async #prepare(): Promise<void> {
+    const kept = join(this.#place, 'kept');
     if (!this.#hasState) {
       await this.#empty();
-      await this.#well('rackboot init --interface eth1 --yes --name rack-1');
-      await this.#well(`rackboot createadmin --username admin --password-file password`);
-      makeTree();
+      if (existsSync(kept)) cpSync(kept, '/', { recursive: true });
+      else {
+        await this.#well('rackboot init --interface eth1 --yes --name rack-1');
+        await this.#well('rackboot createadmin --username admin --password-file password');
+        makeTree();
+        await this.#makeReady();
+        await this.#stop();
+        for (const directory of STATE_DIRECTORIES) cpSync(directory, join(kept, directory), { recursive: true });
+      }
       this.#hasState = true;
     }
+    await this.#makeReady();
+  }
+
+  async #makeReady(): Promise<void> {
     await this.#start();
     if ((await this.#machines()).length === 0) await this.#bootByHand();
     const [machine] = await this.#machines();
@@ -213,6 +242,8 @@ export class ShownRack {
       default:
     }
     await this.#reach('Ready');
+    // So that its power is known.
+    await this.#well(`rackboot power status ${MACHINE_NAME}`);
   }
 
   async #start(): Promise<void> {
@@ -247,16 +278,24 @@ export class ShownRack {
     await this.#well(`rackboot power set ${MACHINE_NAME} webhook ${words.join(' ')}`);
   }
 
-  /** A host with this hardware address asks for an address. */
-  async #client([address = '']: readonly string[]): Promise<void> {
-    const parsed = parseMac(address);
-    if (parsed === undefined) throw new Error(`${address} is no hardware address`);
-    const probes = await DhcpProbes.open(PLACE, 'eth0');
-    try {
-      if ((await probes.leaseWithin(STATE_MS_MAX, parsed)) === undefined) throw new Error(`${address} has no lease`);
-    } finally {
-      await probes.close();
-    }
+  /** What goes over the wire while calm-ibis boots, in `boot.pcap`. */
+  async #capture(): Promise<void> {
+    const words = ['-i', 'eth1', '-s', '0', '-U', '--immediate-mode', '-w', join(this.#place, 'home', 'boot.pcap'), 'udp'];
+    const inside = ['-t', String(this.#rack.pid), '-n', '--', 'tcpdump', '-Z', 'root', ...words];
+    const capture = spawn('nsenter', inside, { stdio: ['ignore', 'ignore', 'pipe'] });
+    await new Promise((resolve) => capture.stderr.once('data', resolve));
+    await this.#well(`rackboot power on ${MACHINE_NAME} --wait`);
+    await eventuallyWithin(STATE_MS_MAX, 'the machine to be off', () => !this.#socket.isOn);
+    capture.kill('SIGINT');
+    await new Promise((resolve) => capture.once('exit', resolve));
+  }
+
+  /** Somebody has a lease: hardware address, address, name. */
+  async #lease([hardware = '', address = '', name = '']: readonly string[]): Promise<void> {
+    const file = join(this.#place, 'home', 'leases.dnsmasq');
+    const until = Math.round(systemClock.wallTimeMs() / 1000) + LEASE_SECONDS;
+    writeFileSync(file, `${until} ${hardware} ${address} ${name} 01:${hardware}\n`);
+    await this.#well(`rackboot leases import ${file}`);
   }
 
   async #reach(status: string): Promise<void> {
