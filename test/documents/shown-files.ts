@@ -22,9 +22,12 @@ function publicKey(owner: string): string {
   return `ssh-ed25519 ${bytes.toString('base64')} ${owner}\n`;
 }
 
-/** As another server left it, in the network of the documents. */
+/** As another server left them, of one network, which is that of the documents. */
 function leases(name: string): string {
-  return readFileSync(join(ROOT, 'fixtures', 'leases', name), 'utf8').replaceAll('10.88.0.1', '10.20.0.2');
+  return readFileSync(join(ROOT, 'fixtures', 'leases', name), 'utf8')
+    .replace(/^lease 10\.89\.[^}]*}\n/gm, '')
+    .replace(/^.*10\.89\..*\n/gm, '')
+    .replaceAll('10.88.0.1', '10.20.0.2');
 }
 
 const FAN_SCRIPT = `#!/bin/sh
@@ -46,6 +49,7 @@ export function writeFiles(home: string): void {
     'site.yaml': '#cloud-config\npackages: [vim]\n',
     'site.img': diskImage(),
     'fan.sh': FAN_SCRIPT,
+    'my-try': '{{inherit "preseed_master"}}\n',
     'check-mirror.sh': '#!/bin/sh\necho "the mirror answers"\n',
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(home, name), content);

@@ -103,7 +103,12 @@ export class ShownRack {
     const rack = spawn('unshare', ['-n', 'sleep', '3000'], { stdio: 'ignore' });
     const inside = ['-t', String(rack.pid), '-n', '--'];
     const inRack = (command: string): unknown => execFileSync('nsenter', [...inside, ...command.split(' ')]);
-    await until(() => execFileSync('nsenter', [...inside, 'ip', '-o', 'link']).toString().split('\n').length === 2);
+    await until(
+      () =>
+        execFileSync('nsenter', [...inside, 'ip', '-o', 'link'])
+          .toString()
+          .split('\n').length === 2,
+    );
     ip(`link add eth0 type veth peer name eth1 netns ${rack.pid}`);
     ip(`link set eth0 address ${formatMac(mac(0x5254_005a_0000 + MACHINE_INDEX))} up`);
     ip(`link add power0 type veth peer name eth0 netns ${rack.pid}`);
@@ -269,7 +274,8 @@ export class ShownRack {
     this.#socket.isOn = true;
     await this.#life.on();
     const found = await eventuallyWithin(STATE_MS_MAX, 'the machine', async () => (await this.#machines())[0]);
-    if (found.hostname !== MACHINE_NAME) await this.#well(`rackboot machines rename ${found.system_id} ${MACHINE_NAME}`);
+    if (found.hostname !== MACHINE_NAME)
+      await this.#well(`rackboot machines rename ${found.system_id} ${MACHINE_NAME}`);
     await eventuallyWithin(STATE_MS_MAX, 'the machine to be off', () => !this.#socket.isOn);
   }
 
@@ -280,7 +286,17 @@ export class ShownRack {
 
   /** What goes over the wire while calm-ibis boots, in `boot.pcap`. */
   async #capture(): Promise<void> {
-    const words = ['-i', 'eth1', '-s', '0', '-U', '--immediate-mode', '-w', join(this.#place, 'home', 'boot.pcap'), 'udp'];
+    const words = [
+      '-i',
+      'eth1',
+      '-s',
+      '0',
+      '-U',
+      '--immediate-mode',
+      '-w',
+      join(this.#place, 'home', 'boot.pcap'),
+      'udp',
+    ];
     const inside = ['-t', String(this.#rack.pid), '-n', '--', 'tcpdump', '-Z', 'root', ...words];
     const capture = spawn('nsenter', inside, { stdio: ['ignore', 'ignore', 'pipe'] });
     await new Promise((resolve) => capture.stderr.once('data', resolve));

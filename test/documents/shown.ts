@@ -44,8 +44,7 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
       const { code, lines } = await rack.run(shown.command);
       if (process.env.DBG) console.log(process.uptime().toFixed(1), shown.command);
       const printed = lines.map((line) => line.trimEnd()).filter((line, at) => line !== '' || at < lines.length - 1);
-      const shortened =
-        printed.length <= part.outputLines ? printed : [...printed.slice(0, part.outputLines), '…'];
+      const shortened = printed.length <= part.outputLines ? printed : [...printed.slice(0, part.outputLines), '…'];
       run.push({ ...shown, code, printed, shortened, blockLine: part.line });
     }
   }
@@ -55,7 +54,12 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
 /** A line with what is another each time taken out: numbers, times, names that are drawn. Words and keys stay. */
 export function skeleton(line: string): string {
   return line
-    .replace(/\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)\b\.?/g, '#')
+    .replace(/^[a-z\d]{6}(?= {2})|\([a-z\d]{6}\)|(?<=^System id +)\S+/g, '#')
+    .replace(/[a-z]+-[a-z]+\.maas/g, '#')
+    .replace(
+      /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)\b\.?/g,
+      '#',
+    )
     .replace(/\S*\d\S*/g, '#')
     .replace(/# (?:ms|s|min|h|d|days?|B|kB|MB|GB|[KMG]iB)\b/g, '#')
     .replace(/[─-]{3,}/g, '-')
@@ -89,7 +93,9 @@ if (process.argv[1] === import.meta.filename) {
   const wanted = words.filter((word) => !word.startsWith('--'));
   const rack = await ShownRack.open();
   try {
-    for (const path of shownPages().filter((page) => wanted.length === 0 || wanted.some((word) => page.endsWith(word)))) {
+    for (const path of shownPages().filter(
+      (page) => wanted.length === 0 || wanted.some((word) => page.endsWith(word)),
+    )) {
       const commands = await runPage(rack, path);
       for (const command of commands) {
         const wrong = untrue(command);
