@@ -1,7 +1,7 @@
 // The documents lead where they say: no link of README, docs or changelog is dead. And the README is one that a tired person can read.
 
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, globSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { anchorsOf, documentPaths, linksOf, partsOf, proseOf, ROOT, readDocument } from './markdown.ts';
@@ -46,13 +46,24 @@ test('a dead link is found: of a file, of an anchor, of a picture', () => {
   );
 });
 
-test('every page of docs is in its index, and every document that the code names is there', () => {
+test('every page of docs is in its index', () => {
   const index = new Set(linksOf(readDocument('docs/README.md')).map(({ target }) => `docs/${target.split('#')[0]}`));
   const pages = documentPaths().filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
   assert.deepEqual(
     pages.filter((path) => !index.has(path)),
     [],
   );
+});
+
+test('every document that code, configuration and unit name is there, with its heading', () => {
+  const dead = globSync(['src/**/*.ts', 'config/*', 'systemd/*', 'test/**/*.ts', '.ci/*'], { cwd: ROOT }).flatMap(
+    (path) =>
+      [...readDocument(path).matchAll(/\bdocs\/[\w-]+\.md(?:#[\w-]+)?/g)].flatMap(([target]) => {
+        const why = target.includes('nowhere') ? undefined : fault('README.md', target);
+        return why === undefined ? [] : [`${path}: ${target}: ${why}`];
+      }),
+  );
+  assert.deepEqual(dead, []);
 });
 
 test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more than ${PARAGRAPH_LINES_MAX}`, () => {

@@ -8,9 +8,12 @@ import { ShownRack } from '../documents/shown-rack.ts';
 import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
+/** Of all pages, beside two other tests. */
+const ALL_MS_MAX = 580_000;
 
 describe('the commands of the documents', {
   skip: missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'tcpdump'),
+  timeout: ALL_MS_MAX,
 }, () => {
   let rack: ShownRack;
   before(async () => {
