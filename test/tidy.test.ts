@@ -139,7 +139,7 @@ function report(problems: readonly string[], remedy: string): void {
 test('every file of src lies in a room of the map', () => {
   report(
     sources.filter((source) => LEVELS[source.room] === undefined).map((source) => source.path),
-    'put it into one of the rooms, or add the room to the map in the README and here',
+    'put it into one of the rooms, or add the room to the map in docs/architecture.md and here',
   );
 });
 

@@ -41,16 +41,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       const { runDaemon } = await import('./run.ts');
       return await runDaemon(file);
     }
-    const { default: yargs } = await import('yargs');
-    const shared = { config, json };
-    // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
-    const daemons = daemonCommands(accountCommands(base(yargs([...nameStandardInput(args)])), finish), finish);
-    const hosts = neighboursCommand(daemons, shared, finish);
-    const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
-    const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
-    const machines = sshkeysCommand(powerCommands(scripts, shared, finish), shared, finish);
-    const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
-    await captureCommands(preseedCommands(regions, shared, finish), shared, finish).parseAsync();
+    await (await commandParser(args, finish)).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       printError(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -62,9 +53,24 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   return code;
 }
 
-class UsageError extends Error {}
+/** What cannot be used as arguments. */
+export class UsageError extends Error {}
 
 type Finish = (code: number) => void;
+
+/** What understands `args`: every command there is. `finish` is told the exit code of the one that ran. */
+export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
+  const { default: yargs } = await import('yargs');
+  const shared = { config, json };
+  // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
+  const daemons = daemonCommands(accountCommands(base(yargs([...nameStandardInput(args)])), finish), finish);
+  const hosts = neighboursCommand(daemons, shared, finish);
+  const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
+  const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
+  const machines = sshkeysCommand(powerCommands(scripts, shared, finish), shared, finish);
+  const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
+  return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
+}
 
 function base(parser: Argv) {
   return parser

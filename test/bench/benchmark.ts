@@ -10,7 +10,7 @@ export interface Benchmark {
   readonly notes: readonly string[];
   /** Words that it understands beside its name; one that ends in `=` takes a value. */
   readonly options?: readonly string[];
-  /** What the README shows of the results, in Markdown; printed below the table. */
+  /** What docs/performance.md shows of the results, in Markdown; printed below the table. */
   digest?(results: readonly Result[]): string;
   /** Measures everything, in interleaved rounds. @throws Error when something needed is missing, or an answer was wrong. */
   run(options: ReadonlySet<string>): Promise<readonly Result[]>;

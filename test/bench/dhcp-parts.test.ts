@@ -105,7 +105,7 @@ test('a warm-up is over when the rate of a second is no more than that of the se
   for (const [name, windows, steady] of cases) assert.equal(isSteady(windows), steady, name);
 });
 
-test('the table of the README has a row for each part, and what is on disk', () => {
+test('the table of docs/performance.md has a row for each part, and what is on disk', () => {
   const part = '1 000 leases: DORA, 32 in flight';
   const result = (metric: string, rackboot: number, kea: number) => ({ metric, unit: '', rackboot, peers: { kea } });
   const results = [

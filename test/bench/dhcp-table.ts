@@ -1,4 +1,4 @@
-// The results of the DHCP benchmark as the README shows them.
+// The results of the DHCP benchmark as docs/performance.md shows them.
 //
 // 1. A cell is the rate, then p50 and p99 of a whole exchange, then the server's processor time for one; what was not measured is a dash.
 

@@ -33,7 +33,7 @@ const DOCUMENT = `# Preseeds: what installers are told
 A machine that is installed by its distribution's installer gets a file of answers; cloud-init and curtin get theirs. Each is made from a
 template. The shipped ones work as they are; your own come first. This document is made from the code by \`npm run docs\`.
 
-\`\`\`
+\`\`\`sh
 rackboot preseed list                          # the templates, yours and the shipped ones
 rackboot preseed show preseed_master           # one of them, to begin your own with
 rackboot preseed render calm-ibis              # what this machine would be told now; --os, --release, --purpose for another
@@ -144,7 +144,7 @@ ${table(
 \`clock\`, \`accounts\`, \`partitioning\`, \`apt\`, \`kernel\`, \`client_packages\`, \`preseed\`, \`post_scripts\`. To change one of them, begin a file called
 \`generic\`, \`debian\` or \`debian_amd64_generic_bookworm\`:
 
-\`\`\`
+\`\`\`text
 {{inherit "preseed_master"}}
 {{def client_packages}}
 d-i pkgsel/include string openssh-server sudo cloud-init vim

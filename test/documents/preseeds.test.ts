@@ -31,7 +31,7 @@ test('every filter that the document names can be used', () => {
 });
 
 test('the example of the document changes one block and keeps the rest', () => {
-  const [, example = ''] = /```\n({{inherit[\s\S]*?)```/.exec(renderPreseedsDocument()) ?? [];
+  const [, example = ''] = /```text\n({{inherit[\s\S]*?)```/.exec(renderPreseedsDocument()) ?? [];
   const result = renderPreseed(REQUEST, templates({ debian: example }));
   assert.ok(result.ok, JSON.stringify(result));
   assert.equal(result.name, 'debian');

@@ -1,18 +1,27 @@
 // What the documents show as configuration is configuration: people copy it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
-for (const name of ['dhcp-reservations-and-classes.md', 'security.md']) {
-  const text = readFileSync(join(import.meta.dirname, '../../docs', name), 'utf8');
-  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => block);
-  test(`docs/${name} shows configuration`, () => assert.ok(blocks.length > 0));
-  for (const [index, block] of blocks.entries())
-    test(`example ${index + 1} of docs/${name} is accepted as it stands`, () => {
-      const parsed = parseConfig(block);
-      assert.ok(parsed.ok, parsed.ok ? '' : formatProblems(name, parsed.problems));
-    });
-}
+/** Whose example is a part of a cluster interface, and has a test of its own. */
+const APART = 'docs/dhcp-options.md';
+
+const examples = documentPaths()
+  .filter((path) => path !== APART)
+  .flatMap((path) =>
+    partsOf(readDocument(path)).flatMap((part) =>
+      part.kind === 'block' && part.language === 'yaml'
+        ? [{ place: `${path}:${part.line}`, text: part.lines.join('\n') }]
+        : [],
+    ),
+  );
+
+test('the documents show configuration', () => assert.ok(examples.length >= 8, String(examples.length)));
+
+for (const { place, text } of examples)
+  test(`the example at ${place} is accepted as it stands`, () => {
+    const parsed = parseConfig(text);
+    assert.ok(parsed.ok, parsed.ok ? '' : formatProblems(place, parsed.problems));
+  });

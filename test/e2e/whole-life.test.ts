@@ -1,4 +1,4 @@
-// From bare metal to Deployed and back, by the commands of the README.
+// From bare metal to Deployed and back, by the commands of docs/first-machine.md.
 
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';

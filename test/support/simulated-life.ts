@@ -2,7 +2,7 @@
 // region wants of it.
 
 import { systemClock } from '../../src/clock.ts';
-import type { MachineOutcome } from '../../src/lab/machine-actions.ts';
+import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
 import { MachineRunner } from '../../src/lab/machine-runner.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import {
@@ -23,14 +23,19 @@ export class SimulatedLife implements Switched {
   readonly did: string[] = [];
   /** Told when it has powered itself off. */
   onOff: () => void = () => undefined;
+  /** Told each of its steps. */
+  onStep: (step: MachineStep) => void = () => undefined;
   readonly #place: LabPlace;
+  readonly #device: string;
   readonly #machine: SimulatedMachine;
   #running: { readonly runner: MachineRunner; readonly network: HostNetwork } | undefined;
   /** Its plug is put in or pulled, one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(place: LabPlace, index: number) {
+  /** @param device where it is plugged in */
+  constructor(place: LabPlace, index: number, device = 'lo') {
     this.#place = place;
+    this.#device = device;
     const hardware = simulatedHardware(index);
     this.hardware = hardware;
     this.#machine = new SimulatedMachine({
@@ -66,8 +71,8 @@ export class SimulatedLife implements Switched {
       ...this.#place,
       network,
       clock: systemClock,
-      device: 'lo',
-      onStep: () => undefined,
+      device: this.#device,
+      onStep: (step) => this.onStep(step),
     });
     this.#running = { runner, network };
     // A machine whose plug was pulled does not end: nobody waits for it.

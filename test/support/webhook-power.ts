@@ -72,8 +72,10 @@ export class WebhookPower {
   readonly #server: Server;
   readonly #sockets = new Map<string, PowerSocket>();
   #port = 0;
+  readonly #address: string;
 
-  private constructor() {
+  private constructor(address: string) {
+    this.#address = address;
     this.#server = createServer((request, answer) => {
       const [, name = '', what] = (request.url ?? '').split('/');
       const socket = this.#sockets.get(name);
@@ -84,12 +86,13 @@ export class WebhookPower {
     });
   }
 
-  static async start(): Promise<WebhookPower> {
-    const power = new WebhookPower();
-    power.#server.listen(0, '127.0.0.1');
+  /** @param address where it listens */
+  static async start(address = '127.0.0.1'): Promise<WebhookPower> {
+    const power = new WebhookPower(address);
+    power.#server.listen(0, address);
     await once(power.#server, 'listening');
-    const address = power.#server.address();
-    power.#port = typeof address === 'object' && address !== null ? address.port : 0;
+    const bound = power.#server.address();
+    power.#port = typeof bound === 'object' && bound !== null ? bound.port : 0;
     return power;
   }
 
@@ -102,7 +105,7 @@ export class WebhookPower {
 
   /** `power_parameters` for a machine of `power_type` webhook. */
   parameters(name: string): Readonly<Record<string, string>> {
-    const base = `http://127.0.0.1:${this.#port}/${name}`;
+    const base = `http://${this.#address}:${this.#port}/${name}`;
     return {
       power_on_uri: `${base}/on`,
       power_off_uri: `${base}/off`,

@@ -1,0 +1,98 @@
+// Every command of `rackboot` that the documents show is one: the real command line takes it, with its flags. e2e/documents.test.ts runs
+// those that can be run.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { commandParser, UsageError } from '../../src/cli/command-line.ts';
+import { NOT_RUN } from './commands.ts';
+import { commandsOf, documentPaths, inlineCodeOf, partsOf, ROOT, readDocument } from './markdown.ts';
+
+/** Thrown in place of running a command that was understood. */
+class Understood extends Error {}
+
+/** Why the command line does not take these words; undefined: it does. */
+async function refusal(words: readonly string[]): Promise<string | undefined> {
+  const parser = await commandParser(words, () => undefined);
+  // Called between the checks and the command itself.
+  parser.middleware(() => {
+    throw new Understood();
+  });
+  try {
+    await parser.parseAsync();
+    return 'nothing was to be run';
+  } catch (error) {
+    if (error instanceof Understood) return undefined;
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}
+
+/** The words of each `rackboot …` in a line of shell, in or behind anything else. */
+function rackbootCommands(line: string): string[][] {
+  return [...line.matchAll(/(?:^|sudo |[|;&(] ?)rackboot((?: (?:'[^']*'|"[^"]*"|[^\s|&;()<'"]+))+)/g)].map(
+    ([, text = '']) =>
+      [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+        ([, single, double, plain]) => single ?? double ?? plain ?? '',
+      ),
+  );
+}
+
+const shown = documentPaths()
+  .filter((path) => path !== 'CHANGELOG.md')
+  .flatMap((path) => {
+    const text = readDocument(path);
+    const blocks = partsOf(text).flatMap((part) =>
+      part.kind === 'block' && /^(sh|console)$/.test(part.language) ? [part] : [],
+    );
+    return [
+      ...blocks.flatMap((block) =>
+        commandsOf(block).map(({ command, line, output }) => ({ path, line, command, output, isWhole: true })),
+      ),
+      ...inlineCodeOf(text)
+        .filter(({ code }) => /^(sudo )?rackboot /.test(code))
+        .map(({ code, line }) => ({ path, line, command: code, output: [], isWhole: false })),
+    ];
+  });
+
+test('the command line takes every command that is shown', async () => {
+  const wrong: string[] = [];
+  let count = 0;
+  for (const { path, line, command, output, isWhole } of shown) {
+    // A mistake is shown as one.
+    if (output[0]?.startsWith('rackboot: Did you mean')) continue;
+    for (const words of rackbootCommands(command)) {
+      count += 1;
+      const given = words.filter((word) => word !== '…');
+      const why = await refusal(given);
+      // In a sentence a command may be named without what belongs to it.
+      const isPart = !isWhole && why !== undefined && /^(name |Not enough|Missing required)/.test(why);
+      if (why !== undefined && !isPart) wrong.push(`${path}:${line}: rackboot ${given.join(' ')}: ${why}`);
+    }
+  }
+  assert.ok(count > 150, `${count} commands`);
+  assert.deepEqual(wrong, []);
+});
+
+test('a command that does not exist is found: misspelt, with a flag too many, without a word', async () => {
+  assert.equal(await refusal(['machines', 'accept', 'calm-ibis']), undefined);
+  for (const words of ['machines acept calm-ibis', 'machines accept calm-ibis --forse', 'machines accept', 'statu']) {
+    assert.notEqual(await refusal(words.split(' ')), undefined, words);
+  }
+  assert.deepEqual(rackbootCommands("x=$(sudo rackboot config set a '[1, 2]' | tail) && rackboot status"), [
+    ['config', 'set', 'a', '[1, 2]'],
+    ['status'],
+  ]);
+});
+
+test('what is not run is shown somewhere, and what covers it is there', () => {
+  const commands = shown.filter(({ isWhole }) => isWhole).map(({ command }) => command);
+  for (const { pattern, coveredBy } of NOT_RUN) {
+    assert.ok(
+      commands.some((command) => pattern.test(command)),
+      `${pattern}: nothing that is shown`,
+    );
+    if (coveredBy !== undefined) assert.ok(existsSync(join(ROOT, 'test', coveredBy)), coveredBy);
+  }
+});

@@ -1,0 +1,66 @@
+// Which of the commands that the documents show are not run where their pages are tested, why, and what tests them instead. All of
+// `rackboot` are held against the real command line, run or not.
+
+interface NotRun {
+  /** Matches the command from its beginning. */
+  readonly pattern: RegExp;
+  readonly why: string;
+  /** The file below `test` that covers it; none: nothing does. */
+  readonly coveredBy?: string;
+}
+
+const PACKAGES = 'it fetches packages, for a minute or more';
+
+export const NOT_RUN: readonly NotRun[] = [
+  { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: '../.ci/run' },
+  { pattern: /^sudo npm start -- --vm$/, why: 'it needs QEMU and minutes', coveredBy: 'e2e/first-boot.test.ts' },
+  {
+    pattern: /^sudo (ln|install) .*\b(local\/bin|systemd)\b/,
+    why: 'it installs on this host',
+    coveredBy: 'e2e/systemd.test.ts',
+  },
+  { pattern: /^sudo systemd-sysusers/, why: 'it makes a user of this host', coveredBy: 'e2e/systemd.test.ts' },
+  { pattern: /^(sudo )?systemctl /, why: 'it needs an init', coveredBy: 'e2e/systemd.test.ts' },
+  { pattern: /^journalctl /, why: 'it needs the journal of an init' },
+  { pattern: /^sudo chown /, why: 'it needs the user of the service', coveredBy: 'e2e/systemd.test.ts' },
+  { pattern: /^sudo rackboot init &&/, why: PACKAGES, coveredBy: 'e2e/init.test.ts' },
+  { pattern: /^sudo rackboot run$/, why: 'it stays in the foreground; the laboratory starts the same daemon' },
+  { pattern: /^sudo rackboot images build\b/, why: PACKAGES, coveredBy: 'e2e/environment.test.ts' },
+  { pattern: /^sudo rackboot images make-debian\b/, why: PACKAGES, coveredBy: 'support/debian-image.ts' },
+  { pattern: /^sudo rackboot images import-installer$/, why: PACKAGES, coveredBy: 'long/first-boot-installer.test.ts' },
+  {
+    pattern: /^sudo rackboot createadmin --username admin$/,
+    why: 'it asks a person',
+    coveredBy: 'e2e/commands.test.ts',
+  },
+  { pattern: /^sudo rackboot power set \S+ ipmi /, why: 'it needs a BMC', coveredBy: 'e2e/power-life.test.ts' },
+  { pattern: /^sudo rackboot power check qemu/, why: 'it needs a hypervisor', coveredBy: 'e2e/power-virsh.test.ts' },
+  {
+    pattern: /^sudo rackboot machines (rescue|exit-rescue) /,
+    why: 'a simulated machine opens no login',
+    coveredBy: 'e2e/rescue.test.ts',
+  },
+  {
+    pattern: /^sudo rackboot machines deploy .* --by installer/,
+    why: 'it needs an installer',
+    coveredBy: 'e2e/preseed.test.ts',
+  },
+  {
+    pattern: /^sudo rackboot machines (merge|split|keep-apart) /,
+    why: 'it needs a second machine',
+    coveredBy: 'e2e/identity.test.ts',
+  },
+  {
+    pattern: /^sudo rackboot racks (accept|reject|remove) /,
+    why: 'it needs a second rack',
+    coveredBy: 'e2e/region-racks.test.ts',
+  },
+  { pattern: /^sudo rackboot outbox\b/, why: 'it needs a region elsewhere', coveredBy: 'e2e/remote-region.test.ts' },
+  { pattern: /^ssh /, why: 'a simulated machine opens no login', coveredBy: 'e2e/whole-life.test.ts' },
+  { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },
+];
+
+/** Why a command is not run; undefined: it is. */
+export function notRun(command: string): NotRun | undefined {
+  return NOT_RUN.find(({ pattern }) => pattern.test(command));
+}

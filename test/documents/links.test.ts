@@ -1,0 +1,101 @@
+// The documents lead where they say: no link of README, docs or changelog is dead. And the README is one that a tired person can read.
+
+import assert from 'node:assert/strict';
+import { existsSync, globSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { anchorsOf, documentPaths, linksOf, partsOf, proseOf, ROOT, readDocument } from './markdown.ts';
+
+const README_LINES_MAX = 120;
+const PARAGRAPH_LINES_MAX = 4;
+/** So that four lines are four lines: a paragraph written in one line is none the shorter. */
+const README_COLUMNS_MAX = 120;
+const PICTURE_BYTES_MAX = 200_000;
+
+/** Why a link is dead; undefined: it is not. */
+function fault(path: string, target: string): string | undefined {
+  if (/^(https?|mailto):/.test(target)) return undefined;
+  const [file = '', anchor] = target.split('#');
+  const wanted = file === '' ? path : normalize(join(dirname(path), decodeURIComponent(file)));
+  if (wanted.startsWith('..') || !existsSync(join(ROOT, wanted))) return `there is no ${wanted}`;
+  if (anchor === undefined) return undefined;
+  if (!wanted.endsWith('.md')) return 'an anchor in what is no document';
+  return anchorsOf(readDocument(wanted)).has(anchor) ? undefined : `${wanted} has no heading #${anchor}`;
+}
+
+test('no link is dead', () => {
+  const dead = documentPaths().flatMap((path) =>
+    linksOf(readDocument(path)).flatMap(({ target, line }) => {
+      const why = fault(path, target);
+      return why === undefined ? [] : [`${path}:${line}: ${target}: ${why}`];
+    }),
+  );
+  assert.deepEqual(dead, []);
+});
+
+test('a dead link is found: of a file, of an anchor, of a picture', () => {
+  assert.equal(fault('README.md', 'docs/power.md'), undefined);
+  for (const target of ['docs/nowhere.md', '#nowhere', 'docs/power.md#nowhere', '../README.md']) {
+    assert.notEqual(fault('README.md', target), undefined, target);
+  }
+  assert.deepEqual(
+    linksOf('[a](b.md#c) ![p](d.png)\n<img src="e.png" alt="">\n```\n[no](link.md)\n```\n`[no](f)`\n').map(
+      ({ target }) => target,
+    ),
+    ['b.md#c', 'd.png', 'e.png'],
+  );
+});
+
+test('every page of docs is in its index', () => {
+  const index = new Set(linksOf(readDocument('docs/README.md')).map(({ target }) => `docs/${target.split('#')[0]}`));
+  const pages = documentPaths().filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
+  assert.deepEqual(
+    pages.filter((path) => !index.has(path)),
+    [],
+  );
+});
+
+test('every document that code, configuration and unit name is there, with its heading', () => {
+  const dead = globSync(['src/**/*.ts', 'config/*', 'systemd/*', 'test/**/*.ts', '.ci/*'], { cwd: ROOT }).flatMap(
+    (path) =>
+      [...readDocument(path).matchAll(/\bdocs\/[\w-]+\.md(?:#[\w-]+)?/g)].flatMap(([target]) => {
+        const why = target.includes('nowhere') ? undefined : fault('README.md', target);
+        return why === undefined ? [] : [`${path}: ${target}: ${why}`];
+      }),
+  );
+  assert.deepEqual(dead, []);
+});
+
+test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more than ${PARAGRAPH_LINES_MAX}`, () => {
+  const text = readDocument('README.md');
+  const lines = text.trimEnd().split('\n');
+  assert.ok(lines.length <= README_LINES_MAX, `${lines.length} lines`);
+  const long: string[] = [];
+  let paragraph = 0;
+  proseOf(text).forEach((line, index) => {
+    const isTable = line.startsWith('|');
+    paragraph = line.trim() === '' || isTable || /^([-*]|\d+\.) |^#/.test(line) ? 0 : paragraph + 1;
+    if (/^([-*]|\d+\.) /.test(line)) paragraph = 1;
+    if (paragraph > PARAGRAPH_LINES_MAX) long.push(`line ${index + 1}: the paragraph goes on`);
+    if (!isTable && line.length > README_COLUMNS_MAX) long.push(`line ${index + 1}: ${line.length} columns`);
+  });
+  assert.deepEqual(long, []);
+});
+
+test('the README shows two pictures, small enough for a slow line', () => {
+  const pictures = linksOf(readDocument('README.md')).filter(({ target }) => /\.(png|svg)$/.test(target));
+  assert.equal(pictures.length, 2);
+  for (const { target } of pictures) assert.ok(statSync(join(ROOT, target)).size < PICTURE_BYTES_MAX, target);
+});
+
+test('each block says what it is: console, sh, yaml or text', () => {
+  const own = documentPaths().filter((path) => path !== 'CHANGELOG.md');
+  const nameless = own.flatMap((path) =>
+    partsOf(readDocument(path)).flatMap((part) =>
+      part.kind === 'block' && !/^(console|sh|yaml|text)$/.test(part.language)
+        ? [`${path}:${part.line}: \`\`\`${part.language}`]
+        : [],
+    ),
+  );
+  assert.deepEqual(nameless, []);
+});

@@ -1,0 +1,364 @@
+// The laboratory in which the commands of the documents run as they are written: a network of its own with the rack's `eth1` at
+// 10.20.0.1 and a simulated machine, calm-ibis, at the other end of the cable; /etc, /var/lib and the programs in front are its own.
+//
+// 1. Nothing of it is seen by the host, and all of it ends with the process: network and mounts are namespaces of the main thread. Files
+//    of the laboratory are touched by synchronous calls and by children only, because the pool of Node's threads is outside.
+// 2. The main thread is on the machine's side of the cable. Rack and commands are on the other.
+// 3. It needs root.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import koffi from 'koffi';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { systemClock } from '../../src/clock.ts';
+import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
+import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+import { enterOwnNetwork, until } from '../support/own-network.ts';
+import { SimulatedLife } from '../support/simulated-life.ts';
+import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+import { ROOT } from './markdown.ts';
+import { writeFiles } from './shown-files.ts';
+
+const CLONE_NEWNS = 0x00020000;
+const CONFIG = '/etc/rackboot/rackboot.yaml';
+const STATE = '/var/lib/rackboot';
+const STATE_DIRECTORIES = ['/etc/rackboot', STATE];
+/** What holds the power is in a network of its own. */
+const POWER_ADDRESS = '10.99.0.2';
+const PLACE: LabPlace = {
+  octets: '10.20.0',
+  source: ipv4(0),
+  dhcpServerPort: 67,
+  dhcpClientPort: 68,
+  tftpPort: 69,
+  dnsPort: 53,
+  httpPort: 5248,
+  regionPort: 5240,
+};
+/** Its hardware address is 52:54:00:5a:00:01. */
+const MACHINE_INDEX = 1;
+export const MACHINE_NAME = 'calm-ibis';
+const STATE_MS_MAX = 60_000;
+const COMMAND_MS_MAX = 60_000;
+/** Of a stand-in that is loaded and never run. */
+const LOADER_BYTES = 30_000;
+/** How long a command that follows is listened to. */
+const FOLLOW_MS = 3000;
+const LEASE_SECONDS = 3600;
+
+const machinesOfRegion = z.array(
+  z.object({
+    system_id: z.string(),
+    hostname: z.string(),
+    status_name: z.string(),
+    status_message: z.string(),
+    power_type: z.string(),
+    power_task: z.string(),
+  }),
+);
+
+/** What a command printed, on both outputs, and how it ended. */
+export interface Printed {
+  readonly code: number | null;
+  readonly lines: readonly string[];
+}
+
+export class ShownRack {
+  readonly #place: string;
+  readonly #rack: ChildProcess;
+  readonly #life: SimulatedLife;
+  readonly #socket: PowerSocket;
+  readonly #power: WebhookPower;
+  readonly #log: LogLine[] = [];
+  #daemon: DaemonProcess | undefined;
+  #hasState = false;
+
+  private constructor(place: string, rack: ChildProcess, power: WebhookPower) {
+    this.#place = place;
+    this.#rack = rack;
+    this.#power = power;
+    this.#life = new SimulatedLife(PLACE, MACHINE_INDEX, 'eth0');
+    this.#socket = power.add(MACHINE_NAME, this.#life);
+    this.#life.onOff = () => {
+      this.#socket.isOn = false;
+    };
+    // It has an address as soon as it says so, and answers ARP for no other.
+    this.#life.onStep = ({ text }) => {
+      const address = /(?:has|up at) (\d+\.\d+\.\d+\.\d+)/.exec(text)?.[1];
+      if (text.startsWith('powered on') || address !== undefined) ip('address flush dev eth0');
+      if (address !== undefined) ip(`address add ${address}/24 dev eth0`);
+    };
+  }
+
+  static async open(): Promise<ShownRack> {
+    const place = mkdtempSync(join(tmpdir(), 'rackboot-shown-'));
+    enterOwnNetwork();
+    enterOwnMounts(place);
+    const rack = spawn('unshare', ['-n', 'sleep', '3000'], { stdio: 'ignore' });
+    const inside = ['-t', String(rack.pid), '-n', '--'];
+    const inRack = (command: string): unknown => execFileSync('nsenter', [...inside, ...command.split(' ')]);
+    await until(
+      () =>
+        execFileSync('nsenter', [...inside, 'ip', '-o', 'link'])
+          .toString()
+          .split('\n').length === 2,
+    );
+    ip(`link add eth0 type veth peer name eth1 netns ${rack.pid}`);
+    ip(`link set eth0 address ${formatMac(mac(0x5254_005a_0000 + MACHINE_INDEX))} up`);
+    ip(`link add power0 type veth peer name eth0 netns ${rack.pid}`);
+    ip('link set power0 up');
+    ip(`address add ${POWER_ADDRESS}/24 dev power0`);
+    inRack('ip link set lo up');
+    inRack('ip link set eth0 up');
+    inRack('ip address add 10.99.0.1/24 dev eth0');
+    inRack('ip link set eth1 address 52:54:00:20:00:01 up');
+    inRack('ip address add 10.20.0.1/24 dev eth1');
+    return new ShownRack(place, rack, await WebhookPower.start(POWER_ADDRESS));
+  }
+
+  async close(): Promise<void> {
+    await this.#life.close();
+    this.#power.close();
+    await this.#stop();
+    this.#rack.kill('SIGKILL');
+    // Only the mounted directory itself is seen by the host.
+    execFileSync('umount', ['-l', this.#place]);
+    rmSync(this.#place, { recursive: true, force: true });
+  }
+
+  /** Runs what is shown, in a directory that has the files which it names. */
+  async run(command: string): Promise<Printed> {
+    const follows = /\s(--follow|-f)\b|^(sudo )?npm start/.test(command);
+    const child = spawn('nsenter', ['-t', String(this.#rack.pid), '-n', '--', 'bash', '-c', `exec 2>&1; ${command}`], {
+      cwd: join(this.#place, 'home'),
+      env: {
+        ...process.env,
+        HOME: join(this.#place, 'home'),
+        PATH: `${join(this.#place, 'bin')}:${process.env.PATH ?? ''}`,
+        NO_COLOR: '1',
+      },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    });
+    let text = '';
+    child.stdout?.on('data', (bytes: Buffer) => {
+      text += bytes.toString('utf8');
+    });
+    const end = (signal: NodeJS.Signals) => () => process.kill(-(child.pid ?? 0), signal);
+    const late = systemClock.schedule(follows ? FOLLOW_MS : COMMAND_MS_MAX, end(follows ? 'SIGINT' : 'SIGKILL'));
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    late.cancel();
+    return { code: follows ? 0 : code, lines: text.replace(/\n$/, '').split('\n') };
+  }
+
+  /** Forgets what a page has done. */
+  leavePage(): void {
+    this.#hasState = false;
+  }
+
+  /** What happens between commands. */
+  async direct(words: string): Promise<void> {
+    const [verb = '', ...rest] = words.split(' ');
+    switch (verb) {
+      case 'nothing':
+        return await this.#empty();
+      case 'prepared':
+        return await this.#prepare();
+      case 'tree':
+        return makeTree();
+      case 'start':
+        return await this.#start();
+      case 'stop':
+        return await this.#stop();
+      case 'boot':
+        return await this.#bootByHand();
+      case 'forgotten':
+        await this.#well(`rackboot machines remove ${MACHINE_NAME} --force`);
+        await this.#bootByHand();
+        return await this.#powerByWebhook();
+      case 'power-by-webhook':
+        return await this.#powerByWebhook();
+      case 'capture':
+        return await this.#capture();
+      case 'lease':
+        return await this.#lease(rest);
+      case 'run':
+        return await this.#well(rest.join(' '));
+      case 'is':
+        return await this.#reach(rest.join(' '));
+      default:
+        throw new Error(`the laboratory knows no "${words}"`);
+    }
+  }
+
+  async #empty(): Promise<void> {
+    await this.#life.off();
+    this.#socket.isOn = false;
+    await this.#stop();
+    for (const directory of STATE_DIRECTORIES) {
+      rmSync(directory, { recursive: true, force: true });
+      mkdirSync(directory, { recursive: true });
+    }
+    this.#hasState = false;
+  }
+
+  /** A rack that runs, with an account, a key, an image, and calm-ibis, Ready. */
+  async #prepare(): Promise<void> {
+    const kept = join(this.#place, 'kept');
+    if (!this.#hasState) {
+      await this.#empty();
+      if (existsSync(kept)) cpSync(kept, '/', { recursive: true });
+      else {
+        await this.#well('rackboot init --interface eth1 --yes --name rack-1');
+        await this.#well('rackboot createadmin --username admin --password-file password');
+        makeTree();
+        await this.#makeReady();
+        await this.#stop();
+        for (const directory of STATE_DIRECTORIES) cpSync(directory, join(kept, directory), { recursive: true });
+      }
+      this.#hasState = true;
+    }
+    await this.#makeReady();
+  }
+
+  async #makeReady(): Promise<void> {
+    await this.#start();
+    if ((await this.#machines()).length === 0) await this.#bootByHand();
+    const [machine] = await this.#machines();
+    if (machine?.power_type !== 'webhook') await this.#powerByWebhook();
+    if (!(await this.run('rackboot sshkeys list')).lines.join().includes('ann@desk'))
+      await this.#well('rackboot sshkeys add ~/.ssh/id_ed25519.pub');
+    if (!(await this.run('rackboot images list')).lines.join().includes('bookworm'))
+      await this.#well('rackboot images add site.img --os debian --release bookworm');
+    switch (machine?.status_name) {
+      case 'New':
+        await this.#well(`rackboot machines accept ${MACHINE_NAME}`);
+        break;
+      case 'Allocated':
+      case 'Deployed':
+        await this.#well(`rackboot machines release ${MACHINE_NAME}`);
+        break;
+      default:
+    }
+    await this.#reach('Ready');
+    // So that its power is known.
+    await this.#well(`rackboot power status ${MACHINE_NAME}`);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#daemon !== undefined) return;
+    const from = this.#log.length;
+    this.#daemon = await DaemonProcess.start({
+      config: CONFIG,
+      before: ['nsenter', '-t', String(this.#rack.pid), '-n', '--'],
+      onLine: (line) => void this.#log.push(line),
+    });
+    const isUp = (): boolean => this.#log.slice(from).some(({ event }) => event === 'region.up');
+    await eventuallyWithin(STATE_MS_MAX, 'the region', isUp);
+    this.#hasState = true;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#daemon?.stop();
+    this.#daemon = undefined;
+  }
+
+  /** A person presses its button; it enlists, and goes off. It is called calm-ibis. */
+  async #bootByHand(): Promise<void> {
+    this.#socket.isOn = true;
+    await this.#life.on();
+    const found = await eventuallyWithin(STATE_MS_MAX, 'the machine', async () => (await this.#machines())[0]);
+    if (found.hostname !== MACHINE_NAME)
+      await this.#well(`rackboot machines rename ${found.system_id} ${MACHINE_NAME}`);
+    await eventuallyWithin(STATE_MS_MAX, 'the machine to be off', () => !this.#socket.isOn);
+  }
+
+  async #powerByWebhook(): Promise<void> {
+    const words = Object.entries(this.#power.parameters(MACHINE_NAME)).map(([name, value]) => `${name}='${value}'`);
+    await this.#well(`rackboot power set ${MACHINE_NAME} webhook ${words.join(' ')}`);
+  }
+
+  /** What goes over the wire while calm-ibis boots, in `boot.pcap`. */
+  async #capture(): Promise<void> {
+    const words = [
+      '-i',
+      'eth1',
+      '-s',
+      '0',
+      '-U',
+      '--immediate-mode',
+      '-w',
+      join(this.#place, 'home', 'boot.pcap'),
+      'udp',
+    ];
+    const inside = ['-t', String(this.#rack.pid), '-n', '--', 'tcpdump', '-Z', 'root', ...words];
+    const capture = spawn('nsenter', inside, { stdio: ['ignore', 'ignore', 'pipe'] });
+    await new Promise((resolve) => capture.stderr.once('data', resolve));
+    await this.#well(`rackboot power on ${MACHINE_NAME} --wait`);
+    await eventuallyWithin(STATE_MS_MAX, 'the machine to be off', () => !this.#socket.isOn);
+    capture.kill('SIGINT');
+    await new Promise((resolve) => capture.once('exit', resolve));
+  }
+
+  /** Somebody has a lease: hardware address, address, name. */
+  async #lease([hardware = '', address = '', name = '']: readonly string[]): Promise<void> {
+    const file = join(this.#place, 'home', 'leases.dnsmasq');
+    const until = Math.round(systemClock.wallTimeMs() / 1000) + LEASE_SECONDS;
+    writeFileSync(file, `${until} ${hardware} ${address} ${name} 01:${hardware}\n`);
+    await this.#well(`rackboot leases import ${file}`);
+  }
+
+  async #reach(status: string): Promise<void> {
+    let last = '';
+    await eventuallyWithin(STATE_MS_MAX, `${MACHINE_NAME} to be ${status}`, async () => {
+      const [machine] = await this.#machines();
+      last = `${machine?.status_name}: ${machine?.status_message}`;
+      return machine?.status_name === status && machine.power_task === '';
+    }).catch((error: unknown) => {
+      throw new Error(`it is ${last}; it did ${this.#life.did.join(', ')}`, { cause: error });
+    });
+  }
+
+  async #machines() {
+    return machinesOfRegion.parse(await askDaemon(STATE, '/MAAS/api/2.0/machines/'));
+  }
+
+  async #well(command: string): Promise<void> {
+    const { code, lines } = await this.run(command);
+    if (code !== 0) throw new Error(`${command}: ${code}\n${lines.join('\n')}`);
+  }
+}
+
+/** What `rackboot images build` makes, by name. */
+function makeTree(): void {
+  const tree = join(STATE, 'boot');
+  makeStandInTree(tree);
+  for (const name of ['ldlinux.c32', 'bootx64.efi', 'grubx64.efi', 'ipxe.efi'])
+    writeFileSync(join(tree, name), Buffer.alloc(LOADER_BYTES, name));
+}
+
+function ip(command: string): void {
+  execFileSync('ip', command.split(' '), { stdio: 'pipe' });
+}
+
+/** Gives this thread and its children a host of their own: `place` has their home, their programs, and what is mounted. */
+function enterOwnMounts(place: string): void {
+  const unshare: (flags: number) => number = koffi.load('libc.so.6').func('int unshare(int)');
+  if (unshare(CLONE_NEWNS) !== 0) throw new Error(`unshare: error ${koffi.errno()}`);
+  const mount = (...words: readonly string[]): unknown => execFileSync('mount', words);
+  mount('--make-rprivate', '/');
+  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), place);
+  cpSync('/etc', join(place, 'etc'), { recursive: true, verbatimSymlinks: true });
+  mount('--bind', join(place, 'etc'), '/etc');
+  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), '/var/lib');
+  for (const name of ['bin', 'home/.ssh']) mkdirSync(join(place, name), { recursive: true });
+  symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(place, 'bin', 'rackboot'));
+  writeFileSync(join(place, 'bin', 'sudo'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+  writeFiles(join(place, 'home'));
+}

@@ -1,0 +1,130 @@
+// Runs the commands that the documents show, in the laboratory, and compares what they print with what is shown.
+//
+// `node test/documents/shown.ts` says what differs; with `--write` it writes the documents anew; with names of pages only those.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { notRun } from './commands.ts';
+import {
+  type Block,
+  commandsOf,
+  type Direction,
+  documentPaths,
+  partsOf,
+  ROOT,
+  readDocument,
+  type ShownCommand,
+} from './markdown.ts';
+import { ShownRack } from './shown-rack.ts';
+
+/** What became of a command. */
+export interface RunCommand extends ShownCommand {
+  readonly code: number | null;
+  readonly printed: readonly string[];
+  /** The output with at most as many lines as its block shows. */
+  readonly shortened: readonly string[];
+  /** Of its block's opening fence. */
+  readonly blockLine: number;
+}
+
+/** The pages with commands that are run. */
+export function shownPages(): string[] {
+  const isRun = (part: Block | Direction): boolean =>
+    part.kind === 'block' &&
+    /^(console|sh)$/.test(part.language) &&
+    commandsOf(part).some(({ command }) => notRun(command) === undefined);
+  return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
+}
+
+/** Runs a page from its beginning to its end. */
+export async function runPage(rack: ShownRack, path: string): Promise<RunCommand[]> {
+  const run: RunCommand[] = [];
+  rack.leavePage();
+  let isPrepared = false;
+  for (const part of partsOf(readDocument(path))) {
+    if (part.kind === 'direction') {
+      await rack.direct(part.words).catch((error: unknown) => {
+        throw new Error(`${path}:${part.line}: ${part.words}`, { cause: error });
+      });
+      isPrepared = true;
+      continue;
+    }
+    if (part.language !== 'console' && part.language !== 'sh') continue;
+    for (const shown of commandsOf(part)) {
+      if (notRun(shown.command) !== undefined) continue;
+      if (!isPrepared) await rack.direct('prepared');
+      isPrepared = true;
+      const { code, lines } = await rack.run(shown.command);
+      if (process.env.DBG) console.log(process.uptime().toFixed(1), shown.command);
+      const printed = lines.map((line) => line.trimEnd()).filter((line, at) => line !== '' || at < lines.length - 1);
+      const shortened = printed.length <= part.outputLines ? printed : [...printed.slice(0, part.outputLines), '…'];
+      run.push({ ...shown, code, printed, shortened, blockLine: part.line });
+    }
+  }
+  return run;
+}
+
+/** A line with what is another each time taken out: numbers, times, names that are drawn. Words and keys stay. */
+export function skeleton(line: string): string {
+  return line
+    .replace(/^[a-z\d]{6}(?= {2})|\([a-z\d]{6}\)|(?<=^System id +)\S+/g, '#')
+    .replace(/[a-z]+-[a-z]+\.maas/g, '#')
+    .replace(
+      /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)\b\.?/g,
+      '#',
+    )
+    .replace(/\S*\d\S*/g, '#')
+    .replace(/# (?:ms|s|min|h|d|days?|B|kB|MB|GB|[KMG]iB)\b/g, '#')
+    .replace(/[─-]{3,}/g, '-')
+    .replace(/\s+/g, ' ')
+    .replace(/(?:# )+#/g, '#')
+    .trim();
+}
+
+/** Commands that tell of what happened before, which depends on how fast it went: half of what is shown is to be printed. */
+const OF_THE_PAST = /rackboot (?:trace|events|neighbours|leases|decode|replay|scripts results|power status)\b/;
+
+/** Shown lines that the command does not print. */
+export function untrue(command: RunCommand): string[] {
+  const printed = new Set(command.printed.map(skeleton));
+  const shown = command.output.filter((line) => line !== '…' && line !== '');
+  const wrong = shown.filter((line) => !printed.has(skeleton(line)));
+  return OF_THE_PAST.test(command.command) && wrong.length <= shown.length / 2 ? [] : wrong;
+}
+
+/** A refusal is shown as one: its first line begins with the program's name. */
+export function endedWell({ code, output }: RunCommand): boolean {
+  return (code !== 0) === (output[0]?.startsWith('rackboot: ') ?? false);
+}
+
+function rewrite(path: string, commands: readonly RunCommand[]): void {
+  const lines = readDocument(path).split('\n');
+  for (const { blockLine, from, to, shortened } of [...commands].reverse()) {
+    const isConsole = (lines[blockLine - 1] ?? '').includes('console');
+    if (isConsole) lines.splice(blockLine + from, to - from, ...shortened);
+  }
+  writeFileSync(join(ROOT, path), lines.join('\n'));
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const words = process.argv.slice(2);
+  const wanted = words.filter((word) => !word.startsWith('--'));
+  const rack = await ShownRack.open();
+  try {
+    for (const path of shownPages().filter(
+      (page) => wanted.length === 0 || wanted.some((word) => page.endsWith(word)),
+    )) {
+      const commands = await runPage(rack, path);
+      for (const command of commands) {
+        const wrong = untrue(command);
+        if (endedWell(command) && wrong.length === 0) continue;
+        console.log(`${path}:${command.line}: ${command.command}: exit status ${command.code}`);
+        for (const line of wrong) console.log(`  shown:   ${line}`);
+        if (!endedWell(command)) for (const line of command.printed) console.log(`  printed: ${line}`);
+      }
+      if (words.includes('--write')) rewrite(path, commands);
+    }
+  } finally {
+    await rack.close();
+  }
+}

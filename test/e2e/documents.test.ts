@@ -1,0 +1,34 @@
+// The commands of README and docs do what is shown: each page is run from its beginning to its end, in a laboratory with a real daemon and
+// a simulated machine. test/documents/commands.ts names what is not run, and what tests that.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { endedWell, runPage, shownPages, untrue } from '../documents/shown.ts';
+import { ShownRack } from '../documents/shown-rack.ts';
+import { missing } from '../support/needs.ts';
+
+const MS_MAX = 120_000;
+/** Of all pages, beside two other tests. */
+const ALL_MS_MAX = 580_000;
+
+describe('the commands of the documents', {
+  skip: missing('linux', 'root', 'ip', 'mount', 'curl', 'dig', 'tcpdump'),
+  timeout: ALL_MS_MAX,
+}, () => {
+  let rack: ShownRack;
+  before(async () => {
+    rack = await ShownRack.open();
+  });
+  after(() => rack?.close());
+
+  for (const path of shownPages())
+    test(`${path} shows what its commands print`, { timeout: MS_MAX }, async () => {
+      const wrong = (await runPage(rack, path)).flatMap((command) => {
+        const place = `${path}:${command.line}: ${command.command}`;
+        const lines = untrue(command).map((line) => `${place}: it does not print: ${line}`);
+        const end = endedWell(command) ? [] : [`${place}: exit status ${command.code}: ${command.printed.join('\n')}`];
+        return [...end, ...lines];
+      });
+      assert.deepEqual(wrong, [], 'mend the page, or write it anew: node test/documents/shown.ts --write');
+    });
+});
