@@ -68,7 +68,7 @@ async function start(): Promise<void> {
   };
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   announce(region.desiredState());
-  send({ kind: 'listening', addresses: api.addresses });
+  api.watch((addresses) => send({ kind: 'listening', addresses }));
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
 }
@@ -147,13 +147,7 @@ function greet(rack: RackDescription, region: Region): void {
 
 /** Follows the listeners of a new configuration; one that cannot be opened is told, and those before stay. */
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
-  const before = api.addresses.join();
-  api.configure(next).then(
-    () => {
-      if (api.addresses.join() !== before) send({ kind: 'listening', addresses: api.addresses });
-    },
-    (error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }),
-  );
+  api.configure(next).catch((error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }));
 }
 
 /** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */
