@@ -217,6 +217,24 @@ test('a session ends by its age, and without use', async () => {
   assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
 });
 
+test('a tab that is left open keeps nobody signed in: its own requests are no use of the session', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('admin');
+    const live = { headers: { 'x-rackboot-live': '1' } };
+    const { clock } = browser.place;
+    clock.advance(SESSION_IDLE_MS / 2);
+    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+    clock.advance(SESSION_IDLE_MS / 2);
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'somebody looked, and stays signed in');
+    for (let waited = 0; waited < SESSION_IDLE_MS; waited += SESSION_IDLE_MS / 4) {
+      assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+      clock.advance(SESSION_IDLE_MS / 4);
+    }
+    clock.advance(1);
+    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 303, 'the tab is led to the form by its own request');
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+  }));
+
 test('who signs in without end signs nobody else out', () => {
   const clock = new VirtualClock();
   const known = ['ann', 'bob', 'eve'].map((username) => userNamed(username));
