@@ -11,6 +11,7 @@ import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { neighboursCommand } from './neighbour-commands.ts';
 import { printError, printFailure } from './output.ts';
+import { peopleCommands } from './people-commands.ts';
 import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
@@ -48,7 +49,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     const hosts = neighboursCommand(daemons, shared, finish);
     const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
     const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
-    const machines = sshkeysCommand(powerCommands(scripts, shared, finish), shared, finish);
+    const people = peopleCommands(powerCommands(scripts, shared, finish), shared, finish);
+    const machines = sshkeysCommand(people, shared, finish);
     const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
     await captureCommands(preseedCommands(regions, shared, finish), shared, finish).parseAsync();
   } catch (error) {

@@ -112,6 +112,30 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
 }
 
 /**
+ * Gives an account another password, on the store alone: for the command line of this host.
+ * @throws RackError `bad-argument` when the password is unusable, `not-found` when there is no such account
+ */
+export async function changePassword(
+  store: RegionStore,
+  clock: Clock,
+  username: string,
+  password: string,
+): Promise<void> {
+  const problem = passwordProblem(password);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
+  const passwordHash = await hashPassword(password, clock);
+  const description = `changed the password of ${username}`;
+  const event = {
+    type: 'AUTHORISATION',
+    description,
+    atMs: clock.wallTimeMs(),
+    username: LOCAL_ADMINISTRATOR,
+  } as const;
+  if (!store.changeUser(username, { passwordHash }, event))
+    throw new RackError('not-found', `there is no user ${username}`);
+}
+
+/**
  * Makes an API key and returns its text, `consumer:token:secret`. The text cannot be had a second time.
  * @throws RackError `not-found` when there is no such user
  */
