@@ -43,16 +43,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       return await runDaemon(file);
     }
     const { default: yargs } = await import('yargs');
-    const shared = { config, json };
-    // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
-    const daemons = daemonCommands(accountCommands(base(yargs([...nameStandardInput(args)])), finish), finish);
-    const hosts = neighboursCommand(daemons, shared, finish);
-    const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
-    const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
-    const people = peopleCommands(powerCommands(scripts, shared, finish), shared, finish);
-    const machines = sshkeysCommand(people, shared, finish);
-    const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
-    await captureCommands(preseedCommands(regions, shared, finish), shared, finish).parseAsync();
+    await addCommands(yargs([...nameStandardInput(args)]), finish).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       printError(`rackboot: ${error.message}\nSee rackboot --help.`);
@@ -62,6 +53,20 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return error instanceof RackError && error.code === 'bad-argument' ? 2 : 1;
   }
   return code;
+}
+
+/** The whole table of commands, on a parser that has none. */
+export function addCommands(parser: Argv, finish: (code: number) => void) {
+  const shared = { config, json };
+  // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
+  const daemons = daemonCommands(accountCommands(base(parser), finish), finish);
+  const hosts = neighboursCommand(daemons, shared, finish);
+  const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
+  const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
+  const people = peopleCommands(powerCommands(scripts, shared, finish), shared, finish);
+  const machines = sshkeysCommand(people, shared, finish);
+  const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
+  return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
 }
 
 class UsageError extends Error {}

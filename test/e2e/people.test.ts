@@ -13,7 +13,7 @@ const FIRST = 'correct horse battery';
 const SECOND = 'another staple';
 
 test('accounts, passwords and tags by the command line', { skip: missing('linux'), timeout: 120_000 }, async (t) => {
-  const place = labPlace(97);
+  const place = labPlace(96);
   const rack = new RunningRack(place);
   after(() => rack.remove());
   await rack.startWhole();
@@ -81,7 +81,7 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
   });
 
   await t.test('tags are added, given to machines, listed and removed', async () => {
-    const form = new URLSearchParams({ hostname: 'm1', mac_addresses: '52:54:00:97:00:01', architecture: 'amd64' });
+    const form = new URLSearchParams({ hostname: 'm1', mac_addresses: '52:54:00:96:00:01', architecture: 'amd64' });
     await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
     assert.match((await run('tags', 'list')).out, /rackboot tags add/);
     assert.equal(
