@@ -33,8 +33,9 @@ const STORE_RETRY_MS = 1000;
 /** When a start's own work is over. */
 const SETTLED_AFTER_MS = 5000;
 
-/** Identifies the rack's life, whose sequences the region counts separately. */
-let source = 'rack';
+/** Identifies the rack's life, whose sequences the region counts separately; undefined: no rack has said in our words who it is. */
+let source: string | undefined;
+let isEnding = false;
 
 async function start(): Promise<void> {
   const store = openRegionStore({ stateDir: config.stateDir });
@@ -68,7 +69,7 @@ async function start(): Promise<void> {
   };
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   announce(region.desiredState());
-  send({ kind: 'listening', addresses: api.addresses });
+  api.watch((addresses) => send({ kind: 'listening', addresses }));
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
 }
@@ -106,15 +107,19 @@ function announce(state: DesiredState): void {
 }
 
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
+  if (isEnding) return;
   switch (message.kind) {
     case 'hello':
-      if (message.uplink !== UPLINK_VERSION)
+      if (message.uplink !== UPLINK_VERSION) {
         send({ kind: 'refused', reason: `uplink version ${message.uplink} is not ${UPLINK_VERSION}` });
+        end(close);
+        break;
+      }
       source = `${message.rack.name}/${message.life}`;
       greet(message.rack, region);
       break;
     case 'events':
-      store(message.events, region);
+      if (source !== undefined) store(message.events, region, source);
       break;
     case 'applied':
       region.racks.acknowledgements.ownApplied(message.version);
@@ -128,11 +133,17 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
       listenAsConfigured(message.config, api);
       break;
     case 'close':
-      void close().finally(() => port?.close());
+      end(close);
       break;
     default:
       unreachable(message);
   }
+}
+
+/** Stores what has arrived, and ends the thread. */
+function end(close: () => Promise<void>): void {
+  isEnding = true;
+  void close().finally(() => port?.close());
 }
 
 /** Keeps what the rack says of itself; while the disk refuses, it is tried again. */
@@ -147,24 +158,18 @@ function greet(rack: RackDescription, region: Region): void {
 
 /** Follows the listeners of a new configuration; one that cannot be opened is told, and those before stay. */
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
-  const before = api.addresses.join();
-  api.configure(next).then(
-    () => {
-      if (api.addresses.join() !== before) send({ kind: 'listening', addresses: api.addresses });
-    },
-    (error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }),
-  );
+  api.configure(next).catch((error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }));
 }
 
 /** Stores a batch and says so; while the disk refuses, the same batch is tried again. The rack sends no other meanwhile. */
-function store(events: readonly UplinkEvent[], region: Region): void {
+function store(events: readonly UplinkEvent[], region: Region, source: string): void {
   const last = events.at(-1);
   if (last === undefined) return;
   try {
     region.observe(events, source);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    systemClock.schedule(STORE_RETRY_MS, () => store(events, region));
+    systemClock.schedule(STORE_RETRY_MS, () => store(events, region, source));
     return;
   }
   send({ kind: 'stored', sequence: last.sequence });

@@ -1,7 +1,8 @@
 // Where two answers to one question differ. Pure.
 
 import type { DhcpMessage } from '../dhcp/wire/message.ts';
-import type { Message } from '../dns/message.ts';
+import { FLAG, type Message } from '../dns/message.ts';
+import { type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { bytesText, safeText } from './description.ts';
@@ -51,18 +52,44 @@ function optionText(code: number, value: Uint8Array | undefined): string {
   return text !== '' ? text : (parts ?? []).map((part) => `${part.name}: ${part.value}`).join('; ') || bytesText(value);
 }
 
-/** Where two DNS answers differ: code, authority, and the data of the answers whatever their order and time to live. */
+const AUTHORITATIVE = 'authoritative';
+
+const ofAuthority = ({ flags }: Message): string => ((flags & FLAG.AA) === 0 ? 'no' : 'yes');
+
+/** Records as one text, whatever their order and time to live. */
+function recordsText(records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string {
+  return records.map(lineOf).toSorted().join(', ') || NONE;
+}
+
+const dataOf = ({ type, rdata }: DnsRecord): string => `${typeName(type)} ${safeText(formatRdata(type, rdata))}`;
+
+/** With its zone; the serial number of an SOA counts changes, which no two servers count alike. */
+function authorityOf(record: DnsRecord): string {
+  const data = record.type === TYPE.SOA ? dataOf(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : dataOf(record);
+  return `${safeText(record.name)}. ${data}`;
+}
+
+/**
+ * Where two DNS answers differ: the code; whether each is authoritative (RFC 1035 §4.1.1); the data of the answers; the authority section,
+ * which is the zone of a name that there is not (RFC 2308 §3).
+ */
 export function compareDns(now: Message, captured: Message): readonly Difference[] {
   const found: Difference[] = [];
   const add = (what: string, a: string, b: string): void => {
     if (a !== b) found.push({ what, now: a, captured: b });
   };
   add('code', rcodeName(now.rcode), rcodeName(captured.rcode));
-  const answers = (message: Message): string =>
-    message.answers
-      .map(({ type, rdata }) => `${typeName(type)} ${safeText(formatRdata(type, rdata))}`)
-      .toSorted()
-      .join(', ') || NONE;
-  add('answers', answers(now), answers(captured));
+  add(AUTHORITATIVE, ofAuthority(now), ofAuthority(captured));
+  add('answers', recordsText(now.answers, dataOf), recordsText(captured.answers, dataOf));
+  add('authority', recordsText(now.authority, authorityOf), recordsText(captured.authority, authorityOf));
   return found;
+}
+
+/**
+ * The same when an upstream would be asked now: what it would say is not known, but whether we would answer with authority is, which we do
+ * for an alias of ours that leads outside.
+ */
+export function compareForwarded(isOwnAlias: boolean, captured: Message): readonly Difference[] {
+  const [now, theirs] = [isOwnAlias ? 'yes' : 'no', ofAuthority(captured)];
+  return now === theirs ? [] : [{ what: AUTHORITATIVE, now, captured: theirs }];
 }

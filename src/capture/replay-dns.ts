@@ -10,7 +10,7 @@ import { Names } from '../dns/names.ts';
 import { DnsService } from '../dns/service.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { formatIpv4 } from '../net/address.ts';
-import { compareDns } from './answer-comparison.ts';
+import { compareDns, compareForwarded } from './answer-comparison.ts';
 import { describeDns, summariseDns } from './dns-description.ts';
 import type { CapturedDatagram } from './link-layer.ts';
 import { judge, type Replayed } from './replay-result.ts';
@@ -19,6 +19,8 @@ import { keepWaiting } from './waiting-queries.ts';
 interface Waiting {
   readonly result: Replayed;
   readonly now: Message | undefined;
+  /** It would be forwarded, behind an alias of ours. */
+  readonly isOwnAlias: boolean;
 }
 
 /** Replays DNS. */
@@ -64,7 +66,8 @@ export class DnsReplay {
       verdict: judge(now !== undefined || forwarded, false, []),
       differences: [],
     };
-    keepWaiting(this.#waiting, `${from}:${fromPort}/${id}`, { result, now });
+    const isOwnAlias = forwarded && handled.chain.length > 0;
+    keepWaiting(this.#waiting, `${from}:${fromPort}/${id}`, { result, now, isOwnAlias });
     return result;
   }
 
@@ -72,11 +75,12 @@ export class DnsReplay {
     const waiting = this.#waiting.get(key);
     const answer = decodeMessage(bytes);
     if (waiting === undefined || waiting.result.captured !== undefined || !answer.ok) return;
-    const { result, now } = waiting;
+    const { result, now, isOwnAlias } = waiting;
     result.captured = `${summariseDns(answer.value)}, from ${server}`;
-    result.differences = now === undefined ? [] : compareDns(now, answer.value);
-    // What an upstream would say now is not known, so nothing is said to differ.
-    result.verdict = result.decision === 'forward' ? 'same' : judge(now !== undefined, true, result.differences);
+    const isForwarded = result.decision === 'forward';
+    if (isForwarded) result.differences = compareForwarded(isOwnAlias, answer.value);
+    else if (now !== undefined) result.differences = compareDns(now, answer.value);
+    result.verdict = judge(isForwarded || now !== undefined, true, result.differences);
   }
 }
 

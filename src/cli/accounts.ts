@@ -1,23 +1,28 @@
-// `rackboot createadmin` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
+// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: straight on the region's store, so that they work before the daemon first ran and
 // beside one that runs.
 
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import { errorText, RackError } from '../errors.ts';
-import { createAdmin, createApiKey } from '../region/accounts.ts';
+import { changePassword, createAdmin, createApiKey } from '../region/accounts.ts';
 import type { RegionStore } from '../region/store.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { print } from './output.ts';
 import { openPrompt } from './prompt.ts';
 import { becomeOwnerOf } from './state-owner.ts';
 
-export interface AdministratorFlags {
-  readonly config: string;
+/** Whose password is read, and from where. */
+export interface PasswordFlags {
   readonly username: string;
+  /** `-`: standard input; undefined: the terminal is asked. */
+  readonly passwordFile?: string | undefined;
+}
+
+export interface AdministratorFlags extends PasswordFlags {
+  readonly config: string;
   readonly email: string;
   readonly password?: string | undefined;
-  readonly passwordFile?: string | undefined;
 }
 
 /** Makes an administrator. @returns 0 */
@@ -28,6 +33,24 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
     createAdmin(store, systemClock, { username: flags.username, email: flags.email, password }),
   );
   print(`${flags.username} is an administrator. Their API key: rackboot apikey --username ${flags.username}`);
+  return 0;
+}
+
+/**
+ * Gives an account another password. Whoever may write into the state directory may do so: root, and the user of the service.
+ *
+ * @returns 0
+ * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
+ */
+export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
+  const { stateDir } = loadPlace(flags.config);
+  const { username } = flags;
+  await withStore(stateDir, async (store) => {
+    if (store.findUser(username) === undefined)
+      throw new RackError('not-found', `there is no user ${username}; rackboot users list shows all`);
+    await changePassword(store, systemClock, username, await readPassword(flags));
+  });
+  print(`${username} has another password; browsers that were signed in are signed out.`);
   return 0;
 }
 
@@ -53,7 +76,8 @@ async function withStore<T>(stateDir: string, action: (store: RegionStore) => T 
   }
 }
 
-async function readPassword(flags: AdministratorFlags): Promise<string> {
+/** Reads a password from where nobody sees it. @throws RackError `bad-argument`, `cancelled` */
+export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
     try {
       return readFileSync(flags.passwordFile === '-' ? 0 : flags.passwordFile, 'utf8').replace(/\r?\n$/, '');

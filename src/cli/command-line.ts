@@ -11,6 +11,7 @@ import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { neighboursCommand } from './neighbour-commands.ts';
 import { printError, printFailure } from './output.ts';
+import { peopleCommands } from './people-commands.ts';
 import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
@@ -61,13 +62,19 @@ type Finish = (code: number) => void;
 /** What understands `args`: every command there is. `finish` is told the exit code of the one that ran. */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');
+  return addCommands(yargs([...nameStandardInput(args)]), finish);
+}
+
+/** The whole table of commands, on a parser that has none. */
+export function addCommands(parser: Argv, finish: Finish): Parser {
   const shared = { config, json };
   // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
-  const daemons = daemonCommands(accountCommands(base(yargs([...nameStandardInput(args)])), finish), finish);
+  const daemons = daemonCommands(accountCommands(base(parser), finish), finish);
   const hosts = neighboursCommand(daemons, shared, finish);
   const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
   const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
-  const machines = sshkeysCommand(powerCommands(scripts, shared, finish), shared, finish);
+  const people = peopleCommands(powerCommands(scripts, shared, finish), shared, finish);
+  const machines = sshkeysCommand(people, shared, finish);
   const regions = regionCommands(timelineCommands(machines, finish), shared, finish);
   return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
 }

@@ -14,6 +14,7 @@ import { RackError, type RackErrorCode } from '../errors.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { askDaemon } from './control.ts';
+import { printError } from './output.ts';
 
 const answerShape = z.object({
   uuid: z.string(),
@@ -37,8 +38,19 @@ export interface FoundConfig extends UsableConfig {
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 
-/** The configuration that a daemon would start with. @throws RackError as `loadFitting` */
-export const loadMerged = (file: string): UsableConfig => loadFitting(file, cachedSettings).usable;
+/**
+ * The configuration that a daemon would start with. When the settings of the store do not fit the file, the file is used alone, and a
+ * warning on standard error says so.
+ *
+ * @throws RackError as `loadFitting`
+ */
+export function loadMerged(file: string): UsableConfig {
+  const { usable, refused } = loadFitting(file, cachedSettings);
+  if (refused !== undefined) {
+    printError(`${refused}\nThe settings of the region's store are left out; rackboot config show lists them.`);
+  }
+  return usable;
+}
 
 /** What the daemon of this configuration file has in force. @throws RackError as `askDaemon` */
 export async function askConfig(file: string): Promise<FoundConfig> {

@@ -37,7 +37,7 @@ async function publishImages(
   flags: BuildFlags,
   publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
-  const config = flags.tree === undefined || flags.release === undefined ? loadConfigIfThere(flags) : undefined;
+  const config = findImageConfig(flags);
   const tree = flags.tree ?? config?.boot.tree ?? '';
   // What lies in the state directory belongs to its owner, whoever builds; a tree elsewhere belongs to who runs this.
   const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
@@ -100,12 +100,20 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   throw new RackError('store-unwritable', `others than this user can change what is in ${path}: ${remedy}`);
 }
 
-/** With --tree the configuration is not needed: then a missing one is no failure. */
-function loadConfigIfThere(flags: BuildFlags) {
+/**
+ * The configuration that says what of tree and release the flags leave open; undefined: they say both, or say the tree where there is no
+ * configuration file. One that is there is either used or refused: what it says must not be replaced unseen by a default.
+ *
+ * @throws RackError `config-unreadable`, `config-invalid`
+ */
+export function findImageConfig({ config, tree, release }: Pick<BuildFlags, 'config' | 'tree' | 'release'>) {
+  if (tree !== undefined && release !== undefined) return undefined;
   try {
-    return loadMerged(flags.config).config;
+    return loadMerged(config).config;
   } catch (error) {
-    if (flags.tree === undefined) throw error;
-    return undefined;
+    if (tree === undefined || !(error instanceof RackError)) throw error;
+    if (error.code === 'config-unreadable' && osErrorCode(error.cause) === 'ENOENT') return undefined;
+    const remedy = 'with --release beside --tree the configuration is not needed';
+    throw new RackError(error.code, `${error.message}\n${remedy}`, { cause: error });
   }
 }

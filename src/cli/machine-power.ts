@@ -1,6 +1,7 @@
 // `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines as the region holds it.
 //
 // 1. The region answers before a machine is switched; with `--wait` the command stays until that has ended.
+//    Only an event after the answer that tells of the same kind of switching is taken for that end.
 // 2. A value of a parameter may be read from a file, so that no secret stands in the list of processes.
 
 import { z } from 'zod';
@@ -14,7 +15,8 @@ import { formatDuration, print, printFields, printJson, printTable } from './out
 import { machineShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
-const EVENTS_MAX = 20;
+/** Events of a machine that are looked through for the end of its switching: those from its beginning on, the oldest of them. */
+const EVENTS_MAX = 1000;
 const LOOK_EVERY_MS = 500;
 /** The longest a command may wait for its controller and for its end. */
 const WAIT_MS_MAX = 15 * 60_000;
@@ -27,6 +29,8 @@ const powerShape = machineShape.extend({
   power_task: z.string(),
 });
 type PowerShape = z.infer<typeof powerShape>;
+/** What the region answers to a switch: `event_id` is the machine's newest event then. */
+const switchedShape = powerShape.extend({ event_id: z.number() });
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
@@ -93,29 +97,41 @@ export async function switchMachine(
   const { system_id: id } = await findMachine(stateDir, argv.machine);
   const form = formOf({ comment: argv.comment, ...fields });
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', form);
-  const machine = powerShape.parse(raw);
+  const machine = switchedShape.parse(raw);
   if (!argv.wait) {
     if (argv.json) printJson(raw);
     else print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
     return 0;
   }
-  const end = await awaitEnd(stateDir, machine);
-  const isDone = /^Node powered/.test(end?.type ?? '');
-  if (argv.json) printJson({ system_id: id, done: isDone, text: end?.description ?? '' });
-  else print(`${machine.fqdn} (${id}): ${end?.description ?? 'nothing is known of its end'}.`);
+  const isOver = await awaitTask(stateDir, machine);
+  const end = await findEnd(stateDir, machine, machine.event_id, op === 'power_off' ? 'off' : 'on');
+  const isDone = end?.type === `Node powered ${end?.way}`;
+  const text = end?.description ?? (isOver ? 'something else was done with its power' : 'it is still being switched');
+  if (argv.json) printJson({ system_id: id, done: isDone, text });
+  else print(`${machine.fqdn} (${id}): ${text}.`);
   return isDone ? 0 : 1;
 }
 
-/** The event that tells how switching ended; undefined: it has not, within WAIT_MS_MAX. */
-async function awaitEnd(stateDir: string, machine: PowerShape) {
-  const path = `${MACHINES_PATH}${machine.system_id}/`;
+/** Waits until nobody switches the machine any more. @returns false when that takes longer than WAIT_MS_MAX */
+async function awaitTask(stateDir: string, { system_id: id }: PowerShape): Promise<boolean> {
+  const path = `${MACHINES_PATH}${id}/`;
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += LOOK_EVERY_MS) {
-    if (powerShape.parse(await askDaemon(stateDir, path)).power_task === '') break;
+    if (powerShape.parse(await askDaemon(stateDir, path)).power_task === '') return true;
     await sleep(LOOK_EVERY_MS);
   }
-  const query = `/MAAS/api/2.0/events/?op=query&id=${machine.system_id}&limit=${EVENTS_MAX}&level=DEBUG`;
-  const { events } = eventsShape.parse(await askDaemon(stateDir, query));
-  return events.find(({ type }) => /^(?:Node powered|Failed to power) /.test(type));
+  return false;
+}
+
+/**
+ * The event that tells how switching this way ended that began at the event `after`. The first: later ones tell of what somebody else did.
+ * Undefined: none does, because another command took its place, or because it has not ended.
+ */
+async function findEnd(stateDir: string, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
+  const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
+  const { events } = eventsShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/events/?op=query&${query}`));
+  const ends = [`Node powered ${way}`, `Failed to power ${way} node`];
+  const end = events.findLast(({ type }) => ends.includes(type));
+  return end === undefined ? undefined : { ...end, way };
 }
 
 /** Says how a machine is switched. @returns 0 @throws RackError `not-found`, `bad-argument` */

@@ -16,6 +16,7 @@ import { type MergedSettings, mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
 import { salvage } from './salvage.ts';
+import { unknownKeyText } from './sibling-keys.ts';
 import { type WrittenConfig, writtenConfigSchema } from './written.ts';
 
 /** The largest configuration file that is read, in bytes. */
@@ -105,7 +106,7 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
     for (const issue of written.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
       if (issue.code === 'unrecognized_keys')
-        for (const key of issue.keys) report([...path, key], 'unknown key; see config/rackboot.yaml for all keys');
+        for (const key of issue.keys) report([...path, key], unknownKeyText(writtenConfigSchema, path, key));
       // Of a name that may not be one, what it should be is said by the issue inside.
       else report(path, (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message);
     }

@@ -140,7 +140,9 @@ export class DnsServer {
     if (this.#closed) throw new RackError('not-running', 'the DNS server was closed');
     const wanted = new Map(config.listen.map((address) => [`${address}:${config.listenPort}`, address]));
     const opened = new Map<string, Listener>();
-    const forwards = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
+    // Who answers nobody asks nobody, whatever is configured for it.
+    const knowsUpstreams = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
+    const forwards = wanted.size > 0 && knowsUpstreams;
     try {
       for (const [key, address] of wanted) {
         if (!this.#listeners.has(key)) opened.set(key, await this.#listen(address, config.listenPort));

@@ -20,6 +20,8 @@ export const KEYS_PER_USER_MAX = 32;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
+/** A password has at least so many characters. */
+export const PASSWORD_MIN = 8;
 /** Under this name the deeds of who uses the control socket of this host are recorded, and their SSH keys kept. */
 export const LOCAL_ADMINISTRATOR = 'local-administrator';
 
@@ -39,7 +41,10 @@ const newUser = z.object({
       .max(254)
       .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address has the form name@host'),
   ]),
-  password: z.string().min(1, 'a password must not be empty').max(PASSWORD_MAX),
+  password: z
+    .string()
+    .min(PASSWORD_MIN, `a password has at least ${PASSWORD_MIN} characters`)
+    .max(PASSWORD_MAX, `a password has at most ${PASSWORD_MAX} characters`),
 });
 
 /** What a new account takes. */
@@ -48,6 +53,12 @@ export type NewUser = z.input<typeof newUser>;
 /** What is wrong with a new account, for a person; undefined: nothing. */
 export function newUserProblem(account: NewUser): string | undefined {
   const checked = newUser.safeParse(account);
+  return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
+}
+
+/** What is wrong with a password, for a person; undefined: nothing. */
+export function passwordProblem(password: string): string | undefined {
+  const checked = newUser.shape.password.safeParse(password);
   return checked.success ? undefined : checked.error.issues.map((issue) => issue.message).join('; ');
 }
 
@@ -98,6 +109,30 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   const user = store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
   if (user === undefined) throw new RackError('already-exists', `a user ${username} exists: choose another name`);
   return user;
+}
+
+/**
+ * Gives an account another password, on the store alone: for the command line of this host.
+ * @throws RackError `bad-argument` when the password is unusable, `not-found` when there is no such account
+ */
+export async function changePassword(
+  store: RegionStore,
+  clock: Clock,
+  username: string,
+  password: string,
+): Promise<void> {
+  const problem = passwordProblem(password);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
+  const passwordHash = await hashPassword(password, clock);
+  const description = `changed the password of ${username}`;
+  const event = {
+    type: 'AUTHORISATION',
+    description,
+    atMs: clock.wallTimeMs(),
+    username: LOCAL_ADMINISTRATOR,
+  } as const;
+  if (!store.changeUser(username, { passwordHash }, event))
+    throw new RackError('not-found', `there is no user ${username}`);
 }
 
 /**

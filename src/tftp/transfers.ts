@@ -66,7 +66,7 @@ export class Transfers {
         this.handle(session, { kind: 'left' });
       },
       onReadError: (session, error) => this.#fail(session, errorText(error)),
-      inNextTurn: (action) => void setImmediate(action),
+      atTurnEnd: (action) => void setImmediate(action),
     });
   }
 

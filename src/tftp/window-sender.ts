@@ -4,7 +4,8 @@
 // 1. Each session has one place in the queue and sends one window when its turn comes: nobody waits for more than one window
 //    of everybody else.
 // 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all that wakes us in it, the rest waits for the next
-//    turn, so that DHCP and DNS are answered between.
+//    turn, so that DHCP and DNS are answered between. A turn ends when what was set by setImmediate in it has run: libuv calls that right
+//    after the sockets of the same turn, so what is left must wait for the call after the next look at the sockets.
 // 3. Nothing here recurses: a file that is in memory is sent in a loop, one that is not puts its session back into the queue.
 // 4. Sending may end the session: the kernel reports then that its client is gone. Nothing of a session is used after that.
 
@@ -24,8 +25,8 @@ export interface SenderEvents {
   readonly onLeft: (session: Session, blocks: BlocksToSend) => void;
   /** The session's content could not be read. */
   readonly onReadError: (session: Session, error: unknown) => void;
-  /** Calls `action` in the next turn of the event loop. */
-  readonly inNextTurn: (action: () => void) => void;
+  /** Calls `action` at the end of this turn of the event loop; said there, at the end of the next. */
+  readonly atTurnEnd: (action: () => void) => void;
 }
 
 /** The queue of windows. */
@@ -34,6 +35,7 @@ export class WindowSender {
   /** A window is laid out here; sockets are done with it when they return. */
   readonly #bytes = new Uint8Array(WINDOW_BYTES_MAX);
   #sentInTurn = 0;
+  #awaitsTurnEnd = false;
   #queue: Session[] = [];
   #first = 0;
   #draining = false;
@@ -65,15 +67,20 @@ export class WindowSender {
     this.#draining = false;
   }
 
-  /** Counts what leaves in this turn; the turn after it goes on with what is left. */
+  /** Counts what leaves in this turn. */
   #count(bytes: number): void {
-    if (this.#sentInTurn === 0) {
-      this.#events.inNextTurn(() => {
-        this.#sentInTurn = 0;
-        this.drain();
-      });
-    }
     this.#sentInTurn += bytes;
+    if (this.#awaitsTurnEnd) return;
+    this.#awaitsTurnEnd = true;
+    this.#events.atTurnEnd(() => this.#endTurn());
+  }
+
+  /** Sends what this turn still allows; the end of the next one goes on with what is left. */
+  #endTurn(): void {
+    this.drain();
+    this.#sentInTurn = 0;
+    this.#awaitsTurnEnd = this.#queue.length > 0;
+    if (this.#awaitsTurnEnd) this.#events.atTurnEnd(() => this.#endTurn());
   }
 
   #sendWindow(session: Session): void {

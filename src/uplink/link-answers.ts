@@ -64,3 +64,30 @@ export function redirectionText(url: string, { status, location }: Pick<LinkAnsw
   const where = location === undefined ? '' : ` to ${textOf(location)}`;
   return `${url} answers ${status} and sends elsewhere${where}: that is not followed, set region.url to the region itself`;
 }
+
+/** What a rack is told that is not registered, or not yet; undefined: the answer says nothing of it. */
+export function registrationRefusal(
+  { status, body }: LinkAnswer,
+  rack: { readonly name: string; readonly keyFile: string },
+): { readonly state: 'pending' | 'rejected' | 'incompatible'; readonly text: string } | undefined {
+  const reason = textOf(body);
+  switch (status) {
+    case 202:
+      return {
+        state: 'pending',
+        text: reason || `accept this rack on its region: rackboot racks accept ${rack.name}`,
+      };
+    case 401:
+      return { state: 'rejected', text: `the region does not know the key of ${rack.keyFile}: ${reason}` };
+    case 403:
+      return { state: 'rejected', text: reason };
+    case 409:
+      return { state: 'incompatible', text: reason };
+    default:
+      return undefined;
+  }
+}
+
+/** That a region speaks another version of the link than this rack, and which of them to update. */
+export const versionText = (region: number, rack: number): string =>
+  `the region speaks version ${region} of the link, this rack version ${rack}: update ${region < rack ? 'the region' : 'the rack'}`;

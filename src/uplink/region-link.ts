@@ -5,6 +5,7 @@
 //   registering ──200──▶ linked ──401, 403──▶ registering
 //     │  202: pending, 403: rejected, 409: incompatible, no answer: away; each asks again
 //   linked: EventCarrier ∥ StateFollower ∥ heartbeat, each with a pause of its own when it fails
+//     │  a heartbeat is answered in another version: suspended, with the heartbeat alone, until one is answered in ours
 //
 // 1. What the rack hands over is acknowledged when it is on disk here, not when the region has it.
 // 2. Nothing here is waited for by the rack's loop.
@@ -17,7 +18,15 @@ import type { RackDescription } from '../region/racks/rack-description.ts';
 import type { RackImage } from '../region/racks/rack-images.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
-import { isRedirection, parseHeartbeatAnswer, redirectionText, textOf } from './link-answers.ts';
+import {
+  isRedirection,
+  parseHeartbeatAnswer,
+  redirectionText,
+  registrationRefusal,
+  textOf,
+  versionText,
+} from './link-answers.ts';
+import { noticeOf } from './link-notices.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
@@ -69,6 +78,8 @@ export class RegionLink {
   #life = '';
   #applied = 0;
   #linked = false;
+  /** The region speaks another version; its heartbeats say when that has changed. */
+  #suspended = false;
   #state: LinkState = 'registering';
   #sinceMs: number;
   #text = '';
@@ -169,6 +180,8 @@ export class RegionLink {
   #greet({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
     if (uplink !== UPLINK_VERSION) {
       this.#options.send({ kind: 'refused', reason: `uplink version ${uplink} is not ${UPLINK_VERSION}` });
+      // What else it says would not be understood.
+      this.close();
       return;
     }
     const isFirst = this.#rack === undefined;
@@ -204,7 +217,7 @@ export class RegionLink {
       return undefined;
     }
     this.#lastContactMs = clock.wallTimeMs();
-    if (!this.#linked || !request.path.startsWith('/uplink/')) return answer;
+    if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
       this.#become('registering', `the region answers ${answer.status}: ${textOf(answer.body)}`);
@@ -212,8 +225,13 @@ export class RegionLink {
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
-    this.#become('up', '');
-    return answer;
+    if (this.#linked) this.#become('up', '');
+    // What was asked before the region spoke another version is of no use now.
+    return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
+  }
+
+  get #heartbeatPath(): string {
+    return `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/heartbeat`;
   }
 
   async #register(): Promise<RunOutcome> {
@@ -231,32 +249,23 @@ export class RegionLink {
       body: { contentType: 'application/x-www-form-urlencoded', text: new URLSearchParams(form).toString() },
     });
     if (answer === undefined) return { kind: 'failed' };
-    const reason = textOf(answer.body);
-    switch (answer.status) {
-      case 200:
-        this.#link();
-        return { kind: 'rest', ms: REFUSED_MS };
-      case 202:
-        this.#become('pending', reason || `accept this rack on its region: rackboot racks accept ${name}`);
-        return { kind: 'rest', ms: PENDING_MS };
-      case 401:
-        this.#become('rejected', `the region does not know the key of ${this.#options.keyFile}: ${reason}`);
-        return { kind: 'rest', ms: REFUSED_MS };
-      case 403:
-        this.#become('rejected', reason);
-        return { kind: 'rest', ms: REFUSED_MS };
-      case 409:
-        this.#become('incompatible', reason);
-        return { kind: 'rest', ms: REFUSED_MS };
-      default:
-        this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${reason}`);
-        return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    if (answer.status === 200) {
+      this.#link();
+      return { kind: 'rest', ms: REFUSED_MS };
     }
+    const refusal = registrationRefusal(answer, { name, keyFile: this.#options.keyFile });
+    if (refusal === undefined) {
+      this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${textOf(answer.body)}`);
+      return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    }
+    this.#become(refusal.state, refusal.text);
+    return { kind: 'rest', ms: refusal.state === 'pending' ? PENDING_MS : REFUSED_MS };
   }
 
   #link(): void {
     this.#registering.stop();
     this.#linked = true;
+    this.#suspended = false;
     this.#images.forget();
     this.#become('up', '');
     this.#heartbeat.start();
@@ -265,10 +274,22 @@ export class RegionLink {
   }
 
   #unlink(): void {
-    this.#linked = false;
+    this.#suspended = false;
+    this.#endLink();
     this.#heartbeat.stop();
+  }
+
+  #endLink(): void {
+    this.#linked = false;
     this.#carrying.stop();
     this.#follower.stop();
+  }
+
+  /** Carries and takes nothing in words that mean something else there. */
+  #suspend(version: number): void {
+    this.#suspended = true;
+    this.#endLink();
+    this.#become('incompatible', versionText(version, UPLINK_VERSION));
   }
 
   async #beat(): Promise<RunOutcome> {
@@ -288,17 +309,16 @@ export class RegionLink {
       images: told,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
-    const path = `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/heartbeat`;
-    const answer = await this.#ask({ method: 'POST', path, authorized: true, body });
+    const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
     if (answer === undefined) return { kind: 'failed' };
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (told !== undefined) this.#images.taken(told);
     if (parsed.uplink !== UPLINK_VERSION) {
-      const text = `the region speaks version ${parsed.uplink} of the link, this rack version ${UPLINK_VERSION}`;
-      this.#become('incompatible', `${text}: update ${parsed.uplink < UPLINK_VERSION ? 'the region' : 'the rack'}`);
+      this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
     }
+    if (this.#suspended) this.#link();
     this.#regionVersion = parsed.version;
     this.#lastHeartbeatMs = clock.wallTimeMs();
     this.#heartbeatMs = Math.round(clock.now() - sentAt);
@@ -318,35 +338,18 @@ export class RegionLink {
     this.#state = state;
     this.#text = text;
     if (before === state && (told === text || state === 'away')) return;
-    const sinceMs = this.#sinceMs;
+    const beforeSinceMs = this.#sinceMs;
     const nowMs = clock.wallTimeMs();
     if (before !== state) this.#sinceMs = nowMs;
     // Who reads of it in the log and asks for the status must not find the old one.
     this.#sendStatus();
-    switch (state) {
-      case 'away':
-        this.#notice({ kind: 'region.away', reason: text, since: new Date(this.#sinceMs).toISOString() });
-        break;
-      case 'up':
-        this.#notice(
-          before === 'away'
-            ? { kind: 'region.back', awayMs: Math.max(0, nowMs - sinceMs), waiting: outbox.length }
-            : { kind: 'region.linked', url: this.#options.url, waiting: outbox.length },
-        );
-        this.#heartbeat.hasten();
-        this.#carrying.hasten();
-        this.#follower.hasten();
-        break;
-      case 'pending':
-      case 'rejected':
-      case 'incompatible':
-        this.#notice({ kind: `region.${state}`, text });
-        break;
-      case 'registering':
-        break;
-      default:
-        unreachable(state);
-    }
+    const { url } = this.#options;
+    const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
+    if (notice !== undefined) this.#notice(notice);
+    if (state !== 'up') return;
+    this.#heartbeat.hasten();
+    this.#carrying.hasten();
+    this.#follower.hasten();
   }
 
   #notice(body: NoticeBody): void {

@@ -6,11 +6,16 @@ import { test } from 'node:test';
 import type { CapturedPacket } from '../../src/capture/capture-file.ts';
 import { readHexFile } from '../../src/capture/hex-file.ts';
 import { type ReplayFacts, replayPackets } from '../../src/capture/replay.ts';
+import { CaptureClock } from '../../src/capture/replay-dns.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { nameReservations } from '../../src/daemon/naming.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { Names } from '../../src/dns/names.ts';
+import { DnsService } from '../../src/dns/service.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
+import { borrowedPart } from '../../src/net/borrowed-bytes.ts';
 import { ip, packet } from './frames.ts';
 
 const AT_MS = 1_700_000_000_000;
@@ -20,7 +25,7 @@ const parsed = parseConfig(`
 name: rack
 cluster_interfaces:
   - { name: lab, interface: eth1, ip: ${RACK}, network: 10.99.0.0/24, ip_range_low: 10.99.0.100, ip_range_high: 10.99.0.199 }
-dns: { listen: [${RACK}], upstream: [192.0.2.53] }
+dns: { listen: [${RACK}], upstream: [192.0.2.53], records: [{ name: alias.maas, type: CNAME, data: example.org }] }
 boot: { http: { listen: [] } }
 `);
 const config = parsed.ok ? parsed.config : assert.fail(JSON.stringify(parsed.problems));
@@ -157,4 +162,86 @@ test('names are asked of the present zones, and what an upstream would say is no
       'answer: REFUSED to rack.maas. A',
     ],
   );
+});
+
+const DNS_ID = 7;
+
+/** A question for an A record from a client of the lab. */
+function question(name: string): Uint8Array {
+  const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
+  return Uint8Array.from([0, DNS_ID, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
+}
+
+/** What the rack itself answers now, to be bent. */
+function answerNow(name: string): Uint8Array {
+  const service = new DnsService({
+    clock: new CaptureClock(),
+    publish: () => undefined,
+    names: namesOfRack(),
+    upstream: { send: () => undefined, stream: () => undefined, closeStream: () => undefined },
+  });
+  service.configure(config.dns);
+  const bytes = service.handle(borrowedPart(question(name), 0, question(name).length), ip('10.99.0.100'), 'udp');
+  return bytes instanceof Uint8Array ? bytes : assert.fail(`${name} is not answered here`);
+}
+
+function namesOfRack(): Names {
+  const names = new Names({ serial: 1 });
+  nameReservations(names, config);
+  return names;
+}
+
+/** The answer of another server to `name`, and how it differs from what the rack would say. */
+function replayAnswer(name: string, bytes: Uint8Array) {
+  const asked = packet('10.99.0.100', 5000, RACK, 53, question(name));
+  const answered = packet(RACK, 53, '10.99.0.100', 5000, bytes);
+  const [result] = replayPackets([captured(asked, 1), captured(answered, 2)], facts);
+  return { verdict: result?.verdict, differences: result?.differences };
+}
+
+const AA = 0x04;
+const withoutAuthority = (bytes: Uint8Array): Uint8Array => bytes.with(2, (bytes[2] ?? 0) & ~AA);
+const SOA = /^maas\. SOA \S+ \S+ - \d+ \d+ \d+ \d+$/;
+
+test('an answer like ours is the same, also with another serial of the zone', () => {
+  for (const name of ['rack.maas', 'nobody.maas']) {
+    assert.deepEqual(replayAnswer(name, answerNow(name)), { verdict: 'same', differences: [] });
+  }
+  const answer = answerNow('nobody.maas');
+  // The serial is the first of the five numbers that end the message, before them the names of the SOA.
+  const serialAt = answer.length - 20;
+  const other = answer.with(serialAt + 3, (answer[serialAt + 3] ?? 0) ^ 0xff);
+  assert.deepEqual(replayAnswer('nobody.maas', other), { verdict: 'same', differences: [] });
+});
+
+test('an answer that was not authoritative differs from ours, which is', () => {
+  assert.deepEqual(replayAnswer('rack.maas', withoutAuthority(answerNow('rack.maas'))), {
+    verdict: 'differs',
+    differences: [{ what: 'authoritative', now: 'yes', captured: 'no' }],
+  });
+});
+
+test('a refusal of a name without the zone that says so differs from ours, which names it', () => {
+  // NXDOMAIN without its authority section: NSCOUNT is 0, and the message ends with the question.
+  const bare = answerNow('nobody.maas').with(9, 0).slice(0, question('nobody.maas').length);
+  const { verdict, differences } = replayAnswer('nobody.maas', bare);
+  assert.equal(verdict, 'differs');
+  assert.deepEqual(
+    differences?.map(({ what, captured: theirs }) => `${what}: ${theirs}`),
+    ['authority: none'],
+  );
+  assert.match(differences?.[0]?.now ?? '', SOA);
+});
+
+test('an authoritative answer to a name that would be asked of an upstream differs; what the answer says is not judged', () => {
+  const reply = (flags: number): Uint8Array => question('example.org').with(2, flags).with(3, 0x80);
+  assert.deepEqual(replayAnswer('example.org', reply(0x81)), { verdict: 'same', differences: [] });
+  assert.deepEqual(replayAnswer('example.org', reply(0x85)), {
+    verdict: 'differs',
+    differences: [{ what: 'authoritative', now: 'no', captured: 'yes' }],
+  });
+  // An alias of ours that leads outside is ours.
+  const alias = (flags: number): Uint8Array => question('alias.maas').with(2, flags).with(3, 0x80);
+  assert.equal(replayAnswer('alias.maas', alias(0x85)).verdict, 'same');
+  assert.equal(replayAnswer('alias.maas', alias(0x81)).verdict, 'differs');
 });

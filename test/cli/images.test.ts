@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openWorkDirectory } from '../../src/cli/images.ts';
+import { findImageConfig, openWorkDirectory } from '../../src/cli/images.ts';
 import { missing } from '../support/needs.ts';
 
 const NOBODY = 65_534;
@@ -80,3 +80,46 @@ function makeWithMode(path: string, mode: number): void {
   mkdirSync(path);
   chmodSync(path, mode);
 }
+
+interface ConfigCase {
+  readonly name: string;
+  /** Undefined: there is no file. */
+  readonly text: string | undefined;
+  readonly tree?: string;
+  readonly release?: string;
+  /** What is refused; undefined: nothing is. */
+  readonly refused?: string;
+  /** The release of the configuration that is used; undefined: none is. */
+  readonly used?: string;
+}
+
+const USABLE = 'region: { mode: embedded }\nboot: { release: trixie }\n';
+const WRONG = 'boot: { relase: trixie }\n';
+const CONFIG_CASES: readonly ConfigCase[] = [
+  { name: 'a usable configuration', text: USABLE, tree: '/srv/boot', used: 'trixie' },
+  { name: 'a usable configuration, without --tree', text: USABLE, used: 'trixie' },
+  { name: 'no configuration', text: undefined, tree: '/srv/boot' },
+  { name: 'no configuration, without --tree', text: undefined, refused: 'config-unreadable' },
+  { name: 'a misspelt key', text: WRONG, tree: '/srv/boot', refused: 'config-invalid' },
+  { name: 'what is no YAML', text: 'boot: [', tree: '/srv/boot', refused: 'config-invalid' },
+  { name: 'a misspelt key, when nothing of it is needed', text: WRONG, tree: '/srv/boot', release: 'bookworm' },
+];
+
+for (const { name, text, tree, release, refused, used } of CONFIG_CASES) {
+  const outcome = refused === undefined ? `uses ${used ?? 'none'}` : 'is refused';
+  test(`images build ${tree === undefined ? '' : 'with --tree '}on ${name} ${outcome}`, (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const config = join(directory, 'rackboot.yaml');
+    if (text !== undefined) writeFileSync(config, `state_dir: ${directory}\n${text}`);
+    const find = () => findImageConfig({ config, tree, release });
+    if (refused === undefined) assert.equal(find()?.boot.commissioningRelease, used);
+    else assert.throws(find, { code: refused });
+  });
+}
+
+test('images build does not take a configuration that it cannot read for one that is not there', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  assert.throws(() => findImageConfig({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
+});

@@ -138,7 +138,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
 
   test('a machine that a person made is commissioned at the rack that shows it first', async () => {
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macOf(2), power_type: 'manual' });
-    const admin = await rackboot('createadmin', '--username', 'admin', '--password', 'pw');
+    const admin = await rackboot('createadmin', '--username', 'admin', '--password', 'long enough');
     assert.equal(admin.code, 0, admin.complaints.join('\n'));
     const [consumer = '', token = '', secret = ''] = (await run('apikey', '--username', 'admin')).trim().split(':');
     const authorization = rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`);

@@ -190,7 +190,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
   test('over the API the log is a stream that goes on behind an id, to people only', async () => {
     const refused = await curl('-H', 'Accept: text/event-stream', '-w', ' %{http_code}', `${BASE}/api/2.0/events/`);
     assert.match(refused, / 401$/);
-    assert.equal((await rackboot('createadmin', '--username', 'admin', '--password', 'pw')).code, 0);
+    assert.equal((await rackboot('createadmin', '--username', 'admin', '--password', 'long enough')).code, 0);
     const key = (await rackboot('apikey', '--username', 'admin')).output.join('').trim();
     const [consumer = '', token = '', secret = ''] = key.split(':');
     const as = ['-H', `Authorization: ${rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`)}`];

@@ -66,7 +66,9 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   });
 
   test('is changed as the guide for MAAS 1.7 has it, and the answer is MAAS’s', { timeout: MS_MAX }, async () => {
-    await fine(runRackboot(['createadmin', '--username', 'ann', '--password', 'pw', '--config', rack.configFile]));
+    await fine(
+      runRackboot(['createadmin', '--username', 'ann', '--password', 'long enough', '--config', rack.configFile]),
+    );
     const key = await fine(rackboot('apikey', '--username', 'ann'));
     const [cluster] = JSON.parse(maas(key, 'GET', 'nodegroups/?op=list', {}));
     from = rack.lines.length;

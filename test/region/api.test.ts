@@ -57,7 +57,11 @@ async function withApi(
 ): Promise<void> {
   const place = makeRegion(overrides);
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: 'admin@example.org', password: 'pw' });
+    await createAdmin(place.store, place.clock, {
+      username: 'admin',
+      email: 'admin@example.org',
+      password: 'long enough',
+    });
     await work(new Client(place), keyHeader(createApiKey(place.store, place.clock, 'admin')));
   } finally {
     place.remove();

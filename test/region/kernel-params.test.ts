@@ -18,7 +18,7 @@ type Ask = (method: 'POST' | 'PUT', path: string, fields: Readonly<Record<string
 const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise<void>): Promise<void> =>
   withRegion(async (place) => {
     const { region, store, clock } = place;
-    await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+    await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(createApiKey(store, clock, 'admin'));
     const app = buildApp(makeContext(region));
     const ask: Ask = async (method, path, fields) => {

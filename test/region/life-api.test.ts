@@ -93,7 +93,7 @@ async function withLife(work: (client: Client) => Promise<void>): Promise<void> 
     os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined;
   const region = openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
   try {
-    await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+    await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     await work(new Client(place, region, createApiKey(store, clock, 'admin')));
   } finally {
     region.close();

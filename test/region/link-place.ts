@@ -71,7 +71,7 @@ export async function withLink(
 
 /** The credentials of an administrator. */
 export async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
-  await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+  await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
   const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
   const consumer = store.findKey(token)?.consumerKey ?? '';
   return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };

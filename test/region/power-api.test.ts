@@ -169,6 +169,8 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const id = await client.enlistPowered();
     const begun = await client.good('POST', `2.0/machines/${id}/?op=power_on`, { comment: 'for a look' });
     assert.deepEqual([begun.power_state, begun.power_task, begun.power_state_age], ['unknown', 'on', null]);
+    const [newest] = client.region.store.listEvents({ limit: 1 });
+    assert.deepEqual([newest?.description, newest?.id], ['power on: for a look', begun.event_id]);
     const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
     assert.deepEqual([busy.status, busy.refusal], [503, 'power-busy']);
     assert.match(busy.text, /is being switched on at this moment/);

@@ -37,7 +37,7 @@ async function withApi(
 ): Promise<void> {
   const place = makeRegion();
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'pw' });
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
     const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
     const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
     const app = buildApp(makeContext(place.region));

@@ -38,7 +38,7 @@ async function withSettings(
   const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
   const place = makeRegion({ ownRack });
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'pw' });
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(createApiKey(place.store, place.clock, 'admin'));
     const app = buildApp(makeContext(place.region));
     await work(async (method, url, fields) => {

@@ -1,6 +1,7 @@
 // The TFTP server among hosts that mean harm: what the others still get, and what a host that never asked is sent.
 
 import assert from 'node:assert/strict';
+import { stat } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
@@ -321,4 +322,46 @@ test('one turn of the event loop sends no more than its bound, however many sock
   assert.ok(atOnce <= SEND_BYTES_PER_TURN_MAX + 2 * 65_507, `${atOnce} bytes at once`);
   await turns(10);
   for (const port of ports) assert.equal(bench.take(port).length, 45, `${port} got its window`);
+});
+
+/** Calls `action` where the sockets of a turn of the event loop are read. */
+const amongSockets = (action: () => void): Promise<void> =>
+  new Promise((resolve) =>
+    stat('/', () => {
+      action();
+      resolve();
+    }),
+  );
+
+test('between two looks at the sockets no more than the bound of a turn is sent', async () => {
+  const bench = await Bench.start(FILE);
+  const ports = Array.from({ length: 120 }, (_, index) => 3000 + index);
+  const tids = new Map<number, number>();
+  for (const port of ports) {
+    await bench.ask('file', { blksize: 1428, windowsize: 45 }, port);
+    tids.set(port, bench.take(port)[0]?.from ?? 0);
+  }
+  const perTurn: number[] = [];
+  let before = bench.sentTo(CLIENT);
+  const total = before + ports.length * 45 * 1428;
+  // Set after what the server sets in the same turn, and so called after it.
+  const endTurn = (): void => {
+    const now = bench.sentTo(CLIENT);
+    perTurn.push(now - before);
+    before = now;
+    if (now < total && perTurn.length < 200) setImmediate(endTurn);
+  };
+  const ack = (some: readonly number[]): void => {
+    for (const port of some) bench.ack(tids.get(port) ?? 0, 0, port);
+  };
+  await amongSockets(() => {
+    ack(ports.slice(0, 40));
+    setImmediate(endTurn);
+  });
+  await amongSockets(() => ack(ports.slice(40, 60)));
+  await amongSockets(() => ack(ports.slice(60)));
+  await turns(60);
+  for (const port of ports) assert.equal(bench.take(port).length, 45, `${port} got its window`);
+  const most = Math.max(...perTurn);
+  assert.ok(most <= SEND_BYTES_PER_TURN_MAX + 2 * 65_507, `${most} bytes in one turn, of ${perTurn.join(' ')}`);
 });

@@ -527,6 +527,52 @@ test('a region whose heartbeats name another version of the link is told of, wit
     assert.match(place.link.status().text, /version 2 .* version 1: update the rack$/);
   }));
 
+test('a region of another version is told of once, and nothing is carried to it or taken from it until it speaks ours', () =>
+  withPlace(new Place(), async (place) => {
+    let version = 2;
+    place.script = (request, name) =>
+      name === 'heartbeat'
+        ? { body: JSON.stringify({ version: '9', uplink: version, now: 0 }) }
+        : oblige(request, name);
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    const greetings = (): number =>
+      place.sent.filter((message) => message.kind === 'notice' && message.event.kind === 'region.linked').length;
+    const taken = (): number => place.sent.filter(({ kind }) => kind === 'desired-state').length;
+    const [greeted, known, carried] = [greetings(), taken(), place.carried().length];
+    place.report(['seen meanwhile']);
+    place.stream?.onEnd('the region was started anew', undefined);
+    await place.pass(5 * 60_000);
+    assert.deepEqual([greetings(), taken(), place.carried().length], [greeted, known, carried]);
+    assert.deepEqual(place.notices(), ['region.incompatible']);
+    assert.equal(place.link.status().state, 'incompatible');
+    version = 1;
+    await place.pass(40_000);
+    assert.equal(place.link.status().state, 'up');
+    assert.equal(greetings(), greeted + 1);
+    assert.deepEqual(
+      place.carried().map(({ text }) => text),
+      ['seen meanwhile'],
+    );
+  }));
+
+test('a region of another version that does not know the rack any more has it register anew', () =>
+  withPlace(new Place(), async (place) => {
+    let isKnown = true;
+    place.script = (request, name) =>
+      name !== 'heartbeat'
+        ? oblige(request, name)
+        : isKnown
+          ? { body: JSON.stringify({ version: '9', uplink: 2, now: 0 }) }
+          : { status: 401 };
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    const registered = place.named('register').length;
+    isKnown = false;
+    await place.pass(60_000);
+    assert.ok(place.named('register').length > registered);
+  }));
+
 test('a stream that ends or falls silent is opened anew, and the region is asked at once whether it is there', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive(HELLO);
@@ -545,7 +591,12 @@ test('a stream that ends or falls silent is opened anew, and the region is asked
 test('a rack that speaks another version of the messages is refused', () =>
   withPlace(new Place(), async (place) => {
     place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
+    place.report(['in words of another version']);
+    place.link.receive(HELLO);
+    await place.pass(5000);
     assert.deepEqual(place.sent, [{ kind: 'refused', reason: 'uplink version 2 is not 1' }]);
+    assert.deepEqual(place.requests, []);
+    assert.equal(place.outbox.length, 0);
   }));
 
 /** The images that each heartbeat told. */

@@ -1,31 +1,15 @@
-// Who am I, who else is there, and my keys.
+// Who am I, and my keys.
 
 import { z } from 'zod';
 import { createApiKey } from '../accounts.ts';
-import type { User } from '../store.ts';
 import { type Answer, json, refuse } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
-
-type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
-
-function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {
-  return {
-    username: user.username,
-    email: user.email,
-    is_superuser: user.isAdmin,
-    is_local: true,
-    resource_uri: `/MAAS/api/${call.version}/users/${encodeURIComponent(user.username)}/`,
-  };
-}
+import { userJson } from './user-operations.ts';
 
 function whoami(call: ApiCall): Answer {
   const { caller } = call;
   if (caller.kind !== 'user') return refuse('not-allowed', 'Only a person has a name here.');
   return json(userJson(call, caller));
-}
-
-function listUsers(call: ApiCall): Answer {
-  return json(call.region.store.listUsers().map((user) => userJson(call, user)));
 }
 
 /** The caller's name when it is an account; the local administrator has none, and so no keys. */
@@ -73,16 +57,6 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     doc: 'Tell who the caller is.',
     parameters: nothing,
     run: whoami,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'users',
-    method: 'GET',
-    handler: 'UsersHandler',
-    access: 'user',
-    doc: 'List users.',
-    parameters: nothing,
-    run: listUsers,
   }),
   defineOperation({
     versions: ['1.0', '2.0'],

@@ -2,7 +2,8 @@
 //
 // Sources: RFC 9112 §9 (connections).
 //
-// 1. Configurations are put into force one after the other: each finds the listeners of the one before it.
+// 1. Configurations, retries and the end take their turns in one queue: each finds the listeners that the one before it left, so no door is
+//    opened twice, and none opens that the newest configuration does not have.
 // 2. An address that this host does not have yet is tried again every LISTEN_RETRY_MS; a port that is taken is an error.
 // 3. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
 
@@ -47,6 +48,8 @@ export interface RegionApi {
    * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: the old listeners are all still open then
    */
   configure(config: RegionConfig): Promise<void>;
+  /** Calls `onChange` with the listeners that are open: now, and whenever others are. */
+  watch(onChange: (addresses: readonly string[]) => void): void;
   close(): Promise<void>;
 }
 
@@ -102,7 +105,9 @@ export class ListeningApi implements RegionApi {
   #pair: CertificatePair | undefined;
   #tls: CertificateFiles | undefined;
   #certificateLook: Timer | undefined;
-  #configuring: Promise<void> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
+  #onChange: ((addresses: readonly string[]) => void) | undefined;
+  #told: string | undefined;
   #closed = false;
 
   constructor(context: ApiContext, build: BuildApp) {
@@ -130,12 +135,31 @@ export class ListeningApi implements RegionApi {
   }
 
   configure(config: RegionConfig): Promise<void> {
-    const run = this.#configuring.then(() => this.#configure(config));
-    this.#configuring = run.catch(() => undefined);
+    return this.#inTurn(() => this.#configure(config));
+  }
+
+  watch(onChange: (addresses: readonly string[]) => void): void {
+    this.#onChange = onChange;
+    this.#tell();
+  }
+
+  /** Runs `action` when everything that was asked before it is done. */
+  #inTurn(action: () => Promise<void>): Promise<void> {
+    const run = this.#turn.then(action).finally(() => this.#tell());
+    this.#turn = run.catch(() => undefined);
     return run;
   }
 
+  #tell(): void {
+    const { addresses } = this;
+    const text = addresses.join(' ');
+    if (this.#onChange === undefined || this.#closed || text === this.#told) return;
+    this.#told = text;
+    this.#onChange(addresses);
+  }
+
   async #configure(config: RegionConfig): Promise<void> {
+    if (this.#closed) return;
     const doors = doorsOf(config);
     const wanted = new Set(doors.map(nameOf));
     this.#readCertificate(config.tls);
@@ -197,7 +221,6 @@ export class ListeningApi implements RegionApi {
     }
     this.#apps.set(name, app);
     this.#waiting.delete(name);
-    if (this.#closed) await this.#closeApps([name]);
   }
 
   #handleListenError(door: Door, cause: unknown): void {
@@ -235,23 +258,34 @@ export class ListeningApi implements RegionApi {
       this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
     }
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
-      if (this.#closed || !this.#waiting.has(name)) return;
-      this.#listen(door).catch((error: unknown) => {
-        this.#waiting.delete(name);
+      this.#inTurn(() => this.#retry(door, timer)).catch((error: unknown) => {
         this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
       });
     });
     this.#waiting.set(name, timer);
   }
 
-  async close(): Promise<void> {
+  /** Tries a door again that waits, unless a configuration has taken it away or asked for it anew since `timer` was set. */
+  async #retry(door: Door, timer: Timer): Promise<void> {
+    const name = nameOf(door);
+    if (this.#closed || this.#waiting.get(name) !== timer) return;
+    try {
+      await this.#listen(door);
+    } finally {
+      if (this.#waiting.get(name) === timer) this.#waiting.delete(name);
+    }
+  }
+
+  close(): Promise<void> {
     this.#closed = true;
     this.#certificateLook?.cancel();
     this.#rackCount?.cancel();
-    for (const timer of this.#waiting.values()) timer.cancel();
-    this.#waiting.clear();
     this.#context.followers.close();
-    await this.#closeApps([...this.#apps.keys()]);
+    return this.#inTurn(async () => {
+      for (const timer of this.#waiting.values()) timer.cancel();
+      this.#waiting.clear();
+      await this.#closeApps([...this.#apps.keys()]);
+    });
   }
 
   async #closeApps(endpoints: readonly string[]): Promise<void> {

@@ -24,6 +24,7 @@ import { SCRIPT_OPERATIONS } from './script-operations.ts';
 import { SETTINGS_OPERATIONS } from './settings-operations.ts';
 import { SSHKEY_OPERATIONS } from './sshkey-operations.ts';
 import { TAG_OPERATIONS } from './tag-operations.ts';
+import { USER_OPERATIONS } from './user-operations.ts';
 
 /** The MAAS release whose API 2.0 is spoken; clients compare it with what they need. */
 const SPOKEN_RELEASE = '2.9.0';
@@ -59,6 +60,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
+  ...USER_OPERATIONS,
   ...SSHKEY_OPERATIONS,
 ];
 

@@ -5,6 +5,7 @@
 //
 // 1. Whoever switches is answered at once; the power follows. Whoever asks for the state waits ASK_MS_MAX at the most.
 // 2. A machine that is being switched is left alone: 503, as a client may try again.
+// 3. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one.
 
 import { z } from 'zod';
 import type { PowerView } from '../life/power-life.ts';
@@ -31,7 +32,7 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
   const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
   switch (outcome.kind) {
     case 'changed':
-      return json(showMachine(call, outcome.machine));
+      return json({ ...showMachine(call, outcome.machine), event_id: newestEventId(call, outcome.machine) });
     case 'not-found':
       return notFound();
     case 'refuse': {
@@ -40,6 +41,9 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
     }
   }
 }
+
+const newestEventId = ({ region }: ApiCall, { systemId }: Machine): number =>
+  region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 })[0]?.id ?? 0;
 
 const offParameters = z.object({
   ...comment,

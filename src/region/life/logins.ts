@@ -82,6 +82,10 @@ export function refuseWithoutKey(store: RegionStore, username: string, machine: 
   return { reason: 'no-ssh-key', text };
 }
 
+/** True when this person may open and close a debug login to the machine. */
+export const mayDebug = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
+  by.isAdmin || machine.owner === by.username;
+
 /** Lets a person log in to a machine at work, for a while. @param seconds 1 to DEBUG_SECONDS_MAX */
 export function openDebugLogin(
   { store, clock }: LoginParts,
@@ -89,7 +93,7 @@ export function openDebugLogin(
   by: Actor,
   seconds: number,
 ): LoginRefusal | undefined {
-  if (!by.isAdmin && machine.owner !== by.username) {
+  if (!mayDebug(machine, by)) {
     const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
     return { reason: 'not-owner', text: `${machine.hostname} ${whose}: a debug login is for an administrator.` };
   }
@@ -106,7 +110,7 @@ export function openDebugLogin(
 
 /** Ends a debug login at once; a machine that stayed on for it powers off. */
 export function closeDebugLogin({ store, clock }: LoginParts, machine: Machine, by: Actor): LoginRefusal | undefined {
-  if (!by.isAdmin && machine.owner !== by.username) {
+  if (!mayDebug(machine, by)) {
     return { reason: 'not-owner', text: `A debug login to ${machine.hostname} is closed by who may open one.` };
   }
   store.logins.closeDebug(machine.systemId, eventOf('debug login closed', clock.wallTimeMs(), by));

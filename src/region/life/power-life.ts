@@ -89,10 +89,13 @@ const WORDS: Readonly<Record<PowerTask, string>> = {
   cycle: 'switched off and on',
 };
 
+/** True when this person may have the machine switched. */
+export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
+  by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
+
 /** What a person asks of a machine's power. */
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
-  const isTheirs = by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
-  if (!isTheirs) {
+  if (!maySwitch(machine, by)) {
     const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
     const text = `${machine.hostname} ${whose}: its power is for an administrator.`;
     return { kind: 'refuse', refusal: { reason: 'not-owner', text } };

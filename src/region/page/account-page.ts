@@ -3,18 +3,27 @@
 // 1. Of a key its kind, fingerprint and comment are shown: enough to know it again.
 
 import { createHash } from 'node:crypto';
-import { PASSWORD_MAX } from '../accounts.ts';
 import { refuse } from '../api/answer.ts';
 import type { SshKey } from '../life/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { BUSY, given, type Outcome, operate, outcomeOf, type PageDefinition, type Person, type View } from './view.ts';
+import {
+  given,
+  type Outcome,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  type Person,
+  settled,
+  type View,
+} from './view.ts';
 
 const PATH = '/MAAS/account/';
-/** A password that is chosen on the page has so many characters. */
-export const PASSWORD_MIN = 8;
+const ADD_KEY = { method: 'POST', path: 'account/prefs/sshkeys' } as const;
+const REMOVE_KEY = { method: 'DELETE', path: 'account/prefs/sshkeys/{id}' } as const;
+const CHANGE_PASSWORD = { method: 'POST', path: 'users/{username}', op: 'change_password' } as const;
 
 /** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
 export function fingerprintOf(key: string): string {
@@ -79,24 +88,17 @@ function render(view: View): string | undefined {
   });
 }
 
-/** Why two times a password will not do; undefined: it will. */
-export function passwordProblem(password: string, again: string): string | undefined {
-  if (password !== again) return 'The two passwords are not the same.';
-  if (password.length < PASSWORD_MIN) return `A password has at least ${PASSWORD_MIN} characters.`;
-  return password.length > PASSWORD_MAX ? `A password has at most ${PASSWORD_MAX} characters.` : undefined;
-}
+/** A refusal of two passwords that are not the same; undefined: they are. */
+export const differing = (view: View): Outcome =>
+  given(view, 'new') === given(view, 'again')
+    ? undefined
+    : refuse('invalid-parameters', 'The two passwords are not the same.');
 
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
-  const password = given(view, 'new');
-  const problem = passwordProblem(password, given(view, 'again'));
-  if (problem !== undefined) return refuse('invalid-parameters', problem);
-  const { store, clock, passwords } = view.region;
-  const passwordHash = await passwords.hash(view.peer.address, password);
-  if (passwordHash === 'busy') return BUSY;
-  const description = `changed the password of ${username}`;
-  const event = { type: 'AUTHORISATION', description, atMs: clock.wallTimeMs(), username } as const;
-  if (!store.changeUser(username, { passwordHash }, event)) return undefined;
-  return { kind: 'done', to: PATH, text: 'The password is changed: sign in with it.' };
+  const mistyped = differing(view);
+  if (mistyped !== undefined) return mistyped;
+  const answer = operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
+  return outcomeOf(await settled(answer), PATH, 'The password is changed: sign in with it.');
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
@@ -105,12 +107,11 @@ function act(view: View): Outcome | Promise<Outcome> {
   switch (given(view, 'do')) {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };
-      const answer = operate(view, { method: 'POST', path: 'account/prefs/sshkeys' }, {}, values);
+      const answer = operate(view, ADD_KEY, {}, values);
       return outcomeOf(answer, PATH, 'The key is added: what you deploy from now on lets you in.');
     }
     case 'remove-key': {
-      const wanted = { method: 'DELETE', path: 'account/prefs/sshkeys/{id}' } as const;
-      return outcomeOf(operate(view, wanted, { id: given(view, 'id') }, {}), PATH, 'The key is removed.');
+      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, 'The key is removed.');
     }
     case 'password':
       return changePassword(view, viewer);
@@ -119,4 +120,10 @@ function act(view: View): Outcome | Promise<Outcome> {
   }
 }
 
-export const ACCOUNT_PAGE: PageDefinition = { path: PATH, access: 'user', render, act };
+export const ACCOUNT_PAGE: PageDefinition = {
+  path: PATH,
+  access: 'user',
+  render,
+  act,
+  operations: [ADD_KEY, REMOVE_KEY, CHANGE_PASSWORD],
+};

@@ -183,13 +183,18 @@ function act(view: View): Outcome {
   const machine = findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
   const { systemId, hostname } = machine;
-  const isAllocate = action.name === 'allocate';
-  const operation = isAllocate ? { ...action.operation, path: 'machines' } : action.operation;
-  const answer = operate(view, operation, isAllocate ? {} : { system_id: systemId }, valuesOf(view, machine, action));
+  const values = valuesOf(view, machine, action);
+  const answer = operate(view, action.operation, { system_id: systemId }, values);
   const to = action.name === 'delete' ? '/MAAS/' : machinePath(systemId);
   return outcomeOf(answer, to, `${hostname} ${action.done}.`);
 }
 
 export const ACTION_PAGES: readonly PageDefinition[] = [
-  { path: '/MAAS/machines/:machine/do/:action/', access: 'user', render, act },
+  {
+    path: '/MAAS/machines/:machine/do/:action/',
+    access: 'user',
+    render,
+    act,
+    operations: MACHINE_ACTIONS.map(({ operation }) => operation),
+  },
 ];

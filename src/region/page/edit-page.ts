@@ -7,7 +7,7 @@ import { areaField, formOf, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
+import { EDIT_MACHINE, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 
 /** Tags that are offered to be ticked; the page of a tag takes machines too. */
 const TAGS_SHOWN_MAX = 100;
@@ -51,13 +51,15 @@ function render(view: View): string | undefined {
   });
 }
 
+const TAG_MACHINES = { method: 'POST', path: 'tags/{name}', op: 'update_nodes' } as const;
+
 function act(view: View): Outcome {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
   const { systemId } = machine;
   const edited = operate(
     view,
-    { method: 'PUT', path: 'machines/{system_id}' },
+    EDIT_MACHINE,
     { system_id: systemId },
     {
       hostname: given(view, 'hostname'),
@@ -71,10 +73,16 @@ function act(view: View): Outcome {
   for (const { name } of view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX)) {
     if (wanted.has(name) === own.has(name)) continue;
     const change = wanted.has(name) ? { add: systemId } : { remove: systemId };
-    const answer = operate(view, { method: 'POST', path: 'tags/{name}', op: 'update_nodes' }, { name }, change);
+    const answer = operate(view, TAG_MACHINES, { name }, change);
     if (answer.kind === 'refusal') return answer;
   }
   return { kind: 'done', to: machinePath(systemId), text: `${given(view, 'hostname')} is changed.` };
 }
 
-export const EDIT_PAGE: PageDefinition = { path: '/MAAS/machines/:machine/edit/', access: 'admin', render, act };
+export const EDIT_PAGE: PageDefinition = {
+  path: '/MAAS/machines/:machine/edit/',
+  access: 'admin',
+  render,
+  act,
+  operations: [EDIT_MACHINE, TAG_MACHINES],
+};

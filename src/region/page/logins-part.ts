@@ -2,7 +2,7 @@
 //
 // 1. It is shown to people with an account only. Keys and fingerprints are public; there is no password.
 
-import { describeLogins, type LoginDescription } from '../life/logins.ts';
+import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
@@ -27,10 +27,6 @@ function loginText({ kind, ssh, hostKey, username, keys, secondsLeft }: LoginDes
   );
 }
 
-/** True when this person may open a debug login. */
-const mayDebug = ({ viewer }: View, machine: Machine): boolean =>
-  viewer.kind === 'person' && (viewer.isAdmin || machine.owner === viewer.username);
-
 /** The part of the page; empty: nobody can log in, and nobody could be let in. */
 export function renderLogins(view: View, machine: Machine): string {
   if (view.viewer.kind !== 'person') return '';
@@ -38,7 +34,7 @@ export function renderLogins(view: View, machine: Machine): string {
   if (logins.length === 0) return '';
   const isOpen = logins.some(({ kind }) => kind === 'debug');
   const close =
-    isOpen && mayDebug(view, machine)
+    isOpen && mayDebug(machine, view.viewer)
       ? `<div class="card-foot">${formOf(view, {
           to: `${machinePath(machine.systemId)}debug-login/`,
           body: hiddenField('do', 'close'),
@@ -52,7 +48,7 @@ export function renderLogins(view: View, machine: Machine): string {
 
 /** The button that leads to the switch; empty: it is not theirs to switch. */
 export const debugButton = (view: View, machine: Machine): string =>
-  mayDebug(view, machine)
+  view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
     ? `<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
     : '';
 
@@ -103,4 +99,5 @@ export const DEBUG_PAGE: PageDefinition = {
   access: 'user',
   render,
   act,
+  operations: [DEBUG],
 };

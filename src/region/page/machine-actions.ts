@@ -9,7 +9,7 @@ import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts'
 import { statusRow } from '../life/lifecycle.ts';
 import { type Machine, machineFqdn } from '../machine.ts';
 import type { Region } from '../region.ts';
-import type { Person, Viewer, WantedOperation } from './view.ts';
+import { mayCall, type Person, type Viewer, type WantedOperation } from './view.ts';
 
 export type ActionName = CommandName | 'delete';
 
@@ -74,7 +74,8 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     label: 'Allocate',
     where: 'main',
     tone: 'plain',
-    operation: post('allocate'),
+    // The operation takes the machine among its conditions.
+    operation: { method: 'POST', path: 'machines', op: 'allocate' },
     done: 'is yours',
     effects: () => ['It is yours, and nobody else can take it. It gets an address; nothing is switched or written.'],
   },
@@ -250,9 +251,11 @@ const actorOf = ({ username, isAdmin }: Person) => ({ username, isAdmin, comment
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {
   if (viewer.kind !== 'person') return [];
   const commands = commandsFrom(machine.status);
-  return MACHINE_ACTIONS.filter(({ name }) =>
-    name === 'delete' ? viewer.isAdmin : commands.includes(name) && mayCommand(machine, name, actorOf(viewer)),
-  );
+  return MACHINE_ACTIONS.filter(({ name, operation }) => {
+    if (!mayCall(viewer, operation)) return false;
+    if (name === 'delete') return true;
+    return machine.isLocked !== true && commands.includes(name) && mayCommand(machine, name, actorOf(viewer));
+  });
 }
 
 /** True when Rackboot can switch the machine's power. */

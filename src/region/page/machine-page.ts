@@ -18,7 +18,7 @@ import { renderPower } from './power-part.ts';
 import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import { asSentence, statusPill } from './values.ts';
-import type { PageDefinition, View } from './view.ts';
+import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 
 /** The page as it is now; undefined: no machine is called so, and nothing was heard of such a hardware address. */
@@ -87,7 +87,9 @@ function buttonsOf(view: View, machine: Machine): string {
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
   const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
-  const edit = viewer.isAdmin ? `<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>` : '';
+  const edit = mayCall(viewer, EDIT_MACHINE)
+    ? `<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>`
+    : '';
   const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
   const more = [debugButton(view, machine), ...rare].filter((html) => html !== '');
   const hidden =
@@ -98,7 +100,11 @@ function buttonsOf(view: View, machine: Machine): string {
     main.length > 0 || machine.owner === undefined || machine.owner === viewer.username
       ? ''
       : `<p class="small">It belongs to ${escapeHtml(machine.owner)}.</p>`;
-  return `<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}</div>${hidden}${whose}`;
+  const lock =
+    machine.isLocked === true
+      ? `<p class="small">It is locked: its state stays until <code>rackboot machines unlock ${escapeHtml(machine.systemId)}</code>.</p>`
+      : '';
+  return `${lock}<div class="buttons">${first.map((action) => linkOf(machine, action)).join('')}${edit}</div>${hidden}${whose}`;
 }
 
 const weightOf = (action: MachineAction, machine: Machine): number =>

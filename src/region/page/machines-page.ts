@@ -19,7 +19,7 @@ import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenSignal } from './timeline.ts';
 import { asSentence, disksText, formatAge, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
-import { asked, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { asked, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
 /** Machines on the page; the API lists all. */
@@ -244,10 +244,12 @@ function filtersOf(view: View, wanted: Wanted): string {
   );
 }
 
+const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
+
 /** One button for all that are New. */
 function acceptAll(view: View): string {
   const count = view.region.store.countMachines({ statuses: ['new'] });
-  if (count === 0 || view.viewer.kind !== 'person' || !view.viewer.isAdmin) return '';
+  if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return '';
   const label = count === 1 ? 'Accept the new machine' : `Accept ${count} new machines`;
   return formOf(view, { body: '', submit: label, tone: 'plain', isInline: true });
 }
@@ -303,8 +305,14 @@ export async function renderPage(view: View): Promise<string> {
 }
 
 function act(view: View): Outcome {
-  const answer = operate(view, { method: 'POST', path: 'machines', op: 'accept_all' }, {}, {});
+  const answer = operate(view, ACCEPT_ALL, {}, {});
   return outcomeOf(answer, '/MAAS/', 'They are accepted.');
 }
 
-export const MACHINES_PAGE: PageDefinition = { path: '/MAAS/', access: 'look', render: renderPage, act };
+export const MACHINES_PAGE: PageDefinition = {
+  path: '/MAAS/',
+  access: 'look',
+  render: renderPage,
+  act,
+  operations: [ACCEPT_ALL],
+};

@@ -27,7 +27,7 @@ const LINKS: readonly (readonly [place: Place, path: string, text: string, acces
   ['tags', '/MAAS/tags/', 'Tags', 'look'],
   ['scripts', '/MAAS/scripts/', 'Scripts', 'user'],
   ['settings', '/MAAS/settings/', 'Settings', 'admin'],
-  ['people', '/MAAS/people/', 'People', 'admin'],
+  ['people', '/MAAS/people/', 'People', 'user'],
 ];
 
 /** True when somebody may open a page of this access. */

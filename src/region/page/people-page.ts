@@ -1,19 +1,17 @@
-// Who has an account, for administrators: list, add, make an administrator or a user, remove.
-//
-// 1. The last administrator stays one, and nobody removes their own account.
-// 2. A password is given once and kept as its hash; it is never shown again.
+// Who has an account; for administrators also: add, make an administrator or a user, remove. What may be done `user-operations.ts` says.
 
-import { newUserProblem } from '../accounts.ts';
-import { refuse } from '../api/answer.ts';
 import type { User } from '../store.ts';
-import { passwordProblem } from './account-page.ts';
+import { differing } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { BUSY, given, type Outcome, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, settled, type View } from './view.ts';
 
 const PATH = '/MAAS/people/';
+const ADD = { method: 'POST', path: 'users' } as const;
+const CHANGE = { method: 'PUT', path: 'users/{username}' } as const;
+const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
 /** Accounts on the page. */
 const SHOWN_MAX = 500;
 
@@ -29,8 +27,10 @@ function userItem(view: View, user: User): string {
     });
   const buttons = isSelf
     ? '<span class="small">this is you</span>'
-    : button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain') +
-      button('remove', 'Remove', 'danger');
+    : !mayCall(view.viewer, CHANGE)
+      ? ''
+      : button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain') +
+        button('remove', 'Remove', 'danger');
   const keys = view.region.store.life.listSshKeys(username).length;
   const facts = [email, `${keys} SSH ${keys === 1 ? 'key' : 'keys'}`, `since ${formatAge(view.nowMs - createdMs)}`];
   return (
@@ -59,64 +59,51 @@ function render(view: View): string {
     place: 'people',
     main:
       `<div class="bar"><h1>People</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user)).join('')}</div>` +
-      `<h2>Add somebody</h2><div class="sheet narrow">${form}</div>`,
+      (mayCall(view.viewer, ADD) ? `<h2>Add somebody</h2><div class="sheet narrow">${form}</div>` : ''),
   });
 }
 
-const eventOf = (view: View, description: string) =>
-  ({
-    type: 'AUTHORISATION',
-    description,
-    atMs: view.nowMs,
-    username: view.viewer.kind === 'person' ? view.viewer.username : '',
-  }) as const;
-
 async function add(view: View): Promise<Outcome> {
+  const mistyped = differing(view);
+  if (mistyped !== undefined) return mistyped;
   const username = given(view, 'username').trim();
-  const email = given(view, 'email').trim();
-  const password = given(view, 'new');
-  const problem = passwordProblem(password, given(view, 'again')) ?? newUserProblem({ username, email, password });
-  if (problem !== undefined) return refuse('invalid-parameters', problem);
-  const { store, clock, passwords } = view.region;
-  const passwordHash = await passwords.hash(view.peer.address, password);
-  if (passwordHash === 'busy') return BUSY;
-  const isAdmin = given(view, 'is_admin') === 'true';
-  const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
-  if (user === undefined) return refuse('invalid-parameters', `A user ${username} exists: choose another name.`);
-  store.recordEvent(eventOf(view, `made the ${isAdmin ? 'administrator' : 'user'} ${username}`), undefined);
-  return { kind: 'done', to: PATH, text: `${username} has an account now.` };
-}
-
-/** The account that a button is about, unless it is one's own. */
-function otherUser(view: View): User | undefined {
-  const username = given(view, 'username');
-  const isSelf = view.viewer.kind !== 'person' || view.viewer.username === username;
-  return isSelf ? undefined : view.region.store.findUser(username);
+  const answer = operate(
+    view,
+    ADD,
+    {},
+    {
+      username,
+      email: given(view, 'email').trim(),
+      password: given(view, 'new'),
+      is_superuser: given(view, 'is_admin'),
+    },
+  );
+  return outcomeOf(await settled(answer), PATH, `${username} has an account now.`);
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
   const what = given(view, 'do');
-  if (what === 'add') return add(view);
-  const user = otherUser(view);
-  if (user === undefined) return refuse('not-found', 'There is no such other account.');
-  const { username } = user;
-  const { store } = view.region;
-  if (what === 'remove') {
-    const held = store.countMachines({ owners: [username] });
-    if (held > 0) {
-      return refuse(
-        'machine-in-use',
-        `${username} holds ${held} ${held === 1 ? 'machine' : 'machines'}: release them first.`,
-      );
+  const username = given(view, 'username');
+  switch (what) {
+    case 'add':
+      return add(view);
+    case 'remove':
+      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, `${username} has no account any more.`);
+    case 'make-admin':
+    case 'make-user': {
+      const isAdmin = what === 'make-admin';
+      const answer = operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
+      return outcomeOf(answer, PATH, `${username} is ${isAdmin ? 'an administrator' : 'a user'} now.`);
     }
-    store.removeUser(username, eventOf(view, `removed the account ${username}`));
-    return { kind: 'done', to: PATH, text: `${username} has no account any more.` };
+    default:
+      return undefined;
   }
-  if (what !== 'make-admin' && what !== 'make-user') return undefined;
-  const isAdmin = what === 'make-admin';
-  const role = isAdmin ? 'an administrator' : 'a user';
-  store.changeUser(username, { isAdmin }, eventOf(view, `made ${username} ${role}`));
-  return { kind: 'done', to: PATH, text: `${username} is ${role} now.` };
 }
 
-export const PEOPLE_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act };
+export const PEOPLE_PAGE: PageDefinition = {
+  path: PATH,
+  access: 'user',
+  render,
+  act,
+  operations: [ADD, CHANGE, REMOVE],
+};

@@ -3,17 +3,27 @@
 // 1. The value of a secret parameter is never sent to a browser; left empty, it stays as it is.
 // 2. What cannot be undone (power is cut) is asked before.
 
+import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
-import { refuse } from '../api/answer.ts';
 import type { PowerDriverTable } from '../life/power-life.ts';
-import { type Machine, POWER_TASKS, type PowerTask } from '../machine.ts';
+import type { Machine } from '../machine.ts';
 import type { PowerParameters, PowerValue } from '../power-parameters.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
-import { isSwitched, machinePath } from './machine-actions.ts';
+import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { asSentence } from './values.ts';
-import { asked, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import {
+  asked,
+  EDIT_MACHINE,
+  given,
+  type Outcome,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  settled,
+  type View,
+} from './view.ts';
 
 const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
 const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
@@ -110,22 +120,17 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
 function keepDriver(view: View): Outcome {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
-  const driver = driversOf(view).find(({ name }) => name === given(view, 'power_type'));
-  if (driver === undefined) return refuse('invalid-parameters', 'There is no such power driver.');
-  const parameters = parametersOf(view, machine, driver);
-  const problems = view.region.power?.problemsOf(driver.name, parameters) ?? [];
-  if (problems.length > 0) return refuse('invalid-parameters', problems.join(' · '));
+  const type = given(view, 'power_type');
+  const driver = driversOf(view).find(({ name }) => name === type);
+  const parameters = driver === undefined ? {} : parametersOf(view, machine, driver);
   const answer = operate(
     view,
-    { method: 'PUT', path: 'machines/{system_id}' },
+    EDIT_MACHINE,
     { system_id: machine.systemId },
-    { power_type: driver.name, power_parameters: JSON.stringify(parameters) },
+    { power_type: type, power_parameters: JSON.stringify(parameters) },
   );
-  return outcomeOf(
-    answer,
-    machinePath(machine.systemId),
-    `${machine.hostname} is switched by ${driver.label} from now on.`,
-  );
+  const { systemId, hostname } = machine;
+  return outcomeOf(answer, machinePath(systemId), `${hostname} is switched by ${driver?.label ?? type} from now on.`);
 }
 
 interface TaskText {
@@ -186,36 +191,46 @@ function renderTask(view: View): string | undefined {
   });
 }
 
-/** The task that a form asks for. */
-function chosenTask(view: View, task: 'on' | 'off' | 'cycle'): PowerTask {
-  const manner = POWER_TASKS.find((one) => one === given(view, 'manner'));
-  return task === 'off' && manner === 'soft-off' ? manner : task;
-}
+const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
+
+/** What the buttons of the power do. */
+export const POWER_OPERATIONS = {
+  on: powerOperation('power_on'),
+  off: powerOperation('power_off'),
+  cycle: powerOperation('power_cycle'),
+  query: { method: 'GET', path: 'machines/{system_id}', op: 'query_power_state' },
+} as const;
+
+const stateShape = z.object({ state: z.string(), text: z.string() });
 
 async function switchPower(view: View): Promise<Outcome> {
   const machine = findMachine(view);
   const task = taskOf(view);
-  const { viewer, region } = view;
-  if (machine === undefined || task === undefined || viewer.kind !== 'person') return undefined;
-  const to = machinePath(machine.systemId);
-  if (!isSwitched(region, machine)) {
-    return refuse('power-by-hand', `${machine.hostname} is switched by hand: give it a power driver first.`);
-  }
-  const { username, isAdmin } = viewer;
-  if (task === 'query') {
-    if (!isAdmin && machine.owner !== username) return refuse('not-owner', `${machine.hostname} is not yours.`);
-    const seen = await region.power?.ask(machine);
-    const text =
-      seen === undefined ? 'nobody looks after its power' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
-    return { kind: 'done', to, text: `The power of ${machine.hostname} is ${text}.` };
-  }
-  const outcome = region.life.switchPower(machine.systemId, chosenTask(view, task), { username, isAdmin, comment: '' });
-  if (outcome.kind === 'not-found') return undefined;
-  if (outcome.kind === 'refuse') return refuse(outcome.refusal.reason, outcome.refusal.text);
-  return { kind: 'done', to, text: `${machine.hostname} ${TASKS[task].done}.` };
+  if (machine === undefined || task === undefined) return undefined;
+  const { systemId, hostname } = machine;
+  const manner = given(view, 'manner') === 'soft-off' ? 'soft' : 'hard';
+  const values = task === 'off' ? { stop_mode: manner } : {};
+  const answer = await settled(operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values));
+  const to = machinePath(systemId);
+  if (task !== 'query') return outcomeOf(answer, to, `${hostname} ${TASKS[task].done}.`);
+  const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;
+  const text = seen === undefined ? 'not known' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
+  return outcomeOf(answer, to, `The power of ${hostname} is ${text}.`);
 }
 
 export const POWER_PAGES: readonly PageDefinition[] = [
-  { path: '/MAAS/machines/:machine/power/', access: 'admin', render: renderDriver, act: keepDriver },
-  { path: '/MAAS/machines/:machine/power/:task/', access: 'user', render: renderTask, act: switchPower },
+  {
+    path: '/MAAS/machines/:machine/power/',
+    access: 'admin',
+    render: renderDriver,
+    act: keepDriver,
+    operations: [EDIT_MACHINE],
+  },
+  {
+    path: '/MAAS/machines/:machine/power/:task/',
+    access: 'user',
+    render: renderTask,
+    act: switchPower,
+    operations: Object.values(POWER_OPERATIONS),
+  },
 ];

@@ -2,12 +2,13 @@
 //
 // 1. No parameter of a driver is shown but in the form for administrators, and of that no secret.
 
+import { maySwitch } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../machine.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { formatAge } from './values.ts';
-import type { View } from './view.ts';
+import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 
 const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
   on: 'green',
@@ -62,12 +63,14 @@ function buttonsOf(view: View, machine: Machine): string {
   const { viewer } = view;
   if (viewer.kind !== 'person') return '';
   const base = `${machinePath(machine.systemId)}power/`;
-  const mayEdit = viewer.isAdmin ? `<a class="button plain" href="${base}">Driver</a>` : '';
-  const isTheirs = viewer.isAdmin || machine.owner === viewer.username;
-  if (!isSwitched(view.region, machine) || !isTheirs)
-    return mayEdit === '' ? '' : `<div class="card-foot">${mayEdit}</div>`;
-  // While one thing is being done, another is refused.
-  const offered = POWER_BUTTONS.filter(([task]) => task === 'query' || machine.powerTask === undefined);
+  const mayEdit = mayCall(viewer, EDIT_MACHINE) ? `<a class="button plain" href="${base}">Driver</a>` : '';
+  if (!isSwitched(view.region, machine)) return mayEdit === '' ? '' : `<div class="card-foot">${mayEdit}</div>`;
+  const mayBeSwitched = maySwitch(machine, viewer);
+  // While one thing is being done, another is refused, and nobody can be asked.
+  const offered = POWER_BUTTONS.filter(
+    ([task]) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
+  );
+  if (offered.length === 0 && mayEdit === '') return '';
   const buttons = offered.map(([task, label]) =>
     task === 'query' || task === 'on'
       ? formOf(view, { to: `${base}${task}/`, body: '', submit: label, tone: 'plain', isInline: true })

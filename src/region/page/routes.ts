@@ -77,6 +77,9 @@ function queryOf(request: FastifyRequest): Fields {
   return parsed.kind === 'fields' ? parsed.fields : NO_FIELDS;
 }
 
+/** True of what a page fetches by itself, to stay fresh (`script.ts`). */
+const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
+
 const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
 const tokenOf = (request: FastifyRequest): string | undefined =>
   findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
@@ -96,7 +99,7 @@ async function viewerOf(
   peer: Peer,
 ): Promise<Viewer | Answer | undefined> {
   const token = tokenOf(request);
-  const session = token === undefined ? undefined : sessions.find(token);
+  const session = token === undefined ? undefined : sessions.find(token, !isLive(request));
   if (session !== undefined) return personOf(session.user, session.csrf);
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
@@ -145,7 +148,7 @@ function viewOf(
   request: FastifyRequest,
   given: Fields,
 ): View {
-  const isWhole = request.method === 'GET' && headerOf(request, 'x-rackboot-live') === undefined;
+  const isWhole = request.method === 'GET' && !isLive(request);
   const told = isWhole ? sessions.takeTold(tokenOf(request) ?? '') : '';
   const nowMs = region.clock.wallTimeMs();
   return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request), told, given };
@@ -155,7 +158,7 @@ function viewOf(
 function askWho(listener: PageListener, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const to = safeTarget(request.raw.url ?? '');
   const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
-  if (isBrowser || headerOf(request, 'x-rackboot-live') !== undefined) {
+  if (isBrowser || isLive(request)) {
     return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
   }
   listener.count('not-authenticated');

@@ -1,6 +1,6 @@
 // The operators' scripts that machines run while they are commissioned or tested: list, add, change, remove.
 //
-// 1. The text of a script is shown to administrators only: it may hold what others need not know.
+// 1. Whoever may read a script by the API reads it here.
 // 2. Whether a text is a script `script-text.ts` says.
 
 import type { Script } from '../scripts/script-store.ts';
@@ -9,10 +9,12 @@ import { areaField, choiceField, fileField, formOf, hiddenField, textField } fro
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/scripts/';
-const isAdmin = ({ viewer }: View): boolean => viewer.kind === 'person' && viewer.isAdmin;
+const ADD = { method: 'POST', path: 'scripts' } as const;
+const CHANGE = { method: 'PUT', path: 'scripts/{name}' } as const;
+const REMOVE = { method: 'DELETE', path: 'scripts/{name}' } as const;
 const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
 function timeText(seconds: number): string {
@@ -27,7 +29,8 @@ function scriptItem(view: View, script: Script): string {
     `at most ${timeText(timeoutSeconds)}`,
     `changed ${formatAge(view.nowMs - changedMs)}`,
   ];
-  const edit = isAdmin(view) ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>` : '';
+  const word = mayCall(view.viewer, CHANGE) ? 'Edit' : 'Read';
+  const edit = `<a class="button plain small-button" href="${pathOf(name)}">${word}</a>`;
   const words = [title, description].filter((text) => text !== '').join(': ');
   return (
     `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div>${escapeHtml(words)}</div>` +
@@ -80,7 +83,7 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): s
   ].join('');
 
 function renderAll(view: View): string {
-  const add = isAdmin(view)
+  const add = mayCall(view.viewer, ADD)
     ? `<h2>Add a script</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add the script', isUpload: true })}</div>`
     : '';
   return pageOf(view, {
@@ -104,14 +107,24 @@ const valuesOf = (view: View): Record<string, string> => ({
 });
 
 function add(view: View): Outcome {
-  if (!isAdmin(view)) return undefined;
-  const answer = operate(view, { method: 'POST', path: 'scripts' }, {}, valuesOf(view));
+  const answer = operate(view, ADD, {}, valuesOf(view));
   return outcomeOf(answer, PATH, `${given(view, 'name').trim()} runs from now on.`);
 }
+
+/** For those who may read it and not change it. */
+const renderText = (view: View, { name, description, content }: Script & { readonly content: string }): string =>
+  pageOf(view, {
+    title: `Script ${name}`,
+    place: 'scripts',
+    main:
+      `<div class="bar"><h1>${escapeHtml(name)}</h1></div><p class="lead">${escapeHtml(description)}</p>` +
+      `<div class="sheet narrow"><pre class="output" tabindex="0">${escapeHtml(content)}</pre></div><p><a href="${PATH}">All scripts</a></p>`,
+  });
 
 function renderOne(view: View): string | undefined {
   const script = view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
+  if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete the script', tone: 'danger' });
   return pageOf(view, {
     title: `Script ${script.name}`,
@@ -128,17 +141,13 @@ function change(view: View): Outcome {
   if (script === undefined) return undefined;
   const path = { name: script.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(
-      operate(view, { method: 'DELETE', path: 'scripts/{name}' }, path, {}),
-      PATH,
-      `${script.name} is deleted.`,
-    );
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `${script.name} is deleted.`);
   }
-  const answer = operate(view, { method: 'PUT', path: 'scripts/{name}' }, path, valuesOf(view));
+  const answer = operate(view, CHANGE, path, valuesOf(view));
   return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'user', render: renderAll, act: add },
-  { path: `${PATH}:script/`, access: 'admin', render: renderOne, act: change },
+  { path: PATH, access: 'user', render: renderAll, act: add, operations: [ADD] },
+  { path: `${PATH}:script/`, access: 'user', render: renderOne, act: change, operations: [CHANGE, REMOVE] },
 ];

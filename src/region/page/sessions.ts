@@ -4,6 +4,7 @@
 //
 // 1. Of a token only its digest is kept, in memory: a restart signs everybody out, and no file can give a session away.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, and when its account or its password is changed.
+//    What a page fetches by itself is no use: a tab that somebody left open keeps nobody signed in.
 // 3. At most SESSIONS_MAX at a time, shared out by user; the one unused for longest of the user with most of them makes room.
 // 4. Every form carries the session's own `csrf`, which no other site can read.
 
@@ -96,8 +97,11 @@ export class Sessions {
     this.#kept.delete(digest);
   }
 
-  /** The session of a token; undefined: it is none, or has ended. */
-  find(token: string): Session | undefined {
+  /**
+   * The session of a token; undefined: it is none, or has ended.
+   * @param isUse false: the page asks by itself, and nobody may sit before it
+   */
+  find(token: string, isUse = true): Session | undefined {
     const digest = digestOf(token);
     const kept = this.#kept.get(digest);
     if (kept === undefined) return undefined;
@@ -108,10 +112,12 @@ export class Sessions {
       this.#forget(digest, kept);
       return undefined;
     }
-    kept.usedAt = now;
-    this.#places.touch(kept.place, true);
-    this.#kept.delete(digest);
-    this.#kept.set(digest, kept);
+    if (isUse) {
+      kept.usedAt = now;
+      this.#places.touch(kept.place, true);
+      this.#kept.delete(digest);
+      this.#kept.set(digest, kept);
+    }
     return { user, csrf: kept.csrf };
   }
 

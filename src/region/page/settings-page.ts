@@ -66,13 +66,15 @@ function render(view: View): string {
   });
 }
 
+const SET = { method: 'POST', path: 'maas', op: 'set_config' } as const;
+
 function act(view: View): Outcome {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
   const [name, , label] = setting;
   const values = { name, value: given(view, `value-${name}`) };
-  const answer = operate(view, { method: 'POST', path: 'maas', op: 'set_config' }, {}, values);
+  const answer = operate(view, SET, {}, values);
   return outcomeOf(answer, PATH, `${label}: kept.`);
 }
 
-export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act };
+export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [SET] };

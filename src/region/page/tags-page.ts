@@ -4,18 +4,22 @@ import type { Tag } from '../life/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/tags/';
 /** Tags on the page. */
 const SHOWN_MAX = 300;
 
-const isAdmin = ({ viewer }: View): boolean => viewer.kind === 'person' && viewer.isAdmin;
+const ADD = { method: 'POST', path: 'tags' } as const;
+const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
+const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
 const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
 function tagItem(view: View, { name, comment, kernelParams }: Tag): string {
   const count = view.region.store.countMachines({ tags: [name] });
-  const edit = isAdmin(view) ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>` : '';
+  const edit = mayCall(view.viewer, CHANGE)
+    ? `<a class="button plain small-button" href="${pathOf(name)}">Edit</a>`
+    : '';
   const params = kernelParams === '' ? '' : `<div class="small"><code>${escapeHtml(kernelParams)}</code></div>`;
   return (
     `<div class="list-item"><div><div class="name">${escapeHtml(name)}</div><div class="small">${escapeHtml(comment)}</div>${params}</div>` +
@@ -51,7 +55,7 @@ function renderAll(view: View): string {
           .slice(0, SHOWN_MAX)
           .map((tag) => tagItem(view, tag))
           .join('');
-  const add = isAdmin(view)
+  const add = mayCall(view.viewer, ADD)
     ? `<h2>Make a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Make the tag' })}</div>`
     : '';
   return pageOf(view, {
@@ -69,7 +73,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 });
 
 function add(view: View): Outcome {
-  const answer = operate(view, { method: 'POST', path: 'tags' }, {}, valuesOf(view));
+  const answer = operate(view, ADD, {}, valuesOf(view));
   return outcomeOf(answer, PATH, `There is a tag ${given(view, 'name').trim()} now.`);
 }
 
@@ -96,17 +100,13 @@ function change(view: View): Outcome {
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(
-      operate(view, { method: 'DELETE', path: 'tags/{name}' }, path, {}),
-      PATH,
-      `${tag.name} is deleted.`,
-    );
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `${tag.name} is deleted.`);
   }
-  const answer = operate(view, { method: 'PUT', path: 'tags/{name}' }, path, valuesOf(view));
+  const answer = operate(view, CHANGE, path, valuesOf(view));
   return outcomeOf(answer, PATH, `${given(view, 'name').trim()} is changed.`);
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'look', render: renderAll, act: add },
-  { path: `${PATH}:tag/`, access: 'admin', render: renderOne, act: change },
+  { path: PATH, access: 'look', render: renderAll, act: add, operations: [ADD] },
+  { path: `${PATH}:tag/`, access: 'admin', render: renderOne, act: change, operations: [CHANGE, REMOVE] },
 ];

@@ -42,7 +42,7 @@ export interface View {
 /** What came of a form: where to go on, with a sentence of what was done; or why it was not; undefined: there is no such thing. */
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
 
-/** To who gave way to others whose passwords are looked at. */
+/** To who gave way to others whose passwords are looked at, while signing in. */
 export const BUSY = refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', {
   'Retry-After': '5',
 });
@@ -57,6 +57,8 @@ export interface PageDefinition {
   readonly render: (view: View) => string | undefined | Promise<string | undefined>;
   /** Takes a form; undefined: there is none on it. */
   readonly act?: (view: View) => Outcome | Promise<Outcome>;
+  /** The operations by which its forms do what they do; undefined: it has no form. These say who may do it, and whether. */
+  readonly operations?: readonly WantedOperation[];
 }
 
 /** The last value of a field; empty: it is not given. */
@@ -73,8 +75,18 @@ export interface WantedOperation {
   readonly op?: string | undefined;
 }
 
-const of = ({ path }: WantedOperation) =>
+/** What administrators change of a machine, on several pages. */
+export const EDIT_MACHINE = { method: 'PUT', path: 'machines/{system_id}' } as const;
+
+const of = ({ path }: Pick<WantedOperation, 'path'>) =>
   OPERATIONS.filter((operation) => operation.path === path && operation.versions.includes('2.0'));
+
+/** True when somebody may call this operation at all; what it decides of the single thing, it says itself. */
+export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): boolean {
+  const operation = of({ path }).find((one) => one.method === method && one.op === op);
+  if (operation === undefined) throw new Error(`no operation ${method} ${path} ${op ?? ''}`);
+  return viewer.kind === 'person' && (operation.access !== 'admin' || viewer.isAdmin);
+}
 
 /** Runs an operation as the person who looks: with the same checks, rights and log as from anywhere else. */
 export function operate(
@@ -98,6 +110,10 @@ export function operate(
 /** What a form comes to whose operation gave this answer. */
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
+
+/** The answer of an operation that asks somebody else first. */
+export const settled = (answer: Answer): Promise<Answer> =>
+  answer.kind === 'later' ? answer.answer : Promise.resolve(answer);
 
 /** A refusal as people read it. */
 export function refusalText({ body }: Refusal): string {

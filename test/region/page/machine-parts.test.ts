@@ -25,6 +25,8 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
   const power = {
     ...heldPower((machine) => machine.powerType === 'ipmi'),
     drivers: POWER_DRIVERS,
+    problemsOf: (type: string) =>
+      POWER_DRIVERS.some(({ name }) => name === type) ? [] : [`there is no power driver ${type}`],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
   const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });

@@ -171,7 +171,7 @@ test('a user does what a user may, and sees no button for more', () =>
   withBrowser(async (browser) => {
     const systemId = browser.machine();
     await browser.signIn('alice');
-    for (const path of ['people', 'settings', `machines/${systemId}/power`, `machines/${systemId}/edit`]) {
+    for (const path of ['settings', `machines/${systemId}/power`, `machines/${systemId}/edit`]) {
       assert.equal((await browser.ask(`/MAAS/${path}/`)).status, 403, path);
       assert.equal((await browser.send(`/MAAS/${path}/`)).status, 403, path);
     }
@@ -216,6 +216,24 @@ test('a session ends by its age, and without use', async () => {
   const [first = ''] = Array.from({ length: SESSIONS_MAX + 1 }, () => sessions.open(user));
   assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
 });
+
+test('a tab that is left open keeps nobody signed in: its own requests are no use of the session', () =>
+  withBrowser(async (browser) => {
+    await browser.signIn('admin');
+    const live = { headers: { 'x-rackboot-live': '1' } };
+    const { clock } = browser.place;
+    clock.advance(SESSION_IDLE_MS / 2);
+    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+    clock.advance(SESSION_IDLE_MS / 2);
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'somebody looked, and stays signed in');
+    for (let waited = 0; waited < SESSION_IDLE_MS; waited += SESSION_IDLE_MS / 4) {
+      assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+      clock.advance(SESSION_IDLE_MS / 4);
+    }
+    clock.advance(1);
+    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 303, 'the tab is led to the form by its own request');
+    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+  }));
 
 test('who signs in without end signs nobody else out', () => {
   const clock = new VirtualClock();
@@ -284,8 +302,8 @@ test('people: an administrator adds, raises and removes accounts; not their own,
       [{ ...person, username: 'alice' }, 400],
       [person, 303],
       [{ do: 'make-admin', username: 'bob' }, 303],
-      [{ do: 'make-user', username: 'admin' }, 404],
-      [{ do: 'remove', username: 'admin' }, 404],
+      [{ do: 'make-user', username: 'admin' }, 403],
+      [{ do: 'remove', username: 'admin' }, 403],
       [{ do: 'remove', username: 'nobody' }, 404],
     ] as const) {
       assert.equal((await browser.send('/MAAS/people/', form)).status, expected, JSON.stringify(form));

@@ -207,7 +207,7 @@ test(
   },
   () =>
     withRegion(async ({ region, store, clock }) => {
-      await createAdmin(store, clock, { username: 'admin', email: '', password: 'pw' });
+      await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
       const [consumerKey = '', tokenKey = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
       for (const [uuid, name] of [
         [RACK_UUID, 'rack-2'],

@@ -1,0 +1,28 @@
+// Which keys stand beside a misspelt one, read from the schema of the configuration itself.
+
+import { z } from 'zod';
+import { nearestName } from '../nearest-name.ts';
+
+/** The keys that a schema takes at a path; empty: none are known there. */
+export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
+    return keysAt(schema.unwrap(), path);
+  }
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodReadonly) return keysAt(schema.def.innerType, path);
+  if (schema instanceof z.ZodPipe) return keysAt(schema.def.in, path);
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => keysAt(option, path));
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodArray) return first === undefined ? [] : keysAt(schema.element, rest);
+  if (schema instanceof z.ZodRecord) return first === undefined ? [] : keysAt(schema.valueType, rest);
+  if (!(schema instanceof z.ZodObject)) return [];
+  if (first === undefined) return Object.keys(schema.shape);
+  return Object.hasOwn(schema.shape, first) ? keysAt(Reflect.get(schema.shape, first), rest) : [];
+}
+
+/** What a person is told of a key that there is not. @param path where it stands, without the key */
+export function unknownKeyText(schema: unknown, path: readonly PropertyKey[], key: string): string {
+  const meant = nearestName(key, keysAt(schema, path));
+  return meant === undefined
+    ? 'unknown key; see config/rackboot.yaml for all keys'
+    : `unknown key; did you mean ${meant}? config/rackboot.yaml shows all keys`;
+}

@@ -1,0 +1,191 @@
+// Who has an account: read by everybody who has one, changed by administrators; a password also by whose it is.
+//
+// Sources: MAAS API 2.0, `users/` (create, read, delete). Beyond it: PUT makes administrators and users of accounts, `change_password`.
+//
+// 1. Nobody removes their own account or takes their own rights away, and the last administrator stays one.
+// 2. A password comes in and is kept as its hash; no answer and no event has it.
+
+import { z } from 'zod';
+import { newUserProblem, PASSWORD_MAX, passwordProblem } from '../accounts.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
+import type { User } from '../store.ts';
+import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+
+export type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
+
+/** An account as clients see it. */
+export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {
+  return {
+    username: user.username,
+    email: user.email,
+    is_superuser: user.isAdmin,
+    is_local: true,
+    resource_uri: `/MAAS/api/${call.version}/users/${encodeURIComponent(user.username)}/`,
+  };
+}
+
+const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+const flag = () => value(z.string().max(16));
+const noUser = (): Refusal => refuse('not-found', 'There is no account of this name.');
+const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');
+const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
+
+const eventOf = (call: ApiCall, description: string): NewMachineEvent => ({
+  type: 'AUTHORISATION',
+  description,
+  atMs: call.region.clock.wallTimeMs(),
+  username: callerOf(call),
+});
+
+/** Works out the hash of a password and goes on with it; who comes while too many are worked out is told so. */
+function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
+  const hashed = call.region.passwords.hash(call.peer.address, password);
+  const busy = (): Refusal =>
+    refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', { 'Retry-After': '5' });
+  const failed = (): Refusal => refuse('internal-error', 'The password could not be kept.');
+  return { kind: 'later', answer: hashed.then((hash) => (hash === 'busy' ? busy() : then(hash))).catch(failed) };
+}
+
+const newUser = z.object({
+  username: value(z.string().max(150)).describe('1 to 150 letters, digits or @ . + - _.'),
+  email: value(z.string().max(254)).optional().describe('An e-mail address; empty: none.'),
+  password: value(z.string().max(PASSWORD_MAX)).describe('Kept as its hash, and never shown.'),
+  is_superuser: flag().optional().describe('True: an administrator.'),
+});
+
+function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
+  const { username, password } = given;
+  const email = given.email ?? '';
+  const problem = newUserProblem({ username, email, password });
+  if (problem !== undefined) return refuse('invalid-parameters', problem);
+  const taken = (): Refusal => refuseField('username', `A user ${username} exists: choose another name.`);
+  const { store, clock } = call.region;
+  if (store.findUser(username) !== undefined) return taken();
+  const isAdmin = isTrue(given.is_superuser);
+  return withHash(call, password, (passwordHash) => {
+    const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+    if (user === undefined) return taken();
+    store.recordEvent(eventOf(call, `made the ${isAdmin ? 'administrator' : 'user'} ${username}`), undefined);
+    return json(userJson(call, user));
+  });
+}
+
+/** Why an account cannot lose its rights, or go; undefined: it can. */
+function refuseLoss(call: ApiCall, { username, isAdmin }: User, what: string): Refusal | undefined {
+  if (username === callerOf(call))
+    return refuse('not-allowed', `Nobody ${what} themselves: ask another administrator.`);
+  const isLast = isAdmin && call.region.store.listUsers().filter((user) => user.isAdmin).length === 1;
+  return isLast ? refuse('not-allowed', `${username} is the last administrator: make another one first.`) : undefined;
+}
+
+const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
+
+function change(call: ApiCall, given: z.output<typeof changes>): Answer {
+  const user = findUser(call);
+  if (user === undefined) return noUser();
+  const isAdmin = isTrue(given.is_superuser);
+  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'takes their rights from');
+  if (refusal !== undefined) return refusal;
+  const event = eventOf(call, `made ${user.username} ${isAdmin ? 'an administrator' : 'a user'}`);
+  call.region.store.changeUser(user.username, { isAdmin }, event);
+  return json(userJson(call, { ...user, isAdmin }));
+}
+
+function remove(call: ApiCall): Answer {
+  const user = findUser(call);
+  if (user === undefined) return noUser();
+  const refusal = refuseLoss(call, user, 'removes');
+  if (refusal !== undefined) return refusal;
+  const { store } = call.region;
+  const { username } = user;
+  const held = store.countMachines({ owners: [username] });
+  if (held > 0) {
+    const text = `${username} holds ${held} ${held === 1 ? 'machine' : 'machines'}: release them first.`;
+    return refuse('machine-in-use', text);
+  }
+  store.removeUser(username, eventOf(call, `removed the account ${username}`));
+  return { kind: 'empty' };
+}
+
+const passwordChange = z.object({
+  password: value(z.string().max(PASSWORD_MAX)).describe(
+    'The new one. Whoever is signed in as this user is signed out.',
+  ),
+});
+
+function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Answer {
+  const { caller, region } = call;
+  const username = call.path.username ?? '';
+  const isOwn = caller.kind === 'user' && caller.username === username;
+  if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
+    return refuse('not-allowed', "Somebody else's password is for administrators to change.");
+  }
+  if (findUser(call) === undefined) return noUser();
+  const problem = passwordProblem(password);
+  if (problem !== undefined) return refuseField('password', problem);
+  return withHash(call, password, (passwordHash) =>
+    region.store.changeUser(username, { passwordHash }, eventOf(call, `changed the password of ${username}`))
+      ? { kind: 'empty' }
+      : noUser(),
+  );
+}
+
+const nothing = z.object({});
+const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
+const one = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
+
+export const USER_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...many,
+    method: 'GET',
+    access: 'user',
+    doc: 'List users.',
+    parameters: nothing,
+    run: (call) => json(call.region.store.listUsers().map((user) => userJson(call, user))),
+  }),
+  defineOperation({
+    ...many,
+    method: 'POST',
+    access: 'admin',
+    doc: 'Make an account.',
+    parameters: newUser,
+    run: create,
+  }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read an account.',
+    parameters: nothing,
+    run(call) {
+      const user = findUser(call);
+      return user === undefined ? noUser() : json(userJson(call, user));
+    },
+  }),
+  defineOperation({
+    ...one,
+    method: 'PUT',
+    access: 'admin',
+    doc: 'Make an account that of an administrator, or of a user.',
+    parameters: changes,
+    run: change,
+  }),
+  defineOperation({
+    ...one,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Remove an account, with its keys. One that holds machines stays.',
+    parameters: nothing,
+    run: remove,
+  }),
+  defineOperation({
+    ...one,
+    method: 'POST',
+    op: 'change_password',
+    access: 'user',
+    doc: 'Give an account another password: your own, or as an administrator that of anybody.',
+    parameters: passwordChange,
+    run: changePassword,
+  }),
+];

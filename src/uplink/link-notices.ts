@@ -1,0 +1,46 @@
+// What the rack publishes when the link to its region changes.
+
+import type { NoticeBody } from './events.ts';
+import type { LinkState } from './link-status.ts';
+
+/** A link that has become another; times are wall times in milliseconds. */
+export interface LinkChange {
+  readonly before: LinkState;
+  readonly state: LinkState;
+  /** Why, for people. */
+  readonly text: string;
+  /** Since when it was as before. */
+  readonly beforeSinceMs: number;
+  readonly nowMs: number;
+  readonly url: string;
+  /** Entries of the outbox. */
+  readonly waiting: number;
+}
+
+/** The notice of a change; undefined: it is none to speak of. */
+export function noticeOf({
+  before,
+  state,
+  text,
+  beforeSinceMs,
+  nowMs,
+  url,
+  waiting,
+}: LinkChange): NoticeBody | undefined {
+  switch (state) {
+    case 'away': {
+      const since = new Date(before === state ? beforeSinceMs : nowMs).toISOString();
+      return { kind: 'region.away', reason: text, since };
+    }
+    case 'up':
+      return before === 'away'
+        ? { kind: 'region.back', awayMs: Math.max(0, nowMs - beforeSinceMs), waiting }
+        : { kind: 'region.linked', url, waiting };
+    case 'pending':
+    case 'rejected':
+    case 'incompatible':
+      return { kind: `region.${state}`, text };
+    case 'registering':
+      return undefined;
+  }
+}

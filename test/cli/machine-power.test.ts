@@ -1,0 +1,101 @@
+// What `rackboot power … --wait` takes for the end of its own command, against a daemon that answers from a table.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { switchMachine } from '../../src/cli/machine-power.ts';
+import { CONTROL_SOCKET } from '../../src/http/config.ts';
+
+interface LoggedEvent {
+  readonly id: number;
+  readonly type: string;
+  readonly description: string;
+}
+
+const MACHINE = {
+  ...{ system_id: 'abc', hostname: 'm1', fqdn: 'm1.maas', status_name: 'Ready', architecture: 'amd64/generic' },
+  ...{ cpu_count: 1, memory: 1024, ip_addresses: [], interface_set: [], physicalblockdevice_set: [] },
+  ...{
+    hardware_info: null,
+    hardware_parts: undefined,
+    power_type: 'webhook',
+    power_state: 'off',
+    power_state_age: null,
+  },
+  ...{ power_state_text: '', power_task: '' },
+};
+const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'it was switched on' };
+const BEGUN = { id: 10, type: 'Node', description: 'power on' };
+const FAILED = { id: 12, type: 'Failed to power on node', description: 'it could not be switched on: no answer' };
+const SEEN_ON = { id: 14, type: 'Node powered on', description: 'it is on: nobody here has switched it' };
+const OFF = { id: 13, type: 'Node powered off', description: 'it was switched off' };
+const DONE = { id: 11, type: 'Node powered on', description: 'it was switched on' };
+const POSTS = Array.from({ length: 100 }, (_, index) => ({
+  id: 100 + index,
+  type: 'Node status event',
+  description: 'x',
+}));
+
+/** The daemon's answer to an events query, as the region's store makes it: with `after` the oldest, shown newest first. */
+function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): readonly LoggedEvent[] {
+  const after = Number(query.get('after') ?? 0);
+  const limit = Number(query.get('limit'));
+  const newer = events.filter(({ id }) => id > after);
+  return (query.has('after') ? newer.slice(0, limit) : newer.slice(-limit)).toReversed();
+}
+
+/** What the command prints and returns when its log reads so. */
+async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[]) {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
+  const config = join(stateDir, 'rackboot.yaml');
+  writeFileSync(config, `state_dir: ${stateDir}\n`);
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://localhost');
+    const value = url.pathname.endsWith('/events/')
+      ? { events: queryEvents(events, url.searchParams) }
+      : url.pathname.endsWith('/machines/')
+        ? [MACHINE]
+        : { ...MACHINE, ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id } : {}) };
+    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
+  });
+  server.listen(join(stateDir, CONTROL_SOCKET));
+  await once(server, 'listening');
+  const written: string[] = [];
+  // The reports of the tests leave by the same stream, as bytes.
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (text: unknown) => {
+    if (typeof text === 'string') written.push(text);
+    else if (text instanceof Uint8Array) write(text);
+    return true;
+  };
+  try {
+    const code = await switchMachine({ config, json: true, machine: 'm1', wait: true }, op, {});
+    return { code, answer: JSON.parse(written.join('')) };
+  } finally {
+    process.stdout.write = write;
+    server.close();
+    rmSync(stateDir, { recursive: true });
+  }
+}
+
+const CASES = [
+  ['its own end, though the log goes on', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
+  ['no older end, when nothing tells of its own', 'power_on', [ON_BEFORE, BEGUN], false, 'something else was done'],
+  ['the failure, though the machine is seen on later', 'power_on', [BEGUN, FAILED, SEEN_ON], false, FAILED.description],
+  ['no end of another command that took its place', 'power_on', [BEGUN, OFF], false, 'something else was done'],
+  ['the end of a cycle', 'power_cycle', [ON_BEFORE, BEGUN, DONE], true, DONE.description],
+  ['the end of switching off', 'power_off', [ON_BEFORE, BEGUN, OFF], true, OFF.description],
+] as const;
+
+for (const [what, op, events, done, text] of CASES) {
+  test(`${op} --wait takes ${what}`, async () => {
+    const { code, answer } = await waitFor(op, events);
+    assert.equal(answer.done, done);
+    assert.match(answer.text, new RegExp(`^${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`));
+    assert.equal(code, done ? 0 : 1);
+  });
+}

@@ -1,0 +1,324 @@
+// The pages against the table of operations: every form takes and refuses what the operation of the same name takes and refuses, from an
+// administrator, from the owner of the machine, and from another user.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
+import { createApiKey, hashPassword } from '../../../src/region/accounts.ts';
+import type { Method } from '../../../src/region/api/operation.ts';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import { buildApp, makeContext } from '../../../src/region/api/server.ts';
+import type { MachineStatus } from '../../../src/region/life/lifecycle.ts';
+import { cookieName } from '../../../src/region/page/login.ts';
+import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import type { WantedOperation } from '../../../src/region/page/view.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { heldPower } from '../life/held-power.ts';
+import { makeRegion, report } from '../place.ts';
+
+const PEOPLE = ['admin', 'owner', 'other'] as const;
+type PersonName = (typeof PEOPLE)[number];
+type Values = Readonly<Record<string, string>>;
+
+/** One form, with the operation that does the same. `ID` stands for the machine. */
+interface FormCase {
+  readonly page: string;
+  readonly form?: Values;
+  readonly method: Method;
+  /** Below `/MAAS/api/2.0/`. */
+  readonly path: string;
+  readonly op?: string;
+  readonly fields?: Values;
+  /** Whom of the people the form is for; default: all. */
+  readonly by?: readonly PersonName[];
+}
+
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEKIo5qnEnWDfXq1U5XF3fVxYgJJVbTpOqYJxmn3BJpW a@b';
+const SCRIPT = '#!/bin/sh\ntrue\n';
+const MACHINE = 'machines/ID/';
+const SCRIPT_FIELDS = { name: 'look', type: 'testing', description: '', timeout: '60', position: '50', script: SCRIPT };
+const PASSWORD = 'long enough';
+
+const power = (task: string, method: Method, op: string, form: Values = {}, fields: Values = {}): FormCase => {
+  return { page: `machines/ID/power/${task}/`, form, method, path: MACHINE, op, fields };
+};
+
+const CASES: readonly FormCase[] = [
+  { page: '', method: 'POST', path: 'machines/', op: 'accept_all' },
+  ...MACHINE_ACTIONS.map(({ name, operation }): FormCase => {
+    const page = `machines/ID/do/${name}/`;
+    const path = operation.path === 'machines' ? 'machines/' : MACHINE;
+    const fields: Values = operation.path === 'machines' ? { system_id: 'ID' } : {};
+    return {
+      page,
+      method: operation.method,
+      path,
+      ...(operation.op === undefined ? {} : { op: operation.op }),
+      fields,
+    };
+  }),
+  power('on', 'POST', 'power_on'),
+  power('off', 'POST', 'power_off', { manner: 'off' }, { stop_mode: 'hard' }),
+  power('off', 'POST', 'power_off', { manner: 'soft-off' }, { stop_mode: 'soft' }),
+  power('cycle', 'POST', 'power_cycle'),
+  power('query', 'GET', 'query_power_state'),
+  {
+    page: 'machines/ID/power/',
+    form: { power_type: 'manual' },
+    ...{ method: 'PUT', path: MACHINE, fields: { power_type: 'manual', power_parameters: '{}' } },
+  },
+  {
+    page: 'machines/ID/power/',
+    form: { power_type: 'nothing' },
+    ...{ method: 'PUT', path: MACHINE, fields: { power_type: 'nothing', power_parameters: '{}' } },
+  },
+  {
+    page: 'machines/ID/edit/',
+    form: { hostname: 'renamed', description: '', kernel_params: '' },
+    ...{ method: 'PUT', path: MACHINE, fields: { hostname: 'renamed' } },
+  },
+  {
+    page: 'machines/ID/edit/',
+    form: { hostname: 'web', description: '', kernel_params: '', tags: 'rack' },
+    ...{ method: 'POST', path: 'tags/rack/', op: 'update_nodes', fields: { add: 'ID' } },
+  },
+  { page: 'machines/ID/debug-login/', method: 'POST', path: MACHINE, op: 'debug_login', form: { seconds: '900' } },
+  {
+    page: 'machines/ID/debug-login/',
+    method: 'POST',
+    path: MACHINE,
+    op: 'debug_login',
+    form: { do: 'close' },
+    fields: { off: 'true' },
+  },
+  { page: 'tags/', form: { name: 'fast' }, method: 'POST', path: 'tags/', fields: { name: 'fast' } },
+  {
+    page: 'tags/rack/',
+    form: { name: 'rack', comment: 'x' },
+    method: 'PUT',
+    path: 'tags/rack/',
+    fields: { comment: 'x' },
+  },
+  { page: 'tags/rack/', form: { do: 'remove' }, method: 'DELETE', path: 'tags/rack/' },
+  { page: 'scripts/', form: SCRIPT_FIELDS, method: 'POST', path: 'scripts/', fields: SCRIPT_FIELDS },
+  { page: 'scripts/seen/', form: SCRIPT_FIELDS, method: 'PUT', path: 'scripts/seen/', fields: SCRIPT_FIELDS },
+  { page: 'scripts/seen/', form: { do: 'remove' }, method: 'DELETE', path: 'scripts/seen/' },
+  {
+    page: 'settings/',
+    form: { setting: 'kernel_opts', 'value-kernel_opts': 'quiet' },
+    ...{ method: 'POST', path: 'maas/', op: 'set_config', fields: { name: 'kernel_opts', value: 'quiet' } },
+  },
+  {
+    page: 'account/',
+    form: { do: 'add-key', key: KEY },
+    method: 'POST',
+    path: 'account/prefs/sshkeys/',
+    fields: { key: KEY },
+  },
+  { page: 'account/', form: { do: 'remove-key', id: '9' }, method: 'DELETE', path: 'account/prefs/sshkeys/9/' },
+  ...PEOPLE.flatMap((person): readonly FormCase[] => [
+    {
+      page: 'account/',
+      form: { do: 'password', new: PASSWORD, again: PASSWORD },
+      ...{ method: 'POST', path: `users/${person}/`, op: 'change_password', fields: { password: PASSWORD } },
+      by: [person],
+    },
+    {
+      page: 'account/',
+      form: { do: 'password', new: 'short', again: 'short' },
+      ...{ method: 'POST', path: `users/${person}/`, op: 'change_password', fields: { password: 'short' } },
+      by: [person],
+    },
+    { page: 'people/', form: { do: 'remove', username: person }, method: 'DELETE', path: `users/${person}/` },
+    {
+      page: 'people/',
+      form: { do: 'make-user', username: person },
+      ...{ method: 'PUT', path: `users/${person}/`, fields: { is_superuser: 'false' } },
+    },
+  ]),
+  {
+    page: 'people/',
+    form: { do: 'make-admin', username: 'other' },
+    ...{ method: 'PUT', path: 'users/other/', fields: { is_superuser: 'true' } },
+  },
+  { page: 'people/', form: { do: 'remove', username: 'nobody' }, method: 'DELETE', path: 'users/nobody/' },
+  ...['new-one', 'other', 'a b'].map((username): FormCase => {
+    const form = { do: 'add', username, email: '', new: PASSWORD, again: PASSWORD };
+    const fields = { username, email: '', password: PASSWORD };
+    return { page: 'people/', form, method: 'POST', path: 'users/', fields };
+  }),
+];
+
+/** Machines that differ in what may be done with them. */
+const MACHINES: readonly {
+  readonly name: string;
+  readonly status: MachineStatus;
+  readonly owner?: string;
+  readonly isLocked?: boolean;
+  readonly byHand?: boolean;
+  readonly isBusy?: boolean;
+  /** Compared are the forms of pages with this in their path; default: all. */
+  readonly only?: string;
+}[] = [
+  { name: 'a New one', status: 'new' },
+  { name: 'a Ready one', status: 'ready' },
+  { name: "the owner's", status: 'deployed', owner: 'owner' },
+  { name: "the owner's, locked", status: 'deployed', owner: 'owner', isLocked: true },
+  { name: "the owner's, switched by hand", status: 'allocated', owner: 'owner', byHand: true, only: 'power/' },
+  { name: "the owner's, being switched", status: 'allocated', owner: 'owner', isBusy: true, only: 'power/' },
+];
+
+const passwordHash = await hashPassword(PASSWORD, new VirtualClock());
+
+/** A region with these people and this machine, and how both ways ask it. */
+function open(machine: (typeof MACHINES)[number]) {
+  const place = makeRegion();
+  place.region.close();
+  const { store, clock, config } = place;
+  const held = {
+    ...heldPower(() => machine.byHand !== true),
+    drivers: POWER_DRIVERS,
+    problemsOf: (type: string) => (type === 'manual' ? [] : [`there is no power driver ${type}`]),
+  };
+  const region = openRegion({ config, store, clock, power: held, onDesiredState: () => undefined });
+  const users = PEOPLE.map((username) => {
+    const isAdmin = username === 'admin';
+    const user = store.addUser({ username, email: '', passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+    return user ?? assert.fail(username);
+  });
+  const event = { type: 'TAG', description: 'made', atMs: clock.wallTimeMs(), username: '' } as const;
+  const script = {
+    name: 'seen',
+    kind: 'testing',
+    title: '',
+    description: '',
+    timeoutSeconds: 60,
+    position: 50,
+  } as const;
+  store.scripts.addScript({ ...script, changedMs: clock.wallTimeMs(), content: SCRIPT }, 100, event);
+  store.life.addTag({ name: 'rack', comment: '', kernelParams: '' }, 100, event);
+  const outcome = region.enlist(report([0x525400000001]));
+  assert.ok(outcome.kind === 'create');
+  const { systemId } = outcome.machine;
+  const { status, owner, isLocked, isBusy } = machine;
+  store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
+    kind: 'change',
+    fields: { status, owner, isLocked: isLocked === true, ...(isBusy === true ? { powerTask: 'on' as const } : {}) },
+    events: [],
+  }));
+  const context = makeContext(region);
+  const app = buildApp(context);
+  const inject = async (method: Method, url: string, headers: Values, values: Values | undefined) => {
+    const type: Values = values === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+    const body = values === undefined ? {} : { payload: new URLSearchParams(values).toString() };
+    const answer = await app.inject({
+      method,
+      url: url.replaceAll('ID', systemId),
+      remoteAddress: '10.20.0.50',
+      headers: { host: 'rack.example', accept: 'text/html', ...headers, ...type },
+      ...body,
+    });
+    const refusal = answer.headers['x-rackboot-refusal'];
+    if (refusal !== undefined) return `refused: ${String(refusal)}`;
+    return answer.statusCode < 400 ? 'taken' : `status ${answer.statusCode}`;
+  };
+  const own = (values: Values | undefined): Values =>
+    Object.fromEntries(Object.entries(values ?? {}).map(([name, text]) => [name, text.replaceAll('ID', systemId)]));
+  return {
+    async byPage({ page, form }: FormCase, person: PersonName) {
+      const user = users.find(({ username }) => username === person) ?? assert.fail(person);
+      const token = context.sessions.open(user);
+      const csrf = context.sessions.find(token)?.csrf ?? '';
+      return inject('POST', `/MAAS/${page}`, { cookie: `${cookieName(undefined)}=${token}` }, { csrf, ...own(form) });
+    },
+    async byApi({ method, path, op, fields }: FormCase, person: PersonName) {
+      const [consumer, token, secret] = createApiKey(store, clock, person).split(':');
+      const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+      const query = new URLSearchParams({
+        ...(op === undefined ? {} : { op }),
+        ...(method === 'GET' ? own(fields) : {}),
+      });
+      const body = method === 'POST' || method === 'PUT' ? own(fields) : undefined;
+      return inject(method, `/MAAS/api/2.0/${path}?${query}`, { authorization }, body);
+    },
+    async close() {
+      await app.close();
+      region.close();
+      place.remove();
+    },
+  };
+}
+
+/** A region like new: what refuses changes nothing, so only one that has taken something is made anew. */
+class Fresh {
+  readonly #machine: (typeof MACHINES)[number];
+  #place: ReturnType<typeof open> | undefined;
+
+  constructor(machine: (typeof MACHINES)[number]) {
+    this.#machine = machine;
+  }
+
+  async use(ask: (place: ReturnType<typeof open>) => Promise<string>): Promise<string> {
+    this.#place ??= open(this.#machine);
+    const answer = await ask(this.#place);
+    if (!answer.startsWith('refused')) await this.close();
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.#place?.close();
+    this.#place = undefined;
+  }
+}
+
+const nameOf = ({ method, path, op }: WantedOperation): string =>
+  `${method} ${path}${op === undefined ? '' : ` ${op}`}`;
+
+test('every form of every page names operations of the table', () => {
+  const known = new Set(OPERATIONS.filter(({ versions }) => versions.includes('2.0')).map(nameOf));
+  for (const { path, act, operations } of PAGES) {
+    assert.equal(act === undefined, operations === undefined, `${path} has both a form and its operations, or neither`);
+    for (const operation of operations ?? []) assert.ok(known.has(nameOf(operation)), `${path}: ${nameOf(operation)}`);
+  }
+});
+
+test('every operation of every page is compared below', () => {
+  const pattern = (path: string): RegExp =>
+    new RegExp(`^${path.replaceAll(/\{\w+\}|:\w+/g, '[^/]+').replace(/\/?$/, '/?')}$`);
+  for (const page of PAGES) {
+    for (const wanted of page.operations ?? []) {
+      const isCompared = CASES.some(
+        ({ page: url, method, path, op }) =>
+          pattern(page.path).test(`/MAAS/${url}`) &&
+          pattern(wanted.path).test(path) &&
+          wanted.method === method &&
+          wanted.op === op,
+      );
+      assert.ok(isCompared, `${page.path}: ${nameOf(wanted)}`);
+    }
+  }
+});
+
+for (const machine of MACHINES) {
+  // What is about no machine is the same beside each of them.
+  const cases = CASES.filter(({ page }) => machine === MACHINES[0] || page.includes(machine.only ?? 'ID'));
+  describe(`beside ${machine.name}`, () => {
+    for (const one of cases) {
+      const { page, form, op, by = PEOPLE } = one;
+      const name = `${page} ${JSON.stringify(form ?? {})}`.slice(0, 100);
+      test(`${name} does for everybody what ${one.method} ${one.path} ${op ?? ''} does`, async () => {
+        const found: Record<string, readonly string[]> = {};
+        const place = new Fresh(machine);
+        for (const person of by) {
+          const byPage = await place.use((way) => way.byPage(one, person));
+          const byApi = await place.use((way) => way.byApi(one, person));
+          found[person] = [byPage, byApi];
+        }
+        await place.close();
+        for (const [person, [byPage, byApi]] of Object.entries(found)) assert.equal(byPage, byApi, `for ${person}`);
+      });
+    }
+  });
+}
