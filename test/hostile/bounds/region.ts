@@ -121,9 +121,10 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'region/passwords.ts CHECKS_WAITING_MAX',
     what: 'passwords that wait',
     whoCanFill: 'whoever is within the limits',
-    whatOthersNotice: 'two seconds at the most; who gives way is told 429 and tries again',
+    whatOthersNotice:
+      'two seconds; half a minute beside somebody with 64 addresses, until their first tries are spent. Whoever gives way is told 429 and tries again',
     harm: { kind: 'waits' },
-    howItEmpties: 'in two seconds',
+    howItEmpties: 'in two seconds, as passwords are checked',
     share: 'by network and address: whoever has the most in it loses one to each newcomer',
     test: 'region/passwords.test.ts',
   },
@@ -284,9 +285,11 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   {
     at: 'region/identity/enlistment.ts MACHINES_MAX',
     what: 'machines of one region',
-    whoCanFill: 'any host of a managed network, by enlisting machines that do not exist',
+    whoCanFill:
+      'somebody with an account, who makes them without a rate; any host of a managed network, by enlisting machines that do not exist',
     whatOthersNotice:
-      "nothing: a New machine that is known by a stranger's word alone gives way, of the network and address with most of them",
+      "of strangers' machines nothing: one that is known by a stranger's word alone gives way, of the network and address with most of them; what an account made stays, and new machines are refused",
+    harm: { kind: 'refused', stoppedBy: 'removing the account and what it made' },
     howItEmpties: 'as people delete machines; an unproven one gives way to anybody after a week',
     share: 'by network and address; a machine whose boot is proven comes before all others',
     test: 'region/identity/enlistment.test.ts',
