@@ -78,9 +78,14 @@ export class LabNamespace {
     return spawn('ip', ['netns', 'exec', host, command, ...args], rest);
   }
 
+  /** The namespace and those of its client hosts. */
+  get names(): readonly string[] {
+    return [...this.#hosts, this.name];
+  }
+
   /** Removes the namespace, its client hosts and every device in them. */
   remove(): void {
-    for (const name of [...this.#hosts, this.name]) {
+    for (const name of this.names) {
       try {
         ip('netns', 'delete', name);
       } catch {

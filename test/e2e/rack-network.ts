@@ -4,7 +4,7 @@
 // 1. Whatever was started is ended by its process number in `remove`, and the namespaces and the directory go.
 // 2. No program gets a path of the host to write to: leases, pid files and captures lie in the directory.
 
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -99,6 +99,7 @@ export class RackNetwork {
   async remove(): Promise<void> {
     for (const running of this.#running) await running.end('SIGKILL');
     await this.stop();
+    for (const name of [...this.namespace.names, ...this.#further]) endAllIn(name);
     for (const name of this.#further) execFileSync('ip', ['netns', 'delete', name]);
     this.namespace.remove();
     rmSync(this.directory, { recursive: true, force: true });
@@ -219,9 +220,25 @@ async function endChild(child: ChildProcess, signal: NodeJS.Signals): Promise<vo
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, 'close');
   child.kill(signal);
-  const late = systemClock.schedule(END_MS_MAX, () => child.kill('SIGKILL'));
+  const late = systemClock.schedule(END_MS_MAX, () => {
+    child.kill('SIGKILL');
+    // Processes that it started may outlive it (seen: those of dhcpcd), and keep its streams open. They end with the network.
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+  });
   await closed;
   late.cancel();
+}
+
+/** Ends what still runs in a namespace that this test made. */
+function endAllIn(name: string): void {
+  const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+  for (const pid of stdout.split('\n').filter((line) => line !== '')) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {

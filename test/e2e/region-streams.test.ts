@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
-import { report } from '../region/place.ts';
+import { bootReport, report } from '../region/place.ts';
 import { acceptRack, RACK_UUID, rackAuthorization } from '../region/racks/rack-place.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 
@@ -71,7 +71,7 @@ test('a rack is told of changes until it is rejected; of its streams the newest 
       streams.map(({ isOver }) => isOver),
       [true, false, false, false, false],
     );
-    region.enlist(report([0x525400000001]));
+    region.enlist(bootReport([0x525400000001]));
     for (const stream of streams.slice(1)) await stream.has('id: 1\nevent: state\ndata: {"version":1}\n\n');
     region.racks.judge([RACK_UUID], 'reject', 'admin');
     for (const stream of streams) await stream.over();
