@@ -1,19 +1,68 @@
-// Commands that write below the state directory do it as the user who owns it: a file made by root would lock the daemon out.
+// Who writes below the state directory does it as the user who owns it, the daemon included: a file made by root would lock the service out.
 
+import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { osErrorCode } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
+import { printError } from './output.ts';
+
+/** What the daemon needs of root, as the unit of the service grants it: ports below 1024, and frames to machines without an address. */
+const CAPABILITIES = '+net_bind_service,+net_raw';
+
+const SETPRIV = '/usr/bin/setpriv';
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Who owns `stateDir`, where this process is root and the owner is not. */
+function findOtherOwner(stateDir: string): Owner | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    const { uid, gid } = statSync(stateDir);
+    return uid === 0 ? undefined : { uid, gid };
+  } catch (error) {
+    // Not there yet: it is made. Where a service is to use it, systemd-tmpfiles makes it first.
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Begins this process again as the owner of `stateDir`, with the capabilities of the daemon and nothing else of root, where it is root and the
+ * owner is not. Returns where there is nothing to change.
+ *
+ * @throws RackError `permission-denied` when that user cannot read this program, `tool-missing` without setpriv(1)
+ */
+export function continueAsOwnerOf(stateDir: string): void {
+  const owner = findOtherOwner(stateDir);
+  if (owner === undefined || process.execve === undefined) return;
+  const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const who = ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'];
+  const rights = ['--no-new-privs', `--inh-caps=-all,${CAPABILITIES}`, `--ambient-caps=-all,${CAPABILITIES}`];
+  const main = process.argv[1] ?? '';
+  const look = spawnSync(SETPRIV, [...who, 'test', '-r', main, '-a', '-x', program], { stdio: 'ignore' });
+  if (look.error !== undefined) {
+    throw new RackError(
+      'tool-missing',
+      `${stateDir} belongs to user ${owner.uid}, and Rackboot needs setpriv (Debian's util-linux) to run as that user.`,
+    );
+  }
+  if (look.status !== 0) {
+    throw new RackError(
+      'permission-denied',
+      `${stateDir} belongs to user ${owner.uid}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot.`,
+    );
+  }
+  printError(`Running as user ${owner.uid}, who owns ${stateDir}.`);
+  const env = { ...process.env, HOME: stateDir };
+  process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
+}
 
 /** Becomes the owner of `stateDir` when this process is root and the owner is not. */
 export function becomeOwnerOf(stateDir: string): void {
-  let owner: { readonly uid: number; readonly gid: number };
-  try {
-    owner = statSync(stateDir);
-  } catch (error) {
-    // Not there yet: the command makes it. Where a service is to use it, systemd-tmpfiles makes it first.
-    if (osErrorCode(error) === 'ENOENT') return;
-    throw error;
-  }
-  if (process.getuid?.() !== 0 || owner.uid === 0) return;
+  const owner = findOtherOwner(stateDir);
+  if (owner === undefined) return;
   process.setgroups?.([]);
   process.setgid?.(owner.gid);
   process.setuid?.(owner.uid);

@@ -75,69 +75,93 @@ test('the user and the directories are made as systemd makes them', {
   }
 });
 
-describe('the command of the unit, with the rights of the unit', {
-  skip: missing('linux', 'root', 'ip', 'setpriv', 'udhcpc'),
-}, () => {
-  test('serves a machine on the real ports', { timeout: 60_000 }, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
-    chmodSync(directory, 0o755);
-    const state = join(directory, 'state');
-    mkdirSync(state);
-    chownSync(state, NOBODY, NOBODY);
-    symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(directory, 'rackboot'));
-    const config = join(directory, 'rackboot.yaml');
-    writeFileSync(
-      config,
-      `state_dir: ${state}\ncluster_interfaces: [{ name: lab, interface: ${BRIDGE}, ip: 10.78.0.1, network: 10.78.0.0/24, ip_range_low: 10.78.0.100, ip_range_high: 10.78.0.120 }]\n`,
-    );
-    const namespace = LabNamespace.create(`rb-service-${process.pid}`, '10.78.0.1', 24);
-    const capabilities = setting('AmbientCapabilities')
-      .map((name) => `+${name.replace(/^CAP_/, '').toLowerCase()}`)
-      .join(',');
-    const command = setting('ExecStart').map((word) => (word === '/etc/rackboot/rackboot.yaml' ? config : word));
-    const rights = [
-      '--reuid',
-      String(NOBODY),
-      '--regid',
-      String(NOBODY),
-      '--clear-groups',
-      '--no-new-privs',
-      '--inh-caps',
-      capabilities,
-      '--ambient-caps',
-      capabilities,
-      '--bounding-set',
-      `-all,${capabilities}`,
-    ];
-    // In place of the unit's StateDirectory below /var/lib, which this user may not write here.
-    const env = { PATH: `${directory}:${process.env.PATH ?? ''}`, NODE_COMPILE_CACHE: join(state, 'cache') };
-    const daemon = namespace.spawn('setpriv', [...rights, ...command], { stdio: ['ignore', 'pipe', 'inherit'], env });
-    try {
-      const log = await untilReady(daemon);
-      const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
-      assert.match(status, /^Uid:\s+65534\s+65534/m);
-      assert.doesNotMatch(log, /hardware addresses need/, 'frames to machines without an address can be sent');
+const SKIP = missing('linux', 'root', 'ip', 'setpriv', 'udhcpc');
 
-      const host = namespace.addHost('client', '52:54:00:78:00:01');
-      execFileSync(
-        'ip',
-        ['netns', 'exec', host, 'udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '1', '-s', '/bin/true'],
-        { stdio: 'ignore' },
-      );
-      const leases = execFileSync(
-        process.execPath,
-        [join(ROOT, 'src/main.ts'), 'leases', 'list', '--json', '--config', config],
-        { encoding: 'utf8' },
-      );
-      assert.match(leases, /52:54:00:78:00:01/);
+describe('the command of the unit, where another user than root owns the state', { skip: SKIP }, () => {
+  test('serves a machine on the real ports with the rights of the unit', { timeout: 60_000 }, () =>
+    serveMachine(rightsOfUnit()),
+  );
+
+  // `sudo rackboot run`, before the service is started for the first time.
+  test('started by root, serves a machine as that user', { timeout: 60_000 }, () => serveMachine([]));
+
+  test('started by root, says what to do where that user cannot read the program', { timeout: 60_000 }, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
+    try {
+      const state = join(directory, 'state');
+      mkdirSync(state);
+      chownSync(state, NOBODY, NOBODY);
+      const config = join(directory, 'rackboot.yaml');
+      writeFileSync(config, `state_dir: ${state}\n`);
+      // As a checkout below a home that only its owner enters.
+      symlinkSync(join(ROOT, 'src'), join(directory, 'src'));
+      const words = ['--preserve-symlinks-main', join(directory, 'src/main.ts'), 'run', '--config', config];
+      const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+      assert.equal(status, 1);
+      assert.match(stderr, /belongs to user 65534, who cannot read .*src\/main\.ts: put Rackboot where that user can/);
     } finally {
-      daemon.kill('SIGTERM');
-      await new Promise((resolve) => daemon.once('exit', resolve));
-      namespace.remove();
       rmSync(directory, { recursive: true, force: true });
     }
   });
 });
+
+/** The words of setpriv(1) for the rights that systemd gives by the unit. */
+function rightsOfUnit(): readonly string[] {
+  const capabilities = setting('AmbientCapabilities')
+    .map((name) => `+${name.replace(/^CAP_/, '').toLowerCase()}`)
+    .join(',');
+  const who = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', '--no-new-privs'];
+  const rights = ['--inh-caps', capabilities, '--ambient-caps', capabilities, '--bounding-set', `-all,${capabilities}`];
+  return ['setpriv', ...who, ...rights];
+}
+
+/** Starts the unit's command, with `before` in front of it, and has a machine get a lease. */
+async function serveMachine(before: readonly string[]): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
+  chmodSync(directory, 0o755);
+  const state = join(directory, 'state');
+  mkdirSync(state);
+  chownSync(state, NOBODY, NOBODY);
+  symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(directory, 'rackboot'));
+  const config = join(directory, 'rackboot.yaml');
+  writeFileSync(
+    config,
+    `state_dir: ${state}\ncluster_interfaces: [{ name: lab, interface: ${BRIDGE}, ip: 10.78.0.1, network: 10.78.0.0/24, ip_range_low: 10.78.0.100, ip_range_high: 10.78.0.120 }]\n`,
+  );
+  const namespace = LabNamespace.create(`rb-service-${process.pid}`, '10.78.0.1', 24);
+  const command = setting('ExecStart').map((word) => (word === '/etc/rackboot/rackboot.yaml' ? config : word));
+  const [program = '', ...words] = [...before, ...command];
+  // In place of the unit's StateDirectory below /var/lib, which this user may not write here.
+  const env = { PATH: `${directory}:${process.env.PATH ?? ''}`, NODE_COMPILE_CACHE: join(state, 'cache') };
+  const daemon = namespace.spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  try {
+    const log = await untilReady(daemon);
+    const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
+    assert.match(status, /^Uid:\s+65534\s+65534\s+65534/m);
+    assert.match(status, /^Groups:\s*$/m);
+    // Bits 10 and 13: ports below 1024, raw sockets.
+    assert.match(status, /^CapEff:\s+0000000000002400$/m);
+    assert.doesNotMatch(log, /hardware addresses need/, 'frames to machines without an address can be sent');
+
+    const host = namespace.addHost('client', '52:54:00:78:00:01');
+    execFileSync(
+      'ip',
+      ['netns', 'exec', host, 'udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '1', '-s', '/bin/true'],
+      { stdio: 'ignore' },
+    );
+    const leases = execFileSync(
+      process.execPath,
+      [join(ROOT, 'src/main.ts'), 'leases', 'list', '--json', '--config', config],
+      { encoding: 'utf8' },
+    );
+    assert.match(leases, /52:54:00:78:00:01/);
+  } finally {
+    daemon.kill('SIGTERM');
+    await new Promise((resolve) => daemon.once('exit', resolve));
+    namespace.remove();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
 
 /** Waits for the daemon's word that it is ready. @returns what it logged until then */
 function untilReady(daemon: ReturnType<LabNamespace['spawn']>): Promise<string> {

@@ -1,7 +1,7 @@
 // Small kernel modules and Debian packages, made for tests: real formats, nothing in them but what a test looks at.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** A 64-bit little-endian ELF file with these sections. */
@@ -57,6 +57,8 @@ export interface PackageRecipe {
   readonly architecture?: string;
   /** Path in the package and content. */
   readonly files: Readonly<Record<string, string | Uint8Array>>;
+  /** Path of a symbolic link in the package and its target. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 /** Makes a package below `directory` with dpkg-deb and returns the `.deb` file. */
@@ -68,6 +70,10 @@ export function makePackage(directory: string, recipe: PackageRecipe): string {
     const file = join(root, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
+  }
+  for (const [path, target] of Object.entries(recipe.links ?? {})) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    symlinkSync(target, join(root, path));
   }
   execFileSync('chmod', ['-R', 'u=rwX,go=rX', root]);
   const deb = join(directory, `${name}.deb`);
