@@ -2,14 +2,18 @@
 // Sources: boot/asset.ts; RFC 1350 §1 and RFC 764 (netascii).
 //
 // 1. A file of the asked name in the tree wins over rendered text and over "missing".
-// 2. netascii is made in memory and therefore bounded; files of this trade are binary and asked as octet.
+// 2. netascii is made in memory, before anybody has acknowledged anything, and therefore bounded tightly; loaders and kernels are binary and
+//    are asked for as octet.
 
 import type { BootAsset } from '../boot/asset.ts';
 import { unreachable } from '../errors.ts';
 import type { FileTree } from '../files/opened-file.ts';
 
-/** The largest file that is sent as netascii. */
-export const NETASCII_BYTES_MAX = 1024 * 1024;
+/**
+ * The largest file that is sent as netascii, in octets: a configuration or a script, for more of it stops the loop. Each request holds a
+ * translation of its own, of twice this size at the most, until its transfer ends.
+ */
+export const NETASCII_HELD_MAX = 16 * 1024;
 
 /** Something to send. */
 export interface Content {
@@ -45,7 +49,7 @@ export async function openContent(asset: BootAsset, files: FileTree, mode: strin
 
 async function asNetascii(content: Content, rendered: boolean): Promise<OpenedContent> {
   try {
-    if (content.sizeBytes > NETASCII_BYTES_MAX) return { kind: 'refused', reason: 'netascii-too-large' };
+    if (content.sizeBytes > NETASCII_HELD_MAX) return { kind: 'refused', reason: 'netascii-too-large' };
     const translated = toNetascii(await content.read(0, content.sizeBytes));
     return { kind: 'content', content: inMemory(translated), rendered };
   } finally {

@@ -85,8 +85,8 @@ const headers = (path: string, more: readonly string[] = []): string =>
   [`POST ${path} HTTP/1.1`, `Host: ${rack}`, ...more, '', ''].join('\r\n');
 const FORM = 'Content-Type: application/x-www-form-urlencoded';
 
-function readRequest(options: readonly string[]): Buffer {
-  return Buffer.from(`\0\x01lpxelinux.0\0octet\0${options.map((word) => `${word}\0`).join('')}`, 'latin1');
+function readRequest(options: readonly string[], file = 'lpxelinux.0', mode = 'octet'): Buffer {
+  return Buffer.from(`\0\x01${file}\0${mode}\0${options.map((word) => `${word}\0`).join('')}`, 'latin1');
 }
 
 /** Starts a read with the longest wait that can be asked for, acknowledges the options and says no more. */
@@ -208,6 +208,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'tftp-absent': async () =>
     // What comes from the same port again is a copy, and starts nothing.
     flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
+  'tftp-netascii': async () => flood(await everyAddress(20), 400, 69, () => readRequest([], 'shimx64.efi', 'netascii')),
   'dns-absent': async () => flood(await everyAddress(), 12_000, 53, () => queryBytes('rack.maas', 1)),
   'dns-silent-zones': async () =>
     flood(await everyAddress(), 2000, 53, (index) =>

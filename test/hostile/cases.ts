@@ -121,6 +121,15 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'TFTP',
+    attacker: 'asks for a loader as netascii, which is translated before it is sent, 400 times a second',
+    attack: 'tftp-netascii',
+    from: 'attacker',
+    bites: grown(600, 'rackboot_tftp_requests_total'),
+    withoutIt: 'tftp/content.ts NETASCII_HELD_MAX: 1024 * 1024',
+    others: ON_THE_WIRE,
+  },
+  {
+    door: 'TFTP',
     attacker: 'asks for files in the names of a hundred hosts that do not exist',
     attack: 'tftp-absent',
     from: 'ghost',

@@ -9,6 +9,7 @@
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
 //                            └─ router    10.77.8.2 ── far  10.78.0.10   a network that the rack does not serve
 
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
@@ -182,6 +183,7 @@ export class HostileSite {
     rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
     rack.launch(this.host('upstream'), process.execPath, UPSTREAM_PROGRAM, UPSTREAM);
     makeStandInTree(rack.tree);
+    writeFileSync(join(rack.tree, 'shimx64.efi'), randomBytes(950_000));
     writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
     rack.configure(CONFIG);
     await rack.start();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { NETASCII_HELD_MAX } from '../../src/tftp/content.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
@@ -102,7 +103,10 @@ test('writing and strange modes are refused by name', async () => {
 });
 
 test('netascii turns line ends, tells the turned size, and is refused for large files', async () => {
-  const bench = await Bench.start({ text: { bytes: Buffer.from('a\nb\rc') }, big: { bytes: Buffer.alloc(2_000_000) } });
+  const bench = await Bench.start({
+    text: { bytes: Buffer.from('a\nb\rc') },
+    big: { bytes: Buffer.alloc(NETASCII_HELD_MAX + 1) },
+  });
   await bench.ask('text', { tsize: 0 }, 2070, 'netascii');
   const [oack] = bench.take();
   assert.deepEqual(oack?.packet, { kind: 'options', options: [{ name: 'tsize', value: '7' }] });
