@@ -8,8 +8,8 @@
 // 4. The control socket's file is made with mode 0600, and a left-over one is removed only when nobody answers on it.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { createConnection, isIP, type Socket } from 'node:net';
+import type { RequestListener, Server } from 'node:http';
+import { createConnection, isIP } from 'node:net';
 import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -39,11 +39,6 @@ export const CONNECTIONS_MAX = 1024;
  * when places become free, and after 20 s in any case.
  */
 export const WAITING_MAX = 512;
-/**
- * The most requests of one connection that are being answered at a time (pipelining). Only its own client fills it: the next request is
- * answered with 503 after them, and the connection ends. It empties as answers are read.
- */
-export const PIPELINED_MAX = 4;
 
 /** How long a request's fields and a whole request may take, and how long a connection may be idle, in milliseconds. */
 const HEADERS_MS_MAX = 15_000;
@@ -119,9 +114,6 @@ export class BootHttpServer {
   readonly #requests: BootRequests;
   readonly #proxy: RegionProxy;
   readonly #connections: ConnectionShares;
-  readonly #pipelined = new WeakMap<Socket, number>();
-  /** Connections that end with the answer to a request beyond PIPELINED_MAX; what follows on them is not answered. */
-  readonly #ending = new WeakSet<Socket>();
   #listeners: Listener[] = [];
   /** Listeners that were given up and still serve downloads. */
   readonly #leaving = new Set<Server>();
@@ -222,17 +214,11 @@ export class BootHttpServer {
 
   async #listen(address: Ipv4, port: number): Promise<Listener> {
     const server = makeServer((request, response) => {
-      const { socket } = request;
-      if (this.#ending.has(socket)) return;
-      const pipelined = (this.#pipelined.get(socket) ?? 0) + 1;
-      this.#pipelined.set(socket, pipelined);
       response.on('close', () => {
-        this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
         const status = response.headersSent ? statusCounter(response.statusCode) : undefined;
         if (status !== undefined) this.#counters.add(status);
       });
-      if (pipelined > PIPELINED_MAX) this.#endAfterAnswers(request, response);
-      else this.#requests.handle(request, response);
+      this.#requests.handle(request, response);
     });
     this.#connections.guard(server);
     server.on('clientError', (_error, socket) => {
@@ -252,14 +238,6 @@ export class BootHttpServer {
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };
     this.#deps.publish(event);
     return { address, wantedPort: port, port: actual, server };
-  }
-
-  /** Those that came before are answered first: node:http sends the answers of a connection in order, and ends it after this one. */
-  #endAfterAnswers({ socket, method }: IncomingMessage, response: ServerResponse): void {
-    this.#ending.add(socket);
-    socket.pause();
-    const fields = { 'Retry-After': 1, Connection: 'close' };
-    sendText(response, method, answerText(503, 'too many requests at once on this connection\n', fields));
   }
 
   #leave(server: Server): void {

@@ -9,12 +9,14 @@
 // 2. A connection that has waited for a whole request for RESTING_MS makes room for anybody: to end it costs its owner nothing but a new one.
 // 3. A body that arrives at less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is what is slow.
 // 4. A connection for which another one speaks (`clientOf`) counts as its client's.
-// 5. No received byte is looked at here, and none is kept: bodies belong to node:http, which gives each chunk memory of its own.
+// 5. Of one connection, so many requests are answered at a time and no more (`pipelining.ts`).
+// 6. No received byte is looked at here, and none is kept: bodies belong to node:http, which gives each chunk memory of its own.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
+import { boundPipelining } from './pipelining.ts';
 
 /** A body has to grow by so many bytes in each such time, in milliseconds, or to end. */
 export const BODY_WINDOW_BYTES_MIN = 1024;
@@ -135,6 +137,7 @@ export class ConnectionShares {
       this.#enter(server, socket, serve);
     });
     server.prependListener('request', (request, response) => this.#begin(request, response));
+    boundPipelining(server, (socket) => this.#part(socket, UNAVAILABLE));
   }
 
   /** Connections that are served and count as those of this address. */

@@ -5,6 +5,8 @@ import { HEADER_OCTETS, type Message } from '../../src/dns/message.ts';
 import { NameCompression, textToWire } from '../../src/dns/name.ts';
 import { type DnsRecord, TYPE, writeRdata } from '../../src/dns/record.ts';
 import { formatRdata, parseRdata, RECORD_TYPE_NUMBERS, type RecordTypeName } from '../../src/dns/record-text.ts';
+import type { DnsServer } from '../../src/dns/server.ts';
+import { RackError } from '../../src/errors.ts';
 import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
 
@@ -100,4 +102,19 @@ export function replyTo(query: Uint8Array, flags: number, parts: Partial<Message
     writeRdata(writer, compression, entry);
   }
   return writer.finish();
+}
+
+const PORTS_TRIED_MAX = 10;
+
+/** Configures a server for a port that the system chooses. It chooses for UDP; over TCP somebody may have that port. */
+export async function configureAnywhere(server: DnsServer, config: DnsConfig): Promise<void> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      await server.configure(config);
+      return;
+    } catch (error) {
+      const isTaken = error instanceof RackError && error.code === 'address-in-use';
+      if (!isTaken || tried === PORTS_TRIED_MAX) throw error;
+    }
+  }
 }

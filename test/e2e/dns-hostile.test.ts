@@ -14,7 +14,7 @@ import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, DnsServer } from '../../src/dn
 import { FrameReader, frame, IDLE_MS } from '../../src/dns/stream.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, ip, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -24,7 +24,7 @@ async function serve(network: HostNetwork, changes: Partial<DnsConfig>, clock: C
   const names = new Names({ serial: 1 });
   const server = new DnsServer({ network, clock, publish: () => undefined, names });
   const config: DnsConfig = { ...SITE, listen: [LOOPBACK], listenPort: 0, clients: [net('127.0.0.0/8')], ...changes };
-  await server.configure(config);
+  await configureAnywhere(server, config);
   return { server, config, port: server.listeners[0]?.port ?? 0 };
 }
 

@@ -13,7 +13,7 @@ import { formatRdata } from '../../src/dns/record-text.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip, net, queryBytes, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, ip, net, queryBytes, SITE } from '../dns/fixture.ts';
 
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
 const NAMES = 100;
@@ -87,7 +87,7 @@ describe('questions of several hosts at once', () => {
     const server = new DnsServer({ network, clock: systemClock, publish: () => {}, names: new Names({ serial: 1 }) });
     servers.push(server);
     const listen = { listen: [ip('127.0.0.1')], listenPort: 0, clients: [net('127.0.0.0/8')] };
-    await server.configure({ ...SITE, ...listen, ...changes });
+    await configureAnywhere(server, { ...SITE, ...listen, ...changes });
     return server.listeners[0]?.port ?? 0;
   };
 

@@ -18,7 +18,7 @@ import { RackError } from '../../src/errors.ts';
 import type { RackEvent } from '../../src/event.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { ip, net, SITE } from '../dns/fixture.ts';
+import { configureAnywhere, ip, net, SITE } from '../dns/fixture.ts';
 import { missing } from '../support/needs.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -31,7 +31,7 @@ async function serve(network: HostNetwork, changes: Partial<DnsConfig>, clock: C
   const events: RackEvent[] = [];
   const server = new DnsServer({ network, clock, publish: (event) => events.push(event), names });
   const config: DnsConfig = { ...SITE, listen: [LOOPBACK], listenPort: 0, clients: ONLY_US, ...changes };
-  await server.configure(config);
+  await configureAnywhere(server, config);
   const port = server.listeners[0]?.port ?? 0;
   return { names, server, events, port, config };
 }

@@ -19,7 +19,8 @@ import { type TestContext, test } from 'node:test';
 import { BootTree, FILES_KEPT_MAX, FILES_OPEN_MAX, PATH_CHARACTERS_MAX, splitPath } from '../../src/files/file-tree.ts';
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
-import { CONNECTIONS_MAX, PIPELINED_MAX } from '../../src/http/server.ts';
+import { CONNECTIONS_MAX } from '../../src/http/server.ts';
+import { PIPELINED_MAX } from '../../src/net/pipelining.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
-import { PIPELINED_MAX } from '../../src/http/server.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { PIPELINED_MAX } from '../../src/net/pipelining.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
 
@@ -197,6 +197,14 @@ for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) 
     await until('closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
   });
 }
+
+test('what comes beyond the bound is not even read: a chunk of thousands of requests costs as much as one of five', async () => {
+  const before = rig.server.counters().requests;
+  const answer = await rig.speak('GET /nothing HTTP/1.1\r\n\r\n'.repeat(20_000));
+  const statuses = Array.from(answer.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status);
+  assert.deepEqual(statuses, ['404', '404', '404', '404', '503']);
+  assert.equal(rig.server.counters().requests - before, PIPELINED_MAX);
+});
 
 test('who asks for a hundred files before reading one gets four of them, and every file is closed', async () => {
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });

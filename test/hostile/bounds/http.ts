@@ -62,8 +62,8 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'http/stand-in.test.ts',
   },
   {
-    at: 'http/server.ts PIPELINED_MAX',
-    what: 'requests of one connection that are answered at a time',
+    at: 'net/pipelining.ts PIPELINED_MAX',
+    what: 'requests of one connection that are answered at a time, at every HTTP door',
     whoCanFill: 'the client of that connection',
     whatOthersNotice: 'nothing: that connection ends after the answers',
     howItEmpties: 'as its answers are read',

@@ -1,0 +1,60 @@
+// Bounds how many requests of one HTTP connection are answered at a time. Source: RFC 9112 §9.3.2 (pipelining).
+//
+// 1. The request beyond the bound is not taken, and nothing behind it is read: one chunk of a connection holds thousands of requests, and
+//    taking each only to refuse it costs tens of microseconds of everybody's time.
+// 2. What was taken is answered, in order; then the connection ends with what `part` says.
+// 3. node:http has no such bound. Its parser drops the rest of a chunk where it is told that what follows is not HTTP; the connection and the
+//    answers stay with node:http.
+
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+/**
+ * The most requests of one connection that are answered at a time. Only its own client fills it: the connection ends after their answers.
+ * It empties as answers are read.
+ */
+export const PIPELINED_MAX = 4;
+
+/** What node:http returns to its parser for an upgrade: what follows in this chunk is not HTTP. */
+const NOT_HTTP = 2;
+
+/** The parser of a connection, as node:http keeps it: `onIncoming` takes a request whose header fields have come. */
+interface Parser {
+  onIncoming: ((request: IncomingMessage, keepAlive: boolean) => number) | null;
+}
+
+/** The requests of a connection that are being answered. */
+interface Line {
+  waiting: number;
+  /** A request was not taken: no other one is. */
+  isEnding: boolean;
+}
+
+/** Bounds the connections of a server that does not listen yet. `part` ends one, and reads away what has come. */
+export function boundPipelining(server: Server, part: (socket: Socket) => void): void {
+  const lines = new WeakMap<Socket, Line>();
+  server.prependListener('request', ({ socket }, response) => {
+    const line = lines.get(socket) ?? { waiting: 0, isEnding: false };
+    if (!lines.has(socket)) {
+      lines.set(socket, line);
+      stopBeyond(socket, line);
+    }
+    line.waiting += 1;
+    response.on('close', () => {
+      line.waiting -= 1;
+      if (line.isEnding && line.waiting === 0) part(socket);
+    });
+  });
+}
+
+function stopBeyond(socket: Socket, line: Line): void {
+  const { parser } = socket as Socket & { readonly parser?: Parser | null };
+  const take = parser?.onIncoming;
+  if (parser === undefined || parser === null || take === undefined || take === null) return;
+  parser.onIncoming = (request, keepAlive) => {
+    if (!line.isEnding && line.waiting < PIPELINED_MAX) return Reflect.apply(take, parser, [request, keepAlive]);
+    line.isEnding = true;
+    socket.pause();
+    return NOT_HTTP;
+  };
+}

@@ -1,0 +1,83 @@
+// A real server of node:http, whose parser reads thousands of requests in one chunk.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { boundPipelining, PIPELINED_MAX } from '../../src/net/pipelining.ts';
+import { until } from '../support/own-network.ts';
+
+const ONE = 'GET /x HTTP/1.1\r\nHost: r\r\n\r\n';
+const PARTED = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n';
+
+describe('the requests of one connection', () => {
+  let taken: ServerResponse[] = [];
+  let parted = 0;
+  let answersAtOnce = true;
+  const server = createServer((_request, response) => {
+    taken.push(response);
+    if (answersAtOnce) response.end('here');
+  });
+  boundPipelining(server, (socket) => {
+    parted += 1;
+    socket.end(PARTED);
+    socket.resume();
+  });
+
+  beforeEach(async () => {
+    [taken, parted, answersAtOnce] = [[], 0, true];
+    if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening');
+  });
+  afterEach(async () => {
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+  });
+
+  /** Sends, and collects what comes. */
+  function speak(words: string): { readonly socket: Socket; statuses(): readonly (string | undefined)[] } {
+    let text = '';
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => socket.write(words));
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+    });
+    return { socket, statuses: () => Array.from(text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status) };
+  }
+
+  it('beyond the bound are not taken, however many one chunk holds', async () => {
+    answersAtOnce = false;
+    const { socket, statuses } = speak(ONE.repeat(20_000));
+    await until(() => taken.length === PIPELINED_MAX);
+    for (const response of taken) response.end('here');
+    await until(() => socket.destroyed);
+    assert.deepEqual(statuses(), [...Array(PIPELINED_MAX).fill('200'), '503']);
+    assert.deepEqual([taken.length, parted], [PIPELINED_MAX, 1]);
+  });
+
+  it('within the bound are answered, as many as come one after the other', async () => {
+    const { socket, statuses } = speak(ONE.repeat(PIPELINED_MAX - 1));
+    await until(() => statuses().length === PIPELINED_MAX - 1);
+    for (let count = PIPELINED_MAX; count < 50; count += 1) {
+      socket.write(ONE);
+      await until(() => statuses().length === count);
+    }
+    assert.equal(parted, 0);
+  });
+
+  it('are counted anew for each connection', async () => {
+    for (let time = 0; time < 5; time += 1) {
+      const { socket, statuses } = speak(ONE.repeat(100));
+      await until(() => socket.destroyed);
+      assert.deepEqual(statuses(), [...Array(PIPELINED_MAX).fill('200'), '503']);
+    }
+  });
+
+  it('end with their client', async () => {
+    answersAtOnce = false;
+    const { socket } = speak(ONE.repeat(100));
+    await until(() => taken.length === PIPELINED_MAX);
+    socket.destroy();
+    await until(() => taken.every(({ destroyed, closed }) => destroyed || closed));
+  });
+});
