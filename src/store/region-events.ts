@@ -1,7 +1,7 @@
 // The event log of region.db: appended to, read newest first, cut at both its bounds. Runs inside its caller's transaction.
 //
-// 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine, so that
-//    strangers cannot push out what happened to machines; both may be exceeded by PRUNE_EVERY.
+// 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine and that no person
+//    caused, so that strangers cannot push out what happened to machines and what people did; both may be exceeded by PRUNE_EVERY.
 // 2. What a machine did before it was known is kept under its hardware address, and becomes its own when it enlists.
 // 3. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
 
@@ -250,10 +250,9 @@ export class EventTable {
     this.#sincePruned = 0;
     const oldest = (condition: string): string => `SELECT id FROM event ${condition} ORDER BY id DESC LIMIT 1 OFFSET ?`;
     this.#sql.run(`DELETE FROM event WHERE id <= (${oldest('')})`, this.#bounds.eventsMax);
-    this.#sql.run(
-      `DELETE FROM event WHERE machine_id IS NULL AND id <= (${oldest('WHERE machine_id IS NULL')})`,
-      this.#bounds.strangerEventsMax,
-    );
+    // What a person did has a name, and is no stranger's.
+    const strangers = "WHERE machine_id IS NULL AND username = ''";
+    this.#sql.run(`DELETE FROM event ${strangers} AND id <= (${oldest(strangers)})`, this.#bounds.strangerEventsMax);
   }
 }
 

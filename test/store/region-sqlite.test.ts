@@ -88,13 +88,19 @@ test('while another process holds the file for long, a write says so, and works 
   });
 });
 
-test('events are kept up to their bounds, and strangers cannot push out those of machines', () => {
+test('events are kept up to their bounds, and strangers cannot push out those of machines and people', () => {
   withDirectory((stateDir) => {
     const store = openRegionStore({ stateDir, bounds: { eventsMax: 1200, strangerEventsMax: 100 } });
     const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
-    store.recordEvent({ type: 'NEW', description: 'kept', atMs: 1, username: '' }, undefined);
+    store.recordEvent({ type: 'NEW', description: 'a stranger came', atMs: 1, username: '' }, undefined);
+    store.recordEvent({ type: 'NEW', description: 'made a key', atMs: 1, username: 'ann' }, undefined);
     store.recordReports('rack', reports);
-    const count = store.listEvents({ limit: 10_000 }).length;
+    const events = store.listEvents({ limit: 10_000 });
+    assert.deepEqual(
+      events.flatMap(({ username, description }) => (username === 'ann' ? [description] : [])),
+      ['made a key'],
+    );
+    const count = events.length;
     assert.ok(count >= 100 && count < 100 + 500, `${count} events`);
     store.close();
   });

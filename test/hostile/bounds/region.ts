@@ -349,7 +349,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'store/region-sqlite.ts BOUNDS',
-    what: 'events of the log of the region, and of them those that concern no known machine',
+    what: 'events of the log of the region, and of them those that concern no known machine and no person caused',
     whoCanFill: 'hosts that boot without end; of strangers, any host',
     whatOthersNotice: 'the oldest events are gone; strangers push out only what strangers did',
     harm: { kind: 'told' },
