@@ -1,8 +1,8 @@
 // Where it is known from that an interface is a machine's own. Everybody hears a machine's hardware address in its DISCOVER, so that
 // somebody names it means little.
 //
-//   person    somebody with a key said so             vouched   a rack booted the machine by it
-//   shown     a booted machine showed it beside       hearsay   a stranger said so
+//   person    an administrator said so                vouched   a rack booted the machine by it
+//   shown     a booted machine showed it beside       hearsay   a stranger said so, or an account without rights
 //   replaced  its place was taken by another card: it may be another machine's by now
 //
 // 1. Racks are told of, and secrets are for, those that a machine holds: hearsay and what was replaced are not among them. Of a machine
@@ -112,7 +112,8 @@ export function mergeInterfaces(
     else if ((isSwap || isBack) && (source === 'vouched' || source === 'shown') && !shown.has(mac)) replaced.push(mac);
     else sources.set(mac, source);
   }
-  const told = report.username !== undefined ? 'person' : isOwnWord ? 'shown' : 'hearsay';
+  const isPerson = report.username !== undefined && report.isOrdinary !== true;
+  const told = isPerson ? 'person' : isOwnWord ? 'shown' : 'hearsay';
   for (const mac of evidence.macs) {
     const now = mac === vouched && told !== 'person' ? 'vouched' : told;
     const was = sources.get(mac);

@@ -60,6 +60,20 @@ test('what a person adds is told to the racks at once, with its name', () =>
     );
   }));
 
+test('what an account without rights adds is told to no rack until an administrator accepts it', () =>
+  withRegion(({ region, clock, states }) => {
+    const added = region.enlist(report([A], { hostname: 'nas', username: 'olga', isOrdinary: true }));
+    assert.ok(added.kind === 'create');
+    clock.advance(1000);
+    assert.deepEqual(states, []);
+    region.changeStatus(added.machine.systemId, 'ready', { username: 'bob' });
+    clock.advance(1000);
+    assert.deepEqual(
+      states.at(-1)?.machines.map(({ hostname, macs }) => [hostname, macs]),
+      [['nas', [A]]],
+    );
+  }));
+
 test('an accepted machine that goes back to New without a boot is told to no rack any more', () =>
   withRegion(({ region, clock, states }) => {
     const reported = region.enlist(report([A]));
