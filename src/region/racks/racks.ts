@@ -80,7 +80,9 @@ export class Racks {
     try {
       const version = this.#store.racks.version();
       if (version === this.#version) return this.#list;
-      this.#list = this.#store.racks.list();
+      const racks = this.#store.racks.list();
+      // Weighed anew: another rack, or the region's own, may have got a network since this one was heard.
+      this.#list = racks.map((rack) => weighNetworks(rack, rack, racks));
       this.#networks = new Map(
         this.#list.map((rack) => [rack.uuid, { believed: believedNetworks(rack), own: ownNetworks(rack) }]),
       );

@@ -109,6 +109,22 @@ test('with the token of a machine elsewhere a rack gets nothing of it, whatever 
     assert.equal(await job(place, SECRET, '10.20.0.9', ofLab, LAB_MAC), 200, 'and so does the other one');
   }));
 
+test('a network that the region’s own rack gets is no longer that of a rack which merely said that it has it', () =>
+  withRacks(async (place) => {
+    const networks = ['10.50.0.0/24', '10.60.0.0/16'].map((network) => rackInterface(network));
+    await place.rack('heartbeat', heartbeatOf({ interfaces: networks }));
+    assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
+    // And is silent from now on.
+    const own = ['10.20.0.0/24', '10.60.0.0/24'].map((network) => rackInterface(network));
+    place.region.racks.greet({ uuid: LAB, name: 'lab', version: '0.1.0', interfaces: own, pinned: [] });
+    assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, ['10.60.0.0/16']);
+    const lab = await enlist(place, SECRET, '10.60.0.9', LAB_MAC);
+    const token = commission(place, lab);
+    assert.equal(await tokenTold(place, lab), undefined);
+    assert.equal(await job(place, FAR_KEY, '10.60.0.9', token, LAB_MAC), 403);
+    assert.equal(await job(place, SECRET, '10.60.0.9', token, LAB_MAC), 200);
+  }));
+
 test('of a machine elsewhere a rack’s reports change nothing, and one event says so with the remedy', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
