@@ -20,8 +20,11 @@ const NOT_HTTP = 2;
 
 /** The parser of a connection, as node:http keeps it: `onIncoming` takes a request whose header fields have come. */
 interface Parser {
-  onIncoming: ((request: IncomingMessage, keepAlive: boolean) => number) | null;
+  onIncoming: (request: IncomingMessage, keepAlive: boolean) => number;
 }
+
+const isParser = (value: unknown): value is Parser =>
+  typeof value === 'object' && value !== null && 'onIncoming' in value && typeof value.onIncoming === 'function';
 
 /** The requests of a connection that are being answered. */
 interface Line {
@@ -48,9 +51,9 @@ export function boundPipelining(server: Server, part: (socket: Socket) => void):
 }
 
 function stopBeyond(socket: Socket, line: Line): void {
-  const { parser } = socket as Socket & { readonly parser?: Parser | null };
-  const take = parser?.onIncoming;
-  if (parser === undefined || parser === null || take === undefined || take === null) return;
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (!isParser(parser)) return;
+  const take = parser.onIncoming;
   parser.onIncoming = (request, keepAlive) => {
     if (!line.isEnding && line.waiting < PIPELINED_MAX) return Reflect.apply(take, parser, [request, keepAlive]);
     line.isEnding = true;
