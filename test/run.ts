@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -22,6 +22,8 @@ interface Tally {
   passed: number;
   failed: number;
   readonly skipped: string[];
+  /** Seconds of each test file. */
+  readonly files: [file: string, seconds: number][];
 }
 
 const ROOT = dirname(import.meta.dirname);
@@ -29,6 +31,8 @@ const BIN = join(ROOT, 'node_modules', '.bin');
 const CI = process.env.CI === 'true';
 /** With CI=true the whole run ends here, so that what it printed can be read. */
 const RUN_MS_MAX = 50 * 60_000;
+/** Test files whose seconds are printed at the end. */
+const LONGEST_TOLD = 40;
 
 const within = (folder: string): string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }).sort();
 const APART = ['test/e2e/', 'test/long/', 'test/page/', 'test/hostile/'];
@@ -111,6 +115,9 @@ async function runSuite(suite: Suite, tally: Tally): Promise<void> {
   stream.on('test:fail', (event) => {
     if (event.details.type !== 'suite') tally.failed += 1;
   });
+  stream.on('test:summary', ({ file, duration_ms }) => {
+    if (file !== undefined) tally.files.push([relative(ROOT, file), duration_ms / 1000]);
+  });
   const shown = stream.compose(new spec());
   shown.pipe(process.stdout, { end: false });
   await new Promise((resolve, reject) => {
@@ -133,7 +140,7 @@ if (CI) {
     process.exit(1);
   }, RUN_MS_MAX).unref();
 }
-const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+const tally: Tally = { passed: 0, failed: 0, skipped: [], files: [] };
 const seconds: string[] = [];
 const timed = async (name: string, action: () => void | Promise<void>): Promise<void> => {
   const from = process.uptime();
@@ -145,6 +152,13 @@ if (wanted.length === 0 || wanted.includes('check')) await timed('check', () => 
 for (const suite of chosen) await timed(suite.name, () => runSuite(suite, tally));
 
 console.log(`\nSeconds: ${seconds.join(', ')}`);
+tally.files.sort(([, left], [, right]) => right - left);
+console.log(
+  `Longest: ${tally.files
+    .slice(0, LONGEST_TOLD)
+    .map(([file, took]) => `${file} ${took.toFixed(0)} s`)
+    .join(', ')}`,
+);
 if (tally.skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${tally.skipped.map((line) => `  ${line}`).join('\n')}`);
   if (CI) console.log('With CI=true a skipped test is a failure.');
