@@ -16,7 +16,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
-import { boundPipelining } from './pipelining.ts';
+import { boundRequests, PIPELINED_MAX } from './pipelining.ts';
 
 /** A body has to grow by so many bytes in each such time, in milliseconds, or to end. */
 export const BODY_WINDOW_BYTES_MIN = 1024;
@@ -76,6 +76,8 @@ interface Connection {
   place: Place<Connection> | undefined;
   /** Requests that are being answered. */
   active: number;
+  /** Further requests: counted, or none is taken because one was too many. */
+  further: 'uncounted' | 'counted' | 'none';
   /** The newest of them. */
   response: ServerResponse | undefined;
   arrival: Arrival | undefined;
@@ -94,6 +96,12 @@ const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** One request more; after a refused one, none. */
+function mayTake(connection: Connection): boolean {
+  if (connection.place === undefined || connection.active >= PIPELINED_MAX) connection.further = 'none';
+  return connection.further !== 'none';
+}
 
 /** The connections of one door, which may have several listeners. */
 export class ConnectionShares {
@@ -137,7 +145,6 @@ export class ConnectionShares {
       this.#enter(server, socket, serve);
     });
     server.prependListener('request', (request, response) => this.#begin(request, response));
-    boundPipelining(server, (socket) => this.#part(socket, UNAVAILABLE));
   }
 
   /** Connections that are served and count as those of this address. */
@@ -174,6 +181,7 @@ export class ConnectionShares {
       serve,
       place: undefined,
       active: 0,
+      further: 'uncounted',
       response: undefined,
       arrival: undefined,
       restingSince: now,
@@ -297,6 +305,10 @@ export class ConnectionShares {
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#served.get(nameOf(request.socket));
     if (connection?.place === undefined) return;
+    if (connection.further === 'uncounted') {
+      connection.further = 'counted';
+      boundRequests(request.socket, () => mayTake(connection));
+    }
     connection.active += 1;
     connection.response = response;
     this.#resting.delete(connection);
@@ -312,6 +324,7 @@ export class ConnectionShares {
     connection.active -= 1;
     if (connection.response === response) connection.response = undefined;
     if (connection.active > 0 || connection.place === undefined) return;
+    if (connection.further === 'none') this.#part(response.req.socket, UNAVAILABLE);
     connection.arrival = undefined;
     connection.restingSince = this.#options.clock.now();
     this.#resting.add(connection);

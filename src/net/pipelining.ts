@@ -2,11 +2,11 @@
 //
 // 1. The request beyond the bound is not taken, and nothing behind it is read: one chunk of a connection holds thousands of requests, and
 //    taking each only to refuse it costs tens of microseconds of everybody's time.
-// 2. What was taken is answered, in order; then the connection ends with what `part` says.
+// 2. What was taken is answered, in order; then its owner ends the connection.
 // 3. node:http has no such bound. Its parser drops the rest of a chunk where it is told that what follows is not HTTP; the connection and the
 //    answers stay with node:http.
 
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
@@ -26,37 +26,13 @@ interface Parser {
 const isParser = (value: unknown): value is Parser =>
   typeof value === 'object' && value !== null && 'onIncoming' in value && typeof value.onIncoming === 'function';
 
-/** The requests of a connection that are being answered. */
-interface Line {
-  waiting: number;
-  /** A request was not taken: no other one is. */
-  isEnding: boolean;
-}
-
-/** Bounds the connections of a server that does not listen yet. `part` ends one, and reads away what has come. */
-export function boundPipelining(server: Server, part: (socket: Socket) => void): void {
-  const lines = new WeakMap<Socket, Line>();
-  server.prependListener('request', ({ socket }, response) => {
-    const line = lines.get(socket) ?? { waiting: 0, isEnding: false };
-    if (!lines.has(socket)) {
-      lines.set(socket, line);
-      stopBeyond(socket, line);
-    }
-    line.waiting += 1;
-    response.on('close', () => {
-      line.waiting -= 1;
-      if (line.isEnding && line.waiting === 0) part(socket);
-    });
-  });
-}
-
-function stopBeyond(socket: Socket, line: Line): void {
+/** Takes a request of a connection only if `mayTake` says so; behind one that is not taken, nothing is read. */
+export function boundRequests(socket: Socket, mayTake: () => boolean): void {
   const parser: unknown = Reflect.get(socket, 'parser');
   if (!isParser(parser)) return;
   const take = parser.onIncoming;
   parser.onIncoming = (request, keepAlive) => {
-    if (!line.isEnding && line.waiting < PIPELINED_MAX) return Reflect.apply(take, parser, [request, keepAlive]);
-    line.isEnding = true;
+    if (mayTake()) return Reflect.apply(take, parser, [request, keepAlive]);
     socket.pause();
     return NOT_HTTP;
   };

@@ -226,7 +226,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-pipelining',
     from: 'attacker',
     bites: connected(30, 5248),
-    withoutIt: 'net/connection-shares.ts guard: no boundPipelining',
+    withoutIt: 'net/connection-shares.ts #begin: no boundRequests',
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -235,7 +235,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'api-pipelining',
     from: 'attacker',
     bites: connected(30, 5240),
-    withoutIt: 'net/connection-shares.ts guard: no boundPipelining',
+    withoutIt: 'net/connection-shares.ts #begin: no boundRequests',
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
