@@ -180,8 +180,10 @@ export interface MachineFilter {
 /** Which events; newest first. */
 export interface EventFilter {
   readonly machines?: MachineFilter | undefined;
-  /** This level and above. */
+  /** This level and above; `audit`: audit events alone. */
   readonly level?: MachineEventLevel | undefined;
+  /** Without DEBUG, and with audit events. */
+  readonly isQuiet?: boolean | undefined;
   /** Only these users' events. */
   readonly usernames?: readonly string[] | undefined;
   /** Only ids above this. */
