@@ -338,8 +338,8 @@ export interface RegionStore {
   eventRange(): { readonly oldest: number; readonly newest: number };
   /** Machines that booted from the network and are not known, heard of since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
-  /** The newest event of each of these machines. */
-  newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent>;
+  /** The newest event of each of these machines. @param isQuiet without DEBUG */
+  newestEvents(systemIds: readonly string[], isQuiet?: boolean): ReadonlyMap<string, MachineEvent>;
 
   /** Undefined: the name is taken. */
   addUser(user: Omit<User, 'id'>): User | undefined;

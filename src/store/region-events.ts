@@ -227,12 +227,12 @@ export class EventTable {
     return isForward ? events.reverse() : events;
   }
 
-  newest(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {
+  newest(systemIds: readonly string[], isQuiet: boolean): ReadonlyMap<string, MachineEvent> {
     const rows = this.#sql.all(
       'SELECT event.*, machine.system_id, machine.hostname FROM machine JOIN event ON event.id = ' +
         '(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id AND newest.level <> ? ' +
         'ORDER BY newest.id DESC LIMIT 1) WHERE machine.system_id IN (SELECT value FROM json_each(?))',
-      EVENT_LEVELS.debug,
+      isQuiet ? EVENT_LEVELS.debug : -1,
       JSON.stringify(systemIds),
     );
     return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));

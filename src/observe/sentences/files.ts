@@ -116,19 +116,19 @@ const REPORTS: readonly (readonly [RegExp, string])[] = [
   [/\/metadata\/(?:status|.*\/signal)|\/(?:metadata|curtin)\//, 'Reported how far it is'],
 ];
 
-/** What a machine said or asked, as it stands with the region: its path is of use only where the region refused it. */
-function exchanged(event: HttpEvent, done: string): string {
+/** What a machine said or asked: its path is of use only where the region refused it. */
+function exchanged(event: HttpEvent, done: string, tried: string): string {
   const took = event.milliseconds === undefined ? '' : ` (${formatSpan(event.milliseconds)})`;
   const status = event.status ?? 0;
   if (status < 400) return `${done}${took}`;
   const operation = event.operation === undefined ? '' : ` (${event.operation})`;
   const why = refusalOf(event);
-  return `The region refused with ${status} what it sent to ${fileOf(event)}${operation}${why === undefined ? '' : `: ${why}`}`;
+  return `${tried} ${fileOf(event)}${operation}, which the region refused with ${status}${why === undefined ? '' : `: ${why}`}`;
 }
 
 function reported(event: HttpEvent): string {
   const words = REPORTS.find(([path]) => path.test(event.file ?? ''))?.[1];
-  return exchanged(event, words ?? 'Sent a report');
+  return exchanged(event, words ?? 'Sent a report', 'Sent a report to');
 }
 
 /** The sentence of each kind of HTTP. */
@@ -143,7 +143,7 @@ export const HTTP_SENTENCES: Readonly<Partial<Record<HttpEventKind, (event: Http
   'http.aborted': (event) => `Closed the connection while it loaded ${fileOf(event)} by HTTP${speedOf(event)}`,
   'http.failed': (event) => `${fileOf(event)} could not be read for HTTP: ${event.reason ?? 'unknown'}; check the disk`,
   'http.posted': reported,
-  'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`),
+  'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Asked for'),
   'http.region-unreachable': (event) =>
     `Asked the region for ${fileOf(event)}, which does not answer: ${event.reason ?? 'unknown'}`,
 };

@@ -77,7 +77,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'region.rejected': (f) => `The region refuses this rack: ${f.text('text')}`,
   'region.incompatible': (f) => `Rack and region are of different versions: ${f.text('text')}`,
   'region.post-queued': (f) =>
-    `Reported to the region while it is away: ${formatBytes(Number(f.text('bytes')))} wait for it on disk, and the machine was told so`,
+    `Reported to the region while that is away: ${formatBytes(Number(f.text('bytes')))} of it on disk, and the machine was told so`,
   'region.post-refused': (f) =>
     `A report could not be kept while the region is away (${f.text('reason')}): the machine was told to try again`,
   'outbox.full': (f) =>
@@ -125,6 +125,6 @@ const logOf = (f: NamedFields): string => (f.text('room') === '' ? 'The log' : `
 
 /** Text of the rack's own that begins as a sentence; one that begins with a key, an interface, a file or an address keeps its spelling. */
 export const capitalise = (text: string): string =>
-  /^[a-z]+(?:'s)?[ ,:;.]|^[a-z]+$/.test(text) && !/^lo\b/.test(text)
+  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
     ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
     : text;

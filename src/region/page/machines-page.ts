@@ -267,7 +267,10 @@ function acceptAll(view: View): string {
 }
 
 function tableOf(view: View, machines: readonly Machine[]): string {
-  const newest = view.region.store.newestEvents(machines.map(({ systemId }) => systemId));
+  const newest = view.region.store.newestEvents(
+    machines.map(({ systemId }) => systemId),
+    true,
+  );
   const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last seen'];
   const head = headings.map((text) => `<th>${text}</th>`).join('');
   const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId))).join('');

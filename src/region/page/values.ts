@@ -28,7 +28,7 @@ function colourOf(status: MachineStatus): string {
 
 /** Text that begins with a capital; what begins with a key, a file or an address keeps its spelling. */
 export const asSentence = (text: string): string =>
-  /^[a-z]+(?:'s)?(?:[ ,:;.]|$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
+  /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
 
 /** An event's words. What a rack tells begins as it should, be it with the name of an interface; the region's own words do not. */
 export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
