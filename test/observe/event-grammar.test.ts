@@ -40,15 +40,8 @@ function told(kind: string, count: number): string {
   const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
   const known = EVENT_KINDS.get(kind);
   const source = kind.startsWith('dhcp.') ? 'own' : 'file';
-  const event: RackEvent = {
-    kind,
-    at: instant(0),
-    mac: mac(1),
-    address: ipv4(0x0a140001),
-    ...NAMES,
-    source,
-    ...numbers,
-  };
+  const fields = { ...NAMES, source, ...numbers };
+  const event: RackEvent = { kind, at: instant(0), mac: mac(1), address: ipv4(0x0a140001), ...fields };
   return eventText(event, known);
 }
 
