@@ -16,6 +16,7 @@ const FUNCTION_LINES_MAX = 70;
 /** A room's level; imports go to a lower level, or stay in the room. */
 const LEVELS: Readonly<Record<string, number>> = {
   'clean-text.ts': 0,
+  'counted.ts': 0,
   'clock.ts': 0,
   'counters.ts': 0,
   'deadline-queue.ts': 0,
@@ -24,6 +25,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'fair-shares.ts': 0,
   'kept-apart.ts': 0,
   'nearest-name.ts': 0,
+  'own-probes.ts': 0,
   'rate-limit.ts': 0,
   net: 0,
   boot: 1,

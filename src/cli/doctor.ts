@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import { examine } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { type RunningFacts, readHostFacts } from '../doctor/host-facts.ts';
+import { RackError } from '../errors.ts';
 import { findConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { print, printJson } from './output.ts';
@@ -34,6 +35,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   const isWell = await examine({
     config,
     outsideName,
+    isRunning: await isRunning(config.stateDir),
     host: fixHint ? readHostFacts(config, await askRunning(config.stateDir)) : undefined,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: tell,
@@ -44,9 +46,19 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   return healthy ? 0 : 1;
 }
 
-function printFinding({ check, ok, text, fix }: Finding): void {
-  print(`${ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
+function printFinding({ check, ok, isNote, text, fix }: Finding): void {
+  print(`${isNote === true ? 'note' : ok ? 'ok  ' : 'BAD '} ${check}: ${text}`);
   for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
+}
+
+/** False: no rack runs. One that may not be asked by this user runs. */
+async function isRunning(stateDir: string): Promise<boolean> {
+  try {
+    await askDaemon(stateDir, '/status');
+    return true;
+  } catch (error) {
+    return !(error instanceof RackError && error.code === 'not-running');
+  }
 }
 
 /** Undefined: no rack runs, or it may not be asked by this user. */

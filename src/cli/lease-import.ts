@@ -8,6 +8,7 @@
 import { cleanText } from '../clean-text.ts';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
+import { counted } from '../counted.ts';
 import {
   FILE_LINE_MAX,
   FILE_PROBLEMS,
@@ -158,7 +159,7 @@ function tell(
   }
   for (const { file, line, text } of problems) print(`${file}:${line}: ${cleanText(text)}`);
   if (problemCount > problems.length) print(`and ${problemCount - problems.length} more of the same kinds`);
-  print(`${taken} leases ${dryRun ? 'would be' : 'were'} taken over into ${into}.`);
+  print(`${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} taken over into ${into}.`);
   for (const [reason, count] of left) print(`${count} left: ${sentenceOf(reason)} (${reason})`);
 }
 

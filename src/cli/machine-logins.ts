@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
+import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
@@ -103,6 +104,6 @@ export async function debugLogin(
 function lineOf({ kind, ssh, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
   const place = ssh ?? 'ssh root@ADDRESS, which is not known yet';
   const state = hostKey === null ? 'not possible before the machine has started for it' : `host key ${hostKey}`;
-  const until = left === null ? '' : `, for ${Math.ceil(left / 60)} minutes`;
-  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys} keys of ${username}${until}; ${state})`;
+  const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
+  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${counted(keys, 'key')} of ${username}${until}; ${state})`;
 }

@@ -1,6 +1,7 @@
 // `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
 
 import { loadPlace } from '../config/load.ts';
+import { counted } from '../counted.ts';
 import { askDaemon } from './control.ts';
 import { findMachine, identityFields } from './machine-identity.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from './output.ts';
@@ -45,14 +46,17 @@ function partLines({ hardware_parts: parts }: MachineShape): [string, string][] 
       .join(' '),
   );
   const sockets = parts.processors.map(({ socket, cores, speed }) =>
-    [socket, cores === 0 ? '' : `${cores} cores`, speed === 0 ? '' : `${speed} MHz`]
+    [socket, cores === 0 ? '' : counted(cores, 'core'), speed === 0 ? '' : `${speed} MHz`]
       .filter((word) => word !== '')
       .join(' '),
   );
   const { bmc, secure_boot: isSecure, memory_slots: slots, virtualization } = parts;
   const lines: [string, string][] = [
     ['Sockets', sockets.join(', ')],
-    ['Memory banks', banks.length === 0 ? '' : `${banks.join(', ')}${slots === 0 ? '' : ` (of ${slots} slots)`}`],
+    [
+      'Memory banks',
+      banks.length === 0 ? '' : `${banks.join(', ')}${slots === 0 ? '' : ` (of ${counted(slots, 'slot')})`}`,
+    ],
     ['BMC', bmc === null ? '' : `IPMI ${bmc.version} by ${bmc.interface}`],
     ['Virtualisation', virtualization],
     ['Secure Boot', isSecure === null ? '' : isSecure ? 'on' : 'off'],

@@ -1,6 +1,7 @@
 // What `rackboot status` says of the region: where it is, how this rack stands with it, and since when.
 
 import type { z } from 'zod';
+import { counted } from '../counted.ts';
 import { formatDuration } from './output.ts';
 import type { statusShape } from './shapes.ts';
 
@@ -13,7 +14,9 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   const at = region.addresses.length > 0 ? ` at ${region.addresses.join(', ')}` : '';
   const { link } = region;
   const since = link === undefined ? '' : ` since ${formatTime(link.since)}`;
-  const lines = [`Region  ${region.state}${at}${since}, ${machines} machines, ${region.eventsWaiting} events waiting`];
+  const lines = [
+    `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
+  ];
   if (link === undefined) return lines;
   if (link.text !== '') lines.push(`        ${link.text}`);
   const state =
@@ -26,9 +29,13 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   const contact = link.lastContact === undefined ? 'not since the start' : ago(link.lastContact);
   lines.push(`        last contact ${contact}; last heartbeat ${beat}`);
   if (region.eventsDropped > 0)
-    lines.push(`BAD     ${region.eventsDropped} events for the region were dropped; rackboot outbox says which`);
+    lines.push(
+      `BAD     ${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped; rackboot outbox says which`,
+    );
   if (link.deadLetters > 0)
-    lines.push(`BAD     ${link.deadLetters} were refused by the region for good; rackboot outbox --dead shows them`);
+    lines.push(
+      `BAD     ${counted(link.deadLetters, 'event was', 'events were')} refused by the region for good: see rackboot outbox --dead`,
+    );
   if (link.outboxProblem !== '') lines.push(`BAD     ${link.outboxProblem}`);
   return lines;
 }

@@ -6,6 +6,7 @@
 // 2. Nothing here is needed for safety: what was acknowledged is on disk already.
 
 import type { Clock, Timer } from '../clock.ts';
+import { counted } from '../counted.ts';
 import type { Publish } from '../event.ts';
 import type { DaemonEvent } from './events.ts';
 import type { Rack } from './rack.ts';
@@ -39,7 +40,9 @@ export async function finishWork(
   const tell = (): void => {
     const { replies, transfers } = left();
     under = transfers;
-    notices.stopping(`stopping: ${replies} answers and ${transfers} transfers are finished first`);
+    notices.stopping(
+      `stopping: ${counted(replies, 'answer')} and ${counted(transfers, 'transfer')} are finished first`,
+    );
     looking = clock.schedule(PROGRESS_MS, tell);
   };
   tell();

@@ -1,7 +1,9 @@
 // `rackboot doctor`: asks a running rack what a machine would ask, through other people's client code, and says in plain words
 // what is wrong. It changes nothing: no address is bound, no machine is made.
 //
-// 1. What an operator need not have (an architecture without images, an upstream name server) is told and is no fault.
+// 1. What an operator need not have (an architecture without images, an upstream name server) is a note, and no fault.
+// 2. Its questions bear hardware addresses of their own (`own-probes.ts`): the rack tells of them in its log at DEBUG, and nowhere else.
+// 3. Without a daemon nobody is asked: every silence would be told as a fault of its own.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +11,12 @@ import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { errorText } from '../errors.ts';
-import { formatIpv4, type Ipv4, mac } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
+import { probeMac } from '../own-probes.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import { probeDns } from './dns-probe.ts';
 import type { Finding, Tell } from './finding.ts';
@@ -20,9 +24,6 @@ import type { HostFacts } from './host-facts.ts';
 import { judgeHost } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { examineLoader } from './loader-check.ts';
-
-/** A locally administered hardware address that no machine has. */
-const PROBE_MAC = mac(0x02_72_61_63_6b_00);
 
 interface Firmware {
   readonly label: string;
@@ -47,6 +48,8 @@ export interface DoctorOptions {
   readonly config: RackConfig;
   /** The outside name to ask for; undefined: OUTSIDE_NAME. */
   readonly outsideName?: string | undefined;
+  /** False: no daemon answers here, so no network is asked. */
+  readonly isRunning: boolean;
   /** Undefined: the host is not looked at. */
   readonly host?: HostFacts | undefined;
   /** A number that differs from run to run. */
@@ -66,18 +69,25 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
   let healthy = true;
   const tell: Tell = (check, ok, text, fix) => {
-    healthy &&= ok;
-    options.onFinding(fix === undefined ? { check, ok, text } : { check, ok, text, fix });
+    healthy &&= ok !== false;
+    const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}) };
+    options.onFinding(fix === undefined ? finding : { ...finding, fix });
   };
   if (options.host !== undefined) {
-    for (const { check, ok, text, fix } of judgeHost(config, options.host)) tell(check, ok, text, fix);
+    for (const { check, ok, isNote, text, fix } of judgeHost(config, options.host))
+      tell(check, isNote === true ? 'note' : ok, text, fix);
   }
-  if (config.dhcp.subnets.length === 0) tell('dhcp', true, 'no network is managed; nothing to ask');
+  if (!options.isRunning) {
+    tell('rackboot', false, `is not running, so nobody can be asked; type: ${START}`, START);
+    examineImages(config, tell);
+    return false;
+  }
+  if (config.dhcp.subnets.length === 0) tell('dhcp', 'note', 'no network is managed; nothing to ask');
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets) {
     const { interfaceName, serverAddress } = subnet;
     if (interfaceName === undefined || serverAddress === undefined) {
-      tell(`dhcp ${subnet.name}`, true, 'is reached through relay agents only; ask from there');
+      tell(`dhcp ${subnet.name}`, 'note', 'is reached through relay agents only; ask from there');
       continue;
     }
     for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, tell))
@@ -107,7 +117,7 @@ async function examineOffers(
   const machines = FIRMWARE.map(({ label, architecture }) => ({
     label,
     architecture,
-    mac: mac(PROBE_MAC + architecture),
+    mac: probeMac(architecture),
     xid: (xid + architecture) >>> 0,
   }));
   const own = formatIpv4(serverAddress);
@@ -227,14 +237,14 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
   try {
     const own = await probeDns(host, dns.listenPort, name);
     const ok = own.rcode === 0 && own.authoritative && own.addresses.length > 0;
-    const seen = `was answered with code ${own.rcode} and ${own.addresses.length} addresses`;
+    const seen = `was answered with code ${own.rcode} and ${counted(own.addresses.length, 'address', 'addresses')}`;
     tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
     tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, START);
     return;
   }
   if (dns.upstream.length === 0) {
-    tell('dns outside', true, 'dns.upstream is empty: names of the outside world are refused');
+    tell('dns outside', 'note', 'dns.upstream is empty: names of the outside world are refused');
     return;
   }
   const outsideName = options.outsideName ?? OUTSIDE_NAME;

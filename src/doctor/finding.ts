@@ -6,14 +6,16 @@ import { systemClock } from '../clock.ts';
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
+  /** Nothing is wrong with the rack, and yet something will not work. */
+  readonly isNote?: boolean | undefined;
   /** What was seen; when not ok also what to do. */
   readonly text: string;
   /** The command, or the lines of a file, that cure it; undefined: none that could be told from here. */
   readonly fix?: string | undefined;
 }
 
-/** Tells one finding. */
-export type Tell = (check: string, ok: boolean, text: string, fix?: string | undefined) => void;
+/** Tells one finding. @param ok `note`: nothing is wrong, and yet something does not work */
+export type Tell = (check: string, ok: boolean | 'note', text: string, fix?: string | undefined) => void;
 
 /** Settles as `work` does, or rejects after `ms` milliseconds naming what was waited for. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

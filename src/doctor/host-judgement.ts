@@ -62,7 +62,7 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   const isServed = config.dhcp.subnets.some(({ serverAddress }) => serverAddress && !isLoopback(serverAddress));
   if (isServed && !has('CAP_NET_RAW')) {
     const text = `${nameOf(actor)} lacks CAP_NET_RAW: replies to machines that have no address yet are broadcast`;
-    found.push({ check: 'right to frames', ok: true, text, fix: unitCure(actor, CAPABILITY_LINES) });
+    found.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitCure(actor, CAPABILITY_LINES) });
   }
   return found;
 }
@@ -121,6 +121,7 @@ function judgeReceiveBuffer({ receiveBufferBytesMax: bytes }: HostFacts): Findin
     {
       check: 'receive buffers',
       ok: true,
+      isNote: true,
       text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${RECEIVE_BUFFER_BYTES / 1024}: when a whole rack is switched on, requests may be lost`,
       fix: `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot.conf && sudo sysctl -w ${line}, then restart Rackboot`,
     },
@@ -131,11 +132,11 @@ function judgeReceiveBuffer({ receiveBufferBytesMax: bytes }: HostFacts): Findin
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap((text): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))
-      return [{ check: 'sockets', ok: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
+      return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitCure(actor, FAMILIES_LINE) }];
     if (/C library cannot be called/.test(text)) {
       const fix =
         'install the package koffi anew: npm ci (or npm rebuild koffi) in the directory of Rackboot; it needs glibc';
-      return [{ check: 'sockets', ok: true, text, fix }];
+      return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
     return [];
   });
@@ -162,5 +163,5 @@ function judgeConfinement({ confinement }: Actor): Finding[] {
   const fix = isSelinux
     ? 'sudo ausearch -m avc -ts recent shows what was denied; sudo ausearch -m avc -ts recent | audit2allow -M rackboot makes a rule'
     : 'sudo journalctl -k -g \'apparmor="DENIED"\' shows what was denied; sudo aa-complain with its profile lets it pass';
-  return [{ check: 'confinement', ok: true, text, fix }];
+  return [{ check: 'confinement', ok: true, isNote: true, text, fix }];
 }

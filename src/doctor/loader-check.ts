@@ -32,24 +32,24 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   const check = isUrl ? `http ${file}` : `tftp ${file}`;
   const name = nameInTree(file, server, config);
   if (isUrl && (name === undefined || !file.startsWith('http:'))) {
-    tell(check, true, 'is not on this rack; not loaded');
+    tell(check, 'note', 'is not on this rack; not loaded');
     return;
   }
   const path = join(tree, name ?? file);
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
   const command = `rackboot images build${cpu === 'amd64' ? '' : ` --arch ${cpu}`}`;
-  const build = `\`${command}\` puts it into ${tree}`;
+  const build = `\`sudo ${command}\` puts it into ${tree}`;
   if (sizeBytes === undefined && !wanted) {
     tell(
       check,
-      true,
-      `is not there, and no image for ${cpu} either: such machines cannot boot here. ${build}`,
+      'note',
+      `is not there, and no image for ${cpu} either: machines of this kind do not boot here until ${build}`,
       `sudo ${command}`,
     );
     return;
   }
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
-    tell(check, true, 'is too large to be loaded here; not compared');
+    tell(check, 'note', 'is too large to be loaded here; not compared');
     return;
   }
   try {

@@ -34,10 +34,36 @@ declare module 'dhcp/lib/protocol.js' {
   export default protocol;
 }
 
-declare module 'tftp2' {
-  interface Connection {
-    read(file: string, onBlock: (data: Buffer) => void | Promise<void>, done: () => void): Promise<void>;
+declare module 'tftp2/packet.js' {
+  export interface Packet {
+    readonly opcode: number;
+    /** DATA. */
+    readonly block?: number;
+    readonly data?: Buffer;
+    /** ERROR. */
+    readonly code?: number;
+    readonly message?: string;
+    /** Where it came from; set by the connection. */
+    readonly rinfo: Remote;
+  }
+  export interface Remote {
+    readonly address: string;
+    readonly port: number;
+  }
+  const packet: { readonly OPCODE: { readonly RRQ: number; readonly DATA: number; readonly ERROR: number } };
+  export default packet;
+}
+
+declare module 'tftp2/connection.js' {
+  import type { Packet, Remote } from 'tftp2/packet.js';
+  /** A UDP socket, and where it sends to. */
+  export default class Connection {
+    constructor(to: Remote);
+    setRemoteDescription(to: Remote): void;
+    sendRequest(opcode: number, file: string): Promise<number>;
+    sendAck(block: number): Promise<number>;
+    /** The first packet for which `isWanted` is true. */
+    wait(isWanted: (packet: Packet) => boolean): Promise<Packet>;
     close(): void;
   }
-  export default function connect(host: string, port: number): Connection;
 }

@@ -1,44 +1,71 @@
-// Loads a file from the running TFTP server with the `tftp2` package: 512 bytes a block. It knows neither options nor a time limit
-// and does not see an error packet, so we hold the watch: a server that is well sends the next block at once.
+// Loads a file from the running TFTP server with the codec and the socket of the `tftp2` package: 512 bytes a block. The package's own
+// loop waits for ever when it is answered with an error, so the loop is here.
+//
+// Source: RFC 1350 §4 (each block is acknowledged, a short one is the last), §5 (ERROR ends the transfer).
 
-import connect from 'tftp2';
+import Connection from 'tftp2/connection.js';
+import tftpPacket, { type Packet } from 'tftp2/packet.js';
+import { cleanText } from '../clean-text.ts';
 import { systemClock } from '../clock.ts';
+import { counted } from '../counted.ts';
 import { within } from './finding.ts';
 
+const { RRQ, DATA, ERROR } = tftpPacket.OPCODE;
+const BLOCK_BYTES = 512;
 const LOAD_MS_MAX = 60_000;
 /** How long the next block may take. */
 const BLOCK_MS_MAX = 5000;
 /** Beyond it the package's block numbers would wrap. */
 export const PROBE_FILE_BYTES_MAX = 30 * 1024 * 1024;
+/** The longest text of an error that is shown. */
+const ERROR_CHARACTERS_MAX = 200;
 
-/** The whole file. Rejects when no block comes for BLOCK_MS_MAX, or it is not whole within LOAD_MS_MAX. */
+/** The whole file. Rejects when the server answers with an error, when no block comes for BLOCK_MS_MAX, or when it is not whole within LOAD_MS_MAX. */
 export async function probeTftp(host: string, port: number, file: string): Promise<Buffer> {
   const what = `${file} by TFTP from ${host}:${port}`;
-  const client = connect(host, port);
+  const client = new Connection({ address: host, port });
+  try {
+    return await within(LOAD_MS_MAX, what, load(client, file, what));
+  } finally {
+    client.close();
+  }
+}
+
+async function load(client: Connection, file: string, what: string): Promise<Buffer> {
   const blocks: Buffer[] = [];
   let bytes = 0;
-  const silence = Promise.withResolvers<never>();
-  const watch = () =>
-    systemClock.schedule(BLOCK_MS_MAX, () =>
-      silence.reject(new Error(`${what}: nothing came for ${BLOCK_MS_MAX / 1000} s after ${bytes} bytes`)),
+  await client.sendRequest(RRQ, file);
+  for (;;) {
+    const next = blocks.length + 1;
+    const { rinfo, data } = await nextPacket(
+      client,
+      next,
+      `${what}: nothing came for ${BLOCK_MS_MAX / 1000} s after ${counted(bytes, 'byte')}`,
+      what,
     );
-  let late = watch();
+    const block = data ?? Buffer.alloc(0);
+    bytes += block.length;
+    if (bytes > PROBE_FILE_BYTES_MAX) throw new Error(`${file} is larger than ${PROBE_FILE_BYTES_MAX} bytes`);
+    blocks.push(Buffer.from(block));
+    client.setRemoteDescription(rinfo);
+    await client.sendAck(next);
+    if (block.length < BLOCK_BYTES) return Buffer.concat(blocks);
+  }
+}
+
+/** The block of this number. Rejects with the words of an error, or with `silence`. */
+async function nextPacket(client: Connection, block: number, silence: string, what: string): Promise<Packet> {
+  const late = Promise.withResolvers<never>();
+  const timer = systemClock.schedule(BLOCK_MS_MAX, () => late.reject(new Error(silence)));
   try {
-    const reading = client.read(
-      file,
-      (data) => {
-        late.cancel();
-        late = watch();
-        bytes += data.length;
-        if (bytes > PROBE_FILE_BYTES_MAX) throw new Error(`${file} is larger than ${PROBE_FILE_BYTES_MAX} bytes`);
-        blocks.push(data);
-      },
-      () => undefined,
+    const waiting = client.wait(
+      (packet) => packet.opcode === ERROR || (packet.opcode === DATA && packet.block === block),
     );
-    await within(LOAD_MS_MAX, what, Promise.race([reading, silence.promise]));
-    return Buffer.concat(blocks);
+    const packet = await Promise.race([waiting, late.promise]);
+    if (packet.opcode !== ERROR) return packet;
+    const words = cleanText(packet.message ?? '', ERROR_CHARACTERS_MAX);
+    throw new Error(`${what}: the server answered with error ${packet.code ?? 0}${words === '' ? '' : ` (${words})`}`);
   } finally {
-    late.cancel();
-    client.close();
+    timer.cancel();
   }
 }

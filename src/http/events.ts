@@ -79,7 +79,7 @@ export const HTTP_EVENTS = {
       'the permissions of boot.tree. A file that is replaced while it is being sent must be renamed into place, not written over.',
   },
   'http.posted': {
-    level: 'info',
+    level: 'debug',
     message: 'Report passed on to the region',
     explanation:
       'A machine has sent something to the region through this rack; status is what the region answered, file the path and operation ' +

@@ -8,6 +8,7 @@
 // 2. What firmware does in every boot is no hint: asking for a size and ending the transfer, names that need not exist.
 // 3. Memory of one machine is a few numbers; nothing grows with what it does.
 
+import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { HttpEvent } from '../http/events.ts';
@@ -136,9 +137,9 @@ export class BootWatch {
         hint(
           'offer-not-taken',
           proxied === true
-            ? `it asked for an address ${this.#offers} times and took none: the other DHCP server gives it none, for this network is in ` +
+            ? `it asked for an address ${counted(this.#offers, 'time')} and took none: the other DHCP server gives it none, for this network is in ` +
                 'proxy mode, or what both say does not reach it'
-            : `it was offered an address ${this.#offers} times and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
+            : `it was offered an address ${counted(this.#offers, 'time')} and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
                 'relay), or another DHCP server answers on this network',
         ),
       );
@@ -206,7 +207,7 @@ export class BootWatch {
     return [
       hint(
         'loader-loop',
-        `it loaded ${baseName(file)} ${this.#loads} times and never went on to a configuration or a kernel: the loader starts itself ` +
+        `it loaded ${baseName(file)} ${counted(this.#loads, 'time')} and never went on to a configuration or a kernel: the loader starts itself ` +
           'again, or fails at once; see the screen of the machine, and boot.loaders if it is set',
       ),
     ];
@@ -238,7 +239,7 @@ export class BootWatch {
     return [
       hint(
         'transfer-unheard',
-        `${this.#unheard} transfers began and it acknowledged no block: a firewall drops packets between ports above 1023, or blocks of ` +
+        `${counted(this.#unheard, 'transfer')} began and it acknowledged no block: a firewall drops packets between ports above 1023, or blocks of ` +
           `${blockBytes ?? 512} bytes do not fit the path`,
       ),
     ];

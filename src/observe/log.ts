@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
+import { isOfProbe } from '../own-probes.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { type EventKinds, eventFields } from './event-text.ts';
 import type { LogLevels } from './log-levels.ts';
@@ -117,7 +118,7 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, l
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events came faster than the log could take them');
     for (const event of events) {
       const kind = kinds.get(event.kind);
-      const level = kind?.level ?? 'info';
+      const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');
       if (!levels.shows(event.kind, level)) continue;
       log[PINO_LEVELS[level]]({ event: event.kind, ...eventFields(event) }, kind?.message ?? event.kind);
     }

@@ -18,6 +18,7 @@ import { type Instant, later } from '../clock.ts';
 import { type DhcpEventKind, isOfBystander } from '../dhcp/events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
+import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
@@ -140,7 +141,7 @@ export class Timeline {
 
   /** Takes one event. */
   take(event: RackEvent): void {
-    if (event.mac === undefined || !this.#concernsMachines(event.kind)) return;
+    if (event.mac === undefined || !this.#concernsMachines(event.kind) || isOfProbe(event)) return;
     const known = this.#storyOf(event.mac);
     if (known === undefined && isOfBystander(event) && !this.#newcomers.allows(event.at)) {
       this.#missed += 1;

@@ -4,6 +4,8 @@
 //
 // 1. An event holds no secret and no text that was not cleaned.
 // 2. A type name, once published, keeps its meaning.
+// 3. INFO is what a person follows: how a machine's state changes, the steps of its installation, what erases its disks, who switched it.
+//    What it asked, loaded and signalled on the way is DEBUG. Faults keep the level that their rack gave them.
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
@@ -12,9 +14,12 @@ export type MachineEventLevel = keyof typeof EVENT_LEVELS;
 /** The types that the region itself records, with what people read. */
 export const EVENT_TYPES = {
   NEW: { level: 'info', title: 'New' },
-  NODE_CHANGED_STATUS: { level: 'debug', title: 'Node changed status' },
+  NODE_CHANGED_STATUS: { level: 'info', title: 'Node changed status' },
   NODE_STATUS_EVENT: { level: 'debug', title: 'Node status event' },
   NODE_COMMISSIONING_EVENT: { level: 'debug', title: 'Node commissioning' },
+  NODE_TESTING_EVENT: { level: 'debug', title: 'Node testing' },
+  NODE_ERASING_EVENT: { level: 'info', title: 'Node disk erasing' },
+  NODE_RESCUE_EVENT: { level: 'debug', title: 'Node rescue mode' },
   NODE_PXE_REQUEST: { level: 'debug', title: 'PXE Request' },
   NODE_TFTP_REQUEST: { level: 'debug', title: 'TFTP Request' },
   NODE_HTTP_REQUEST: { level: 'debug', title: 'HTTP Request' },
@@ -28,10 +33,10 @@ export const EVENT_TYPES = {
   NODE_ENLISTMENT_CONFLICT: { level: 'warning', title: 'Evidence of another machine' },
   NODE_IDENTITY_CHANGED: { level: 'audit', title: 'Machines merged or split' },
   NODE: { level: 'audit', title: 'Node' },
-  NODE_INSTALL_EVENT: { level: 'debug', title: 'Node installation' },
+  NODE_INSTALL_EVENT: { level: 'info', title: 'Node installation' },
   NODE_DISK_WRITTEN: { level: 'info', title: 'Disk written' },
-  NODE_POWERED_ON: { level: 'debug', title: 'Node powered on' },
-  NODE_POWERED_OFF: { level: 'debug', title: 'Node powered off' },
+  NODE_POWERED_ON: { level: 'info', title: 'Node powered on' },
+  NODE_POWERED_OFF: { level: 'info', title: 'Node powered off' },
   NODE_POWER_ON_FAILED: { level: 'error', title: 'Failed to power on node' },
   NODE_POWER_OFF_FAILED: { level: 'error', title: 'Failed to power off node' },
   NODE_POWER_QUERY_FAILED: { level: 'warning', title: 'Failed to query node power' },
@@ -107,12 +112,27 @@ export const isNetworkStart = ({ kind, text }: Pick<RackReport, 'kind' | 'text'>
 /** True for what tells that a machine has an address: from a rack, or from another DHCP server where a rack only helps to boot. */
 export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 
+/** What a rack tells of its own listeners and sockets, and not of a machine. */
+const OF_THE_RACK =
+  /\.(?:listening|listener-waiting|socket-open|socket-failed|store-unavailable|store-restored|upstream-failed|upstream-recovered)$/;
+
 /** The type under which a rack's event is shown. */
 export function eventTypeOf(kind: string): MachineEventType {
+  if (OF_THE_RACK.test(kind)) return 'NODE_RACK_EVENT';
   if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
   if (kind.startsWith('tftp.')) return 'NODE_TFTP_REQUEST';
   if (kind.startsWith('http.')) return 'NODE_HTTP_REQUEST';
   if (kind.startsWith('dhcp.')) return 'NODE_DHCP_EVENT';
   if (kind.startsWith('dns.')) return 'NODE_DNS_EVENT';
   return 'NODE_RACK_EVENT';
+}
+
+/** What machines do all day or on the way to a system: they ask for addresses, load files, look for routers. */
+const TRAFFIC =
+  /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
+
+/** The level at which a rack's report is kept: traffic is DEBUG, but for what a machine is told to boot. */
+export function levelOfReport(report: Pick<RackReport, 'kind' | 'text' | 'level'>): MachineEventLevel | undefined {
+  if (report.level !== 'info' || !TRAFFIC.test(report.kind)) return report.level;
+  return / is told (?!to ask again)/.test(report.text) ? 'info' : 'debug';
 }

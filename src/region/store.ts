@@ -180,8 +180,10 @@ export interface MachineFilter {
 /** Which events; newest first. */
 export interface EventFilter {
   readonly machines?: MachineFilter | undefined;
-  /** This level and above. */
+  /** This level and above; `audit`: audit events alone. */
   readonly level?: MachineEventLevel | undefined;
+  /** Without DEBUG, and with audit events. */
+  readonly isQuiet?: boolean | undefined;
   /** Only these users' events. */
   readonly usernames?: readonly string[] | undefined;
   /** Only ids above this. */
@@ -336,8 +338,8 @@ export interface RegionStore {
   eventRange(): { readonly oldest: number; readonly newest: number };
   /** Machines that booted from the network and are not known, heard of since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
-  /** The newest event of each of these machines. */
-  newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent>;
+  /** The newest event of each of these machines. @param isQuiet without DEBUG */
+  newestEvents(systemIds: readonly string[], isQuiet?: boolean): ReadonlyMap<string, MachineEvent>;
 
   /** Undefined: the name is taken. */
   addUser(user: Omit<User, 'id'>): User | undefined;

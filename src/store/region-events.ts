@@ -13,6 +13,7 @@ import {
   isAddressTaken,
   isBootEvent,
   isNetworkStart,
+  levelOfReport,
   type MachineEvent,
   type MachineEventLevel,
   type MachineEventType,
@@ -177,7 +178,7 @@ export class EventTable {
     }
     const event: NewMachineEvent = {
       type: eventTypeOf(report.kind),
-      level: report.level,
+      level: levelOfReport(report),
       atMs: report.at,
       description: report.text,
       username: '',
@@ -204,7 +205,10 @@ export class EventTable {
       const asStranger = 'event.machine_id IS NULL AND event.mac IN (SELECT value FROM json_each(?))';
       where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
     } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-    if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
+    // What people changed is a list of its own, as in MAAS: no other level has it, and it has no other.
+    if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
+    else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
+    if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
     if (filter.usernames !== undefined) {
       where('event.username IN (SELECT value FROM json_each(?))', JSON.stringify(filter.usernames));
     }
@@ -223,11 +227,12 @@ export class EventTable {
     return isForward ? events.reverse() : events;
   }
 
-  newest(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {
+  newest(systemIds: readonly string[], isQuiet: boolean): ReadonlyMap<string, MachineEvent> {
     const rows = this.#sql.all(
       'SELECT event.*, machine.system_id, machine.hostname FROM machine JOIN event ON event.id = ' +
-        '(SELECT max(id) FROM event WHERE machine_id = machine.id) ' +
-        'WHERE machine.system_id IN (SELECT value FROM json_each(?))',
+        '(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id AND newest.level <> ? ' +
+        'ORDER BY newest.id DESC LIMIT 1) WHERE machine.system_id IN (SELECT value FROM json_each(?))',
+      isQuiet ? EVENT_LEVELS.debug : -1,
       JSON.stringify(systemIds),
     );
     return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));

@@ -238,8 +238,8 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#events.strangers(sinceMs, limit));
   }
 
-  newestEvents(systemIds: readonly string[]): ReadonlyMap<string, MachineEvent> {
-    return this.#read(() => this.#events.newest(systemIds));
+  newestEvents(systemIds: readonly string[], isQuiet = false): ReadonlyMap<string, MachineEvent> {
+    return this.#read(() => this.#events.newest(systemIds, isQuiet));
   }
 
   addUser(user: Omit<User, 'id'>): User | undefined {

@@ -1,7 +1,8 @@
 // What hosts that are no machines of the region do with their leases, thinned out before the region is told. A building full of
 // telephones and printers renews thousands of leases an hour, each of which would be a row of the region's log that pushes out another.
 //
-//   event ─┬─ no everyday event of a lease ──────────────────────────────────────────→ told
+//   event ─┬─ of a check's own question ─────────────────────────────────────────────→ not told
+//          ├─ no everyday event of a lease ──────────────────────────────────────────→ told
 //          ├─ of a machine, of who boots now or booted lately (BOOTERS_MAX) ─────────→ told
 //          └─ of a stranger ─ STRANGER_RATE ─┬─ told, with how many it stands for
 //                                            └─ withheld, and counted
@@ -16,6 +17,7 @@ import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { MacAddress } from '../net/address.ts';
+import { isOfProbe } from '../own-probes.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
 
 /** Hardware addresses that booted and are remembered, the later half of them at least. */
@@ -55,6 +57,7 @@ export class StrangerEvents {
   /** The event as the region is told of it; undefined: it is not. */
   take(event: RackEvent): RackEvent | undefined {
     const { mac } = event;
+    if (isOfProbe(event)) return undefined;
     if (!isEveryday(event)) {
       if (mac !== undefined && BOOTING.test(event.kind)) this.#remember(mac);
       return event;

@@ -88,11 +88,11 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
       ),
     );
     const dry = await leases('import', file, '--dry-run');
-    assert.match(dry.output.join('\n'), /^1 leases would be taken over into the running rack\.$/m);
+    assert.match(dry.output.join('\n'), /^1 lease would be taken over into the running rack\.$/m);
     const done = await leases('import', file);
     assert.equal(done.code, 1, 'some were left');
     const text = done.output.join('\n');
-    assert.match(text, /^1 leases were taken over into the running rack\.$/m);
+    assert.match(text, /^1 lease was taken over into the running rack\.$/m);
     assert.match(text, /kea-leases4\.csv:3: .*Another client holds the address here/);
     assert.match(text, /kea-leases4\.csv:4: 10\.9\.9\.9: The address is in no network/);
     assert.match(text, /kea-leases4\.csv:5: x,y: The entry cannot be read/);
@@ -113,7 +113,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
     const done = await leases('import', file, '--dry-run');
     assert.deepEqual(done.output, [
-      '1 leases would be taken over into the running rack.',
+      '1 lease would be taken over into the running rack.',
       '2 left: The entry is of IPv6, and this server gives addresses of IPv4 alone. (not-ipv4)',
     ]);
     assert.equal(done.code, 0);
@@ -172,7 +172,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     writeFileSync(file, `${seconds() + 3000} 52:54:00:aa:00:03 ${NET}.160 tablet *\n`);
     const done = await leases('import', file);
     assert.deepEqual([done.code, done.output.length], [0, 1], [...done.output, ...done.complaints].join('\n'));
-    assert.match(done.output[0] ?? '', /^1 leases were taken over into .*, where no daemon runs\.$/);
+    assert.match(done.output[0] ?? '', /^1 lease was taken over into .*, where no daemon runs\.$/);
     assert.match((await leases('show', `${NET}.160`)).output.join('\n'), /^Hostname +tablet$/m);
     await rack.start();
     assert.equal(await ask(0x525400aa0003), `${NET}.160`);

@@ -86,7 +86,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.match(said, /Loaded lpxelinux\.0 by TFTP: 43\.0 KiB in \d+/);
     assert.match(said, /is told to enlist itself/);
     assert.match(said, /commissioning\/linux by HTTP: 8\.0 MiB/);
-    assert.match(said, /Posted to \/MAAS\/api\/2\.0\/machines\/; the region answered 200/);
+    assert.match(said, /Reported its hardware \(/);
     assert.match(waiting, /^its next boot|^nothing more of this rack/);
     await eventually('the follower has heard all', () => told.includes('machine.known'));
     for (const kind of new Set(expected)) assert.ok(told.includes(kind), `${kind} was told`);

@@ -120,19 +120,19 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [
     { kind: 'http.posted', file: '/MAAS/api/2.0/machines/', status: 200, milliseconds: 12 },
-    'Posted to /MAAS/api/2.0/machines/; the region answered 200 after 12 ms',
+    'Reported its hardware (12 ms)',
   ],
   [
     { kind: 'http.posted', file: '/MAAS/metadata/', operation: 'signal', status: 403 },
-    'Posted to /MAAS/metadata/ (signal); was refused by the region with 403',
+    'Sent a report to /MAAS/metadata/ (signal), which the region refused with 403',
   ],
   [
     { kind: 'http.posted', file: '/MAAS/x/', status: 400, reason: 'invalid-parameters', said: '{"mac":["bad"]}' },
-    'Posted to /MAAS/x/; was refused by the region with 400: {"mac":["bad"]} (invalid-parameters)',
+    'Sent a report to /MAAS/x/, which the region refused with 400: {"mac":["bad"]} (invalid-parameters)',
   ],
   [
     { kind: 'http.forwarded', file: '/MAAS/x/', status: 404, reason: 'not-found', milliseconds: 3 },
-    'Read /MAAS/x/; was refused by the region with 404 after 3 ms: not-found',
+    'Asked for /MAAS/x/, which the region refused with 404: not-found',
   ],
   [
     { kind: 'machine.changed', name: 'web1.maas', status: 'Deployed', purpose: 'local' },
@@ -168,7 +168,7 @@ test('a kind without a sentence of its own reads as its message, its fields and 
   const event = { kind: 'store.slow', at, milliseconds: 900, address: ADDRESS, reason: 'the disk hangs' };
   const kind = { level: 'warning', message: 'store is slow', explanation: '' } as const;
   assert.equal(eventText(event, kind), 'Store is slow: milliseconds 900, address 10.20.0.100; the disk hangs');
-  assert.equal(eventText({ kind: 'store.slow', at }, undefined), 'Store.slow');
+  assert.equal(eventText({ kind: 'store.slow', at }, undefined), 'store.slow', 'a name keeps its spelling');
 });
 
 test('a log line keeps its fields as values; addresses become text', () => {

@@ -48,7 +48,7 @@ const isShown = (value: unknown): value is Shown =>
   'power_task' in value;
 
 /** A disk with one partition of nothing in particular. */
-function diskImage(): Buffer {
+export function diskImage(): Buffer {
   const bytes = Buffer.alloc(IMAGE_BYTES, 'image');
   bytes.fill(0, 440, 510);
   bytes.writeUInt8(0x83, 450);
@@ -70,7 +70,10 @@ export class LifeUnderFire {
 
   constructor(place: LabPlace, index: number) {
     const range = `    static_ip_range_low: ${place.octets}.10\n    static_ip_range_high: ${place.octets}.19\n`;
-    this.rack = new RunningRack(place, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+    // What it posts is a point at which the daemon is killed.
+    const config = (text: string): string =>
+      `${text.replace(/( +ip_range_high: .*\n)/, `$1${range}`)}log: { levels: { http: debug } }\n`;
+    this.rack = new RunningRack(place, config);
     this.machine = new LivingMachine(place, index);
   }
 

@@ -12,11 +12,14 @@
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
+import { isProbeMac } from '../../own-probes.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 
 /** How long an offer keeps its address: the longest a client of those measured takes from OFFER to REQUEST is 4 s. */
 export const OFFER_HOLD_MS = 30_000;
+/** The same of an offer to a check, which never takes it, and has heard it by then. */
+export const PROBE_HOLD_MS = 5_000;
 /** After this time an offer is answered no more: its address goes to another client where there is none left. */
 export const OFFER_ANSWERED_MS = 8_000;
 /** After this time it goes to a client that has waited long for one. */
@@ -123,7 +126,7 @@ export class Offers implements OfferView {
   hold(address: Ipv4, client: ClientIdentity, { served, link }: OfferPlace, now: Instant): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
-    const until = later(now, OFFER_HOLD_MS);
+    const until = later(now, typeof client === 'number' && isProbeMac(client) ? PROBE_HOLD_MS : OFFER_HOLD_MS);
     if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
       const again = { ...other, until };
       among.set(client, again);

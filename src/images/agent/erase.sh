@@ -106,7 +106,11 @@ erase() {
     signal WORKING erasing "$disk is erased" "done_bytes=$erased" "total_bytes=$total"
   done <"$work/disks"
   sync
-  signal_surely OK erased "$(wc -l <"$work/disks" | tr -d ' ') disks are erased ($mode)"
+  case $(wc -l <"$work/disks" | tr -d ' ') in
+    1) count='1 disk is' ;;
+    *) count="$(wc -l <"$work/disks" | tr -d ' ') disks are" ;;
+  esac
+  signal_surely OK erased "$count erased ($mode)"
   say "Erased. Powering off."
   finish 0
 }

@@ -2,6 +2,7 @@
 //
 // 1. A sentence says what happened and why; a refusal's sentence ends with its remedy.
 
+import { counted } from '../../counted.ts';
 import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';
 import type { RackEvent } from '../../event.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
@@ -9,7 +10,7 @@ import { formatSpan } from '../quantity.ts';
 
 /** How a client comes by an address, by the allocation's name of it. */
 const rangeOf = ({ subnet, range, used, usable }: DhcpEvent): string =>
-  `${subnet ?? 'a network'}, ${range ?? ''}, has ${used ?? 0} of ${usable ?? 0} addresses`;
+  `${subnet ?? 'a network'}, ${range ?? ''}, has ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')}`;
 
 export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpEvent['source']>, string>> = {
   machine: 'the address that the region fixed for it',
@@ -149,7 +150,8 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
   'dhcp.foreign-server-gone': (event) =>
     `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} answers no more`,
   'dhcp.ended': (event) => `Its lease of ${addressOf(event)} was ended by a person`,
-  'dhcp.imported': ({ imported }) => `${imported ?? 0} leases of another DHCP server were taken over`,
+  'dhcp.imported': ({ imported }) =>
+    `${counted(imported ?? 0, 'lease')} of another DHCP server ${imported === 1 ? 'was' : 'were'} taken over`,
   'dhcp.store-unavailable': ({ reason }) =>
     `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can; free disk space or repair the disk`,
   'dhcp.store-restored': () => 'Leases can be written again',

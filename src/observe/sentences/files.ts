@@ -109,13 +109,26 @@ export function refusalOf({ said, reason }: HttpEvent): string | undefined {
   return reason === undefined ? said : `${said} (${reason})`;
 }
 
-function exchanged(event: HttpEvent, verb: string): string {
-  const operation = event.operation === undefined ? '' : ` (${event.operation})`;
+/** What a machine tells by a report, and asks by a question, as far as its path says. */
+const REPORTS: readonly (readonly [RegExp, string])[] = [
+  [/\/rackboot\/1\/signal$/, 'Reported progress'],
+  [/\/api\/\d\.\d\/(?:machines|nodes)\/$/, 'Reported its hardware'],
+  [/\/metadata\/(?:status|.*\/signal)|\/(?:metadata|curtin)\//, 'Reported how far it is'],
+];
+
+/** What a machine said or asked: its path is of use only where the region refused it. */
+function exchanged(event: HttpEvent, done: string, tried: string): string {
+  const took = event.milliseconds === undefined ? '' : ` (${formatSpan(event.milliseconds)})`;
   const status = event.status ?? 0;
-  const outcome = status >= 400 ? `was refused by the region with ${status}` : `the region answered ${status}`;
-  const took = event.milliseconds === undefined ? '' : ` after ${formatSpan(event.milliseconds)}`;
-  const why = status >= 400 ? refusalOf(event) : undefined;
-  return `${verb} ${fileOf(event)}${operation}; ${outcome}${took}${why === undefined ? '' : `: ${why}`}`;
+  if (status < 400) return `${done}${took}`;
+  const operation = event.operation === undefined ? '' : ` (${event.operation})`;
+  const why = refusalOf(event);
+  return `${tried} ${fileOf(event)}${operation}, which the region refused with ${status}${why === undefined ? '' : `: ${why}`}`;
+}
+
+function reported(event: HttpEvent): string {
+  const words = REPORTS.find(([path]) => path.test(event.file ?? ''))?.[1];
+  return exchanged(event, words ?? 'Sent a report', 'Sent a report to');
 }
 
 /** The sentence of each kind of HTTP. */
@@ -129,8 +142,8 @@ export const HTTP_SENTENCES: Readonly<Partial<Record<HttpEventKind, (event: Http
   'http.refused': (event) => `Was refused ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.aborted': (event) => `Closed the connection while it loaded ${fileOf(event)} by HTTP${speedOf(event)}`,
   'http.failed': (event) => `${fileOf(event)} could not be read for HTTP: ${event.reason ?? 'unknown'}; check the disk`,
-  'http.posted': (event) => exchanged(event, 'Posted to'),
-  'http.forwarded': (event) => exchanged(event, 'Read'),
+  'http.posted': reported,
+  'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Asked for'),
   'http.region-unreachable': (event) =>
     `Asked the region for ${fileOf(event)}, which does not answer: ${event.reason ?? 'unknown'}`,
 };

@@ -1,10 +1,11 @@
 // What the process, its interfaces, its region, DNS and the timeline itself tell, as a person reads it.
 
+import { counted } from '../../counted.ts';
 import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
 import { DNS_EVENTS } from '../../dns/events.ts';
 import type { RackEvent } from '../../event.ts';
 import { formatIpv4 } from '../../net/address.ts';
-import { formatSpan } from '../quantity.ts';
+import { formatBytes, formatSpan } from '../quantity.ts';
 
 export const isDnsEvent = (event: RackEvent): event is DnsEvent => Object.hasOwn(DNS_EVENTS, event.kind);
 
@@ -36,19 +37,20 @@ export interface NamedFields {
 
 /** The sentence of kinds that belong to no protocol room. */
 export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) => string>> = {
-  'daemon.ready': (f) => `${f.text('name')}: Rackboot ${f.text('version')} is ready after ${f.text('startMs')} ms`,
+  'daemon.ready': (f) => `${f.text('name')}: Rackboot ${f.text('version')} is ready after ${span(f, 'startMs')}`,
   'daemon.stopping': (f) => `Stopping, for ${f.text('signal')}`,
   'daemon.finishing': (f) =>
-    `Finishing ${f.text('replies')} answers and ${f.text('transfers')} transfers, for ${f.text('graceMs')} ms at most`,
-  'daemon.stopped': (f) => `Stopped after ${f.text('milliseconds')} ms; ${f.text('cut')} transfers were cut`,
+    `Finishing ${count(f, 'replies', 'answer')} and ${count(f, 'transfers', 'transfer')}, for ${span(f, 'graceMs')} at most`,
+  'daemon.stopped': (f) =>
+    `Stopped after ${span(f, 'milliseconds')}; ${count(f, 'cut', 'transfer was', 'transfers were')} cut`,
   'clock.stepped': (f) => `The clock of this host was set by ${f.text('byMs')} ms; what is under way goes on as before`,
   'daemon.note': (f) => capitalise(f.text('text')),
   'interface.waiting': (f) => `${f.text('interface')} is waited for: ${f.text('reason')}`,
   'interface.serving': (f) => `${f.text('interface')} is served: ${f.text('network')}`,
-  'config.applied': (f) => `${configurationOf(f)} is in force, ${f.text('changes')} changes`,
+  'config.applied': (f) => `${configurationOf(f)} is in force with ${count(f, 'changes', 'change')}`,
   'config.changed': (f) => `${f.text('key')} is now ${f.text('after')}; it was ${f.text('before')}`,
   'config.stranded': (f) =>
-    `${f.text('leases')} running leases are outside the new ranges (${f.text('addresses')}): their machines get other addresses when they renew`,
+    `${count(f, 'leases', 'running lease is', 'running leases are')} outside the new ranges (${f.text('addresses')}): who holds such an address gets another one when it renews`,
   'config.refused': (f) => `${configurationOf(f)} is refused, the last good one stays: ${f.text('problems')}`,
   'config.needs-restart': (f) => `These changes apply at the next start: ${f.text('keys')}`,
   'net.neighbour-new': (f) => `Was seen on ${f.text('interface')} with ${f.text('address')} for the first time`,
@@ -66,28 +68,29 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
   'region.down': (f) =>
     `The region does not run (${f.text('reason')}): it is started again in ${span(f, 'retryMs')}; leases, names and boots go on`,
   'region.linked': (f) =>
-    `This rack is linked to its region at ${f.text('url')}; ${f.text('waiting')} events wait for it`,
+    `This rack is linked to its region at ${f.text('url')}; ${count(f, 'waiting', 'event waits', 'events wait')} for it`,
   'region.away': (f) =>
     `The region does not answer since ${f.text('since')} (${f.text('reason')}): leases, names and boots go on, and all is kept for it`,
   'region.back': (f) =>
-    `The region answers again after ${span(f, 'awayMs')}; ${f.text('waiting')} events are on their way`,
+    `The region answers again after ${span(f, 'awayMs')}; ${count(f, 'waiting', 'event is', 'events are')} on the way`,
   'region.pending': (f) => `This rack waits to be accepted: ${f.text('text')}`,
   'region.rejected': (f) => `The region refuses this rack: ${f.text('text')}`,
   'region.incompatible': (f) => `Rack and region are of different versions: ${f.text('text')}`,
   'region.post-queued': (f) =>
-    `Reported to ${f.text('path')} while the region is away: ${f.text('bytes')} bytes are kept for it on disk, and it was told so`,
+    `Reported to the region while that is away: ${formatBytes(Number(f.text('bytes')))} of it on disk, and the machine was told so`,
   'region.post-refused': (f) =>
     `A report could not be kept while the region is away (${f.text('reason')}): the machine was told to try again`,
   'outbox.full': (f) =>
-    `${f.text('waiting')} events wait for the region and no more fit: ${f.text('dropped')} of the least important were dropped; bring the region back`,
+    `${count(f, 'waiting', 'event waits', 'events wait')} for the region and no more fit: ${count(f, 'dropped', 'event was', 'events were')} dropped, the least important first; bring the region back`,
   'outbox.dead-letter': (f) =>
     `The region refused ${f.text('what')} for good (${f.text('reason')}): \`rackboot outbox --dead\` shows it`,
   'outbox.renumbered': (f) => `The outbox begins anew: ${f.text('text')}`,
   'outbox.unavailable': (f) =>
     `The outbox cannot be written (${f.text('reason')}): events wait in memory; make room on the disk`,
-  'outbox.available': (f) => `The outbox can be written again; ${f.text('waiting')} events wait`,
+  'outbox.available': (f) => `The outbox can be written again; ${count(f, 'waiting', 'event waits', 'events wait')}`,
   'daemon.close-failed': (f) => `Something could not be closed at the end: ${f.text('reason')}`,
-  'log.gap': (f) => `${f.text('missed')} lines of the log are lost: its reader or its disk is too slow`,
+  'log.gap': (f) =>
+    `${count(f, 'missed', 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${f.text('text')}`,
   'region.cache': (f) => `The cached desired state is not usable: ${f.text('text')}`,
   'region.desired-state': (f) => `The region's wishes, version ${f.text('version')}, are in force`,
@@ -98,7 +101,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
     `${f.text('address')} asked for the configuration of ${f.text('machine')}, whose address it is not: sent without the secret of its boot`,
   'boot.hint': (f) => capitalise(f.text('text')),
   'log.level-changed': (f) =>
-    `${logOf(f)} is written from ${f.text('level')} on, for ${f.text('seconds')} s, then as configured`,
+    `${logOf(f)} is written from ${f.text('level')} on, for ${formatSpan(Number(f.text('seconds')) * 1000)}, then as configured`,
   'log.level-restored': (f) => `${logOf(f)} is written as configured again`,
 };
 
@@ -113,8 +116,15 @@ const NEXT_BOOTS: Readonly<Record<string, string>> = {
 const configurationOf = (f: NamedFields): string =>
   f.text('source') === 'store' ? "The configuration of the region's store" : f.text('file');
 const nextBoot = (f: NamedFields): string => NEXT_BOOTS[f.text('purpose')] ?? f.text('purpose');
+/** A number that a field holds, with what it counts. */
+const count = (f: NamedFields, name: string, one: string, many?: string): string =>
+  counted(Number(f.text(name)), one, many);
 /** A duration that a field holds in milliseconds. */
 const span = (f: NamedFields, name: string): string => formatSpan(Number(f.text(name)));
 const logOf = (f: NamedFields): string => (f.text('room') === '' ? 'The log' : `The log of ${f.text('room')}`);
 
-export const capitalise = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+/** Text of the rack's own that begins as a sentence; one that begins with a key, an interface, a file or an address keeps its spelling. */
+export const capitalise = (text: string): string =>
+  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
+    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+    : text;

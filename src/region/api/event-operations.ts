@@ -15,7 +15,7 @@ const EVENTS_PER_PAGE = 100;
 const filterOnly = filterParameters.extend({
   level: value(z.string().max(16))
     .optional()
-    .describe('This level and above: DEBUG, INFO, WARNING, ERROR, CRITICAL or AUDIT.'),
+    .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: audit events alone.'),
   owner: values(50).optional().describe('Only events of these users.'),
 });
 const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'is not an event id')).optional();

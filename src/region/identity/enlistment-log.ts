@@ -4,6 +4,7 @@
 // 2. What the report changed of other machines, of its power or of its interfaces is always told.
 
 import type { Instant } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { formatMac } from '../../net/address.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import type { MachineEventType, NewMachineEvent } from '../machine-event.ts';
@@ -43,6 +44,8 @@ export class EnlistmentLog {
     const sample = this.#sampler.take(`${event.type} ${systemId}`, now);
     if (sample === undefined) return [];
     if (sample.count === undefined) return [event];
-    return [{ ...event, description: `${event.description} (${sample.count} times since this was told last)` }];
+    return [
+      { ...event, description: `${event.description} (${counted(sample.count, 'time')} since this was told last)` },
+    ];
   }
 }

@@ -15,6 +15,7 @@
 // 4. Whatever speaks for two machines being one is told to a person, who decides: nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from '../hostname.ts';
 import { type BootProof, provesBoot } from '../life/boot-token.ts';
@@ -196,7 +197,7 @@ function refuseCreation(
 ): EnlistmentRefusal | undefined {
   if (isCrowded(report, knowledge, terms)) {
     const text =
-      `${knowledge.newMachines} machines are New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max), none of which ` +
+      `${counted(knowledge.newMachines, 'machine is', 'machines are')} New, and no more than ${terms.newMachinesMax} may be (region.new_machines_max), none of which ` +
       'has to give way: accept or delete some of them, then start this machine again';
     return { reason: 'new-machines-limit', text };
   }

@@ -12,6 +12,7 @@
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { Machine, PowerState, PowerTask } from '../machine.ts';
 import type { NewMachineEvent } from '../machine-event.ts';
@@ -197,7 +198,7 @@ export class MachineLife {
       const work = countBoot(machine, seenMs);
       if (work === undefined) return { kind: 'change', fields: {}, events: [] };
       if (work.boots <= BOOTS_MAX) return { kind: 'change', fields: { work }, events: [] };
-      const why = `it started from the network ${work.boots} times and never told of its work`;
+      const why = `it started from the network ${counted(work.boots, 'time')} and never told of its work`;
       return this.#endHung(machine, why, atMs);
     });
     // A mere count concerns nobody.
@@ -293,7 +294,7 @@ export class MachineLife {
     const leaving = this.#switches(machine) ? switchSilentRescue(machine, atMs) : undefined;
     if (leaving !== undefined) return leaving;
     const again = (machine.work?.attempts ?? 0) === 0 ? '' : ', also when it was started again';
-    const message = `${row.name} did not end within ${row.timeoutMinutes ?? 0} minutes${again}; ${last}`;
+    const message = `${row.name} did not end within ${counted(row.timeoutMinutes ?? 0, 'minute')}${again}; ${last}`;
     return this.#endHung(machine, whyInDoubt(machine) ?? message, atMs);
   }
 

@@ -18,7 +18,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Machine } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../machine-event.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { cleanWords } from '../text-json.ts';
 import { restingStatus } from './commands.ts';
@@ -82,16 +82,37 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
 /** What an operator reads of a signal. */
 function textOf({ stage, message, script, exitStatus, output }: Signal): string {
   const shown = cleanWords((output ?? '').slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX);
-  const parts = [
-    cleanWords(message, MESSAGE_MAX),
-    script === undefined || exitStatus === undefined
-      ? ''
-      : `${cleanWords(script, STAGE_MAX * 2)} ended with ${exitStatus}`,
-    shown === '' ? '' : `it said: ${shown}`,
-  ].filter((part) => part !== '');
+  const said = cleanWords(message, MESSAGE_MAX);
+  const parts = [said, scriptText(script, exitStatus, said), shown === '' ? '' : `it said: ${shown}`];
+  const rest = parts.filter((part) => part !== '').join('; ');
   const word = cleanWords(stage, STAGE_MAX);
-  return `${word === '' ? '' : `${word}${parts.length === 0 ? '' : ': '}`}${parts.join('; ')}`;
+  // Commissioning runs scripts in a stage called testing, and is no test; other words may say again what the stage is called.
+  const isSaid = /^test(?:ing|ed)$/.test(word) || rest.toLowerCase().includes(word.toLowerCase());
+  return rest === '' ? word : isSaid ? rest : `${word}: ${rest}`;
 }
+
+/** How a script stands, unless the machine's own words say so. */
+function scriptText(script: string | undefined, exitStatus: number | undefined, said: string): string {
+  if (script === undefined) return '';
+  const name = cleanWords(script, STAGE_MAX * 2);
+  if (exitStatus === undefined) return said === '' ? `running ${name}` : '';
+  if (exitStatus !== 0) return `${name} ended with ${exitStatus}`;
+  return said.startsWith(name) ? '' : `${name} passed`;
+}
+
+/** The type under which the words of a machine's work are shown, by its state. */
+const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> = {
+  deploying: 'NODE_INSTALL_EVENT',
+  testing: 'NODE_TESTING_EVENT',
+  'disk-erasing': 'NODE_ERASING_EVENT',
+  'entering-rescue-mode': 'NODE_RESCUE_EVENT',
+  'rescue-mode': 'NODE_RESCUE_EVENT',
+  'exiting-rescue-mode': 'NODE_RESCUE_EVENT',
+};
+
+/** Undefined: nothing is wrong. */
+const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
+  status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
 /** It runs, and what it did before it said so is past. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
@@ -103,12 +124,10 @@ function progress(machine: Machine, signal: Signal, atMs: number): Change {
   const { work } = machine;
   const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
   const isNews = isWritten || signal.status !== 'WORKING' || stage !== work?.stage || message !== work?.message;
-  const type = isWritten
-    ? 'NODE_DISK_WRITTEN'
-    : machine.status === 'deploying'
-      ? 'NODE_INSTALL_EVENT'
-      : 'NODE_COMMISSIONING_EVENT';
-  const level = signal.status === 'FAILED' ? 'error' : (signal.exitStatus ?? 0) === 0 ? undefined : 'warning';
+  const type = isWritten ? 'NODE_DISK_WRITTEN' : (SIGNAL_TYPES[machine.status] ?? 'NODE_COMMISSIONING_EVENT');
+  // The first word of a stage is a step of an installation; those that follow say how far it is.
+  const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
+  const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
   const description = isWritten ? 'the disk is written: from now on it starts its own disk' : textOf(signal);
   const events: NewMachineEvent[] =
     isNews && description !== '' ? [{ type, level, description, atMs, username: '' }] : [];

@@ -71,6 +71,13 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
   return `<table class="plain"><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
+/** Kernels call every disk of a hypervisor's own bus rotating: nobody knows what is behind it. */
+function kindOfDisk(name: string, rotational: boolean | undefined): string {
+  if (/^(?:vd|xvd)[a-z]/.test(name)) return 'virtual';
+  if (rotational === undefined) return '';
+  return rotational ? 'rotating' : 'solid state';
+}
+
 function disksOf({ facts }: Machine): string {
   const disks = (facts?.disks ?? []).slice(0, LISTED_MAX);
   if (disks.length === 0) return '';
@@ -79,7 +86,7 @@ function disksOf({ facts }: Machine): string {
     formatDisk(bytes),
     escapeHtml(model),
     `<span class="mono">${escapeHtml(serial)}</span>`,
-    rotational === undefined ? '' : rotational ? 'rotating' : 'solid state',
+    kindOfDisk(name, rotational),
   ]);
   return table(['Disk', 'Size', 'Model', 'Serial number', 'Kind'], rows);
 }

@@ -17,8 +17,19 @@ import { renderNotices } from './notices.ts';
 import { cell, pageOf } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { renderRacks } from './racks-part.ts';
-import { isTakenSignal } from './timeline.ts';
-import { asSentence, disksText, formatAge, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
+import { isTakenReport } from './timeline.ts';
+import {
+  asSentence,
+  disksText,
+  eventText,
+  formatAge,
+  formatMemory,
+  none,
+  oneLine,
+  orNone,
+  SPACE,
+  statusPill,
+} from './values.ts';
 import { asked, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
@@ -50,12 +61,12 @@ const ORDER: readonly (readonly MachineStatus[])[] = [PROBLEMS, ['new'], AT_WORK
 function stateCell(machine: Machine): string {
   const { status, statusMessage } = machine;
   const text = isProblem(status)
-    ? `<div class="why">${escapeHtml(asSentence(statusMessage))}</div>`
+    ? oneLine(asSentence(statusMessage), 'why')
     : isWork(status) && !isWaiting(machine)
       ? `${progressBar(machine)}<div class="small">${escapeHtml(workText(machine))}</div>`
       : isWaiting(machine)
         ? '<div class="small waits">waiting to be switched on</div>'
-        : `<div class="small">${escapeHtml(asSentence(statusMessage))}</div>`;
+        : oneLine(asSentence(statusMessage), 'small');
   return `${statusPill(status)}${text}`;
 }
 
@@ -84,7 +95,7 @@ function powerCell(view: View, machine: Machine): string {
   const task = powerTaskText(machine);
   const below =
     task !== '' ? task : problem !== '' ? '' : [driverName(machine), age].filter((text) => text !== '').join(' · ');
-  const why = problem === '' || task !== '' ? '' : `<div class="why">${escapeHtml(problem)}</div>`;
+  const why = problem === '' || task !== '' ? '' : oneLine(asSentence(problem), 'why');
   return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
 }
 
@@ -92,7 +103,7 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
   const last =
     event === undefined
       ? none
-      : `${escapeHtml(asSentence(event.description))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+      : `${oneLine(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const system = [machine.osystem, machine.release].filter((text) => text !== '').join(' ');
   const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
   return [
@@ -114,15 +125,16 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
 }
 
 /** Who did it, with the way to its page: a machine by its name, a stranger by the hardware address before its text. */
-function whoOf({ systemId, hostname, username, description }: MachineEvent): {
+function whoOf(event: MachineEvent): {
   readonly who: string;
   readonly what: string;
 } {
-  const what = asSentence(description);
+  const { systemId, hostname, username, description } = event;
+  const what = eventText(event);
   const by = username === '' ? '' : ` (${username})`;
   if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${what}${by}` };
   const [, mac, text] = STRANGER.exec(description) ?? [];
-  if (mac !== undefined && text !== undefined) return { who: linkTo(mac, mac), what: asSentence(text) };
+  if (mac !== undefined && text !== undefined) return { who: linkTo(mac, mac), what: text };
   return { who: username === '' ? none : escapeHtml(username), what };
 }
 
@@ -255,7 +267,10 @@ function acceptAll(view: View): string {
 }
 
 function tableOf(view: View, machines: readonly Machine[]): string {
-  const newest = view.region.store.newestEvents(machines.map(({ systemId }) => systemId));
+  const newest = view.region.store.newestEvents(
+    machines.map(({ systemId }) => systemId),
+    true,
+  );
   const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last seen'];
   const head = headings.map((text) => `<th>${text}</th>`).join('');
   const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId))).join('');
@@ -269,8 +284,8 @@ export async function renderPage(view: View): Promise<string> {
   const machines = await machinesShown(region, wanted);
   const total = region.store.countMachines({});
   const events = region.store
-    .listEvents({ limit: PAGE_EVENTS_READ })
-    .filter((event) => !isTakenSignal(event))
+    .listEvents({ limit: PAGE_EVENTS_READ, isQuiet: true })
+    .filter((event) => !isTakenReport(event))
     .slice(0, PAGE_EVENTS);
   const table =
     total === 0

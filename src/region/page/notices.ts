@@ -2,6 +2,7 @@
 //
 // 1. Nothing is shown when nothing waits.
 
+import { counted } from '../../counted.ts';
 import type { Region } from '../region.ts';
 import type { Conflict } from '../store.ts';
 import { escapeHtml } from './html.ts';
@@ -31,7 +32,7 @@ export function renderNotices(region: Region): string {
       ? []
       : [
           notice(
-            `${fresh} machines are New,`,
+            `${counted(fresh, 'machine is', 'machines are')} New,`,
             `and no more than ${newMachinesMax} may be (region.new_machines_max): a further one takes the place of one that no rack has booted, or is refused, until some are accepted or deleted.`,
             [],
           ),

@@ -7,7 +7,7 @@ import type { Machine, PowerTask } from '../machine.ts';
 import { formOf } from './forms.ts';
 import { escapeHtml } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
-import { formatAge } from './values.ts';
+import { formatAge, oneLine } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 
 const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
@@ -95,7 +95,7 @@ export function renderPower(view: View, machine: Machine): string {
     `<dt>Driver</dt><dd>${escapeHtml(driverName(machine))}</dd>` +
     (age === '' ? '' : `<dt>Seen</dt><dd>${escapeHtml(age)}</dd>`) +
     (task === '' ? '' : `<dt>Now</dt><dd><b>${escapeHtml(task)}</b></dd>`) +
-    (problem === '' ? '' : `<dt>Driver says</dt><dd class="why">${escapeHtml(problem)}</dd>`) +
+    (problem === '' ? '' : `<dt>Driver says</dt><dd>${oneLine(problem, 'why')}</dd>`) +
     `${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`
   );
 }

@@ -149,6 +149,9 @@ dl.pairs dt { color: var(--soft); font-size: 13.5px; padding: 5px 0; }
 dl.pairs dd { margin: 0; padding: 5px 0; overflow-wrap: anywhere; min-width: 0; }
 .why { color: var(--red); font-size: 13px; overflow-wrap: anywhere; }
 td .why { max-width: 34ch; }
+details.words > summary { padding: 0; display: block; font-size: inherit; }
+details.words > summary::before { display: none; }
+details.words[open] > summary { margin-bottom: 4px; }
 .result, details > summary { padding: 10px 14px; display: flex; gap: 6px 10px; align-items: center; flex-wrap: wrap; }
 details > summary { cursor: pointer; list-style: none; }
 details > summary::-webkit-details-marker { display: none; }

@@ -4,7 +4,7 @@
 
 import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
 import { escapeHtml } from './html.ts';
-import { asSentence, formatAge } from './values.ts';
+import { eventText, formatAge } from './values.ts';
 
 /** Events on the page, the newest; the API has them all. */
 export const PAGE_STEPS_MAX = 300;
@@ -12,15 +12,15 @@ export const PAGE_STEPS_MAX = 300;
 const QUIET_MS = 120_000;
 
 /**
- * True for a machine's word of its work that the region took: one every few seconds, of which the log says by itself what is new, and
- * the progress bar the rest.
+ * True for a machine's word that the region took: one every few seconds, of which the log says by itself what is new, and the progress
+ * bar the rest.
  */
-export const isTakenSignal = ({ kind, description }: MachineEvent): boolean =>
-  kind === 'http.posted' && /^Posted to \/+MAAS\/+rackboot\/1\/[^ ;]*; the region answered 2/.test(description);
+export const isTakenReport = ({ kind, description }: Pick<MachineEvent, 'kind' | 'description'>): boolean =>
+  kind === 'http.posted' && !/ refused /.test(description);
 
 /** The whole timeline. @param events the newest first */
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): string {
-  const boots = bootsOf(events.filter((event) => !isTakenSignal(event))).map((boot) => renderBoot(boot, nowMs));
+  const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));
   const cut =
     events.length < PAGE_STEPS_MAX ? '' : `<p class="small">The newest ${PAGE_STEPS_MAX} steps; the API lists all.</p>`;
   return boots.length === 0
@@ -65,7 +65,7 @@ function renderBoot(boot: Boot, nowMs: number): string {
     [
       `<li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>`,
       `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-      `<span class="what ${event.level}">${escapeHtml(asSentence(event.description))}${byWhom(event)}</span></li>`,
+      `<span class="what ${event.level}">${escapeHtml(eventText(event))}${byWhom(event)}</span></li>`,
     ].join(''),
   );
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));

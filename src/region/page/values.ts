@@ -4,6 +4,7 @@
 
 import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
 import type { Machine } from '../machine.ts';
+import type { MachineEvent } from '../machine-event.ts';
 import { escapeHtml } from './html.ts';
 
 /** A number and its unit stay on one line. */
@@ -25,8 +26,25 @@ function colourOf(status: MachineStatus): string {
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
 
-/** Text that begins with a capital. */
-export const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+/** Text that begins with a capital; what begins with a key, a file or an address keeps its spelling. */
+export const asSentence = (text: string): string =>
+  /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
+
+/** An event's words. What a rack tells begins as it should, be it with the name of an interface; the region's own words do not. */
+export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind' | 'type' | 'description'>): string =>
+  kind !== undefined || type === 'SETTINGS' ? description : asSentence(description);
+
+/** The longest text that stands whole in a cell, in characters: about two lines. */
+const CELL_CHARACTERS_MAX = 72;
+
+/** A text for a cell: what is longer than a line is opened by a click. @param tone a class */
+export function oneLine(text: string, tone = ''): string {
+  const [first = '', ...more] = text.split(/\s*\n\s*/);
+  const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
+  if (isShort) return `<div class="${tone}">${escapeHtml(first)}</div>`;
+  const shown = first.length <= CELL_CHARACTERS_MAX ? first : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
+  return `<details class="words ${tone}"><summary>${escapeHtml(shown)}</summary>${escapeHtml(text)}</details>`;
+}
 
 /** The state of a machine as a coloured pill, with what stands before its name. */
 export const statusPill = (status: MachineStatus): string =>

@@ -4,6 +4,7 @@
 // 2. What is at or below the highest sequence of its source was stored before, and is not run again; what was refused then is told again.
 // 3. A rack's clock is not believed beyond ours: nothing happened in the future.
 
+import { counted } from '../../counted.ts';
 import type { RackReport } from '../machine-event.ts';
 import type { Region } from '../region.ts';
 import type { Rack, RefusedEntry } from './rack.ts';
@@ -58,6 +59,6 @@ export function takeBatch(region: Region, rack: Rack, batch: LinkBatch, runPost:
 }
 
 function tellLost(region: Region, rack: Rack, missed: number, atMs: number): void {
-  const description = `rack ${rack.name} lost ${missed} events, because more waited than it keeps`;
+  const description = `rack ${rack.name} lost ${counted(missed, 'event')}, because more waited than it keeps`;
   region.store.recordEvent({ type: 'RACK_EVENTS_LOST', description, atMs, username: '' }, undefined);
 }

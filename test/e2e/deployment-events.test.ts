@@ -1,0 +1,120 @@
+// What a person who follows a machine reads of its deployment: a state or a step a line, to Deployed. A real daemon on loopback, a webhook
+// that holds the power, and a simulated machine.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { diskImage } from '../support/life-under-fire.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { SimulatedLife } from '../support/simulated-life.ts';
+import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+
+const PLACE = labPlace(72);
+const MS_MAX = 180_000;
+const STATE_MS_MAX = 90_000;
+/** A deployment is told in about fifteen lines: so many at most. */
+const LINES_MAX = 18;
+
+const machinesShape = z.array(
+  z.looseObject({ system_id: z.string(), status_name: z.string(), power_task: z.string() }),
+);
+const eventsShape = z.array(
+  z.looseObject({ id: z.number(), level: z.string(), type: z.string(), description: z.string() }),
+);
+
+describe('the events of a deployment', { skip: missing('linux') }, () => {
+  let rack: RunningRack;
+  let power: WebhookPower;
+  let life: SimulatedLife;
+  let socket: PowerSocket;
+
+  before(async () => {
+    const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
+    rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+    power = await WebhookPower.start();
+    life = new SimulatedLife(PLACE, 902);
+    socket = power.add('m1', life);
+    life.onOff = () => {
+      socket.isOn = false;
+    };
+    await rack.startWhole();
+  });
+  after(async () => {
+    await life.close();
+    power.close();
+    await rack.remove();
+  });
+
+  const run = async (...words: readonly string[]): Promise<string> => {
+    const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
+    assert.equal(code, 0, `rackboot ${words.join(' ')}: ${complaints.join('\n')}`);
+    return output.join('\n');
+  };
+  const machine = async () => machinesShape.parse(await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/'))[0];
+  const events = async (level: string) =>
+    eventsShape.parse(
+      JSON.parse(await run('events', '--machine', 'm1', '--limit', '1000', '--level', level, '--json')),
+    );
+
+  const is = (status: string) =>
+    eventually(
+      status,
+      async () => {
+        const found = await machine();
+        return found?.status_name === status && found.power_task === '';
+      },
+      STATE_MS_MAX,
+    );
+
+  test('are about fifteen at INFO, and say Deployed', { timeout: MS_MAX }, async () => {
+    await life.on();
+    socket.isOn = true;
+    const { system_id: id } = await eventually('the machine', machine, STATE_MS_MAX);
+    await socket.became('off');
+    await run('machines', 'rename', id, 'm1');
+    const words = Object.entries(power.parameters('m1')).map(([name, value]) => `${name}=${value}`);
+    await run('power', 'set', 'm1', 'webhook', ...words);
+    writeFileSync(join(rack.directory, 'image.raw'), diskImage());
+    await run('images', 'add', join(rack.directory, 'image.raw'), '--os', 'debian', '--release', 'trixie');
+    const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
+    writeFileSync(join(rack.directory, 'key.pub'), `ssh-ed25519 ${bytes.toString('base64')} me@here\n`);
+    await run('sshkeys', 'add', join(rack.directory, 'key.pub'));
+    await run('machines', 'accept', 'm1');
+    await is('Ready');
+
+    const before = Math.max(...(await events('debug')).map((event) => event.id));
+    await run('machines', 'deploy', 'm1', 'debian/trixie');
+    await is('Deployed');
+    const all = (await events('debug')).filter((event) => event.id > before);
+    const shown = (await events('info')).filter((event) => event.id > before);
+    const lines = shown.map(({ type, description }) => `${type}: ${description}`);
+    console.log(`${all.length} events, of which INFO shows ${shown.length}:\n${lines.join('\n')}`);
+    assert.ok(shown.length <= LINES_MAX, lines.join('\n'));
+    for (const wanted of [
+      /^Node changed status: From '.*' to 'Deploying'$/,
+      /^Node powered on: /,
+      /^PXE Request: .* is told to run the ephemeral environment$/,
+      /^Node installation: partitioning$/,
+      /^Node installation: writing$/,
+      /^Disk written: /,
+      /^PXE Request: .* is told to start its own disk$/,
+      /^Node changed status: From 'Deploying' to 'Deployed'$/,
+    ])
+      assert.equal(lines.filter((line) => wanted.test(line)).length >= 1, true, `${wanted}\n${lines.join('\n')}`);
+    assert.doesNotMatch(lines.join('\n'), /Posted|Reported|answered 200|DHCP|Loaded/);
+    assert.ok(all.length > shown.length, 'its traffic is there for who asks for it');
+  });
+
+  test('that are audited are shown alone', { timeout: MS_MAX }, async () => {
+    const audit = await events('audit');
+    assert.ok(audit.some(({ description }) => description === 'deploy'));
+    assert.deepEqual([...new Set(audit.map(({ level }) => level))], ['AUDIT']);
+    const rest = await events('debug');
+    assert.ok(rest.every(({ level }) => level !== 'AUDIT'));
+  });
+});

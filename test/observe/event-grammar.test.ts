@@ -1,0 +1,107 @@
+// Every event of the catalogue, with counts of 0, 1 and 2 and with the names of keys, interfaces and files: nouns and verbs agree with
+// their counts, and a name is spelled as it is.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { EVENT_KINDS } from '../../src/daemon/event-kinds.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+import { eventText } from '../../src/observe/event-text.ts';
+import { levelOfReport } from '../../src/region/machine-event.ts';
+import { eventText as pageText } from '../../src/region/page/values.ts';
+
+/** Fields that count, of all kinds. */
+const COUNTS =
+  'replies transfers cut changes leases waiting dropped missed machines used usable imported repeatedBlocks windowBlocks loads'.split(
+    ' ',
+  );
+/** Sizes and times, which have a unit. */
+const QUANTITIES =
+  'bytes milliseconds startMs graceMs retryMs awayMs seconds leaseSeconds waitedSeconds version byMs sequence'.split(
+    ' ',
+  );
+/** Names that nobody may spell otherwise. */
+const NAMES: Readonly<Record<string, string>> = {
+  key: 'http_proxy',
+  interface: 'lo',
+  interfaceName: 'br-lan',
+  file: '/etc/rackboot/rackboot.yaml',
+  machine: 'web1',
+  name: 'web1',
+  path: '/MAAS/metadata/',
+  subnet: 'lab',
+  range: '10.20.0.100 to 10.20.0.199',
+  previous: '52:54:00:00:00:01',
+};
+const UNITS = new Set(['s', 'ms', 'min', 'h', 'd', 'B', 'KiB', 'of', 'is', 'was', 'has', 'to', 'running']);
+
+function told(kind: string, count: number): string {
+  const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
+  const known = EVENT_KINDS.get(kind);
+  const source = kind.startsWith('dhcp.') ? 'own' : 'file';
+  const fields = { ...NAMES, source, ...numbers };
+  const event: RackEvent = { kind, at: instant(0), mac: mac(1), address: ipv4(0x0a140001), ...fields };
+  return eventText(event, known);
+}
+
+/** The word behind each such number: `1 change` → `change`. */
+const counted = (text: string, count: number): string[] =>
+  [...text.matchAll(new RegExp(`(?<![\\w.:/-])${count} (\\w+)`, 'g'))].map(([, word = '']) => word);
+
+test('nouns and verbs agree with their counts', () => {
+  for (const kind of EVENT_KINDS.keys()) {
+    const [none, one, two] = [0, 1, 2].map((count) => told(kind, count));
+    assert.ok(none !== undefined && one !== undefined && two !== undefined);
+    const singular = counted(one, 1).filter((word) => !UNITS.has(word));
+    for (const [text, count] of [
+      [none, 0],
+      [two, 2],
+    ] as const) {
+      for (const word of counted(text, count)) assert.ok(!singular.includes(word), `${kind}: ${text}`);
+      assert.doesNotMatch(text, new RegExp(`(?<![\\w.])${count} \\w+s (?:is|was|has|waits)\\b`), kind);
+    }
+    assert.doesNotMatch(one, /(?<![\w.])1 \w+ (?:are|were|have|wait)\b/, kind);
+  }
+});
+
+test('the counting is seen where it is wrong', () => {
+  assert.deepEqual(counted('in force with 1 change, 2 changes', 1), ['change']);
+  assert.deepEqual(counted('10.20.0.1 has it, eth1 too', 1), [], 'an address counts nothing');
+});
+
+test('keys, interfaces, files and machines keep their spelling, in the log and on the page', () => {
+  for (const kind of EVENT_KINDS.keys()) {
+    const text = told(kind, 1);
+    const shown = pageText({ kind, type: 'NODE_RACK_EVENT', description: text });
+    for (const sentence of [text, shown]) {
+      assert.doesNotMatch(sentence, /\b(?:Lo|Br-lan|Http_proxy|Web1|Lab)\b|\/Etc/, kind);
+      assert.doesNotMatch(sentence, /undefined|NaN|\[object/, kind);
+    }
+  }
+  assert.equal(told('interface.serving', 1).slice(0, 12), 'lo is served');
+  assert.match(told('config.changed', 1), /^http_proxy is now /);
+  const own = { kind: undefined, type: 'NODE' } as const;
+  assert.equal(pageText({ ...own, description: 'it was switched on' }), 'It was switched on');
+  assert.equal(pageText({ ...own, description: 'http_proxy is set' }), 'http_proxy is set');
+  assert.equal(pageText({ ...own, description: 'dhcp.authoritative is set' }), 'dhcp.authoritative is set');
+});
+
+/** What people follow of a rack at INFO; everything else that a machine does there is traffic. */
+const FOLLOWED =
+  'config.applied config.changed daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.ended ' +
+  'dhcp.foreign-server-gone dhcp.imported dhcp.probe-blind dhcp.range-eased dhcp.socket-open dhcp.store-restored dns.listening ' +
+  'dns.name-conflict dns.upstream-recovered http.listening interface.serving log.level-changed log.level-restored metrics.listening ' +
+  'net.neighbour-moved net.router-answer-failed net.router-seen outbox.available region.back region.linked region.post-queued region.up tftp.listening tftp.unreachable';
+
+test('of what racks tell, traffic is DEBUG, and what a person follows is INFO', () => {
+  const followed = [...EVENT_KINDS]
+    .filter(([, { level }]) => level === 'info')
+    .map(([kind]) => kind)
+    .filter((kind) => levelOfReport({ kind, level: 'info', text: 'x' }) === 'info');
+  assert.deepEqual(followed.sort(), FOLLOWED.split(' '));
+  const rendered = (text: string) => levelOfReport({ kind: 'http.rendered', level: 'info', text });
+  assert.equal(rendered('Got its configuration x by HTTP and is told to start its own disk'), 'info');
+  assert.equal(rendered('Got its configuration x by HTTP and is told to ask again and say who it is'), 'debug');
+  assert.equal(levelOfReport({ kind: 'dhcp.refused', level: 'warning', text: 'x' }), 'warning');
+});
