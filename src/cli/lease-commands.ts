@@ -1,4 +1,4 @@
-// The table of the commands about leases: `rackboot leases list|show|end|import`.
+// The table of the commands about leases: `rackboot leases list|show|end|clear|import`.
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
@@ -57,6 +57,15 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
         async (argv) => {
           const { endLease } = await import('./leases.ts');
           finish(await endLease(argv.config, argv.address));
+        },
+      )
+      .command(
+        'clear <address>',
+        'Give an address that was set aside, as used by another host, back to its range, in the running rack',
+        (clear) => clear.positional('address', { type: 'string', demandOption: true }).options({ config }),
+        async (argv) => {
+          const { clearAddress } = await import('./leases.ts');
+          finish(await clearAddress(argv.config, argv.address));
         },
       )
       .command(

@@ -1,5 +1,5 @@
 // What the control socket answers of leases, for `rackboot leases`: lists of them, the taking over of those of another server, and the end of
-// one before its time.
+// one before its time, and the clearing of an address that was set aside.
 //
 // 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
 // 2. Leases that are taken over or ended are so on disk when the answer says so.
@@ -23,7 +23,7 @@ import { reservedNames } from '../dhcp/leases/reserved-name.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
 import { ListInPieces } from '../http/send.ts';
-import { formatMac, ipv4, mac as macOf, parseIpv4 } from '../net/address.ts';
+import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../net/address.ts';
 import type { Rack } from './rack.ts';
 
 /** The most leases of one request to take them over. */
@@ -60,7 +60,15 @@ export interface ImportAnswer {
 /** What of a running rack is asked. */
 export type AskedRack = Pick<
   Rack,
-  'networks' | 'served' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases' | 'endLease'
+  | 'networks'
+  | 'served'
+  | 'machines'
+  | 'leases'
+  | 'findLease'
+  | 'importFacts'
+  | 'adoptLeases'
+  | 'endLease'
+  | 'clearAddress'
 >;
 
 interface Sources {
@@ -70,7 +78,8 @@ interface Sources {
 
 /**
  * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
- * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was.
+ * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was,
+ * `POST /leases/clear?address=…` gives one that was set aside back to its range.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
@@ -78,6 +87,7 @@ export function leaseAnswers(sources: Sources): ControlAnswers {
     '/leases/lines': (asked) => linesOf(sources, asked),
     'POST /leases/import': (asked) => importLeases(sources, asked),
     'POST /leases/end': (asked) => endLease(sources, asked),
+    'POST /leases/clear': (asked) => clearAddress(sources, asked),
   };
 }
 
@@ -179,12 +189,22 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   return { taken: taken.length, left };
 }
 
-async function endLease({ rack }: Sources, { query }: ControlAsk): Promise<{ readonly mac: string }> {
+async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.endLease(address)).mac) };
+}
+
+async function clearAddress(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.clearAddress(address)).mac) };
+}
+
+function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: AskedRack; readonly address: Ipv4 } {
   const address = parseIpv4(query.get('address') ?? '');
   if (address === undefined) throw new RackError('bad-argument', 'name the address');
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  return { mac: formatMac((await running.endLease(address)).mac) };
+  return { rack: running, address };
 }
 
 function readBatch(body: string): { readonly dryRun: boolean; readonly leases: readonly ForeignLease[] } {

@@ -15,7 +15,8 @@
 //    story would be gone before anybody could look, and would have taken that of another with it.
 
 import { type Instant, later } from '../clock.ts';
-import { type DhcpEventKind, isOfBystander } from '../dhcp/events.ts';
+import type { DhcpEventKind } from '../dhcp/events.ts';
+import { isOfBystander } from '../dhcp/everyday-events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';

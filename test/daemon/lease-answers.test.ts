@@ -68,6 +68,7 @@ function rackOf(looked: Turns, told: Turns): AskedRack {
     importFacts: () => assert.fail(),
     adoptLeases: () => assert.fail(),
     endLease: () => assert.fail(),
+    clearAddress: () => assert.fail(),
   };
 }
 
