@@ -1,4 +1,4 @@
-// The table of the commands about leases: `rackboot leases list|show|end|import`.
+// The table of the commands about leases: `rackboot leases list|show|end|clear|import`.
 
 import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
@@ -6,6 +6,22 @@ import type { SharedOptions } from './config-commands.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const FORMATS = ['isc', 'dnsmasq', 'kea'] as const;
+
+/** Which leases are listed. */
+const CRITERIA = {
+  state: {
+    choices: ['bound', 'expired', 'released', 'declined'] as const,
+    describe: 'Only those in this state',
+  },
+  network: { ...text, describe: 'Of a cluster interface, by its name, or of a network such as 10.20.0.0/24' },
+  address: { ...text, describe: 'Of an address or of a part of a network' },
+  mac: { ...text, describe: 'Of a hardware address, or of those that begin so' },
+  hostname: { ...text, describe: 'Of a name; * stands for anything' },
+  'circuit-id': { ...text, describe: 'Behind a switch port, as the relay names it; * stands for anything' },
+  'remote-id': { ...text, describe: 'Behind a switch, as the relay names it; * stands for anything' },
+  'vendor-class': { ...text, describe: 'Of a kind of client, such as PXEClient*; * stands for anything' },
+  'client-id': { ...text, describe: 'Of a client identifier such as 01:52:54:*; * stands for anything' },
+} as const;
 
 /** Adds them to a command line. */
 export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
@@ -18,18 +34,7 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
           config,
           json,
           csv: { type: 'boolean', default: false, describe: 'Print CSV' },
-          state: {
-            choices: ['bound', 'expired', 'released', 'declined'] as const,
-            describe: 'Only those in this state',
-          },
-          network: { ...text, describe: 'Of a cluster interface, by its name, or of a network such as 10.20.0.0/24' },
-          address: { ...text, describe: 'Of an address or of a part of a network' },
-          mac: { ...text, describe: 'Of a hardware address, or of those that begin so' },
-          hostname: { ...text, describe: 'Of a name; * stands for anything' },
-          'circuit-id': { ...text, describe: 'Behind a switch port, as the relay names it; * stands for anything' },
-          'remote-id': { ...text, describe: 'Behind a switch, as the relay names it; * stands for anything' },
-          'vendor-class': { ...text, describe: 'Of a kind of client, such as PXEClient*; * stands for anything' },
-          'client-id': { ...text, describe: 'Of a client identifier such as 01:52:54:*; * stands for anything' },
+          ...CRITERIA,
         },
         async (argv) => {
           if (argv.json && argv.csv) throw new RackError('bad-argument', 'say --json or --csv, not both');
@@ -57,6 +62,15 @@ export function leasesCommand<T>(parser: Argv<T>, { config, json }: SharedOption
         async (argv) => {
           const { endLease } = await import('./leases.ts');
           finish(await endLease(argv.config, argv.address));
+        },
+      )
+      .command(
+        'clear <address>',
+        'Give an address that was set aside, as used by another host, back to its range, in the running rack',
+        (clear) => clear.positional('address', { type: 'string', demandOption: true }).options({ config }),
+        async (argv) => {
+          const { clearAddress } = await import('./leases.ts');
+          finish(await clearAddress(argv.config, argv.address));
         },
       )
       .command(

@@ -1,5 +1,5 @@
 // `rackboot leases list` and `show`: who holds which address until when, beside a running daemon or from what it left on disk; `end`: nobody
-// any more, in a running daemon alone.
+// any more, and `clear`: an address that was set aside is free, both in a running daemon alone.
 //
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
 import { ciscoPort, type LeaseReport } from '../dhcp/leases/lease-report.ts';
 import { RackError } from '../errors.ts';
-import { formatIpv4, parseIpv4, parseMac } from '../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../net/address.ts';
 import { askDaemon } from './control.ts';
 import { findLeases, type GivenCriteria } from './lease-source.ts';
 import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from './output.ts';
@@ -94,15 +94,27 @@ export async function showLease(config: string, wanted: string, json: boolean): 
 
 const endedShape = z.object({ mac: z.string() });
 
+/** Gives an address that was set aside back to its range. @returns 0 @throws RackError as `endLease` */
+export async function clearAddress(config: string, wanted: string): Promise<number> {
+  const address = formatIpv4(addressOf(wanted));
+  await askDaemon(loadPlace(config).stateDir, `/leases/clear?address=${address}`, 'POST');
+  print(`${address} is set aside no more. It is looked at again before it is offered.`);
+  return 0;
+}
+
 /** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` when none runs, as `askDaemon` */
 export async function endLease(config: string, wanted: string): Promise<number> {
-  const address = parseIpv4(wanted);
-  if (address === undefined)
-    throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
-  const path = `/leases/end?address=${formatIpv4(address)}`;
+  const address = formatIpv4(addressOf(wanted));
+  const path = `/leases/end?address=${address}`;
   const { mac } = endedShape.parse(await askDaemon(loadPlace(config).stateDir, path, 'POST'));
-  print(`The lease of ${formatIpv4(address)} to ${mac} has ended.`);
+  print(`The lease of ${address} to ${mac} has ended.`);
   return 0;
+}
+
+function addressOf(wanted: string): Ipv4 {
+  const address = parseIpv4(wanted);
+  if (address !== undefined) return address;
+  throw new RackError('bad-argument', `${wanted} is no address: rackboot leases list has those of all clients`);
 }
 
 /** Everything that is known of a lease, each with its name. */

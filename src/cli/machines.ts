@@ -1,5 +1,6 @@
 // `rackboot machines list` and `show`: the region's machines, asked through the daemon of this host.
 
+import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
 import { counted } from '../counted.ts';
 import { askDaemon } from './control.ts';
@@ -8,23 +9,53 @@ import { formatBytes, formatDuration, printFields, printJson, printTable } from 
 import { type MachineShape, machinesShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+const JSON_TYPE = 'application/json';
+/** Addresses that the rack is asked about at a time; it takes up to 1000. */
+const ASKED_AT_ONCE = 500;
 const MIB = 1024 * 1024;
 
 /** Prints all machines. @returns 0 */
 export async function listMachines(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(file).stateDir, MACHINES_PATH);
+  const { stateDir } = loadPlace(file);
+  const raw = await askDaemon(stateDir, MACHINES_PATH);
   if (json) printJson(raw);
   else {
+    const machines = machinesShape.parse(raw);
+    const ended = await endedAddresses(stateDir, machines);
     printTable(
       ['SYSTEM ID', 'HOSTNAME', 'STATUS', 'ARCHITECTURE', 'CPUS', 'MEMORY', 'MAC', 'ADDRESSES'],
-      machinesShape.parse(raw).map(row),
+      machines.map((machine) => row(machine, ended)),
       'No machine is known yet: let one boot from the network.',
     );
   }
   return 0;
 }
 
-function row(machine: MachineShape): string[] {
+const endedShape = z.array(z.string());
+
+/** Addresses with which machines were seen and whose leases by this rack have ended. */
+async function endedAddresses(stateDir: string, machines: readonly MachineShape[]): Promise<ReadonlySet<string>> {
+  const held = machines.flatMap(({ interface_set: nics }) =>
+    nics.flatMap(({ mac_address: mac, discovered = [] }) =>
+      discovered.map(({ ip_address: address }) => ({ address, mac })),
+    ),
+  );
+  const ended = new Set<string>();
+  for (let from = 0; from < held.length; from += ASKED_AT_ONCE) {
+    const body = JSON.stringify(held.slice(from, from + ASKED_AT_ONCE));
+    for (const address of endedShape.parse(await askDaemon(stateDir, '/leases/ended', 'POST', body, JSON_TYPE)))
+      ended.add(address);
+  }
+  return ended;
+}
+
+/** The addresses that a machine was given, and those that it holds by a lease. */
+export function currentAddresses(machine: MachineShape, ended: ReadonlySet<string>): readonly string[] {
+  const { allocated_ip_addresses: given, ip_addresses: all } = machine;
+  return given === undefined ? all : all.filter((address) => given.includes(address) || !ended.has(address));
+}
+
+function row(machine: MachineShape, ended: ReadonlySet<string>): string[] {
   return [
     machine.system_id,
     machine.hostname,
@@ -33,7 +64,7 @@ function row(machine: MachineShape): string[] {
     String(machine.cpu_count),
     formatBytes(machine.memory * MIB),
     machine.interface_set[0]?.mac_address ?? '',
-    machine.ip_addresses.join(' '),
+    currentAddresses(machine, ended).join(' '),
   ];
 }
 
@@ -82,7 +113,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['Memory', formatBytes(found.memory * MIB)],
     ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
     ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
-    ['Addresses', found.ip_addresses.join(', ')],
+    ['Addresses', currentAddresses(found, await endedAddresses(stateDir, [found])).join(', ')],
     ...partLines(found),
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' ? [] : [[name, value]],

@@ -99,7 +99,15 @@ export const machineShape = z.looseObject({
   cpu_count: z.number(),
   memory: z.number(),
   ip_addresses: z.array(z.string()),
-  interface_set: z.array(z.looseObject({ name: z.string(), mac_address: z.string() })),
+  /** A region that is older does not say. */
+  allocated_ip_addresses: z.array(z.string()).optional(),
+  interface_set: z.array(
+    z.looseObject({
+      name: z.string(),
+      mac_address: z.string(),
+      discovered: z.array(z.looseObject({ ip_address: z.string() })).optional(),
+    }),
+  ),
   physicalblockdevice_set: z.array(z.looseObject({ name: z.string(), size: z.number() })),
   hardware_info: z.record(z.string(), z.string().nullable()).nullable(),
   hardware_parts: z

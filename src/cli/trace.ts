@@ -30,6 +30,7 @@ type Step = z.infer<typeof stepShape>;
 
 const traceShape = z.looseObject({
   mac: z.string(),
+  heardBy: z.string().optional(),
   address: z.string().optional(),
   machine: z
     .object({ systemId: z.string(), hostname: z.string(), domain: z.string(), status: z.string(), purpose: z.string() })
@@ -157,7 +158,7 @@ async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly step
       .filter(({ time, kind }) => typeof kind === 'string' && (first === undefined || Date.parse(time) < first))
       .map((event) => ({
         number: 0,
-        boot: 0,
+        boot: BEFORE_START,
         at: event.time,
         lastAt: event.time,
         times: 1,
@@ -172,12 +173,22 @@ async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly step
   }
 }
 
-function printHead({ mac, address, machine }: Trace): void {
+function printHead({ mac, heardBy, address, machine }: Trace): void {
   const name =
     machine === undefined
       ? 'not enlisted'
       : `${machine.hostname}.${machine.domain} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${name}${address === undefined ? '' : `, ${address}`}`);
+  if (heardBy !== undefined)
+    print(`Nothing was heard of this card since the rack was started; these are the steps of ${heardBy}.`);
+}
+
+/** In the place of the number of a boot: a step that the region tells of from before this life of the daemon. */
+const BEFORE_START = -1;
+
+function headOf(boot: number): string {
+  if (boot === BEFORE_START) return 'before the rack was started';
+  return boot === 0 ? 'before its first boot' : `boot ${boot}`;
 }
 
 const SIZE_WIDTH = 10;
@@ -195,7 +206,7 @@ class StepPrinter {
     if (step.boot !== this.#boot) {
       this.#boot = step.boot;
       this.#startedMs = atMs;
-      print(`${step.boot === 0 ? 'before the rack was started' : `boot ${step.boot}`}, ${dateOf(step.at)}`);
+      print(`${headOf(step.boot)}, ${dateOf(step.at)}`);
     }
     const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
     const { bytes, milliseconds } = step.fields;

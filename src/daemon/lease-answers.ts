@@ -1,5 +1,5 @@
 // What the control socket answers of leases, for `rackboot leases`: lists of them, the taking over of those of another server, and the end of
-// one before its time.
+// one before its time, and the clearing of an address that was set aside.
 //
 // 1. A list is made in pieces of TURN_LEASES with a turn of the event loop between: a million leases hold no datagram up.
 // 2. Leases that are taken over or ended are so on disk when the answer says so.
@@ -19,17 +19,20 @@ import {
   type ReportFacts,
   reportLease,
 } from '../dhcp/leases/lease-report.ts';
+import { isActive } from '../dhcp/leases/lease-table.ts';
 import { reservedNames } from '../dhcp/leases/reserved-name.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers, ControlAsk } from '../http/control.ts';
 import { ListInPieces } from '../http/send.ts';
-import { formatMac, ipv4, mac as macOf, parseIpv4 } from '../net/address.ts';
+import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../net/address.ts';
 import type { Rack } from './rack.ts';
 
 /** The most leases of one request to take them over. */
 export const IMPORT_BATCH_MAX = 500;
 /** Leases that are looked at, and told of, in one turn: bounds the time the rack loop is away to about half a millisecond. */
 export const TURN_LEASES = 128;
+/** The most addresses of one question for ended leases. */
+export const ENDED_BATCH_MAX = 1000;
 /** Addresses of a /16 network have their upper bits alike. */
 const BLOCK_ADDRESSES = 65_536;
 
@@ -51,6 +54,8 @@ const foreignShape = z.strictObject({
 });
 const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(foreignShape).max(IMPORT_BATCH_MAX) });
 
+const heldShape = z.array(z.strictObject({ address: z.string(), mac: z.string() })).max(ENDED_BATCH_MAX);
+
 /** What became of a batch: how many were taken, and what was left, in the order of the batch. */
 export interface ImportAnswer {
   readonly taken: number;
@@ -60,7 +65,15 @@ export interface ImportAnswer {
 /** What of a running rack is asked. */
 export type AskedRack = Pick<
   Rack,
-  'networks' | 'served' | 'machines' | 'leases' | 'findLease' | 'importFacts' | 'adoptLeases' | 'endLease'
+  | 'networks'
+  | 'served'
+  | 'machines'
+  | 'leases'
+  | 'findLease'
+  | 'importFacts'
+  | 'adoptLeases'
+  | 'endLease'
+  | 'clearAddress'
 >;
 
 interface Sources {
@@ -70,15 +83,32 @@ interface Sources {
 
 /**
  * `GET /leases` is a list by address, `GET /leases/lines` the same in lines of lists in no order, both with the criteria of `parseLeaseFilter`;
- * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was.
+ * `POST /leases/import` takes leases of another server over, `POST /leases/end?address=…` ends one and says whose it was,
+ * `POST /leases/ended` says which of some addresses are their cards' no more,
+ * `POST /leases/clear?address=…` gives one that was set aside back to its range.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
     '/leases': (asked) => listLeases(sources, asked),
     '/leases/lines': (asked) => linesOf(sources, asked),
+    'POST /leases/ended': (asked) => endedAmong(sources, asked),
     'POST /leases/import': (asked) => importLeases(sources, asked),
     'POST /leases/end': (asked) => endLease(sources, asked),
+    'POST /leases/clear': (asked) => clearAddress(sources, asked),
   };
+}
+
+/** Which of the addresses that machines were seen with are theirs no more; of what was never leased here nothing is said. */
+async function endedAmong({ rack, clock }: Sources, asked: ControlAsk): Promise<readonly string[]> {
+  const held = heldShape.safeParse(parseBody(await asked.body()));
+  if (!held.success) throw new RackError('bad-argument', `name at most ${ENDED_BATCH_MAX} addresses and their cards`);
+  const now = clock.now();
+  return held.data.flatMap(({ address, mac }) => {
+    const at = parseIpv4(address);
+    const lease = at === undefined ? undefined : rack()?.findLease(at);
+    if (lease === undefined || (isActive(lease, now) && formatMac(lease.mac) === mac)) return [];
+    return [address];
+  });
 }
 
 interface Listing {
@@ -179,27 +209,39 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   return { taken: taken.length, left };
 }
 
-async function endLease({ rack }: Sources, { query }: ControlAsk): Promise<{ readonly mac: string }> {
+async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.endLease(address)).mac) };
+}
+
+async function clearAddress(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, asked);
+  return { mac: formatMac((await rack.clearAddress(address)).mac) };
+}
+
+function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: AskedRack; readonly address: Ipv4 } {
   const address = parseIpv4(query.get('address') ?? '');
   if (address === undefined) throw new RackError('bad-argument', 'name the address');
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  return { mac: formatMac((await running.endLease(address)).mac) };
+  return { rack: running, address };
 }
 
 function readBatch(body: string): { readonly dryRun: boolean; readonly leases: readonly ForeignLease[] } {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch (cause) {
-    throw new RackError('bad-argument', 'the leases are not JSON', { cause });
-  }
-  const parsed = batchShape.safeParse(value);
+  const parsed = batchShape.safeParse(parseBody(body));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new RackError('bad-argument', `the leases cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   return { dryRun: parsed.data.dryRun, leases: parsed.data.leases.map(complete) };
+}
+
+function parseBody(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new RackError('bad-argument', 'the leases are not JSON', { cause });
+  }
 }
 
 /** What JSON leaves out is not known. */

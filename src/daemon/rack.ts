@@ -17,7 +17,7 @@ import type { ImportFacts } from '../dhcp/import/lease-import.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { LeaseJournal } from '../dhcp/leases/lease-journal.ts';
 import type { NamedNetwork } from '../dhcp/leases/lease-report.ts';
-import { isActive, type LeaseTable } from '../dhcp/leases/lease-table.ts';
+import { isActive, isHeld, type LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../dhcp/leases/settled-journal.ts';
 import { indexSubnets, type ServedSubnet } from '../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../dhcp/responder-ports.ts';
@@ -41,6 +41,7 @@ import { Elsewhere } from './elsewhere.ts';
 import type { Foresight } from './foresight.ts';
 import { linksOf } from './interface-states.ts';
 import { LeaseNaming } from './lease-naming.ts';
+import { Loading } from './loading.ts';
 import { machineChanges } from './machine-changes.ts';
 import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
@@ -82,6 +83,7 @@ export class Rack {
   /** Machines whose address another DHCP server gave. */
   readonly elsewhere: Elsewhere;
   readonly #naming: LeaseNaming;
+  readonly #loading: Loading;
   #config: RackConfig;
   #machines = new MachineDirectory([]);
   /** Some door waits for an address. */
@@ -134,7 +136,14 @@ export class Rack {
       macOf: (peer) => this.#macOf(peer),
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
     });
-    const resolve: ResolveAsset = (request) => resolveBootAsset(request, this.#assets());
+    this.#loading = new Loading({
+      ...{ clock, table: parts.table, servers: () => [this.tftp, this.http] },
+      store: (leases) => void this.dhcp.adopt(leases),
+    });
+    const resolve: ResolveAsset = (request) => {
+      this.#loading.asked();
+      return resolveBootAsset(request, this.#assets());
+    };
     this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish: tell });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
     this.http = new BootHttpServer({
@@ -188,6 +197,18 @@ export class Rack {
     const at = this.#parts.clock.now();
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
+    this.#parts.publish(event);
+    return lease;
+  }
+
+  /** Gives an address that was set aside back to its range; when it resolves that is on disk. @throws RackError as `endLease` */
+  async clearAddress(address: Ipv4): Promise<Lease> {
+    const lease = this.findLease(address);
+    const at = this.#parts.clock.now();
+    if (!isHeld(lease, at) || lease.state !== 'declined')
+      throw new RackError('not-found', `${formatIpv4(address)} is not set aside`);
+    await this.#store([givenBack(lease, at)]);
+    const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
     this.#parts.publish(event);
     return lease;
   }
@@ -297,6 +318,7 @@ export class Rack {
 
   async close(): Promise<void> {
     this.#draining = true;
+    this.#loading.close();
     await this.dhcp.close();
     await Promise.all([this.tftp.close(0), this.http.close(0), this.dns.close()]);
   }
@@ -335,6 +357,7 @@ export class Rack {
     const { address } = event;
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
     const whole = mac === undefined ? event : { ...event, mac };
+    this.#loading.note(event);
     this.#loops.look(whole);
     this.#parts.publish(whole);
   }

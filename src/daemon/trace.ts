@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control.ts';
-import { formatIpv4, formatMac } from '../net/address.ts';
+import { formatIpv4, formatMac, type MacAddress } from '../net/address.ts';
 import { type EventKinds, eventFields, eventText } from '../observe/event-text.ts';
 import type { Timeline, TimelineStep } from '../observe/timeline.ts';
 import { describeWaiting } from '../observe/waiting.ts';
@@ -49,15 +49,19 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
   };
 }
 
-function trace(sources: TraceSources, { mac, machine }: Who) {
+function trace(sources: TraceSources, who: Who) {
   const { timeline, clock } = sources;
-  const steps = timeline.find(mac) ?? [];
+  const { mac, machine } = who;
+  const heardMac = heardCardOf(timeline, who);
+  const steps = timeline.find(heardMac) ?? [];
   const rack = sources.rack();
   const now = clock.now();
-  const lease = rack?.dhcp.leases().find((one) => one.mac === mac && isActive(one, now));
-  const address = rack?.elsewhere.addressOf(mac) ?? lease?.address;
+  const lease = rack?.dhcp.leases().find((one) => one.mac === heardMac && isActive(one, now));
+  const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
   return {
     mac: formatMac(mac),
+    /** The card of the machine that was heard of, where it is another than the one asked about. */
+    heardBy: heardMac === mac ? undefined : formatMac(heardMac),
     address: address === undefined ? undefined : formatIpv4(address),
     machine: machine && {
       systemId: machine.systemId,
@@ -75,11 +79,23 @@ function trace(sources: TraceSources, { mac, machine }: Who) {
   };
 }
 
+/** The card whose story is the machine's: the one asked about, or where nothing was heard of it, the one heard of last. */
+export function heardCardOf(timeline: Timeline, { mac, machine }: Who): MacAddress {
+  if (machine === undefined || timeline.find(mac) !== undefined) return mac;
+  let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
+  for (const card of machine.macs) {
+    const at = timeline.find(card)?.at(-1)?.lastAt;
+    if (at !== undefined && (latest === undefined || at > latest.at)) latest = { mac: card, at };
+  }
+  return latest?.mac ?? mac;
+}
+
 /** The trace so far, then each step. */
 function follow(sources: TraceSources, who: Who): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
-    if (mac === who.mac) feed.push({ step: stepJson(step, sources), missed: feed.takeDropped() });
+    if (mac === heardCardOf(sources.timeline, who))
+      feed.push({ step: stepJson(step, sources), missed: feed.takeDropped() });
   });
   if (end === undefined) throw new RackError('bad-argument', 'too many traces are followed already: end one of them');
   feed.push({ trace: trace(sources, who) });

@@ -285,6 +285,18 @@ export const DHCP_EVENTS = {
     explanation:
       'Before an address was offered, another host (usedBy) answered for it. The address is not handed out for a while and the client gets another; without a client, the rack asked ahead of need. Find the host, or take its address out of the dynamic range.',
   },
+  'dhcp.still-used': {
+    level: 'info',
+    message: 'DHCP address still used by its last holder',
+    explanation:
+      'The lease of an address had ended, another client was to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. If it comes again and again, that host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
+  },
+  'dhcp.cleared': {
+    level: 'info',
+    message: 'DHCP address cleared by a person',
+    explanation:
+      'A person gave an address that was set aside, because a client or a probe found somebody using it, back to its range before its time (rackboot leases clear). It is looked at again before it is offered.',
+  },
   'dhcp.probes-distrusted': {
     level: 'warning',
     message: 'Too many addresses answer probes',
@@ -383,16 +395,3 @@ export const DHCP_EVENT_KINDS: readonly DhcpEventKind[] = Object.keys(DHCP_EVENT
 function isEventKind(name: string): name is DhcpEventKind {
   return Object.hasOwn(DHCP_EVENTS, name);
 }
-
-const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
-  'dhcp.offer',
-  'dhcp.ack',
-  'dhcp.expired',
-  'dhcp.release',
-]);
-
-/** True for what a lease comes, goes on and ends with. */
-export const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
-
-/** The same of a host that does not boot: there may be any number of these. */
-export const isOfBystander = (event: RackEvent): boolean => isEveryday(event) && event.client === undefined;

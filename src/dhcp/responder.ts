@@ -5,7 +5,7 @@
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
 //                              │                                     └─ onFailed  → roll back, refused: store-unavailable
 //                              ├─ offer ─ ConflictCheck.clear() ──┬─ nobody   → transmit, publish
-//                              │                                  └─ somebody → record declined, decide again
+//                              │                                  └─ somebody → record declined, or its last holder's; decide again
 //                              └─ ignore → counted, sampled event
 //
 // 1. Deciding, appending and applying are one turn: no other message comes between.
@@ -34,7 +34,7 @@ import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
 import { isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
-import { setAside } from './leases/set-aside.ts';
+import { recordOfUse } from './leases/set-aside.ts';
 import { Tellings } from './limits/telling.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import { isInForce, type Outcome, repliesOf, type WaitingOutcome } from './outcome.ts';
@@ -271,12 +271,13 @@ export class Responder {
     if (user === undefined) this.#conclude(outcome);
     else {
       const { subnet, interfaceName } = outcome.event;
-      const usedBy = formatMac(user);
-      const event: DhcpEvent = { kind: 'dhcp.conflict', at: now, mac, address, subnet, interfaceName, usedBy };
+      const record = this.#ports.table.find(address);
+      const { kind, lease } = recordOfUse(offer, record, user, now);
+      const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user) };
       this.#offers.drop(offer.client, link);
       // Who got the address while the wire was asked was told that it has it, and finds out and declines itself.
-      if (isHeld(this.#ports.table.find(address), now)) this.#conclude({ reply: undefined, event });
-      else this.#record([setAside(address, mac, now)], { reply: undefined, event, isFound: true });
+      if (isHeld(record, now)) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
+      else this.#record([lease], { reply: undefined, event, isFound: true });
       const again = { ...request, attempt: request.attempt + 1 };
       if (request.attempt >= PROBES_PER_MESSAGE_MAX) this.#refuse(outcome.event, 'address-in-use', again);
       else this.#perform(decide(again.message, again.arrival, this.state(), now, again.from), again);

@@ -21,6 +21,7 @@ import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { BodyArrivals, hasBody } from './body-arrival.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
+import { FileSends } from './file-sends.ts';
 import {
   BODY_BYTES_MAX,
   type Forwarding,
@@ -96,6 +97,8 @@ const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
   'http.probed',
   'http.refused',
   'http.aborted',
+  'http.timed-out',
+  'http.stalled',
   'http.failed',
   'http.region-unreachable',
 ]);
@@ -113,18 +116,24 @@ export class BootRequests {
   readonly #deps: BootRequestsDeps;
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
-  #sending = 0;
+  readonly #sends: FileSends<Exchange>;
   readonly #arrivals = new BodyArrivals();
   /** Reports that are held for a region that may be away; each with what gives up its place. */
   readonly #reports = new FairShares<() => void>({ max: BODIES_MAX });
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
+    this.#sends = new FileSends(deps.clock, (exchange, stall) => this.#tell(exchange, 'http.stalled', stall));
   }
 
   /** Files that are being sent. */
   get sending(): number {
-    return this.#sending;
+    return this.#sends.size;
+  }
+
+  /** As `FileSends.visitLoading`. */
+  visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
+    return this.#sends.visitLoading(visit);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -162,11 +171,11 @@ export class BootRequests {
     if (asset.kind === 'refused') {
       return this.#refuse(exchange, asset.reason === 'path-not-allowed' ? 403 : 404, asset.reason);
     }
-    this.#sending += 1;
+    this.#sends.begin(exchange);
     try {
       await this.#answerFrom(exchange, asset);
     } finally {
-      this.#sending -= 1;
+      this.#sends.end(exchange);
     }
   }
 
@@ -209,8 +218,9 @@ export class BootRequests {
     counters.add('bytes', outcome.bytes);
     const details = { status: answer.status, bytes: outcome.bytes, milliseconds: Math.round(clock.now() - startedAt) };
     if (outcome.kind === 'aborted') {
-      counters.add('aborted');
-      this.#tell(exchange, 'http.aborted', details);
+      const kind = this.#sends.endedByRack(response) ? 'timed-out' : 'aborted';
+      counters.add(kind);
+      this.#tell(exchange, `http.${kind}`, details);
     } else if (request.method === 'HEAD' || answer.status >= 300) {
       counters.add('probed');
       this.#tell(exchange, 'http.probed', { status: answer.status });

@@ -71,6 +71,21 @@ export const HTTP_EVENTS = {
       'The connection was closed before the file was sent; bytes says how far it came. Usually the machine was switched off, ran out ' +
       'of memory, or read only the beginning on purpose.',
   },
+  'http.stalled': {
+    level: 'warning',
+    message: 'HTTP download stands still',
+    explanation:
+      'The connection is open, and for half a minute the machine has taken nothing of the file; bytes says how far it came, milliseconds ' +
+      'for how long it has stood still. It may hang, have been switched off, or have lost its cable: see its screen. The rack waits two ' +
+      'to four minutes, then ends the connection (http.timed-out).',
+  },
+  'http.timed-out': {
+    level: 'warning',
+    message: 'HTTP download ended by the rack: nobody took it',
+    explanation:
+      'For two to four minutes the machine took nothing of the file, so the rack closed the connection; bytes says how far it came. The ' +
+      'machine was switched off, hangs, or lost its link. It may ask again by itself; if it does not, see its screen and start it anew.',
+  },
   'http.failed': {
     level: 'error',
     message: 'File could not be read for HTTP',
@@ -140,6 +155,7 @@ export const HTTP_COUNTERS = [
   'missing',
   'refused',
   'aborted',
+  'timed-out',
   'failed',
   'bytes',
   'proxied',

@@ -163,6 +163,8 @@ export class BootHttpServer {
   get sending(): number {
     return this.#requests.sending;
   }
+  /** As `FileSends.visitLoading`. */
+  visitLoading: BootRequests['visitLoading'] = (visit) => this.#requests.visitLoading(visit);
 
   /**
    * Takes no more connections, lets downloads go on for up to `graceMs` and what is with the region for up to REGION_GRACE_MS,

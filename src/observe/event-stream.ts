@@ -15,7 +15,7 @@
 //    garbage collector (measured: 1 to 1.5 µs a lease, of 27).
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { isOfBystander } from '../dhcp/events.ts';
+import { isOfBystander } from '../dhcp/everyday-events.ts';
 import type { RackEvent } from '../event.ts';
 
 /** Events kept for consumers that lag. */

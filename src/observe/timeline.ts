@@ -15,7 +15,8 @@
 //    story would be gone before anybody could look, and would have taken that of another with it.
 
 import { type Instant, later } from '../clock.ts';
-import { type DhcpEventKind, isOfBystander } from '../dhcp/events.ts';
+import type { DhcpEventKind } from '../dhcp/events.ts';
+import { isOfBystander } from '../dhcp/everyday-events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
@@ -42,7 +43,7 @@ export const FOLLOWERS_MAX = 32;
 export interface TimelineStep {
   /** Grows through all steps of all machines; a step that is counted on keeps its number. */
   readonly number: number;
-  /** Which boot of the machine, from 1; counted since the process began. */
+  /** Which boot of the machine, from 1; counted since the process began. 0: nothing of a boot was heard yet. */
   readonly boot: number;
   readonly event: RackEvent;
   /** How often it happened in a row. */
@@ -71,7 +72,9 @@ interface Story {
 }
 
 /** Kinds that say nothing of what a machine does. */
-const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$/;
+const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
+/** Kinds of what a machine does itself: with any other, such as a sighting or a change of the region, no boot begins. */
+const OF_MACHINE = /^(?:dhcp|tftp|http)\.(?!expired$|ended$)/;
 /** Kinds with which DHCP answers a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
 /** Kinds with which a machine has got a file. */
@@ -148,7 +151,7 @@ export class Timeline {
       return;
     }
     const story = known ?? this.#begin(event.mac, event.at);
-    if (startsBoot(story, event)) {
+    if (story.boot === 0 ? OF_MACHINE.test(event.kind) : startsBoot(story, event)) {
       story.boot += 1;
       story.answered = false;
       story.firmware = false;
@@ -193,7 +196,7 @@ export class Timeline {
       mac,
       watch,
       steps: [],
-      boot: 1,
+      boot: 0,
       lastAt: at,
       answered: false,
       firmware: false,

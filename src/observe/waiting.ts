@@ -1,6 +1,7 @@
 // What a machine waits for now, from its last steps: the last line of a trace.
 //
 // 1. Silence is said with its length; what it may mean is said as a possibility.
+// 2. A lease that ends is no step of the machine: what it was about to do stays what it owes, and its silence is given its meaning.
 
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
@@ -15,6 +16,9 @@ const SILENCE_MS = 60_000;
 /** How long a kernel and its environment may be silent. */
 const KERNEL_SILENCE_MS = 180_000;
 
+/** Kinds with which a download has ended too early. */
+const BROKEN_OFF: ReadonlySet<string> = new Set(['tftp.aborted', 'tftp.timed-out', 'http.aborted', 'http.timed-out']);
+
 interface Waiting {
   readonly text: string;
   /** What a longer silence may mean; undefined: nothing is owed. */
@@ -24,17 +28,32 @@ interface Waiting {
 
 /** The last line of a trace: what the machine does next, or what a long silence may mean. */
 export function describeWaiting(steps: readonly TimelineStep[], now: Instant): string {
-  const last = steps.findLast(({ event }) => saysWhatIsNext(event));
-  const latest = steps.at(-1);
-  if (last === undefined || latest === undefined) return 'its first message: nothing was heard of it yet';
+  const last =
+    steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
+    steps.findLast(({ event }) => saysWhatIsNext(event));
+  if (last === undefined) return 'its first message: nothing was heard of it since the rack was started';
   const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
+  const latest = steps.findLast(({ event }) => isOfMachine(event)) ?? last;
   const quiet = now - latest.lastAt;
-  const heard = `heard of ${formatSpan(quiet)} ago`;
+  const heard = `heard of ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
   return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
 }
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
-  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$/.test(kind);
+  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^net\./.test(kind);
+
+/** True for what the rack says when a lease is over, of which the machine knows nothing. */
+const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
+
+/** True for what a machine did itself. */
+const isOfMachine = (event: RackEvent): boolean =>
+  !isEnd(event) && !/^(?:net|machine|boot)\.|\.(?:stalled|timed-out)$/.test(event.kind);
+
+/** That the machine's lease is over, where nothing was heard of it since. */
+function endOfLease(steps: readonly TimelineStep[], latest: TimelineStep): string {
+  const end = steps.findLast(({ event }) => isEnd(event));
+  return end !== undefined && end.lastAt >= latest.lastAt && end !== latest ? ', and its lease has ended' : '';
+}
 
 function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiting {
   const { event } = step;
@@ -44,7 +63,10 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
       return { text: `it to report again: the region refused its report with ${event.status}` };
     }
     if (event.kind === 'http.posted') return { text: 'nothing more of this rack: it has reported to the region' };
-    if (event.kind === 'tftp.aborted' || event.kind === 'http.aborted' || event.kind === 'tftp.timed-out') {
+    if (event.kind === 'http.stalled') {
+      return { text: `it to take more of ${event.file ?? 'its file'}, which stands still`, silence: 'see its screen' };
+    }
+    if (BROKEN_OFF.has(event.kind)) {
       return { text: `it to ask for ${event.file ?? 'its file'} again, or start anew`, silence: 'see its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);

@@ -80,6 +80,13 @@ export class TftpServer {
     return { ...this.#counters.read(), active: this.#transfers.active };
   }
 
+  /** Visits the address of each transfer whose client has answered, and when it was last heard. @returns how many transfers there are */
+  visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
+    for (const { sessions } of this.#listeners)
+      for (const { unanswered, origin, heardAt } of sessions.values()) if (!unanswered) visit(origin.peer, heardAt);
+    return this.#transfers.active;
+  }
+
   /** What the sockets counted that are open now. */
   sockets(): readonly SocketCounters[] {
     return [...this.#listeners].flatMap((listener) => listener.counters());

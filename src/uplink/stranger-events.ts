@@ -12,7 +12,8 @@
 // 3. What the region takes from the everyday events of a stranger is the address with which a machine begins when it is known. Of
 //    machines that become known the rack tells the running leases (`leasesOf`), so nothing of that is lost.
 
-import { type DhcpEvent, isEveryday } from '../dhcp/events.ts';
+import type { DhcpEvent } from '../dhcp/events.ts';
+import { isEveryday } from '../dhcp/everyday-events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';

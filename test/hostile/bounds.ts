@@ -123,11 +123,12 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how much is done or looked at in one turn or one step; the rest follows',
     names: {
-      'daemon/lease-answers.ts': 'IMPORT_BATCH_MAX',
+      'daemon/lease-answers.ts': 'IMPORT_BATCH_MAX ENDED_BATCH_MAX',
       'daemon/metrics.ts': 'LEASES_PER_TURN_MAX',
       'daemon/power-side.ts': 'LOOK_MAX',
       'dhcp/conflicts/conflict-check.ts': 'LOOKS_MAX',
       'dhcp/leases/lease-table.ts': 'ENDS_PER_CHOICE_MAX',
+      'dhcp/leases/loading-leases.ts': 'KEPT_PER_LOOK_MAX',
       'dhcp/leases/offers.ts': 'OFFERS_LOOKED_MAX',
       'dhcp/responder.ts': 'EXPIRED_PER_TURN_MAX',
       'fair-shares.ts': 'IDLE_LOOKS_MAX',

@@ -79,6 +79,22 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     '1:dhcp.offer 1:tftp.sent 1:dhcp.offer 1:http.rendered 1:http.file-sent 2:dhcp.offer',
   ],
   [
+    'a sighting after a start of the rack, or word of the region, is no boot, and the boot that follows is the first',
+    [
+      at(0, 'net.neighbour-new', { interface: 'eth1' }),
+      at(1, 'machine.known', { name: 'calm-ibis' }),
+      at(2, 'dhcp.expired'),
+      at(200, 'dhcp.offer', BIOS),
+      at(201, 'net.neighbour-moved', { interface: 'eth1' }),
+    ],
+    '0:net.neighbour-new 0:machine.known 0:dhcp.expired 1:dhcp.offer 1:net.neighbour-moved',
+  ],
+  [
+    'a machine that is off and asks for routers has no steps of it',
+    [at(0, 'dhcp.offer', BIOS), at(1, 'net.router-answered', { interface: 'eth1' }), at(2, 'dhcp.ack', BIOS)],
+    '1:dhcp.offer 1:dhcp.ack',
+  ],
+  [
     'iPXE that is firmware begins another boot when it asks again',
     [
       at(0, 'dhcp.offer', IPXE),
@@ -233,6 +249,24 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     /^nothing: it was given nothing to load, there is no loader for other, architecture 27; /,
   ],
   [[at(0, 'dhcp.expired')], 2, /^its next boot; /],
+  [
+    [at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.expired')],
+    90,
+    /^it to load lpxelinux\.0; heard of 1 min 30 s ago, and its lease has ended: see its screen/,
+  ],
+  [
+    [at(0, 'http.file-sent', { file: 'a/initrd.gz' }), at(30, 'dhcp.expired')],
+    200,
+    /^its kernel to start.*, and its lease has ended: .*a kernel without a driver/,
+  ],
+  [[at(0, 'dhcp.ack', BIOS), at(30, 'dhcp.ended'), at(40, 'dhcp.ack', BIOS)], 41, /^it to load .*; heard of 1 s ago$/],
+  [[at(0, 'dhcp.ack', BIOS), at(5, 'net.neighbour-new')], 70, /^it to load .*; heard of 1 min 10 s ago: /],
+  [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to ask for .*linux again, or start anew; /],
+  [
+    [at(0, 'http.rendered', { file: 'x', purpose: 'install' }), at(30, 'http.stalled', { file: LINUX })],
+    31,
+    /^it to take more of .*linux, which stands still; /,
+  ],
   [
     [at(0, 'dhcp.offer', PROXIED)],
     90,

@@ -264,15 +264,25 @@ function addUnasked(
 function bootFields(
   options: OptionsInMaking,
   inquiry: Inquiry,
-  { plan, served: { subnet }, serverIdentifier }: Settings,
+  { plan, served: { subnet }, serverIdentifier, configured }: Settings,
 ): Pick<DhcpMessage, 'siaddr' | 'file'> {
   const name = options.get(OPTION.bootFileName);
   const file = optionText(options, OPTION.bootFileName);
-  if (name === undefined || file === undefined) return { siaddr: plan?.serverAddress ?? ANY, file: '' };
+  const named = nextServerOf(options, plan, configured);
+  // GRUB's own DHCP asks for no file and loads from the next server: the operator's word alone tells it where.
+  if (name === undefined || file === undefined) return { siaddr: named ?? plan?.serverAddress ?? ANY, file: '' };
   if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
-  const named = parseIpv4(optionText(options, OPTION.tftpServerName) ?? '');
   const siaddr = named ?? plan?.serverAddress ?? subnet.serverAddress ?? serverIdentifier;
   return { siaddr, file: fileField(file) };
+}
+
+/** The next server that the operator named (option 66), for a client without a plan also where it did not ask for the option. */
+function nextServerOf(options: DhcpOptions, plan: BootPlan | undefined, configured: ClientOptions | undefined) {
+  const said = optionText(options, OPTION.tftpServerName);
+  const entry = said === undefined && plan === undefined ? configured?.find(OPTION.tftpServerName) : undefined;
+  return parseIpv4(
+    said ?? (entry === undefined ? '' : Buffer.from(entry.value).toString('latin1').replace(/\0+$/, '')),
+  );
 }
 
 function addParameter(

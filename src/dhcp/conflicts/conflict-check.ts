@@ -14,6 +14,7 @@
 // 2. A probe that cannot be made says nothing against an address: it is given as if nobody had answered.
 // 3. What strangers answer cannot empty a range: once CONFLICT_SHARE of it was set aside on the word of probes within an hour, no
 //    more is; answers are not believed until then. A proxy ARP answers for every address.
+// 4. An answer from the hardware address that held the address last is no conflict. The address is not given to another meanwhile.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
@@ -21,7 +22,7 @@ import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { LeaseView } from '../leases/lease-table.ts';
-import { setAside } from '../leases/set-aside.ts';
+import { isLastHolder, setAside } from '../leases/set-aside.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
@@ -124,7 +125,9 @@ export class ConflictCheck {
       const at = this.#ports.clock.now();
       const user = found === mac || this.#distrusts(served, at) ? undefined : found;
       this.#book.finish(address, user === undefined, at);
-      if (user !== undefined) this.#noteConflict(served, user, at);
+      // The last holder is no squatter: it says nothing of what else is on the wire.
+      if (user !== undefined && !isLastHolder(this.#ports.leases.find(address), user))
+        this.#noteConflict(served, user, at);
       return user;
     };
     // A probe that cannot be made says nothing against the address.
@@ -273,7 +276,7 @@ export class ConflictCheck {
 
   /** True when the user is not the one whose lease of the address has ended: that one may come back for it, as long as nobody needs it. */
   #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress): boolean {
-    return this.#isFree(served, address) && this.#ports.leases.find(address)?.mac !== user;
+    return this.#isFree(served, address) && !isLastHolder(this.#ports.leases.find(address), user);
   }
 
   #noteConflict(served: ServedSubnet, user: MacAddress, now: Instant): void {

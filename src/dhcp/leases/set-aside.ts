@@ -1,4 +1,5 @@
-// The record of an address that somebody uses without a lease: nobody is given it for a while.
+// What becomes of an address that somebody uses without a lease. It is nobody's for a while; but its last holder, which is there and has
+// only not renewed in time, keeps it.
 
 import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -11,4 +12,23 @@ export const DECLINE_SECONDS: Seconds = seconds(3600);
 export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {
   const expiresAt = later(now, DECLINE_SECONDS * 1000);
   return { address, mac, state: 'declined', grantedAt: now, expiresAt, duration: DECLINE_SECONDS };
+}
+
+/** How long an address stays its last holder's who answered for it, though the lease has ended: firmware and loaders ask again before. */
+export const STILL_USED_SECONDS: Seconds = seconds(60);
+
+/** True where the lease of `record` has ended, and `user` is the one who held it. */
+export const isLastHolder = (record: Lease | undefined, user: MacAddress): record is Lease =>
+  record !== undefined && record.state !== 'declined' && record.mac === user;
+
+/** The record of an address that `user` answers for, which was to be offered to `finder`; and what is told of it. */
+export function recordOfUse(
+  { address, mac: finder }: { readonly address: Ipv4; readonly mac: MacAddress },
+  record: Lease | undefined,
+  user: MacAddress,
+  now: Instant,
+): { readonly kind: 'dhcp.conflict' | 'dhcp.still-used'; readonly lease: Lease } {
+  if (!isLastHolder(record, user)) return { kind: 'dhcp.conflict', lease: setAside(address, finder, now) };
+  const expiresAt = later(now, STILL_USED_SECONDS * 1000);
+  return { kind: 'dhcp.still-used', lease: { ...record, state: 'bound', expiresAt } };
 }

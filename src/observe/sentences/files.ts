@@ -141,6 +141,10 @@ export const HTTP_SENTENCES: Readonly<Partial<Record<HttpEventKind, (event: Http
   'http.missing': (event) => `Asked by HTTP for ${fileOf(event)}: ${reasonText(event.reason)}`,
   'http.refused': (event) => `Was refused ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.aborted': (event) => `Closed the connection while it loaded ${fileOf(event)} by HTTP${speedOf(event)}`,
+  'http.stalled': (event) =>
+    `Takes nothing of ${fileOf(event)} by HTTP for ${formatSpan(event.milliseconds ?? 0)}, after ${formatBytes(event.bytes ?? 0)}: see its screen`,
+  'http.timed-out': (event) =>
+    `Took nothing more of ${fileOf(event)} by HTTP, after ${formatBytes(event.bytes ?? 0)}, so the rack closed the connection`,
   'http.failed': (event) => `${fileOf(event)} could not be read for HTTP: ${event.reason ?? 'unknown'}; check the disk`,
   'http.posted': reported,
   'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Asked for'),

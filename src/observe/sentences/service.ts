@@ -106,7 +106,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
 };
 
 const NEXT_BOOTS: Readonly<Record<string, string>> = {
-  enlist: 'its next boot enlists it',
+  enlist: 'its next boot lets it report its hardware again',
   commissioning: 'its next boot runs the ephemeral environment',
   install: 'its next boot installs it',
   local: 'its next boot starts its own disk',

@@ -126,9 +126,11 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
 export const storageMb = (machine: Machine): number =>
   Math.round((machine.facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0) / 1e5) / 10;
 
+const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
+
 /** The addresses that a machine was given, then those with which it was seen. */
 export function addressesOf(machine: Machine): readonly string[] {
-  const given = machine.addresses.map(({ address }) => address);
+  const given = givenTo(machine);
   const seen = machine.interfaces.map((nic) => nic.address).filter((address): address is Ipv4 => address !== undefined);
   return [...new Set([...given, ...seen])].map((address) => formatIpv4(address));
 }
@@ -154,6 +156,8 @@ export function sharedJson(machine: Machine, power: PowerView | undefined): Reco
     power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
     ip_addresses: addressesOf(machine),
+    // Of our own: those of them that it was given, whether it has a lease or not.
+    allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
     disable_ipv4: false,
     physicalblockdevice_set: diskJson(machine),
     virtualblockdevice_set: [],

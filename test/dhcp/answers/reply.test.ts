@@ -8,6 +8,7 @@ import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
+import { tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import {
   BROADCAST_FLAG,
   type DhcpMessage,
@@ -197,4 +198,21 @@ test('a file name over 127 characters goes into option 67 alone', () => {
   assert.ok(decision.kind === 'reply');
   assert.equal(decision.message.file, '');
   assert.equal(text(readReply(encodeDhcpMessage(decision.message, 548).bytes), 67), file);
+});
+
+test('GRUB’s own DHCP, which says neither 60 nor 93, gets the next server of the configuration, and nobody’s where none is said', () => {
+  const next = { code: 66, value: textBytes('10.99.0.7'), force: false, when: undefined };
+  const inNetwork = (entry: typeof next) => {
+    const [one] = capturedIn().subnets;
+    return config(subnet({ ...one, options: tableOf([entry]) }));
+  };
+  for (const type of ['discover', 'request']) {
+    for (const force of [false, true]) {
+      const { message } = answer(capture(`grub-${type}`), inNetwork({ ...next, force }));
+      assert.deepEqual([formatIpv4(message.siaddr), message.file], ['10.99.0.7', ''], `${type}, force: ${force}`);
+    }
+    assert.equal(answer(capture(`grub-${type}`), capturedIn()).message.siaddr, ANY);
+  }
+  const asking = answer(capture('udhcpc-discover'), inNetwork({ ...next, force: true }));
+  assert.equal(formatIpv4(asking.message.siaddr), '10.99.0.7', 'with a list: where the option is forced');
 });

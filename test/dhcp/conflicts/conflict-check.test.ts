@@ -396,3 +396,49 @@ test('the stocks of many networks are filled a few at a time, and in the end all
   for (let look = 0; look < 3; look += 1) await rig.pass(100);
   assert.equal(new Set(rig.wire.asked).size, wires.length * STOCK_SIZE);
 });
+
+test('the last holder of an address that still answers for it is no conflict: it keeps the address, and others get none', async () => {
+  const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
+  const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
+  const [address] = [ip('10.20.0.100')];
+  rig.offered(MAC_A);
+  rig.take(MAC_A, address);
+  assert.equal(rig.table.find(address)?.mac, MAC_A);
+  rig.wire.users.set(address, MAC_A);
+  await rig.pass(31_000);
+  for (let turn = 0; turn < 5; turn += 1) {
+    assert.deepEqual(rig.offered(MAC_B), [], 'another client waits for the wire, and gets nothing');
+    await rig.pass(1000);
+    assert.deepEqual(rig.network.take(), []);
+    assert.equal(rig.table.find(address)?.state, 'bound');
+    assert.deepEqual(rig.offered(MAC_A), ['10.20.0.100'], 'the machine that loads is never refused');
+    await rig.pass(60_000);
+  }
+  assert.ok(rig.told('dhcp.still-used').length > 0);
+  assert.deepEqual(rig.told('dhcp.conflict'), []);
+  assert.deepEqual(rig.told('dhcp.probes-distrusted'), []);
+  rig.wire.users.delete(address);
+  await rig.pass(60_000);
+  rig.offered(MAC_B);
+  await rig.pass(1000);
+  assert.deepEqual(
+    rig.network.take().map(({ message }) => message.yiaddr),
+    [address],
+    'when it answers no more, the address is for others',
+  );
+  await rig.server.close();
+});
+
+test('whoever was found using an address without a lease is a stranger to it the next time, too', async () => {
+  const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
+  const rig = await start(config(subnet({ dynamic: one })));
+  const address = ip('10.20.0.100');
+  rig.wire.users.set(address, SQUATTER);
+  await rig.pass(STOCK_LOOK_MS + STOCK_FRESH_MS);
+  assert.equal(rig.table.find(address)?.state, 'declined');
+  await rig.pass(3_600_000);
+  await rig.pass(STOCK_LOOK_MS);
+  assert.equal(rig.table.find(address)?.state, 'declined', 'set aside anew');
+  assert.equal(rig.told('dhcp.conflict').length, 2);
+  await rig.server.close();
+});

@@ -325,6 +325,16 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'conformance/refusals.test.ts',
   },
   {
+    at: 'dhcp/leases/loading-leases.ts LOADING_MAX',
+    what: 'addresses that load, or were answered in the last minute',
+    whoCanFill: 'thousands of hosts that load at once; a request in the name of another does not count',
+    whatOthersNotice: 'the lease of the one silent for longest ends by its own time',
+    harm: { kind: 'waits' },
+    howItEmpties: 'a minute after a host has become quiet',
+    share: 'one entry an address, and each needs a connection or an answered transfer of its own',
+    test: 'dhcp/leases/loading-leases.test.ts',
+  },
+  {
     at: 'dhcp/leases/lease-journal.ts JOURNAL_PENDING_MAX',
     what: 'lease records that wait for the disk',
     whoCanFill: 'a flood of REQUESTs while the disk is slow, and an import of the operator',

@@ -1,0 +1,93 @@
+// A download that nobody takes: told of while it stands still, and at its end said to be the rack's doing.
+
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { createServer, ServerResponse } from 'node:http';
+import { createConnection } from 'node:net';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { Counters } from '../../src/counters.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { BootRequests } from '../../src/http/boot-requests.ts';
+import { HTTP_COUNTERS } from '../../src/http/events.ts';
+import { FileSends, STALL_LOOK_MS, STALLED_MS, type Stall } from '../../src/http/file-sends.ts';
+import { RegionProxy } from '../../src/http/proxy.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { LOOPBACK, MACHINE, MemoryTree } from './rig.ts';
+
+/** An answer on a connection whose bytes the test moves. */
+function answerOn(socket: { bytesWritten: number; writableLength: number }): ServerResponse {
+  const request = Object.assign(new EventEmitter(), { socket, method: 'GET' });
+  // The fields that are read are there; the rest of a request is not looked at.
+  return Reflect.construct(ServerResponse, [request]);
+}
+
+test('a download that stands still is told of once, and anew after it has moved on; one that moves never', () => {
+  const clock = new VirtualClock();
+  const told: Stall[] = [];
+  const sends = new FileSends(clock, (_send, stall) => told.push(stall));
+  const socket = { bytesWritten: 1000, writableLength: 0 };
+  const send = { response: answerOn(socket), peer: LOOPBACK };
+  sends.begin(send);
+  for (let second = 0; second < 300; second += 1) {
+    socket.bytesWritten += 1000;
+    clock.advance(1000);
+  }
+  assert.equal(told.length, 0);
+  clock.advance(STALLED_MS + 2 * STALL_LOOK_MS);
+  assert.deepEqual(
+    told.map(({ bytes }) => bytes),
+    [300_000],
+  );
+  assert.ok((told[0]?.milliseconds ?? 0) >= STALLED_MS);
+  clock.advance(10 * STALLED_MS);
+  assert.equal(told.length, 1);
+  socket.bytesWritten += 1;
+  clock.advance(STALL_LOOK_MS);
+  clock.advance(STALLED_MS + STALL_LOOK_MS);
+  assert.equal(told.length, 2);
+  let loading = 0;
+  const count = (): void => {
+    loading += 1;
+  };
+  assert.deepEqual([sends.visitLoading(count), loading], [1, 1]);
+  sends.end(send);
+  clock.advance(STALL_LOOK_MS);
+  assert.deepEqual([sends.size, clock.pending], [0, 0]);
+});
+
+test('what the rack gives up, because nobody takes it, is not said to be the client’s doing', async () => {
+  const tree = new MemoryTree();
+  tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
+  const events: RackEvent[] = [];
+  const requests = new BootRequests({
+    ...{
+      files: tree,
+      clock: systemClock,
+      counters: new Counters(HTTP_COUNTERS),
+      rackSecret: 'x',
+      region: () => undefined,
+    },
+    resolve: () => ({ kind: 'file', path: 'huge', mac: MACHINE }),
+    publish: (event) => void events.push(event),
+    proxy: new RegionProxy(() => assert.fail()),
+  });
+  const server = createServer((request, response) => requests.handle(request, response));
+  server.timeout = 300;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  assert.ok(typeof bound === 'object' && bound !== null);
+  const socket = createConnection({ port: bound.port, host: '127.0.0.1' });
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write('GET /huge HTTP/1.1\r\nHost: x\r\n\r\n');
+  while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(
+    events.map(({ kind, mac }) => [kind, mac]),
+    [['http.timed-out', MACHINE]],
+  );
+  assert.equal(tree.open_, 0);
+  socket.destroy();
+  server.close();
+});
