@@ -21,13 +21,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(20);
 const ADDRESS = `${PLACE.octets}.1`;
-const NOBODY = 65_534;
-const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all'];
 const MS_MAX = 60_000;
 
 /** One directory for all: every test takes its cause away again. */
