@@ -13,6 +13,7 @@ import { createConnection, isIP, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
@@ -274,7 +275,8 @@ export class BootHttpServer {
   }
 }
 
-const GIVE = 'give DIRECTORY and what is in it to the user that runs Rackboot, or set state_dir to another one';
+/** Stands for the command that lets this user write there. */
+const GIVE = 'OWNERSHIP';
 const MAKE_ROOM = 'make room there, or set state_dir to a directory on another file system';
 
 /** What the system says of the socket's file, with the code of the error and the remedy. */
@@ -351,7 +353,8 @@ export class ControlServer {
     const code = osErrorCode(cause);
     const { stateDir } = this.#deps;
     const [name, remedy] = SOCKET_TROUBLES.get(code ?? '') ?? ['socket-refused', 'keep its path below 90 characters'];
-    const place = remedy.replace('DIRECTORY', stateDir);
+    const place =
+      remedy === GIVE ? `${ownershipRemedy(this.#path, stateDir)}; or set state_dir to another one` : remedy;
     const text = `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; ${place}`;
     return new RackError(name, text, { cause });
   }

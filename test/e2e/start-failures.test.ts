@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   globSync,
@@ -28,6 +29,8 @@ import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts
 const PLACE = labPlace(20);
 const ADDRESS = `${PLACE.octets}.1`;
 const MS_MAX = 60_000;
+/** The command that gives the state directory to whom it refused. */
+const GIVE_TO_NOBODY = /: sudo chown -R nobody: \/\S+/;
 
 /** One directory for all: every test takes its cause away again. */
 const rack = new RunningRack(PLACE);
@@ -169,9 +172,27 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     rack.configure(GOOD);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
     chmodSync(rack.directory, 0o755);
-    const [where, remedy] = [new RegExp(rack.stateDir), /give|create/];
-    assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, remedy);
+    const where = new RegExp(rack.stateDir);
+    assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, GIVE_TO_NOBODY);
   });
+
+  // As `sudo rackboot run` once left them in the state of the service.
+  for (const file of ['leases.db', 'region.db', 'rackboot.sock']) {
+    test(`has a ${file} that belongs to root`, { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
+      rack.configure(GOOD);
+      await rack.startWhole();
+      await rack.kill();
+      chmodSync(rack.directory, 0o755);
+      execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.stateDir]);
+      for (const one of globSync(`${file}*`, { cwd: rack.stateDir })) {
+        chownSync(join(rack.stateDir, one), 0, 0);
+        chmodSync(join(rack.stateDir, one), 0o600);
+      }
+      assertTold(await run(AS_NOBODY), new RegExp(file.replace('.', '\\.')), /it belongs to root/, GIVE_TO_NOBODY);
+      execFileSync('chown', ['-R', '0:0', rack.stateDir]);
+      rmSync(join(rack.stateDir, 'rackboot.sock'), { force: true });
+    });
+  }
 
   for (const before of [
     'a rack that was killed has left its socket',
@@ -207,7 +228,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await rack.kill();
     chmodSync(rack.directory, 0o755);
     chmodSync(rack.stateDir, 0o755);
-    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, /give .* to the user/);
+    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, GIVE_TO_NOBODY);
     await assertStarts();
   });
 

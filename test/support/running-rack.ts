@@ -58,8 +58,8 @@ export async function runRackboot(
   return { code, complaints: lines(text.err), output: lines(text.out) };
 }
 
-/** What runs the command line as another user than this one. */
-function readableMain(): { readonly node: string; readonly main: string } {
+/** What runs the command line where another user than this one is to read it. */
+export function readableMain(): { readonly node: string; readonly main: string } {
   const { root, node } = readableCheckout();
   return { node, main: join(root, 'src', 'main.ts') };
 }
@@ -147,7 +147,9 @@ export class RunningRack {
   }
 
   /** Starts the daemon and waits until the rack answers. */
-  async start(options: Pick<DaemonOptions, 'before' | 'compileCache' | 'awaitReady'> = {}): Promise<DaemonProcess> {
+  async start(
+    options: Pick<DaemonOptions, 'before' | 'compileCache' | 'awaitReady' | 'main' | 'node'> = {},
+  ): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({
       ...options,
       config: this.configFile,
