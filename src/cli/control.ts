@@ -3,6 +3,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { refusalLines } from './field-refusal.ts';
 
@@ -63,7 +64,7 @@ export function askDaemon(
         new RackError('not-running', `the daemon at ${socketPath} did not answer in ${ANSWER_MS_MAX / 1000} s`),
       ),
     );
-    asking.on('error', (error) => reject(toRackError(error, socketPath)));
+    asking.on('error', (error) => reject(toRackError(error, stateDir)));
     asking.end(body);
   });
 }
@@ -110,7 +111,7 @@ export function followDaemon(
     });
     asking.on('error', (error) => {
       if (signal.aborted) resolve();
-      else reject(toRackError(error, socketPath));
+      else reject(toRackError(error, stateDir));
     });
     signal.addEventListener('abort', () => asking.destroy());
     asking.end();
@@ -125,13 +126,14 @@ function parseAnswer(text: string, path: string): unknown {
   }
 }
 
-function toRackError(error: unknown, socketPath: string): RackError {
+function toRackError(error: unknown, stateDir: string): RackError {
   if (error instanceof RackError) return error;
+  const socketPath = join(stateDir, CONTROL_SOCKET);
   const code = osErrorCode(error);
   if (code === 'EACCES' || code === 'EPERM') {
     return new RackError(
       'permission-denied',
-      `${socketPath} may not be opened by this user; run it as root or as the daemon's user`,
+      `${socketPath} may not be opened by ${ownUserName()}: ${ownershipRemedy(socketPath, stateDir)}`,
       { cause: error },
     );
   }

@@ -18,6 +18,7 @@ export interface DoctorArguments {
 }
 
 const runningShape = z.object({ pid: z.int(), notes: z.array(z.string()) });
+const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /** Prints each finding as it is made. @returns 0 when all is well, else 1 */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
@@ -64,7 +65,17 @@ async function isRunning(stateDir: string): Promise<boolean> {
 /** Undefined: no rack runs, or it may not be asked by this user. */
 async function askRunning(stateDir: string): Promise<RunningFacts | undefined> {
   try {
-    return runningShape.parse(await askDaemon(stateDir, '/status'));
+    const running = runningShape.parse(await askDaemon(stateDir, '/status'));
+    return { ...running, powerTypes: await askPowerTypes(stateDir) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined: the region does not answer. */
+async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
+  try {
+    return machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/')).map((one) => one.power_type);
   } catch {
     return undefined;
   }

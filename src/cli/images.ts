@@ -5,6 +5,7 @@ import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { isOwnershipError, ownershipRemedy } from '../files/ownership.ts';
 import { buildEnvironment, type EnvironmentRequest, type Publication } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
@@ -55,7 +56,9 @@ async function publishImages(
   };
   process.once('exit', work.close);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const published = await publish(request);
+  const published = await publish(request).catch((error: unknown) => {
+    throw asTreeError(error, tree);
+  });
   if (flags.json) printJson(published);
   else {
     for (const { directory, files } of published) {
@@ -64,6 +67,14 @@ async function publishImages(
     }
   }
   return 0;
+}
+
+/** What this user may not write in the tree, as a RackError with the remedy; other errors as they are. */
+function asTreeError(error: unknown, tree: string): unknown {
+  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
+  if (!isOwnershipError(error) || !path.startsWith(tree)) return error;
+  const text = `${path} cannot be written (${osErrorCode(error)}): ${ownershipRemedy(path, tree)}`;
+  return new RackError('store-unwritable', text, { cause: error });
 }
 
 /** Where packages lie while images are made of them. */
@@ -89,7 +100,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
     mkdirSync(path, { mode: 0o700 });
   } catch (cause) {
     if (osErrorCode(cause) !== 'EEXIST') {
-      const remedy = 'run this as root or as the user that runs Rackboot';
+      const remedy = ownershipRemedy(path, stateDir);
       throw new RackError('store-unwritable', `${path} cannot be made (${osErrorCode(cause)}): ${remedy}`, { cause });
     }
   }

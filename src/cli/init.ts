@@ -17,6 +17,7 @@ import { INTERFACES_KEY, type Settings, withValue } from '../machines/settings.t
 import { formatNetwork, networkOf, parseIpv4 } from '../net/address.ts';
 import { type InitAnswers, type InterfaceProposal, proposeRanges, renderConfig, settingsOf } from './init-proposal.ts';
 import { print } from './output.ts';
+import { missingProgramLines } from './power-programs.ts';
 import { openPrompt } from './prompt.ts';
 import { withStoredSettings } from './settings-store.ts';
 
@@ -217,4 +218,5 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
   print(
     `Boot tree: ${join(flags.stateDir, 'boot')}. Next: \`rackboot images build\`, then \`rackboot run --config ${flags.config}\`.`,
   );
+  for (const line of missingProgramLines()) print(line);
 }

@@ -6,12 +6,13 @@
 
 import { z } from 'zod';
 import { sleep } from '../clock.ts';
-import { loadPlace } from '../config/load.ts';
+import { isRegionElsewhere, loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
 import { askDaemon } from './control.ts';
 import { findMachine } from './machine-identity.ts';
 import { formOf, type LifeArguments, readFile } from './machine-life.ts';
-import { formatDuration, print, printFields, printJson, printTable } from './output.ts';
+import { formatDuration, print, printError, printFields, printJson, printTable } from './output.ts';
+import { missingProgramLines } from './power-programs.ts';
 import { machineShape } from './shapes.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
@@ -154,6 +155,8 @@ export async function setPower(argv: {
   const { fqdn, power_type: type } = powerShape.parse(raw);
   if (argv.json) printJson(raw);
   else print(`${fqdn} (${id}) is switched by ${type === '' || type === 'manual' ? 'hand' : type} now.`);
+  // A region elsewhere switches it from there, with programs that are not seen from here.
+  if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;
 }
 

@@ -66,4 +66,6 @@ export function becomeOwnerOf(stateDir: string): void {
   process.setgroups?.([]);
   process.setgid?.(owner.gid);
   process.setuid?.(owner.uid);
+  // Programs that are run from now on keep what they keep there, not below root's home.
+  process.env.HOME = stateDir;
 }

@@ -175,6 +175,13 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
+/** True when the configuration file says that the region is at a URL; the rest of the file may be wrong. */
+export function isRegionElsewhere(path: string): boolean {
+  const read = readConfigFile(readConfigText(path));
+  const parsed = read.ok ? writtenConfigSchema.shape.region.safeParse(read.file.values.region) : undefined;
+  return parsed?.success === true && parsed.data.mode === 'remote';
+}
+
 function stateDirOf(values: Settings): string {
   const { state_dir: schema } = writtenConfigSchema.shape;
   const parsed = schema.safeParse(values.state_dir);

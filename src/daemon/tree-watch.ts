@@ -1,10 +1,12 @@
 // Keeps the index of the boot tree current: after anything in the tree changed and came to rest, it is walked again.
 
+import { dirname } from 'node:path';
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
 import type { BootTree } from '../files/file-tree.ts';
+import { isOwnershipError, ownershipRemedy } from '../files/ownership.ts';
 
 /** Changes closer together than this are one. */
 const SETTLE_MS = 250;
@@ -18,7 +20,7 @@ export function ensureTree(directory: string): void {
   } catch (error) {
     throw new RackError(
       'tree-unreadable',
-      `the boot tree ${directory} cannot be made: ${errorText(error)}; make it, or set boot.tree`,
+      `the boot tree ${directory} cannot be made: ${errorText(error)}; ${isOwnershipError(error) ? ownershipRemedy(directory, dirname(directory)) : 'make it'}, or set boot.tree`,
       { cause: error },
     );
   }

@@ -9,6 +9,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
+import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 
 /** A port that the configuration asks for. */
 export interface WantedPort {
@@ -57,12 +58,24 @@ export interface HostFacts {
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** What the running rack says of how it works on this host. */
   readonly notes: readonly string[];
+  /** Power drivers that lack programs on this host; none is looked at where a region elsewhere switches machines. */
+  readonly powerless: readonly PowerlessDriver[];
+}
+
+/** A power driver whose programs are not all there. */
+export interface PowerlessDriver {
+  readonly driver: string;
+  readonly missing: readonly DriverProgram[];
+  /** How many machines it is to switch; undefined: nobody could be asked. */
+  readonly machines: number | undefined;
 }
 
 /** What a running rack says of itself. */
 export interface RunningFacts {
   readonly pid: number;
   readonly notes: readonly string[];
+  /** The driver of each machine (`power_type`); undefined: the region does not say. */
+  readonly powerTypes?: readonly string[] | undefined;
 }
 
 /** Looks around. `running` is undefined when no rack answers. */
@@ -80,7 +93,16 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
     receiveBufferBytesMax: readNumber('/proc/sys/net/core/rmem_max'),
     stateDir: readStateDir(config.stateDir, actor),
     notes: running?.notes ?? [],
+    powerless: config.uplink.mode === 'remote' ? [] : findPowerless(running?.powerTypes),
   };
+}
+
+function findPowerless(powerTypes: readonly string[] | undefined): readonly PowerlessDriver[] {
+  return [...DRIVER_PROGRAMS.keys()].flatMap((driver) => {
+    const missing = findMissingPrograms(driver);
+    const machines = powerTypes?.filter((type) => type === driver).length;
+    return missing.length === 0 ? [] : [{ driver, missing, machines }];
+  });
 }
 
 /** Every port that the configuration asks for. */

@@ -5,8 +5,9 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
+import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
-import type { Actor, HostFacts, PortStranger } from './host-facts.ts';
+import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
@@ -28,6 +29,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
     ...judgeSockets(facts),
     ...judgeStateDir(config, facts),
     ...judgeConfinement(facts.actor),
+    ...facts.powerless.map(judgePowerless),
   ];
 }
 
@@ -164,4 +166,12 @@ function judgeConfinement({ confinement }: Actor): Finding[] {
     ? 'sudo ausearch -m avc -ts recent shows what was denied; sudo ausearch -m avc -ts recent | audit2allow -M rackboot makes a rule'
     : 'sudo journalctl -k -g \'apparmor="DENIED"\' shows what was denied; sudo aa-complain with its profile lets it pass';
   return [{ check: 'confinement', ok: true, isNote: true, text, fix }];
+}
+
+/** A fault where machines are to be switched by it; elsewhere nobody may need it. */
+function judgePowerless({ driver, missing, machines = 0 }: PowerlessDriver): Finding {
+  const names = missing.map(({ program }) => program).join(' and ');
+  const waiting = `${machines} machine${machines === 1 ? ' has' : 's have'} it, and cannot be switched`;
+  const text = `the driver ${driver} needs ${names}: ${machines === 0 ? 'no machine has it yet' : waiting}`;
+  return { check: 'power', ok: machines === 0, text, fix: installCommand(missing) };
 }

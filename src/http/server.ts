@@ -13,6 +13,7 @@ import { createConnection, isIP } from 'node:net';
 import { join } from 'node:path';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
@@ -254,22 +255,17 @@ export class BootHttpServer {
   }
 }
 
-const GIVE = 'give DIRECTORY and what is in it to the user that runs Rackboot, or set state_dir to another one';
-const MAKE_ROOM = 'make room there, or set state_dir to a directory on another file system';
+const ELSEWHERE = 'or set state_dir to another one';
+const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
+const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
 
-/** What the system says of the socket's file, with the code of the error and the remedy. */
-const SOCKET_TROUBLES: ReadonlyMap<string, readonly ['store-unwritable', string]> = new Map([
-  ['EACCES', ['store-unwritable', GIVE]],
-  ['EPERM', ['store-unwritable', GIVE]],
-  [
-    'EROFS',
-    [
-      'store-unwritable',
-      'the file system is read-only: mount it writable (mount -o remount,rw), or set state_dir to another one',
-    ],
-  ],
-  ['ENOSPC', ['store-unwritable', MAKE_ROOM]],
-  ['EDQUOT', ['store-unwritable', MAKE_ROOM]],
+/** What to do where the system refuses to make the socket's file, by the code of its error. */
+const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
+  ['EACCES', giveAway],
+  ['EPERM', giveAway],
+  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
+  ['ENOSPC', makeRoom],
+  ['EDQUOT', makeRoom],
 ]);
 
 export interface ControlServerDeps {
@@ -330,9 +326,9 @@ export class ControlServer {
     if (cause instanceof RackError) return cause;
     const code = osErrorCode(cause);
     const { stateDir } = this.#deps;
-    const [name, remedy] = SOCKET_TROUBLES.get(code ?? '') ?? ['socket-refused', 'keep its path below 90 characters'];
-    const place = remedy.replace('DIRECTORY', stateDir);
-    const text = `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; ${place}`;
+    const remedy = SOCKET_REMEDIES.get(code ?? '')?.(this.#path, stateDir);
+    const text = `the control socket ${this.#path} cannot be made: ${code ?? errorText(cause)}; ${remedy ?? 'keep its path below 90 characters'}`;
+    const name = remedy === undefined ? 'socket-refused' : 'store-unwritable';
     return new RackError(name, text, { cause });
   }
 

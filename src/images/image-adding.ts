@@ -13,6 +13,7 @@ import type { Transform } from 'node:stream';
 import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy } from '../files/ownership.ts';
 import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
 import {
   DISK_HEAD_BYTES,
@@ -304,6 +305,6 @@ function asWorldly(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
-  const remedy = code === 'ENOSPC' ? 'make room on its disk' : 'run this as root or as the user that runs Rackboot';
+  const remedy = code === 'ENOSPC' ? 'make room on its disk' : ownershipRemedy(directory, directory);
   return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}.`, { cause: error });
 }

@@ -32,6 +32,8 @@ export interface DaemonOptions {
   readonly config: string;
   /** The program's first file, of another checkout. Default: this one's. */
   readonly main?: string | undefined;
+  /** The Node that runs it. Default: this process's. */
+  readonly node?: string | undefined;
   /** Run it inside this private network. */
   readonly namespace?: LabNamespace | undefined;
   /** Run it on this processor only; needs taskset(1). */
@@ -54,7 +56,7 @@ export class DaemonProcess {
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
-    const words = [process.execPath, ...FLAGS, main, 'run', '--config', options.config];
+    const words = [options.node ?? process.execPath, ...FLAGS, main, 'run', '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
     const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.compileCache) };

@@ -9,6 +9,7 @@ import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './dri
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 import { checkParameters, listParameters, noted } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
+import { missingText } from './programs.ts';
 
 /** ipmitool waits so long for the first answer, longer each time, and asks so often again: 12 s in all for a BMC that is not there. */
 const ANSWER_SECONDS = 1;
@@ -182,7 +183,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
 
 /** What an end of ipmitool means. @param changes false: it only asked */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
-  if (end.kind === 'missing') return outcome('refused', 'ipmitool is not installed: apt-get install ipmitool');
+  if (end.kind === 'missing') return outcome('refused', missingText('ipmitool'));
   if (end.kind === 'not-started')
     return outcome('refused', `ipmitool was not started: ${cleanWords(end.text, secrets)}`);
   const said = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));

@@ -13,9 +13,11 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { ownershipRemedy } from '../files/ownership.ts';
 import { openRegularFile, readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 import { cleanWords } from './outcome.ts';
 import { runProgram } from './program.ts';
+import { missingText } from './programs.ts';
 
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
@@ -57,7 +59,8 @@ export async function openSshIdentity(stateDir: string, clock: Clock): Promise<S
     if (cause instanceof UnfitFile) {
       throw new RackError('store-unwritable', `${connect} is not used: ${cause.message}; move it away`, { cause });
     }
-    const text = `${directory} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give it to the user that runs Rackboot`;
+    const why = osErrorCode(cause) ?? errorText(cause);
+    const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
     throw new RackError('store-unwritable', text, { cause });
   }
   return { key, connect, knownHosts };
@@ -89,8 +92,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   const { signal } = new AbortController();
   const end = await runProgram('ssh-keygen', args, { clock, signal, timeMs: KEYGEN_MS_MAX });
   if (end.kind === 'missing') {
-    const text = 'The program ssh-keygen is not installed. Install the package openssh-client.';
-    throw new RackError('tool-missing', text);
+    throw new RackError('tool-missing', missingText('ssh-keygen'));
   }
   if (end.kind === 'ended' && end.code === 0) return end.out;
   const said = end.kind === 'not-started' ? end.text : cleanWords(end.err) || 'it did not end in time';

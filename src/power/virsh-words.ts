@@ -2,6 +2,7 @@
 
 import { cleanWords, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
 import type { ProgramEnd } from './program.ts';
+import { missingText } from './programs.ts';
 
 /** Every word of `virsh domstate`, and whether the machine has power. A paused one would go on where it stopped: it is on. */
 const STATES: Readonly<Record<string, PowerState>> = {
@@ -57,7 +58,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
     'wrong-credentials',
     'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
   ],
-  [/exec: ssh: not found|ssh: not found/, 'refused', 'ssh is not installed: apt-get install openssh-client'],
+  [/exec: ssh: not found|ssh: not found/, 'refused', missingText('ssh')],
   [/failed to get domain|Domain not found|no domain with matching/i, 'refused', 'the host has no such virtual machine'],
   [
     /failed to connect to the hypervisor|Failed to connect socket|Could not resolve hostname|Connection refused|No route to host/i,
@@ -73,7 +74,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
  * @param wanted the state that the command was to bring about; undefined: it only asked
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
-  if (end.kind === 'missing') return outcome('refused', 'virsh is not installed: apt-get install libvirt-clients');
+  if (end.kind === 'missing') return outcome('refused', missingText('virsh'));
   if (end.kind === 'not-started') return outcome('refused', `virsh was not started: ${cleanWords(end.text)}`);
   const words = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
   if (end.kind === 'killed') {

@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
 /** How long a statement waits for another process that holds the file (a backup, a person with a shell). */
@@ -59,7 +60,7 @@ export function makeStateDirectory(path: string): void {
     throw new RackError(
       'store-unwritable',
       `state directory ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-        'create it for the user that runs Rackboot, or set state_dir to another one',
+        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -m 750 ${path}; or set state_dir to another one`,
       { cause },
     );
   }
@@ -104,7 +105,7 @@ function makePrivate(path: string): void {
     if (code === 'EROFS') throw readOnly(path, cause);
     throw new RackError(
       'store-unwritable',
-      `${path} cannot be written (${code ?? errorText(cause)}): give it to the user that runs Rackboot`,
+      `${path} cannot be written (${code ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}`,
       { cause },
     );
   }
@@ -233,7 +234,7 @@ function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
     case SQLITE_CANTOPEN:
       return new RackError(
         'store-unwritable',
-        `${path} cannot be written (${detail}): give it and its directory to the user that runs Rackboot`,
+        `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
         { cause },
       );
     case SQLITE_FULL:

@@ -7,6 +7,7 @@ import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy } from '../files/ownership.ts';
 import { readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 
 const FILE = 'rack.json';
@@ -26,7 +27,7 @@ export function readRackUuid(stateDir: string): string {
     if (cause instanceof UnfitFile) throw broken(path, cause);
     if (osErrorCode(cause) !== 'ENOENT') {
       const code = osErrorCode(cause) ?? errorText(cause);
-      const text = `${path} cannot be written or read (${code}): give its directory to the user that runs Rackboot`;
+      const text = `${path} cannot be written or read (${code}): ${ownershipRemedy(path, stateDir)}`;
       throw new RackError('store-unwritable', text, { cause });
     }
     const uuid = newUuid();
@@ -84,7 +85,7 @@ export function writePrivateFile(path: string, text: string): void {
     }
     throw new RackError(
       'store-unwritable',
-      `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): give its directory to the user that runs Rackboot`,
+      `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}`,
       { cause },
     );
   }

@@ -24,9 +24,11 @@ const GOOD: HostFacts = {
   receiveBufferBytesMax: 4 * 1024 * 1024,
   stateDir: { exists: true, writable: true, freeBytes: 1e9 },
   notes: [],
+  powerless: [],
 };
 const DNS = { protocol: 'UDP', address: ipv4(0x7f000001), port: 53, setting: 'dns.listen' } as const;
 const owner = (name: string, unit: string | undefined) => ({ ...DNS, process: { pid: 7, name, unit }, uid: 0 });
+const IPMI = { driver: 'ipmi', missing: [{ program: 'ipmitool', package: 'ipmitool' }] };
 const [actor, iface] = [GOOD.actor, { name: NAME, exists: true, up: true, addresses: [IP] }];
 
 const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, text: RegExp, fix: RegExp][] = [
@@ -57,6 +59,20 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     false,
     /127\.0\.0\.1:53 \(UDP\), which dns\.listen asks for, belongs to named \(process 7\)/,
     /^sudo systemctl disable --now named\.service$/,
+  ],
+  [
+    'a driver without its program, which no machine has',
+    { powerless: [{ ...IPMI, machines: 0 }] },
+    true,
+    /^the driver ipmi needs ipmitool: no machine has it yet$/,
+    /^sudo apt-get install ipmitool$/,
+  ],
+  [
+    'a driver without its program, which machines have',
+    { powerless: [{ ...IPMI, machines: 2 }] },
+    false,
+    /^the driver ipmi needs ipmitool: 2 machines have it, and cannot be switched$/,
+    /^sudo apt-get install ipmitool$/,
   ],
   ['a program of a person', { strangers: [owner('python3', undefined)] }, false, /python3/, /^sudo kill 7$/],
   ['a program of a login', { strangers: [owner('python3', 'user@1000.service')] }, false, /python3/, /^sudo kill 7$/],

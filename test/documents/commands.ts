@@ -19,6 +19,7 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it installs on this host',
     coveredBy: 'e2e/systemd.test.ts',
   },
+  { pattern: /^sudo apt-get install /, why: 'it installs on this host', coveredBy: 'power/programs.test.ts' },
   { pattern: /^sudo systemd-sysusers/, why: 'it makes a user of this host', coveredBy: 'e2e/systemd.test.ts' },
   { pattern: /^(sudo )?systemctl /, why: 'it needs an init', coveredBy: 'e2e/systemd.test.ts' },
   { pattern: /^journalctl /, why: 'it needs the journal of an init' },

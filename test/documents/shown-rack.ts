@@ -8,6 +8,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,7 @@ import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
 import { SimulatedLife } from '../support/simulated-life.ts';
@@ -299,11 +301,10 @@ export class ShownRack {
     ];
     const inside = ['-t', String(this.#rack.pid), '-n', '--', 'tcpdump', '-Z', 'root', ...words];
     const capture = spawn('nsenter', inside, { stdio: ['ignore', 'ignore', 'pipe'] });
-    await new Promise((resolve) => capture.stderr.once('data', resolve));
+    await whileRunning(capture, once(capture.stderr, 'data'));
     await this.#well(`rackboot power on ${MACHINE_NAME} --wait`);
     await eventuallyWithin(STATE_MS_MAX, 'the machine to be off', () => !this.#socket.isOn);
-    capture.kill('SIGINT');
-    await new Promise((resolve) => capture.once('exit', resolve));
+    await endProgram(capture, 'SIGINT');
   }
 
   /** Somebody has a lease: hardware address, address, name. */

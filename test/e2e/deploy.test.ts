@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { ended } from '../support/child.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing } from '../support/needs.ts';
 
@@ -99,7 +99,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
       ...more,
     ];
     const machine = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: RUN_MS_MAX });
-    const [status] = await once(machine, 'exit');
+    const status = await ended(machine);
     const shown = readFileSync(serial, 'latin1').replaceAll('\r', '');
     assert.equal(status, 0, shown.slice(-3000));
     return shown;

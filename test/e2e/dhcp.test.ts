@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +20,7 @@ import { openInterfaceWatch } from '../../src/net/interfaces.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/lease-journal.ts';
 import { config, planByKind, subnet } from '../dhcp/lab.ts';
+import { ended, endProgram } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-network.ts';
 
@@ -69,8 +69,7 @@ class Service {
 
 /** Runs a program on the peer to its end, while the server here goes on. @returns its exit code. */
 async function run(peer: Peer, ...command: readonly string[]): Promise<unknown> {
-  const [code] = await once(peer.start(...command), 'exit');
-  return code;
+  return await ended(peer.start(...command));
 }
 
 async function startService(stateDir: string, native: boolean, leaseSeconds: number): Promise<Service> {
@@ -129,9 +128,7 @@ for (const native of [true, false]) {
       await until(() => service.count('dhcp.ack') === 2, LEASE_SECONDS * 1000);
       assert.equal(service.addressOf('dhcp.ack'), address);
       assert.equal(service.count('dhcp.offer'), 1, 'the second lease is a renewal');
-      const ended = once(client, 'exit');
-      client.kill('SIGTERM');
-      await ended;
+      await endProgram(client);
       await until(() => service.count('dhcp.release') === 1);
       assert.equal(service.addressOf('dhcp.release'), address);
       assert.equal(service.count('dhcp.refused'), 0);

@@ -19,6 +19,7 @@ import type { RackEvent } from '../../src/event.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { configureAnywhere, ip, net, SITE } from '../dns/fixture.ts';
+import { endProgram } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -290,7 +291,7 @@ describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
       }
       assert.match(text, /b\.example\.\s+0\s+IN\s+A\s+192\.0\.2\.7/);
     } finally {
-      dnsmasq.kill();
+      await endProgram(dnsmasq);
       await rack.server.close();
       await network.close();
     }

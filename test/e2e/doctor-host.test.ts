@@ -9,12 +9,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(64);
 const ADDRESS = `${PLACE.octets}.1`;
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
 
 const rack = new RunningRack(PLACE);
 const GOOD = readFileSync(rack.configFile, 'utf8');
@@ -29,9 +29,9 @@ async function doctor(as: readonly string[] = []): Promise<string> {
 describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), timeout: 200_000 }, () => {
   test('names the capability that a user lacks, and the unit line that gives it', async () => {
     rack.configure(GOOD.replace(`tftp: { listen_port: ${PLACE.tftpPort} }`, 'tftp: { listen_port: 69 }'));
-    execFileSync('chown', ['-R', '65534:65534', rack.directory]);
+    execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.directory]);
     chmodSync(rack.directory, 0o755);
-    const told = await doctor(NOBODY);
+    const told = await doctor(AS_NOBODY);
     assert.match(told, /^BAD {2}right to ports: this user lacks CAP_NET_BIND_SERVICE and cannot open port 69$/m);
     assert.match(told, /^ {7}fix: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW$/m);
     rack.configure(GOOD);
@@ -39,7 +39,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
   });
 
   test('names a state directory that may not be written, and the command that gives it', async () => {
-    const told = await doctor(NOBODY);
+    const told = await doctor(AS_NOBODY);
     assert.match(told, new RegExp(`^BAD {2}state directory: ${rack.stateDir} may not be written by this user$`, 'm'));
     assert.match(told, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
   });

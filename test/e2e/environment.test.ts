@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildEnvironment } from '../../src/images/environment.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { ended } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
@@ -186,7 +187,7 @@ describe('the real environment', { skip: missing(...NEEDS), concurrency: true },
       ...each.devices.flatMap((device) => ['-device', device]),
     ];
     const machine = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: BOOT_MS_MAX });
-    const [status] = await once(machine, 'exit');
+    const status = await ended(machine);
     const shown = readFileSync(serial, 'latin1').replaceAll('\r', '');
     assert.equal(status, 0, shown.slice(-2000));
     return shown;

@@ -11,6 +11,7 @@ import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { bootSimulatedMachine, labPlace } from '../../src/lab/safe-lab.ts';
+import { whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByHttp, loadByTftp, type Timed } from '../support/probes.ts';
 import { INSPECTOR_OPTIONS, runInRegionThread } from '../support/region-thread.ts';
@@ -64,7 +65,7 @@ async function holdDatabase(path: string): Promise<ChildProcess> {
     setInterval(() => {}, 1000);`;
   const holder = spawn(process.execPath, ['-e', code, path], { stdio: ['ignore', 'pipe', 'inherit'] });
   const { stdout } = holder;
-  if (stdout !== null) await once(stdout, 'data');
+  if (stdout !== null) await whileRunning(holder, once(stdout, 'data'));
   return holder;
 }
 

@@ -22,6 +22,7 @@ import { formatMac, mac } from '../../src/net/address.ts';
 import type { Machine } from '../../src/region/machine.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
+import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 
@@ -180,11 +181,11 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     ];
     const machine = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: RUN_MS_MAX });
     machines.add(machine);
-    const ended = once(machine, 'exit').then(([status]: unknown[]) => {
+    const end = ended(machine).then((status) => {
       machines.delete(machine);
       return { status, shown: readFileSync(serial, 'latin1').replaceAll('\r', '') };
     });
-    return { port, ended, shown: () => readFileSync(serial, 'latin1').replaceAll('\r', '') };
+    return { port, ended: end, shown: () => readFileSync(serial, 'latin1').replaceAll('\r', '') };
   }
 
   /** Runs a command on a machine, as the holder of a key. */

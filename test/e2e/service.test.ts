@@ -18,11 +18,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
+import { AS_NOBODY_WITH, NOBODY, readableCheckout } from '../support/another-user.ts';
+import { endProgram, whileRunning } from '../support/child.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const UNIT = join(ROOT, 'systemd', 'rackboot.service');
-const NOBODY = 65_534;
 const READY_MS_MAX = 60_000;
 
 /** The values of one setting of the unit. */
@@ -78,14 +80,14 @@ test('the user and the directories are made as systemd makes them', {
 const SKIP = missing('linux', 'root', 'ip', 'setpriv', 'udhcpc');
 
 describe('the command of the unit, where another user than root owns the state', { skip: SKIP }, () => {
-  test('serves a machine on the real ports with the rights of the unit', { timeout: 60_000 }, () =>
+  test('serves a machine on the real ports with the rights of the unit', { timeout: 180_000 }, () =>
     serveMachine(rightsOfUnit()),
   );
 
   // `sudo rackboot run`, before the service is started for the first time.
-  test('started by root, serves a machine as that user', { timeout: 60_000 }, () => serveMachine([]));
+  test('started by root, serves a machine as that user', { timeout: 180_000 }, () => serveMachine([]));
 
-  test('started by root, says what to do where that user cannot read the program', { timeout: 60_000 }, () => {
+  test('started by root, says what to do where that user cannot read the program', { timeout: 180_000 }, () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
     try {
       const state = join(directory, 'state');
@@ -110,9 +112,16 @@ function rightsOfUnit(): readonly string[] {
   const capabilities = setting('AmbientCapabilities')
     .map((name) => `+${name.replace(/^CAP_/, '').toLowerCase()}`)
     .join(',');
-  const who = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', '--no-new-privs'];
-  const rights = ['--inh-caps', capabilities, '--ambient-caps', capabilities, '--bounding-set', `-all,${capabilities}`];
-  return ['setpriv', ...who, ...rights];
+  const rights = [
+    '--no-new-privs',
+    '--inh-caps',
+    capabilities,
+    '--ambient-caps',
+    capabilities,
+    '--bounding-set',
+    `-all,${capabilities}`,
+  ];
+  return [...AS_NOBODY_WITH, ...rights];
 }
 
 /** Starts the unit's command, with `before` in front of it, and has a machine get a lease. */
@@ -122,7 +131,8 @@ async function serveMachine(before: readonly string[]): Promise<void> {
   const state = join(directory, 'state');
   mkdirSync(state);
   chownSync(state, NOBODY, NOBODY);
-  symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(directory, 'rackboot'));
+  const { root, node } = readableCheckout();
+  symlinkSync(join(root, 'bin', 'rackboot.js'), join(directory, 'rackboot'));
   const config = join(directory, 'rackboot.yaml');
   writeFileSync(
     config,
@@ -132,7 +142,10 @@ async function serveMachine(before: readonly string[]): Promise<void> {
   const command = setting('ExecStart').map((word) => (word === '/etc/rackboot/rackboot.yaml' ? config : word));
   const [program = '', ...words] = [...before, ...command];
   // In place of the unit's StateDirectory below /var/lib, which this user may not write here.
-  const env = { PATH: `${directory}:${process.env.PATH ?? ''}`, NODE_COMPILE_CACHE: join(state, 'cache') };
+  const env = {
+    PATH: `${directory}:${dirname(node)}:${process.env.PATH ?? ''}`,
+    NODE_COMPILE_CACHE: join(state, 'cache'),
+  };
   const daemon = namespace.spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
   try {
     const log = await untilReady(daemon);
@@ -156,22 +169,19 @@ async function serveMachine(before: readonly string[]): Promise<void> {
     );
     assert.match(leases, /52:54:00:78:00:01/);
   } finally {
-    daemon.kill('SIGTERM');
-    await new Promise((resolve) => daemon.once('exit', resolve));
+    await endProgram(daemon);
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
 /** Waits for the daemon's word that it is ready. @returns what it logged until then */
-function untilReady(daemon: ReturnType<LabNamespace['spawn']>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let log = '';
-    AbortSignal.timeout(READY_MS_MAX).addEventListener('abort', () => reject(new Error(`not ready: ${log}`)));
-    daemon.once('exit', (code) => reject(new Error(`ended with ${code}: ${log}`)));
-    daemon.stdout?.on('data', (chunk: Buffer) => {
-      log += chunk.toString('utf8');
-      if (log.includes('"daemon.ready"')) resolve(log);
-    });
+async function untilReady(daemon: ReturnType<LabNamespace['spawn']>): Promise<string> {
+  let log = '';
+  daemon.stdout?.on('data', (chunk: Buffer) => {
+    log += chunk.toString('utf8');
   });
+  const ready = eventuallyWithin(READY_MS_MAX, 'the daemon is ready', () => log.includes('"daemon.ready"'));
+  await whileRunning(daemon, ready, () => log);
+  return log;
 }

@@ -21,14 +21,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(20);
 const ADDRESS = `${PLACE.octets}.1`;
-const NOBODY = 65_534;
-const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all'];
 const MS_MAX = 60_000;
+/** The command that gives the state directory to whom it refused. */
+const GIVE_TO_NOBODY = /: sudo chown -R nobody: \/\S+/;
 
 /** One directory for all: every test takes its cause away again. */
 const rack = new RunningRack(PLACE);
@@ -170,9 +171,26 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     rack.configure(GOOD);
     execFileSync('chown', ['-R', '0:0', rack.stateDir]);
     chmodSync(rack.directory, 0o755);
-    const [where, remedy] = [new RegExp(rack.stateDir), /give|create/];
-    assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, remedy);
+    const where = new RegExp(rack.stateDir);
+    assertRefused(await run(AS_NOBODY), where, /cannot be (written|created|made)/, GIVE_TO_NOBODY);
   });
+
+  // As `sudo rackboot run` once left them in the state of the service.
+  for (const file of ['leases.db', 'region.db']) {
+    test(`has a ${file} that belongs to root`, { skip: missing('root', 'setpriv'), timeout: MS_MAX }, async () => {
+      rack.configure(GOOD);
+      for (const name of ['leases.db', 'region.db']) removeDatabases(name);
+      chmodSync(rack.directory, 0o755);
+      execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.stateDir]);
+      writeFileSync(join(rack.stateDir, file), '', { mode: 0o600 });
+      try {
+        assertTold(await run(AS_NOBODY), new RegExp(file.replace('.', '\\.')), /it belongs to root/, GIVE_TO_NOBODY);
+      } finally {
+        removeDatabases(file);
+        execFileSync('chown', ['-R', '0:0', rack.stateDir]);
+      }
+    });
+  }
 
   for (const before of [
     'a rack that was killed has left its socket',
@@ -208,7 +226,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await rack.kill();
     chmodSync(rack.directory, 0o755);
     chmodSync(rack.stateDir, 0o755);
-    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, /give .* to the user/);
+    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be made: EACCES/, GIVE_TO_NOBODY);
     await assertStarts();
   });
 

@@ -22,6 +22,7 @@ import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
 import { CONNECTIONS_MAX } from '../../src/http/server.ts';
 import { PIPELINED_MAX } from '../../src/net/pipelining.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
+import { NOBODY } from '../support/another-user.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 function makeTree(context: TestContext, files: Readonly<Record<string, string | Uint8Array>>): string {
@@ -139,7 +140,7 @@ test('a file that may not be read is not there', async (context) => {
   chmodSync(join(root, 'locked'), 0);
   // Root may read everything, so the test is somebody else for the while.
   const wasRoot = process.geteuid?.() === 0;
-  if (wasRoot) process.seteuid?.(65534);
+  if (wasRoot) process.seteuid?.(NOBODY);
   context.after(() => wasRoot && process.seteuid?.(0));
   const tree = await BootTree.open(root);
   assert.equal(await tree.open('closed'), undefined);

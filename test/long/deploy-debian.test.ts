@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { ended, endProgram } from '../support/child.ts';
 import { cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing, type Need } from '../support/needs.ts';
@@ -68,7 +69,7 @@ for (const platform of PLATFORMS) {
       key = join(scratch, 'key');
     });
     after(async () => {
-      if (machine !== undefined && machine.exitCode === null && machine.kill('SIGKILL')) await once(machine, 'exit');
+      if (machine !== undefined) await endProgram(machine, 'SIGKILL');
       rmSync(scratch, { recursive: true, force: true });
     });
 
@@ -151,7 +152,7 @@ for (const platform of PLATFORMS) {
       machine = start(serial, 'user,id=n0', [...platform.firmware, ...direct]);
       const late = AbortSignal.timeout(RUN_MS_MAX);
       late.addEventListener('abort', () => machine?.kill('SIGKILL'));
-      const [code] = await once(machine, 'exit');
+      const code = await ended(machine);
       const last = rack.signals.at(-1);
       const shown = readFileSync(serial, 'latin1').slice(-SHOWN);
       assert.deepEqual([code, last?.status, last?.stage], [0, 'OK', 'written'], `${last?.message}\n${shown}`);

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { ended, whileRunning } from '../support/child.ts';
 
 const FLAGS = [
   '--headless',
@@ -52,9 +53,9 @@ export async function openBrowser(): Promise<BrowserPage> {
   const browser = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const ended = new Promise<void>((resolve) => browser.once('exit', () => resolve()));
-  const endpoint = await new Promise<string>((resolve, reject) => {
-    let text = '';
+  const gone = ended(browser);
+  let text = '';
+  const spoken = new Promise<string>((resolve, reject) => {
     browser.once('error', reject);
     browser.stderr.on('data', (bytes: Buffer) => {
       text = (text + bytes.toString()).slice(-20_000);
@@ -63,6 +64,7 @@ export async function openBrowser(): Promise<BrowserPage> {
     });
     systemClock.schedule(START_MS_MAX, () => reject(new Error(`Chromium did not start: ${text}`)));
   });
+  const endpoint = await whileRunning(browser, spoken, () => text);
   const socket = new WebSocket(endpoint);
   await new Promise((resolve) => socket.addEventListener('open', resolve));
   const complaints: string[] = [];
@@ -127,7 +129,7 @@ export async function openBrowser(): Promise<BrowserPage> {
     async close() {
       socket.close();
       browser.kill();
-      await ended;
+      await gone;
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, wr
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { sleep } from '../../src/clock.ts';
+import { endProgram } from './child.ts';
 
 /** `nobody`: libvirtd of root would be the host's own. */
 const UID = 65_534;
@@ -132,8 +133,7 @@ export class TestHypervisor {
     return {
       port,
       changeHostKey: async () => {
-        server.kill('SIGTERM');
-        await once(server, 'exit');
+        await endProgram(server);
         server = await startWith('host-key-2');
       },
     };
@@ -148,11 +148,7 @@ export class TestHypervisor {
   async stop(): Promise<void> {
     const names = existsSync(this.socket) ? this.virsh('list', '--name').split('\n') : [];
     for (const name of names.filter((line) => line !== '')) this.virsh('destroy', name);
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    }
+    for (const child of this.#children) await endProgram(child);
   }
 
   #spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../src/clock.ts';
+import { endProgram } from './child.ts';
 
 const START_MS_MAX = 5_000;
 
@@ -112,9 +113,7 @@ export class LoopbackBmc {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    this.#child.kill('SIGKILL');
-    await once(this.#child, 'exit');
+    await endProgram(this.#child, 'SIGKILL');
   }
 
   /** An RMCP ping (IPMI v2.0 §13.2.3) is answered as soon as it runs. */

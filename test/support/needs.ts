@@ -1,8 +1,12 @@
 // What a test needs of the host beyond Node: said by name, so that a host that lacks it skips the test and tells what to install.
 // With CI=true nothing is skipped: the runner counts a skip as a failure.
 
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
+
+/** The longest that a program may take to say what it is. */
+const KIND_MS_MAX = 10_000;
 
 /** A program, with the Debian package that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -71,6 +75,24 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/share/doc/libfaketime': 'libfaketime',
 };
 
+/** A program that exists in several kinds under one name, and how to see that a host has the kind that tests need. */
+interface Kind {
+  /** What is run, and what it prints when it is the right kind. */
+  readonly words: readonly string[];
+  readonly prints: RegExp;
+  /** What the other kind lacks. */
+  readonly lacks: string;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  // The shell of Debian's package `busybox` runs the host's programs before its own; the environment's shell runs its own.
+  busybox: { words: ['sh', '-c', 'date -u -D %Y -d 2020 +%Y'], prints: /^2020$/m, lacks: 'date -D in its shell' },
+  // The package netcat-traditional has another program of this name.
+  nc: { words: ['-h'], prints: /OpenBSD/, lacks: "OpenBSD's options" },
+  // So has the package tftp.
+  tftp: { words: ['-V'], prints: /tftp-hpa/, lacks: "tftp-hpa's options" },
+};
+
 export type Need = 'root' | 'linux' | keyof typeof PACKAGES | keyof typeof FILES;
 
 /** Every Debian package that some test needs, beyond dpkg and apt themselves. */
@@ -89,10 +111,28 @@ function lack(need: Need): string | undefined {
   if (need === 'linux') return process.platform === 'linux' ? undefined : 'Linux';
   const file = FILES[need];
   if (file !== undefined) return existsSync(need) ? undefined : `${need} (apt-get install ${file})`;
+  const remedy = `apt-get install ${PACKAGES[need] ?? need}`;
   const found = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
     .split(':')
-    .some((directory) => isExecutable(join(directory, need)));
-  return found ? undefined : `${need} (apt-get install ${PACKAGES[need] ?? need})`;
+    .map((directory) => join(directory, need))
+    .find(isExecutable);
+  if (found === undefined) return `${need} (${remedy})`;
+  const kind = KINDS[need];
+  return kind === undefined || isOfKind(found, kind)
+    ? undefined
+    : `another ${need} than ${found}, which lacks ${kind.lacks} (${remedy})`;
+}
+
+/** What was found of a program, so that it is asked once. */
+const judged = new Map<string, boolean>();
+
+function isOfKind(path: string, { words, prints }: Kind): boolean {
+  const known = judged.get(path);
+  if (known !== undefined) return known;
+  const { stdout, stderr } = spawnSync(path, [...words], { encoding: 'utf8', timeout: KIND_MS_MAX });
+  const isRight = prints.test(`${stdout}\n${stderr}`);
+  judged.set(path, isRight);
+  return isRight;
 }
 
 function isExecutable(path: string): boolean {

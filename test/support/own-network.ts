@@ -5,9 +5,9 @@
 // 2. Everything started here is ended by its process number.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import koffi from 'koffi';
 import { sleep } from '../../src/clock.ts';
+import { endProgram } from './child.ts';
 
 const CLONE_NEWNET = 0x40000000;
 
@@ -50,8 +50,7 @@ export async function openPeer(): Promise<Peer> {
       run('ip', 'link', 'set', there, 'up');
     },
     async close() {
-      keeper.kill('SIGKILL');
-      if (keeper.exitCode === null && keeper.signalCode === null) await once(keeper, 'exit');
+      await endProgram(keeper, 'SIGKILL');
     },
   };
 }

@@ -5,10 +5,10 @@
 // 2. Programs are run in it by nsenter(1), to their end.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ended } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 const START_MS_MAX = 30_000;
@@ -115,7 +115,7 @@ export class OwnSystemd {
 
   async remove(): Promise<void> {
     process.kill(this.#pid, 'SIGKILL');
-    if (this.#starter.exitCode === null && this.#starter.signalCode === null) await once(this.#starter, 'exit');
+    await ended(this.#starter);
     await eventuallyWithin(START_MS_MAX, 'the cgroup is empty', () => removeTree(this.#cgroup));
     rmSync(this.#place, { recursive: true, force: true });
   }

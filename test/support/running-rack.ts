@@ -10,6 +10,8 @@ import { statusShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type DaemonOptions, DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, labConfig, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { readableCheckout } from './another-user.ts';
+import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -34,9 +36,11 @@ export async function runRackboot(
   args: readonly string[],
   options: { readonly as?: readonly string[]; readonly cwd?: string; readonly endMsMax?: number } = {},
 ): Promise<Ended> {
-  const [command = process.execPath, ...before] = [...(options.as ?? []), process.execPath];
+  const { as = [] } = options;
+  const { node, main } = as.length === 0 ? { node: process.execPath, main: MAIN } : readableMain();
+  const [command = node, ...before] = [...as, node];
   const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] };
-  const child = spawn(command, [...before, ...FLAGS, MAIN, ...args], {
+  const child = spawn(command, [...before, ...FLAGS, main, ...args], {
     ...settings,
     cwd: options.cwd ?? process.cwd(),
   });
@@ -52,6 +56,12 @@ export async function runRackboot(
   late.cancel();
   const lines = (all: string): string[] => all.split('\n').filter((line) => line !== '');
   return { code, complaints: lines(text.err), output: lines(text.out) };
+}
+
+/** What runs the command line where another user than this one is to read it. */
+export function readableMain(): { readonly node: string; readonly main: string } {
+  const { root, node } = readableCheckout();
+  return { node, main: join(root, 'src', 'main.ts') };
 }
 
 /** A daemon whose log is not read by anybody. */
@@ -82,9 +92,10 @@ export async function startQuietly(
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   try {
-    await eventually('the daemon answers', () => rack.status().catch(() => undefined), END_MS_MAX);
+    const answer = eventually('the daemon answers', () => rack.status().catch(() => undefined), END_MS_MAX);
+    await whileRunning(child, answer, () => text);
   } catch (error) {
-    child.kill('SIGKILL');
+    await endProgram(child, 'SIGKILL');
     throw error;
   }
   return {
@@ -136,7 +147,9 @@ export class RunningRack {
   }
 
   /** Starts the daemon and waits until the rack answers. */
-  async start(options: Pick<DaemonOptions, 'before' | 'compileCache' | 'awaitReady'> = {}): Promise<DaemonProcess> {
+  async start(
+    options: Pick<DaemonOptions, 'before' | 'compileCache' | 'awaitReady' | 'main' | 'node'> = {},
+  ): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({
       ...options,
       config: this.configFile,

@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { formatIpv4, formatMac } from '../../../src/net/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
 import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import { AS_NOBODY, readableCheckout } from '../../support/another-user.ts';
+import { ended, endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
 
@@ -16,7 +18,6 @@ if (SKIP === false) enterOwnNetwork();
 
 /** A change must be seen within this time, in milliseconds. */
 const SEEN_WITHIN_MS = 2500;
-const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
 
 const addressesOf = (each: HostInterface | undefined): readonly string[] =>
   (each?.addresses ?? []).map(({ address, prefix }) => `${formatIpv4(address)}/${prefix}`);
@@ -118,7 +119,6 @@ describe('the interface watch by netlink', { skip: SKIP }, () => {
 });
 
 describe('a socket bound to a device', { skip: SKIP }, () => {
-  const script = new URL('./device-listener.ts', import.meta.url).pathname;
   let peer: Peer;
   let program: ChildProcess;
   let out = '';
@@ -128,8 +128,7 @@ describe('a socket bound to a device', { skip: SKIP }, () => {
   });
   after(() => peer.close());
   afterEach(async () => {
-    program.kill('SIGKILL');
-    await once(program, 'exit');
+    await endProgram(program, 'SIGKILL');
     ip('link del rbq0');
   });
 
@@ -147,24 +146,27 @@ describe('a socket bound to a device', { skip: SKIP }, () => {
 
   for (const [who, prefix] of [
     ['root, on the same socket', []],
-    ['a user without privileges, by a new socket', ['setpriv', ...AS_NOBODY]],
+    ['a user without privileges, by a new socket', AS_NOBODY],
   ] as const) {
     it(`hears again when the device was created anew, for ${who}`, async () => {
       makeCable();
-      const [command = '', ...args] = [...prefix, process.execPath, script, 'rbq0', '6767', 'native'];
+      const { root, node } = readableCheckout();
+      const script = join(root, 'test/e2e/net/device-listener.ts');
+      const [command = '', ...args] = [...prefix, node, script, 'rbq0', '6767', 'native'];
       out = '';
       program = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       program.stdout?.on('data', (chunk) => {
         out += chunk;
       });
-      await until(() => out.includes('ready'));
+      const heard = (condition: () => boolean): Promise<void> => whileRunning(program, until(condition), () => out);
+      await heard(() => out.includes('ready'));
       shout('before');
-      await until(() => out.includes('heard before from 10.20.0.9'));
+      await heard(() => out.includes('heard before from 10.20.0.9'));
       ip('link del rbq0');
-      await until(() => out.includes('index 0'));
+      await heard(() => out.includes('index 0'));
       makeCable();
-      await until(() => /index 0\n(.*\n)*index [1-9]/.test(out));
-      await until(() => {
+      await heard(() => /index 0\n(.*\n)*index [1-9]/.test(out));
+      await heard(() => {
         shout('again');
         return out.includes('heard again from 10.20.0.9');
       });
@@ -188,7 +190,7 @@ describe('a process that watches the interfaces', { skip: missing('linux') }, ()
       program.stdout.once('data', () => {
         readyAt = systemClock.now();
       });
-      const [code] = await once(program, 'exit');
+      const code = await ended(program);
       assert.equal(code, status);
       assert.ok(systemClock.now() - readyAt < 1000, `${systemClock.now() - readyAt} ms after its first word`);
     });

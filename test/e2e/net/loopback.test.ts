@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { AS_NOBODY, readableCheckout } from '../../support/another-user.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork } from '../../support/own-network.ts';
 import { converse, type LoopbackReport } from './loopback-conversation.ts';
@@ -8,13 +10,10 @@ import { converse, type LoopbackReport } from './loopback-conversation.ts';
 const ROOT = missing('root', 'ip') === false;
 if (ROOT) enterOwnNetwork();
 
-const SCRIPT = new URL('./loopback-conversation.ts', import.meta.url).pathname;
-const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
-
 function converseAsNobody(kind: 'native' | 'portable'): LoopbackReport {
-  return JSON.parse(
-    execFileSync('setpriv', [...AS_NOBODY, process.execPath, SCRIPT, kind], { encoding: 'utf8', timeout: 20_000 }),
-  );
+  const { root, node } = readableCheckout();
+  const [program = '', ...words] = [...AS_NOBODY, node, join(root, 'test/e2e/net/loopback-conversation.ts'), kind];
+  return JSON.parse(execFileSync(program, words, { encoding: 'utf8', timeout: 20_000 }));
 }
 
 /** Each broadcast is heard once, by the device socket alone; what goes to the address, by the address socket alone. */

@@ -24,6 +24,7 @@ import {
   SOL_SOCKET,
   socketAddress,
 } from '../../../src/net/wire-structs.ts';
+import { endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip } from '../../support/own-network.ts';
 
@@ -74,12 +75,9 @@ async function startOtherServer(address: string): Promise<number> {
   const code = `const s=require('dgram').createSocket({type:'udp4',reuseAddr:true});s.bind(${PORT},'${address}',()=>console.log('ready'))`;
   const other = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   opened.add({
-    close: async () => {
-      other.kill();
-      await once(other, 'exit');
-    },
+    close: async () => void (await endProgram(other)),
   });
-  await once(other.stdout, 'data');
+  await whileRunning(other, once(other.stdout, 'data'));
   return other.pid ?? 0;
 }
 
@@ -199,10 +197,9 @@ describe('a directory', { skip: missing('linux') }, () => {
       const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      await once(holder.stdout, 'data');
+      await whileRunning(holder, once(holder.stdout, 'data'));
       await assert.rejects(lockDirectory(path), { code: 'already-running' });
-      holder.kill('SIGKILL');
-      await once(holder, 'exit');
+      await endProgram(holder, 'SIGKILL');
       (await lockDirectory(path))?.release();
     } finally {
       rmSync(path, { recursive: true });
@@ -235,13 +232,12 @@ describe('the instance lock', () => {
       const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      await once(holder.stdout, 'data');
+      await whileRunning(holder, once(holder.stdout, 'data'));
       await assert.rejects(acquireInstanceLock(key, platform), {
         code: 'already-running',
         message: new RegExp(`process ${holder.pid}`),
       });
-      holder.kill('SIGKILL');
-      await once(holder, 'exit');
+      await endProgram(holder, 'SIGKILL');
       await (await acquireInstanceLock(key, platform)).release();
     });
   }

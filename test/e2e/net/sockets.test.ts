@@ -9,6 +9,7 @@ import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/add
 import type { DatagramSocket, HostNetwork, OutgoingDatagram, SocketRequest } from '../../../src/net/datagram.ts';
 import { openNetwork } from '../../../src/net/open-network.ts';
 import { DRAIN_PER_TURN_MAX } from '../../../src/net/udp-linux-socket.ts';
+import { ended, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
 
@@ -95,10 +96,14 @@ async function capture(peer: Peer, device: string, count: number, act: () => voi
   dump.stderr?.on('data', (chunk) => {
     err += chunk;
   });
-  await until(() => err.includes('listening on'));
+  await whileRunning(
+    dump,
+    until(() => err.includes('listening on')),
+    () => err,
+  );
   act();
   const late = sleep(4000).then(() => dump.kill());
-  await once(dump, 'exit');
+  await ended(dump);
   await Promise.race([late, sleep(0)]);
   return out;
 }

@@ -3,11 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { formatMac, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/interfaces.ts';
 import type { Sighting } from '../../../src/net/neighbours.ts';
+import { AS_NOBODY, AS_NOBODY_WITH, readableCheckout } from '../../support/another-user.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
 
@@ -17,8 +19,14 @@ if (SKIP === false) enterOwnNetwork();
 const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const USED = address('10.64.0.50');
 const FREE = address('10.64.0.51');
-const AS_NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'];
 const FLOOD_FRAMES = 100_000;
+
+/** What `wire-question.ts` says when the words of `as` start it. */
+function question(as: readonly string[]) {
+  const { root, node } = readableCheckout();
+  const [program = '', ...words] = [...as, node, join(root, 'test/e2e/net/wire-question.ts')];
+  return JSON.parse(execFileSync(program, words, { encoding: 'utf8', timeout: 20_000 }));
+}
 
 describe('the wire', { skip: SKIP }, () => {
   let peer: Peer;
@@ -128,24 +136,16 @@ describe('the wire', { skip: SKIP }, () => {
   });
 
   it('needs no more than CAP_NET_RAW', () => {
-    const program = new URL('./wire-question.ts', import.meta.url).pathname;
-    const asService = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
-    const raw = ['--inh-caps=-all,+net_raw', '--ambient-caps=+net_raw'];
-    const out = execFileSync('setpriv', [...asService, ...raw, process.execPath, program], {
-      encoding: 'utf8',
-      timeout: 20_000,
-    });
-    const { can, refused, notes } = JSON.parse(out);
+    const { can, refused, notes } = question([
+      ...AS_NOBODY_WITH,
+      '--inh-caps=-all,+net_raw',
+      '--ambient-caps=+net_raw',
+    ]);
     assert.deepEqual([can, refused, notes], [true, 'answered', []]);
   });
 
   it('is not heard without the privilege: one sentence for each thing that is missed, and every question is refused at once', () => {
-    const program = new URL('./wire-question.ts', import.meta.url).pathname;
-    const out = execFileSync('setpriv', [...AS_NOBODY, process.execPath, program], {
-      encoding: 'utf8',
-      timeout: 20_000,
-    });
-    const { kind, can, refused, notes } = JSON.parse(out);
+    const { kind, can, refused, notes } = question(AS_NOBODY);
     assert.deepEqual([kind, can, refused], ['netlink', false, 'native-unavailable']);
     assert.equal(notes.length, 2);
     assert.match(notes[0], /without asking the wire .* \(EPERM\); it needs CAP_NET_RAW/);

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeRemedy, type OwnershipFacts, readUserName } from '../../src/files/ownership.ts';
+
+const STATE = '/var/lib/rackboot';
+const FILE = `${STATE}/leases.db`;
+const RACKBOOT = 105;
+const BOB = 1000;
+const nameOf = (uid: number): string => ({ 0: 'root', [RACKBOOT]: 'rackboot', [BOB]: 'bob' })[uid] ?? String(uid);
+
+const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'nameOf'>, remedy: string])[] = [
+  [
+    'a file of root in the state of the service',
+    { owner: 0, directoryOwner: RACKBOOT, own: RACKBOOT },
+    `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
+  ],
+  [
+    'a state that root made first',
+    { owner: 0, directoryOwner: 0, own: RACKBOOT },
+    `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
+  ],
+  [
+    'a person who asks beside the service',
+    { owner: RACKBOOT, directoryOwner: RACKBOOT, own: BOB },
+    'it belongs to rackboot; run this as rackboot or by sudo',
+  ],
+  [
+    'a mode that forbids it to the owner',
+    { owner: RACKBOOT, directoryOwner: RACKBOOT, own: RACKBOOT },
+    `its mode forbids it: sudo chmod -R u+rwX ${STATE}`,
+  ],
+  [
+    'root',
+    { owner: 0, directoryOwner: RACKBOOT, own: 0 },
+    `root may do this unless the file system forbids it: findmnt -T ${STATE}; lsattr -d ${FILE}`,
+  ],
+  [
+    'what cannot be seen, for a user without a name',
+    { owner: undefined, directoryOwner: undefined, own: 4711 },
+    `give it to the user that runs Rackboot: sudo chown -R 4711: ${STATE}`,
+  ],
+];
+
+for (const [name, facts, remedy] of CASES) {
+  test(`the remedy for ${name} names the command`, () => {
+    assert.equal(describeRemedy(FILE, STATE, { ...facts, nameOf }), remedy);
+  });
+}
+
+test('a user is named as the host names it, or by its number', () => {
+  assert.equal(readUserName(0), 'root');
+  assert.equal(readUserName(3_999_999), '3999999');
+});

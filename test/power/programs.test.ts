@@ -1,0 +1,52 @@
+// The programs of power drivers: what is named where one is missing, and that the documents name the same.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { POWER_DRIVERS } from '../../src/power/drivers.ts';
+import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, missingText } from '../../src/power/programs.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+const PROGRAMS = [...DRIVER_PROGRAMS.values()].flat();
+
+test('every driver of the table is a driver', () => {
+  const names = POWER_DRIVERS.map(({ name }) => name);
+  for (const driver of DRIVER_PROGRAMS.keys()) assert.ok(names.includes(driver), driver);
+});
+
+test('what a driver says of a missing program is the command that installs it', () => {
+  assert.equal(missingText('ipmitool'), 'ipmitool is not installed: sudo apt-get install ipmitool');
+  assert.equal(missingText('virsh'), 'virsh is not installed: sudo apt-get install libvirt-clients');
+  for (const { program, package: name } of PROGRAMS) assert.ok(missingText(program).endsWith(` install ${name}`));
+});
+
+test('packages of several programs are named once', () => {
+  const ssh = PROGRAMS.filter((one) => one.package === 'openssh-client');
+  assert.equal(ssh.length, 2);
+  assert.equal(installCommand(ssh), 'sudo apt-get install openssh-client');
+});
+
+test('a program is found in the path that is given', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-programs-'));
+  try {
+    const before = findMissingPrograms('ipmi', directory).length;
+    writeFileSync(join(directory, 'ipmitool'), '');
+    assert.equal(findMissingPrograms('ipmi', directory).length, before, 'a file that is no program does not count');
+    chmodSync(join(directory, 'ipmitool'), 0o755);
+    assert.deepEqual(findMissingPrograms('ipmi', directory), []);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  assert.deepEqual(findMissingPrograms('webhook', ''), []);
+});
+
+for (const page of ['docs/power.md', 'docs/first-machine.md']) {
+  test(`${page} names the package of every program`, () => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const named = [...text.matchAll(/apt-get install ([a-z0-9 -]+)/g)].flatMap(([, words = '']) => words.split(' '));
+    for (const { package: name } of PROGRAMS)
+      assert.ok(named.includes(name), `${page} does not say how to install ${name}`);
+  });
+}

@@ -1,0 +1,87 @@
+// A user who is not root, as whom tests run programs: the words of setpriv(1) that become them, and this checkout where they can read it.
+//
+// A clone below a directory of mode 700, such as a home, is closed to every other user; so may be the Node that runs the tests.
+//
+// 1. Where that user can read both, nothing is copied.
+// 2. The copy has what programs are run from, nothing of what only checks and formats; it is removed when the process ends.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+
+/** The user and the group `nobody`. */
+export const NOBODY = 65_534;
+/** Makes the program that follows one of `nobody`, whose capabilities are for further words of setpriv(1) to say. */
+export const AS_NOBODY_WITH: readonly string[] = [
+  ...['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
+];
+/** Makes the program that follows one of `nobody`, without any privilege. */
+export const AS_NOBODY: readonly string[] = [...AS_NOBODY_WITH, '--inh-caps=-all', '--bounding-set=-all'];
+
+/** Where programs of this checkout are run from. */
+export interface Checkout {
+  readonly root: string;
+  /** The Node that runs them. */
+  readonly node: string;
+}
+
+/** What programs are run from. */
+const COPIED = ['bin', 'config', 'package.json', 'src', 'systemd', 'test'];
+/** Packages that only check and format, and what is large and copied by itself. */
+const LEFT_OUT = /^(?:\.bin|\.cache|@biomejs|@types|@typescript|typescript|node-linux-\w+)$/;
+
+let readable: Checkout | undefined;
+
+/** This checkout as `nobody` can read it: where it is, or a copy. */
+export function readableCheckout(): Checkout {
+  readable ??= canBeRead() ? { root: ROOT, node: process.execPath } : copyCheckout();
+  return readable;
+}
+
+function canBeRead(): boolean {
+  if (process.getuid?.() !== 0) return true;
+  const [program = '', ...words] = [
+    ...AS_NOBODY,
+    'test',
+    '-r',
+    join(ROOT, 'src', 'main.ts'),
+    '-a',
+    '-x',
+    process.execPath,
+  ];
+  return spawnSync(program, words, { stdio: 'ignore', cwd: '/' }).status === 0;
+}
+
+function copyCheckout(): Checkout {
+  const root = mkdtempSync(join(tmpdir(), 'rackboot-readable-'));
+  process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+  for (const name of COPIED) {
+    if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  }
+  const packages = realpathSync(join(ROOT, 'node_modules'));
+  cpSync(packages, join(root, 'node_modules'), {
+    recursive: true,
+    filter: (path) => dirname(path) !== packages || !LEFT_OUT.test(basename(path)),
+  });
+  // At its place among the packages, where other Nodes look for it.
+  const own = relative(packages, process.execPath);
+  const node = own.startsWith('..') ? join(root, 'node') : join(root, 'node_modules', own);
+  mkdirSync(dirname(node), { recursive: true });
+  copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+  execFileSync('chmod', ['-R', 'a+rX', root]);
+  chmodSync(node, 0o755);
+  return { root, node };
+}

@@ -1,0 +1,126 @@
+// A bare Debian: a root directory with few packages, made by mmdebstrap from the host's mirrors, in which programs run as an ordinary user.
+//
+// 1. A program has mounts and processes of its own, which end with it; it has the host's network, or only a loopback of its own.
+// 2. Of the host's settings it is given what leads to the registry of packages: its address, a proxy, certificates. It has none of the
+//    host's programs.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { listMirrors } from '../../src/images/apt.ts';
+import { endProgram } from './child.ts';
+import type { Need } from './needs.ts';
+
+/** What the host needs for it. */
+export const BARE_ROOT_NEEDS: readonly Need[] = [
+  ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'unshare', 'mount', 'ip'] as const),
+];
+
+const USER = 'newcomer';
+const HOME = `/home/${USER}`;
+const CERTIFICATES = '/usr/local/share/host-certificates.pem';
+/** Variables of the host by which npm and git reach the world. */
+const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+const MAKE_MS_MAX = 1_500_000;
+
+/** A program in the root, and what it has printed so far. */
+export interface RunningProgram {
+  readonly child: ChildProcess;
+  readonly text: () => string;
+}
+
+/** A root directory, until `remove`. */
+export class BareRoot {
+  readonly #directory: string;
+  readonly #running = new Set<ChildProcess>();
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes the root with these packages, and a user. */
+  static async make(release: string, packages: readonly string[]): Promise<BareRoot> {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-bare-'));
+    const root = new BareRoot(directory);
+    const words = ['--mode=root', '--variant=minbase', '--format=directory', `--include=${packages.join(',')}`];
+    const more = ['--aptopt=Acquire::Languages "none"', '--dpkgopt=force-unsafe-io'];
+    const all = [...words, ...more, release, root.path(''), ...(await listMirrors(release))];
+    try {
+      execFileSync('mmdebstrap', all, { stdio: 'pipe', timeout: MAKE_MS_MAX });
+      execFileSync('chroot', [root.path(''), 'useradd', '-m', USER], { stdio: 'pipe' });
+      for (const file of ['/etc/resolv.conf', '/etc/hosts']) copyFileSync(file, root.path(file));
+      const certificates = process.env.NODE_EXTRA_CA_CERTS ?? '';
+      if (existsSync(certificates)) copyFileSync(certificates, root.path(CERTIFICATES));
+    } catch (error) {
+      await root.remove();
+      throw error;
+    }
+    return root;
+  }
+
+  /** A path in the root, as the host sees it. */
+  path(inside: string): string {
+    return join(this.#directory, 'root', inside);
+  }
+
+  /** The user's home, as the host sees it. */
+  get home(): string {
+    return this.path(HOME);
+  }
+
+  /** Starts a command of the shell as the user. @param alone it has no network but a loopback of its own */
+  start(command: string, { alone = false }: { readonly alone?: boolean } = {}): RunningProgram {
+    const prepare = [
+      ...(alone ? ['ip link set lo up'] : []),
+      'mount -t proc proc "$1/proc"',
+      'mount --rbind /dev "$1/dev"',
+      'exec chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
+    ].join(' && ');
+    const apart = [
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--propagation',
+      'private',
+      ...(alone ? ['--net'] : []),
+    ];
+    const words = [...apart, 'sh', '-c', prepare, 'sh', this.path(''), USER, command];
+    const child = spawn('unshare', words, { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#running.add(child);
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        text += bytes.toString('utf8');
+      });
+    }
+    return { child, text: () => text };
+  }
+
+  /** Runs a command to its end. @returns what it printed; rejects when it fails */
+  async run(command: string): Promise<string> {
+    const { child, text } = this.start(command);
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    if (code !== 0) throw new Error(`${command} ended with ${code ?? child.signalCode}: ${text()}`);
+    return text();
+  }
+
+  async remove(): Promise<void> {
+    for (const child of this.#running) await endProgram(child, 'SIGKILL');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const passed = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+    const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
+    return {
+      ...Object.fromEntries(passed),
+      PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME,
+      LANG: 'C.UTF-8',
+      npm_config_registry: registry,
+      ...(existsSync(this.path(CERTIFICATES)) ? { NODE_EXTRA_CA_CERTS: CERTIFICATES } : {}),
+    };
+  }
+}

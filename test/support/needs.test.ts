@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { missing, type Need } from './needs.ts';
+
+/** Programs of a name, by what they do. */
+const OTHERS: readonly (readonly [Need, script: string, lacks: RegExp])[] = [
+  // The words of the shell of Debian's package busybox, which runs the date of the host.
+  [
+    'busybox',
+    'echo "date: invalid option -- \'D\'" >&2; exit 1',
+    /which lacks date -D in its shell \(apt-get install busybox-static\)/,
+  ],
+  ['nc', 'echo "[v1.10-47]" >&2; exit 1', /\(apt-get install netcat-openbsd\)/],
+  ['tftp', 'exit 0', /\(apt-get install tftp-hpa\)/],
+];
+
+for (const [need, script, lacks] of OTHERS) {
+  test(`another ${need} than the one that tests need counts as missing, and what to install is said`, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-needs-'));
+    const path = process.env.PATH;
+    try {
+      writeFileSync(join(directory, need), `#!/bin/sh\n${script}\n`);
+      chmodSync(join(directory, need), 0o755);
+      process.env.PATH = `${directory}:${path}`;
+      assert.match(String(missing(need)), lacks);
+    } finally {
+      process.env.PATH = path;
+      rmSync(directory, { recursive: true });
+    }
+  });
+}
+
+test('a program that there is counts as there, one that there is not as missing', () => {
+  assert.equal(missing('linux'), process.platform === 'linux' ? false : 'needs Linux');
+  assert.match(String(missing('no-such-program')), /^needs no-such-program /);
+});
