@@ -1,4 +1,4 @@
-// Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for a minute: nothing is thrown, memory does not
+// Ten million datagrams of any bytes, as test/conformance/any-bytes.test.ts has them for seconds: nothing is thrown, memory does not
 // grow, each reply is a good one, each datagram is accounted for. Prints how many a second that were.
 
 import assert from 'node:assert/strict';

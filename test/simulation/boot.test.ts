@@ -1,9 +1,9 @@
-// Two hundred seeds of loss, duplication and delay; `test/long/simulation.test.ts` has thousands.
+// A hundred seeds of loss, duplication and delay; `test/long/simulation.test.ts` has thousands.
 
 import { test } from 'node:test';
 import { simulateSeeds } from './simulate.ts';
 
-const SEEDS = 200;
+const SEEDS = 100;
 
 test(
   `a machine is enlisted whatever the wire does to it: ${SEEDS} seeds of loss, duplication and delay`,

@@ -1,9 +1,9 @@
-// Two hundred seeds of everything that may happen between a rack and its region; `test/long/chaos.test.ts` has thousands.
+// A hundred seeds of everything that may happen between a rack and its region; `test/long/chaos.test.ts` has thousands.
 
 import { test } from 'node:test';
 import { liveThroughSeeds } from './chaos.ts';
 
-const SEEDS = 200;
+const SEEDS = 100;
 
 test(
   `rack and region agree whatever happens between them, and every event arrives once in its order: ${SEEDS} seeds`,
