@@ -18,8 +18,20 @@ import {
 } from './address.ts';
 import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
+import {
+  attachFilter,
+  DROP,
+  type FilterInstruction,
+  JUMP_IF_ANY_BIT,
+  JUMP_IF_EQUAL,
+  LOAD_BYTE,
+  LOAD_HALF_WORD,
+  LOAD_HALF_WORD_BEHIND,
+  LOAD_HEADER_LENGTH,
+  TAKE,
+} from './packet-filter.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
-import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW, SOL_SOCKET } from './wire-structs.ts';
+import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
 /** The most datagrams taken in one look; the rest waits for the next one. */
 export const TAKEN_MAX = 64;
@@ -31,7 +43,6 @@ const IPV4_HEADER_BYTES_MIN = 20;
 const UDP_HEADER_BYTES = 8;
 /** The more-fragments flag and the offset: both zero in a whole datagram. */
 const FRAGMENT_BITS = 0x3fff;
-const SO_ATTACH_FILTER = 26;
 const FRAME_BYTES_MAX = 16_384;
 
 /** What was heard. */
@@ -68,7 +79,7 @@ export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): Fra
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
   if (fd < 0) return undefined;
   const place = linkAddress(index);
-  if (!attachFilter(libc, fd, port) || libc.bind(fd, place, place.length) !== 0) {
+  if (attachFilter(libc, fd, datagramsFor(port)) !== undefined || libc.bind(fd, place, place.length) !== 0) {
     libc.close(fd);
     return undefined;
   }
@@ -156,33 +167,17 @@ function linkAddress(index: number): Uint8Array {
   return bytes;
 }
 
-/** What the kernel runs on each frame: code, jump if true, jump if false, operand (`struct sock_filter`). */
-const filterFor = (port: number): readonly (readonly [number, number, number, number])[] => [
-  [0x28, 0, 0, 12],
-  [0x15, 0, 8, ETHERTYPE_IPV4],
-  [0x30, 0, 0, 23],
-  [0x15, 0, 6, PROTOCOL_UDP],
-  [0x28, 0, 0, 20],
-  [0x45, 4, 0, FRAGMENT_BITS],
-  [0xb1, 0, 0, ETHERNET_HEADER_BYTES],
-  [0x48, 0, 0, ETHERNET_HEADER_BYTES + 2],
-  [0x15, 0, 1, port],
-  [0x06, 0, 0, 0xffff],
-  [0x06, 0, 0, 0],
+/** Takes whole IPv4 UDP datagrams for a port. */
+const datagramsFor = (port: number): readonly FilterInstruction[] => [
+  [LOAD_HALF_WORD, 0, 0, 12],
+  [JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV4],
+  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + 9],
+  [JUMP_IF_EQUAL, 0, 6, PROTOCOL_UDP],
+  [LOAD_HALF_WORD, 0, 0, ETHERNET_HEADER_BYTES + 6],
+  [JUMP_IF_ANY_BIT, 4, 0, FRAGMENT_BITS],
+  [LOAD_HEADER_LENGTH, 0, 0, ETHERNET_HEADER_BYTES],
+  [LOAD_HALF_WORD_BEHIND, 0, 0, ETHERNET_HEADER_BYTES + 2],
+  [JUMP_IF_EQUAL, 0, 1, port],
+  TAKE,
+  DROP,
 ];
-
-function attachFilter(libc: Libc, fd: number, port: number): boolean {
-  const filter = filterFor(port);
-  const program = Buffer.allocUnsafeSlow(filter.length * 8);
-  filter.forEach(([code, ifTrue, ifFalse, operand], index) => {
-    program.writeUInt16LE(code, index * 8);
-    program.writeUInt8(ifTrue, index * 8 + 2);
-    program.writeUInt8(ifFalse, index * 8 + 3);
-    program.writeUInt32LE(operand, index * 8 + 4);
-  });
-  const pointer = Buffer.alloc(16);
-  pointer.writeUInt16LE(filter.length, 0);
-  pointer.writeBigUInt64LE(libc.addressOf(program), 8);
-  // The kernel copies the program during the call.
-  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, pointer, pointer.length) === 0;
-}

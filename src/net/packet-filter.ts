@@ -1,12 +1,21 @@
 // Instructions of the kernel's packet filter, as several filters need them. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
 //
 // 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP.
+// 2. The kernel copies a filter while it is attached; until then its bytes have to be alive.
+
+import { errorName, type Libc } from './libc.ts';
+import { SOL_SOCKET } from './wire-structs.ts';
 
 /** One instruction of a filter: operation, jump if true, jump if false, operand. */
 export type FilterInstruction = readonly [number, number, number, number];
 
 export const LOAD_WORD = 0x20;
+export const LOAD_HALF_WORD = 0x28;
 export const LOAD_BYTE = 0x30;
+/** Loads a half word so far behind the start that LOAD_HEADER_LENGTH has read. */
+export const LOAD_HALF_WORD_BEHIND = 0x48;
+/** Reads the length of an IPv4 header, in octets. */
+export const LOAD_HEADER_LENGTH = 0xb1;
 export const JUMP = 0x05;
 export const JUMP_IF_EQUAL = 0x15;
 export const JUMP_IF_ANY_BIT = 0x45;
@@ -21,6 +30,12 @@ export const LOAD_SENDER_TAIL = 0xffe00008;
 
 export const TAKE: FilterInstruction = [RETURN, 0, 0, 0xffff];
 export const DROP: FilterInstruction = [RETURN, 0, 0, 0];
+
+const SO_ATTACH_FILTER = 26;
+/** Of a `sock_filter`. */
+const INSTRUCTION_BYTES = 8;
+/** Of a `sock_fprog`. */
+const PROGRAM_BYTES = 16;
 
 /** Values that are compared before the instruction that takes the packet. */
 const GROUP = 200;
@@ -37,4 +52,29 @@ export function takeAnyOf(values: readonly number[]): readonly FilterInstruction
     instructions.push([JUMP, 0, 0, 1], TAKE);
   }
   return instructions;
+}
+
+/** A socket hears what these instructions take, from now on. @returns the system's code where that was refused */
+export function attachFilter(libc: Libc, fd: number, instructions: readonly FilterInstruction[]): string | undefined {
+  const filter = encodeFilter(instructions);
+  const program = Buffer.allocUnsafeSlow(PROGRAM_BYTES).fill(0);
+  program.writeUInt16LE(instructions.length, 0);
+  program.writeBigUInt64LE(libc.addressOf(filter), 8);
+  const isTaken = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
+  const code = isTaken ? undefined : errorName(libc.errno());
+  // Named after the call, so that its bytes are alive during it.
+  return filter.length === 0 ? 'EINVAL' : code;
+}
+
+/** An array of `sock_filter`, with a store of its own. */
+function encodeFilter(instructions: readonly FilterInstruction[]): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(instructions.length * INSTRUCTION_BYTES);
+  instructions.forEach(([code, ifTrue, ifFalse, operand], index) => {
+    const at = index * INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, at);
+    bytes.writeUInt8(ifTrue, at + 2);
+    bytes.writeUInt8(ifFalse, at + 3);
+    bytes.writeUInt32LE(operand, at + 4);
+  });
+  return bytes;
 }

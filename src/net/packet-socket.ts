@@ -9,18 +9,23 @@
 import { type MacAddress, macFromBytes, macToBytes } from './address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
-import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_INTERFACE_INDEX, LOAD_WORD } from './packet-filter.ts';
-import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOL_SOCKET } from './wire-structs.ts';
+import {
+  attachFilter,
+  DROP,
+  type FilterInstruction,
+  JUMP_IF_EQUAL,
+  LOAD_INTERFACE_INDEX,
+  LOAD_WORD,
+} from './packet-filter.ts';
+import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS } from './wire-structs.ts';
 
 /** Ethernet's numbers of what is inside a frame. */
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
-const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const SOCKADDR_LL_BYTES = 20;
-const FILTER_INSTRUCTION_BYTES = 8;
 /** A jump reaches 255 instructions. */
 const FILTERED_INTERFACES_MAX = 200;
 /** Longer frames are cut: nothing that is read here is longer. */
@@ -80,16 +85,7 @@ export class PacketSocket {
 
   /** Hears what the filter takes, of whichever interface. @returns the system's code where that was refused */
   filter(instructions: readonly FilterInstruction[]): string | undefined {
-    const filter = encodeFilter(instructions);
-    const program = Buffer.allocUnsafeSlow(16).fill(0);
-    program.writeUInt16LE(filter.length / FILTER_INSTRUCTION_BYTES, 0);
-    program.writeBigUInt64LE(this.#libc.addressOf(filter), 8);
-    const code =
-      this.#libc.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0
-        ? undefined
-        : errorName(this.#libc.errno());
-    // The kernel has copied it; until then it had to be alive.
-    return filter.length === 0 ? 'EINVAL' : code;
+    return attachFilter(this.#libc, this.fd, instructions);
   }
 
   /** The next frame for this host; undefined: none waits. @throws Error named after the system's code */
@@ -166,17 +162,4 @@ function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstructi
     ...interfaceIndexes.map((index, place): FilterInstruction => [JUMP_IF_EQUAL, count - place, 0, index]),
     DROP,
   ];
-}
-
-/** An array of `sock_filter`, with a store of its own. */
-function encodeFilter(filter: readonly FilterInstruction[]): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(filter.length * FILTER_INSTRUCTION_BYTES);
-  filter.forEach(([code, ifTrue, ifFalse, operand], index) => {
-    const at = index * FILTER_INSTRUCTION_BYTES;
-    bytes.writeUInt16LE(code, at);
-    bytes.writeUInt8(ifTrue, at + 2);
-    bytes.writeUInt8(ifFalse, at + 3);
-    bytes.writeUInt32LE(operand, at + 4);
-  });
-  return bytes;
 }
