@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The first Node that runs Rackboot's TypeScript as it is, and calls native functions. */
-export const NODE_MAJOR_MIN = 24;
+const NODE_MAJOR_MIN = 24;
 /** fcntl(2): which flags a descriptor has; 0 for none, not even to be closed by exec. */
 const F_SETFD = 2;
 
@@ -32,8 +32,8 @@ export function findNode() {
 }
 
 /** The environment in which `node` is found by programs of npm, which begin with `#!/usr/bin/env node`. */
-export function withNode(node, env = process.env) {
-  return { ...env, PATH: [dirname(node), env.PATH].filter(Boolean).join(delimiter) };
+export function withNode(node) {
+  return { ...process.env, PATH: [dirname(node), process.env.PATH].filter(Boolean).join(delimiter) };
 }
 
 /**

@@ -105,8 +105,9 @@ export async function switchMachine(
     return 0;
   }
   const isOver = await awaitTask(stateDir, machine);
-  const end = await findEnd(stateDir, machine, machine.event_id, op === 'power_off' ? 'off' : 'on');
-  const isDone = end?.type === `Node powered ${end?.way}`;
+  const way = op === 'power_off' ? 'off' : 'on';
+  const end = await findEnd(stateDir, machine, machine.event_id, way);
+  const isDone = end?.type === `Node powered ${way}`;
   const text = end?.description ?? (isOver ? 'something else was done with its power' : 'it is still being switched');
   if (argv.json) printJson({ system_id: id, done: isDone, text });
   else print(`${machine.fqdn} (${id}): ${text}.`);
@@ -131,8 +132,7 @@ async function findEnd(stateDir: string, { system_id: id }: PowerShape, after: n
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
   const { events } = eventsShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/events/?op=query&${query}`));
   const ends = [`Node powered ${way}`, `Failed to power ${way} node`];
-  const end = events.findLast(({ type }) => ends.includes(type));
-  return end === undefined ? undefined : { ...end, way };
+  return events.findLast(({ type }) => ends.includes(type));
 }
 
 /** Says how a machine is switched. @returns 0 @throws RackError `not-found`, `bad-argument` */

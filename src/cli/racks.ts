@@ -98,11 +98,14 @@ export async function judgeRack(
     await askDaemon(stateDir, `${RACKS_PATH}?op=${verdict}`, 'POST', form.toString());
   }
   const done = verdict === 'remove' ? 'removed' : `${verdict}ed`;
-  const now = verdict === 'accept' ? rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${rack.uuid}/`)) : rack;
-  const conflict = verdict === 'accept' ? now.network_conflict : null;
+  const conflict = verdict === 'accept' ? await conflictOf(stateDir, rack) : null;
   if (json) printJson({ uuid: rack.uuid, name: rack.name, done, network_conflict: conflict });
   else print(`${rack.name} is ${done}.${conflict === null ? '' : ` But ${conflict}`}`);
   return 0;
+}
+
+async function conflictOf(stateDir: string, { uuid }: RackShape): Promise<string | null> {
+  return rackShape.parse(await askDaemon(stateDir, `${RACKS_PATH}${uuid}/`)).network_conflict;
 }
 
 function findRack(racks: readonly RackShape[], wanted: string): RackShape {

@@ -44,6 +44,7 @@ export async function runDaemon(configFile: string): Promise<number> {
 }
 
 function continueAsOwner(configFile: string): void {
+  if (process.getuid?.() !== 0) return;
   let stateDir: string;
   try {
     ({ stateDir } = loadPlace(configFile));
