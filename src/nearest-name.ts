@@ -20,15 +20,19 @@ export function nearestName(text: string, names: readonly string[]): string | un
   return longer[0];
 }
 
-/** How many characters have to be put in, taken out or changed to make `b` of `a`. */
+/** How many characters have to be put in, taken out, changed, or swapped with the next one, to make `b` of `a`. */
 function editsBetween(a: string, b: string): number {
+  let beforeLast: readonly number[] = [];
   let before = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= b.length; column += 1) {
       const change = (before[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(change, (before[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swap = isSwap ? (beforeLast[column - 2] ?? 0) + 1 : change;
+      current.push(Math.min(change, swap, (before[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
     }
+    beforeLast = before;
     before = current;
   }
   return before[b.length] ?? 0;

@@ -16,6 +16,7 @@ import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
 import { regionCommands } from './region-commands.ts';
 import { scriptsCommand } from './script-commands.ts';
+import { explainUsage, UsageError } from './usage-error.ts';
 import { readVersion } from './version.ts';
 
 const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
@@ -45,7 +46,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     await (await commandParser(args, finish)).parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
-      printError(`rackboot: ${error.message}\nSee rackboot --help.`);
+      printError(await explainUsage(error));
       return 2;
     }
     printFailure(error);
@@ -53,9 +54,6 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
   return code;
 }
-
-/** What cannot be used as arguments. */
-export class UsageError extends Error {}
 
 type Finish = (code: number) => void;
 
@@ -86,13 +84,12 @@ function base(parser: Argv) {
     .version(readVersion())
     .strict()
     .demandCommand(1, 'name a command')
-    .recommendCommands()
     .help()
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
       // What the parser itself complains of is the user's to mend, and no bug.
-      throw error === undefined || error.name === 'YError' ? new UsageError(message) : error;
+      throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
     });
 }
 

@@ -105,7 +105,9 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
     print(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
     return;
   }
-  print((await isTaken(flags.config, before, key, value)) ? `${key}: in force.` : notTaken(key));
+  const isInForce = await isTaken(flags.config, before, key, value);
+  const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
+  print(isInForce ? `${key}: ${done}.` : notTaken(key));
 }
 
 const notTaken = (key: string): string =>

@@ -5,6 +5,7 @@ import { Conversation, describeAs, type FurtherPorts, guessProtocol, type Protoc
 import { type Description, type Field, safeText } from '../capture/description.ts';
 import type { HexPayload } from '../capture/hex-file.ts';
 import { findDatagram } from '../capture/link-layer.ts';
+import { counted } from '../counted.ts';
 import { formatIpv4 } from '../net/address.ts';
 import { type KnownInput, loadCapture, nameOf } from './capture-input.ts';
 import { jsonListLines, printLines } from './output.ts';
@@ -124,8 +125,10 @@ function* jsonLinesOf({ file, datagrams, others, fault }: Decoded, before: strin
 
 function* linesOf({ file, datagrams, others, fault }: Decoded, named: boolean): Generator<string> {
   if (named) yield `${file}:`;
+  let count = 0;
   for (const datagram of datagrams) {
     const { number, time, interface: name, vlans, from, to, protocol, summary, comment } = datagram;
+    count += 1;
     const place = from === undefined ? undefined : `${from} > ${to}`;
     const tags = vlans.length === 0 ? undefined : `VLAN ${vlans.join('.')}`;
     const head = [`#${number}`, time, name, tags, place, protocol.toUpperCase(), summary];
@@ -135,7 +138,8 @@ function* linesOf({ file, datagrams, others, fault }: Decoded, named: boolean): 
     if (datagram.incomplete !== undefined) yield `    WRONG: ${datagram.incomplete}`;
     if (datagram.fault !== undefined) yield `    WRONG: Rackboot does not understand it: ${datagram.fault.text}`;
   }
-  for (const [what, count] of others) yield `(${count} packets without UDP of IPv4: ${what})`;
+  for (const [what, times] of others) yield `(${counted(times, 'packet')} without UDP of IPv4: ${what})`;
+  if (count === 0 && others.size === 0 && fault === undefined) yield 'The file holds no packet.';
   if (fault !== undefined) yield `The file was not read to its end: ${fault}`;
 }
 

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
 import { RackError } from '../errors.ts';
-import { isLogLevel } from '../observe/log-levels.ts';
+import { nearestName } from '../nearest-name.ts';
+import { isLogLevel, LOG_LEVELS } from '../observe/log-levels.ts';
 import { askDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
 import { formatDuration, printJson, printTable } from './output.ts';
@@ -31,7 +32,12 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
     : askDaemon(stateDir, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
-    throw new RackError('bad-argument', `${room} is neither a level nor a room; rackboot log-level shows the rooms`);
+    const meant = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
+    const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
+    throw new RackError(
+      'bad-argument',
+      `${room} is neither a level nor a room${hint}; rackboot log-level shows the rooms`,
+    );
   }
   if (request.json) {
     printJson(raw);

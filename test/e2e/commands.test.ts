@@ -235,14 +235,15 @@ describe('the commands beside a running rack', { skip }, () => {
       [['frobnicate'], /frobnicate/],
       [['machines'], /name what to do: list, show/],
       [['config'], /show, get, set, unset or export/],
-      [['leases', 'lst'], /lst/],
+      [['leases', 'lst'], /Did you mean list\?\nSee rackboot leases --help/],
       [['machines', 'lst'], /Did you mean list\?/],
-      [['status', '--jsn'], /jsn/],
+      [['status', '--jsn'], /Did you mean --json\?\nSee rackboot status --help/],
+      [['leases', 'list', '--vendor-clas', 'x'], /no "vendor-clas" here. Did you mean --vendor-class\?/],
     ] as const) {
       const ended = await rack.rackboot(...words);
       assert.equal(ended.code, 2, words.join(' '));
       assert.match(ended.err, expected);
-      assert.match(ended.err, /rackboot --help/);
+      assert.match(ended.err, /See rackboot.* --help/);
     }
     assert.match(well(await rack.rackboot('--help')), /doctor +Ask the running rack/);
   });
