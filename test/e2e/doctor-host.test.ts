@@ -68,7 +68,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
         new RegExp(`^BAD {2}port ${port}: ${who}\n {7}fix: sudo (kill ${process.pid}|systemctl .*)$`, 'm'),
       );
     }
-    assert.match(told, /^BAD {2}dhcp lab: BIOS: no offer .*\n {7}fix: sudo systemctl start rackboot; /m);
+    assert.match(told, /^BAD {2}rackboot: is not running.*\n {7}fix: sudo systemctl start rackboot; /m);
     assert.match(told, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build$/m);
   });
 
