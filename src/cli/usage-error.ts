@@ -13,31 +13,36 @@ export class UsageError extends Error {
   }
 }
 
+/** What stands before a misspelt command is no mistake. */
+const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
+
 /** The lines for a person who mistyped. */
 export async function explainUsage({ message, help }: UsageError): Promise<string> {
   const text = await help;
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
-  const names = unknown.split(', ').filter((name) => name !== '');
-  // A name of several words is told in both of its spellings.
-  const written = names.filter((name) => !/[A-Z]/.test(name) || !names.includes(dashed(name)));
+  const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
+  const known = namesIn(text);
+  // Behind a misspelt command its arguments are unknown, too: one is told of, and of those the one that was meant as something else.
+  const written = names.find((name) => nearestName(name, [...known.keys()]) !== undefined) ?? names[0];
+  const meant = known.get(nearestName(written ?? '', [...known.keys()]) ?? '');
   const complaint = message.startsWith('Not enough non-option arguments') ? 'an argument is missing' : message;
-  const said = unknown === '' ? complaint : `there is no ${written.map((name) => `"${name}"`).join(' and no ')} here`;
-  const meant = written[0] === undefined ? undefined : nearestName(written[0], namesIn(text));
+  const said = written === undefined ? complaint : `there is no "${written}" here`;
   const question = meant === undefined ? '' : `. Did you mean ${meant}?`;
   return `rackboot: ${said}${question}\nSee ${commandOf(text)} --help.`;
 }
 
-const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** The options and commands that a help lists. */
-function namesIn(help: string): readonly string[] {
+/** The options and commands that a help lists, with how each is written. */
+function namesIn(help: string): ReadonlyMap<string, string> {
   const command = commandOf(help);
-  return help.split('\n').flatMap((line) => {
-    const option = /^\s+(?:-\w, )?(--[\w-]+)/.exec(line)?.[1];
+  const names = new Map<string, string>();
+  for (const line of help.split('\n')) {
+    const option = /^\s+(?:-\w, )?--([\w-]+)/.exec(line)?.[1];
+    if (option !== undefined) names.set(option, `--${option}`);
     const below = line.trim().startsWith(`${command} `) ? line.trim().slice(command.length + 1) : '';
-    const name = option ?? /^[a-z][a-z-]*/.exec(below)?.[0];
-    return name === undefined ? [] : [name];
-  });
+    const word = /^[a-z][a-z-]*/.exec(below)?.[0];
+    if (word !== undefined) names.set(word, word);
+  }
+  return names;
 }
 
 /** The words of the command that a help is of, from its first line: `rackboot leases list`. */

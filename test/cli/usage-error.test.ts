@@ -23,6 +23,7 @@ test('a misspelt command or option is answered with the one that is most like it
     await explain('Unknown argument: ned'),
     'rackboot: there is no "ned" here. Did you mean end?\nSee rackboot leases --help.',
   );
+  assert.match(await explain('Unknown arguments: config, ned, 10.0.0.1'), /^rackboot: there is no "ned" here\. Did/);
   assert.match(
     await explain('Unknown arguments: client-di, clientDi'),
     /^rackboot: there is no "client-di" here\. Did you mean --client-id\?/,

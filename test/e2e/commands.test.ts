@@ -213,7 +213,7 @@ describe('the commands beside a running rack', { skip }, () => {
     writeFileSync(bad, `${CONFIG}dsn: {}\ntftp: { listen_port: 0 }\n`);
     const written = await rack.rackboot('check', bad);
     assert.deepEqual(written.err.trim().split('\n'), [
-      `${bad}:14: dsn: unknown key; see config/rackboot.yaml for all keys`,
+      `${bad}:14: dsn: unknown key; did you mean dns? config/rackboot.yaml shows all keys`,
       `${bad}:15: tftp.listen_port: expected a port number, 1 to 65535`,
     ]);
     const json = await rack.rackboot('check', bad, '--json');
