@@ -17,6 +17,7 @@ import { ownershipRemedy } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
+import { boundUnsentBytes } from '../net/unsent-bytes.ts';
 import { answerText } from './answer.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
@@ -236,6 +237,7 @@ export class BootHttpServer {
     }
     // Without a listener an error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
+    await boundUnsentBytes(server);
     const bound = server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };

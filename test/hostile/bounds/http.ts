@@ -35,6 +35,15 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'net/connection-shares.test.ts',
   },
   {
+    at: 'net/unsent-bytes.ts UNSENT_BYTES_MAX',
+    what: 'octets of an answer that the kernel keeps for one connection beyond what it may send now',
+    whoCanFill: 'a client that asks for a long file and does not read it',
+    whatOthersNotice: 'nothing: all connections together stay far below the memory that the kernel has for TCP',
+    howItEmpties: 'as the client reads; a connection on which nothing moves ends after 120 s',
+    share: 'by connection',
+    test: 'net/unsent-bytes.test.ts',
+  },
+  {
     at: 'http/body-arrival.ts ARRIVING_MAX',
     what: 'bodies whose first part is being read',
     whoCanFill: 'hosts that send the body of a post slowly',
