@@ -46,29 +46,48 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
   {
     at: 'http/body-arrival.ts ARRIVING_MAX',
     what: 'bodies whose first part is being read',
-    whoCanFill: 'hosts that send the body of a post slowly',
-    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
-    howItEmpties: 'as bodies arrive; one that stops is ended within 11 s',
+    whoCanFill: 'hosts of as many addresses that send the body of a post slowly',
+    whatOthersNotice:
+      'they wait some seconds: who holds too many, or lags by 5 s behind 16 KiB/s, loses one to a newcomer',
+    harm: { kind: 'waits' },
+    howItEmpties:
+      'as bodies arrive: the first 64 KiB come within 10 s where others wait; one that stops is ended within 11 s',
     share: 'by network and address',
     test: 'http/slow-posts.test.ts',
   },
   {
     at: 'http/proxy.ts PROXIED_MAX',
     what: 'requests that are with the region',
-    whoCanFill: 'hosts that post or read slowly',
-    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
-    howItEmpties: 'with the answer; a body that stops is ended within 11 s',
+    whoCanFill: 'hosts of as many addresses that post or read slowly',
+    whatOthersNotice:
+      'they wait some seconds: who holds too many, or lags by 5 s behind 16 KiB/s, loses one to a newcomer; behind 256 that keep just above it, for 2 minutes at most, with 503 in between',
+    harm: { kind: 'waits' },
+    howItEmpties:
+      'with the answer; where others wait, after 2 minutes for a slow client; a body that stops is ended within 11 s',
     share: 'by network and address',
-    test: 'http/slow-posts.test.ts',
+    test: 'net/body-places.test.ts',
   },
   {
     at: 'http/region-stand-in.ts BODIES_MAX',
     what: 'reports that are held in memory while the region is away',
-    whoCanFill: 'hosts that post reports',
-    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
-    howItEmpties: 'when a report is whole; one that stops is ended within 11 s',
+    whoCanFill: 'machines, or hosts, of as many addresses that post reports',
+    whatOthersNotice:
+      'they wait some seconds: who holds too many, or lags by 5 s behind 16 KiB/s, loses one to a newcomer; behind 16 that keep just above it, for 2 minutes at most, with 503 in between',
+    harm: { kind: 'waits' },
+    howItEmpties:
+      'when a report is on disk or with the region; where others wait, after 2 minutes for a slow one; one that stops is ended within 11 s',
     share: 'by network and address',
     test: 'http/stand-in.test.ts',
+  },
+  {
+    at: 'net/body-places.ts BODIES_WAITING_MAX',
+    what: 'requests of one door that wait, their bodies unread, for one of those places, each with up to 128 KiB',
+    whoCanFill: 'hosts of hundreds of addresses, more than one /24 has',
+    whatOthersNotice: 'they are answered 503 with Retry-After when nobody else has more than a fair share',
+    harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner; a firewall before the port' },
+    howItEmpties: 'as places are released, and after 20 s',
+    share: 'by network and address',
+    test: 'net/body-places.test.ts',
   },
   {
     at: 'net/pipelining.ts PIPELINED_MAX',
