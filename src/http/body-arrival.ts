@@ -1,24 +1,26 @@
 // Reads the first part of a request's body before the request takes a place with the region: whoever sends slowly, or never, keeps
 // nobody else out. A small body is there whole then; of a larger one the rest is passed on as it comes.
 //
-//   announced ─▶ reading ─┬─ its end ───────────────────────▶ whole
-//                         ├─ SMALL_BODY_BYTES_MAX ──────────▶ begun (the request is paused)
-//                         ├─ others need the place more ────▶ refused
-//                         └─ the sender is gone ────────────▶ gone
+//   announced ─▶ has a place ─▶ reading ─┬─ its end ──────────────────────▶ whole
+//           └─▶ none ─▶ refused          ├─ SMALL_BODY_BYTES_MAX ─────────▶ begun (the request is paused)
+//                                        ├─ others need the place more ───▶ refused
+//                                        └─ the sender is gone ───────────▶ gone
 //
-// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk of each) is held here. `net/connection-shares.ts` ends what stops.
+// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk of each) is held here; who gets a place, `net/body-places.ts` says.
+//    `net/connection-shares.ts` ends what stops.
 // 2. A chunk of node:http has memory of its own, which nothing overwrites: it is kept without a copy.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { FairShares, type Place } from '../fair-shares.ts';
+import type { Clock } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { onGone } from './send.ts';
+import { BodyPlaces, clientOf } from '../net/body-places.ts';
+import { isGone, onGone } from './send.ts';
 
 /** So much of a body is read before its request takes a place with the region, in bytes. */
 export const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * Bodies that are read so at a time. Anybody can fill it; at the bound whoever reads most at a time loses one to each newcomer (503), so
- * others notice nothing. It empties as bodies arrive, and a body that stops coming is ended within 11 s.
+ * Bodies that are read so at a time. Hosts of as many addresses can fill it; at the bound whoever holds too many, or is late, loses one
+ * to a newcomer (503), so others wait some seconds at the most. It empties as bodies arrive; one that stops is ended within 11 s.
  */
 export const ARRIVING_MAX = 256;
 
@@ -36,38 +38,44 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
 
 /** The places of the bodies that are being read. */
 export class BodyArrivals {
-  readonly #places = new FairShares<() => void>({ max: ARRIVING_MAX });
+  readonly #places: BodyPlaces;
 
-  /** Reads the first part of a body. Never rejects. */
-  read(request: IncomingMessage, response: ServerResponse, peer: Ipv4): Promise<ArrivedBody> {
-    return new Promise((resolve) => {
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      let place: Place<() => void> | undefined;
-      const end = (body: ArrivedBody): void => {
-        if (place !== undefined) this.#places.release(place);
-        forget();
-        request.off('data', take).off('end', whole).off('error', gone);
-        resolve(body);
-      };
-      const take = (chunk: Uint8Array): void => {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes < SMALL_BODY_BYTES_MAX) return;
-        request.pause();
-        end({ kind: 'begun', chunks });
-      };
-      const whole = (): void => end({ kind: 'whole', bytes: Buffer.concat(chunks) });
-      const gone = (): void => end({ kind: 'gone' });
-      const forget = onGone(response, gone);
-      const admission = this.#places.admit(peer, () => end({ kind: 'refused' }));
-      if (admission.kind === 'refused') {
-        end({ kind: 'refused' });
-        return;
-      }
-      place = admission.place;
-      admission.evicted?.();
-      request.on('data', take).on('end', whole).on('error', gone);
-    });
+  constructor(clock: Clock) {
+    this.#places = new BodyPlaces(clock, ARRIVING_MAX);
   }
+
+  /** Reads the first part of a body once it has a place. Never rejects. */
+  async read(request: IncomingMessage, response: ServerResponse, peer: Ipv4): Promise<ArrivedBody> {
+    const place = await this.#places.take(peer, clientOf(request, response));
+    if (place === 'refused' || place === 'gone') return { kind: place };
+    try {
+      return isGone(response) ? { kind: 'gone' } : await readFirst(request, response, place.lost);
+    } finally {
+      place.release();
+    }
+  }
+}
+
+function readFirst(request: IncomingMessage, response: ServerResponse, lost: Promise<'lost'>): Promise<ArrivedBody> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    const end = (body: ArrivedBody): void => {
+      forget();
+      request.off('data', take).off('end', whole).off('error', gone);
+      resolve(body);
+    };
+    const take = (chunk: Uint8Array): void => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes < SMALL_BODY_BYTES_MAX) return;
+      request.pause();
+      end({ kind: 'begun', chunks });
+    };
+    const whole = (): void => end({ kind: 'whole', bytes: Buffer.concat(chunks) });
+    const gone = (): void => end({ kind: 'gone' });
+    const forget = onGone(response, gone);
+    void lost.then(() => end({ kind: 'refused' }));
+    request.on('data', take).on('end', whole).on('error', gone);
+  });
 }

@@ -14,9 +14,9 @@ import type { Clock, Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
-import { FairShares } from '../fair-shares.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
+import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
 import { BodyArrivals, hasBody } from './body-arrival.ts';
@@ -117,13 +117,14 @@ export class BootRequests {
   readonly #sampler = new EventSampler();
   readonly #bootSampler = new EventSampler({ perSecond: 200, burst: 2000 });
   readonly #sends: FileSends<Exchange>;
-  readonly #arrivals = new BodyArrivals();
-  /** Reports that are held for a region that may be away; each with what gives up its place. */
-  readonly #reports = new FairShares<() => void>({ max: BODIES_MAX });
+  readonly #arrivals: BodyArrivals;
+  readonly #reports: BodyPlaces;
 
   constructor(deps: BootRequestsDeps) {
     this.#deps = deps;
     this.#sends = new FileSends(deps.clock, (exchange, stall) => this.#tell(exchange, 'http.stalled', stall));
+    this.#arrivals = new BodyArrivals(deps.clock);
+    this.#reports = new BodyPlaces(deps.clock, BODIES_MAX);
   }
 
   /** Files that are being sent. */
@@ -322,19 +323,18 @@ export class BootRequests {
       return outcome;
     }
     if (!standIn.isManaged(exchange.peer)) return undefined;
-    const evicted = Promise.withResolvers<'evicted'>();
-    const admission = this.#reports.admit(exchange.peer, () => evicted.resolve('evicted'));
-    if (admission.kind === 'refused') return undefined;
-    admission.evicted?.();
+    // While the region takes requests there is no need to wait.
+    const place = await this.#reports.take(exchange.peer, clientOf(request, response), standIn.isAway());
+    if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
     try {
       const { body: whole, begun = [] } = forwarding;
-      const body = whole ?? (await Promise.race([readRest(request, response, begun), evicted.promise]));
-      if (body === 'evicted') return refuse(forwarding, 503, 'proxy-busy');
+      const body = whole ?? (await Promise.race([readRest(request, response, begun), place.lost]));
+      if (body === 'lost') return refuse(forwarding, 503, 'proxy-busy');
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);
       return outcome.kind === 'untaken' ? await this.#keep(standIn, exchange, forwarding, body) : outcome;
     } finally {
-      this.#reports.release(admission.place);
+      place.release();
     }
   }
 

@@ -19,7 +19,8 @@ export const HTTP_REFUSALS = {
   'too-slow': 'The body came at less than 1 KiB in 10 s.',
   'not-accepted': 'The process may open no more files; raise LimitNOFILE.',
   'body-too-large': 'The body is larger than what is passed on to the region.',
-  'proxy-busy': 'Too many requests are with the region; the client tries again by itself.',
+  'proxy-busy':
+    'Too many requests are with the region, or this one came more slowly than others who waited for its place; the client tries again by itself.',
 } as const;
 
 /** Every kind of event of this room, for the operator. */

@@ -5,23 +5,24 @@
 //    case, and ours are added.
 // 2. The length of a body is bounded, announced or not; what is passed on is framed anew, so no two readings of one length meet.
 // 3. With the region away the answer is 503 at once, with one line that says what is wrong.
-// 4. Places with the region are shared out by the address and network of the caller.
+// 4. Places with the region are shared out by the address and network of the caller (`net/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { cleanText } from '../clean-text.ts';
+import type { Clock } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { answerText } from './answer.ts';
-import { onGone, sendText } from './send.ts';
+import { isGone, onGone, sendText } from './send.ts';
 
 /** The largest body that is passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * The most requests that are with the region at a time. Anybody can fill it; at the bound whoever has most of them loses one to each
- * newcomer, which is answered 503 or, if its answer has begun, cut. So others notice nothing. It empties as the region answers, and
- * when it is silent for REGION_SILENCE_MS.
+ * The most requests that are with the region at a time. Hosts of as many addresses can fill it; at the bound whoever holds too many, or
+ * is late, loses one to a newcomer: it is answered 503 or, if its answer has begun, cut. So others wait some seconds at the most. It
+ * empties as the region answers, and when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent while it owes something, in milliseconds. */
@@ -161,10 +162,11 @@ function textOf(words: readonly Uint8Array[]): string | undefined {
 /** Passes requests on; counts how many are under way. */
 export class RegionProxy {
   readonly #open: OpenRequest;
-  readonly #places = new FairShares<Passage>({ max: PROXIED_MAX });
+  readonly #places: BodyPlaces;
 
-  constructor(open: OpenRequest) {
+  constructor(open: OpenRequest, clock: Clock) {
     this.#open = open;
+    this.#places = new BodyPlaces(clock, PROXIED_MAX);
   }
 
   get active(): number {
@@ -182,14 +184,16 @@ export class RegionProxy {
       answerUnreachable(response, request.method, 503, reason);
       return { kind: 'unreachable', reason };
     }
-    const passage = new Passage(forwarding);
-    const admission = this.#places.admit(forwarding.peer ?? THIS_HOST, passage);
-    if (admission.kind === 'refused') return refuse(forwarding, 503, 'proxy-busy');
-    admission.evicted?.giveWay();
+    const place = await this.#places.take(forwarding.peer ?? THIS_HOST, clientOf(request, response));
+    if (place === 'refused') return refuse(forwarding, 503, 'proxy-busy');
+    if (place === 'gone') return { kind: 'aborted' };
     try {
+      if (isGone(response)) return { kind: 'aborted' };
+      const passage = new Passage(forwarding);
+      void place.lost.then(() => passage.giveWay());
       return await passage.travel(region, this.#open);
     } finally {
-      this.#places.release(admission.place);
+      place.release();
     }
   }
 }

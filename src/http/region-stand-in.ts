@@ -3,7 +3,7 @@
 //
 // 1. Only what a machine may post without any key is kept, and only of a machine in a managed network.
 // 2. A machine is told 202 when its report is on disk, and 503 otherwise: it asks again.
-// 3. At most BODIES_MAX bodies are held in memory at a time, shared out by address and network; of who has no place the request is passed
+// 3. At most BODIES_MAX bodies are held in memory at a time, shared out by `net/body-places.ts`; of who gets no place the request is passed
 //    on as ever.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,8 +14,9 @@ import { onGone, sendText } from './send.ts';
 /** The largest report that is kept, in bytes: what the region takes. */
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /**
- * Reports that are held in memory at a time, 32 MiB in all. Machines of managed networks fill it; at the bound whoever has most of them
- * loses one to each newcomer (503), so others notice nothing. It empties when a report is on disk or with the region.
+ * Reports that are held in memory at a time, 32 MiB in all. As many machines of managed networks fill it; at the bound whoever holds too
+ * many, or is late, loses one to a newcomer (503), so others wait some seconds at the most. It empties when a report is on disk or with
+ * the region.
  */
 export const BODIES_MAX = 16;
 

@@ -68,7 +68,7 @@ function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise
 }
 
 /** True when nobody can read the answer any more. */
-const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
+export const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
 
 /**
  * Calls `action` when the answer or its connection ends. An answer that waits behind another one of its connection is not told

@@ -11,12 +11,15 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { createConnection, isIP } from 'node:net';
 import { join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { REQUEST_MS_MAX } from '../net/body-places.ts';
 import { ConnectionShares } from '../net/connection-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
+import { boundUnsentBytes } from '../net/unsent-bytes.ts';
 import { answerText } from './answer.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { CONTROL_SOCKET, type HttpConfig } from './config.ts';
@@ -41,9 +44,8 @@ export const CONNECTIONS_MAX = 1024;
  */
 export const WAITING_MAX = 512;
 
-/** How long a request's fields and a whole request may take, and how long a connection may be idle, in milliseconds. */
+/** How long a request's fields may take, and how long a connection may be idle, in milliseconds. */
 const HEADERS_MS_MAX = 15_000;
-const REQUEST_MS_MAX = 300_000;
 const KEEP_ALIVE_MS = 15_000;
 const SILENCE_MS_MAX = 120_000;
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -123,7 +125,7 @@ export class BootHttpServer {
 
   constructor(deps: BootHttpDeps) {
     this.#deps = deps;
-    this.#proxy = new RegionProxy(opener(deps.regionCa));
+    this.#proxy = new RegionProxy(opener(deps.regionCa), deps.clock);
     this.#requests = new BootRequests({
       ...deps,
       counters: this.#counters,
@@ -236,6 +238,7 @@ export class BootHttpServer {
     }
     // Without a listener an error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
+    await boundUnsentBytes(server);
     const bound = server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };
@@ -300,7 +303,7 @@ export class ControlServer {
     } catch (cause) {
       throw this.#cannotMake(cause);
     }
-    const proxy = new RegionProxy(openRequest);
+    const proxy = new RegionProxy(openRequest, systemClock);
     const server = makeServer((request, response) => {
       if (this.#deps.isServing?.() === false)
         sendText(response, request.method, answerText(503, 'it is starting: ask again\n', { Connection: 'close' }));

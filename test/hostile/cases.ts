@@ -7,6 +7,7 @@
 
 import { CACHE_ENTRIES_MAX } from '../../src/dns/cache.ts';
 import { CLIENT_CONNECTIONS_MAX } from '../../src/dns/server.ts';
+import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
 import type { Readings } from './readings.ts';
@@ -281,6 +282,15 @@ export const CASES: readonly HostileCase[] = [
     bites: connected(1500, 5240),
     withoutIt: NO_ROOM,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
+  },
+  {
+    door: 'region',
+    attacker: 'posts large bodies slowly from 32 addresses of the network of the machines',
+    attack: 'api-large-bodies',
+    from: 'attacker',
+    bites: connected(LARGE_BODIES_MAX, 5240),
+    withoutIt: 'net/body-places.ts #lookAt: do not touch the place',
+    others: { ...AT_THE_REGION, 'a machine enlists with a long report': 12, 'an administrator signs in': 10 },
   },
   {
     door: 'region',

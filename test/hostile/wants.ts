@@ -12,6 +12,8 @@ const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
+/** More than a body that takes no place of its own, and less than one word of a command may have. */
+const LONG_REPORT_BYTES = 100_000;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
@@ -56,13 +58,8 @@ export const WANTS = {
   'names of outside are answered': (site) =>
     dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
-  'a machine enlists': async (site) => {
-    const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
-    const made = await curlForm(site, `http://${RACK}:5248/MAAS/api/1.0/nodes/`, `52:54:01:${octets.join(':')}`);
-    const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
-    const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
-    await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
-  },
+  'a machine enlists': (site) => enlist(site),
+  'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
   'an administrator lists the machines': (site) =>
     site.run(
       'machine',
@@ -122,9 +119,23 @@ async function dig(site: HostileSite, name: string, expected: string, ...words: 
   if (out.trim().split('\n').at(-1) !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
 }
 
-const curlForm = (site: HostileSite, url: string, mac: string): Promise<string> =>
-  site.run(
+async function enlist(site: HostileSite, ...more: readonly string[]): Promise<void> {
+  const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
+  const made = await site.run(
     'machine',
     ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1'],
-    ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, url],
+    ...[
+      '-d',
+      'op=new',
+      '-d',
+      'architecture=amd64/generic',
+      '-d',
+      `mac_addresses=52:54:01:${octets.join(':')}`,
+      ...more,
+    ],
+    `http://${RACK}:5248/MAAS/api/1.0/nodes/`,
   );
+  const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
+  const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
+  await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
+}

@@ -70,7 +70,7 @@ test('what the rack gives up, because nobody takes it, is not said to be the cli
     },
     resolve: () => ({ kind: 'file', path: 'huge', mac: MACHINE }),
     publish: (event) => void events.push(event),
-    proxy: new RegionProxy(() => assert.fail()),
+    proxy: new RegionProxy(() => assert.fail(), systemClock),
   });
   const server = createServer((request, response) => requests.handle(request, response));
   server.timeout = 300;

@@ -213,6 +213,8 @@ test('who asks for a hundred files before reading one gets four of them, and eve
   const before = rig.server.counters().requests;
   socket.write('GET /linux HTTP/1.1\r\n\r\n'.repeat(100));
   await until('asked', () => rig.server.counters().requests > before);
+  // The kernel keeps little of what is not read.
+  socket.resume();
   await until('cut off', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
   socket.destroy();
   assert.ok(rig.server.counters().requests - before <= PIPELINED_MAX);

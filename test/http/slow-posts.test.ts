@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { PROXIED_MAX } from '../../src/http/proxy.ts';
-import { addresses, ask, Crowd } from '../support/crowd.ts';
+import { BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
+import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { openRig, type Rig } from './rig.ts';
 
 const region = createHttpServer((request, response) => {
@@ -46,6 +47,33 @@ for (const [name, says] of ATTACKS) {
       const { text, ms } = await ask(rig.port, '127.0.0.1', [post(2048) + BODY]);
       assert.match(text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
       assert.ok(ms < 2000, `${ms} ms`);
+    } finally {
+      crowd.close();
+    }
+  });
+}
+
+/** Each of a network of its own: with one place each, all have an equal share, and so has who comes anew. */
+const ONE_EACH = Array.from({ length: PROXIED_MAX }, (_, index) => `127.${1 + (index >> 4)}.${index & 15}.2`);
+
+/** More than what is ended with 408. */
+const DRIP = { again: 'x'.repeat(256), everyMs: 1000 };
+const DRIPS: typeof ATTACKS = [
+  ['come by 256 octets a second', { first: post(60_000), ...DRIP }],
+  [
+    'begin with a large part and go on by 256 octets a second',
+    { first: post(1_000_000) + 'x'.repeat(100_000), ...DRIP },
+  ],
+];
+
+for (const [name, says] of DRIPS) {
+  test(`a report waits for seconds only while the bodies of ${PROXIED_MAX} posts from as many networks ${name}`, async () => {
+    const crowd = await Crowd.open(rig.port, ONE_EACH, PROXIED_MAX, says);
+    try {
+      await settled(() => rig.server.counters().requests);
+      const { text, ms } = await ask(rig.port, '127.0.0.1', [post(2048) + BODY]);
+      assert.match(text, /^HTTP\/1\.1 200[\s\S]*took 2048$/);
+      assert.ok(ms < BODY_LAG_MS_MAX + 5000, `${ms} ms`);
     } finally {
       crowd.close();
     }

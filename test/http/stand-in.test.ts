@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
-import { createConnection } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import { BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
+import { Crowd } from '../support/crowd.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';
 
 const PATH = '/MAAS/api/2.0/machines/';
@@ -13,6 +16,8 @@ const FORM = 'application/x-www-form-urlencoded';
 
 const kept: KeptReport[] = [];
 let isAway = false;
+/** How often it was asked whether the region is away: once when a report wants a place. */
+let awayAsked = 0;
 let isManaged = true;
 let problem: string | undefined;
 let answer: (response: ServerResponse) => void = (response) => response.end('region');
@@ -29,7 +34,10 @@ const region = createServer((request, response) => {
 const standIn = {
   agent: '#!/bin/sh\n# end of agent\n',
   preseed: 'd-i preseed/early_command string true\n',
-  isAway: () => isAway,
+  isAway: () => {
+    awayAsked += 1;
+    return isAway;
+  },
   isManaged: () => isManaged,
   keep: async (report: KeptReport) => {
     if (problem === undefined) kept.push(report);
@@ -106,22 +114,36 @@ test('a report that the region cannot take is kept, and the machine is told 202 
   assert.deepEqual({ peer, contentType, path }, { peer: ipv4(0x7f000001), contentType: FORM, path: `${PATH}?x=1` });
 });
 
-test('one host that sends its reports slowly, all at once, does not keep the others from being told 202', async () => {
-  isAway = true;
-  const slow = Array.from({ length: BODIES_MAX }, () => {
-    const socket = createConnection({ port: rig.port, host: '127.0.0.1', localAddress: '127.0.0.66' });
-    socket.on('error', () => undefined);
-    socket.write(`POST ${PATH} HTTP/1.1\r\nHost: rack\r\nContent-Length: 1000\r\n\r\na`);
-    return socket;
+/** Larger than what is read before a report takes its place, so that it is in its place that it comes slowly. */
+const LARGE = `POST ${PATH} HTTP/1.1\r\nHost: rack\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(100_000)}`;
+
+for (const [name, from, again, msMax] of [
+  ['one host that sends large reports slowly, all at once, does', ['127.0.0.66'], undefined, 2000],
+  [
+    'as many hosts as there are places, each with a large report that comes slowly, do',
+    Array.from({ length: BODIES_MAX }, (_, index) => `127.0.0.${66 + index}`),
+    'x'.repeat(256),
+    BODY_LAG_MS_MAX + 3000,
+  ],
+] as const) {
+  test(`${name} not keep the others from being told 202`, async () => {
+    isAway = true;
+    awayAsked = 0;
+    const crowd = await Crowd.open(rig.port, from, BODIES_MAX, {
+      first: LARGE,
+      ...(again && { again, everyMs: 1000 }),
+    });
+    try {
+      await eventuallyWithin(5000, 'every place is taken', () => awayAsked === BODIES_MAX);
+      const startedAt = systemClock.now();
+      assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 202);
+      const ms = systemClock.now() - startedAt;
+      assert.ok(ms < msMax, `${ms} ms`);
+    } finally {
+      crowd.close();
+    }
   });
-  try {
-    const before = rig.server.counters().requests;
-    while (rig.server.counters().requests < before + BODIES_MAX) await new Promise((next) => setImmediate(next));
-    assert.equal(statusOf(await send(rig, 'POST', PATH, 'a=1')), 202);
-  } finally {
-    for (const socket of slow) socket.destroy();
-  }
-});
+}
 
 test('a region that is known to be away is not asked first', async () => {
   isAway = true;

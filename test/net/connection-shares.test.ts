@@ -105,6 +105,18 @@ test('who holds no more than a fair share is not cut: the newcomer waits, and is
     assert.deepEqual(door.refused, []);
   }));
 
+test('when many places become free in one turn, all who wait for them are served at once', () =>
+  withDoor({ max: 200, waitingMax: 200 }, async (door) => {
+    const before = await Crowd.open(door.port, [A, B], 200);
+    await eventuallyWithin(5000, 'open', () => door.shares.open === 200);
+    const after = await Crowd.open(door.port, [A, B], 200);
+    await eventuallyWithin(5000, 'wait', () => door.shares.waiting === 200);
+    before.close();
+    // Without a move of the clock.
+    await eventuallyWithin(2000, 'served', () => door.shares.open === 200 && door.shares.waiting === 0);
+    after.close();
+  }));
+
 test('who waits too long is answered 503 with Retry-After, and so is who finds no room to wait', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
     await hold(door, A, 1);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
@@ -50,16 +51,37 @@ const post = (length: number): string =>
   'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
   `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
 
-test('large bodies that never end take no place from those of others, nor more memory than the bound', async () => {
-  const begun = post(1_900_000) + 'x'.repeat(1_000_000);
-  const crowd = await Crowd.open(live.port, addresses(5, 5), LARGE_BODIES_MAX + 20, { first: begun });
+test('large bodies that never end take no place from those of others, and no more of them are held or wait than the bounds', async () => {
+  const held = LARGE_BODIES_MAX + BODIES_WAITING_MAX;
+  const begun = post(1_900_000) + 'x'.repeat(200_000);
+  const crowd = await Crowd.open(live.port, addresses(5, 5), held + 20, { first: begun });
   try {
     await settled(() => live.api.connections());
     const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A01&hardware_facts=${'%20'.repeat(100_000)}`;
     const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
     assert.match(text, /^HTTP\/1\.1 (200|400) /);
     assert.ok(ms < 5000, `${ms} ms`);
-    assert.ok(crowd.open <= LARGE_BODIES_MAX, `${crowd.open} bodies are held`);
+    assert.ok(crowd.open <= held, `${crowd.open} bodies are held`);
+  } finally {
+    crowd.close();
+  }
+});
+
+test('as many slow large bodies as places, from one address each, keep a large body of their network waiting for seconds only', async () => {
+  const begun = post(1_900_000) + 'x'.repeat(100_000);
+  const from = addresses(LARGE_BODIES_MAX, LARGE_BODIES_MAX).map((one) => one.replace('127.1', '127.0'));
+  const crowd = await Crowd.open(live.port, from, LARGE_BODIES_MAX, {
+    first: begun,
+    again: 'x'.repeat(4096),
+    everyMs: 1000,
+  });
+  try {
+    await settled(() => live.api.connections());
+    const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
+    const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+    assert.match(text, /^HTTP\/1\.1 (200|400) /);
+    assert.ok(ms < BODY_LAG_MS_MAX + 5000, `${ms} ms`);
+    assert.ok(crowd.open >= LARGE_BODIES_MAX - 1, 'no more of them were cut than was needed');
   } finally {
     crowd.close();
   }

@@ -1,13 +1,13 @@
 // What every listener of the API shares: its connections, and the memory for bodies that are arriving, each shared out by the address
 // and network of who asks. For a rack that may speak for a machine (`caller.ts`) that is the machine.
 //
-// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives; small ones are bounded by the connections.
+// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
 // 2. What an operator should know is told at most once a minute, with how often it happened.
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
-import { FairShares } from '../../fair-shares.ts';
+import { BodyPlaces, clientOf } from '../../net/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/connection-shares.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import type { Region } from '../region.ts';
@@ -26,8 +26,9 @@ export const WAITING_MAX = 512;
 /** A body that is announced to be longer than this, or in chunks, is large: in bytes. */
 export const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * The most large bodies that arrive at a time: 64 MiB of strangers' bodies. Anybody can fill it; at the bound whoever has most of them
- * loses one to each newcomer (503), so others notice nothing. It empties as bodies arrive; what stops is ended within 11 s.
+ * The most large bodies that arrive at a time: 64 MiB of strangers' bodies. Hosts of as many addresses can fill it; at the bound whoever
+ * holds too many, or is late, loses one to a newcomer (503), so others wait some seconds at the most. It empties as bodies arrive; what
+ * stops is ended within 11 s.
  */
 export const LARGE_BODIES_MAX = 32;
 
@@ -46,11 +47,12 @@ export class ApiDoors {
   readonly #region: Region;
   readonly #onProblem: (problem: ApiProblem) => void;
   readonly #told = new EventSampler<ConnectionRefusal>(TOLD_RATE);
-  readonly #bodies = new FairShares<IncomingMessage>({ max: LARGE_BODIES_MAX });
+  readonly #bodies: BodyPlaces;
 
   constructor(region: Region, onProblem: (problem: ApiProblem) => void) {
     this.#region = region;
     this.#onProblem = onProblem;
+    this.#bodies = new BodyPlaces(region.clock, LARGE_BODIES_MAX);
     this.connections = new ConnectionShares({
       clock: region.clock,
       max: CONNECTIONS_MAX,
@@ -64,18 +66,18 @@ export class ApiDoors {
   guard(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => FastifyReply): void {
     this.connections.guard(app.server);
     app.addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
-      if (isLarge(request.raw) && !this.#takeBody(request)) send(reply, BUSY);
+      if (isLarge(request.raw) && !(await this.#takeBody(request, reply))) send(reply, BUSY);
     });
   }
 
   /** False: there is no place for this body. */
-  #takeBody({ raw }: FastifyRequest): boolean {
+  async #takeBody({ raw }: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const { address } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
-    const admission = this.#bodies.admit(address, raw);
-    if (admission.kind === 'refused') return false;
-    if (admission.evicted !== undefined) this.connections.refuse(admission.evicted);
-    const release = (): void => this.#bodies.release(admission.place);
-    raw.on('end', release).on('close', release);
+    const place = await this.#bodies.take(address, clientOf(raw, reply.raw));
+    if (place === 'refused' || place === 'gone') return false;
+    void place.lost.then(() => this.connections.refuse(raw));
+    raw.on('end', place.release).on('close', place.release);
+    if (raw.destroyed) place.release();
     return true;
   }
 

@@ -20,7 +20,8 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'rack-rejected': 'An administrator has rejected the rack; remove it to let it register again.',
   'rack-key': 'The key belongs to another rack, or the rack registered with another key.',
   'rack-embedded': "The rack of the region's own process is neither rejected nor removed.",
-  'bodies-limit': 'As many large bodies are arriving as may at a time; ask again in a few seconds.',
+  'bodies-limit':
+    'As many large bodies are arriving as may at a time, and none was done within 20 s; ask again in a few seconds.',
   'new-machines-limit':
     'As many machines are New as region.new_machines_max lets be, and none has to give way; accept or delete some.',
   'machines-limit': 'The region holds as many machines as it may; delete some.',

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import type { CertificatePair } from '../../files/certificate.ts';
+import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { answersAt } from '../../net/port-answer.ts';
 import type { RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
@@ -31,7 +32,6 @@ import { type ApiContext, addRoutes, send } from './routes.ts';
 /** Room for the facts of a machine with hundreds of disks, each character of them percent-encoded. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
-const REQUEST_MS_MAX = 30_000;
 const HEADERS_MS_MAX = 10_000;
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 20_000;

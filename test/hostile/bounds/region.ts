@@ -28,9 +28,12 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   {
     at: 'region/api/doors.ts LARGE_BODIES_MAX',
     what: 'bodies over 64 KiB that arrive at a time',
-    whoCanFill: 'hosts that send large bodies',
-    whatOthersNotice: 'nothing: whoever has most of them loses one to each newcomer',
-    howItEmpties: 'as bodies arrive; one that stops is ended within 11 s',
+    whoCanFill: 'hosts of as many addresses that send large bodies',
+    whatOthersNotice:
+      'they wait some seconds: who holds too many, or lags by 5 s behind 16 KiB/s, loses one to a newcomer; behind 32 that keep just above it, for 2 minutes at most, with 503 in between',
+    harm: { kind: 'waits' },
+    howItEmpties:
+      'as bodies arrive; where others wait, after 2 minutes for a slow one; one that stops is ended within 11 s',
     share: 'by network and address',
     test: 'region/crowded.test.ts',
   },
