@@ -4,7 +4,13 @@ import { instant } from '../../src/clock.ts';
 import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
 import { KEPT_MAX, KEPT_MS } from '../../src/net/router-answers.ts';
-import { OTHERS_RATE, SENDER_RATE, SENDERS_MAX, SolicitationGate } from '../../src/net/solicitation-gate.ts';
+import {
+  BOOTING_STRANGERS_RATE,
+  OTHERS_RATE,
+  SENDER_RATE,
+  SENDERS_MAX,
+  SolicitationGate,
+} from '../../src/net/solicitation-gate.ts';
 
 const MACHINE: Owner = { rank: 'machine', share: '' };
 const STRANGER: Owner = { rank: 'stranger', share: 'eth1' };
@@ -45,6 +51,16 @@ describe('solicitations that are told', () => {
     for (let index = 0; index < 20_000; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
     passed(gate, 20_000, invented);
     assert.equal(gate.allows(A, instant(1000)), true);
+  });
+
+  it('of strangers that boot are BOOTING_STRANGERS_RATE, which takes nothing from those who are not known to boot', () => {
+    const gate = new SolicitationGate();
+    const room = BOOTING_STRANGERS_RATE.burst;
+    for (let index = 0; index <= room; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
+    for (let index = 0; index < room; index += 1) assert.equal(gate.allows(invented(index), instant(0)), true);
+    assert.equal(gate.allows(invented(room), instant(0)), false);
+    assert.equal(gate.allows(A, instant(0)), true);
+    assert.equal(gate.allows(invented(room), instant(1000)), true);
   });
 
   it('are so few that none of those that wait for a DISCOVER is pushed out', () => {
