@@ -13,6 +13,7 @@ import {
   PLACES_OF_A_SOCKET,
   type Place,
   SOCKETS_MAX,
+  TOLD_OF_A_SOCKET,
   WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
@@ -205,4 +206,22 @@ test('who comes back has the rate of its place once more, and those who come for
   assert.equal(limits.judge(waiting.at(-1) ?? stranger(WIRE), undefined, at), 'too-many');
   const [again = stranger(WIRE)] = served;
   assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'who had its turn begins anew');
+});
+
+test('of one socket TOLD_OF_A_SOCKET places are told of as limited at once, and of another socket as well', () => {
+  const limits = new NewClients();
+  const tellings = (socket: string, count: number, from: number): number => {
+    let told = 0;
+    for (let number = 0; number < count; number += 1) {
+      const place = circuit(from + number, socket);
+      // Each has used up its own rate, not all of the socket.
+      admitted(limits, place, later(START, number * 11_000), AT_ONCE);
+      if (limits.refused(place, later(START, number * 11_000)) !== undefined) told += 1;
+    }
+    return told;
+  };
+  const most = TOLD_OF_A_SOCKET.burst;
+  const regained = Math.floor(3 * most * 11 * TOLD_OF_A_SOCKET.perSecond);
+  assert.equal(tellings('eth1', 3 * most, 0), most + regained);
+  assert.equal(tellings('eth2', most, 1000), most);
 });

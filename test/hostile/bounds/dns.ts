@@ -155,7 +155,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time, 4 s',
     share: 'by address',
-    test: 'dns/service.test.ts',
+    test: 'dns/amplification.test.ts',
   },
   {
     at: 'dns/large-answers.ts ADDRESSES_MAX',
@@ -165,5 +165,6 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'each leaves after 4 s',
     share: 'by address',
+    test: 'dns/amplification.test.ts',
   },
 ];

@@ -54,7 +54,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'with time',
     share: 'it is the share of a network; within it each address has its own',
-    test: 'region/rate-limit.test.ts',
+    test: 'region/anonymous.test.ts',
   },
   {
     at: 'region/rate-limit.ts ANONYMOUS_IN_TOTAL',
@@ -64,7 +64,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'with time',
     share: 'by network and by address',
-    test: 'region/rate-limit.test.ts',
+    test: 'region/anonymous.test.ts',
   },
   {
     at: 'region/password-limits.ts PASSWORDS_PER_ADDRESS',
@@ -77,7 +77,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'with time; a right password is not counted',
     share: 'it is the share',
-    test: 'region/passwords.test.ts',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/password-limits.ts PASSWORDS_PER_NETWORK',
@@ -91,7 +91,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'with time',
     share: 'by network; PASSWORDS_OF_RARE holds beside it',
-    test: 'region/passwords.test.ts',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/password-limits.ts PASSWORDS_OF_RARE',
@@ -100,7 +100,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'with time',
     share: 'it is the share',
-    test: 'region/passwords.test.ts',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/password-limits.ts ADDRESSES_MAX',
@@ -109,6 +109,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: who is forgotten begins anew with a full burst',
     howItEmpties: 'the one that was first seen is forgotten',
     share: 'none is needed',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/passwords.ts CHECKS_MAX',
@@ -118,7 +119,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'each takes about 100 ms',
     share: 'by the queue',
-    test: 'region/passwords.test.ts',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/passwords.ts CHECKS_WAITING_MAX',
@@ -129,7 +130,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'in two seconds, as passwords are checked',
     share: 'by network and address: whoever has the most in it loses one to each newcomer',
-    test: 'region/passwords.test.ts',
+    test: 'region/password-limits.test.ts',
   },
   {
     at: 'region/page/guard.ts REMEMBERED_MAX',
@@ -159,7 +160,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'with time',
     share: 'it is the share',
-    test: 'region/rate-limit.test.ts',
+    test: 'region/anonymous.test.ts',
   },
   {
     at: 'region/rate-limit.ts ADDRESSES_MAX',
@@ -351,7 +352,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'store/region-identity.test.ts',
   },
   {
-    at: 'store/region-sqlite.ts BOUNDS',
+    at: 'store/region-sqlite.ts EVENT_BOUNDS',
     what: 'events of the log of the region, and of them those that concern no known machine and no person caused',
     whoCanFill: 'hosts that boot without end; of strangers, any host',
     whatOthersNotice: 'the oldest events are gone; strangers push out only what strangers did',

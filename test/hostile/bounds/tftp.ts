@@ -133,7 +133,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'the slice unused for longest goes',
     share: 'none is needed: the file system has a cache of its own behind it',
-    test: 'files/file-tree.test.ts',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/slice-cache.ts READS_IN_FLIGHT_MAX',
@@ -143,7 +143,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'as the disk answers, first come, first served',
     share: 'a transfer or a response waits for one slice at a time, so the turns are shared by readers',
-    test: 'files/file-tree.test.ts',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/slice-cache.ts READS_WAITING_MAX',
@@ -153,6 +153,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'a disk that answers; the boot tree on a disk of its own' },
     howItEmpties: 'as the disk answers',
     share: 'it has room for every transfer and every response there can be',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/text-directory.ts FILES_MAX',
