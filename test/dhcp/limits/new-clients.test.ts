@@ -9,6 +9,9 @@ import {
   NewClients,
   type Newcomer,
   OFFERED_ALWAYS,
+  OFFERED_BACK_SHARE_MAX,
+  OFFERED_SHARE_MAX,
+  OFFERED_SMALL_SHARE_MAX,
   PLACES_MAX,
   PLACES_OF_A_SOCKET,
   type Place,
@@ -172,9 +175,9 @@ test('offers that nobody asks for take a share of a range, more of a small one, 
   const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
   const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
   const table: readonly (readonly [usable: number, ofFirst: number, ofBack: number])[] = [
-    [1000, 750, 900],
+    [1000, 1000 * OFFERED_SHARE_MAX, 1000 * OFFERED_BACK_SHARE_MAX],
     [85, OFFERED_ALWAYS, 77],
-    [70, 56, 63],
+    [70, 70 * OFFERED_SMALL_SHARE_MAX, 70 * OFFERED_BACK_SHARE_MAX],
     [10, 8, 9],
     [2, 2, 2],
     [1, 1, 1],

@@ -76,6 +76,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: one of whoever has the most gives way, an idle one first',
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'by network and client',
+    test: 'hostile/cases.ts',
   },
   {
     at: 'dns/server.ts CLIENT_CONNECTIONS_MAX',
@@ -89,7 +90,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'it is the share',
-    test: 'e2e/dns.test.ts',
+    test: 'hostile/cases.ts',
   },
   {
     at: 'dns/cache.ts CACHE_ENTRIES_MAX',

@@ -10,6 +10,7 @@ import {
   LINK_VERSION,
   PENDING_KEPT_MS,
   PENDING_RACKS_MAX,
+  PENDING_RACKS_PER_ADDRESS_MAX,
   RACKS_MAX,
   type Rack,
 } from '../../../src/region/racks/rack.ts';
@@ -108,7 +109,7 @@ const REGISTRATIONS: readonly (readonly [
   ],
   ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
-  ['four wait from one address, and no more may', {}, waiting(4, HERE), 'racks-limit', 4],
+  ['four wait from one address, and no more may', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
   ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
   ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
   [
