@@ -115,6 +115,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'a further name would be refused; the client asks again',
     howItEmpties: 'as the file system answers',
     share: 'by the transfers and connections that ask',
+    test: 'files/file-tree.test.ts',
   },
   {
     at: 'files/file-tree.ts PATHS_KNOWN_MAX',
@@ -162,5 +163,6 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'all are forgotten at the bound',
     share: 'none is needed: a name without a file is not remembered',
+    test: 'files/text-directory.test.ts',
   },
 ];
