@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CLIENT_WAITERS_MAX, STREAMS_MAX, SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
-import { EXCHANGES_MAX, FLIGHT_MS } from '../../src/dns/forward.ts';
+import { EXCHANGES_MAX, FLIGHT_MS, HEDGE_MS } from '../../src/dns/forward.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { ip, record, replyTo } from './fixture.ts';
@@ -179,5 +179,22 @@ describe('at its bound', () => {
       sim.finished.filter(({ waiter }) => waiter === 'honest'),
       [],
     );
+  });
+
+  it('EXCHANGES_MAX questions to upstreams are known at a time, however many were sent', () => {
+    // Each flight asks all of them one after the other.
+    const upstream = Array.from({ length: 6 }, (_, index) => ({ ...ONE, address: ipv4(ip('192.0.2.1') + index) }));
+    const sim = new Simulation(
+      { upstream },
+      upstream.map((one) => [one, goodZone(30)]),
+    );
+    for (let index = 0; index < WAITERS_MAX; index += 1)
+      sim.ask(`silent.d${index}.test`, 'flood', ipv4(ip('10.20.0.1') + (index % 200)));
+    sim.run(HEDGE_MS * upstream.length);
+    assert.ok(sim.sent.length > EXCHANGES_MAX, `${sim.sent.length} were sent`);
+    assert.equal(sim.forwarder.exchanges, EXCHANGES_MAX);
+    sim.ask('n1.good.example', 'honest', ip('10.20.0.252'));
+    sim.run(100);
+    assert.ok(sim.finished.some(({ waiter, reply }) => waiter === 'honest' && reply !== undefined));
   });
 });

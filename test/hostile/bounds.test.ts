@@ -18,7 +18,6 @@ const UNTESTED: readonly string[] = [
   'daemon/feed.ts FEED_WAITING_MAX',
   'daemon/neighbourhood.ts TOLD_RATE',
   'dns/service.ts #sampler',
-  'dns/stream.ts UNREAD_OCTETS_MAX',
   'files/file-tree.ts PATHS_KNOWN_MAX',
   'http/boot-requests.ts #bootSampler',
   'net/udp-linux-socket.ts UNSEGMENTED_PEERS_MAX',

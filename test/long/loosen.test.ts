@@ -9,10 +9,15 @@ import { isUnit, LooseTree } from '../hostile/loosen.ts';
 const STILL_PASSES: ReadonlySet<string> = new Set([
   'boot/shown-uuids.ts UUIDS_MAX',
   'http/body-arrival.ts ARRIVING_MAX',
+  'http/server.ts CONNECTIONS_MAX',
   'http/server.ts WAITING_MAX',
+  'net/router-filter.ts SIEVED_MAX',
+  'observe/instrument-server.ts CONNECTIONS_MAX',
   'observe/instrument-server.ts WAITING_MAX',
+  'region/api/doors.ts CONNECTIONS_MAX',
   'region/api/doors.ts WAITING_MAX',
   'region/identity/enlistment.ts MACHINES_MAX',
+  'store/region-power.ts ENDED_MAX',
 ]);
 
 describe('with a loose bound, the test that its row names fails:', () => {

@@ -128,6 +128,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: that client is cut off',
     howItEmpties: 'as it reads, or with its connection',
     share: 'by connection',
+    test: 'dns/stream.test.ts',
   },
   {
     at: 'dns/claims.ts LEASE_CLAIMS_PER_NAME_MAX',
