@@ -7,7 +7,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
-import { findLaunderers, readTypedSource } from './support/typed-source.ts';
+import { findKeepers, findLaunderers, readTypedSource } from './support/typed-source.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const FILE_LINES_MAX = 400;
@@ -355,9 +355,15 @@ test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBy
   assert.equal(status, 0, `${stdout}\n→ use copyBytes or viewBytes of src/net/borrowed-bytes.ts`);
 });
 
+const typed = readTypedSource();
+
 test('borrowed bytes pass for owned ones nowhere: nobody casts or narrows them, nor anything else than a number', () => {
   report(
-    findLaunderers(readTypedSource()),
+    findLaunderers(typed),
     'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',
   );
+});
+
+test('borrowed bytes are kept nowhere outside the net room: in no field, collection or variable of an outer function', () => {
+  report(findKeepers(typed), 'copy them (copyBytes of src/net/borrowed-bytes.ts) before they are kept');
 });

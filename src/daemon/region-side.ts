@@ -41,9 +41,9 @@ const SECRET_BYTES = 24;
  * Reports of machines that are kept while the region is away: a hall that is switched on at once, and then no flood. A few hosts together
  * can use it up; then a machine is told 503, and asks again. It fills with time.
  */
-const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
+export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The same of one address, which may be that of a router with a rack of machines behind it. */
-const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
+export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
 /** Ample for a bundle of all authorities that a system trusts. */
 const CERTIFICATES_BYTES_MAX = 4 * 1024 * 1024;
 const AGENT = join(import.meta.dirname, '..', 'images', 'agent');

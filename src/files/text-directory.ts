@@ -11,7 +11,7 @@ import { errorText, osErrorCode } from '../errors.ts';
 /** Bytes of one file. */
 export const TEXT_FILE_BYTES_MAX = 256 * 1024;
 /** Files that are remembered, and names that are listed. */
-const FILES_MAX = 4096;
+export const FILES_MAX = 4096;
 
 /** A file's text, or why there is none. */
 export type FoundFile =

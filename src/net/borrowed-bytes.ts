@@ -5,7 +5,8 @@
 // 2. `copyBytes` is the way to keep borrowed bytes. The copy is a plain `Uint8Array` in memory of its own.
 // 3. `.slice` of a `Uint8Array` copies and `.slice` of a `Buffer` does not, though every `Buffer` passes for a `Uint8Array`. So nobody
 //    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. Nobody casts or narrows borrowed bytes
-//    outside this file. test/tidy.test.ts checks both.
+//    outside this file, and nobody outside this room puts them into a field, a collection or a variable of an outer function. A view of
+//    them (`borrowedView`) has no `buffer`, by which their memory could be kept. test/tidy.test.ts checks all of this.
 // 4. Under Node's test runner, what was lent is overwritten as soon as the borrower returns (`reclaim`), so that a test sees at once
 //    what was kept without a copy. In service nothing is overwritten: the next datagram does that.
 
@@ -15,6 +16,16 @@ declare const lent: unique symbol;
 export interface BorrowedBytes {
   readonly length: number;
   readonly [index: number]: number;
+  readonly [lent]?: never;
+}
+
+/** Numbers of borrowed bytes, as borrowed as they are. Big-endian unless `littleEndian`. It leads to the numbers only, not to the memory. */
+export interface BorrowedView {
+  readonly byteLength: number;
+  getUint8(at: number): number;
+  getUint16(at: number, littleEndian?: boolean): number;
+  getUint32(at: number, littleEndian?: boolean): number;
+  getInt32(at: number, littleEndian?: boolean): number;
   readonly [lent]?: never;
 }
 
@@ -54,7 +65,7 @@ export const borrowedPart = (bytes: BorrowedBytes, start: number, end: number): 
   viewBytes(bytes as Uint8Array, start, end);
 
 /** For reading numbers; as borrowed as the bytes. */
-export function borrowedView(bytes: BorrowedBytes): DataView {
+export function borrowedView(bytes: BorrowedBytes): BorrowedView {
   const { buffer, byteOffset, byteLength } = bytes as Uint8Array;
   return new DataView(buffer, byteOffset, byteLength);
 }

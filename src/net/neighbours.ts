@@ -21,11 +21,11 @@ export const NEIGHBOURS_MAX = 16_384;
 /** How soon the same sighting is told again, in milliseconds. */
 export const RETELL_MS = 60_000;
 /** New sightings of one hardware address. A host with many addresses has them told within seconds. */
-const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
+export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
 /** Hardware addresses whose rate is remembered. Invented ones fill it: one that is forgotten begins anew, within TOLD_RATE. */
-const SENDERS_MAX = 4096;
+export const SENDERS_MAX = 4096;
 /** New sightings of all hosts. A flood under invented hardware addresses fills it, and hosts that are new are told later. */
-const TOLD_RATE: Rate = { perSecond: 500, burst: 2000 };
+export const TOLD_RATE: Rate = { perSecond: 500, burst: 2000 };
 
 /** An address that was seen in use. */
 export interface Sighting {

@@ -6,7 +6,14 @@
 //    seriously, an interface that leaves its bridge would count as deleted.
 
 import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
-import { type BorrowedBytes, borrowedView } from './borrowed-bytes.ts';
+import {
+  type BorrowedBytes,
+  type BorrowedView,
+  borrowedIndexOf,
+  borrowedPart,
+  borrowedText,
+  borrowedView,
+} from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
 
 /** Multicast groups as a bit mask: links, and IPv4 addresses. */
@@ -98,38 +105,47 @@ export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array 
   return bytes;
 }
 
+/** One message of a datagram, with its header of 16 bytes, which is whole. */
+export interface NetlinkPart {
+  readonly bytes: BorrowedBytes;
+  readonly view: BorrowedView;
+  /** Where it begins in the datagram. */
+  readonly offset: number;
+}
+
 /** The messages of one datagram. A fault tells where its structure breaks; the messages before it are lost with it. */
 export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMessage[]> {
-  const views = splitNetlink(bytes);
-  if (!views.ok) return views;
+  const parts = splitNetlink(bytes);
+  if (!parts.ok) return parts;
   const messages: NetlinkMessage[] = [];
-  for (const view of views.value) {
-    const message = decodeMessage(view);
-    const start = view.byteOffset - borrowedView(bytes).byteOffset;
-    if (!message.ok) return fault(message.fault.code, start + message.fault.offset, message.fault.field);
+  for (const part of parts.value) {
+    const message = decodeMessage(part);
+    if (!message.ok) return fault(message.fault.code, part.offset + message.fault.offset, message.fault.field);
     if (message.value !== undefined) messages.push(message.value);
   }
   return decoded(messages);
 }
 
-/** The messages of a datagram, each with its header of 16 bytes, which is whole. */
-export function splitNetlink(bytes: BorrowedBytes): Decoded<readonly DataView[]> {
+/** The messages of a datagram. */
+export function splitNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkPart[]> {
   const view = borrowedView(bytes);
-  const messages: DataView[] = [];
+  const parts: NetlinkPart[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (at + HEADER_BYTES > bytes.length) return fault('truncated', at, 'header');
     const length = view.getUint32(at, true);
     if (length < HEADER_BYTES) return fault('bad-length', at, 'length');
     if (at + length > bytes.length) return fault('truncated', at, 'message');
-    messages.push(new DataView(view.buffer, view.byteOffset + at, length));
+    const part = borrowedPart(bytes, at, at + length);
+    parts.push({ bytes: part, view: borrowedView(part), offset: at });
     at += padded(length);
   }
-  return decoded(messages);
+  return decoded(parts);
 }
 
 type MessageOrNone = Decoded<NetlinkMessage | undefined>;
 
-function decodeMessage(view: DataView): MessageOrNone {
+function decodeMessage(part: NetlinkPart): MessageOrNone {
+  const { view } = part;
   const type = view.getUint16(4, true);
   const sequence = view.getUint32(8, true);
   switch (type) {
@@ -142,26 +158,27 @@ function decodeMessage(view: DataView): MessageOrNone {
       return decoded({ kind: 'refused', sequence, errno: -view.getInt32(HEADER_BYTES, true) });
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      return decodeLink(view, type === RTM_DELLINK);
+      return decodeLink(part, type === RTM_DELLINK);
     case RTM_NEWADDR:
     case RTM_DELADDR:
-      return decodeAddress(view, type === RTM_DELADDR);
+      return decodeAddress(part, type === RTM_DELADDR);
     // A neighbour that the kernel forgets (RTM_DELNEIGH) has gone nowhere: it needed the room.
     case RTM_NEWNEIGH:
-      return decodeNeighbour(view);
+      return decodeNeighbour(part);
     default:
       return decoded(undefined);
   }
 }
 
-function decodeLink(view: DataView, gone: boolean): MessageOrNone {
+function decodeLink(part: NetlinkPart, gone: boolean): MessageOrNone {
+  const { view } = part;
   const attributesAt = HEADER_BYTES + LINK_FIXED_BYTES;
   if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'link');
   if (view.getUint8(HEADER_BYTES) !== 0) return decoded(undefined);
   const index = view.getInt32(HEADER_BYTES + 4, true);
   if (gone) return decoded({ kind: 'link-gone', index });
   const flags = view.getUint32(HEADER_BYTES + 8, true);
-  const attributes = decodeAttributes(view, attributesAt);
+  const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
   const name = attributes.value.get(IFLA_IFNAME);
   if (name === undefined) return decoded(undefined);
@@ -176,23 +193,25 @@ function decodeLink(view: DataView, gone: boolean): MessageOrNone {
   });
 }
 
-function decodeAddress(view: DataView, gone: boolean): MessageOrNone {
+function decodeAddress(part: NetlinkPart, gone: boolean): MessageOrNone {
+  const { view } = part;
   const attributesAt = HEADER_BYTES + ADDRESS_FIXED_BYTES;
   if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'address');
   if (view.getUint8(HEADER_BYTES) !== FAMILY_INET) return decoded(undefined);
   const prefix = view.getUint8(HEADER_BYTES + 1);
   const index = view.getUint32(HEADER_BYTES + 4, true);
-  const attributes = decodeAttributes(view, attributesAt);
+  const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
   // On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours wherever both are given.
   const bytes = attributes.value.get(IFA_LOCAL) ?? attributes.value.get(IFA_ADDRESS);
   if (bytes === undefined) return decoded(undefined);
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
-  const address = ipv4(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  const address = ipv4(borrowedView(bytes).getUint32(0));
   return decoded({ kind: gone ? 'address-gone' : 'address', index, address, prefix });
 }
 
-function decodeNeighbour(view: DataView): MessageOrNone {
+function decodeNeighbour(part: NetlinkPart): MessageOrNone {
+  const { view } = part;
   const attributesAt = HEADER_BYTES + NEIGHBOUR_FIXED_BYTES;
   if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'neighbour');
   const state = view.getUint16(HEADER_BYTES + 8, true);
@@ -200,31 +219,27 @@ function decodeNeighbour(view: DataView): MessageOrNone {
     return decoded(undefined);
   }
   const index = view.getInt32(HEADER_BYTES + 4, true);
-  const attributes = decodeAttributes(view, attributesAt);
+  const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
   const bytes = attributes.value.get(NDA_DST);
   const hardware = attributes.value.get(NDA_LLADDR);
   // A tunnel's neighbours have no hardware address of six bytes.
   if (bytes === undefined || hardware?.length !== 6) return decoded(undefined);
   if (bytes.length !== 4) return fault('bad-value', HEADER_BYTES, 'neighbour');
-  const address = ipv4(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  const address = ipv4(borrowedView(bytes).getUint32(0));
   const heard = (state & STATE_REACHABLE) !== 0;
   return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
 }
 
 /** Attributes by type; of a type that occurs twice the last counts. */
-function decodeAttributes(view: DataView, start: number): Decoded<ReadonlyMap<number, Uint8Array>> {
-  const attributes = new Map<number, Uint8Array>();
+function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<ReadonlyMap<number, BorrowedBytes>> {
+  const attributes = new Map<number, BorrowedBytes>();
   for (let at = start; at < view.byteLength; ) {
     if (at + ATTRIBUTE_HEADER_BYTES > view.byteLength) return fault('truncated', at, 'attribute');
     const length = view.getUint16(at, true);
     if (length < ATTRIBUTE_HEADER_BYTES) return fault('bad-length', at, 'attribute');
     if (at + length > view.byteLength) return fault('truncated', at, 'attribute');
-    const value = new Uint8Array(
-      view.buffer,
-      view.byteOffset + at + ATTRIBUTE_HEADER_BYTES,
-      length - ATTRIBUTE_HEADER_BYTES,
-    );
+    const value = borrowedPart(bytes, at + ATTRIBUTE_HEADER_BYTES, at + length);
     // The top two bits are flags (nested, byte order).
     attributes.set(view.getUint16(at + 2, true) & 0x3fff, value);
     at += padded(length);
@@ -235,9 +250,9 @@ function decodeAttributes(view: DataView, start: number): Decoded<ReadonlyMap<nu
 /** Messages and attributes begin at multiples of four. */
 const padded = (length: number): number => (length + 3) & ~3;
 
-function zeroTerminated(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end)).toString('latin1');
+function zeroTerminated(bytes: BorrowedBytes): string {
+  const end = borrowedIndexOf(bytes, 0, 0);
+  return borrowedText(bytes, 'latin1', 0, end === -1 ? bytes.length : end);
 }
 
 function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {

@@ -8,7 +8,7 @@
 
 import type { MacAddress } from './address.ts';
 import { macToBytes } from './address.ts';
-import { type BorrowedBytes, borrowedView, copyBytes } from './borrowed-bytes.ts';
+import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
 import { internetChecksum, sumWords } from './raw-frame.ts';
 
@@ -68,7 +68,7 @@ export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDisco
   }
 }
 
-function decodeSolicitation(view: DataView, source: Uint8Array, end: number): Decoded<RouterDiscovery> {
+function decodeSolicitation(view: BorrowedView, source: Uint8Array, end: number): Decoded<RouterDiscovery> {
   const options = checkOptions(view, IPV6_HEADER_BYTES + SOLICITATION_BYTES, end);
   if (!options.ok) return options;
   if (source.every((byte) => byte === 0)) return decoded({ kind: 'nameless-solicitation' });
@@ -77,7 +77,7 @@ function decodeSolicitation(view: DataView, source: Uint8Array, end: number): De
 }
 
 /** Options are whole, and none is empty: a length of 0 would never end (RFC 4861 §4.6). */
-function checkOptions(view: DataView, start: number, end: number): Decoded<true> {
+function checkOptions(view: BorrowedView, start: number, end: number): Decoded<true> {
   for (let at = start; at < end; ) {
     if (at + 2 > end) return fault('truncated', at, 'option');
     const length = view.getUint8(at + 1) * 8;

@@ -20,7 +20,7 @@ const TABLE_MS_MAX = 500;
 /** Where Linux shows its ARP table. */
 export const ARP_FILE = '/proc/net/arp';
 /** Hosts that got their one datagram; beyond so many, none gets one until the table is read again. */
-const ASKED_MAX = 4096;
+export const ASKED_MAX = 4096;
 
 /** What of a socket's send buffer is in use, in bytes of the kernel's count. */
 export interface SendMemory {

@@ -5,7 +5,7 @@
 // 1. Asking needs no privilege and does not wait; where the kernel cannot answer, the list is undefined, which is not empty.
 
 import { type Ipv4, ipv4 } from './address.ts';
-import { type BorrowedBytes, borrowedPart, borrowedView } from './borrowed-bytes.ts';
+import { type BorrowedBytes, borrowedPart } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty } from './byte-reader.ts';
 import type { Libc } from './libc.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from './netlink.ts';
@@ -51,17 +51,17 @@ export interface SocketAnswer {
 }
 
 export function decodeSocketAnswer(bytes: BorrowedBytes): Decoded<SocketAnswer> {
-  const views = splitNetlink(bytes);
-  if (!views.ok) return views;
+  const parts = splitNetlink(bytes);
+  if (!parts.ok) return parts;
   const sockets: ListedSocket[] = [];
   let end: SocketAnswer['end'];
-  for (const view of views.value) {
+  for (const { view, offset } of parts.value) {
     const type = view.getUint16(4, true);
     if (type === NLMSG_DONE) end = 'done';
     if (type === NLMSG_ERROR) end = 'refused';
     if (type !== SOCK_DIAG_BY_FAMILY) continue;
     if (view.byteLength < ENTRY_BYTES) {
-      return faulty({ code: 'truncated', offset: view.byteOffset - borrowedView(bytes).byteOffset, field: 'socket' });
+      return faulty({ code: 'truncated', offset, field: 'socket' });
     }
     if (view.getUint8(16) !== AF_INET) continue;
     sockets.push({

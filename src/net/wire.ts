@@ -15,7 +15,7 @@ import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts'
 
 /** The longest a probe may take: what it takes by itself and a thread that is busy. */
 const ANSWER_MS_MAX = 2000;
-const PROBES_WAITING_MAX: number = PROBES_MAX;
+export const PROBES_WAITING_MAX: number = PROBES_MAX;
 
 /** Who is told what is heard. */
 export interface WireListener {

@@ -23,7 +23,7 @@ export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
  * Addresses that are remembered with how often they asked, and networks. Anybody can fill it, and nobody notices: the first seen is
  * forgotten, which gives it its burst anew.
  */
-const ADDRESSES_MAX = 4096;
+export const ADDRESSES_MAX = 4096;
 
 /** How often one address, or one network, has asked. */
 interface Buckets {

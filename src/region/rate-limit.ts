@@ -18,7 +18,7 @@ export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 200, burst: 1200 };
  * Addresses, and networks, that are remembered with how often they asked. Anybody can fill it, and nobody notices: the first seen is
  * forgotten, which gives it its burst anew.
  */
-const ADDRESSES_MAX = 4096;
+export const ADDRESSES_MAX = 4096;
 
 /** A machine at work, by the token of its boot: each of its scripts takes three requests at once, and then one a few seconds. */
 export const WORKER_RATE: Rate = { perSecond: 5, burst: 100 };

@@ -54,7 +54,7 @@ import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
 
-const BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000 };
+export const EVENT_BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000 };
 
 /**
  * Opens or creates `region.db` in a directory.
@@ -67,7 +67,7 @@ export function openRegionStore(options: {
   const path = join(options.stateDir, REGION_FILE);
   const database = openDatabaseFile(path, REGION_DATABASE);
   database.exec('PRAGMA foreign_keys = ON');
-  return new SqliteRegionStore(database, path, options.bounds ?? BOUNDS);
+  return new SqliteRegionStore(database, path, options.bounds ?? EVENT_BOUNDS);
 }
 
 class SqliteRegionStore implements RegionStore {

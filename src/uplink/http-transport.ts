@@ -25,7 +25,7 @@ const ANSWER_MS_MAX = 60_000;
 /** How long a connection may take to be answered at all. */
 const SILENCE_MS_MAX = 20_000;
 /** Connections that are kept for the next request. */
-const SOCKETS_MAX = 6;
+export const SOCKETS_MAX = 6;
 
 export interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */

@@ -15,7 +15,7 @@ export const OUTBOX_BATCH_MAX = 256;
  * So many events may be over the bound until one looks: what is over is taken out together, because going through all that wait for each
  * event would hold up the rack in a flood.
  */
-const OVERRUN_MAX = 1024;
+export const OVERRUN_MAX = 1024;
 
 type Unnumbered = Omit<UplinkEvent, 'sequence'>;
 

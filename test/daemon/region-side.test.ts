@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { RegionSide } from '../../src/daemon/region-side.ts';
+import { KEPT_PER_ADDRESS, KEPT_RATE, RegionSide } from '../../src/daemon/region-side.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 
@@ -54,4 +54,21 @@ test('one host that reports without end keeps no report of a machine from being 
   for (let index = 0; index < 3000; index += 1) if ((await standIn.keep(report(ATTACKER))) !== limited) kept += 1;
   for (const machine of MACHINES) assert.notEqual(await standIn.keep(report(machine)), limited);
   assert.ok(kept >= MACHINES.length, `${kept}: as many as machines behind one router`);
+});
+
+test('of one address KEPT_PER_ADDRESS reports are kept at once, and of all together KEPT_RATE; then a machine is told to come again', async (context) => {
+  const standIn = makeStandIn(context);
+  const limited = 'too many reports at a time';
+  const keptOf = async (peer: (typeof MACHINES)[number], count: number): Promise<number> => {
+    let kept = 0;
+    for (let index = 0; index < count; index += 1) if ((await standIn.keep(report(peer))) !== limited) kept += 1;
+    return kept;
+  };
+  const { burst } = KEPT_PER_ADDRESS;
+  assert.equal(await keptOf(ATTACKER, burst + 5), burst);
+  const addresses = Math.ceil(KEPT_RATE.burst / burst);
+  let all = burst;
+  for (const peer of MACHINES.slice(0, addresses)) all += await keptOf(peer, burst);
+  assert.equal(all, KEPT_RATE.burst);
+  assert.equal(await keptOf(MACHINES.at(-1) ?? ATTACKER, 1), 0);
 });

@@ -1,11 +1,13 @@
 // What somebody gets out of the rack who asks in another's name: octets of UDP answers for octets of questions.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import type { DnsConfig } from '../../src/dns/config.ts';
 import { ADDRESSES_MAX, LARGE_ANSWERS, LARGE_FACTOR, LargeAnswers } from '../../src/dns/large-answers.ts';
-import { FLAG } from '../../src/dns/message.ts';
+import { FLAG, UDP_OCTETS_MAX } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { DnsService } from '../../src/dns/service.ts';
@@ -67,6 +69,24 @@ describe('amplification', () => {
     assert.equal(service.counters.read()['cut-large'], 20_000 - whole);
     // Without the bound each would have had 40 times its question.
     assert.ok(said / asked < 4, `factor ${said / asked}`);
+  });
+
+  it('of one answer is at most 22.5, with the headers of IP and UDP, as docs/security.md says', () => {
+    const headers = 20 + 8;
+    // The smallest question that may be answered at length: the root's, with EDNS.
+    const smallest = queryBytes('', TYPE.TXT, { edns: { payload: 65_535 } }).length;
+    const factor = (UDP_OCTETS_MAX + headers) / (smallest + headers);
+    assert.equal(factor, 22.5);
+    const large = { ...CONFIG, records: CONFIG.records.flatMap((one) => [one, { ...one, data: `x${one.data}` }]) };
+    const { ask, service } = start();
+    service.configure(large);
+    for (const payload of [512, 1232, 4096, 65_535]) {
+      const { octets } = ask('m', TYPE.ANY, { edns: { payload } });
+      assert.ok(octets <= UDP_OCTETS_MAX, `${octets} octets for a payload of ${payload}`);
+      assert.ok((octets + headers) / (queryBytes('m', TYPE.ANY, { edns: { payload } }).length + headers) < factor);
+    }
+    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8');
+    assert.match(text, /\| DNS, served networks \| 22\.5 for one answer/);
   });
 
   it('over TCP, whose sources are real, every answer is whole; other addresses do not notice', () => {

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
-import { EXCHANGES_MAX, FLIGHT_MS } from '../../src/dns/forward.ts';
+import { CLIENT_WAITERS_MAX, STREAMS_MAX, SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
+import { EXCHANGES_MAX, FLIGHT_MS, HEDGE_MS } from '../../src/dns/forward.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { ip, record, replyTo } from './fixture.ts';
@@ -147,4 +147,54 @@ describe('the domain that a name counts for', () => {
       assert.equal(suffixOf(name), suffix);
     });
   }
+});
+
+describe('at its bound', () => {
+  it('a client with CLIENT_WAITERS_MAX questions loses its oldest to its next one, and another client none', () => {
+    const sim = new Simulation({ upstream: [ONE] }, [[ONE, goodZone(30)]]);
+    sim.ask('silent.good.example', 'honest', ip('10.20.0.252'));
+    for (let index = 0; index < CLIENT_WAITERS_MAX; index += 1)
+      sim.ask(`silent.d${index}.test`, String(index), ip('10.20.0.66'));
+    assert.deepEqual(sim.finished, []);
+    sim.ask('silent.more.test', 'more', ip('10.20.0.66'));
+    assert.deepEqual(
+      sim.finished.map(({ waiter, reply }) => [waiter, reply]),
+      [['0', undefined]],
+    );
+  });
+
+  it('of STREAMS_MAX exchanges over TCP the oldest of the domain with the most gives way, others notice nothing', () => {
+    // Truncated over UDP, and never answered over TCP.
+    const large: Behaviour = (query, _at, tcp) =>
+      tcp
+        ? undefined
+        : { bytes: Uint8Array.from(replyTo(query, 0, {}), (byte, at) => (at === 2 ? byte | 2 : byte)), afterMs: 1 };
+    const sim = new Simulation({ upstream: [ONE] }, [[ONE, large]]);
+    for (let index = 0; index <= STREAMS_MAX; index += 1) sim.ask(`n${index}.large.test`, String(index));
+    sim.ask('other.test', 'honest');
+    sim.run(10);
+    assert.equal(sim.streams, STREAMS_MAX);
+    assert.ok(sim.counters.read().overloaded >= 2, 'two gave way');
+    assert.deepEqual(
+      sim.finished.filter(({ waiter }) => waiter === 'honest'),
+      [],
+    );
+  });
+
+  it('EXCHANGES_MAX questions to upstreams are known at a time, however many were sent', () => {
+    // Each flight asks all of them one after the other.
+    const upstream = Array.from({ length: 6 }, (_, index) => ({ ...ONE, address: ipv4(ip('192.0.2.1') + index) }));
+    const sim = new Simulation(
+      { upstream },
+      upstream.map((one) => [one, goodZone(30)]),
+    );
+    for (let index = 0; index < WAITERS_MAX; index += 1)
+      sim.ask(`silent.d${index}.test`, 'flood', ipv4(ip('10.20.0.1') + (index % 200)));
+    sim.run(HEDGE_MS * upstream.length);
+    assert.ok(sim.sent.length > EXCHANGES_MAX, `${sim.sent.length} were sent`);
+    assert.equal(sim.forwarder.exchanges, EXCHANGES_MAX);
+    sim.ask('n1.good.example', 'honest', ip('10.20.0.252'));
+    sim.run(100);
+    assert.ok(sim.finished.some(({ waiter, reply }) => waiter === 'honest' && reply !== undefined));
+  });
 });

@@ -148,3 +148,21 @@ describe('a connection whose client does not read', () => {
     assert.ok(peer.writableLength <= UNREAD_OCTETS_MAX + 60_002);
   });
 });
+
+it('PIPELINE_MAX questions of a connection are taken; the next is taken when one was answered', async () => {
+  const peer = new Peer();
+  let taken = 0;
+  const connection = new Connection(peer, ip('10.20.0.5'), new VirtualClock(), {
+    onMessage: () => {
+      taken += 1;
+    },
+    onActive: () => undefined,
+    onClosed: () => undefined,
+  });
+  for (let count = 0; count < PIPELINE_MAX + 10; count += 1) peer.push(frame(new Uint8Array(20)));
+  await turn();
+  assert.equal(taken, PIPELINE_MAX);
+  connection.answer(new Uint8Array(20));
+  await turn();
+  assert.equal(taken, PIPELINE_MAX + 1);
+});

@@ -16,7 +16,14 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BootTree, FILES_KEPT_MAX, FILES_OPEN_MAX, PATH_CHARACTERS_MAX, splitPath } from '../../src/files/file-tree.ts';
+import {
+  BootTree,
+  FILES_KEPT_MAX,
+  FILES_OPEN_MAX,
+  LOOKUPS_MAX,
+  PATH_CHARACTERS_MAX,
+  splitPath,
+} from '../../src/files/file-tree.ts';
 import type { OpenedFile } from '../../src/files/opened-file.ts';
 import { SLICE_BYTES } from '../../src/files/slice-cache.ts';
 import { CONNECTIONS_MAX } from '../../src/http/server.ts';
@@ -386,4 +393,16 @@ test('a tree that is absent or a file is refused by name', async (context) => {
   const root = makeTree(context, { file: 'x' });
   await assert.rejects(BootTree.open(join(root, 'absent')), { code: 'tree-unreadable', message: /absent/ });
   await assert.rejects(BootTree.open(join(root, 'file')), { code: 'tree-unreadable', message: /not a directory/ });
+});
+
+test('LOOKUPS_MAX names are looked up at a time; one more is refused, and who waits for one of them is not', async (context) => {
+  const tree = await BootTree.open(makeTree(context, { f0: 'zero' }));
+  const all = Array.from({ length: LOOKUPS_MAX }, (_, index) => tree.open(`f${index}`));
+  const beyond = assert.rejects(tree.open('beyond'), /are being looked up already/);
+  const again = tree.open('f0');
+  await beyond;
+  assert.notEqual(await again, undefined);
+  await Promise.all(all);
+  assert.equal(await tree.open('beyond'), undefined);
+  tree.close();
 });

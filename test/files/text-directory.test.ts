@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { TEXT_FILE_BYTES_MAX, TextDirectory } from '../../src/files/text-directory.ts';
+import { FILES_MAX, TEXT_FILE_BYTES_MAX, TextDirectory } from '../../src/files/text-directory.ts';
 import { missing } from '../support/needs.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'rackboot-texts-'));
@@ -74,4 +74,11 @@ test('a directory that does not exist has no files', () => {
   const none = new TextDirectory(join(root, 'nowhere'));
   assert.equal(none.find('generic'), undefined);
   assert.deepEqual(none.list(), []);
+});
+
+test('FILES_MAX names are listed', () => {
+  const many = join(root, 'many');
+  mkdirSync(many);
+  for (let index = 0; index <= FILES_MAX; index += 1) writeFileSync(join(many, `f${index}`), '');
+  assert.equal(new TextDirectory(many).list().length, FILES_MAX);
 });

@@ -6,7 +6,7 @@
 // 3. A case shows something only when it fails without the protection: `withoutIt` says what to change to see that.
 
 import { CACHE_ENTRIES_MAX } from '../../src/dns/cache.ts';
-import { CLIENT_CONNECTIONS_MAX } from '../../src/dns/server.ts';
+import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX } from '../../src/dns/server.ts';
 import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
@@ -181,8 +181,8 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'holds 400 TCP connections and asks nothing',
     attack: 'dns-tcp-idle',
     from: 'attacker',
-    bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= 256,
-    withoutIt: NO_ROOM,
+    bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= CONNECTIONS_MAX,
+    withoutIt: `${NO_ROOM} (CONNECTIONS_MAX)`,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
   },
   {
@@ -191,7 +191,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-tcp-own',
     from: 'machine',
     bites: connected(CLIENT_CONNECTIONS_MAX, 53),
-    withoutIt: "fair-shares.ts #makeRoom: at addressMax return 'address'",
+    withoutIt: "fair-shares.ts #makeRoom: at addressMax return 'address', which CLIENT_CONNECTIONS_MAX is",
     others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
   },
   {

@@ -148,13 +148,14 @@ export class HostileSite {
     ];
   }
 
-  /** Makes the newcomer another host. */
-  async anotherNewcomer(): Promise<void> {
+  /** Makes the newcomer another host. @returns its hardware address */
+  async anotherNewcomer(): Promise<string> {
     this.#newcomers += 1;
     const mac = `52:54:00:78:00:${this.#newcomers.toString(16).padStart(2, '0')}`;
     for (const words of ['down', `address ${mac}`, 'up']) {
       await this.run('newcomer', 'ip', 'link', 'set', 'eth0', ...words.split(' '));
     }
+    return mac;
   }
 
   async #build(): Promise<void> {

@@ -1,11 +1,15 @@
 // What those want who are not the attacker, and how it is asked for.
 
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { leasesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { authorization } from './oauth.ts';
+import { outsideAddress } from './outside-names.ts';
 import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK } from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
@@ -17,7 +21,10 @@ const LONG_REPORT_BYTES = 100_000;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
-  'a machine with a reservation gets its address': (site) => lease(site, 'machine'),
+  'a machine with a reservation gets its address': async (site) => {
+    const address = await lease(site, 'machine');
+    if (address !== KNOWN_ADDRESS) throw new Error(`got ${address}`);
+  },
   'a lease is renewed': async (site) => {
     const renewal = clientBytes({ type: 'request', mac: hw(KNOWN_MAC), ciaddr: ip(KNOWN_ADDRESS), xid: nextName() });
     const words = [RACK, '67', '1', '0', Buffer.from(renewal).toString('hex'), '68'];
@@ -25,8 +32,12 @@ export const WANTS = {
     if (answered.trim() !== '1') throw new Error('no answer');
   },
   'a newcomer gets an address': async (site) => {
-    await site.anotherNewcomer();
-    await lease(site, 'newcomer');
+    const mac = await site.anotherNewcomer();
+    const address = await lease(site, 'newcomer');
+    if (!/^10\.77\.9\.1?\d?\d$/.test(address)) throw new Error(`${address} is not of the range`);
+    const owners = (await leases(site)).filter((held) => held.address === address && held.state === 'bound');
+    if (owners.length !== 1 || owners[0]?.mac !== mac)
+      throw new Error(`${address} of ${mac} is leased as ${JSON.stringify(owners)}`);
   },
   'a lease that somebody holds stays theirs': async (site) => {
     const held = await holdersLease(site);
@@ -38,14 +49,13 @@ export const WANTS = {
   },
   'a client that no class denies gets its address again': async (site) => {
     const before = await holdersLease(site);
-    await lease(site, 'holder', '-x', `hostname:${HOLDER_NAME}`);
+    const got = await lease(site, 'holder', '-x', `hostname:${HOLDER_NAME}`);
     const after = await holdersLease(site);
-    if (before?.address !== after?.address) throw new Error(`${before?.address} became ${after?.address}`);
+    if (before?.address !== after?.address || got !== after?.address)
+      throw new Error(`${before?.address} became ${after?.address}, and ${got} was given`);
   },
-  'a loader comes by TFTP': (site) =>
-    site.run('machine', 'curl', '-sSf', '--tftp-blksize', '1428', '-o', '/dev/null', `tftp://${RACK}/lpxelinux.0`),
-  'a kernel comes by HTTP': (site) =>
-    site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5248/lpxelinux.0`),
+  'a loader comes by TFTP': (site) => fetchWhole(site, '--tftp-blksize', '1428', `tftp://${RACK}/lpxelinux.0`),
+  'a kernel comes by HTTP': (site) => fetchWhole(site, '--retry', '2', `http://${RACK}:5248/lpxelinux.0`),
   'the rack’s own names are answered': (site) => dig(site, 'rack.maas', RACK),
   // Not with another try: a send buffer that others have filled has room now and then.
   'names are answered at the first asking': async (site) => {
@@ -55,8 +65,11 @@ export const WANTS = {
     if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
   },
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
-  'names of outside are answered': (site) =>
-    dig(site, `w${site.apiKey.length}-${nextName()}.outside.example`, '192.0.2.80'),
+  // Of a name that was not asked for before, by an address that no other name has.
+  'names of outside are answered': (site) => {
+    const name = `w${site.apiKey.length}-${nextName()}.outside.example`;
+    return dig(site, name, outsideAddress(name));
+  },
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
@@ -105,13 +118,30 @@ function nextName(): number {
   return names;
 }
 
-/** udhcpc ends with an error when it has no lease after its tries. */
-const lease = (site: HostileSite, host: string, ...words: readonly string[]): Promise<string> =>
-  site.run(host, 'udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true', ...words);
+/** udhcpc ends with an error when it has no lease after its tries. @returns the address that it got */
+async function lease(site: HostileSite, host: string, ...words: readonly string[]): Promise<string> {
+  const client = ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true', ...words];
+  const { code, out, err } = await site.rack.run(site.host(host), ...client);
+  const address = /lease of (\S+) obtained/.exec(`${out}${err}`)?.[1];
+  if (code !== 0 || address === undefined) throw new Error(`udhcpc: exit code ${code}: ${err}${out}`);
+  return address;
+}
 
-async function holdersLease(site: HostileSite) {
+async function leases(site: HostileSite) {
   const { out } = await site.rack.rackboot('leases', '--json');
-  return leasesShape.parse(JSON.parse(out)).find(({ mac }) => mac === HOLDER_MAC);
+  return leasesShape.parse(JSON.parse(out));
+}
+
+const holdersLease = async (site: HostileSite) => (await leases(site)).find(({ mac }) => mac === HOLDER_MAC);
+
+/** Loads a file, which must be the one of the tree, octet for octet. */
+async function fetchWhole(site: HostileSite, ...words: readonly string[]): Promise<void> {
+  const got = await site.run('machine', 'bash', '-o', 'pipefail', '-c', 'curl -sSf "$@" | sha256sum', 'bash', ...words);
+  const name = words.at(-1)?.split('/').at(-1) ?? '';
+  const expected = createHash('sha256')
+    .update(readFileSync(join(site.rack.tree, name)))
+    .digest('hex');
+  if (!got.startsWith(expected)) throw new Error(`${name}: other octets than in the tree: ${got}`);
 }
 
 async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {

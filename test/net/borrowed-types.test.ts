@@ -1,10 +1,12 @@
-// The guards on borrowed bytes find whoever goes round them: casts, narrowing, and decoders in any way of writing a function.
+// The guards on borrowed bytes find whoever goes round them: casts, narrowing, places that keep them, and decoders in any way of writing a
+// function.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { borrowers, findLaunderers, readTypedSource, type TypedSource } from '../support/typed-source.ts';
+import { borrowers, findKeepers, findLaunderers, readTypedSource, type TypedSource } from '../support/typed-source.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -18,6 +20,28 @@ const LAUNDERED = [
   'export const narrowed = (bytes: BorrowedBytes) => bytes instanceof Uint8Array ? bytes : undefined;',
   'export function said(bytes: BorrowedBytes): bytes is Uint8Array & BorrowedBytes { return bytes.length > 0; }',
   'export const guessed = (value: unknown): value is Uint8Array => value !== undefined;',
+];
+/** One place to a line that would keep what it was lent. */
+const KEPT = [
+  'export class Field { last: BorrowedBytes = []; }',
+  'export class Listed { readonly #all: BorrowedBytes[] = []; get count() { return this.#all.length; } }',
+  'export interface Entry { readonly question: BorrowedBytes; readonly at: number }',
+  'export const known = new Map<number, BorrowedBytes>();',
+  'export const took = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value = bytes; };',
+  'export const mapped = (to: Map<number, unknown>, bytes: BorrowedBytes) => to.set(1, bytes);',
+  'export const queued = (to: unknown[], bytes: BorrowedBytes) => to.push({ bytes, at: 1 });',
+  'export const viewed = (to: Set<unknown>, bytes: BorrowedBytes) => to.add(borrowedView(bytes));',
+  'let last: unknown; export function outer(bytes: BorrowedBytes) { last = bytes; return () => last; }',
+  'export const later = (bytes: BorrowedBytes) => setTimeout(() => console.log(bytes[0]), 1);',
+  'export const promised = (bytes: BorrowedBytes) => Promise.resolve().then(() => bytes.length);',
+  'export const datagrams = (to: unknown[], of: readonly ReceivedDatagram[]) => to.push(of[0]);',
+];
+const READ = [
+  'export const sum = (bytes: BorrowedBytes) => [1, 2].map((at) => bytes[at] ?? 0);',
+  'export const copied = (to: Uint8Array[], bytes: BorrowedBytes) => to.push(copyBytes(bytes));',
+  'export const written = (to: Uint8Array, bytes: BorrowedBytes) => to.set(bytes, 4);',
+  'export class Port { onBytes: (bytes: BorrowedBytes) => void = () => {}; }',
+  'export function local(bytes: BorrowedBytes) { let part = bytes; part = borrowedPart(bytes, 0, 1); return part[0]; }',
 ];
 const HONEST = [
   'export const brand = (value: number) => value as number & { readonly unit?: "s" };',
@@ -47,8 +71,10 @@ before(() => {
   // Inside the project, so that the types of Node are found.
   mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
   directory = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'borrowed-'));
-  const given = "import type { BorrowedBytes } from '../../../src/net/borrowed-bytes.ts';\n";
-  for (const [name, lines] of Object.entries({ LAUNDERED, HONEST, DECODERS, OURS }))
+  const given =
+    "import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes } from '../../../src/net/borrowed-bytes.ts'; " +
+    "import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
+  for (const [name, lines] of Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS }))
     writeFileSync(join(directory, `${name}.ts`), `${given}${lines.join('\n')}\n`);
   const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(options));
@@ -61,6 +87,29 @@ test('each way in which borrowed bytes could pass for owned ones is found, and n
   const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
   const expected = LAUNDERED.map((_line, index) => `LAUNDERED ${index + 2}`);
   assert.deepEqual([...lines].sort(), expected.sort(), found.join('\n'));
+});
+
+test('each place that would keep borrowed bytes is found, and nothing else', () => {
+  // One of LAUNDERED keeps them as well.
+  const found = findKeepers(source).filter((text) => !text.includes('/LAUNDERED.ts:'));
+  const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
+  const expected = KEPT.map((_line, index) => `KEPT ${index + 2}`);
+  assert.deepEqual([...lines].sort(), expected.sort(), found.join('\n'));
+});
+
+test('a view of borrowed bytes does not lead to their memory: the compiler refuses it', () => {
+  const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
+  const refused = join(directory, 'refused');
+  mkdirSync(refused);
+  const given = "import { borrowedView } from '../../../../src/net/borrowed-bytes.ts';\n";
+  const lines = ['buffer', 'byteOffset'].map((name) => `export const ${name} = borrowedView([1]).${name};`);
+  writeFileSync(join(refused, 'view.ts'), `${given}${lines.join('\n')}\n`);
+  writeFileSync(join(refused, 'tsconfig.json'), JSON.stringify({ ...options, extends: '../../../../tsconfig.json' }));
+  const { stdout } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['--noEmit', '-p', refused], {
+    encoding: 'utf8',
+  });
+  for (const [index, name] of ['buffer', 'byteOffset'].entries())
+    assert.match(stdout, new RegExp(`view\\.ts\\(${index + 2},.*'${name}' does not exist`), stdout);
 });
 
 test('each function that others can call with borrowed bytes is found, however it is written', () => {

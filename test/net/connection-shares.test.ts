@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, get as getSecurely } from 'node:https';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,6 +14,7 @@ import {
   BODY_WINDOW_MS,
   type ConnectionRefusal,
   ConnectionShares,
+  PARTING_MAX,
   RESTING_MS,
   WAIT_MS_MAX,
 } from '../../src/net/connection-shares.ts';
@@ -202,3 +204,29 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
     rmSync(directory, { recursive: true });
   }
 });
+
+test('PARTING_MAX connections that are turned away may read why, as long as they stay; one more is cut without a word', () =>
+  withDoor({ max: 1, waitingMax: 1 }, async (door) => {
+    await hold(door, A, 1);
+    void ask(door.port, A, get('/')).catch(() => undefined);
+    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    let [told, cut] = [0, 0];
+    const more = 20;
+    const sockets = Array.from({ length: PARTING_MAX + more }, () => {
+      // Does not end when the server does.
+      const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A, allowHalfOpen: true });
+      let text = '';
+      socket.on('data', (bytes: Buffer) => {
+        if (text === '') told += 1;
+        text += bytes.toString('latin1');
+      });
+      socket.on('error', () => undefined);
+      socket.on('end', () => {
+        if (text === '') cut += 1;
+      });
+      return socket;
+    });
+    await eventuallyWithin(10_000, 'all are told or cut', () => told + cut === PARTING_MAX + more);
+    for (const socket of sockets) socket.destroy();
+    assert.deepEqual([told, cut], [PARTING_MAX, more]);
+  }));

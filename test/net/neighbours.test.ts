@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { NEIGHBOURS_MAX, NeighbourTable, RETELL_MS, type Sighting, SightingFilter } from '../../src/net/neighbours.ts';
+import {
+  NEIGHBOURS_MAX,
+  NeighbourTable,
+  RETELL_MS,
+  SENDER_RATE,
+  SENDERS_MAX,
+  type Sighting,
+  SightingFilter,
+  TOLD_RATE,
+} from '../../src/net/neighbours.ts';
 
 const A = ipv4(0x0a140032);
 const FIRST = mac(0x525400000001);
@@ -100,7 +109,7 @@ describe('the filter of sightings', () => {
       if (filter.allows(3, ipv4(0x0a000000 + index), mac(0x020000000000 + index), true, instant(index / 100)))
         through += 1;
     }
-    assert.ok(through >= 2000 && through <= 2600, `${through}`);
+    assert.ok(through >= TOLD_RATE.burst && through <= TOLD_RATE.burst + 1.2 * TOLD_RATE.perSecond, `${through}`);
     assert.ok(filter.allows(3, ipv4(0x0a000000 + 99_999), FIRST, true, instant(10_000)));
   });
 
@@ -110,8 +119,24 @@ describe('the filter of sightings', () => {
     for (let index = 0; index < 100_000; index += 1) {
       if (filter.allows(3, ipv4(0x0b000000 + index), SECOND, true, instant(index / 100))) through += 1;
     }
-    assert.ok(through <= 70, `${through}`);
+    assert.ok(through <= SENDER_RATE.burst + 1.2 * SENDER_RATE.perSecond, `${through}`);
     assert.ok(filter.allows(3, A, FIRST, true, instant(1000)));
+  });
+
+  it('remembers the rate of SENDERS_MAX hardware addresses: one that is forgotten begins anew', () => {
+    const filter = new SightingFilter();
+    const tell = (index: number, at: number): boolean =>
+      filter.allows(3, ipv4(0x0b000000 + index), SECOND, true, instant(at));
+    for (let index = 0; index < SENDER_RATE.burst; index += 1) assert.ok(tell(index, 0));
+    assert.ok(!tell(1000, 0));
+    // So slowly that all of them together are within their rate.
+    const everyMs = 1000 / TOLD_RATE.perSecond;
+    for (let index = 0; index < SENDERS_MAX; index += 1)
+      filter.allows(3, ipv4(0x0c000000 + index), mac(0x020000000000 + index), true, instant(index * everyMs));
+    const now = SENDERS_MAX * everyMs;
+    assert.ok((now / 1000) * SENDER_RATE.perSecond < SENDER_RATE.burst, 'its own rate has not filled again');
+    for (let index = 0; index < SENDER_RATE.burst; index += 1) assert.ok(tell(2000 + index, now), `${index}`);
+    assert.ok(!tell(3000, now));
   });
 
   it('tells a host that was heard before again in the middle of any flood', () => {

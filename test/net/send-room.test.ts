@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Ipv4 } from '../../src/net/address.ts';
-import { LOOK_EVERY, readArpTable, SendRoom, type Vicinity } from '../../src/net/send-room.ts';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { ASKED_MAX, LOOK_EVERY, readArpTable, SendRoom, type Vicinity } from '../../src/net/send-room.ts';
 import { ip } from '../dns/fixture.ts';
 
 const PRESENT = ip('10.20.0.10');
@@ -54,6 +54,19 @@ describe('a send buffer', () => {
     assert.equal(rig.admitted(ABSENT, 100), 1);
     rig.vicinity = vicinityOf();
     assert.equal(rig.admitted(ABSENT, 100), 1);
+  });
+
+  it('that is short takes one datagram to each of ASKED_MAX absent hosts, and all to hosts that are there', () => {
+    const rig = new Rig();
+    rig.vicinity = { isAbsent: (address) => address !== PRESENT };
+    rig.usedBytes = 500;
+    rig.admitted(PRESENT, LOOK_EVERY);
+    const invented = (index: number): Ipv4 => ipv4(0x0a00_0000 + index);
+    for (let index = 0; index < ASKED_MAX; index += 1) assert.equal(rig.admitted(invented(index), 1), 1, `${index}`);
+    assert.equal(rig.admitted(invented(ASKED_MAX), 1), 0);
+    assert.equal(rig.admitted(PRESENT, 100), 100);
+    rig.vicinity = { isAbsent: (address) => address !== PRESENT };
+    assert.equal(rig.admitted(invented(ASKED_MAX), 1), 1, 'the table was read again');
   });
 
   it('that is nearly full takes nothing for absent hosts', () => {

@@ -4,7 +4,13 @@ import { instant } from '../../src/clock.ts';
 import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
 import { KEPT_MAX, KEPT_MS } from '../../src/net/router-answers.ts';
-import { OTHERS_RATE, SENDER_RATE, SENDERS_MAX, SolicitationGate } from '../../src/net/solicitation-gate.ts';
+import {
+  BOOTING_STRANGERS_RATE,
+  OTHERS_RATE,
+  SENDER_RATE,
+  SENDERS_MAX,
+  SolicitationGate,
+} from '../../src/net/solicitation-gate.ts';
 
 const MACHINE: Owner = { rank: 'machine', share: '' };
 const STRANGER: Owner = { rank: 'stranger', share: 'eth1' };
@@ -47,15 +53,29 @@ describe('solicitations that are told', () => {
     assert.equal(gate.allows(A, instant(1000)), true);
   });
 
+  it('of strangers that boot are BOOTING_STRANGERS_RATE, which takes nothing from those who are not known to boot', () => {
+    const gate = new SolicitationGate();
+    const room = BOOTING_STRANGERS_RATE.burst;
+    for (let index = 0; index <= room; index += 1) gate.noteBooting(invented(index), STRANGER, instant(0));
+    for (let index = 0; index < room; index += 1) assert.equal(gate.allows(invented(index), instant(0)), true);
+    assert.equal(gate.allows(invented(room), instant(0)), false);
+    assert.equal(gate.allows(A, instant(0)), true);
+    assert.equal(gate.allows(invented(room), instant(1000)), true);
+  });
+
   it('are so few that none of those that wait for a DISCOVER is pushed out', () => {
     assert.ok(OTHERS_RATE.burst + (OTHERS_RATE.perSecond * KEPT_MS) / 1000 < KEPT_MAX);
   });
 
   it('of a sender that was forgotten begin anew', () => {
-    const gate = new SolicitationGate();
-    for (let index = 0; index < SENDER_RATE.burst; index += 1) gate.allows(A, instant(0));
-    assert.equal(gate.allows(A, instant(0)), false);
-    for (let index = 0; index < SENDERS_MAX; index += 1) gate.allows(invented(index), instant(10_000));
-    assert.equal(gate.allows(A, instant(14_000)), true);
+    const through = (others: number): number => {
+      const gate = new SolicitationGate();
+      for (let index = 0; index < SENDER_RATE.burst; index += 1) gate.allows(A, instant(0));
+      assert.equal(gate.allows(A, instant(0)), false);
+      for (let index = 0; index < others; index += 1) gate.allows(invented(index), instant(0));
+      return Array.from({ length: SENDER_RATE.burst }, () => gate.allows(A, instant(1000))).filter(Boolean).length;
+    };
+    assert.equal(through(SENDERS_MAX - 1), SENDER_RATE.perSecond);
+    assert.equal(through(SENDERS_MAX), SENDER_RATE.burst);
   });
 });

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4, mac } from '../../src/net/address.ts';
-import { PROBES_MAX } from '../../src/net/arp-probes.ts';
 import type { HostInterface } from '../../src/net/host-interface.ts';
 import type { FromNetWorker, ToNetWorker } from '../../src/net/net-message.ts';
-import { ThreadWire } from '../../src/net/wire.ts';
+import { PROBES_WAITING_MAX, ThreadWire } from '../../src/net/wire.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const ADDRESS: Ipv4 = ipv4(0x0a140064);
@@ -64,9 +63,9 @@ describe('the main thread’s side of the wire', () => {
 
   it('asks about no more addresses at a time than the thread takes', async () => {
     const rig = start();
-    const answers = Array.from({ length: PROBES_MAX + 1 }, () => rig.ask());
+    const answers = Array.from({ length: PROBES_WAITING_MAX + 1 }, () => rig.ask());
     assert.equal(await answers.at(-1), 'native-unavailable');
-    assert.equal(rig.told.length, PROBES_MAX);
+    assert.equal(rig.told.length, PROBES_WAITING_MAX);
     rig.wire.connect(undefined);
     await Promise.all(answers);
   });

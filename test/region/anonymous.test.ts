@@ -9,6 +9,7 @@ import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import { STATUSES } from '../../src/region/life/lifecycle.ts';
 import type { Machine } from '../../src/region/machine.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK } from '../../src/region/rate-limit.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const INSIDE = '10.20.0.100';
@@ -115,15 +116,18 @@ test('beyond its rate an address is refused by name, a network by another, and a
       return String(answer.headers['x-rackboot-refusal'] ?? answer.statusCode);
     };
     const first: string[] = [];
-    for (let count = 0; count < 32; count += 1) first.push(await ask(INSIDE));
-    assert.deepEqual(first.slice(29), ['200', 'rate-limit', 'rate-limit']);
+    const own = ANONYMOUS_PER_ADDRESS.burst;
+    for (let count = 0; count < own + 2; count += 1) first.push(await ask(INSIDE));
+    assert.deepEqual(first.slice(own - 1), ['200', 'rate-limit', 'rate-limit']);
     const others: string[] = [];
-    for (let count = 0; count < 620; count += 1) others.push(await ask(`10.30.0.${count % 200}`));
-    assert.deepEqual([others[0], others.at(-1)], ['200', 'rate-limit-network']);
+    const ofNetwork = ANONYMOUS_PER_NETWORK.burst;
+    for (let count = 0; count <= ofNetwork; count += 1) others.push(await ask(`10.30.0.${count % 200}`));
+    assert.deepEqual(others.slice(ofNetwork - 1), ['200', 'rate-limit-network']);
     // The others have what it left of the whole.
     const rest: string[] = [];
-    for (let count = 0; count < 620; count += 1) rest.push(await ask(`10.40.${count >> 7}.${count & 127}`));
-    assert.deepEqual([rest[0], rest.at(-1)], ['200', 'rate-limit-all']);
+    const left = ANONYMOUS_IN_TOTAL.burst - own - ofNetwork;
+    for (let count = 0; count <= left; count += 1) rest.push(await ask(`10.40.${count >> 7}.${count & 127}`));
+    assert.deepEqual(rest.slice(left - 1), ['200', 'rate-limit-all']);
     const answer = await app.inject({ method: 'GET', url: '/MAAS/api/2.0/version/', remoteAddress: '10.99.0.1' });
     assert.match(answer.body, /all addresses, more than 1200 at once and 200 a second/);
     assert.equal(answer.headers['retry-after'], '5');

@@ -258,6 +258,14 @@ test('what cannot be taken is refused entry by entry, and told again when the an
     assert.ok((region.racks.find(RACK_UUID)?.refused.length ?? 0) <= REFUSED_KEPT_MAX);
   }));
 
+test('of what was refused of a rack REFUSED_KEPT_MAX entries are kept, the newest', () =>
+  withLink(async ({ region }) => {
+    acceptRack(region);
+    const refused = Array.from({ length: REFUSED_KEPT_MAX + 1 }, (_, sequence) => ({ sequence, reason: 'no' }));
+    region.racks.keepRefused(RACK_UUID, 'source', refused);
+    assert.deepEqual(region.racks.find(RACK_UUID)?.refused, refused.slice(1));
+  }));
+
 test('whatever a rack sends, the region answers, and takes nothing that it does not understand', () =>
   withLink(async ({ region, rack, store }) => {
     acceptRack(region);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../src/clock.ts';
-import { RateLimiter } from '../../src/region/rate-limit.ts';
+import { ADDRESSES_MAX, RateLimiter } from '../../src/region/rate-limit.ts';
 
 const START = instant(1_000_000);
 
@@ -37,7 +37,7 @@ test('a clock that goes back gives nothing and breaks nothing', () => {
 test('many addresses cost bounded memory: the first seen is forgotten', () => {
   const limiter = new RateLimiter({ perSecond: 0, burst: 1 }, { perSecond: 0, burst: 1_000_000 });
   assert.equal(allowed(limiter, 'first', 2), 1);
-  for (let index = 0; index < 4095; index += 1) limiter.allows(`address ${index}`, START);
+  for (let index = 0; index < ADDRESSES_MAX - 1; index += 1) limiter.allows(`address ${index}`, START);
   assert.equal(allowed(limiter, 'first', 1), 0);
   limiter.allows('one more', START);
   assert.equal(allowed(limiter, 'first', 2), 1);

@@ -9,7 +9,13 @@ import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import type { RackReport } from '../../src/region/machine-event.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
-import type { OutboxBounds, OutboxEntry, OutboxStore, QueuedPost } from '../../src/uplink/outbox-store.ts';
+import {
+  OUTBOX_BOUNDS,
+  type OutboxBounds,
+  type OutboxEntry,
+  type OutboxStore,
+  type QueuedPost,
+} from '../../src/uplink/outbox-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const SMALL: OutboxBounds = { entriesMax: 10, bytesMax: 4000, deadLettersMax: 3 };
@@ -314,5 +320,23 @@ test('version 1 of the file is read as it was left', () => {
     );
     assert.deepEqual(textsOf(waiting), ['second', 'architecture=amd64', 'third']);
     assert.equal(store.listDeadLetters()[0]?.reason, 'invalid-parameters');
+  });
+});
+
+test('without other bounds OUTBOX_BOUNDS holds: the oldest dead letters go, and the oldest reports', () => {
+  withStore((open) => {
+    const store = open();
+    const letters = OUTBOX_BOUNDS.deadLettersMax + 1;
+    store.addReports(
+      'life',
+      Array.from({ length: letters }, (_, index) => report(index + 1, 'x')),
+      0,
+    );
+    for (const { sequence } of store.take(letters, 1e9)) store.bury(sequence, 'refused', 1);
+    assert.equal(store.deadLetterCount, OUTBOX_BOUNDS.deadLettersMax);
+    assert.equal(store.length, 0);
+    const reports = Array.from({ length: OUTBOX_BOUNDS.entriesMax + 1 }, (_, index) => report(index + 1, 'y'));
+    assert.equal(store.addReports('other life', reports, 0).dropped, 1);
+    assert.equal(store.length, OUTBOX_BOUNDS.entriesMax);
   });
 });

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testLoginStore } from '../contract/login-store.ts';
 import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
@@ -102,6 +102,26 @@ test('events are kept up to their bounds, and strangers cannot push out those of
     );
     const count = events.length;
     assert.ok(count >= 100 && count < 100 + 500, `${count} events`);
+    store.close();
+  });
+});
+
+test('without other bounds EVENT_BOUNDS holds for what strangers do', () => {
+  withDirectory((stateDir) => {
+    const store = openRegionStore({ stateDir });
+    const { strangerEventsMax } = EVENT_BOUNDS;
+    store.recordEvent({ type: 'NEW', description: 'made a key', atMs: 1, username: 'ann' }, undefined);
+    const reports = Array.from({ length: 2 * strangerEventsMax }, (_, sequence) => ({
+      ...{ sequence, kind: 'dhcp.ack', at: 1, text: 'x' },
+    }));
+    store.recordReports('rack', reports);
+    const events = store.listEvents({ limit: 3 * strangerEventsMax });
+    assert.ok(events.some(({ username }) => username === 'ann'));
+    // Looked at now and then only: a few more are there for a while.
+    assert.ok(
+      events.length >= strangerEventsMax && events.length <= 1.1 * strangerEventsMax,
+      `${events.length} events`,
+    );
     store.close();
   });
 });

@@ -22,6 +22,7 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast';
 import { API, type Checker } from 'typescript/unstable/sync';
+import { isBorrowed, type Keeping, keepingsAt } from './kept-borrowed.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -44,8 +45,19 @@ export interface OpenFunction {
   readonly parameters: readonly string[];
 }
 
+/** Something that a place of the code could keep beyond the call that it was given in. */
+export interface KeptValue {
+  readonly place: string;
+  readonly text: string;
+  readonly how: Keeping['how'];
+  /** Its type, as the compiler writes it. */
+  readonly type: string;
+}
+
 export interface TypedSource {
   readonly trusted: readonly TrustedType[];
+  /** Borrowed bytes that are kept. */
+  readonly kept: readonly KeptValue[];
   readonly functions: readonly OpenFunction[];
 }
 
@@ -63,11 +75,16 @@ export function readTypedSource(project = join(ROOT, 'tsconfig.json'), folder = 
     if (opened === undefined) throw new Error(`${project} is no project`);
     const trusted: Found<TrustedType>[] = [];
     const parameters: Found<OpenFunction>[] = [];
+    const kept: Found<KeptValue>[] = [];
     for (const name of opened.program.getSourceFileNames()) {
       const file = name.startsWith(`${folder}/`) ? opened.program.getSourceFile(name) : undefined;
-      if (file !== undefined) visit(file, [], { file, name: relative(ROOT, name), trusted, parameters });
+      if (file !== undefined) visit(file, [], { file, name: relative(ROOT, name), trusted, parameters, kept });
     }
-    return { trusted: typed(opened.checker, trusted), functions: joined(typed(opened.checker, parameters)) };
+    return {
+      trusted: typed(opened.checker, trusted),
+      functions: joined(typed(opened.checker, parameters)),
+      kept: typed(opened.checker, kept).filter(({ type, how }) => isBorrowed(type, how)),
+    };
   } finally {
     api.close();
   }
@@ -78,6 +95,7 @@ interface Visit {
   readonly name: string;
   readonly trusted: Found<TrustedType>[];
   readonly parameters: Found<OpenFunction>[];
+  readonly kept: Found<KeptValue>[];
 }
 
 function visit(node: Node, above: readonly Node[], seen: Visit): void {
@@ -99,6 +117,10 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
     const at = place();
     if (open !== undefined)
       seen.parameters.push({ node, make: (type) => ({ place: at, name: open, parameters: [type] }) });
+  }
+  for (const { of, how } of keepingsAt(node, above, file)) {
+    const [at, text] = [place(), node.getText(file).replace(/\s+/g, ' ').slice(0, 100)];
+    seen.kept.push({ node: of, make: (type) => ({ place: at, text, how, type }) });
   }
   const inside = [...above, node];
   node.forEachChild((child) => visit(child, inside, seen));
@@ -180,3 +202,12 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
 /** The functions that other files can call with borrowed bytes, by name. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
   functions.filter(({ parameters }) => parameters.some((type) => type.includes('BorrowedBytes')));
+
+/**
+ * Where borrowed bytes are kept beyond the call that lent them: in a field, a variable of an outer function, a collection, or a function
+ * that is called later. The net room, which lends them, alone may do so.
+ */
+export const findKeepers = ({ kept }: TypedSource): readonly string[] =>
+  kept
+    .filter(({ place }) => !place.startsWith('src/net/'))
+    .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/authorization.ts';
-import { openHttpTransport } from '../../src/uplink/http-transport.ts';
+import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import type { LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -148,4 +148,21 @@ test('a stream that was closed tells nothing more', async () => {
   opened.close();
   await sleep(30);
   assert.equal(told, 0);
+});
+
+test('SOCKETS_MAX connections are open at a time; a further request waits for one and is answered', async () => {
+  const held: ServerResponse[] = [];
+  answer = (response) => void held.push(response);
+  const asked = Array.from({ length: SOCKETS_MAX + 2 }, () => transport.ask(GET));
+  const count = (): Promise<number> =>
+    new Promise((resolve, reject) =>
+      server.getConnections((error, connections) => (error === null ? resolve(connections) : reject(error))),
+    );
+  for (let tries = 0; tries < 500 && held.length < SOCKETS_MAX; tries += 1) await sleep(5);
+  await sleep(100);
+  assert.equal(held.length, SOCKETS_MAX);
+  assert.ok((await count()) <= SOCKETS_MAX);
+  answer = (response) => void response.end('{}');
+  for (const response of held) response.end('{}');
+  assert.equal((await Promise.all(asked)).length, SOCKETS_MAX + 2);
 });

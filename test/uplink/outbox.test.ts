@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { OUTBOX_BATCH_MAX, OUTBOX_EVENTS_MAX, Outbox } from '../../src/uplink/outbox.ts';
+import { OUTBOX_BATCH_MAX, OUTBOX_EVENTS_MAX, Outbox, OVERRUN_MAX } from '../../src/uplink/outbox.ts';
 
 const event = (text: string) => ({ kind: 'test.event', at: 0, text });
 
@@ -41,6 +41,24 @@ test('at the bound the oldest waiting events are dropped, counted, and the regio
   const batch = outbox.take();
   assert.equal(batch?.events[0]?.text, '5');
   assert.equal(batch?.missed, 5);
+});
+
+test('what is over the bound is taken out when OVERRUN_MAX events are, though nobody looks', () => {
+  const outbox = new Outbox();
+  let looks = 0;
+  const watched = {
+    ...event('oldest'),
+    get level() {
+      looks += 1;
+      return 'info' as const;
+    },
+  };
+  outbox.add(watched);
+  for (let index = 1; index < OUTBOX_EVENTS_MAX + OVERRUN_MAX - 1; index += 1) outbox.add(event(String(index)));
+  assert.equal(looks, 0);
+  outbox.add(event('last'));
+  assert.equal(looks, 1);
+  assert.equal(outbox.dropped, OVERRUN_MAX);
 });
 
 test('warnings and errors stay at the bound while there is anything else', () => {

@@ -34,7 +34,7 @@ export const STOCK_LOOK_MS = 30_000;
 /** How soon an address that was given is replaced: clients come together, and one look serves them all. */
 const RESTOCK_MS = 20;
 /** The part of a range that answers to probes may set aside, and the least number of addresses. */
-const CONFLICT_SHARE = 0.25;
+export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;

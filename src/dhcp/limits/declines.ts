@@ -22,7 +22,7 @@ export const DECLINED_ALWAYS = 4;
 /** The most clients whose declines are counted; beyond that the one that came first is forgotten. */
 export const DECLINERS_MAX = 4096;
 
-const RATE: Rate = { perSecond: 1 / DECLINE_REGAINED_SECONDS, burst: DECLINES_AT_ONCE };
+export const RATE: Rate = { perSecond: 1 / DECLINE_REGAINED_SECONDS, burst: DECLINES_AT_ONCE };
 
 /** What deciders may ask. */
 export interface DeclineView {

@@ -46,7 +46,7 @@ export const OFFERED_BACK_SHARE_MAX = 0.9;
 /** How often a place is told of that is limited. */
 const TOLD_EVERY_MS = 60_000;
 /** How often that is told of one socket: places made up one by one make no flood of it. */
-const TOLD_OF_A_SOCKET: Rate = { perSecond: 1000 / TOLD_EVERY_MS, burst: PLACES_OF_A_SOCKET };
+export const TOLD_OF_A_SOCKET: Rate = { perSecond: 1000 / TOLD_EVERY_MS, burst: PLACES_OF_A_SOCKET };
 
 /** What deciders may ask. */
 export interface NewClientView {

@@ -27,13 +27,13 @@ import type { RackImage } from './rack-images.ts';
 import { believedNetworks, overlapText, ownNetworks, weighNetworks } from './rack-networks.ts';
 
 /** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
-const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
-const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
-const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
+export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
+export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
+export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
 /** Events about networks that a rack says it has and that are another one's: an accepted rack may say so with each heartbeat. */
-const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
-const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
+export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
+export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
 /** What a rack says of itself each time. */
 export interface RackNews {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../../src/boot/client.ts';
 import { later, seconds } from '../../../src/clock.ts';
-import { PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
+import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
@@ -308,7 +308,7 @@ test('somebody who answers for every address empties no range', async () => {
     await rig.pass(100);
     rig.network.take();
   }
-  assert.ok(declined() > 0 && declined() <= 10, `${declined()} of 40 are set aside`);
+  assert.ok(declined() > 0 && declined() <= 40 * CONFLICT_SHARE, `${declined()} of 40 are set aside`);
   assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
   assert.equal(rig.offered(MAC_A).length, 1, 'and clients get addresses, at once');
 });

@@ -11,6 +11,7 @@ import {
   DECLINERS_MAX,
   DECLINES_AT_ONCE,
   Declines,
+  RATE,
 } from '../../../src/dhcp/limits/declines.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
@@ -39,7 +40,7 @@ function allowed(declines: Declines, client: MacAddress, now: Instant, tries = 1
 test('a client has so many at once, and regains one at a time, up to what it had', () => {
   const declines = new Declines();
   const table: readonly (readonly [afterMs: number, count: number])[] = [
-    [0, DECLINES_AT_ONCE],
+    [0, RATE.burst],
     [REGAINED_MS - 1, 0],
     [REGAINED_MS, 1],
     [REGAINED_MS * 3, 2],

@@ -9,10 +9,14 @@ import {
   NewClients,
   type Newcomer,
   OFFERED_ALWAYS,
+  OFFERED_BACK_SHARE_MAX,
+  OFFERED_SHARE_MAX,
+  OFFERED_SMALL_SHARE_MAX,
   PLACES_MAX,
   PLACES_OF_A_SOCKET,
   type Place,
   SOCKETS_MAX,
+  TOLD_OF_A_SOCKET,
   WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
@@ -171,9 +175,9 @@ test('offers that nobody asks for take a share of a range, more of a small one, 
   const range = { low: ip('10.20.0.0'), high: ip('10.20.3.255') };
   const usage = (usable: number, offered: number) => ({ subnet: 'lab', range, usable, free: 1, offered, declined: 0 });
   const table: readonly (readonly [usable: number, ofFirst: number, ofBack: number])[] = [
-    [1000, 750, 900],
+    [1000, 1000 * OFFERED_SHARE_MAX, 1000 * OFFERED_BACK_SHARE_MAX],
     [85, OFFERED_ALWAYS, 77],
-    [70, 56, 63],
+    [70, 70 * OFFERED_SMALL_SHARE_MAX, 70 * OFFERED_BACK_SHARE_MAX],
     [10, 8, 9],
     [2, 2, 2],
     [1, 1, 1],
@@ -205,4 +209,22 @@ test('who comes back has the rate of its place once more, and those who come for
   assert.equal(limits.judge(waiting.at(-1) ?? stranger(WIRE), undefined, at), 'too-many');
   const [again = stranger(WIRE)] = served;
   assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'who had its turn begins anew');
+});
+
+test('of one socket TOLD_OF_A_SOCKET places are told of as limited at once, and of another socket as well', () => {
+  const limits = new NewClients();
+  const tellings = (socket: string, count: number, from: number): number => {
+    let told = 0;
+    for (let number = 0; number < count; number += 1) {
+      const place = circuit(from + number, socket);
+      // Each has used up its own rate, not all of the socket.
+      admitted(limits, place, later(START, number * 11_000), AT_ONCE);
+      if (limits.refused(place, later(START, number * 11_000)) !== undefined) told += 1;
+    }
+    return told;
+  };
+  const most = TOLD_OF_A_SOCKET.burst;
+  const regained = Math.floor(3 * most * 11 * TOLD_OF_A_SOCKET.perSecond);
+  assert.equal(tellings('eth1', 3 * most, 0), most + regained);
+  assert.equal(tellings('eth2', most, 1000), most);
 });

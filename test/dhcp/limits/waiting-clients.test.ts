@@ -90,3 +90,12 @@ test('beside a flood of 5000 a second, who asks as RFC 2131 §4.1 has it is know
     `${known.join(', ')} of 100 came back at each try`,
   );
 });
+
+test('four times as many clients as are remembered push out nearly all that asked once before them', () => {
+  const waiting = new WaitingClients(5);
+  const before = Array.from({ length: 1000 }, (_, index) => mac(0x525400000000 + index));
+  for (const client of before) waiting.leftOut(client, START);
+  for (let index = 0; index < 4 * WAITING_CLIENTS_MAX; index += 1) waiting.leftOut(mac(0x020000000000 + index), START);
+  const known = before.filter((client) => isBack(waiting, client, later(START, CAME_BACK_MS))).length;
+  assert.ok(known < 50, `${known} of 1000 are known`);
+});

@@ -124,7 +124,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'by socket',
-    test: 'dhcp/bounds.test.ts',
+    test: 'dhcp/limits/new-clients.test.ts',
   },
   {
     at: 'dhcp/limits/declines.ts DECLINES_AT_ONCE',

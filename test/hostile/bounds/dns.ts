@@ -76,6 +76,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: one of whoever has the most gives way, an idle one first',
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'by network and client',
+    test: 'hostile/cases.ts',
   },
   {
     at: 'dns/server.ts CLIENT_CONNECTIONS_MAX',
@@ -89,7 +90,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'it is the share',
-    test: 'e2e/dns.test.ts',
+    test: 'hostile/cases.ts',
   },
   {
     at: 'dns/cache.ts CACHE_ENTRIES_MAX',
@@ -127,6 +128,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: that client is cut off',
     howItEmpties: 'as it reads, or with its connection',
     share: 'by connection',
+    test: 'dns/stream.test.ts',
   },
   {
     at: 'dns/claims.ts LEASE_CLAIMS_PER_NAME_MAX',
@@ -155,7 +157,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time, 4 s',
     share: 'by address',
-    test: 'dns/service.test.ts',
+    test: 'dns/amplification.test.ts',
   },
   {
     at: 'dns/large-answers.ts ADDRESSES_MAX',
@@ -165,5 +167,6 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'each leaves after 4 s',
     share: 'by address',
+    test: 'dns/amplification.test.ts',
   },
 ];

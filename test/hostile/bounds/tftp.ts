@@ -115,6 +115,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'a further name would be refused; the client asks again',
     howItEmpties: 'as the file system answers',
     share: 'by the transfers and connections that ask',
+    test: 'files/file-tree.test.ts',
   },
   {
     at: 'files/file-tree.ts PATHS_KNOWN_MAX',
@@ -133,7 +134,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'the slice unused for longest goes',
     share: 'none is needed: the file system has a cache of its own behind it',
-    test: 'files/file-tree.test.ts',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/slice-cache.ts READS_IN_FLIGHT_MAX',
@@ -143,7 +144,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'as the disk answers, first come, first served',
     share: 'a transfer or a response waits for one slice at a time, so the turns are shared by readers',
-    test: 'files/file-tree.test.ts',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/slice-cache.ts READS_WAITING_MAX',
@@ -153,6 +154,7 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'a disk that answers; the boot tree on a disk of its own' },
     howItEmpties: 'as the disk answers',
     share: 'it has room for every transfer and every response there can be',
+    test: 'files/slice-cache.test.ts',
   },
   {
     at: 'files/text-directory.ts FILES_MAX',
@@ -161,5 +163,6 @@ export const TREE_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'all are forgotten at the bound',
     share: 'none is needed: a name without a file is not remembered',
+    test: 'files/text-directory.test.ts',
   },
 ];

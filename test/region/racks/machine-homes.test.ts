@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
 import { ELSEWHERE_TOLD_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
 import type { Rack } from '../../../src/region/racks/rack.ts';
+import { DISPUTES_IN_TOTAL, DISPUTES_PER_RACK } from '../../../src/region/racks/racks.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
@@ -56,5 +57,30 @@ test('a rack that changes all day which networks of others it claims is told a f
     const events = store
       .listEvents({ limit: 100 })
       .filter(({ description }) => /networks of another/.test(description));
-    assert.equal(events.length, 4);
+    assert.equal(events.length, DISPUTES_PER_RACK.burst);
+  }));
+
+test('all racks together are told of DISPUTES_IN_TOTAL such changes at once', () =>
+  withRegion(({ region, store, clock }) => {
+    const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    const racks = Math.ceil(DISPUTES_IN_TOTAL.burst / DISPUTES_PER_RACK.burst) + 1;
+    for (let index = 0; index < racks; index += 1) {
+      const uuid = `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`;
+      const key = { kind: 'own', token: `token-${index}`, secretDigest: '0'.repeat(64) } as const;
+      clock.advance(3_600_000);
+      const interfaces = [rackInterface(`10.${50 + index}.0.0/24`)];
+      acceptRack(region, { uuid, name: `rack-${index}`, key, address: `172.16.${index}.1`, interfaces });
+    }
+    for (const { uuid, isEmbedded } of region.racks.list()) {
+      for (let round = 0; round < 2 * DISPUTES_PER_RACK.burst && !isEmbedded; round += 1) {
+        const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
+        region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      }
+    }
+    const events = store
+      .listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })
+      .filter(({ description }) => /networks of another/.test(description));
+    assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));

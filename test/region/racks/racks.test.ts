@@ -10,12 +10,18 @@ import {
   LINK_VERSION,
   PENDING_KEPT_MS,
   PENDING_RACKS_MAX,
+  PENDING_RACKS_PER_ADDRESS_MAX,
   RACKS_MAX,
   type Rack,
 } from '../../../src/region/racks/rack.ts';
 import { decideRegistration, decideVerdict } from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
 import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
+import {
+  REGISTRATIONS_IN_TOTAL,
+  REGISTRATIONS_PER_ADDRESS,
+  REGISTRATIONS_PER_NETWORK,
+} from '../../../src/region/racks/racks.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { withRegion } from '../place.ts';
@@ -103,7 +109,7 @@ const REGISTRATIONS: readonly (readonly [
   ],
   ['so many wait that no more may', {}, waiting(PENDING_RACKS_MAX), 'racks-limit', PENDING_RACKS_MAX],
   ['one that was silent for long makes room', {}, waiting(PENDING_RACKS_MAX, SILENT), 'pending', PENDING_RACKS_MAX],
-  ['four wait from one address, and no more may', {}, waiting(4, HERE), 'racks-limit', 4],
+  ['four wait from one address, and no more may', {}, waiting(PENDING_RACKS_PER_ADDRESS_MAX, HERE), 'racks-limit', 4],
   ['one from another address may', { address: '192.0.2.8' }, waiting(4, HERE), 'pending', 5],
   ['the oldest of them that asks no more makes room', {}, waiting(4, HERE).map(silentFirst), 'pending', 4],
   [
@@ -346,3 +352,36 @@ for (const [name, change, isGood] of INTERFACES) {
     assert.equal(check(rackInterfaces, [{ ...rackInterface(), ...change }]).ok, isGood);
   });
 }
+
+test('unknown racks register at the rates of an address, of a network and of all; one more is refused, and known ones are not', () =>
+  withRegion(({ region, clock }) => {
+    let made = 0;
+    const come = (address: string): boolean => {
+      made += 1;
+      const uuid = `11111111-2222-4333-8444-${String(made).padStart(12, '0')}`;
+      const key = { kind: 'own', token: `token-${made}`, secretDigest: digestOf('x') } as const;
+      return region.racks.register(registration({ uuid, name: `rack-${made}`, key, address })) !== undefined;
+    };
+    /** How many of one more than `most` are taken, each from the address of its number. */
+    const taken = (most: number, addressOf: (index: number) => string): number =>
+      Array.from({ length: most + 1 }, (_, index) => come(addressOf(index))).filter(Boolean).length;
+    acceptRack(region);
+    clock.advance(86_400_000);
+    assert.equal(
+      taken(REGISTRATIONS_PER_ADDRESS.burst, () => '192.0.2.1'),
+      REGISTRATIONS_PER_ADDRESS.burst,
+    );
+    const others = REGISTRATIONS_PER_NETWORK.burst - REGISTRATIONS_PER_ADDRESS.burst;
+    assert.equal(
+      taken(others, (index) => `192.0.2.${2 + index}`),
+      others,
+    );
+    const rest = REGISTRATIONS_IN_TOTAL.burst - REGISTRATIONS_PER_NETWORK.burst;
+    assert.equal(
+      taken(rest, (index) => `10.${index}.0.1`),
+      rest,
+    );
+    assert.notEqual(region.racks.register(registration()), undefined, 'a known rack asks again');
+    clock.advance(1000 / REGISTRATIONS_IN_TOTAL.perSecond);
+    assert.ok(come('10.99.0.1'), 'with time');
+  }));

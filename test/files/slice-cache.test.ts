@@ -1,0 +1,72 @@
+// The slices that readers share, filled to their bounds: what is held, what is read at a time, and what waits to be read.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BootTree } from '../../src/files/file-tree.ts';
+import {
+  READS_IN_FLIGHT_MAX,
+  READS_WAITING_MAX,
+  SLICE_BYTES,
+  SLICE_CACHE_BYTES_MAX,
+  SliceCache,
+  type SliceSource,
+} from '../../src/files/slice-cache.ts';
+
+/** A file whose reads end when they are told to. */
+class SlowFile implements SliceSource {
+  readonly id = 1;
+  readonly sizeBytes = SLICE_BYTES * 2 * READS_WAITING_MAX;
+  readonly reads: (() => void)[] = [];
+
+  readSlice(_offset: number, length: number): Promise<Uint8Array> {
+    return new Promise((resolve) => this.reads.push(() => resolve(new Uint8Array(length))));
+  }
+}
+
+test('a tree holds no more bytes of slices than its bound: the longest unused gives way, and is read again', async (context) => {
+  const root = mkdtempSync(join(tmpdir(), 'rackboot-slices-'));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  writeFileSync(join(root, 'large'), '');
+  const slices = SLICE_CACHE_BYTES_MAX / SLICE_BYTES + 8;
+  truncateSync(join(root, 'large'), slices * SLICE_BYTES);
+  const tree = await BootTree.open(root);
+  context.after(() => tree.close());
+  const file = (await tree.open('large')) ?? assert.fail('no file');
+  const read = async (index: number): Promise<number> => {
+    const before = tree.counters().slicesRead;
+    await file.read(index * SLICE_BYTES, 1);
+    return tree.counters().slicesRead - before;
+  };
+  for (let index = 0; index < slices; index += 1) await read(index);
+  const { cachedBytes } = tree.counters();
+  assert.ok(cachedBytes <= SLICE_CACHE_BYTES_MAX, `${cachedBytes} bytes are held`);
+  assert.ok(cachedBytes > SLICE_CACHE_BYTES_MAX - READS_IN_FLIGHT_MAX * SLICE_BYTES, `${cachedBytes} bytes are held`);
+  assert.equal(await read(slices - 1), 0);
+  assert.ok((await read(0)) > 0, 'the first gave way');
+  file.close();
+});
+
+test('READS_IN_FLIGHT_MAX slices are read at a time; the next begins when one has ended', async () => {
+  const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
+  const all = Array.from({ length: READS_IN_FLIGHT_MAX + 1 }, (_, index) => cache.get(file, index));
+  assert.equal(file.reads.length, READS_IN_FLIGHT_MAX);
+  file.reads[0]?.();
+  await all[0];
+  assert.equal(file.reads.length, READS_IN_FLIGHT_MAX + 1);
+});
+
+test('READS_WAITING_MAX slices wait to be read; one more is refused, and no reader of a slice that waits is', async () => {
+  const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
+  const room = READS_IN_FLIGHT_MAX + READS_WAITING_MAX;
+  for (let index = 0; index < room; index += 1) cache.get(file, index);
+  await assert.rejects(async () => cache.get(file, room), /wait to be read already/);
+  const again = cache.get(file, room - 1);
+  for (let index = 0; index < room; index += 1) {
+    file.reads[index]?.();
+    await cache.get(file, index);
+  }
+  assert.equal((await again).length, SLICE_BYTES);
+});
