@@ -57,7 +57,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'fetches or removes images': 'images.build images.import-installer images.make-debian images.add images.remove',
   'changes machines':
     'machines.accept machines.commission machines.test machines.allocate machines.deploy machines.release machines.rescue machines.debug-login machines.abort machines.broken machines.fixed machines.lock machines.unlock machines.missing machines.exit-rescue machines.override-failed machines.retire machines.reinstate machines.rename machines.remove machines.merge machines.split machines.keep-apart machines.move power.on power.cycle power.off power.set',
-  'changes leases, and is one of the sources': 'leases.end leases.import',
+  'changes leases, and is one of the sources': 'leases.end leases.clear leases.import',
   'changes what else is stored': 'scripts.add scripts.remove tags.add tags.remove tags.update-nodes',
   'changes racks': 'racks.accept racks.reject racks.remove',
 };
