@@ -15,6 +15,8 @@ const DYNAMIC_ENTRY_BYTES = 16;
 const DT_NEEDED = 1n;
 /** More libraries than this one program does not ask for. */
 const LIBRARIES_MAX = 256;
+/** The longest name that is believed, in bytes: no path of Linux is longer (PATH_MAX). All names may overlap in the file. */
+const NAME_BYTES_MAX = 4096;
 
 /** What a program or library needs to run. */
 export interface ElfNeeds {
@@ -45,9 +47,12 @@ export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   return decoded({ interpreter: interpreter.ok ? zeroEnded(interpreter.value, 0) : undefined, libraries });
 }
 
+/** The text from `offset` to a zero byte; undefined: there is none within NAME_BYTES_MAX. */
 function zeroEnded(bytes: Uint8Array, offset: number): string | undefined {
-  const end = bytes.indexOf(0, offset);
-  return offset >= bytes.length || end === -1 ? undefined : Buffer.from(bytes.subarray(offset, end)).toString('latin1');
+  if (offset >= bytes.length) return undefined;
+  const text = Buffer.from(bytes.subarray(offset, offset + NAME_BYTES_MAX)).toString('latin1');
+  const end = text.indexOf('\0');
+  return end === -1 ? undefined : text.slice(0, end);
 }
 
 /** The bytes of a section, by its name; a fault when the file is cut short, no such ELF, or has no such section. */

@@ -44,10 +44,11 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
         name = moduleName(value);
         break;
       case 'depends':
-        depends.push(...value.split(',').filter(Boolean).map(moduleName));
+        // One by one: the arguments of a call lie on the stack, and a module may name any number.
+        for (const one of value.split(',')) if (one !== '') depends.push(moduleName(one));
         break;
       case 'softdep':
-        softDepends.push(...parseSoftDepends(value));
+        for (const one of parseSoftDepends(value)) softDepends.push(one);
         break;
       case 'alias':
         aliases.push(value);

@@ -21,7 +21,7 @@ export const LISTEN_RETRY_MS = 30_000;
  * The most connections of all listeners that are served. Whoever reaches a port can fill it; at the bound those who hold more than a fair
  * share lose one to each newcomer, so others notice nothing. It empties as requests are answered, and as connections rest.
  */
-export const CONNECTIONS_MAX = 32;
+export const CONNECTIONS_MAX = 128;
 /** The most that wait, unread, for one of those places; shared out alike. Beyond it they are answered with 503. 20 s empty it. */
 export const WAITING_MAX = 16;
 const REQUEST_MS_MAX = 10_000;

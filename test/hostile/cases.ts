@@ -11,14 +11,14 @@ import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_MAC, type Place } from './site.ts';
+import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_MAC, type Place, REPORTED_MAC } from './site.ts';
 import type { Want } from './wants.ts';
 
 /** Whether the attack has its effect, by what the rack says now and what it said before. */
 type Bites = (now: Readings, before: Readings) => boolean;
 
 export interface HostileCase {
-  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region';
+  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics';
   /** What the attacker does, in words. */
   readonly attacker: string;
   /** The name in attackers.ts. */
@@ -86,7 +86,7 @@ export const CASES: readonly HostileCase[] = [
       isTrue: (now) => now.sum('rackboot_dhcp_offers') <= 180,
     },
     withoutIt: "dhcp/limits/new-clients.ts judge: return 'admitted'",
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 30 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {
     door: 'DHCP',
@@ -249,7 +249,26 @@ export const CASES: readonly HostileCase[] = [
     short: false,
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
+  {
+    door: 'metrics',
+    attacker: 'holds 200 connections and asks nothing',
+    attack: 'metrics-idle',
+    from: 'attacker',
+    bites: connected(128, 5249),
+    withoutIt: NO_ROOM,
+    others: { ...ON_THE_WIRE, 'the metrics are read': 10 },
+  },
   // Before the flood of reports, which takes the places of New machines.
+  {
+    door: 'region',
+    attacker: 'reports another host’s machine, which no rack has booted, as something else',
+    attack: 'amend-others',
+    from: 'attacker',
+    words: [REPORTED_MAC],
+    bites: grown(20, 'rackboot_region_api_answers_total'),
+    withoutIt: 'region/identity/enlistment.ts whyUnproven: return undefined',
+    others: { ...AT_THE_REGION, 'a machine stays what it was reported as': 5 },
+  },
   {
     door: 'region',
     attacker: 'reports machines with a client’s name, and with the cards of others under a denied name',

@@ -25,6 +25,8 @@ export const KNOWN_MAC = '52:54:00:77:08:10';
 /** Holds a lease from the beginning on, and calls itself so. */
 export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
+/** Of a machine that was reported and never booted: no rack vouches for it. */
+export const REPORTED_MAC = '52:54:00:77:08:30';
 const UPSTREAM = '10.77.8.53';
 /** Few, so that an attack fills them in seconds. */
 const NEW_MACHINES_MAX = 200;
@@ -54,6 +56,7 @@ dns:
   upstream: [${UPSTREAM}]
   records: [{ name: rack.maas, type: A, data: ${RACK} }]
 dhcp: { classes: [{ name: guests, when: { hostname: "*-guest" }, deny: true }] }
+metrics: { listen: ["127.0.0.1:5249", "${RACK}:5249"] }
 region: { listen: ["127.0.0.1:5240", "${RACK}:5240"], new_machines_max: ${NEW_MACHINES_MAX} }
 `;
 

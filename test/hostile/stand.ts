@@ -24,6 +24,7 @@ const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
   DNS: 'rackboot_dns',
   'boot HTTP': 'rackboot_http',
   region: 'rackboot_region',
+  metrics: 'rackboot_process',
 };
 
 /** Describes one test for each case; each want is asked for `rounds` times. `long`: the slow cases, too, and all attacks of a door at once. */

@@ -4,13 +4,22 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { leasesShape } from '../../src/cli/shapes.ts';
+import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { authorization } from './oauth.ts';
 import { outsideAddress } from './outside-names.ts';
-import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_ADDRESS, KNOWN_MAC, PASSWORD, RACK } from './site.ts';
+import {
+  HOLDER_MAC,
+  HOLDER_NAME,
+  type HostileSite,
+  KNOWN_ADDRESS,
+  KNOWN_MAC,
+  PASSWORD,
+  RACK,
+  REPORTED_MAC,
+} from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
 const ASKINGS = 20;
@@ -73,6 +82,16 @@ export const WANTS = {
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
+  // Reported before the attack; who reports it again would only mend what is to be seen.
+  'a machine stays what it was reported as': async (site) => {
+    const found = (await machinesOf(site)).find(({ interface_set: nics }) =>
+      nics.some(({ mac_address: mac }) => mac === REPORTED_MAC),
+    );
+    if (found === undefined) await reportMachine(site, REPORTED_MAC);
+    else if (found.architecture !== 'amd64/generic') throw new Error(`it is ${found.architecture} now`);
+  },
+  'the metrics are read': (site) =>
+    site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5249/metrics`),
   'an administrator lists the machines': (site) =>
     site.run(
       'machine',
@@ -149,22 +168,23 @@ async function dig(site: HostileSite, name: string, expected: string, ...words: 
   if (out.trim().split('\n').at(-1) !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
 }
 
-async function enlist(site: HostileSite, ...more: readonly string[]): Promise<void> {
-  const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
-  const made = await site.run(
+async function machinesOf(site: HostileSite) {
+  const words = ['-H', `Authorization: ${authorization(site.apiKey)}`, 'http://127.0.0.1:5240/MAAS/api/2.0/machines/'];
+  return machinesShape.parse(JSON.parse(await site.run('rack', 'curl', '-sSf', ...words)));
+}
+
+/** Reports a machine that has one network card. @returns what the region answers */
+const reportMachine = (site: HostileSite, mac: string, ...more: readonly string[]): Promise<string> =>
+  site.run(
     'machine',
     ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1'],
-    ...[
-      '-d',
-      'op=new',
-      '-d',
-      'architecture=amd64/generic',
-      '-d',
-      `mac_addresses=52:54:01:${octets.join(':')}`,
-      ...more,
-    ],
+    ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, ...more],
     `http://${RACK}:5248/MAAS/api/1.0/nodes/`,
   );
+
+async function enlist(site: HostileSite, ...more: readonly string[]): Promise<void> {
+  const octets = nextName().toString(16).padStart(6, '0').match(/../g) ?? [];
+  const made = await reportMachine(site, `52:54:01:${octets.join(':')}`, ...more);
   const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
   const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
   await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);

@@ -1,10 +1,11 @@
 // Forms and their controls as HTML. They work without a script.
 //
-// 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes.
+// 1. Every text that was not written in the code goes through `escapeHtml`, also inside attributes; what comes back with the form, through
+//    `escapeHeld`.
 // 2. Every form that changes something carries the session's `csrf`; who has none gets no form.
 // 3. What was given is shown again after a refusal, but for passwords.
 
-import { escapeHtml } from './html.ts';
+import { escapeHeld, escapeHtml } from './html.ts';
 import { given, type View } from './view.ts';
 
 /** What all controls have. */
@@ -40,7 +41,7 @@ export function textField(
   const { name, label, type = 'text', required, pattern, autocomplete = 'off', placeholder, charactersMax } = control;
   const attributes = [
     `id="${idOf(name)}" name="${escapeHtml(name)}" type="${type}" autocomplete="${autocomplete}"`,
-    type === 'password' ? '' : `value="${escapeHtml(heldIn(view, control))}"`,
+    type === 'password' ? '' : `value="${escapeHeld(heldIn(view, control))}"`,
     required === true ? 'required' : '',
     pattern === undefined ? '' : `pattern="${escapeHtml(pattern)}"`,
     placeholder === undefined ? '' : `placeholder="${escapeHtml(placeholder)}"`,
@@ -75,7 +76,7 @@ export function areaField(
   return (
     `<div class="field"><label for="${idOf(name)}">${escapeHtml(label)}${required === true ? '' : OPTIONAL}</label>` +
     `<textarea id="${idOf(name)}" name="${escapeHtml(name)}" rows="${rows}" spellcheck="false"${required === true ? ' required' : ''}` +
-    `${describedBy(control)}>\n${escapeHtml(heldIn(view, control))}</textarea>${hintOf(control)}</div>`
+    `${describedBy(control)}>\n${escapeHeld(heldIn(view, control))}</textarea>${hintOf(control)}</div>`
   );
 }
 
@@ -93,7 +94,7 @@ export function choiceField(view: View, control: Control & { readonly choices: r
   const chosen = heldIn(view, control);
   const options = choices.map(
     ([value, text]) =>
-      `<option value="${escapeHtml(value)}"${value === chosen ? ' selected' : ''}>${escapeHtml(text)}</option>`,
+      `<option value="${escapeHeld(value)}"${value === chosen ? ' selected' : ''}>${escapeHtml(text)}</option>`,
   );
   return (
     `<div class="field"><label for="${idOf(name)}">${escapeHtml(label)}</label>` +
@@ -110,7 +111,7 @@ export function radioField(
   const chosen = heldIn(view, control);
   const items = choices.map(
     ([value, text, meaning]) =>
-      `<label class="choice"><input type="radio" name="${escapeHtml(name)}" value="${escapeHtml(value)}"${value === chosen ? ' checked' : ''}>` +
+      `<label class="choice"><input type="radio" name="${escapeHtml(name)}" value="${escapeHeld(value)}"${value === chosen ? ' checked' : ''}>` +
       `<span><b>${escapeHtml(text)}</b><span class="soft">${escapeHtml(meaning)}</span></span></label>`,
   );
   return `<fieldset class="field"><legend>${escapeHtml(label)}</legend>${items.join('')}${hintOf(control)}</fieldset>`;
@@ -128,7 +129,7 @@ export function checkField(view: View, control: Control): string {
 
 /** A value that the form takes along. */
 export const hiddenField = (name: string, value: string): string =>
-  `<input type="hidden" name="${escapeHtml(name)}" value="${escapeHtml(value)}">`;
+  `<input type="hidden" name="${escapeHtml(name)}" value="${escapeHeld(value)}">`;
 
 export interface FormParts {
   /** Where it goes; default: the page that it is on. */

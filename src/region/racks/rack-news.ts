@@ -2,8 +2,10 @@
 //
 // 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is no network of one rack.
 // 2. One entry of a batch that cannot be understood does not stop the others.
+// 3. Text that people are shown is cleaned here, before it is kept: a rack is another host.
 
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from '../machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX } from './rack.ts';
@@ -16,6 +18,13 @@ const NETWORK_PREFIX_MIN = 8;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Text for people, of at most so many characters as it comes. */
+const shownText = (charactersMax: number) =>
+  z
+    .string()
+    .max(charactersMax)
+    .transform((text) => cleanText(text, charactersMax));
 
 /** A UUID in lower case. */
 export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
@@ -43,6 +52,7 @@ export const rackInterfaces = z
       interface: z
         .string()
         .regex(/^[^\s/]{0,15}$/, 'is not the name of an interface')
+        .transform((text) => cleanText(text))
         .default(''),
       ip: address,
       network,
@@ -72,15 +82,19 @@ const count = z.number().int().min(0).max(COUNT_MAX);
 export const heartbeat = z.object({
   version: rackVersion,
   uplink: z.number().int().min(0).max(65_535),
-  life: z.string().min(1).max(64),
+  life: z
+    .string()
+    .min(1)
+    .max(64)
+    .transform((text) => cleanText(text)),
   applied: count,
   waiting: count,
   dropped: count,
   deadLetters: count,
-  pinned: z.array(z.string().max(200)).max(PINNED_MAX),
+  pinned: z.array(shownText(200)).max(PINNED_MAX),
   interfaces: rackInterfaces,
   startedAt: count,
-  settingsRefused: z.string().max(SETTINGS_REFUSED_LENGTH_MAX).optional(),
+  settingsRefused: shownText(SETTINGS_REFUSED_LENGTH_MAX).optional(),
   /** Left out by a rack whose images are as it told them, and by one that knows of none. */
   images: z
     .array(z.unknown())
@@ -91,11 +105,15 @@ export const heartbeat = z.object({
 const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
 
 const report = z.object({
-  kind: z.string().min(1).max(64),
+  kind: z
+    .string()
+    .min(1)
+    .max(64)
+    .transform((text) => cleanText(text)),
   at: count,
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
-  text: z.string().max(4096),
+  text: shownText(4096),
   level: z.string().refine(isLevel, 'is not a level').optional(),
 });
 

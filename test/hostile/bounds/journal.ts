@@ -130,7 +130,7 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
   {
     at: 'observe/instrument-server.ts WAITING_MAX',
     what: 'connections that wait, unread, for one of those places',
-    whoCanFill: 'dozens of hosts at once',
+    whoCanFill: 'a hundred hosts at once',
     whatOthersNotice: 'they are answered 503 with Retry-After when nobody else has more than a fair share',
     harm: { kind: 'refused', stoppedBy: '`metrics.listen` on a management network' },
     howItEmpties: 'as places become free, and after 20 s',

@@ -1,0 +1,120 @@
+// The decoders of borrowed bytes, and for each of them good messages: captures, and messages that are made here.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { decodeMessage, decodeQuery, encodeUpstreamQuery, receiveQuery } from '../../src/dns/message.ts';
+import { TYPE } from '../../src/dns/record.ts';
+import { mac } from '../../src/net/address.ts';
+import { decodeArp, encodeArpProbe } from '../../src/net/arp.ts';
+import type { BorrowedBytes } from '../../src/net/borrowed-bytes.ts';
+import { ByteWriter } from '../../src/net/byte-writer.ts';
+import { broadcastFrame, readTappedFrame } from '../../src/net/frame-tap.ts';
+import { decodeNetlink } from '../../src/net/netlink.ts';
+import { decodeRouterDiscovery, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/router-discovery.ts';
+import { decodeSocketAnswer } from '../../src/net/socket-list.ts';
+import { decodePacket } from '../../src/tftp/packet.ts';
+import { ip, queryBytes, record, replyTo } from '../dns/fixture.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PACKETS = join(ROOT, 'fixtures', 'packets');
+
+/** The datagrams of the captures whose names begin so. A line `[name] …` begins another datagram of the same file. */
+export function capturesOf(prefix: string): Uint8Array[] {
+  const found = readdirSync(PACKETS)
+    .filter((name) => name.startsWith(prefix) && name.endsWith('.hex'))
+    .flatMap((name) => {
+      const lines = readFileSync(join(PACKETS, name), 'utf8').split('\n');
+      const text = lines.filter((line) => !line.startsWith('#')).map((line) => (line.startsWith('[') ? '|' : line));
+      return text.join('').replaceAll(/\s/g, '').split('|');
+    })
+    .filter((digits) => digits !== '')
+    .map((digits) => Uint8Array.from(Buffer.from(digits, 'hex')));
+  if (found.length === 0 || found.some(({ length }) => length < 16)) throw new Error(`no captures ${prefix}`);
+  return found;
+}
+
+const MAC = mac(0x525400123456);
+export const latin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
+
+/** A router solicitation (RFC 4861 §4.1): the advertisement's header with another type, which makes its checksum wrong by as much. */
+function solicitation(): Uint8Array {
+  const bytes = encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC));
+  const checksum = ((bytes[42] ?? 0) << 8) | (bytes[43] ?? 0);
+  // Type 133 instead of 134, and no current hop limit, which is 64 in the high byte of the word at 44.
+  const corrected = checksum + 0x0100 + 0x4000;
+  bytes[40] = 133;
+  bytes[44] = 0;
+  bytes[42] = ((corrected & 0xffff) + (corrected >>> 16)) >>> 8;
+  bytes[43] = (corrected & 0xffff) + (corrected >>> 16);
+  return bytes;
+}
+
+export const UPSTREAM_ANSWERS = [
+  replyTo(queryBytes('www.example', TYPE.A), 0x8180, {
+    answers: [
+      record('www.example', 'CNAME', 'host.example.'),
+      record('host.example', 'A', '192.0.2.1'),
+      record('host.example', 'TXT', 'a text'),
+      record('host.example', 'MX', '10 mail.example.'),
+      record('_sip._tcp.example', 'SRV', '1 2 3 host.example.'),
+    ],
+    authority: [record('example', 'NS', 'ns.example.')],
+  }),
+  // A NAPTR (RFC 3403), and a type nobody knows.
+  rawAnswer(35, [0, 1, 0, 2, 1, 0x75, 3, 0x73, 0x69, 0x70, 0, 1, 0x61, 0]),
+  rawAnswer(65_280, [1, 2, 3, 4, 5]),
+  rawAnswer(TYPE.AAAA, [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+];
+
+function rawAnswer(type: number, rdata: readonly number[]): Uint8Array {
+  const writer = new ByteWriter(200);
+  for (const word of [0x1234, 0x8180, 0, 1, 0, 0]) writer.u16(word);
+  writer.u8(0);
+  writer.u16(type);
+  writer.u16(1);
+  writer.u32(60);
+  writer.u16(rdata.length);
+  writer.write(Uint8Array.from(rdata));
+  return writer.finish();
+}
+
+export interface Decoder {
+  readonly decode: (bytes: BorrowedBytes) => unknown;
+  readonly samples: readonly Uint8Array[];
+}
+
+export const QUERIES = [
+  queryBytes('WwW.Example', TYPE.A, { edns: { payload: 1232 } }),
+  queryBytes('a.b.c.example', TYPE.AAAA),
+  encodeUpstreamQuery(7, { name: 'x.example', type: TYPE.TXT, dnssecOk: false, checkingDisabled: false, edns: true }),
+];
+
+/** Every exported function that takes borrowed bytes, by name. */
+export const BORROWING_DECODERS: Readonly<Record<string, Decoder>> = {
+  decodeDhcpMessage: { decode: decodeDhcpMessage, samples: capturesOf('dhcp-') },
+  receiveQuery: { decode: receiveQuery, samples: QUERIES },
+  decodeQuery: { decode: decodeQuery, samples: QUERIES },
+  decodeMessage: { decode: decodeMessage, samples: [...UPSTREAM_ANSWERS, ...QUERIES] },
+  decodePacket: {
+    decode: decodePacket,
+    samples: [
+      latin1('\x00\x01pxelinux.0\0octet\0blksize\x001408\0tsize\x000\0'),
+      latin1('\x00\x03\x00\x01some data'),
+      latin1('\x00\x04\x00\x01'),
+      latin1('\x00\x05\x00\x02Access violation\0'),
+      latin1('\x00\x06blksize\x001408\0'),
+    ],
+  },
+  decodeArp: { decode: decodeArp, samples: [encodeArpProbe(MAC, ip('10.20.0.1'))] },
+  decodeRouterDiscovery: {
+    decode: decodeRouterDiscovery,
+    samples: [encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC)), solicitation()],
+  },
+  readTappedFrame: {
+    decode: (bytes) => readTappedFrame(bytes, 68),
+    samples: [broadcastFrame(latin1('a payload'), MAC, 67, 68)],
+  },
+  decodeNetlink: { decode: decodeNetlink, samples: capturesOf('netlink-') },
+  decodeSocketAnswer: { decode: decodeSocketAnswer, samples: capturesOf('netlink-') },
+};

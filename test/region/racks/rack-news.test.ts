@@ -1,0 +1,31 @@
+// What a rack says of itself and of its machines is another host's text: it is clean before it is kept.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check, heartbeat, parseBatch, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
+import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
+
+const HOSTILE = '\u001b[2J\u009b\u202e';
+const SHOWN = '\\x1b[2J\\x9b\\u202e';
+
+test('a heartbeat’s texts are kept as they may be shown, and no longer than they may be', () => {
+  const settingsRefused = `${HOSTILE}${'x'.repeat(990)}`;
+  const checked = check(heartbeat, heartbeatOf({ pinned: [HOSTILE], settingsRefused, life: HOSTILE }));
+  assert.ok(checked.ok);
+  const { pinned, settingsRefused: kept, life } = checked.value;
+  assert.deepEqual([pinned, life, kept?.slice(0, SHOWN.length), kept?.length], [[SHOWN], SHOWN, SHOWN, 1000]);
+});
+
+test('the name of an interface is kept as it may be shown', () => {
+  const checked = check(rackInterfaces, [{ ...rackInterface(), interface: HOSTILE }]);
+  assert.ok(checked.ok);
+  assert.equal(checked.value[0]?.interface, SHOWN);
+});
+
+test('a report’s kind and text are kept as they may be shown', () => {
+  const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, HOSTILE, { kind: HOSTILE })]));
+  assert.ok(batch.ok);
+  const [entry] = batch.value.entries;
+  assert.ok(entry?.kind === 'report');
+  assert.deepEqual([entry.report.kind, entry.report.text], [SHOWN, SHOWN]);
+});
