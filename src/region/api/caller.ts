@@ -7,7 +7,15 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
-import { type Ipv4, ipv4, type MacAddress, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
+import {
+  type Ipv4,
+  ipv4,
+  type MacAddress,
+  networkContains,
+  parseIpv4,
+  parseMac,
+  withoutIpv4Mapping,
+} from '../../net/address.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts.ts';
 import { parseAuthorization } from '../authorization.ts';
 import type { RegionConfig } from '../config.ts';
@@ -102,7 +110,7 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     isOwnRack || rackKey === undefined || told === undefined ? undefined : racks.speakerFor(rackKey, told);
   const isRemoteRack = rackUuid !== undefined;
   const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : facts.socketAddress;
-  const address = written.replace(/^::ffff:(?=\d+\.)/i, '');
+  const address = withoutIpv4Mapping(written);
   const parsed = parseIpv4(address);
   const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
   return {
