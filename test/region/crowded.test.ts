@@ -6,6 +6,7 @@ import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.t
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
+import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, RACK_UUID, rackInterface } from './racks/rack-place.ts';
 
 const CLIENTS = 200;
 const ROUTER = '127.0.0.1';
@@ -99,3 +100,41 @@ test('a connection of the rack counts as that of the machine for which it speaks
     crowd.close();
   }
 });
+
+/** A rack elsewhere that serves 10.64.0.0/10, and the fields by which whoever has its key names anybody there. */
+function farRack(): (index: number) => string {
+  const networks = ['10.64.0.0/10'];
+  acceptRack(live.region, { interfaces: networks.map((network) => rackInterface(network)) });
+  live.region.racks.judge([RACK_UUID], 'accept', 'admin', networks);
+  return (index) =>
+    `X-Rackboot-Rack: ${RACK_TOKEN}:${RACK_KEY_SECRET}\r\nX-Forwarded-For: 10.${64 + (index >> 8)}.${index & 255}.9\r\n`;
+}
+
+const slowPost = (fields: string, length: number): string =>
+  `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${length}\r\n\r\n`;
+
+/** What comes of a crowd that names another network with each of its connections. */
+const SPOKEN: readonly (readonly [string, number, number])[] = [
+  [`${LARGE_BODIES_MAX} large bodies`, LARGE_BODIES_MAX, 1_900_000],
+  [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
+];
+for (const [name, count, length] of SPOKEN) {
+  test(`${name} in the names of as many networks, by one rack elsewhere, take no place from who comes directly`, async () => {
+    const naming = farRack();
+    const crowds: Crowd[] = [];
+    try {
+      for (let index = 0; index < count; index += 1) {
+        const first = slowPost(naming(index), length);
+        crowds.push(await Crowd.open(live.port, ['127.9.0.2'], 1, { first }));
+      }
+      await settled(() => live.api.connections());
+      assert.equal(live.api.connections(`10.64.0.9 by rack ${RACK_UUID}`), 1);
+      const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
+      const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+      assert.match(text, /^HTTP\/1\.1 (200|400) /);
+      assert.ok(ms < 3000, `${ms} ms`);
+    } finally {
+      for (const crowd of crowds) crowd.close();
+    }
+  });
+}

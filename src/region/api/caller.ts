@@ -3,10 +3,12 @@
 // 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
 //    network of this address; the headers are otherwise ignored.
 // 2. A remote rack vouches for no boot of a machine that is at home elsewhere (`racks/machine-homes.ts`).
-// 3. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
+// 3. Whatever a remote rack passes on is counted as that rack's (`share`), never beside those who come from the address themselves.
+// 4. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
+import { spokenFor } from '../../fair-shares.ts';
 import {
   type Ipv4,
   ipv4,
@@ -24,8 +26,12 @@ import type { RegionStore } from '../store.ts';
 
 /** Where a request comes from. */
 export interface Peer {
-  /** As text, for the rate and for people. */
+  /** As text, for people. */
   readonly address: string;
+  /** Under which its requests are counted and its places are shared out: the address, and of what a remote rack says the rack with it. */
+  readonly share: string;
+  /** A rack that is not of this process passed it on, or says so; nobody signs in that way. */
+  readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
   /** In one of the managed networks. */
   readonly isManaged: boolean;
@@ -115,6 +121,8 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
   return {
     address: address.slice(0, 64),
+    share: isRemoteRack ? shareOf(address, rackUuid) : address.slice(0, 64),
+    isByRack: rackKey !== undefined && !isOwnRack,
     ipv4: parsed,
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
@@ -127,6 +135,9 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     ),
   };
 }
+
+/** Under which name somebody is counted whom a remote rack names. */
+export const shareOf = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 

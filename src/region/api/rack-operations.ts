@@ -99,7 +99,7 @@ function register(call: ApiCall, given: Registration): Answer {
   const interfaces = written.kind === 'value' ? check(rackInterfaces, written.value) : undefined;
   if (interfaces?.ok !== true) return refuseField('interfaces', interfaces?.problem ?? 'is not valid JSON');
   const { uuid, name, version } = given;
-  const address = call.peer.address;
+  const address = call.peer.share;
   const news = { uuid, name, version, uplink: Number(given.uplink), interfaces: interfaces.value, key, address };
   const outcome = call.region.racks.register(news);
   if (outcome === undefined) {

@@ -19,7 +19,7 @@ import { MetadataService } from '../metadata/metadata-service.ts';
 import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, RateLimiter } from '../rate-limit.ts';
+import { AnonymousRates } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
@@ -57,7 +57,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   return {
     region,
     doors: new ApiDoors(region, onProblem),
-    limiter: new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK),
+    strangers: new AnonymousRates(),
     followers: new EventFollowers(region),
     guard: new PageGuard(region),
     metadata: new MetadataService(region, options.answersAt ?? noneAnswers),

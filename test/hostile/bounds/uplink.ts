@@ -110,7 +110,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'anybody who registers racks',
     whatOthersNotice: 'nothing: the network, then the address, with most of them loses the one heard longest ago',
     howItEmpties: 'as an administrator decides; who did not ask for 10 minutes gives way',
-    share: 'by network and address',
+    share: 'by network and address; all that register through one rack are one network',
     test: 'region/racks/racks.test.ts',
   },
   {
