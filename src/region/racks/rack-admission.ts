@@ -5,7 +5,7 @@
 // 1. Only an administrator makes a rack accepted: by the key it comes with, or by a verdict. Rejected stays rejected until removed.
 // 2. Who does not hold a known rack's key changes nothing of it, and is told so.
 // 3. Two accepted racks never have one name: it is what people type.
-// 4. A rack is accepted with the networks that it reports and that are no other rack's, and with those that the administrator names; with
+// 4. A rack is accepted with the networks that it reports and that are no other rack's nor wide, and with those that the administrator names; with
 //    the key of an administrator it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
@@ -19,7 +19,7 @@ import {
   type Rack,
 } from './rack.ts';
 import type { RackInterface } from './rack-description.ts';
-import { agreeTo, reportedTexts, weighNetworks } from './rack-networks.ts';
+import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 import type { RackChange } from './rack-store.ts';
 
 /** How a rack that registers will be known from then on. */
@@ -296,6 +296,8 @@ export function decideVerdict(
     const event = verdictEvent(state, rack, by.username, by.atMs);
     const sharing = state === 'accepted' && shared.length > 0 ? `; it shares ${shared.join(', ')}` : '';
     events.push({ ...event, description: `${event.description}${sharing}` });
+    const doubt = state === 'accepted' ? doubtEvent(judged, now, by.atMs, by.username) : undefined;
+    if (doubt !== undefined) events.push(doubt);
   }
   return { put, remove, events, result: undefined };
 }

@@ -124,8 +124,8 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/racks/racks.ts DISPUTES_PER_RACK',
-    what: 'events about networks of others that a rack says it has',
-    whoCanFill: 'an accepted rack, with each heartbeat',
+    what: 'events about networks of others, or wide ones, that a rack says it has',
+    whoCanFill: 'an accepted rack, with each heartbeat and registration',
     whatOthersNotice: 'nothing: its row on the page says so all the same',
     howItEmpties: 'with time: one an hour',
     share: 'by rack',

@@ -12,7 +12,14 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
   return {
     region,
     viewer: VISITOR,
-    peer: { address: '127.0.0.1', share: '127.0.0.1', isByRack: false, ipv4: undefined, isManaged: false, isLocal: true },
+    peer: {
+      address: '127.0.0.1',
+      share: '127.0.0.1',
+      isByRack: false,
+      ipv4: undefined,
+      isManaged: false,
+      isLocal: true,
+    },
     nowMs: region.clock.wallTimeMs(),
     path: {},
     query: new Map(),

@@ -294,7 +294,7 @@ test('a rack is believed a new network that is nobody’s, and none of another r
     const beat = (...networks: readonly string[]) =>
       rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
     const disputes = () =>
-      store.listEvents({ limit: 50 }).filter(({ description }) => /networks of another/.test(description));
+      store.listEvents({ limit: 50 }).filter(({ description }) => /to which a person has to agree/.test(description));
     await beat('10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
     assert.equal(disputes().length, 0);

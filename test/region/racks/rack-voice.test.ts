@@ -7,11 +7,12 @@ import Fastify from 'fastify';
 import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
 import { addRoutes } from '../../../src/region/api/routes.ts';
 import { makeContext } from '../../../src/region/api/server.ts';
-import { type LinkPlace, withLink } from '../link-place.ts';
+import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,
   digestOf,
+  heartbeatOf,
   RACK_KEY_SECRET,
   RACK_TOKEN,
   RACK_UUID,
@@ -171,4 +172,70 @@ test('racks that register through another rack, under whatever addresses, leave 
     assert.match(first?.address ?? '', new RegExp(`^10\\.64\\.\\d+\\.9 by rack ${RACK_UUID}$`));
     assert.ok(told.includes(429), 'a rack is one network of them');
     assert.ok(waiting().length < 32, `${waiting().length} wait`);
+  }));
+
+/** The warnings about networks that are not believed, oldest first. */
+const doubts = ({ store }: LinkPlace): readonly string[] =>
+  store
+    .listEvents({ limit: 100 })
+    .filter(({ type, level }) => type === 'RACK_CHANGED' && level === 'warning')
+    .map(({ description }) => description)
+    .reverse();
+const WIDE_REMEDY =
+  /10\.64\.0\.0\/10 is wider than \/16, so it is not believed.*rackboot racks accept rack-2 --share 10\.64\.0\.0\/10/;
+const isManaged = async ({ ask }: LinkPlace, address: string): Promise<boolean> => {
+  const answer = await ask('GET', 'api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01', {
+    headers: spokenFor(address),
+  });
+  return answer.headers['x-rackboot-refusal'] !== 'not-from-here';
+};
+
+test('a network wider than /16 with which a rack is accepted waits for a person who names it', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    acceptRack(place.region, { interfaces: ['10.50.0.0/24', OFFICE].map((network) => rackInterface(network)) });
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
+    assert.deepEqual([await isManaged(place, '10.50.0.9'), await isManaged(place, DESK)], [true, false]);
+    assert.equal(doubts(place).length, 1);
+    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
+    racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, []);
+    assert.equal(await isManaged(place, DESK), true);
+    assert.equal(doubts(place).length, 1);
+  }));
+
+test('one that a rack gets later waits as well, whether its heartbeat or its registration tells it', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    acceptRack(place.region);
+    const interfaces = ['10.50.0.0/24', '10.80.0.0/16', OFFICE].map((network) => rackInterface(network));
+    await place.rack('heartbeat', heartbeatOf({ interfaces }));
+    await place.rack('heartbeat', heartbeatOf({ interfaces }));
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE], 'a /16 is its own');
+    assert.equal(doubts(place).length, 1);
+    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
+    await place.rack('heartbeat', heartbeatOf());
+    await place.register({ interfaces: JSON.stringify(interfaces) });
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
+    assert.equal(await isManaged(place, DESK), false);
+    assert.equal(doubts(place).length, 2);
+    for (let count = 0; count < 20; count += 1) {
+      await place.register({});
+      await place.register({ interfaces: JSON.stringify(interfaces) });
+    }
+    assert.equal(doubts(place).length, 4, 'told at a rate');
+  }));
+
+test('the answer to who accepts a rack, and the list, name its wide network; with an administrator’s key it is believed', () =>
+  withLink(async (place) => {
+    const admin = await adminHeader(place);
+    const interfaces = JSON.stringify([rackInterface(OFFICE)]);
+    await place.register({ interfaces });
+    const body = new URLSearchParams({ uuid: RACK_UUID });
+    const accepted = await place.ask('POST', 'api/2.0/nodegroups/?op=accept', { headers: admin, body });
+    assert.match(accepted.text, WIDE_REMEDY);
+    const listed = await place.ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
+    assert.match(JSON.parse(listed.text).network_conflict, WIDE_REMEDY);
+    await place.register({ interfaces }, admin);
+    assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
   }));

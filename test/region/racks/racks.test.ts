@@ -169,7 +169,7 @@ test('an administrator accepts, rejects and removes: all that are named, or none
   const racks = [
     rack(),
     rack({ uuid: OTHER_UUID, token: 'b' }),
-    rack({ uuid: 'own', name: 'rack-1', isEmbedded: true, state: 'accepted' }),
+    rack({ uuid: 'own', name: 'rack-1', isEmbedded: true, state: 'accepted', interfaces: [] }),
   ];
   const say = (uuids: readonly string[], verdict: 'accept' | 'reject' | 'remove', of: readonly Rack[] = racks) => {
     const { put, remove, events, result } = decideVerdict(uuids, verdict, of, { username: 'bob', atMs: NOW });
