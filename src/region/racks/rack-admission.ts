@@ -101,7 +101,9 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   };
   const decision = admit(rack, registration, racks, atMs);
   const description = `rack ${name} (${uuid}) registered from ${address}`;
-  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username: '' };
+  // With an administrator's key it is that person's deed; any other rack is a stranger until somebody accepts it.
+  const username = key.kind === 'administrator' ? key.username : '';
+  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username };
   if (gone === undefined) return { ...decision, events: [event, ...decision.events] };
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
@@ -112,7 +114,8 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
   const description =
     `rack ${gone.name} (${gone.uuid}) from ${gone.address}, which waited, gave its place to one from ${address}: its host or network ` +
     `${why}, and no more than ${PENDING_RACKS_MAX} may wait`;
-  return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
+  // A stranger causes it, so it counts as a stranger's.
+  return { type: 'RACK_REGISTERED', level: 'warning', description, atMs, username: '' };
 }
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;

@@ -355,12 +355,12 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'store/region-sqlite.ts EVENT_BOUNDS',
-    what: 'events of the log of the region, and of them those that concern no known machine and no person caused',
+    what: 'events of the log of the region, and of them those that concern no known machine and no person caused, and those of racks',
     whoCanFill: 'hosts that boot without end; of strangers, any host',
     whatOthersNotice: 'the oldest events are gone; strangers push out only what strangers did',
     harm: { kind: 'told' },
     howItEmpties: 'the oldest goes',
-    share: 'strangers have one in twenty of it',
+    share: 'strangers have one in twenty of it, and as much is for what racks that were accepted cause',
     test: 'store/region-sqlite.test.ts',
   },
   {
