@@ -37,6 +37,8 @@ export interface Peer {
   readonly isManaged: boolean;
   /** From this host itself, not passed on by anybody. */
   readonly isLocal: boolean;
+  /** Over the control socket of this host: nobody's share is asked. */
+  readonly isOperator: boolean;
   /** The token of its boot, as the machine gave it (`X-Rackboot-Token`). */
   readonly bootToken?: string | undefined;
   /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
@@ -104,6 +106,9 @@ function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
   return given !== undefined && config.rackSecret !== '' && equalSecrets(given, config.rackSecret);
 }
 
+/** True for what the control socket of this host passes on. */
+const isOfOperator = (header: string | undefined, config: RegionConfig): boolean => holdsSecret(header, config);
+
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
 /** Where the request comes from: the socket, or what a rack says that may say it. */
@@ -115,7 +120,10 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   const rackUuid =
     isOwnRack || rackKey === undefined || told === undefined ? undefined : racks.speakerFor(rackKey, told);
   const isRemoteRack = rackUuid !== undefined;
-  const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : facts.socketAddress;
+  const isOperator = isOfOperator(facts.header('x-rackboot-control'), config);
+  // The operator's own socket has no address.
+  const socketAddress = isOperator ? facts.socketAddress || '127.0.0.1' : facts.socketAddress;
+  const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : socketAddress;
   const address = withoutIpv4Mapping(written);
   const parsed = parseIpv4(address);
   const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
@@ -126,6 +134,7 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     ipv4: parsed,
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
+    isOperator,
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
     ...bootOf(
@@ -169,7 +178,7 @@ export function findCaller(
   clock: Clock,
   racks: KnownRacks = NO_RACKS,
 ): Caller {
-  if (holdsSecret(facts.header('x-rackboot-control'), config)) {
+  if (isOfOperator(facts.header('x-rackboot-control'), config)) {
     return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
   }
   const header = facts.header('authorization');

@@ -160,6 +160,7 @@ function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost):
     ipv4: address,
     isManaged,
     isLocal: false,
+    isOperator: false,
     bootToken: token,
     vouchedMac,
     rackUuid,

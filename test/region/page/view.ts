@@ -16,6 +16,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
       address: '127.0.0.1',
       share: '127.0.0.1',
       isByRack: false,
+      isOperator: false,
       ipv4: undefined,
       isManaged: false,
       isLocal: true,
