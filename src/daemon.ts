@@ -335,7 +335,7 @@ class RackProcess implements Daemon {
     const control = new ControlServer({
       stateDir: config.stateDir,
       secret: this.#region.secret,
-      region: () => this.#config.http.region,
+      region: () => this.#region.door,
       elsewhere: this.#region.elsewhere,
       isServing: () => this.#watch !== undefined,
       answers: {

@@ -10,7 +10,7 @@
 // 4. Of a holder with too many places, the idle ones go first, and then the least recently active.
 // 5. Admission, activity and release take constant time, except for at most IDLE_LOOKS_MAX looks at idle places.
 
-import type { Ipv4 } from './net/address.ts';
+import { type Ipv4, withoutIpv4Mapping } from './net/address.ts';
 
 /** Idle places looked at for one newcomer: the first nearly always fits. */
 export const IDLE_LOOKS_MAX = 64;
@@ -42,9 +42,22 @@ export interface FairSharesBounds {
 /** The network that an address shares its places with: its /24. */
 export const networkOf = (address: Ipv4): number => address >>> 8;
 
-/** The same for an address in text: the /24 of IPv4 (also when mapped into IPv6, RFC 4291 §2.5.5.2), the /64 of IPv6. */
+const SPOKEN_FOR = ' by ';
+
+/**
+ * Under which address somebody is counted for whom somebody else speaks: `10.50.0.9 by rack UUID`. All for whom one speaks are one
+ * network, whatever addresses it names: it would otherwise hold as many shares as it names networks, those of others among them.
+ */
+export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
+
+/**
+ * The same for an address in text: the /24 of IPv4, also in its IPv4-mapped form, the /64 of IPv6; of those for whom somebody speaks
+ * the speaker.
+ */
 export function networkOfText(address: string): string {
-  const ipv4 = /^(?:::ffff:)?(\d+\.\d+\.\d+)\.\d+$/i.exec(address)?.[1];
+  const spoken = address.indexOf(SPOKEN_FOR);
+  if (spoken !== -1) return address.slice(spoken + SPOKEN_FOR.length);
+  const ipv4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(withoutIpv4Mapping(address))?.[1];
   return ipv4 ?? firstGroups(address, 4);
 }
 

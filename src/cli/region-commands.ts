@@ -60,7 +60,7 @@ function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
           array: true,
           default: [],
           requiresArg: true,
-          describe: 'A network of another rack that it serves, too (repeat)',
+          describe: 'A network of another rack that it serves, too, or one wider than /16 (repeat)',
         },
       }),
     async (argv) => {

@@ -12,11 +12,12 @@ import type { RackConfig } from '../config/rack-config.ts';
 import type { UplinkConfig } from '../config/region-place.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile } from '../files/regular-file.ts';
+import type { RegionEndpoint } from '../http/proxy.ts';
 import type { RegionStandIn } from '../http/region-stand-in.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac, networkContains } from '../net/address.ts';
 import type { EventStream } from '../observe/event-stream.ts';
-import type { RegionConfig } from '../region/config.ts';
+import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/racks/rack-description.ts';
 import { RateLimiter } from '../region/rate-limit.ts';
 import { openOutboxStore } from '../store/outbox-database.ts';
@@ -128,6 +129,12 @@ export class RegionSide {
   get rackSecret(): string {
     const key = this.#access?.key;
     return key === undefined ? this.secret : `${key.token}:${key.secret}`;
+  }
+  /** The region as the control socket asks it: by a door of its own, so that nobody else's connections stand in its way. */
+  get door(): RegionEndpoint | undefined {
+    const { http, stateDir } = this.#parts.config();
+    const socketPath = join(stateDir, OPERATOR_SOCKET);
+    return http.region === undefined ? undefined : { ...http.region, secure: false, socketPath };
   }
   get certificates(): string | undefined {
     return this.#access?.ca;

@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../errors.ts';
 import { answerText } from './answer.ts';
+import { hasBody } from './body-arrival.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';
@@ -62,7 +63,10 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
+      // Sent in one piece: a local socket that was answered and closed refuses even the empty write by which a body ends, before the answer is read.
+      const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
+        body,
         request,
         response,
         origin: target.origin,
@@ -92,7 +96,9 @@ function queryOf(origin: string): URLSearchParams {
   return new URLSearchParams(mark === -1 ? '' : origin.slice(mark + 1));
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+const readBody = async (request: IncomingMessage): Promise<string> => (await readBytes(request)).toString('utf8');
+
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of request) {
@@ -102,7 +108,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
       throw new RackError('bad-argument', `more than ${CONTROL_BODY_BYTES_MAX} bytes were sent: send less at a time`);
     parts.push(Buffer.from(part));
   }
-  return Buffer.concat(parts).toString('utf8');
+  return Buffer.concat(parts);
 }
 
 const isIterable = (value: unknown): value is AsyncIterable<unknown> =>

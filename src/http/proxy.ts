@@ -45,6 +45,8 @@ export interface RegionEndpoint {
   readonly port: number;
   /** By TLS. */
   readonly secure?: boolean | undefined;
+  /** A socket of this host by which it is reached instead, without TLS; undefined: none. */
+  readonly socketPath?: string | undefined;
 }
 
 /** `request` of node:http, and of node:https for the protocol `https:`. */
@@ -238,6 +240,7 @@ class Passage {
       protocol: region.secure === true ? 'https:' : 'http:',
       host: region.host,
       port: region.port,
+      ...(region.socketPath === undefined ? {} : { socketPath: region.socketPath }),
       method: request.method ?? 'GET',
       path: origin,
       headers: forwardedFields(this.#to),

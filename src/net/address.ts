@@ -47,6 +47,12 @@ export function parseIpv4(text: string): Ipv4 | undefined {
   return value as Ipv4;
 }
 
+/**
+ * An address in text as its own family writes it: `10.20.0.5` for `::ffff:10.20.0.5`, the IPv4-mapped form that a socket of both
+ * families reports (RFC 4291 §2.5.5.2); any other text as it is.
+ */
+export const withoutIpv4Mapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
+
 /** Dotted decimal. */
 export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;

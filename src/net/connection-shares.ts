@@ -16,6 +16,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
+import { withoutIpv4Mapping } from './address.ts';
 import { boundRequests, PIPELINED_MAX } from './pipelining.ts';
 
 /** A body has to grow by so many bytes in each such time, in milliseconds, or to end. */
@@ -167,7 +168,7 @@ export class ConnectionShares {
 
   #enter(server: Server, socket: Socket, serve: () => void): void {
     const now = this.#options.clock.now();
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
+    const address = withoutIpv4Mapping(socket.remoteAddress ?? '');
     if (address === '') {
       socket.destroy();
       return;

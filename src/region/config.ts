@@ -30,6 +30,12 @@ export interface InstallConfig {
   readonly kernelParams: string;
 }
 
+/**
+ * The socket below the state directory over which the control socket of this process asks the region: a door of its own, so that nobody
+ * who holds connections of the listeners stands in the operator's way. Only the daemon's user and root may open it.
+ */
+export const OPERATOR_SOCKET = 'region.sock';
+
 export interface RegionConfig {
   /** `address:port` pairs of the API and page. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];

@@ -11,6 +11,7 @@
 
 import type { Instant } from '../clock.ts';
 import { networkOfText } from '../fair-shares.ts';
+import { withoutIpv4Mapping } from '../net/address.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
 
 /** Of one address; a host of IPv6 counts with its whole /64. A person mistypes a few times. */
@@ -66,7 +67,7 @@ export class PasswordLimits {
   /** Leave to look at a password that this address gives; or whose limit it is beyond. */
   take(address: string, now: Instant): PasswordPermit | PasswordExcess {
     const network = networkOfText(address);
-    const host = address.includes(':') && !/^::ffff:\d/i.test(address) ? network : address;
+    const host = withoutIpv4Mapping(address).includes(':') ? network : address;
     const buckets = remembered(this.#addresses, host, () => ({
       own: new RateLimit(PASSWORDS_PER_ADDRESS),
       rare: new RateLimit(PASSWORDS_OF_RARE),

@@ -1,7 +1,8 @@
 // The work on passwords of one region: so many at a time, the others wait in a queue that is shared out by address and network.
 //
 // 1. CHECKS_MAX passwords are worked on at a time, of whomever: each takes 32 MiB and about 100 ms of a core.
-// 2. Whoever waits is taken in the order in which they came. When the queue is full, the address, or network, with the most in it loses
+// 2. The operator of this host comes beside them.
+// 3. Whoever waits is taken in the order in which they came. When the queue is full, the address, or network, with the most in it loses
 //    one to each newcomer, so that a flood of guesses delays others by the length of the queue at the most.
 
 import type { Clock } from '../clock.ts';
@@ -54,8 +55,12 @@ export class Passwords {
     });
   }
 
-  /** A new password in the form in which it is kept; `busy`: others' passwords took all places. */
-  hash(address: string, password: string): Promise<string | 'busy'> {
+  /**
+   * A new password in the form in which it is kept; `busy`: others' passwords took all places.
+   * @param address undefined: the operator of this host asks, who waits for nobody
+   */
+  hash(address: string | undefined, password: string): Promise<string | 'busy'> {
+    if (address === undefined) return hashPassword(password, this.#clock);
     return this.#run(address, () => hashPassword(password, this.#clock));
   }
 

@@ -3,16 +3,18 @@
 //
 // 1. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
 // 2. What is beyond a narrower limit takes nothing from a wider one.
+// 3. What a remote rack passes on takes nothing from anybody else.
 
 import type { Instant } from '../clock.ts';
 import { networkOfText } from '../fair-shares.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
+import { RACKS_MAX } from './racks/rack.ts';
 
 /** One machine's enlistment takes three requests; a person's wrong password, one. */
 export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };
 /** A rack of 40 machines that power on together, five times over; they are in one network. */
 export const ANONYMOUS_PER_NETWORK: Rate = { perSecond: 100, burst: 600 };
-/** All networks: one that is beyond its own limit leaves half of this to the others. */
+/** All networks: one that is beyond its own limit leaves half of this to the others. Each remote rack has as much for what it passes on. */
 export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 200, burst: 1200 };
 /**
  * Addresses, and networks, that are remembered with how often they asked. Anybody can fill it, and nobody notices: the first seen is
@@ -61,6 +63,31 @@ export class RateLimiter {
     this.#total.giveBack();
   }
 }
+
+/**
+ * The rates of those who have not said who they are. What a rack passes on has rates of its own, also a total: a rack names any address
+ * of its networks, and would otherwise use up what is counted for people and machines that come to the region themselves.
+ */
+export class AnonymousRates {
+  readonly #direct = anonymousLimiter();
+  /** By UUID, at most RACKS_MAX: only accepted racks are believed what they pass on. The one first heard is forgotten. */
+  readonly #ofRacks = new Map<string, RateLimiter>();
+
+  /** @param rackUuid the remote rack that passed the request on; undefined: none did */
+  of(rackUuid: string | undefined): RateLimiter {
+    if (rackUuid === undefined) return this.#direct;
+    const known = this.#ofRacks.get(rackUuid);
+    if (known !== undefined) return known;
+    const [oldest] = this.#ofRacks.size >= RACKS_MAX ? this.#ofRacks.keys() : [];
+    if (oldest !== undefined) this.#ofRacks.delete(oldest);
+    const made = anonymousLimiter();
+    this.#ofRacks.set(rackUuid, made);
+    return made;
+  }
+}
+
+const anonymousLimiter = (): RateLimiter =>
+  new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK);
 
 /** A host of IPv6 has a whole /64 to ask from. */
 const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);

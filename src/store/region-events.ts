@@ -1,7 +1,8 @@
 // The event log of region.db: appended to, read newest first, cut at both its bounds. Runs inside its caller's transaction.
 //
 // 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine and that no person
-//    caused, so that strangers cannot push out what happened to machines and what people did; both may be exceeded by PRUNE_EVERY.
+//    caused, so that strangers cannot push out what happened to machines and to racks and what people did. Of what happened to racks
+//    without a person's doing no more than `rackEventsMax` are kept. All may be exceeded by PRUNE_EVERY.
 // 2. What a machine did before it was known is kept under its hardware address, and becomes its own when it enlists.
 // 3. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
 
@@ -34,9 +35,17 @@ const KIND_MAX = 64;
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR description LIKE '%; to load %' OR description LIKE '%; nothing to load%'";
 
+/**
+ * Types of what only a rack causes that a person has accepted. RACK_REGISTERED is none: before that it is anybody's, and without a name
+ * it counts as a stranger's.
+ */
+const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
+const OF_RACKS = RACK_TYPES.map((type) => `'${type}'`).join(', ');
+
 export interface EventBounds {
   readonly eventsMax: number;
   readonly strangerEventsMax: number;
+  readonly rackEventsMax: number;
 }
 
 /** Who did something, before the region knew the machine. */
@@ -256,8 +265,12 @@ export class EventTable {
     const oldest = (condition: string): string => `SELECT id FROM event ${condition} ORDER BY id DESC LIMIT 1 OFFSET ?`;
     this.#sql.run(`DELETE FROM event WHERE id <= (${oldest('')})`, this.#bounds.eventsMax);
     // What a person did has a name, and is no stranger's.
-    const strangers = "WHERE machine_id IS NULL AND username = ''";
-    this.#sql.run(`DELETE FROM event ${strangers} AND id <= (${oldest(strangers)})`, this.#bounds.strangerEventsMax);
+    const nobody = "WHERE machine_id IS NULL AND username = ''";
+    const cut = (which: string, max: number): void => {
+      this.#sql.run(`DELETE FROM event ${which} AND id <= (${oldest(which)})`, max);
+    };
+    cut(`${nobody} AND type NOT IN (${OF_RACKS})`, this.#bounds.strangerEventsMax);
+    cut(`${nobody} AND type IN (${OF_RACKS})`, this.#bounds.rackEventsMax);
   }
 }
 

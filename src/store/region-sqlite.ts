@@ -54,7 +54,7 @@ import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
 import { Transactions } from './region-transactions.ts';
 
-export const EVENT_BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000 };
+export const EVENT_BOUNDS: EventBounds = { eventsMax: 200_000, strangerEventsMax: 10_000, rackEventsMax: 10_000 };
 
 /**
  * Opens or creates `region.db` in a directory.

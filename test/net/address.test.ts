@@ -26,11 +26,27 @@ import {
   rangeContains,
   rangeSize,
   rangesOverlap,
+  withoutIpv4Mapping,
 } from '../../src/net/address.ts';
 
 const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const anyAddress = fc.nat(0xffffffff).map(ipv4);
 const anyMac = fc.maxSafeNat().map((value) => mac(value % 2 ** 48));
+
+const MAPPED: readonly (readonly [string, string])[] = [
+  ['::ffff:10.20.0.5', '10.20.0.5'],
+  ['::FFFF:10.20.0.5', '10.20.0.5'],
+  ['10.20.0.5', '10.20.0.5'],
+  ['::ffff:a14:5', '::ffff:a14:5'],
+  ['fe80::1%eth0', 'fe80::1%eth0'],
+  ['::1', '::1'],
+  ['', ''],
+];
+for (const [given, expected] of MAPPED) {
+  it(`${JSON.stringify(given)} is ${JSON.stringify(expected)} without IPv4 mapping`, () => {
+    assert.equal(withoutIpv4Mapping(given), expected);
+  });
+}
 
 describe('an IPv4 address', () => {
   const cases: readonly (readonly [string, number | undefined])[] = [

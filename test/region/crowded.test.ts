@@ -1,11 +1,17 @@
 // The API while somebody holds its connections, or sends bodies that never end: others are served all the same.
 
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
 import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
+import { OPERATOR_SOCKET } from '../../src/region/config.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
+import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, RACK_UUID, rackInterface } from './racks/rack-place.ts';
 
 const CLIENTS = 200;
 const ROUTER = '127.0.0.1';
@@ -99,3 +105,101 @@ test('a connection of the rack counts as that of the machine for which it speaks
     crowd.close();
   }
 });
+
+/** A rack elsewhere that serves 10.64.0.0/10, and the fields by which whoever has its key names anybody there. */
+function farRack(): (index: number) => string {
+  const networks = ['10.64.0.0/10'];
+  acceptRack(live.region, { interfaces: networks.map((network) => rackInterface(network)) });
+  live.region.racks.judge([RACK_UUID], 'accept', 'admin', networks);
+  return (index) =>
+    `X-Rackboot-Rack: ${RACK_TOKEN}:${RACK_KEY_SECRET}\r\nX-Forwarded-For: 10.${64 + (index >> 8)}.${index & 255}.9\r\n`;
+}
+
+const slowPost = (fields: string, length: number): string =>
+  `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${length}\r\n\r\n`;
+
+/** What comes of a crowd that names another network with each of its connections. */
+const SPOKEN: readonly (readonly [string, number, number])[] = [
+  [`${LARGE_BODIES_MAX} large bodies`, LARGE_BODIES_MAX, 1_900_000],
+  [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
+];
+for (const [name, count, length] of SPOKEN) {
+  test(`${name} in the names of as many networks, by one rack elsewhere, take no place from who comes directly`, async () => {
+    const naming = farRack();
+    const crowds: Crowd[] = [];
+    try {
+      for (let index = 0; index < count; index += 1) {
+        const first = slowPost(naming(index), length);
+        crowds.push(await Crowd.open(live.port, ['127.9.0.2'], 1, { first }));
+      }
+      await settled(() => live.api.connections());
+      assert.equal(live.api.connections(`10.64.0.9 by rack ${RACK_UUID}`), 1);
+      const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
+      const { text, ms } = await ask(live.port, ROUTER, [post(facts.length) + facts]);
+      assert.match(text, /^HTTP\/1\.1 (200|400) /);
+      assert.ok(ms < 3000, `${ms} ms`);
+    } finally {
+      for (const crowd of crowds) crowd.close();
+    }
+  });
+}
+
+/** Anybody in any network, as the rack of this process names them. */
+const anybody = (index: number): string =>
+  `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: 10.${index >> 8}.${index & 255}.9\r\n`;
+
+/** As the control socket does. @returns the status */
+function askAsOperator(method: string, path: string, body: string): Promise<number> {
+  const headers = {
+    'X-Rackboot-Control': live.config.rackSecret,
+    'Content-Type': 'application/x-www-form-urlencoded',
+    'Content-Length': body.length,
+  };
+  const socketPath = join(live.config.stateDir, OPERATOR_SOCKET);
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, method, path, headers, agent: false }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+test('only root and the user of the daemon may open the operator’s socket, which gives no right by itself', async () => {
+  const path = join(live.config.stateDir, OPERATOR_SOCKET);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const { text } = await new Promise<{ text: string }>((resolve) => {
+    const asked = request({ socketPath: path, path: '/MAAS/api/2.0/machines/', agent: false }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve({ text: String(answer.statusCode) }));
+    });
+    asked.end();
+  });
+  assert.equal(text, '401');
+});
+
+const CROWDS: readonly (readonly [string, number, number])[] = [
+  [`${LARGE_BODIES_MAX} large bodies`, LARGE_BODIES_MAX, 1_900_000],
+  [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
+];
+for (const [name, count, length] of CROWDS) {
+  test(`${name} of as many networks take no place from who uses the control socket`, async () => {
+    const crowds: Crowd[] = [];
+    try {
+      for (let index = 0; index < count; index += 1) {
+        const first = slowPost(anybody(index), length);
+        crowds.push(await Crowd.open(live.port, ['127.9.0.2'], 1, { first }));
+      }
+      await settled(() => live.api.connections());
+      const body = `name=main_archive&value=${'x'.repeat(100_000)}`;
+      const startedAt = systemClock.now();
+      const status = await askAsOperator('POST', '/MAAS/api/2.0/maas/?op=set_config', body);
+      assert.ok([200, 400].includes(status), String(status));
+      const ms = systemClock.now() - startedAt;
+      assert.ok(ms < 3000, `${ms} ms`);
+    } finally {
+      for (const crowd of crowds) crowd.close();
+    }
+  });
+}

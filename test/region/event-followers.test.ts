@@ -119,7 +119,10 @@ test('a slow reader is sent nothing more until it has read, and then everything;
 
 test('events that are not kept any more are told as a gap', () => {
   const place = makeRegion();
-  const store = openRegionStore({ stateDir: place.stateDir, bounds: { eventsMax: 600, strangerEventsMax: 600 } });
+  const store = openRegionStore({
+    stateDir: place.stateDir,
+    bounds: { eventsMax: 600, strangerEventsMax: 600, rackEventsMax: 600 },
+  });
   const followers = new EventFollowers({ ...place.region, store, clock: place.clock });
   try {
     for (let index = 0; index < 2000; index += 1) {

@@ -9,6 +9,7 @@ import { makeContext } from '../../src/region/api/server.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 
 const PASSWORD = 'correct horse';
+const NOBODY_HASH = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 const GUESSER = '192.0.2.66';
 const ELSEWHERE = '198.51.100.7';
 /** More guesses than an address may have looked at. */
@@ -133,4 +134,16 @@ test('an address of IPv6 is limited with all of its /64', () =>
       await knock(house, BASIC, `2001:db8::${count + 1}`, `guess ${count}`);
     assert.equal((await knock(house, BASIC, '2001:db8::ffff', PASSWORD)).status, 429);
     assert.equal((await knock(house, BASIC, '2001:db8:0:1::1', PASSWORD)).isIn, true);
+  }));
+
+test('a password that an administrator of this host gives waits behind nobody’s guesses', () =>
+  withHouse(async ({ place }) => {
+    const { passwords } = place.region;
+    const guesses = Array.from({ length: 40 }, (_, index) => {
+      const from = `10.${index}.0.9`;
+      const permit = passwords.take(from);
+      return typeof permit === 'string' ? permit : passwords.check(from, permit, 'guess', NOBODY_HASH);
+    });
+    assert.match(await passwords.hash(undefined, PASSWORD), /^scrypt\$/);
+    assert.ok((await Promise.all(guesses)).includes('busy'), 'no place was left');
   }));

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { ipv4 } from '../../src/net/address.ts';
+import type { NewMachineEvent } from '../../src/region/machine-event.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import { testLoginStore } from '../contract/login-store.ts';
 import { testRackStore } from '../contract/rack-store.ts';
@@ -90,7 +91,10 @@ test('while another process holds the file for long, a write says so, and works 
 
 test('events are kept up to their bounds, and strangers cannot push out those of machines and people', () => {
   withDirectory((stateDir) => {
-    const store = openRegionStore({ stateDir, bounds: { eventsMax: 1200, strangerEventsMax: 100 } });
+    const store = openRegionStore({
+      stateDir,
+      bounds: { eventsMax: 1200, strangerEventsMax: 100, rackEventsMax: 100 },
+    });
     const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
     store.recordEvent({ type: 'NEW', description: 'a stranger came', atMs: 1, username: '' }, undefined);
     store.recordEvent({ type: 'NEW', description: 'made a key', atMs: 1, username: 'ann' }, undefined);
@@ -122,6 +126,30 @@ test('without other bounds EVENT_BOUNDS holds for what strangers do', () => {
       events.length >= strangerEventsMax && events.length <= 1.1 * strangerEventsMax,
       `${events.length} events`,
     );
+    store.close();
+  });
+});
+
+test('strangers cannot push out what happened to the racks of the region, nor one of these racks what others did', () => {
+  withDirectory((stateDir) => {
+    const store = openRegionStore({ stateDir, bounds: { eventsMax: 5000, strangerEventsMax: 100, rackEventsMax: 50 } });
+    const record = (type: NewMachineEvent['type'], description: string, username = ''): void =>
+      store.recordEvent({ type, description, atMs: 1, username }, undefined);
+    const kept = (): readonly string[] => store.listEvents({ limit: 10_000 }).map(({ description }) => description);
+    const ofRacks = ['RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST', 'RACK_CHANGED'] as const;
+    for (const type of ofRacks) record(type, `known ${type}`);
+    record('RACK_REGISTERED', 'a rack that an administrator brought', 'ann');
+    record('RACK_REGISTERED', 'a stranger registered');
+    for (let count = 0; count < 1200; count += 1) record('RACK_REGISTERED', `made-up rack ${count}`);
+    const afterStrangers = kept();
+    for (const type of ofRacks) assert.ok(afterStrangers.includes(`known ${type}`), type);
+    assert.ok(afterStrangers.includes('a rack that an administrator brought'));
+    assert.ok(!afterStrangers.includes('a stranger registered'));
+    for (let count = 0; count < 1200; count += 1) record('RACK_EVENTS_LOST', `lost ${count}`);
+    const afterRack = kept();
+    assert.ok(afterRack.filter((text) => text.startsWith('lost')).length < 50 + 500, 'they have a bound of their own');
+    assert.ok(afterRack.includes('made-up rack 1199'), 'and take nothing from strangers');
+    assert.ok(afterRack.includes('a rack that an administrator brought'), 'nor from people');
     store.close();
   });
 });

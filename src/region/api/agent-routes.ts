@@ -15,7 +15,7 @@ import { RateLimiter, WORKER_RATE, WORKERS_RATE } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { type Answer, refuse } from './answer.ts';
-import { type Caller, factsOf, findPeer, type Peer } from './caller.ts';
+import type { Caller, Peer } from './caller.ts';
 import { parseBody } from './form-body.ts';
 import { chooseOrigin, originFactsOf } from './origin.ts';
 
@@ -70,10 +70,10 @@ const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a litt
 
 const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
 
-/** Makes a handler of what is answered to a machine that has shown whose boot it is. */
-type ForWorker = (
-  answer: (machine: Machine, request: FastifyRequest) => Answer,
-) => (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+/** What is answered to a machine that has shown whose boot it is. */
+type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer;
+/** Makes a handler of that. */
+type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
 /** Adds the routes of the agent to an instance. */
 export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): void {
@@ -85,22 +85,26 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     listener.giveBack(peer);
     return !workers.allows(systemId, region.clock.now());
   };
+  const toWorker = (peer: Peer, request: FastifyRequest, reply: FastifyReply, answer: WorkerAnswer): FastifyReply => {
+    const machine = work.findWorker(proofOf(peer));
+    if (machine === undefined) return send(reply, NOT_THIS_BOOT);
+    return send(reply, isTooMuch(machine, peer) ? TOO_OFTEN : answer(machine, request, peer));
+  };
   const forWorker: ForWorker = (answer) => (request, reply) => {
     const who = listener.identify(request);
-    if (who.kind !== 'identified') return send(reply, who);
-    const machine = work.findWorker(proofOf(who.peer));
-    if (machine === undefined) return send(reply, NOT_THIS_BOOT);
-    return send(reply, isTooMuch(machine, who.peer) ? TOO_OFTEN : answer(machine, request));
+    return who.kind === 'identified' ? toWorker(who.peer, request, reply, answer) : send(reply, who);
   };
   app.get('/MAAS/rackboot/1/job', async (request, reply) => {
+    const who = listener.identify(request);
+    if (who.kind !== 'identified') return send(reply, who);
     // Known before the machine is: whether something answers at the rack's port is asked of the network.
-    const surroundings = await metadata.surroundings(originOf(request, region));
-    return forWorker((machine) => text(work.job(machine, surroundings)))(request, reply);
+    const surroundings = await metadata.surroundings(originOf(request, who.peer, region));
+    return toWorker(who.peer, request, reply, (machine) => text(work.job(machine, surroundings)));
   });
   app.get(
     '/MAAS/rackboot/1/cloud-config',
-    forWorker((machine, request) =>
-      text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request, region), httpProxy: '' })),
+    forWorker((machine, request, peer) =>
+      text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' })),
     ),
   );
   // A machine that has failed, and that people debug, is at work no more, but its boot is the one that they know.
@@ -225,11 +229,8 @@ export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
 });
 
 /** As the machine reaches us: what its URLs begin with. */
-export function originOf(request: FastifyRequest, region: Region): string {
-  const config = region.config();
-  const peer = findPeer(factsOf(request.raw), config, region.racks);
-  return chooseOrigin(originFactsOf(request, peer), config, region.racks);
-}
+export const originOf = (request: FastifyRequest, peer: Peer, region: Region): string =>
+  chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
 
 /** The agent, or the preseed that has an installer run it: `text`. */
 function sendAgent(

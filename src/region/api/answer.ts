@@ -18,6 +18,7 @@ export const REFUSALS = {
   'not-authenticated': 401,
   'not-allowed': 403,
   'not-from-here': 403,
+  'sign-in-by-rack': 403,
   'not-owner': 403,
   'not-this-boot': 403,
   'rack-pending': 403,

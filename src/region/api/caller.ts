@@ -3,11 +3,21 @@
 // 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
 //    network of this address; the headers are otherwise ignored.
 // 2. A remote rack vouches for no boot of a machine that is at home elsewhere (`racks/machine-homes.ts`).
-// 3. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
+// 3. Whatever a remote rack passes on is counted as that rack's (`share`), never beside those who come from the address themselves.
+// 4. Credentials that are wrong make a caller `rejected`, never anonymous: a typing mistake is not answered with less.
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
-import { type Ipv4, ipv4, type MacAddress, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
+import { spokenFor } from '../../fair-shares.ts';
+import {
+  type Ipv4,
+  ipv4,
+  type MacAddress,
+  networkContains,
+  parseIpv4,
+  parseMac,
+  withoutIpv4Mapping,
+} from '../../net/address.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts.ts';
 import { parseAuthorization } from '../authorization.ts';
 import type { RegionConfig } from '../config.ts';
@@ -16,13 +26,19 @@ import type { RegionStore } from '../store.ts';
 
 /** Where a request comes from. */
 export interface Peer {
-  /** As text, for the rate and for people. */
+  /** As text, for people. */
   readonly address: string;
+  /** Under which its requests are counted and its places are shared out: the address, and of what a remote rack says the rack with it. */
+  readonly share: string;
+  /** A rack that is not of this process passed it on, or says so; nobody signs in that way. */
+  readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
   /** In one of the managed networks. */
   readonly isManaged: boolean;
   /** From this host itself, not passed on by anybody. */
   readonly isLocal: boolean;
+  /** Over the control socket of this host: nobody's share is asked. */
+  readonly isOperator: boolean;
   /** The token of its boot, as the machine gave it (`X-Rackboot-Token`). */
   readonly bootToken?: string | undefined;
   /** The interface it booted from, for which its rack vouches (`X-Rackboot-Boot`). */
@@ -90,6 +106,9 @@ function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
   return given !== undefined && config.rackSecret !== '' && equalSecrets(given, config.rackSecret);
 }
 
+/** True for what the control socket of this host passes on. */
+const isOfOperator = (header: string | undefined, config: RegionConfig): boolean => holdsSecret(header, config);
+
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
 /** Where the request comes from: the socket, or what a rack says that may say it. */
@@ -101,15 +120,21 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   const rackUuid =
     isOwnRack || rackKey === undefined || told === undefined ? undefined : racks.speakerFor(rackKey, told);
   const isRemoteRack = rackUuid !== undefined;
-  const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : facts.socketAddress;
-  const address = written.replace(/^::ffff:(?=\d+\.)/i, '');
+  const isOperator = isOfOperator(facts.header('x-rackboot-control'), config);
+  // The operator's own socket has no address.
+  const socketAddress = isOperator ? facts.socketAddress || '127.0.0.1' : facts.socketAddress;
+  const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : socketAddress;
+  const address = withoutIpv4Mapping(written);
   const parsed = parseIpv4(address);
   const isLoopback = address === '::1' || (parsed !== undefined && networkContains(LOOPBACK, parsed));
   return {
     address: address.slice(0, 64),
+    share: isRemoteRack ? shareOf(address, rackUuid) : address.slice(0, 64),
+    isByRack: rackKey !== undefined && !isOwnRack,
     ipv4: parsed,
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
+    isOperator,
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
     ...bootOf(
@@ -119,6 +144,9 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     ),
   };
 }
+
+/** Under which name somebody is counted whom a remote rack names. */
+export const shareOf = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
@@ -150,7 +178,7 @@ export function findCaller(
   clock: Clock,
   racks: KnownRacks = NO_RACKS,
 ): Caller {
-  if (holdsSecret(facts.header('x-rackboot-control'), config)) {
+  if (isOfOperator(facts.header('x-rackboot-control'), config)) {
     return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
   }
   const header = facts.header('authorization');

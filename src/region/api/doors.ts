@@ -1,5 +1,6 @@
 // What every listener of the API shares: its connections, and the memory for bodies that are arriving, each shared out by the address
-// and network of who asks. For a rack that may speak for a machine (`caller.ts`) that is the machine.
+// and network of who asks. For the rack of this process that is the machine for which it speaks; a rack elsewhere is one network of its own
+// (`caller.ts`), in which each machine for which it speaks has its share.
 //
 // 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
 // 2. What an operator should know is told at most once a minute, with how often it happened.
@@ -72,8 +73,8 @@ export class ApiDoors {
 
   /** False: there is no place for this body. */
   async #takeBody({ raw }: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-    const { address } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
-    const place = await this.#bodies.take(address, clientOf(raw, reply.raw));
+    const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
+    const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
     void place.lost.then(() => this.connections.refuse(raw));
     raw.on('end', place.release).on('close', place.release);
@@ -84,8 +85,8 @@ export class ApiDoors {
   /** The machine for which a rack speaks that may; undefined: the sender speaks for itself. */
   #clientOf(request: IncomingMessage): string | undefined {
     if (request.headers['x-rackboot-rack'] === undefined) return undefined;
-    const { address } = findPeer(factsOf(request), this.#region.config(), this.#region.racks);
-    return address === '' ? undefined : address;
+    const { share } = findPeer(factsOf(request), this.#region.config(), this.#region.racks);
+    return share === '' ? undefined : share;
   }
 
   #tell(address: string, reason: ConnectionRefusal): void {

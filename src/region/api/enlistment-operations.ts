@@ -117,6 +117,7 @@ function enlist(call: ApiCall, given: Parameters): Answer {
   if ('kind' in report) return report;
   const outcome = call.region.enlist(report);
   if (outcome.kind !== 'refuse') {
+    if (outcome.kind === 'unchanged') call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
     return json(showMachine(call, outcome.machine));
   }

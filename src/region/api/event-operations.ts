@@ -85,7 +85,7 @@ function follow({ caller, peer }: ApiCall, given: z.output<typeof following>): A
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   return {
     kind: 'follow',
-    following: { username, address: peer.address, filter: which.choice, after, render: eventJson },
+    following: { username, address: peer.share, filter: which.choice, after, render: eventJson },
   };
 }
 

@@ -14,7 +14,7 @@ import { takeBatch } from '../racks/rack-batch.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { Region } from '../region.ts';
 import { type Answer, json, refuse } from './answer.ts';
-import type { Peer } from './caller.ts';
+import { type Peer, shareOf } from './caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from './form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from './operations.ts';
 
@@ -152,7 +152,19 @@ function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost):
   const told = isManaged ? parseMac(bootMac ?? '') : undefined;
   const vouchedMac = told !== undefined && region.racks.homes.mayVouch(rack.uuid, told) ? told : undefined;
   const rackUuid = rack.uuid;
-  return { address: peer, ipv4: address, isManaged, isLocal: false, bootToken: token, vouchedMac, rackUuid };
+  const share = shareOf(peer, rackUuid);
+  return {
+    address: peer,
+    share,
+    isByRack: true,
+    ipv4: address,
+    isManaged,
+    isLocal: false,
+    isOperator: false,
+    bootToken: token,
+    vouchedMac,
+    rackUuid,
+  };
 }
 
 /** The fields of a query and of a body as one. */

@@ -5,7 +5,8 @@
 // 1. Configurations, retries and the end take their turns in one queue: each finds the listeners that the one before it left, so no door is
 //    opened twice, and none opens that the newest configuration does not have.
 // 2. An address that this host does not have yet is tried again every LISTEN_RETRY_MS; a port that is taken is an error.
-// 3. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
+// 3. The operator of this host comes by a door of its own (`OPERATOR_SOCKET`), whose connections and bodies are in nobody's share.
+// 4. A renewed certificate is taken over by the listeners that are open; connections that are open go on.
 
 import type { Server as HttpsServer } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -31,8 +32,13 @@ const CERTIFICATE_LOOK_MS = 43_200_000;
 /** Answers under way may end; then their connections are cut. */
 const CLOSE_MS = 2000;
 
-/** Makes one instance with every route, not listening yet. @param pair undefined: without TLS */
-export type BuildApp = (context: ApiContext, pair?: CertificatePair) => FastifyInstance;
+/** Makes one instance with every route, not listening yet. @param door with the certificate of one that speaks TLS */
+export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
+/** What is different about a door; `isOperators`: nobody's share is asked. */
+export interface DoorKind {
+  readonly pair?: CertificatePair | undefined;
+  readonly isOperators?: boolean;
+}
 
 /** A running API. */
 export interface RegionApi {
@@ -102,6 +108,7 @@ export class ListeningApi implements RegionApi {
   /** By the name of the door. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, Timer>();
+  #operators: FastifyInstance | undefined;
   #pair: CertificatePair | undefined;
   #tls: CertificateFiles | undefined;
   #certificateLook: Timer | undefined;
@@ -136,6 +143,12 @@ export class ListeningApi implements RegionApi {
 
   configure(config: RegionConfig): Promise<void> {
     return this.#inTurn(() => this.#configure(config));
+  }
+
+  /** Opens the operator's door, at a path where nothing is. */
+  async openForOperator(path: string): Promise<void> {
+    this.#operators = this.#build(this.#context, { isOperators: true });
+    await this.#operators.listen({ path });
   }
 
   watch(onChange: (addresses: readonly string[]) => void): void {
@@ -211,7 +224,7 @@ export class ListeningApi implements RegionApi {
   async #listen(door: Door): Promise<void> {
     const { host, port } = door;
     const name = nameOf(door);
-    const app = this.#build(this.#context, door.isSecure ? this.#pair : undefined);
+    const app = this.#build(this.#context, door.isSecure ? { pair: this.#pair } : {});
     try {
       await app.listen({ host, port });
     } catch (error) {
@@ -285,6 +298,7 @@ export class ListeningApi implements RegionApi {
       for (const timer of this.#waiting.values()) timer.cancel();
       this.#waiting.clear();
       await this.#closeApps([...this.#apps.keys()]);
+      if (this.#operators !== undefined) await this.#closeApp(this.#operators);
     });
   }
 
@@ -293,12 +307,16 @@ export class ListeningApi implements RegionApi {
       const app = this.#apps.get(endpoint);
       if (app === undefined) return;
       this.#apps.delete(endpoint);
-      await letIn(app.server);
-      this.#context.doors.connections.endResting(app.server);
-      const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
-      await app.close();
-      cut.cancel();
+      await this.#closeApp(app);
     });
     await Promise.all(closing);
+  }
+
+  async #closeApp(app: FastifyInstance): Promise<void> {
+    await letIn(app.server);
+    this.#context.doors.connections.endResting(app.server);
+    const cut = this.#context.region.clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
+    await app.close();
+    cut.cancel();
   }
 }

@@ -97,7 +97,7 @@ async function answerRequest(
   const { region, metadata: service } = listener;
   const first = listener.identify(request);
   if (first.kind !== 'identified') return first;
-  const surroundings = await service.surroundings(originOf(request, region));
+  const surroundings = await service.surroundings(originOf(request, first.peer, region));
   const who = first.caller.kind === 'machine' ? listener.identify(request) : first;
   if (who.kind !== 'identified') return who;
   const { caller, peer } = who;

@@ -9,7 +9,7 @@
 //    machine's address. Its boot port speaks plain HTTP, whatever rack and region speak.
 
 import type { FastifyRequest } from 'fastify';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 
@@ -42,14 +42,11 @@ const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 /** The name or address of a Host field, in small letters; undefined: it is none. */
 const hostOf = (field: string | undefined): string | undefined => HOST.exec(field ?? '')?.[1]?.toLowerCase();
 
-/** Without the form in which IPv6 sockets write IPv4. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
-
 /** Where the request arrived, as a Host field would say it; empty: the socket is gone. */
 function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string {
   if (rackLocal !== undefined) return rackLocal;
   if (localAddress === undefined || localPort === undefined) return '';
-  const address = plainAddress(localAddress);
+  const address = withoutIpv4Mapping(localAddress);
   return address.includes(':') ? `[${address}]:${localPort}` : `${address}:${localPort}`;
 }
 

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
-import { overlapText } from '../racks/rack-networks.ts';
+import { doubtText } from '../racks/rack-networks.ts';
 import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { parseJson } from '../text-json.ts';
@@ -28,7 +28,7 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     is_embedded: rack.isEmbedded,
     is_away: isAway(rack, nowMs),
     conflict: findRangeConflict(rack, call.region.racks.list()) ?? null,
-    network_conflict: overlapText(rack, call.region.racks.list()) ?? null,
+    network_conflict: doubtText(rack, call.region.racks.list()) ?? null,
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
     registered: isoTime(rack.registeredMs),
@@ -99,7 +99,7 @@ function register(call: ApiCall, given: Registration): Answer {
   const interfaces = written.kind === 'value' ? check(rackInterfaces, written.value) : undefined;
   if (interfaces?.ok !== true) return refuseField('interfaces', interfaces?.problem ?? 'is not valid JSON');
   const { uuid, name, version } = given;
-  const address = call.peer.address;
+  const address = call.peer.share;
   const news = { uuid, name, version, uplink: Number(given.uplink), interfaces: interfaces.value, key, address };
   const outcome = call.region.racks.register(news);
   if (outcome === undefined) {
@@ -120,21 +120,23 @@ const verdict = z.object({ uuid: values(RACKS_MAX).describe('The UUIDs of the ra
 const acceptance = verdict.extend({
   share: values(RACK_INTERFACES_MAX)
     .optional()
-    .describe('Networks of other racks that these racks shall serve, too; others that overlap are not believed.'),
+    .describe(
+      'Networks of other racks that these racks shall serve, too, and networks wider than /16; others such are not believed.',
+    ),
 });
 
 /** What is not believed of the networks of racks that were accepted, a line each. */
-function overlapLines(call: ApiCall, uuids: readonly string[]): string {
+function doubtLines(call: ApiCall, uuids: readonly string[]): string {
   const racks = call.region.racks.list();
   const lines = racks
     .filter(({ uuid }) => uuids.includes(uuid))
-    .map((rack) => ({ name: rack.name, text: overlapText(rack, racks) }));
+    .map((rack) => ({ name: rack.name, text: doubtText(rack, racks) }));
   return lines.flatMap(({ name, text }) => (text === undefined ? [] : [`\n${name}: ${text}`])).join('');
 }
 
 function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Answer {
   const answer = judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
-  return answer.kind === 'text' ? { ...answer, text: `${answer.text}${overlapLines(call, uuid)}` } : answer;
+  return answer.kind === 'text' ? { ...answer, text: `${answer.text}${doubtLines(call, uuid)}` } : answer;
 }
 
 function judge(
@@ -217,7 +219,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     access: 'admin',
     doc:
       'Accept racks: they get what this region wants of them, and are believed what they report of machines in their networks. ' +
-      'The answer names networks that are not believed because they overlap those of another rack.',
+      'The answer names networks that are not believed because they overlap those of another rack, or are wider than /16.',
     parameters: acceptance,
     run: accept,
   }),

@@ -16,6 +16,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'not-owner': 'The machine is held by somebody else; its owner and administrators may do this.',
   'not-this-boot': "The caller has not the token of a machine's present boot, or is not at its address.",
   'not-from-here': 'Machines enlist from the managed networks only; the caller is in none of them.',
+  'sign-in-by-rack': "Nobody signs in through a rack elsewhere; open the region's own address.",
   'rack-pending': 'The rack waits to be accepted: `rackboot racks accept NAME`.',
   'rack-rejected': 'An administrator has rejected the rack; remove it to let it register again.',
   'rack-key': 'The key belongs to another rack, or the rack registered with another key.',

@@ -17,11 +17,16 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { versionProblem } from '../racks/rack-admission.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RateLimiter } from '../rate-limit.ts';
+import {
+  ANONYMOUS_IN_TOTAL,
+  ANONYMOUS_PER_ADDRESS,
+  ANONYMOUS_PER_NETWORK,
+  type AnonymousRates,
+} from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
-import { factsOf, findCaller, findPeer } from './caller.ts';
+import { factsOf, findCaller, findPeer, type Peer } from './caller.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';
 import type { ApiDoors } from './doors.ts';
 import type { EventFollowers, EventFollowing } from './event-followers.ts';
@@ -45,7 +50,7 @@ const RETRY_SECONDS = 5;
 export interface ApiContext {
   readonly region: Region;
   readonly doors: ApiDoors;
-  readonly limiter: RateLimiter;
+  readonly strangers: AnonymousRates;
   readonly followers: EventFollowers;
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
@@ -79,8 +84,8 @@ const RATE_REFUSAL_ALL = refuse(
 );
 
 /** The refusal of one who asks too much; undefined: it is not too much yet. */
-function refuseRate({ limiter, region }: ApiContext, address: string): Answer | undefined {
-  switch (limiter.excess(address, region.clock.now())) {
+function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
+  switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
     case undefined:
       return undefined;
     case 'address':
@@ -134,7 +139,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     parts: context.parts,
     preseed: context.preseed,
     identify: (request) => identify(context, request),
-    giveBack: ({ address }) => context.limiter.giveBack(address),
+    giveBack: ({ address, rackUuid }) => context.strangers.of(rackUuid).giveBack(address),
     send: (reply, answer) => send(context, reply, answer),
   });
   addPageRoutes(app, {
@@ -143,10 +148,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     sessions: context.sessions,
     peerOf: (request) => findPeer(factsOf(request.raw), context.region.config(), context.region.racks),
     pathOf,
-    excess: (request) => {
-      const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
-      return refuseRate(context, peer.address);
-    },
+    excess: (peer) => refuseRate(context, peer),
     send: (reply, answer) => send(context, reply, answer),
     count: (refusal) => {
       context.refusals[refusal] += 1;
@@ -161,11 +163,11 @@ function identify(context: ApiContext, request: FastifyRequest): Identified | An
   const config = region.config();
   const peer = findPeer(facts, config, region.racks);
   if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
-    return refuseRate(context, peer.address) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
+    return refuseRate(context, peer) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
   }
   const caller = findCaller(facts, config, region.store, region.clock, region.racks);
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
-  const tooMuch = refuseRate(context, peer.address);
+  const tooMuch = refuseRate(context, peer);
   if (tooMuch !== undefined) return tooMuch;
   return refuse(
     'not-authenticated',
@@ -245,7 +247,7 @@ function describe(
 
 function limited(context: ApiContext, request: FastifyRequest): boolean {
   const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
-  return context.limiter.allows(peer.address, context.region.clock.now());
+  return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
 }
 
 function answerOfUnknownPath(request: FastifyRequest): Answer {

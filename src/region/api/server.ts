@@ -5,7 +5,7 @@
 // 1. A request that fails is an answer with an id; it ends neither the listener nor the thread.
 // 2. Headers, bodies, connections and the time each may take are bounded.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
@@ -14,18 +14,18 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import type { CertificatePair } from '../../files/certificate.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { answersAt } from '../../net/port-answer.ts';
-import type { RegionConfig } from '../config.ts';
+import { OPERATOR_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, RateLimiter } from '../rate-limit.ts';
+import { AnonymousRates } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
-import { ListeningApi, type RegionApi } from './listening.ts';
+import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import type { ApiProblem } from './problem.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
 
@@ -57,7 +57,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   return {
     region,
     doors: new ApiDoors(region, onProblem),
-    limiter: new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK),
+    strangers: new AnonymousRates(),
     followers: new EventFollowers(region),
     guard: new PageGuard(region),
     metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
@@ -123,8 +123,8 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener): Http
   return server;
 }
 
-/** One instance with every route, not listening yet. @param pair undefined: without TLS */
-export function buildApp(context: ApiContext, pair?: CertificatePair): FastifyInstance {
+/** One instance with every route, not listening yet. */
+export function buildApp(context: ApiContext, { pair, isOperators = false }: DoorKind = {}): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
   const app = Fastify({
@@ -141,7 +141,7 @@ export function buildApp(context: ApiContext, pair?: CertificatePair): FastifyIn
     // A target that cannot be decoded never reaches a route.
     frameworkErrors: (error, _request, reply) => void send(context, reply, refuse('bad-request', error.message)),
   });
-  context.doors.guard(app, (reply, answer) => send(context, reply, answer));
+  if (!isOperators) context.doors.guard(app, (reply, answer) => send(context, reply, answer));
   const counters = new RegionCounters(context.region.config().counterMemory);
   app.addHook('onResponse', async (_request, reply) => {
     const refusal = reply.getHeader('X-Rackboot-Refusal');
@@ -149,6 +149,15 @@ export function buildApp(context: ApiContext, pair?: CertificatePair): FastifyIn
   });
   addRoutes(app, context);
   return app;
+}
+
+/** Opens the operator's door. What a process that died left at its path is removed: the state directory is this process's alone. */
+async function openOperatorDoor(api: ListeningApi, stateDir: string): Promise<void> {
+  const path = join(stateDir, OPERATOR_SOCKET);
+  rmSync(path, { force: true });
+  await api.openForOperator(path);
+  // Until here others might open it: it gives no right by itself.
+  chmodSync(path, 0o600);
 }
 
 /**
@@ -159,6 +168,7 @@ export async function startApi(region: Region, config: RegionConfig, options: Ap
   const api = new ListeningApi(makeContext(region, { answersAt, ...options }), buildApp);
   try {
     await api.configure(config);
+    await openOperatorDoor(api, config.stateDir);
   } catch (error) {
     await api.close();
     throw error;

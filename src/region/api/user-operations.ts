@@ -40,7 +40,8 @@ const eventOf = (call: ApiCall, description: string): NewMachineEvent => ({
 
 /** Works out the hash of a password and goes on with it; who comes while too many are worked out is told so. */
 function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
-  const hashed = call.region.passwords.hash(call.peer.address, password);
+  const { isOperator, share } = call.peer;
+  const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
   const busy = (): Refusal =>
     refuse('rate-limit', 'Other passwords are being looked at: try again in a moment.', { 'Retry-After': '5' });
   const failed = (): Refusal => refuse('internal-error', 'The password could not be kept.');

@@ -66,6 +66,10 @@ export function decideEnlistment(
     return { kind: 'refuse', refusal: { reason: 'mac-taken', text } };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
+  // Told by `MachineHomes`, which tells it once an hour in whatever way a rack says it.
+  if (report.whyElsewhere?.(found.known.machine) !== undefined) {
+    return { kind: 'unchanged', systemId: found.known.machine.systemId, events: [] };
+  }
   const ignored = whyIgnored(weighed, found.known);
   if (ignored === undefined) return decideAmendment(weighed, found, found.known.machine, knowledge, terms);
   const { systemId } = found.known.machine;
@@ -79,8 +83,6 @@ export function decideEnlistment(
 /** Why a report of a machine that is known is not taken over; undefined: it is. */
 function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): string | undefined {
   const { machine, weighing } = known;
-  const elsewhere = report.whyElsewhere?.(machine);
-  if (elsewhere !== undefined) return elsewhere;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
   if (machine.status === 'commissioning') {
     return provesBoot(proof, machine)

@@ -5,10 +5,12 @@
 // 1. A password is checked within the limits of its address and network, whichever way it came (`passwords.ts`).
 // 2. A password that was right is remembered for REMEMBERED_MS as a keyed digest, for the address that gave it, so that a page that
 //    refreshes itself costs nothing, and a guesser behind the same address does not lock it out.
+// 3. No password is looked at that a rack elsewhere passed on: people sign in at the region's own address.
 
 import { createHmac } from 'node:crypto';
 import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
+import type { Peer } from '../api/caller.ts';
 import type { PasswordExcess } from '../password-limits.ts';
 import type { Region } from '../region.ts';
 import type { User } from '../store.ts';
@@ -28,8 +30,11 @@ export function isLocalName(host: string | undefined): boolean {
   return host === undefined || /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host);
 }
 
-/** What came of a password: who has it, or why nobody was let in; `address` and `network` are those whose limit it was beyond. */
-export type PasswordVerdict = User | 'wrong' | 'busy' | PasswordExcess;
+/**
+ * What came of a password: who has it, or why nobody was let in; `address` and `network` are those whose limit it was beyond; `by-rack`: a
+ * rack elsewhere passed it on.
+ */
+export type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 
 /** A password that was right. */
 interface Remembered {
@@ -51,18 +56,21 @@ export class PageGuard {
     this.#key = region.clock.randomBytes(32);
   }
 
-  /** Checks a password that somebody at this address gives; who has the right one is a user of the store. */
-  async check(address: string, username: string, password: string): Promise<PasswordVerdict> {
+  /** Checks a password that somebody gives; who has the right one is a user of the store. */
+  async check(peer: Peer, username: string, password: string): Promise<PasswordVerdict> {
+    // The rack names the address, so a limit of addresses would bound nothing; and a rack reads what it passes on.
+    if (peer.isByRack) return 'by-rack';
+    const { share } = peer;
     const { store, passwords } = this.#region;
     const user = store.findUser(username);
-    const place = JSON.stringify([address, username]);
+    const place = JSON.stringify([share, username]);
     // The stored hash is part of what is remembered: a changed password is not remembered.
     const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);
     const digest = createHmac('sha256', this.#key).update(facts).digest('hex');
     if (user !== undefined && this.#isRemembered(place, digest)) return user;
-    const permit = passwords.take(address);
+    const permit = passwords.take(share);
     if (typeof permit === 'string') return permit;
-    const isRight = await passwords.check(address, permit, password, user?.passwordHash ?? NOBODY);
+    const isRight = await passwords.check(share, permit, password, user?.passwordHash ?? NOBODY);
     if (isRight === 'busy') return 'busy';
     if (!isRight || user === undefined) return 'wrong';
     permit.giveBack();

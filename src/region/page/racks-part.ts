@@ -4,7 +4,7 @@
 // 2. A region whose only rack is its own shows nothing while all is well with it.
 
 import { isAway, type Rack } from '../racks/rack.ts';
-import { overlapText } from '../racks/rack-networks.ts';
+import { doubtText } from '../racks/rack-networks.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import type { Region } from '../region.ts';
 import { escapeHtml } from './html.ts';
@@ -36,7 +36,7 @@ function foreignText({ interfaces }: Rack): string | undefined {
 
 /** What a person has to know or to type; empty: nothing. */
 function remark(rack: Rack, racks: readonly Rack[], nowMs: number): string {
-  const overlap = overlapText(rack, racks);
+  const overlap = doubtText(rack, racks);
   if (rack.state === 'pending') {
     const isOnly = racks.filter(({ name }) => name === rack.name).length === 1;
     const command = `rackboot racks accept ${isOnly ? rack.name : rack.uuid}`;

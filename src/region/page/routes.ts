@@ -4,7 +4,8 @@
 //
 // 1. Nothing is changed by GET. A form needs a session, its `csrf`, and an origin that is ours.
 // 2. A password is looked at within the limits of its address and network; who gives none passes the rate limit of strangers.
-// 3. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
+// 3. Nobody signs in through a rack elsewhere, which could name any address and would read the password.
+// 4. Somebody at this host may look without an account; a name of a foreign site that leads here is not this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts.ts';
@@ -14,7 +15,7 @@ import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { parseAuthorization } from '../authorization.ts';
 import type { Region } from '../region.ts';
 import type { User } from '../store.ts';
-import { isLocalName, type PageGuard } from './guard.ts';
+import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn } from './parts.ts';
@@ -29,8 +30,8 @@ export interface PageListener {
   readonly sessions: Sessions;
   peerOf(request: FastifyRequest): Peer;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
-  /** Undefined: this address may ask; else the refusal of one who asks too much. */
-  excess(request: FastifyRequest): Answer | undefined;
+  /** Undefined: this one may ask; else the refusal of one who asks too much. */
+  excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): FastifyReply;
   /** Counts a refusal that a page tells in its own words. */
   count(refusal: Refusal['name']): void;
@@ -43,6 +44,7 @@ const LOGIN = '/MAAS/login/';
 export function addPageRoutes(app: FastifyInstance, listener: PageListener): void {
   app.get('/', (_request, reply) => reply.redirect('/MAAS/', 302));
   app.get(LOGIN, (request, reply) => {
+    if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request).get('to')?.at(-1) ?? '');
     return begin(reply).send(renderSignIn(to));
   });
@@ -94,7 +96,7 @@ const personOf = ({ username, email, isAdmin }: User, csrf: string): Person => (
 
 /** Who looks; undefined: nobody who may look at anything. */
 async function viewerOf(
-  { guard, sessions, excess }: PageListener,
+  { region, guard, sessions, excess }: PageListener,
   request: FastifyRequest,
   peer: Peer,
 ): Promise<Viewer | Answer | undefined> {
@@ -103,21 +105,31 @@ async function viewerOf(
   if (session !== undefined) return personOf(session.user, session.csrf);
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
-    const user = await guard.check(peer.address, credentials.username, credentials.password);
+    const user = await guard.check(peer, credentials.username, credentials.password);
     if (typeof user === 'object') return personOf(user, '');
-    if (user !== 'wrong') return LIMITED[user];
+    if (user !== 'wrong') return unlookedAt(user, region);
   }
   if (peer.isLocal && isLocalName(request.headers.host)) return { kind: 'visitor' };
-  return excess(request);
+  return excess(peer);
 }
 
 const RETRY_FIELD = { 'Retry-After': '5' };
-/** Why a password was not looked at. */
 const LIMITED = {
   busy: BUSY,
   address: refuse('rate-limit', 'Too many wrong passwords from your address: wait a little.', RETRY_FIELD),
   network: refuse('rate-limit-network', 'Too many wrong passwords from your network: wait a little.', RETRY_FIELD),
 } as const;
+
+/** Why a password was not looked at. */
+const unlookedAt = (why: Exclude<PasswordVerdict, User | 'wrong'>, region: Region): Refusal =>
+  why === 'by-rack' ? byRack(region) : LIMITED[why];
+
+/** To whoever would sign in through a rack elsewhere. */
+function byRack(region: Region): Refusal {
+  const { publicUrl } = region.config();
+  const where = publicUrl ?? "its host and port are in region.url of the rack's configuration";
+  return refuse('sign-in-by-rack', `Nobody signs in through a rack: open the region's own address (${where}).`);
+}
 
 async function show(
   listener: PageListener,
@@ -131,7 +143,7 @@ async function show(
     return listener.send(reply, viewer);
   begin(reply);
   if (viewer === undefined || (viewer.kind === 'visitor' && !mayOpen(viewer, page.access))) {
-    return askWho(listener, request, reply);
+    return askWho(listener, peer, request, reply);
   }
   const view = viewOf(listener, viewer, peer, request, NO_FIELDS);
   if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
@@ -155,7 +167,8 @@ function viewOf(
 }
 
 /** A person is led to where they say who they are, a program is told how. */
-function askWho(listener: PageListener, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function askWho(listener: PageListener, peer: Peer, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (peer.isByRack) return listener.send(reply, byRack(listener.region));
   const to = safeTarget(request.raw.url ?? '');
   const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
   if (isBrowser || isLive(request)) {
@@ -207,7 +220,7 @@ async function take(
   const session = token === undefined ? undefined : sessions.find(token);
   begin(reply);
   if (token === undefined || session === undefined) {
-    const tooMuch = listener.excess(request);
+    const tooMuch = listener.excess(peer);
     return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
   }
   const fields = formOf(request);
@@ -233,9 +246,8 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
-  const { address } = listener.peerOf(request);
-  const user = await listener.guard.check(address, value('username'), value('password'));
-  if (typeof user === 'string' && user !== 'wrong') return listener.send(reply, LIMITED[user]);
+  const user = await listener.guard.check(listener.peerOf(request), value('username'), value('password'));
+  if (typeof user === 'string' && user !== 'wrong') return listener.send(reply, unlookedAt(user, listener.region));
   begin(reply);
   if (user === 'wrong') {
     listener.count('not-authenticated');

@@ -10,7 +10,8 @@
 // 2. Redundant racks of one network are at home together. One of them that sees the machine in another of its networks takes it along.
 // 3. The rack of the region's own process is believed of every machine. What it merely sees takes no machine away from a rack; a boot
 //    for which it vouches does.
-// 4. Of what a rack reports of machines that are at home elsewhere nothing is kept but an event, one for each ELSEWHERE_PAUSE_MS.
+// 4. Of what a rack reports of machines that are at home elsewhere, by its events and by what it passes on, nothing is kept but a warning: one
+//    for each machine, rack and ELSEWHERE_PAUSE_MS, which says how often it was.
 
 import type { Clock } from '../../clock.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -56,8 +57,8 @@ export class MachineHomes {
   readonly #store: HomeStore;
   readonly #clock: Clock;
   readonly #listeners = new Set<(machine: Machine) => void>();
-  /** Wall time, by system id and rack; the one told longest ago first. */
-  readonly #told = new Map<string, number>();
+  /** When it was told, by wall time, and how often it was not since; by system id and rack, the one told longest ago first. */
+  readonly #told = new Map<string, { readonly atMs: number; withheld: number }>();
 
   constructor(racks: HomeRacks, store: HomeStore, clock: Clock) {
     this.#racks = racks;
@@ -150,18 +151,29 @@ export class MachineHomes {
     this.#follow(outcome);
   }
 
-  #tellElsewhere(known: MachineHome, rack: Rack): void {
+  /** A report of a known machine came by a rack: when the machine is at home elsewhere, people are told. @param uuid undefined: by none */
+  reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): void {
+    const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
+    if (rack !== undefined) this.#tellElsewhere(machine, rack);
+  }
+
+  #tellElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): void {
     const atMs = this.#clock.wallTimeMs();
     const key = `${known.systemId} ${rack.uuid}`;
     const before = this.#told.get(key);
-    if (before !== undefined && atMs - before < ELSEWHERE_PAUSE_MS && atMs >= before) return;
+    if (before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs) {
+      before.withheld += 1;
+      return;
+    }
     const why = this.whyElsewhere(rack.uuid, known);
     if (why === undefined) return;
     this.#told.delete(key);
-    this.#told.set(key, atMs);
+    this.#told.set(key, { atMs, withheld: 0 });
     const oldest = this.#told.size > ELSEWHERE_TOLD_MAX ? this.#told.keys().next().value : undefined;
     if (oldest !== undefined) this.#told.delete(oldest);
-    const description = `${why}. Nothing that the rack says of it is believed`;
+    const times =
+      before === undefined || before.withheld === 0 ? '' : ` (${before.withheld + 1} times since this was told last)`;
+    const description = `${why}. Nothing that the rack says of it is believed${times}`;
     this.#store.recordEvent({ type: 'NODE_SEEN_ELSEWHERE', description, atMs, username: '' }, known.systemId);
   }
 

@@ -5,7 +5,7 @@
 // 1. Only an administrator makes a rack accepted: by the key it comes with, or by a verdict. Rejected stays rejected until removed.
 // 2. Who does not hold a known rack's key changes nothing of it, and is told so.
 // 3. Two accepted racks never have one name: it is what people type.
-// 4. A rack is accepted with the networks that it reports and that are no other rack's, and with those that the administrator names; with
+// 4. A rack is accepted with the networks that it reports and that are no other rack's nor wide, and with those that the administrator names; with
 //    the key of an administrator it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
@@ -19,7 +19,7 @@ import {
   type Rack,
 } from './rack.ts';
 import type { RackInterface } from './rack-description.ts';
-import { agreeTo, reportedTexts, weighNetworks } from './rack-networks.ts';
+import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 import type { RackChange } from './rack-store.ts';
 
 /** How a rack that registers will be known from then on. */
@@ -101,7 +101,9 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   };
   const decision = admit(rack, registration, racks, atMs);
   const description = `rack ${name} (${uuid}) registered from ${address}`;
-  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username: '' };
+  // With an administrator's key it is that person's deed; any other rack is a stranger until somebody accepts it.
+  const username = key.kind === 'administrator' ? key.username : '';
+  const event: NewMachineEvent = { type: 'RACK_REGISTERED', description, atMs, username };
   if (gone === undefined) return { ...decision, events: [event, ...decision.events] };
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
@@ -112,7 +114,8 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
   const description =
     `rack ${gone.name} (${gone.uuid}) from ${gone.address}, which waited, gave its place to one from ${address}: its host or network ` +
     `${why}, and no more than ${PENDING_RACKS_MAX} may wait`;
-  return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' };
+  // A stranger causes it, so it counts as a stranger's.
+  return { type: 'RACK_REGISTERED', level: 'warning', description, atMs, username: '' };
 }
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
@@ -296,6 +299,8 @@ export function decideVerdict(
     const event = verdictEvent(state, rack, by.username, by.atMs);
     const sharing = state === 'accepted' && shared.length > 0 ? `; it shares ${shared.join(', ')}` : '';
     events.push({ ...event, description: `${event.description}${sharing}` });
+    const doubt = state === 'accepted' ? doubtEvent(judged, now, by.atMs, by.username) : undefined;
+    if (doubt !== undefined) events.push(doubt);
   }
   return { put, remove, events, result: undefined };
 }

@@ -1,14 +1,16 @@
 // Which networks a rack is believed to have. Pure.
 //
 //   reported ─┬─ agreed to when it was accepted ───────────────────────────► believed
-//             ├─ overlaps no network of another rack ──────────────────────► believed: racks get new networks every day
-//             └─ overlaps one of another accepted rack, or of the region's ► disputed: shown with what to type, believed by nobody
+//             ├─ overlaps one of another accepted rack, or of the region's ► disputed: shown with what to type, believed by nobody
+//             ├─ is wider than /16 ────────────────────────────────────────► disputed, as well
+//             └─ any other ────────────────────────────────────────────────► believed: racks get new networks every day
 //
 // 1. The networks of the region's own rack, and what a person agreed to for another rack, come before what a rack merely reports.
 // 2. Of two racks that report the same new network the first has it, until it reports it no more.
-// 3. That two racks share a network is agreed to by naming that network, and by nothing else.
+// 3. That two racks share a network, or that one has a wide network, is agreed to by naming that network, and by nothing else.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import type { NewMachineEvent } from '../machine-event.ts';
 import type { Rack } from './rack.ts';
 import type { RackInterface } from './rack-description.ts';
 
@@ -34,15 +36,20 @@ export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
 /** These, and those that it was accepted with and does not report now: nobody else may take them meanwhile. */
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
 
-/** A network of a rack that overlaps one of another rack. */
-export interface Overlap {
+/** Prefixes shorter than this, in bits, are for a person to agree to: no rack serves more than 65 536 machines, but a key claims what it likes. */
+export const UNASKED_PREFIX = 16;
+
+/** A network of a rack that nobody believes yet, and why. */
+interface Doubt {
   readonly network: string;
-  readonly other: Rack;
-  readonly theirs: string;
+  /** Goes on after the network's name. */
+  readonly why: string;
+  /** What a person agrees to by naming the network. */
+  readonly agreement: string;
 }
 
-/** The rack to which a network belongs already; undefined: none, or this one may have it as well. */
-function rivalOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Overlap | undefined {
+/** Why a network is not this rack's for the asking; undefined: it is, or a person has agreed to it. */
+function doubtOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Doubt | undefined {
   if (parsed(rack.agreed).some((agreed) => contains(agreed, network))) return undefined;
   const had = believedNetworks(rack).some((one) => contains(one, network));
   for (const other of racks) {
@@ -50,17 +57,21 @@ function rivalOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Over
     const agreed = other.isEmbedded ? reported(other) : parsed(other.agreed);
     const theirs = had ? agreed : [...agreed, ...believedNetworks(other)];
     const rival = theirs.find((one) => networksOverlap(one, network));
-    if (rival !== undefined) return { network: formatNetwork(network), other, theirs: formatNetwork(rival) };
+    if (rival !== undefined) {
+      const why = `overlaps ${formatNetwork(rival)} of ${other.name}`;
+      return { network: formatNetwork(network), why, agreement: 'both serve it' };
+    }
   }
-  return undefined;
+  if (network.prefix >= UNASKED_PREFIX) return undefined;
+  return { network: formatNetwork(network), why: `is wider than /${UNASKED_PREFIX}`, agreement: 'it serves all of it' };
 }
 
-/** The networks that a rack reports and that belong to others, as far as nobody has agreed that it shares them. */
-export function overlapsOf(rack: Rack, racks: readonly Rack[]): readonly Overlap[] {
+/** The networks that a rack reports and that belong to others or are wide, as far as nobody has agreed to them. */
+function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
   if (rack.isEmbedded) return [];
   // Of a rack that is not accepted nothing was believed yet.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
-  return reported(rack).flatMap((network) => rivalOf(network, judged, racks) ?? []);
+  return reported(rack).flatMap((network) => doubtOf(network, judged, racks) ?? []);
 }
 
 /** An accepted rack with what it reports now: what was not believed before is weighed. @param before as it was */
@@ -68,16 +79,16 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
   const known = { ...judged, agreed: next.agreed };
-  const disputed = reported(next).flatMap((network) => rivalOf(network, known, racks)?.network ?? []);
+  const disputed = reported(next).flatMap((network) => doubtOf(network, known, racks)?.network ?? []);
   return { ...next, disputed };
 }
 
 /**
- * A rack, in the state that it was in, as it is accepted: with the networks that it reports and that are nobody else's, and those that it shall share. What it was
+ * A rack, in the state that it was in, as it is accepted: with the networks that it reports and that are in no doubt, and those that a person named. What it was
  * accepted with before stays as long as it reports it.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
-  const taken = new Set(overlapsOf(rack, racks).map(({ network }) => network));
+  const taken = new Set(doubtsOf(rack, racks).map(({ network }) => network));
   const agreed = new Set(reportedTexts(rack).filter((network) => shared.includes(network) || !taken.has(network)));
   return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
 }
@@ -86,13 +97,26 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
 export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
 
 /** What is not believed of a rack's networks and what to type if it is so, in words for people; undefined: all is. */
-export function overlapText(rack: Rack, racks: readonly Rack[]): string | undefined {
-  const overlaps = overlapsOf(rack, racks);
-  const [first] = overlaps;
+export function doubtText(rack: Rack, racks: readonly Rack[]): string | undefined {
+  const doubts = doubtsOf(rack, racks);
+  const [first] = doubts;
   if (first === undefined) return undefined;
-  const more = overlaps.length === 1 ? '' : ` (and ${overlaps.length - 1} more such)`;
+  const more = doubts.length === 1 ? '' : ` (and ${doubts.length - 1} more such)`;
   return (
-    `${first.network} overlaps ${first.theirs} of ${first.other.name}${more}, so it is not believed; if both serve it: ` +
+    `${first.network} ${first.why}${more}, so it is not believed; if ${first.agreement}: ` +
     `rackboot racks accept ${rack.name} --share ${first.network}`
   );
+}
+
+/** What people are told of an accepted rack whose networks are not all believed; undefined: they are. */
+export function doubtEvent(
+  rack: Rack,
+  racks: readonly Rack[],
+  atMs: number,
+  username = '',
+): NewMachineEvent | undefined {
+  const why = doubtText(rack, racks);
+  if (why === undefined) return undefined;
+  const description = `rack ${rack.name} reports a network to which a person has to agree: ${why}`;
+  return { type: 'RACK_CHANGED', level: 'warning', description, atMs, username };
 }

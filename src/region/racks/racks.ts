@@ -24,14 +24,14 @@ import {
 } from './rack-admission.ts';
 import type { RackDescription, RackInterface } from './rack-description.ts';
 import type { RackImage } from './rack-images.ts';
-import { believedNetworks, overlapText, ownNetworks, weighNetworks } from './rack-networks.ts';
+import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 
 /** Racks that nobody knows yet: of one address, of one network, and of all together. A rack that waits asks as one that is known. */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
 export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
 export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
-/** Events about networks that a rack says it has and that are another one's: an accepted rack may say so with each heartbeat. */
+/** Events about networks of a rack that are another one's, or wide: an accepted rack may say so with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
@@ -154,7 +154,13 @@ export class Racks {
     const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
     if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
     const atMs = this.#clock.wallTimeMs();
-    return this.#store.racks.change((racks) => decideRegistration(registration, racks, atMs));
+    return this.#store.racks.change((racks) => {
+      const decision = decideRegistration(registration, racks, atMs);
+      const known = racks.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
+      const [next] = decision.put;
+      if (known === undefined || next === undefined) return decision;
+      return { ...decision, events: [...decision.events, ...this.#disputeEvents(next, known, racks)] };
+    });
   }
 
   /**
@@ -265,15 +271,13 @@ export class Racks {
     }
   }
 
-  /** That a rack reports networks which belong to others, when it did not before; a rack that changes its mind all day is told at a rate. */
+  /** That a rack reports networks which belong to others or are wide, when it did not before; a rack that changes its mind all day is told at a rate. */
   #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
     const known = before.disputed;
     if (next.disputed.every((network) => known.includes(network))) return [];
     const atMs = this.#clock.wallTimeMs();
-    const why = overlapText(next, racks);
-    if (why === undefined || !this.#disputes.allows(next.uuid, this.#clock.now())) return [];
-    const description = `rack ${next.name} says that it serves networks of another rack: ${why}`;
-    return [{ type: 'RACK_CHANGED', level: 'warning', description, atMs, username: '' }];
+    const event = doubtEvent(next, racks, atMs);
+    return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
   #tell(type: NewMachineEvent['type'], description: string): void {

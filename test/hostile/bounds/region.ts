@@ -12,7 +12,8 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'they wait at the most: who holds more than a fair share loses one to each newcomer',
     harm: { kind: 'waits' },
     howItEmpties: 'when a request is answered, after 5 s at rest when somebody needs the place, 60 s without a byte',
-    share: 'by network and address; a rack counts as the machine for which it speaks',
+    share:
+      'by network and address; the rack of this process counts as the machine for which it speaks, a rack elsewhere is one network',
     test: 'region/crowded.test.ts',
   },
   {
@@ -34,7 +35,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties:
       'as bodies arrive; where others wait, after 2 minutes for a slow one; one that stops is ended within 11 s',
-    share: 'by network and address',
+    share: 'by network and address; a rack elsewhere is one network',
     test: 'region/crowded.test.ts',
   },
   {
@@ -58,12 +59,13 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/rate-limit.ts ANONYMOUS_IN_TOTAL',
-    what: 'the same of all networks together',
+    what: 'the same of all networks together, and of everybody for whom one rack elsewhere asks',
     whoCanFill: 'hosts of two networks together',
-    whatOthersNotice: 'machines that enlist or are at work and people who sign in are told 429 and ask again',
+    whatOthersNotice:
+      'machines that enlist or are at work and people who sign in are told 429 and ask again; of what a rack uses up, its own machines only',
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'with time',
-    share: 'by network and by address',
+    share: 'by network and by address; each rack elsewhere has one of its own',
     test: 'region/anonymous.test.ts',
   },
   {
@@ -76,7 +78,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
       stoppedBy: 'go on from another address; do not put people behind the address of strangers',
     },
     howItEmpties: 'with time; a right password is not counted',
-    share: 'it is the share',
+    share: 'it is the share; no password is looked at that comes through a rack elsewhere',
     test: 'region/password-limits.test.ts',
   },
   {
@@ -353,12 +355,12 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'store/region-sqlite.ts EVENT_BOUNDS',
-    what: 'events of the log of the region, and of them those that concern no known machine and no person caused',
+    what: 'events of the log of the region, and of them those that concern no known machine and no person caused, and those of racks',
     whoCanFill: 'hosts that boot without end; of strangers, any host',
     whatOthersNotice: 'the oldest events are gone; strangers push out only what strangers did',
     harm: { kind: 'told' },
     howItEmpties: 'the oldest goes',
-    share: 'strangers have one in twenty of it',
+    share: 'strangers have one in twenty of it, and as much is for what racks that were accepted cause',
     test: 'store/region-sqlite.test.ts',
   },
   {

@@ -110,7 +110,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'anybody who registers racks',
     whatOthersNotice: 'nothing: the network, then the address, with most of them loses the one heard longest ago',
     howItEmpties: 'as an administrator decides; who did not ask for 10 minutes gives way',
-    share: 'by network and address',
+    share: 'by network and address; all that register through one rack are one network',
     test: 'region/racks/racks.test.ts',
   },
   {
@@ -124,8 +124,8 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/racks/racks.ts DISPUTES_PER_RACK',
-    what: 'events about networks of others that a rack says it has',
-    whoCanFill: 'an accepted rack, with each heartbeat',
+    what: 'events about networks of others, or wide ones, that a rack says it has',
+    whoCanFill: 'an accepted rack, with each heartbeat and registration',
     whatOthersNotice: 'nothing: its row on the page says so all the same',
     howItEmpties: 'with time: one an hour',
     share: 'by rack',

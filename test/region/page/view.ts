@@ -12,7 +12,15 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
   return {
     region,
     viewer: VISITOR,
-    peer: { address: '127.0.0.1', ipv4: undefined, isManaged: false, isLocal: true },
+    peer: {
+      address: '127.0.0.1',
+      share: '127.0.0.1',
+      isByRack: false,
+      isOperator: false,
+      ipv4: undefined,
+      isManaged: false,
+      isLocal: true,
+    },
     nowMs: region.clock.wallTimeMs(),
     path: {},
     query: new Map(),

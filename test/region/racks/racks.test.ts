@@ -14,7 +14,7 @@ import {
   RACKS_MAX,
   type Rack,
 } from '../../../src/region/racks/rack.ts';
-import { decideRegistration, decideVerdict } from '../../../src/region/racks/rack-admission.ts';
+import { decideRegistration, decideVerdict, type RackKey } from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
 import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
 import {
@@ -169,7 +169,7 @@ test('an administrator accepts, rejects and removes: all that are named, or none
   const racks = [
     rack(),
     rack({ uuid: OTHER_UUID, token: 'b' }),
-    rack({ uuid: 'own', name: 'rack-1', isEmbedded: true, state: 'accepted' }),
+    rack({ uuid: 'own', name: 'rack-1', isEmbedded: true, state: 'accepted', interfaces: [] }),
   ];
   const say = (uuids: readonly string[], verdict: 'accept' | 'reject' | 'remove', of: readonly Rack[] = racks) => {
     const { put, remove, events, result } = decideVerdict(uuids, verdict, of, { username: 'bob', atMs: NOW });
@@ -185,6 +185,16 @@ test('an administrator accepts, rejects and removes: all that are named, or none
   assert.equal(say(['own'], 'remove'), 'rack-embedded');
   assert.deepEqual(say(['own'], 'accept'), [[], [], 0]);
   assert.deepEqual(say([RACK_UUID], 'accept', [rack({ state: 'accepted' })]), [[], [], 0]);
+});
+
+test('a registration is a stranger’s event until a person accepts the rack, and with an administrator’s key that person’s', () => {
+  const told = (key: RackKey): readonly (readonly [string, string])[] =>
+    decideRegistration(registration({ key }), [], NOW).events.map(({ type, username }) => [type, username]);
+  assert.deepEqual(told({ kind: 'own', token: 'a', secretDigest: digestOf('a') }), [['RACK_REGISTERED', '']]);
+  assert.deepEqual(told({ kind: 'administrator', token: 'a', username: 'ann' }), [
+    ['RACK_REGISTERED', 'ann'],
+    ['RACK_CHANGED', 'ann'],
+  ]);
 });
 
 test('only an accepted rack is believed its networks, and only its own', () =>

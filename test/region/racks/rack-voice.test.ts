@@ -1,0 +1,241 @@
+// What a remote rack says for others, when it says it for people of a network that nobody else has: it takes nothing from those who come to
+// the region themselves.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import Fastify from 'fastify';
+import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
+import { addRoutes } from '../../../src/region/api/routes.ts';
+import { makeContext } from '../../../src/region/api/server.ts';
+import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
+import { withRegion } from '../place.ts';
+import {
+  acceptRack,
+  digestOf,
+  heartbeatOf,
+  RACK_KEY_SECRET,
+  RACK_TOKEN,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+} from './rack-place.ts';
+
+const PASSWORD = 'long enough';
+/** The office of the administrators: a network of no rack, until one says that it has it. */
+const OFFICE = '10.64.0.0/10';
+const DESK = '10.64.7.9';
+const KEY = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
+/** More guesses than an address, and a network, may have looked at. */
+const GUESSES = 80;
+
+const spokenFor = (address: string) => ({ 'x-rackboot-rack': KEY, 'x-forwarded-for': address });
+const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}` });
+
+/** A region with an administrator, and a rack that serves the network of the office. */
+const withOffice = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
+  withLink(async (place) => {
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    acceptRack(place.region, { interfaces: [rackInterface(OFFICE)] });
+    place.region.racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
+    await work(place);
+  });
+
+const signIn = ({ ask }: LinkPlace, password: string, headers = {}, from = DESK) =>
+  ask('POST', 'login/', { from, headers, body: new URLSearchParams({ username: 'admin', password, to: '/MAAS/' }) });
+
+test('an administrator signs in from a network in whose name a rack guesses passwords', () =>
+  withOffice(async (place) => {
+    for (let count = 0; count < GUESSES; count += 1) {
+      await signIn(place, `guess ${count}`, spokenFor(DESK));
+      await place.ask('GET', '', { headers: { ...spokenFor(`10.64.7.${count}`), ...basic(`guess ${count}`) } });
+    }
+    assert.equal((await signIn(place, PASSWORD)).status, 303);
+    assert.equal((await place.ask('GET', '', { from: DESK, headers: basic(PASSWORD) })).status, 200);
+  }));
+
+test('a rack guesses no password at all, whatever addresses it names, and is told where to sign in', () =>
+  withOffice(async (place) => {
+    const { passwords } = place.region;
+    // Right once, from this address itself: it is remembered there.
+    assert.equal((await place.ask('GET', '', { from: DESK, headers: basic(PASSWORD) })).status, 200);
+    const looks = passwords.looks;
+    for (const password of ['wrong', PASSWORD]) {
+      for (const address of [DESK, '10.64.7.10']) {
+        const form = await signIn(place, password, spokenFor(address));
+        const header = await place.ask('GET', '', { headers: { ...spokenFor(address), ...basic(password) } });
+        const shown = await place.ask('GET', 'login/', { headers: spokenFor(address) });
+        for (const answer of [form, header, shown]) {
+          assert.equal(answer.headers['x-rackboot-refusal'], 'sign-in-by-rack', `${password} for ${address}`);
+          assert.equal(answer.status, 403);
+          assert.match(answer.text, /region's own address/);
+          assert.equal(answer.headers['set-cookie'], undefined);
+        }
+      }
+    }
+    assert.equal(passwords.looks, looks);
+  }));
+
+test('the region names its own address to whoever signs in through a rack, where it is configured', () =>
+  withLink(
+    async (place) => {
+      acceptRack(place.region);
+      const answer = await place.ask('GET', 'login/', { headers: spokenFor('10.50.0.9') });
+      assert.match(answer.text, /https:\/\/region\.example:5443\/MAAS/);
+    },
+    { publicUrl: 'https://region.example:5443/MAAS' },
+  ));
+
+test('through the rack of the region’s own process people sign in as ever', () =>
+  withOffice(async (place) => {
+    const own = { 'x-rackboot-rack': place.config.rackSecret, 'x-forwarded-for': '10.20.0.9' };
+    assert.equal((await place.ask('GET', 'login/', { headers: own })).status, 200);
+    assert.equal((await signIn(place, PASSWORD, own)).status, 303);
+    assert.equal((await place.ask('GET', '', { headers: { ...own, ...basic(PASSWORD) } })).status, 200);
+  }));
+
+test('whatever route there is, a password that comes through a rack is not looked at, and lets nobody in', () =>
+  withRegion(async (place) => {
+    const ways: { readonly method: string; readonly url: string }[] = [];
+    const app = Fastify();
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const one of [method].flat())
+        ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
+    });
+    addRoutes(app, makeContext(place.region));
+    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    acceptRack(place.region);
+    assert.ok(ways.length > 100, `${ways.length} routes`);
+    for (const { method, url } of ways) {
+      place.clock.advance(5000);
+      const isRead = method === 'GET' || method === 'HEAD';
+      const answer = await app.inject({
+        method: isRead ? method : method === 'DELETE' ? 'DELETE' : method === 'PUT' ? 'PUT' : 'POST',
+        url,
+        remoteAddress: '192.0.2.9',
+        headers: {
+          ...spokenFor('10.50.0.9'),
+          ...basic(PASSWORD),
+          ...(isRead ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(isRead ? {} : { payload: `username=admin&password=${encodeURIComponent(PASSWORD)}&to=%2FMAAS%2F` }),
+      });
+      assert.ok(!/^rackboot-\d+=[\w-]+;/.test(String(answer.headers['set-cookie'] ?? '')), `${method} ${url}`);
+      assert.ok(!answer.body.includes('<nav'), `${method} ${url}`);
+    }
+    assert.equal(place.region.passwords.looks, 0);
+    await app.close();
+  }));
+
+test('strangers for whom a rack asks use up the rate of that rack alone', () =>
+  withOffice(async (place) => {
+    const refusals = new Set<unknown>();
+    for (let count = 0; count < 1500; count += 1) {
+      const headers = spokenFor(`10.${64 + (count & 15)}.${count >> 4}.9`);
+      const answer = await place.ask('GET', 'api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01', {
+        headers,
+      });
+      refusals.add(answer.headers['x-rackboot-refusal']);
+    }
+    for (let count = 0; count < 40; count += 1)
+      await place.ask('GET', 'api/2.0/version/', { headers: spokenFor(DESK) });
+    assert.ok(refusals.has('rate-limit-all'), 'the rack is beyond its own');
+    for (const from of [DESK, '10.20.0.9'])
+      assert.equal((await place.ask('GET', 'api/2.0/version/', { from })).status, 200, from);
+  }));
+
+test('a machine’s requests and those of a client with a key go through a rack as ever', () =>
+  withOffice(async (place) => {
+    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
+    const key = { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
+    const headers = { ...spokenFor('10.64.0.9'), ...key };
+    assert.equal((await place.ask('GET', 'api/2.0/machines/', { headers })).status, 200);
+    const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: '52:54:00:00:00:01' });
+    assert.equal((await place.ask('POST', 'api/2.0/machines/', { headers: spokenFor('10.64.0.9'), body })).status, 200);
+  }));
+
+test('racks that register through another rack, under whatever addresses, leave room for those that come themselves', () =>
+  withOffice(async (place) => {
+    const told: number[] = [];
+    for (let count = 0; count < 60; count += 1) {
+      place.clock.advance(2000);
+      const uuid = `22222222-2222-4333-8444-${String(count).padStart(12, '0')}`;
+      const more = {
+        uuid,
+        name: `made-up-${count}`,
+        token: `token-${count}`,
+        secret_digest: digestOf(`secret-${count}`),
+      };
+      told.push((await place.register(more, spokenFor(`10.64.${count}.9`))).status);
+    }
+    const waiting = () => place.region.racks.list().filter(({ state }) => state === 'pending');
+    const [first] = waiting();
+    assert.match(first?.address ?? '', new RegExp(`^10\\.64\\.\\d+\\.9 by rack ${RACK_UUID}$`));
+    assert.ok(told.includes(429), 'a rack is one network of them');
+    assert.ok(waiting().length < 32, `${waiting().length} wait`);
+  }));
+
+/** The warnings about networks that are not believed, oldest first. */
+const doubts = ({ store }: LinkPlace): readonly string[] =>
+  store
+    .listEvents({ limit: 100 })
+    .filter(({ type, level }) => type === 'RACK_CHANGED' && level === 'warning')
+    .map(({ description }) => description)
+    .reverse();
+const WIDE_REMEDY =
+  /10\.64\.0\.0\/10 is wider than \/16, so it is not believed.*rackboot racks accept rack-2 --share 10\.64\.0\.0\/10/;
+const isManaged = async ({ ask }: LinkPlace, address: string): Promise<boolean> => {
+  const answer = await ask('GET', 'api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01', {
+    headers: spokenFor(address),
+  });
+  return answer.headers['x-rackboot-refusal'] !== 'not-from-here';
+};
+
+test('a network wider than /16 with which a rack is accepted waits for a person who names it', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    acceptRack(place.region, { interfaces: ['10.50.0.0/24', OFFICE].map((network) => rackInterface(network)) });
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
+    assert.deepEqual([await isManaged(place, '10.50.0.9'), await isManaged(place, DESK)], [true, false]);
+    assert.equal(doubts(place).length, 1);
+    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
+    racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, []);
+    assert.equal(await isManaged(place, DESK), true);
+    assert.equal(doubts(place).length, 1);
+  }));
+
+test('one that a rack gets later waits as well, whether its heartbeat or its registration tells it', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    acceptRack(place.region);
+    const interfaces = ['10.50.0.0/24', '10.80.0.0/16', OFFICE].map((network) => rackInterface(network));
+    await place.rack('heartbeat', heartbeatOf({ interfaces }));
+    await place.rack('heartbeat', heartbeatOf({ interfaces }));
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE], 'a /16 is its own');
+    assert.equal(doubts(place).length, 1);
+    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
+    await place.rack('heartbeat', heartbeatOf());
+    await place.register({ interfaces: JSON.stringify(interfaces) });
+    assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
+    assert.equal(await isManaged(place, DESK), false);
+    assert.equal(doubts(place).length, 2);
+    for (let count = 0; count < 20; count += 1) {
+      await place.register({});
+      await place.register({ interfaces: JSON.stringify(interfaces) });
+    }
+    assert.equal(doubts(place).length, 4, 'told at a rate');
+  }));
+
+test('the answer to who accepts a rack, and the list, name its wide network; with an administrator’s key it is believed', () =>
+  withLink(async (place) => {
+    const admin = await adminHeader(place);
+    const interfaces = JSON.stringify([rackInterface(OFFICE)]);
+    await place.register({ interfaces });
+    const body = new URLSearchParams({ uuid: RACK_UUID });
+    const accepted = await place.ask('POST', 'api/2.0/nodegroups/?op=accept', { headers: admin, body });
+    assert.match(accepted.text, WIDE_REMEDY);
+    const listed = await place.ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
+    assert.match(JSON.parse(listed.text).network_conflict, WIDE_REMEDY);
+    await place.register({ interfaces }, admin);
+    assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
+  }));
