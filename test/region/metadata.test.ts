@@ -433,7 +433,7 @@ test('a template that is wrong fails the deployment, with file and line', () =>
     assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
     const { status, statusMessage } = service.machine(id);
     assert.equal(status, 'failed-deployment');
-    assert.match(statusMessage, /preseed: .*\/preseeds\/debian:2: hostnam is not defined here/);
+    assert.match(statusMessage, /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
   }));
 
 test('the image’s agent is told where its system finds its metadata, and by which key', () =>
