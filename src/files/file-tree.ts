@@ -16,7 +16,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
 import { SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
-import { walkTree } from './tree-index.ts';
+import { TreeIndex, walkTree } from './tree-index.ts';
 
 /** The longest path that is looked at, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
@@ -71,7 +71,7 @@ export class BootTree implements FileTree {
   readonly #reals = new Map<string, string>();
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
-  #index: ReadonlySet<string> = new Set();
+  #index = new TreeIndex();
   #refreshing: Promise<void> | undefined;
 
   private constructor(directory: string, root: string, cacheBytesMax: number) {
@@ -101,7 +101,7 @@ export class BootTree implements FileTree {
 
   /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
   hasFile(path: string): boolean {
-    return this.#index.has(path);
+    return this.#index.hasFile(path);
   }
 
   /**

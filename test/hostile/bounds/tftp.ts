@@ -90,6 +90,17 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
 
 export const TREE_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'files/tree-index.ts TREE_ENTRIES_MAX',
+    what: 'files, directories and links of the boot tree that are looked at to know what it holds',
+    whoCanFill: 'only the operator, and whoever else may write into the tree',
+    whatOthersNotice:
+      'at a start, machines are told that there is no image for them; while the rack runs, what came last into the tree is not known',
+    harm: { kind: 'refused', stoppedBy: 'the remedy that the rack names: move out what no machine loads' },
+    howItEmpties: 'the tree is looked at again until it is small enough',
+    share: 'none is needed: addresses, names and the control socket do not depend on it',
+    test: 'files/tree-index.test.ts',
+  },
+  {
     at: 'files/file-tree.ts FILES_OPEN_MAX',
     what: 'different files of the boot tree that are open at a time',
     whoCanFill: 'nobody: transfers and responses cannot read so many at a time',
