@@ -61,7 +61,7 @@ export function splitPath(path: string): readonly string[] | undefined {
 export class BootTree implements FileTree {
   /** The tree's directory as configured. */
   readonly directory: string;
-  /** The same with every link resolved; read again by `refresh` and when a path seems to lead outside. */
+  /** The same with every link resolved by `refresh`, and again when a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
@@ -74,9 +74,9 @@ export class BootTree implements FileTree {
   #index = new TreeIndex();
   #refreshing: Promise<void> | undefined;
 
-  private constructor(directory: string, root: string, cacheBytesMax: number) {
+  private constructor(directory: string, cacheBytesMax: number) {
     this.directory = directory;
-    this.#root = root;
+    this.#root = directory;
     this.#slices = new SliceCache(cacheBytesMax);
   }
 
@@ -86,9 +86,14 @@ export class BootTree implements FileTree {
    * @throws RackError `tree-unreadable` when the directory cannot be read.
    */
   static async open(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): Promise<BootTree> {
-    const tree = new BootTree(directory, await resolveRoot(directory), cacheBytesMax);
+    const tree = BootTree.unread(directory, cacheBytesMax);
     await tree.refresh();
     return tree;
+  }
+
+  /** A tree that nothing is known of before `refresh`; its files can be opened all the same. */
+  static unread(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): BootTree {
+    return new BootTree(directory, cacheBytesMax);
   }
 
   async open(path: string): Promise<OpenedFile | undefined> {
@@ -97,6 +102,11 @@ export class BootTree implements FileTree {
     pending.waiting += 1;
     const file = await pending.found;
     return file?.reader();
+  }
+
+  /** Entries of the tree that the last `refresh` saw. */
+  get entries(): number {
+    return this.#index.entries;
   }
 
   /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
