@@ -110,7 +110,7 @@ export type TftpEventKind = keyof typeof TFTP_EVENTS;
 /** An event of this room. */
 export interface TftpEvent extends RackEvent {
   readonly kind: TftpEventKind;
-  /** The path as asked, cut to FILE_CHARACTERS_MAX. */
+  /** The path as asked, cut to FILE_CHARACTERS_MAX and clean. */
   readonly file?: string | undefined;
   /** The client's port, or the local one (listening). */
   readonly port?: number | undefined;
@@ -126,7 +126,7 @@ export interface TftpEvent extends RackEvent {
   readonly purpose?: string | undefined;
   /** The client's error code. */
   readonly code?: number | undefined;
-  /** A stable word, or the words of the client or the operating system. */
+  /** A stable word, or the words of the operating system, or those of the client, clean. */
   readonly reason?: string | undefined;
 }
 

@@ -277,6 +277,33 @@ describe('who may ask', () => {
   });
 });
 
+describe("a client's words", () => {
+  const HOSTILE = '\u001b[2J\u009b31m\u202egpj';
+  const CLEAN = '\\x1b[2J\\x9b31m\\u202egpj';
+
+  test('are clean in events: the name that it asks for', async () => {
+    const bench = await Bench.start(FILE);
+    bench.deliver(69, Buffer.from(`\0\x01${HOSTILE}\0octet\0`, 'utf8'));
+    await turns();
+    const long = `${'x'.repeat(300)}${HOSTILE}`;
+    bench.deliver(69, Buffer.from(`\0\x02${long}\0octet\0`, 'utf8'), 2071);
+    assert.deepEqual(
+      bench.events.map((event) => 'file' in event && event.file),
+      [CLEAN, `${'x'.repeat(254)}…`],
+    );
+  });
+
+  test('are clean in events: the text of its error', async () => {
+    const bench = await Bench.start(FILE);
+    await bench.ask('file');
+    // Its octets are Latin-1, so that nothing beyond C1 can be in it.
+    bench.error(bench.take()[0]?.from ?? 0, 3, '\u001b[2J\u009b31m');
+    const [event] = bench.events;
+    assert.equal(event?.kind, 'tftp.aborted');
+    assert.equal(event !== undefined && 'reason' in event && event.reason, '\\x1b[2J\\x9b31m');
+  });
+});
+
 /** What RFC 1350 calls an illegal operation: a request that cannot be understood. */
 const BAD_REQUESTS: readonly (readonly [string, string, string])[] = [
   ['an empty name', '\0\x01\0octet\0', 'File name is empty'],
