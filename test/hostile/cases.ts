@@ -116,7 +116,7 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'begins 3000 transfers with the longest wait there is, and goes silent',
     attack: 'tftp-hold',
     from: 'attacker',
-    bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 1024,
+    bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 2048,
     withoutIt: NO_ROOM,
     others: ON_THE_WIRE,
   },

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { NETASCII_HELD_MAX } from '../../src/tftp/content.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
@@ -105,7 +104,7 @@ test('writing and strange modes are refused by name', async () => {
 test('netascii turns line ends, tells the turned size, and is refused for large files', async () => {
   const bench = await Bench.start({
     text: { bytes: Buffer.from('a\nb\rc') },
-    big: { bytes: Buffer.alloc(NETASCII_HELD_MAX + 1) },
+    big: { bytes: Buffer.alloc(16_384 + 1) },
   });
   await bench.ask('text', { tsize: 0 }, 2070, 'netascii');
   const [oack] = bench.take();
@@ -362,4 +361,13 @@ test('closing ends at once when the last transfer does', async () => {
   bench.ack(tid, 1);
   await closing;
   assert.equal(bench.clock.pending, 0);
+});
+
+test('of requests for files that do not exist, 2000 at once are told one by one, and the others as a sample', async () => {
+  const bench = await Bench.start();
+  for (let index = 0; index < 3000; index += 1) {
+    await bench.ask('absent', {}, 1024 + index);
+  }
+  assert.equal(bench.server.counters().missing, 3000);
+  assert.ok(bench.events.length <= 2001, `${bench.events.length} events`);
 });

@@ -79,6 +79,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time',
     share: 'none is needed: an error is a courtesy, and this keeps the rack from being a reflector',
+    test: 'tftp/hostile.test.ts',
   },
   {
     at: 'tftp/transfers.ts FORGEABLE_EVENTS',
@@ -88,6 +89,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'none: the answer to the client is sent all the same',
+    test: 'tftp/server.test.ts',
   },
   {
     at: 'tftp/listener.ts ENDED_MAX',
@@ -107,7 +109,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with every turn',
     share: 'windows of all transfers take turns',
-    test: 'tftp/server.test.ts',
+    test: 'tftp/hostile.test.ts',
   },
 ];
 
