@@ -13,6 +13,8 @@ import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const MS_MAX = 20_000;
+// The bounds, written out: one that is made larger fails here.
+const [WATCHED_ENTRIES_MAX, CHANGES_MAX] = [5000, 5000] as const;
 
 function makePlace(context: TestContext): string {
   const place = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-live-'));
@@ -71,7 +73,7 @@ test('a start waits for a disk that does not answer no longer than its bound, an
 
 test('a tree too large to be watched is looked at now and then', async (context) => {
   const directory = makePlace(context);
-  makeManyFiles(directory, 5001);
+  makeManyFiles(directory, WATCHED_ENTRIES_MAX + 1);
   const { clock, opening } = begin(context, directory);
   const tree = await opening;
   tree.watch();
@@ -141,7 +143,7 @@ test('a watch ends when more changes come than it takes in', async (context) => 
   });
   context.after(() => watch.close());
   await eventuallyWithin(MS_MAX, 'it watches', () => clock.pending > 0);
-  makeManyFiles(join(directory, 'many'), 5100);
+  makeManyFiles(join(directory, 'many'), CHANGES_MAX + 100);
   await eventuallyWithin(MS_MAX, 'the flood is noticed', () => floods > 0);
   assert.equal(clock.pending, 0);
   assert.equal(floods, 1);
