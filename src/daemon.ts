@@ -186,7 +186,7 @@ class RackProcess implements Daemon {
       this.#open(openLeaseJournal({ stateDir: config.stateDir, clock }), ({ journal }) => journal.close()),
       this.#open(openNetwork(), (network) => network.close()),
       this.#open(openInterfaceWatch({ clock }), (watch) => watch.close()),
-      this.#open(LiveTree.open(config.boot.tree, { clock, onProblem }), (tree) => tree.close()),
+      this.#open(LiveTree.open(config.boot.tree, { clock, publish: this.#stream.publish }), (tree) => tree.close()),
       this.#region.check(),
     ] as const;
     // All come to their end first, so that what did open is closed when something else did not.

@@ -5,6 +5,8 @@ import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../con
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
 import { configNotes } from '../config/notes.ts';
+import type { ConfigProblem } from '../config/rack-config.ts';
+import { judgeTree, type TreeJudgement } from '../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
 import { askConfig, cachedSettings } from './config-in-force.ts';
@@ -14,11 +16,12 @@ import { print, printError, printJson } from './output.ts';
 /** Stranded leases that are listed; more are counted. */
 const STRANDED_SHOWN_MAX = 20;
 
-/** Checks `file`, merged with what of the store is cached for it. @returns 0 when it can be served here, else 1. */
-export function checkFile(file: string, json: boolean): number {
+/** Checks `file`, merged with what of the store is cached for it. @returns 0 when all of it can be served here, else 1. */
+export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
-  const problems = problemsOf(parsed);
-  const notes = parsed.ok ? configNotes(parsed.config) : [];
+  const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
+  const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const notes = [...(parsed.ok ? configNotes(parsed.config) : []), ...(tree?.isFault === false ? [tree.text] : [])];
   if (json) printJson({ file, ok: problems.length === 0, problems, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
@@ -28,6 +31,8 @@ export function checkFile(file: string, json: boolean): number {
   }
   return problems.length === 0 ? 0 : 1;
 }
+
+const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 
 const problemsOf = (parsed: ParsedConfig) =>
   parsed.ok

@@ -111,7 +111,7 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
       async (argv) => {
         const { checkFile, showDifference } = await import('./check.ts');
         const file = argv.file ?? argv.config;
-        finish(argv.diff ? await showDifference(file, argv.config, argv.json) : checkFile(file, argv.json));
+        finish(await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json)));
       },
     )
     .command('status', 'Show what the running rack serves', { config, json }, async (argv) => {

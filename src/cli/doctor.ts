@@ -10,6 +10,7 @@ import { RackError } from '../errors.ts';
 import { findConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { print, printJson } from './output.ts';
+import { statusShape } from './shapes.ts';
 
 export interface DoctorArguments {
   readonly outsideName?: string | undefined;
@@ -17,7 +18,7 @@ export interface DoctorArguments {
   readonly json: boolean;
 }
 
-const runningShape = z.object({ pid: z.int(), notes: z.array(z.string()) });
+const runningShape = statusShape.pick({ pid: true, notes: true, tree: true });
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /** Prints each finding as it is made. @returns 0 when all is well, else 1 */
@@ -33,11 +34,13 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     const text = `refused, the last good one is in force: ${refused.replaceAll('\n', '; ')}`;
     tell({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
+  const running = await askRunning(config.stateDir);
   const isWell = await examine({
     config,
     outsideName,
-    isRunning: await isRunning(config.stateDir),
-    host: fixHint ? readHostFacts(config, await askRunning(config.stateDir)) : undefined,
+    isRunning: running !== 'none',
+    host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
+    treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: tell,
   });
@@ -52,24 +55,20 @@ function printFinding({ check, ok, isNote, text, fix }: Finding): void {
   for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
 }
 
-/** False: no rack runs. One that may not be asked by this user runs. */
-async function isRunning(stateDir: string): Promise<boolean> {
+/** What the running rack says of itself; `none`: no rack runs; `silent`: one runs, and may not be asked by this user. */
+async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | 'none' | 'silent'> {
   try {
-    await askDaemon(stateDir, '/status');
-    return true;
+    return runningShape.parse(await askDaemon(stateDir, '/status'));
   } catch (error) {
-    return !(error instanceof RackError && error.code === 'not-running');
+    return error instanceof RackError && error.code === 'not-running' ? 'none' : 'silent';
   }
 }
 
-/** Undefined: no rack runs, or it may not be asked by this user. */
-async function askRunning(stateDir: string): Promise<RunningFacts | undefined> {
-  try {
-    const running = runningShape.parse(await askDaemon(stateDir, '/status'));
-    return { ...running, powerTypes: await askPowerTypes(stateDir) };
-  } catch {
-    return undefined;
-  }
+async function runningFacts(
+  stateDir: string,
+  running: Awaited<ReturnType<typeof askRunning>>,
+): Promise<RunningFacts | undefined> {
+  return typeof running === 'string' ? undefined : { ...running, powerTypes: await askPowerTypes(stateDir) };
 }
 
 /** Undefined: the region does not answer. */

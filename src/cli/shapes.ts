@@ -49,6 +49,7 @@ export const statusShape = z.object({
   tftp: listening,
   http: listening,
   dns: listening,
+  tree: z.object({ problem: z.object({ reason: z.string(), since: z.string() }).optional() }).optional(),
   machinesKnown: z.number(),
   region: z
     .object({

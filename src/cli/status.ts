@@ -74,12 +74,20 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
   return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** True when every interface is served, DHCP's ports are open, leases can be written and the region answers. */
-export const isHealthy = (status: Pick<Status, 'interfaces' | 'dhcp' | 'region' | 'journal'>): boolean =>
+/** True when every interface is served, DHCP's ports are open, the boot tree is known, leases can be written and the region answers. */
+export const isHealthy = (status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal'>): boolean =>
   status.interfaces.every(({ serving }) => serving) &&
   failures(status).length === 0 &&
+  status.tree?.problem === undefined &&
   status.region?.state === 'up' &&
   status.journal.available;
+
+/** What is wrong with the boot tree, in a line; empty: nothing. */
+export function treeLines({ tree }: Pick<Status, 'tree'>): readonly string[] {
+  if (tree?.problem === undefined) return [];
+  const { reason, since } = tree.problem;
+  return [`BAD     ${reason} (since ${since}; it is read again by itself)`];
+}
 
 /** That a configuration is refused, in a line; empty: none is. */
 export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly string[] {
@@ -129,7 +137,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
   print(`Leases  ${status.journal.available ? 'are written to disk' : `cannot be written: ${status.journal.reason}`}`);
-  for (const line of refusedLines(status)) print(line);
+  for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
   for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
   for (const note of status.notes) print(`Note    ${note}`);

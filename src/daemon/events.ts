@@ -24,6 +24,8 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'daemon.stopped'; readonly milliseconds: number; readonly cut: number }
     | { readonly kind: 'clock.stepped'; readonly byMs: number }
     | { readonly kind: 'daemon.note'; readonly text: string }
+    | { readonly kind: 'tree.problem'; readonly tree: string; readonly reason: string }
+    | { readonly kind: 'tree.served'; readonly tree: string; readonly entries: number }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
     | { readonly kind: 'interface.serving'; readonly interface: string; readonly network: string }
     | {
@@ -94,6 +96,21 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'note',
     explanation:
       'Something about this host that makes the rack work in another way than on a fully equipped one, or something written in the configuration that has no effect; the text says what follows.',
+  },
+  'tree.problem': {
+    level: 'error',
+    message: 'boot tree cannot be read',
+    explanation:
+      'The boot tree is too large, or cannot be read; reason says which, and what to do. Addresses, names and everything else are served as ' +
+      'before. Files are sent to whoever asks for them by their exact name. What else the tree holds is what it held when it was last read: ' +
+      'nothing, if that was before this start, and then machines are told that there is no image for them. The tree is read again ' +
+      'after at most a minute; nothing has to be restarted.',
+  },
+  'tree.served': {
+    level: 'info',
+    message: 'boot tree is read again',
+    explanation:
+      'What was wrong with the boot tree is mended; all it holds is served from now on. entries counts its files, directories and links.',
   },
   'interface.waiting': {
     level: 'warning',

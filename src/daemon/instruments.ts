@@ -86,6 +86,7 @@ export class Instruments {
         tftp: running.tftp.listening,
         http: running.http.listening,
         dns: running.dns.listeners,
+        treeProblem: running.tree.problem?.reason,
       },
       journalProblem:
         status === undefined

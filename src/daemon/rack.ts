@@ -26,7 +26,6 @@ import { Names } from '../dns/names.ts';
 import { DnsServer } from '../dns/server.ts';
 import { RackError } from '../errors.ts';
 import type { Publish, RackEvent } from '../event.ts';
-import type { BootTree } from '../files/file-tree.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { RegionStandIn } from '../http/region-stand-in.ts';
 import { BootHttpServer } from '../http/server.ts';
@@ -41,6 +40,7 @@ import { Elsewhere } from './elsewhere.ts';
 import type { Foresight } from './foresight.ts';
 import { linksOf } from './interface-states.ts';
 import { LeaseNaming } from './lease-naming.ts';
+import type { LiveTree } from './live-tree.ts';
 import { Loading } from './loading.ts';
 import { machineChanges } from './machine-changes.ts';
 import { sightingAsLease } from './naming.ts';
@@ -54,7 +54,7 @@ export interface RackParts {
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
-  readonly tree: FileTree & Pick<BootTree, 'hasFile'>;
+  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem'>>;
   readonly publish: Publish;
   readonly rackSecret: string;
   /** What is done while a remote region does not answer, and by which certificates it is judged. */
@@ -69,6 +69,7 @@ export interface RackParts {
 /** DHCP, TFTP, boot HTTP and DNS of one configuration, which `configure` replaces. */
 export class Rack {
   readonly #parts: RackParts;
+  readonly tree: RackParts['tree'];
   readonly names: Names;
   /** The hosts around this rack; undefined: nobody listens. */
   readonly neighbourhood: Neighbourhood | undefined;
@@ -94,6 +95,7 @@ export class Rack {
     const { clock, network, wire, publish, tree } = parts;
     this.#parts = parts;
     this.#config = config;
+    this.tree = tree;
     this.#journal = new SettledJournal(parts.journal);
     this.names = new Names({
       serial: Math.floor(clock.wallTimeMs() / 1000) >>> 0,
@@ -324,12 +326,11 @@ export class Rack {
   }
 
   #assets(): AssetContext {
-    const { tree } = this.#parts;
     return {
       config: this.#config.boot,
       machines: this.#machines,
       macOf: (peer) => this.#macOf(peer),
-      hasFile: (path) => tree.hasFile(path),
+      hasFile: (path) => this.tree.hasFile(path),
       uuidOf: (mac) => this.#uuids.find(mac),
       tokens: this.#tokens,
     };

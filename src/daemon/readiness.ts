@@ -24,6 +24,8 @@ export interface ReadinessFacts {
         readonly tftp: readonly Place[];
         readonly http: readonly Place[];
         readonly dns: readonly Place[];
+        /** What is wrong with the boot tree; undefined: nothing. */
+        readonly treeProblem?: string | undefined;
       }
     | undefined;
   /** Undefined: leases can be written; else why not. */
@@ -41,6 +43,7 @@ export function judgeReadiness({ config, host, doors, journalProblem }: Readines
     for (const { name, code, text } of doors.dhcpProblems) {
       if (!WAITED_FOR.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
     }
+    if (doors.treeProblem !== undefined) notReady.push({ what: 'boot tree', reason: doors.treeProblem });
     const { tftp, dns, http } = config;
     const wanted: readonly (readonly [what: string, wanted: readonly Place[], open: readonly Place[]])[] = [
       ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), doors.tftp],

@@ -64,6 +64,7 @@ function status(sources: StatusSources) {
     tftp: rack && { listening: rack.tftp.listening.map(formatEndpoint), counters: rack.tftp.counters() },
     http: rack && { listening: rack.http.listening.map(formatEndpoint), counters: rack.http.counters() },
     dns: rack && { listening: rack.dns.listeners.map(formatEndpoint), counters: rack.dns.counters() },
+    tree: rack && treeNow(rack, sources.clock),
     machinesKnown: rack?.machines.all.length ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
@@ -75,6 +76,13 @@ function status(sources: StatusSources) {
     ],
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** The boot tree: what is wrong with it, if anything. */
+function treeNow({ tree: { problem } }: Rack, clock: Clock) {
+  if (problem === undefined) return {};
+  const since = new Date(clock.wallTimeMs() - clock.now() + problem.since).toISOString();
+  return { problem: { reason: problem.reason, since } };
 }
 
 /** The other DHCP servers that are known. */

@@ -1,54 +1,73 @@
-// Keeps the index of the boot tree current: after anything in the tree changed and came to rest, it is walked again.
+// Watches the boot tree: says when something in it changed and came to rest.
 
-import { dirname } from 'node:path';
 import { watch } from 'chokidar';
-import type { Clock, Timer } from '../clock.ts';
-import { errorText, RackError } from '../errors.ts';
-import { makeDirectories } from '../files/durable-directory.ts';
-import type { BootTree } from '../files/file-tree.ts';
-import { isOwnershipError, ownershipRemedy } from '../files/ownership.ts';
+import type { Clock, Instant, Timer } from '../clock.ts';
+import { errorText } from '../errors.ts';
 
 /** Changes closer together than this are one. */
 const SETTLE_MS = 250;
+/** While changes go on and on, they are told this often all the same: what fills the tree must not do so unseen. */
+export const SETTLE_MS_MAX = 2000;
+/**
+ * Changes that are taken in before they come to rest. Only whoever writes into the tree can fill it. The watch then ends at once: it would go
+ * on to look at each file by itself, for which everybody else's reads from the disk would wait.
+ */
+export const CHANGES_MAX = 5000;
 /** Directories below the tree that are watched: arch/subarch/release/purpose, and configuration folders. */
 const WATCH_DEPTH = 6;
 
-/** Makes the tree's directory when it is missing. @throws RackError `tree-unreadable` */
-export function ensureTree(directory: string): void {
-  try {
-    makeDirectories(directory, 0o755);
-  } catch (error) {
-    throw new RackError(
-      'tree-unreadable',
-      `the boot tree ${directory} cannot be made: ${errorText(error)}; ${isOwnershipError(error) ? ownershipRemedy(directory, dirname(directory)) : 'make it'}, or set boot.tree`,
-      { cause: error },
-    );
-  }
+/** What a watch tells its owner. */
+export interface WatchEvents {
+  /** Something changed, or may have changed before the watch began. */
+  readonly onChange: () => void;
+  /** There were more than CHANGES_MAX; the watch has ended. */
+  readonly onFlood: () => void;
+  /** The system allows no such watch, which has ended. */
+  readonly onFailed: (reason: string) => void;
 }
 
-/** Watches the tree until `close`. A failure to watch or to walk is told to `onProblem`. */
-export function watchTree(
-  directory: string,
-  tree: BootTree,
-  clock: Clock,
-  onProblem: (text: string) => void,
-): { close(): Promise<void> } {
+/** A watch that ends with `close`. */
+export interface TreeWatch {
+  close(): void;
+}
+
+/** Watches the tree from now on. */
+export function watchTree(directory: string, clock: Clock, { onChange, onFlood, onFailed }: WatchEvents): TreeWatch {
   let timer: Timer | undefined;
-  const refresh = (): void => {
-    tree
-      .refresh()
-      .catch((error: unknown) => onProblem(`the boot tree ${directory} cannot be read: ${errorText(error)}`));
+  let firstAt: Instant | undefined;
+  let changes = 0;
+  let closed = false;
+  const changed = (): void => {
+    if (closed) return;
+    changes += 1;
+    if (changes > CHANGES_MAX) {
+      close();
+      onFlood();
+      return;
+    }
+    const now = clock.now();
+    firstAt ??= now;
+    timer?.cancel();
+    timer = clock.schedule(Math.min(SETTLE_MS, Math.max(0, firstAt + SETTLE_MS_MAX - now)), () => {
+      firstAt = undefined;
+      changes = 0;
+      onChange();
+    });
   };
   const watcher = watch(directory, { ignoreInitial: true, depth: WATCH_DEPTH, followSymlinks: false });
-  watcher.on('all', () => {
+  const close = (): void => {
+    closed = true;
     timer?.cancel();
-    timer = clock.schedule(SETTLE_MS, refresh);
-  });
-  watcher.on('error', (error) => onProblem(`the boot tree ${directory} cannot be watched: ${errorText(error)}`));
-  return {
-    async close() {
-      timer?.cancel();
-      await watcher.close();
-    },
+    // It ends by itself; nothing is told any more.
+    void watcher.close();
   };
+  watcher.on('all', changed);
+  // What came before the watch was complete was not told.
+  watcher.on('ready', changed);
+  watcher.on('error', (error) => {
+    if (closed) return;
+    close();
+    onFailed(errorText(error));
+  });
+  return { close };
 }

@@ -24,6 +24,7 @@ import type { HostFacts } from './host-facts.ts';
 import { judgeHost } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { examineLoader } from './loader-check.ts';
+import { judgeTree } from './tree-judgement.ts';
 
 interface Firmware {
   readonly label: string;
@@ -52,6 +53,8 @@ export interface DoctorOptions {
   readonly isRunning: boolean;
   /** Undefined: the host is not looked at. */
   readonly host?: HostFacts | undefined;
+  /** What the running rack says is wrong with its boot tree; undefined: nothing, or none was asked. */
+  readonly treeProblem?: string | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
   readonly onFinding: (finding: Finding) => void;
@@ -94,6 +97,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
       files.set(offered.file, offered);
     await examineRegion(config, subnet.name, serverAddress, tell);
   }
+  await examineTree(options, tell);
   const bootable = examineImages(config, tell);
   const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
   for (const { file, server, cpu } of files.values())
@@ -196,6 +200,16 @@ async function examineRegion(config: RackConfig, subnet: string, serverAddress: 
   } catch (error) {
     tell(check, false, `does not answer: ${errorText(error)}. See \`rackboot status\``);
   }
+}
+
+/** The rack may be another user than whoever asks: what it says of the tree counts first. */
+async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
+  if (treeProblem !== undefined) {
+    tell('boot tree', false, treeProblem);
+    return;
+  }
+  const judged = await judgeTree(config.boot.tree);
+  if (judged !== undefined) tell('boot tree', !judged.isFault, judged.text);
 }
 
 /** @returns the architectures that the tree has an environment for */

@@ -16,7 +16,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
 import { SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
-import { walkTree } from './tree-index.ts';
+import { TreeIndex, walkTree } from './tree-index.ts';
 
 /** The longest path that is looked at, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
@@ -61,7 +61,7 @@ export function splitPath(path: string): readonly string[] | undefined {
 export class BootTree implements FileTree {
   /** The tree's directory as configured. */
   readonly directory: string;
-  /** The same with every link resolved; read again by `refresh` and when a path seems to lead outside. */
+  /** The same with every link resolved by `refresh`, and again when a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
@@ -71,12 +71,12 @@ export class BootTree implements FileTree {
   readonly #reals = new Map<string, string>();
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
-  #index: ReadonlySet<string> = new Set();
+  #index = new TreeIndex();
   #refreshing: Promise<void> | undefined;
 
-  private constructor(directory: string, root: string, cacheBytesMax: number) {
+  private constructor(directory: string, cacheBytesMax: number) {
     this.directory = directory;
-    this.#root = root;
+    this.#root = directory;
     this.#slices = new SliceCache(cacheBytesMax);
   }
 
@@ -86,9 +86,14 @@ export class BootTree implements FileTree {
    * @throws RackError `tree-unreadable` when the directory cannot be read.
    */
   static async open(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): Promise<BootTree> {
-    const tree = new BootTree(directory, await resolveRoot(directory), cacheBytesMax);
+    const tree = BootTree.unread(directory, cacheBytesMax);
     await tree.refresh();
     return tree;
+  }
+
+  /** A tree that nothing is known of before `refresh`; its files can be opened all the same. */
+  static unread(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): BootTree {
+    return new BootTree(directory, cacheBytesMax);
   }
 
   async open(path: string): Promise<OpenedFile | undefined> {
@@ -99,9 +104,14 @@ export class BootTree implements FileTree {
     return file?.reader();
   }
 
+  /** Entries of the tree that the last `refresh` saw. */
+  get entries(): number {
+    return this.#index.entries;
+  }
+
   /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
   hasFile(path: string): boolean {
-    return this.#index.has(path);
+    return this.#index.hasFile(path);
   }
 
   /**

@@ -1,83 +1,135 @@
-// What a boot tree holds, read in one walk: its files by relative path.
+// What a boot tree holds, read in one walk: its files, by the relative paths that lead to them.
+// Sources: stat(2) (device and inode name a directory), readdir(3).
 //
-// 1. Hidden names are skipped, and so is a link that ends outside the tree or in a directory above itself.
-// 2. The walk is bounded in depth and in entries. A directory that cannot be read is skipped: its files cannot be sent either.
+//   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile goes along the names of a path
+//
+// 1. Hidden names are skipped, and so is a link that ends outside the tree.
+// 2. A real directory (device and inode) is read once, however many links and mounts lead to it. So links cost one entry each, and a loop
+//    of them costs nothing.
+// 3. A path goes through each real directory once at most: what lies behind a loop is found without the loop, and nowhere else.
+// 4. The walk is bounded in depth and in entries. A directory that cannot be read is skipped: its files cannot be sent either.
 
 import type { Dirent } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
-import { RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
 
-/** The most entries of a tree that are looked at. */
+/**
+ * The most entries of a tree that are looked at, links and hidden names among them. Only whoever writes into the tree can fill it. A tree
+ * with more has no index: the boot door says so, and everything else goes on. It is read again when it has become smaller.
+ */
 export const TREE_ENTRIES_MAX = 200_000;
 /** The deepest directory that is looked into, in names below the root. */
 export const TREE_DEPTH_MAX = 12;
+/** Entries that are asked of the system at a time: more would keep the loop busy for milliseconds. */
+const ENTRIES_AT_A_TIME = 256;
 
+/** A real directory, whatever names lead to it. */
 interface Directory {
-  /** Names below the root; empty for the root. */
-  readonly names: readonly string[];
-  /** The directory with every link resolved. */
+  /** Its path with every link resolved. */
   readonly real: string;
+  readonly depth: number;
+  readonly files: Set<string>;
+  readonly directories: Map<string, Directory>;
+}
+
+/** The files of a tree at one moment. */
+export class TreeIndex {
+  readonly #root: Directory | undefined;
+  /** Entries that were looked at. */
+  readonly entries: number;
+
+  /** @param root undefined: nothing is known of the tree */
+  constructor(root?: Directory, entries = 0) {
+    this.#root = root;
+    this.entries = entries;
+  }
+
+  /** True when this relative path leads to a file. */
+  hasFile(path: string): boolean {
+    let at = this.#root;
+    if (at === undefined) return false;
+    const names = path.split('/');
+    if (names.length > TREE_DEPTH_MAX + 1) return false;
+    const chain: Directory[] = [at];
+    for (let depth = 0; depth < names.length - 1; depth += 1) {
+      at = at.directories.get(names[depth] ?? '');
+      if (at === undefined || chain.includes(at)) return false;
+      chain.push(at);
+    }
+    return at.files.has(names.at(-1) ?? '');
+  }
 }
 
 /**
- * Walks the tree below `root`, which has no links in it any more. @returns the relative paths of all its files
+ * Walks the tree below `root`, which has no links in it any more.
  * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
  */
-export async function walkTree(root: string): Promise<ReadonlySet<string>> {
-  const files = new Set<string>();
-  const directories: Directory[] = [{ names: [], real: root }];
+export async function walkTree(root: string): Promise<TreeIndex> {
+  const known = new Map<string, Directory>();
+  const first = await addDirectory(known, root, 0).catch((cause: unknown) => {
+    throw unreadable(root, cause);
+  });
   let entries = 0;
-  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    for (const entry of await list(directory)) {
+  // In the order of their depth, so that each is known by the shortest of its paths; what is found meanwhile comes at the end.
+  for (const directory of known.values()) {
+    const before = entries;
+    for await (const entry of entriesOf(directory)) {
       entries += 1;
-      if (entries > TREE_ENTRIES_MAX) throw tooLarge(root);
-      if (entry.name.startsWith('.')) continue;
-      const found = await classify(root, directory, entry);
-      if (found === 'file') files.add([...directory.names, entry.name].join('/'));
-      else if (found !== undefined && directory.names.length < TREE_DEPTH_MAX) directories.push(found);
+      if (entries > TREE_ENTRIES_MAX) throw tooLarge(root, directory, entries - before);
+      if (!entry.name.startsWith('.')) await enter(root, known, directory, entry);
     }
   }
-  return files;
+  return new TreeIndex(first, entries);
 }
 
-/** What an entry is: a file, a directory to look into, or nothing that counts. */
-async function classify(root: string, parent: Directory, entry: Dirent): Promise<'file' | Directory | undefined> {
-  if (entry.isFile()) return 'file';
-  const names = [...parent.names, entry.name];
-  if (entry.isDirectory()) return { names, real: parent.real + sep + entry.name };
-  if (!entry.isSymbolicLink()) return undefined;
+/** Enters a file, or a directory to look into; whatever else it is does not count. */
+async function enter(root: string, known: Map<string, Directory>, parent: Directory, entry: Dirent): Promise<void> {
+  const { name } = entry;
+  if (entry.isFile()) parent.files.add(name);
+  const isLink = entry.isSymbolicLink();
+  if (!isLink && !entry.isDirectory()) return;
   try {
-    const real = await realpath(parent.real + sep + entry.name);
-    if (!real.startsWith(root + sep)) return undefined;
-    const target = await stat(real);
-    if (target.isFile()) return 'file';
-    const loops = parent.real === real || parent.real.startsWith(real + sep);
-    return target.isDirectory() && !loops ? { names, real } : undefined;
+    const path = parent.real + sep + name;
+    const real = isLink ? await realpath(path) : path;
+    if (!real.startsWith(root + sep)) return;
+    if (isLink && (await stat(real)).isFile()) parent.files.add(name);
+    else if (parent.depth < TREE_DEPTH_MAX)
+      parent.directories.set(name, await addDirectory(known, real, parent.depth + 1));
   } catch {
-    // A link to nothing.
-    return undefined;
+    // A link to nothing, or gone since it was listed.
   }
 }
 
-async function list(directory: Directory): Promise<readonly Dirent[]> {
+/** The directory at a real path, the known one where there is one. Throws what the system reports, and for what is none. */
+async function addDirectory(known: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
+  const seen = await stat(real, { bigint: true });
+  if (!seen.isDirectory()) throw new Error(`${real} is not a directory`);
+  const key = `${seen.dev}:${seen.ino}`;
+  const directory = known.get(key) ?? { real, depth, files: new Set(), directories: new Map() };
+  known.set(key, directory);
+  return directory;
+}
+
+/** One entry after the other, so that a directory of millions is not in memory at once. */
+async function* entriesOf({ real, depth }: Directory): AsyncGenerator<Dirent> {
   try {
-    return await readdir(directory.real, { withFileTypes: true });
+    for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;
   } catch (cause) {
-    if (directory.names.length > 0) return [];
-    throw new RackError(
-      'tree-unreadable',
-      `boot.tree ${directory.real} cannot be listed: let the user that runs Rackboot read it`,
-      {
-        cause,
-      },
-    );
+    if (depth === 0) throw unreadable(real, cause);
   }
 }
 
-function tooLarge(root: string): RackError {
+function unreadable(root: string, cause: unknown): RackError {
+  const code = osErrorCode(cause) ?? 'unknown';
+  const text = `boot.tree ${root} cannot be listed (${code}): let the user that runs Rackboot read it`;
+  return new RackError('tree-unreadable', text, { cause });
+}
+
+function tooLarge(root: string, { real }: Directory, entries: number): RackError {
   return new RackError(
     'tree-unreadable',
-    `boot.tree ${root} holds more than ${TREE_ENTRIES_MAX} entries: name the directory that holds boot files only`,
+    `boot.tree ${root} holds more than ${TREE_ENTRIES_MAX} files, directories and links (${entries} or more of them in ${real}): ` +
+      'move out what no machine loads, or let boot.tree name the directory that holds boot files only',
   );
 }

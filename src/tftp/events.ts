@@ -11,7 +11,7 @@ export const TFTP_REFUSALS = {
   write: 'This server is read-only.',
   mode: 'The transfer mode is neither octet nor netascii.',
   'netascii-too-large': 'The file is too large to be translated; the client must ask in octet mode.',
-  busy: 'The bound on transfers at a time is reached; the client tries again by itself.',
+  busy: 'The bound on transfers at a time is reached, of all or of this address; the client tries again by itself.',
   'network-not-served': 'The client is in no network of cluster_interfaces, and in none of tftp.allow.',
 } as const;
 
@@ -49,7 +49,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP request refused',
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
-      'netascii), netascii-too-large (ask in octet mode), busy (the bound on transfers at a time is reached; the client tries again), ' +
+      'netascii), netascii-too-large (ask in octet mode), busy (the bound on transfers at a time is reached, of all or of this address; the client tries again), ' +
       'network-not-served (the client is in no network of cluster_interfaces, and was not answered; add its network to tftp.allow if ' +
       'it should load from here: a machine behind a router whose addresses another DHCP server gives).',
   },
@@ -57,8 +57,8 @@ export const TFTP_EVENTS = {
     level: 'warning',
     message: 'TFTP transfer gave way to another',
     explanation:
-      'All places for transfers were taken, so one of the address that held the most gave way to a newcomer; its client asks again. With ' +
-      'bytes, that address had more transfers than its share: look what runs there. Without, the client had never answered, and ' +
+      'All places for transfers, or all of one address, were taken, so one of the address that held the most gave way to a newcomer; its ' +
+      'client asks again. With bytes, that address had more transfers than its share: look what runs there. Without, the client had never answered, and ' +
       'somebody sends requests in great numbers, perhaps in the name of others. At most a few such events are published; count ' +
       'says how many transfers each stands for.',
   },
@@ -110,7 +110,7 @@ export type TftpEventKind = keyof typeof TFTP_EVENTS;
 /** An event of this room. */
 export interface TftpEvent extends RackEvent {
   readonly kind: TftpEventKind;
-  /** The path as asked, cut to FILE_CHARACTERS_MAX. */
+  /** The path as asked, cut to FILE_CHARACTERS_MAX and clean. */
   readonly file?: string | undefined;
   /** The client's port, or the local one (listening). */
   readonly port?: number | undefined;
@@ -126,7 +126,7 @@ export interface TftpEvent extends RackEvent {
   readonly purpose?: string | undefined;
   /** The client's error code. */
   readonly code?: number | undefined;
-  /** A stable word, or the words of the client or the operating system. */
+  /** A stable word, or the words of the operating system, or those of the client, clean. */
   readonly reason?: string | undefined;
 }
 

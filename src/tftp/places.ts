@@ -10,6 +10,7 @@
 //    the oldest goes first.
 // 3. Answered, the one heard least recently goes first, of the address that has the most. A transfer that waits in vain counts
 //    as idle until it is heard again.
+// 4. No address has more than its bound, also while there is room.
 
 import type { Instant } from '../clock.ts';
 import { type Admission, FairShares, type Place } from '../fair-shares.ts';
@@ -26,6 +27,17 @@ export const UNANSWERED_MAX = 1024;
  * gets a place of whoever has most. It empties as transfers end, and after SILENCE_MS_MAX without progress.
  */
 export const TRANSFERS_MAX = 2048;
+/**
+ * Of UNANSWERED_MAX, those of one address. Whoever forges that address can fill it. The oldest gives way to the newest, and its client
+ * asks again; other addresses notice nothing, nor do as many machines behind one router with address translation.
+ */
+export const UNANSWERED_OF_ADDRESS_MAX = 512;
+/**
+ * Of TRANSFERS_MAX, those of one address: one host does not hold the sockets and files of all while there is room. Only that host can fill
+ * it, or a router with address translation before more machines that load at the same time. One that waits in vain for its client gives
+ * way to the newest; if there is none, the newest is told to try again.
+ */
+export const TRANSFERS_OF_ADDRESS_MAX = 1024;
 /**
  * Unanswered transfers of one address to which packets are repeated. Whoever forges that address can fill it. Machines behind one
  * address that are more than this, and of which each has lost its first packet, are answered when they ask again. It empties
@@ -50,8 +62,8 @@ export interface Seated<T> {
 
 /** The places of all transfers. */
 export class TransferPlaces<T extends Seated<T>> {
-  readonly #unanswered = new FairShares<T>({ max: UNANSWERED_MAX });
-  readonly #answered = new FairShares<T>({ max: TRANSFERS_MAX });
+  readonly #unanswered = new FairShares<T>({ max: UNANSWERED_MAX, addressMax: UNANSWERED_OF_ADDRESS_MAX });
+  readonly #answered = new FairShares<T>({ max: TRANSFERS_MAX, addressMax: TRANSFERS_OF_ADDRESS_MAX });
 
   /** Places taken. */
   get size(): number {

@@ -3,6 +3,7 @@
 // 1. A session holds at most one window that waits to be sent and one read under way.
 // 2. It is over once; what it held is closed then.
 
+import { cleanText } from '../clean-text.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
@@ -95,7 +96,7 @@ export class Session implements Waiting, Seated<Session> {
   }
 }
 
-/** An event about a request. */
+/** An event about a request; the name that was asked is clean in it. */
 export function requestEvent(
   kind: TftpEventKind,
   now: Instant,
@@ -103,7 +104,7 @@ export function requestEvent(
   port: number,
   request: TftpRequest | undefined,
 ): TftpEvent {
-  const file = request?.file.slice(0, FILE_CHARACTERS_MAX);
+  const file = request && cleanText(request.file, FILE_CHARACTERS_MAX);
   return { kind, at: now, address: peer, port, ...(file !== undefined && { file }) };
 }
 

@@ -7,10 +7,11 @@
 //
 // 1. A session has a place from `begin` to `release`, whatever happens between; both happen once.
 // 2. One timer serves all deadlines.
-// 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name.
+// 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name. The client's words are clean in it.
 // 4. Events that a forged request can cause are sampled.
 
 import type { ResolveAsset } from '../boot/asset.ts';
+import { cleanText } from '../clean-text.ts';
 import type { Clock, Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
@@ -242,7 +243,7 @@ export class Transfers {
       this.#publishSampled(session, `tftp.${outcome.kind}`);
       return;
     }
-    const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: outcome.message } : {};
+    const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
     this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
   }
 

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { statusShape } from '../../src/cli/shapes.ts';
-import { isHealthy, refusedLines, stateOf } from '../../src/cli/status.ts';
+import { isHealthy, refusedLines, stateOf, treeLines } from '../../src/cli/status.ts';
 
 const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
 const FAR = { ...LAB, name: 'far', interface: 'eth2', network: '10.30.0.0/24', mode: 'server' };
-const partly = statusShape.pick({ interfaces: true, dhcp: true, region: true, journal: true });
+const partly = statusShape.pick({ interfaces: true, dhcp: true, tree: true, region: true, journal: true });
 const status = (...problems: readonly object[]) =>
   partly.parse({
     interfaces: [LAB, FAR],
@@ -48,6 +48,16 @@ for (const name of ['eth1', '10.20.0.1']) {
 test('a network that waits for its interface says so first', () => {
   const waits = { ...LAB, serving: false, reason: 'eth1 is down' };
   assert.equal(stateOf(waits, status({ name: 'eth1', text: TEXT, waitedFor: false })), 'waits: eth1 is down');
+});
+
+test('a boot tree that cannot be known is a line, and the rack is not healthy', () => {
+  const problem = { reason: 'boot.tree /t is not a directory: name the directory', since: '2026-11-21T12:00:00.000Z' };
+  assert.deepEqual(treeLines({ tree: { problem } }), [
+    'BAD     boot.tree /t is not a directory: name the directory (since 2026-11-21T12:00:00.000Z; it is read again by itself)',
+  ]);
+  assert.equal(isHealthy({ ...status(), tree: { problem } }), false);
+  assert.equal(isHealthy({ ...status(), tree: {} }), true);
+  assert.deepEqual(treeLines({ tree: {} }), []);
 });
 
 test('a refused configuration is a line with its first problem, and where the others are told', () => {

@@ -40,6 +40,11 @@ const cases: readonly (readonly [name: string, facts: Partial<ReadinessFacts>, n
     { doors: { ...open, http: [], tftp: [{ address: RACK, port: 70 }] } },
     ['tftp 10.20.0.1:69: it does not listen', 'http 10.20.0.1:5248: it does not listen'],
   ],
+  [
+    'a boot tree that cannot be known is told',
+    { doors: { ...open, treeProblem: 'boot.tree /t is not a directory' } },
+    ['boot tree: boot.tree /t is not a directory'],
+  ],
   ['a door whose address is not here is waited for', { host: [], doors: { ...open, http: [], dns: [] } }, []],
   [
     'an interface that is missing is waited for, a port that is taken is not',

@@ -12,6 +12,7 @@ import { BootTree } from '../../src/files/file-tree.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import type { DatagramNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
+import { TRANSFERS_OF_ADDRESS_MAX } from '../../src/tftp/places.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
 import { loadByTftp } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -143,7 +144,7 @@ for (const native of [true, false]) {
             sockets.slice(-50).map((each) => begin(each, request('large', { windowsize: 2, timeout: 255 }), true)),
           );
       }
-      await eventually('the host holds what it can', () => server.counters().active >= 2048);
+      await eventually('the host holds what it can', () => server.counters().active >= TRANSFERS_OF_ADDRESS_MAX);
       const startedAt = systemClock.now();
       const alone = await loadByTftp(RACK, port, 'small', MACHINE);
       assert.equal(alone.value.length, SMALL_BYTES);

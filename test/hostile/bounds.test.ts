@@ -43,9 +43,6 @@ const UNTESTED: readonly string[] = [
   'region/scripts/script-text.ts SCRIPTS_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',
   'store/region-events.ts SOURCES_MAX',
-  'tftp/listener.ts ENDED_MAX',
-  'tftp/server.ts ERROR_RATE',
-  'tftp/transfers.ts FORGEABLE_EVENTS',
 ];
 /** Rows whose test sees what the bound does from outside, and does not fill it to its end. This list only becomes shorter. */
 const BY_EFFECT: readonly string[] = [

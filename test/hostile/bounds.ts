@@ -223,7 +223,6 @@ export const PLAIN: readonly PlainList[] = [
       'dhcp/leases/address-pool.ts': 'POOL_ADDRESSES_MAX',
       'dns/upstream-sockets.ts': 'UPSTREAM_SOCKETS',
       'files/slice-cache.ts': 'SLICES_PER_FILE_MAX',
-      'files/tree-index.ts': 'TREE_ENTRIES_MAX',
       'net/interface-table.ts': 'ADDRESSES_MAX INTERFACES_MAX',
       'net/net-worker.ts': 'DESCRIPTORS_MAX',
       'net/port-owner.ts': 'DESCRIPTORS_MAX ENTRIES_MAX PROCESSES_MAX',

@@ -5,13 +5,15 @@ import { stat } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
-import { REPEATED_TO_MAX, TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
-import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, CLIENTS, HEADERS_BYTES, RACK, turns } from './server-bench.ts';
 
+// The bounds, written out: one that is made larger fails here.
+const [SEND_BYTES_PER_TURN_MAX, ERROR_RATE] = [1024 * 1024, 100] as const;
+const [UNANSWERED_MAX, TRANSFERS_MAX, TRANSFERS_OF_ADDRESS_MAX, REPEATED_TO_MAX] = [1024, 2048, 1024, 32] as const;
 const ATTACKER = ipv4(0x0a140042);
+const SECOND_ATTACKER = ipv4(0x0a140043);
 const VICTIM = ipv4(0x0a140055);
 /** In none of the networks that may ask. */
 const STRANGER = ipv4(0xc6336407);
@@ -53,11 +55,17 @@ async function hold(bench: Bench, from: Ipv4, count: number, options: Readonly<R
   }
 }
 
-describe('one host that holds every transfer it can', () => {
-  test('does not keep another from loading, nor 200 machines behind one address', async () => {
+/** Every place for transfers, by two hosts: one alone has not so many. */
+async function holdAll(bench: Bench, options: Readonly<Record<string, number>>): Promise<void> {
+  await hold(bench, ATTACKER, TRANSFERS_OF_ADDRESS_MAX, options);
+  await hold(bench, SECOND_ATTACKER, TRANSFERS_MAX - TRANSFERS_OF_ADDRESS_MAX, options);
+}
+
+describe('hosts that hold every transfer they can', () => {
+  test('do not keep another from loading, nor 200 machines behind one address', async () => {
     const bench = await Bench.start(FILE);
     bench.files.small = { bytes: Buffer.alloc(3000, 1) };
-    await hold(bench, ATTACKER, TRANSFERS_MAX + 200, { timeout: 255, windowsize: 4 });
+    await holdAll(bench, { timeout: 255, windowsize: 4 });
     assert.equal(bench.server.counters().active, TRANSFERS_MAX, 'every place is taken');
     const refused = bench.server.counters()['refused-busy'];
     assert.equal((await bench.load('small', { blksize: 1468 })).length, 3000);
@@ -68,14 +76,14 @@ describe('one host that holds every transfer it can', () => {
     await bench.server.close(0);
   });
 
-  test('loses one of those in which it was not heard lately, and is told', async () => {
+  test('lose one of those in which they were not heard lately, and are told', async () => {
     const bench = await Bench.start(FILE);
-    await hold(bench, ATTACKER, TRANSFERS_MAX, { windowsize: 4 });
+    await holdAll(bench, { windowsize: 4 });
     const first = portsOf(bench, ATTACKER).find(([, remote]) => remote === 10_000)?.[0] ?? 0;
     await pass(bench, 1500);
     bench.deliver(first, encodeAck(4), 10_000, ATTACKER);
     const told = (): number[] =>
-      Array.from({ length: TRANSFERS_MAX }, (_, index) => 10_000 + index).filter((port) =>
+      Array.from({ length: TRANSFERS_OF_ADDRESS_MAX }, (_, index) => 10_000 + index).filter((port) =>
         bench.take(port).some(({ packet }) => packet.kind === 'error'),
       );
     assert.deepEqual(told(), []);
@@ -89,7 +97,7 @@ describe('one host that holds every transfer it can', () => {
     assert.ok(bench.kinds().includes('tftp.gave-way'));
   });
 
-  test('holds none for longer than the silence that is borne, whatever timeout it asked for', async () => {
+  test('hold none for longer than the silence that is borne, whatever timeout they asked for', async () => {
     const bench = await Bench.start(FILE);
     await hold(bench, ATTACKER, 500, { timeout: 255, windowsize: 4 });
     await pass(bench, SILENCE_MS_MAX);
@@ -277,6 +285,30 @@ describe('who may ask', () => {
   });
 });
 
+describe("a client's words", () => {
+  const HOSTILE = '\u001b[2J\u009b31m\u202egpj';
+  const CLEAN = '\\x1b[2J\\x9b31m\\u202egpj';
+
+  test('are clean in events: the name that it asks for', async () => {
+    const bench = await Bench.start(FILE);
+    bench.deliver(69, Buffer.from(`\0\x01${HOSTILE}\0octet\0`, 'utf8'));
+    await turns();
+    bench.deliver(69, Buffer.from(`\0\x02${'x'.repeat(300)}${HOSTILE}\0octet\0`, 'utf8'), 2071);
+    assert.deepEqual(
+      bench.events.map((event) => 'file' in event && event.file),
+      [CLEAN, `${'x'.repeat(254)}…`],
+    );
+  });
+
+  test('are clean in events: the text of its error', async () => {
+    const bench = await Bench.start(FILE);
+    await bench.ask('file');
+    bench.error(bench.take()[0]?.from ?? 0, 3, '\u001b[2J\u009b31m');
+    assert.deepEqual(bench.kinds(), ['tftp.aborted']);
+    assert.match(JSON.stringify(bench.events), /"reason":"\\\\x1b\[2J\\\\x9b31m"/);
+  });
+});
+
 /** What RFC 1350 calls an illegal operation: a request that cannot be understood. */
 const BAD_REQUESTS: readonly (readonly [string, string, string])[] = [
   ['an empty name', '\0\x01\0octet\0', 'File name is empty'],
@@ -303,7 +335,7 @@ for (const [name, bytes, text] of BAD_REQUESTS) {
 test('errors about requests that get no transfer are limited in rate', async () => {
   const bench = await Bench.start();
   for (let index = 0; index < 1000; index += 1) bench.deliver(69, request({}, ''), 3000, VICTIM);
-  assert.ok(bench.take(3000).length <= 100);
+  assert.ok(bench.take(3000).length <= ERROR_RATE);
   assert.equal(bench.server.counters().malformed, 1000);
 });
 

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { NETASCII_HELD_MAX } from '../../src/tftp/content.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
@@ -35,6 +34,9 @@ for (const [name, length, options] of LOADS) {
     });
   }
 }
+
+// The bounds, written out: one that is made larger fails here.
+const [NETASCII_HELD_MAX, FORGEABLE_EVENTS] = [16 * 1024, 2000] as const;
 
 test('the event tells machine, file, size, time and terms', async () => {
   const bench = await Bench.start();
@@ -362,4 +364,13 @@ test('closing ends at once when the last transfer does', async () => {
   bench.ack(tid, 1);
   await closing;
   assert.equal(bench.clock.pending, 0);
+});
+
+test('of requests for files that do not exist, 2000 at once are told one by one, and the others as a sample', async () => {
+  const bench = await Bench.start();
+  for (let index = 0; index < 3000; index += 1) {
+    await bench.ask('absent', {}, 1024 + index);
+  }
+  assert.equal(bench.server.counters().missing, 3000);
+  assert.ok(bench.events.length <= FORGEABLE_EVENTS + 1, `${bench.events.length} events`);
 });

@@ -184,7 +184,8 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   {
     at: 'region/rate-limit.ts WORKERS_RATE',
     what: 'the same of all machines at work',
-    whoCanFill: 'a hundred machines at work, or whoever makes up tokens',
+    whoCanFill:
+      'a hundred machines at work that ask without a pause; a token that is made up is no machine, and is not counted here',
     whatOthersNotice: 'a machine at work is told 429 and asks again',
     harm: { kind: 'waits' },
     howItEmpties: 'with time: 500 a second',

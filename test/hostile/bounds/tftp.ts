@@ -10,7 +10,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing while fewer requests than this come within one round trip to them; then they ask again',
     harm: { kind: 'waits' },
     howItEmpties: 'as clients answer; after three sendings: 7 s, or 60 s where a longer timeout was asked for',
-    share: 'by address and /24; the oldest of whoever has most gives way',
+    share: 'by address and /24, and at most half for one address; the oldest of whoever has most gives way',
     test: 'tftp/hostile.test.ts',
   },
   {
@@ -28,8 +28,29 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'hosts that hear the packets of the rack',
     whatOthersNotice: 'nothing: a newcomer gets a place of whoever has most',
     howItEmpties: 'as transfers end; after 60 s without progress',
-    share: 'by address and /24; the one heard least recently gives way',
+    share: 'by address and /24, and at most half for one address; the one heard least recently gives way',
     test: 'tftp/hostile.test.ts',
+  },
+  {
+    at: 'tftp/places.ts UNANSWERED_OF_ADDRESS_MAX',
+    what: 'of the transfers whose client has not answered yet, those of one address',
+    whoCanFill: 'whoever sends read requests from that address, or in its name',
+    whatOthersNotice: 'machines behind that address are answered when they ask again; others notice nothing',
+    harm: { kind: 'waits' },
+    howItEmpties: 'as clients answer; the oldest gives way to the newest',
+    share: 'by address: it is the share',
+    test: 'tftp/places.test.ts',
+  },
+  {
+    at: 'tftp/places.ts TRANSFERS_OF_ADDRESS_MAX',
+    what: 'of the transfers whose client has answered, those of one address',
+    whoCanFill:
+      'one host, or more than a thousand machines that load at the same time behind one router with address translation',
+    whatOthersNotice: 'machines behind that address are told to try again; others notice nothing',
+    harm: { kind: 'waits' },
+    howItEmpties: 'as transfers end; one whose client is waited for in vain gives way to the newest',
+    share: 'by address: it is the share',
+    test: 'tftp/places.test.ts',
   },
   {
     at: 'tftp/places.ts REPEATED_TO_MAX',
@@ -58,6 +79,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with time',
     share: 'none is needed: an error is a courtesy, and this keeps the rack from being a reflector',
+    test: 'tftp/hostile.test.ts',
   },
   {
     at: 'tftp/transfers.ts FORGEABLE_EVENTS',
@@ -67,14 +89,17 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'told' },
     howItEmpties: 'with time',
     share: 'none: the answer to the client is sent all the same',
+    test: 'tftp/server.test.ts',
   },
   {
     at: 'tftp/listener.ts ENDED_MAX',
-    what: 'ended transfers whose late packets are expected',
+    what: 'ended transfers of one local address whose port their client port does not get again for 10 s',
     whoCanFill: 'whoever ends thousands of transfers within 10 s',
-    whatOthersNotice: 'nothing: a late packet is answered with an error, which a client that has ended ignores',
+    whatOthersNotice:
+      'nothing: a client port that begins anew at once may get the port it had, with a chance of one in all ports of the system',
     howItEmpties: 'after 10 s; the oldest is forgotten first',
-    share: 'none is needed: what is lost is silence towards a late packet',
+    share: 'none is needed: what is lost is that chance',
+    test: 'tftp/listener.test.ts',
   },
   {
     at: 'tftp/window-sender.ts SEND_BYTES_PER_TURN_MAX',
@@ -84,11 +109,41 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with every turn',
     share: 'windows of all transfers take turns',
-    test: 'tftp/server.test.ts',
+    test: 'tftp/hostile.test.ts',
   },
 ];
 
 export const TREE_BOUNDS: readonly HeldBound[] = [
+  {
+    at: 'files/tree-index.ts TREE_ENTRIES_MAX',
+    what: 'files, directories and links of the boot tree that are looked at to know what it holds',
+    whoCanFill: 'only the operator, and whoever else may write into the tree',
+    whatOthersNotice:
+      'at a start, machines are told that there is no image for them; while the rack runs, what comes into the tree is not known',
+    harm: { kind: 'refused', stoppedBy: 'the remedy that the rack names: move out what no machine loads' },
+    howItEmpties: 'the tree is looked at again until it is small enough',
+    share: 'none is needed: addresses, names and the control socket do not depend on it',
+    test: 'files/tree-index.test.ts',
+  },
+  {
+    at: 'daemon/live-tree.ts WATCHED_ENTRIES_MAX',
+    what: 'files, directories and links of the boot tree that are watched for changes',
+    whoCanFill: 'only the operator, and whoever else may write into the tree',
+    whatOthersNotice: 'a new file is known after a minute at most instead of at once',
+    harm: { kind: 'waits' },
+    howItEmpties: 'when the tree is smaller',
+    share: 'none is needed: a larger tree is looked at now and then instead',
+    test: 'daemon/live-tree.test.ts',
+  },
+  {
+    at: 'daemon/tree-watch.ts CHANGES_MAX',
+    what: 'changes of the boot tree that are taken in before they come to rest',
+    whoCanFill: 'only the operator, and whoever else may write into the tree',
+    whatOthersNotice: 'nothing: the watch ends and the tree is read as a whole',
+    howItEmpties: 'when the changes come to rest, after 2 s at most',
+    share: 'none is needed: nothing is lost for it',
+    test: 'daemon/live-tree.test.ts',
+  },
   {
     at: 'files/file-tree.ts FILES_OPEN_MAX',
     what: 'different files of the boot tree that are open at a time',

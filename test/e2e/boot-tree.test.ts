@@ -1,0 +1,132 @@
+// A boot tree that cannot be known: too large, leading in circles, no directory at all. The rack gives addresses and names as ever, tells
+// what is wrong and what to do, and serves the tree as soon as it can. Real sockets on loopback, by any user.
+
+import assert from 'node:assert/strict';
+import { Resolver } from 'node:dns/promises';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { TREE_ENTRIES_MAX } from '../../src/files/tree-index.ts';
+import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
+import { missing } from '../support/needs.ts';
+import { addressOf, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';
+import { RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(93);
+const ADDRESS = `${PLACE.octets}.1`;
+const CONFIG_NAME = '/pxelinux.cfg/default';
+const MS_MAX = 120_000;
+const TOO_LARGE = new RegExp(`boot\\.tree \\S+ holds more than ${TREE_ENTRIES_MAX} .*\\/many\\): move out`);
+
+describe('a rack whose boot tree cannot be known', { skip: missing('linux') }, () => {
+  let place = '';
+  let tree = '';
+  let rack: RunningRack;
+  let probes: DhcpProbes;
+  let from = 0;
+
+  before(async () => {
+    place = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-tree-'));
+    tree = join(place, 'boot');
+    makeStandInTree(tree);
+    makeManyFiles(join(place, 'many'), TREE_ENTRIES_MAX);
+    rack = new RunningRack(PLACE);
+    rack.configure(readFileSync(rack.configFile, 'utf8').replace(JSON.stringify(rack.tree), JSON.stringify(tree)));
+    probes = await DhcpProbes.open(PLACE);
+  });
+  after(async () => {
+    await probes.close();
+    await rack.remove();
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  /** An address, a name and a loader by its exact name. */
+  async function assertServed(): Promise<void> {
+    const leased = await probes.leaseWithin(5000);
+    assert.match(leased === undefined ? 'no address' : addressOf(leased), new RegExp(`^${PLACE.octets}\\.`));
+    const resolver = new Resolver({ timeout: 1000, tries: 2 });
+    resolver.setServers([`${ADDRESS}:${PLACE.dnsPort}`]);
+    assert.deepEqual(await resolver.resolve4(`${PLACE.octets.replaceAll('.', '-')}-120.maas`), [`${PLACE.octets}.120`]);
+  }
+  const assertLoads = async (): Promise<void> =>
+    assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
+  /** What a machine that is to enlist is told to load. */
+  const rendered = async (): Promise<string> =>
+    String((await loadByHttp(ADDRESS, PLACE.httpPort, CONFIG_NAME)).value.body);
+  const start = async (): Promise<void> => {
+    from = rack.lines.length;
+    await rack.startWhole();
+  };
+  const told = (event: string) => rack.told(event, { from, limitMs: 90_000 });
+  const rackboot = async (...words: readonly string[]): Promise<string> => {
+    const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
+    return `${code}: ${[...output, ...complaints].join('\n')}`;
+  };
+
+  test('starts with a tree of too many files, and says so wherever it is asked', { timeout: MS_MAX }, async () => {
+    renameSync(join(place, 'many'), join(tree, 'many'));
+    await start();
+    assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
+    await assertServed();
+    await assertLoads();
+    assert.match((await rack.status()).tree?.problem?.reason ?? '', TOO_LARGE);
+    const check = await runRackboot(['check', rack.configFile]);
+    assert.equal(check.code, 1);
+    assert.match(check.complaints.join('\n'), TOO_LARGE);
+    assert.match(await rackboot('status'), new RegExp(`^1: [^]*^BAD {5}${TOO_LARGE.source}`, 'm'));
+    assert.match(await rackboot('doctor'), new RegExp(`^1: [^]*^BAD {2}boot tree: ${TOO_LARGE.source}`, 'm'));
+  });
+
+  test('serves it as soon as it is small enough', { timeout: MS_MAX }, async () => {
+    assert.doesNotMatch(await rendered(), /commissioning\/linux/);
+    renameSync(join(tree, 'many'), join(place, 'many'));
+    await told('tree.served');
+    assert.match(await rendered(), /commissioning\/linux/);
+    assert.equal((await rack.status()).tree?.problem, undefined);
+    assert.match(await rackboot('status'), /^0: /);
+    assert.doesNotMatch(await rackboot('doctor'), /BAD {2}boot tree/);
+  });
+
+  test('keeps what it knows of one that becomes too large', { timeout: MS_MAX }, async () => {
+    from = rack.lines.length;
+    renameSync(join(place, 'many'), join(tree, 'many'));
+    assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
+    await assertServed();
+    await assertLoads();
+    assert.match(await rendered(), /commissioning\/linux/);
+    assert.match(await rackboot('events', '--level', 'error'), /What the boot tree holds cannot be read: boot\.tree/);
+    renameSync(join(tree, 'many'), join(place, 'many'));
+    await told('tree.served');
+    assert.equal(await rack.stop(), 0);
+  });
+
+  test('starts at once with one of links that lead in circles, which it knows', { timeout: MS_MAX }, async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) mkdirSync(join(tree, name));
+    for (const name of names) {
+      const others = names.filter((other) => other !== name);
+      for (let link = 0; link < 12; link += 1) symlinkSync(`../${others[link % 3]}`, join(tree, name, `to${link}`));
+    }
+    await start();
+    await assertServed();
+    await assertLoads();
+    assert.deepEqual(rack.events('tree.problem', from), []);
+    assert.equal(await rack.stop(), 0);
+  });
+
+  test('starts with a file in its place, and serves the directory that comes instead', {
+    timeout: MS_MAX,
+  }, async () => {
+    renameSync(tree, `${tree}-aside`);
+    writeFileSync(tree, 'no directory');
+    await start();
+    assert.match(String((await told('tree.problem')).reason), /boot\.tree \S+ is not a directory: name/);
+    await assertServed();
+    rmSync(tree);
+    renameSync(`${tree}-aside`, tree);
+    await told('tree.served');
+    await assertLoads();
+    assert.equal(await rack.stop(), 0);
+  });
+});

@@ -1,0 +1,111 @@
+// The index of a boot tree: what it costs when links lead in circles, and what it says of a tree that is too large.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { BootTree } from '../../src/files/file-tree.ts';
+import { TREE_DEPTH_MAX, TREE_ENTRIES_MAX, walkTree } from '../../src/files/tree-index.ts';
+import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
+
+function makeRoot(context: TestContext): string {
+  const root = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-index-'));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  return root;
+}
+
+/** Directories of a file each, and in each of them `links` links that lead in turn to the others. */
+function makeLoops(root: string, directories: readonly string[], links: number): void {
+  for (const name of directories) {
+    mkdirSync(join(root, name));
+    writeFileSync(join(root, name, 'kernel'), name);
+  }
+  for (const [at, name] of directories.entries()) {
+    const others = [...directories.slice(at + 1), ...directories.slice(0, at)];
+    for (let link = 0; link < links; link += 1)
+      symlinkSync(`../${others[link % others.length]}`, join(root, name, `to${link}`));
+  }
+}
+
+describe('links that lead in circles', () => {
+  test('four directories with twelve links each to one another are a tree of 56 entries', async (context) => {
+    const root = makeRoot(context);
+    makeLoops(root, ['a', 'b', 'c', 'd'], 12);
+    const tree = await BootTree.open(root);
+    context.after(() => tree.close());
+    for (const [path, held] of [
+      ['a/kernel', true],
+      ['a/to0/kernel', true],
+      ['a/to0/to0/to0/kernel', true],
+      ['a/to11/kernel', true],
+      ['a/to0/to0/to0/to0/kernel', false],
+      ['a/to0/to2/kernel', false],
+      ['a/to0', false],
+      ['a/to12/kernel', false],
+    ] as const) {
+      assert.equal(tree.hasFile(path), held, path);
+    }
+    assert.equal((await walkTree(root)).entries, 4 + 4 * 13);
+  });
+
+  test('twelve directories with a link to each of the others, of which the chains are millions, cost no more', async (context) => {
+    const root = makeRoot(context);
+    const names = Array.from({ length: 12 }, (_, index) => `d${index}`);
+    makeLoops(root, names, 11);
+    const index = await walkTree(root);
+    assert.equal(index.entries, 12 + 12 * 12);
+    // Every directory once, the last one of all twelve; then there is nowhere left to go.
+    assert.equal(index.hasFile(`d0/${'to0/'.repeat(11)}kernel`), true);
+    assert.equal(index.hasFile(`d0/${'to0/'.repeat(12)}kernel`), false);
+  });
+
+  test('a directory that several links lead to is found under each of their names', async (context) => {
+    const root = makeRoot(context);
+    mkdirSync(join(root, 'one/deep/er'), { recursive: true });
+    writeFileSync(join(root, 'one/deep/er/kernel'), 'x');
+    symlinkSync('one', join(root, 'two'));
+    symlinkSync('two/deep', join(root, 'three'));
+    symlinkSync('.', join(root, 'self'));
+    symlinkSync('..', join(root, 'one/up'));
+    const index = await walkTree(root);
+    for (const path of ['one/deep/er/kernel', 'two/deep/er/kernel', 'three/er/kernel'])
+      assert.equal(index.hasFile(path), true, path);
+    for (const path of [
+      'self/one/deep/er/kernel',
+      'one/up/one/deep/er/kernel',
+      'two/up/three/er/kernel',
+      'one/deep/er',
+    ])
+      assert.equal(index.hasFile(path), false, path);
+  });
+});
+
+test('a path has no more directories than the bound, by links too', async (context) => {
+  const root = makeRoot(context);
+  const path = 'd/'.repeat(TREE_DEPTH_MAX + 1);
+  mkdirSync(join(root, path), { recursive: true });
+  writeFileSync(join(root, path, 'kernel'), 'x');
+  writeFileSync(join(root, path, '..', 'kernel'), 'x');
+  symlinkSync('d/d', join(root, 'short'));
+  const index = await walkTree(root);
+  assert.equal(index.hasFile(`${'d/'.repeat(TREE_DEPTH_MAX)}kernel`), true);
+  assert.equal(index.hasFile(`${path}kernel`), false);
+  assert.equal(index.hasFile(`short/${'d/'.repeat(TREE_DEPTH_MAX - 1)}kernel`), true);
+});
+
+describe('a tree with more entries than are looked at', () => {
+  test('is refused by name, with the number and the remedy', async (context) => {
+    const root = makeRoot(context);
+    makeManyFiles(join(root, 'many'), TREE_ENTRIES_MAX);
+    await assert.rejects(BootTree.open(root), {
+      code: 'tree-unreadable',
+      message: new RegExp(
+        `boot\\.tree ${root} holds more than ${TREE_ENTRIES_MAX} .*\\(.*${join(root, 'many')}.*\\): move`,
+      ),
+    });
+    rmSync(join(root, 'many/0'));
+    const tree = await BootTree.open(root);
+    context.after(() => tree.close());
+    assert.equal(tree.hasFile(`many/${TREE_ENTRIES_MAX - 1}`), true);
+  });
+});

@@ -1,0 +1,38 @@
+// The ports of transfers that have ended: how long, and of how many, a client port does not get the same one again.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instant } from '../../src/clock.ts';
+import { Listener, peerKey } from '../../src/tftp/listener.ts';
+import { CLIENT, MemoryNetwork, type MemorySocket, RACK } from './server-bench.ts';
+
+/** The bound, written out: one that is made larger fails here. */
+const ENDED_MAX = 4096;
+
+const open = async (network: MemoryNetwork): Promise<MemorySocket> => {
+  await network.open({ address: RACK, port: 0, onDatagrams: () => undefined });
+  const socket = network.sockets.at(-1);
+  assert.ok(socket);
+  return socket;
+};
+
+test('a client port does not get its last port again within 10 s, unless 4096 other transfers ended since', async () => {
+  const network = new MemoryNetwork();
+  const listener = new Listener<object>(RACK, 69, await open(network), await open(network));
+  const now = instant(1_000_000);
+  const ended: { readonly key: number; readonly localPort: number }[] = [];
+  for (let port = 1; port <= ENDED_MAX + 1; port += 1) {
+    const socket = await open(network);
+    const key = peerKey(CLIENT, port);
+    listener.forget(key, {}, socket, now);
+    ended.push({ key, localPort: socket.localPort });
+  }
+  const mayUse = (index: number, at = now): boolean | undefined => {
+    const { key, localPort } = ended[index] ?? { key: 0, localPort: 0 };
+    return listener.mayUse(key, localPort, at);
+  };
+  assert.equal(mayUse(0), true, 'the oldest is forgotten');
+  assert.equal(mayUse(1), false);
+  assert.equal(mayUse(ENDED_MAX), false);
+  assert.equal(mayUse(ENDED_MAX, instant(1_010_000)), true, 'after 10 s');
+});

@@ -1,0 +1,69 @@
+// How many transfers one address may have: what it gets beyond that, and that nobody else notices.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Instant, instant } from '../../src/clock.ts';
+import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { type Seat, type Seated, TransferPlaces } from '../../src/tftp/places.ts';
+
+// The bounds, written out: one that is made larger fails here.
+const [UNANSWERED_OF_ADDRESS_MAX, TRANSFERS_OF_ADDRESS_MAX] = [512, 1024] as const;
+const ONE = ipv4(0x0a140042);
+const OTHER = ipv4(0x0a140064);
+const NOW: Instant = instant(1000);
+
+class Request implements Seated<Request> {
+  readonly origin: { readonly peer: Ipv4 };
+  seat: Seat<Request> | undefined;
+  constructor(peer: Ipv4) {
+    this.origin = { peer };
+  }
+}
+
+/** So many requests of one address get places, and are answered. */
+function answered(places: TransferPlaces<Request>, peer: Ipv4, count: number): readonly Request[] {
+  return Array.from({ length: count }, () => {
+    const request = new Request(peer);
+    assert.equal(places.admit(request, NOW).kind, 'admitted');
+    assert.equal(places.confirm(request, NOW).kind, 'admitted');
+    return request;
+  });
+}
+
+describe('the transfers of one address', () => {
+  test('are half of all at the most while there is room: the next one is refused, and one of somebody else is not', () => {
+    const places = new TransferPlaces<Request>();
+    answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
+    const next = new Request(ONE);
+    assert.equal(places.admit(next, NOW).kind, 'admitted');
+    assert.deepEqual(places.confirm(next, NOW), { kind: 'refused', bound: 'address' });
+    assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
+    const [other] = answered(places, OTHER, 1);
+    assert.equal(other?.seat?.answered, true);
+    assert.equal(places.size, 1025);
+  });
+
+  test('give way to their newest where the rack waits in vain for their client', () => {
+    const places = new TransferPlaces<Request>();
+    const held = answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
+    const [, , waiting] = held;
+    assert.ok(waiting);
+    places.waitsInVain(waiting);
+    const next = new Request(ONE);
+    places.admit(next, NOW);
+    const admission = places.confirm(next, NOW);
+    assert.equal(admission.kind === 'admitted' && admission.evicted, waiting);
+    assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
+  });
+
+  test('that are unanswered are half of all at the most: the oldest gives way', () => {
+    const places = new TransferPlaces<Request>();
+    const held = Array.from({ length: UNANSWERED_OF_ADDRESS_MAX }, () => new Request(ONE));
+    for (const request of held) assert.equal(places.admit(request, NOW).kind, 'admitted');
+    const admission = places.admit(new Request(ONE), NOW);
+    assert.equal(admission.kind === 'admitted' && admission.evicted, held[0]);
+    assert.equal(places.size, 512);
+    assert.equal(places.admit(new Request(OTHER), NOW).kind, 'admitted');
+    assert.equal(places.size, 513);
+  });
+});
