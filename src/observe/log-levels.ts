@@ -26,6 +26,7 @@ export const LOG_ROOMS = [
   'outbox',
   'region',
   'tftp',
+  'tree',
 ] as const;
 export type LogRoom = (typeof LOG_ROOMS)[number];
 
