@@ -43,7 +43,7 @@ const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n${PAR
 const TIMED_OUT = `HTTP/1.1 408 Request Timeout\r\n${PARTING_FIELDS}`;
 
 /** Why a connection is ended before its request was answered. */
-export type ConnectionRefusal = 'too-many-connections' | 'too-slow';
+export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way';
 
 export interface ConnectionSharesOptions {
   readonly clock: Clock;
@@ -154,8 +154,8 @@ export class ConnectionShares {
   }
 
   /** Ends the connection of a request that is not to be taken, with 503. */
-  refuse(request: IncomingMessage): void {
-    this.#options.onRefused?.(request.socket.remoteAddress ?? '', 'too-many-connections');
+  refuse(request: IncomingMessage, reason: ConnectionRefusal): void {
+    this.#options.onRefused?.(request.socket.remoteAddress ?? '', reason);
     this.#part(request.socket, UNAVAILABLE);
   }
 

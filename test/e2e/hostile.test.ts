@@ -296,7 +296,11 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     console.log(`# kept ${inMib(atRest)}, then ${inMib(now)}`);
     await assertServes();
     assert.deepEqual(rack.events('region.down'), []);
-    assert.deepEqual(rack.events('region.problem'), []);
+    const problems = rack.events('region.problem').map(({ text }) => String(text));
+    assert.deepEqual(
+      problems.filter((text) => !text.startsWith(`the API ended a connection of ${HOSTILE}`)),
+      [],
+    );
     assert.equal(rack.events('daemon.ready').length, 1);
     assert.equal(await rack.stop(), 0);
   });

@@ -176,7 +176,7 @@ describe('a machine that is commissioned and tested', {
     );
     assert.match(
       await said('machines', 'show', MAC),
-      /^Memory banks +DIMM 0 256\.0 MiB RAM 3200 MT\/s \(of 1 slots\)$/m,
+      /^Memory banks +DIMM 0 256\.0 MiB RAM 3200 MT\/s \(of 1 slot\)$/m,
     );
     const [disk] = found.physicalblockdevice_set;
     assert.deepEqual([disk?.name, disk?.bus, disk?.serial], ['vda', 'virtio', 'DISK0001']);

@@ -32,7 +32,9 @@ const START_MS_MAX = 60_000;
 /** An image is copied and hashed within it. */
 const COMMAND_MS_MAX = 300_000;
 
-const eventsShape = z.array(z.looseObject({ type: z.string(), description: z.string(), username: z.string() }));
+const eventsShape = z.array(
+  z.looseObject({ id: z.number(), type: z.string(), description: z.string(), username: z.string() }),
+);
 const tableShape = z.object({
   partitiontable: z.object({ partitions: z.array(z.looseObject({ start: z.number() })) }),
 });
@@ -174,8 +176,12 @@ export class LifeRig {
   async events(): Promise<z.infer<typeof eventsShape>> {
     const machine = await this.machine();
     if (machine === undefined) return [];
-    const words = ['events', '--machine', machine.system_id, '--limit', '1000', '--level', 'audit', '--json'];
-    return eventsShape.parse(JSON.parse(await this.rackboot(...words)));
+    const words = ['events', '--machine', machine.system_id, '--limit', '1000', '--json', '--level'];
+    const lists: z.infer<typeof eventsShape>[] = [];
+    // Audited events are shown alone.
+    for (const level of ['debug', 'audit'])
+      lists.push(eventsShape.parse(JSON.parse(await this.rackboot(...words, level))));
+    return lists.flat().sort((one, other) => one.id - other.id);
   }
 
   /** What happened, for a person who has to find a fault. */

@@ -33,6 +33,13 @@ export const SMALL_BODY_BYTES_MAX = 64 * 1024;
  */
 export const LARGE_BODIES_MAX = 32;
 
+/** Why a connection was ended, for the operator. */
+const WHY: Readonly<Record<ConnectionRefusal, string>> = {
+  'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
+  'too-slow': 'its body stopped coming',
+  'body-gave-way': 'others waited for the place of its large body, which came slowly or was one of too many',
+};
+
 const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try again in a moment.', {
   'Retry-After': '5',
 });
@@ -76,7 +83,7 @@ export class ApiDoors {
     const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
-    void place.lost.then(() => this.connections.refuse(raw));
+    void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way'));
     raw.on('end', place.release).on('close', place.release);
     if (raw.destroyed) place.release();
     return true;
@@ -93,11 +100,7 @@ export class ApiDoors {
     const sample = this.#told.take(reason, this.#region.clock.now());
     if (sample === undefined) return;
     const times = sample.count === undefined ? '' : `, and ${sample.count - 1} more before it`;
-    const why =
-      reason === 'too-slow'
-        ? 'its body stopped coming'
-        : 'it held more than its share while all connections were taken, or waited too long for one';
-    const text = `the API ended a connection of ${address}${times}: ${why}`;
+    const text = `the API ended a connection of ${address}${times}: ${WHY[reason]}`;
     this.#onProblem({ kind: 'connection-ended', id: newUuid(), text });
   }
 }
