@@ -47,7 +47,7 @@ const ofE2e = (names: string): readonly string[] => names.split(/\s+/).map((name
  */
 const MACHINES = ofE2e(`whole-life environment first-boot scripts first-boot-arm64 deploy proxy rescue power-virsh`);
 
-/** End-to-end tests that mostly wait and measure no time of their own: four of them run side by side, after all the others. */
+/** End-to-end tests that mostly wait and measure no time of their own: three of them run side by side, after all the others. */
 const BESIDE = ofE2e(
   `acknowledged boot-tree captures deployment-events clients-dhcp clients-dhcp-loading clients-dhcp-names clients-dhcp-others clients-dhcp-reservations clients-dns clients-files clock closed-output cloud-init commands dhcp
   dns-hostile doctor doctor-host documents flat foreign-dhcp full-disk gomaasapi hints hostile hostile-text identity init kill lease-ends leases
@@ -77,7 +77,7 @@ const SUITES: readonly Suite[] = [
     fileMs: 1_200_000,
   },
   { name: 'e2e', files: MACHINES, concurrency: 2, timeoutMs: 600_000, fileMs: 1_500_000 },
-  { name: 'e2e', files: BESIDE, concurrency: 4, timeoutMs: 300_000, fileMs: 600_000 },
+  { name: 'e2e', files: BESIDE, concurrency: 3, timeoutMs: 300_000, fileMs: 600_000 },
   { name: 'hostile', files: within('hostile'), concurrency: 1, timeoutMs: 120_000, fileMs: 600_000 },
   { name: 'page', files: within('page'), concurrency: 1, timeoutMs: 120_000, fileMs: 300_000 },
   {
