@@ -29,6 +29,8 @@ interface Tally {
 const ROOT = dirname(import.meta.dirname);
 const BIN = join(ROOT, 'node_modules', '.bin');
 const CI = process.env.CI === 'true';
+// Every test file and every daemon of a test reads the same source: compiled once, a third to a half of their processor time is saved.
+process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules', '.cache', 'rackboot-tests');
 /** With CI=true the whole run ends here, so that what it printed can be read. */
 const RUN_MS_MAX = 50 * 60_000;
 /** Test files whose seconds are printed at the end. */
