@@ -146,6 +146,8 @@ export class ConnectionShares {
       this.#enter(server, socket, serve);
     });
     server.prependListener('request', (request, response) => this.#begin(request, response));
+    // node:http would answer these by itself, uncounted; an unknown expectation may be passed over (RFC 9110 §10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
   /** Connections that are served and count as those of this address. */

@@ -51,6 +51,15 @@ describe('the requests of one connection', () => {
     assert.equal(taken.length, PIPELINED_MAX);
   });
 
+  it('beyond the bound are not taken, whatever they expect', async () => {
+    answersAtOnce = false;
+    const { socket, statuses } = speak(ONE.replace('Host: r', 'Host: r\r\nExpect: more').repeat(20_000));
+    await until(() => taken.length === PIPELINED_MAX);
+    for (const response of taken) response.end('here');
+    await until(() => socket.destroyed);
+    assert.deepEqual(statuses(), [...Array(PIPELINED_MAX).fill('200'), '503']);
+  });
+
   it('within the bound are answered, as many as come one after the other', async () => {
     const { socket, statuses } = speak(ONE.repeat(PIPELINED_MAX - 1));
     await until(() => statuses().length === PIPELINED_MAX - 1);
