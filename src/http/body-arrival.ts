@@ -32,10 +32,6 @@ export type ArrivedBody =
   | { readonly kind: 'refused' }
   | { readonly kind: 'gone' };
 
-/** True for a request that announces a body. */
-export const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
 /** The places of the bodies that are being read. */
 export class BodyArrivals {
   readonly #places: BodyPlaces;

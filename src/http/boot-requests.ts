@@ -16,10 +16,10 @@ import { errorText } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
-import { BodyPlaces, clientOf } from '../net/body-places.ts';
+import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
-import { BodyArrivals, hasBody } from './body-arrival.ts';
+import { BodyArrivals } from './body-arrival.ts';
 import { FILE_CHARACTERS_MAX, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
 import { FileSends } from './file-sends.ts';
 import {

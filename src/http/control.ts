@@ -8,8 +8,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../errors.ts';
+import { hasBody } from '../net/body-places.ts';
 import { answerText } from './answer.ts';
-import { hasBody } from './body-arrival.ts';
 import type { RegionEndpoint, RegionProxy } from './proxy.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from './send.ts';

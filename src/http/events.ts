@@ -17,6 +17,7 @@ export const HTTP_REFUSALS = {
   'too-many-connections':
     'All connections are taken, and none was free within 20 s; or its address or network held more than its share.',
   'too-slow': 'The body came at less than 1 KiB in 10 s.',
+  'tiny-chunks': 'The body came in thousands of pieces of less than 32 octets.',
   'not-accepted': 'The process may open no more files; raise LimitNOFILE.',
   'body-too-large': 'The body is larger than what is passed on to the region.',
   'proxy-busy':
@@ -62,7 +63,7 @@ export const HTTP_EVENTS = {
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), method (only GET and HEAD are for files), ' +
       'target-too-long, target-form and target-escape (the request line is malformed), too-many-connections (address says whose), ' +
-      'too-slow (the body of a request stopped coming), not-accepted (the process may open no more files: raise LimitNOFILE), ' +
+      'too-slow (the body of a request stopped coming), tiny-chunks (it came in thousands of tiny pieces), not-accepted (the process may open no more files: raise LimitNOFILE), ' +
       'body-too-large and proxy-busy (the bounds on what is passed on).',
   },
   'http.aborted': {

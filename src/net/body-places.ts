@@ -15,6 +15,7 @@
 //    if they come from more addresses than there are places, for as long again for each further round of them.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
 import type { Ipv4 } from './address.ts';
@@ -52,6 +53,14 @@ export interface PlacedClient {
   onGone(action: () => void): () => void;
 }
 
+/** True for a request that announces a body. */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** What a connection has moved, in bytes. */
+export const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
+  bytesRead + bytesWritten - writableLength;
+
 /** The client of a request of node:http. */
 export function clientOf(request: IncomingMessage, response: ServerResponse): PlacedClient {
   const { socket } = request;
@@ -59,7 +68,7 @@ export function clientOf(request: IncomingMessage, response: ServerResponse): Pl
     // What was read and not taken, or is not to be read now, shows that one waits for somebody else.
     isAwaited: () =>
       request.complete ? response.writableLength > 0 : request.readableLength === 0 && !request.isPaused(),
-    movedBytes: () => socket.bytesRead + socket.bytesWritten - socket.writableLength,
+    movedBytes: () => movedBy(socket),
     isGone: () => socket.destroyed,
     onGone: (action) => {
       socket.on('close', action);

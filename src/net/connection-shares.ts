@@ -17,7 +17,8 @@ import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
 import { withoutIpv4Mapping } from './address.ts';
-import { boundRequests, PIPELINED_MAX } from './pipelining.ts';
+import { hasBody, movedBy } from './body-places.ts';
+import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 
 /** A body has to grow by so many bytes in each such time, in milliseconds, or to end. */
 export const BODY_WINDOW_BYTES_MIN = 1024;
@@ -43,7 +44,7 @@ const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n${PAR
 const TIMED_OUT = `HTTP/1.1 408 Request Timeout\r\n${PARTING_FIELDS}`;
 
 /** Why a connection is ended before its request was answered. */
-export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way';
+export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
 
 export interface ConnectionSharesOptions {
   readonly clock: Clock;
@@ -91,12 +92,6 @@ interface Connection {
 /** The two ends of a connection: what is the same of a TCP socket and of the TLS on top of it. */
 const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
-
-const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
-  bytesRead + bytesWritten - writableLength;
-
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** One request more; after a refused one, none. */
 function mayTake(connection: Connection): boolean {
@@ -271,11 +266,11 @@ export class ConnectionShares {
   }
 
   /** Ends a connection whose place is somebody else's now. */
-  #cut(connection: Connection): void {
+  #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
     const { socket, response } = connection;
     this.#leave(connection);
-    if (response !== undefined) this.#options.onRefused?.(connection.address, 'too-many-connections');
-    if (response === undefined || response.headersSent) socket.destroy();
+    if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.address, reason);
+    if (response === undefined || response.headersSent || reason === 'tiny-chunks') socket.destroy();
     else this.#part(response.req.socket, UNAVAILABLE);
   }
 
@@ -312,15 +307,18 @@ export class ConnectionShares {
     if (connection?.place === undefined) return;
     if (connection.further === 'uncounted') {
       connection.further = 'counted';
-      boundRequests(request.socket, () => mayTake(connection));
+      boundParser(
+        request.socket,
+        () => mayTake(connection),
+        () => this.#cut(connection, 'tiny-chunks'),
+      );
     }
     connection.active += 1;
     connection.response = response;
     this.#resting.delete(connection);
     this.#attribute(connection, this.#options.clientOf?.(request) ?? connection.address);
     if (hasBody(request)) {
-      const { bytesRead } = connection.socket;
-      connection.arrival = { request, since: this.#options.clock.now(), bytesRead };
+      connection.arrival = { request, since: this.#options.clock.now(), bytesRead: connection.socket.bytesRead };
     }
     response.on('close', () => this.#end(connection, response));
   }

@@ -227,7 +227,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'boot-pipelining',
     from: 'attacker',
     bites: connected(30, 5248),
-    withoutIt: 'net/connection-shares.ts #begin: no boundRequests',
+    withoutIt: 'net/connection-shares.ts #begin: no boundParser',
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {
@@ -236,7 +236,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'api-pipelining',
     from: 'attacker',
     bites: connected(30, 5240),
-    withoutIt: 'net/connection-shares.ts #begin: no boundRequests',
+    withoutIt: 'net/connection-shares.ts #begin: no boundParser',
     others: { ...ON_THE_WIRE, ...AT_THE_REGION },
   },
   {

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
 import { ConnectionShares } from '../../src/net/connection-shares.ts';
-import { PIPELINED_MAX } from '../../src/net/pipelining.ts';
+import { PIECES_JUDGED, PIPELINED_MAX } from '../../src/net/pipelining.ts';
 import { until } from '../support/own-network.ts';
 
 const ONE = 'GET /x HTTP/1.1\r\nHost: r\r\n\r\n';
@@ -76,6 +77,32 @@ describe('the requests of one connection', () => {
       await until(() => socket.destroyed);
       assert.deepEqual(statuses(), [...Array(PIPELINED_MAX).fill('200'), '503']);
     }
+  });
+
+  for (const when of ['before', 'behind'] as const) {
+    it(`whose body comes in tiny pieces are ended, ${when} their answer`, async () => {
+      answersAtOnce = when === 'behind';
+      const { socket } = speak(ONE.replace('Host: r', 'Host: r\r\nTransfer-Encoding: chunked'));
+      await until(() => taken.length === 1);
+      socket.write('1\r\na\r\n'.repeat(PIECES_JUDGED - 1));
+      await delay(100);
+      assert.equal(socket.destroyed, false);
+      socket.write('1\r\na\r\n'.repeat(10));
+      await until(() => socket.destroyed);
+    });
+  }
+
+  it('may have a body in pieces of a line each', async () => {
+    answersAtOnce = false;
+    const { socket, statuses } = speak(ONE.replace('Host: r', 'Host: r\r\nTransfer-Encoding: chunked'));
+    await until(() => taken.length === 1);
+    taken[0]?.req.resume();
+    socket.write(`28\r\n${'x'.repeat(40)}\r\n`.repeat(3 * PIECES_JUDGED));
+    socket.write('0\r\n\r\n');
+    await until(() => taken[0]?.req.complete === true);
+    taken[0]?.end('here');
+    await until(() => statuses().length === 1);
+    assert.deepEqual(statuses(), ['200']);
   });
 
   it('end with their client', async () => {

@@ -37,6 +37,7 @@ export const LARGE_BODIES_MAX = 32;
 const WHY: Readonly<Record<ConnectionRefusal, string>> = {
   'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
   'too-slow': 'its body stopped coming',
+  'tiny-chunks': 'its body came in thousands of tiny pieces',
   'body-gave-way': 'others waited for the place of its large body, which came slowly or was one of too many',
 };
 
