@@ -151,16 +151,14 @@ export class Connection {
     return this.#unanswered === 0 && !this.#socket.writableNeedDrain;
   }
 
-  /** Answers one of the questions; without an answer it is only counted as done. */
+  /** Answers one of the questions. What has no answer is no question, and ends the connection: thousands of them fit into one segment. */
   answer(message: Uint8Array | undefined): void {
     this.#unanswered -= 1;
     if (this.#socket.destroyed) return;
-    if (message !== undefined) {
-      this.#socket.write(frame(message));
-      if (this.#socket.writableLength > UNREAD_OCTETS_MAX) {
-        this.#socket.destroy();
-        return;
-      }
+    if (message !== undefined) this.#socket.write(frame(message));
+    if (message === undefined || this.#socket.writableLength > UNREAD_OCTETS_MAX) {
+      this.#socket.destroy();
+      return;
     }
     this.#active();
     if (!this.#draining) this.#drain();

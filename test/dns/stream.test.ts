@@ -166,3 +166,20 @@ it('PIPELINE_MAX questions of a connection are taken; the next is taken when one
   await turn();
   assert.equal(taken, PIPELINE_MAX + 1);
 });
+
+it('a connection ends with the first message that has no answer, and nothing behind it is read', async () => {
+  const peer = new Peer();
+  let taken = 0;
+  new Connection(peer, ip('10.20.0.5'), new VirtualClock(), {
+    onMessage: (_message, from) => {
+      taken += 1;
+      from.answer(undefined);
+    },
+    onActive: () => undefined,
+    onClosed: () => undefined,
+  });
+  peer.push(Buffer.alloc(60_000));
+  await turn();
+  assert.equal(taken, 1);
+  assert.ok(peer.destroyed);
+});
