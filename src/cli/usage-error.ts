@@ -22,9 +22,10 @@ export async function explainUsage({ message, help }: UsageError): Promise<strin
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
   const known = namesIn(text);
+  const nearest = (name: string): string | undefined => nearestName(name, [...known.keys()]);
   // Behind a misspelt command its arguments are unknown, too: one is told of, and of those the one that was meant as something else.
-  const written = names.find((name) => nearestName(name, [...known.keys()]) !== undefined) ?? names[0];
-  const meant = known.get(nearestName(written ?? '', [...known.keys()]) ?? '');
+  const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
+  const meant = known.get(nearest(written ?? '') ?? '');
   const complaint = message.startsWith('Not enough non-option arguments') ? 'an argument is missing' : message;
   const said = written === undefined ? complaint : `there is no "${written}" here`;
   const question = meant === undefined ? '' : `. Did you mean ${meant}?`;

@@ -37,14 +37,14 @@ const isParser = (value: unknown): value is Parser =>
 
 /** Bounds what the parser of a connection takes: requests, while `mayTake` says so, and bodies, until `endTiny` for tiny pieces. */
 export function boundParser(socket: Socket, mayTake: () => boolean, endTiny: () => void): void {
-  boundRequests(socket, mayTake);
-  boundPieces(socket, endTiny);
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (!isParser(parser)) return;
+  boundRequests(parser, socket, mayTake);
+  boundPieces(parser, socket, endTiny);
 }
 
 /** Behind a request that is not taken, nothing is read. */
-function boundRequests(socket: Socket, mayTake: () => boolean): void {
-  const parser: unknown = Reflect.get(socket, 'parser');
-  if (!isParser(parser)) return;
+function boundRequests(parser: Parser, socket: Socket, mayTake: () => boolean): void {
   const take = parser.onIncoming;
   parser.onIncoming = (request, keepAlive) => {
     if (mayTake()) return Reflect.apply(take, parser, [request, keepAlive]);
@@ -64,9 +64,7 @@ interface Watch {
 const watches = new WeakMap<object, Watch>();
 
 /** Calls `refuse` where a connection sends bodies in tiny pieces, be the request answered already or not. */
-function boundPieces(socket: Socket, refuse: () => void): void {
-  const parser: unknown = Reflect.get(socket, 'parser');
-  if (typeof parser !== 'object' || parser === null) return;
+function boundPieces(parser: Parser, socket: Socket, refuse: () => void): void {
   const isWatched = watches.has(parser);
   watches.set(parser, { socket, refuse, pieces: 0, octets: 0 });
   const take: unknown = Reflect.get(parser, ON_BODY);

@@ -43,7 +43,8 @@ export function findMissingPrograms(driver: string, path: string = process.env.P
   );
 }
 
-function isExecutable(path: string): boolean {
+/** True when this user may run the file. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

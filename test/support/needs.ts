@@ -2,8 +2,9 @@
 // With CI=true nothing is skipped: the runner counts a skip as a failure.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isExecutable } from '../../src/power/programs.ts';
 
 /** The longest that a program may take to say what it is. */
 const KIND_MS_MAX = 10_000;
@@ -133,13 +134,4 @@ function isOfKind(path: string, { words, prints }: Kind): boolean {
   const isRight = prints.test(`${stdout}\n${stderr}`);
   judged.set(path, isRight);
   return isRight;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
