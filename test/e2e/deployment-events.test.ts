@@ -11,7 +11,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { diskImage } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACE = labPlace(72);

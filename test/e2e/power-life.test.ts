@@ -13,7 +13,7 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACE = labPlace(1);

@@ -11,7 +11,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 
 const REGION = labPlace(68);
 const FAR = labPlace(69);

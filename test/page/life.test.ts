@@ -13,7 +13,7 @@ import { createAdmin } from '../../src/region/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
 import { RunningRack } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { WebhookPower } from '../support/webhook-power.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 
