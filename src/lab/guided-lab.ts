@@ -33,6 +33,8 @@ export interface LabSize {
 const TOKEN_CHARACTERS = 32;
 const REGION_MS_MAX = 60_000;
 const PINO_ERROR = 50;
+/** Machines of a hall between two lines. */
+const HALL_TOLD_EVERY = 5;
 /** Runs the lab until `until` settles (Ctrl-C). @throws RackError when it cannot start */
 export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
   await checkPorts(Array.from({ length: size.racks }, (_, index) => ({ place: rackPlace(index) })));
@@ -102,7 +104,8 @@ class GuidedLab {
     if (first === undefined) return;
     const region = new LabRegion(first.stateDir);
     await this.#startFirst(first);
-    this.#narrator.tell('lab', `The region answers at ${pageOf(first)}`);
+    const look = this.#isHall ? `: look on as ${files.user} with the password ${files.password}` : '';
+    this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
     // What happens in a hall is too much to read.
     if (!this.#isHall)
       void tellEvents(
@@ -132,12 +135,14 @@ class GuidedLab {
       power: this.#power,
       onStep: (mac: string, step: Parameters<typeof stepWords>[0]): void => {
         const words = isHall || this.#placed > 0 ? undefined : stepWords(step);
-        if (words !== undefined) this.#narrator.tell('machine', `${mac} (simulated) ${words}`);
+        const who = step.name === 'power-on' ? `The simulated machine ${mac}` : 'It';
+        if (words !== undefined) this.#narrator.tell('machine', `${who} ${words}`);
       },
       onPlaced: (machine: LabMachine): void => {
         last = machine;
         this.#placed += 1;
-        if (isHall) this.#narrator.tell('lab', hallWords(this.#placed, machines));
+        const isNews = this.#placed === machines || this.#placed % HALL_TOLD_EVERY === 0;
+        if (isHall && isNews) this.#narrator.tell('lab', hallWords(this.#placed, machines));
       },
       onTrouble: (text: string): void => this.#narrator.tell('problem', text),
     };

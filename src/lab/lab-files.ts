@@ -43,10 +43,10 @@ export const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
 /** Zeroes, which take no room on most file systems. */
-const IMAGE_BYTES = 64 * 1024 * 1024;
+const IMAGE_BYTES = 64_000_000;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
-/** How long a deployed machine of the lab keeps its address: it asks once. */
-const DEPLOYED_LEASE = '1d';
+/** How long the system of a machine of the lab keeps its address: it asks once. */
+const LEASE = '1d';
 
 /** Where the `index`th rack (0 to 3) of a guided lab is. */
 export function rackPlace(index: number): LabPlace {
@@ -98,7 +98,7 @@ export function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: stri
       /^( +)ip_range_high: .*$/m,
       `$1ip_range_high: ${net}.2.250\n$1static_ip_range_low: ${net}.1.1\n$1static_ip_range_high: ${net}.1.250`,
     )
-    .replace('dhcp: {', `dhcp: { deployed_lease_time: ${DEPLOYED_LEASE},`);
+    .replace('dhcp: {', `dhcp: { lease_time: ${LEASE},`);
   if (elsewhere === undefined) return text;
   return text
     .replace(/^name: .*$/m, `name: ${elsewhere}`)
@@ -116,7 +116,7 @@ function makeStandInImage(tree: string): void {
     subarchitecture: 'generic',
     label: 'release',
     serial: '20260101',
-    title: 'A stand-in of the lab for Debian 12: 64 MiB of zeroes',
+    title: 'A stand-in of the lab for Debian 12: 64 MB of zeroes',
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: IMAGE_BYTES,
     format: 'raw',

@@ -39,10 +39,7 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
     case 'power-on':
       return 'is switched on for the first time, and asks the network (DHCP)';
     case 'address':
-      return text.replace(
-        / for \d+ s and loads (\S+) from (\S+)$/,
-        ' and loads $1 from $2 (TFTP), then kernel and initrd (HTTP)',
-      );
+      return `${text.replace(/ for \d+ s and loads (\S+) from \S+$/, ' and loads $1 (TFTP)')}, then kernel and initrd (HTTP)`;
     case 'running':
       return 'runs the environment that measures it, reports itself and powers off';
     default:
@@ -59,8 +56,9 @@ export function eventWords({ type, description, level }: ToldEvent): string | un
   }
   if (type === 'Node powered on') return 'is switched on by its webhook';
   if (type === 'Node powered off') return 'is switched off';
-  if (type === 'Node installation' || type === 'Disk written') return description;
-  if (type === 'Node status event') return description.replace(/^modules-final ended \(SUCCESS\): /, '');
+  if (type === 'Node installation') return `works on its disk: ${description}`;
+  if (type === 'Disk written') return 'has written its disk, and starts it';
+  if (type === 'Node status event') return /^modules-final ended \(SUCCESS\): (.*)/.exec(description)?.[1];
   return /^(?:WARNING|ERROR|CRITICAL)$/.test(level) ? `${type}: ${description}` : undefined;
 }
 

@@ -26,13 +26,13 @@ export function* startSystem(cloudConfig: string): AgentWork {
     fields,
     body: JSON.stringify({ origin: 'cloudinit', name: 'modules-final', ...event }),
   });
-  yield report({ event_type: 'start', description: 'simulated: running the user data' });
+  yield report({ event_type: 'start', description: 'running the user data (simulated)' });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
   const { status, text } = yield { method: 'GET', url, fields };
   yield report({
     event_type: 'finish',
     result: 'SUCCESS',
-    description: status === 200 ? ranWords(text) : 'simulated: no user data',
+    description: status === 200 ? ranWords(text) : 'ran no user data (simulated)',
   });
   return { kind: 'up' };
 }
@@ -40,8 +40,8 @@ export function* startSystem(cloudConfig: string): AgentWork {
 /** What is said of user data that nothing has run. */
 export function ranWords(userData: string): string {
   const lines = userData.split('\n').filter((line) => line.trim() !== '');
-  const last = (lines.at(-1) ?? '').trim().slice(0, SHOWN_CHARACTERS);
-  return `simulated: ran ${lines.length === 1 ? '1 line' : `${lines.length} lines`} of user data, the last: ${last}`;
+  const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);
+  return `ran ${lines.length === 1 ? '1 line' : `${lines.length} lines`} of user data (simulated), the last: ${last}`;
 }
 
 /** A value of the file, which is YAML with its mappings in one line each. */

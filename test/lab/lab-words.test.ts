@@ -35,7 +35,7 @@ test('the first boot of a machine is told in three lines', () => {
     steps.map(stepWords).filter((words) => words !== undefined),
     [
       'is switched on for the first time, and asks the network (DHCP)',
-      'has 127.77.2.1 and loads lpxelinux.0 from 127.77.0.1 (TFTP), then kernel and initrd (HTTP)',
+      'has 127.77.2.1 and loads lpxelinux.0 (TFTP), then kernel and initrd (HTTP)',
       'runs the environment that measures it, reports itself and powers off',
     ],
   );
@@ -52,11 +52,11 @@ for (const [what, event, expected] of [
   ['a new machine', told('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
   ['a state', told('Node changed status', "From 'New' to 'Commissioning'"), 'is Commissioning'],
   ['power', told('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
-  ['a step', told('Node installation', 'writing'), 'writing'],
+  ['a step', told('Node installation', 'writing'), 'works on its disk: writing'],
   [
     'user data, which is simulated',
-    told('Node status event', 'modules-final ended (SUCCESS): simulated: ran 3 lines', 'DEBUG'),
-    'simulated: ran 3 lines',
+    told('Node status event', 'modules-final ended (SUCCESS): ran 3 lines (simulated)', 'DEBUG'),
+    'ran 3 lines (simulated)',
   ],
   ['traffic', told('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
   ['a fault', told('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],

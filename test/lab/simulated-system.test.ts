@@ -40,17 +40,17 @@ test('it reports its start, reads its user data, and reports its end, each with 
     name: 'modules-final',
     event_type: 'finish',
     result: 'SUCCESS',
-    description: 'simulated: ran 3 lines of user data, the last: - touch /x',
+    description: 'ran 3 lines of user data (simulated), the last: touch /x',
   });
 });
 
 test('without user data it says so; without a key on its disk it asks nothing', () => {
   const last = run(CONFIG, { status: 404, text: '' }).at(-1);
-  assert.match(last?.body ?? '', /simulated: no user data/);
+  assert.match(last?.body ?? '', /ran no user data \(simulated\)/);
   assert.deepEqual(run('', { status: 404, text: '' }), []);
 });
 
 test('what is repeated of user data is short', () => {
-  assert.equal(ranWords('one'), 'simulated: ran 1 line of user data, the last: one');
+  assert.equal(ranWords('one'), 'ran 1 line of user data (simulated), the last: one');
   assert.ok(ranWords(`a\n${'x'.repeat(10_000)}`).length < 150);
 });

@@ -86,8 +86,9 @@ function hardwareCell(machine: Machine): string {
   const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
   const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
-  const rest = [disksText(machine), machine.architecture, maker].filter((text) => text !== '');
-  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>`;
+  const rest = [disksText(machine), machine.architecture].filter((text) => text !== '');
+  const made = maker === '' ? '' : `<div class="small clip" title="${escapeHtml(maker)}">${escapeHtml(maker)}</div>`;
+  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>${made}`;
 }
 
 function powerCell(view: View, machine: Machine): string {
