@@ -31,6 +31,7 @@ export async function cachedBootTree(
   const workDir = `${part}-work`;
   const [arch = '', installer] = content.split('-');
   const progress = new BuildProgress(workDir, onProgress);
+  progress.tell('Looking up the packages');
   const request = { tree: part, arch, release: RELEASE, workDir, onProgress: (text: string) => progress.tell(text) };
   try {
     await (installer === undefined ? buildEnvironment(request) : importInstaller(request));

@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;
 /** The steps in their order: by what the first word of each begins with, as the builders say it. */
 const STEPS = [
-  [/^Reading/, 'reading the lists of packages'],
+  [/^Looking/, 'looking up the packages'],
   [/^Fetching/, 'fetching the packages of the environment'],
   [/^Unpacking/, 'unpacking them'],
   [/^Packing/, 'packing the environment'],
@@ -32,7 +32,7 @@ export class BuildProgress {
     this.#say = say;
   }
 
-  /** Takes what a builder says of its progress. */
+  /** Takes what a builder says of its progress; the first step begins with the words that it looks. */
   tell(text: string): void {
     const next = STEPS.findIndex(([begins], index) => index > this.#step && begins.test(text));
     if (next === -1) return;

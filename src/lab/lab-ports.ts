@@ -12,8 +12,8 @@ export async function checkPorts(racks: readonly Pick<LabRack, 'place'>[]): Prom
   }
 }
 
-/** Opens a port for a moment. */
-async function checkPort(host: string, port: number): Promise<void> {
+/** Opens a port for a moment. @throws RackError `address-in-use` */
+export async function checkPort(host: string, port: number): Promise<void> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -29,7 +29,7 @@ async function checkPort(host: string, port: number): Promise<void> {
 }
 
 /** What a person is told of a port that somebody else has. */
-export function portInUse(host: string, port: number, cause: unknown): RackError {
+function portInUse(host: string, port: number, cause: unknown): RackError {
   const text =
     `${host}:${port} is in use, most likely by another lab: one lab at a time runs on a host. ` +
     `End it with Ctrl-C where it runs; \`ss -ltnp sport = :${port}\` shows its process`;

@@ -37,7 +37,7 @@ export function openingWords(machines: number, racks: number): string {
 export function stepWords({ name, text }: MachineStep): string | undefined {
   switch (name) {
     case 'power-on':
-      return 'is switched on for the first time, and asks the network (DHCP)';
+      return 'is switched on, and asks the network (DHCP)';
     case 'address':
       return `${text.replace(/ for \d+ s and loads (\S+) from \S+$/, ' and loads $1 (TFTP)')}, then kernel and initrd (HTTP)`;
     case 'running':
@@ -48,7 +48,9 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
 }
 
 /** What a person is told of an event; undefined: nothing. */
-export function eventWords({ type, description, level }: ToldEvent): string | undefined {
+export function eventWords({ type, description, level, hostname }: ToldEvent): string | undefined {
+  // What racks say of their interfaces is no machine's story.
+  if (hostname === '') return undefined;
   if (type === 'New') return 'is enlisted: the region knows it now, as New';
   if (type === 'Node changed status') {
     const to = /to '([^']+)'$/.exec(description)?.[1];
@@ -70,7 +72,7 @@ export function rackWords({ event, address, file, bytes }: LogLine): string | un
       return `offers ${address} and ${file === '' || file === undefined ? 'nothing to load' : file} (DHCP)`;
     case 'tftp.sent':
     case 'http.file-sent':
-      return `has sent ${file}, ${bytes} bytes (${how})`;
+      return `has sent ${String(file).split('/').at(-1)}, ${(Number(bytes) / 1_000_000).toFixed(1)} MB (${how})`;
     default:
       return undefined;
   }
@@ -82,23 +84,23 @@ export function nextSteps(next: NextSteps): readonly string[] {
   const page = [`On the page:  ${pageUrl}`, `              sign in as ${user} with the password ${password}`];
   const name = machine ?? 'MACHINE';
   const life = [
-    ['New to Ready', `machines accept ${name}`],
-    ['Ready to Deployed', `machines deploy ${name} ${system} --user-data ${userData}`],
-    ['Deployed to Ready', `machines release ${name}`],
+    ['Accept', `machines accept ${name}`],
+    ['Deploy', `machines deploy ${name} ${system} --user-data ${userData}`],
+    ['Release', `machines release ${name}`],
   ];
   const asked: readonly (readonly [string, string])[] =
     machine === undefined
       ? [
-          ['All machines', 'machines list'],
-          ['All racks', 'racks'],
+          ['Machines', 'machines list'],
+          ['Racks', 'racks'],
         ]
       : life.map(([why = '', what = '']) => [why, what]);
-  const commands = asked.map(([why, what]) => `  ${why.padEnd(18)} ${program} ${what}`);
+  const commands = asked.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
   return [
     '',
     'What to try next',
     ...page.map((line) => `  ${line}`),
-    '  In another terminal, first:',
+    '  In another terminal, one after the other:',
     `    export RACKBOOT_CONFIG=${configFile}`,
     ...commands.map((line) => `  ${line}`),
     'Ctrl-C ends the lab and removes everything.',

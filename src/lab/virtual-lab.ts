@@ -5,10 +5,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { checkPort } from './lab-ports.ts';
 import { rackWords } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
@@ -60,6 +61,7 @@ export async function runVirtualLab(
   until: Promise<void>,
 ): Promise<{ readonly kind: 'enlisted' | 'failed' } | undefined> {
   checkHost();
+  await checkPort('127.0.0.1', PAGE_PORT);
   const stop = new AbortController();
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
   const namespace = LabNamespace.create(`rackboot-lab-${process.pid}`, RACK, 24);
@@ -67,6 +69,10 @@ export async function runVirtualLab(
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
   try {
+    narrator.tell(
+      'lab',
+      'A real virtual machine in a private network. What it boots is built once, which takes some minutes.',
+    );
     const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');
     const stateDir = join(directory, 'state');
@@ -150,18 +156,7 @@ function startPage(socketPath: string): Promise<Server> {
     passed.end();
   });
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const used = osErrorCode(error) === 'EADDRINUSE';
-      reject(
-        used
-          ? new RackError(
-              'address-in-use',
-              `127.0.0.1:${PAGE_PORT} is in use; end the program that has it (another lab?)`,
-              { cause: error },
-            )
-          : error,
-      );
-    });
+    server.once('error', reject);
     server.listen(PAGE_PORT, '127.0.0.1', () => resolve(server));
   });
 }

@@ -14,6 +14,7 @@ test('each step is told once with its number, and how much of what is fetched ha
   const lines: string[] = [];
   const progress = new BuildProgress(directory, (line) => void lines.push(line), clock);
   try {
+    progress.tell('Looking up the packages');
     progress.tell('Reading the package lists of bookworm for amd64');
     progress.tell('Fetching 34 packages, 80.0 MB');
     clock.advance(3000);
@@ -29,7 +30,7 @@ test('each step is told once with its number, and how much of what is fetched ha
     rmSync(directory, { recursive: true });
   }
   assert.deepEqual(lines, [
-    'Step 1 of 5: reading the lists of packages',
+    'Step 1 of 5: looking up the packages',
     'Step 2 of 5: fetching the packages of the environment, 80.0 MB',
     'Step 2 of 5: 20 of 80 MB',
     'Step 3 of 5: unpacking them',

@@ -34,7 +34,7 @@ test('the first boot of a machine is told in three lines', () => {
   assert.deepEqual(
     steps.map(stepWords).filter((words) => words !== undefined),
     [
-      'is switched on for the first time, and asks the network (DHCP)',
+      'is switched on, and asks the network (DHCP)',
       'has 127.77.2.1 and loads lpxelinux.0 (TFTP), then kernel and initrd (HTTP)',
       'runs the environment that measures it, reports itself and powers off',
     ],
@@ -76,17 +76,22 @@ const NEXT = {
   system: 'debian/bookworm',
 };
 
+test('what a rack says of its interfaces is not told', () => {
+  const event = { type: 'Rack', description: 'br0 is waited for: br0 has no link', level: 'WARNING', hostname: '' };
+  assert.equal(eventWords(event), undefined);
+});
+
 test('what to try next names page, user and password, and whole commands for the machine', () => {
   assert.deepEqual(nextSteps({ ...NEXT, machine: 'calm-ibis' }), [
     '',
     'What to try next',
     '  On the page:  http://127.0.0.1:5240/MAAS/',
     '                sign in as lab with the password k3j4h5',
-    '  In another terminal, first:',
+    '  In another terminal, one after the other:',
     '    export RACKBOOT_CONFIG=/tmp/rackboot-lab-x/lab.yaml',
-    '    New to Ready       node bin/rackboot.js machines accept calm-ibis',
-    '    Ready to Deployed  node bin/rackboot.js machines deploy calm-ibis debian/bookworm --user-data /tmp/rackboot-lab-x/hello.yaml',
-    '    Deployed to Ready  node bin/rackboot.js machines release calm-ibis',
+    '    Accept    node bin/rackboot.js machines accept calm-ibis',
+    '    Deploy    node bin/rackboot.js machines deploy calm-ibis debian/bookworm --user-data /tmp/rackboot-lab-x/hello.yaml',
+    '    Release   node bin/rackboot.js machines release calm-ibis',
     'Ctrl-C ends the lab and removes everything.',
     '',
   ]);
@@ -94,8 +99,8 @@ test('what to try next names page, user and password, and whole commands for the
 
 test('what to try next in a hall lists its machines and racks', () => {
   const lines = nextSteps({ ...NEXT, machine: undefined });
-  assert.ok(lines.includes('    All machines       node bin/rackboot.js machines list'), lines.join('\n'));
-  assert.ok(lines.includes('    All racks          node bin/rackboot.js racks'), lines.join('\n'));
+  assert.ok(lines.includes('    Machines  node bin/rackboot.js machines list'), lines.join('\n'));
+  assert.ok(lines.includes('    Racks     node bin/rackboot.js racks'), lines.join('\n'));
 });
 
 test('nouns agree with their counts', () => {
@@ -111,7 +116,8 @@ test('of the rack’s log of a virtual machine, offers and files are told, and n
     rackWords(line('dhcp.offer', { address: '10.77.0.100', file: 'lpxelinux.0' })),
     'offers 10.77.0.100 and lpxelinux.0 (DHCP)',
   );
-  assert.equal(rackWords(line('tftp.sent', { file: 'lpxelinux.0', bytes: 9 })), 'has sent lpxelinux.0, 9 bytes (TFTP)');
+  const sent = line('tftp.sent', { file: '/lpxelinux.0', bytes: 44_000 });
+  assert.equal(rackWords({ ...sent, bytes: 8_247_232 }), 'has sent lpxelinux.0, 8.2 MB (TFTP)');
   assert.equal(rackWords(line('interface.waiting', { interface: 'br0' })), undefined);
   assert.equal(rackWords(line('daemon.note', {})), undefined);
 });
