@@ -82,19 +82,17 @@ export function rackWords({ event, address, file, bytes }: LogLine): string | un
 export function nextSteps(next: NextSteps): readonly string[] {
   const { pageUrl, user, password, program, configFile, userData, system, machine } = next;
   const page = [`On the page:  ${pageUrl}`, `              sign in as ${user} with the password ${password}`];
-  const name = machine ?? 'MACHINE';
-  const life = [
-    ['Accept', `machines accept ${name}`],
-    ['Deploy', `machines deploy ${name} ${system} --user-data ${userData}`],
-    ['Release', `machines release ${name}`],
-  ];
   const asked: readonly (readonly [string, string])[] =
     machine === undefined
       ? [
           ['Machines', 'machines list'],
           ['Racks', 'racks'],
         ]
-      : life.map(([why = '', what = '']) => [why, what]);
+      : [
+          ['Accept', `machines accept ${machine}`],
+          ['Deploy', `machines deploy ${machine} ${system} --user-data ${userData}`],
+          ['Release', `machines release ${machine}`],
+        ];
   const commands = asked.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
   return [
     '',
