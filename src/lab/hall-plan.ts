@@ -25,7 +25,7 @@ interface Role {
 }
 
 const ssd = (product: string, cpuCount: number, memoryGib: number, disks: number, terabytes: number): HardwareKind => ({
-  product: `Simulated ${product}`,
+  product: `${product}, simulated`,
   cpuCount,
   memoryMib: memoryGib * GIB,
   disks,
@@ -34,11 +34,11 @@ const ssd = (product: string, cpuCount: number, memoryGib: number, disks: number
 });
 
 const ROLES: readonly Role[] = [
-  { name: 'web', kind: ssd('web server', 8, 32, 1, 0.48) },
-  { name: 'db', kind: ssd('database server', 32, 256, 2, 1.92) },
-  { name: 'web', kind: ssd('web server', 8, 32, 1, 0.48) },
-  { name: 'node', kind: ssd('compute node', 64, 512, 1, 0.96) },
-  { name: 'store', kind: { ...ssd('storage server', 16, 64, 12, 8), rotational: true } },
+  { name: 'web', kind: ssd('Web server', 8, 32, 1, 0.48) },
+  { name: 'db', kind: ssd('Database server', 32, 256, 2, 1.92) },
+  { name: 'web', kind: ssd('Web server', 8, 32, 1, 0.48) },
+  { name: 'node', kind: ssd('Compute node', 64, 512, 1, 0.96) },
+  { name: 'store', kind: { ...ssd('Storage server', 16, 64, 12, 8), rotational: true } },
 ];
 
 /** Most machines of a hall are deployed or ready; of everything else there is one now and then. */
@@ -51,7 +51,7 @@ const GOALS: readonly HallGoal[] = [
 export function planHall(machines: number, racks: number): readonly HallMachine[] {
   const numbers = new Map<string, number>();
   return Array.from({ length: machines }, (_, index) => {
-    const { name, kind } = ROLES[index % ROLES.length] ?? { name: 'node', kind: ssd('machine', 4, 8, 1, 0.24) };
+    const { name, kind } = ROLES[index % ROLES.length] ?? { name: 'node', kind: ssd('Machine', 4, 8, 1, 0.24) };
     const number = (numbers.get(name) ?? 0) + 1;
     numbers.set(name, number);
     return { hostname: `${name}-${number}`, kind, goal: GOALS[index % GOALS.length] ?? 'new', rack: index % racks };

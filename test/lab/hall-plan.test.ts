@@ -22,7 +22,7 @@ test('a hall of twelve shows six states, and each rack has its share', () => {
 
 test('hardware differs by role, and says that it is simulated', () => {
   const kinds = new Map(planHall(5, 1).map(({ hostname, kind }) => [hostname, kind]));
-  assert.ok([...kinds.values()].every(({ product }) => product.startsWith('Simulated ')));
+  assert.ok([...kinds.values()].every(({ product }) => product.endsWith(', simulated')));
   assert.equal(new Set([...kinds.values()].map(({ memoryMib }) => memoryMib)).size, 4);
   assert.deepEqual([kinds.get('store-1')?.disks, kinds.get('store-1')?.rotational], [12, true]);
 });

@@ -95,7 +95,11 @@ function powerCell(view: View, machine: Machine): string {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const below =
-    task !== '' ? task : problem !== '' ? '' : [driverName(machine), age].filter((text) => text !== '').join(' · ');
+    task !== ''
+      ? task
+      : problem !== ''
+        ? ''
+        : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
   const why = problem === '' || task !== '' ? '' : oneLine(asSentence(problem), 'why');
   return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
 }

@@ -53,7 +53,7 @@ td.first { min-width: 150px; }
 .small { font-size: 13px; color: var(--soft); }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .mono span { display: block; white-space: nowrap; }
-.clip { max-width: 22ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.clip { max-width: 26ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pill { display: inline-block; border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 td .pill { margin-top: 5px; }
 .blue { color: var(--blue); background: var(--blue-ground); }
@@ -216,8 +216,8 @@ table.plain th { white-space: nowrap; }
   .filters input, .filters select { font-size: 16px; min-height: 42px; }
   form.form { padding: 16px 14px; }
   .filters input { flex-basis: 100%; max-width: none; }
-  .filters select { flex: 1 1 30%; min-width: 0; }
-  .filters .button { flex: 1 1 auto; }
+  .filters select { flex: 1 1 40%; min-width: 0; }
+  .filters .button { flex: 1 1 100%; }
   .lead { padding: 16px 14px 0; }
   td .why { max-width: none; }
   td.first > div { min-width: 0; }
