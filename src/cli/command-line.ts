@@ -67,7 +67,7 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const shared = { config, json };
   // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
-  const daemons = daemonCommands(accountCommands(base(parser), finish), finish);
+  const daemons = labCommand(daemonCommands(accountCommands(base(parser), finish), finish), finish);
   const hosts = neighboursCommand(daemons, shared, finish);
   const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
   const scripts = scriptsCommand(machineCommands(images, finish), shared, finish);
@@ -154,16 +154,24 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
     .command('warm', false, {}, async () => {
       const { warmCache } = await import('./warm.ts');
       finish(await warmCache());
-    })
-    .command(
-      'lab',
-      'A safe lab on this host: a machine boots and is enlisted before your eyes',
-      { vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' } },
-      async (argv) => {
-        const { runLab } = await import('./lab.ts');
-        finish(await runLab(argv.vm));
-      },
-    );
+    });
+}
+
+/** The laboratory of `npm start`. */
+function labCommand(parser: Parser, finish: Finish): Parser {
+  return parser.command(
+    'lab',
+    'A safe lab on this host: simulated machines that you accept, deploy and release',
+    {
+      machines: { type: 'number', requiresArg: true, default: 1, describe: 'A hall of so many (1 to 200)' },
+      racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
+      vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
+    },
+    async (argv) => {
+      const { runLab } = await import('./lab.ts');
+      finish(await runLab(argv));
+    },
+  );
 }
 
 /** What the rack saw of machines, and what it would do. */

@@ -125,7 +125,8 @@ export class Apt {
       // apt names the file so, with the colon of an epoch escaped.
       return [join(this.#query.directory, `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`)];
     });
-    this.#query.onProgress(`Fetching ${names.join(', ')}`);
+    const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
+    this.#query.onProgress(`Fetching ${files.length} packages, ${(bytes / 1_000_000).toFixed(1)} MB`);
     await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names]);
     return Promise.all(files.map(openPackage));
   }

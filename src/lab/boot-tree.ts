@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { buildEnvironment } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
+import { BuildProgress } from './build-progress.ts';
 
 /** What a tree holds: the loaders of an architecture, and its environment or Debian's installer. */
 export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-installer';
@@ -29,9 +30,15 @@ export async function cachedBootTree(
   mkdirSync(part);
   const workDir = `${part}-work`;
   const [arch = '', installer] = content.split('-');
-  const request = { tree: part, arch, release: RELEASE, workDir, onProgress };
-  await (installer === undefined ? buildEnvironment(request) : importInstaller(request));
-  await installLoaders(request);
+  const progress = new BuildProgress(workDir, onProgress);
+  progress.tell('Looking up the packages');
+  const request = { tree: part, arch, release: RELEASE, workDir, onProgress: (text: string) => progress.tell(text) };
+  try {
+    await (installer === undefined ? buildEnvironment(request) : importInstaller(request));
+    await installLoaders(request);
+  } finally {
+    progress.end();
+  }
   rmSync(workDir, { recursive: true, force: true });
   try {
     renameSync(part, tree);

@@ -1,19 +1,14 @@
-// `npm start`: a rack and a machine on this host's loopback, by any user. Nothing leaves the host, nothing needs a privilege, and
-// Ctrl-C leaves nothing behind. The machine is simulated and says so; everything it talks to is real.
+// Where a rack and its simulated machines are on this host's loopback, by any user: addresses, ports, configuration and boot tree. Nothing
+// leaves the host, and nothing needs a privilege. `guided-lab.ts` is what `npm start` makes of it.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../clock.ts';
-import { formatIpv4, formatMac, type Ipv4, ipv4 } from '../net/address.ts';
+import { systemClock } from '../clock.ts';
+import { type Ipv4, ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
-import { createAdmin, keyPart } from '../region/accounts.ts';
-import { openRegionStore } from '../store/region-sqlite.ts';
-import { DaemonProcess } from './daemon-process.ts';
 import type { MachineOutcome, MachineStep } from './machine-actions.ts';
 import { MachineRunner } from './machine-runner.ts';
-import { Narrator } from './narrator.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
 import { SimulatedMachine } from './simulated-machine.ts';
 
@@ -45,7 +40,6 @@ export function labPlace(index: number): LabPlace {
   };
 }
 
-const LAB_PASSWORD_CHARACTERS = 10;
 const STAND_IN_LOADER_BYTES = 44_000;
 const STAND_IN_KERNEL_BYTES = 8 * 1024 * 1024;
 const STAND_IN_INITRD_BYTES = 6 * 1024 * 1024;
@@ -88,69 +82,12 @@ function standIn(name: string, bytes: number): Buffer {
   return Buffer.alloc(bytes, block);
 }
 
-/** Runs the lab until `until` settles (Ctrl-C). @returns what became of the machine. */
-export async function runSafeLab(until: Promise<void>): Promise<MachineOutcome | undefined> {
-  const place = labPlace(0);
-  const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
-  const narrator = new Narrator(systemClock);
-  let daemon: DaemonProcess | undefined;
-  try {
-    const stateDir = join(directory, 'state');
-    makeStandInTree(join(stateDir, 'boot'));
-    const config = join(directory, 'rackboot.yaml');
-    writeFileSync(config, labConfig(place, stateDir));
-    const password = await makeLabAccount(stateDir);
-    narrator.tell('lab', 'A safe lab on loopback: a real rack, and one simulated machine.');
-    daemon = await DaemonProcess.start({ config, onLine: (line) => narrator.tellLog(line) });
-    const name = `simulated ${formatMac(simulatedHardware(0).mac)}`;
-    const tellStep = (step: MachineStep): void => narrator.tell('machine', `${name} ${step.text}`);
-    const outcome = await runMachine(place, 0, tellStep, until);
-    if (outcome !== undefined) {
-      // Lines of the daemon that are still on the way belong before what is told next.
-      await sleep(100);
-      narrator.tell('lab', summaryOf(outcome));
-      narrator.tell(
-        'lab',
-        `See it at http://127.0.0.1:${place.regionPort}/MAAS/ ; to act there, sign in as \`lab\` with the password \`${password}\`. ` +
-          'Ctrl-C ends the lab and removes everything.',
-      );
-      await until;
-    }
-    return outcome ?? undefined;
-  } finally {
-    await daemon?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-/** Makes the lab's administrator, `lab`. @returns their password, another one in each lab */
-async function makeLabAccount(stateDir: string): Promise<string> {
-  const store = openRegionStore({ stateDir });
-  try {
-    const password = keyPart(systemClock, LAB_PASSWORD_CHARACTERS);
-    await createAdmin(store, systemClock, { username: 'lab', email: '', password });
-    return password;
-  } finally {
-    store.close();
-  }
-}
-
 /** Boots the `index`th simulated machine in a lab and waits until it is off; each of its steps is told to `onStep`. */
 export async function bootSimulatedMachine(
   place: LabPlace,
   index: number,
   onStep: (step: MachineStep) => void,
 ): Promise<MachineOutcome> {
-  return runMachine(place, index, onStep, new Promise<never>(() => undefined));
-}
-
-/** As `bootSimulatedMachine`; undefined when `until` settled first, and the machine was unplugged. */
-async function runMachine<Unplugged>(
-  place: LabPlace,
-  index: number,
-  onStep: (step: MachineStep) => void,
-  until: Promise<Unplugged>,
-): Promise<MachineOutcome | Unplugged> {
   const hardware = simulatedHardware(index);
   const machine = new SimulatedMachine({
     mac: hardware.mac,
@@ -162,29 +99,9 @@ async function runMachine<Unplugged>(
   const network = await openNetwork();
   const runner = new MachineRunner(machine, { ...place, network, clock: systemClock, device: 'lo', onStep });
   try {
-    return await Promise.race([runner.run(), until]);
+    return await runner.run();
   } finally {
     await runner.close();
     await network.close();
-  }
-}
-
-/** What became of a machine, for a person. */
-export function summaryOf(outcome: MachineOutcome): string {
-  switch (outcome.kind) {
-    case 'enlisted':
-      return `The machine is enlisted: the region knows it as ${outcome.systemId}, status New.`;
-    case 'queued':
-      return 'The machine reported itself; the rack keeps the report until the region is back.';
-    case 'local-boot':
-      return 'The machine was told to boot its own disk.';
-    case 'worked':
-      return `The machine did what it was told: ${outcome.job}.`;
-    case 'system-up':
-      return `The system of the machine is up at ${formatIpv4(outcome.address)}.`;
-    case 'powered-off':
-      return 'The machine was told to power off.';
-    case 'failed':
-      return `The machine failed: ${outcome.reason}`;
   }
 }

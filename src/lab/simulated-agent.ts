@@ -16,6 +16,8 @@ export interface AgentRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly body?: string;
+  /** Header fields instead of the token of the boot. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 export interface AgentAnswer {
@@ -23,10 +25,12 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-/** How the work ended: off, or started again with the disk as it is now. */
+/** How the work ended: off, started again with the disk as it is now, or with a system that is up. */
 export type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  | { readonly kind: 'restart'; readonly disk: 'system' };
+  /** `cloudConfig`: what cloud-init of the system finds on its disk; empty: there is none. */
+  | { readonly kind: 'restart'; readonly disk: 'system'; readonly cloudConfig: string }
+  | { readonly kind: 'up' };
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
@@ -35,12 +39,16 @@ export interface AgentParts {
   readonly url: string;
   /** Body of the form by which it reports its hardware. */
   readonly report: string;
+  /** The system that it writes has a cloud-init (`simulated-system.ts`). */
+  readonly cloudInit: boolean;
+  /** Why its tests fail; undefined: they pass. */
+  readonly fault: string | undefined;
 }
 
 /** Scripts of one run that are run. */
 const SCRIPTS_MAX = 256;
 /** Parts in which it tells that the disk is being written. */
-const WRITTEN_PARTS = 4;
+const WRITTEN_PARTS = 10;
 
 class Refused extends Error {}
 
@@ -76,6 +84,10 @@ function* commission(parts: AgentParts, scripts: number): AgentWork {
   if (reported.status >= 300) throw new Refused(`its report was answered ${reported.status}: ${reported.text}`);
   yield* tell(parts, { status: 'WORKING', stage: 'testing' });
   if (scripts > 0) yield* runScripts(parts);
+  if (parts.fault !== undefined) {
+    yield* tell(parts, { status: 'FAILED', stage: 'testing', message: parts.fault });
+    return done('commission');
+  }
   yield* tell(parts, { status: 'OK', stage: 'tested' });
   return done('commission');
 }
@@ -96,8 +108,14 @@ function* deploy(parts: AgentParts, bytes: number): AgentWork {
     const far = { done_bytes: String(Math.floor((bytes * part) / WRITTEN_PARTS)), total_bytes: String(bytes) };
     yield* tell(parts, { status: 'WORKING', stage: 'writing', ...far });
   }
+  const cloudConfig = parts.cloudInit ? yield* personalise(parts) : '';
   yield* tell(parts, { status: 'OK', stage: 'written' });
-  return { kind: 'restart', disk: 'system' };
+  return { kind: 'restart', disk: 'system', cloudConfig };
+}
+
+function* personalise(parts: AgentParts): Generator<AgentRequest, string, AgentAnswer> {
+  yield* tell(parts, { status: 'WORKING', stage: 'personalising' });
+  return yield* ask(parts, 'GET', 'cloud-config');
 }
 
 function* ask(parts: AgentParts, method: 'GET' | 'POST', name: string, body?: string) {

@@ -2,26 +2,41 @@
 
 import { formatMac, type MacAddress, mac as macAddress } from '../net/address.ts';
 
-export interface SimulatedHardware {
+/** What machines of one kind have in common. */
+export interface HardwareKind {
+  readonly product: string;
+  readonly cpuCount: number;
+  readonly memoryMib: number;
+  readonly disks: number;
+  /** Of each disk. */
+  readonly diskBytes: number;
+  readonly rotational: boolean;
+}
+
+export interface SimulatedHardware extends HardwareKind {
   readonly mac: MacAddress;
   /** Lower case, with hyphens. */
   readonly uuid: string;
-  readonly cpuCount: number;
-  readonly memoryMib: number;
-  readonly diskBytes: number;
   readonly serial: string;
 }
 
-/** The `index`th simulated machine (0 to 65535): always the same one. */
-export function simulatedHardware(index: number): SimulatedHardware {
+const PLAIN: HardwareKind = {
+  product: 'Simulated machine',
+  cpuCount: 4,
+  memoryMib: 8192,
+  disks: 1,
+  diskBytes: 240_057_409_536,
+  rotational: false,
+};
+
+/** The `index`th simulated machine (0 to 65535): always the same one. @param kind what it is made of */
+export function simulatedHardware(index: number, kind: HardwareKind = PLAIN): SimulatedHardware {
   const tail = index.toString(16).padStart(4, '0');
   return {
     // 52:54:00 is the prefix of emulated network cards.
     mac: macAddress(0x5254_005a_0000 + index),
     uuid: `5a5a5a5a-0000-4000-8000-00000000${tail}`,
-    cpuCount: 4,
-    memoryMib: 8192,
-    diskBytes: 240_057_409_536,
+    ...kind,
     serial: `SIM-${tail.toUpperCase()}`,
   };
 }
@@ -38,10 +53,14 @@ export function enlistmentForm(hardware: SimulatedHardware, bootMac: string): st
     nics: [{ name: 'eth0', mac, driver: 'simulated', carrier: true, operstate: 'up', speed: 1000 }],
     cpu: { count: hardware.cpuCount, model: 'Simulated processor' },
     memory_mib: hardware.memoryMib,
-    disks: [
-      { name: 'sda', bytes: hardware.diskBytes, model: 'Simulated disk', serial: hardware.serial, rotational: false },
-    ],
-    dmi: { vendor: 'Rackboot lab', product: 'Simulated machine', serial: hardware.serial, uuid: hardware.uuid },
+    disks: Array.from({ length: hardware.disks }, (_, index) => ({
+      name: `sd${String.fromCharCode('a'.charCodeAt(0) + index)}`,
+      bytes: hardware.diskBytes,
+      model: 'Simulated disk',
+      serial: index === 0 ? hardware.serial : `${hardware.serial}-${index + 1}`,
+      rotational: hardware.rotational,
+    })),
+    dmi: { vendor: 'Rackboot lab', product: hardware.product, serial: hardware.serial, uuid: hardware.uuid },
     virtualization: 'simulated',
     uefi: false,
     kernel: 'simulated',

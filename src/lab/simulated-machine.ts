@@ -9,11 +9,12 @@
 
 import { type Instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
-import { formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
 import { DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
+import { startSystem } from './simulated-system.ts';
 import { TftpDownload } from './tftp-download.ts';
 
 export interface MachineSpec extends DhcpClientIdentity {
@@ -25,6 +26,12 @@ export interface MachineSpec extends DhcpClientIdentity {
   readonly works?: boolean;
   /** What is on its disk when it is first switched on. Default: nothing. */
   readonly disk?: 'blank' | 'system';
+  /** The systems that it is given have a cloud-init. Default: false. */
+  readonly cloudInit?: boolean;
+  /** Why its tests fail; undefined: they pass. */
+  readonly fault?: string | undefined;
+  /** How long it waits before each word to its region, in milliseconds. Default: not at all. */
+  readonly paceMs?: () => number;
 }
 
 /** Each of these is tried so often before the machine gives up. */
@@ -53,6 +60,8 @@ export class SimulatedMachine {
   #work: AgentWork | undefined;
   #token: string | undefined;
   #disk: 'blank' | 'system';
+  /** What cloud-init of the system on its disk has not done yet. */
+  #cloudConfig = '';
   #actions: MachineAction[] = [];
 
   constructor(spec: MachineSpec) {
@@ -140,7 +149,10 @@ export class SimulatedMachine {
     this.#actions.push({ kind: 'address', address: lease.address });
     if (this.#stage === 'system') {
       this.#step('system', `its system is up at ${formatIpv4(lease.address)}`);
-      this.#end({ kind: 'system-up', address: lease.address });
+      this.#work = startSystem(this.#cloudConfig);
+      this.#cloudConfig = '';
+      this.#stage = 'working';
+      this.#goOn(undefined, now);
       return;
     }
     this.#step(
@@ -275,7 +287,7 @@ export class SimulatedMachine {
     this.#token = kernelArgument(instruction.append, 'rackboot_token');
     if (this.#spec.works === true && purpose !== 'enlist' && this.#token !== undefined) {
       this.#stage = 'working';
-      this.#work = doJob({ url, report });
+      this.#work = doJob({ url, report, cloudInit: this.#spec.cloudInit === true, fault: this.#spec.fault });
       this.#goOn(undefined, now);
       return;
     }
@@ -286,7 +298,15 @@ export class SimulatedMachine {
   #send(request: AgentRequest, now: Instant): void {
     const token = this.#token;
     const fields = token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } };
-    this.#fetch({ kind: 'http', ...request, ...fields }, now);
+    const asked = { kind: 'http', ...fields, ...request } as const;
+    const paceMs = this.#spec.paceMs?.() ?? 0;
+    if (paceMs === 0) {
+      this.#fetch(asked, now);
+      return;
+    }
+    this.#request = asked;
+    this.#httpTries = 0;
+    this.#retryAt = later(now, paceMs);
   }
 
   /** Gives the agent an answer, and carries what it asks next. */
@@ -298,6 +318,10 @@ export class SimulatedMachine {
       return;
     }
     const end = next.value;
+    if (end.kind === 'up') {
+      this.#end({ kind: 'system-up', address: this.#dhcp.lease?.address ?? ANY });
+      return;
+    }
     if (end.kind === 'off') {
       this.#step('working', end.outcome.kind === 'failed' ? end.outcome.reason : 'has done what it was told');
       if (end.outcome.kind === 'worked' && end.outcome.job === 'erase') this.#disk = 'blank';
@@ -306,6 +330,7 @@ export class SimulatedMachine {
     }
     this.#step('working', 'has a system on its disk, and starts again');
     this.#disk = end.disk;
+    this.#cloudConfig = end.cloudConfig;
     this.#boots = 0;
     this.#boot(now);
   }

@@ -5,18 +5,21 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../clock.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { checkPort } from './lab-ports.ts';
+import { rackWords } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
-import { Narrator } from './narrator.ts';
+import type { Narrator } from './narrator.ts';
+import { tellEvents } from './told-events.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 
 const RACK = '10.77.0.1';
 const PAGE_PORT = 5240;
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get'];
+const PINO_ERROR = 50;
 const MAC = '52:54:00:77:00:01';
 
 /** Checks that everything is there. @throws RackError naming the one apt-get line. */
@@ -54,21 +57,33 @@ export function virtualLabConfig(stateDir: string, tree: string): string {
 
 /** Runs the lab until `until` settles. */
 export async function runVirtualLab(
+  narrator: Narrator,
   until: Promise<void>,
 ): Promise<{ readonly kind: 'enlisted' | 'failed' } | undefined> {
   checkHost();
-  const narrator = new Narrator(systemClock);
+  await checkPort('127.0.0.1', PAGE_PORT);
+  const stop = new AbortController();
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
   const namespace = LabNamespace.create(`rackboot-lab-${process.pid}`, RACK, 24);
   let daemon: DaemonProcess | undefined;
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
   try {
+    narrator.tell(
+      'lab',
+      'A real virtual machine in a private network. What it boots is built once, which takes some minutes.',
+    );
     const tree = await cachedBootTree((text) => narrator.tell('lab', text));
     const config = join(directory, 'rackboot.yaml');
     const stateDir = join(directory, 'state');
     writeFileSync(config, virtualLabConfig(stateDir, tree));
-    daemon = await DaemonProcess.start({ config, namespace, onLine: (line: LogLine) => narrator.tellLog(line) });
+    const onLine = (line: LogLine): void => {
+      const words = rackWords(line);
+      if (words !== undefined) narrator.tell('rack', words);
+      else if (line.level >= PINO_ERROR) narrator.tell('problem', line.msg);
+    };
+    daemon = await DaemonProcess.start({ config, namespace, onLine });
+    void tellEvents(stateDir, narrator, stop.signal);
     page = await startPage(join(stateDir, CONTROL_SOCKET));
     narrator.tell('lab', `The page: http://127.0.0.1:${PAGE_PORT}/MAAS/`);
     machine = new VirtualMachine(
@@ -99,12 +114,14 @@ export async function runVirtualLab(
     await until;
     return { kind: code === 0 ? 'enlisted' : 'failed' };
   } finally {
+    stop.abort();
     await machine?.kill();
     await daemon?.stop();
     page?.close();
     page?.closeAllConnections();
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
+    narrator.tell('lab', `The lab has ended. Removed: its rack, its machine, its network and ${directory}.`);
   }
 }
 
@@ -139,18 +156,7 @@ function startPage(socketPath: string): Promise<Server> {
     passed.end();
   });
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const used = osErrorCode(error) === 'EADDRINUSE';
-      reject(
-        used
-          ? new RackError(
-              'address-in-use',
-              `127.0.0.1:${PAGE_PORT} is in use; end the program that has it (another lab?)`,
-              { cause: error },
-            )
-          : error,
-      );
-    });
+    server.once('error', reject);
     server.listen(PAGE_PORT, '127.0.0.1', () => resolve(server));
   });
 }

@@ -281,7 +281,7 @@ class RegionOnStore implements Region {
           refusal: { reason: 'hostname-taken', text: `the hostname ${hostname} is taken: choose another` },
         };
       }
-      const description = `changed: ${Object.keys(edit).join(', ')}`;
+      const description = `changed: ${Object.keys(edit).map(wordsOf).join(', ')}`;
       const events: NewMachineEvent[] = [{ type: 'NODE_STATUS_EVENT', level: 'audit', description, atMs, username }];
       const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;
       const fields = isSet ? { ...edit, powerIsProposed: false } : edit;
@@ -371,3 +371,6 @@ class RegionOnStore implements Region {
     });
   }
 }
+
+/** The name of a field as people write it: `powerType` is `power type`. */
+const wordsOf = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);

@@ -17,11 +17,12 @@ const PAGE_HEIGHT = 880;
 const COLUMNS = 120;
 const ROW_PIXELS = 19;
 /** The lab's password, as the lab tells it. */
-const PASSWORD = /(?<=password `)[^`]+(?=`)/;
+const PASSWORD = /(?<=with the password )\S+/;
 const FOREGROUND = '#c9d1d9';
 /** Who speaks in a line of the lab, and in which colour. */
 const COLOURS: Readonly<Record<string, string>> = {
   rack: '#5fb3c8',
+  region: '#5fb3c8',
   machine: '#d7a94b',
   lab: '#f2f2f2',
   problem: '#e06c6c',
@@ -32,18 +33,18 @@ interface Lab {
   readonly lines: readonly string[];
 }
 
-/** Starts the lab, and waits until it says where its page is. */
+/** Starts the lab, and waits until it says what to try next. */
 async function startLab(): Promise<Lab> {
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'rackboot.js'), 'lab'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: string[] = [];
   await new Promise<void>((resolve, reject) => {
-    const late = systemClock.schedule(LAB_MS_MAX, () => reject(new Error('the lab says nothing of its page')));
+    const late = systemClock.schedule(LAB_MS_MAX, () => reject(new Error('the lab does not say what to try next')));
     child.once('exit', (code) => reject(new Error(`the lab ended with ${code}: ${lines.join('\n')}`)));
     createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
       lines.push(line);
-      if (!line.includes(PAGE)) return;
+      if (!line.startsWith('Ctrl-C ends')) return;
       late.cancel();
       resolve();
     });

@@ -18,11 +18,11 @@ import { askDaemon } from '../../src/cli/control.ts';
 import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 import { ROOT } from './markdown.ts';
 import { writeFiles } from './shown-files.ts';
@@ -85,7 +85,7 @@ export class ShownRack {
     this.#place = place;
     this.#rack = rack;
     this.#power = power;
-    this.#life = new SimulatedLife(PLACE, MACHINE_INDEX, 'eth0');
+    this.#life = new SimulatedLife(PLACE, MACHINE_INDEX, { device: 'eth0' });
     this.#socket = power.add(MACHINE_NAME, this.#life);
     this.#life.onOff = () => {
       this.#socket.isOn = false;

@@ -8,10 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { diskImage } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACE = labPlace(72);

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACE = labPlace(1);

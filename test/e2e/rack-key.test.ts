@@ -8,10 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
 
 const REGION = labPlace(68);
 const FAR = labPlace(69);

@@ -9,11 +9,11 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { createAdmin } from '../../src/region/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
 import { RunningRack } from '../support/running-rack.ts';
-import { SimulatedLife } from '../support/simulated-life.ts';
 import { WebhookPower } from '../support/webhook-power.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 

@@ -16,10 +16,10 @@ import {
   uuidBytes,
 } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
+import type { Switched } from '../../src/lab/webhook-power.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { DhcpProbes } from './probes.ts';
-import type { Switched } from './webhook-power.ts';
 
 /** How often its system asks for its address. */
 const ASKS_EVERY_MS = 10_000;

@@ -86,15 +86,20 @@ function hardwareCell(machine: Machine): string {
   const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
   const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
-  const rest = [disksText(machine), machine.architecture, maker].filter((text) => text !== '');
-  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>`;
+  const rest = [disksText(machine), machine.architecture].filter((text) => text !== '');
+  const made = maker === '' ? '' : `<div class="small clip" title="${escapeHtml(maker)}">${escapeHtml(maker)}</div>`;
+  return `${orNone(sizes.join(' · '))}<div class="small">${escapeHtml(rest.join(' · '))}</div>${made}`;
 }
 
 function powerCell(view: View, machine: Machine): string {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const below =
-    task !== '' ? task : problem !== '' ? '' : [driverName(machine), age].filter((text) => text !== '').join(' · ');
+    task !== ''
+      ? task
+      : problem !== ''
+        ? ''
+        : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
   const why = problem === '' || task !== '' ? '' : oneLine(asSentence(problem), 'why');
   return `${powerPill(state)}<div class="small">${escapeHtml(below)}</div>${why}`;
 }

@@ -53,6 +53,7 @@ td.first { min-width: 150px; }
 .small { font-size: 13px; color: var(--soft); }
 .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 12.5px; }
 .mono span { display: block; white-space: nowrap; }
+.clip { max-width: 26ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pill { display: inline-block; border-radius: 999px; padding: 2px 10px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 td .pill { margin-top: 5px; }
 .blue { color: var(--blue); background: var(--blue-ground); }
@@ -191,6 +192,7 @@ table.plain th { white-space: nowrap; }
   tbody tr + tr { border-top: 1px solid var(--line); }
   tbody tr + tr td { border-top: 0; }
   td { display: grid; grid-template-columns: 92px 1fr; gap: 10px; padding: 4px 14px; }
+  .clip { max-width: none; white-space: normal; }
   td::before { content: attr(data-label); font-size: 12.5px; color: var(--soft); padding-top: 1px; }
   td.first { min-width: 0; display: flex; align-items: center; justify-content: space-between; gap: 12px; }
   td.first .pill { margin-top: 0; }
@@ -215,6 +217,7 @@ table.plain th { white-space: nowrap; }
   form.form { padding: 16px 14px; }
   .filters input { flex-basis: 100%; max-width: none; }
   .filters select { flex: 1 1 40%; min-width: 0; }
+  .filters .button { flex: 1 1 100%; }
   .lead { padding: 16px 14px 0; }
   td .why { max-width: none; }
   td.first > div { min-width: 0; }

@@ -1,42 +1,51 @@
 // A simulated machine of a lab that is switched on and off: it boots from its network for as long as it has power, and does what its
 // region wants of it.
 
-import { systemClock } from '../../src/clock.ts';
-import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
-import { MachineRunner } from '../../src/lab/machine-runner.ts';
-import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import {
-  enlistmentForm,
-  type SimulatedHardware,
-  simulatedHardware,
-  uuidBytes,
-} from '../../src/lab/simulated-hardware.ts';
-import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
-import type { HostNetwork } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import { systemClock } from '../clock.ts';
+import type { DatagramNetwork } from '../net/datagram.ts';
+import { openNetwork } from '../net/open-network.ts';
+import type { MachineOutcome, MachineStep } from './machine-actions.ts';
+import { MachineRunner } from './machine-runner.ts';
+import type { LabPlace } from './safe-lab.ts';
+import { enlistmentForm, type SimulatedHardware, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
+import { SimulatedMachine } from './simulated-machine.ts';
 import type { Switched } from './webhook-power.ts';
+
+export interface LifeOptions {
+  /** Where it is plugged in. Default: `lo`. */
+  readonly device?: string;
+  /** What it is made of. Default: that of its index. */
+  readonly hardware?: SimulatedHardware;
+  /** Opens its network at each start. Default: one of its own. */
+  readonly plug?: () => DatagramNetwork | Promise<DatagramNetwork>;
+  /** True: its system runs user data as cloud-init does, in words. Default: false. */
+  readonly cloudInit?: boolean;
+  /** Why its tests fail. Default: they pass. */
+  readonly fault?: string;
+}
 
 /** A machine that a power socket switches. Its disk keeps what was written, its memory nothing. */
 export class SimulatedLife implements Switched {
   readonly hardware: SimulatedHardware;
   /** How each of its boots ended: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` …, in their order. */
   readonly did: string[] = [];
-  /** Told when it has powered itself off. */
+  /** How long it waits before each word to its region, in milliseconds: at 0 a person sees no progress. */
+  paceMs = 0;
+  /** Called when it has powered itself off. */
   onOff: () => void = () => undefined;
-  /** Told each of its steps. */
+  /** Called with each of its steps. */
   onStep: (step: MachineStep) => void = () => undefined;
   readonly #place: LabPlace;
-  readonly #device: string;
+  readonly #options: LifeOptions;
   readonly #machine: SimulatedMachine;
-  #running: { readonly runner: MachineRunner; readonly network: HostNetwork } | undefined;
+  #running: { readonly runner: MachineRunner; readonly network: DatagramNetwork } | undefined;
   /** Its plug is put in or pulled, one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  /** @param device where it is plugged in */
-  constructor(place: LabPlace, index: number, device = 'lo') {
+  constructor(place: LabPlace, index: number, options: LifeOptions = {}) {
     this.#place = place;
-    this.#device = device;
-    const hardware = simulatedHardware(index);
+    this.#options = options;
+    const hardware = options.hardware ?? simulatedHardware(index);
     this.hardware = hardware;
     this.#machine = new SimulatedMachine({
       mac: hardware.mac,
@@ -45,6 +54,9 @@ export class SimulatedLife implements Switched {
       enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
       seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
       works: true,
+      cloudInit: options.cloudInit === true,
+      fault: options.fault,
+      paceMs: () => this.paceMs,
     });
   }
 
@@ -66,12 +78,12 @@ export class SimulatedLife implements Switched {
 
   async #start(): Promise<void> {
     if (this.#running !== undefined) return;
-    const network = await openNetwork();
+    const network = await (this.#options.plug ?? openNetwork)();
     const runner = new MachineRunner(this.#machine, {
       ...this.#place,
       network,
       clock: systemClock,
-      device: this.#device,
+      device: this.#options.device ?? 'lo',
       onStep: (step) => this.onStep(step),
     });
     this.#running = { runner, network };

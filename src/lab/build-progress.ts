@@ -1,0 +1,74 @@
+// What a person is told while the environment of the virtual lab is built: which step of how many, and how many megabytes of those that
+// are fetched. The names of packages are for `rackboot images build`.
+
+import { globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+
+const LOOK_EVERY_MS = 3000;
+const MEGABYTE = 1_000_000;
+/** The steps in their order: by what the first word of each begins with, as the builders say it. */
+const STEPS = [
+  [/^Looking/, 'looking up the packages'],
+  [/^Fetching/, 'fetching the packages of the environment'],
+  [/^Unpacking/, 'unpacking them'],
+  [/^Packing/, 'packing the environment'],
+  [/^Fetching/, 'fetching the loaders'],
+] as const;
+
+export class BuildProgress {
+  readonly #directory: string;
+  readonly #say: (text: string) => void;
+  readonly #clock: Clock;
+  #step = -1;
+  #totalBytes = 0;
+  #beforeBytes = 0;
+  #timer: Timer | undefined;
+
+  /** @param directory where packages arrive @param say called with each line */
+  constructor(directory: string, say: (text: string) => void, clock: Clock = systemClock) {
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  /** Takes what a builder says of its progress; the first step begins with the words that it looks. */
+  tell(text: string): void {
+    const next = STEPS.findIndex(([begins], index) => index > this.#step && begins.test(text));
+    if (next === -1) return;
+    this.end();
+    this.#step = next;
+    const total = /, ([\d.]+) MB$/.exec(text)?.[1];
+    this.#totalBytes = total === undefined ? 0 : Number(total) * MEGABYTE;
+    this.#beforeBytes = this.#arrived();
+    const more = total === undefined ? '' : `, ${total} MB`;
+    this.#say(`Step ${next + 1} of ${STEPS.length}: ${STEPS[next]?.[1]}${more}`);
+    if (this.#totalBytes > 0) this.#look();
+  }
+
+  /** No more is told. */
+  end(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    this.#timer = this.#clock.schedule(LOOK_EVERY_MS, () => {
+      const bytes = Math.min(this.#totalBytes, this.#arrived() - this.#beforeBytes);
+      if (bytes > 0)
+        this.#say(
+          `Step ${this.#step + 1} of ${STEPS.length}: ${megabytes(bytes)} of ${megabytes(this.#totalBytes)} MB`,
+        );
+      this.#look();
+    });
+  }
+
+  /** The bytes of the packages that are there, whole or in part. */
+  #arrived(): number {
+    const sizeOf = (name: string): number =>
+      statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;
+    return globSync('**/*.deb', { cwd: this.#directory }).reduce((sum, name) => sum + sizeOf(name), 0);
+  }
+}
+
+const megabytes = (bytes: number): string => (bytes / MEGABYTE).toFixed(bytes < MEGABYTE * 10 ? 1 : 0);

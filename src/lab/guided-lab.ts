@@ -1,0 +1,208 @@
+// `npm start`: a lab that a person watches and acts in. One rack and one simulated machine, or a hall of both, on this host's loopback, by
+// any user.
+//
+//   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist, and are led to their places ─▶ what to try next
+//                                            └─ from here on it is told what happens ─────────────────────▶ Ctrl-C: what was removed
+//
+// 1. Nothing is told before the region answers but that it starts: what a service must say in its log is noise to a newcomer.
+// 2. Whatever ends it, racks, machines and files are gone afterwards.
+
+import { Resolver } from 'node:dns/promises';
+import { rmSync } from 'node:fs';
+import { systemClock } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import { keyPart } from '../region/accounts.ts';
+import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { Hall } from './hall.ts';
+import { type HallMachine, planHall } from './hall-plan.ts';
+import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
+import { checkPorts } from './lab-ports.ts';
+import { labProgram } from './lab-program.ts';
+import { type LabMachine, LabRegion } from './lab-region.ts';
+import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
+import type { Narrator } from './narrator.ts';
+import { simulatedHardware } from './simulated-hardware.ts';
+import { tellEvents } from './told-events.ts';
+import { WebhookPower } from './webhook-power.ts';
+
+export interface LabSize {
+  readonly machines: number;
+  readonly racks: number;
+}
+
+const TOKEN_CHARACTERS = 32;
+const REGION_MS_MAX = 60_000;
+const PINO_ERROR = 50;
+/** Machines of a hall between two lines. */
+const HALL_TOLD_EVERY = 5;
+/** Runs the lab until `until` settles (Ctrl-C). @throws RackError when it cannot start */
+export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
+  await checkPorts(Array.from({ length: size.racks }, (_, index) => ({ place: rackPlace(index) })));
+  const lab = new GuidedLab(size, narrator, until);
+  try {
+    await Promise.race([lab.run(), until]);
+    await until;
+  } finally {
+    await lab.end();
+  }
+}
+
+class GuidedLab {
+  readonly #size: LabSize;
+  readonly #narrator: Narrator;
+  readonly #stop = new AbortController();
+  readonly #daemons: DaemonProcess[] = [];
+  #files: LabFiles | undefined;
+  #power: WebhookPower | undefined;
+  #hall: Hall | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #placed = 0;
+
+  constructor(size: LabSize, narrator: Narrator, until: Promise<void>) {
+    this.#size = size;
+    this.#narrator = narrator;
+    void until.then(() => this.#stop.abort());
+  }
+
+  get #isHall(): boolean {
+    return this.#size.machines > 1;
+  }
+
+  /** Starts everything, and tells of it. */
+  run(): Promise<void> {
+    this.#running = this.#run();
+    return this.#running;
+  }
+
+  /** Removes everything, and says so. */
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.#close();
+    // What was being started meanwhile is there now, and what is asked while it ends is not answered any more.
+    await this.#running.catch(() => undefined);
+    await this.#close();
+    if (this.#files === undefined) return;
+    rmSync(this.#files.directory, { recursive: true, force: true });
+    const { machines, racks } = this.#size;
+    this.#narrator.tell('lab', removedWords(machines, racks, this.#files.directory));
+  }
+
+  async #close(): Promise<void> {
+    await this.#hall?.close();
+    this.#power?.close();
+    await Promise.all(this.#daemons.splice(0).map((daemon) => daemon.stop()));
+    this.#hall = undefined;
+    this.#power = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { machines, racks } = this.#size;
+    this.#narrator.tell('lab', openingWords(machines, racks));
+    const files = await makeLabFiles(racks);
+    this.#files = files;
+    const [first, ...others] = files.racks;
+    if (first === undefined) return;
+    const region = new LabRegion(first.stateDir);
+    await this.#startFirst(first);
+    const look = this.#isHall ? `: look on as ${files.user} with the password ${files.password}` : '';
+    this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
+    // What happens in a hall is too much to read.
+    if (!this.#isHall)
+      void tellEvents(
+        first.stateDir,
+        this.#narrator,
+        this.#stop.signal,
+        (name, words) => void this.#tellName(name, words),
+      );
+    for (const rack of others) {
+      await this.#start(rack);
+      await region.acceptRack(rack.name, rack.stateDir);
+      this.#narrator.tell('rack', `${rack.name} serves ${rack.place.octets}.0/22, and is accepted by the region`);
+    }
+    await this.#fill(files, region);
+  }
+
+  /** Switches the machines on. */
+  async #fill(files: LabFiles, region: LabRegion): Promise<void> {
+    const { machines, racks } = this.#size;
+    this.#power = new WebhookPower('127.0.0.1', keyPart(systemClock, TOKEN_CHARACTERS));
+    await this.#power.listen();
+    const isHall = this.#isHall;
+    let last: LabMachine | undefined;
+    const parts = {
+      files,
+      region,
+      power: this.#power,
+      onStep: (mac: string, step: Parameters<typeof stepWords>[0]): void => {
+        const words = isHall || this.#placed > 0 ? undefined : stepWords(step);
+        const who = step.name === 'power-on' ? `The simulated machine ${mac}` : 'It';
+        if (words !== undefined) this.#narrator.tell('machine', `${who} ${words}`);
+      },
+      onPlaced: (machine: LabMachine): void => {
+        last = machine;
+        this.#placed += 1;
+        const isNews = this.#placed === machines || this.#placed % HALL_TOLD_EVERY === 0;
+        if (isHall && isNews) this.#narrator.tell('lab', hallWords(this.#placed, machines));
+      },
+      onTrouble: (text: string): void => this.#narrator.tell('problem', text),
+    };
+    const alone: HallMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
+    this.#hall = await Hall.open(parts, isHall ? planHall(machines, racks) : [alone]);
+    await this.#hall.lead(isHall);
+    if (!this.#stop.signal.aborted) this.#tellNext(files, isHall ? undefined : last?.hostname);
+  }
+
+  #tellNext(files: LabFiles, machine: string | undefined): void {
+    const [first] = files.racks;
+    if (first === undefined) return;
+    const { user, password, userData } = files;
+    const more = { program: labProgram(), system: LAB_SYSTEM, machine };
+    this.#narrator.show(
+      nextSteps({ pageUrl: pageOf(first), user, password, configFile: first.configFile, userData, ...more }),
+    );
+  }
+
+  /** Starts the rack that has the region, and waits until the region answers. */
+  async #startFirst(rack: LabRack): Promise<void> {
+    const up = Promise.withResolvers<void>();
+    await this.#start(rack, ({ event }) => {
+      if (event === 'region.up') up.resolve();
+    });
+    const late = systemClock.schedule(REGION_MS_MAX, () =>
+      up.reject(new RackError('not-running', `the region did not answer within ${REGION_MS_MAX / 1000} s`)),
+    );
+    this.#stop.signal.addEventListener('abort', () => up.reject(new RackError('not-running', 'the lab ends')));
+    await up.promise.finally(() => late.cancel());
+  }
+
+  async #start(rack: LabRack, onLine: (line: LogLine) => void = () => undefined): Promise<void> {
+    const daemon = await DaemonProcess.start({
+      config: rack.configFile,
+      onLine: (line) => {
+        if (line.level >= PINO_ERROR) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
+        onLine(line);
+      },
+      onExit: (code) => {
+        if (!this.#stop.signal.aborted)
+          this.#narrator.tell('problem', `${rack.name} has ended with ${code}. Ctrl-C ends the lab.`);
+      },
+    });
+    this.#daemons.push(daemon);
+    this.#stop.signal.throwIfAborted();
+  }
+
+  /** Asks the rack's DNS for a machine that was deployed. */
+  async #tellName(hostname: string, words: string): Promise<void> {
+    if (words !== 'is Deployed') return;
+    const { octets, dnsPort } = rackPlace(0);
+    const resolver = new Resolver();
+    resolver.setServers([`${octets}.1:${dnsPort}`]);
+    const name = `${hostname.split('.')[0]}.maas`;
+    const addresses = await resolver.resolve4(name).catch(() => []);
+    const asked = `(dig -p ${dnsPort} @${octets}.1 ${name})`;
+    if (addresses.length > 0)
+      this.#narrator.tell('rack', `answers in DNS: ${name} is ${addresses.join(', ')} ${asked}`);
+  }
+}
+
+const pageOf = ({ place }: LabRack): string => `http://127.0.0.1:${place.regionPort}/MAAS/`;

@@ -1,0 +1,59 @@
+// What each machine of a hall is, and in which state a person finds it. Pure.
+
+import type { HardwareKind } from './simulated-hardware.ts';
+
+/** Where a machine is led; `new`: nowhere, it waits to be accepted. */
+export type HallGoal = 'new' | 'ready' | 'allocated' | 'deployed' | 'failed' | 'broken' | 'rescue';
+
+export interface HallMachine {
+  readonly hostname: string;
+  readonly kind: HardwareKind;
+  readonly goal: HallGoal;
+  /** The rack that it is plugged into, from 0. */
+  readonly rack: number;
+}
+
+export const HALL_MACHINES_MAX = 200;
+export const HALL_RACKS_MAX = 4;
+
+const GIB = 1024;
+const TERABYTE = 1_000_000_000_000;
+
+interface Role {
+  readonly name: string;
+  readonly kind: HardwareKind;
+}
+
+const ssd = (product: string, cpuCount: number, memoryGib: number, disks: number, terabytes: number): HardwareKind => ({
+  product: `${product}, simulated`,
+  cpuCount,
+  memoryMib: memoryGib * GIB,
+  disks,
+  diskBytes: terabytes * TERABYTE,
+  rotational: false,
+});
+
+const ROLES: readonly Role[] = [
+  { name: 'web', kind: ssd('Web server', 8, 32, 1, 0.48) },
+  { name: 'db', kind: ssd('Database server', 32, 256, 2, 1.92) },
+  { name: 'web', kind: ssd('Web server', 8, 32, 1, 0.48) },
+  { name: 'node', kind: ssd('Compute node', 64, 512, 1, 0.96) },
+  { name: 'store', kind: { ...ssd('Storage server', 16, 64, 12, 8), rotational: true } },
+];
+
+/** Most machines of a hall are deployed or ready; of everything else there is one now and then. */
+const GOALS: readonly HallGoal[] = [
+  ...(['deployed', 'ready', 'new', 'deployed', 'failed', 'deployed', 'ready', 'allocated', 'deployed', 'new'] as const),
+  ...(['broken', 'deployed', 'ready', 'deployed', 'rescue', 'deployed', 'new', 'ready', 'deployed', 'ready'] as const),
+];
+
+/** The machines of a hall, the same ones each time: `web-1`, `db-1`, `web-2` … in turn on each rack. */
+export function planHall(machines: number, racks: number): readonly HallMachine[] {
+  const numbers = new Map<string, number>();
+  return Array.from({ length: machines }, (_, index) => {
+    const { name, kind } = ROLES[index % ROLES.length] ?? { name: 'node', kind: ssd('Machine', 4, 8, 1, 0.24) };
+    const number = (numbers.get(name) ?? 0) + 1;
+    numbers.set(name, number);
+    return { hostname: `${name}-${number}`, kind, goal: GOALS[index % GOALS.length] ?? 'new', rack: index % racks };
+  });
+}

@@ -1,0 +1,126 @@
+// The machines of a guided lab: each with a socket that holds its power, switched on for the first time, given its driver as soon as it is
+// New, and led through its life to where its plan has it.
+//
+// 1. LANES_MAX machines are led at a time; one that gets nowhere is told of, and the others go on.
+// 2. Whoever has led a machine to its place is slow from then on, so that a person sees how far its work is.
+
+import { errorText } from '../errors.ts';
+import { formatMac } from '../net/address.ts';
+import type { HallGoal, HallMachine } from './hall-plan.ts';
+import { LAB_SYSTEM, type LabFiles } from './lab-files.ts';
+import { awaitValue, type LabMachine, type LabRegion } from './lab-region.ts';
+import type { MachineStep } from './machine-actions.ts';
+import { SharedCable } from './shared-cable.ts';
+import { simulatedHardware } from './simulated-hardware.ts';
+import { SimulatedLife } from './simulated-life.ts';
+import { PowerSocket, type WebhookPower } from './webhook-power.ts';
+
+/** Machines that are led at the same time. */
+const LANES_MAX = 6;
+/** How long a machine waits before each word to its region once a person watches it. */
+const WATCHED_PACE_MS = 300;
+const FAULT = 'simulated: memory bank DIMM_A1 has errors';
+
+interface Plugged {
+  readonly plan: HallMachine;
+  readonly life: SimulatedLife;
+  readonly socket: PowerSocket;
+}
+
+export interface HallParts {
+  readonly files: LabFiles;
+  readonly region: LabRegion;
+  readonly power: WebhookPower;
+  readonly onStep: (machine: string, step: MachineStep) => void;
+  /** Called with a machine when it is where it is to be. */
+  readonly onPlaced: (machine: LabMachine) => void;
+  readonly onTrouble: (text: string) => void;
+}
+
+export class Hall {
+  readonly #parts: HallParts;
+  readonly #cables: readonly SharedCable[];
+  readonly #machines: readonly Plugged[];
+  #isClosed = false;
+
+  private constructor(parts: HallParts, cables: readonly SharedCable[], plans: readonly HallMachine[]) {
+    this.#parts = parts;
+    this.#cables = cables;
+    this.#machines = plans.map((plan, index) => this.#plug(plan, index));
+  }
+
+  static async open(parts: HallParts, plans: readonly HallMachine[]): Promise<Hall> {
+    const cables = await Promise.all(parts.files.racks.map(({ place }) => SharedCable.open(place.dhcpClientPort)));
+    return new Hall(parts, cables, plans);
+  }
+
+  /** Leads every machine to its place. @param named false: machines keep the names that the region gave them */
+  async lead(named: boolean): Promise<void> {
+    const waiting = [...this.#machines.entries()];
+    const lane = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined && !this.#isClosed; next = waiting.shift()) {
+        const [, machine] = next;
+        await this.#leadOne(machine, named).catch((error: unknown) => {
+          if (!this.#isClosed) this.#parts.onTrouble(`${machine.plan.hostname}: ${errorText(error)}`);
+        });
+        machine.life.paceMs = WATCHED_PACE_MS;
+      }
+    };
+    await Promise.all(Array.from({ length: LANES_MAX }, lane));
+  }
+
+  /** Pulls every plug. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#machines.map(({ life }) => life.close()));
+    await Promise.all(this.#cables.map((cable) => cable.close()));
+  }
+
+  #plug(plan: HallMachine, index: number): Plugged {
+    const { files, power, onStep } = this.#parts;
+    const cable = this.#cables[plan.rack];
+    const place = files.racks[plan.rack]?.place;
+    if (cable === undefined || place === undefined) throw new Error(`the hall has no rack ${plan.rack}`);
+    const hardware = simulatedHardware(index, plan.kind);
+    const fault = plan.goal === 'failed' ? { fault: FAULT } : {};
+    const life = new SimulatedLife(place, index, { hardware, plug: () => cable.plug(), cloudInit: true, ...fault });
+    const socket = power.plug(new PowerSocket(plan.hostname, life));
+    life.onOff = () => {
+      socket.isOn = false;
+    };
+    life.onStep = (step) => onStep(formatMac(hardware.mac), step);
+    return { plan, life, socket };
+  }
+
+  async #leadOne({ plan, life, socket }: Plugged, named: boolean): Promise<void> {
+    const { region, power, onPlaced } = this.#parts;
+    await socket.switchTo('on');
+    const { system_id: id } = await region.findEnlisted(formatMac(life.hardware.mac));
+    await awaitValue(`${plan.hostname} to be off`, async () => !socket.isOn || undefined);
+    await region.update(id, {
+      ...(named ? { hostname: plan.hostname } : {}),
+      power_type: 'webhook',
+      power_parameters: JSON.stringify(power.parameters(plan.hostname)),
+    });
+    await region.queryPower(id);
+    await this.#reach(id, plan.goal);
+    onPlaced(await region.machine(id));
+  }
+
+  async #reach(id: string, goal: HallGoal): Promise<void> {
+    const { region } = this.#parts;
+    if (goal === 'new') return;
+    await region.command(id, 'accept', goal === 'failed' ? 'Failed commissioning' : 'Ready');
+    switch (goal) {
+      case 'allocated':
+        return await region.allocate(id);
+      case 'deployed':
+        return await region.command(id, 'deploy', 'Deployed', { distro_series: LAB_SYSTEM });
+      case 'broken':
+        return await region.command(id, 'mark_broken', 'Broken', { comment: 'simulated: a fan stands still' });
+      case 'rescue':
+        return await region.command(id, 'rescue_mode', 'Rescue mode');
+      default:
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// What a guided lab puts onto the disk before its racks start: one directory that holds everything, and that is removed at the end.
+//
+//   /tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      of the first rack, which has the region
+//                             ├─ rack-2.yaml … of the others, whose region it is
+//                             ├─ hello.yaml    user data to deploy with
+//                             └─ lab, rack-2 … state directories, each with a boot tree of stand-ins
+//
+// 1. Only the user that started the lab can read it.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../clock.ts';
+import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/image-store.ts';
+import { ipv4 } from '../net/address.ts';
+import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts.ts';
+import { openRegionStore } from '../store/region-sqlite.ts';
+import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
+
+/** One rack of the lab. */
+export interface LabRack {
+  readonly name: string;
+  readonly place: LabPlace;
+  readonly configFile: string;
+  readonly stateDir: string;
+}
+
+/** Everything that a lab has on the disk. */
+export interface LabFiles {
+  readonly directory: string;
+  /** The first one has the region. */
+  readonly racks: readonly LabRack[];
+  readonly user: string;
+  readonly password: string;
+  /** User data that a person can deploy with. */
+  readonly userData: string;
+}
+
+/** What can be deployed in a lab. */
+export const LAB_SYSTEM = 'debian/bookworm';
+export const LAB_USER = 'lab';
+
+const PASSWORD_CHARACTERS = 10;
+/** Zeroes, which take no room on most file systems. */
+const IMAGE_BYTES = 64_000_000;
+const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
+/** How long the system of a machine of the lab keeps its address: it asks once. */
+const LEASE = '1d';
+
+/** Where the `index`th rack (0 to 3) of a guided lab is. */
+export function rackPlace(index: number): LabPlace {
+  if (index === 0) return labPlace(0);
+  const port = 17_000 + index * 10;
+  return {
+    octets: `127.${190 + index}.0`,
+    source: ipv4(0x7f00_00fe + (190 + index) * 0x10000),
+    dhcpServerPort: port + 1,
+    dhcpClientPort: port + 2,
+    tftpPort: port + 3,
+    dnsPort: port + 4,
+    httpPort: port + 5,
+    regionPort: port + 6,
+  };
+}
+
+/** Makes the directory with everything that `racks` racks need. */
+export async function makeLabFiles(racks: number): Promise<LabFiles> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
+  const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
+  const [first] = made;
+  if (first === undefined) throw new Error('a lab has a rack');
+  const userData = join(directory, 'hello.yaml');
+  writeFileSync(userData, HELLO);
+  return { directory, racks: made, user: LAB_USER, password: await makeAccount(first.stateDir), userData };
+}
+
+function makeRack(directory: string, index: number): LabRack {
+  const name = index === 0 ? 'lab' : `rack-${index + 1}`;
+  const place = rackPlace(index);
+  const stateDir = join(directory, name);
+  const tree = join(stateDir, 'boot');
+  makeStandInTree(tree);
+  makeStandInImage(tree);
+  const configFile = join(directory, `${name}.yaml`);
+  writeFileSync(configFile, guidedConfig(place, stateDir, index === 0 ? undefined : name));
+  return { name, place, configFile, stateDir };
+}
+
+/** The lab's configuration, in a network that has room for a hall. @param elsewhere the name of a rack whose region the first one has */
+export function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
+  const net = place.octets.replace(/\.0$/, '');
+  const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
+  const text = labConfig(place, stateDir)
+    .replace(/^( +network: ).*$/m, `$1${net}.0.0/22`)
+    .replace(/^( +)ip_range_low: .*$/m, `$1ip_range_low: ${net}.2.1`)
+    .replace(
+      /^( +)ip_range_high: .*$/m,
+      `$1ip_range_high: ${net}.2.250\n$1static_ip_range_low: ${net}.1.1\n$1static_ip_range_high: ${net}.1.250`,
+    )
+    .replace('dhcp: {', `dhcp: { lease_time: ${LEASE},`);
+  if (elsewhere === undefined) return text;
+  return text
+    .replace(/^name: .*$/m, `name: ${elsewhere}`)
+    .replace(/^( +- name: ).*$/m, `$1${elsewhere}`)
+    .replace(/^region: .*$/m, `region: { mode: remote, url: "${region}" }`);
+}
+
+/** Puts an image into the store of a tree. Nothing starts from it, and its title says so. */
+function makeStandInImage(tree: string): void {
+  const bytes = Buffer.alloc(IMAGE_BYTES);
+  const image: StoredImage = {
+    os: 'debian',
+    release: 'bookworm',
+    architecture: 'amd64',
+    subarchitecture: 'generic',
+    label: 'release',
+    serial: '20260101',
+    title: 'A stand-in of the lab for Debian 12: 64 MB of zeroes',
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    bytes: IMAGE_BYTES,
+    format: 'raw',
+    diskBytes: IMAGE_BYTES,
+    partitionTable: 'gpt',
+  };
+  const blob = join(tree, blobPath(image.sha256, image.format));
+  const manifest = manifestPath(tree, image);
+  for (const path of [blob, manifest]) mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(blob, '');
+  truncateSync(blob, IMAGE_BYTES);
+  writeFileSync(manifest, encodeImage(image));
+}
+
+/** Makes the lab's administrator with a key to deploy with, which the command line of this host gets, too. @returns the password */
+async function makeAccount(stateDir: string): Promise<string> {
+  const store = openRegionStore({ stateDir });
+  try {
+    const password = keyPart(systemClock, PASSWORD_CHARACTERS);
+    await createAdmin(store, systemClock, { username: LAB_USER, email: '', password });
+    const createdMs = systemClock.wallTimeMs();
+    for (const username of [LAB_USER, LOCAL_ADMINISTRATOR]) {
+      const event = {
+        type: 'AUTHORISATION',
+        description: `added an SSH key of ${username}`,
+        atMs: createdMs,
+        username,
+      } as const;
+      store.life.addSshKey({ username, key: standInKey(), createdMs }, 1, event);
+    }
+    return password;
+  } finally {
+    store.close();
+  }
+}
+
+/** A public key of which nobody has the private half: a machine that is simulated opens no login. */
+function standInKey(): string {
+  const word = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
+  const bytes = Buffer.concat([word('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), systemClock.randomBytes(32)]);
+  return `ssh-ed25519 ${bytes.toString('base64')} stand-in@lab`;
+}

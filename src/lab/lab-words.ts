@@ -1,0 +1,116 @@
+// What a guided lab says, as pure functions of what happened: few lines, each a sentence that a newcomer reads.
+
+import type { LogLine } from './daemon-process.ts';
+import type { MachineStep } from './machine-actions.ts';
+
+/** What the region's event log tells, as its API gives it. */
+export interface ToldEvent {
+  readonly type: string;
+  readonly description: string;
+  readonly level: string;
+  readonly hostname: string;
+}
+
+export interface NextSteps {
+  readonly pageUrl: string;
+  readonly user: string;
+  readonly password: string;
+  /** What runs the command line here: `node bin/rackboot.js`. */
+  readonly program: string;
+  readonly configFile: string;
+  readonly userData: string;
+  /** What is to be deployed: `debian/bookworm`. */
+  readonly system: string;
+  /** A machine that waits to be accepted; undefined: none does. */
+  readonly machine: string | undefined;
+}
+
+const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
+
+/** What there is, in the first line. */
+export function openingWords(machines: number, racks: number): string {
+  const what = `${racks === 1 ? 'a real rack' : `${racks} real racks`} and ${count(machines, 'simulated machine')}`;
+  return `A safe lab on this host's loopback: ${what}. No network is touched.`;
+}
+
+/** What a person is told of a machine's first boot; undefined: nothing, as of most of its steps. */
+export function stepWords({ name, text }: MachineStep): string | undefined {
+  switch (name) {
+    case 'power-on':
+      return 'is switched on, and asks the network (DHCP)';
+    case 'address':
+      return `${text.replace(/ for \d+ s and loads (\S+) from \S+$/, ' and loads $1 (TFTP)')}, then kernel and initrd (HTTP)`;
+    case 'running':
+      return 'runs the environment that measures it, reports itself and powers off';
+    default:
+      return undefined;
+  }
+}
+
+/** What a person is told of an event; undefined: nothing. */
+export function eventWords({ type, description, level, hostname }: ToldEvent): string | undefined {
+  // What racks say of their interfaces is no machine's story.
+  if (hostname === '') return undefined;
+  if (type === 'New') return 'is enlisted: the region knows it now, as New';
+  if (type === 'Node changed status') {
+    const to = /to '([^']+)'$/.exec(description)?.[1];
+    return to === undefined ? undefined : `is ${to}`;
+  }
+  if (type === 'Node powered on') return 'is switched on by its webhook';
+  if (type === 'Node powered off') return 'is switched off';
+  if (type === 'Node installation') return `works on its disk: ${description}`;
+  if (type === 'Disk written') return 'has written its disk, and starts it';
+  if (type === 'Node status event') return /^modules-final ended \(SUCCESS\): (.*)/.exec(description)?.[1];
+  return /^(?:WARNING|ERROR|CRITICAL)$/.test(level) ? `${type}: ${description}` : undefined;
+}
+
+/** What a person is told of a line of the rack's log; undefined: nothing, as of most of them. */
+export function rackWords({ event, address, file, bytes }: LogLine): string | undefined {
+  const how = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
+  switch (event) {
+    case 'dhcp.offer':
+      return `offers ${address} and ${file === '' || file === undefined ? 'nothing to load' : file} (DHCP)`;
+    case 'tftp.sent':
+    case 'http.file-sent':
+      return `has sent ${String(file).split('/').at(-1)}, ${(Number(bytes) / 1_000_000).toFixed(1)} MB (${how})`;
+    default:
+      return undefined;
+  }
+}
+
+/** What to try next, in lines of their own, so that a command can be copied. */
+export function nextSteps(next: NextSteps): readonly string[] {
+  const { pageUrl, user, password, program, configFile, userData, system, machine } = next;
+  const page = [`On the page:  ${pageUrl}`, `              sign in as ${user} with the password ${password}`];
+  const asked: readonly (readonly [string, string])[] =
+    machine === undefined
+      ? [
+          ['Machines', 'machines list'],
+          ['Racks', 'racks'],
+        ]
+      : [
+          ['Accept', `machines accept ${machine}`],
+          ['Deploy', `machines deploy ${machine} ${system} --user-data ${userData}`],
+          ['Release', `machines release ${machine}`],
+        ];
+  const commands = asked.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
+  return [
+    '',
+    'What to try next',
+    ...page.map((line) => `  ${line}`),
+    '  In another terminal, one after the other:',
+    `    export RACKBOOT_CONFIG=${configFile}`,
+    ...commands.map((line) => `  ${line}`),
+    'Ctrl-C ends the lab and removes everything.',
+    '',
+  ];
+}
+
+/** What was removed, in the last line. */
+export function removedWords(machines: number, racks: number, directory: string): string {
+  return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
+}
+
+/** How many machines of a hall are there. */
+export const hallWords = (done: number, machines: number): string =>
+  `${done} of ${count(machines, 'machine')} ${done === 1 ? 'is' : 'are'} where the lab wants them`;

@@ -1,0 +1,43 @@
+// Tells what happens to the machines of a lab, from the region's event log, for as long as the lab runs.
+
+import { z } from 'zod';
+import { followEvents } from '../cli/event-follow.ts';
+import { errorText } from '../errors.ts';
+import { eventWords } from './lab-words.ts';
+import type { Narrator } from './narrator.ts';
+
+const EVENTS_PATH = '/MAAS/api/2.0/events/?op=follow&level=DEBUG';
+
+const eventShape = z.looseObject({
+  id: z.number(),
+  type: z.string(),
+  level: z.string(),
+  hostname: z.string(),
+  description: z.string(),
+});
+
+/** @param stateDir of the rack that has the region @param onState called with each state that a machine enters */
+export async function tellEvents(
+  stateDir: string,
+  narrator: Narrator,
+  signal: AbortSignal,
+  onState: (hostname: string, words: string) => void = () => undefined,
+): Promise<void> {
+  await followEvents({
+    stateDir,
+    path: (last) => `${EVENTS_PATH}${last === undefined ? '' : `&after=${last}`}`,
+    after: undefined,
+    onEvent: ({ event: kind, data }) => {
+      if (kind === 'gap') return undefined;
+      const event = eventShape.parse(JSON.parse(data));
+      const words = eventWords(event);
+      if (words !== undefined) {
+        narrator.tell('region', `${event.hostname} ${words}`);
+        onState(event.hostname, words);
+      }
+      return event.id;
+    },
+    onInterruption: () => undefined,
+    signal,
+  }).catch((error: unknown) => narrator.tell('problem', errorText(error)));
+}

@@ -1,0 +1,111 @@
+// What holds the power of simulated machines, as the driver `webhook` asks it: an HTTP server on loopback, and behind it whatever is to
+// be switched on and off.
+//
+// Source: docs/power.md, `power/webhook.ts` (what is sent, and what of the answer is read).
+//
+// 1. A machine that has the state already is not switched again.
+// 2. A machine that powers itself off says so (`PowerSocket.isOn`).
+// 3. With a token, only who sends it is answered: any user of this host can reach the port. The token is a secret parameter of the driver,
+//    which no log and no page shows.
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { equalSecrets } from '../region/accounts.ts';
+
+/** What can be switched. Each is called once for each change. */
+export interface Switched {
+  on(): void | Promise<void>;
+  off(): void | Promise<void>;
+}
+
+/** The power of one machine. */
+export class PowerSocket {
+  readonly name: string;
+  isOn = false;
+  readonly #machine: Switched;
+
+  constructor(name: string, machine: Switched) {
+    this.name = name;
+    this.#machine = machine;
+  }
+
+  /** Switches the machine, unless it is so already, and answers. */
+  async change(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
+    await this.switchTo(what);
+    this.tell(answer);
+  }
+
+  /** Switches the machine, unless it is so already. */
+  async switchTo(what: 'on' | 'off'): Promise<void> {
+    const isOther = this.isOn !== (what === 'on');
+    this.isOn = what === 'on';
+    if (isOther) await this.#machine[what]();
+  }
+
+  /** Answers with the state. */
+  tell(answer: ServerResponse): void {
+    answer.end(`{"status": "${this.isOn ? 'running' : 'stopped'}"}`);
+  }
+}
+
+/** A server that switches machines. */
+export class WebhookPower {
+  readonly #server: Server;
+  readonly #sockets = new Map<string, PowerSocket>();
+  readonly #address: string;
+  readonly #token: string | undefined;
+  #port = 0;
+
+  /** @param address where it listens @param token what a request must show; undefined: nothing */
+  constructor(address = '127.0.0.1', token?: string) {
+    this.#address = address;
+    this.#token = token;
+    this.#server = createServer((request, answer) => this.#answer(request, answer));
+  }
+
+  /** Opens a port that the system chooses. */
+  async listen(): Promise<void> {
+    this.#server.listen(0, this.#address);
+    await once(this.#server, 'listening');
+    const bound = this.#server.address();
+    this.#port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  }
+
+  /** Plugs a machine in. */
+  plug<Socket extends PowerSocket>(socket: Socket): Socket {
+    this.#sockets.set(socket.name, socket);
+    return socket;
+  }
+
+  /** `power_parameters` for a machine of `power_type` webhook. */
+  parameters(name: string): Readonly<Record<string, string>> {
+    const base = `http://${this.#address}:${this.#port}/${name}`;
+    return {
+      power_on_uri: `${base}/on`,
+      power_off_uri: `${base}/off`,
+      power_query_uri: `${base}/state`,
+      power_on_regex: 'running',
+      power_off_regex: 'stopped',
+      ...(this.#token === undefined ? {} : { power_token: this.#token }),
+    };
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #answer(request: IncomingMessage, answer: ServerResponse): void {
+    const [, name = '', what] = (request.url ?? '').split('/');
+    const socket = this.#sockets.get(name);
+    if (!this.#mayAsk(request)) answer.writeHead(401).end('this is for the region of this lab');
+    else if (socket === undefined) answer.writeHead(404).end('no such machine');
+    else if (request.method === 'GET' && what === 'state') socket.tell(answer);
+    else if (request.method === 'POST' && (what === 'on' || what === 'off')) void socket.change(what, answer);
+    else answer.writeHead(405).end();
+  }
+
+  #mayAsk({ headers }: IncomingMessage): boolean {
+    return this.#token === undefined || equalSecrets(headers.authorization ?? '', `Bearer ${this.#token}`);
+  }
+}

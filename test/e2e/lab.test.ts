@@ -1,0 +1,202 @@
+// The guided lab as a person has it: `rackboot lab` run by a user without a privilege, its machine accepted, deployed and released by the
+// commands that it prints, named in DNS; a hall of two racks; what it says when it cannot start; and that nothing is left of it.
+//
+// 1. A lab has its ports to itself: every lab of the tests is in this file, one after the other.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { z } from 'zod';
+import { AS_NOBODY, readableCheckout } from '../support/another-user.ts';
+import { ended, endProgram, whileRunning } from '../support/child.ts';
+import { missing } from '../support/needs.ts';
+import { askName } from '../support/probes.ts';
+import { eventually } from '../support/running-rack.ts';
+
+const MS_MAX = 240_000;
+const STATE_MS_MAX = 90_000;
+const DNS_PORT = 6053;
+const RACK = '127.77.0.1';
+/** Another user than root, where this is root. */
+const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
+
+const machinesShape = z.array(
+  z.looseObject({ hostname: z.string(), status_name: z.string(), power_state: z.string(), power_type: z.string() }),
+);
+const racksShape = z.array(z.looseObject({ name: z.string(), status_name: z.string(), is_away: z.boolean() }));
+
+/** A program of the checkout, with what it says. */
+class Program {
+  readonly child: ChildProcess;
+  text = '';
+
+  constructor(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const { root, node } = readableCheckout();
+    const [command = node, ...rest] = [...AS, node];
+    this.child = spawn(command, [...rest, join(root, 'bin', 'rackboot.js'), ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: root,
+      env: { ...process.env, HOME: '/nonexistent', NODE_COMPILE_CACHE: '', NO_COLOR: '1', ...env },
+    });
+    for (const stream of [this.child.stdout, this.child.stderr])
+      stream?.on('data', (bytes: Buffer) => {
+        this.text += bytes.toString('utf8');
+      });
+  }
+
+  /** Waits until it says so. */
+  async says(pattern: RegExp, limitMs = STATE_MS_MAX): Promise<RegExpExecArray> {
+    const found = eventually(`${pattern} in what it says`, () => pattern.exec(this.text) ?? undefined, limitMs);
+    return await whileRunning(this.child, found, () => this.text).catch((error: unknown) => {
+      throw new Error(`it said:\n${this.text}`, { cause: error });
+    });
+  }
+
+  /** Everything it said, when it has ended well. */
+  async well(): Promise<string> {
+    assert.equal(await ended(this.child), 0, this.text);
+    return this.text;
+  }
+}
+
+/** The directory of the lab, as it told it. */
+const directoryOf = async (lab: Program): Promise<string> =>
+  (await lab.says(/export RACKBOOT_CONFIG=(\S+)\/lab\.yaml/))[1] ?? '';
+
+/** Processes that have a file of this directory among their arguments. */
+function processesOf(directory: string): string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(directory));
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Ends a lab as Ctrl-C does where npm passes it on, and looks for what is left. */
+async function endAndLook(lab: Program): Promise<void> {
+  const directory = await directoryOf(lab);
+  assert.ok(existsSync(directory));
+  lab.child.kill('SIGINT');
+  lab.child.kill('SIGINT');
+  assert.equal(await endProgram(lab.child, 'SIGINT'), 0, lab.text);
+  assert.match(lab.text, new RegExp(`The lab has ended\\. Removed: .* and ${directory}\\. Nothing is left\\.\\n$`));
+  assert.equal(existsSync(directory), false);
+  assert.deepEqual(processesOf(directory), []);
+}
+
+describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
+  const labs: Program[] = [];
+  const start = (...words: string[]): Program => {
+    const lab = new Program(['lab', ...words]);
+    labs.push(lab);
+    return lab;
+  };
+  after(async () => {
+    for (const { child } of labs) await endProgram(child, 'SIGINT');
+  });
+
+  test('boots a machine in few lines, and it is accepted, deployed, named and released as the lab says', {
+    timeout: MS_MAX,
+  }, async () => {
+    const lab = start();
+    await lab.says(/Ctrl-C ends the lab/);
+    const told = lab.text.split('\n').filter((line) => line !== '');
+    assert.ok(told.length <= 20, lab.text);
+    assert.doesNotMatch(lab.text, /ECONNREFUSED|404|CAP_NET_RAW|problem/);
+    const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };
+    const [accept, deploy, release] = [...lab.text.matchAll(/rackboot(?:\.js)? (machines .*)$/gm)].map(
+      (found) => found[1] ?? '',
+    );
+    assert.match(String(deploy), /^machines deploy \S+ debian\/bookworm --user-data \S+$/);
+    const run = (words = ''): Promise<string> => new Program(words.split(' '), env).well();
+    const name = accept?.split(' ').at(-1) ?? '';
+    const is = async (status: string): Promise<void> =>
+      void (await lab.says(new RegExp(`${name} is ${status}\\n(?:.*\\n)*$`)));
+
+    const [found] = machinesShape.parse(JSON.parse(await run('machines list --json')));
+    assert.deepEqual([found?.hostname, found?.status_name, found?.power_type], [name, 'New', 'webhook']);
+    const second = new Program(['lab']);
+    assert.equal(await ended(second.child), 1, 'a second lab');
+    assert.match(second.text, /^rackboot: 127\.0\.0\.1:5240 is in use, most likely by another lab: .*Ctrl-C/);
+
+    await run(accept);
+    await is('Ready');
+    await run(deploy);
+    await lab.says(/writing/);
+    await is('Deployed');
+    await lab.says(/ran 3 lines of user data \(simulated\), the last: echo/);
+    const { value } = await askName(RACK, DNS_PORT, `${name}.maas`);
+    assert.match(value.address ?? 'no address', /^127\.77\.1\./);
+    await lab.says(new RegExp(`answers in DNS: ${name}\\.maas is ${value.address}`));
+    await run(release);
+    await lab.says(new RegExp(`${name} is Deployed\\n(?:.*\\n)*.*${name} is Ready\\n`));
+    await eventually(
+      'the end of its name',
+      async () => (await askName(RACK, DNS_PORT, `${name}.maas`)).value.address === undefined,
+    );
+    await endAndLook(lab);
+  });
+
+  test('with twelve machines and two racks shows a hall', { timeout: MS_MAX }, async () => {
+    const lab = start('--machines', '12', '--racks', '2');
+    await lab.says(/12 of 12 machines are where the lab wants them/, MS_MAX);
+    await lab.says(/Ctrl-C ends the lab/);
+    assert.doesNotMatch(lab.text, /problem/);
+    const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };
+    const run = (words: string): Promise<string> => new Program(words.split(' '), env).well();
+    const machines = machinesShape.parse(JSON.parse(await run('machines list --json')));
+    const states = machines.map(({ status_name: status }) => status).toSorted();
+    assert.deepEqual(states, [
+      ...['Allocated', 'Broken', 'Deployed', 'Deployed', 'Deployed', 'Deployed', 'Deployed'],
+      ...['Failed commissioning', 'New', 'New', 'Ready', 'Ready'],
+    ]);
+    const racks = racksShape.parse(JSON.parse(await run('racks --json')));
+    assert.deepEqual(
+      racks.map(({ name, is_away: away }) => [name, away]),
+      [
+        ['lab', false],
+        ['rack-2', false],
+      ],
+    );
+    // One of each rack is deployed, and in the DNS of its own.
+    assert.match((await askName(RACK, DNS_PORT, 'web-1.maas')).value.address ?? '', /^127\.77\.1\./);
+    assert.match((await askName('127.191.0.1', 17_014, 'node-1.maas')).value.address ?? '', /^127\.191\.1\./);
+    await endAndLook(lab);
+  });
+
+  test('that is ended while it starts leaves nothing', { timeout: MS_MAX }, async () => {
+    const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
+    try {
+      chmodSync(place, 0o777);
+      const lab = new Program(['lab'], { TMPDIR: place });
+      labs.push(lab);
+      await eventually('its directory', () => readdirSync(place).length > 0);
+      assert.equal(await endProgram(lab.child, 'SIGTERM'), 0, lab.text);
+      assert.deepEqual(readdirSync(place), []);
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+
+  for (const [words, complaint] of [
+    [['--machines', '0'], '--machines 0 does not do: it is a whole number from 1 to 200'],
+    [['--machines', '201'], '--machines 201 does not do: it is a whole number from 1 to 200'],
+    [['--machines', 'many'], '--machines needs a whole number from 1 to 200'],
+    [['--machines', '9', '--racks', '5'], '--racks 5 does not do: it is a whole number from 1 to 4'],
+    [['--racks', '2'], '--racks 2 needs a machine on each: give --machines 2 or more'],
+    [['--vm', '--machines', '3'], '--vm is one virtual machine on one rack: leave --machines and --racks out'],
+  ] as const) {
+    test(`refuses ${words.join(' ')}`, { timeout: MS_MAX }, async () => {
+      const program = new Program(['lab', ...words]);
+      assert.equal(await ended(program.child), 2, program.text);
+      assert.match(program.text, new RegExp(complaint));
+    });
+  }
+});

@@ -1,0 +1,137 @@
+// What the guided lab says: few lines of a machine's boot, sentences of events, commands that can be copied, and what was removed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  eventWords,
+  hallWords,
+  nextSteps,
+  openingWords,
+  rackWords,
+  removedWords,
+  stepWords,
+  type ToldEvent,
+} from '../../src/lab/lab-words.ts';
+import type { MachineStep } from '../../src/lab/machine-actions.ts';
+import { Narrator } from '../../src/lab/narrator.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const step = (name: MachineStep['name'], text: string): MachineStep => ({ name, text });
+
+test('the first boot of a machine is told in three lines', () => {
+  const steps = [
+    step('power-on', 'powered on, asks the network'),
+    step('offer', 'is offered 127.77.2.1'),
+    step('address', 'has 127.77.2.1 for 30 s and loads lpxelinux.0 from 127.77.0.1'),
+    step('loader', 'loaded 44000 bytes by TFTP (blksize 1408)'),
+    step('configuration', 'is told to boot amd64/generic/bookworm/commissioning/linux'),
+    step('kernel', 'loaded the kernel, 8388608 bytes, by HTTP'),
+    step('initrd', 'loaded the initrd, 6291456 bytes, by HTTP'),
+    step('running', 'runs the environment for enlist'),
+    step('posted', 'reported itself; the region calls it abc123'),
+    step('off', 'powers off'),
+  ];
+  assert.deepEqual(
+    steps.map(stepWords).filter((words) => words !== undefined),
+    [
+      'is switched on, and asks the network (DHCP)',
+      'has 127.77.2.1 and loads lpxelinux.0 (TFTP), then kernel and initrd (HTTP)',
+      'runs the environment that measures it, reports itself and powers off',
+    ],
+  );
+});
+
+const told = (type: string, description: string, level = 'INFO'): ToldEvent => ({
+  type,
+  description,
+  level,
+  hostname: 'calm-ibis',
+});
+
+for (const [what, event, expected] of [
+  ['a new machine', told('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
+  ['a state', told('Node changed status', "From 'New' to 'Commissioning'"), 'is Commissioning'],
+  ['power', told('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
+  ['a step', told('Node installation', 'writing'), 'works on its disk: writing'],
+  [
+    'user data, which is simulated',
+    told('Node status event', 'modules-final ended (SUCCESS): ran 3 lines (simulated)', 'DEBUG'),
+    'ran 3 lines (simulated)',
+  ],
+  ['traffic', told('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
+  ['a fault', told('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],
+] as const) {
+  test(`an event of ${what} is ${expected === undefined ? 'not told' : 'told as a sentence'}`, () => {
+    assert.equal(eventWords(event), expected);
+  });
+}
+
+const NEXT = {
+  pageUrl: 'http://127.0.0.1:5240/MAAS/',
+  user: 'lab',
+  password: 'k3j4h5',
+  program: 'node bin/rackboot.js',
+  configFile: '/tmp/rackboot-lab-x/lab.yaml',
+  userData: '/tmp/rackboot-lab-x/hello.yaml',
+  system: 'debian/bookworm',
+};
+
+test('what a rack says of its interfaces is not told', () => {
+  const event = { type: 'Rack', description: 'br0 is waited for: br0 has no link', level: 'WARNING', hostname: '' };
+  assert.equal(eventWords(event), undefined);
+});
+
+test('what to try next names page, user and password, and whole commands for the machine', () => {
+  assert.deepEqual(nextSteps({ ...NEXT, machine: 'calm-ibis' }), [
+    '',
+    'What to try next',
+    '  On the page:  http://127.0.0.1:5240/MAAS/',
+    '                sign in as lab with the password k3j4h5',
+    '  In another terminal, one after the other:',
+    '    export RACKBOOT_CONFIG=/tmp/rackboot-lab-x/lab.yaml',
+    '    Accept    node bin/rackboot.js machines accept calm-ibis',
+    '    Deploy    node bin/rackboot.js machines deploy calm-ibis debian/bookworm --user-data /tmp/rackboot-lab-x/hello.yaml',
+    '    Release   node bin/rackboot.js machines release calm-ibis',
+    'Ctrl-C ends the lab and removes everything.',
+    '',
+  ]);
+});
+
+test('what to try next in a hall lists its machines and racks', () => {
+  const lines = nextSteps({ ...NEXT, machine: undefined });
+  assert.ok(lines.includes('    Machines  node bin/rackboot.js machines list'), lines.join('\n'));
+  assert.ok(lines.includes('    Racks     node bin/rackboot.js racks'), lines.join('\n'));
+});
+
+test('nouns agree with their counts', () => {
+  assert.match(openingWords(1, 1), /: a real rack and 1 simulated machine\./);
+  assert.match(openingWords(40, 2), /: 2 real racks and 40 simulated machines\./);
+  assert.match(removedWords(40, 2, '/tmp/x'), /Removed: 2 racks, 40 simulated machines and \/tmp\/x\./);
+  assert.equal(hallWords(1, 40), '1 of 40 machines is where the lab wants them');
+});
+
+test('of the rack’s log of a virtual machine, offers and files are told, and nothing else', () => {
+  const line = (event: string, fields: object) => ({ event, level: 30, msg: '', ...fields });
+  assert.equal(
+    rackWords(line('dhcp.offer', { address: '10.77.0.100', file: 'lpxelinux.0' })),
+    'offers 10.77.0.100 and lpxelinux.0 (DHCP)',
+  );
+  const sent = line('tftp.sent', { file: '/lpxelinux.0', bytes: 44_000 });
+  assert.equal(rackWords({ ...sent, bytes: 8_247_232 }), 'has sent lpxelinux.0, 8.2 MB (TFTP)');
+  assert.equal(rackWords(line('interface.waiting', { interface: 'br0' })), undefined);
+  assert.equal(rackWords(line('daemon.note', {})), undefined);
+});
+
+test('a line has the seconds since the start and who speaks, and nothing of a stranger’s control characters', () => {
+  const clock = new VirtualClock(1000);
+  const lines: string[] = [];
+  const narrator = new Narrator(clock, (text) => void lines.push(text));
+  clock.advance(1250);
+  narrator.tell('region', 'calm\u001b[31m-ibis is Ready');
+  narrator.show(['', '  a\u0007b']);
+  assert.match(lines[0] ?? '', /^ {3}1\.25 s {2}region {4}calm.*-ibis is Ready$/);
+  assert.ok(
+    lines.every((text) => !/[\u0000-\u001f]/.test(text)),
+    JSON.stringify(lines),
+  );
+});

@@ -1,0 +1,44 @@
+// The power of a lab: switched by whoever shows the token, and by nobody else; a change that is none is not made again.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { PowerSocket, WebhookPower } from '../../src/lab/webhook-power.ts';
+
+const TOKEN = 'token-of-the-lab';
+const done: string[] = [];
+const power = new WebhookPower('127.0.0.1', TOKEN);
+const socket = power.plug(new PowerSocket('m1', { on: () => void done.push('on'), off: () => void done.push('off') }));
+
+before(() => power.listen());
+after(() => power.close());
+
+const ask = async (url: string | undefined, method: string, token?: string): Promise<readonly [number, string]> => {
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const answer = await fetch(url ?? '', { method, headers });
+  return [answer.status, await answer.text()];
+};
+
+test('who does not show the token is refused, and switches nothing', async () => {
+  const { power_on_uri: on, power_query_uri: state } = power.parameters('m1');
+  for (const token of [undefined, 'another', `${TOKEN}x`]) {
+    assert.equal((await ask(on, 'POST', token))[0], 401);
+    assert.equal((await ask(state, 'GET', token))[0], 401);
+  }
+  assert.deepEqual([done, socket.isOn], [[], false]);
+});
+
+test('the token is a parameter that the driver keeps secret, and in no address', () => {
+  const { power_token: token, ...rest } = power.parameters('m1');
+  assert.equal(token, TOKEN);
+  assert.ok(!JSON.stringify(rest).includes(TOKEN));
+});
+
+test('a machine is switched once for each change, and tells its state', async () => {
+  const { power_on_uri: on, power_off_uri: off, power_query_uri: state } = power.parameters('m1');
+  assert.deepEqual(await ask(on, 'POST', TOKEN), [200, '{"status": "running"}']);
+  await ask(on, 'POST', TOKEN);
+  assert.match((await ask(state, 'GET', TOKEN))[1], /running/);
+  assert.deepEqual(await ask(off, 'POST', TOKEN), [200, '{"status": "stopped"}']);
+  assert.deepEqual(done, ['on', 'off']);
+  assert.equal((await ask(state?.replace('m1', 'm2'), 'GET', TOKEN))[0], 404);
+});
