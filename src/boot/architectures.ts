@@ -7,6 +7,8 @@
 //
 // 1. A number that is not in the table has no built-in loader; the operator can still give it one (`boot.loaders`).
 // 2. Loader names are names of the tree's top directory.
+// 3. A loader that is known to stop is not named. Firmware without one goes on to its next boot device, which may be PXE; a machine at the
+//    prompt of a loader stays there.
 
 /** A CPU family, by MAAS's name for it: the first level of the boot tree. */
 export type Cpu = 'amd64' | 'arm64' | 'i386';
@@ -17,11 +19,24 @@ export interface FirmwareArchitecture {
   readonly code: number;
   readonly firmware: 'bios' | 'uefi';
   readonly cpu: Cpu;
-  /** The loader's file name in the tree. */
-  readonly loader: string;
+  /** The loader's file name in the tree; undefined: none of ours goes on after this firmware, as `remark` says. */
+  readonly loader?: string;
+  /** What does not work, and what does instead: a part of a sentence that ends in the remedy. */
+  readonly remark?: string;
 }
 
-/** The numbers that have a built-in loader. */
+// Quirk: Debian's signed GRUB 2.06 takes over the network that PXE configured, but not the one of HTTP boot, and stops at its prompt.
+const NO_GRUB = {
+  remark:
+    'GRUB finds no network after HTTP boot; let the firmware boot by PXE, or name an iPXE of this architecture under boot.loaders',
+};
+// iPXE goes on by HTTP, but nobody has signed it.
+const UNSIGNED = {
+  remark:
+    'ipxe.efi is not signed, so firmware with Secure Boot says "Access Denied"; let that boot by PXE, or switch Secure Boot off',
+};
+
+/** The numbers whose CPU and firmware are known. */
 export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   // "Intel x86PC" (RFC 4578 §2.1), "x86 BIOS" (IANA). A 64-bit machine says the same.
   { code: 0, firmware: 'bios', cpu: 'amd64', loader: 'lpxelinux.0' },
@@ -34,19 +49,18 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   // "ARM 64-bit UEFI" (IANA).
   { code: 11, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
   // "x86 UEFI boot from HTTP" (IANA).
-  { code: 15, firmware: 'uefi', cpu: 'i386', loader: 'bootia32.efi' },
-  // "x64 UEFI boot from HTTP" (IANA). Quirk: Debian's signed GRUB 2.06 takes over the network that PXE configured, but not
-  // the one of HTTP boot, and stops at its prompt; iPXE, unsigned, goes on by HTTP. Under Secure Boot another GRUB is needed.
-  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi' },
+  { code: 15, firmware: 'uefi', cpu: 'i386', ...NO_GRUB },
+  // "x64 UEFI boot from HTTP" (IANA).
+  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi', ...UNSIGNED },
   // "EBC boot from HTTP" (IANA): the counterpart of 9.
-  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi' },
+  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi', ...UNSIGNED },
   // "ARM UEFI 64 boot from HTTP" (IANA).
-  { code: 19, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
+  { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
 ];
 
 const byCode = new Map(FIRMWARE_ARCHITECTURES.map((architecture) => [architecture.code, architecture]));
 
-/** The row of a number of option 93; undefined: it has no built-in loader. */
+/** The row of a number of option 93; undefined: nothing is known of it. */
 export function findArchitecture(code: number): FirmwareArchitecture | undefined {
   return byCode.get(code);
 }

@@ -5,7 +5,7 @@
 //   BIOS                 lpxelinux.0 by TFTP; by option 210 it goes on by HTTP, else by TFTP (it needs ldlinux.c32 beside it)
 //   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi beside it
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
-//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: the same names as by TFTP, as URLs
+//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: none, for their GRUB would stop at its prompt
 //                        beside another DHCP server: ipxe.efi by TFTP
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP where there is no boot HTTP listener
 //

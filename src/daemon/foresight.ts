@@ -6,6 +6,7 @@
 // 1. Each line says what and why; an obstacle says what would cure it.
 // 2. What lies on another server is not looked at, and that is said.
 
+import { findArchitecture } from '../boot/architectures.ts';
 import type { AssetContext } from '../boot/asset.ts';
 import { resolveBootAsset } from '../boot/asset.ts';
 import { decideStep } from '../boot/decision.ts';
@@ -212,12 +213,7 @@ class Explanation {
   #loader({ file, fileServer, planReason }: DhcpEvent, local: Ipv4): boolean {
     const { config, assets } = this.#foresight;
     if (file === undefined) {
-      const key = String(this.#client.code);
-      if (this.#client.vendorClass.startsWith('HTTPClient')) {
-        this.#obstacle('loader', 'none: it boots by HTTP', 'name an address under boot.http.listen');
-      } else {
-        this.#obstacle('loader', `none for architecture ${key}`, `name one under boot.loaders, as ${key}: FILE`);
-      }
+      this.#noLoader(local);
       return false;
     }
     const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
@@ -251,11 +247,25 @@ class Explanation {
     }
     const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
     this.#say('loader', `${file}${from}${reason}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    const architecture = findArchitecture(this.#client.code);
+    if (architecture?.remark !== undefined && architecture.loader === name) this.#say('note', architecture.remark);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
       this.#obstacle('loader', `${name} needs ${companion} beside it, which is not in the boot tree`, FETCH_LOADERS);
     }
     return true;
+  }
+
+  #noLoader(local: Ipv4): void {
+    const { code, vendorClass } = this.#client;
+    const remark = findArchitecture(code)?.remark;
+    const byHttp = vendorClass.startsWith('HTTPClient');
+    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
+      this.#obstacle('loader', 'none: it boots by HTTP', 'name an address under boot.http.listen');
+    } else if (remark !== undefined) {
+      const [what = '', cure = ''] = remark.split('; ');
+      this.#obstacle('loader', `none: ${what}`, `${cure}, as ${code}: FILE`);
+    } else this.#obstacle('loader', `none for architecture ${code}`, `name one under boot.loaders, as ${code}: FILE`);
   }
 
   #nameInTree(file: string, local: Ipv4): string | undefined {

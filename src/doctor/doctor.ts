@@ -32,6 +32,8 @@ interface Firmware {
   readonly architecture: number;
 }
 
+/** Not asked for: there is nothing to ask about, and slow servers would get one DISCOVER more to think over. */
+const WITHOUT_LOADER: Firmware = { label: 'UEFI arm64 by HTTP', architecture: 19 };
 const FIRMWARE: readonly Firmware[] = [
   { label: 'BIOS', architecture: 0 },
   { label: 'UEFI amd64', architecture: 7 },
@@ -145,6 +147,7 @@ async function examineOffers(
   for (const { label, architecture, xid } of machines) {
     const check = `dhcp ${subnet.name}: ${label}`;
     const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
+    const known = findArchitecture(architecture);
     if (offer === undefined) {
       const silence = `no offer of ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
       tell(check, false, `${silence}; is Rackboot running, and is the interface up? See \`rackboot status\``, START);
@@ -153,8 +156,14 @@ async function examineOffers(
     } else {
       const what = isProxied ? 'is told what to boot' : `is offered ${offer.address}`;
       tell(check, true, `${what} and loads ${offer.file} from ${offer.nextServer}`);
-      files.push({ file: offer.file, server: serverAddress, cpu: findArchitecture(architecture)?.cpu ?? USUAL_CPU });
+      if (known?.remark !== undefined && offer.file.endsWith(`/${known.loader}`)) tell(check, 'note', known.remark);
+      files.push({ file: offer.file, server: serverAddress, cpu: known?.cpu ?? USUAL_CPU });
     }
+  }
+  const { label, architecture } = WITHOUT_LOADER;
+  if (!config.boot.loaders.has(String(architecture))) {
+    const remark = findArchitecture(architecture)?.remark ?? 'there is no loader';
+    tell(`dhcp ${subnet.name}: ${label}`, 'note', `is given nothing to load: ${remark}`);
   }
   return files;
 }

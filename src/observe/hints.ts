@@ -8,6 +8,7 @@
 // 2. What firmware does in every boot is no hint: asking for a size and ending the transfer, names that need not exist.
 // 3. Memory of one machine is a few numbers; nothing grows with what it does.
 
+import { findArchitecture } from '../boot/architectures.ts';
 import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
@@ -148,15 +149,7 @@ export class BootWatch {
       this.#offers += 1;
       this.#offeredAt = at;
     }
-    if (client !== undefined && file === undefined) {
-      hints.push(
-        hint(
-          'no-loader',
-          `it boots from the network as ${client}, architecture ${architecture ?? 0}, for which there is no loader: name one under ` +
-            `boot.loaders, as ${architecture ?? 0}: FILE`,
-        ),
-      );
-    }
+    if (client !== undefined && file === undefined) hints.push(noLoader(client, architecture ?? 0));
     return hints;
   }
 
@@ -208,7 +201,7 @@ export class BootWatch {
       hint(
         'loader-loop',
         `it loaded ${baseName(file)} ${counted(this.#loads, 'time')} and never went on to a configuration or a kernel: the loader starts itself ` +
-          'again, or fails at once; see the screen of the machine, and boot.loaders if it is set',
+          'again, fails at once, or is refused by Secure Boot; see the screen of the machine, and boot.loaders if it is set',
       ),
     ];
   }
@@ -261,5 +254,13 @@ export class BootWatch {
 
 const refusedReport = (event: HttpEvent): string =>
   `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'it does not say why'}`;
+
+function noLoader(client: string, architecture: number): Hint {
+  const cure = findArchitecture(architecture)?.remark ?? 'name one under boot.loaders';
+  return hint(
+    'no-loader',
+    `it boots from the network as ${client}, architecture ${architecture}, for which there is no loader: ${cure}, as ${architecture}: FILE`,
+  );
+}
 
 const hint = (name: HintName, text: string): Hint => ({ name, text });

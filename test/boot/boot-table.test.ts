@@ -44,14 +44,14 @@ const ROWS: readonly Row[] = [
   { name: '7, x86-64 UEFI: shim', facts: pxe(7), told: ['bootx64.efi'] },
   { name: '9, EBC: as x86-64', facts: pxe(9), told: ['bootx64.efi'] },
   { name: '11, arm64 UEFI', facts: pxe(11), told: ['bootaa64.efi'] },
-  { name: '15, IA32 by HTTP', facts: http(15), told: [`${BASE}/bootia32.efi`, 'HTTPClient'] },
+  { name: '15, IA32 by HTTP: none, its GRUB would stop at the prompt', facts: http(15), told: [undefined] },
   {
     name: '16, x86-64 by HTTP: a URL and option 60; iPXE, where MAAS has shim (see architectures.ts)',
     facts: http(16),
     told: [`${BASE}/ipxe.efi`, 'HTTPClient'],
   },
   { name: '17, EBC by HTTP: as x86-64', facts: http(17), told: [`${BASE}/ipxe.efi`, 'HTTPClient'] },
-  { name: '19, arm64 by HTTP', facts: http(19), told: [`${BASE}/bootaa64.efi`, 'HTTPClient'] },
+  { name: '19, arm64 by HTTP: none, as 15', facts: http(19), told: [undefined] },
   {
     name: '12, open firmware of ppc64el, by boot.loaders',
     facts: pxe(12),

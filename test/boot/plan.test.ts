@@ -54,7 +54,13 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     {},
     { file: 'http://10.20.0.1:5248/ipxe.efi', vendorClass: 'HTTPClient' },
   ],
-  ['HTTP boot on ARM too', ARM_HTTP, {}, { file: 'http://10.20.0.1:5248/bootaa64.efi', vendorClass: 'HTTPClient' }],
+  ['HTTP boot on ARM has none: its GRUB would stop at the prompt', ARM_HTTP, {}, undefined],
+  [
+    'unless an iPXE is named',
+    ARM_HTTP,
+    loaders(['19', 'ipxe-arm64.efi']),
+    { file: 'http://10.20.0.1:5248/ipxe-arm64.efi', vendorClass: 'HTTPClient' },
+  ],
   ['HTTP boot without a listener has no plan', UEFI_HTTP, NO_HTTP, undefined],
   [
     'HTTP boot may use a listener behind a router',

@@ -150,7 +150,10 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'UEFI that boots by HTTP is given a URL',
     'uefi-http-amd64',
     {},
-    [/^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m],
+    [
+      /^loader: http:\/\/10\.20\.0\.1:5248\/ipxe\.efi, because it is UEFI amd64, HTTP boot; it is in the boot tree$/m,
+      /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; let that boot by PXE, or/m,
+    ],
   ],
   [
     'a file of the tree wins over what would be rendered',
@@ -245,6 +248,12 @@ test('what a machine would get is said with its reason', async (t) => {
 });
 
 const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
+  [
+    'UEFI on arm64 that boots by HTTP, after which GRUB would stop',
+    'uefi-http-arm64',
+    {},
+    /^! loader: none: GRUB finds no network after HTTP boot → let the firmware boot by PXE, or name an iPXE .* under boot\.loaders, as 19: FILE$/m,
+  ],
   [
     'a range that is used up',
     'bios',

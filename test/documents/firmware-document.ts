@@ -30,12 +30,13 @@ MACHINE\` shows the choice and its reason.
    reads pxelinux configurations by itself is told the directory of what it is named as its prefix (option 210), and finds \`pxelinux.cfg\` there.
 
 ${table(
-  ['option 93', 'firmware', 'boots from', 'loader'],
-  FIRMWARE_ARCHITECTURES.map(({ code, firmware, cpu, loader }) => [
+  ['option 93', 'firmware', 'boots from', 'loader', 'what does not work'],
+  FIRMWARE_ARCHITECTURES.map(({ code, firmware, cpu, loader, remark }) => [
     String(code),
     `${FIRMWARE[firmware]} ${cpu}`,
     bootsFromHttp(code) ? 'HTTP' : 'TFTP',
-    `\`${loader}\``,
+    loader === undefined ? 'none' : `\`${loader}\``,
+    remark ?? '',
   ]),
 )}
 

@@ -45,6 +45,12 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /architecture 25.*boot\.loaders/,
   ],
   [
+    'an architecture whose loader would stop',
+    [offer({ client: 'uefi-http', architecture: 19, file: undefined })],
+    'no-loader',
+    /GRUB finds no network after HTTP boot; let the firmware boot by PXE/,
+  ],
+  [
     'the same loader three times and no kernel: a loop',
     [offer(), sent('lpxelinux.0'), offer(), sent('lpxelinux.0', {}, 40), offer(), sent('lpxelinux.0', {}, 80)],
     'loader-loop',
