@@ -55,7 +55,6 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
       if (!isPrepared) await rack.direct('prepared');
       isPrepared = true;
       const { code, lines } = await rack.run(shown.command);
-      if (process.env.DBG) console.log(process.uptime().toFixed(1), shown.command);
       const printed = lines.map((line) => line.trimEnd()).filter((line, at) => line !== '' || at < lines.length - 1);
       const shortened = printed.length <= part.outputLines ? printed : [...printed.slice(0, part.outputLines), '…'];
       run.push({ ...shown, code, printed, shortened, blockLine: part.line });

@@ -1,5 +1,5 @@
-// From nothing: on a bare Debian an ordinary user clones the project, installs it with the distribution's Node and npm, and watches the lab
-// enlist its machine; what checks and tests it runs there, too.
+// From nothing: on a bare Debian an ordinary user clones the project, installs it with the distribution's Node and npm, watches the lab enlist
+// its machine, and takes the first steps on a network to a machine of QEMU; what checks and tests it runs there, too.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -9,18 +9,22 @@ import { after, before, describe, test } from 'node:test';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { takeFirstSteps } from '../support/first-steps.ts';
 import { missing } from '../support/needs.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
-/** All that the README says to install, git and sudo. */
-const PACKAGES = ['nodejs', 'npm', 'ca-certificates', 'git', 'sudo'];
+/** All that the README says to install, git, and what every installed Debian has: sudo, ip and the programs of systemd that make users. */
+const PACKAGES = ['nodejs', 'npm', 'ca-certificates', 'git', 'sudo', 'iproute2', 'systemd'];
 const MS_MAX = 1_700_000;
 const ENLISTED_MS_MAX = 300_000;
 /** One file of tests that needs nothing of the host. */
 const UNIT = 'test/dns/name.test.ts';
 
 for (const release of ['bookworm', 'trixie']) {
-  describe(`a bare Debian ${release}`, { skip: missing(...BARE_ROOT_NEEDS), timeout: MS_MAX }, () => {
+  describe(`a bare Debian ${release}`, {
+    skip: missing(...BARE_ROOT_NEEDS, 'qemu-system-x86_64'),
+    timeout: MS_MAX,
+  }, () => {
     let root: BareRoot;
     let began = 0;
 
@@ -49,13 +53,21 @@ for (const release of ['bookworm', 'trixie']) {
     test('npm start enlists the machine of the lab', { timeout: MS_MAX }, async (t) => {
       const lab = root.start('cd rackboot && exec npm start', { alone: true });
       try {
-        const isNew = (): boolean => /The machine is enlisted: .*status New/.test(lab.text());
+        const isNew = (): boolean => / is enlisted: .* as New$/m.test(lab.text());
         await whileRunning(lab.child, eventuallyWithin(ENLISTED_MS_MAX, 'the machine is New', isNew), lab.text);
         t.diagnostic(`${Math.round(process.uptime() - began)} s from the clone to New`);
         assert.doesNotMatch(lab.text(), /ERR_|a bug:/);
       } finally {
         await endProgram(lab.child, 'SIGKILL');
       }
+    });
+
+    test('the first steps of the documents, word for word, end with a machine that is New', {
+      timeout: MS_MAX,
+    }, async (t) => {
+      const from = process.uptime();
+      await takeFirstSteps(root, (line) => t.diagnostic(line));
+      t.diagnostic(`${Math.round(process.uptime() - from)} s from the clone to New`);
     });
 
     test('npm run check passes', { timeout: MS_MAX }, async () => {

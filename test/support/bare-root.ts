@@ -5,7 +5,7 @@
 //    host's programs.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listMirrors } from '../../src/images/apt.ts';
@@ -28,6 +28,12 @@ const MAKE_MS_MAX = 1_500_000;
 export interface RunningProgram {
   readonly child: ChildProcess;
   readonly text: () => string;
+}
+
+/** Which network a program in the root has. */
+interface Surroundings {
+  readonly alone?: boolean;
+  readonly network?: string;
 }
 
 /** A root directory, until `remove`. */
@@ -69,8 +75,20 @@ export class BareRoot {
     return this.path(HOME);
   }
 
-  /** Starts a command of the shell as the user. @param alone it has no network but a loopback of its own */
-  start(command: string, { alone = false }: { readonly alone?: boolean } = {}): RunningProgram {
+  /** Lets the user become root by `sudo`, without being asked, and keep what leads to the registry and the mirrors. */
+  allowSudo(): void {
+    const kept = Object.keys(this.#environment()).filter((name) => name !== 'HOME' && name !== 'PATH');
+    const lines = [`Defaults env_keep += "${kept.join(' ')}"`, `${USER} ALL=(ALL) NOPASSWD: ALL`, ''];
+    writeFileSync(this.path('/etc/sudoers.d/newcomer'), lines.join('\n'), { mode: 0o440 });
+  }
+
+  /**
+   * Starts a command of the shell as the user.
+   *
+   * @param alone it has no network but a loopback of its own
+   * @param network the network namespace whose network it has; default: the host's
+   */
+  start(command: string, { alone = false, network }: Surroundings = {}): RunningProgram {
     const prepare = [
       ...(alone ? ['ip link set lo up'] : []),
       'mount -t proc proc "$1/proc"',
@@ -86,8 +104,9 @@ export class BareRoot {
       'private',
       ...(alone ? ['--net'] : []),
     ];
-    const words = [...apart, 'sh', '-c', prepare, 'sh', this.path(''), USER, command];
-    const child = spawn('unshare', words, { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const inside = network === undefined ? [] : ['ip', 'netns', 'exec', network];
+    const [program = '', ...words] = [...inside, 'unshare', ...apart, 'sh', '-c', prepare, 'sh', this.path(''), USER];
+    const child = spawn(program, [...words, command], { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#running.add(child);
     let text = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -99,8 +118,8 @@ export class BareRoot {
   }
 
   /** Runs a command to its end. @returns what it printed; rejects when it fails */
-  async run(command: string): Promise<string> {
-    const { child, text } = this.start(command);
+  async run(command: string, surroundings: Surroundings = {}): Promise<string> {
+    const { child, text } = this.start(command, surroundings);
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     if (code !== 0) throw new Error(`${command} ended with ${code ?? child.signalCode}: ${text()}`);
     return text();
