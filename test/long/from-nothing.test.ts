@@ -2,21 +2,17 @@
 // its machine, and takes the first steps on a network to a machine of QEMU; what checks and tests it runs there, too.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { BARE_PACKAGES, bringBundle, enlistInLab } from '../support/bare-clone.ts';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
-import { endProgram, whileRunning } from '../support/child.ts';
-import { eventuallyWithin } from '../support/eventually.ts';
 import { takeFirstSteps } from '../support/first-steps.ts';
 import { missing } from '../support/needs.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
-/** All that the README says to install, git, and what every installed Debian has: sudo, ip and the programs of systemd that make users. */
-const PACKAGES = ['nodejs', 'npm', 'ca-certificates', 'git', 'sudo', 'iproute2', 'systemd'];
+/** git, and what every installed Debian has: sudo, ip and the programs of systemd that make users. */
+const PACKAGES = [...BARE_PACKAGES, 'git', 'sudo', 'iproute2', 'systemd'];
 const MS_MAX = 1_700_000;
-const ENLISTED_MS_MAX = 300_000;
+/** It runs on Node 18, and makes no `node_modules/.bin/node`, as the distributions' versions. */
+const NEWER_NPM = '10.8.2';
 /** One file of tests that needs nothing of the host. */
 const UNIT = 'test/dns/name.test.ts';
 
@@ -31,10 +27,7 @@ for (const release of ['bookworm', 'trixie']) {
     before(
       async () => {
         root = await BareRoot.make(release, PACKAGES);
-        const bundle = join(root.home, 'rackboot.bundle');
-        // The commit that is checked out, as a server would give it.
-        execFileSync('git', ['-C', ROOT, 'bundle', 'create', bundle, 'HEAD'], { stdio: 'pipe' });
-        chmodSync(bundle, 0o644);
+        bringBundle(root);
       },
       { timeout: MS_MAX },
     );
@@ -51,15 +44,8 @@ for (const release of ['bookworm', 'trixie']) {
     });
 
     test('npm start enlists the machine of the lab', { timeout: MS_MAX }, async (t) => {
-      const lab = root.start('cd rackboot && exec npm start', { alone: true });
-      try {
-        const isNew = (): boolean => / is enlisted: .* as New$/m.test(lab.text());
-        await whileRunning(lab.child, eventuallyWithin(ENLISTED_MS_MAX, 'the machine is New', isNew), lab.text);
-        t.diagnostic(`${Math.round(process.uptime() - began)} s from the clone to New`);
-        assert.doesNotMatch(lab.text(), /ERR_|a bug:/);
-      } finally {
-        await endProgram(lab.child, 'SIGKILL');
-      }
+      await enlistInLab(root);
+      t.diagnostic(`${Math.round(process.uptime() - began)} s from the clone to New`);
     });
 
     test('the first steps of the documents, word for word, end with a machine that is New', {
@@ -68,6 +54,11 @@ for (const release of ['bookworm', 'trixie']) {
       const from = process.uptime();
       await takeFirstSteps(root, (line) => t.diagnostic(line));
       t.diagnostic(`${Math.round(process.uptime() - from)} s from the clone to New`);
+    });
+
+    test('a newer npm installs the clone as well', { timeout: MS_MAX }, async () => {
+      await root.run(`cd rackboot && rm -rf node_modules && npx --yes npm@${NEWER_NPM} ci`);
+      assert.match(await root.run('cd rackboot && node bin/with-node.js --version'), /^v24\./m);
     });
 
     test('npm run check passes', { timeout: MS_MAX }, async () => {

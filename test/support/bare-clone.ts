@@ -1,0 +1,41 @@
+// The README's first two commands in a bare Debian: what both the short and the long test from nothing do.
+
+import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { BareRoot } from './bare-root.ts';
+import { endProgram, whileRunning } from './child.ts';
+import { eventuallyWithin } from './eventually.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+/** All that the README says to install. */
+export const BARE_PACKAGES: readonly string[] = ['nodejs', 'npm', 'ca-certificates'];
+const ENLISTED_MS_MAX = 300_000;
+
+/** Puts the commit that is checked out into the user's home: as `rackboot.bundle`, of which git makes a clone. */
+export function bringBundle(root: BareRoot): void {
+  const bundle = join(root.home, 'rackboot.bundle');
+  execFileSync('git', ['-C', ROOT, 'bundle', 'create', bundle, 'HEAD'], { stdio: 'pipe' });
+  chmodSync(bundle, 0o644);
+}
+
+/** Puts its files there as `rackboot`: a root without git can use them, and so can a clone without its history. */
+export async function bringFiles(root: BareRoot): Promise<void> {
+  const archive = join(root.home, 'rackboot.tar');
+  execFileSync('git', ['-C', ROOT, 'archive', '--prefix=rackboot/', `--output=${archive}`, 'HEAD'], { stdio: 'pipe' });
+  chmodSync(archive, 0o644);
+  await root.run('tar -xf rackboot.tar');
+}
+
+/** Watches `npm start` in `rackboot` of the user's home until the machine of the lab is New. */
+export async function enlistInLab(root: BareRoot): Promise<void> {
+  const lab = root.start('cd rackboot && exec npm start', { alone: true });
+  try {
+    const isNew = (): boolean => / is enlisted: .* as New$/m.test(lab.text());
+    await whileRunning(lab.child, eventuallyWithin(ENLISTED_MS_MAX, 'the machine is New', isNew), lab.text);
+    assert.doesNotMatch(lab.text(), /ERR_|a bug:/);
+  } finally {
+    await endProgram(lab.child, 'SIGKILL');
+  }
+}
