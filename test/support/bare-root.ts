@@ -54,7 +54,7 @@ export class BareRoot {
     const all = [...words, ...more, release, root.path(''), ...(await listMirrors(release))];
     try {
       execFileSync('mmdebstrap', all, { stdio: 'pipe', timeout: MAKE_MS_MAX });
-      execFileSync('chroot', [root.path(''), 'useradd', '-m', USER], { stdio: 'pipe' });
+      root.runAsRoot('useradd', '-m', USER);
       for (const file of ['/etc/resolv.conf', '/etc/hosts']) copyFileSync(file, root.path(file));
       const certificates = process.env.NODE_EXTRA_CA_CERTS ?? '';
       if (existsSync(certificates)) copyFileSync(certificates, root.path(CERTIFICATES));
@@ -93,8 +93,11 @@ export class BareRoot {
       ...(alone ? ['ip link set lo up'] : []),
       'mount -t proc proc "$1/proc"',
       'mount --rbind /dev "$1/dev"',
-      'exec chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
+      'chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
     ].join(' && ');
+    // Quirk: a process that becomes another user forgets to end with its parent. So the shell, root and the first of its namespace, stays, and
+    // with it all others end.
+    const stay = `${prepare}; code=$?; exit $code`;
     const apart = [
       '--mount',
       '--pid',
@@ -105,7 +108,7 @@ export class BareRoot {
       ...(alone ? ['--net'] : []),
     ];
     const inside = network === undefined ? [] : ['ip', 'netns', 'exec', network];
-    const [program = '', ...words] = [...inside, 'unshare', ...apart, 'sh', '-c', prepare, 'sh', this.path(''), USER];
+    const [program = '', ...words] = [...inside, 'unshare', ...apart, 'sh', '-c', stay, 'sh', this.path(''), USER];
     const child = spawn(program, [...words, command], { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#running.add(child);
     let text = '';
@@ -123,6 +126,11 @@ export class BareRoot {
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     if (code !== 0) throw new Error(`${command} ended with ${code ?? child.signalCode}: ${text()}`);
     return text();
+  }
+
+  /** Runs a program of the root as root. */
+  runAsRoot(program: string, ...words: readonly string[]): void {
+    execFileSync('chroot', [this.path(''), program, ...words], { stdio: 'pipe' });
   }
 
   async remove(): Promise<void> {

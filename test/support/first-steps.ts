@@ -61,6 +61,8 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
     for (const words of [`link set ${BRIDGE} down`, `link set ${BRIDGE} name eth1`, 'link set eth1 up'])
       namespace.ip(...words.split(' '));
     root.allowSudo();
+    // As every installed Debian has it.
+    root.runAsRoot('systemd-machine-id-setup');
     await root.run(`sudo install -d -o "$(id -un)" ${CHECKOUT} && git clone -q ~/rackboot.bundle ${CHECKOUT}`);
     await root.run(`cd ${CHECKOUT} && echo a-password-of-the-test > password`);
     for (const command of steps()) {
