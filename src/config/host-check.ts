@@ -1,11 +1,11 @@
 // Holds a configuration against the host it is to run on: a cluster network that another interface of the host is also in would
 // make the rack answer on the wrong wire.
 
-import { networkInterfaces } from 'node:os';
 import { RackError } from '../errors.ts';
 import { readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
+import { readInterfaces } from '../net/interfaces.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
 
 /** The addresses of one interface of the host. */
@@ -15,16 +15,8 @@ export interface HostAddresses {
 }
 
 /** The addresses of this host, as `findHostOverlaps` wants them. */
-export function hostAddresses(): HostAddresses[] {
-  return Object.entries(networkInterfaces()).map(([name, entries]) => ({
-    name,
-    addresses: (entries ?? []).flatMap((entry) => {
-      const address = parseIpv4(entry.address);
-      return entry.family === 'IPv4' && address !== undefined
-        ? [{ address, prefix: Number(entry.cidr?.split('/')[1] ?? 32) }]
-        : [];
-    }),
-  }));
+export function hostAddresses(): readonly HostAddresses[] {
+  return readInterfaces();
 }
 
 /** What to do about a network of the host; undefined: it does not disturb the cluster interface. */

@@ -4,10 +4,10 @@
 // 1. What cannot be read is undefined, never an exception: the doctor then says nothing of it.
 
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { readInterfaces } from '../net/interfaces.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 
@@ -160,9 +160,9 @@ function findStrangers(port: WantedPort, actor: Actor): PortStranger[] {
 }
 
 function readInterface(name: string): InterfaceFacts {
-  const flags = readNumber(`/sys/class/net/${name}/flags`);
-  const addresses = (networkInterfaces()[name] ?? []).flatMap(({ address }) => parseIpv4(address) ?? []);
-  return { name, exists: flags !== undefined, up: ((flags ?? 0) & 1) === 1, addresses };
+  const found = readInterfaces().find((each) => each.name === name);
+  const addresses = found?.addresses.map(({ address }) => address) ?? [];
+  return { name, exists: found !== undefined, up: found?.up === true, addresses };
 }
 
 function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {

@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { parseIpv4, parseMac } from './address.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
+import { readIdleAddresses } from './idle-addresses.ts';
 import { sameInterfaces } from './interface-table.ts';
 import type { NetThread } from './net-thread.ts';
 import { ThreadWire, type Wire } from './wire.ts';
@@ -158,12 +159,16 @@ function lookingBecause(reason: string): string {
 }
 
 /**
- * The interfaces by looking once: addresses by Node, the rest from /sys/class/net. Where there is no such directory,
+ * The interfaces by looking once: addresses by Node and from the kernel's routes, the rest from /sys/class/net. Where there is no such directory,
  * interfaces without an address are missing and `index` is 0.
  */
 export function readInterfaces(): readonly HostInterface[] {
   const byNode = networkInterfaces();
-  const names = new Set([...listDevices(), ...Object.keys(byNode)]);
+  const listed = new Set(
+    Object.values(byNode).flatMap((known) => addressesOf(known ?? []).map(({ address }) => address)),
+  );
+  const idle = readIdleAddresses(listed);
+  const names = new Set([...listDevices(), ...Object.keys(byNode), ...idle.keys()]);
   const interfaces: HostInterface[] = [];
   for (const name of names) {
     const known = byNode[name];
@@ -176,7 +181,7 @@ export function readInterfaces(): readonly HostInterface[] {
       mac: parseMac(readDeviceFile(name, 'address') ?? known?.[0]?.mac ?? ''),
       up,
       carrier: carrier === undefined ? up : carrier === '1',
-      addresses: addressesOf(known ?? []),
+      addresses: [...addressesOf(known ?? []), ...(idle.get(name) ?? [])],
     });
   }
   return interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));

@@ -51,6 +51,12 @@ for (const native of [true, false]) {
       ip('addr add 10.20.0.1/24 dev rbi0');
       await until(() => addressesOf(find('rbi0')).length === 1, SEEN_WITHIN_MS);
       assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
+      // The other side is switched off: the carrier goes, the address stays.
+      ip('link set rbi1 down');
+      await until(() => find('rbi0')?.carrier === false, SEEN_WITHIN_MS);
+      assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
+      ip('link set rbi1 up');
+      await until(() => find('rbi0')?.carrier === true, SEEN_WITHIN_MS);
       const mac = find('rbi0')?.mac;
       assert.equal(mac === undefined ? undefined : formatMac(mac), '52:54:00:00:00:0a');
       assert.equal(find('rbi0')?.up, true);
