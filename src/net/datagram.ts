@@ -116,6 +116,8 @@ export interface DatagramNetwork {
   readonly kind: 'linux' | 'dgram';
   /** What is missing here and what follows from it, one sentence each. */
   readonly notes: readonly string[];
+  /** How many datagrams all its sockets have received; undefined: not counted. */
+  readonly received?: number | undefined;
   /**
    * Opens one socket. Open the device sockets of a shared port before its address sockets: only so is a stranger on the
    * device always noticed.

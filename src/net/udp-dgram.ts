@@ -46,12 +46,22 @@ export function openDgramNetwork(reason?: string): HostNetwork {
   return new DgramNetwork(reason);
 }
 
+/** What the sockets of one network share. */
+interface PortableParts {
+  /** Undefined: this system shows none; there, what waits for absent hosts counts against no socket. */
+  readonly arpTable: ArpTable | undefined;
+  /** What all of them have received. */
+  readonly traffic: { received: number };
+}
+
 class DgramNetwork implements HostNetwork {
   readonly kind = 'dgram';
   readonly #sockets = new Set<PortableSocket>();
   readonly #notes = new Set<string>();
-  /** Undefined: this system shows none; there, what waits for absent hosts counts against no socket. */
-  readonly #arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
+  readonly #parts: PortableParts = {
+    arpTable: existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined,
+    traffic: { received: 0 },
+  };
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -62,6 +72,10 @@ class DgramNetwork implements HostNetwork {
 
   get notes(): readonly string[] {
     return [...this.#notes];
+  }
+
+  get received(): number {
+    return this.#parts.traffic.received;
   }
 
   open(request: SocketRequest): Promise<DatagramSocket> {
@@ -95,7 +109,7 @@ class DgramNetwork implements HostNetwork {
     if (request.device !== undefined) this.#checkDevice(request, request.device, peers);
     const receiver = await bindReceiver(request, request.shared === true && peers.length > 0);
     if (request.peer !== undefined) await connect(receiver, request, request.peer);
-    const socket = new PortableSocket(request, receiver, this.#arpTable, (closed) => this.#sockets.delete(closed));
+    const socket = new PortableSocket(this.#parts, request, receiver, (closed) => this.#sockets.delete(closed));
     const source = socket.wantedSource(undefined);
     try {
       if (source !== undefined) await socket.openSender(source);
@@ -194,7 +208,7 @@ class PortableSocket implements DatagramSocket {
   readonly localPort: number;
   readonly #receiver: Socket;
   readonly #onClose: (socket: PortableSocket) => void;
-  readonly #arpTable: ArpTable | undefined;
+  readonly #parts: PortableParts;
   #room: AbsentRoom | undefined;
   /** Sends for a device socket, from an address of the device; a socket without device sends by its receiver. */
   #sender: { readonly socket: Socket; readonly source: Ipv4 } | undefined;
@@ -204,12 +218,12 @@ class PortableSocket implements DatagramSocket {
   #sendErrors = 0;
 
   constructor(
+    parts: PortableParts,
     request: SocketRequest,
     receiver: Socket,
-    arpTable: ArpTable | undefined,
     onClose: (socket: PortableSocket) => void,
   ) {
-    this.#arpTable = arpTable;
+    this.#parts = parts;
     this.request = request;
     this.interfaceName = request.device;
     this.localAddress = request.address;
@@ -276,7 +290,7 @@ class PortableSocket implements DatagramSocket {
 
   /** Sends by this socket from now on. One with a peer fills its own buffer only. */
   #sendBy(socket: Socket): void {
-    const arpTable = this.#arpTable;
+    const { arpTable } = this.#parts;
     if (arpTable === undefined || this.request.peer !== undefined) return;
     socket.setSendBufferSize(SEND_BUFFER_BYTES);
     this.#room = new AbsentRoom(socket.getSendBufferSize(), () => arpTable.vicinity());
@@ -297,6 +311,7 @@ class PortableSocket implements DatagramSocket {
     const from = parseIpv4(peer.address);
     if (from === undefined || this.#closed || !this.#hears(from)) return;
     this.#received += 1;
+    this.#parts.traffic.received += 1;
     this.request.onDatagrams([{ bytes, from, fromPort: peer.port }], this);
     reclaim(bytes);
   }

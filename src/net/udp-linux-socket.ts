@@ -49,6 +49,8 @@ export interface LinuxParts {
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
+  /** What all of them have received. */
+  readonly traffic: { received: number };
 }
 
 /** A bound descriptor, the dgram socket that owns it, and the device it is bound to. */
@@ -223,6 +225,7 @@ export class LinuxSocket implements DatagramSocket {
 
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
     this.#received += datagrams.length;
+    this.#parts.traffic.received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
     for (const { bytes } of datagrams) reclaim(bytes);
   }

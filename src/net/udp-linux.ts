@@ -75,11 +75,16 @@ class LinuxNetwork implements HostNetwork {
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       packetFd: packetFd < 0 ? undefined : packetFd,
       arpTable: new ArpTable(systemClock),
+      traffic: { received: 0 },
     };
   }
 
   get notes(): readonly string[] {
     return [...this.#notes];
+  }
+
+  get received(): number {
+    return this.#parts.traffic.received;
   }
 
   open(request: SocketRequest): Promise<DatagramSocket> {
