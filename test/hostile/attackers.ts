@@ -279,7 +279,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
-  'dns-tcp-own': () => holdConnections(53, 32, () => undefined),
+  'dns-tcp-own': () => holdConnections(53, 40, () => undefined),
   'dns-tcp-questions': () => holdConnections(53, 64, askOn),
   'boot-pipelining': () => holdConnections(BOOT_PORT, 60, pipeline),
   'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),

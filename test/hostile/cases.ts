@@ -21,7 +21,14 @@ import {
   ON_THE_WIRE,
   unsent,
 } from './case.ts';
+import type { Readings } from './readings.ts';
 import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, REPORTED_MAC } from './site.ts';
+
+/** So many clients' connections are open at the DNS server, and no more. */
+const openAtMost = (count: number) => ({
+  what: `no more than ${count} TCP connections are open`,
+  isTrue: (now: Readings): boolean => now.sum('rackboot_dns_tcp_connections_open') <= count,
+});
 
 export const CASES: readonly HostileCase[] = [
   {
@@ -134,16 +141,19 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-tcp-idle',
     from: 'attacker',
     bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= CONNECTIONS_MAX,
-    withoutIt: `${NO_ROOM} (CONNECTIONS_MAX)`,
+    keeps: openAtMost(CONNECTIONS_MAX),
+    withoutIt: `${NO_ROOM}; dns/server.ts: admit 1000 times CONNECTIONS_MAX`,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
   },
   {
     door: 'DNS',
-    attacker: 'holds as many TCP connections as one client may, and then asks',
+    attacker: 'opens more TCP connections than one client may, again and again, and then asks',
     attack: 'dns-tcp-own',
     from: 'machine',
     bites: connected(CLIENT_CONNECTIONS_MAX, 53),
-    withoutIt: "fair-shares.ts #makeRoom: at addressMax return 'address', which CLIENT_CONNECTIONS_MAX is",
+    keeps: openAtMost(CLIENT_CONNECTIONS_MAX),
+    withoutIt:
+      "fair-shares.ts #makeRoom: at addressMax return 'address'; dns/server.ts: give a client 1000 times CLIENT_CONNECTIONS_MAX",
     others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
   },
   {

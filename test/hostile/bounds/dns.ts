@@ -72,11 +72,11 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
   {
     at: 'dns/server.ts CONNECTIONS_MAX',
     what: 'TCP connections of clients',
-    whoCanFill: 'some hosts of the served networks together',
+    whoCanFill: 'some hosts together, strangers among them',
     whatOthersNotice: 'nothing: one of whoever has the most gives way, an idle one first',
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'by network and client',
-    test: 'hostile/cases.ts',
+    test: 'e2e/dns-hostile.test.ts',
   },
   {
     at: 'dns/server.ts CLIENT_CONNECTIONS_MAX',
@@ -90,7 +90,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'a connection without a whole question for 10 s is closed',
     share: 'it is the share',
-    test: 'hostile/cases.ts',
+    test: 'e2e/dns-hostile.test.ts',
   },
   {
     at: 'dns/cache.ts CACHE_ENTRIES_MAX',
