@@ -44,6 +44,8 @@ export interface SocketCounters {
   readonly receiveDrops: number | undefined;
   /** The size of the receive buffer as the kernel counts it, in bytes; undefined where the system does not say. */
   readonly receiveBufferBytes?: number | undefined;
+  /** The same of the send buffer. */
+  readonly sendBufferBytes?: number | undefined;
 }
 
 /** An open socket. */

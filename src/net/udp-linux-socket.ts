@@ -167,12 +167,14 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   counters(): SocketCounters {
+    const memory = this.#closed ? undefined : this.#memory();
     return {
       received: this.#received,
       sent: this.#sent,
       sendErrors: this.#sendErrors,
-      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(),
-      receiveBufferBytes: this.#closed ? undefined : this.#memory()?.receiveBufferBytes,
+      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(memory),
+      receiveBufferBytes: memory?.receiveBufferBytes,
+      sendBufferBytes: memory?.bufferBytes,
     };
   }
 
@@ -374,8 +376,8 @@ export class LinuxSocket implements DatagramSocket {
       onPeerUnreachable?.(this);
   }
 
-  #drops(): number | undefined {
-    const drops = this.#memory()?.drops;
+  #drops(memory = this.#memory()): number | undefined {
+    const drops = memory?.drops;
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
