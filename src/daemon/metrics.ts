@@ -289,7 +289,8 @@ function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly S
     sent: sum(({ sent }) => sent),
     errors: sum(({ sendErrors }) => sendErrors),
     drops: sum(({ receiveDrops }) => receiveDrops),
-    buffers: sum(({ receiveBufferBytes }) => receiveBufferBytes),
+    receiveBuffers: sum(({ receiveBufferBytes }) => receiveBufferBytes),
+    sendBuffers: sum(({ sendBufferBytes }) => sendBufferBytes),
   };
   out.counter('rackboot_socket_received_total', 'Datagrams received by the sockets open now.', samples.received);
   out.counter('rackboot_socket_sent_total', 'Datagrams sent by the sockets open now.', samples.sent);
@@ -299,7 +300,8 @@ function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly S
     'Datagrams the kernel dropped because a receive buffer was full; raise net.core.rmem_max.',
     samples.drops,
   );
-  out.gauge('rackboot_socket_receive_buffer_bytes', 'Receive buffers of the sockets open now.', samples.buffers);
+  out.gauge('rackboot_socket_receive_buffer_bytes', 'Receive buffers of the sockets open now.', samples.receiveBuffers);
+  out.gauge('rackboot_socket_send_buffer_bytes', 'Send buffers of the sockets open now.', samples.sendBuffers);
 }
 
 function addJournal(out: Exposition, status: LeaseJournalStatus): void {

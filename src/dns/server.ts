@@ -30,6 +30,7 @@ import { TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import { DnsService } from './service.ts';
 import { Connection, FrameReader, frame } from './stream.ts';
+import { Turns } from './turns.ts';
 import { UpstreamSockets } from './upstream-sockets.ts';
 
 /**
@@ -64,6 +65,7 @@ export class DnsServer {
   readonly #service: DnsService;
   readonly #listeners = new Map<string, Listener>();
   readonly #shares = new FairShares<Connection>({ max: CONNECTIONS_MAX, addressMax: CLIENT_CONNECTIONS_MAX });
+  readonly #turns: Turns;
   readonly #connections = new Map<Connection, Place<Connection>>();
   readonly #upstreamSockets: UpstreamSockets;
   /** Connections to upstreams, by exchange. */
@@ -77,6 +79,7 @@ export class DnsServer {
   constructor(deps: DnsServerDeps) {
     this.#deps = deps;
     const { clock, names, publish } = deps;
+    this.#turns = new Turns(clock, () => deps.network.received);
     const upstream = {
       send: (socket: number, to: DnsUpstream, bytes: Uint8Array) => this.#upstreamSockets.send(socket, to, bytes),
       stream: (exchange: number, to: DnsUpstream, bytes: Uint8Array) => this.#stream(exchange, to, bytes),
@@ -242,7 +245,7 @@ export class DnsServer {
       this.#refuse(socket);
       return;
     }
-    const connection = new Connection(socket, client, this.#deps.clock, {
+    const connection = new Connection(socket, client, this.#deps.clock, this.#turns, {
       onMessage: (message, from) => this.#receiveMessage(message, from),
       onActive: (active) => this.#note(active),
       onClosed: (gone, wasIdle) => {

@@ -1,8 +1,8 @@
 // DNS over TCP: messages with their length before them, many to a connection, answered in whatever order they are ready.
 // Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one message that is not whole, PIPELINE_MAX questions that are not answered, and what one read brought:
-//    then it is not read any further until answers have left.
+// 1. A connection holds at most one message that is not whole, PIPELINE_MAX questions that are not answered, and what two reads brought:
+//    while questions of them are left it is not read, and they are answered a few at a time (`turns.ts`).
 // 2. A connection on which no whole message came and none was answered for IDLE_MS is closed: sending one octet now and then
 //    keeps nothing open.
 // 3. While a client leaves answers unread, no question of it is taken and nothing it sends counts as activity: after IDLE_MS it is cut
@@ -12,6 +12,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { type Turns, WORK_OCTETS, type Worker } from './turns.ts';
 
 /** Unanswered questions of one connection. A client can fill it; only its own further questions wait, until answers have left. */
 export const PIPELINE_MAX = 64;
@@ -55,6 +56,11 @@ export class FrameReader {
   /** True when a message announces more octets than allowed: the stream is of no use any more. */
   get overlong(): boolean {
     return this.#lengthOctets === 2 && this.#length > this.#longest;
+  }
+
+  /** True while octets that came were not looked at: whole messages may be among them. */
+  get hasRest(): boolean {
+    return this.#at < this.#chunk.length;
   }
 
   /** Takes what came; it is read until `next` has returned undefined. */
@@ -104,28 +110,32 @@ export interface ConnectionHandlers {
 }
 
 /** One client's connection. */
-export class Connection {
+export class Connection implements Worker {
   readonly client: Ipv4;
   readonly #socket: Socket;
   readonly #clock: Clock;
+  readonly #turns: Turns;
   readonly #handlers: ConnectionHandlers;
   readonly #frames = new FrameReader(QUERY_OCTETS_MAX);
   #unanswered = 0;
-  #draining = false;
+  /** The work done in this turn; undefined while it is not this connection's turn. */
+  #worked: number | undefined;
   #ended = false;
   #wasIdle = false;
   #idle: Timer | undefined;
   #activeAt: Instant;
 
-  constructor(socket: Socket, client: Ipv4, clock: Clock, handlers: ConnectionHandlers) {
+  constructor(socket: Socket, client: Ipv4, clock: Clock, turns: Turns, handlers: ConnectionHandlers) {
     this.client = client;
     this.#socket = socket;
     this.#clock = clock;
+    this.#turns = turns;
     this.#handlers = handlers;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => {
       this.#frames.feed(chunk);
-      this.#drain();
+      turns.ask(this);
+      if (this.#frames.hasRest) socket.pause();
     });
     socket.on('end', () => {
       this.#ended = true;
@@ -134,12 +144,13 @@ export class Connection {
     // The client has taken everything: its answers are what it does now.
     socket.on('drain', () => {
       this.#active();
-      this.#drain();
+      turns.ask(this);
     });
     // The socket closes after an error; what it was does not matter to anybody.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#idle?.cancel();
+      turns.forget(this);
       handlers.onClosed(this, this.#wasIdle);
     });
     this.#activeAt = clock.now();
@@ -148,7 +159,11 @@ export class Connection {
 
   /** True while no question waits for its answer, and no answers for a reader. */
   get isIdle(): boolean {
-    return this.#unanswered === 0 && !this.#socket.writableNeedDrain;
+    return this.#unanswered === 0 && !this.#frames.hasRest && !this.#socket.writableNeedDrain;
+  }
+
+  get hasWork(): boolean {
+    return this.#frames.hasRest && this.#mayTake();
   }
 
   /** Answers one of the questions. What has no answer is no question, and ends the connection: thousands of them fit into one segment. */
@@ -160,8 +175,12 @@ export class Connection {
       this.#socket.destroy();
       return;
     }
+    if (this.#worked !== undefined) {
+      this.#worked += message.length / WORK_OCTETS;
+      return;
+    }
     this.#active();
-    if (!this.#draining) this.#drain();
+    this.#turns.ask(this);
     this.#endWhenDone();
   }
 
@@ -169,20 +188,29 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #drain(): void {
-    this.#draining = true;
-    while (this.#mayTake()) {
+  /** Takes questions: their answers leave together, and what was read is read on once nothing is left of it. */
+  work(most: number): number {
+    this.#worked = 0;
+    while (this.#worked < most && this.#mayTake()) {
       const message = this.#frames.next();
       if (message === undefined) break;
+      if (this.#worked === 0) {
+        this.#activeAt = this.#clock.now();
+        if (this.#frames.hasRest) this.#socket.cork();
+      }
+      this.#worked += 1 + message.length / WORK_OCTETS;
       this.#unanswered += 1;
-      this.#active();
       this.#handlers.onMessage(message, this);
     }
-    this.#draining = false;
+    this.#socket.uncork();
+    const worked = this.#worked;
+    this.#worked = undefined;
     if (this.#frames.overlong) this.#socket.destroy();
-    if (this.#mayTake()) this.#socket.resume();
+    if (worked > 0) this.#handlers.onActive(this);
+    if (this.#mayTake() && !this.#frames.hasRest) this.#socket.resume();
     else this.#socket.pause();
     this.#endWhenDone();
+    return worked;
   }
 
   /** True while a further question may be taken: few are unanswered, and the client reads its answers. */
@@ -191,7 +219,7 @@ export class Connection {
   }
 
   #endWhenDone(): void {
-    if (this.#ended && this.#unanswered === 0 && !this.#draining) this.#socket.end();
+    if (this.#ended && this.#unanswered === 0 && !this.#frames.hasRest) this.#socket.end();
   }
 
   #active(): void {

@@ -55,6 +55,8 @@ export interface HostFacts {
   readonly unprivilegedPortMin: number;
   /** net.core.rmem_max in bytes. */
   readonly receiveBufferBytesMax: number | undefined;
+  /** net.core.wmem_max in bytes. */
+  readonly sendBufferBytesMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** What the running rack says of how it works on this host. */
   readonly notes: readonly string[];
@@ -91,6 +93,7 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
     ),
     unprivilegedPortMin: readNumber('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? 1024,
     receiveBufferBytesMax: readNumber('/proc/sys/net/core/rmem_max'),
+    sendBufferBytesMax: readNumber('/proc/sys/net/core/wmem_max'),
     stateDir: readStateDir(config.stateDir, actor),
     notes: running?.notes ?? [],
     powerless: config.uplink.mode === 'remote' ? [] : findPowerless(running?.powerTypes),

@@ -11,8 +11,8 @@ import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-fac
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
-/** The receive buffer that `net/` asks for, in bytes. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** The receive buffer and the send buffer that `net/` asks for, in bytes each. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
 /** With less room than this in the state directory the next burst of leases is refused. */
 const FREE_BYTES_MIN = 64 * 1024 * 1024;
 const CAPABILITY_LINES =
@@ -25,7 +25,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
     ...judgeRights(config, facts),
     ...facts.strangers.map(judgeStranger),
     ...judgeInterfaces(config, facts),
-    ...judgeReceiveBuffer(facts),
+    ...judgeBuffers(facts),
     ...judgeSockets(facts),
     ...judgeStateDir(config, facts),
     ...judgeConfinement(facts.actor),
@@ -116,16 +116,38 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
   });
 }
 
-function judgeReceiveBuffer({ receiveBufferBytesMax: bytes }: HostFacts): Finding[] {
-  if (bytes === undefined || bytes >= RECEIVE_BUFFER_BYTES) return [];
-  const line = `net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`;
+/** Each setting has a file of its own, so that the cure of one leaves that of the other. */
+function judgeBuffers({ receiveBufferBytesMax, sendBufferBytesMax }: HostFacts): Finding[] {
+  return [
+    ...judgeBuffer('receive buffers', receiveBufferBytesMax, {
+      key: 'net.core.rmem_max',
+      file: '60-rackboot.conf',
+      harm: 'when a whole rack is switched on, requests may be lost',
+    }),
+    ...judgeBuffer('send buffers', sendBufferBytesMax, {
+      key: 'net.core.wmem_max',
+      file: '60-rackboot-send.conf',
+      harm: 'while somebody asks in the names of hosts that are not there, replies to others may be lost',
+    }),
+  ];
+}
+
+interface BufferSetting {
+  readonly key: string;
+  readonly file: string;
+  readonly harm: string;
+}
+
+function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm }: BufferSetting): Finding[] {
+  if (bytes === undefined || bytes >= BUFFER_BYTES) return [];
+  const line = `${key}=${BUFFER_BYTES}`;
   return [
     {
-      check: 'receive buffers',
+      check,
       ok: true,
       isNote: true,
-      text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${RECEIVE_BUFFER_BYTES / 1024}: when a whole rack is switched on, requests may be lost`,
-      fix: `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot.conf && sudo sysctl -w ${line}, then restart Rackboot`,
+      text: `the kernel grants ${Math.round(bytes / 1024)} KiB of ${BUFFER_BYTES / 1024}: ${harm}`,
+      fix: `echo ${line} | sudo tee /etc/sysctl.d/${file} && sudo sysctl -w ${line}, then restart Rackboot`,
     },
   ];
 }

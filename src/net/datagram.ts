@@ -44,6 +44,8 @@ export interface SocketCounters {
   readonly receiveDrops: number | undefined;
   /** The size of the receive buffer as the kernel counts it, in bytes; undefined where the system does not say. */
   readonly receiveBufferBytes?: number | undefined;
+  /** The same of the send buffer. */
+  readonly sendBufferBytes?: number | undefined;
 }
 
 /** An open socket. */
@@ -116,6 +118,8 @@ export interface DatagramNetwork {
   readonly kind: 'linux' | 'dgram';
   /** What is missing here and what follows from it, one sentence each. */
   readonly notes: readonly string[];
+  /** How many datagrams all its sockets have received; undefined: not counted. */
+  readonly received?: number | undefined;
   /**
    * Opens one socket. Open the device sockets of a shared port before its address sockets: only so is a stranger on the
    * device always noticed.

@@ -19,20 +19,23 @@ const NATIVE_PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 
 /** The datagram network of this host; `native: false` asks for the portable one everywhere. Never fails. */
 export async function openNetwork(options: NetworkOptions = {}): Promise<HostNetwork> {
+  const { sendBufferBytes } = options;
   if (options.native === false)
-    return openDgramNetwork('Sockets are the portable ones, because the configuration asks for them.');
+    return openDgramNetwork('Sockets are the portable ones, because the configuration asks for them.', sendBufferBytes);
   if (process.platform !== 'linux' || !NATIVE_PROCESSORS.has(process.arch) || endianness() !== 'LE') {
     return openDgramNetwork(
       `Sockets are the portable ones: there are native calls only for Linux on x64 and arm64, not for ${process.platform} on ${process.arch}.`,
+      sendBufferBytes,
     );
   }
   try {
     // Imported only here, so that a host without the koffi package still runs.
     const { openLinuxNetwork } = await import('./udp-linux.ts');
-    return openLinuxNetwork(options.sendBufferBytes);
+    return openLinuxNetwork(sendBufferBytes);
   } catch (error) {
     return openDgramNetwork(
       `Sockets are the portable ones, because the C library cannot be called (${errorText(error)}).`,
+      sendBufferBytes,
     );
   }
 }

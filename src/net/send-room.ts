@@ -22,6 +22,13 @@ export const ARP_FILE = '/proc/net/arp';
 /** Hosts that got their one datagram; beyond so many, none gets one until the table is read again. */
 export const ASKED_MAX = 4096;
 
+/** What to say where the system has granted less of a send buffer than was asked for; undefined: nothing. Both in bytes. */
+export function sendBufferNote(grantedBytes: number, askedBytes: number): string | undefined {
+  if (grantedBytes >= askedBytes) return undefined;
+  const kib = (bytes: number): number => Math.round(bytes / 1024);
+  return `Send buffers hold ${kib(grantedBytes)} KiB instead of ${kib(askedBytes)} KiB, so hosts that answer no ARP may sooner keep replies from others: sysctl -w net.core.wmem_max=${askedBytes}.`;
+}
+
 /** What of a socket's send buffer is in use, in bytes of the kernel's count. */
 export interface SendMemory {
   readonly usedBytes: number;

@@ -49,6 +49,8 @@ export interface LinuxParts {
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
+  /** What all of them have received. */
+  readonly traffic: { received: number };
 }
 
 /** A bound descriptor, the dgram socket that owns it, and the device it is bound to. */
@@ -165,12 +167,14 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   counters(): SocketCounters {
+    const memory = this.#closed ? undefined : this.#memory();
     return {
       received: this.#received,
       sent: this.#sent,
       sendErrors: this.#sendErrors,
-      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(),
-      receiveBufferBytes: this.#closed ? undefined : this.#memory()?.receiveBufferBytes,
+      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(memory),
+      receiveBufferBytes: memory?.receiveBufferBytes,
+      sendBufferBytes: memory?.bufferBytes,
     };
   }
 
@@ -223,6 +227,7 @@ export class LinuxSocket implements DatagramSocket {
 
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
     this.#received += datagrams.length;
+    this.#parts.traffic.received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
     for (const { bytes } of datagrams) reclaim(bytes);
   }
@@ -371,8 +376,8 @@ export class LinuxSocket implements DatagramSocket {
       onPeerUnreachable?.(this);
   }
 
-  #drops(): number | undefined {
-    const drops = this.#memory()?.drops;
+  #drops(memory = this.#memory()): number | undefined {
+    const drops = memory?.drops;
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 

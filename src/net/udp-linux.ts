@@ -14,7 +14,7 @@ import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { socketInode } from './port-owner.ts';
-import { ArpTable } from './send-room.ts';
+import { ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError } from './socket-error.ts';
 import { listSockets } from './socket-list.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
@@ -41,7 +41,7 @@ import {
 /** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The send buffer asked for: windows of many TFTP transfers, and replies that wait for ARP. */
-const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
+export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Room for the longest datagram and a frame's headers. */
 const SLOT_BYTES = 65_536;
 
@@ -75,11 +75,16 @@ class LinuxNetwork implements HostNetwork {
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       packetFd: packetFd < 0 ? undefined : packetFd,
       arpTable: new ArpTable(systemClock),
+      traffic: { received: 0 },
     };
   }
 
   get notes(): readonly string[] {
     return [...this.#notes];
+  }
+
+  get received(): number {
+    return this.#parts.traffic.received;
   }
 
   open(request: SocketRequest): Promise<DatagramSocket> {
@@ -174,12 +179,14 @@ class LinuxNetwork implements HostNetwork {
     // As much as the system allows: send-room.ts makes do with less.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
-    const granted = this.#receiveBufferBytes(fd);
+    const granted = this.#bufferBytes(fd, SO_RCVBUF);
     if (granted < RECEIVE_BUFFER_BYTES) {
       this.#notes.add(
         `Receive buffers hold ${Math.round(granted / 1024)} KiB instead of ${RECEIVE_BUFFER_BYTES / 1024} KiB, so a burst of requests may be lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}.`,
       );
     }
+    const note = sendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
+    if (note !== undefined) this.#notes.add(note);
   }
 
   #connect(fd: number, request: SocketRequest, { address, port }: Peer): void {
@@ -237,10 +244,10 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /** What the kernel granted; it keeps and reports twice the number that was asked for (socket(7)). */
-  #receiveBufferBytes(fd: number): number {
+  #bufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
     const value = intBytes(0);
     const length = intBytes(value.length);
-    return this.#libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, length) === 0 ? readInt(value) / 2 : 0;
+    return this.#libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? readInt(value) / 2 : 0;
   }
 
   #setInt(fd: number, level: number, option: number, value: number): void {

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Connection, FrameReader, frame, IDLE_MS, PIPELINE_MAX, UNREAD_OCTETS_MAX } from '../../src/dns/stream.ts';
+import { TURN_WORK_MAX, Turns } from '../../src/dns/turns.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { ip } from './fixture.ts';
 
@@ -85,13 +86,20 @@ class Peer extends Socket {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** As many turns as PIPELINE_MAX questions take, and more. */
+async function turns(): Promise<void> {
+  for (let count = 0; count < 2 * PIPELINE_MAX; count += 1) await turn();
+}
+
+/** Turns among which nobody else does anything. */
+const anyTime = (clock: VirtualClock): Turns => new Turns(clock, () => 0);
 
 /** A connection on which each question is answered with so many octets. */
 function connected(answerOctets: number) {
   const clock = new VirtualClock();
   const peer = new Peer();
   let asked = 0;
-  const connection = new Connection(peer, ip('10.20.0.5'), clock, {
+  const connection = new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
     onMessage: (_message, from) => {
       asked += 1;
       from.answer(new Uint8Array(answerOctets));
@@ -136,13 +144,13 @@ describe('a connection whose client does not read', () => {
   it(`is cut off at ${UNREAD_OCTETS_MAX} octets when answers that were waited for come all at once`, async () => {
     const clock = new VirtualClock();
     const peer = new Peer();
-    const connection = new Connection(peer, ip('10.20.0.5'), clock, {
+    const connection = new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
       onMessage: () => undefined,
       onActive: () => undefined,
       onClosed: () => undefined,
     });
     for (let count = 0; count < PIPELINE_MAX + 10; count += 1) peer.push(frame(new Uint8Array(20)));
-    await turn();
+    await turns();
     for (let count = 0; count < PIPELINE_MAX && !peer.destroyed; count += 1) connection.answer(new Uint8Array(60_000));
     assert.ok(peer.destroyed);
     assert.ok(peer.writableLength <= UNREAD_OCTETS_MAX + 60_002);
@@ -150,9 +158,10 @@ describe('a connection whose client does not read', () => {
 });
 
 it('PIPELINE_MAX questions of a connection are taken; the next is taken when one was answered', async () => {
+  const clock = new VirtualClock();
   const peer = new Peer();
   let taken = 0;
-  const connection = new Connection(peer, ip('10.20.0.5'), new VirtualClock(), {
+  const connection = new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
     onMessage: () => {
       taken += 1;
     },
@@ -160,17 +169,18 @@ it('PIPELINE_MAX questions of a connection are taken; the next is taken when one
     onClosed: () => undefined,
   });
   for (let count = 0; count < PIPELINE_MAX + 10; count += 1) peer.push(frame(new Uint8Array(20)));
-  await turn();
+  await turns();
   assert.equal(taken, PIPELINE_MAX);
   connection.answer(new Uint8Array(20));
-  await turn();
+  await turns();
   assert.equal(taken, PIPELINE_MAX + 1);
 });
 
 it('a connection ends with the first message that has no answer, and nothing behind it is read', async () => {
+  const clock = new VirtualClock();
   const peer = new Peer();
   let taken = 0;
-  new Connection(peer, ip('10.20.0.5'), new VirtualClock(), {
+  new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
     onMessage: (_message, from) => {
       taken += 1;
       from.answer(undefined);
@@ -182,4 +192,76 @@ it('a connection ends with the first message that has no answer, and nothing beh
   await turn();
   assert.equal(taken, 1);
   assert.ok(peer.destroyed);
+});
+
+describe('thousands of questions in one read', () => {
+  const COUNT = 3000;
+
+  /** A connection whose client reads at once; questions are answered with `octets`. */
+  function reading(octets: number) {
+    const clock = new VirtualClock();
+    const peer = new Peer({ allowHalfOpen: true });
+    const answered: number[] = [];
+    peer._write = (_chunk, _encoding, done) => done();
+    peer._writev = (_chunks, done) => done();
+    new Connection(peer, ip('10.20.0.5'), clock, anyTime(clock), {
+      onMessage: (message, from) => {
+        answered.push((message[0] ?? 0) * 256 + (message[1] ?? 0));
+        from.answer(new Uint8Array(octets));
+      },
+      onActive: () => undefined,
+      onClosed: () => undefined,
+    });
+    const ask = (count: number): boolean =>
+      peer.push(
+        Buffer.concat(
+          Array.from({ length: count }, (_, id) => frame(Uint8Array.of(id >> 8, id, ...Array(18).fill(0)))),
+        ),
+      );
+    return { peer, answered, ask };
+  }
+
+  it('are answered a few in a turn, in order, and nothing more is read meanwhile', async () => {
+    const { peer, answered, ask } = reading(50);
+    ask(COUNT);
+    while (answered.length < COUNT) {
+      const before = answered.length;
+      await turn();
+      assert.ok(
+        answered.length > before && answered.length - before <= 2 * TURN_WORK_MAX,
+        `${answered.length - before}`,
+      );
+      assert.equal(peer.isPaused(), answered.length < COUNT);
+    }
+    assert.deepEqual(
+      answered,
+      Array.from({ length: COUNT }, (_, id) => id),
+    );
+  });
+
+  it('are all answered when the client has said that it asks nothing further', async () => {
+    const { peer, answered, ask } = reading(50);
+    let ended = false;
+    peer.on('finish', () => {
+      ended = true;
+    });
+    ask(COUNT);
+    peer.push(null);
+    while (answered.length < COUNT) {
+      assert.ok(!ended && !peer.destroyed, `it ended after ${answered.length}`);
+      await turn();
+    }
+    await turn();
+    assert.ok(ended);
+  });
+
+  it('a large answer is as much work as many small ones', async () => {
+    const { answered, ask } = reading(60_000);
+    ask(20);
+    while (answered.length < 20) {
+      const before = answered.length;
+      await turn();
+      assert.ok(answered.length - before <= 2, `${answered.length - before} in one turn`);
+    }
+  });
 });

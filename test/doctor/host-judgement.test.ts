@@ -22,6 +22,7 @@ const GOOD: HostFacts = {
   interfaces: [{ name: NAME, exists: true, up: true, addresses: [IP] }],
   unprivilegedPortMin: 1024,
   receiveBufferBytesMax: 4 * 1024 * 1024,
+  sendBufferBytesMax: 4 * 1024 * 1024,
   stateDir: { exists: true, writable: true, freeBytes: 1e9 },
   notes: [],
   powerless: [],
@@ -118,6 +119,13 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     false,
     /does not have the address/,
     new RegExp(`^sudo ip address add \\S+/\\d+ dev ${NAME} `),
+  ],
+  [
+    'small send buffers',
+    { sendBufferBytesMax: 212_992 },
+    true,
+    /^the kernel grants 208 KiB of 4096: .*replies to others may be lost$/,
+    /^echo net\.core\.wmem_max=4194304 \| sudo tee \/etc\/sysctl\.d\/60-rackboot-send\.conf && /,
   ],
   [
     'small buffers',

@@ -5,6 +5,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { frame } from '../../src/dns/stream.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
@@ -111,6 +112,17 @@ function pipeline(socket: Socket): void {
   // Reads on once it has been told to go, so that it may come again.
   socket.on('end', () => socket.destroy());
   systemClock.schedule(3000, () => socket.resume());
+  write();
+}
+
+/** Asks without a pause, and reads every answer. */
+function askOn(socket: Socket): void {
+  const question = frame(queryBytes('rack.maas', 1));
+  const many = Buffer.concat(Array.from({ length: PIPELINED }, () => question));
+  const write = (): void => {
+    while (!isOver() && !socket.destroyed && socket.write(many));
+  };
+  socket.on('drain', write);
   write();
 }
 
@@ -267,7 +279,8 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
-  'dns-tcp-own': () => holdConnections(53, 32, () => undefined),
+  'dns-tcp-own': () => holdConnections(53, 40, () => undefined),
+  'dns-tcp-questions': () => holdConnections(53, 64, askOn),
   'boot-pipelining': () => holdConnections(BOOT_PORT, 60, pipeline),
   'api-pipelining': () => holdConnections(API_PORT, 60, pipeline),
   'boot-idle': () => holdConnections(BOOT_PORT, 2400, () => undefined),

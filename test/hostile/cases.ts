@@ -10,66 +10,25 @@ import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX } from '../../src/dns/server.ts
 import { LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
 import { SESSIONS_MAX } from '../../src/region/page/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/racks/rack.ts';
+import {
+  AT_THE_REGION,
+  connected,
+  every,
+  grown,
+  type HostileCase,
+  NO_ROOM,
+  NO_SEND_ROOM,
+  ON_THE_WIRE,
+  unsent,
+} from './case.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, HOLDER_NAME, type HostileSite, KNOWN_MAC, type Place, REPORTED_MAC } from './site.ts';
-import type { Want } from './wants.ts';
+import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, REPORTED_MAC } from './site.ts';
 
-/** Whether the attack has its effect, by what the rack says now and what it said before. */
-type Bites = (now: Readings, before: Readings) => boolean;
-
-export interface HostileCase {
-  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics';
-  /** What the attacker does, in words. */
-  readonly attacker: string;
-  /** The name in attackers.ts. */
-  readonly attack: string;
-  readonly from: Place;
-  /** Further words for the attack. */
-  readonly words?: readonly string[] | ((site: HostileSite) => readonly string[]);
-  /** True once the attack has filled what it is to fill, with the protection and without it. The others are asked for after that. */
-  readonly bites: Bites;
-  /** What is still true when the others have been served. */
-  readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
-  /** What to change in `src` to see the case fail; left out: more than one protection stands in the way, and none alone decides. */
-  readonly withoutIt?: string;
-  /** false: in the long suite only. */
-  readonly short?: false;
-  /** What the others must get, and within how many seconds, retries of their clients included. */
-  readonly others: Readonly<Partial<Record<Want, number>>>;
-}
-
-const ON_THE_WIRE: Partial<Record<Want, number>> = {
-  'a machine with a reservation gets its address': 8,
-  'a lease is renewed': 3,
-  'a loader comes by TFTP': 8,
-  'a kernel comes by HTTP': 5,
-  'the rack’s own names are answered': 5,
-};
-const AT_THE_REGION: Partial<Record<Want, number>> = {
-  'a machine enlists': 15,
-  'an administrator lists the machines': 10,
-  'a kernel comes by HTTP': 10,
-};
-
-/** A metric has grown by so much. */
-const grown =
-  (by: number, name: string, labels: Readonly<Record<string, string>> = {}): Bites =>
-  (now, before) =>
-    now.sum(name, labels) - before.sum(name, labels) >= by;
-const every =
-  (...all: readonly Bites[]): Bites =>
-  (now, before) =>
-    all.every((one) => one(now, before));
-/** So many connections to a port are there. */
-const connected =
-  (count: number, port: number): Bites =>
-  (now) =>
-    now.connections(port) >= count;
-/** What could not be sent has grown: the buffer was full, or kept for hosts that are there. */
-const unsent = (server: string): Bites => grown(1000, 'rackboot_socket_send_errors_total', { server });
-
-const NO_ROOM = "fair-shares.ts #makeRoom: return 'all' once size has reached max";
-const NO_SEND_ROOM = 'net/send-room.ts admits: return true';
+/** So many clients' connections are open at the DNS server, and no more. */
+const openAtMost = (count: number) => ({
+  what: `no more than ${count} TCP connections are open`,
+  isTrue: (now: Readings): boolean => now.sum('rackboot_dns_tcp_connections_open') <= count,
+});
 
 export const CASES: readonly HostileCase[] = [
   {
@@ -182,17 +141,35 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-tcp-idle',
     from: 'attacker',
     bites: (now) => now.sum('rackboot_dns_tcp_connections_open') >= CONNECTIONS_MAX,
-    withoutIt: `${NO_ROOM} (CONNECTIONS_MAX)`,
+    keeps: openAtMost(CONNECTIONS_MAX),
+    withoutIt: `${NO_ROOM}; dns/server.ts: admit 1000 times CONNECTIONS_MAX`,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
   },
   {
     door: 'DNS',
-    attacker: 'holds as many TCP connections as one client may, and then asks',
+    attacker: 'opens more TCP connections than one client may, again and again, and then asks',
     attack: 'dns-tcp-own',
     from: 'machine',
     bites: connected(CLIENT_CONNECTIONS_MAX, 53),
-    withoutIt: "fair-shares.ts #makeRoom: at addressMax return 'address', which CLIENT_CONNECTIONS_MAX is",
+    keeps: openAtMost(CLIENT_CONNECTIONS_MAX),
+    withoutIt:
+      "fair-shares.ts #makeRoom: at addressMax return 'address'; dns/server.ts: give a client 1000 times CLIENT_CONNECTIONS_MAX",
     others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
+  },
+  {
+    door: 'DNS',
+    attacker: 'asks without a pause on 64 TCP connections',
+    attack: 'dns-tcp-questions',
+    from: 'attacker',
+    bites: grown(20_000, 'rackboot_dns_queries_total', { transport: 'tcp' }),
+    withoutIt: 'dns/turns.ts ask: worker.work(1e9), and nothing else',
+    others: {
+      ...ON_THE_WIRE,
+      'a newcomer gets an address': 15,
+      'names are answered at the first asking': 6,
+      'names are answered over TCP': 2,
+      'names of outside are answered': 5,
+    },
   },
   {
     door: 'boot HTTP',

@@ -152,6 +152,23 @@ describe('datagram sockets', { skip: SKIP }, () => {
         assert.equal(device.socket.counters().received, 2);
       });
 
+      it('counts what all its sockets have received', async () => {
+        const before = network.received ?? assert.fail();
+        const [one, two] = [
+          await open(network, { address: addr('127.0.0.1'), port: 0, shared: false }),
+          await open(network, { address: addr('127.0.0.1'), port: 0, shared: false }),
+        ];
+        for (const [from, to] of [
+          [one, two],
+          [two, one],
+        ] as const) {
+          const place = { kind: 'unicast', address: addr('127.0.0.1'), port: to.socket.localPort } as const;
+          from.socket.send([{ bytes: bytes('hello'), to: place }]);
+          await until(() => to.heard.length === 1);
+        }
+        assert.equal(network.received, before + 2);
+      });
+
       it('a broadcast reply leaves by its device with the address chosen', async () => {
         const device = await open(network, { device: 'rba0', source: addr('10.21.0.1') });
         const packets = await capture(first, 'rbx0', 1, () =>

@@ -20,7 +20,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     howItEmpties: 'after 3 s for a host that answers no ARP',
     share:
       'a host that is not in the ARP table has one datagram per reading of the table, and from three quarters on none',
-    test: 'hostile/absent-hosts.test.ts',
+    test: 'e2e/net/send-buffers.test.ts',
   },
   {
     at: 'net/send-room.ts ASKED_MAX',
@@ -47,7 +47,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; an absent host is sent to less',
     howItEmpties: 'after 3 s for a host that answers no ARP',
     share: 'a quarter for all hosts that are not in the ARP table, the rest for those that are',
-    test: 'hostile/absent-hosts.test.ts',
+    test: 'e2e/net/send-buffers.test.ts',
   },
   {
     at: 'net/udp-linux-socket.ts DRAIN_PER_TURN_MAX',

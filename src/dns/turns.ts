@@ -1,0 +1,142 @@
+// Shares out the turns of the event loop among TCP connections that have questions: one read of a connection may hold thousands of them.
+// Sources: RFC 7766 §6.2.1.1 (pipelined questions are taken; nothing says that they are answered in one go); RFC 8290 §4.2 (who has
+// little to do goes before those that always have more).
+//
+//   ask ─┬─ there is room ─▶ work ─┬─ nothing is left ─▶ forgotten, until it asks again
+//        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
+//                           └──────── #nextTurn, #takeNext ◀─────┘
+//
+// 1. Between two turns every other socket is read, so a datagram waits for one turn at most: TURN_WORK_MAX as questions arrive, and once
+//    more for those that wait, each beyond by one message.
+// 2. A connection does at most SHARE_WORK_MAX, then the next one follows. Who asks one question does not wait for those that pipeline.
+// 3. While others send datagrams to this process, all TCP questions together take TIME_SHARE_MAX of its time and no more: it would else
+//    never sleep, and the system makes a process that never sleeps wait for its processor.
+
+import type { Clock, Instant } from '../clock.ts';
+
+/**
+ * The work of all connections in one turn of the loop. A question is 1, and 1 more for each WORK_OCTETS of it and of its answer. Clients
+ * that pipeline fill it; everybody else notices the turn, some tenths of a millisecond. It empties with the turn.
+ */
+export const TURN_WORK_MAX = 32;
+/** Of it, that of one connection at a time. */
+export const SHARE_WORK_MAX = 8;
+/** So many octets of a message are as much work as a question. */
+export const WORK_OCTETS = 512;
+/** The share of time that all connections may work while others send datagrams, whenever they work for longer than STRETCH_MS. */
+export const TIME_SHARE_MAX = 0.25;
+/** So long may be worked after a time without work, in milliseconds. */
+export const STRETCH_MS = 1;
+/** How long a rest lasts, in milliseconds. */
+const REST_MS = 1;
+/** Others are at work for so long after a datagram of theirs, in milliseconds. */
+export const OTHERS_MS = 1000;
+
+/** Somebody who has questions. */
+export interface Worker {
+  /** True while there are questions that may be answered now. */
+  readonly hasWork: boolean;
+  /** Answers questions until `most` is done or passed. @returns the work done */
+  work(most: number): number;
+}
+
+/** The turns of one server. */
+export class Turns {
+  readonly #clock: Clock;
+  readonly #datagrams: () => number | undefined;
+  /** Those that asked and had no turn yet. */
+  readonly #fresh = new Set<Worker>();
+  /** Those that had a turn and have more to do. */
+  readonly #backlog = new Set<Worker>();
+  #isBacklogNext = false;
+  #left = TURN_WORK_MAX;
+  /** How long may be worked before the next rest, in milliseconds, as of `#at`; below 0 where the last work took longer. */
+  #leftMs = STRETCH_MS;
+  #at: Instant;
+  /** How many datagrams had come by the last look, and when that had changed. */
+  #heard: number | undefined;
+  #heardAt: Instant;
+  #isWorking = false;
+  #isNextDue = false;
+
+  /** @param datagrams counts what the process has received by UDP; undefined: nobody can tell, so others are always at work */
+  constructor(clock: Clock, datagrams: () => number | undefined) {
+    this.#clock = clock;
+    this.#datagrams = datagrams;
+    this.#at = clock.now();
+    this.#heardAt = this.#at;
+  }
+
+  /** Lets `worker` work: now, or when its turn comes. Whoever asks because another works has to wait. */
+  ask(worker: Worker): void {
+    if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;
+    if (!this.#isWorking && this.#hasRoom()) this.#run(worker);
+    else this.#fresh.add(worker);
+    // Single questions go on without a next turn, which costs each of them a look at every socket, until half the work is done.
+    if (this.#left < TURN_WORK_MAX / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
+  }
+
+  /** It has gone, and gets no turn any more. */
+  forget(worker: Worker): void {
+    this.#fresh.delete(worker);
+    this.#backlog.delete(worker);
+  }
+
+  #hasRoom(): boolean {
+    const now = this.#clock.now();
+    this.#leftMs = Math.min(STRETCH_MS, this.#leftMs + (now - this.#at) * TIME_SHARE_MAX);
+    this.#at = now;
+    return this.#left > 0 && this.#leftMs > 0;
+  }
+
+  #areOthersAtWork(now: Instant): boolean {
+    const heard = this.#datagrams();
+    if (heard === undefined || heard !== this.#heard) this.#heardAt = now;
+    this.#heard = heard;
+    return now - this.#heardAt < OTHERS_MS;
+  }
+
+  /** Follows a `#hasRoom`, which has read the clock. */
+  #run(worker: Worker): void {
+    this.#isWorking = true;
+    this.#left -= worker.work(Math.min(this.#left, SHARE_WORK_MAX));
+    this.#isWorking = false;
+    const now = this.#clock.now();
+    this.#leftMs -= now - this.#at;
+    if (this.#leftMs <= 0 && !this.#areOthersAtWork(now)) this.#leftMs = STRETCH_MS;
+    if (worker.hasWork) this.#backlog.add(worker);
+  }
+
+  #expectNext(): void {
+    if (this.#isNextDue) return;
+    this.#isNextDue = true;
+    const next = (): void => this.#nextTurn();
+    if (this.#leftMs > 0) setImmediate(next);
+    else this.#clock.schedule(REST_MS, next);
+  }
+
+  #nextTurn(): void {
+    this.#isNextDue = false;
+    this.#left = TURN_WORK_MAX;
+    while (this.#hasRoom()) {
+      const worker = this.#takeNext();
+      if (worker === undefined) break;
+      this.#run(worker);
+    }
+    this.#left = TURN_WORK_MAX;
+    if (this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
+  }
+
+  /** One that is fresh and one of the backlog in turn, so that neither keeps the other waiting for ever. */
+  #takeNext(): Worker | undefined {
+    const queues = this.#isBacklogNext ? [this.#backlog, this.#fresh] : [this.#fresh, this.#backlog];
+    for (const queue of queues) {
+      for (const worker of queue) {
+        queue.delete(worker);
+        this.#isBacklogNext = queue === this.#fresh;
+        return worker;
+      }
+    }
+    return undefined;
+  }
+}

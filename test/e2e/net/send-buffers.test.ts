@@ -1,0 +1,63 @@
+// How large the send buffers are that the sockets of each implementation have, by what the kernel says of them.
+
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { parseIpv4 } from '../../../src/net/address.ts';
+import { openNetwork } from '../../../src/net/open-network.ts';
+import { SEND_BUFFER_BYTES } from '../../../src/net/udp-linux.ts';
+import { missing } from '../../support/needs.ts';
+
+const LOOPBACK = parseIpv4('127.0.0.1') ?? assert.fail();
+/** More than any system allows. */
+const TOO_MUCH_BYTES = 1024 * 1024 * 1024;
+
+/** What a socket has that asks for nothing. */
+async function defaultBytes(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const bytes = socket.getSendBufferSize();
+  socket.close();
+  return bytes;
+}
+
+/** What a socket of the network has that asked for so much, and whether the network tells that it is less. */
+async function granted(native: boolean, sendBufferBytes?: number) {
+  const network = await openNetwork({ native, sendBufferBytes });
+  try {
+    assert.equal(network.kind, native ? 'linux' : 'dgram');
+    const socket = await network.open({ address: LOOPBACK, port: 0, onDatagrams: () => undefined });
+    const note = network.notes.find((each) => each.startsWith('Send buffers'));
+    return { bytes: socket.counters().sendBufferBytes, note };
+  } finally {
+    await network.close();
+  }
+}
+
+describe('send buffers', { skip: missing('linux') }, () => {
+  const allowedBytes = Number(readFileSync('/proc/sys/net/core/wmem_max', 'utf8'));
+
+  for (const native of [true, false]) {
+    const name = native ? 'native' : 'portable';
+
+    it(`of ${name} sockets are SEND_BUFFER_BYTES, or as large as the system allows, and then that is told`, async () => {
+      const { bytes, note } = await granted(native);
+      // The kernel keeps and reports twice the number (socket(7)).
+      assert.equal(bytes, 2 * Math.min(SEND_BUFFER_BYTES, allowedBytes));
+      assert.equal(note !== undefined, allowedBytes < SEND_BUFFER_BYTES);
+      assert.notEqual(bytes, await defaultBytes(), 'this is what a socket has that asks for nothing');
+    });
+
+    it(`of ${name} sockets that are smaller than what was asked for are told, with the command that helps`, async () => {
+      const { bytes, note } = await granted(native, TOO_MUCH_BYTES);
+      assert.equal(bytes, 2 * allowedBytes);
+      assert.equal(
+        note,
+        `Send buffers hold ${Math.round(allowedBytes / 1024)} KiB instead of 1048576 KiB, so hosts that answer no ARP may sooner keep replies from others: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
+      );
+    });
+  }
+});

@@ -1,0 +1,62 @@
+// What a case of the hostile suite says, and what its rows are made of.
+
+import type { Readings } from './readings.ts';
+import type { HostileSite, Place } from './site.ts';
+import type { Want } from './wants.ts';
+
+/** Whether the attack has its effect, by what the rack says now and what it said before. */
+export type Bites = (now: Readings, before: Readings) => boolean;
+
+export interface HostileCase {
+  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics';
+  /** What the attacker does, in words. */
+  readonly attacker: string;
+  /** The name in attackers.ts. */
+  readonly attack: string;
+  readonly from: Place;
+  /** Further words for the attack. */
+  readonly words?: readonly string[] | ((site: HostileSite) => readonly string[]);
+  /** True once the attack has filled what it is to fill, with the protection and without it. The others are asked for after that. */
+  readonly bites: Bites;
+  /** What is still true when the others have been served. */
+  readonly keeps?: { readonly what: string; readonly isTrue: (now: Readings) => boolean };
+  /** What to change in `src` to see the case fail; left out: more than one protection stands in the way, and none alone decides. */
+  readonly withoutIt?: string;
+  /** false: in the long suite only. */
+  readonly short?: false;
+  /** What the others must get, and within how many seconds, retries of their clients included. */
+  readonly others: Readonly<Partial<Record<Want, number>>>;
+}
+
+export const ON_THE_WIRE: Partial<Record<Want, number>> = {
+  'a machine with a reservation gets its address': 8,
+  'a lease is renewed': 3,
+  'a loader comes by TFTP': 8,
+  'a kernel comes by HTTP': 5,
+  'the rack’s own names are answered': 5,
+};
+export const AT_THE_REGION: Partial<Record<Want, number>> = {
+  'a machine enlists': 15,
+  'an administrator lists the machines': 10,
+  'a kernel comes by HTTP': 10,
+};
+
+/** A metric has grown by so much. */
+export const grown =
+  (by: number, name: string, labels: Readonly<Record<string, string>> = {}): Bites =>
+  (now, before) =>
+    now.sum(name, labels) - before.sum(name, labels) >= by;
+export const every =
+  (...all: readonly Bites[]): Bites =>
+  (now, before) =>
+    all.every((one) => one(now, before));
+/** So many connections to a port are there. */
+export const connected =
+  (count: number, port: number): Bites =>
+  (now) =>
+    now.connections(port) >= count;
+/** What could not be sent has grown: the buffer was full, or kept for hosts that are there. */
+export const unsent = (server: string): Bites => grown(1000, 'rackboot_socket_send_errors_total', { server });
+
+export const NO_ROOM = "fair-shares.ts #makeRoom: return 'all' once size has reached max";
+export const NO_SEND_ROOM = 'net/send-room.ts admits: return true';
