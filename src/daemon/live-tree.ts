@@ -9,7 +9,8 @@
 // 2. With a problem, the files that the last good look found are known, and no others; at a start that is none. Each file is sent to whoever
 //    asks for it by its exact name: opening needs no index.
 // 3. Whoever reads a file of the former tree goes on reading it; whoever opens one from now on finds the new tree's.
-// 4. A configuration with another tree that cannot be read is refused, and the former tree stays.
+// 4. A configuration with another tree that cannot be read is refused, and the former tree stays. One whose disk does not answer in time
+//    is taken, with a problem, as at a start: no disk holds up a reload.
 // 5. The tree is where its path leads now. A link on the way that is switched to another tree, and a directory that takes its place, are
 //    seen within GLANCE_MS, and what is watched from then on is that tree.
 
@@ -36,7 +37,7 @@ const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
 /** How often it is asked, in milliseconds, whether a watched tree's path leads elsewhere: two questions to the system, one at a time. */
 export const GLANCE_MS = 2000;
-/** How long a start waits for the tree: a disk may hang. */
+/** How long a start, or a reload, waits for the tree: a disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
 
 export interface LiveTreeOptions {
@@ -103,17 +104,30 @@ export class LiveTree implements FileTree {
     this.#follow();
   }
 
-  /** Serves another directory from now on; the same one is left as it is. @throws RackError `tree-unreadable` */
+  /**
+   * Serves another directory from now on; the same one is left as it is.
+   * @throws RackError `tree-unreadable`: the former one is served as before
+   */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
-    await ensureTree(directory);
-    const next = await BootTree.open(directory);
+    const next = BootTree.unread(directory);
+    const reading = ensureTree(directory).then(() => next.refresh());
+    const isRead = await isDoneInTime(reading, this.#options.clock);
     const former = this.#tree;
     this.#tree = next;
     this.#unwatch();
     this.#unwatchable = false;
-    this.#settle(undefined);
+    // A look at the former tree may never end.
+    this.#looking = undefined;
     former.close();
+    if (isRead) {
+      this.#settle(undefined);
+      return;
+    }
+    // Its end is seen by the look that waits for it.
+    reading.catch(() => undefined);
+    this.#problem = undefined;
+    this.#wait();
   }
 
   async close(): Promise<void> {
@@ -144,11 +158,14 @@ export class LiveTree implements FileTree {
   /** Reads the tree. One look at a time; what is asked for during a look follows it. */
   #look(): Promise<void> {
     this.#lookAgain = this.#looking !== undefined;
-    this.#looking ??= this.#lookOnce().finally(() => {
+    if (this.#looking !== undefined) return this.#looking;
+    const looking = this.#lookOnce().finally(() => {
+      if (this.#looking !== looking) return;
       this.#looking = undefined;
       if (this.#lookAgain && !this.#closed) void this.#look();
     });
-    return this.#looking;
+    this.#looking = looking;
+    return looking;
   }
 
   async #lookOnce(): Promise<void> {

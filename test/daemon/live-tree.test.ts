@@ -8,6 +8,7 @@ import type { Timer } from '../../src/clock.ts';
 import { FIRST_LOOK_MS_MAX, LiveTree } from '../../src/daemon/live-tree.ts';
 import { watchTree } from '../../src/daemon/tree-watch.ts';
 import type { RackEvent } from '../../src/event.ts';
+import { BootTree } from '../../src/files/file-tree.ts';
 import { TREE_DEPTH_MAX } from '../../src/files/tree-index.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
@@ -213,6 +214,73 @@ describe('a file as deep as the tree is looked into', () => {
     put(join(place, below, 'late'));
     clock.advance(60_000);
     await eventuallyWithin(MS_MAX, 'the late file is known', () => tree.hasFile('short/late'));
+  });
+});
+
+describe('another tree of a reload', () => {
+  /** From now on the disk with this directory answers no more; `answer` ends that. */
+  function hang(context: TestContext, directory: string) {
+    const answers = Promise.withResolvers<void>();
+    let asked = 0;
+    const { refresh } = BootTree.prototype;
+    context.mock.method(BootTree.prototype, 'refresh', async function (this: BootTree): Promise<void> {
+      if (this.directory === directory) {
+        asked += 1;
+        await answers.promise;
+      }
+      return refresh.call(this);
+    });
+    return { answer: () => answers.resolve(), asked: () => asked };
+  }
+
+  test('is taken when its disk does not answer in time, with a problem that ends by itself', async (context) => {
+    const [place, next] = [makePlace(context), makePlace(context)];
+    put(join(place, 'old'));
+    put(join(next, 'new'));
+    const { clock, tree, kinds, soon } = await follow(context, place, 'old');
+    const disk = hang(context, next);
+    let isMoved = false;
+    void tree.moveTo(next).then(() => {
+      isMoved = true;
+    });
+    await eventuallyWithin(MS_MAX, 'it moves', () => {
+      clock.advance(250);
+      return isMoved;
+    });
+    assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*see whether its disk answers/);
+    assert.deepEqual([tree.directory, tree.hasFile('old')], [next, false]);
+    disk.answer();
+    await soon('new');
+    assert.deepEqual(kinds(), ['tree.problem', 'tree.served']);
+    put(join(next, 'late'));
+    await soon('late');
+  });
+
+  test('is followed though a look at the former one never ends', async (context) => {
+    const [place, next] = [makePlace(context), makePlace(context)];
+    put(join(place, 'old'));
+    put(join(next, 'new'));
+    const { tree, clock, soon } = await follow(context, place, 'old');
+    const disk = hang(context, place);
+    put(join(place, 'second'));
+    await eventuallyWithin(MS_MAX, 'a look begins', () => {
+      clock.advance(250);
+      return disk.asked() > 0;
+    });
+    await tree.moveTo(next);
+    assert.equal(tree.hasFile('new'), true);
+    put(join(next, 'late'));
+    await soon('late');
+  });
+
+  test('is refused when it cannot be read, and the former one is followed on', async (context) => {
+    const place = makePlace(context);
+    put(join(place, 'old'));
+    const { tree, soon } = await follow(context, place, 'old');
+    await assert.rejects(tree.moveTo(join(place, 'old')), { code: 'tree-unreadable' });
+    assert.equal(tree.problem, undefined);
+    put(join(place, 'late'));
+    await soon('late');
   });
 });
 
