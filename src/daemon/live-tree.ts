@@ -1,7 +1,7 @@
 // The boot tree in force: read, watched, and exchanged for another while it is read from.
 //
-//   open ─ look ─┬─ it can be read ───────▶ index ─┬─ small ─ watched ─ a change ─▶ look …
-//                │                                 └─ large ─ after a pause ─▶ look …
+//   open ─ look ─┬─ it can be read ───────▶ index ─┬─ small ─ watched ─ a change, or it leads elsewhere (#glance) ─▶ look …
+//                │                                 └─ large, or deeper than is watched ─ after a pause ─▶ look …
 //                └─ too large, unreadable ▶ problem; the former index stays ─ after a pause ─▶ look …
 //
 // 1. A tree never keeps the rack from starting, nor from serving anything else: what is wrong with it is a `problem`, which is told
@@ -9,16 +9,20 @@
 // 2. With a problem, the files that the last good look found are known, and no others; at a start that is none. Each file is sent to whoever
 //    asks for it by its exact name: opening needs no index.
 // 3. Whoever reads a file of the former tree goes on reading it; whoever opens one from now on finds the new tree's.
-// 4. A configuration with another tree that cannot be read is refused, and the former tree stays.
+// 4. A configuration with another tree that cannot be read is refused, and the former tree stays. One whose disk does not answer in time
+//    is taken, with a problem, as at a start: no disk holds up a reload.
+// 5. The tree is where its path leads now. A link on the way that is switched to another tree, and a directory that takes its place, are
+//    seen within GLANCE_MS, and what is watched from then on is that tree.
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { BootTree } from '../files/file-tree.ts';
+import { BootTree, type TreeRoot } from '../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../files/ownership.ts';
+import { TREE_DEPTH_MAX } from '../files/tree-index.ts';
 import type { DaemonEvent } from './events.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
@@ -31,7 +35,9 @@ export const WATCHED_ENTRIES_MAX = 5000;
 const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
-/** How long a start waits for the tree: a disk may hang. */
+/** How often it is asked, in milliseconds, whether a watched tree's path leads elsewhere: two questions to the system, one at a time. */
+export const GLANCE_MS = 2000;
+/** How long a start, or a reload, waits for the tree: a disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
 
 export interface LiveTreeOptions {
@@ -53,6 +59,8 @@ export class LiveTree implements FileTree {
   #following = false;
   #closed = false;
   #watch: TreeWatch | undefined;
+  /** What `#watch` watches. */
+  #watched: TreeRoot | undefined;
   /** A watch failed: the host allows no more. */
   #unwatchable = false;
   #timer: Timer | undefined;
@@ -69,15 +77,7 @@ export class LiveTree implements FileTree {
   /** Makes the directory when it is missing, and reads the tree. What cannot be done is a `problem`, and is tried again. */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const live = new LiveTree(BootTree.unread(directory), options);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const late = options.clock.schedule(FIRST_LOOK_MS_MAX, () => {
-      live.#settle(
-        `boot.tree ${directory} was not read within ${FIRST_LOOK_MS_MAX / 1000} s, which goes on: see whether its disk answers`,
-      );
-      resolve();
-    });
-    await Promise.race([live.#begin(), promise]);
-    late.cancel();
+    if (!(await isDoneInTime(live.#begin(), options.clock))) live.#wait();
     return live;
   }
 
@@ -104,17 +104,30 @@ export class LiveTree implements FileTree {
     this.#follow();
   }
 
-  /** Serves another directory from now on; the same one is left as it is. @throws RackError `tree-unreadable` */
+  /**
+   * Serves another directory from now on; the same one is left as it is.
+   * @throws RackError `tree-unreadable`: the former one is served as before
+   */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
-    await ensureTree(directory);
-    const next = await BootTree.open(directory);
+    const next = BootTree.unread(directory);
+    const reading = ensureTree(directory).then(() => next.refresh());
+    const isRead = await isDoneInTime(reading, this.#options.clock);
     const former = this.#tree;
     this.#tree = next;
     this.#unwatch();
     this.#unwatchable = false;
-    this.#settle(undefined);
+    // A look at the former tree may never end.
+    this.#looking = undefined;
     former.close();
+    if (isRead) {
+      this.#settle(undefined);
+      return;
+    }
+    // Its end is seen by the look that waits for it.
+    reading.catch(() => undefined);
+    this.#problem = undefined;
+    this.#wait();
   }
 
   async close(): Promise<void> {
@@ -123,6 +136,13 @@ export class LiveTree implements FileTree {
     this.#timer?.cancel();
     this.#unwatch();
     this.#tree.close();
+  }
+
+  /** The tree was not read in time: its disk is waited for. */
+  #wait(): void {
+    const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s, which goes on: see whether its disk answers`;
+    this.#settle(`boot.tree ${this.directory} ${late}`);
+    void this.#look();
   }
 
   async #begin(): Promise<void> {
@@ -138,11 +158,14 @@ export class LiveTree implements FileTree {
   /** Reads the tree. One look at a time; what is asked for during a look follows it. */
   #look(): Promise<void> {
     this.#lookAgain = this.#looking !== undefined;
-    this.#looking ??= this.#lookOnce().finally(() => {
+    if (this.#looking !== undefined) return this.#looking;
+    const looking = this.#lookOnce().finally(() => {
+      if (this.#looking !== looking) return;
       this.#looking = undefined;
       if (this.#lookAgain && !this.#closed) void this.#look();
     });
-    return this.#looking;
+    this.#looking = looking;
+    return looking;
   }
 
   async #lookOnce(): Promise<void> {
@@ -178,21 +201,38 @@ export class LiveTree implements FileTree {
     this.#timer = undefined;
     if (!this.#following) return;
     const { clock } = this.#options;
-    const watchable = this.#problem === undefined && this.#tree.entries <= WATCHED_ENTRIES_MAX && !this.#unwatchable;
-    if (watchable) {
-      this.#watch ??= watchTree(this.directory, clock, {
-        onChange: () => void this.#look(),
-        onFlood: () => {
-          this.#watch = undefined;
-          void this.#look();
-        },
-        onFailed: (reason) => this.#watchFailed(reason),
-      });
+    const { entries, depth, walked } = this.#tree;
+    const isSmall = entries <= WATCHED_ENTRIES_MAX && depth <= TREE_DEPTH_MAX;
+    if (walked !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
+      this.#watchRoot(walked);
+      this.#timer = clock.schedule(GLANCE_MS, () => void this.#glance());
       return;
     }
     this.#unwatch();
     const pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, PAUSE_FACTOR * this.#lookMs));
     this.#timer = clock.schedule(pauseMs, () => void this.#look());
+  }
+
+  #watchRoot(root: TreeRoot): void {
+    if (this.#watched?.identity !== root.identity) this.#unwatch();
+    this.#watched = root;
+    this.#watch ??= watchTree(root.real, this.#options.clock, {
+      onChange: () => void this.#look(),
+      onFlood: () => {
+        this.#watch = undefined;
+        void this.#look();
+      },
+      onFailed: (reason) => this.#watchFailed(reason),
+    });
+  }
+
+  /** Asks whether the tree's path still leads to what is watched. */
+  async #glance(): Promise<void> {
+    const tree = this.#tree;
+    const hasMoved = await tree.hasMoved();
+    if (tree !== this.#tree || this.#closed) return;
+    if (hasMoved) void this.#look();
+    else this.#follow();
   }
 
   #watchFailed(reason: string): void {
@@ -206,6 +246,17 @@ export class LiveTree implements FileTree {
   #unwatch(): void {
     this.#watch?.close();
     this.#watch = undefined;
+  }
+}
+
+/** Waits for what reads a tree, FIRST_LOOK_MS_MAX at most. @returns false when it goes on; @throws what ended it */
+async function isDoneInTime(reading: Promise<void>, clock: Clock): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const late = clock.schedule(FIRST_LOOK_MS_MAX, () => resolve(false));
+  try {
+    return await Promise.race([reading.then(() => true), promise]);
+  } finally {
+    late.cancel();
   }
 }
 

@@ -138,10 +138,8 @@ export class Rack {
       macOf: (peer) => this.#macOf(peer),
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
     });
-    this.#loading = new Loading({
-      ...{ clock, table: parts.table, servers: () => [this.tftp, this.http] },
-      store: (leases) => void this.dhcp.adopt(leases),
-    });
+    const servers = () => [this.tftp, this.http];
+    this.#loading = new Loading({ clock, table: parts.table, dhcp: this.dhcp, servers });
     const resolve: ResolveAsset = (request) => {
       this.#loading.asked();
       return resolveBootAsset(request, this.#assets());

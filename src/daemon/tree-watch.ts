@@ -1,8 +1,11 @@
 // Watches the boot tree: says when something in it changed and came to rest.
+//
+// 1. Links in the tree are watched, not followed: what one of them leads to lies in the tree too, or does not exist for machines.
 
 import { watch } from 'chokidar';
 import type { Clock, Instant, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
+import { TREE_DEPTH_MAX } from '../files/tree-index.ts';
 
 /** Changes closer together than this are one. */
 const SETTLE_MS = 250;
@@ -13,9 +16,6 @@ export const SETTLE_MS_MAX = 2000;
  * on to look at each file by itself, for which everybody else's reads from the disk would wait.
  */
 export const CHANGES_MAX = 5000;
-/** Directories below the tree that are watched: arch/subarch/release/purpose, and configuration folders. */
-const WATCH_DEPTH = 6;
-
 /** What a watch tells its owner. */
 export interface WatchEvents {
   /** Something changed, or may have changed before the watch began. */
@@ -31,7 +31,10 @@ export interface TreeWatch {
   close(): void;
 }
 
-/** Watches the tree from now on. */
+/**
+ * Watches a tree from now on, down to TREE_DEPTH_MAX directories below its root.
+ * @param directory without a link in it: of a link only the link itself would be watched
+ */
 export function watchTree(directory: string, clock: Clock, { onChange, onFlood, onFailed }: WatchEvents): TreeWatch {
   let timer: Timer | undefined;
   let firstAt: Instant | undefined;
@@ -54,7 +57,7 @@ export function watchTree(directory: string, clock: Clock, { onChange, onFlood, 
       onChange();
     });
   };
-  const watcher = watch(directory, { ignoreInitial: true, depth: WATCH_DEPTH, followSymlinks: false });
+  const watcher = watch(directory, { ignoreInitial: true, depth: TREE_DEPTH_MAX, followSymlinks: false });
   const close = (): void => {
     closed = true;
     timer?.cancel();

@@ -117,7 +117,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
     'An address is given back from another address, or declined by a datagram to the rack alone: no client does that; look for who forges messages.',
   'no-server-address':
     'The relayed network names no server address and the message shows none; set ip of its cluster interface.',
-  'store-unavailable': 'Leases cannot be written, so no lease is given; free disk space or repair the disk.',
+  'store-unavailable': 'Leases cannot be written, so no lease is given; rackboot status says why.',
   'queue-full': 'Too many replies wait for the disk; the client asks again by itself.',
   superseded: 'A later message took the lease back before the answer to this one could leave.',
   'reply-late': 'Storing the lease took so long that the answer is of no use; the disk is overloaded.',
@@ -361,7 +361,7 @@ export const DHCP_EVENTS = {
     level: 'error',
     message: 'DHCP leases cannot be written',
     explanation:
-      'The disk refused to store leases. No lease is given or renewed until it accepts them again; clients keep the address they have until it ends. Free disk space, or repair the disk.',
+      'Leases cannot be stored; reason says why. The disk refused them, or has not taken one within 2 s: free disk space, or repair the disk. Or the processors of this host are too busy for the write: see what else runs there. No lease is given or renewed until a write is quick again; clients keep the address they have until it ends.',
   },
   'dhcp.store-restored': {
     level: 'info',

@@ -44,6 +44,14 @@ const ABSENT: ReadonlySet<string> = new Set([
   'EINVAL',
 ]);
 
+/** Where a tree's directory leads. */
+export interface TreeRoot {
+  /** Its path with every link resolved. */
+  readonly real: string;
+  /** Another for another path, and for another directory at the same path. */
+  readonly identity: string;
+}
+
 interface Lookup {
   /** How many callers wait; each is given its reader when the look-up ends. */
   waiting: number;
@@ -72,6 +80,8 @@ export class BootTree implements FileTree {
   /** Files that were replaced on disk and are still read by someone. */
   #formerFiles = 0;
   #index = new TreeIndex();
+  /** The directory that the last `refresh` read. */
+  #walked: TreeRoot | undefined;
   #refreshing: Promise<void> | undefined;
 
   private constructor(directory: string, cacheBytesMax: number) {
@@ -109,6 +119,22 @@ export class BootTree implements FileTree {
     return this.#index.entries;
   }
 
+  /** How far below the root the lowest directory lies that the last `refresh` looked into. */
+  get depth(): number {
+    return this.#index.depth;
+  }
+
+  /** What the last `refresh` read; undefined before. */
+  get walked(): TreeRoot | undefined {
+    return this.#walked;
+  }
+
+  /** True when `directory` leads elsewhere by now than at the last `refresh`: a link was switched, or a directory exchanged. */
+  async hasMoved(): Promise<boolean> {
+    const root = await findRoot(this.directory).catch(() => undefined);
+    return root === undefined || root.identity !== this.#walked?.identity;
+  }
+
   /** True when the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
   hasFile(path: string): boolean {
     return this.#index.hasFile(path);
@@ -142,8 +168,9 @@ export class BootTree implements FileTree {
 
   async #walk(): Promise<void> {
     const root = await resolveRoot(this.directory);
-    this.#index = await walkTree(root);
-    this.#root = root;
+    this.#index = await walkTree(root.real);
+    this.#root = root.real;
+    this.#walked = root;
   }
 
   #startLookup(path: string): Lookup {
@@ -222,7 +249,7 @@ export class BootTree implements FileTree {
     const real = await realpath(`${this.directory}${sep}${path}`);
     if (real.startsWith(this.#root + sep)) return real;
     // The tree's directory itself may be a link that was switched to another tree.
-    this.#root = await resolveRoot(this.directory);
+    this.#root = (await resolveRoot(this.directory)).real;
     return real.startsWith(this.#root + sep) ? real : undefined;
   }
 
@@ -272,10 +299,11 @@ export class BootTree implements FileTree {
   }
 }
 
-async function resolveRoot(directory: string): Promise<string> {
+/** @throws RackError `tree-unreadable` */
+async function resolveRoot(directory: string): Promise<TreeRoot> {
   try {
-    const root = await realpath(directory);
-    if ((await stat(root)).isDirectory()) return root;
+    const root = await findRoot(directory);
+    if (root !== undefined) return root;
   } catch (cause) {
     throw new RackError(
       'tree-unreadable',
@@ -284,4 +312,13 @@ async function resolveRoot(directory: string): Promise<string> {
     );
   }
   throw new RackError('tree-unreadable', `boot.tree ${directory} is not a directory: name the boot tree's directory`);
+}
+
+/** Throws what the system reports; undefined: it is no directory. */
+async function findRoot(directory: string): Promise<TreeRoot | undefined> {
+  const real = await realpath(directory);
+  const seen = await stat(real, { bigint: true });
+  // The time of its making too: the number of a removed directory is given to another.
+  const identity = `${seen.dev}:${seen.ino}:${seen.birthtimeNs} ${real}`;
+  return seen.isDirectory() ? { real, identity } : undefined;
 }

@@ -38,11 +38,14 @@ export class TreeIndex {
   readonly #root: Directory | undefined;
   /** Entries that were looked at. */
   readonly entries: number;
+  /** How far below the root the lowest directory that was looked into really lies: further than TREE_DEPTH_MAX where links lead to it. */
+  readonly depth: number;
 
   /** @param root undefined: nothing is known of the tree */
-  constructor(root?: Directory, entries = 0) {
+  constructor(root?: Directory, entries = 0, depth = 0) {
     this.#root = root;
     this.entries = entries;
+    this.depth = depth;
   }
 
   /** True when this relative path leads to a file. */
@@ -71,16 +74,18 @@ export async function walkTree(root: string): Promise<TreeIndex> {
     throw unreadable(root, cause);
   });
   let entries = 0;
+  let depth = 0;
   // In the order of their depth, so that each is known by the shortest of its paths; what is found meanwhile comes at the end.
   for (const directory of known.values()) {
     const before = entries;
+    depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
     for await (const entry of entriesOf(directory)) {
       entries += 1;
       if (entries > TREE_ENTRIES_MAX) throw tooLarge(root, directory, entries - before);
       if (!entry.name.startsWith('.')) await enter(root, known, directory, entry);
     }
   }
-  return new TreeIndex(first, entries);
+  return new TreeIndex(first, entries, depth);
 }
 
 /** Enters a file, or a directory to look into; whatever else it is does not count. */

@@ -9,33 +9,39 @@
 //   │  writable: #recover                     ▼
 //   └────────────────────────────────────  failing ── every RETRY_MS: probe, or a new worker
 //   ▲                                                                 ▲
-//   └── settled, and a probe in good time ── slow ◀── JOURNAL_SLOW_MS without an answer (#onSlow); fails as above
+//   └── settled, and a probe in good time ── slow ◀── JOURNAL_SLOW_MS without an answer (`write-watch.ts`, #onSlow); fails as above
 //
 // 1. At most one batch is with the worker; what is appended meanwhile gathers. That is the group of the group commit.
 // 2. `append` neither waits nor touches the disk; at most JOURNAL_PENDING_MAX records are pending, then `available` is false.
 // 3. A sequence is settled once: durable or failed. Sequences grow over restarts and are not used again by this process.
 // 4. A disk that takes longer than JOURNAL_SLOW_MS is not available until a probe took less than JOURNAL_PROMPT_MS: a client that
-//    is made to wait for seconds has given up, and its offer was a promise that could not be kept.
+//    is made to wait for seconds has given up, and its offer was a promise that could not be kept. The same goes for a thread that gets no
+//    processor for its write, but time in which the rack loop itself was away does not count. The reason names which of them it was.
 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { type Clock, type Instant, instant, type Timer } from '../clock.ts';
+import type { Clock, Instant, Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { storeLease } from '../dhcp/leases/lease-clock.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../errors.ts';
+import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';
 import { decodeLeases, LeaseBatch } from './lease-record.ts';
-import { startLeaseWorker } from './lease-worker-start.ts';
+import { type StartedLeaseWorker, startLeaseWorker } from './lease-worker-start.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
+import { type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
 
 /** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.db';
 /** How long after a failure the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
-/** How long a write may take before the disk counts as not available, and a probe before it counts as available, in milliseconds. */
+/**
+ * How long a write may take before the disk counts as not available, and a probe before it counts as available, in milliseconds in which the
+ * rack loop runs.
+ */
 export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;
 /** Records of one batch: bounds the time of one commit to some milliseconds. */
@@ -83,7 +89,7 @@ export interface OpenedLeaseJournal extends LeaseFileContents {
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
   const stored = new StoredLeases();
-  const { worker, lastSequence } = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
+  const started = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
     if (!records.ok) {
       throw new RackError(
@@ -93,7 +99,7 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
     }
     for (const record of records.value) stored.add(record);
   });
-  return { journal: new WorkerLeaseJournal(worker, lastSequence, path, options.clock), ...stored.contents() };
+  return { journal: new WorkerLeaseJournal(started, path, options.clock), ...stored.contents() };
 }
 
 /** The journal over its worker; made by `openLeaseJournal`. */
@@ -106,10 +112,11 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
   #reason: string | undefined;
   #retry: Timer | undefined;
-  #slowness: Timer | undefined;
-  /** Since when the worker owes an answer; when the last probe was sent. */
+  readonly #watch: WriteWatch;
+  /** What the worker has its disk do. */
+  #work: DiskWork;
+  /** Since when the worker owes an answer. */
   #owedSince: Instant | undefined;
-  #probedAt = instant(0);
 
   /** The last sequence appended, and the last one that is durable or has failed. */
   #last: number;
@@ -128,8 +135,15 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #closed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
 
-  constructor(worker: Worker, lastSequence: number, path: string, clock: Clock) {
+  constructor({ worker, lastSequence, work }: StartedLeaseWorker, path: string, clock: Clock) {
     this.#path = path;
+    this.#work = work;
+    this.#watch = new WriteWatch({
+      clock,
+      slowMs: JOURNAL_SLOW_MS,
+      findCall: () => this.#work.call,
+      onSlow: (cause) => this.#onSlow(cause),
+    });
     this.#clock = clock;
     this.#hostClocks = new HostClocks(clock);
     this.#last = lastSequence;
@@ -190,7 +204,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     const failing = this.#state === 'failing';
     this.#state = 'closing';
     this.#retry?.cancel();
-    this.#slowness?.cancel();
+    this.#watch.end();
     if (this.#worker === undefined) this.#finish();
     // While the disk refuses nothing is pending; otherwise the answer to the last batch closes the worker.
     else if (failing || this.#last === this.#settled) this.#say({ kind: 'close' });
@@ -205,6 +219,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
 
   #finish(): void {
     this.#state = 'closed';
+    this.#watch.close();
     this.#closed.resolve();
   }
 
@@ -242,8 +257,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#outstandingBytes = bytes.length;
     this.#sentAt = this.#clock.now();
     this.#say({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
-    this.#slowness?.cancel();
-    this.#slowness = this.#clock.schedule(JOURNAL_SLOW_MS, () => this.#onSlow());
+    this.#watch.begin();
   }
 
   #newBatch(): LeaseBatch {
@@ -252,16 +266,15 @@ export class WorkerLeaseJournal implements LeaseJournal {
     return new LeaseBatch(memory);
   }
 
-  #onSlow(): void {
+  #onSlow(cause: SlowCause): void {
     if (this.#state !== 'open' || !this.#outstanding) return;
     this.#state = 'slow';
-    this.#reason = `${this.#path}: the disk has not taken a write within ${JOURNAL_SLOW_MS / 1000} s`;
+    this.#reason = `${this.#path}: ${slowReason(cause)}`;
     this.#counts.failures += 1;
     this.#listener?.onSlow(this.#reason);
   }
 
   #probe(): void {
-    this.#probedAt = this.#clock.now();
     this.#say({ kind: 'probe', sizeBytes: this.#outstandingBytes });
   }
 
@@ -281,7 +294,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
         this.#fail(message.reason);
         return;
       case 'writable':
-        this.#onProbed(this.#clock.now() - this.#probedAt);
+        this.#onProbed(message.tookMs);
         return;
       case 'pong':
         return;
@@ -298,7 +311,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #onDurable(sequence: number): void {
     this.#outstanding = false;
     this.#writes.add(this.#clock.now() - this.#sentAt);
-    this.#slowness?.cancel();
+    this.#watch.end();
     this.#counts.records += sequence - this.#settled;
     this.#counts.batches += 1;
     this.#durable = sequence;
@@ -317,7 +330,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
     this.#outstanding = false;
-    this.#slowness?.cancel();
+    this.#watch.end();
     this.#reason = `${this.#path}: ${reason}`;
     this.#counts.failures += 1;
     const from = this.#settled + 1;
@@ -337,7 +350,11 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     try {
       if (this.#worker !== undefined) return this.#probe();
-      const { worker } = await startLeaseWorker({ path: this.#path, discardAbove: this.#durable }, () => undefined);
+      const { worker, work } = await startLeaseWorker(
+        { path: this.#path, discardAbove: this.#durable },
+        () => undefined,
+      );
+      this.#work = work;
       this.#adopt(worker);
       if (this.#state === 'failing') this.#probe();
       else this.#say({ kind: 'close' });
@@ -350,7 +367,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #onProbed(tookMs: number): void {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {
-      this.#reason = `${this.#path}: the disk took ${Math.round(tookMs)} ms for a write`;
+      this.#reason = `${this.#path}: a write to the disk took ${Math.round(tookMs)} ms`;
       this.#probeLater();
       return;
     }
@@ -358,4 +375,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#reason = undefined;
     this.#listener?.onAvailable();
   }
+}
+
+/** Why a write waits; only what the disk held for so long is put down to it. */
+function slowReason(cause: SlowCause): string {
+  const slowS = JOURNAL_SLOW_MS / 1000;
+  return cause === 'disk'
+    ? `the disk has not taken a write within ${slowS} s`
+    : `a write is not done after ${STARVED_FACTOR * slowS} s, though no call of the disk took ${slowS} s: the processors of this host are too busy`;
 }

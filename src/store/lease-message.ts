@@ -15,6 +15,8 @@ export interface LeaseWorkerData {
   readonly path: string;
   /** Set for a worker that takes over: the last sequence reported durable; what lies above was never acknowledged. */
   readonly discardAbove: number | undefined;
+  /** What the worker has its disk do (`disk-work.ts`). */
+  readonly work: SharedArrayBuffer;
 }
 
 export type ToLeaseWorker =
@@ -34,7 +36,8 @@ export type FromLeaseWorker =
   /** The memory of its bytes comes back, for another batch. */
   | { readonly kind: 'durable'; readonly sequence: number; readonly memory: ArrayBuffer }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'writable' }
+  /** A probe was written, which took so long. */
+  | { readonly kind: 'writable'; readonly tookMs: number }
   | { readonly kind: 'pong' }
   /** Bringing the blocks by address up to date failed; nothing is lost, it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { errorText, RackError } from '../errors.ts';
+import { DiskWork } from './disk-work.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
 
 /** The worker's heap. Buffers are outside it and bounded by JOURNAL_PENDING_MAX. */
@@ -15,17 +16,26 @@ function workerFile(): URL {
   return new URL(import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js', import.meta.url);
 }
 
+/** A worker whose file is open. */
+export interface StartedLeaseWorker {
+  readonly worker: Worker;
+  readonly lastSequence: number;
+  readonly work: DiskWork;
+}
+
 /**
  * Starts the journal worker; resolves when its file is open.
  * @param onLeases is handed what is in force, in encoded pieces
  * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function startLeaseWorker(
-  data: LeaseWorkerData,
+  data: Omit<LeaseWorkerData, 'work'>,
   onLeases: (bytes: Uint8Array) => void,
-): Promise<{ worker: Worker; lastSequence: number }> {
-  const worker = new Worker(workerFile(), { workerData: data, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
-  const { promise, resolve, reject } = Promise.withResolvers<{ worker: Worker; lastSequence: number }>();
+): Promise<StartedLeaseWorker> {
+  const work = new DiskWork();
+  const workerData: LeaseWorkerData = { ...data, work: work.memory };
+  const worker = new Worker(workerFile(), { workerData, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
+  const { promise, resolve, reject } = Promise.withResolvers<StartedLeaseWorker>();
   const dead = (why: string, cause?: unknown): void =>
     reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
   const onError = (cause: unknown): void => dead(errorText(cause), cause);
@@ -42,7 +52,7 @@ export function startLeaseWorker(
       reject(new RackError(message.code, message.message));
     } else if (message.kind === 'opened') {
       worker.off('error', onError).off('exit', onExit).off('message', onMessage);
-      resolve({ worker, lastSequence: message.lastSequence });
+      resolve({ worker, lastSequence: message.lastSequence, work });
     }
   };
   // `error` stays heard after a refusal: an unheard one would end the process.

@@ -4,12 +4,14 @@
 //
 // 1. A message is answered before the next is taken; the answer to a write comes after its commit.
 // 2. Nothing is folded before its `durable` was said.
+// 3. The rack loop sees when a call of the database is under way (`disk-work.ts`): only then is it the disk that lets a write wait.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { sqliteCode } from './database-file.ts';
+import { DiskWork } from './disk-work.ts';
 import { LeaseDatabase } from './lease-database.ts';
 import { LeaseFolder } from './lease-folder.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
@@ -52,9 +54,17 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
   }
 }
 
-function serve(database: LeaseDatabase): void {
+function serve(database: LeaseDatabase, work: DiskWork): void {
   const folder = new LeaseFolder({
-    database,
+    database: {
+      fold: (heard) => work.run(() => database.fold(heard)),
+      get unfolded() {
+        return database.unfolded;
+      },
+      get lastSequence() {
+        return database.lastSequence;
+      },
+    },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
     onFailed: (error) => say({ kind: 'fold-failed', reason: reasonOf(error) }),
@@ -72,7 +82,7 @@ function serve(database: LeaseDatabase): void {
     // A batch is sent when the answer to the one before has come.
     folder.heard(before);
     try {
-      database.write(sequence, bytes);
+      work.run(() => database.write(sequence, bytes));
     } catch (error) {
       say({ kind: 'failed', reason: reasonOf(error) });
       return;
@@ -87,8 +97,9 @@ function serve(database: LeaseDatabase): void {
         return;
       case 'probe':
         attempt(() => {
-          database.probe(message.sizeBytes);
-          return { kind: 'writable' };
+          const startedAt = systemClock.now();
+          work.run(() => database.probe(message.sizeBytes));
+          return { kind: 'writable', tookMs: systemClock.now() - startedAt };
         });
         return;
       case 'ping':
@@ -105,5 +116,5 @@ function serve(database: LeaseDatabase): void {
 const data: LeaseWorkerData = workerData;
 const database = open(data);
 if (database === undefined) parentPort?.close();
-else serve(database);
+else serve(database, new DiskWork(data.work));
 flushCompileCache();

@@ -8,6 +8,7 @@ import type { Rack, RackState } from '../region/racks/rack.ts';
 import type { RackInterface } from '../region/racks/rack-description.ts';
 import { parseRackImages, type RackImage } from '../region/racks/rack-images.ts';
 import { ownNetworks } from '../region/racks/rack-networks.ts';
+import { HEARTBEAT_VALUES_MAX } from '../region/racks/rack-news.ts';
 import type { MachineHome, RackChange, RackStore } from '../region/racks/rack-store.ts';
 import { parseJson } from '../region/text-json.ts';
 import type { EventTable } from './region-events.ts';
@@ -89,7 +90,7 @@ export class RackTable implements RackStore {
     return this.#transactions.read(() => {
       const [row] = this.#sql.all('SELECT images FROM rack_images WHERE rack_uuid = ?', uuid);
       if (row === undefined) return [];
-      const parsed = parseJson(text(row, 'images'));
+      const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
       return parsed.kind === 'value' ? parseRackImages(parsed.value) : [];
     });
   }
@@ -187,7 +188,7 @@ function stateOf(name: string): RackState {
 
 /** What a column holds, checked; a value of another form was written by hand, and stands for nothing. */
 function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
-  const parsed = parseJson(written);
+  const parsed = parseJson(written, HEARTBEAT_VALUES_MAX);
   const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;
   return checked?.success === true ? checked.data : instead;
 }

@@ -92,6 +92,47 @@ test('no more values are taken than the bound, in any form', () => {
   assert.equal(parseBody(TYPE, multipart(parts)).kind, 'fault');
 });
 
+test('what is dropped counts, too: no values, parameters and parts without a usable name', () => {
+  const many = <T>(one: T): T[] => Array.from({ length: FIELDS_MAX + 1 }, () => one);
+  const long = 'n'.repeat(129);
+  const cases: [string, string, Buffer][] = [
+    ['null', 'application/json', Buffer.from(JSON.stringify({ n: many(null) }))],
+    ['long names', 'application/x-www-form-urlencoded', Buffer.from(many(`${long}=1`).join('&'))],
+    ['no pairs', 'application/x-www-form-urlencoded', Buffer.from(many('&').join(''))],
+    ['parts without a name', TYPE, multipart(many('Content-Disposition: form-data\r\n\r\n1'))],
+    ['parts of nothing', TYPE, multipart(many(''))],
+  ];
+  for (const [name, type, body] of cases) {
+    const parsed = parseBody(type, body);
+    assert.equal(
+      parsed.kind === 'fault' ? parsed.text : parsed.fields.size,
+      `more than ${FIELDS_MAX} parameters`,
+      name,
+    );
+  }
+});
+
+test('a body of two megabytes of names that are numbers is refused before it is built', () => {
+  const names = Array.from({ length: 110_000 }, (_, index) => `"${index * 37_000}":null`);
+  const parsed = parseBody('application/json', Buffer.from(`{${names.join(',')}}`));
+  assert.equal(parsed.kind === 'fault' ? parsed.text : parsed.kind, 'the body holds more than 8192 values');
+});
+
+test('a URL-encoded body costs no more than a JSON body of its length when every character of it is encoded', () => {
+  const bestOf = (type: string, body: Buffer): number => {
+    const times = Array.from({ length: 5 }, () => {
+      const startedAt = process.hrtime.bigint();
+      assert.equal(parseBody(type, body).kind, 'fields');
+      return Number(process.hrtime.bigint() - startedAt);
+    });
+    return Math.min(...times);
+  };
+  const encoded = Buffer.from(`a=${'%41'.repeat(700_000)}`);
+  const plain = Buffer.from(JSON.stringify({ a: 'x'.repeat(encoded.length) }));
+  const ratio = bestOf('application/x-www-form-urlencoded', encoded) / bestOf('application/json', plain);
+  assert.ok(ratio < 5, `${ratio.toFixed(1)} times as long`);
+});
+
 test('bytes of every kind, under every type, give parameters or a named fault', () => {
   const seed = Number(process.env.SEED ?? 20_261);
   const random = seededRandom(seed);

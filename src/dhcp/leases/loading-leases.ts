@@ -8,6 +8,8 @@
 //    name, keeps no lease.
 // 2. Nothing is done for a datagram: transfers are looked at every LOOK_MS, and a lease is written anew once in about QUIET_MS.
 // 3. A lease that has ended meanwhile runs again, unless its address is on offer or somebody else's. One that was given back does not.
+// 4. No lease runs on that its client could not renew: an address that the operator gave away, or a client that is denied, is kept by
+//    nothing that it loads.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -37,6 +39,8 @@ export interface LoadingPorts {
   readonly leases: Pick<LeaseView, 'find' | 'isFree'>;
   /** Visits every transfer under way whose client has shown that it is there. @returns how many transfers there are, others too */
   readonly visitLoading: (visit: VisitLoading) => number;
+  /** True where the client of a lease could renew it. */
+  readonly mayRunOn: (lease: Lease, now: Instant) => boolean;
   /** Stores leases: all, or none while the disk does not take them. */
   readonly store: (leases: readonly Lease[]) => void;
 }
@@ -98,11 +102,12 @@ export class LoadingLeases {
     if (transfers > 0 || this.#heardAt.size > 0) this.asked();
   }
 
-  /** The lease of an address, when it ends soon or has ended and nobody else may have the address by now. */
+  /** The lease of an address, when it ends soon or has ended, nobody else may have the address by now, and its client could renew it. */
   #endingSoon(address: Ipv4, now: Instant): Lease | undefined {
-    const { leases } = this.#ports;
+    const { leases, mayRunOn } = this.#ports;
     const lease = leases.find(address);
     if (lease?.state !== 'bound' || lease.expiresAt > later(now, AHEAD_MS)) return undefined;
-    return lease.expiresAt > now || leases.isFree(address) ? lease : undefined;
+    const isIts = lease.expiresAt > now || leases.isFree(address);
+    return isIts && mayRunOn(lease, now) ? lease : undefined;
   }
 }

@@ -42,7 +42,7 @@ export interface ClientCondition {
 
 /** What a client is, as far as conditions go. */
 export interface ClientTraits {
-  readonly message: DhcpMessage;
+  readonly message: Pick<DhcpMessage, 'options'>;
   readonly mac: MacAddress;
   /** What the region or a reservation calls it; undefined: neither does. */
   readonly hostname: string | undefined;

@@ -156,7 +156,7 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
   'dhcp.imported': ({ imported }) =>
     `${counted(imported ?? 0, 'lease')} of another DHCP server ${imported === 1 ? 'was' : 'were'} taken over`,
   'dhcp.store-unavailable': ({ reason }) =>
-    `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can; free disk space or repair the disk`,
+    `Leases cannot be written (${reason ?? 'unknown'}): none is given until they can be`,
   'dhcp.store-restored': () => 'Leases can be written again',
   'dhcp.socket-open': (event) => `DHCP listens on ${event.interfaceName ?? addressOf(event)}`,
   'dhcp.socket-failed': (event) =>

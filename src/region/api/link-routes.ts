@@ -6,6 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RackError } from '../../errors.ts';
 import { LINK_VERSION, type Rack } from '../racks/rack.ts';
+import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, refuse } from './answer.ts';
@@ -48,9 +49,9 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   };
   const answer = (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): FastifyReply =>
     send(reply, answerLink(region, uuidOf(request), request.headers.authorization, asked));
-  const post = (kind: 'events' | 'heartbeat') => (request: FastifyRequest, reply: FastifyReply) => {
+  const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
-    const parsed = parseJson(text);
+    const parsed = parseJson(text, valuesMax);
     if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${parsed.text}`));
     return answer(request, reply, { kind, body: parsed.value });
   };
@@ -58,8 +59,8 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   app.get(`${base}/state`, { onRequest }, (request, reply) =>
     answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
   );
-  app.post(`${base}/events`, { onRequest, bodyLimit: LINK_BODY_BYTES_MAX }, post('events'));
-  app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat'));
+  app.post(`${base}/events`, { onRequest, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
+  app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
   app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
     const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind !== 'rack') return send(reply, found);

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../racks/rack.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
 import { doubtText } from '../racks/rack-networks.ts';
-import { check, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
+import { check, HEARTBEAT_VALUES_MAX, rackInterfaces, rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findRangeConflict } from '../racks/rack-ranges.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
@@ -95,9 +95,10 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
 function register(call: ApiCall, given: Registration): Answer {
   const key = keyOf(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
-  const written = parseJson(given.interfaces);
-  const interfaces = written.kind === 'value' ? check(rackInterfaces, written.value) : undefined;
-  if (interfaces?.ok !== true) return refuseField('interfaces', interfaces?.problem ?? 'is not valid JSON');
+  const written = parseJson(given.interfaces, HEARTBEAT_VALUES_MAX);
+  if (written.kind === 'fault') return refuseField('interfaces', written.text);
+  const interfaces = check(rackInterfaces, written.value);
+  if (!interfaces.ok) return refuseField('interfaces', interfaces.problem);
   const { uuid, name, version } = given;
   const address = call.peer.share;
   const news = { uuid, name, version, uplink: Number(given.uplink), interfaces: interfaces.value, key, address };

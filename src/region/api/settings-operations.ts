@@ -5,7 +5,7 @@
 // 1. A value is shown as it would be written in the configuration file; none of the keys of the store holds a secret.
 
 import { z } from 'zod';
-import { parseSettingValue, type SettingValue } from '../../machines/settings.ts';
+import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
 import { parseJson } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
@@ -77,7 +77,7 @@ function setSetting(
   call: ApiCall,
   given: { readonly key: string; readonly value: string; readonly rack?: string | undefined },
 ) {
-  const parsed = parseJson(given.value);
+  const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault')
     return refuseField('value', `${parsed.text}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);

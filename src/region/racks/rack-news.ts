@@ -14,6 +14,10 @@ import { parseRackImages, type RackImage } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
+/** Values of its JSON: each entry has a dozen. */
+export const BATCH_VALUES_MAX = 32_768;
+/** Values of a heartbeat, and of the interfaces of a rack that registers: as many as there can be in the bytes that a heartbeat may have. */
+export const HEARTBEAT_VALUES_MAX = 131_072;
 const NETWORK_PREFIX_MIN = 8;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 

@@ -30,6 +30,7 @@ function rig() {
   const transfers = new Map<Ipv4, () => Instant>();
   const written: Lease[] = [];
   const disk = { isFull: false };
+  const givenAway = new Set<Ipv4>();
   let sequence = 0;
   const apply = (lease: Lease): void => {
     sequence += 1;
@@ -43,6 +44,7 @@ function rig() {
       for (const [address, heardAt] of transfers) visit(address, heardAt());
       return transfers.size;
     },
+    mayRunOn: ({ address }) => !givenAway.has(address),
     store: (leases) => {
       if (disk.isFull) return;
       written.push(...leases);
@@ -62,7 +64,7 @@ function rig() {
     for (let gone = 0; gone < ms; gone += 1000) clock.advance(1000);
   };
   const isRunning = (address = ADDRESS): boolean => isActive(table.find(address), clock.now());
-  return { clock, table, transfers, written, disk, loading, give, apply, pass, isRunning };
+  return { clock, table, transfers, written, disk, givenAway, loading, give, apply, pass, isRunning };
 }
 
 test('a lease runs on while its machine loads, and ends when it has been quiet', () => {
@@ -131,6 +133,20 @@ test('a lease that has ended runs again, but none that was given back, is set as
   offered.loading.heard(ADDRESS, offered.clock.now());
   offered.pass(2 * LOOK_MS);
   assert.deepEqual(offered.written, [], 'it is about to be another machine’s');
+});
+
+test('a lease that its client could not renew ends, whatever its machine loads', () => {
+  const { clock, transfers, written, givenAway, loading, give, pass, isRunning } = rig();
+  give();
+  transfers.set(ADDRESS, () => clock.now());
+  loading.asked();
+  pass(60_000);
+  assert.ok(isRunning());
+  const before = written.length;
+  givenAway.add(ADDRESS);
+  pass(60_000);
+  assert.ok(!isRunning());
+  assert.equal(written.length, before);
 });
 
 test('a lease without need of it is not written: a system’s, and one that a full disk refused is tried again', () => {
