@@ -51,6 +51,17 @@ describe('what a decoder returns', () => {
     });
   }
 
+  it('is compared of messages that are understood: a fault holds nothing', () => {
+    for (const [name, { decode, samples }] of Object.entries(BORROWING_DECODERS)) {
+      for (const sample of samples) {
+        const result = decode(sample);
+        assert.ok(typeof result === 'object' && result !== null, name);
+        assert.ok(!('ok' in result) || result.ok, `${name}: ${JSON.stringify(result)}`);
+        assert.ok(!('kind' in result) || result.kind === 'query', `${name}: ${JSON.stringify(result)}`);
+      }
+    }
+  });
+
   it('outlives the chunks of a DNS connection: each is overwritten when everything in it was read', () => {
     for (const sample of QUERIES) {
       // A whole message, and a second one that may be cut anywhere.
