@@ -118,8 +118,11 @@ const DECODERS = [
   'export class Holder { take = (bytes: BorrowedBytes) => bytes.length; }',
   'export class Made { readonly size: number; constructor(bytes: BorrowedBytes) { this.size = bytes.length; } }',
   'export const table = { entry: (bytes: BorrowedBytes) => bytes.length, method(bytes: BorrowedBytes) { return bytes.length; } };',
+  'export const datagram = (all: readonly ReceivedDatagram[]) => all.length;',
+  'export const cursor = (reader: ByteReader) => reader.u8("x");',
 ];
 const OURS = [
+  'export const told = (take: (bytes: BorrowedBytes) => void) => take([]);',
   'const local = (bytes: BorrowedBytes) => bytes.length; export const used = () => local([]);',
   'export class Private { #own(bytes: BorrowedBytes) { return bytes.length; } use() { return this.#own([]); } }',
 ];
@@ -183,6 +186,8 @@ test('each function that others can call with borrowed bytes is found, however i
     'Made.constructor',
     'Reader.of',
     'arrow',
+    'cursor',
+    'datagram',
     'expression',
     'plain',
     'second',

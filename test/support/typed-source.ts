@@ -24,6 +24,7 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast';
 import { API, type Checker, type Project } from 'typescript/unstable/sync';
+import { BORROWED } from './borrowed-types.ts';
 import { findKeepings } from './kept-borrowed.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -211,6 +212,6 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
   return from.includes('BorrowedBytes') || (kind === 'predicate' && BYTES.test(text));
 }
 
-/** The functions that other files can call with borrowed bytes, by name. */
+/** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
-  functions.filter(({ parameters }) => parameters.some((type) => type.includes('BorrowedBytes')));
+  functions.filter(({ parameters }) => parameters.some((type) => BORROWED.test(type) && !type.includes('=>')));
