@@ -92,16 +92,16 @@ export function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean)
 
 function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
   const reader = new ByteReader(bytes);
-  const address = (): string => formatIpv4(ipv4(reader.u32('address')));
-  const list = (unit: number, read: () => string): string =>
-    Array.from({ length: Math.floor(bytes.length / unit) }, read).join(', ');
+  const address = (from: ByteReader): string => formatIpv4(ipv4(from.u32('address')));
+  const list = (unit: number, read: (from: ByteReader) => string): string =>
+    Array.from({ length: Math.floor(bytes.length / unit) }, () => read(reader)).join(', ');
   switch (kind) {
     case 'address':
-      return address();
+      return address(reader);
     case 'addresses':
       return list(4, address);
     case 'address-pairs':
-      return list(8, () => `${address()} by ${address()}`);
+      return list(8, (from) => `${address(from)} by ${address(from)}`);
     case 'u8':
       return String(reader.u8('value'));
     case 'u16':
@@ -117,7 +117,7 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
     case 'flag':
       return bytes.length === 0 ? 'yes' : (['no', 'yes'][bytes[0] ?? 0] ?? String(bytes[0]));
     case 'u16-list':
-      return list(2, () => String(reader.u16('value')));
+      return list(2, (from) => String(from.u16('value')));
     case 'codes':
       return [...bytes].map((code) => `${code} ${DHCP_OPTIONS.get(code)?.name ?? 'unknown'}`).join(', ');
     case 'message-type':
@@ -128,7 +128,7 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
         `${bytes[0]}`
       );
     case 'architectures':
-      return list(2, () => formatArchitecture(reader.u16('value')));
+      return list(2, (from) => formatArchitecture(from.u16('value')));
     case 'undi':
       return `${bytes[0] === 1 ? 'UNDI' : `type ${bytes[0]}`} ${bytes[1]}.${bytes[2]}`;
     case 'uuid':

@@ -4,10 +4,15 @@
 //    read, with no method that could keep them, and not a `Uint8Array`, so the compiler refuses to store them as one.
 // 2. `copyBytes` is the way to keep borrowed bytes. The copy is a plain `Uint8Array` in memory of its own.
 // 3. `.slice` of a `Uint8Array` copies and `.slice` of a `Buffer` does not, though every `Buffer` passes for a `Uint8Array`. So nobody
-//    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. Nobody casts or narrows borrowed bytes
-//    outside this file, and nobody outside this room puts them into a field, a collection or a variable of an outer function. A view of
-//    them (`borrowedView`) has no `buffer`, by which their memory could be kept. test/tidy.test.ts checks all of this.
-// 4. Under Node's test runner, what was lent is overwritten as soon as the borrower returns (`reclaim`), so that a test sees at once
+//    calls `.slice` on bytes: `copyBytes` copies and `viewBytes` does not, whatever they are given. A view of borrowed bytes
+//    (`borrowedView`) has no `buffer`, by which their memory could be kept.
+// 4. Borrowed bytes, and what is typed as made of them, may be read, and may go where a type says that they are borrowed: to a local
+//    variable, a parameter, a result. They go nowhere else: to no field, variable of a file, `unknown`, `Uint8Array` or type parameter,
+//    to no function of the language or of a package, to none that waits (async, a generator) and to none that could be called later.
+//    Nobody casts or narrows them outside this file. test/tidy.test.ts checks this for every file, by the types of its expressions.
+//    It does not see two things: an object whose method takes `unknown` where an interface promises it borrowed bytes, unless the
+//    object is written there or its class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
+// 5. Under Node's test runner, what was lent is overwritten as soon as the borrower returns (`reclaim`), so that a test sees at once
 //    what was kept without a copy. In service nothing is overwritten: the next datagram does that.
 
 declare const lent: unique symbol;

@@ -19,7 +19,7 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
 export const faulty = (fault: WireFault): Decoded<never> => ({ ok: false, fault });
 
-const EMPTY: BorrowedBytes = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 /** A cursor over bytes, big endian, that remembers its first fault. */
 export class ByteReader {

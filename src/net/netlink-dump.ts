@@ -5,7 +5,7 @@
 // 2. An overrun of the queue (ENOBUFS), an undecodable datagram and an interrupted dump are made good by another dump, at most
 //    DUMP_RETRIES_MAX in a row; the next wake after that tries again.
 
-import { borrowedPart } from './borrowed-bytes.ts';
+import { borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
 import {
   type DumpType,
@@ -84,7 +84,9 @@ export class NetlinkDump {
         if (code === 'ENOBUFS') this.#again();
         continue;
       }
-      const messages = decodeNetlink(borrowedPart(this.#buffer, 0, length));
+      const received = borrowedPart(this.#buffer, 0, length);
+      const messages = decodeNetlink(received);
+      reclaim(received);
       if (messages.ok) for (const message of messages.value) this.#take(message);
       else this.#again();
     }

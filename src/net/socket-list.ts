@@ -5,7 +5,7 @@
 // 1. Asking needs no privilege and does not wait; where the kernel cannot answer, the list is undefined, which is not empty.
 
 import { type Ipv4, ipv4 } from './address.ts';
-import { type BorrowedBytes, borrowedPart } from './borrowed-bytes.ts';
+import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
 import { type Decoded, decoded, faulty } from './byte-reader.ts';
 import type { Libc } from './libc.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from './netlink.ts';
@@ -85,8 +85,11 @@ export function listSockets(libc: Libc, port: number): readonly ListedSocket[] |
     const sockets: ListedSocket[] = [];
     for (let count = 0; count < ANSWERS_MAX; count += 1) {
       const length = libc.recv(fd, buffer, buffer.length, MSG_DONTWAIT);
-      const answer = length < 0 ? undefined : decodeSocketAnswer(borrowedPart(buffer, 0, length));
-      if (answer?.ok !== true || answer.value.end === 'refused') return undefined;
+      if (length < 0) return undefined;
+      const received = borrowedPart(buffer, 0, length);
+      const answer = decodeSocketAnswer(received);
+      reclaim(received);
+      if (!answer.ok || answer.value.end === 'refused') return undefined;
       sockets.push(...answer.value.sockets);
       if (answer.value.end === 'done') return sockets;
     }

@@ -1,5 +1,5 @@
-// How much those may ask who have not said who they are: a token bucket for each address, one for each network, and one for all
-// together. Sources: RFC 4291 §2.5.4 (a host of IPv6 has a whole /64, and counts with it).
+// How much may be asked by those who have not said who they are, and by machines: a token bucket for each address or machine, one for
+// each network, and one for all together. Sources: RFC 4291 §2.5.4 (a host of IPv6 has a whole /64, and counts with it).
 //
 // 1. Memory is bounded: at ADDRESSES_MAX the address that was first seen is forgotten, which costs it nothing but its history.
 // 2. What is beyond a narrower limit takes nothing from a wider one.
@@ -24,7 +24,9 @@ export const ADDRESSES_MAX = 4096;
 
 /** A machine at work, by the token of its boot: each of its scripts takes three requests at once, and then one a few seconds. */
 export const WORKER_RATE: Rate = { perSecond: 5, burst: 100 };
-/** All machines at work together. */
+/** The machines at work of a network; all those of a remote rack are one. A thousand of them, with a request every four seconds. */
+export const WORKERS_PER_NETWORK: Rate = { perSecond: 250, burst: 2500 };
+/** All machines at work together: one network that is beyond its limit leaves half of this to the others. */
 export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
 
 /** The buckets of all addresses. */
@@ -42,16 +44,19 @@ export class RateLimiter {
     this.#total = new RateLimit(all);
   }
 
-  /** True when this address may ask once more now. */
-  allows(address: string, now: Instant): boolean {
-    return this.excess(address, now) === undefined;
+  /** True when this address may ask once more now. @param from as in `excess` */
+  allows(address: string, now: Instant, from = address): boolean {
+    return this.excess(address, now, from) === undefined;
   }
 
-  /** Whose limit this request is beyond: the address's own, its network's, or that of all; undefined: it is taken, and counted. */
-  excess(address: string, now: Instant): 'address' | 'network' | 'all' | undefined {
+  /**
+   * Whose limit this request is beyond: the address's own, its network's, or that of all; undefined: it is taken, and counted.
+   * @param from the address whose network it is, where a machine asks and not an address
+   */
+  excess(address: string, now: Instant, from = address): 'address' | 'network' | 'all' | undefined {
     if (!bucketOf(this.#byAddress, hostOf(address), this.#each).allows(now)) return 'address';
     if (this.#network !== undefined) {
-      if (!bucketOf(this.#byNetwork, networkOfText(address), this.#network).allows(now)) return 'network';
+      if (!bucketOf(this.#byNetwork, networkOfText(from), this.#network).allows(now)) return 'network';
     }
     return this.#total.allows(now) ? undefined : 'all';
   }
@@ -65,13 +70,19 @@ export class RateLimiter {
 }
 
 /**
- * The rates of those who have not said who they are. What a rack passes on has rates of its own, also a total: a rack names any address
- * of its networks, and would otherwise use up what is counted for people and machines that come to the region themselves.
+ * Rates, of which each remote rack has its own for what it passes on, also a total: a rack names any address of its networks, and would
+ * otherwise use up what is counted for people and machines that come to the region themselves, or by another rack.
  */
-export class AnonymousRates {
-  readonly #direct = anonymousLimiter();
+export class RatesByRack {
+  readonly #make: () => RateLimiter;
+  readonly #direct: RateLimiter;
   /** By UUID, at most RACKS_MAX: only accepted racks are believed what they pass on. The one first heard is forgotten. */
   readonly #ofRacks = new Map<string, RateLimiter>();
+
+  constructor(make: () => RateLimiter) {
+    this.#make = make;
+    this.#direct = make();
+  }
 
   /** @param rackUuid the remote rack that passed the request on; undefined: none did */
   of(rackUuid: string | undefined): RateLimiter {
@@ -80,14 +91,19 @@ export class AnonymousRates {
     if (known !== undefined) return known;
     const [oldest] = this.#ofRacks.size >= RACKS_MAX ? this.#ofRacks.keys() : [];
     if (oldest !== undefined) this.#ofRacks.delete(oldest);
-    const made = anonymousLimiter();
+    const made = this.#make();
     this.#ofRacks.set(rackUuid, made);
     return made;
   }
 }
 
-const anonymousLimiter = (): RateLimiter =>
-  new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK);
+/** The rates of those who have not said who they are. */
+export const anonymousRates = (): RatesByRack =>
+  new RatesByRack(() => new RateLimiter(ANONYMOUS_PER_ADDRESS, ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_NETWORK));
+
+/** The rates of machines at work. */
+export const workerRates = (): RatesByRack =>
+  new RatesByRack(() => new RateLimiter(WORKER_RATE, WORKERS_RATE, WORKERS_PER_NETWORK));
 
 /** A host of IPv6 has a whole /64 to ask from. */
 const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);

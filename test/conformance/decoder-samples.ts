@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { decodeMessage, decodeQuery, encodeUpstreamQuery, receiveQuery } from '../../src/dns/message.ts';
 import { TYPE } from '../../src/dns/record.ts';
-import { mac } from '../../src/net/address.ts';
+import { mac, macToBytes } from '../../src/net/address.ts';
 import { decodeArp, encodeArpProbe } from '../../src/net/arp.ts';
-import type { BorrowedBytes } from '../../src/net/borrowed-bytes.ts';
+import { type BorrowedBytes, joinBytes } from '../../src/net/borrowed-bytes.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
 import { broadcastFrame, readTappedFrame } from '../../src/net/frame-tap.ts';
 import { decodeNetlink } from '../../src/net/netlink.ts';
+import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { decodeRouterDiscovery, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/router-discovery.ts';
 import { decodeSocketAnswer } from '../../src/net/socket-list.ts';
 import { decodePacket } from '../../src/tftp/packet.ts';
@@ -37,18 +38,31 @@ export function capturesOf(prefix: string): Uint8Array[] {
 const MAC = mac(0x525400123456);
 export const latin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 
-/** A router solicitation (RFC 4861 §4.1): the advertisement's header with another type, which makes its checksum wrong by as much. */
-function solicitation(): Uint8Array {
-  const bytes = encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC));
-  const checksum = ((bytes[42] ?? 0) << 8) | (bytes[43] ?? 0);
-  // Type 133 instead of 134, and no current hop limit, which is 64 in the high byte of the word at 44.
-  const corrected = checksum + 0x0100 + 0x4000;
-  bytes[40] = 133;
-  bytes[44] = 0;
-  bytes[42] = ((corrected & 0xffff) + (corrected >>> 16)) >>> 8;
-  bytes[43] = (corrected & 0xffff) + (corrected >>> 16);
+const IPV6_HEADER_BYTES = 40;
+const ICMPV6 = 58;
+
+/** A router solicitation with its sender's hardware address as an option (RFC 4861 §4.1): as long as an advertisement without options. */
+export function routerSolicitation(from = MAC): Uint8Array {
+  const bytes = encodeEmptyAdvertisement(linkLocalOf(from), linkLocalOf(MAC));
+  bytes.set([133, 0, 0, 0, 0, 0, 0, 0, 1, 1, ...macToBytes(from)], IPV6_HEADER_BYTES);
+  // RFC 8200 §8.1: of the addresses, the length, the protocol and the message.
+  const checksum = internetChecksum(sumWords(bytes, 8, bytes.length) + bytes.length - IPV6_HEADER_BYTES + ICMPV6);
+  new DataView(bytes.buffer).setUint16(IPV6_HEADER_BYTES + 2, checksum);
   return bytes;
 }
+
+/** One message of the kernel's answer about sockets (sock_diag(7)). */
+export function socketMessage(type: number, rest: readonly number[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, length, true);
+  view.setUint16(4, type, true);
+  bytes.set(rest, 16);
+  return bytes;
+}
+
+/** A socket of IPv4 with the local port 67, and the end of the list. */
+export const SOCKET_ANSWER = [socketMessage(20, [2, 0, 0, 0, 0, 67], 88), socketMessage(3, [], 20)];
 
 export const UPSTREAM_ANSWERS = [
   replyTo(queryBytes('www.example', TYPE.A), 0x8180, {
@@ -109,12 +123,12 @@ export const BORROWING_DECODERS: Readonly<Record<string, Decoder>> = {
   decodeArp: { decode: decodeArp, samples: [encodeArpProbe(MAC, ip('10.20.0.1'))] },
   decodeRouterDiscovery: {
     decode: decodeRouterDiscovery,
-    samples: [encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC)), solicitation()],
+    samples: [encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC)), routerSolicitation()],
   },
   readTappedFrame: {
     decode: (bytes) => readTappedFrame(bytes, 68),
     samples: [broadcastFrame(latin1('a payload'), MAC, 67, 68)],
   },
   decodeNetlink: { decode: decodeNetlink, samples: capturesOf('netlink-') },
-  decodeSocketAnswer: { decode: decodeSocketAnswer, samples: capturesOf('netlink-') },
+  decodeSocketAnswer: { decode: decodeSocketAnswer, samples: [...SOCKET_ANSWER, joinBytes(SOCKET_ANSWER)] },
 };

@@ -39,7 +39,6 @@ const UNTESTED: readonly string[] = [
   'region/page/guard.ts REMEMBERED_RATE',
   'region/racks/interface-source.ts INTERFACES_MAX',
   'region/rate-limit.ts WORKERS_RATE',
-  'region/rate-limit.ts WORKER_RATE',
   'region/scripts/script-text.ts SCRIPTS_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',
   'store/region-events.ts SOURCES_MAX',

@@ -10,7 +10,7 @@ import {
   reclaim,
   viewBytes,
 } from '../../src/net/borrowed-bytes.ts';
-import type { DatagramSocket, ReceivedDatagram } from '../../src/net/datagram.ts';
+import type { DatagramSocket, Peer, ReceivedDatagram } from '../../src/net/datagram.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
 import { ip } from '../dns/fixture.ts';
 
@@ -58,19 +58,26 @@ it('bytes that are reclaimed are overwritten under test', () => {
   assert.ok(bytes.every((byte) => byte === RECLAIMED_BYTE));
 });
 
-for (const native of [true, false]) {
-  it(`what a ${native ? 'Linux' : 'portable'} socket received is overwritten when its handler has returned`, async () => {
-    const network = await openNetwork({ native });
+for (const [native, connected] of [
+  [true, false],
+  [true, true],
+  [false, false],
+  [false, true],
+]) {
+  const kind = `${native === true ? 'Linux' : 'portable'} socket${connected === true ? ' with one peer' : ''}`;
+  it(`what a ${kind} received is overwritten when its handler has returned`, async () => {
+    const network = await openNetwork({ native: native === true });
     const kept: ReceivedDatagram[] = [];
     const texts: string[] = [];
     let arrived = (): void => {};
     const all = new Promise<void>((resolve) => {
       arrived = resolve;
     });
-    const open = (): Promise<DatagramSocket> =>
+    const open = (peer?: Peer): Promise<DatagramSocket> =>
       network.open({
         address: ip('127.0.0.1'),
         port: 0,
+        ...(peer === undefined ? {} : { peer }),
         onDatagrams: (datagrams) => {
           for (const datagram of datagrams) {
             kept.push(datagram);
@@ -80,7 +87,10 @@ for (const native of [true, false]) {
         },
       });
     try {
-      const [receiver, sender] = [await open(), await open()];
+      const sender = await open();
+      const receiver = await open(
+        connected === true ? { address: sender.localAddress, port: sender.localPort } : undefined,
+      );
       const to = { kind: 'unicast', address: receiver.localAddress, port: receiver.localPort } as const;
       sender.send(['one', 'two', 'three'].map((text) => ({ bytes: Buffer.from(text), to })));
       await all;

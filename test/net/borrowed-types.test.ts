@@ -23,24 +23,84 @@ const LAUNDERED = [
 ];
 /** One place to a line that would keep what it was lent. */
 const KEPT = [
+  // A field, of whatever type.
   'export class Field { last: BorrowedBytes = []; }',
   'export class Listed { readonly #all: BorrowedBytes[] = []; get count() { return this.#all.length; } }',
   'export interface Entry { readonly question: BorrowedBytes; readonly at: number }',
-  'export const known = new Map<number, BorrowedBytes>();',
+  'export interface Index { readonly [id: number]: BorrowedBytes }',
   'export const took = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value = bytes; };',
+  'export const tookNew = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value ??= bytes; };',
+  'export const tookEmpty = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value ||= bytes; };',
+  'export const tookOther = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value &&= bytes; };',
+  'export const chosen = (to: { value?: unknown }, bytes: BorrowedBytes): void => { to.value = to.value ?? bytes; };',
+  'export const indexed = (to: unknown[], bytes: BorrowedBytes): void => { to[0] = bytes; };',
+  'export const spread = (to: { list: unknown[] }, bytes: BorrowedBytes): void => { to.list = [...to.list, bytes]; };',
+  'export const listed = (to: { list: unknown }, bytes: BorrowedBytes): void => { to.list = [bytes]; };',
+  'export const destructured = (to: { value?: unknown }, one: ReceivedDatagram): void => { ({ bytes: to.value } = one); };',
+  'export const looped = (to: { value?: unknown }, all: BorrowedBytes[]): void => { for (to.value of all); };',
+  // Another name for a borrowed type.
+  'export type Maybe = BorrowedBytes | undefined;',
+  'export interface Named extends ReceivedDatagram { readonly at: number }',
+  'export const bound = <T extends BorrowedBytes>(to: T[], bytes: T): number => to.push(bytes);',
+  // A variable of a file or an outer function, or one of a wider type.
+  'export const known = new Map<number, BorrowedBytes>();',
+  'let last: unknown; export function outer(bytes: BorrowedBytes) { last = bytes; return () => last; }',
+  'export const wider = (bytes: BorrowedBytes) => { const any: unknown = bytes; return any; };',
+  'export const structural = (bytes: BorrowedBytes) => { const any: ArrayLike<number> = bytes; return any; };',
+  // A function that does not take borrowed bytes.
   'export const mapped = (to: Map<number, unknown>, bytes: BorrowedBytes) => to.set(1, bytes);',
   'export const queued = (to: unknown[], bytes: BorrowedBytes) => to.push({ bytes, at: 1 });',
   'export const viewed = (to: Set<unknown>, bytes: BorrowedBytes) => to.add(borrowedView(bytes));',
-  'let last: unknown; export function outer(bytes: BorrowedBytes) { last = bytes; return () => last; }',
-  'export const later = (bytes: BorrowedBytes) => setTimeout(() => console.log(bytes[0]), 1);',
-  'export const promised = (bytes: BorrowedBytes) => Promise.resolve().then(() => bytes.length);',
   'export const datagrams = (to: unknown[], of: readonly ReceivedDatagram[]) => to.push(of[0]);',
+  'export const assigned = (to: { last?: unknown }, bytes: BorrowedBytes) => Object.assign(to, { last: bytes });',
+  'export const weak = (to: WeakMap<object, number>, bytes: BorrowedBytes) => to.set(bytes, 1);',
+  'export const referred = (bytes: BorrowedBytes) => new WeakRef(bytes);',
+  'export const resolved = (bytes: BorrowedBytes) => Promise.resolve(bytes);',
+  'export const bind = (read: (bytes: BorrowedBytes) => number, bytes: BorrowedBytes) => read.bind(null, bytes);',
+  'export const timed = (read: (bytes: BorrowedBytes) => number, bytes: BorrowedBytes) => setTimeout(read, 1, bytes);',
+  'export const called = (keep: (value: unknown) => void, bytes: BorrowedBytes) => keep(bytes);',
+  'export const object = (keep: (value: object) => void, bytes: BorrowedBytes) => keep(bytes);',
+  'export const like = (keep: (value: ArrayLike<number>) => void, bytes: BorrowedBytes) => keep(bytes);',
+  'export const rest = (keep: (...values: unknown[]) => void, bytes: BorrowedBytes) => keep(1, bytes);',
+  'export const list = (keep: (...values: unknown[]) => void, all: BorrowedBytes[]) => keep(...all);',
+  'const same = <T>(value: T): T => value; export const generic = (bytes: BorrowedBytes) => same(bytes)[0];',
+  'export const tagged = (keep: (text: TemplateStringsArray, value: unknown) => void, bytes: BorrowedBytes) => keep`$' +
+    '{bytes}`;',
+  'export class Kept { constructor(readonly_: unknown) { void readonly_; } static of(bytes: BorrowedBytes) { return new Kept(bytes); } }',
+  // A function that is called, or goes on, when the bytes are no longer lent.
+  'export const later = (bytes: BorrowedBytes) => setTimeout(() => console.log(bytes[0]), 1);',
+  'export const soon = (bytes: BorrowedBytes) => queueMicrotask(() => console.log(bytes[0]));',
+  'export const immediate = (bytes: BorrowedBytes) => setImmediate(() => console.log(bytes[0]));',
+  'export const promised = (bytes: BorrowedBytes) => Promise.resolve().then(() => bytes.length);',
+  'export const closed = (bytes: BorrowedBytes) => { const read = () => bytes[0]; return read; };',
+  'export const read = (bytes: BorrowedBytes) => { const first = () => bytes[0]; return () => first(); };',
+  'export const cursor = (reader: ByteReader) => setTimeout(() => console.log(reader.u8("x")), 1);',
+  'export const property = (bytes: BorrowedBytes) => ({ get first() { return bytes[0]; } });',
+  'export const waits = async (bytes: BorrowedBytes): Promise<void> => { await Promise.resolve(); };',
+  'export function* steps(bytes: BorrowedBytes): Generator<number> { yield 1; }',
+  'export const handed = { async read(bytes: BorrowedBytes): Promise<void> { await Promise.resolve(); } };',
+  // What is returned, and what takes more than it is promised.
+  'export const returned = (all: BorrowedBytes[], each: (of: BorrowedBytes[], make: (one: BorrowedBytes) => unknown) => void) => each(all, (one) => one);',
+  'export const unknown = (bytes: BorrowedBytes): unknown => bytes;',
+  'export const takes = (of: (take: (one: BorrowedBytes) => void) => void, keep: (one: unknown) => void) => of(keep);',
+  'export const annotated = (of: (take: (one: BorrowedBytes) => void) => void) => of((one: unknown) => console.log(one));',
+  'export const every = (all: BorrowedBytes[], keep: (one: unknown) => void) => all.forEach(keep);',
+  'export const methods = (of: (port: { take(one: BorrowedBytes): void }) => void) => of({ take(one: unknown) { console.log(one); } });',
+  'interface Port { take(one: BorrowedBytes): void } export class Wide implements Port { take(one: unknown) { console.log(one); } }',
+  'export function given(bytes: BorrowedBytes) { return { all: arguments, first: bytes[0] }; }',
 ];
 const READ = [
   'export const sum = (bytes: BorrowedBytes) => [1, 2].map((at) => bytes[at] ?? 0);',
   'export const copied = (to: Uint8Array[], bytes: BorrowedBytes) => to.push(copyBytes(bytes));',
   'export const written = (to: Uint8Array, bytes: BorrowedBytes) => to.set(bytes, 4);',
   'export class Port { onBytes: (bytes: BorrowedBytes) => void = () => {}; }',
+  'export const taken = (bytes: BorrowedBytes) => { const u8 = (at: number) => bytes[at] ?? 0; return u8(0) + u8(1); };',
+  'export const inner = (bytes: BorrowedBytes) => { function u8(at: number): number { return at < 0 ? u8(-at) : (bytes[at] ?? 0); } return u8(0); };',
+  'export const parts = (bytes: BorrowedBytes) => { const all = [borrowedPart(bytes, 0, 1)]; all.push(bytes); return all.map((one) => one.length); };',
+  'export const chosen = (bytes: BorrowedBytes, other?: BorrowedBytes) => (other ?? bytes)[0];',
+  'export const passed = (take: (bytes: BorrowedBytes) => number, one: ReceivedDatagram) => take(one.bytes);',
+  'export const callback = (of: (take: (one: BorrowedBytes) => void) => void) => of(() => {});',
+  'export const told = (bytes: BorrowedBytes) => `$' + '{bytes.length}`;',
   'export function local(bytes: BorrowedBytes) { let part = bytes; part = borrowedPart(bytes, 0, 1); return part[0]; }',
 ];
 const HONEST = [
@@ -58,14 +118,18 @@ const DECODERS = [
   'export class Holder { take = (bytes: BorrowedBytes) => bytes.length; }',
   'export class Made { readonly size: number; constructor(bytes: BorrowedBytes) { this.size = bytes.length; } }',
   'export const table = { entry: (bytes: BorrowedBytes) => bytes.length, method(bytes: BorrowedBytes) { return bytes.length; } };',
+  'export const datagram = (all: readonly ReceivedDatagram[]) => all.length;',
+  'export const cursor = (reader: ByteReader) => reader.u8("x");',
 ];
 const OURS = [
+  'export const told = (take: (bytes: BorrowedBytes) => void) => take([]);',
   'const local = (bytes: BorrowedBytes) => bytes.length; export const used = () => local([]);',
   'export class Private { #own(bytes: BorrowedBytes) { return bytes.length; } use() { return this.#own([]); } }',
 ];
 
 let directory = '';
 let source: TypedSource;
+let keepers: readonly string[];
 
 before(() => {
   // Inside the project, so that the types of Node are found.
@@ -73,12 +137,13 @@ before(() => {
   directory = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'borrowed-'));
   const given =
     "import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes } from '../../../src/net/borrowed-bytes.ts'; " +
-    "import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
+    "import type { ByteReader } from '../../../src/net/byte-reader.ts'; import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
   for (const [name, lines] of Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS }))
     writeFileSync(join(directory, `${name}.ts`), `${given}${lines.join('\n')}\n`);
   const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(options));
   source = readTypedSource(join(directory, 'tsconfig.json'), directory);
+  keepers = findKeepers(join(directory, 'tsconfig.json'), directory);
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -90,8 +155,8 @@ test('each way in which borrowed bytes could pass for owned ones is found, and n
 });
 
 test('each place that would keep borrowed bytes is found, and nothing else', () => {
-  // One of LAUNDERED keeps them as well.
-  const found = findKeepers(source).filter((text) => !text.includes('/LAUNDERED.ts:'));
+  // Some of LAUNDERED keep them as well.
+  const found = keepers.filter((text) => !text.includes('/LAUNDERED.ts:'));
   const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
   const expected = KEPT.map((_line, index) => `KEPT ${index + 2}`);
   assert.deepEqual([...lines].sort(), expected.sort(), found.join('\n'));
@@ -121,6 +186,8 @@ test('each function that others can call with borrowed bytes is found, however i
     'Made.constructor',
     'Reader.of',
     'arrow',
+    'cursor',
+    'datagram',
     'expression',
     'plain',
     'second',

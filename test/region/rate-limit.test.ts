@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, later } from '../../src/clock.ts';
-import { ADDRESSES_MAX, RateLimiter } from '../../src/region/rate-limit.ts';
+import { ADDRESSES_MAX, RateLimiter, RatesByRack } from '../../src/region/rate-limit.ts';
 
 const START = instant(1_000_000);
 
@@ -41,4 +41,14 @@ test('many addresses cost bounded memory: the first seen is forgotten', () => {
   assert.equal(allowed(limiter, 'first', 1), 0);
   limiter.allows('one more', START);
   assert.equal(allowed(limiter, 'first', 2), 1);
+});
+
+test('what one rack passes on takes nothing from another rack, nor from those who come themselves', () => {
+  const rate = { perSecond: 1, burst: 10 };
+  const rates = new RatesByRack(() => new RateLimiter({ perSecond: 1, burst: 3 }, rate, rate));
+  for (let machine = 0; machine < 100; machine += 1)
+    rates.of('a').allows(`machine ${machine}`, START, `10.50.${machine}.1 by rack a`);
+  assert.equal(rates.of('a').excess('fresh', START, '10.50.200.1 by rack a'), 'network');
+  assert.equal(rates.of('b').excess('fresh', START, '10.50.200.1 by rack b'), undefined);
+  assert.equal(rates.of(undefined).excess('fresh', START, '10.50.200.1'), undefined);
 });

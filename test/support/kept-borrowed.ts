@@ -1,100 +1,166 @@
-// Where borrowed bytes could be kept: a place of the code whose type tells it.
+// Where borrowed bytes could outlive the call that lent them. No value is followed from place to place. Instead, an expression whose
+// type holds borrowed bytes may be read, and may go where a type says that they are borrowed, and nowhere else:
 //
-//   class Waiting { #question: BorrowedBytes; }           a field, of a class or of a type
-//   let last: BorrowedBytes;                               a variable of a file
-//   this.#last = bytes;  entry.bytes = bytes;              what outlives the function
-//   questions.set(id, bytes);  queue.push(bytes);          a collection
-//   (bytes) => { last = bytes; }                           a variable of an outer function
-//   (bytes) => setTimeout(() => read(bytes))               a function that is called later
+//   class Waiting { #question: BorrowedBytes; }           field       of a class, an interface or a type alias
+//   this.#last ??= bytes;                                 field       whatever its type is
+//   let last: BorrowedBytes;   last = bytes;              variable    of a file or an outer function, or one of a wider type
+//   keep(bytes) for (value: unknown) => void              handed      to a parameter that is not borrowed
+//   seen.set(bytes, 1);   read.bind(null, bytes)          handed      to a function that is not of this source
+//   setTimeout(() => read(bytes))                         later       read by a function that is not called at once
+//   async (bytes) => { … }   function* (bytes) { … }      later       read by a function that rests
+//   each(all, ({ bytes }) => bytes)   [unknown, bytes]    widened     returned, chosen or listed as what is not borrowed
+//   each(all, keep) for keep = (value: unknown) => …      widened     by a function that takes more than it is promised
 
 import {
+  isArrayLiteralExpression,
   isBinaryExpression,
   isCallExpression,
-  isFunctionLikeDeclaration,
+  isExpression,
+  isFunctionTypeNode,
+  isHeritageClause,
   isIdentifier,
+  isImportDeclaration,
+  isIndexSignatureDeclaration,
+  isMethodDeclaration,
+  isMethodSignatureDeclaration,
   isParameterDeclaration,
-  isPropertyAccessExpression,
   isPropertyDeclaration,
   isPropertySignatureDeclaration,
+  isShorthandPropertyAssignment,
+  isTypeAliasDeclaration,
+  isTypeParameterDeclaration,
   isVariableDeclaration,
   type Node,
   type SourceFile,
   SyntaxKind,
 } from 'typescript/unstable/ast';
+import type { Project, Type } from 'typescript/unstable/sync';
+import { BorrowedFlow, CHOOSING, type How } from './borrowed-flow.ts';
+import { BORROWED, BorrowedTypes, ONE_BORROWED } from './borrowed-types.ts';
+import { functionsOf, rests } from './called-at-once.ts';
 
-/** A place that could keep something, and the node whose type says whether that is borrowed. */
+const NEVER_BORROWED = new Set([
+  SyntaxKind.StringLiteral,
+  SyntaxKind.NumericLiteral,
+  SyntaxKind.BigIntLiteral,
+  SyntaxKind.RegularExpressionLiteral,
+  SyntaxKind.NoSubstitutionTemplateLiteral,
+  SyntaxKind.TemplateExpression,
+  SyntaxKind.TrueKeyword,
+  SyntaxKind.FalseKeyword,
+  SyntaxKind.NullKeyword,
+  SyntaxKind.PrefixUnaryExpression,
+  SyntaxKind.PostfixUnaryExpression,
+  SyntaxKind.TypeOfExpression,
+  SyntaxKind.VoidExpression,
+  SyntaxKind.DeleteExpression,
+]);
+
+/** A place that could keep something borrowed. */
 export interface Keeping {
-  readonly of: Node;
-  readonly how: 'field' | 'variable' | 'collection' | 'later';
+  readonly node: Node;
+  readonly how: How;
+  /** The type of what it could keep, as the compiler writes it. */
+  readonly type: string;
 }
 
-/** The types that lie in memory of a socket. */
-const BORROWED = /\b(?:BorrowedBytes|BorrowedView|ReceivedDatagram|HeardFrame|ByteReader|NetlinkPart)\b/;
-/** Methods that put what they are given into what they belong to. */
-const PUTTING = /^(?:set|add|push|unshift|splice|fill|enqueue|append)$/;
-/** Methods that have called the function they are given when they return. */
-const AT_ONCE = /^(?:map|flatMap|filter|forEach|some|every|find|findIndex|findLast|reduce|from|sort|toSorted)$/;
+/** @param isOurs whether the functions of a file are judged themselves, so that the types of their parameters can be relied on */
+export function findKeepings(
+  project: Project,
+  files: readonly SourceFile[],
+  isOurs: (path: string) => boolean,
+): readonly Keeping[] {
+  const types = new BorrowedTypes(project);
+  const flow = new BorrowedFlow(types, isOurs);
+  const nodes = files.flatMap(judgedNodes);
+  const found = types.checker.getTypeAtLocation(nodes);
+  return nodes.flatMap((node, index): Keeping[] => {
+    const type = found[index];
+    if (type === undefined) return [];
+    const how = isMethodDeclaration(node)
+      ? flow.judgeMethod(node, type)
+      : isDeclaration(node)
+        ? judgeDeclaration(node, type, types)
+        : judgeValue(node, type, types, flow);
+    return how === undefined ? [] : [{ node, how, type: types.text(type) }];
+  });
+}
 
-/** A cursor that a function makes for itself is read by functions within it, which do not outlive it. */
-const CURSOR = /\bByteReader\b/;
-
-/** Whether a place keeps something borrowed, by its type; a function that takes borrowed bytes keeps none. */
-export const isBorrowed = (type: string, how: Keeping['how']): boolean =>
-  BORROWED.test(type) && !type.includes('=>') && !(how === 'later' && CURSOR.test(type));
-
-/** What of a node could be kept by it. */
-export function keepingsAt(node: Node, above: readonly Node[], file: SourceFile): readonly Keeping[] {
-  if (isPropertyDeclaration(node) || isPropertySignatureDeclaration(node)) return [{ of: node, how: 'field' }];
-  if (isVariableDeclaration(node) && !above.some(isFunctionLikeDeclaration)) return [{ of: node, how: 'variable' }];
-  if (isBinaryExpression(node) && node.operatorToken.kind === SyntaxKind.EqualsToken) {
-    const { left, right } = node;
-    if (!isIdentifier(left)) return [{ of: right, how: 'field' }];
-    return isOfInnermost(left.getText(file), above, file) ? [] : [{ of: right, how: 'variable' }];
+/** A place may be declared as borrowed only where it ends with a call. */
+function judgeDeclaration(node: Node, type: Type, types: BorrowedTypes): How | undefined {
+  if (isNaming(node)) {
+    return namesBorrowed(node) ? 'field' : undefined;
   }
-  if (isCallExpression(node) && isPropertyAccessExpression(node.expression)) {
-    const method = node.expression.name.getText(file);
-    // What a Map keeps is the second word of `set`; of bytes, `set` copies the first.
-    const put = method === 'set' ? node.arguments.slice(1) : node.arguments;
-    return PUTTING.test(method) ? put.map((of) => ({ of, how: 'collection' }) as const) : [];
-  }
-  return isIdentifier(node) && isUsedLater(node, above, file) ? [{ of: node, how: 'later' }] : [];
+  if (!types.holds(type)) return undefined;
+  if (isVariableDeclaration(node)) return functionsOf(node).length === 0 ? 'variable' : undefined;
+  if (isParameterDeclaration(node)) return rests(node.parent) ? 'later' : undefined;
+  // The parts of a borrowed type are how it is declared.
+  return 'name' in node.parent && isBorrowedName(node.parent.name) ? undefined : 'field';
 }
 
-/** The functions around a node, innermost first. */
-const functionsOf = (above: readonly Node[]): readonly Node[] => above.filter(isFunctionLikeDeclaration).toReversed();
+const isBorrowedName = (name: unknown): boolean =>
+  typeof name === 'object' && name !== null && 'text' in name && ONE_BORROWED.test(String(name.text));
 
-function isOfInnermost(name: string, above: readonly Node[], file: SourceFile): boolean {
-  const [innermost] = functionsOf(above);
-  return innermost !== undefined && declares(innermost, name, file);
+function judgeValue(node: Node, type: Type, types: BorrowedTypes, flow: BorrowedFlow): How | undefined {
+  if (!isExpression(node)) return undefined;
+  if (isIdentifier(node) && node.text === 'arguments') return flow.judgeArguments(node);
+  if (!types.holds(type)) return flow.judgeFunction(node, type);
+  const [innermost] = functionsOf(node);
+  if (innermost !== undefined && rests(innermost)) return 'later';
+  if (isIdentifier(node) && !flow.isReadInTime(node)) return 'later';
+  return flow.judge(node);
 }
 
-/** True for a name of an outer function within a function that is not called at once. */
-function isUsedLater(node: Node, above: readonly Node[], file: SourceFile): boolean {
-  const name = node.getText(file);
-  const parent = above.at(-1);
-  if (parent !== undefined && isPropertyAccessExpression(parent) && parent.name === node) return false;
-  const functions = functionsOf(above);
-  const owner = functions.findIndex((one) => declares(one, name, file));
-  return owner > 0 && functions.slice(0, owner).some((one) => !isCalledAtOnce(one, above, file));
-}
-
-function isCalledAtOnce(one: Node, above: readonly Node[], file: SourceFile): boolean {
-  const call = above[above.indexOf(one) - 1];
-  if (call === undefined || !isCallExpression(call)) return false;
-  const { expression } = call;
-  return isPropertyAccessExpression(expression) && AT_ONCE.test(expression.name.getText(file));
-}
-
-/** Whether a function declares a name itself: as a parameter or a variable, not within a function of its own. */
-function declares(one: Node, name: string, file: SourceFile): boolean {
-  let found = false;
-  const look = (node: Node): void => {
-    if (found) return;
-    if (isVariableDeclaration(node) || isParameterDeclaration(node)) {
-      found = new RegExp(`(?<![\\w#.])${name}(?!\\w|:)`).test(node.name.getText(file));
-    }
-    if (!found && !isFunctionLikeDeclaration(node)) node.forEachChild(look);
+/** The nodes of a file that are judged: values, and declarations of what could keep one. */
+function judgedNodes(file: SourceFile): readonly Node[] {
+  const found: Node[] = [];
+  const visit = (node: Node): void => {
+    if (isImportDeclaration(node)) return;
+    if (isDeclaration(node) || isValue(node)) found.push(node);
+    node.forEachChild(visit);
   };
-  one.forEachChild(look);
+  visit(file);
+  return found;
+}
+
+/** What says of a type that it is like another one. */
+const isNaming = (node: Node): boolean =>
+  isTypeAliasDeclaration(node) ||
+  isHeritageClause(node) ||
+  isTypeParameterDeclaration(node) ||
+  isIndexSignatureDeclaration(node);
+
+const isDeclaration = (node: Node): boolean =>
+  isNaming(node) ||
+  isMethodDeclaration(node) ||
+  isVariableDeclaration(node) ||
+  isParameterDeclaration(node) ||
+  isPropertyDeclaration(node) ||
+  isPropertySignatureDeclaration(node);
+
+/** What could be borrowed, or a function; not what is called where it stands. */
+function isValue(node: Node): boolean {
+  if (!isExpression(node) || isName(node) || isEmptyList(node)) return false;
+  if (isCallExpression(node.parent) && node.parent.expression === node) return false;
+  return !NEVER_BORROWED.has(node.kind) && !(isBinaryExpression(node) && !CHOOSING.has(node.operatorToken.kind));
+}
+
+/** The name of a declaration or a member is no value. */
+const isName = (node: Node): boolean => {
+  const { parent } = node;
+  return !isShorthandPropertyAssignment(parent) && 'name' in parent && parent.name === node;
+};
+
+/** The compiler has no type for `[]` as a default. It holds nothing. */
+const isEmptyList = (node: Node): boolean => isArrayLiteralExpression(node) && node.elements.length === 0;
+
+/** True where a type that is given another name has something borrowed in it; what takes borrowed bytes has not. */
+function namesBorrowed(node: Node): boolean {
+  if (isFunctionTypeNode(node) || isMethodSignatureDeclaration(node)) return false;
+  if (isIdentifier(node) && BORROWED.test(node.text)) return true;
+  let found = false;
+  node.forEachChild((child) => {
+    found ||= namesBorrowed(child);
+  });
   return found;
 }

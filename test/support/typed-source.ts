@@ -7,12 +7,14 @@ import {
   isBinaryExpression,
   isClassDeclaration,
   isConstructorDeclaration,
+  isExpression,
   isFunctionDeclaration,
   isFunctionExpression,
   isMethodDeclaration,
   isParameterDeclaration,
   isPropertyAssignment,
   isPropertyDeclaration,
+  isSourceFile,
   isTypeAssertion,
   isTypePredicateNode,
   isVariableDeclaration,
@@ -21,10 +23,13 @@ import {
   type SourceFile,
   SyntaxKind,
 } from 'typescript/unstable/ast';
-import { API, type Checker } from 'typescript/unstable/sync';
-import { isBorrowed, type Keeping, keepingsAt } from './kept-borrowed.ts';
+import { API, type Checker, type Project } from 'typescript/unstable/sync';
+import { BORROWED } from './borrowed-types.ts';
+import { findKeepings } from './kept-borrowed.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const PROJECT = join(ROOT, 'tsconfig.json');
+const SOURCE = join(ROOT, 'src');
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
 export interface TrustedType {
@@ -45,19 +50,8 @@ export interface OpenFunction {
   readonly parameters: readonly string[];
 }
 
-/** Something that a place of the code could keep beyond the call that it was given in. */
-export interface KeptValue {
-  readonly place: string;
-  readonly text: string;
-  readonly how: Keeping['how'];
-  /** Its type, as the compiler writes it. */
-  readonly type: string;
-}
-
 export interface TypedSource {
   readonly trusted: readonly TrustedType[];
-  /** Borrowed bytes that are kept. */
-  readonly kept: readonly KeptValue[];
   readonly functions: readonly OpenFunction[];
 }
 
@@ -68,26 +62,50 @@ interface Found<T> {
 }
 
 /** Reads the files of a project below a folder. The compiler has ended when this returns. */
-export function readTypedSource(project = join(ROOT, 'tsconfig.json'), folder = join(ROOT, 'src')): TypedSource {
+export const readTypedSource = (project = PROJECT, folder = SOURCE): TypedSource =>
+  withProject(project, folder, (opened, files) => {
+    const trusted: Found<TrustedType>[] = [];
+    const parameters: Found<OpenFunction>[] = [];
+    for (const file of files) visit(file, [], { file, name: relative(ROOT, file.fileName), trusted, parameters });
+    return { trusted: typed(opened.checker, trusted), functions: joined(typed(opened.checker, parameters)) };
+  });
+
+/**
+ * Where borrowed bytes are, or could be, kept beyond the call that lent them. `src/net/borrowed-bytes.ts`, which is the way to keep them,
+ * alone may do so.
+ */
+export const findKeepers = (project = PROJECT, folder = SOURCE): readonly string[] =>
+  withProject(project, folder, (opened, files) => {
+    const isOurs = (path: string): boolean => path.startsWith(`${folder}/`) || path.startsWith(`${SOURCE}/`);
+    return findKeepings(opened, files, isOurs)
+      .map(({ node, how, type }) => ({ ...placed(node), how, type }))
+      .filter(({ place }) => !place.startsWith('src/net/borrowed-bytes.ts:'))
+      .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);
+  });
+
+function withProject<T>(project: string, folder: string, use: (opened: Project, files: readonly SourceFile[]) => T): T {
   const api = new API({ cwd: ROOT });
   try {
     const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();
     if (opened === undefined) throw new Error(`${project} is no project`);
-    const trusted: Found<TrustedType>[] = [];
-    const parameters: Found<OpenFunction>[] = [];
-    const kept: Found<KeptValue>[] = [];
-    for (const name of opened.program.getSourceFileNames()) {
-      const file = name.startsWith(`${folder}/`) ? opened.program.getSourceFile(name) : undefined;
-      if (file !== undefined) visit(file, [], { file, name: relative(ROOT, name), trusted, parameters, kept });
-    }
-    return {
-      trusted: typed(opened.checker, trusted),
-      functions: joined(typed(opened.checker, parameters)),
-      kept: typed(opened.checker, kept).filter(({ type, how }) => isBorrowed(type, how)),
-    };
+    const names = opened.program.getSourceFileNames().filter((name) => name.startsWith(`${folder}/`));
+    return use(
+      opened,
+      names.flatMap((name) => opened.program.getSourceFile(name) ?? []),
+    );
   } finally {
     api.close();
   }
+}
+
+/** Where a node stands, and what is written there. */
+function placed(node: Node): { readonly place: string; readonly text: string } {
+  let file = node;
+  while (!isSourceFile(file)) file = file.parent;
+  const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
+  const around = isExpression(node) ? node.parent : node;
+  const text = around.getText(file).replace(/\s+/g, ' ').slice(0, 100);
+  return { place: `${relative(ROOT, file.fileName)}:${line + 1}`, text };
 }
 
 interface Visit {
@@ -95,7 +113,6 @@ interface Visit {
   readonly name: string;
   readonly trusted: Found<TrustedType>[];
   readonly parameters: Found<OpenFunction>[];
-  readonly kept: Found<KeptValue>[];
 }
 
 function visit(node: Node, above: readonly Node[], seen: Visit): void {
@@ -117,10 +134,6 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
     const at = place();
     if (open !== undefined)
       seen.parameters.push({ node, make: (type) => ({ place: at, name: open, parameters: [type] }) });
-  }
-  for (const { of, how } of keepingsAt(node, above, file)) {
-    const [at, text] = [place(), node.getText(file).replace(/\s+/g, ' ').slice(0, 100)];
-    seen.kept.push({ node: of, make: (type) => ({ place: at, text, how, type }) });
   }
   const inside = [...above, node];
   node.forEachChild((child) => visit(child, inside, seen));
@@ -199,15 +212,6 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
   return from.includes('BorrowedBytes') || (kind === 'predicate' && BYTES.test(text));
 }
 
-/** The functions that other files can call with borrowed bytes, by name. */
+/** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
-  functions.filter(({ parameters }) => parameters.some((type) => type.includes('BorrowedBytes')));
-
-/**
- * Where borrowed bytes are kept beyond the call that lent them: in a field, a variable of an outer function, a collection, or a function
- * that is called later. The net room, which lends them, alone may do so.
- */
-export const findKeepers = ({ kept }: TypedSource): readonly string[] =>
-  kept
-    .filter(({ place }) => !place.startsWith('src/net/'))
-    .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);
+  functions.filter(({ parameters }) => parameters.some((type) => BORROWED.test(type) && !type.includes('=>')));

@@ -5,7 +5,7 @@
 // 1. Times are UTC, `epoch` seconds, or `never`.
 // 2. `active` and `expired` are bound, and run as long as they run; `abandoned` is set aside; of the others (`free`, `released`,
 //    `backup` …) the client that had the address last is remembered, for it shall get it again.
-// 3. A `host` declared in the file is a reservation and is told of; declarations of other kinds say nothing of addresses.
+// 3. A `host` declared in the file is a reservation and is told of; PASSED_OVER say nothing of addresses. Any other declaration is malformed.
 // 4. What cannot be read costs no lease behind it: wherever `lease ADDRESS {` stands, one begins.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
@@ -80,17 +80,18 @@ export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, vo
       return;
     }
     if (ended === '}') yield problemAt(line, 'malformed', `${textOf(words)} } ends nothing`.trimStart());
+    if (ended === ';' && words[0]?.text === 'lease') yield problemAt(line, 'malformed', textOf(words));
     if (ended !== '{') continue;
     opened = openedLease(statement);
     if (opened === undefined) {
-      const name = textOf(words.slice(0, 2));
+      const problem = declarationProblem(words[0]?.text);
+      const name = textOf(words.slice(0, problem === 'malformed' ? QUOTED_WORDS : 2));
       const cut = skipBlock(tokens);
       if (cut === 'end') yield problemAt(line, 'malformed', 'the file ends in the middle of a declaration');
       else if (cut !== 'closed') {
         yield problemAt(line, 'malformed', `${name}: it is cut off`);
         opened = cut;
       }
-      const problem = declarationProblem(words[0]?.text);
       if (problem !== undefined) yield problemAt(line, problem, name);
     } else if (words.length > LEASE_WORDS) {
       yield problemAt(line, 'malformed', textOf(words.slice(0, -LEASE_WORDS)));
@@ -120,9 +121,16 @@ function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
 
 const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
 
+/** Words of a declaration that cannot be read, as they are told. */
+const QUOTED_WORDS = 8;
+/** Declarations that dhcpd writes beside leases, and that say nothing of addresses. */
+const PASSED_OVER = new Set(['failover', 'class', 'subclass', 'key', 'zone']);
+
+/** Why a declaration that is no lease is told of; undefined: it is passed over. */
 function declarationProblem(kind: string | undefined): FileProblem | undefined {
   if (kind === 'host' || kind === 'group') return 'reservation';
-  return kind === 'ia-na' || kind === 'ia-ta' || kind === 'ia-pd' ? 'not-ipv4' : undefined;
+  if (kind === 'ia-na' || kind === 'ia-ta' || kind === 'ia-pd') return 'not-ipv4';
+  return kind !== undefined && PASSED_OVER.has(kind) ? undefined : 'malformed';
 }
 
 function nextStatement(tokens: Iterator<IscToken>): Statement {
@@ -211,6 +219,8 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): void {
       return;
     case 'uid':
       draft.clientId = readBytes(second);
+      // Without it the client would not be found again.
+      if (draft.clientId === undefined) draft.fault ??= `uid ${textOf(tokens.slice(1))}: no identifier`;
       return;
     case 'client-hostname':
       draft.hostname = second?.text;

@@ -9,28 +9,25 @@
 // 3. A lease that has ended is taken too: its client, when it comes back, gets the address it had.
 // 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here
 //    for as long as this server does it: what was wrong with it may be mended by now, and nobody would bring it back.
-// 5. No record begins or ends before OLDEST_WALL_MS: what does is taken for one of a clock that was never set (`lease-clock.ts`), and
+// 5. What is kept of a client is kept as if its message had come here: a printable vendor class, identifiers of as many characters.
+// 6. No record begins or ends before OLDEST_WALL_MS: what does is taken for one of a clock that was never set (`lease-clock.ts`), and
 //    would run its full time again after each restart.
 
 import { type Instant, later, seconds } from '../../clock.ts';
-import { mac as macOf } from '../../net/address.ts';
 import type { AddressObjection } from '../events.ts';
 import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import { PLAUSIBLE_WALL_MS } from '../leases/lease-clock.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
-import { setAside } from '../leases/set-aside.ts';
+import { NOBODY, setAside } from '../leases/set-aside.ts';
 import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
-import { hostLabel } from '../wire/options.ts';
+import { hostLabel, IDENTIFIER_CHARACTERS_MAX, keptVendorClass } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 
 /** Two times that differ by less are the same: files count in seconds. */
 const SAME_MS = 1000;
 /** A day after the first moment that is believed: clocks of two starts of a host are not the same to the millisecond. */
 const OLDEST_WALL_MS = PLAUSIBLE_WALL_MS + 86_400_000;
-/** The client of an address that was set aside for nobody in particular. */
-const NOBODY = macOf(0);
-
 /** Why a lease is not taken over. */
 export type ImportRefusal =
   | AddressObjection
@@ -134,12 +131,16 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
     expiresAt,
     duration: expiresWallMs === undefined ? ENDLESS_SECONDS : seconds(Math.min(lasts, ENDLESS_SECONDS)),
     hostname: hostLabel(foreign.hostname),
-    clientId: foreign.clientId || undefined,
-    vendorClass: foreign.vendorClass || undefined,
-    circuitId: foreign.circuitId || undefined,
-    remoteId: foreign.remoteId || undefined,
+    clientId: keptIdentifier(foreign.clientId),
+    vendorClass: keptVendorClass(foreign.vendorClass),
+    circuitId: keptIdentifier(foreign.circuitId),
+    remoteId: keptIdentifier(foreign.remoteId),
   };
 }
+
+/** As long as the one that is kept of a message: the client is to be found by it. */
+const keptIdentifier = (bytes: string | undefined): string | undefined =>
+  bytes?.slice(0, IDENTIFIER_CHARACTERS_MAX) || undefined;
 
 const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 

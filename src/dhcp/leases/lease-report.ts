@@ -16,6 +16,7 @@ import {
 import { ENDLESS_SECONDS, type Lease } from './lease.ts';
 import { isHeld } from './lease-table.ts';
 import type { ReservedName } from './reserved-name.ts';
+import { NOBODY } from './set-aside.ts';
 
 /** What a lease's record says now: `bound` is `expired` once its time is over. */
 export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
@@ -25,6 +26,7 @@ export type ShownState = (typeof LEASE_STATES)[number];
 /** A lease for people and scripts; what is not known is left out. */
 export interface LeaseReport {
   readonly address: string;
+  /** `nobody` of an address that was set aside by another server, whose file names nobody. */
   readonly mac: string;
   readonly state: ShownState;
   /** The cluster interface in whose network the address is; undefined: in none of those configured now. */
@@ -70,7 +72,7 @@ export function reportLease(lease: Lease, facts: ReportFacts): LeaseReport {
   const at = (moment: Instant): string => new Date(wallMs + (moment - now)).toISOString();
   return {
     address: formatIpv4(lease.address),
-    mac: formatMac(lease.mac),
+    mac: lease.mac === NOBODY ? 'nobody' : formatMac(lease.mac),
     state: stateOf(lease, now),
     network: networks.find(({ network }) => networkContains(network, lease.address))?.name,
     machine: facts.machineName(lease.mac),

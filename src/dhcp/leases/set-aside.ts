@@ -2,11 +2,14 @@
 // only not renewed in time, keeps it.
 
 import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, mac as macOf } from '../../net/address.ts';
 import type { Lease } from './lease.ts';
 
 /** How long an address that somebody uses without a lease is set aside. */
 export const DECLINE_SECONDS: Seconds = seconds(3600);
+
+/** The client of an address that was set aside for nobody in particular, as another server's file tells it: no host has this address. */
+export const NOBODY: MacAddress = macOf(0);
 
 /** The record of an address that somebody uses without a lease, found by or for the client `mac`. */
 export function setAside(address: Ipv4, mac: MacAddress, now: Instant): Lease {

@@ -147,11 +147,13 @@ export function optionIdentifier(options: DhcpOptions, code: number): string | u
 }
 
 /** The vendor class as it is kept: printable characters, at most VENDOR_CLASS_CHARACTERS_MAX; undefined when absent or empty. */
-export function vendorClass(options: DhcpOptions): string | undefined {
-  const text = optionText(options, OPTION.vendorClass)
-    ?.slice(0, VENDOR_CLASS_CHARACTERS_MAX)
-    .replace(/[^\x20-\x7e]/g, '?');
-  return text === undefined || text === '' ? undefined : text;
+export const vendorClass = (options: DhcpOptions): string | undefined =>
+  keptVendorClass(optionText(options, OPTION.vendorClass));
+
+/** The same of a text, whoever it is from. */
+export function keptVendorClass(text: string | undefined): string | undefined {
+  const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?');
+  return kept === '' ? undefined : kept;
 }
 
 export const u8Bytes = (value: number): Uint8Array => Uint8Array.of(value);

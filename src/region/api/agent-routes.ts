@@ -11,7 +11,7 @@ import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
 import type { Machine } from '../machine.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
-import { RateLimiter, WORKER_RATE, WORKERS_RATE } from '../rate-limit.ts';
+import { workerRates } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { type Answer, refuse } from './answer.ts';
@@ -80,10 +80,10 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   const { region, metadata, send } = listener;
   const work = new MachineAgent(region.store, region.clock, region.life, region.racks);
   addAgentFiles(app, listener);
-  const workers = new RateLimiter(WORKER_RATE, WORKERS_RATE);
+  const workers = workerRates();
   const isTooMuch = ({ systemId }: Machine, peer: Peer): boolean => {
     listener.giveBack(peer);
-    return !workers.allows(systemId, region.clock.now());
+    return !workers.of(peer.rackUuid).allows(systemId, region.clock.now(), peer.share);
   };
   const toWorker = (peer: Peer, request: FastifyRequest, reply: FastifyReply, answer: WorkerAnswer): FastifyReply => {
     const machine = work.findWorker(proofOf(peer));

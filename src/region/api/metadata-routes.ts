@@ -33,7 +33,7 @@ import {
 } from '../metadata/metadata-tree.ts';
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
-import { RateLimiter } from '../rate-limit.ts';
+import { RateLimiter, RatesByRack } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { parseJson } from '../text-json.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf } from './agent-routes.ts';
@@ -44,8 +44,10 @@ import { mergeFields } from './link.ts';
 
 /** Of one machine: cloud-init reports a hundred steps within seconds. */
 export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };
-/** Of all together: a hall that starts at once. */
-const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
+/** Of the machines of a network; all those of a remote rack are one. */
+export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
+/** Of all together: a hall that starts at once. One network that is beyond its limit leaves half of this to the others. */
+export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
 /** What the routes take of their listener. */
 export interface MetadataListener {
@@ -82,18 +84,14 @@ const TOO_OFTEN = refuse('rate-limit', 'This machine asks too often: wait a litt
 
 /** Adds the routes of the metadata service to an instance. */
 export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
-  const limiter = new RateLimiter(MACHINE_RATE, MACHINES_RATE);
+  const rates = new RatesByRack(() => new RateLimiter(MACHINE_RATE, MACHINES_RATE, MACHINES_PER_NETWORK));
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    listener.send(reply, await answerRequest(request, listener, limiter));
+    listener.send(reply, await answerRequest(request, listener, rates));
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/', handler });
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/*', handler });
 }
 
-async function answerRequest(
-  request: FastifyRequest,
-  listener: MetadataListener,
-  limiter: RateLimiter,
-): Promise<Answer> {
+async function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Promise<Answer> {
   const { region, metadata: service } = listener;
   const first = listener.identify(request);
   if (first.kind !== 'identified') return first;
@@ -104,7 +102,8 @@ async function answerRequest(
   if (caller.kind === 'user' || caller.kind === 'rack') return NOT_YOURS;
   const proof = proofOf(peer);
   const machine = caller.kind === 'machine' ? region.store.findMachine(caller.systemId) : undefined;
-  if (machine !== undefined && !limiter.allows(machine.systemId, region.clock.now())) return TOO_OFTEN;
+  if (machine !== undefined && !rates.of(peer.rackUuid).allows(machine.systemId, region.clock.now(), peer.share))
+    return TOO_OFTEN;
   const found = parseMetadataPath(wildcardOf(request));
   if (found === undefined) return NOTHING_HERE;
   const isPost = request.method === 'POST';

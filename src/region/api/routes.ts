@@ -17,12 +17,7 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { versionProblem } from '../racks/rack-admission.ts';
-import {
-  ANONYMOUS_IN_TOTAL,
-  ANONYMOUS_PER_ADDRESS,
-  ANONYMOUS_PER_NETWORK,
-  type AnonymousRates,
-} from '../rate-limit.ts';
+import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { type Answer, REFUSALS, type RefusalName, refuse } from './answer.ts';
@@ -50,7 +45,7 @@ const RETRY_SECONDS = 5;
 export interface ApiContext {
   readonly region: Region;
   readonly doors: ApiDoors;
-  readonly strangers: AnonymousRates;
+  readonly strangers: RatesByRack;
   readonly followers: EventFollowers;
   readonly guard: PageGuard;
   readonly metadata: MetadataService;

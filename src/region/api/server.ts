@@ -19,7 +19,7 @@ import { MetadataService } from '../metadata/metadata-service.ts';
 import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
-import { AnonymousRates } from '../rate-limit.ts';
+import { anonymousRates } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { REFUSALS, refuse } from './answer.ts';
 import { RegionCounters } from './counters.ts';
@@ -57,7 +57,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   return {
     region,
     doors: new ApiDoors(region, onProblem),
-    strangers: new AnonymousRates(),
+    strangers: anonymousRates(),
     followers: new EventFollowers(region),
     guard: new PageGuard(region),
     metadata: new MetadataService(region, options.answersAt ?? noneAnswers),

@@ -3,6 +3,7 @@
 //   reported ─┬─ agreed to when it was accepted ───────────────────────────► believed
 //             ├─ overlaps one of another accepted rack, or of the region's ► disputed: shown with what to type, believed by nobody
 //             ├─ is wider than /16 ────────────────────────────────────────► disputed, as well
+//             ├─ is one more than UNASKED_ADDRESSES_MAX leaves room for ───► disputed, as well
 //             └─ any other ────────────────────────────────────────────────► believed: racks get new networks every day
 //
 // 1. The networks of the region's own rack, and what a person agreed to for another rack, come before what a rack merely reports.
@@ -39,6 +40,13 @@ export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedN
 /** Prefixes shorter than this, in bits, are for a person to agree to: no rack serves more than 65 536 machines, but a key claims what it likes. */
 export const UNASKED_PREFIX = 16;
 
+/**
+ * Addresses of the networks that one rack has without a person's word, as many as four /16: that many with which it is accepted, and that
+ * many later. A hostile rack fills it by reporting networks: who gets one of them later has to be accepted with it. What is beyond is believed
+ * by nobody. It empties as the rack reports others, or is removed.
+ */
+export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
+
 /** A network of a rack that nobody believes yet, and why. */
 interface Doubt {
   readonly network: string;
@@ -48,10 +56,13 @@ interface Doubt {
   readonly agreement: string;
 }
 
-/** Why a network is not this rack's for the asking; undefined: it is, or a person has agreed to it. */
-function doubtOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Doubt | undefined {
-  if (parsed(rack.agreed).some((agreed) => contains(agreed, network))) return undefined;
-  const had = believedNetworks(rack).some((one) => contains(one, network));
+const TOO_MUCH = {
+  why: `is more than the ${UNASKED_ADDRESSES_MAX} addresses that a rack has unasked`,
+  agreement: 'it serves it, too',
+};
+
+/** Why a network that nobody has agreed to is not this rack's for the asking; undefined: it is. @param had it was believed until now */
+function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): Doubt | undefined {
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
     const agreed = other.isEmbedded ? reported(other) : parsed(other.agreed);
@@ -66,12 +77,33 @@ function doubtOf(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): Doub
   return { network: formatNetwork(network), why: `is wider than /${UNASKED_PREFIX}`, agreement: 'it serves all of it' };
 }
 
-/** The networks that a rack reports and that belong to others or are wide, as far as nobody has agreed to them. */
+/** What is doubtful of networks that a rack reports. Those that it has come first, so that new ones take nothing from them. @param rack as it was believed */
+function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
+  const agreed = parsed(rack.agreed);
+  const believed = believedNetworks(rack);
+  const asked = networks
+    .filter((network) => !agreed.some((one) => contains(one, network)))
+    .map((network) => ({ network, had: believed.some((one) => contains(one, network)) }));
+  const unasked: Ipv4Network[] = [];
+  let addresses = 0;
+  return [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)].flatMap(({ network, had }) => {
+    if (unasked.some((one) => contains(one, network))) return [];
+    const doubt = doubtOf(network, rack, had, racks);
+    if (doubt !== undefined) return doubt;
+    const more = 2 ** (32 - network.prefix);
+    if (addresses + more > UNASKED_ADDRESSES_MAX) return { network: formatNetwork(network), ...TOO_MUCH };
+    unasked.push(network);
+    addresses += more;
+    return [];
+  });
+}
+
+/** The networks that a rack reports and that belong to others, are wide or too many, as far as nobody has agreed to them. */
 function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly Doubt[] {
   if (rack.isEmbedded) return [];
   // Of a rack that is not accepted nothing was believed yet.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
-  return reported(rack).flatMap((network) => doubtOf(network, judged, racks) ?? []);
+  return doubtsAmong(reported(rack), judged, racks);
 }
 
 /** An accepted rack with what it reports now: what was not believed before is weighed. @param before as it was */
@@ -79,7 +111,7 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
   const known = { ...judged, agreed: next.agreed };
-  const disputed = reported(next).flatMap((network) => doubtOf(network, known, racks)?.network ?? []);
+  const disputed = doubtsAmong(reported(next), known, racks).map(({ network }) => network);
   return { ...next, disputed };
 }
 

@@ -75,6 +75,30 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ['7: reservation: host gate', '8: not-ipv4: ia-na x', `10.0.0.5 ${MAC} bound -600 600 - - - - -`],
   ],
   [
+    'dhcpd: a declaration that cannot be read is told of, and costs none of those behind it',
+    'isc',
+    `lease 10.0.0.4= {\n${LEASE}}\nlease = 10.0.0.4 {\n${LEASE}}\nlease {\n${LEASE}}\nleas 10.0.0.4 {\n${LEASE}}\nlease 10.0.0.4;\n` +
+      `class "a" { dynamic; }\nlease 10.0.0.5 {\n${LEASE}}`,
+    [
+      '1: malformed: lease 10.0.0.4 =',
+      '6: malformed: lease = 10.0.0.4',
+      '11: malformed: lease',
+      '16: malformed: leas 10.0.0.4',
+      '21: malformed: lease 10.0.0.4',
+      `10.0.0.5 ${MAC} bound -600 600 - - - - -`,
+    ],
+  ],
+  [
+    'dhcpd: a lease whose client could not be found again is told of',
+    'isc',
+    `lease 10.0.0.4 {\n${LEASE}  uid = "x";\n}\nlease 10.0.0.5 {\n${LEASE}  uid nonsense;\n}\nlease 10.0.0.6 {\n${LEASE}  uid;\n}`,
+    [
+      '1: malformed: lease 10.0.0.4: uid = x: no identifier',
+      '7: malformed: lease 10.0.0.5: uid nonsense: no identifier',
+      '13: malformed: lease 10.0.0.6: uid : no identifier',
+    ],
+  ],
+  [
     'dhcpd: a lease whose writing was cut off costs none of those behind it',
     'isc',
     `lease 10.0.0.4 {\n starts 5 2026/11/\nlease 10.0.0.5 {\n${LEASE}}\nlease 10.0.0.6 {\nlease 10.0.0.7 {\n${LEASE}}`,

@@ -10,6 +10,7 @@ import { judgeImport } from '../../../src/dhcp/import/lease-import.ts';
 import { chooseAddress, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.ts';
+import { reportLease } from '../../../src/dhcp/leases/lease-report.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import { type MacAddress, networkContains } from '../../../src/net/address.ts';
 import { config, hw, ip, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
@@ -180,6 +181,40 @@ test('a lease that is taken ends when the other server said, and its client may 
   assert.ok(served !== undefined);
   assert.equal(judgeAddress(served, { mac: MAC_A }, ip('10.20.0.100'), state, NOW), undefined);
   assert.equal(judgeAddress(served, { mac: MAC_B }, ip('10.20.0.100'), state, NOW), 'address-leased');
+});
+
+test('what is kept of a client is what a message of its own would have left: printable, and of a bounded length', () => {
+  const hostile = '\x1b[2J\x9b31m\0x';
+  const told = {
+    hostname: hostile,
+    vendorClass: `${hostile}${'v'.repeat(5000)}`,
+    ...{ clientId: `\x01${'c'.repeat(5000)}`, circuitId: 'p'.repeat(5000), remoteId: 'r'.repeat(5000) },
+  };
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, told), labState(SERVED), MOMENT);
+  assert.ok(verdict.kind === 'take');
+  const { hostname, vendorClass, clientId, circuitId, remoteId } = verdict.lease;
+  assert.deepEqual([hostname, vendorClass], [undefined, `?[2J?31m?x${'v'.repeat(54)}`]);
+  assert.deepEqual([clientId?.length, circuitId?.length, remoteId?.length], [255, 255, 255]);
+});
+
+test('an address that Kea set aside is shown as nobody’s, and not as that of a client of its own', () => {
+  const state = labState(SERVED);
+  const wallMs = WALL + 3_600_000;
+  const kea = `address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n`;
+  for (const hardware of ['', '00:00:00:00:00:00']) {
+    const row = `10.20.0.100,${hardware},,86400,${wallMs / 1000},1,0,0,,1`;
+    const [entry] = readLeaseFile('kea', `${kea}${row}`.split('\n'), WALL);
+    assert.ok(entry?.kind === 'lease');
+    assert.equal(entry.lease.mac, undefined);
+    const verdict = judgeImport(entry.lease, state, MOMENT);
+    assert.ok(verdict.kind === 'take');
+    const facts = { now: NOW, wallMs: WALL, networks: [], machineName: () => undefined, reservedName: () => undefined };
+    const { mac, state: shown, address, expiresAt } = reportLease(verdict.lease, facts);
+    assert.deepEqual(
+      [address, mac, shown, expiresAt],
+      ['10.20.0.100', 'nobody', 'declined', new Date(wallMs).toISOString()],
+    );
+  }
 });
 
 test('an address set aside for good is set aside for as long as addresses are here', () => {

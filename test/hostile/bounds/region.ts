@@ -1,5 +1,6 @@
 // The bounds of the region's API and page.
 
+import { MACHINE_BOUNDS } from './machines.ts';
 import type { HeldBound } from './row.ts';
 
 const PERSON = 'a person with an account';
@@ -173,42 +174,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'the rate of all together holds whatever is forgotten',
     test: 'region/rate-limit.test.ts',
   },
-  {
-    at: 'region/rate-limit.ts WORKER_RATE',
-    what: 'requests of one machine at work, by the token of its boot',
-    whoCanFill: 'that machine',
-    whatOthersNotice: 'nothing',
-    howItEmpties: 'with time',
-    share: 'it is the share',
-  },
-  {
-    at: 'region/rate-limit.ts WORKERS_RATE',
-    what: 'the same of all machines at work',
-    whoCanFill:
-      'a hundred machines at work that ask without a pause; a token that is made up is no machine, and is not counted here',
-    whatOthersNotice: 'a machine at work is told 429 and asks again',
-    harm: { kind: 'waits' },
-    howItEmpties: 'with time: 500 a second',
-    share: 'by machine through WORKER_RATE',
-  },
-  {
-    at: 'region/api/metadata-routes.ts MACHINE_RATE',
-    what: 'requests for metadata of one machine',
-    whoCanFill: 'that machine',
-    whatOthersNotice: 'nothing',
-    howItEmpties: 'with time',
-    share: 'it is the share',
-    test: 'region/metadata.test.ts',
-  },
-  {
-    at: 'region/api/metadata-routes.ts MACHINES_RATE',
-    what: 'the same of all machines',
-    whoCanFill: 'fifty machines that ask without a pause',
-    whatOthersNotice: 'cloud-init is told 429 and asks again',
-    harm: { kind: 'waits' },
-    howItEmpties: 'with time: 500 a second',
-    share: 'by machine through MACHINE_RATE',
-  },
+  ...MACHINE_BOUNDS,
   {
     at: 'region/page/sessions.ts SESSIONS_MAX',
     what: 'browsers that are signed in',

@@ -141,6 +141,19 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/machine-homes.test.ts',
   },
   {
+    at: 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX',
+    what: 'addresses of networks that one remote rack has without a person’s word, when it is accepted and once more later',
+    whoCanFill: 'a rack that reports networks it does not have',
+    whatOthersNotice: 'a rack that gets one of these networks later is not believed it',
+    harm: {
+      kind: 'refused',
+      stoppedBy: '`rackboot racks accept NAME --share NETWORK` for that rack; remove the other one',
+    },
+    howItEmpties: 'as the rack reports other networks, or is removed',
+    share: 'by rack',
+    test: 'region/racks/rack-voice.test.ts',
+  },
+  {
     at: 'region/racks/rack.ts PENDING_RACKS_PER_ADDRESS_MAX',
     what: 'the same from one address',
     whoCanFill: 'that address',

@@ -7,12 +7,14 @@ import Fastify from 'fastify';
 import { createAdmin, createApiKey } from '../../../src/region/accounts.ts';
 import { addRoutes } from '../../../src/region/api/routes.ts';
 import { makeContext } from '../../../src/region/api/server.ts';
+import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,
   digestOf,
   heartbeatOf,
+  OTHER_UUID,
   RACK_KEY_SECRET,
   RACK_TOKEN,
   RACK_UUID,
@@ -224,6 +226,55 @@ test('one that a rack gets later waits as well, whether its heartbeat or its reg
       await place.register({ interfaces: JSON.stringify(interfaces) });
     }
     assert.equal(doubts(place).length, 4, 'told at a rate');
+  }));
+
+/** As many /16 networks, from 10.`first`.0.0 on. */
+const wides = (count: number, first = 80) =>
+  Array.from({ length: count }, (_, index) => rackInterface(`10.${first + index}.0.0/16`));
+
+test('a rack has four /16 unasked, however many it reports; what it has stays, and a person gives it more', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    const disputed = () => racks.find(RACK_UUID)?.disputed.length;
+    const report = (interfaces: readonly object[]) => place.rack('heartbeat', heartbeatOf({ interfaces }));
+    acceptRack(place.region, { interfaces: [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')] });
+    const agreed = [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')];
+    await report([...agreed, ...wides(4)]);
+    assert.equal(disputed(), 0, 'what it was accepted with is not counted');
+    await report([...agreed, ...wides(200, 56)]);
+    assert.equal(disputed(), 196);
+    assert.deepEqual([await isManaged(place, '10.83.0.9'), await isManaged(place, '10.56.0.9')], [true, false]);
+    assert.match(
+      doubts(place).at(-1) ?? '',
+      new RegExp(
+        `10\\.56\\.0\\.0/16 is more than the ${UNASKED_ADDRESSES_MAX} addresses that a rack has unasked \\(and 195 more such\\), so it is not ` +
+          'believed; if it serves it, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
+      ),
+    );
+    racks.judge([RACK_UUID], 'accept', 'admin', ['10.56.0.0/16']);
+    assert.equal(await isManaged(place, '10.56.0.9'), true);
+  }));
+
+test('a rack is accepted with four /16 that nobody names, and has four more unasked', () =>
+  withLink((place) => {
+    const { racks } = place.region;
+    acceptRack(place.region, { interfaces: wides(200, 56) });
+    assert.deepEqual([racks.find(RACK_UUID)?.agreed.length, racks.find(RACK_UUID)?.disputed.length], [4, 192]);
+    return Promise.resolve();
+  }));
+
+test('a rack that claims all that it may leaves networks to the rack that comes next', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    acceptRack(place.region);
+    await place.rack('heartbeat', heartbeatOf({ interfaces: wides(200, 56) }));
+    const other = {
+      uuid: OTHER_UUID,
+      name: 'rack-3',
+      key: { kind: 'own', token: 't', secretDigest: digestOf('s') },
+    } as const;
+    acceptRack(place.region, { ...other, interfaces: [rackInterface('10.200.0.0/24')] });
+    assert.deepEqual(racks.find(OTHER_UUID)?.disputed, []);
   }));
 
 test('the answer to who accepts a rack, and the list, name its wide network; with an administrator’s key it is believed', () =>

@@ -1,0 +1,62 @@
+// The bounds of what machines ask of the region once they have shown which they are.
+
+import type { HeldBound } from './row.ts';
+
+export const MACHINE_BOUNDS: readonly HeldBound[] = [
+  {
+    at: 'region/rate-limit.ts WORKER_RATE',
+    what: 'requests of one machine at work, by the token of its boot',
+    whoCanFill: 'that machine',
+    whatOthersNotice: 'nothing',
+    howItEmpties: 'with time',
+    share: 'it is the share',
+    test: 'region/machine-rates.test.ts',
+  },
+  {
+    at: 'region/rate-limit.ts WORKERS_PER_NETWORK',
+    what: 'requests of the machines at work of one network, or of one remote rack',
+    whoCanFill: 'fifty machines of it that ask without a pause, or the rack; a token that is made up is no machine',
+    whatOthersNotice: 'a machine at work there is told 429 and asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with time: 250 a second',
+    share: 'by machine through WORKER_RATE',
+    test: 'region/machine-rates.test.ts',
+  },
+  {
+    at: 'region/rate-limit.ts WORKERS_RATE',
+    what: 'the same of all that come to the region themselves; each remote rack has rates of its own',
+    whoCanFill: 'a hundred machines at work, of two networks, that ask without a pause',
+    whatOthersNotice: 'a machine at work is told 429 and asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with time: 500 a second',
+    share: 'by network through WORKERS_PER_NETWORK, and by machine through WORKER_RATE',
+  },
+  {
+    at: 'region/api/metadata-routes.ts MACHINE_RATE',
+    what: 'requests for metadata of one machine',
+    whoCanFill: 'that machine',
+    whatOthersNotice: 'nothing',
+    howItEmpties: 'with time',
+    share: 'it is the share',
+    test: 'region/metadata.test.ts',
+  },
+  {
+    at: 'region/api/metadata-routes.ts MACHINES_PER_NETWORK',
+    what: 'the same of the machines of one network, or of one remote rack',
+    whoCanFill: 'twenty-five machines of it that ask without a pause, or the rack',
+    whatOthersNotice: 'cloud-init of a machine there is told 429 and asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with time: 250 a second',
+    share: 'by machine through MACHINE_RATE',
+    test: 'region/machine-rates.test.ts',
+  },
+  {
+    at: 'region/api/metadata-routes.ts MACHINES_RATE',
+    what: 'the same of all that come to the region themselves; each remote rack has rates of its own',
+    whoCanFill: 'fifty machines, of two networks, that ask without a pause',
+    whatOthersNotice: 'cloud-init is told 429 and asks again',
+    harm: { kind: 'waits' },
+    howItEmpties: 'with time: 500 a second',
+    share: 'by network through MACHINES_PER_NETWORK, and by machine through MACHINE_RATE',
+  },
+];

@@ -1,0 +1,172 @@
+// Whoever receives into memory of his own takes it back when the bytes are read: under test it is overwritten, so that a test sees what
+// was kept without a copy. Each receiver of this room is given its bytes by a made-up C library, which keeps the memory they went into.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { it } from 'node:test';
+import { macFromBytes, macToBytes, parseMac } from '../../src/net/address.ts';
+import { encodeArpProbe } from '../../src/net/arp.ts';
+import { copyBytes, RECLAIMED_BYTE } from '../../src/net/borrowed-bytes.ts';
+import { broadcastFrame, openFrameTap } from '../../src/net/frame-tap.ts';
+import { type Libc, loadLibc } from '../../src/net/libc.ts';
+import type { FromNetWorker } from '../../src/net/net-message.ts';
+import { type NetlinkMessage, RTM_GETLINK } from '../../src/net/netlink.ts';
+import { NetlinkDump } from '../../src/net/netlink-dump.ts';
+import { TAKE } from '../../src/net/packet-filter.ts';
+import { ETHERTYPE_ARP, PacketSocket } from '../../src/net/packet-socket.ts';
+import { linkLocalOf } from '../../src/net/router-discovery.ts';
+import { listSockets } from '../../src/net/socket-list.ts';
+import { WireEar } from '../../src/net/wire-ear.ts';
+import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
+import { ip } from '../dns/fixture.ts';
+
+const EAGAIN = 11;
+const OWN = parseMac('52:54:00:00:00:0a') ?? assert.fail();
+const STRANGER = parseMac('52:54:00:00:00:0b') ?? assert.fail();
+
+/** A C library whose sockets receive, once, what is queued for them: by the order in which they were opened. */
+function receivingLibc(...queues: Uint8Array[][]) {
+  const into: Uint8Array[] = [];
+  let opened = 0;
+  const take = (fd: number, memory: Uint8Array): number => {
+    const bytes = queues[fd - 1]?.shift();
+    if (bytes === undefined) return -1;
+    memory.set(bytes);
+    into.push(memory.subarray(0, bytes.length));
+    return bytes.length;
+  };
+  const libc: Libc = {
+    ...loadLibc(),
+    socket: () => {
+      opened += 1;
+      return opened;
+    },
+    bind: () => 0,
+    setsockopt: () => 0,
+    if_nametoindex: () => 2,
+    send: (_fd, _bytes, length) => length,
+    sendto: (_fd, _bytes, length) => length,
+    close: () => 0,
+    errno: () => EAGAIN,
+    recv: take,
+    recvfrom: (fd, memory, _length, _flags, from) => {
+      // A `sockaddr_ll` (packet(7)) of a stranger's frame for this host, on the interface with the index 2.
+      from.set(Uint8Array.of(17, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 6));
+      from.set(macToBytes(STRANGER), 12);
+      return take(fd, memory);
+    },
+  };
+  return { libc, into };
+}
+
+const assertOverwritten = (into: readonly Uint8Array[], count: number): void => {
+  assert.equal(into.length, count, 'as much was received');
+  for (const memory of into)
+    assert.ok(memory.length > 0 && memory.every((byte) => byte === RECLAIMED_BYTE), 'it is overwritten');
+};
+
+/** By file, each of which receives in so many places: what shows that it takes its memory back. */
+const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly show: () => void }>> = {
+  'frame-tap.ts': {
+    places: 1,
+    show: () => {
+      const frame = broadcastFrame(Uint8Array.of(1, 2, 3), STRANGER, 67, 68);
+      const { libc, into } = receivingLibc([frame, frame]);
+      const tap = openFrameTap(libc, { device: 'eth1', mac: OWN, port: 68 });
+      const taken = tap?.take();
+      assertOverwritten(into, 2);
+      assert.deepEqual(
+        taken?.map(({ bytes }) => bytes),
+        [Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3)],
+      );
+    },
+  },
+  'packet-socket.ts': {
+    places: 1,
+    show: () => {
+      const { libc, into } = receivingLibc([encodeArpProbe(STRANGER, ip('10.20.0.9'))]);
+      const socket = new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]);
+      const heard = socket.receive() ?? assert.fail('nothing was heard');
+      const before = copyBytes(heard.bytes);
+      assert.equal(macFromBytes(before, 8), STRANGER);
+      assert.equal(socket.receive(), undefined);
+      assertOverwritten(into, 1);
+      assert.deepEqual(copyBytes(heard.bytes), new Uint8Array(before.length).fill(RECLAIMED_BYTE));
+    },
+  },
+  'netlink-dump.ts': {
+    places: 1,
+    show: () => {
+      const captures = capturesOf('netlink-');
+      const { libc, into } = receivingLibc([...captures]);
+      const heard: NetlinkMessage[] = [];
+      const listener = {
+        onDump: () => {},
+        onMessage: (one: NetlinkMessage) => void heard.push(one),
+        onDumped: () => {},
+      };
+      new NetlinkDump(libc, 0, [RTM_GETLINK], listener).drain();
+      assertOverwritten(into, captures.length);
+      assert.ok(heard.some((one) => one.kind === 'link' && /^[a-z]+\d*$/.test(one.name)));
+    },
+  },
+  'socket-list.ts': {
+    places: 1,
+    show: () => {
+      const { libc, into } = receivingLibc([...SOCKET_ANSWER]);
+      const listed = listSockets(libc, 67);
+      assertOverwritten(into, 2);
+      assert.deepEqual(
+        listed?.map(({ port }) => port),
+        [67],
+      );
+    },
+  },
+};
+/** Sockets of UDP are real ones in borrowed-bytes.test.ts. */
+const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram.ts': 1, 'udp-linux-socket.ts': 3 };
+
+for (const [file, { show }] of Object.entries(RECEIVERS))
+  it(`${file} takes its memory back when what it received was read`, show);
+
+it('what the ear tells of frames outlives them', () => {
+  const solicitations = [OWN, STRANGER].map((source) => routerSolicitation(source));
+  const probes = [STRANGER, OWN].map((mac) => encodeArpProbe(mac, ip('10.20.0.9')));
+  // From an address, which makes a sighting of it: the sender's begins at octet 14 (RFC 826).
+  for (const probe of probes) probe.set([10, 20, 0, 9], 14);
+  const { libc, into } = receivingLibc(probes, [], solicitations);
+  const told: FromNetWorker[] = [];
+  const ear = new WireEar(libc, (message) => void told.push(message));
+  ear.interfacesChanged([{ name: 'eth1', index: 2, mac: OWN, up: true, carrier: true, addresses: [] }]);
+  ear.command({ kind: 'serve', names: ['eth1'] });
+  ear.work();
+  assertOverwritten(into, 4);
+  assert.deepEqual(told.slice(1), [
+    ...[OWN, STRANGER].map((source) => ({
+      kind: 'solicitation',
+      solicitation: { interfaceName: 'eth1', mac: STRANGER, source: linkLocalOf(source) },
+    })),
+    {
+      kind: 'sightings',
+      sightings: [{ interfaceName: 'eth1', address: ip('10.20.0.9'), mac: STRANGER, heard: true }],
+    },
+  ]);
+});
+
+it('is shown of every place of the net room that receives', () => {
+  const found: Record<string, number> = {};
+  const room = join(import.meta.dirname, '..', '..', 'src');
+  for (const path of globSync('**/*.ts', { cwd: room })) {
+    if (path === 'net/libc.ts') continue;
+    const text = readFileSync(join(room, path), 'utf8');
+    // By the C library, or by a socket of Node's, which hands over a `Buffer` and its sender.
+    const places = [...text.matchAll(/\.(?:recv\w*)\(|\.on\('message', \(bytes\b/g)].length;
+    if (places > 0) found[path] = places;
+  }
+  const shown = [
+    ...Object.entries(RECEIVERS).map(([file, { places }]) => [`net/${basename(file)}`, places] as const),
+    ...Object.entries(IN_BORROWED_BYTES_TEST).map(([file, places]) => [`net/${file}`, places] as const),
+  ];
+  assert.deepEqual(found, Object.fromEntries(shown), 'show of a new one that it takes its memory back (reclaim)');
+});
