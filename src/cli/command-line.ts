@@ -5,6 +5,7 @@ import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
 import { asksForHelp, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './image-commands.ts';
 import { leasesCommand } from './lease-commands.ts';
@@ -19,8 +20,6 @@ import { regionCommands } from './region-commands.ts';
 import { scriptsCommand } from './script-commands.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 import { readVersion } from './version.ts';
-
-const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 
 const config = {
   type: 'string',
