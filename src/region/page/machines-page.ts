@@ -34,6 +34,7 @@ import {
   eventText,
   formatAge,
   formatMemory,
+  logLine,
   none,
   oneLine,
   orNone,
@@ -153,7 +154,7 @@ function eventItem(event: MachineEvent, nowMs: number): string {
     `<li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>`,
     `<span class="who">${who}</span>`,
     `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-    `<span class="what ${event.level}">${escapeHtml(what)}</span></li>`,
+    `${logLine(what, `what ${event.level}`)}</li>`,
   ].join('');
 }
 
