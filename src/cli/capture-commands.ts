@@ -10,6 +10,7 @@ const STANDARD_INPUT = '/dev/stdin';
 export const nameStandardInput = (args: readonly string[]): readonly string[] =>
   args[0] === 'decode' || args[0] === 'replay' ? args.map((word) => (word === '-' ? STANDARD_INPUT : word)) : args;
 
+const FILES = 'pcap, pcapng, or payloads as hexadecimal digits; - is standard input';
 const port = { type: 'number', requiresArg: true } as const;
 
 /** Adds them to a command line. */
@@ -21,9 +22,9 @@ export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
   return parser
     .command(
       'decode <files..>',
-      'Print captured datagrams for people: pcap, pcapng, or payloads as hexadecimal digits; - is standard input',
+      'Print captured datagrams for people',
       (command) =>
-        command.positional('files', { type: 'string', array: true, demandOption: true }).options({
+        command.positional('files', { type: 'string', array: true, demandOption: true, describe: FILES }).options({
           as: { choices: ['dhcp', 'tftp', 'dns'] as const, describe: 'Take every datagram for this protocol' },
           ...ports,
           json,
@@ -36,9 +37,9 @@ export function captureCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
     )
     .command(
       'replay <file>',
-      'Ask the present configuration what was asked in a capture, and compare the answers; nothing is sent or stored',
+      'Ask the present configuration what a capture asks; send nothing',
       (command) =>
-        command.positional('file', { type: 'string', demandOption: true }).options({
+        command.positional('file', { type: 'string', demandOption: true, describe: FILES }).options({
           config,
           interface: {
             type: 'string',

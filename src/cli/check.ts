@@ -1,5 +1,6 @@
 // `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
 
+import { findBootStops } from '../config/boot-stops.ts';
 import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
@@ -21,7 +22,11 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
-  const notes = [...(parsed.ok ? configNotes(parsed.config) : []), ...(tree?.isFault === false ? [tree.text] : [])];
+  const notes = [
+    ...(parsed.ok ? configNotes(parsed.config) : []),
+    ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
+    ...(tree?.isFault === false ? [tree.text] : []),
+  ];
   if (json) printJson({ file, ok: problems.length === 0, problems, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {

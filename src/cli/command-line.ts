@@ -5,12 +5,14 @@ import type { Argv } from 'yargs';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './capture-commands.ts';
 import { configCommands } from './config-commands.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
+import { asksForHelp, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './image-commands.ts';
 import { leasesCommand } from './lease-commands.ts';
 import { sshkeysCommand } from './life-commands.ts';
 import { machinesCommand } from './machine-commands.ts';
 import { neighboursCommand } from './neighbour-commands.ts';
-import { printError, printFailure } from './output.ts';
+import { print, printError, printFailure } from './output.ts';
 import { peopleCommands } from './people-commands.ts';
 import { powerCommands } from './power-commands.ts';
 import { preseedCommands } from './preseed-commands.ts';
@@ -18,8 +20,6 @@ import { regionCommands } from './region-commands.ts';
 import { scriptsCommand } from './script-commands.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 import { readVersion } from './version.ts';
-
-const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 
 const config = {
   type: 'string',
@@ -32,7 +32,8 @@ const text = { type: 'string', requiresArg: true } as const;
 const DIFF = 'Show what it would change of what the running daemon has in force';
 
 /** Runs one command. @returns the exit code. */
-export async function runCommandLine(args: readonly string[]): Promise<number> {
+export async function runCommandLine(written: readonly string[]): Promise<number> {
+  const args = nameHelp(written);
   let code = 0;
   const finish = (result: number): void => {
     code = result;
@@ -43,7 +44,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       const { runDaemon } = await import('./run.ts');
       return await runDaemon(file);
     }
-    await (await commandParser(args, finish)).parseAsync();
+    const parser = await commandParser(args, finish);
+    if (asksForHelp(args)) print(await groupedHelp(parser, process.stdout.columns));
+    else await parser.parseAsync();
   } catch (error) {
     if (error instanceof UsageError) {
       printError(await explainUsage(error));
@@ -66,7 +69,6 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 /** The whole table of commands, on a parser that has none. */
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const shared = { config, json };
-  // In the order in which `--help` lists them: what is set up first, what is asked now and then last.
   const daemons = labCommand(daemonCommands(accountCommands(base(parser), finish), finish), finish);
   const hosts = neighboursCommand(daemons, shared, finish);
   const images = imageCommands(configCommands(hosts, shared, finish), shared, finish);
@@ -161,7 +163,7 @@ function daemonCommands(parser: Parser, finish: Finish): Parser {
 function labCommand(parser: Parser, finish: Finish): Parser {
   return parser.command(
     'lab',
-    'A safe lab on this host: simulated machines that you accept, deploy and release',
+    'A safe lab: simulated machines that you accept, deploy, release',
     {
       machines: { type: 'number', requiresArg: true, default: 1, describe: 'A hall of so many (1 to 200)' },
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
@@ -179,10 +181,13 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command(
       'trace [machine]',
-      'What one machine did, step by step: its hardware address, address, hostname or system id',
+      'What a machine did, step by step',
       (command) =>
         command
-          .positional('machine', { type: 'string', describe: 'Left out: all machines that were heard of' })
+          .positional('machine', {
+            type: 'string',
+            describe: 'Its hardware address, address, hostname or system id; left out: all that were heard of',
+          })
           .options({
             config,
             json,
@@ -204,7 +209,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'why <machine>',
-      'What a machine would get if it booted now, and why; nothing is changed',
+      'What a machine would get if it booted now, and why',
       (command) =>
         command.positional('machine', { type: 'string', demandOption: true }).options({
           config,
@@ -221,7 +226,7 @@ function timelineCommands(parser: Parser, finish: Finish): Parser {
     )
     .command(
       'log-level [room] [level]',
-      'Show what the log shows, or change it for a while: rackboot log-level dhcp debug --for 1h',
+      'Show what the log shows, or change it for a while',
       (command) =>
         command
           .positional('room', { type: 'string', describe: 'A room such as dhcp or tftp, or a level for all' })

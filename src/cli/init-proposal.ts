@@ -53,13 +53,14 @@ export interface InitAnswers {
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
-  readonly low: string;
-  readonly high: string;
-  readonly staticLow: string;
-  readonly staticHigh: string;
+  /** Undefined, as of the others below: nobody has said yet. */
+  readonly low?: string | undefined;
+  readonly high?: string | undefined;
+  readonly staticLow?: string | undefined;
+  readonly staticHigh?: string | undefined;
   /** `-`: none. */
-  readonly router: string;
-  readonly upstream: string;
+  readonly router?: string | undefined;
+  readonly upstream?: string | undefined;
 }
 
 /** The configuration file for these answers: what says where this rack lives. */
@@ -79,22 +80,20 @@ export function renderConfig({ name, stateDir, proposal }: InitAnswers): string 
 }
 
 /** The port of the API and the page. */
-const API_PORT = 5240;
+export const API_PORT = 5240;
 
 /** What the store is to own for these answers; what they hold is checked before it is stored. */
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   const { proposal, router, upstream, domain } = answers;
-  const isGiven = (value: string): boolean => value !== '-' && value !== '';
+  const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
+  const named = { router_ip: router, ip_range_low: answers.low, ip_range_high: answers.high };
+  const statics = { static_ip_range_low: answers.staticLow, static_ip_range_high: answers.staticHigh };
   const entry: Settings = {
     interface: proposal.name,
     management: 2,
     ip: formatIpv4(proposal.address),
     network: formatNetwork(proposal.network),
-    ...(isGiven(router) ? { router_ip: router } : {}),
-    ip_range_low: answers.low,
-    ip_range_high: answers.high,
-    static_ip_range_low: answers.staticLow,
-    static_ip_range_high: answers.staticHigh,
+    ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
   };
   return [
     { key: `${INTERFACES_KEY}.${proposal.name}`, value: entry },

@@ -16,14 +16,30 @@ export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finis
 }
 
 const named = (describe: string) => ({ type: 'string', demandOption: true, describe }) as const;
+const some = { type: 'string', requiresArg: true } as const;
 const ANY_NAME = 'Its system id, hostname or hardware address';
 
 function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command
-    .command('list', 'List machines', { config, json }, async (argv) => {
-      const { listMachines } = await import('./machines.ts');
-      finish(await listMachines(argv.config, argv.json));
-    })
+    .command(
+      'list',
+      'List machines: all, or those that are like this',
+      {
+        config,
+        json,
+        search: { ...some, alias: 'q', describe: 'With this in a name, an address, a tag, the serial number …' },
+        status: {
+          ...some,
+          array: true,
+          describe: 'In this state, such as ready; problem and work stand for several (repeat)',
+        },
+        owner: { ...some, array: true, describe: 'Of this user (repeat)' },
+      },
+      async (argv) => {
+        const { listMachines } = await import('./machines.ts');
+        finish(await listMachines(argv));
+      },
+    )
     .command(
       'show <machine>',
       'Show one machine, and by what it is recognised',

@@ -31,7 +31,11 @@ const powerShape = machineShape.extend({
 });
 type PowerShape = z.infer<typeof powerShape>;
 /** What the region answers to a switch: `event_id` is the machine's newest event then. */
-const switchedShape = powerShape.extend({ event_id: z.number() });
+const switchedShape = powerShape.extend({
+  event_id: z.number(),
+  /** A region that is older does not say. */
+  switches_itself_off: z.boolean().default(false),
+});
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
@@ -101,7 +105,10 @@ export async function switchMachine(
   const machine = switchedShape.parse(raw);
   if (!argv.wait) {
     if (argv.json) printJson(raw);
-    else print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
+    else {
+      print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
+      if (op !== 'power_off') tellWhatFollows(machine);
+    }
     return 0;
   }
   const isOver = await awaitTask(stateDir, machine);
@@ -110,8 +117,24 @@ export async function switchMachine(
   const isDone = end?.type === `Node powered ${way}`;
   const text = end?.description ?? (isOver ? 'something else was done with its power' : 'it is still being switched');
   if (argv.json) printJson({ system_id: id, done: isDone, text });
-  else print(`${machine.fqdn} (${id}): ${text}.`);
+  else {
+    print(`${machine.fqdn} (${id}): ${text}.`);
+    if (isDone && way === 'on') tellWhatFollows(machine);
+  }
   return isDone ? 0 : 1;
+}
+
+/** A machine that nothing waits for does not stay on: who switches it on is not to wonder. */
+function tellWhatFollows({
+  status_name: status,
+  hostname,
+  switches_itself_off: isToEnd,
+}: z.output<typeof switchedShape>) {
+  if (!isToEnd) return;
+  print(
+    `It is ${status}, and has nothing to do: when it starts from the network, it is told to switch off. ` +
+      `To have it stay on: rackboot machines rescue ${hostname}`,
+  );
 }
 
 /** Waits until nobody switches the machine any more. @returns false when that takes longer than WAIT_MS_MAX */

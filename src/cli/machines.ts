@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { loadPlace } from '../config/load.ts';
 import { counted } from '../counted.ts';
+import { noneFits } from '../region/machine-search.ts';
 import { askDaemon } from './control.ts';
 import { findMachine, identityFields } from './machine-identity.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from './output.ts';
@@ -14,18 +15,40 @@ const JSON_TYPE = 'application/json';
 const ASKED_AT_ONCE = 500;
 const MIB = 1024 * 1024;
 
-/** Prints all machines. @returns 0 */
-export async function listMachines(file: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(file);
-  const raw = await askDaemon(stateDir, MACHINES_PATH);
-  if (json) printJson(raw);
+/** What is asked of the list. */
+export interface ListArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly search?: string | undefined;
+  readonly status?: readonly string[] | undefined;
+  readonly owner?: readonly string[] | undefined;
+}
+
+/** The filters as the API takes them; empty: there is none. */
+function filtersOf({ search, status = [], owner = [] }: ListArguments): string {
+  const given = new URLSearchParams(search === undefined ? [] : [['q', search]]);
+  for (const name of status) given.append('status', name);
+  for (const name of owner) given.append('owner', name);
+  return given.size === 0 ? '' : `?${given.toString()}`;
+}
+
+/** Prints all machines, or those that are asked for. @returns 0 @throws RackError `bad-argument` for a state that there is not */
+export async function listMachines(argv: ListArguments): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  const filters = filtersOf(argv);
+  const raw = await askDaemon(stateDir, `${MACHINES_PATH}${filters}`);
+  if (argv.json) printJson(raw);
   else {
     const machines = machinesShape.parse(raw);
+    const total =
+      machines.length === 0 && filters !== ''
+        ? machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).length
+        : machines.length;
     const ended = await endedAddresses(stateDir, machines);
     printTable(
       ['SYSTEM ID', 'HOSTNAME', 'STATUS', 'ARCHITECTURE', 'CPUS', 'MEMORY', 'MAC', 'ADDRESSES'],
       machines.map((machine) => row(machine, ended)),
-      'No machine is known yet: let one boot from the network.',
+      total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFits(total),
     );
   }
   return 0;

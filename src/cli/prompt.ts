@@ -8,8 +8,8 @@ import { osErrorCode, RackError } from '../errors.ts';
 
 /** A terminal that is asked; `close` gives it back. */
 export interface Prompt {
-  /** The line that the person types. @throws RackError `cancelled` */
-  ask(question: string): Promise<string>;
+  /** The line that the person types. @param begun what is in the line already  @throws RackError `cancelled` */
+  ask(question: string, begun?: string): Promise<string>;
   close(): void;
 }
 
@@ -19,10 +19,12 @@ export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt 
   const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;
   const reader = createInterface({ input: process.stdin, output, terminal: true });
   return {
-    ask: async (question) => {
+    ask: async (question, begun) => {
       if (silent) process.stderr.write(question);
       try {
-        return await reader.question(silent ? '' : question);
+        const answer = reader.question(silent ? '' : question);
+        if (begun !== undefined) reader.write(begun);
+        return await answer;
       } catch (error) {
         if (osErrorCode(error) !== 'ABORT_ERR') throw error;
         process.stderr.write('\n');

@@ -12,7 +12,7 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
     .command('racks', 'The racks of the region', (command) => rackCommands(command, shared, finish))
     .command(
       'events',
-      "The region's event log: what happened last, or what happens from now on",
+      "The region's event log: what happened, or happens from now on",
       {
         config,
         json,

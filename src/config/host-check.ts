@@ -19,8 +19,11 @@ export function hostAddresses(): readonly HostAddresses[] {
   return readInterfaces();
 }
 
+/** A network that is served, and through which interface. */
+type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
+
 /** What to do about a network of the host; undefined: it does not disturb the cluster interface. */
-function remedyFor(entry: ClusterInterface, name: string, network: Ipv4Network): string | undefined {
+function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): string | undefined {
   if (!networksOverlap(network, entry.network)) return undefined;
   if (name !== entry.interfaceName) return `choose another network, or name ${name} as the interface`;
   // All of 127.0.0.0/8 is one network, of which a lab on loopback takes a part.
@@ -32,7 +35,10 @@ function remedyFor(entry: ClusterInterface, name: string, network: Ipv4Network):
  * Networks of other interfaces of this host that overlap a cluster interface's network. The interface itself may carry its
  * network, exactly; so may an interface that is not there yet. Host routes (/32) are no networks.
  */
-export function findHostOverlaps(config: RackConfig, host: readonly HostAddresses[]): ConfigProblem[] {
+export function findHostOverlaps(
+  config: { readonly clusterInterfaces: readonly PlacedNetwork[] },
+  host: readonly HostAddresses[],
+): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   config.clusterInterfaces.forEach((entry, index) => {
     for (const other of host) {

@@ -2,6 +2,7 @@
 
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
+import { findBootStops } from './boot-stops.ts';
 import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
 import { type ConfigFile, resolveFile } from './load.ts';
@@ -24,6 +25,10 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
     const overlaps = (config: RackConfig) => (isHere ? findHostOverlaps(config, host()) : []);
     const problems = parsed.ok ? overlaps(parsed.config) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
+  },
+  bootStopsOf(file, before, after) {
+    const [former, next] = [resolveFile(fileOf(file), before), resolveFile(fileOf(file), after)];
+    return next.ok ? findBootStops(next.config.boot, former.ok ? former.config.boot : undefined) : [];
   },
   valueOf: (key, file, stored) => valueOrDefault(key, mergeSettings(file, stored).merged),
   interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),

@@ -3,7 +3,8 @@
 //   change ─ key known? ─ the store's? ─ written in a rack's file? ─ with all else still a configuration? ─ stored, sent to the racks
 //
 // 1. A value that a rack's file writes is read-only here, and the refusal says which file and key.
-// 2. What is stored can be served: the whole configuration is checked before, in the same transaction.
+// 2. What is stored can be served: the whole configuration is checked before, in the same transaction. With what is set nothing stops
+//    booting that could boot before, as far as the tree of this host tells.
 // 3. Cluster interfaces are of one rack, by name; keys of the region itself go to the rack of its process; every other key is of all racks.
 
 import type { Clock } from '../clock.ts';
@@ -40,6 +41,8 @@ export interface SettingsRules {
   pinned(file: Settings): readonly string[];
   /** What would be wrong with a rack that has this file and is sent these settings. @param isHere it is on this host */
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
+  /** With what machines would no longer boot at the rack of this host, were `after` stored in the place of `before`. */
+  bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
   /** A key's value in force, defaults filled in, as it would be written. */
   valueOf(key: string, file: Settings, stored: Settings): SettingValue | undefined;
   /** The cluster interfaces in force, as they would be written. */
@@ -52,6 +55,7 @@ export const NO_RULES: SettingsRules = {
   interfaceFields: new Set(),
   pinned: () => [],
   problemsOf: () => [],
+  bootStopsOf: () => [],
   valueOf: () => undefined,
   interfacesOf: () => [],
 };
@@ -161,7 +165,7 @@ export class RegionSettings {
         list = withChange(list, change);
         changes.push(change);
       }
-      const refusal = this.#check(list, changes);
+      const refusal = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
       if (refusal !== undefined) return { kind: 'refuse', refusal };
       const names = changes.map(({ key, value }) => `${value === undefined ? 'removed' : 'set'} ${key}`).join(', ');
       return { kind: 'change', changes, events: [{ type: 'SETTINGS', description: names, atMs, username }] };
@@ -232,10 +236,22 @@ export class RegionSettings {
         own !== '' && rack === own,
       );
       if (problems.length === 0) continue;
-      const text = problems.map(({ key, message }) => `${key}: ${message}`).join('\n');
-      return { reason: 'setting-invalid', text, problems };
+      return refuseProblems(problems);
     }
     return undefined;
+  }
+
+  /** A region knows the boot tree of its own host alone. */
+  #checkBoot(
+    before: readonly StoredSetting[],
+    after: readonly StoredSetting[],
+    changes: readonly SettingChange[],
+  ): SettingsRefusal | undefined {
+    const own = this.#parts.ownRack()?.uuid;
+    if (own === undefined || !changes.some(({ key }) => key.startsWith('boot.'))) return undefined;
+    const [former, next] = [this.#settingsFor(own, before), this.#settingsFor(own, after)];
+    const stops = this.rules.bootStopsOf(this.#fileOf(own), former, next);
+    return stops.length === 0 ? undefined : refuseProblems(stops);
   }
 
   /** The rows of one rack, and those of all, in the form of a configuration file. */
@@ -263,6 +279,12 @@ export class RegionSettings {
 }
 
 const refusal = (reason: SettingsReason, text: string): SettingsRefusal => ({ reason, text, problems: [] });
+
+const refuseProblems = (problems: readonly SettingProblem[]): SettingsRefusal => ({
+  reason: 'setting-invalid',
+  text: problems.map(({ key, message }) => `${key}: ${message}`).join('\n'),
+  problems,
+});
 
 function withChange(list: readonly StoredSetting[], { rack, key, value }: SettingChange): readonly StoredSetting[] {
   const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;

@@ -49,7 +49,7 @@ function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): re
 }
 
 /** What the command prints and returns when its log reads so. */
-async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[]) {
+async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
   const config = join(stateDir, 'rackboot.yaml');
   writeFileSync(config, `state_dir: ${stateDir}\n`);
@@ -59,7 +59,10 @@ async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: rea
       ? { events: queryEvents(events, url.searchParams) }
       : url.pathname.endsWith('/machines/')
         ? [MACHINE]
-        : { ...MACHINE, ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id } : {}) };
+        : {
+            ...MACHINE,
+            ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true } : {}),
+          };
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
@@ -73,8 +76,8 @@ async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: rea
     return true;
   };
   try {
-    const code = await switchMachine({ config, json: true, machine: 'm1', wait: true }, op, {});
-    return { code, answer: JSON.parse(written.join('')) };
+    const code = await switchMachine({ config, json, machine: 'm1', wait: true }, op, {});
+    return { code, answer: json ? JSON.parse(written.join('')) : written.join('') };
   } finally {
     process.stdout.write = write;
     server.close();
@@ -99,3 +102,14 @@ for (const [what, op, events, done, text] of CASES) {
     assert.equal(code, done ? 0 : 1);
   });
 }
+
+test('who switches on a machine that has nothing to do reads why it does not stay on, and how it would', async () => {
+  const { code, answer } = await waitFor('power_cycle', [BEGUN, DONE], false);
+  assert.equal(code, 0);
+  assert.match(
+    answer,
+    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready, and has nothing to do: .*: rackboot machines rescue m1\n$/,
+  );
+  const off = await waitFor('power_off', [BEGUN, OFF], false);
+  assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
+});

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { commandNames } from '../support/command-table.ts';
+import { COMMAND_NAMES, commandWord } from '../../src/region/life/commands.ts';
+import { commandNames, tabledCommands } from '../support/command-table.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 
@@ -43,4 +44,9 @@ test('every command that a message names is in the table, with what follows it',
     wrong.map(({ file, command, next }) => `${file}: rackboot ${command} ${next ?? ''}`),
     [],
   );
+});
+
+test('what a refusal says is possible for a machine is what its command is called, and no alias of it', () => {
+  const words = tabledCommands().map((command) => command.words);
+  for (const name of COMMAND_NAMES) assert.ok(words.includes(`machines ${commandWord(name)}`), name);
 });

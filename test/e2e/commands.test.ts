@@ -184,6 +184,22 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.equal(unknown.code, 1);
     assert.match(unknown.err, /no machine is called web2/);
 
+    for (const [words, isFound] of [
+      [['--status', 'new'], true],
+      [['--search', 'WEB', '--status', 'new', '--status', 'problem'], true],
+      [['--status', 'problem'], false],
+      [['--owner', 'ann'], false],
+    ] as const) {
+      const some = well(await rack.rackboot('machines', 'list', ...words));
+      if (isFound) assert.match(some, new RegExp(`^${id} +web1 `, 'm'));
+      else assert.equal(some, 'The only machine does not fit.\n');
+      const json = JSON.parse(well(await rack.rackboot('machines', 'list', '--json', ...words)));
+      assert.equal(json.length, isFound ? 1 : 0, words.join(' '));
+    }
+    const odd = await rack.rackboot('machines', 'list', '--status', 'redy');
+    assert.equal(odd.code, 2);
+    assert.match(odd.err, /'redy' is not a state: give problem, work, new, /);
+
     const lines = well(await rack.rackboot('leases', 'list'));
     assert.match(lines, new RegExp(`^10\\.77\\.5\\.1\\d\\d +${MACHINE} +bound +web1 +\\d{4}-`, 'm'));
     const [lease] = leasesShape.parse(JSON.parse(well(await rack.rackboot('leases', 'list', '--json'))));

@@ -8,11 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { diskImage } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+import { eventually, runRackboot } from '../support/running-rack.ts';
+import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(72);
 const MS_MAX = 180_000;
@@ -28,27 +27,17 @@ const eventsShape = z.array(
 );
 
 describe('the events of a deployment', { skip: missing('linux') }, () => {
-  let rack: RunningRack;
-  let power: WebhookPower;
-  let life: SimulatedLife;
-  let socket: PowerSocket;
+  let site: SwitchedRack | undefined;
+  let rack: SwitchedRack['rack'];
+  let power: SwitchedRack['power'];
+  let socket: SwitchedRack['socket'];
 
   before(async () => {
-    const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
-    rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
-    power = await WebhookPower.start();
-    life = new SimulatedLife(PLACE, 902);
-    socket = power.add('m1', life);
-    life.onOff = () => {
-      socket.isOn = false;
-    };
+    site = await makeSwitchedRack(PLACE, 902);
+    ({ rack, power, socket } = site);
     await rack.startWhole();
   });
-  after(async () => {
-    await life.close();
-    power.close();
-    await rack.remove();
-  });
+  after(() => site?.close());
 
   const run = async (...words: readonly string[]): Promise<string> => {
     const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
@@ -72,8 +61,7 @@ describe('the events of a deployment', { skip: missing('linux') }, () => {
     );
 
   test('are about fifteen at INFO, and say Deployed', { timeout: MS_MAX }, async () => {
-    await life.on();
-    socket.isOn = true;
+    await site?.pressButton();
     const { system_id: id } = await eventually('the machine', machine, STATE_MS_MAX);
     await socket.became('off');
     await run('machines', 'rename', id, 'm1');

@@ -114,26 +114,67 @@ describe('rackboot init', { skip }, () => {
     await ip('link delete office');
   });
 
-  test('on a terminal it asks, asks again what does not fit, and the rack serves the answers', async () => {
+  test('on a terminal it asks, asks again for what does not fit alone, and the rack serves the answers', async () => {
     const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
     await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
-    await person.answer(/br1 is not an interface[\s\S]*Once more:[\s\S]*\[br0\]: /, '');
-    await person.answer(/Router .* \[-\]: /, '10.77.6.100');
+    // What was typed is in the line: it is mended, not typed again.
+    await person.answer(/br1 is not an interface[\s\S]*Nothing is written yet[\s\S]*\[br0\]: br1/, '\b0');
+    await person.answer(/Router .* \[-\]: /, '10.77.6.1000');
+    await person.answer(/router_ip: [\s\S]*Nothing is written yet[\s\S]*Router .* \[-\]: 10\.77\.6\.1000/, '\b');
     // The proposals keep off the router.
     await person.answer(/First address for unknown machines .* \[10\.77\.6\.197\]: /, '10.77.6.30');
     await person.answer(/Last address for unknown machines \[10\.77\.6\.254\]: /, '10.77.6.39');
     await person.answer(/First address for deployed machines .*: /, '10.77.6.35');
     await person.answer(/Last address for deployed machines .*: /, '10.77.6.60');
-    await person.answer(/Upstream .* \[-\]: /, '');
-    await person.answer(/static_ip_range_low: .* share addresses[\s\S]*Nothing is written yet[\s\S]*\[br0\]: /, 'br0');
-    await person.answer(/Router .*: /, '');
-    await person.answer(/First address for unknown .*: /, '10.77.6.30');
-    await person.answer(/Last address for unknown .*: /, '10.77.6.39');
-    await person.answer(/First address for deployed .*: /, '10.77.6.40');
-    await person.answer(/Last address for deployed .*: /, '10.77.6.60');
-    await person.answer(/Upstream .*: /, '192.0.2.53');
+    await person.answer(/static_ip_range_low: .* share addresses[\s\S]*Router .* \[10\.77\.6\.100\]: /, '');
+    await person.answer(/First address for unknown .* \[10\.77\.6\.30\]: /, '');
+    await person.answer(/Last address for unknown .* \[10\.77\.6\.39\]: /, '');
+    await person.answer(/First address for deployed .* \[10\.77\.6\.35\]: /, '10.77.6.40');
+    await person.answer(/Last address for deployed .* \[10\.77\.6\.60\]: /, '');
+    await person.answer(/Upstream .* \[-\]: /, '192.0.2.53');
     assert.equal(await person.ended(), 0, person.text());
+    assert.match(await stored(), /^ {4}router_ip: 10\.77\.6\.100$/m);
     await assertServes(/^10\.77\.6\.3\d$/);
+  });
+
+  test('it ends with the next steps, and says before it asks what it could not write', async () => {
+    const ended = await init('--yes');
+    const config = `--config ${rack.configFile}`;
+    const steps = ['images build', 'createadmin --username admin', 'run', 'doctor'];
+    for (const step of steps) assert.match(ended.out, new RegExp(`^  sudo rackboot ${step} ${config}  +\\S`, 'm'));
+    assert.match(ended.out, /http:\/\/10\.77\.6\.1:5240\/MAAS\//);
+    const again = rack.type('init', '--state-dir', rack.stateDir);
+    assert.equal(await again.ended(), 1);
+    assert.match(again.text(), /^rackboot: \S+ exists; edit it, or replace it with --force\r\n$/, 'nothing was asked');
+  });
+
+  test('what the store refuses at the end does not lose the answers', async () => {
+    const ip = (words: string) => rack.run(undefined, 'ip', ...words.split(' '));
+    assert.equal((await init('--yes')).code, 0);
+    rmSync(rack.configFile);
+    await ip('link add lan type veth peer name lan1');
+    for (const name of ['lan1', 'lan']) await ip(`link set ${name} up`);
+    await ip('address add 10.77.6.2/25 dev lan');
+    const person = rack.type('init', '--state-dir', rack.stateDir, '--name', 'first');
+    await person.answer(/Interface .*: /, 'lan');
+    const complaint = /10\.77\.6\.0\/25 overlaps 10\.77\.6\.0\/24[\s\S]*Interface .*: lan/;
+    await eventually('the complaint', () => complaint.test(person.text()));
+    // The network moves to the other interface; the store still has it on the first.
+    await ip('address delete 10.77.6.1/24 dev br0');
+    await person.answer(complaint, '');
+    for (const question of [/Router .*: /, /First .*: /, /Last .*: /, /First .*: /, /Last .*: /])
+      await person.answer(question, '');
+    await person.answer(/Upstream .*: /, '192.0.2.53 192.0.2.54');
+    assert.equal(await person.ended(), 2, person.text());
+    const [, command = ''] = /The same answers once more: rackboot (init .*)\r\n/.exec(person.text()) ?? [];
+    assert.match(command, /--interface lan .*--upstream '192\.0\.2\.53 192\.0\.2\.54'/, person.text());
+    const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? [];
+    const own = words.filter((word, at) => word !== '--config' && words[at - 1] !== '--config');
+    const ended = await rack.rackboot(...own);
+    assert.equal(ended.code, 0, ended.err);
+    assert.match(await stored(), /^ {4}interface: lan$/m);
+    await ip('link delete lan');
+    await ip('address add 10.77.6.1/24 dev br0');
   });
 
   test('Ctrl-C and Ctrl-D at a question end it with one line, here and at a password', async () => {

@@ -10,7 +10,8 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { mac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes } from '../support/probes.ts';
-import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { rackWithStaticRange } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(70);
 const RACK = `${PLACE.octets}.1`;
@@ -23,8 +24,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
   let probes: DhcpProbes;
 
   before(async () => {
-    const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
-    rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+    rack = rackWithStaticRange(PLACE);
     probes = await DhcpProbes.open(PLACE);
     await rack.startWhole();
     // As the agent reports it, at the rack's own address in the machine's network.

@@ -8,13 +8,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
-import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
-import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+import { type Ended, eventually, runRackboot } from '../support/running-rack.ts';
+import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(1);
 const MS_MAX = 120_000;
@@ -25,28 +24,19 @@ interface Answered {
 }
 
 describe('a machine whose power is switched', { skip: missing('linux') }, () => {
-  let rack: RunningRack;
-  let power: WebhookPower;
-  let life: SimulatedLife;
-  let socket: PowerSocket;
+  let site: SwitchedRack | undefined;
+  let rack: SwitchedRack['rack'];
+  let power: SwitchedRack['power'];
+  let life: SwitchedRack['life'];
+  let socket: SwitchedRack['socket'];
   let id = '';
 
   before(async () => {
-    const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
-    rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
-    power = await WebhookPower.start();
-    life = new SimulatedLife(PLACE, 901);
-    socket = power.add('m1', life);
-    life.onOff = () => {
-      socket.isOn = false;
-    };
+    site = await makeSwitchedRack(PLACE, 901);
+    ({ rack, power, life, socket } = site);
     await rack.startWhole();
   });
-  after(async () => {
-    await life.close();
-    power.close();
-    await rack.remove();
-  });
+  after(() => site?.close());
 
   const ask = (method: string, path: string, form: Readonly<Record<string, string>> = {}): Promise<Answered> => {
     const { promise, resolve, reject } = Promise.withResolvers<Answered>();
@@ -77,8 +67,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     void (await eventually(status, async () => (await machine()).status_name === status, 60_000));
 
   test('enlists, and is given a webhook for its power', { timeout: MS_MAX }, async () => {
-    await life.on();
-    socket.isOn = true;
+    await site?.pressButton();
     const found = await eventually('the machine', async () => {
       const { text } = await ask('GET', `machines/?mac_address=${formatMac(life.hardware.mac)}`);
       return JSON.parse(text)[0];
@@ -120,7 +109,14 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     const on = await command('on', 'm1', '--wait', '--comment', 'for a look');
     assert.deepEqual(
       [on.code, on.output],
-      [0, [`m1.maas (${id}): it was switched on: HTTP 200: {"status": "running"}.`]],
+      [
+        0,
+        [
+          `m1.maas (${id}): it was switched on: HTTP 200: {"status": "running"}.`,
+          'It is Ready, and has nothing to do: when it starts from the network, it is told to switch off. ' +
+            'To have it stay on: rackboot machines rescue m1',
+        ],
+      ],
     );
     await socket.became('off');
     const status = await command('status', 'm1');

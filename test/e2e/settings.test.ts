@@ -128,6 +128,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       [['set', 'tftp.listen_port', '1069'], /only the configuration file owns it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
       [['set', 'boot.kernel_params', 'a || b'], /cannot be given to every loader/],
+      [['set', 'boot.release', 'forky'], /no environment of forky.* there is bookworm\. First: rackboot images build/],
       [['set', 'dns.upstream', '[1'], /is not YAML/],
       [['unset', 'boot.release'], /nothing to remove/],
       [['get', 'nothing.here'], /no such key/],

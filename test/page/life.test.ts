@@ -9,12 +9,12 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import type { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { createAdmin } from '../../src/region/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack } from '../support/running-rack.ts';
-import { WebhookPower } from '../support/webhook-power.ts';
+import { makeSwitchedRack } from '../support/switched-rack.ts';
+import type { WebhookPower } from '../support/webhook-power.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 
 const PLACE = labPlace(71);
@@ -123,14 +123,7 @@ test('a machine is accepted, commissioned, deployed and released by clicking', {
   skip: missing('linux', 'chromium'),
   timeout: 110_000,
 }, async () => {
-  const range = `    static_ip_range_low: ${PLACE.octets}.10\n    static_ip_range_high: ${PLACE.octets}.19\n`;
-  const rack = new RunningRack(PLACE, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
-  const power = await WebhookPower.start();
-  const life = new SimulatedLife(PLACE, 971);
-  const socket = power.add('m1', life);
-  life.onOff = () => {
-    socket.isOn = false;
-  };
+  const { rack, power, life, close } = await makeSwitchedRack(PLACE, 971);
   let browser: BrowserPage | undefined;
   try {
     putImage(rack.tree);
@@ -140,9 +133,7 @@ test('a machine is accepted, commissioned, deployed and released by clicking', {
     await liveByClicking(new Person(browser, `http://127.0.0.1:${PLACE.regionPort}`), browser, life, power);
   } finally {
     await browser?.close();
-    await life.close();
-    power.close();
-    await rack.remove();
+    await close();
   }
 });
 

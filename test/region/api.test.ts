@@ -344,7 +344,22 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
         const found = await client.ask({ url: `/MAAS/api/2.0/machines/?${query}`, headers: admin });
         assert.equal(JSON.parse(found.text).length, length, query);
       }
-      assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin })).status, 400);
+      const odd = await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin });
+      assert.equal(odd.status, 400);
+      assert.match(odd.text, /'odd' is not a state: give problem, work, new, commissioning, .*, failed-testing/);
+      // Parts of a long list in which nothing fits are left out of it.
+      for (const [query, found] of [
+        ['q=m24', ['m24', ...Array.from({ length: 10 }, (_, index) => `m${240 + index}`)]],
+        ['q=M249', ['m249']],
+        ['q=m9999', []],
+        ['status=problem', []],
+        ['owner=nobody', []],
+        ['q=52:54:00:00:00:07&status=new', ['m7']],
+      ] as const) {
+        const { text } = await client.ask({ url: `/MAAS/api/2.0/machines/?${query}`, headers: admin });
+        const hostnames = JSON.parse(text).map((machine: { hostname: string }) => machine.hostname);
+        assert.deepEqual(hostnames, found, query);
+      }
     },
     { newMachinesMax: 1000 },
   ));

@@ -2,13 +2,18 @@
 // its clients call it, and with the rules that the daemon hands to its region.
 
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Settings } from '../../src/machines/settings.ts';
 import { createAdmin, createApiKey } from '../../src/region/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/api/server.ts';
 import type { OwnRack } from '../../src/region/config.ts';
+import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { authorizationOf } from './live.ts';
+import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import { acceptRack, rackInterface } from './racks/rack-place.ts';
 
@@ -181,8 +186,54 @@ test('what the file writes is shown, and every change of it is refused with its 
     },
   ));
 
+test('what would stop every boot is refused, whoever sets it, and the refusal names what is there', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-tree-'));
+  const put = (path: string): void => {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), 'x');
+  };
+  try {
+    await withSettings({ boot: { tree } }, async (call, { region }) => {
+      const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
+      // Nothing boots yet: the settings may come before the images.
+      assert.equal((await set('boot.release', '"trixie"')).status, 200);
+      for (const file of ['linux', 'initrd.gz']) put(`amd64/generic/bookworm/commissioning/${file}`);
+      assert.equal((await set('boot.release', '"bookworm"')).status, 200);
+      const name = 'commissioning_distro_series';
+      const refused = await call('POST', '1.0/maas/?op=set_config', { name, value: 'forky' });
+      assert.equal(refused.status, 400);
+      assert.match(
+        refused.text,
+        /no environment of forky.*there is bookworm\. First: rackboot images build --release forky/,
+      );
+      assert.match(
+        (await set('boot.enlist_with', '"installer"')).text,
+        /no installer of bookworm.*images import-installer/,
+      );
+      assert.equal((await set('boot.kernel_params', '"quiet"')).status, 200, 'other settings are not held up');
+      assert.equal(region.settings.valueOf('boot.release'), 'bookworm');
+      const page = SETTINGS_PAGE.act?.(
+        viewOf(region, {
+          viewer: ADMIN,
+          given: new Map([
+            ['setting', [name]],
+            [`value-${name}`, ['forky']],
+          ]),
+        }),
+      );
+      assert.match(JSON.stringify(page), /there is bookworm/);
+
+      put('amd64/generic/bookworm/install/linux');
+      put('amd64/generic/bookworm/install/initrd.gz');
+      assert.equal((await set('boot.enlist_with', '"installer"')).status, 200);
+    });
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+});
+
 test('MAAS’s names read and set what they stand for, with their defaults', () =>
-  withSettings({}, async (call, { region }) => {
+  withSettings({ boot: { tree: '/nowhere' } }, async (call, { region }) => {
     const get = async (name: string): Promise<string> =>
       (await call('GET', `1.0/maas/?op=get_config&name=${name}`)).text;
     assert.equal(await get('kernel_opts'), 'null');

@@ -1,13 +1,14 @@
 // The operations on machines that are known: list, look at, change, move through their life.
 //
-// 1. Lists are read by key ranges, LIST_CHUNK at a time, each when the part before has been sent.
+// 1. Lists are read by key ranges, LIST_CHUNK at a time, each when the part before has been sent; of a search, some parts are empty.
 
 import { z } from 'zod';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
-import { type MachineStatus, parseStatus, statusRow } from '../life/lifecycle.ts';
+import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
 import { kernelParamsProblem } from '../life/tags.ts';
 import type { Machine } from '../machine.ts';
+import { hasText, parseSearchText, parseStatuses, SEARCH_CHARACTERS_MAX, STATUS_NAMES } from '../machine-search.ts';
 import type { MachineEdit } from '../region.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../store.ts';
 import { cleanWords } from '../text-json.ts';
@@ -42,17 +43,23 @@ export function machineFilter(given: z.output<typeof filterParameters>): Machine
 }
 
 const listParameters = filterParameters.extend({
-  status: values(30).optional().describe('Only machines in these states, by name or number.'),
+  status: values(30)
+    .optional()
+    .describe('Only machines in these states, by name or number; `problem` and `work` stand for several.'),
+  owner: values(FILTER_VALUES_MAX).optional().describe('Only machines of these users.'),
+  q: value(z.string().max(SEARCH_CHARACTERS_MAX))
+    .optional()
+    .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
 });
 
-function* chunksOf(call: ApiCall, filter: MachineFilter): Generator<readonly unknown[]> {
+function* chunksOf(call: ApiCall, filter: MachineFilter, text: string): Generator<readonly unknown[]> {
   let afterId = 0;
   for (;;) {
     const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
     const last = machines.at(-1);
     if (last === undefined) return;
     afterId = last.id;
-    yield machines.map((machine) => showMachine(call, machine));
+    yield machines.filter((machine) => hasText(machine, text)).map((machine) => showMachine(call, machine));
     if (machines.length < LIST_CHUNK) return;
   }
 }
@@ -62,12 +69,18 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   if ('kind' in filter) return filter;
   const statuses: MachineStatus[] = [];
   for (const text of given.status ?? []) {
-    const status = parseStatus(text);
-    if (status === undefined) return refuseField('status', `'${cleanWords(text, 40)}' is not a status.`);
-    statuses.push(status);
+    const named = parseStatuses(text);
+    if (named === undefined) {
+      return refuseField('status', `'${cleanWords(text, 40)}' is not a state: give ${STATUS_NAMES.join(', ')}.`);
+    }
+    statuses.push(...named);
   }
-  const narrowed = given.status === undefined ? filter : { ...filter, statuses };
-  return { kind: 'list', chunks: chunksOf(call, narrowed) };
+  const narrowed: MachineFilter = {
+    ...filter,
+    owners: given.owner,
+    ...(given.status === undefined ? {} : { statuses }),
+  };
+  return { kind: 'list', chunks: chunksOf(call, narrowed, parseSearchText(given.q ?? '')) };
 }
 
 const notFound = (): Refusal => refuse('not-found', 'No machine has this system id.');

@@ -5,10 +5,11 @@
 //
 // 1. Whoever switches is answered at once; the power follows. Whoever asks for the state waits ASK_MS_MAX at the most.
 // 2. A machine that is being switched is left alone: 503, as a client may try again.
-// 3. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one.
+// 3. Who switches is told the newest event of the machine (`event_id`): what comes of it is told in a later one; and whether the machine,
+//    once it has started, is told to switch off (`switches_itself_off`).
 
 import { z } from 'zod';
-import type { PowerView } from '../life/power-life.ts';
+import { type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine, PowerTask } from '../machine.ts';
 import { cleanWords } from '../text-json.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
@@ -32,7 +33,11 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
   const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
   switch (outcome.kind) {
     case 'changed':
-      return json({ ...showMachine(call, outcome.machine), event_id: newestEventId(call, outcome.machine) });
+      return json({
+        ...showMachine(call, outcome.machine),
+        event_id: newestEventId(call, outcome.machine),
+        switches_itself_off: switchesItselfOff(outcome.machine),
+      });
     case 'not-found':
       return notFound();
     case 'refuse': {

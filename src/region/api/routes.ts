@@ -37,6 +37,8 @@ import type { ApiProblem } from './problem.ts';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** A list up to this long goes out in one piece. */
 export const LIST_WHOLE_MAX = 100;
+/** Parts of a list that are read before its answer begins: those of a search may be empty. */
+const TURN_PARTS = 8;
 /** Machines of a state that are rendered in one turn. */
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
@@ -346,7 +348,7 @@ function sendFollowing(
 function sendList(reply: FastifyReply, chunks: Iterator<readonly unknown[]>): FastifyReply {
   const first: unknown[] = [];
   let isWhole = false;
-  while (!isWhole && first.length <= LIST_WHOLE_MAX) {
+  for (let parts = 0; !isWhole && parts < TURN_PARTS && first.length <= LIST_WHOLE_MAX; parts += 1) {
     const next = chunks.next();
     if (next.done === true) isWhole = true;
     else first.push(...next.value);
@@ -357,11 +359,17 @@ function sendList(reply: FastifyReply, chunks: Iterator<readonly unknown[]>): Fa
 }
 
 async function* listText(first: readonly unknown[], chunks: Iterator<readonly unknown[]>): AsyncGenerator<Buffer> {
-  const textOf = (entries: readonly unknown[]): string => entries.map((entry) => JSON.stringify(entry)).join(',');
-  yield Buffer.from(`[${textOf(first)}`);
+  let before = '[';
+  const textOf = (entries: readonly unknown[]): Buffer => {
+    const text = Buffer.from(`${before}${entries.map((entry) => JSON.stringify(entry)).join(',')}`);
+    before = ',';
+    return text;
+  };
+  if (first.length > 0) yield textOf(first);
   for (let next = chunks.next(); next.done !== true; next = chunks.next()) {
     await nextTurn();
-    yield Buffer.from(`,${textOf(next.value)}`);
+    // Of a search, a part may have nothing.
+    if (next.value.length > 0) yield textOf(next.value);
   }
-  yield Buffer.from(']');
+  yield Buffer.from(before === '[' ? '[]' : ']');
 }

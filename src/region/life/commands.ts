@@ -51,6 +51,9 @@ export const COMMAND_NAMES = [
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
+/** The command as people give it: `rackboot machines fixed`. */
+export const commandWord = (name: CommandName): string => name.replace(/^mark-/, '');
+
 /** A command with what it takes. */
 export interface MachineCommand {
   readonly name: CommandName;
@@ -263,7 +266,7 @@ function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRef
   const isFree = machine.owner === undefined && OPEN.has(name);
   if (isFree || (OWNERS.has(name) && machine.owner === by.username)) return undefined;
   const whose = machine.owner === undefined ? "is nobody's" : `belongs to ${machine.owner}`;
-  return { reason: 'not-owner', text: `${machine.hostname} ${whose}: ${name} is for an administrator.` };
+  return { reason: 'not-owner', text: `${machine.hostname} ${whose}: ${commandWord(name)} is for an administrator.` };
 }
 
 function refuseLocked({ hostname, systemId, isLocked }: Machine): CommandRefusal | undefined {
@@ -274,8 +277,8 @@ function refuseLocked({ hostname, systemId, isLocked }: Machine): CommandRefusal
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
   const { status } = machine;
   if (TARGETS[command.name][status] === undefined) {
-    const possible = commandsFrom(status).join(', ');
-    const text = `${machine.hostname} is ${statusRow(status).name}, from where there is no ${command.name}; possible: ${possible || 'nothing'}.`;
+    const possible = commandsFrom(status).map(commandWord).join(', ');
+    const text = `${machine.hostname} is ${statusRow(status).name}, from where there is no ${commandWord(command.name)}; possible: ${possible || 'nothing'}.`;
     return { reason: 'transition-not-allowed', text };
   }
   let at = status;

@@ -32,6 +32,7 @@ import {
   decidePower,
   decidePowerEnd,
   decidePowerSeen,
+  hasStartedSince,
   type PowerControl,
   type PowerResult,
   whyInDoubt,
@@ -47,7 +48,7 @@ import type { MachineWork } from './work.ts';
 const RETRIES = 1;
 /** Machines whose state is ended for its age, in one look; the others follow with the next. */
 const OVERDUE_MAX = 50;
-/** Events that are looked through for what a machine did since its disk was written. */
+/** Events that are looked through for what a machine did lately. */
 const EVENTS_LOOKED_MAX = 200;
 /** Systems that are tried for a release whose distribution is not named. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
@@ -251,9 +252,9 @@ export class MachineLife {
   powerSwitched(systemId: string, result: PowerResult): MachineChangeOutcome<never> {
     const { clock, store } = this.#parts;
     const atMs = this.#now();
-    return this.#tell(
-      store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, { atMs, clock })),
-    );
+    const its = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
+    const terms = { atMs, clock, hasStarted: result.kind === 'unknown' && hasStartedSince(store.listEvents(its)) };
+    return this.#tell(store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, terms)));
   }
 
   /** Takes what was seen of a machine's power. @param text why nobody could say; empty: somebody could */

@@ -14,9 +14,10 @@ import type { Clock } from '../../clock.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import type { Machine, PowerState, PowerTask } from '../machine.ts';
-import type { NewMachineEvent } from '../machine-event.ts';
+import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../machine-event.ts';
 import type { PowerParameters } from '../power-parameters.ts';
 import type { MachineChange } from '../store.ts';
+import { bootPurpose } from './boot-purpose.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { statusRow } from './lifecycle.ts';
 import { taskOfState } from './state-power.ts';
@@ -68,6 +69,11 @@ interface Terms {
   readonly clock: Clock;
 }
 
+interface PowerEndTerms extends Terms {
+  /** The machine has started from the network since the task began, as its rack says. */
+  readonly hasStarted: boolean;
+}
+
 /** Within this time a task has ended: it waits WAITING_MS_MAX, and takes COMMAND_MS_MAX (`power/`), at the most; a restart begins it anew. */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
@@ -89,6 +95,18 @@ const WORDS: Readonly<Record<PowerTask, string>> = {
   cycle: 'switched off and on',
 };
 
+/** How the event of what a person asks of a machine's power begins. */
+const ORDERED = 'power ';
+
+/** True when a machine has started from the network since a person had it switched. @param events of it, newest first */
+export function hasStartedSince(events: readonly Pick<MachineEvent, 'type' | 'kind' | 'description'>[]): boolean {
+  for (const { type, kind, description } of events) {
+    if (type === 'NODE' && description.startsWith(ORDERED)) return false;
+    if (kind !== undefined && isNetworkStart({ kind, text: description })) return true;
+  }
+  return false;
+}
+
 /** True when this person may have the machine switched. */
 export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
@@ -105,7 +123,8 @@ export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: 
     return { kind: 'refuse', refusal: { reason: 'power-busy', text } };
   }
   const why = by.comment === '' ? '' : `: ${by.comment}`;
-  const event: NewMachineEvent = { type: 'NODE', description: `power ${task}${why}`, atMs, username: by.username };
+  const description = `${ORDERED}${task}${why}`;
+  const event: NewMachineEvent = { type: 'NODE', description, atMs, username: by.username };
   return { kind: 'change', fields: { powerTask: task }, events: [event] };
 }
 
@@ -120,18 +139,26 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   return atMs >= endMs ? undefined : { kind: 'change', fields: { statusDeadlineMs: endMs }, events: [] };
 }
 
+/** True when a machine that starts now is told to switch off: nothing waits for it. */
+export const switchesItselfOff = (machine: Machine): boolean =>
+  bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
+
 /** What the end of a power task makes of a machine. */
-export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Terms): Change {
+export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind, text } = result;
-  const { atMs } = terms;
-  const isDone = kind === 'done';
+  const { atMs, hasStarted } = terms;
+  // Who looks finds it off, for it was on and was told to switch off.
+  const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
+  const isDone = kind === 'done' || isOffAgain;
   const said = text === '' ? '' : `: ${text}`;
   const failed = kind === 'unknown' ? 'may have been' : 'could not be';
-  const description = isDone ? `it was ${WORDS[task]}${said}` : `it ${failed} ${WORDS[task]}${said}`;
+  const again = `, and is off again: it is ${statusRow(machine.status).name}, and has nothing to do`;
+  const done = `it was ${WORDS[task]}${isOffAgain ? again : said}`;
+  const description = isDone ? done : `it ${failed} ${WORDS[task]}${said}`;
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
   const type = isDone ? (`NODE_POWERED_${way}` as const) : (`NODE_POWER_${way}_FAILED` as const);
   const event: NewMachineEvent = { type, description, atMs, username: '' };
-  const seen = isDone ? AFTER[task] : undefined;
+  const seen = isOffAgain ? 'off' : isDone ? AFTER[task] : undefined;
   const state = seen === undefined ? {} : { powerState: seen };
   if (machine.powerTaskId !== result.id) return { kind: 'change', fields: state, events: [event] };
   const then = afterEnd(machine, result, description, terms);

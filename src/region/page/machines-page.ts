@@ -5,9 +5,19 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { type MachineStatus, STATUSES, statusRow } from '../life/lifecycle.ts';
+import { type MachineStatus, STATUSES } from '../life/lifecycle.ts';
 import { type Machine, machineFqdn } from '../machine.ts';
 import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
+import {
+  hasText,
+  isProblem,
+  isWork,
+  noneFits,
+  parseSearchText,
+  parseStatuses,
+  SEARCH_CHARACTERS_MAX,
+  STATUS_GROUPS,
+} from '../machine-search.ts';
 import type { Region } from '../region.ts';
 import type { MachineFilter } from '../store.ts';
 import { formOf } from './forms.ts';
@@ -24,6 +34,7 @@ import {
   eventText,
   formatAge,
   formatMemory,
+  logLine,
   none,
   oneLine,
   orNone,
@@ -37,7 +48,6 @@ import { isWaiting, progressBar, workText } from './work-part.ts';
 export const PAGE_MACHINES_MAX = 200;
 /** Machines that a search reads in one turn. */
 const SEARCH_CHUNK = 100;
-const SEARCH_CHARACTERS_MAX = 100;
 const PAGE_EVENTS = 40;
 /** Events among which those of the page are. */
 const PAGE_EVENTS_READ = 400;
@@ -46,17 +56,8 @@ const PAGE_MACS = 2;
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
 
-const statusesOf = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
-  STATUSES.map((row) => row.status).filter(test);
-const isProblem = (status: MachineStatus): boolean =>
-  status.startsWith('failed') || status === 'broken' || status === 'missing';
-const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
-const PROBLEMS = statusesOf(isProblem);
-const AT_WORK = statusesOf(isWork);
-const CALM = statusesOf((status) => status !== 'new' && !isProblem(status) && !isWork(status));
-
 /** In which order they are shown. */
-const ORDER: readonly (readonly MachineStatus[])[] = [PROBLEMS, ['new'], AT_WORK, CALM];
+const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
 
 function stateCell(machine: Machine): string {
   const { status, statusMessage } = machine;
@@ -153,7 +154,7 @@ function eventItem(event: MachineEvent, nowMs: number): string {
     `<li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>`,
     `<span class="who">${who}</span>`,
     `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-    `<span class="what ${event.level}">${escapeHtml(what)}</span></li>`,
+    `${logLine(what, `what ${event.level}`)}</li>`,
   ].join('');
 }
 
@@ -176,35 +177,15 @@ interface Wanted {
 }
 
 const wantedOf = (view: View): Wanted => ({
-  text: asked(view, 'q').trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX),
+  text: parseSearchText(asked(view, 'q')),
   status: asked(view, 'status'),
   owner: asked(view, 'owner').trim(),
 });
 
-/** The groups of states that are shown, in their order. */
+/** The groups of states that are shown, in their order; of a state that does not exist, all. */
 function groupsOf({ status }: Wanted): readonly (readonly MachineStatus[])[] {
-  if (status === 'problem') return [PROBLEMS];
-  if (status === 'work') return [AT_WORK];
-  const one = statusesOf((own) => own === status);
-  return one.length > 0 ? [one] : ORDER;
-}
-
-function hasText(machine: Machine, text: string): boolean {
-  const words = [
-    machineFqdn(machine),
-    machine.systemId,
-    machine.owner ?? '',
-    machine.serial ?? '',
-    machine.description,
-    machine.facts?.dmi.product ?? '',
-    ...machine.tags.map(({ name }) => name),
-    ...machine.interfaces.flatMap(({ mac, address }) => [
-      formatMac(mac),
-      address === undefined ? '' : formatIpv4(address),
-    ]),
-    ...machine.addresses.map(({ address }) => formatIpv4(address)),
-  ];
-  return words.some((word) => word.toLowerCase().includes(text));
+  const statuses = parseStatuses(status);
+  return statuses === undefined ? ORDER : [statuses];
 }
 
 /** Those that are looked for, up to the bound. */
@@ -215,7 +196,7 @@ async function machinesShown(region: Region, wanted: Wanted): Promise<readonly M
     const filter: MachineFilter = { statuses, ...owners };
     for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
       const machines = region.store.listMachines(filter, afterId, SEARCH_CHUNK);
-      found.push(...machines.filter((machine) => wanted.text === '' || hasText(machine, wanted.text)));
+      found.push(...machines.filter((machine) => hasText(machine, wanted.text)));
       const last = machines.at(-1);
       if (last === undefined || machines.length < SEARCH_CHUNK) break;
       afterId = last.id;
@@ -297,7 +278,7 @@ export async function renderPage(view: View): Promise<string> {
       ? '<div class="sheet empty"><b>No machines yet</b><span class="soft">Start one from the network: it appears here by itself, ' +
         'usually within a minute.</span></div>'
       : machines.length === 0
-        ? '<div class="sheet empty soft">No machine is like that.</div>'
+        ? `<div class="sheet empty soft">${noneFits(total)}</div>`
         : tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX

@@ -5,7 +5,8 @@
 
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
-import type { PowerDriverTable } from '../life/power-life.ts';
+import { statusRow } from '../life/lifecycle.ts';
+import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../machine.ts';
 import type { PowerParameters, PowerValue } from '../power-parameters.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
@@ -186,10 +187,15 @@ function renderTask(view: View): string | undefined {
     place: 'machines',
     main:
       `<div class="bar"><h1>${label}: ${escapeHtml(machine.hostname)}</h1></div>` +
-      `<div class="sheet narrow"><p class="lead">${effect}</p>` +
+      `<div class="sheet narrow"><p class="lead">${effect}${task === 'on' || task === 'cycle' ? followText(machine) : ''}</p>` +
       `${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
   });
 }
+
+const followText = (machine: Machine): string =>
+  switchesItselfOff(machine)
+    ? ` It is ${escapeHtml(statusRow(machine.status).name)}, and has nothing to do: when it starts from the network, it is told to switch off.`
+    : '';
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 

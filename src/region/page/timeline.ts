@@ -4,7 +4,7 @@
 
 import { EVENT_TYPES, type MachineEvent } from '../machine-event.ts';
 import { escapeHtml } from './html.ts';
-import { eventText, formatAge } from './values.ts';
+import { eventText, formatAge, logLine } from './values.ts';
 
 /** Events on the page, the newest; the API has them all. */
 export const PAGE_STEPS_MAX = 300;
@@ -65,7 +65,7 @@ function renderBoot(boot: Boot, nowMs: number): string {
     [
       `<li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>`,
       `<span class="kind soft">${escapeHtml(EVENT_TYPES[event.type].title)}</span>`,
-      `<span class="what ${event.level}">${escapeHtml(eventText(event))}${byWhom(event)}</span></li>`,
+      `${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
     ].join(''),
   );
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));

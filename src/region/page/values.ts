@@ -37,13 +37,34 @@ export const eventText = ({ kind, type, description }: Pick<MachineEvent, 'kind'
 /** The longest text that stands whole in a cell, in characters: about two lines. */
 const CELL_CHARACTERS_MAX = 72;
 
-/** A text for a cell: what is longer than a line is opened by a click. @param tone a class */
+/** What a power controller answered as it is: a good answer of HTTP, which says nothing more, and a body of JSON or HTML. */
+const RAW = /(?:^|: )HTTP 2\d\d\b(?::.*)?|: [[{<].*/s;
+/** What was added to it in words of our own. */
+const ADDED = /[,;] but .*/s;
+
+/** A text without what a power controller answered as it is. */
+export function plainWords(text: string): string {
+  const found = RAW.exec(text);
+  const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';
+  const words = `${text.slice(0, found?.index)}${added}`.replace(/^[,;] /, '');
+  return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
+}
+
+/** A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class */
 export function oneLine(text: string, tone = ''): string {
-  const [first = '', ...more] = text.split(/\s*\n\s*/);
+  const words = plainWords(text);
+  const [first = '', ...more] = words.split(/\s*\n\s*/);
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
-  if (isShort) return `<div class="${tone}">${escapeHtml(first)}</div>`;
-  const shown = first.length <= CELL_CHARACTERS_MAX ? first : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
-  return `<details class="words ${tone}"><summary>${escapeHtml(shown)}</summary>${escapeHtml(text)}</details>`;
+  if (isShort && words === text) return `<div class="${tone}">${escapeHtml(first)}</div>`;
+  const shown = isShort ? `${first} …` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
+  return `<details class="words ${tone}"><summary>${escapeHtml(asSentence(shown))}</summary>${escapeHtml(text)}</details>`;
+}
+
+/** A text for a line of a log, in plain words, whole; what a power controller answered is opened by a click. @param more HTML behind it */
+export function logLine(text: string, tone: string, more = ''): string {
+  const words = plainWords(text);
+  if (words === text) return `<span class="${tone}">${escapeHtml(text)}${more}</span>`;
+  return `<details class="words ${tone}"><summary>${escapeHtml(words)} …${more}</summary>${escapeHtml(text)}</details>`;
 }
 
 /** The state of a machine as a coloured pill, with what stands before its name. */

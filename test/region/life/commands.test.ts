@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMAND_NAMES, type CommandName, commandsFrom, decideCommand } from '../../../src/region/life/commands.ts';
+import {
+  COMMAND_NAMES,
+  type CommandName,
+  commandsFrom,
+  commandWord,
+  decideCommand,
+} from '../../../src/region/life/commands.ts';
 import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/life/lifecycle.ts';
 import type { Machine } from '../../../src/region/machine.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -75,7 +81,8 @@ for (const name of COMMAND_NAMES) {
       if (decision.kind === 'refuse') {
         assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
         assert.equal(decision.refusal.reason, 'transition-not-allowed');
-        for (const possible of commandsFrom(status)) assert.ok(decision.refusal.text.includes(possible), possible);
+        for (const possible of commandsFrom(status))
+          assert.ok(decision.refusal.text.includes(commandWord(possible)), possible);
         continue;
       }
       assert.equal(decision.fields.status, end, status);

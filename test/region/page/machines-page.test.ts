@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
+import { operate } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
@@ -53,6 +54,24 @@ test('machines with a problem come first, then new ones; a search narrows them',
       const page = await renderPage(viewOf(region, { viewer: USER, query }));
       assert.deepEqual(namesIn(page), found, JSON.stringify(fields));
       assert.ok(!page.includes('"><script>'));
+      if (found.length === 0) assert.match(page, /None of 4 machines fits\./);
+    }
+  }));
+
+test('the API narrows its list by the names that the page uses, to the same machines', () =>
+  withRegion(async ({ region }) => {
+    makeMachines(region);
+    for (const [fields, found] of SEARCHES) {
+      const answer = operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, fields);
+      if (fields.status === 'no such state') {
+        assert.equal(answer.kind, 'refusal', 'where no list offers the states, an unknown one is no search');
+        continue;
+      }
+      assert.ok(answer.kind === 'list');
+      const names: string[] = [];
+      for (let part = answer.chunks.next(); part.done !== true; part = answer.chunks.next())
+        names.push(...part.value.map((machine) => String(Object(machine).hostname)));
+      assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
   }));
 

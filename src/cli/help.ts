@@ -1,0 +1,77 @@
+// `rackboot --help`: the commands, grouped by what people do. The help of a command is the parser's own.
+
+import type { Argv } from 'yargs';
+
+interface CommandGroup {
+  readonly title: string;
+  /** The first words of its commands, in the order in which they are shown. */
+  readonly commands: readonly string[];
+}
+
+/** Every command that is shown, each in one group. */
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { title: 'Try it', commands: ['lab'] },
+  { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config'] },
+  { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
+  { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
+  { title: 'Images and installers', commands: ['images', 'preseed'] },
+  { title: 'Networks', commands: ['leases', 'neighbours'] },
+  { title: 'People', commands: ['users', 'password', 'apikey'] },
+  { title: 'Several racks', commands: ['racks', 'outbox'] },
+  { title: 'Captured datagrams', commands: ['decode', 'replay'] },
+];
+
+/** So wide that the parser breaks no line. */
+const UNBROKEN = 1000;
+/** Columns of a line that nobody says the width of, and at most. */
+const WIDTH = 100;
+const WIDTH_MAX = 110;
+const MARGIN = 2;
+/** Between a command and what it does. */
+const GAP = 2;
+
+/** True when these arguments ask for the help of all commands, not for that of one. */
+export const asksForHelp = (args: readonly string[]): boolean =>
+  args.some((word) => word === '--help' || word === '-h') && args.every((word) => word.startsWith('-'));
+
+/** `help machines` as it is meant. */
+export const nameHelp = ([first, ...rest]: readonly string[]): readonly string[] =>
+  first === 'help' ? [...rest, '--help'] : first === undefined ? [] : [first, ...rest];
+
+/** What each command does, by its first word. */
+function describedIn(help: string): ReadonlyMap<string, string> {
+  const found = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
+  return new Map([...found].map(([, command = '', text = '']) => [command, text.trim()]));
+}
+
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** The help of all commands. @param width columns of the terminal; undefined: nobody says */
+export async function groupedHelp(parser: Argv, width: number = WIDTH): Promise<string> {
+  const described = describedIn(await parser.wrap(UNBROKEN).getHelp());
+  const column = Math.max(...[...described.keys()].map(({ length }) => length)) + MARGIN + GAP;
+  const columns = Math.min(width, WIDTH_MAX);
+  const textWidth = Math.max(20, columns - column);
+  const groups = COMMAND_GROUPS.map(({ title, commands }) => {
+    const lines = commands.flatMap((command) => {
+      return wrapped(described.get(command) ?? '', textWidth).map(
+        (line, index) => `${' '.repeat(MARGIN)}${index === 0 ? command : ''}`.padEnd(column) + line,
+      );
+    });
+    return [`${title}:`, ...lines].join('\n');
+  });
+  return [
+    'rackboot COMMAND',
+    wrapped('Network boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.', columns).join('\n'),
+    ...groups,
+    wrapped('rackboot COMMAND --help: what a command takes. rackboot --version: the version.', columns).join('\n'),
+  ].join('\n\n');
+}

@@ -1,0 +1,56 @@
+// `rackboot --help`: every command of the table is found in it, once, in the group of what it is for.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import yargs from 'yargs';
+import { addCommands } from '../../src/cli/command-line.ts';
+import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from '../../src/cli/help.ts';
+import { commandNames } from '../support/command-table.ts';
+
+/** It runs at installation, and for nobody else. */
+const UNSHOWN = ['warm'];
+const LINES_MAX = 60;
+
+const readHelp = (width?: number): Promise<string> =>
+  groupedHelp(
+    addCommands(yargs([]), () => undefined),
+    width,
+  );
+
+test('every command of the table is in one group, and every one of a group is in the table', () => {
+  const grouped = COMMAND_GROUPS.flatMap(({ commands }) => commands);
+  const table = [...commandNames().keys()].filter((name) => !UNSHOWN.includes(name));
+  assert.ok(table.length > 20);
+  assert.deepEqual(grouped.toSorted(), table.toSorted());
+});
+
+test('the help says what each command does, in few lines, however wide the terminal is', async () => {
+  for (const width of [undefined, 80, 110, 300]) {
+    const lines = (await readHelp(width)).split('\n');
+    assert.ok(lines.length <= LINES_MAX, `${lines.length} lines`);
+    for (const line of lines) assert.ok(line.length <= Math.min(width ?? 100, 110), line);
+    for (const { title, commands } of COMMAND_GROUPS) {
+      const from = lines.indexOf(`${title}:`);
+      assert.ok(from > 0, title);
+      const rest = lines.slice(from + 1);
+      const group = rest.slice(0, rest.indexOf(''));
+      const named = group.flatMap((line) => /^ {2}([a-z][a-z-]*).* {2}\S/.exec(line)?.[1] ?? []);
+      assert.deepEqual(named, commands, group.join('\n'));
+    }
+  }
+});
+
+test('the help of all commands is asked for by an option alone, that of one by its name', () => {
+  for (const [words, isOfAll] of [
+    ['--help', true],
+    ['-h --json', true],
+    ['machines --help', false],
+    ['--help machines', false],
+    ['--version', false],
+    ['', false],
+  ] as const)
+    assert.equal(asksForHelp(words.split(' ').filter((word) => word !== '')), isOfAll, words);
+  assert.deepEqual(nameHelp(['help']), ['--help']);
+  assert.deepEqual(nameHelp(['help', 'machines', 'list']), ['machines', 'list', '--help']);
+  assert.deepEqual(nameHelp(['machines', 'help']), ['machines', 'help']);
+});

@@ -1,0 +1,102 @@
+// A machine that nothing waits for is told to switch off when it starts: whoever switches it on finds it off again, which is no failure.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PowerResult } from '../../../src/region/life/power-life.ts';
+import type { Machine } from '../../../src/region/machine.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { report, withRegion } from '../place.ts';
+import { heldPower, powerEnd } from './held-power.ts';
+
+const BOB = { username: 'bob', isAdmin: true, comment: '' };
+const STILL_OFF = 'yes, but after 20 s: it is still off';
+
+interface Switched {
+  readonly state: 'ready' | 'new';
+  readonly task: 'on' | 'off' | 'cycle';
+  readonly kind: PowerResult['kind'];
+  /** When it starts from the network. */
+  readonly starts: 'before' | 'after' | 'never';
+}
+
+/** What the log says of the end, and the state that is left. */
+interface Ended {
+  readonly type: string;
+  readonly text: string;
+  readonly state: Machine['powerState'];
+}
+
+async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ended> {
+  let ended: Ended = { type: '', text: '', state: 'unknown' };
+  await withRegion(({ region: first, store, config, clock }) => {
+    first.close();
+    const region = openRegion({ config, store, clock, power: heldPower(), onDesiredState: () => undefined });
+    const outcome = region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    if (state === 'ready') region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
+    let sequence = 0;
+    const start = (): void => {
+      sequence += 1;
+      const text = 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to switch off';
+      region.observe([{ sequence, kind: 'http.rendered', at: clock.wallTimeMs(), mac: '52:54:00:00:00:01', text }]);
+    };
+    if (starts === 'before') start();
+    region.life.switchPower(systemId, task, BOB);
+    if (starts === 'after') start();
+    clock.advance(25_000);
+    region.life.powerSwitched(systemId, powerEnd(store.findMachine(systemId), kind, STILL_OFF));
+    const [event] = store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+    const found = store.findMachine(systemId);
+    ended = { type: event?.type ?? '', text: event?.description ?? '', state: found?.powerState ?? 'unknown' };
+  });
+  return ended;
+}
+
+const AGAIN = 'it was switched off and on, and is off again: it is Ready, and has nothing to do';
+const DOUBT = `it may have been switched off and on: ${STILL_OFF}`;
+const CASES: readonly (readonly [string, Switched, string, string])[] = [
+  [
+    'off again after it started',
+    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'after' },
+    'NODE_POWERED_ON',
+    AGAIN,
+  ],
+  [
+    'never heard of',
+    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'never' },
+    'NODE_POWER_ON_FAILED',
+    DOUBT,
+  ],
+  [
+    'heard of only before',
+    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'before' },
+    'NODE_POWER_ON_FAILED',
+    DOUBT,
+  ],
+  [
+    'refused',
+    { state: 'ready', task: 'cycle', kind: 'refused', starts: 'after' },
+    'NODE_POWER_ON_FAILED',
+    `it could not be switched off and on: ${STILL_OFF}`,
+  ],
+  [
+    'with something to do',
+    { state: 'new', task: 'cycle', kind: 'unknown', starts: 'after' },
+    'NODE_POWER_ON_FAILED',
+    DOUBT,
+  ],
+  [
+    'switched off',
+    { state: 'ready', task: 'off', kind: 'unknown', starts: 'after' },
+    'NODE_POWER_OFF_FAILED',
+    `it may have been switched off: ${STILL_OFF}`,
+  ],
+];
+
+for (const [what, switched, type, text] of CASES)
+  test(`a machine that is ${what} is told so`, async () => {
+    const ended = await switchOnce(switched);
+    assert.deepEqual([ended.type, ended.text], [type, text]);
+    if (text === AGAIN) assert.equal(ended.state, 'off');
+  });

@@ -1,0 +1,49 @@
+// What stands in a cell: one line in plain words; what a power controller answered is a click away, whole.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { logLine, oneLine, plainWords } from '../../../src/region/page/values.ts';
+
+const WORDS: readonly (readonly [text: string, words: string])[] = [
+  ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],
+  ['it was switched on: HTTP 204', 'it was switched on'],
+  ['it was switched on: HTTP 200: OK', 'it was switched on'],
+  [
+    'it may have been switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
+    'it may have been switched on, but after 20 s: it is still off',
+  ],
+  [
+    'HTTP 200: {"a": 1}; but the network is not sure to be its boot device: refused',
+    'but the network is not sure to be its boot device: refused',
+  ],
+  ['it could not be switched on: HTTP 500: <html><title>Oops', 'it could not be switched on: HTTP 500'],
+  ['HTTP 500: {"error": 1}', 'it answered HTTP 500'],
+  ['HTTP 200: {"status": "odd"}', 'it answered'],
+  [
+    'neither power_on_regex nor power_off_regex is found in: {"x": 1}',
+    'neither power_on_regex nor power_off_regex is found in',
+  ],
+  ['HTTP 503', 'it answered HTTP 503'],
+  ['it could not be switched on: ipmitool is not installed: sudo apt-get install ipmitool', ''],
+  ['Offered 10.20.0.123 (new) and ipxe.efi (UEFI amd64)', ''],
+  ['From ‘New’ to ‘Commissioning’', ''],
+];
+
+test('a text is shown without what a controller answered as it is; plain words stay as they are', () => {
+  for (const [text, words] of WORDS) assert.equal(plainWords(text), words === '' ? text : words);
+});
+
+test('the whole text is a click away, escaped', () => {
+  const text = 'it was switched off: HTTP 200: {"<b>": 1}\nmore';
+  for (const html of [oneLine(text), logLine(text, 'what')]) {
+    assert.match(
+      html,
+      /^<details[^>]*><summary>[Ii]t was switched off …<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
+    );
+    assert.ok(html.includes('more'));
+  }
+  assert.equal(oneLine(''), '<div class=""></div>');
+  assert.equal(oneLine('Its fan is loud', 'why'), '<div class="why">Its fan is loud</div>');
+  assert.match(oneLine(`${'long '.repeat(30)}end`), /^<details[^>]*><summary>.{1,72}<\/summary>.*end<\/details>$/);
+  assert.equal(logLine('x'.repeat(100), 'what', '!'), `<span class="what">${'x'.repeat(100)}!</span>`);
+});

@@ -1,0 +1,45 @@
+// A rack on loopback with one simulated machine, m1, whose power a webhook holds.
+
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import { RunningRack } from './running-rack.ts';
+import { type PowerSocket, WebhookPower } from './webhook-power.ts';
+
+/** A rack, not started, that has a static range of ten addresses for machines that are given one. */
+export function rackWithStaticRange(place: LabPlace): RunningRack {
+  const range = `    static_ip_range_low: ${place.octets}.10\n    static_ip_range_high: ${place.octets}.19\n`;
+  return new RunningRack(place, (text) => text.replace(/( +ip_range_high: .*\n)/, `$1${range}`));
+}
+
+export interface SwitchedRack {
+  readonly rack: RunningRack;
+  readonly power: WebhookPower;
+  readonly life: SimulatedLife;
+  readonly socket: PowerSocket;
+  /** Somebody presses the machine's button. */
+  pressButton(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The rack is not started yet. @param index of the machine: no two racks that run have the same */
+export async function makeSwitchedRack(place: LabPlace, index: number): Promise<SwitchedRack> {
+  const rack = rackWithStaticRange(place);
+  const power = await WebhookPower.start();
+  const life = new SimulatedLife(place, index);
+  const socket = power.add('m1', life);
+  life.onOff = () => {
+    socket.isOn = false;
+  };
+  return {
+    ...{ rack, power, life, socket },
+    async pressButton() {
+      await life.on();
+      socket.isOn = true;
+    },
+    async close() {
+      await life.close();
+      power.close();
+      await rack.remove();
+    },
+  };
+}
