@@ -7,7 +7,6 @@
 // 2. The interface of the default route is never chosen unasked: a second DHCP server disturbs everybody on a network.
 
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { parseConfig } from '../config/load.ts';
@@ -15,7 +14,8 @@ import { defaultName } from '../config/resolve.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownUserName } from '../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../machines/settings.ts';
-import { formatIpv4, formatNetwork, networkOf, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../net/address.ts';
+import { readInterfaces } from '../net/interfaces.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import {
   API_PORT,
@@ -206,14 +206,11 @@ const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string
 function findCandidates(wanted: string | undefined): readonly Candidate[] {
   const found: Candidate[] = [];
   const outward = readDefaultRouteInterfaces();
-  for (const [name, addresses] of Object.entries(networkInterfaces())) {
-    for (const entry of addresses ?? []) {
-      const address = parseIpv4(entry.address);
-      const prefix = Number(entry.cidr?.split('/')[1] ?? '32');
-      if (entry.family !== 'IPv4' || entry.internal || address === undefined || prefix < 8 || prefix > 28) continue;
-      found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
-      break;
-    }
+  for (const { name, addresses } of readInterfaces()) {
+    const usable = addresses.find(({ address, prefix }) => !isLoopback(address) && prefix >= 8 && prefix <= 28);
+    if (usable === undefined) continue;
+    const { address, prefix } = usable;
+    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
   }
   if (found.length === 0) {
     throw new RackError(
