@@ -61,8 +61,9 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
     for (const words of [`link set ${BRIDGE} down`, `link set ${BRIDGE} name eth1`, 'link set eth1 up'])
       namespace.ip(...words.split(' '));
     root.allowSudo();
-    // As every installed Debian has it.
+    // As on every installed Debian: the host has its number, and who installed Node has the lists of packages.
     root.runAsRoot('systemd-machine-id-setup');
+    root.runAsRoot('apt-get', '-q', 'update');
     await root.run(`sudo install -d -o "$(id -un)" ${CHECKOUT} && git clone -q ~/rackboot.bundle ${CHECKOUT}`);
     await root.run(`cd ${CHECKOUT} && echo a-password-of-the-test > password`);
     for (const command of steps()) {
