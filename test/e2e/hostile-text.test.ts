@@ -44,6 +44,11 @@ const CONFIG = (log?: string): string => `cluster_interfaces:
     network: 10.77.19.0/24
     ip_range_low: 10.77.19.100
     ip_range_high: 10.77.19.110
+    # Of the lease files: no client that comes before may be given one of these.
+    hosts:
+      - { mac: "52:54:00:77:19:a1", ip: 10.77.19.105 }
+      - { mac: "52:54:00:77:19:a2", ip: 10.77.19.106 }
+      - { mac: "52:54:00:77:19:a4", ip: 10.77.19.107 }
 metrics: { listen: ["127.0.0.1:9109"] }
 log: { level: debug${log === undefined ? '' : `, file: ${log}`} }
 `;
