@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import { errorText, RackError } from '../errors.ts';
-import { changePassword, createAdmin, createApiKey } from '../region/accounts.ts';
+import { changePassword, createAdmin, createApiKey, PASSWORD_MIN } from '../region/accounts.ts';
 import type { RegionStore } from '../region/store.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { print } from './output.ts';
@@ -91,7 +91,10 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
     throw new RackError('bad-argument', 'no terminal to ask for the password on; give --password-file');
   const prompt = openPrompt({ silent: true });
   try {
-    const password = await prompt.ask(`Password for ${flags.username}: `);
+    const password = await prompt.ask(`Password for ${flags.username} (at least ${PASSWORD_MIN} characters): `);
+    // Nobody types twice what will not do.
+    if (password.length < PASSWORD_MIN)
+      throw new RackError('bad-argument', `a password has at least ${PASSWORD_MIN} characters`);
     const again = await prompt.ask('Once more: ');
     if (password !== again) throw new RackError('bad-argument', 'the two passwords differ');
     return password;

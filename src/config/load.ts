@@ -2,7 +2,7 @@
 // problems are found in one go, each with its path, and its line or the store that owns it.
 
 import { LineCounter, parseDocument } from 'yaml';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import {
   INTERFACES_KEY,
@@ -202,11 +202,11 @@ export function readConfigText(path: string): string {
         },
       );
     }
-    throw new RackError(
-      'config-unreadable',
-      `cannot read the configuration ${path}: ${errorText(error)}; \`rackboot init\` makes one`,
-      { cause: error },
-    );
+    const text =
+      osErrorCode(error) === 'ENOENT'
+        ? `there is no configuration ${path}: \`rackboot init\` makes one; --config or RACKBOOT_CONFIG names another`
+        : `cannot read the configuration ${path}: ${errorText(error)}`;
+    throw new RackError('config-unreadable', text, { cause: error });
   }
 }
 

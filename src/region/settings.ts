@@ -182,7 +182,8 @@ export class RegionSettings {
     const rack = interfaceName === undefined ? '' : owner;
     const rule = edit.key === INTERFACES_KEY ? undefined : this.rules.ownerOf(key);
     if (rule === undefined) {
-      const hint = edit.key === INTERFACES_KEY ? `name one: ${INTERFACES_KEY}.NAME` : 'config show lists all keys';
+      const hint =
+        edit.key === INTERFACES_KEY ? `name one: ${INTERFACES_KEY}.NAME` : 'rackboot config show lists all keys';
       return refusal('setting-unknown', `${edit.key}: there is no such key; ${hint}`);
     }
     if (rule === 'file')

@@ -46,6 +46,34 @@ test('every command that a message names is in the table, with what follows it',
   );
 });
 
+/** The options that a message names with a command: `rackboot images add FILE --os OS`, up to the end of its sentence or quotation. */
+function optionsIn(file: string): readonly (Named & { readonly options: readonly string[] })[] {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+    .split('\n')
+    .filter((line) => !/^\s*(?:\/\/|\/?\*)/.test(line))
+    .join('\n');
+  const found = text.matchAll(
+    /\brackboot ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?((?:\$\{[^}]*\}|[^`'";,:.<\n])* --[^`'";:<\n]*)/g,
+  );
+  return [...found].map(([, command = '', next, rest = '']) => ({
+    ...{ file, command, next },
+    options: [...rest.matchAll(/(?<= |\[)--([a-z][a-z-]*)/g)].map(([, option = '']) => option),
+  }));
+}
+
+test('every option that a message names belongs to its command', () => {
+  const table = tabledCommands();
+  const named = globSync('src/**/*.ts', { cwd: ROOT }).flatMap(optionsIn);
+  assert.ok(named.length > 12, `only ${named.length} are named with options`);
+  const wrong = named.flatMap(({ file, command, next, options }) => {
+    const found =
+      table.find(({ words }) => words === `${command} ${next}`) ?? table.find(({ words }) => words === command);
+    const missing = options.filter((option) => found?.options.has(option) !== true);
+    return missing.map((option) => `${file}: rackboot ${command} ${next ?? ''} --${option}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test('what a refusal says is possible for a machine is what its command is called, and no alias of it', () => {
   const words = tabledCommands().map((command) => command.words);
   for (const name of COMMAND_NAMES) assert.ok(words.includes(`machines ${commandWord(name)}`), name);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { findHostOverlaps } from '../../src/config/host-check.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems, parseConfig, readConfigText } from '../../src/config/load.ts';
 import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');
@@ -457,4 +457,12 @@ test('relay agents send from addresses or networks, from none besides their own,
   assert.equal(configOf(withInterface({})).dhcp.subnets[0]?.relaySources, undefined);
   for (const wrong of ['[10.20.0.300]', '[10.20.0.1/24]', 'gateway'])
     assert.match(problemsOf(withInterface({ relay_sources: wrong })), /cluster_interfaces\[0\]\.relay_sources/, wrong);
+});
+
+test('a file that is not there is told with what makes one, one that cannot be read is not', () => {
+  const there =
+    /^there is no configuration \/nowhere\.yaml: `rackboot init` makes one; --config or RACKBOOT_CONFIG names/;
+  assert.throws(() => readConfigText('/nowhere.yaml'), { code: 'config-unreadable', message: there });
+  const unreadable = /^cannot read the configuration \/proc\/self\/mem\/x: ENOTDIR/;
+  assert.throws(() => readConfigText('/proc/self/mem/x'), { code: 'config-unreadable', message: unreadable });
 });

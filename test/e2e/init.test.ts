@@ -187,17 +187,21 @@ describe('rackboot init', { skip }, () => {
     }
     assert.equal((await init('--yes')).code, 0);
     const person = rack.type('createadmin', '--username', 'ann');
-    await person.answer(/Password for ann: /, '\x03', '');
+    await person.answer(/Password for ann .*: /, '\x03', '');
     assert.equal(await person.ended(), 1);
     const typing = rack.type('createadmin', '--username', 'ann');
-    await typing.answer(/Password for ann: /, 'correct horse');
+    await typing.answer(/Password for ann .*: /, 'correct horse');
     await typing.answer(/Once more: /, 'correct horse');
     assert.equal(await typing.ended(), 0, typing.text());
     assert.doesNotMatch(typing.text(), /horse/, 'the password is not shown');
     const differing = rack.type('createadmin', '--username', 'bob');
-    await differing.answer(/Password for bob: /, 'one');
-    await differing.answer(/Once more: /, 'other');
+    await differing.answer(/Password for bob .*: /, 'one horse');
+    await differing.answer(/Once more: /, 'other horse');
     assert.equal(await differing.ended(), 2);
     assert.match(differing.text(), /the two passwords differ/);
+    const short = rack.type('createadmin', '--username', 'bob');
+    await short.answer(/Password for bob \(at least 8 characters\): /, 'one');
+    assert.equal(await short.ended(), 2, 'it is not asked for again');
+    assert.match(short.text(), /a password has at least 8 characters/);
   });
 });

@@ -346,7 +346,7 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
       }
       const odd = await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin });
       assert.equal(odd.status, 400);
-      assert.match(odd.text, /'odd' is not a state: give problem, work, new, commissioning, .*, failed-testing/);
+      assert.match(odd.text, /'odd' is not a state\. There are problem, work, new, commissioning, .*, failed-testing/);
       // Parts of a long list in which nothing fits are left out of it.
       for (const [query, found] of [
         ['q=m24', ['m24', ...Array.from({ length: 10 }, (_, index) => `m${240 + index}`)]],

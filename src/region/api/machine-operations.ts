@@ -3,6 +3,7 @@
 // 1. Lists are read by key ranges, LIST_CHUNK at a time, each when the part before has been sent; of a search, some parts are empty.
 
 import { z } from 'zod';
+import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../hostname.ts';
 import { type MachineStatus, statusRow } from '../life/lifecycle.ts';
@@ -71,7 +72,10 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   for (const text of given.status ?? []) {
     const named = parseStatuses(text);
     if (named === undefined) {
-      return refuseField('status', `'${cleanWords(text, 40)}' is not a state: give ${STATUS_NAMES.join(', ')}.`);
+      const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
+      const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+      const problem = `'${cleanWords(text, 40)}' is not a state.${hint} There are ${STATUS_NAMES.join(', ')}.`;
+      return refuseField('status', problem);
     }
     statuses.push(...named);
   }

@@ -56,7 +56,7 @@ export function oneLine(text: string, tone = ''): string {
   const [first = '', ...more] = words.split(/\s*\n\s*/);
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
   if (isShort && words === text) return `<div class="${tone}">${escapeHtml(first)}</div>`;
-  const shown = isShort ? `${first} …` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
+  const shown = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
   return `<details class="words ${tone}"><summary>${escapeHtml(asSentence(shown))}</summary>${escapeHtml(text)}</details>`;
 }
 
@@ -64,7 +64,7 @@ export function oneLine(text: string, tone = ''): string {
 export function logLine(text: string, tone: string, more = ''): string {
   const words = plainWords(text);
   if (words === text) return `<span class="${tone}">${escapeHtml(text)}${more}</span>`;
-  return `<details class="words ${tone}"><summary>${escapeHtml(words)} …${more}</summary>${escapeHtml(text)}</details>`;
+  return `<details class="words ${tone}"><summary>${escapeHtml(words)}${SPACE}…${more}</summary>${escapeHtml(text)}</details>`;
 }
 
 /** The state of a machine as a coloured pill, with what stands before its name. */

@@ -38,7 +38,7 @@ test('the whole text is a click away, escaped', () => {
   for (const html of [oneLine(text), logLine(text, 'what')]) {
     assert.match(
       html,
-      /^<details[^>]*><summary>[Ii]t was switched off …<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
+      /^<details[^>]*><summary>[Ii]t was switched off\u00a0…<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
     );
     assert.ok(html.includes('more'));
   }
