@@ -49,6 +49,8 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
   const directory = join(root.home, '..', 'machine');
   mkdirSync(directory, { recursive: true });
   const namespace = LabNamespace.create(`rb-steps-${process.pid}`, '10.20.0.1', 24);
+  // Somebody else is on the wire, as behind any switch: it has a carrier.
+  namespace.addHost('other', '52:54:00:10:20:02');
   const machine = new VirtualMachine(specOf(MACHINE, 0, directory), namespace);
   let daemon: ReturnType<BareRoot['start']> | undefined;
   const run = async (command: string): Promise<string> => {
@@ -75,7 +77,11 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
       const started = root.start(`cd ${CHECKOUT} && exec ${WITHOUT_AN_INIT}`, { network: namespace.name });
       daemon = started;
       const isServing = (): boolean => /"event":"interface\.serving"|eth1 .*is served/.test(started.text());
-      await whileRunning(started.child, eventuallyWithin(SERVED_MS_MAX, 'the rack serves', isServing), started.text);
+      await whileRunning(
+        started.child,
+        eventuallyWithin(SERVED_MS_MAX, 'the rack serves', isServing),
+        started.text,
+      ).catch((error: unknown) => assert.fail(`${String(error)}: ${started.text()}`));
     }
     assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
     assert.match(await run('sudo rackboot machines list'), / New +amd64\/generic /);
