@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { frame } from '../../src/dns/stream.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { authorization } from './oauth.ts';
@@ -169,8 +169,7 @@ async function discoverFlood(perSecond: number): Promise<void> {
 
 /** Datagrams of a relay agent that does not exist: DISCOVERs for the whole range, and RELEASEs of all its addresses in the holder's name. */
 async function forgeRelay(perSecond: number): Promise<void> {
-  const giaddr = ip(addresses[1] ?? '');
-  const range = ip(addresses[2] ?? '');
+  const [giaddr = ANY, range = ANY] = addresses.slice(-2).map(ip);
   const holder = hw(further);
   const socket = await udp(first);
   await flood([socket], perSecond, 67, (index) => {
@@ -277,6 +276,11 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'dns-random-names': async () =>
     flood(await everyAddress(), 2000, 53, (index) =>
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
+    ),
+  'dns-beside': async () =>
+    // Each name some times: most of the answers come from the cache, as those of others do.
+    flood(await everyAddress(), 1000, 53, (index) =>
+      queryBytes(`b${(index >> 2) % 4000}.outside.example`, (index & 1) === 0 ? 1 : 16, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
   'dns-tcp-own': () => holdConnections(53, 40, () => undefined),

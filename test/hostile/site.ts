@@ -7,7 +7,7 @@
 //                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
 //                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
-//                            └─ router    10.77.8.2 ── far  10.78.0.10   a network that the rack does not serve
+//                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ export const HOLDER_NAME = 'keeper';
 export const REPORTED_MAC = '52:54:00:77:08:30';
 const UPSTREAM = '10.77.8.53';
 /** Few, so that an attack fills them in seconds. */
-const NEW_MACHINES_MAX = 200;
+export const NEW_MACHINES_MAX = 200;
 const LARGE_BYTES = 64 * 1024 * 1024;
 const UPSTREAM_PROGRAM = join(import.meta.dirname, 'upstream.ts');
 const ATTACKERS_PROGRAM = join(import.meta.dirname, 'attackers.ts');
@@ -67,7 +67,7 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   // Of two networks, one of them the machine's: neither the rule for an address nor the one for a network is enough alone.
   attacker: Array.from({ length: 64 }, (_, index) => `10.77.${index % 2 === 0 ? 8 : 11}.${64 + (index >> 1)}`),
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
-  far: ['10.78.0.10'],
+  far: Array.from({ length: 64 }, (_, index) => `10.78.0.${10 + index}`),
   machine: [KNOWN_ADDRESS],
 };
 
@@ -182,7 +182,7 @@ export class HostileSite {
     const mac = /link\/ether (\S+)/.exec(bridge)?.[1] ?? '';
     await this.run('ghost', 'ip', 'neighbour', 'add', RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
     this.#hosts.set('far', rack.addFarHost(this.host('router'), 'far', '52:54:00:77:08:ff', '10.78.0.1/24'));
-    await this.run('far', 'ip', 'address', 'add', '10.78.0.10/24', 'dev', 'eth0');
+    for (const address of PLACES.far) await this.run('far', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     await this.run('far', 'ip', 'route', 'add', 'default', 'via', '10.78.0.1');
     rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
     rack.launch(this.host('upstream'), process.execPath, UPSTREAM_PROGRAM, UPSTREAM);
@@ -202,6 +202,9 @@ export class HostileSite {
     this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
     this.ordinaryKey = await this.#makeOrdinary('olga');
     this.cookie = await this.#signIn('gail');
+    const report = ['op=new', 'architecture=amd64/generic', `mac_addresses=${REPORTED_MAC}`];
+    const words = report.flatMap((field) => ['-d', field]);
+    await this.run('machine', 'curl', '-sSf', ...words, `http://${RACK}:5248/MAAS/api/1.0/nodes/`);
   }
 
   /** Makes an account without rights. @returns its API key */
