@@ -1,6 +1,10 @@
-// Every case of the suite: those of the wire, and the same attacks from behind a router.
+// Every case of the suite.
 
 import type { HostileCase } from './case.ts';
 import { CASES } from './cases.ts';
+import { FURTHER_CASES } from './further-cases.ts';
+import { routed } from './routed-cases.ts';
 
-export const EVERY_CASE: readonly HostileCase[] = CASES;
+const NEAR = [...CASES, ...FURTHER_CASES];
+
+export const EVERY_CASE: readonly HostileCase[] = [...NEAR, ...routed(NEAR)];

@@ -8,15 +8,19 @@ import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { bootServerRequest } from './bystanders.ts';
 import { authorization } from './oauth.ts';
 import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts';
 import {
+  BOOTER_ADDRESS,
+  BOOTER_MAC,
   HOLDER_MAC,
   HOLDER_NAME,
   type HostileSite,
   KNOWN_ADDRESS,
   KNOWN_MAC,
   PASSWORD,
+  PROXY_RACK,
   RACK,
   REPORTED_MAC,
 } from './site.ts';
@@ -31,6 +35,10 @@ const LONG_REPORT_BYTES = 100_000;
 /** Twice as many questions, which is less than one client may have waiting. */
 const REMEMBERED_NAMES = 25;
 /** Long enough for the seconds of an answer that is remembered to become fewer. */
+const BLIND_MS = 9000;
+/** As docs/security.md says: three packets of 544 octets for a request of 37, here with a name of one letter. */
+const TFTP_FACTOR = (3 * 544) / 37;
+const BOOT_TRIES = 4;
 const REMEMBERED_MS = 1500;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
@@ -79,6 +87,24 @@ export const WANTS = {
     if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
   },
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
+  // Of what was sent in its name, for as long as the rack keeps a transfer up for a client that says nothing.
+  'a host in whose name others ask gets no more than is stated': async (site) => {
+    // Before somebody has asked in its name nothing may come at all.
+    if (site.blind().sent > 0) await sleep(BLIND_MS);
+    const { received, sent } = site.blind();
+    if (process.env.HOSTILE_TIMES !== undefined) console.log(`# ${received} octets for ${sent}`);
+    if (received === 0 && sent > 0) throw new Error('it hears nothing of what is sent to it');
+    if (received > sent * TFTP_FACTOR) throw new Error(`${received} octets came for ${sent}`);
+  },
+  'a machine beside another DHCP server is told its loader': async (site) => {
+    const request = bootServerRequest(hw(BOOTER_MAC), ip(BOOTER_ADDRESS), nextName());
+    const words = [PROXY_RACK, '4011', '1', '0', Buffer.from(request).toString('hex'), '68'];
+    for (let tries = 0; tries < BOOT_TRIES; tries += 1) {
+      if ((await site.run('booter', process.execPath, ASK_PROGRAM, ...words)).trim() === '1') return;
+    }
+    throw new Error('no answer');
+  },
+  'an accepted rack is heard': (site) => site.heartbeat(),
   // Of a name that was not asked for before, by an address that no other name has.
   'names of outside are answered': (site) => {
     const name = `w${site.apiKey.length}-${nextName()}.outside.example`;
