@@ -387,13 +387,13 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'enlists machines that do not exist, as fast as it can',
     attack: 'enlist-flood',
     from: 'attacker',
-    // All places are taken, and twice as many were asked for after that.
+    // All places are taken, and as many were asked for after that.
     bites: (now, before) =>
       now.sum('rackboot_region_api_answers_total', { class: '2xx' }) +
         now.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) -
         before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
-      3 * NEW_MACHINES_MAX,
+      2 * NEW_MACHINES_MAX,
     withoutIt: 'region/identity/new-machines.ts whoGivesWay: return undefined; or unproven[0], whoever reported it',
     others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine stays what it was reported as': 5 },
   },

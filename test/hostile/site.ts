@@ -102,6 +102,7 @@ export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
   #victim: Running | undefined;
+  readonly #attacks: Running[] = [];
   #blind: { readonly running: Running; readonly before: number } | undefined;
   #newcomers = 0;
   #signedIn = 0;
@@ -154,13 +155,17 @@ export class HostileSite {
         ? [ATTACKERS_PROGRAM, name, target, String(ATTACK_SECONDS_MAX), ...PLACES[place], ...more]
         : [FRAMES_PROGRAM, 'eth0', frames, String(ATTACK_SECONDS_MAX)];
     const running = this.rack.launch(this.host(place), process.execPath, ...words);
+    this.#attacks.push(running);
     if (name === BLIND) this.#blind = { running, before: this.#received() };
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
     return running;
   }
 
-  /** Octets that the victim has got, and of the requests in its name, since the last attack in its name began; none: nothing of either. */
-  blind(): { readonly received: number; readonly sent: number } {
+  /**
+   * Octets that the victim has got, and of the requests in its name, since the last attack in its name began; none: nothing of either.
+   * `isAlone`: nothing else attacks.
+   */
+  blind(): { readonly received: number; readonly sent: number; readonly isAlone: boolean } {
     const sent = Number(
       this.#blind?.running
         .text()
@@ -168,7 +173,8 @@ export class HostileSite {
         ?.at(-1)
         ?.slice(5) ?? 0,
     );
-    return { received: this.#received() - (this.#blind?.before ?? 0), sent };
+    const going = this.#attacks.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+    return { received: this.#received() - (this.#blind?.before ?? 0), sent, isAlone: going.length === 1 };
   }
 
   #received(): number {
