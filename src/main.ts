@@ -4,6 +4,7 @@
 // any more (`rackboot … | head -1`), as a shell reports a program that SIGPIPE ended.
 
 import { runCommandLine } from './cli/command-line.ts';
+import { printError } from './cli/output.ts';
 import { errorText, osErrorCode } from './errors.ts';
 
 /** 128 and the number of SIGPIPE, which Node ignores. */
@@ -16,7 +17,7 @@ process.stdout.on('error', (error) => {
   if (isOutputLost) return;
   isOutputLost = true;
   if (osErrorCode(error) !== 'EPIPE') {
-    console.error(`rackboot: standard output cannot be written: ${errorText(error)}`);
+    printError(`rackboot: standard output cannot be written: ${errorText(error)}`);
     process.exit(1);
   }
   // A command that has something to clean up is told to end, as a person would tell it.

@@ -71,11 +71,33 @@ describe('the ways by which text leaves', () => {
   const SOURCE = join(dirname(import.meta.dirname), 'src');
   const read = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
 
-  test('every command prints through output.ts, which cleans', () => {
-    // prompt.ts asks the questions of its own commands.
-    const files = globSync('cli/*.ts', { cwd: SOURCE }).filter((file) => !/(output|prompt)\.ts$/.test(file));
-    const direct = files.filter((file) => /\bconsole\.|\bprocess\.std(out|err)\.write\(/.test(read(file)));
-    assert.deepEqual(direct, [], 'use print, printError, printPart or printJson of src/cli/output.ts');
+  /** Lines outside `cli/output.ts` that name an output of the process. */
+  const elsewhere = new Set([
+    // Whether somebody still reads it.
+    "process.stdout.on('error', (error) => {",
+    "process.stderr.on('error', () => undefined);",
+    // The terminal that a person types at.
+    'const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;',
+    // Cleans what it is told before it colours it.
+    'constructor(clock: Clock, print: (line: string) => void = console.log) {',
+  ]);
+
+  test('every command writes through output.ts, which cleans, and so do its questions', () => {
+    const output =
+      /\bconsole\.[a-z]|\bprocess\.std(?:out|err)\b(?!\.(?:isTTY|columns)\b)|\bwriteSync\([12]\b|\/dev\/std(?:out|err)\b/;
+    const files = globSync(['{cli,lab,doctor,capture}/*.ts', 'main.ts'], { cwd: SOURCE });
+    const direct = files
+      .filter((file) => file !== join('cli', 'output.ts'))
+      .flatMap((file) =>
+        read(file)
+          .split('\n')
+          .map((line) => `${file}: ${line.trim()}`),
+      )
+      .filter((line) => {
+        const text = line.slice(line.indexOf(': ') + 2);
+        return output.test(text) && !/^(?:\/\/|\*|\/\*)/.test(text) && !elsewhere.has(text);
+      });
+    assert.deepEqual(direct, [], 'use print, printError, printPart, printAside or printJson of src/cli/output.ts');
   });
 
   test('no other file has an idea of its own of what may be shown', () => {

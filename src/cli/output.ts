@@ -1,7 +1,8 @@
 // What a person sees: tables for reading, JSON for scripts, one line for an error.
 //
-// 1. Every command prints through this file, and nothing that leaves it, but for stored documents into a file or a pipe, has a control character but line ends, tabs and the colours given
-//    to `print`: what machines and strangers sent can neither act on a terminal nor turn a line around.
+// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Nothing that leaves it has a control character but
+//    line ends, tabs and the colours given to `print`: what machines and strangers sent can neither act on a terminal nor turn a line around.
+//    Stored documents are exact where they go into a file or a pipe.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -23,6 +24,9 @@ export const printError = (text: string): void => console.error(cleanLines(text)
 
 /** Prints what may have lines, without adding one. */
 export const printPart = (text: string): boolean => process.stdout.write(cleanLines(text));
+
+/** The same beside the output of the command: a question to a person whose answer is not shown. */
+export const printAside = (text: string): boolean => process.stderr.write(cleanLines(text));
 
 /** Prints a document that somebody stored (a preseed, a script): as it is into a file or a pipe, clean on a terminal. */
 export const printDocument = (text: string): boolean =>

@@ -1,10 +1,13 @@
 // Questions to a person on a terminal.
 //
 // 1. Ctrl-C and Ctrl-D end the command with one line, whatever was being asked.
+// 2. A question may quote what others sent: it is cleaned as all output is.
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { cleanLines } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { printAside } from './output.ts';
 
 /** A terminal that is asked; `close` gives it back. */
 export interface Prompt {
@@ -20,17 +23,17 @@ export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt 
   const reader = createInterface({ input: process.stdin, output, terminal: true });
   return {
     ask: async (question, begun) => {
-      if (silent) process.stderr.write(question);
+      if (silent) printAside(question);
       try {
-        const answer = reader.question(silent ? '' : question);
+        const answer = reader.question(silent ? '' : cleanLines(question));
         if (begun !== undefined) reader.write(begun);
         return await answer;
       } catch (error) {
         if (osErrorCode(error) !== 'ABORT_ERR') throw error;
-        process.stderr.write('\n');
+        printAside('\n');
         throw new RackError('cancelled', 'stopped by you; nothing was changed', { cause: error });
       } finally {
-        if (silent) process.stderr.write('\n');
+        if (silent) printAside('\n');
       }
     },
     close: () => reader.close(),

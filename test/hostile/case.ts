@@ -8,7 +8,7 @@ import type { Want } from './wants.ts';
 export type Bites = (now: Readings, before: Readings) => boolean;
 
 export interface HostileCase {
-  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics';
+  readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics' | 'link' | 'wire';
   /** What the attacker does, in words. */
   readonly attacker: string;
   /** The name in attackers.ts. */

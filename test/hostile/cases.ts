@@ -22,7 +22,7 @@ import {
   unsent,
 } from './case.ts';
 import type { Readings } from './readings.ts';
-import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, REPORTED_MAC } from './site.ts';
+import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC } from './site.ts';
 
 /** So many clients' connections are open at the DNS server, and no more. */
 const openAtMost = (count: number) => ({
@@ -30,6 +30,7 @@ const openAtMost = (count: number) => ({
   isTrue: (now: Readings): boolean => now.sum('rackboot_dns_tcp_connections_open') <= count,
 });
 
+/** From the wire; `every-case.ts` has those of elsewhere, too. */
 export const CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
@@ -108,7 +109,12 @@ export const CASES: readonly HostileCase[] = [
     from: 'ghost',
     bites: unsent('dns'),
     withoutIt: NO_SEND_ROOM,
-    others: { ...ON_THE_WIRE, 'names are answered at the first asking': 8, 'names of outside are answered': 5 },
+    others: {
+      ...ON_THE_WIRE,
+      'names are answered at the first asking': 8,
+      'names of outside are answered': 5,
+      'a name that was asked before is answered as it was': 8,
+    },
   },
   {
     door: 'DNS',
@@ -133,7 +139,11 @@ export const CASES: readonly HostileCase[] = [
       isTrue: (now) => now.sum('rackboot_dns_cache_answers') <= CACHE_ENTRIES_MAX,
     },
     withoutIt: 'dns/cache.ts put: do not remove the oldest',
-    others: { ...ON_THE_WIRE, 'names of outside are answered': 10 },
+    others: {
+      ...ON_THE_WIRE,
+      'names of outside are answered': 10,
+      'a name that was asked before is answered as it was': 8,
+    },
   },
   {
     door: 'DNS',
@@ -144,6 +154,22 @@ export const CASES: readonly HostileCase[] = [
     keeps: openAtMost(CONNECTIONS_MAX),
     withoutIt: `${NO_ROOM}; dns/server.ts: admit 1000 times CONNECTIONS_MAX`,
     others: { ...ON_THE_WIRE, 'names are answered over TCP': 8, 'names of outside are answered': 5 },
+  },
+  {
+    door: 'DNS',
+    attacker: 'asks from 64 addresses for A and TXT of its own names, at the same time as everybody else',
+    attack: 'dns-beside',
+    from: 'attacker',
+    bites: every(
+      grown(500, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),
+      grown(1000, 'rackboot_dns_answers_total', { source: 'cache' }),
+    ),
+    withoutIt: 'net/byte-reader.ts copy: a view of the bytes (viewBytes) in place of copyBytes',
+    others: {
+      ...ON_THE_WIRE,
+      'names of outside are answered': 5,
+      'a name that was asked before is answered as it was': 8,
+    },
   },
   {
     door: 'DNS',
@@ -361,8 +387,14 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'enlists machines that do not exist, as fast as it can',
     attack: 'enlist-flood',
     from: 'attacker',
-    bites: grown(200, 'rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }),
-    withoutIt: 'region/identity/new-machines.ts whoGivesWay: return undefined',
-    others: { ...AT_THE_REGION, 'an administrator signs in': 15 },
+    // All places are taken, and as many were asked for after that.
+    bites: (now, before) =>
+      now.sum('rackboot_region_api_answers_total', { class: '2xx' }) +
+        now.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) -
+        before.sum('rackboot_region_api_answers_total', { class: '2xx' }) -
+        before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
+      2 * NEW_MACHINES_MAX,
+    withoutIt: 'region/identity/new-machines.ts whoGivesWay: return undefined; or unproven[0], whoever reported it',
+    others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine stays what it was reported as': 5 },
   },
 ];

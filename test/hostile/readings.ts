@@ -7,12 +7,15 @@ export class Readings {
   readonly #families: ReadonlyMap<string, Family>;
   readonly #udp: string;
   readonly #tcp: string;
+  /** Frames that came to the rack from the wire. */
+  readonly frames: number;
 
   /** @param udp what `ss -uanmOH` says, @param tcp what `ss -tanOH` says, each in the rack's namespace */
-  constructor(metrics: string, udp: string, tcp: string) {
+  constructor(metrics: string, udp: string, tcp: string, frames: number) {
     this.#families = parseExposition(metrics);
     this.#udp = udp;
     this.#tcp = tcp;
+    this.frames = frames;
   }
 
   /** The sum of a metric's samples that have these labels. */

@@ -6,8 +6,11 @@
 //                            ├─ newcomer                asks for a lease, each time as another host
 //                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
 //                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
+//                            ├─ victim    10.77.8.11    the attacker speaks in its name, too
 //                            ├─ upstream  10.77.8.53    answers outside.example, is silent for silent.example
-//                            └─ router    10.77.8.2 ── far  10.78.0.10   a network that the rack does not serve
+//                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
+//     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots beside another DHCP server
+//                            └─ beside    10.79.0.64 … .127
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -17,6 +20,14 @@ import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { createApiKey, hashPassword } from '../../src/region/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
+import {
+  heartbeatOf,
+  OTHER_UUID,
+  rackAuthorization,
+  rackInterface,
+  registrationFields,
+} from '../region/racks/rack-place.ts';
+import { SHORTEST_NAME } from './bystanders.ts';
 import { Readings } from './readings.ts';
 
 export const RACK = '10.77.8.1';
@@ -27,12 +38,25 @@ export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
 /** Of a machine that was reported and never booted: no rack vouches for it. */
 export const REPORTED_MAC = '52:54:00:77:08:30';
+/** Of the host in whose name the attacker asks. */
+export const VICTIM = '10.77.8.11';
+/** The rack's address beside another DHCP server, and a machine there. */
+export const PROXY_RACK = '10.79.0.1';
+export const BOOTER_ADDRESS = '10.79.0.10';
+export const BOOTER_MAC = '52:54:00:79:00:10';
 const UPSTREAM = '10.77.8.53';
 /** Few, so that an attack fills them in seconds. */
-const NEW_MACHINES_MAX = 200;
+export const NEW_MACHINES_MAX = 200;
 const LARGE_BYTES = 64 * 1024 * 1024;
 const UPSTREAM_PROGRAM = join(import.meta.dirname, 'upstream.ts');
 const ATTACKERS_PROGRAM = join(import.meta.dirname, 'attackers.ts');
+const FRAMES_PROGRAM = join(import.meta.dirname, 'wire-flood.ts');
+const BYSTANDERS_PROGRAM = join(import.meta.dirname, 'bystanders.ts');
+/** The attack in the name of the victim. */
+const BLIND = 'tftp-blind';
+/** Of the accepted rack whose key nobody else has. */
+const OTHER_TOKEN = 'token-of-rack-3';
+const OTHER_NETWORK = '10.51.0.0/24';
 const ATTACK_SECONDS_MAX = 300;
 
 /** Who signs in is looked up at length the first time only, so each signs in once. */
@@ -51,6 +75,7 @@ const CONFIG = `cluster_interfaces:
     ip_range_high: 10.77.9.199
     hosts:
       - { mac: "${KNOWN_MAC}", ip: 10.77.8.10, hostname: machine }
+  - { name: beside, interface: br1, ip: ${PROXY_RACK}, network: 10.79.0.0/24, management: 1, mode: proxy }
 dns:
   listen: [${RACK}]
   upstream: [${UPSTREAM}]
@@ -61,20 +86,24 @@ region: { listen: ["127.0.0.1:5240", "${RACK}:5240"], new_machines_max: ${NEW_MA
 `;
 
 /** Where an attacker sits. */
-export type Place = 'attacker' | 'ghost' | 'far' | 'machine';
+export type Place = 'attacker' | 'ghost' | 'far' | 'machine' | 'beside';
 
 export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   // Of two networks, one of them the machine's: neither the rule for an address nor the one for a network is enough alone.
   attacker: Array.from({ length: 64 }, (_, index) => `10.77.${index % 2 === 0 ? 8 : 11}.${64 + (index >> 1)}`),
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
-  far: ['10.78.0.10'],
+  far: Array.from({ length: 64 }, (_, index) => `10.78.0.${10 + index}`),
   machine: [KNOWN_ADDRESS],
+  beside: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
 };
 
 /** The rack and everybody around it. */
 export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
+  #victim: Running | undefined;
+  readonly #attacks: Running[] = [];
+  #blind: { readonly running: Running; readonly before: number } | undefined;
   #newcomers = 0;
   #signedIn = 0;
   apiKey = '';
@@ -119,20 +148,62 @@ export class HostileSite {
 
   /** Starts an attack and waits until it is at full force. */
   async attack(name: string, place: Place, more: readonly string[] = []): Promise<Running> {
-    const words = [name, RACK, String(ATTACK_SECONDS_MAX), ...PLACES[place], ...more];
-    const running = this.rack.launch(this.host(place), process.execPath, ATTACKERS_PROGRAM, ...words);
+    const target = place === 'beside' ? PROXY_RACK : RACK;
+    const [, frames] = /^wire-(.*)$/.exec(name) ?? [];
+    const words =
+      frames === undefined
+        ? [ATTACKERS_PROGRAM, name, target, String(ATTACK_SECONDS_MAX), ...PLACES[place], ...more]
+        : [FRAMES_PROGRAM, 'eth0', frames, String(ATTACK_SECONDS_MAX)];
+    const running = this.rack.launch(this.host(place), process.execPath, ...words);
+    this.#attacks.push(running);
+    if (name === BLIND) this.#blind = { running, before: this.#received() };
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));
     return running;
   }
 
+  /**
+   * Octets that the victim has got, and of the requests in its name, since the last attack in its name began; none: nothing of either.
+   * `isAlone`: nothing else attacks.
+   */
+  blind(): { readonly received: number; readonly sent: number; readonly isAlone: boolean } {
+    const sent = Number(
+      this.#blind?.running
+        .text()
+        .match(/sent \d+/g)
+        ?.at(-1)
+        ?.slice(5) ?? 0,
+    );
+    const going = this.#attacks.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+    return { received: this.#received() - (this.#blind?.before ?? 0), sent, isAlone: going.length === 1 };
+  }
+
+  #received(): number {
+    return Number(
+      this.#victim
+        ?.text()
+        .match(/received \d+/g)
+        ?.at(-1)
+        ?.slice(9) ?? 0,
+    );
+  }
+
+  /** The accepted rack whose key nobody else has says that it is there. */
+  async heartbeat(): Promise<void> {
+    const body = JSON.stringify(heartbeatOf({ interfaces: [rackInterface(OTHER_NETWORK)] }));
+    const words = ['-H', `Authorization: ${rackAuthorization(OTHER_TOKEN)}`, '-H', 'Content-Type: application/json'];
+    const url = `http://${RACK}:5240/MAAS/uplink/1/racks/${OTHER_UUID}/heartbeat`;
+    await this.run('far', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
+  }
+
   /** How the rack does now. */
   async read(): Promise<Readings> {
-    const [metrics, udp, tcp] = await Promise.all([
+    const [metrics, udp, tcp, frames] = await Promise.all([
       this.run('rack', 'curl', '-sSf', '--retry', '2', 'http://127.0.0.1:5249/metrics'),
       this.run('rack', 'ss', '-uanmOH'),
       this.run('rack', 'ss', '-tanOH'),
+      this.run('rack', 'cat', '/sys/class/net/br0/statistics/rx_packets'),
     ]);
-    return new Readings(metrics, udp, tcp);
+    return new Readings(metrics, udp, tcp, Number(frames));
   }
 
   /** The name of an administrator who has not signed in yet, while there are any. */
@@ -170,6 +241,7 @@ export class HostileSite {
       attacker: PLACES.attacker,
       ghost: PLACES.ghost,
       upstream: [UPSTREAM],
+      victim: [VICTIM],
       router: ['10.77.8.2'],
     }).entries()) {
       const mac = { machine: KNOWN_MAC, holder: HOLDER_MAC }[name] ?? `52:54:00:77:08:f${index}`;
@@ -180,14 +252,21 @@ export class HostileSite {
     await this.run('ghost', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
     const bridge = rack.namespace.ip('link', 'show', 'br0');
     const mac = /link\/ether (\S+)/.exec(bridge)?.[1] ?? '';
-    await this.run('ghost', 'ip', 'neighbour', 'add', RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
+    for (const name of ['ghost', 'attacker'])
+      await this.run(name, 'ip', 'neighbour', 'add', RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
     this.#hosts.set('far', rack.addFarHost(this.host('router'), 'far', '52:54:00:77:08:ff', '10.78.0.1/24'));
-    await this.run('far', 'ip', 'address', 'add', '10.78.0.10/24', 'dev', 'eth0');
+    for (const address of PLACES.far) await this.run('far', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     await this.run('far', 'ip', 'route', 'add', 'default', 'via', '10.78.0.1');
     rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
+    await this.#buildBeside();
+    // In its name, but it neither answers ARP for it nor asks.
+    await this.run('attacker', 'ip', 'address', 'add', `${VICTIM}/32`, 'dev', 'lo');
+    await this.run('attacker', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=1');
+    this.#victim = rack.launch(this.host('victim'), process.execPath, BYSTANDERS_PROGRAM, VICTIM);
     rack.launch(this.host('upstream'), process.execPath, UPSTREAM_PROGRAM, UPSTREAM);
     makeStandInTree(rack.tree);
     writeFileSync(join(rack.tree, 'shimx64.efi'), randomBytes(950_000));
+    writeFileSync(join(rack.tree, SHORTEST_NAME), Buffer.alloc(2000, 0x5a));
     writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
     rack.configure(CONFIG);
     await rack.start();
@@ -202,6 +281,35 @@ export class HostileSite {
     this.attackersKey = (await this.#rackboot('apikey', '--username', 'mallory')).trim();
     this.ordinaryKey = await this.#makeOrdinary('olga');
     this.cookie = await this.#signIn('gail');
+    const report = ['op=new', 'architecture=amd64/generic', `mac_addresses=${REPORTED_MAC}`];
+    const words = report.flatMap((field) => ['-d', field]);
+    await this.run('machine', 'curl', '-sSf', ...words, `http://${RACK}:5248/MAAS/api/1.0/nodes/`);
+    await this.#acceptRack('machine', {});
+    const own = { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_TOKEN };
+    await this.#acceptRack('upstream', { ...own, interfaces: JSON.stringify([rackInterface(OTHER_NETWORK)]) });
+  }
+
+  /** A second network, where another server would give the addresses. */
+  async #buildBeside(): Promise<void> {
+    const { namespace } = this.rack;
+    for (const words of ['link add br1 type bridge', `address add ${PROXY_RACK}/24 dev br1`, 'link set br1 up'])
+      namespace.ip(...words.split(' '));
+    const hosts = { booter: [BOOTER_ADDRESS], beside: PLACES.beside };
+    for (const [index, [name, addresses]] of Object.entries(hosts).entries()) {
+      const host = namespace.addHost(name, name === 'booter' ? BOOTER_MAC : `52:54:00:79:00:f${index}`);
+      this.#hosts.set(name, host);
+      namespace.ip('link', 'set', `h${namespace.names.indexOf(host) + 1}`, 'master', 'br1');
+      for (const address of addresses) await this.run(name, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    }
+  }
+
+  /** A rack elsewhere asks to be accepted, and is. */
+  async #acceptRack(from: string, more: Readonly<Record<string, string>>): Promise<void> {
+    const { uuid = '', ...others } = registrationFields(more);
+    const fields = { op: 'register', uuid, ...others };
+    const words = Object.entries(fields).flatMap(([name, value]) => ['--data-urlencode', `${name}=${value}`]);
+    await this.run(from, 'curl', '-sSf', '-o', '/dev/null', ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
+    await this.#rackboot('racks', 'accept', uuid);
   }
 
   /** Makes an account without rights. @returns its API key */

@@ -6,7 +6,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
 import type { HostileCase } from './case.ts';
-import { CASES } from './cases.ts';
+import { EVERY_CASE } from './every-case.ts';
 import type { Readings } from './readings.ts';
 import { HostileSite } from './site.ts';
 import { WANTS, type Want } from './wants.ts';
@@ -26,6 +26,8 @@ const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
   'boot HTTP': 'rackboot_http',
   region: 'rackboot_region',
   metrics: 'rackboot_process',
+  link: 'rackboot_region',
+  wire: 'rackboot_dhcp',
 };
 
 /** Describes one test for each case; each want is asked for `rounds` times. `long`: the slow cases, too, and all attacks of a door at once. */
@@ -39,17 +41,17 @@ export function standAll(rounds: number, long: boolean): void {
     });
     after(() => site?.close());
 
-    for (const one of CASES.filter(({ short }) => long || short !== false)) {
+    for (const one of EVERY_CASE.filter(({ short }) => long || short !== false)) {
       test(`${one.attacker} (${one.door}), the others are served`, { timeout: rounds * 240_000 }, () =>
         stand(site, [one], rounds, 1),
       );
     }
     if (!long) return;
-    for (const door of new Set(CASES.map((one) => one.door))) {
+    for (const door of new Set(EVERY_CASE.map((one) => one.door))) {
       test(`does all that at once (${door}), the others are served`, { timeout: rounds * 240_000 }, () =>
         stand(
           site,
-          CASES.filter((one) => one.door === door),
+          EVERY_CASE.filter((one) => one.door === door),
           rounds,
           TOGETHER_FACTOR,
         ),

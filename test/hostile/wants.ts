@@ -8,25 +8,38 @@ import { leasesShape, machinesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { clientBytes, hw, ip } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import { bootServerRequest } from './bystanders.ts';
 import { authorization } from './oauth.ts';
-import { outsideAddress } from './outside-names.ts';
+import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts';
 import {
+  BOOTER_ADDRESS,
+  BOOTER_MAC,
   HOLDER_MAC,
   HOLDER_NAME,
   type HostileSite,
   KNOWN_ADDRESS,
   KNOWN_MAC,
   PASSWORD,
+  PROXY_RACK,
   RACK,
   REPORTED_MAC,
 } from './site.ts';
 
 const ASK_PROGRAM = new URL('./udp-ask.ts', import.meta.url).pathname;
+const DIG_PROGRAM = new URL('./udp-dig.ts', import.meta.url).pathname;
 const ASKINGS = 20;
 const SIGN_IN_TRIES = 4;
 const SIGN_IN_AGAIN_MS = 10_000;
 /** More than a body that takes no place of its own, and less than one word of a command may have. */
 const LONG_REPORT_BYTES = 100_000;
+/** Twice as many questions, which is less than one client may have waiting. */
+const REMEMBERED_NAMES = 25;
+/** Long enough for the seconds of an answer that is remembered to become fewer. */
+const BLIND_MS = 9000;
+/** As docs/security.md says: three packets of 544 octets for a request of 37, here with a name of one letter. */
+const TFTP_FACTOR = (3 * 544) / 37;
+const BOOT_TRIES = 4;
+const REMEMBERED_MS = 1500;
 
 /** What somebody who is not the attacker wants, and how it is asked for. */
 export const WANTS = {
@@ -74,21 +87,52 @@ export const WANTS = {
     if (answered < ASKINGS * 0.8) throw new Error(`${answered} of ${ASKINGS} are answered`);
   },
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp'),
+  // Of what was sent in its name, for as long as the rack keeps a transfer up for a client that says nothing.
+  'a host in whose name others ask gets no more than is stated': async (site) => {
+    // Before somebody has asked in its name nothing may come at all.
+    if (site.blind().sent > 0) await sleep(BLIND_MS);
+    const { received, sent, isAlone } = site.blind();
+    if (process.env.HOSTILE_TIMES !== undefined) console.log(`# ${received} octets for ${sent}`);
+    // Where others hold the places, transfers in its name may all have given way.
+    if (received === 0 && isAlone) throw new Error('it hears nothing of what is sent to it');
+    if (received > sent * TFTP_FACTOR) throw new Error(`${received} octets came for ${sent}`);
+  },
+  'a machine beside another DHCP server is told its loader': async (site) => {
+    const request = bootServerRequest(hw(BOOTER_MAC), ip(BOOTER_ADDRESS), nextName());
+    const words = [PROXY_RACK, '4011', '1', '0', Buffer.from(request).toString('hex'), '68'];
+    for (let tries = 0; tries < BOOT_TRIES; tries += 1) {
+      if ((await site.run('booter', process.execPath, ASK_PROGRAM, ...words)).trim() === '1') return;
+    }
+    throw new Error('no answer');
+  },
+  'an accepted rack is heard': (site) => site.heartbeat(),
   // Of a name that was not asked for before, by an address that no other name has.
   'names of outside are answered': (site) => {
     const name = `w${site.apiKey.length}-${nextName()}.outside.example`;
     return dig(site, name, outsideAddress(name));
   },
+  // From the cache, which datagrams that come later must not change: asked, and asked again while others ask.
+  'a name that was asked before is answered as it was': async (site) => {
+    const names = Array.from(
+      { length: REMEMBERED_NAMES },
+      () => `k${site.apiKey.length}-${nextName()}.outside.example`,
+    );
+    await askEach(site, names);
+    await sleep(REMEMBERED_MS);
+    const seconds = await askEach(site, names);
+    const remembered = seconds.filter((each) => each < OUTSIDE_SECONDS).length;
+    if (remembered < names.length) throw new Error(`${remembered} of ${2 * names.length} answers came from the cache`);
+  },
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
-  // Reported before the attack; who reports it again would only mend what is to be seen.
+  // Reported before all attacks; who reports it again would only mend what is to be seen.
   'a machine stays what it was reported as': async (site) => {
     const found = (await machinesOf(site)).find(({ interface_set: nics }) =>
       nics.some(({ mac_address: mac }) => mac === REPORTED_MAC),
     );
-    if (found === undefined) await reportMachine(site, REPORTED_MAC);
-    else if (found.architecture !== 'amd64/generic') throw new Error(`it is ${found.architecture} now`);
+    if (found === undefined) throw new Error('it is gone');
+    if (found.architecture !== 'amd64/generic') throw new Error(`it is ${found.architecture} now`);
   },
   'the metrics are read': (site) =>
     site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5249/metrics`),
@@ -166,6 +210,17 @@ async function fetchWhole(site: HostileSite, ...words: readonly string[]): Promi
 async function dig(site: HostileSite, name: string, expected: string, ...words: readonly string[]): Promise<void> {
   const out = await site.run('machine', 'dig', '+short', '+time=1', '+tries=4', ...words, `@${RACK}`, name, 'A');
   if (out.trim().split('\n').at(-1) !== expected) throw new Error(`${name}: ${JSON.stringify(out)}`);
+}
+
+/** Asks for A and TXT of each name at once, and compares every answer. @returns the seconds that each may be remembered */
+async function askEach(site: HostileSite, names: readonly string[]): Promise<readonly number[]> {
+  const out = await site.run('machine', process.execPath, DIG_PROGRAM, RACK, ...names);
+  const answers = out.trim().split('\n');
+  const got = new Set(answers.map((line) => line.replace(/ \d+ /, ' ')));
+  const wanted = names.flatMap((name) => [`${name} A ${outsideAddress(name)}`, `${name} TXT ${outsideText(name)}`]);
+  const wrong = wanted.filter((each) => !got.has(each));
+  if (wrong.length > 0) throw new Error(`${wrong.length} of ${wanted.length} answers are not ${wrong[0]} …: ${out}`);
+  return answers.map((line) => Number(line.split(' ')[1]));
 }
 
 async function machinesOf(site: HostileSite) {

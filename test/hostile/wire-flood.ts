@@ -22,6 +22,7 @@ const socket = new PacketSocket(libc, isArp ? ETHERTYPE_ARP : ETHERTYPE_IPV6, [[
 const invented = encodeArpProbe(mac(0x0200_0000_0000), ANY);
 const asking = solicitation();
 let sent = 0;
+console.log('attacking');
 do {
   for (let count = 0; count < BATCH; count += 1, sent += 1) {
     if (!isArp) {

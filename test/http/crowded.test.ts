@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CONNECTIONS_MAX } from '../../src/http/server.ts';
+import { CONNECTIONS_MAX, WAITING_MAX } from '../../src/http/server.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { openRig, type Rig } from './rig.ts';
 
@@ -61,3 +61,14 @@ for (const [name, from, says] of ATTACKS) {
     }
   });
 }
+
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+  const crowd = await Crowd.open(rig.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
+  try {
+    await settled(() => rig.server.counters()['connections-refused']);
+    assert.equal(rig.server.counters().open, CONNECTIONS_MAX);
+    assert.equal(crowd.open, CONNECTIONS_MAX + WAITING_MAX);
+  } finally {
+    crowd.close();
+  }
+});

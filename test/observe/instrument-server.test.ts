@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseIpv4 } from '../../src/net/address.ts';
 import { CONNECTIONS_MAX, InstrumentServer, WAITING_MAX } from '../../src/observe/instrument-server.ts';
-import { addresses, ask, Crowd } from '../support/crowd.ts';
+import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 
 const WATCHER = '127.0.0.1';
 const REQUEST = ['GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'];
@@ -25,6 +25,17 @@ before(async () => {
   port = Number(server.listening[0]?.split(':')[1]);
 });
 after(() => server.close());
+
+// First: connections of a crowd that has gone may still be known.
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+  const crowd = await Crowd.open(port, addresses(8, 1), CONNECTIONS_MAX + WAITING_MAX + 32, { first: 'GET /' });
+  try {
+    await settled(() => crowd.open);
+    assert.equal(crowd.open, CONNECTIONS_MAX + WAITING_MAX);
+  } finally {
+    crowd.close();
+  }
+});
 
 for (const [name, from, first] of [
   ['from one address, saying nothing', ['127.9.0.2'], ''],

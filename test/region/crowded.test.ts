@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
-import { CONNECTIONS_MAX, LARGE_BODIES_MAX } from '../../src/region/api/doors.ts';
+import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../src/region/api/doors.ts';
 import { OPERATOR_SOCKET } from '../../src/region/config.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { type LiveRegion, startRegion } from './live.ts';
@@ -52,6 +52,17 @@ for (const [name, from, says] of ATTACKS) {
     }
   });
 }
+
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, of hosts that all have as many`, async () => {
+  const crowd = await Crowd.open(live.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
+  try {
+    await settled(() => crowd.open);
+    assert.equal(live.api.connections(), CONNECTIONS_MAX);
+    assert.equal(crowd.open, CONNECTIONS_MAX + WAITING_MAX);
+  } finally {
+    crowd.close();
+  }
+});
 
 const post = (length: number): string =>
   'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +

@@ -18,10 +18,10 @@ import type { User } from '../store.ts';
 /**
  * Passwords that are remembered. Only who has a right one fills it; the one that was right longest ago goes, and is looked at again.
  */
-const REMEMBERED_MAX = 256;
+export const REMEMBERED_MAX = 256;
 const REMEMBERED_MS = 300_000;
 /** How often a remembered password may be given wrong. */
-const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
+export const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
 /** Hashed for users that do not exist, so that the time does not tell. */
 const NOBODY = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 

@@ -143,6 +143,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'after 5 minutes; the oldest goes first',
     share: 'none is needed: a wrong password is not remembered',
+    test: 'region/page/guard.test.ts',
   },
   {
     at: 'region/page/guard.ts REMEMBERED_RATE',
@@ -151,6 +152,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; that account is checked there within the limits of passwords',
     howItEmpties: 'with time',
     share: 'by account and address',
+    test: 'region/page/guard.test.ts',
   },
   {
     at: 'region/rate-limit.ts ANONYMOUS_PER_ADDRESS',

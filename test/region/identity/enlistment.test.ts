@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { mac } from '../../../src/net/address.ts';
 import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/region/hostname.ts';
+import { MACHINES_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import {
   identifyingSerial,
@@ -193,6 +194,22 @@ test('no more machines than the limit are New by themselves; the refusal names t
     },
     { newMachinesMax: 2 },
   ));
+
+test(`no more than ${MACHINES_MAX} machines are kept, whoever makes them`, (t) =>
+  withRegion(({ region }) => {
+    const { store } = region;
+    let machines = MACHINES_MAX;
+    const enlistInto = store.enlist.bind(store);
+    t.mock.method(store, 'enlist', (...[asked, decide]: Parameters<typeof store.enlist>) =>
+      enlistInto(asked, (knowledge) => decide(Object.create(knowledge, { machines: { value: machines } }))),
+    );
+    for (const more of [{}, { username: 'bob' }]) {
+      const outcome = region.enlist(report([A], more));
+      assert.equal(outcome.kind === 'refuse' && outcome.refusal.reason, 'machines-limit');
+    }
+    machines = MACHINES_MAX - 1;
+    assert.equal(enlist(region, report([A])).status, 'new');
+  }));
 
 test('a wanted hostname is given when it is free; a taken or empty-handed one is replaced by two words', () =>
   withRegion(({ region }) => {

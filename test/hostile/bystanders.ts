@@ -1,0 +1,42 @@
+// What attackers and the others have in common: ports of the host in whose name somebody asks, and what a machine says to a boot server.
+// `bystanders.ts ADDRESS` is that host: it hears what comes to those ports, answers nothing, and prints how many octets that was.
+
+import { createSocket } from 'node:dgram';
+import { sleep } from '../../src/clock.ts';
+import type { Ipv4, MacAddress } from '../../src/net/address.ts';
+import { clientBytes } from '../dhcp/lab.ts';
+
+/** Fewer than those to whom the rack repeats a packet (REPEATED_TO_MAX): this is the worst that somebody can do. */
+export const BLIND_PORTS: readonly number[] = Array.from({ length: 20 }, (_, index) => 4000 + index);
+/** Of a file: a request for it is the shortest there is. */
+export const SHORTEST_NAME = 'a';
+/** Of IP and UDP, in each datagram. */
+export const HEADERS_OCTETS = 28;
+const TELL_MS = 100;
+
+/** What a machine asks at the port of boot servers (PXE 2.1 §2.2.3). */
+export const bootServerRequest = (mac: MacAddress, ciaddr: Ipv4, xid: number): Uint8Array =>
+  clientBytes({
+    type: 'request',
+    mac,
+    ciaddr,
+    xid,
+    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+    options: [[93, Uint8Array.of(0, 0)]],
+  });
+
+if (import.meta.main) {
+  let octets = 0;
+  for (const port of BLIND_PORTS) {
+    const socket = createSocket('udp4');
+    socket.on('message', ({ length }) => {
+      octets += length + HEADERS_OCTETS;
+    });
+    socket.bind(port, process.argv[2]);
+  }
+  for (let told = -1; ; await sleep(TELL_MS)) {
+    if (told === octets) continue;
+    told = octets;
+    console.log(`received ${octets}`);
+  }
+}
