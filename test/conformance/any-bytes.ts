@@ -50,10 +50,10 @@ export interface AnyBytesReport {
 export async function handAnyBytes(
   seed: number,
   random: Random,
-  goesOn: (done: number) => boolean,
+  goesOn: (done: number, report: () => AnyBytesReport) => boolean,
 ): Promise<AnyBytesReport> {
   const run = await AnyBytesRun.start(random);
-  for (let done = 0; done % 1000 !== 0 || goesOn(done); done += 1) {
+  for (let done = 0; done % 1000 !== 0 || goesOn(done, () => run.report()); done += 1) {
     const bytes = run.next();
     const kept = Buffer.from(bytes);
     try {

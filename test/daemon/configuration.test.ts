@@ -298,7 +298,7 @@ test('a file that goes away, is no YAML or is no configuration is refused, and t
     assert.deepEqual(
       bench
         .told('config.refused')
-        .map(({ problems }) => /not valid YAML|unknown key|expected|ENOENT/.test(String(problems))),
+        .map(({ problems }) => /not valid YAML|unknown key|expected|there is no configuration/.test(String(problems))),
       [true, true, true, true],
     );
     assert.equal(configuration.config.name, 'a');
