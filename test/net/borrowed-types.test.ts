@@ -6,7 +6,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { borrowers, findKeepers, findLaunderers, readTypedSource, type TypedSource } from '../support/typed-source.ts';
+import {
+  borrowers,
+  findAmbiguousParts,
+  findKeepers,
+  findLaunderers,
+  readTypedSource,
+  type TypedSource,
+} from '../support/typed-source.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -127,6 +134,21 @@ const OURS = [
   'export class Private { #own(bytes: BorrowedBytes) { return bytes.length; } use() { return this.#own([]); } }',
 ];
 
+/** What does not say whether it copies, however its result is used. */
+const PARTS = [
+  'export const kept = new Map<string, unknown>(); export const keep = (all: Buffer) => kept.set("one", all.slice(0, 4));',
+  'export const shared = (all: Buffer): Uint8Array => all.subarray(0, 4);',
+  'export const text = (all: Buffer) => all.slice(0, 4).toString();',
+  'export const words = (all: Buffer) => String(all.subarray(0, 4));',
+  'export const list = (all: Uint8Array) => [all.slice(2)];',
+  'export const called = (all: Buffer): unknown => Buffer.prototype.subarray.call(all, 0, 4);',
+  'export const bound = (all: Buffer | undefined): unknown => all?.subarray.bind(all);',
+];
+const WHOLE = [
+  'export const view = (all: Uint8Array) => all.subarray(0, 4);',
+  'export const some = (all: readonly number[], text: string) => [all.slice(1), text.slice(1)];',
+];
+
 let directory = '';
 let source: TypedSource;
 let keepers: readonly string[];
@@ -138,7 +160,7 @@ before(() => {
   const given =
     "import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes } from '../../../src/net/borrowed-bytes.ts'; " +
     "import type { ByteReader } from '../../../src/net/byte-reader.ts'; import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
-  for (const [name, lines] of Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS }))
+  for (const [name, lines] of Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS, PARTS, WHOLE }))
     writeFileSync(join(directory, `${name}.ts`), `${given}${lines.join('\n')}\n`);
   const options = { extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(options));
@@ -160,6 +182,14 @@ test('each place that would keep borrowed bytes is found, and nothing else', () 
   const lines = new Set(found.map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' ')));
   const expected = KEPT.map((_line, index) => `KEPT ${index + 2}`);
   assert.deepEqual([...lines].sort(), expected.sort(), found.join('\n'));
+});
+
+test('each part of bytes that may be a copy or a view is found, and nothing else', () => {
+  const found = findAmbiguousParts(source).map((text) => /(\w+)\.ts:(\d+):/.exec(text)?.slice(1).join(' '));
+  assert.deepEqual(
+    found.sort(),
+    PARTS.map((_line, index) => `PARTS ${index + 2}`),
+  );
 });
 
 test('a view of borrowed bytes does not lead to their memory: the compiler refuses it', () => {

@@ -12,6 +12,7 @@ import {
   isFunctionExpression,
   isMethodDeclaration,
   isParameterDeclaration,
+  isPropertyAccessExpression,
   isPropertyAssignment,
   isPropertyDeclaration,
   isSourceFile,
@@ -50,8 +51,18 @@ export interface OpenFunction {
   readonly parameters: readonly string[];
 }
 
+/** A method that takes a part of something: `x.slice`, called or not. */
+export interface PartTaken {
+  readonly place: string;
+  readonly text: string;
+  readonly method: 'slice' | 'subarray';
+  /** The type of x, as the compiler writes it. */
+  readonly from: string;
+}
+
 export interface TypedSource {
   readonly trusted: readonly TrustedType[];
+  readonly parts: readonly PartTaken[];
   readonly functions: readonly OpenFunction[];
 }
 
@@ -65,9 +76,16 @@ interface Found<T> {
 export const readTypedSource = (project = PROJECT, folder = SOURCE): TypedSource =>
   withProject(project, folder, (opened, files) => {
     const trusted: Found<TrustedType>[] = [];
+    const parts: Found<PartTaken>[] = [];
     const parameters: Found<OpenFunction>[] = [];
-    for (const file of files) visit(file, [], { file, name: relative(ROOT, file.fileName), trusted, parameters });
-    return { trusted: typed(opened.checker, trusted), functions: joined(typed(opened.checker, parameters)) };
+    for (const file of files)
+      visit(file, [], { file, name: relative(ROOT, file.fileName), trusted, parts, parameters });
+    const { checker } = opened;
+    return {
+      trusted: typed(checker, trusted),
+      parts: typed(checker, parts),
+      functions: joined(typed(checker, parameters)),
+    };
   });
 
 /**
@@ -112,6 +130,7 @@ interface Visit {
   readonly file: SourceFile;
   readonly name: string;
   readonly trusted: Found<TrustedType>[];
+  readonly parts: Found<PartTaken>[];
   readonly parameters: Found<OpenFunction>[];
 }
 
@@ -129,6 +148,11 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
     trust('instanceof', node.left);
   } else if (isTypePredicateNode(node)) {
     for (const parameter of parametersOf(above.at(-1))) trust('predicate', parameter);
+  } else if (isPropertyAccessExpression(node) && isPartMethod(node.name.text)) {
+    const method = node.name.text;
+    const text = node.parent.getText(file).replace(/\s+/g, ' ').slice(0, 100);
+    const at = place();
+    seen.parts.push({ node: node.expression, make: (from) => ({ place: at, text, method, from }) });
   } else if (isParameterDeclaration(node)) {
     const open = openName(above, file);
     const at = place();
@@ -138,6 +162,8 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
   const inside = [...above, node];
   node.forEachChild((child) => visit(child, inside, seen));
 }
+
+const isPartMethod = (name: string): name is PartTaken['method'] => name === 'slice' || name === 'subarray';
 
 function parametersOf(node: Node | undefined): Node[] {
   const found: Node[] = [];
@@ -211,6 +237,17 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
   if (kind === 'cast') return !/^(?:number|\d+)$/.test(from) && !RIGHT_CASTS.has(text);
   return from.includes('BorrowedBytes') || (kind === 'predicate' && BYTES.test(text));
 }
+
+/**
+ * What is taken of bytes with a method that does not say whether it copies: `.slice` copies the bytes of a Uint8Array and shares those of a
+ * Buffer, and every Buffer passes for a Uint8Array. `.subarray` of what is typed as a Uint8Array shares them, as its name says.
+ */
+export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
+  parts
+    .filter(
+      ({ method, from }) => /^any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from)),
+    )
+    .map(({ place, text, from }) => `${place}: ${text}, of ${from}`);
 
 /** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
