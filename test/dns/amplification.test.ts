@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import type { DnsConfig } from '../../src/dns/config.ts';
-import { ADDRESSES_MAX, LARGE_ANSWERS, LARGE_FACTOR, LargeAnswers } from '../../src/dns/large-answers.ts';
+import {
+  ADDRESSES_MAX,
+  LARGE_ANSWERS,
+  LARGE_FACTOR,
+  LargeAnswers,
+  NETWORK_LARGE_ANSWERS,
+  NETWORKS_MAX,
+} from '../../src/dns/large-answers.ts';
 import { FLAG, UDP_OCTETS_MAX } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
@@ -69,6 +76,34 @@ describe('amplification', () => {
     assert.equal(service.counters.read()['cut-large'], 20_000 - whole);
     // Without the bound each would have had 40 times its question.
     assert.ok(said / asked < 4, `factor ${said / asked}`);
+  });
+
+  it(`a /24 gets what eight of its addresses would, whoever asks in the names of all of them`, () => {
+    const { ask, clock } = start();
+    let whole = 0;
+    for (let second = 0; second < 20; second += 1) {
+      for (let host = 1; host < 255; host += 1) {
+        for (let count = 0; count < 20; count += 1) {
+          if (!ask('m', TYPE.TXT, { edns: { payload: 1232 } }, ipv4(ip('10.20.0.0') + host)).cut) whole += 1;
+        }
+      }
+      clock.advance(1000);
+    }
+    const { burst, perSecond } = NETWORK_LARGE_ANSWERS;
+    assert.equal(perSecond, 8 * LARGE_ANSWERS.perSecond);
+    assert.ok(whole <= burst + 20 * perSecond, `${whole} whole`);
+    assert.ok(!ask('m', TYPE.TXT, { edns: { payload: 1232 } }, ip('10.20.1.9')).cut, 'another network does not notice');
+  });
+
+  it(`${NETWORKS_MAX} networks are known at most; beyond, all others share one bucket`, () => {
+    const large = new LargeAnswers();
+    for (let index = 0; index < NETWORKS_MAX; index += 1)
+      assert.ok(large.allows(ipv4(index * 256), 1000, 30, instant(0)));
+    let allowed = 0;
+    for (let index = 0; index < 3000; index += 1) {
+      if (large.allows(ipv4(0x0a000000 + index * 256), 1000, 30, instant(0))) allowed += 1;
+    }
+    assert.equal(allowed, NETWORK_LARGE_ANSWERS.burst);
   });
 
   it('of one answer is at most 22.5, with the headers of IP and UDP, as docs/security.md says', () => {

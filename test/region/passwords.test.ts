@@ -116,7 +116,7 @@ test('a guesser who floods from ten addresses of another network delays a right 
     assert.ok((await Promise.all(guesses)).every(({ isIn }) => !isIn));
   }));
 
-test('who was let in goes on behind the address of a guesser, who does not find the password out by it', () =>
+test('who was let in goes on behind the address of a guesser, until so many guesses are at that account that they could find it out', () =>
   withHouse(async (house) => {
     const { passwords } = house.place.region;
     assert.equal((await knock(house, BASIC, GUESSER, PASSWORD)).isIn, true);

@@ -244,9 +244,7 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
  */
 export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
   parts
-    .filter(
-      ({ method, from }) => /^any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from)),
-    )
+    .filter(({ method, from }) => /^any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from)))
     .map(({ place, text, from }) => `${place}: ${text}, of ${from}`);
 
 /** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */

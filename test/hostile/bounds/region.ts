@@ -149,7 +149,9 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'region/page/guard.ts REMEMBERED_RATE',
     what: 'wrong passwords that are compared with a remembered one',
     whoCanFill: 'whoever guesses at the account from the same address',
-    whatOthersNotice: 'nothing; that account is checked there within the limits of passwords',
+    whatOthersNotice:
+      'who is signed in on the page, or uses a key: nothing; who sends the password with each request from there is checked within the limits of passwords, which the same guesses use up',
+    harm: { kind: 'refused', stoppedBy: 'signing in on the page, or an API key' },
     howItEmpties: 'with time',
     share: 'by account and address',
     test: 'region/page/guard.test.ts',
