@@ -10,7 +10,7 @@ import type { ConfigProblem } from '../config/rack-config.ts';
 import { judgeTree, type TreeJudgement } from '../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
-import { askConfig, cachedSettings } from './config-in-force.ts';
+import { askConfig, cachedSettings, hiddenStoreText } from './config-in-force.ts';
 import { askLeases } from './lease-source.ts';
 import { print, printError, printJson } from './output.ts';
 
@@ -22,7 +22,9 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
+    ...(hidden === undefined ? [] : [`the region's store was not judged: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
@@ -31,7 +33,11 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
-    print(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
+    const served = networks.length === 0 ? 'it serves no network' : networks.join(', ');
+    const alone = networks.length === 0 ? 'it names no network' : networks.join(', ');
+    print(
+      hidden === undefined ? `${file} is fine: ${served}.` : `${file} alone is fine: ${alone}; the store may say more.`,
+    );
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
