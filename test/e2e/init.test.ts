@@ -151,7 +151,7 @@ describe('rackboot init', { skip }, () => {
 
   test('its next steps keep sudo where the state directory belongs to the user of the service already', async () => {
     chmodSync(rack.directory, 0o755);
-    mkdirSync(rack.stateDir, { mode: 0o750 });
+    mkdirSync(rack.stateDir, { recursive: true });
     chownSync(rack.stateDir, NOBODY, NOBODY);
     const { code, out, err } = await init('--yes');
     assert.equal(code, 0, err);
