@@ -31,7 +31,7 @@ function checkHost(): void {
   if (absent.length > 0 || !existsSync('/usr/lib/ipxe/qemu/pxe-virtio.rom')) {
     throw new RackError(
       'tool-missing',
-      `the virtual lab needs ${absent.join(', ') || 'iPXE for QEMU'}: apt-get install --no-install-recommends ${VM_PACKAGES.join(' ')}`,
+      `the virtual lab needs ${absent.join(', ') || 'iPXE for QEMU'}: sudo apt-get install --no-install-recommends ${VM_PACKAGES.join(' ')}`,
     );
   }
 }
