@@ -1,7 +1,7 @@
 // `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
 
 import { findBootStops } from '../config/boot-stops.ts';
-import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
+import { compareConfigs, effectsOf, formatChange } from '../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
@@ -9,13 +9,10 @@ import { configNotes } from '../config/notes.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
 import { judgeTree, type TreeJudgement } from '../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
-import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, formatNetwork } from '../net/address.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from './config-in-force.ts';
-import { askLeases } from './lease-source.ts';
 import { print, printError, printJson } from './output.ts';
-
-/** Stranded leases that are listed; more are counted. */
-const STRANDED_SHOWN_MAX = 20;
+import { runningLeases, strandedLines } from './stranded-leases.ts';
 
 /** Checks `file`, merged with what of the store is cached for it. @returns 0 when all of it can be served here, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
@@ -82,11 +79,7 @@ export async function showDifference(file: string, config: string, json: boolean
   if (changes.length === 0) print(`${file} changes nothing of what is in force.`);
   for (const change of changes) print(formatChange(change));
   for (const line of effects.listeners) print(`Listener: ${line}`);
-  if (stranded.length > 0) {
-    print(`Leases: ${stranded.length} are outside the new ranges; their machines get other addresses when they renew:`);
-    for (const { address, mac } of stranded.slice(0, STRANDED_SHOWN_MAX)) print(`  ${address}  ${mac}`);
-    if (stranded.length > STRANDED_SHOWN_MAX) print(`  and ${stranded.length - STRANDED_SHOWN_MAX} more`);
-  }
+  for (const line of strandedLines(effects.stranded, 'the new ranges')) print(line);
   tellPinned(running.stored, parsed.file.values);
   return 0;
 }
@@ -95,12 +88,4 @@ export async function showDifference(file: string, config: string, json: boolean
 function tellPinned(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
-}
-
-async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
-  const leases = await askLeases(stateDir, { state: 'bound' });
-  return leases.flatMap(({ address, mac }) => {
-    const parsed = parseIpv4(address);
-    return parsed === undefined ? [] : [{ address: parsed, mac }];
-  });
 }
