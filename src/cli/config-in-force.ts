@@ -12,7 +12,7 @@ import {
   type UsableConfig,
 } from '../config/load.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
-import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
 import { openRegularFile } from '../files/regular-file.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
 import { desiredStateFile, readDesiredState } from '../uplink/desired-state-cache.ts';
@@ -49,7 +49,7 @@ export function hiddenStoreText(stateDir: string): string | undefined {
     return undefined;
   } catch (error) {
     if (!isOwnershipError(error)) return undefined;
-    return `${path} may not be read by ${ownUserName()}: ${ownershipRemedy(path, stateDir)}`;
+    return `${path} may not be read by ${ownUserName()}: ${readerRemedy(stateDir)}`;
   }
 }
 

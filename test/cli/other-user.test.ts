@@ -48,7 +48,10 @@ async function asStranger(action: (config: string, stateDir: string) => Promise<
 test('check judges the file alone where it may not read the store, and says so with the remedy', async () => {
   const said = await asStranger((config) => checkFile(config, false));
   assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may say more\.\n/);
-  assert.match(said, /Note {4}the region's store was not judged: \S+desired-state\.json may not be read by \S+: /);
+  assert.match(
+    said,
+    /Note {4}the region's store was not judged: \S+desired-state\.json may not be read by \S+: .*run this by sudo$/m,
+  );
   assert.doesNotMatch(said, /it serves no network/);
 });
 
@@ -56,7 +59,7 @@ test('doctor says to whom it cannot speak for the rack whose state it may not re
   const said = await asStranger(async (config) => {
     await assert.rejects(runDoctor(config, { fixHint: false, json: false }), {
       code: 'permission-denied',
-      message: /rackboot\.sock may not be opened by \S+: /,
+      message: /rackboot\.sock may not be opened by \S+: .*run this by sudo$/,
     });
   });
   assert.equal(said, '');
