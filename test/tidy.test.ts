@@ -229,6 +229,20 @@ test('only clock.ts reads a clock, sets a timer or draws a random number', () =>
   report(problems, 'take `now` as an argument, or a Clock');
 });
 
+test('no command waits for a timer that does not keep the process alive', () => {
+  const problems: string[] = [];
+  for (const { path, lines } of sources) {
+    const isEdge = path.startsWith('cli/') || path === 'main.ts';
+    lines.forEach((line, index) => {
+      const isWait = /systemClock\.schedule\([^,]*,\s*(?:\(\) => )?resolve\b/.test(line);
+      // What bounds a question that keeps the process alive by itself only aborts it.
+      const isUnbound = isEdge && /\.schedule\(/.test(line) && !/\.abort\(\)\);$/.test(line);
+      if (isWait || isUnbound) problems.push(`${path}:${index + 1}: ${line.trim()}`);
+    });
+  }
+  report(problems, 'wait with sleep() of clock.ts: a timer of the clock lets the process end');
+});
+
 test('no file is longer than 400 lines and no function longer than 70', () => {
   const problems: string[] = [];
   for (const source of sources) {

@@ -1,7 +1,7 @@
 // `rackboot check`: every problem of a configuration file at once, by itself and on this host; with `--diff`, what it would change.
 
 import { findBootStops } from '../config/boot-stops.ts';
-import { compareConfigs, effectsOf, formatChange, type RunningLease } from '../config/difference.ts';
+import { compareConfigs, effectsOf, formatChange } from '../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../config/host-check.ts';
 import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../config/load.ts';
 import { pinnedKeys } from '../config/merge.ts';
@@ -9,20 +9,19 @@ import { configNotes } from '../config/notes.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
 import { judgeTree, type TreeJudgement } from '../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../machines/settings.ts';
-import { formatIpv4, formatNetwork, parseIpv4 } from '../net/address.ts';
-import { askConfig, cachedSettings } from './config-in-force.ts';
-import { askLeases } from './lease-source.ts';
+import { formatIpv4, formatNetwork } from '../net/address.ts';
+import { askConfig, cachedSettings, hiddenStoreText } from './config-in-force.ts';
 import { print, printError, printJson } from './output.ts';
-
-/** Stranded leases that are listed; more are counted. */
-const STRANDED_SHOWN_MAX = 20;
+import { runningLeases, strandedLines } from './stranded-leases.ts';
 
 /** Checks `file`, merged with what of the store is cached for it. @returns 0 when all of it can be served here, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
+  const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
+    ...(hidden === undefined ? [] : [`the region's store was not judged: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
@@ -31,7 +30,11 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
-    print(`${file} is fine: ${networks.length === 0 ? 'it serves no network' : networks.join(', ')}.`);
+    const served = networks.length === 0 ? 'it serves no network' : networks.join(', ');
+    const alone = networks.length === 0 ? 'it names no network' : networks.join(', ');
+    print(
+      hidden === undefined ? `${file} is fine: ${served}.` : `${file} alone is fine: ${alone}; the store may say more.`,
+    );
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
@@ -76,11 +79,7 @@ export async function showDifference(file: string, config: string, json: boolean
   if (changes.length === 0) print(`${file} changes nothing of what is in force.`);
   for (const change of changes) print(formatChange(change));
   for (const line of effects.listeners) print(`Listener: ${line}`);
-  if (stranded.length > 0) {
-    print(`Leases: ${stranded.length} are outside the new ranges; their machines get other addresses when they renew:`);
-    for (const { address, mac } of stranded.slice(0, STRANDED_SHOWN_MAX)) print(`  ${address}  ${mac}`);
-    if (stranded.length > STRANDED_SHOWN_MAX) print(`  and ${stranded.length - STRANDED_SHOWN_MAX} more`);
-  }
+  for (const line of strandedLines(effects.stranded, 'the new ranges')) print(line);
   tellPinned(running.stored, parsed.file.values);
   return 0;
 }
@@ -89,12 +88,4 @@ export async function showDifference(file: string, config: string, json: boolean
 function tellPinned(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of hidden) print(`Store: ${key} is in the store, too; the file wins`);
-}
-
-async function runningLeases(stateDir: string): Promise<readonly RunningLease[]> {
-  const leases = await askLeases(stateDir, { state: 'bound' });
-  return leases.flatMap(({ address, mac }) => {
-    const parsed = parseIpv4(address);
-    return parsed === undefined ? [] : [{ address: parsed, mac }];
-  });
 }

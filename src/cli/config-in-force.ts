@@ -1,5 +1,6 @@
 // The configuration that a command is about: what the running daemon has in force, or without one what it would start with.
 
+import { closeSync } from 'node:fs';
 import { z } from 'zod';
 import {
   formatProblems,
@@ -11,8 +12,10 @@ import {
   type UsableConfig,
 } from '../config/load.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
+import { openRegularFile } from '../files/regular-file.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
-import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { desiredStateFile, readDesiredState } from '../uplink/desired-state-cache.ts';
 import { askDaemon } from './control.ts';
 import { printError } from './output.ts';
 
@@ -37,6 +40,18 @@ export interface FoundConfig extends UsableConfig {
 /** What of the store was cached for this rack. */
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
+
+/** Why this user cannot see what of the store was cached, with the remedy; undefined: it can be seen, or there is none. */
+export function hiddenStoreText(stateDir: string): string | undefined {
+  const path = desiredStateFile(stateDir);
+  try {
+    closeSync(openRegularFile(path, 'read'));
+    return undefined;
+  } catch (error) {
+    if (!isOwnershipError(error)) return undefined;
+    return `${path} may not be read by ${ownUserName()}: ${readerRemedy(stateDir)}`;
+  }
+}
 
 /**
  * The configuration that a daemon would start with. When the settings of the store do not fit the file, the file is used alone, and a

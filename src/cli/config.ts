@@ -19,6 +19,7 @@ import { askConfig, type FoundConfig, findConfig } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { print, printError, printJson, printTable } from './output.ts';
 import { withStoredSettings } from './settings-store.ts';
+import { strandedBy } from './stranded-leases.ts';
 
 /** How long a command waits for the rack to take over what it stored. */
 const TAKEN_MS_MAX = 3000;
@@ -105,31 +106,35 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
     print(`${key}: stored; the rack ${flags.rack} takes it over when it hears of it.`);
     return;
   }
-  const isInForce = await isTaken(flags.config, before, key, value);
+  const now = await awaitTaken(flags.config, before, key, value);
   const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
-  print(isInForce ? `${key}: ${done}.` : notTaken(key));
+  print(now === undefined ? notTaken(key) : `${key}: ${done}.`);
+  if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
 const notTaken = (key: string): string =>
   `${key}: stored, but the rack has not taken it over within ${TAKEN_MS_MAX / 1000} s: rackboot config show says why.`;
 
-/** True as soon as the rack has put this value of the store into force. @throws RackError `config-invalid` when it refuses it */
-async function isTaken(
+/**
+ * What is in force as soon as the rack has taken over this value of the store; undefined: it has not in time.
+ * @throws RackError `config-invalid` when it refuses it
+ */
+async function awaitTaken(
   file: string,
   before: FoundConfig,
   key: string,
   value: SettingValue | undefined,
-): Promise<boolean> {
+): Promise<FoundConfig | undefined> {
   const wanted = JSON.stringify(value);
   for (let waited = 0; waited < TAKEN_MS_MAX; waited += LOOK_MS) {
     const now = await askConfig(file);
     if (now.refused !== undefined && now.refused !== before.refused) {
       throw new RackError('config-invalid', `${key}: stored, and refused by the rack:\n${now.refused}`);
     }
-    if (JSON.stringify(findSetting(now.stored, key)) === wanted) return true;
+    if (JSON.stringify(findSetting(now.stored, key)) === wanted) return now;
     await sleep(LOOK_MS);
   }
-  return false;
+  return undefined;
 }
 
 function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {

@@ -3,7 +3,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
-import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
+import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { refusalLines } from './field-refusal.ts';
 
@@ -133,7 +133,7 @@ function toRackError(error: unknown, stateDir: string): RackError {
   if (code === 'EACCES' || code === 'EPERM') {
     return new RackError(
       'permission-denied',
-      `${socketPath} may not be opened by ${ownUserName()}: ${ownershipRemedy(socketPath, stateDir)}`,
+      `${socketPath} may not be opened by ${ownUserName()}: ${readerRemedy(stateDir)}`,
       { cause: error },
     );
   }

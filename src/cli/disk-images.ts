@@ -110,7 +110,9 @@ export function listDiskImages(flags: StoreFlags): number {
       image.sha256.slice(0, 12),
       image.title,
     ]);
-    const empty = 'There are no disk images. rackboot images add FILE --os OS --release RELEASE adds one.';
+    const empty =
+      'There are no disk images. `sudo rackboot images make-debian` makes one; ' +
+      '`rackboot images add FILE --os OS --release RELEASE` adds one that you have.';
     printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'TITLE'], rows, empty);
     for (const problem of problems) printError(problem);
   }

@@ -21,10 +21,13 @@ export interface DoctorArguments {
 const runningShape = statusShape.pick({ pid: true, notes: true, tree: true });
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
-/** Prints each finding as it is made. @returns 0 when all is well, else 1 */
+/**
+ * Prints each finding as it is made. @returns 0 when all is well, else 1
+ * @throws RackError `permission-denied` where this user may not read the rack's state: what the rack serves cannot be judged without it
+ */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
-  const { config, refused } = await findConfig(file, ['not-running', 'permission-denied']);
+  const { config, refused } = await findConfig(file);
   const tell = ({ fix, ...told }: Finding): void => {
     const finding = fixHint && fix !== undefined ? { ...told, fix } : told;
     findings.push(finding);
@@ -55,7 +58,7 @@ function printFinding({ check, ok, isNote, text, fix }: Finding): void {
   for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
 }
 
-/** What the running rack says of itself; `none`: no rack runs; `silent`: one runs, and may not be asked by this user. */
+/** What the running rack says of itself; `none`: no rack runs; `silent`: one runs, and gave no good answer. */
 async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | 'none' | 'silent'> {
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));

@@ -63,6 +63,8 @@ export async function initConfig(flags: InitFlags): Promise<void> {
   refuseUnwritable(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : takeProposals(flags, candidates);
+  // Who types the next commands is who began this one: storing may go on as the owner of the state directory.
+  const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
     storeNetwork(flags, drafted);
@@ -71,7 +73,7 @@ export async function initConfig(flags: InitFlags): Promise<void> {
     const again = `The same answers once more: ${commandOf(flags, drafted.answers)}`;
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
-  for (const line of nextSteps(findPlace(flags, drafted.answers))) print(line);
+  for (const line of nextSteps(place)) print(line);
   for (const line of missingProgramLines()) print(line);
 }
 

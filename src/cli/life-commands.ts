@@ -172,7 +172,7 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
   const username = { ...text, describe: 'Whose; default: the local administrator, as who this command acts' };
   return parser.command('sshkeys', 'The keys by which people log in to the machines they deploy', (command) =>
     command
-      .command('list', 'List keys', { config, json, username }, async (argv) => {
+      .command(['list', '$0'], 'List keys', { config, json, username }, async (argv) => {
         const { listSshKeys } = await import('./ssh-keys.ts');
         finish(await listSshKeys(argv));
       })
@@ -200,6 +200,6 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
           finish(await removeSshKey(argv));
         },
       )
-      .demandCommand(1, 'name what to do: list, add or remove'),
+      .strict(),
   );
 }

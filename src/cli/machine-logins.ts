@@ -1,7 +1,7 @@
 // `rackboot machines rescue`, `debug-login` and `logins`: how a person comes to log in to a machine that runs the environment.
 
 import { z } from 'zod';
-import { systemClock } from '../clock.ts';
+import { sleep, systemClock } from '../clock.ts';
 import { loadPlace } from '../config/load.ts';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
@@ -80,7 +80,7 @@ async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): P
       throw new RackError('bad-argument', `${now} It did not come in ${WAIT_MS_MAX / 60_000} minutes.`);
     if (now !== said && !isQuiet) print(now);
     said = now;
-    await new Promise<void>((resolve) => void systemClock.schedule(WAIT_MS, resolve));
+    await sleep(WAIT_MS);
   }
 }
 

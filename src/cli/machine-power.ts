@@ -14,6 +14,7 @@ import { formOf, type LifeArguments, readFile } from './machine-life.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from './output.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { machineShape } from './shapes.ts';
+import { handNote } from './switched-by-hand.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 /** Events of a machine that are looked through for the end of its switching: those from its beginning on, the oldest of them. */
@@ -82,11 +83,16 @@ async function showAll(stateDir: string, json: boolean): Promise<number> {
       machine.power_type || '-',
       machine.power_state,
       ageText(machine.power_state_age),
-      machine.power_task === '' ? machine.power_state_text : `being switched: ${machine.power_task}`,
+      noteOf(machine),
     ]),
     'No machine is known.',
   );
   return 0;
+}
+
+function noteOf(machine: PowerShape): string {
+  if (machine.power_task !== '') return `being switched: ${machine.power_task}`;
+  return [handNote(machine), machine.power_state_text].filter((text) => text !== '').join('; ');
 }
 
 /**

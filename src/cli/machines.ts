@@ -8,6 +8,7 @@ import { askDaemon } from './control.ts';
 import { findMachine, identityFields } from './machine-identity.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from './output.ts';
 import { type MachineShape, machinesShape } from './shapes.ts';
+import { statusText } from './switched-by-hand.ts';
 
 const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const JSON_TYPE = 'application/json';
@@ -78,11 +79,12 @@ export function currentAddresses(machine: MachineShape, ended: ReadonlySet<strin
   return given === undefined ? all : all.filter((address) => given.includes(address) || !ended.has(address));
 }
 
-function row(machine: MachineShape, ended: ReadonlySet<string>): string[] {
+/** The line of a machine in the list. */
+export function row(machine: MachineShape, ended: ReadonlySet<string>): string[] {
   return [
     machine.system_id,
     machine.hostname,
-    machine.status_name,
+    statusText(machine),
     machine.architecture ?? '',
     String(machine.cpu_count),
     formatBytes(machine.memory * MIB),
@@ -129,7 +131,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
   const lines: readonly (readonly [string, string])[] = [
     ['System id', found.system_id],
     ['Name', found.fqdn],
-    ['Status', found.status_name],
+    ['Status', statusText(found)],
     ['Power', powerText(found)],
     ['Architecture', found.architecture ?? ''],
     ['Processors', String(found.cpu_count)],

@@ -34,7 +34,7 @@ export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 
 function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   return command
-    .command('list', 'List accounts', { config, json }, async (argv) => {
+    .command(['list', '$0'], 'List accounts', { config, json }, async (argv) => {
       const { listUsers } = await import('./people.ts');
       finish(await listUsers(argv));
     })
@@ -63,13 +63,13 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
         finish(await removeUser(argv));
       },
     )
-    .demandCommand(1, 'name what to do: list, add or remove');
+    .strict();
 }
 
 function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const machines = { type: 'string', array: true, requiresArg: true } as const;
   return command
-    .command('list', 'List tags', { config, json }, async (argv) => {
+    .command(['list', '$0'], 'List tags', { config, json }, async (argv) => {
       const { listTags } = await import('./people.ts');
       finish(await listTags(argv));
     })
@@ -112,5 +112,5 @@ function tagCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finis
         finish(await tagMachines(argv));
       },
     )
-    .demandCommand(1, 'name what to do: list, add, remove or update-nodes');
+    .strict();
 }

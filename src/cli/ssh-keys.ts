@@ -21,6 +21,10 @@ interface KeyArguments {
 const queryOf = ({ username }: KeyArguments): string =>
   username === undefined ? '' : `?${new URLSearchParams({ username }).toString()}`;
 
+/** The command that adds the first key of this user. */
+const noKeyText = (username: string | undefined): string =>
+  `No key yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub${username === undefined ? '' : ` --username ${username}`}`;
+
 /** Prints the keys of a user. @returns 0 */
 export async function listSshKeys(argv: KeyArguments): Promise<number> {
   const raw = await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${queryOf(argv)}`);
@@ -35,7 +39,7 @@ export async function listSshKeys(argv: KeyArguments): Promise<number> {
       const [kind = '', bytes = '', ...comment] = key.split(' ');
       return [String(id), kind, `…${bytes.slice(-SHOWN_CHARACTERS)}`, comment.join(' ')];
     });
-  printTable(['ID', 'KIND', 'KEY', 'COMMENT'], rows, 'No key yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub');
+  printTable(['ID', 'KIND', 'KEY', 'COMMENT'], rows, noKeyText(argv.username));
   return 0;
 }
 

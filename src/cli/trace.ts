@@ -9,11 +9,12 @@
 import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
 import { loadPlace } from '../config/load.ts';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { formatBytes, formatSpan } from '../observe/quantity.ts';
 import { askDaemon, followDaemon } from './control.ts';
 import { parseDuration } from './duration.ts';
 import { print, printError, printJson, printJsonLine, printTable } from './output.ts';
+import { waitsForHand } from './switched-by-hand.ts';
 
 const stepShape = z.looseObject({
   number: z.number(),
@@ -41,6 +42,9 @@ const traceShape = z.looseObject({
   waiting: z.string(),
 });
 type Trace = z.infer<typeof traceShape>;
+
+const messageShape = z.looseObject({ status_message: z.string().optional() });
+const HAND_WAIT = 'somebody to switch it on by hand';
 
 const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
 
@@ -76,7 +80,7 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   if (request.follow) {
     return await follow(stateDir, query, request.json, oldestMs);
   }
-  const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
+  const trace = await askTrace(stateDir, query);
   const older = await askOlder(stateDir, trace);
   const steps = [...older.steps, ...trace.steps].filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
   if (request.json) {
@@ -93,8 +97,24 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   return 0;
 }
 
+/** The steps so far. The rack hears machines; that one waits for a person the region knows. */
+async function askTrace(stateDir: string, query: string): Promise<Trace> {
+  const trace = traceShape.parse(await askDaemon(stateDir, `/trace?${query}`));
+  const { machine } = trace;
+  if (machine === undefined) return trace;
+  try {
+    const known = messageShape.parse(await askDaemon(stateDir, `/MAAS/api/2.0/machines/${machine.systemId}/`));
+    return waitsForHand(known) ? { ...trace, waiting: HAND_WAIT } : trace;
+  } catch (error) {
+    // Without the region the rack's own words stand.
+    if (error instanceof RackError) return trace;
+    throw error;
+  }
+}
+
 /** @returns 0 when it was ended here, 1 when the daemon ended */
 async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
+  const { waiting } = await askTrace(stateDir, query);
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once('SIGINT', end);
@@ -111,7 +131,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
     if ('trace' in part) printHead(part.trace);
     else if (part.missed > 0) print(`  … ${part.missed} steps were not shown: this terminal is too slow`);
     for (const step of shown) printer.print(step);
-    if ('trace' in part) print(`Waiting for ${part.trace.waiting}. Ctrl-C ends.`);
+    if ('trace' in part) print(`Waiting for ${waiting}. Ctrl-C ends.`);
   };
   try {
     await followDaemon(stateDir, `/trace/follow?${query}&follow=yes`, onLine, stop.signal);

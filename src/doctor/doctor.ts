@@ -14,6 +14,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { errorText } from '../errors.ts';
+import { isOwnershipError } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
 import { probeMac } from '../own-probes.ts';
@@ -218,14 +219,23 @@ async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): 
     return;
   }
   const judged = await judgeTree(config.boot.tree);
-  if (judged !== undefined) tell('boot tree', !judged.isFault, judged.text);
+  if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text);
 }
 
 /** @returns the architectures that the tree has an environment for */
 function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
   const { tree, commissioningRelease, enlistWith } = config.boot;
   const byInstaller = enlistWith === 'installer';
-  const hasFile = (path: string): boolean => statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+  let mayRead = true;
+  const hasFile = (path: string): boolean => {
+    try {
+      return statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+    } catch (error) {
+      if (!isOwnershipError(error)) throw error;
+      mayRead = false;
+      return false;
+    }
+  };
   const queryOf = (architecture: Cpu): ImageQuery => ({
     architecture,
     subarchitecture: 'generic',
@@ -235,7 +245,9 @@ function examineImages(config: RackConfig, tell: Tell): readonly Cpu[] {
   const cpus = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
   const found = cpus.filter((cpu) => findImage(queryOf(cpu), hasFile) !== undefined);
   for (const cpu of found) tell(`images ${cpu}`, true, `${describeImage(queryOf(cpu))} is in the tree`);
-  if (found.length === 0) {
+  if (found.length === 0 && !mayRead)
+    tell('images', 'note', `this user may not read ${tree}: ask by sudo which images it has`);
+  else if (found.length === 0) {
     const absent = cpus.map((cpu) => describeImage(queryOf(cpu))).join(' nor ');
     const command = byInstaller ? 'import-installer' : 'build';
     tell(

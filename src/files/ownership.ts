@@ -32,6 +32,17 @@ export function ownershipRemedy(path: string, directory: string): string {
   });
 }
 
+/**
+ * The remedy for a person who may not ask or read what the rack of this state directory has. Nothing is given away for that: the directory has
+ * the right owner, and the person is another.
+ */
+export function readerRemedy(directory: string): string {
+  const owner = statOwner(directory);
+  if (owner === undefined || owner === process.geteuid?.()) return 'run this by sudo';
+  const name = readUserName(owner);
+  return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}by sudo`;
+}
+
 /** The remedy as a sentence without its full stop. Pure. */
 export function describeRemedy(
   path: string,

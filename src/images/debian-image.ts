@@ -1,6 +1,6 @@
 // Makes a bootable disk image of Debian for those who have none: packages → root → disk.
 //
-//   check ─▶ room? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
+//   check ─▶ programs? room? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
 // 1. Everything but the packages lies in one directory, which goes however it ends.
 // 2. With SOURCE_DATE_EPOCH and one state of the mirrors, identifiers and times do not depend on who builds, where and when; the order of
@@ -11,7 +11,8 @@ import { chmod, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { formatUuid, makeBootDisk } from './boot-disk.ts';
-import { asRoomError, buildDebianRoot, checkDebianRequest, type DebianRequest } from './debian-root.ts';
+import { asRoomError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
+import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 
 /** What to make. */
 export interface DebianImageRequest extends DebianRequest {
@@ -19,6 +20,8 @@ export interface DebianImageRequest extends DebianRequest {
   readonly workDir: string;
   /** Of the disk; undefined: what is needed. */
   readonly bytes?: number | undefined;
+  /** Where programs are looked for; undefined: where they are found and run. */
+  readonly path?: string | undefined;
 }
 
 /** What was made. */
@@ -30,6 +33,20 @@ export interface DebianImage {
 /** Archive, root and image of a system, each once. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
+/** What is run on the way that not every Debian has; what is essential there (tar, du) is left out. */
+export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
+  { program: 'mmdebstrap', package: 'mmdebstrap' },
+  { program: 'sfdisk', package: 'fdisk' },
+  ...['mformat', 'mmd', 'mcopy'].map((program) => ({ program, package: 'mtools' })),
+  { program: 'mke2fs', package: 'e2fsprogs' },
+  ...(isByRoot
+    ? []
+    : [
+        { program: 'fakeroot', package: 'fakeroot' },
+        { program: 'newuidmap', package: 'uidmap' },
+      ]),
+];
+
 /**
  * Makes an image.
  *
@@ -38,6 +55,7 @@ const ROOM_BYTES = 4 * 1024 ** 3;
 export async function makeDebianImage(request: DebianImageRequest): Promise<DebianImage> {
   const { workDir, release, arch, epochSeconds, onProgress } = request;
   const platform = checkDebianRequest(request);
+  requirePrograms('Making a Debian image', debianImagePrograms(isRoot()), request.path);
   await checkRoom(workDir, request.bytes ?? 0);
   const ids = chooseIds([release, arch, epochSeconds, request.cloudInit, ...request.packages].join(' '));
   const archive = join(workDir, 'root.tar');

@@ -6,6 +6,7 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { osErrorCode, RackError } from '../errors.ts';
+import { installLine, searchPath } from './needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -48,7 +49,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
   return new Promise((resolve, reject) => {
     const settings = {
       cwd: options.directory,
-      env: { ...process.env, LC_ALL: 'C', LANGUAGE: '', ...options.environment },
+      env: { ...process.env, PATH: searchPath(), LC_ALL: 'C', LANGUAGE: '', ...options.environment },
       encoding: 'buffer' as const,
       timeout: minutesMax * 60_000,
       maxBuffer: OUTPUT_BYTES_MAX,
@@ -57,7 +58,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
       running.delete(child);
       if (error === null) return resolve(stdout);
       if (osErrorCode(error) === 'ENOENT' && child.pid === undefined) {
-        const remedy = `Install the package ${options.package} (apt-get install ${options.package}).`;
+        const remedy = `Install it: ${installLine([options.package])}`;
         return reject(
           new RackError('tool-missing', `The program ${name} is not installed. ${remedy}`, { cause: error }),
         );

@@ -3,7 +3,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { systemClock } from '../clock.ts';
+import { sleep, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
 
@@ -66,7 +66,7 @@ export class DaemonProcess {
     this.#exited = new Promise((resolve) => {
       // Its log is read to the end first.
       child.on('close', (code) => resolve(code));
-      child.on('exit', (code) => void systemClock.schedule(LAST_LINES_MS_MAX, () => resolve(code)));
+      child.on('exit', (code) => void sleep(LAST_LINES_MS_MAX).then(() => resolve(code)));
       child.on('error', () => resolve(1));
     });
     if (child.stderr !== null)

@@ -18,6 +18,9 @@ import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts.ts
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
+/** How the names of the directories of labs begin. */
+export const LAB_DIRECTORY = 'rackboot-lab-';
+
 /** One rack of the lab. */
 export interface LabRack {
   readonly name: string;
@@ -66,7 +69,7 @@ export function rackPlace(index: number): LabPlace {
 
 /** Makes the directory with everything that `racks` racks need. */
 export async function makeLabFiles(racks: number): Promise<LabFiles> {
-  const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
+  const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
   const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
   const [first] = made;
   if (first === undefined) throw new Error('a lab has a rack');

@@ -1,8 +1,11 @@
-// Whether a lab finds its ports free, before it starts anything: a second lab at the same time is told so in one line.
+// Whether a lab finds its ports free, before it starts anything: who has one is named in one line.
 
 import { createServer } from 'node:net';
 import { osErrorCode, RackError } from '../errors.ts';
-import type { LabRack } from './lab-files.ts';
+import { readUserName } from '../files/ownership.ts';
+import { ANY, parseIpv4 } from '../net/address.ts';
+import { findPortOwners, type PortOwner } from '../net/port-owner.ts';
+import { LAB_DIRECTORY, type LabRack } from './lab-files.ts';
 
 /** @throws RackError `address-in-use` naming the address and what to do */
 export async function checkPorts(racks: readonly Pick<LabRack, 'place'>[]): Promise<void> {
@@ -30,8 +33,35 @@ export async function checkPort(host: string, port: number): Promise<void> {
 
 /** What a person is told of a port that somebody else has. */
 function portInUse(host: string, port: number, cause: unknown): RackError {
-  const text =
-    `${host}:${port} is in use, most likely by another lab: one lab at a time runs on a host. ` +
-    `End it with Ctrl-C where it runs; \`ss -ltnp sport = :${port}\` shows its process`;
-  return new RackError('address-in-use', text, { cause });
+  const [owner] = findPortOwners('TCP', parseIpv4(host) ?? ANY, port);
+  return new RackError('address-in-use', `${host}:${port} is in use ${describeOwner(owner, port)}`, { cause });
 }
+
+/** Who has the port, and what to do: nobody is to end a rack that machines depend on because a lab would like its place. Pure. */
+export function describeOwner(owner: PortOwner | undefined, port: number): string {
+  const look = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
+  if (owner === undefined) return `by a process that cannot be seen from here; the lab needs this port. ${look}`;
+  const { process: program, uid } = owner;
+  const user = readUserName(uid);
+  if (program === undefined)
+    return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${look}`;
+  const named = `process ${program.pid} of user ${user}`;
+  if (isLab(program.words))
+    return `by another lab (${named}): one lab at a time runs on a host. End it with Ctrl-C where it runs`;
+  if (isRack(program.words)) {
+    return (
+      `by a rack that runs on this host (${named}), and machines may depend on it; the lab needs this port. ` +
+      'Try the lab on another host, or while that rack is stopped'
+    );
+  }
+  return `by ${program.name} (${named}); the lab needs this port`;
+}
+
+const isCommand = (words: readonly string[], command: string): boolean => {
+  const program = words.findIndex((word) => /(?:^|\/)(?:rackboot(?:\.js)?|main\.[jt]s)$/.test(word));
+  return program >= 0 && words.indexOf(command, program + 1) >= 0;
+};
+const isRack = (words: readonly string[]): boolean => isCommand(words, 'run');
+/** The lab itself, or a rack of it, whose configuration lies in the lab's own directory. */
+const isLab = (words: readonly string[]): boolean =>
+  isCommand(words, 'lab') || (isRack(words) && words.some((word) => word.includes(`/${LAB_DIRECTORY}`)));

@@ -101,7 +101,9 @@ function ip(...args: readonly string[]): string {
     return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') {
-      throw new RackError('tool-missing', 'the private network needs `ip`: apt-get install iproute2', { cause: error });
+      throw new RackError('tool-missing', 'the private network needs `ip`: sudo apt-get install iproute2', {
+        cause: error,
+      });
     }
     const text = errorText(error);
     if (/Operation not permitted|Permission denied/.test(text)) {

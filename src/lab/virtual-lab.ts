@@ -9,6 +9,7 @@ import { errorText, RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
+import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
 import { rackWords } from './lab-words.ts';
 import { BRIDGE, LabNamespace } from './namespace.ts';
@@ -31,7 +32,7 @@ function checkHost(): void {
   if (absent.length > 0 || !existsSync('/usr/lib/ipxe/qemu/pxe-virtio.rom')) {
     throw new RackError(
       'tool-missing',
-      `the virtual lab needs ${absent.join(', ') || 'iPXE for QEMU'}: apt-get install --no-install-recommends ${VM_PACKAGES.join(' ')}`,
+      `the virtual lab needs ${absent.join(', ') || 'iPXE for QEMU'}: sudo apt-get install --no-install-recommends ${VM_PACKAGES.join(' ')}`,
     );
   }
 }
@@ -63,7 +64,7 @@ export async function runVirtualLab(
   checkHost();
   await checkPort('127.0.0.1', PAGE_PORT);
   const stop = new AbortController();
-  const directory = mkdtempSync(join(tmpdir(), 'rackboot-lab-'));
+  const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
   const namespace = LabNamespace.create(`rackboot-lab-${process.pid}`, RACK, 24);
   let daemon: DaemonProcess | undefined;
   let machine: VirtualMachine | undefined;

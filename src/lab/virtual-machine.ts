@@ -90,7 +90,7 @@ export class VirtualMachine {
     const { flash, packages } = PLATFORMS[spec.firmware];
     if (flash === undefined) return;
     if (!existsSync(flash.code))
-      throw new RackError('tool-missing', `UEFI firmware is missing: apt-get install ${packages.join(' ')}`);
+      throw new RackError('tool-missing', `UEFI firmware is missing: sudo apt-get install ${packages.join(' ')}`);
     copyFileSync(flash.variables, this.#variables);
   }
 

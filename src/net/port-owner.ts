@@ -11,14 +11,24 @@ import { ANY, type Ipv4, ipv4 } from './address.ts';
 const ENTRIES_MAX = 64;
 const PROCESSES_MAX = 20_000;
 const DESCRIPTORS_MAX = 4_096;
+/** How many words of a command line are kept: a rack's has a few, with Node's options. */
+const WORDS_MAX = 64;
 
 /** The state of a TCP socket that listens, as /proc/net/tcp has it. */
 const LISTENING = '0A';
 
+/** A process that has a port. */
+export interface PortProcess {
+  readonly pid: number;
+  readonly name: string;
+  /** Its command line, word for word; empty where it has just ended. */
+  readonly words: readonly string[];
+}
+
 /** A program that has a port. */
 export interface PortOwner {
   /** Undefined where only root could tell. */
-  readonly process: { readonly pid: number; readonly name: string } | undefined;
+  readonly process: PortProcess | undefined;
   /** The user it belongs to. */
   readonly uid: number;
 }
@@ -108,12 +118,12 @@ function readTable(path: string): readonly UdpEntry[] {
   }
 }
 
-function findProcess(inode: number): { readonly pid: number; readonly name: string } | undefined {
+function findProcess(inode: number): PortProcess | undefined {
   const wanted = `socket:[${inode}]`;
   for (const pid of names('/proc', PROCESSES_MAX)) {
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of names(`/proc/${pid}/fd`, DESCRIPTORS_MAX)) {
-      if (linkTarget(`/proc/${pid}/fd/${fd}`) === wanted) return { pid: Number(pid), name: programName(pid) };
+      if (linkTarget(`/proc/${pid}/fd/${fd}`) === wanted) return describeProcess(pid);
     }
   }
   return undefined;
@@ -136,11 +146,12 @@ function linkTarget(path: string): string | undefined {
 }
 
 /** What the process was started as; its `comm` would be the name of a thread. */
-function programName(pid: string): string {
+function describeProcess(pid: string): PortProcess {
   try {
-    const started = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '';
-    return basename(started) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);
+    const name = basename(words[0] ?? '') || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    return { pid: Number(pid), name, words };
   } catch {
-    return 'a process that has just ended';
+    return { pid: Number(pid), name: 'a process that has just ended', words: [] };
   }
 }

@@ -7,7 +7,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { switchMachine } from '../../src/cli/machine-power.ts';
+import { showPower, switchMachine } from '../../src/cli/machine-power.ts';
+import { traceMachine } from '../../src/cli/trace.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 interface LoggedEvent {
@@ -28,6 +29,7 @@ const MACHINE = {
   },
   ...{ power_state_text: '', power_task: '' },
 };
+const TRACED = { systemId: 'abc', hostname: 'm1', domain: 'maas', status: 'Commissioning', purpose: 'commissioning' };
 const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'it was switched on' };
 const BEGUN = { id: 10, type: 'Node', description: 'power on' };
 const FAILED = { id: 12, type: 'Failed to power on node', description: 'it could not be switched on: no answer' };
@@ -49,7 +51,16 @@ function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): re
 }
 
 /** What the command prints and returns when its log reads so. */
-async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) {
+const waitFor = (op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) =>
+  withDaemon(MACHINE, events, json, (config) => switchMachine({ config, json, machine: 'm1', wait: true }, op, {}));
+
+/** The same of any command, whose daemon has one machine. */
+async function withDaemon(
+  machine: Readonly<Record<string, unknown>>,
+  events: readonly LoggedEvent[],
+  json: boolean,
+  action: (config: string) => Promise<number>,
+) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
   const config = join(stateDir, 'rackboot.yaml');
   writeFileSync(config, `state_dir: ${stateDir}\n`);
@@ -57,12 +68,14 @@ async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: rea
     const url = new URL(request.url ?? '', 'http://localhost');
     const value = url.pathname.endsWith('/events/')
       ? { events: queryEvents(events, url.searchParams) }
-      : url.pathname.endsWith('/machines/')
-        ? [MACHINE]
-        : {
-            ...MACHINE,
-            ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true } : {}),
-          };
+      : url.pathname === '/trace'
+        ? { mac: '52:54:00:00:00:01', machine: TRACED, missed: 0, steps: [], waiting: 'its first message' }
+        : url.pathname.endsWith('/machines/')
+          ? [machine]
+          : {
+              ...machine,
+              ...(request.method === 'POST' ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true } : {}),
+            };
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
@@ -76,7 +89,7 @@ async function waitFor(op: 'power_on' | 'power_off' | 'power_cycle', events: rea
     return true;
   };
   try {
-    const code = await switchMachine({ config, json, machine: 'm1', wait: true }, op, {});
+    const code = await action(config);
     return { code, answer: json ? JSON.parse(written.join('')) : written.join('') };
   } finally {
     process.stdout.write = write;
@@ -112,4 +125,15 @@ test('who switches on a machine that has nothing to do reads why it does not sta
   );
   const off = await waitFor('power_off', [BEGUN, OFF], false);
   assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
+});
+
+test('power status and trace say that a machine waits for a person to switch it on', async () => {
+  const waiting = { ...MACHINE, power_type: 'manual', status_message: 'waiting to be switched on' };
+  const power = await withDaemon(waiting, [], false, (config) => showPower({ config, json: false }));
+  assert.match(power.answer, /m1\.maas +manual .* waiting to be switched on\n$/);
+  const request = { machine: 'm1', follow: false, json: false, since: undefined };
+  const trace = (machine: typeof MACHINE): Promise<{ answer: string }> =>
+    withDaemon(machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
+  assert.match((await trace(waiting)).answer, /\nWaiting for somebody to switch it on by hand\.\n$/);
+  assert.match((await trace(MACHINE)).answer, /\nWaiting for its first message\.\n$/);
 });

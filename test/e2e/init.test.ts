@@ -2,11 +2,12 @@
 // accepts and that `run` serves; it never chooses the way to the outside by itself.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
 import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
 
+const NOBODY = 65534;
 const skip = missing('linux', 'root', 'ip', 'busybox', 'script');
 
 describe('rackboot init', { skip }, () => {
@@ -146,6 +147,16 @@ describe('rackboot init', { skip }, () => {
     const again = rack.type('init', '--state-dir', rack.stateDir);
     assert.equal(await again.ended(), 1);
     assert.match(again.text(), /^rackboot: \S+ exists; edit it, or replace it with --force\r\n$/, 'nothing was asked');
+  });
+
+  test('its next steps keep sudo where the state directory belongs to the user of the service already', async () => {
+    chmodSync(rack.directory, 0o755);
+    mkdirSync(rack.stateDir, { recursive: true });
+    chownSync(rack.stateDir, NOBODY, NOBODY);
+    const { code, out, err } = await init('--yes');
+    assert.equal(code, 0, err);
+    assert.match(out, /^ {2}sudo rackboot images build /m);
+    assert.doesNotMatch(out, /^ {2}(?:rackboot|systemctl) /m);
   });
 
   test('what the store refuses at the end does not lose the answers', async () => {

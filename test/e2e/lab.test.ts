@@ -124,7 +124,10 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     assert.deepEqual([found?.hostname, found?.status_name, found?.power_type], [name, 'New', 'webhook']);
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
-    assert.match(second.text, /^rackboot: 127\.0\.0\.1:5240 is in use, most likely by another lab: .*Ctrl-C/);
+    assert.match(
+      second.text,
+      /^rackboot: 127\.0\.0\.1:5240 is in use by another lab \(process \d+ of user \S+\): .*Ctrl-C/,
+    );
 
     await run(accept);
     await is('Ready');

@@ -100,6 +100,13 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     await rack.told('config.applied', { from });
     await rack.told('config.stranded', { from });
     assert.ok((await lastOctet()) >= 150);
+    const low = 'cluster_interfaces.lab.ip_range_low';
+    const narrowed = await fine(config('set', low, `${PLACE.octets}.199`));
+    assert.match(
+      narrowed,
+      /in force\.\nLeases: \d+ (?:is|are) outside the ranges now; .*\n(?: {2}\S+ {2}\S+\n)+`rackboot leases/,
+    );
+    assert.match(await fine(config('set', low, `${PLACE.octets}.150`)), /in force\.$/);
     assert.equal(maas(key, 'POST', 'maas/?op=set_config', { name: 'kernel_opts', value: 'console=ttyS4' }), 'OK');
     assert.equal(maas(key, 'GET', 'maas/?op=get_config&name=kernel_opts', {}), '"console=ttyS4"');
     const refused = JSON.parse(maas(key, 'PUT', `nodegroups/${cluster.uuid}/interfaces/lab/`, { ip_range_low: 'x' }));
@@ -161,7 +168,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     writeFileSync(next, pinned.replace(`${PLACE.octets}.150`, `${PLACE.octets}.199`));
     const shown = await fine(runRackboot(['check', '--diff', next, '--config', rack.configFile]));
     assert.match(shown, /^cluster_interfaces\.lab\.ip_range_low: \S+\.150 → \S+\.199$/m);
-    assert.match(shown, /^Leases: \d+ are outside the new ranges/m);
+    assert.match(shown, /^Leases: \d+ (?:is|are) outside the new ranges/m);
     assert.match(shown, /^Store: cluster_interfaces\.lab is in the store, too; the file wins$/m);
     from = rack.lines.length;
     rack.configure(pinned);

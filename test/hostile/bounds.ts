@@ -226,7 +226,7 @@ export const PLAIN: readonly PlainList[] = [
       'files/slice-cache.ts': 'SLICES_PER_FILE_MAX',
       'net/interface-table.ts': 'ADDRESSES_MAX INTERFACES_MAX',
       'net/net-worker.ts': 'DESCRIPTORS_MAX',
-      'net/port-owner.ts': 'DESCRIPTORS_MAX ENTRIES_MAX PROCESSES_MAX',
+      'net/port-owner.ts': 'DESCRIPTORS_MAX ENTRIES_MAX PROCESSES_MAX WORDS_MAX',
       'net/socket-list.ts': 'ANSWERS_MAX',
       'power/virsh-words.ts': 'GUESTS_MAX',
     },

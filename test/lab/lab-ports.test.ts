@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { checkPorts } from '../../src/lab/lab-ports.ts';
+import { checkPorts, describeOwner } from '../../src/lab/lab-ports.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 
 const PLACE = labPlace(92);
@@ -18,11 +18,37 @@ test('a port in use is named with the remedy; free ones are left free', async ()
     await assert.rejects(checkPorts([{ place: PLACE }]), {
       code: 'address-in-use',
       message: new RegExp(
-        `^127\\.0\\.0\\.1:${PLACE.regionPort} is in use, most likely by another lab: .* Ctrl-C .*ss -ltnp`,
+        `^127\\.0\\.0\\.1:${PLACE.regionPort} is in use by \\S+ \\(process ${process.pid} of user \\S+\\); the lab needs this port$`,
       ),
     });
   } finally {
     other.close();
   }
   await checkPorts([{ place: PLACE }]);
+});
+
+const NODE = ['/opt/node/bin/node', '--disable-warning=ExperimentalWarning'];
+const OWNERS: readonly (readonly [what: string, words: readonly string[], text: RegExp])[] = [
+  ['a service', [...NODE, '/opt/rackboot/src/main.ts', 'run'], /^by a rack that runs on this host .* depend on it;/],
+  ['a rack of a person', ['node', 'bin/rackboot.js', 'run', '--config', '/etc/r.yaml'], /^by a rack that runs/],
+  [
+    'a rack of a lab',
+    [...NODE, '/home/op/rackboot/src/main.ts', 'run', '--config', '/tmp/rackboot-lab-x1/rack.yaml'],
+    /^by another lab .* Ctrl-C/,
+  ],
+  ['a lab', ['node', 'bin/rackboot.js', 'lab', '--vm'], /^by another lab .* Ctrl-C/],
+  ['a stranger', ['/usr/sbin/nginx', '-g', 'run'], /^by nginx \(process 7 of user root\); the lab needs this port$/],
+];
+for (const [what, words, text] of OWNERS) {
+  test(`${what} that has the port is told from others: a rack is not to be ended for a lab`, () => {
+    const name = words[0]?.split('/').at(-1) ?? '';
+    const said = describeOwner({ process: { pid: 7, name, words }, uid: 0 }, 5240);
+    assert.match(said, text);
+    assert.equal(/Ctrl-C/.test(said), /lab/.test(what));
+  });
+}
+
+test('of a process that only root can see, the user is named and nothing is guessed', () => {
+  assert.match(describeOwner({ process: undefined, uid: 0 }, 5240), /^by a process of user root, which may be a rack/);
+  assert.match(describeOwner(undefined, 5240), /cannot be seen .*sudo ss -ltnp sport = :5240/);
 });

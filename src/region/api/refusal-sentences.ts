@@ -35,7 +35,7 @@ export const REFUSAL_SENTENCES: Readonly<Record<RefusalName, string>> = {
   'nothing-matches': 'No machine that is Ready meets the conditions; accept or release one, or ask for less.',
   'no-ssh-key': 'The owner has no SSH key, so nobody could log in; `rackboot sshkeys add` adds one.',
   'image-missing':
-    'There is no image of that system for the architecture of the machine; `rackboot images add` takes one.',
+    'There is no image of that system for the architecture of the machine; `rackboot images make-debian` makes one, `rackboot images add` takes one.',
   'power-by-hand':
     'The machine is not switched by Rackboot: it has no power driver, or nobody has accepted its own words.',
   'address-refused': 'The address that was asked for cannot be given; the answer says why.',

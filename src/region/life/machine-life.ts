@@ -344,7 +344,7 @@ export class MachineLife {
     const { osystem = '', release = '' } = deployment ?? {};
     if (this.findImage(machine, osystem, release) !== undefined) return undefined;
     const name = `${osystem === '' ? '' : `${osystem}/`}${release}`;
-    const text = `there is no image of ${name === '' ? 'any system' : name} for ${machine.architecture}/${machine.subarchitecture}: \`rackboot images add\` takes one.`;
+    const text = `there is no image of ${name === '' ? 'any system' : name} for ${machine.architecture}/${machine.subarchitecture}: \`rackboot images make-debian\` makes one, \`rackboot images add\` takes one that you have.`;
     return { reason: 'image-missing', text };
   }
 

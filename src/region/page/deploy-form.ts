@@ -99,7 +99,8 @@ function keyWarning(view: View, machine: Machine): string {
   const whose = owner === view.viewer.username ? 'You have' : `${escapeHtml(owner)} has`;
   return (
     `<div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> Nobody could log in to the machine, so it will be refused: ` +
-    '<a href="/MAAS/account/">add a key</a> first.</div>'
+    `<a href="/MAAS/account/">add a key</a> first, or type <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${escapeHtml(owner)}</code> ` +
+    'on the rack. Without a file like that, <code>ssh-keygen</code> makes one on your computer.</div>'
   );
 }
 

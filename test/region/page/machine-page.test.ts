@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/machine-event.ts';
+import { deployFields } from '../../../src/region/page/deploy-form.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import { report, withRegion } from '../place.ts';
-import { viewOf } from './view.ts';
+import { ADMIN, viewOf } from './view.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
@@ -143,4 +144,13 @@ test('the events of a hardware address are those of its machine and those of bef
     assert.equal(ofMac(), 1);
     region.enlist(report([0x525400000001]));
     assert.equal(ofMac(), 2);
+  }));
+
+test('who deploys without a key, or without an image, reads the commands that help', () =>
+  withRegion(async ({ region }) => {
+    const outcome = region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    const form = deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine);
+    assert.match(form, /You have no SSH key.*href="\/MAAS\/account\/".*sshkeys add \S+ --username admin<.*ssh-keygen/);
+    assert.match(form, /images make-debian.*images add FILE/);
   }));

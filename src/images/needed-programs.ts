@@ -1,0 +1,48 @@
+// Looks for the programs of a long build before it begins, so that a person installs what is missing once.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { RackError } from '../errors.ts';
+
+/** A program of the operating system, with the Debian package that has it. */
+export interface NeededProgram {
+  readonly program: string;
+  readonly package: string;
+}
+
+/** Where Debian has what root runs; the PATH of other users does not lead there. */
+const SYSTEM_PLACES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** The PATH by which programs are found and run. */
+export const searchPath = (own: string = process.env.PATH ?? ''): string =>
+  [...new Set([...own.split(delimiter), ...SYSTEM_PLACES])].filter((place) => place !== '').join(delimiter);
+
+/** The command that installs packages. */
+export const installLine = (packages: readonly string[]): string =>
+  `sudo apt-get install ${[...new Set(packages)].join(' ')}`;
+
+/**
+ * Refuses what could not be done to the end.
+ *
+ * @param task what they are needed for, as a subject: `Making a Debian image`
+ * @param path directories, as PATH has them
+ * @throws RackError `tool-missing` naming all that are missing, and the one command that installs them
+ */
+export function requirePrograms(task: string, programs: readonly NeededProgram[], path: string = searchPath()): void {
+  const places = path.split(delimiter);
+  const missing = programs.filter(({ program }) => !places.some((place) => isExecutable(join(place, program))));
+  if (missing.length === 0) return;
+  const names = missing.map(({ program }) => program);
+  const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const command = installLine(missing.map((one) => one.package));
+  throw new RackError('tool-missing', `${task} needs ${list}, which this host lacks: ${command}`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
