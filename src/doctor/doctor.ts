@@ -13,7 +13,7 @@ import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { openNetwork } from '../net/open-network.ts';
@@ -47,6 +47,9 @@ const USUAL_CPU: Cpu = 'amd64';
 const START = 'sudo systemctl start rackboot; sudo journalctl -u rackboot -n 20';
 /** A name that exists wherever names of the outside world are known. */
 const OUTSIDE_NAME = 'debian.org';
+
+/** Only a lab serves it. */
+const LOOPBACK = 'lo';
 
 export interface DoctorOptions {
   readonly config: RackConfig;
@@ -135,7 +138,11 @@ async function examineOffers(
     const ports = { serverPort, clientPort };
     offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
   } catch (error) {
-    tell(`dhcp ${subnet.name}`, false, `cannot be asked: ${errorText(error)}`);
+    // The machines of a lab are on this host, and hear its DHCP.
+    const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
+    if (isLab)
+      tell(`dhcp ${subnet.name}`, 'note', 'is not asked: the simulated machines of the lab have the port for it');
+    else tell(`dhcp ${subnet.name}`, false, `cannot be asked: ${errorText(error)}`);
     return [];
   } finally {
     await network.close();

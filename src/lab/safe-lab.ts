@@ -72,6 +72,7 @@ export function makeStandInTree(tree: string): void {
   const images = join(tree, 'amd64', 'generic', 'bookworm', 'commissioning');
   mkdirSync(images, { recursive: true });
   writeFileSync(join(tree, 'lpxelinux.0'), standIn('loader', STAND_IN_LOADER_BYTES));
+  writeFileSync(join(tree, 'ldlinux.c32'), standIn('core of the loader', STAND_IN_LOADER_BYTES));
   writeFileSync(join(images, 'linux'), standIn('kernel', STAND_IN_KERNEL_BYTES));
   writeFileSync(join(images, 'initrd.gz'), standIn('initrd', STAND_IN_INITRD_BYTES));
 }

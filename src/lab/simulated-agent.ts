@@ -41,12 +41,14 @@ export interface AgentParts {
   readonly report: string;
   /** The system that it writes has a cloud-init (`simulated-system.ts`). */
   readonly cloudInit: boolean;
-  /** Why its tests fail; undefined: they pass. */
+  /** Why its check of the memory fails; undefined: every test passes. */
   readonly fault: string | undefined;
 }
 
 /** Scripts of one run that are run. */
 const SCRIPTS_MAX = 256;
+/** The one that finds the fault of a machine that has one. */
+const FAULTY_SCRIPT = 'memory';
 /** Parts in which it tells that the disk is being written. */
 const WRITTEN_PARTS = 10;
 
@@ -97,9 +99,15 @@ function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnsw
   for (const line of list.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
     yield* tell(parts, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
-    const ended = { script: name, script_id: id, ended: 'exited', exit_status: '0' };
+    const ended = { script: name, script_id: id, ended: 'exited', ...resultOf(name, parts.fault) };
     yield* tell(parts, { status: 'WORKING', stage: 'testing', ...ended });
   }
+}
+
+/** How a script ends, and what it said. */
+function resultOf(name: string, fault: string | undefined): Readonly<Record<string, string>> {
+  if (fault === undefined || name !== FAULTY_SCRIPT) return { exit_status: '0' };
+  return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };
 }
 
 function* deploy(parts: AgentParts, bytes: number): AgentWork {

@@ -12,6 +12,12 @@ interface NotRun {
 const PACKAGES = 'it fetches packages, for a minute or more';
 
 export const NOT_RUN: readonly NotRun[] = [
+  {
+    pattern: /^(sudo install -d .* && )?git clone /,
+    why: 'it fetches the checkout that the test itself is in',
+    coveredBy: 'support/first-steps.ts',
+  },
+  { pattern: /^sudo apt-get update /, why: PACKAGES, coveredBy: 'support/first-steps.ts' },
   { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: '../.ci/run' },
   { pattern: /^sudo npm start -- --vm$/, why: 'it needs QEMU and minutes', coveredBy: 'e2e/first-boot.test.ts' },
   {
@@ -24,14 +30,13 @@ export const NOT_RUN: readonly NotRun[] = [
   { pattern: /^(sudo )?systemctl /, why: 'it needs an init', coveredBy: 'e2e/systemd.test.ts' },
   { pattern: /^journalctl /, why: 'it needs the journal of an init' },
   { pattern: /^sudo chown /, why: 'it needs the user of the service', coveredBy: 'e2e/systemd.test.ts' },
-  { pattern: /^sudo rackboot init &&/, why: PACKAGES, coveredBy: 'e2e/init.test.ts' },
-  { pattern: /^sudo rackboot run$/, why: 'it stays in the foreground; the laboratory starts the same daemon' },
+  { pattern: /^sudo rackboot init --yes .* && /, why: PACKAGES, coveredBy: 'e2e/init.test.ts' },
   { pattern: /^sudo rackboot images build\b/, why: PACKAGES, coveredBy: 'e2e/environment.test.ts' },
   { pattern: /^sudo rackboot images make-debian\b/, why: PACKAGES, coveredBy: 'support/debian-image.ts' },
   { pattern: /^sudo rackboot images import-installer$/, why: PACKAGES, coveredBy: 'long/first-boot-installer.test.ts' },
   {
-    pattern: /^sudo rackboot createadmin --username admin$/,
-    why: 'it asks a person',
+    pattern: /^sudo rackboot createadmin --username admin && /,
+    why: 'it asks a person, and stays in the foreground',
     coveredBy: 'e2e/commands.test.ts',
   },
   { pattern: /^sudo rackboot power set \S+ ipmi /, why: 'it needs a BMC', coveredBy: 'e2e/power-life.test.ts' },

@@ -340,7 +340,7 @@ export class ShownRack {
 function makeTree(): void {
   const tree = join(STATE, 'boot');
   makeStandInTree(tree);
-  for (const name of ['ldlinux.c32', 'bootx64.efi', 'grubx64.efi', 'ipxe.efi'])
+  for (const name of ['bootx64.efi', 'grubx64.efi', 'ipxe.efi'])
     writeFileSync(join(tree, name), Buffer.alloc(LOADER_BYTES, name));
 }
 

@@ -122,6 +122,11 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
 
     const [found] = machinesShape.parse(JSON.parse(await run('machines list --json')));
     assert.deepEqual([found?.hostname, found?.status_name, found?.power_type], [name, 'New', 'webhook']);
+    const explained = await run(`why ${name}`);
+    assert.doesNotMatch(explained, /^ +! /m, explained);
+    const examined = await run('doctor');
+    assert.match(examined, /^note dhcp lab: is not asked: the simulated machines of the lab have the port for it$/m);
+    assert.doesNotMatch(examined, /^BAD /m, examined);
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
     assert.match(

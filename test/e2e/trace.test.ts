@@ -2,7 +2,7 @@
 // purpose, each of which names its cause.
 
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -169,7 +169,6 @@ describe('an explanation', { skip: missing('linux') }, () => {
   const why = (...args: string[]) => runRackboot(['why', ...args, '--config', rack.configFile]);
   before(async () => {
     await rack.startWhole();
-    writeFileSync(join(rack.tree, 'ldlinux.c32'), 'a stand-in');
   });
   after(() => rack.remove());
 

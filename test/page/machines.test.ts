@@ -40,9 +40,16 @@ test('the page shows machines as they come, in every width, and takes no script 
 
     live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));
     live.region.observe([{ sequence: 1, kind: 'tftp.sent', at: live.region.clock.wallTimeMs(), text: ATTACK }]);
-    await browser.until("document.body.innerText.includes('web1.maas')", 10_000);
+    const long = {
+      kind: 'boot.hint',
+      level: 'warning',
+      text: 'it asks again for a file that is not in the boot tree of its own rack',
+    } as const;
+    const at = live.region.clock.wallTimeMs();
+    live.region.observe([{ sequence: 2, at, mac: '52:54:00:00:00:01', ...long }]);
+    await browser.until("document.querySelector('td.event summary')?.innerText.includes('own rack')", 10_000);
     const text = String(await browser.evaluate('document.body.innerText'));
-    for (const expected of ['New', '52:54:00:00:00:01', '2 × CPU', '2 GiB', '8 GB', 'amd64', ATTACK]) {
+    for (const expected of ['New', '52:54:00:00:00:01', '2 × CPU', '2 GiB', '7.5 GiB', 'amd64', 'Last event', ATTACK]) {
       assert.ok(text.replace(/\u00a0/g, ' ').includes(expected), expected);
     }
     assert.equal(await browser.evaluate("document.querySelectorAll('img, main script, main b b').length"), 0);
@@ -52,6 +59,9 @@ test('the page shows machines as they come, in every width, and takes no script 
       await browser.resize(width, 800);
       const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
       assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
+      const wrapped = await browser.evaluate(`[...document.querySelectorAll('td.event summary, td.event > div > div')]
+        .filter((line) => line.offsetHeight > 2 * parseFloat(getComputedStyle(line).fontSize)).length`);
+      assert.equal(wrapped, 0, `${width} px: a last event takes more than a line`);
     }
     assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waits for you'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };

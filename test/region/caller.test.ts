@@ -123,9 +123,9 @@ test('text of the page is escaped, ages and sizes are what people say', () => {
   ];
   for (const [ms, text] of ages) assert.equal(formatAge(ms), text);
   const sizes: [number, string][] = [
-    [8_589_934_592, '8.6 GB'],
-    [3_840_755_982_336, '3.8 TB'],
-    [500_000, '0.5 MB'],
+    [8_589_934_592, '8 GiB'],
+    [3_840_755_982_336, '3.5 TiB'],
+    [524_288, '0.5 MiB'],
   ];
   for (const [bytes, text] of sizes) assert.equal(formatDisk(bytes).replace('\u00a0', ' '), text);
 });

@@ -52,6 +52,8 @@ const PAGE_EVENTS = 40;
 /** Events among which those of the page are. */
 const PAGE_EVENTS_READ = 400;
 const PAGE_MACS = 2;
+/** Characters of a last event that every width shows; the style cuts what does not fit, and a click opens it. */
+const EVENT_CHARACTERS = 20;
 /** Machines that were seen and are not enlisted: so many, and heard of within a day. */
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
@@ -109,7 +111,7 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
   const last =
     event === undefined
       ? none
-      : `${oneLine(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+      : `${oneLine(eventText(event), '', EVENT_CHARACTERS)}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const system = [machine.osystem, machine.release].filter((text) => text !== '').join(' ');
   const tags = machine.tags.map(({ name }) => `<span class="tag">${escapeHtml(name)}</span>`).join('');
   return [
@@ -125,7 +127,7 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
     cell('Network', networkCell(machine)),
     cell('Power', powerCell(view, machine)),
     cell('Hardware', hardwareCell(machine), 'nearer'),
-    cell('Last seen', last, 'nearer'),
+    cell('Last event', last, 'nearer event'),
     '</tr>',
   ].join('');
 }
@@ -257,7 +259,7 @@ function tableOf(view: View, machines: readonly Machine[]): string {
     machines.map(({ systemId }) => systemId),
     true,
   );
-  const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last seen'];
+  const headings = ['Machine', 'State', 'Owner', 'Network', 'Power', 'Hardware', 'Last event'];
   const head = headings.map((text) => `<th>${text}</th>`).join('');
   const rows = machines.map((machine) => machineRow(view, machine, newest.get(machine.systemId))).join('');
   return `<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;

@@ -81,7 +81,7 @@ function documentOf(title: string, body: string, head = ''): string {
 }
 
 /** One cell of a table; on a telephone its label stands beside it, and one that is `nearer` on the page of its thing is left out. */
-export const cell = (label: string, content: string, style: 'nearer' | '' = ''): string =>
+export const cell = (label: string, content: string, style: 'nearer' | 'nearer event' | '' = ''): string =>
   `<td data-label="${escapeHtml(label)}"${style === '' ? '' : ` class="${style}"`}><div>${content}</div></td>`;
 
 /** What somebody sees who looks for something that is not there. */

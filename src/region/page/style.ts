@@ -152,6 +152,8 @@ dl.pairs dd { margin: 0; padding: 5px 0; overflow-wrap: anywhere; min-width: 0; 
 td .why { max-width: 34ch; }
 details.words > summary { padding: 0; display: block; font-size: inherit; }
 details.words > summary::before { display: none; }
+td.event { width: 17%; min-width: 110px; max-width: 0; }
+td.event > div > div, td.event summary { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 details.words[open] > summary { margin-bottom: 4px; }
 .result, details > summary { padding: 10px 14px; display: flex; gap: 6px 10px; align-items: center; flex-wrap: wrap; }
 details > summary { cursor: pointer; list-style: none; }

@@ -50,13 +50,18 @@ export function plainWords(text: string): string {
   return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
 }
 
-/** A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class */
-export function oneLine(text: string, tone = ''): string {
+/**
+ * A text for a cell, in plain words: what is longer than a line, or was said by a power controller, is opened by a click. @param tone a class
+ * @param clickedFrom characters beyond which it is opened by a click: fewer than a line where the style cuts it
+ */
+export function oneLine(text: string, tone = '', clickedFrom = CELL_CHARACTERS_MAX): string {
   const words = plainWords(text);
   const [first = '', ...more] = words.split(/\s*\n\s*/);
   const isShort = more.length === 0 && first.length <= CELL_CHARACTERS_MAX;
-  if (isShort && words === text) return `<div class="${tone}">${escapeHtml(first)}</div>`;
-  const shown = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
+  const isPlain = isShort && words === text;
+  if (isPlain && first.length <= clickedFrom) return `<div class="${tone}">${escapeHtml(first)}</div>`;
+  const cut = isShort ? `${first}${SPACE}…` : `${first.slice(0, CELL_CHARACTERS_MAX - 1).trimEnd()}…`;
+  const shown = isPlain ? first : cut;
   return `<details class="words ${tone}"><summary>${escapeHtml(asSentence(shown))}</summary>${escapeHtml(text)}</details>`;
 }
 
@@ -80,15 +85,15 @@ export function formatAge(ms: number): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** Memory in the unit people buy it in. */
+/** Memory: powers of two. */
 export function formatMemory(mib: number): string {
   if (mib === 0) return '';
   return mib < 1024 ? `${mib}${SPACE}MiB` : `${Math.round((mib / 1024) * 10) / 10}${SPACE}GiB`;
 }
 
-/** Disks in the unit people buy them in: powers of ten. */
+/** Disks and images: powers of two, as commands print them. */
 export function formatDisk(bytes: number): string {
-  const [unit, size] = bytes >= 1e12 ? ['TB', 1e12] : bytes >= 1e9 ? ['GB', 1e9] : ['MB', 1e6];
+  const [unit, size] = bytes >= 2 ** 40 ? ['TiB', 2 ** 40] : bytes >= 2 ** 30 ? ['GiB', 2 ** 30] : ['MiB', 2 ** 20];
   return `${Math.round((bytes / size) * 10) / 10}${SPACE}${unit}`;
 }
 

@@ -96,10 +96,10 @@ test('how far work is is shown in bytes; without a number it only goes on', () =
     };
     tell({ waitsForBoot: false, message: 'writing' });
     assert.match(await renderPage(viewOf(region)), /<progress aria-label="Commissioning"><\/progress>/);
-    tell({ doneBytes: 250e6, totalBytes: 1e9 });
+    tell({ doneBytes: 2 ** 28, totalBytes: 2 ** 30 });
     const page = await renderPage(viewOf(region));
-    assert.match(page, /<progress aria-label="Commissioning" max="1000000000" value="250000000">/);
-    assert.match(page.replaceAll('\u00a0', ' '), /Writing · 250 MB of 1 GB \(25 %\)/);
+    assert.match(page, /<progress aria-label="Commissioning" max="1073741824" value="268435456">/);
+    assert.match(page.replaceAll('\u00a0', ' '), /Writing · 256 MiB of 1 GiB \(25 %\)/);
   }));
 
 test('only an administrator is offered to accept all that are new', () =>

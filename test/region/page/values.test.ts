@@ -44,6 +44,8 @@ test('the whole text is a click away, escaped', () => {
   }
   assert.equal(oneLine(''), '<div class=""></div>');
   assert.equal(oneLine('Its fan is loud', 'why'), '<div class="why">Its fan is loud</div>');
+  const opened = '<details class="words "><summary>Its fan is loud</summary>Its fan is loud</details>';
+  assert.equal(oneLine('Its fan is loud', '', 9), opened, 'whole, where the style cuts it');
   assert.match(oneLine(`${'long '.repeat(30)}end`), /^<details[^>]*><summary>.{1,72}<\/summary>.*end<\/details>$/);
   assert.equal(logLine('x'.repeat(100), 'what', '!'), `<span class="what">${'x'.repeat(100)}!</span>`);
 });
