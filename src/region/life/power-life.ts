@@ -98,13 +98,21 @@ const WORDS: Readonly<Record<PowerTask, string>> = {
 /** How the event of what a person asks of a machine's power begins. */
 const ORDERED = 'power ';
 
-/** True when a machine has started from the network since a person had it switched. @param events of it, newest first */
-export function hasStartedSince(events: readonly Pick<MachineEvent, 'type' | 'kind' | 'description'>[]): boolean {
-  for (const { type, kind, description } of events) {
-    if (type === 'NODE' && description.startsWith(ORDERED)) return false;
-    if (kind !== undefined && isNetworkStart({ kind, text: description })) return true;
+/**
+ * True when a machine has started from the network since a person had it switched. What a rack tells of an earlier start may arrive behind the
+ * order, so both must be later: their arrival and their time.
+ *
+ * @param events of it, newest first
+ */
+export function hasStartedSince(
+  events: readonly Pick<MachineEvent, 'type' | 'kind' | 'description' | 'atMs'>[],
+): boolean {
+  const startsMs: number[] = [];
+  for (const { type, kind, description, atMs } of events) {
+    if (type === 'NODE' && description.startsWith(ORDERED)) return startsMs.some((startMs) => startMs >= atMs);
+    if (kind !== undefined && isNetworkStart({ kind, text: description })) startsMs.push(atMs);
   }
-  return false;
+  return startsMs.length > 0;
 }
 
 /** True when this person may have the machine switched. */

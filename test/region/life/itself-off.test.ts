@@ -16,7 +16,7 @@ interface Switched {
   readonly task: 'on' | 'off' | 'cycle';
   readonly kind: PowerResult['kind'];
   /** When it starts from the network. */
-  readonly starts: 'before' | 'after' | 'never';
+  readonly starts: 'before' | 'told late' | 'after' | 'never';
 }
 
 /** What the log says of the end, and the state that is left. */
@@ -36,14 +36,15 @@ async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ende
     const { systemId } = outcome.machine;
     if (state === 'ready') region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
     let sequence = 0;
-    const start = (): void => {
+    const start = (at = clock.wallTimeMs()): void => {
       sequence += 1;
       const text = 'Got its configuration pxelinux.cfg/01-x by HTTP and is told to switch off';
-      region.observe([{ sequence, kind: 'http.rendered', at: clock.wallTimeMs(), mac: '52:54:00:00:00:01', text }]);
+      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', text }]);
     };
     if (starts === 'before') start();
     region.life.switchPower(systemId, task, BOB);
     if (starts === 'after') start();
+    if (starts === 'told late') start(clock.wallTimeMs() - 20);
     clock.advance(25_000);
     region.life.powerSwitched(systemId, powerEnd(store.findMachine(systemId), kind, STILL_OFF));
     const [event] = store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
@@ -71,6 +72,12 @@ const CASES: readonly (readonly [string, Switched, string, string])[] = [
   [
     'heard of only before',
     { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'before' },
+    'NODE_POWER_ON_FAILED',
+    DOUBT,
+  ],
+  [
+    'heard of late, of a start before',
+    { state: 'ready', task: 'cycle', kind: 'unknown', starts: 'told late' },
     'NODE_POWER_ON_FAILED',
     DOUBT,
   ],
