@@ -40,11 +40,7 @@ export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly 
     const first = `First: rackboot images build --release ${release}`;
     stops.push({ key: 'boot.release', message: `${missingText(release, 'commissioning', images)}. ${first}` });
   }
-  if (
-    isNew &&
-    enlistWith === 'installer' &&
-    !images.some((one) => one.release === release && one.directory === 'install')
-  ) {
+  if (enlistWith === 'installer' && !images.some((one) => one.release === release && one.directory === 'install')) {
     const first = `First: rackboot images import-installer --release ${release}`;
     stops.push({ key: 'boot.enlist_with', message: `${missingText(release, 'install', images)}. ${first}` });
   }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
+import { printedBy } from '../support/printed.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-groups-'));
 const config = join(stateDir, 'rackboot.yaml');
@@ -28,20 +29,9 @@ after(() => {
 
 /** What a command prints, of a daemon that has nothing. */
 async function say(...words: readonly string[]): Promise<string> {
-  const written: string[] = [];
-  const write = process.stdout.write.bind(process.stdout);
-  // The reports of the tests leave by the same stream, as bytes.
-  process.stdout.write = (text: unknown) => {
-    if (typeof text === 'string') written.push(text);
-    else if (text instanceof Uint8Array) write(text);
-    return true;
-  };
-  try {
-    assert.equal(await runCommandLine([...words, '--config', config]), 0);
-  } finally {
-    process.stdout.write = write;
-  }
-  return written.join('');
+  const { result, text } = await printedBy(() => runCommandLine([...words, '--config', config]));
+  assert.equal(result, 0);
+  return text;
 }
 
 for (const group of ['users', 'tags', 'sshkeys', 'racks']) {

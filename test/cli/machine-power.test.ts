@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { showPower, switchMachine } from '../../src/cli/machine-power.ts';
 import { traceMachine } from '../../src/cli/trace.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
+import { printedBy } from '../support/printed.ts';
 
 interface LoggedEvent {
   readonly id: number;
@@ -80,19 +81,10 @@ async function withDaemon(
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
   await once(server, 'listening');
-  const written: string[] = [];
-  // The reports of the tests leave by the same stream, as bytes.
-  const write = process.stdout.write.bind(process.stdout);
-  process.stdout.write = (text: unknown) => {
-    if (typeof text === 'string') written.push(text);
-    else if (text instanceof Uint8Array) write(text);
-    return true;
-  };
   try {
-    const code = await action(config);
-    return { code, answer: json ? JSON.parse(written.join('')) : written.join('') };
+    const { result: code, text } = await printedBy(() => action(config));
+    return { code, answer: json ? JSON.parse(text) : text };
   } finally {
-    process.stdout.write = write;
     server.close();
     rmSync(stateDir, { recursive: true });
   }

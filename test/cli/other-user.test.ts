@@ -10,6 +10,7 @@ import { runDoctor } from '../../src/cli/doctor.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { printedBy } from '../support/printed.ts';
 
 /** A user who owns nothing here. Root's tests become it; a person's are refused by the mode alone. */
 const STRANGER = 65534;
@@ -25,24 +26,14 @@ async function asStranger(action: (config: string, stateDir: string) => Promise<
   chmodSync(place, 0o755);
   const isRoot = process.geteuid?.() === 0;
   chmodSync(stateDir, isRoot ? 0o700 : 0);
-  const written: string[] = [];
-  const write = process.stdout.write.bind(process.stdout);
-  // The reports of the tests leave by the same stream, as bytes.
-  process.stdout.write = (text: unknown) => {
-    if (typeof text === 'string') written.push(text);
-    else if (text instanceof Uint8Array) write(text);
-    return true;
-  };
   if (isRoot) process.seteuid?.(STRANGER);
   try {
-    await action(config, stateDir);
+    return (await printedBy(() => action(config, stateDir))).text;
   } finally {
     if (isRoot) process.seteuid?.(0);
-    process.stdout.write = write;
     chmodSync(stateDir, 0o700);
     rmSync(place, { recursive: true });
   }
-  return written.join('');
 }
 
 test('check judges the file alone where it may not read the store, and says so with the remedy', async () => {
