@@ -22,6 +22,8 @@ interface Tally {
   passed: number;
   failed: number;
   readonly skipped: string[];
+  /** What failed, and why: told again at the end, where it is found. */
+  readonly failures: string[];
   /** Seconds of each test file. */
   readonly files: [file: string, seconds: number][];
 }
@@ -35,6 +37,8 @@ process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules', '.cache', 'rackboo
 const RUN_MS_MAX = 50 * 60_000;
 /** Test files whose seconds are printed at the end. */
 const LONGEST_TOLD = 40;
+/** Lines of each failure that are told again at the end. */
+const FAILURE_LINES = 60;
 
 const within = (folder: string): string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }).sort();
 /** Of the hostile suite; the long one has it as `test/long/neighbour.test.ts`, each case again and again. */
@@ -123,7 +127,9 @@ async function runSuite(suite: Suite, tally: Tally): Promise<void> {
     else tally.skipped.push(`${event.name}: ${event.skip === true ? 'no reason given' : event.skip}`);
   });
   stream.on('test:fail', (event) => {
-    if (event.details.type !== 'suite') tally.failed += 1;
+    if (event.details.type === 'suite') return;
+    tally.failed += 1;
+    tally.failures.push(`${event.name} (${relative(ROOT, event.file ?? '')})\n${whyOf(event.details.error)}`);
   });
   stream.on('test:summary', ({ file, duration_ms }) => {
     if (file !== undefined) tally.files.push([relative(ROOT, file), duration_ms / 1000]);
@@ -134,6 +140,17 @@ async function runSuite(suite: Suite, tally: Tally): Promise<void> {
     shown.on('end', resolve);
     shown.on('error', reject);
   });
+}
+
+/** The first lines of what a failed test says: Node's own error has the test's as its cause. */
+function whyOf(error: Error): string {
+  const { cause } = error;
+  const said = cause instanceof Error ? (cause.stack ?? cause.message) : (error.stack ?? error.message);
+  return said
+    .split('\n')
+    .slice(0, FAILURE_LINES)
+    .map((line) => `    ${line}`)
+    .join('\n');
 }
 
 const wanted = process.argv.slice(2);
@@ -150,7 +167,7 @@ if (CI) {
     process.exit(1);
   }, RUN_MS_MAX).unref();
 }
-const tally: Tally = { passed: 0, failed: 0, skipped: [], files: [] };
+const tally: Tally = { passed: 0, failed: 0, skipped: [], failures: [], files: [] };
 const seconds: string[] = [];
 const timed = async (name: string, action: () => void | Promise<void>): Promise<void> => {
   const from = process.uptime();
@@ -174,5 +191,6 @@ if (tally.skipped.length > 0) {
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
 const failed = tally.failed + (CI ? tally.skipped.length : 0);
+for (const failure of tally.failures) console.log(`\n✖ ${failure}`);
 console.log(`\n${tally.passed} passed, ${failed} failed, ${CI ? 0 : tally.skipped.length} skipped`);
 process.exit(failed === 0 ? 0 : 1);

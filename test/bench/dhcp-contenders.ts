@@ -22,6 +22,7 @@ import { findProgram } from './peer.ts';
 
 /** The network of all clients; the server's address and the load's are in it. */
 const NETWORK = '10.64.0.0';
+const ROOT = join(import.meta.dirname, '..', '..');
 const NETWORK_PREFIX = 10;
 const NETMASK = '255.192.0.0';
 /** Ends of leases lie beyond the end of the longest run. */
@@ -37,7 +38,8 @@ export interface Site {
 
 /** The names of all contenders, in the order of the report. */
 export const CONTENDERS = [RACKBOOT, 'kea', 'isc', 'dnsmasq'] as const;
-export type ContenderName = (typeof CONTENDERS)[number];
+/** `before`: the Rackboot of the checkout that BENCH_BEFORE names. */
+export type ContenderName = (typeof CONTENDERS)[number] | 'before';
 
 /** A server that begins with the leases of `site`. @throws Error when it is not installed */
 export function contenderOf(name: ContenderName, site: Site): Contender {
@@ -45,7 +47,8 @@ export function contenderOf(name: ContenderName, site: Site): Contender {
 }
 
 const MAKERS: Readonly<Record<ContenderName, (site: Site) => Contender>> = {
-  rackboot: ours,
+  rackboot: (site) => ours(site),
+  before: (site) => ours(site, process.env.BENCH_BEFORE),
   kea,
   isc,
   dnsmasq,
@@ -62,7 +65,7 @@ const firstOf = ({ range }: Site): string => formatIpv4(ipv4(range.low));
 const lastOf = ({ range }: Site): string => formatIpv4(ipv4(range.low + range.size - 1));
 
 /** The rack takes its leases over from a file of Kea's, once; each round begins with a copy of the state. */
-function ours(site: Site): Contender {
+function ours(site: Site, checkout?: string): Contender {
   const extra = [
     'cluster_interfaces:',
     `  - { name: bench, interface: ${BRIDGE}, management: 1, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX},`,
@@ -72,25 +75,28 @@ function ours(site: Site): Contender {
     'dns: { listen: [] }',
   ];
   let template: string | undefined;
-  const plain = rackboot(extra);
+  const current = rackboot(extra);
+  const plain = checkout === undefined ? current : (current.from?.(checkout) ?? current);
   return {
     name: plain.name,
     start(ground, directory) {
-      template ??= importedState(site, extra);
+      template ??= importedState(site, extra, checkout ?? ROOT);
       cpSync(template, join(directory, 'state'), { recursive: true });
       return plain.start(ground, directory);
     },
   };
 }
 
-function importedState(site: Site, extra: readonly string[]): string {
-  const directory = join(site.workshop, `rackboot-${site.range.size}-${site.existing}`);
+/** The state that the Rackboot of a checkout makes, for its stores are its own. */
+function importedState(site: Site, extra: readonly string[], checkout: string): string {
+  const whose = checkout === ROOT ? RACKBOOT : 'before';
+  const directory = join(site.workshop, `${whose}-${site.range.size}-${site.existing}`);
   const state = join(directory, 'state');
   mkdirSync(state, { recursive: true });
   const [config, file] = [join(directory, 'rackboot.yaml'), join(directory, 'leases.csv')];
   writeFileSync(config, ['name: bench', `state_dir: ${JSON.stringify(state)}`, ...extra, ''].join('\n'));
   writeKeaLeases(file, leasesOf(site));
-  const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+  const main = join(checkout, 'src', 'main.ts');
   const words = ['--disable-warning=ExperimentalWarning', main, 'leases', 'import', file, '--config', config];
   execFileSync(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   return state;

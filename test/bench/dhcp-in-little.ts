@@ -14,9 +14,10 @@ const PROGRAMS: Readonly<Record<ContenderName, readonly Need[]>> = {
   kea: ['kea-dhcp4'],
   isc: ['/usr/sbin/dhcpd'],
   dnsmasq: ['dnsmasq'],
+  before: [],
 };
 /** Of the ACKs that leave, the share that does so after a sync of their lease. */
-const SYNCED: Readonly<Record<ContenderName, number>> = { rackboot: 1, kea: 0, isc: 1, dnsmasq: 1 };
+const SYNCED: Readonly<Record<ContenderName, number>> = { rackboot: 1, kea: 0, isc: 1, dnsmasq: 1, before: 1 };
 
 const figureOf = ({ rackboot, peers }: Result, name: string): number | undefined =>
   name === RACKBOOT ? rackboot : peers[name];

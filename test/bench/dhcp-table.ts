@@ -6,6 +6,7 @@ import { RACKBOOT, type Result } from './figure.ts';
 
 const SERVERS: readonly (readonly [string, string])[] = [
   [RACKBOOT, 'Rackboot'],
+  ['before', 'Rackboot before'],
   ['kea', 'Kea 2.2 (memfile)'],
   ['isc', 'ISC dhcpd 4.4'],
   ['dnsmasq', 'dnsmasq 2.90'],

@@ -66,7 +66,9 @@ const QUICK: DhcpPlan = {
   repeats: false,
 };
 /** Those with which the goals compare, measured in each round, and again where others disturbed it. */
-const EACH_ROUND: readonly ContenderName[] = [RACKBOOT, 'kea'];
+const EACH_ROUND: readonly ContenderName[] = [RACKBOOT, 'kea', 'before'];
+/** With BENCH_BEFORE, the top folder of another checkout: what that one gives, beside this one and Kea. */
+const BEFORE: DhcpPlan = { ...FULL, contenders: [RACKBOOT, 'before', 'kea'], lastingMs: 0, durability: false };
 /** These refuse what they have offered, to parallel clients. */
 const NAKS_ALLOWED: readonly ContenderName[] = ['dnsmasq'];
 
@@ -238,7 +240,8 @@ async function profile(kind: Part['kind'], tell: (text: string) => void): Promis
 function planOf(options: ReadonlySet<string>): DhcpPlan {
   const wordOf = (option: string): string | undefined =>
     [...options].find((word) => word.startsWith(option))?.slice(option.length);
-  const plan: DhcpPlan = { ...(options.has('--quick') ? QUICK : FULL), part: wordOf('--part=') };
+  const whole = process.env.BENCH_BEFORE === undefined ? FULL : BEFORE;
+  const plan: DhcpPlan = { ...(options.has('--quick') ? QUICK : whole), part: wordOf('--part=') };
   const only = wordOf('--only=');
   if (plan.part === undefined && only === undefined) return plan;
   const contenders = only === undefined ? plan.contenders : CONTENDERS.filter((name) => name === only);
