@@ -2,7 +2,7 @@
 //
 // 1. No more than `eventsMax` events are kept, and no more than `strangerEventsMax` of those that concern no known machine and that no person
 //    caused, so that strangers cannot push out what happened to machines and to racks and what people did. Of what happened to racks
-//    without a person's doing no more than `rackEventsMax` are kept. All may be exceeded by PRUNE_EVERY.
+//    without a person's doing no more than `rackEventsMax` are kept. All may be exceeded by a tenth (`cutEvery`).
 // 2. What a machine did before it was known is kept under its hardware address, and becomes its own when it enlists.
 // 3. A report of a rack is stored once: reports at or below the highest sequence of their source are skipped.
 
@@ -25,7 +25,12 @@ import type { EventFilter, RecordedReports, StrangerSeen } from '../region/store
 import { cleanWords } from '../region/text-json.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
 
-const PRUNE_EVERY = 500;
+/**
+ * Events of a kind between two cuts: a tenth of the bound, and no more than this, for that many go in one transaction. To find where to
+ * cut, all that are kept of the kind are looked at: 5 ms for 10 000.
+ */
+const CUT_EVERY = 2000;
+const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
 /** Lives of racks whose sequences are remembered, besides the present ones of racks that are known. */
 const SOURCES_MAX = 64;
 const DESCRIPTION_MAX = 500;
@@ -48,6 +53,15 @@ export interface EventBounds {
   readonly rackEventsMax: number;
 }
 
+type CutKind = 'all' | 'strangers' | 'racks';
+const NOBODYS = "machine_id IS NULL AND username = ''";
+/** Which events are cut together, and at which bound. */
+const CUTS: Readonly<Record<CutKind, { readonly where: string; readonly max: keyof EventBounds }>> = {
+  all: { where: 'true', max: 'eventsMax' },
+  strangers: { where: `${NOBODYS} AND type NOT IN (${OF_RACKS})`, max: 'strangerEventsMax' },
+  racks: { where: `${NOBODYS} AND type IN (${OF_RACKS})`, max: 'rackEventsMax' },
+};
+
 /** Who did something, before the region knew the machine. */
 interface Stranger {
   readonly mac: MacAddress;
@@ -58,7 +72,8 @@ interface Stranger {
 export class EventTable {
   readonly #sql: Statements;
   readonly #bounds: EventBounds;
-  #sincePruned = 0;
+  /** Events of each kind since its last cut; a start counts as enough, for the life before may have ended short of one. */
+  readonly #uncut: Record<CutKind, number> = { all: CUT_EVERY, strangers: CUT_EVERY, racks: CUT_EVERY };
 
   constructor(sql: Statements, bounds: EventBounds) {
     this.#sql = sql;
@@ -80,8 +95,10 @@ export class EventTable {
       stranger?.mac ?? null,
       stranger?.address ?? null,
     );
-    this.#sincePruned += 1;
-    if (this.#sincePruned >= PRUNE_EVERY) this.#prune();
+    this.#count('all');
+    // What a person did has a name, and is no stranger's.
+    if (machineId !== undefined || event.username !== '') return;
+    this.#count(RACK_TYPES.includes(event.type) ? 'racks' : 'strangers');
   }
 
   /** Gives what strangers with these hardware addresses did to the machine they turned out to be, and its last address. */
@@ -260,17 +277,13 @@ export class EventTable {
     }));
   }
 
-  #prune(): void {
-    this.#sincePruned = 0;
-    const oldest = (condition: string): string => `SELECT id FROM event ${condition} ORDER BY id DESC LIMIT 1 OFFSET ?`;
-    this.#sql.run(`DELETE FROM event WHERE id <= (${oldest('')})`, this.#bounds.eventsMax);
-    // What a person did has a name, and is no stranger's.
-    const nobody = "WHERE machine_id IS NULL AND username = ''";
-    const cut = (which: string, max: number): void => {
-      this.#sql.run(`DELETE FROM event ${which} AND id <= (${oldest(which)})`, max);
-    };
-    cut(`${nobody} AND type NOT IN (${OF_RACKS})`, this.#bounds.strangerEventsMax);
-    cut(`${nobody} AND type IN (${OF_RACKS})`, this.#bounds.rackEventsMax);
+  #count(kind: CutKind): void {
+    const { where, max } = CUTS[kind];
+    this.#uncut[kind] += 1;
+    if (this.#uncut[kind] < cutEvery(this.#bounds[max])) return;
+    this.#uncut[kind] = 0;
+    const oldest = `SELECT id FROM event WHERE ${where} ORDER BY id DESC LIMIT 1 OFFSET ?`;
+    this.#sql.run(`DELETE FROM event WHERE ${where} AND id <= (${oldest})`, this.#bounds[max]);
   }
 }
 
