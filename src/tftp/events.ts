@@ -86,9 +86,10 @@ export const TFTP_EVENTS = {
   },
   'tftp.restarted': {
     level: 'info',
-    message: 'TFTP transfer started anew by the client',
+    message: 'TFTP transfer started again by the client',
     explanation:
-      'The client sent another request from the same port before the former transfer was over; it is served from the start.',
+      'The client sent another request from the same port before the former transfer was over, and acknowledged what it was sent for it. ' +
+      'The former transfer ended with that.',
   },
   'tftp.failed': {
     level: 'error',

@@ -1,7 +1,7 @@
 // One local address: the socket that takes requests, the one that errors leave by, and the sessions of this address.
 // Sources: RFC 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are drawn at random).
 //
-// 1. A client port has at most one session here.
+// 1. A client port has at most one session here; a newer request is that session's successor (`transfers.ts`).
 // 2. Each transfer has a port of its own that the kernel draws at random, opened for it and closed with it. So whoever does not see
 //    the server's packets cannot acknowledge them.
 // 3. Two transfers of one client port in a row have different ports: blocks of the former that are still on their way cannot pass

@@ -240,13 +240,12 @@ export class TftpServer {
   #onRequest(listener: Listener<Session>, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
     this.#counters.add('requests');
     const former = listener.sessions.get(peerKey(peer, port));
-    if (former !== undefined && this.#isRepeated(former, request, now)) return;
+    if ([former, former?.successor].some((session) => session && this.#isRepeated(session, request, now))) return;
     if (request.kind === 'write') this.#refuse(listener, request, peer, port, now, 'write');
     else if (request.mode !== 'octet' && request.mode !== 'netascii')
       this.#refuse(listener, request, peer, port, now, 'mode');
     else {
-      if (former !== undefined) this.#transfers.restart(former);
-      const begun = this.#transfers.begin(new Session({ listener, peer, port, request }, now));
+      const begun = this.#transfers.begin(new Session({ listener, peer, port, request }, now), former);
       if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
     }
   }

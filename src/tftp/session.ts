@@ -43,6 +43,10 @@ export class Session implements Waiting, Seated<Session> {
   /** What carries this transfer alone; its port is the server's TID (RFC 1350 §4). Undefined before there is something to send. */
   socket: DatagramSocket | undefined;
   transfer: Transfer | undefined;
+  /** The newer request of its client port, which takes its place with the first acknowledgement. */
+  successor: Session | undefined;
+  /** The transfer whose successor it is. */
+  predecessor: Session | undefined;
   /** The window that is to be sent next; a newer one takes its place. */
   toSend: BlocksToSend | undefined;
   /** True while it stands in the sender's queue or waits for a read. */

@@ -9,6 +9,8 @@
 // 2. One timer serves all deadlines.
 // 3. An event is published after its effect, and holds no more of a request than FILE_CHARACTERS_MAX of its name. The client's words are clean in it.
 // 4. Events that a forged request can cause are sampled.
+// 5. A request proves nothing, so a transfer that its client has acknowledged goes on when another request comes from the same port. The
+//    newer transfer takes its place once the client acknowledges it: a client that really began again does so at once.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import { cleanText } from '../clean-text.ts';
@@ -21,7 +23,7 @@ import type { FileTree } from '../files/opened-file.ts';
 import type { DatagramSocket } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { type Content, openContent } from './content.ts';
-import type { TftpCounter, TftpEventKind } from './events.ts';
+import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';
 import { TransferPlaces } from './places.ts';
@@ -76,19 +78,44 @@ export class Transfers {
     return this.#places.size;
   }
 
-  /** Takes over a session that was just made; false: there is no place for it. */
-  begin(session: Session): boolean {
+  /**
+   * Takes over a session that was just made; false: there is no place for it.
+   * @param former what the client port has already
+   */
+  begin(session: Session, former: Session | undefined): boolean {
+    if (former?.unanswered === true) this.#restart(former);
     const admission = this.#places.admit(session, this.#deps.clock.now());
     if (admission.kind === 'refused') return false;
     if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
-    session.origin.listener.sessions.set(peerKey(session.origin.peer, session.origin.port), session);
+    if (former === undefined || former.over) this.#seat(session);
+    else {
+      if (former.successor !== undefined) this.release(former.successor);
+      former.successor = session;
+      session.predecessor = former;
+    }
     this.#expect(session);
     void this.#open(session);
     return true;
   }
 
-  /** Ends a session because its client begins anew. */
-  restart(session: Session): void {
+  /** Makes a session that of its client port. */
+  #seat(session: Session): void {
+    const { listener, peer, port } = session.origin;
+    session.predecessor = undefined;
+    listener.sessions.set(peerKey(peer, port), session);
+  }
+
+  /** The client has acknowledged the newer transfer: the former one ends. */
+  #succeed(session: Session): void {
+    const { predecessor } = session;
+    if (predecessor === undefined) return;
+    predecessor.successor = undefined;
+    this.#restart(predecessor);
+    if (!session.over) this.#seat(session);
+  }
+
+  /** Ends a session because its client begins again. */
+  #restart(session: Session): void {
     this.#deps.counters.add('restarted');
     this.release(session);
     this.#publishSampled(session, 'tftp.restarted');
@@ -102,6 +129,7 @@ export class Transfers {
     const action = transfer.handle(input, now);
     if (input.kind === 'ack') {
       this.#places.heard(session, now);
+      if (!transfer.unanswered) this.#succeed(session);
       if (session.seat?.answered === false && !transfer.unanswered && action?.kind !== 'end') {
         if (!this.#confirm(session, now)) return;
       }
@@ -118,12 +146,15 @@ export class Transfers {
   release(session: Session): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
+    const { predecessor, successor } = session;
     this.#deps.counters.add('bytes', session.transfer?.ackedBytes ?? 0);
     this.#deps.counters.add('blocks-repeated', session.transfer?.repeatedBlocks ?? 0);
     session.end();
     this.#deadlines.set(session, undefined);
     this.#places.release(session);
     listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
+    if (predecessor?.successor === session) predecessor.successor = undefined;
+    if (successor !== undefined) this.#seat(successor);
     this.#deps.onReleased(session);
   }
 
@@ -239,18 +270,18 @@ export class Transfers {
     }
     this.#deps.counters.add(outcome.kind);
     this.release(session);
-    if (outcome.kind === 'timed-out' || outcome.kind === 'unreachable') {
-      this.#publishSampled(session, `tftp.${outcome.kind}`);
-      return;
-    }
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
-    this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
+    // A host that loads something else ends what was asked in its name.
+    const isForgeable =
+      outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.transfer?.ackedBytes === 0;
+    if (isForgeable) this.#publishSampled(session, `tftp.${outcome.kind}`, more);
+    else this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
   }
 
-  #publishSampled(session: Session, kind: TftpEventKind): void {
+  #publishSampled(session: Session, kind: TftpEventKind, more: Partial<TftpEvent> = {}): void {
     const now = this.#deps.clock.now();
     const sample = this.#forgeable.take(kind, now);
-    if (sample !== undefined) this.#deps.publish(session.event(kind, now, sample));
+    if (sample !== undefined) this.#deps.publish(session.event(kind, now, { ...more, ...sample }));
   }
 
   /** Ends a session whose content cannot be read, and says so to the client, who would otherwise wait. */

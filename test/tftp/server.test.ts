@@ -163,7 +163,7 @@ test('a request that comes again while the file is being opened opens it once', 
   assert.equal(bench.openReaders, 1);
 });
 
-test('a new request from the same port starts anew from another transfer port', async () => {
+test('a new request from the same port begins again from another transfer port, which the client acknowledges', async () => {
   const bench = await Bench.start({ file: { bytes: content(3000) } });
   await bench.ask('file');
   const [first] = bench.take();
@@ -171,12 +171,60 @@ test('a new request from the same port starts anew from another transfer port', 
   bench.take();
   bench.clock.advance(1000);
   await bench.ask('file');
-  const sent = bench.take().filter(({ from }) => from !== first?.from);
-  assert.equal(sent[0]?.packet.kind === 'data' && sent[0].packet.block, 1);
+  const [again] = bench.take().filter(({ from }) => from !== first?.from);
+  assert.equal(again?.packet.kind === 'data' && again.packet.block, 1);
+  assert.deepEqual(bench.kinds(), []);
+  bench.ack(again?.from ?? 0, 1);
+  assert.deepEqual(
+    bench.take().map(({ packet }) => packet.kind === 'data' && packet.block),
+    [2],
+  );
+  assert.deepEqual(bench.kinds(), ['tftp.restarted']);
   bench.ack(first?.from ?? 0, 2);
   assert.equal(bench.take().length, 0, 'a late ACK of the former transfer is passed over');
-  assert.deepEqual(bench.kinds(), ['tftp.restarted']);
   assert.equal(bench.openReaders, 1);
+  assert.equal(bench.server.counters().active, 1);
+});
+
+test('requests in the name of a client that loads leave its transfer alone, and it ends them', async () => {
+  const bench = await Bench.start({ file: { bytes: content(3000) }, other: { bytes: content(3000) } });
+  await bench.ask('file');
+  const [first] = bench.take();
+  const own = first?.from ?? 0;
+  bench.ack(own, 1);
+  bench.take();
+  for (let forged = 0; forged < 50; forged += 1) {
+    await bench.ask(forged % 2 === 0 ? 'other' : 'file', { tsize: forged });
+    for (const { from } of bench.take()) bench.error(from, 5, 'Unknown transfer ID');
+    await bench.ask('other', { blksize: 1024 });
+    assert.equal(bench.take().length, 1);
+    assert.ok(bench.server.counters().active <= 2, 'one of them at a time');
+  }
+  const blocks: unknown[] = [];
+  for (const block of [2, 3, 4, 5]) {
+    bench.ack(own, block);
+    blocks.push(...bench.take().map(({ packet }) => packet.kind === 'data' && packet.block));
+  }
+  assert.deepEqual(blocks, [3, 4, 5, 6]);
+  bench.ack(own, 6);
+  assert.equal(bench.kinds().filter((kind) => kind === 'tftp.sent').length, 1);
+  assert.ok(!bench.kinds().includes('tftp.restarted'));
+  // What was forged last has the port of the client now, and times out.
+  bench.clock.advance(120_000);
+  assert.equal(bench.server.counters().active, 0);
+  assert.equal(bench.openReaders, 0);
+});
+
+test('a forged request that came before the end of a transfer does not keep its client from the next file', async () => {
+  const bench = await Bench.start({ file: { bytes: content(600) }, other: { bytes: content(600) } });
+  await bench.ask('file');
+  const [first] = bench.take();
+  bench.ack(first?.from ?? 0, 1);
+  await bench.ask('other', { tsize: 0 });
+  bench.ack(first?.from ?? 0, 2);
+  bench.take();
+  assert.equal((await bench.load('other')).length, 600);
+  assert.ok(bench.kinds().includes('tftp.sent'));
 });
 
 test('a copy of the request made by the network does not start the transfer anew', async () => {
