@@ -349,8 +349,7 @@ export const sourcesOf = (bootToken: () => string): readonly Source[] => [
   {
     name: 'the lease file of another server',
     shows: [
-      // A vendor class is kept printable.
-      /isc-class\?\[2J/,
+      'isc-class',
       ...['isc-id', 'isc-port', 'isc-switch'].map((name) => new RegExp(hexOf(`${name}\u001b`))),
       'isc-host',
       'isc-lease',
