@@ -20,7 +20,7 @@ import { RackError } from '../errors.ts';
 import { MachineDirectory } from '../machines/directory.ts';
 import { parseMac } from '../net/address.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
-import { loadMerged } from './config-in-force.ts';
+import { leftOutNote, loadMerged } from './config-in-force.ts';
 import { askDaemon } from './control.ts';
 import { print, printJson } from './output.ts';
 
@@ -111,8 +111,10 @@ async function ask(request: WhyRequest): Promise<Asked> {
       hasFile: (path) => existsSync(join(boot.tree, path)),
     },
   };
-  const note =
-    'No daemon runs: this follows from the configuration and the cached state alone, without leases and offers.';
+  const leftOut = leftOutNote(config.stateDir);
+  const source = leftOut === undefined ? 'the configuration and the cached state' : 'the configuration file';
+  const follows = `No daemon runs: this follows from ${source} alone, without leases and offers.`;
+  const note = leftOut === undefined ? follows : `${follows}\nNote: ${leftOut}`;
   return {
     answer: explain({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
     note,
@@ -124,7 +126,7 @@ const BASIS_TEXT: Readonly<Record<Basis, string | undefined>> = {
   asked: undefined,
   shown: 'Its firmware is guessed from what it showed last; --arch names another.',
   'ipxe-only': 'It has shown itself as iPXE only: its firmware is not known; --arch names one.',
-  unseen: 'It has not shown its firmware yet: that is not known; --arch names one.',
+  unseen: 'Its firmware is not known: nothing that it showed is remembered; --arch names one.',
 };
 
 function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {

@@ -195,7 +195,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     const discover = Buffer.from(hex.replace(/#.*|\s/g, ''), 'hex');
     const mac = formatMac(macFromBytes(discover.subarray(28, 34)));
     const nothing = (await why(mac)).output.join('\n');
-    assert.match(nothing, /^It has not shown its firmware yet: that is not known; --arch names one\.$/m);
+    assert.match(nothing, /^Its firmware is not known: nothing that it showed is remembered; --arch names one\.$/m);
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(place.dhcpClientPort, `${place.octets}.254`, resolve));
     socket.send(discover, place.dhcpServerPort, `${place.octets}.1`);
